@@ -1,7 +1,7 @@
 """Errors that speak to the person at the keyboard.
 
-Every error here means that an input, a setting or the machine has to change. The command line prints
-the message and the hint in two or three lines and exits with code 2; a library user catches
+Every error here means that an input, a setting or the machine has to change. The command line
+prints the message and the hint in two or three lines and exits with code 2; a library user catches
 ``FaceswapError``. Broken invariants of our own code stay ``AssertionError`` and show a traceback.
 """
 
