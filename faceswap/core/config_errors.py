@@ -1,0 +1,76 @@
+"""Turns a failed check of the settings into words: which field, what was expected, what found."""
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Offers the name most like the given one ("Did you mean 'x'? "), or says nothing."""
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def describe_problem(model_class: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
+    """A message and a hint for one problem that pydantic found."""
+    location = [str(part) for part in detail["loc"]]
+    name = ".".join(location)
+    if detail["type"] == "extra_forbidden":
+        return f"there is no setting {name!r}", _suggest(model_class, location)
+    if detail["type"] == "missing":
+        return f"{name} has no default and must be given", f"Add it: --set {name}=VALUE."
+    expected = detail["msg"]
+    for opening in ("Input should be ", "Value error, ", "Assertion failed, "):
+        expected = expected.removeprefix(opening)
+    verb = "expected " if detail["msg"].startswith("Input should be ") else ""
+    return f"{name or 'settings'}: {verb}{expected}, found {_shown(detail['input'])}", ""
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    text = text if len(text) <= 60 else text[:57] + "..."
+    if isinstance(value, str):
+        return f"the text {text}"
+    return text
+
+
+def _suggest(model_class: type[BaseModel], location: list[str]) -> str:
+    parent = ".".join(location[:-1])
+    prefix = f"{parent}." if parent else ""
+    every = list(_all_names(model_class))
+    siblings = [n for n in every if n.startswith(prefix) and "." not in n[len(prefix) :]]
+    near = difflib.get_close_matches(location[-1], [n[len(prefix) :] for n in siblings], n=1)
+    if near:
+        return f"Did you mean {prefix + near[0]!r}?"
+    # The right name in the wrong section is the other common slip.
+    elsewhere = [n for n in every if n.rpartition(".")[2] == location[-1]]
+    if elsewhere:
+        return f"Did you mean {elsewhere[0]!r}?"
+    if near := difflib.get_close_matches(".".join(location), every, n=1):
+        return f"Did you mean {near[0]!r}?"
+    where = f"Settings in {parent}" if siblings and parent else "Settings"
+    known = siblings if siblings else list(model_class.model_fields)
+    return f"{where}: {', '.join(known)}."
+
+
+def _all_names(model_class: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model_class.model_fields.items():
+        yield prefix + name
+        for inner in _models_in(field.annotation):
+            yield from _all_names(inner, f"{prefix}{name}.")
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Settings classes that a field may hold directly: plain, optional or one of several."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        return
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType, typing.Annotated) or origin is Mapping:
+        for argument in typing.get_args(annotation):
+            yield from _models_in(argument)

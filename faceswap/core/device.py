@@ -1,0 +1,55 @@
+"""Which device to compute on."""
+
+import torch
+
+from faceswap.core.errors import ConfigError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def _available(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.is_available()
+    if kind == "mps":
+        return torch.backends.mps.is_available()
+    return True
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of that name; ``auto`` takes the fastest there is.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+
+    Raises:
+        ConfigError: The name is none of these, or this machine has no such device.
+    """
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if _available(kind)))
+    kind, colon, index = name.partition(":")
+    if kind not in DEVICES[1:] or (colon and not index.isdigit()):
+        raise ConfigError(
+            f"There is no device called {name!r}.", f"Use one of {', '.join(DEVICES)} or cuda:N."
+        )
+    if not _available(kind):
+        raise ConfigError(
+            f"The device {name!r} was asked for, but torch {torch.__version__} finds none here.",
+            "Use --device auto, or see what 'faceswap doctor' says.",
+        )
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise ConfigError(
+            f"There is no {name}: this machine has {torch.cuda.device_count()} GPU(s).",
+            "GPUs are counted from 0.",
+        )
+    return torch.device(name)
+
+
+def supports_bf16(device: torch.device) -> bool:
+    """Whether bf16 arithmetic is done by the hardware there (and so is worth using)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        # Without these instructions torch emulates bf16, slower than fp32.
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
+    return False

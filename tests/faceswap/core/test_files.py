@@ -1,0 +1,97 @@
+import errno
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from faceswap.core.errors import StorageFullError
+from faceswap.core.files import (
+    atomic_directory,
+    atomic_path,
+    atomic_write,
+    read_json,
+    sha256_file,
+    storage_errors,
+    write_json,
+)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_atomic_write_replaces_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.bin"
+    atomic_write(path, b"one")
+    atomic_write(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert names(path.parent) == ["file.bin"]
+
+
+def test_failure_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.mp4"
+    atomic_write(path, b"old")
+
+    def write_half() -> None:
+        with atomic_path(path) as temporary:
+            assert temporary.suffix == ".mp4"
+            temporary.write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["file.mp4"]
+
+
+def test_directory_replaces_whole(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    for content in ("one", "two"):
+        with atomic_directory(path) as temporary:
+            (temporary / content).write_text(content)
+    assert names(path) == ["two"]
+    assert names(tmp_path) == ["model"]
+
+
+def test_directory_failure_keeps_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    with atomic_directory(path) as temporary:
+        (temporary / "a").write_text("a")
+
+    def write_half() -> None:
+        with atomic_directory(path) as temporary:
+            (temporary / "b").write_text("b")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
+    assert names(path) == ["a"]
+    assert names(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_is_named(tmp_path: Path, code: int) -> None:
+    path = tmp_path / "file.bin"
+
+    def write_half() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise OSError(code, "full")
+
+    with pytest.raises(StorageFullError, match=r"file\.bin"):
+        write_half()
+    assert names(tmp_path) == []
+
+
+def test_other_errors_pass(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), storage_errors(tmp_path):
+        raise PermissionError(errno.EACCES, "denied")
+
+
+def test_json_and_hash(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    value = {"name": "Zoë", "numbers": [1, 2.5, None]}
+    write_json(path, value)
+    assert read_json(path) == value
+    assert "Zoë" in path.read_text(encoding="utf-8")
+    assert sha256_file(path) == hashlib.sha256(path.read_bytes()).hexdigest()
