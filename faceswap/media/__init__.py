@@ -1,0 +1,1 @@
+"""Video, audio and image files: finding, reading and writing them."""

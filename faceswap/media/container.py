@@ -1,0 +1,72 @@
+"""Opening media files for reading, with errors that speak to the person."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Discard, Disposition
+from av.video.stream import VideoStream
+
+from faceswap.core.errors import MediaError
+
+
+def open_media(path: Path) -> InputContainer:
+    """Opens a video or audio file.
+
+    Raises:
+        MediaError: There is no such file, or it is not media that can be opened.
+    """
+    if not path.exists():
+        raise MediaError(f"There is no file {path}.", "Check the path.")
+    if not path.is_file():
+        raise MediaError(f"{path} is not a file.", "Give a video file.")
+    try:
+        # The prefix keeps a file name with a colon from being read as a network address.
+        return av.open(f"file:{path}", metadata_errors="replace")
+    except FFmpegError as error:
+        raise MediaError(f"{path} cannot be read as a video.", _hint(path, error)) from error
+
+
+def _hint(path: Path, error: FFmpegError) -> str:
+    if isinstance(error, PermissionError):
+        return "You have no permission to read it."
+    if path.stat().st_size == 0:
+        return "The file is empty: copy or download it again."
+    with path.open("rb") as file:
+        if file.read(12)[4:8] == b"ftyp":
+            return (
+                "Its index (normally the last part of the file) is missing or damaged: the file was"
+                " cut short, or the recording was not finished. Copy or download it again."
+            )
+    return "It is damaged or no video at all; the content decides, not the ending of its name."
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first real video stream; a cover picture of a song does not count.
+
+    Raises:
+        MediaError: There is none.
+    """
+    for stream in container.streams.video:
+        # A stream of an unknown codec has no context at all.
+        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
+            return stream
+    kinds = sorted({stream.type for stream in container.streams})
+    raise MediaError(
+        f"{path} has no video that can be decoded, only: {', '.join(kinds) or 'nothing'}.",
+        "Give a file with pictures in it.",
+    )
+
+
+def keep_only(container: InputContainer, *streams: VideoStream) -> None:
+    """Tells the container to skip all other streams, which saves reading them."""
+    for stream in container.streams:
+        if stream not in streams:
+            stream.discard = Discard.all
+
+
+def frame_rate(stream: VideoStream) -> Fraction:
+    """Average frames per second; 25 when a stream (one picture, say) has none."""
+    return stream.average_rate or stream.guessed_rate or Fraction(25)

@@ -1,0 +1,62 @@
+"""Turning stored pictures upright."""
+
+import struct
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from av import VideoFrame
+from numpy.typing import NDArray
+
+_FLIP_CODES = {(True, False): 1, (False, True): 0, (True, True): -1}
+_DEGREES = {(False, True, True): 180, (True, True, False): 90, (True, False, True): 270}
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How a stored picture is shown: rows and columns exchanged first, then mirrored.
+
+    Attributes:
+        transpose: Rows become columns.
+        flip_x: Mirrored left to right (after the exchange).
+        flip_y: Mirrored top to bottom (after the exchange).
+    """
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @classmethod
+    def of_frame(cls, frame: VideoFrame) -> "Orientation":
+        """Reads the display matrix of a decoded frame; upright when it has none."""
+        data = frame.side_data.get("DISPLAYMATRIX")
+        return cls.of_matrix(bytes(data)) if data is not None else cls()
+
+    @classmethod
+    def of_matrix(cls, matrix: bytes) -> "Orientation":
+        """Reads the nine 32-bit numbers of a display matrix, rounded to quarter turns.
+
+        The matrix takes a stored point to a shown one: ``x' = a x + c y``, ``y' = b x + d y``.
+        """
+        a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
+        if abs(b) + abs(c) > abs(a) + abs(d):
+            return cls(transpose=True, flip_x=c < 0, flip_y=b < 0)
+        return cls(transpose=False, flip_x=a < 0, flip_y=d < 0)
+
+    @property
+    def rotation(self) -> int:
+        """The clockwise turn in degrees: 0, 90, 180 or 270; 0 for a mirrored picture."""
+        return _DEGREES.get((self.transpose, self.flip_x, self.flip_y), 0)
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """The shown width and height of a picture stored at this width and height."""
+        return (height, width) if self.transpose else (width, height)
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turns a stored ``(H, W, 3)`` picture upright; returns it as it is when it already is."""
+        if self.transpose:
+            image = cv2.transpose(image)  # pyright: ignore[reportAssignmentType]
+        flip = _FLIP_CODES.get((self.flip_x, self.flip_y))
+        if flip is not None:
+            image = cv2.flip(image, flip)  # pyright: ignore[reportAssignmentType]
+        return image

@@ -1,0 +1,212 @@
+"""Reading video: what a file holds, and its frames upright and in exact RGB."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from av import Packet, VideoFrame
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from faceswap.core.errors import MediaError
+from faceswap.media.colour import ColourTags, RgbConverter
+from faceswap.media.container import frame_rate, keep_only, open_media, video_stream
+from faceswap.media.frame import Frame
+from faceswap.media.orientation import Orientation
+from faceswap.media.timeline import Damage, PictureOrder, find_seek_point, is_picture
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file says about itself.
+
+    Attributes:
+        path: The file.
+        width: Width in pixels of the upright picture.
+        height: Height in pixels of the upright picture.
+        fps: Average frames per second.
+        frames: Number of frames, as the header has it or estimated from the duration.
+        duration: Length in seconds; 0 when unknown.
+        orientation: How the stored picture is turned to be upright.
+        time_base: Seconds per unit of ``Frame.pts``.
+        audio_streams: Number of audio streams.
+        colour: Colour tags of the stream.
+        pixel_aspect: Width over height of one pixel of the upright picture.
+        pixel_format: FFmpeg's name of the stored pixel format.
+        codec: FFmpeg's name of the codec.
+    """
+
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    frames: int
+    duration: float
+    orientation: Orientation
+    time_base: Fraction
+    audio_streams: int
+    colour: ColourTags
+    pixel_aspect: Fraction
+    pixel_format: str
+    codec: str
+
+    @property
+    def rotation(self) -> int:
+        """Clockwise quarter turn in degrees that makes the stored picture upright."""
+        return self.orientation.rotation
+
+
+def probe(path: Path) -> VideoInfo:
+    """Reads the header and the first frame of a video.
+
+    Raises:
+        MediaError: No such file, not a video, audio only, or no frame can be decoded.
+    """
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        keep_only(container, stream)
+        frame = next(decode(container, stream, PictureOrder(), Damage()), None)
+        if frame is None:
+            raise MediaError(
+                f"No frame of {path} can be decoded.", "The file is damaged: copy it again."
+            )
+        return _describe(path, container, stream, frame)
+
+
+def _describe(
+    path: Path, container: InputContainer, stream: VideoStream, frame: VideoFrame
+) -> VideoInfo:
+    orientation = Orientation.of_frame(frame)
+    width, height = orientation.size(frame.width, frame.height)
+    fps = frame_rate(stream)
+    duration = 0.0
+    if stream.duration is not None and stream.time_base is not None:
+        duration = float(stream.duration * stream.time_base)
+    elif container.duration is not None:
+        duration = container.duration / 1_000_000
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    return VideoInfo(
+        path=path,
+        width=width,
+        height=height,
+        fps=fps,
+        frames=stream.frames or max(1, round(duration * fps)),
+        duration=duration,
+        orientation=orientation,
+        time_base=_time_base(stream),
+        audio_streams=len(container.streams.audio),
+        colour=ColourTags.of_frame(frame),
+        pixel_aspect=1 / aspect if orientation.transpose else aspect,
+        pixel_format=frame.format.name,
+        codec=stream.codec_context.name,
+    )
+
+
+def _time_base(stream: VideoStream) -> Fraction:
+    return stream.time_base or 1 / frame_rate(stream)
+
+
+class VideoReader:
+    """Iterates the frames of a video in presentation order.
+
+    Frames come upright, converted to RGB with the stream's own matrix and range, with the time
+    stamps of the file. A damaged file gives every frame that can be decoded; ``damage`` says after
+    the iteration what could not. Each iteration reads the file anew; memory does not grow with it.
+
+    Args:
+        path: The file.
+        start: Index of the first frame to give. Reading goes to the last key frame before it when
+            the file's time stamps allow that without doubt, and decodes from the beginning
+            otherwise; the frames are the same either way.
+
+    Raises:
+        MediaError: No such file, not a video, audio only, or no frame can be decoded.
+    """
+
+    def __init__(self, path: Path, start: int = 0) -> None:
+        self.info = probe(path)
+        self.damage: str | None = None
+        self._start = start
+
+    def __iter__(self) -> Iterator[Frame]:
+        path, info = self.info.path, self.info
+        self.damage = None
+        point = find_seek_point(path, self._start) if self._start else None
+        with open_media(path) as container:
+            stream = video_stream(container, path)
+            keep_only(container, stream)
+            stream.thread_type = "AUTO"
+            if point is None:
+                order, damage = PictureOrder(), Damage.expecting(stream)
+            else:
+                container.seek(point.seek, stream=stream, backward=True)
+                order = PictureOrder(first=point.pts, passed=self._start)
+                damage = Damage.expecting(stream, point.skipped)
+            stored = info.orientation.size(info.width, info.height)
+            convert = RgbConverter(*stored, info.colour)
+            for index, pts, picture in self._stamped(container, stream, order, damage):
+                image = info.orientation.apply(convert(picture))
+                yield Frame(index, pts, float(pts * info.time_base), image)
+        self.damage = damage.text()
+
+    def _stamped(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        order: PictureOrder,
+        damage: Damage,
+    ) -> Iterator[tuple[int, int, VideoFrame]]:
+        """Decodes; yields index, pts and picture from ``start`` on, and keeps the account."""
+        info = self.info
+        step = max(1, round(1 / (info.fps * info.time_base)))
+        last: int | None = None
+        for picture in decode(container, stream, order, damage):
+            index = order.place(picture.pts)
+            if index is None:
+                continue
+            guess = index * step if last is None else last + step
+            pts = guess if picture.pts is None else picture.pts
+            # Encoders and muxers refuse time that stands still or runs backwards.
+            last = pts if last is None else max(pts, last + 1)
+            damage.faulty += picture.is_corrupt
+            damage.end = float((last + step) * info.time_base)
+            if index >= self._start:
+                yield index, last, picture
+        order.finish()
+        damage.missing, damage.total = order.missing, order.total
+
+
+def decode(
+    container: InputContainer, stream: VideoStream, order: PictureOrder, damage: Damage
+) -> Iterator[VideoFrame]:
+    """Decodes what can be decoded, in presentation order, and goes on after errors."""
+    codec = stream.codec_context.name
+    packets = container.demux(stream)
+    while packet := _next_packet(packets, damage):
+        # An empty packet in mid-stream (a frame that was dropped) would end the decoding.
+        if not packet.size:
+            continue
+        if is_picture(packet, codec):
+            order.add(packet.pts)
+        else:
+            damage.skipped += packet.is_discard
+        yield from _decode_packet(stream, packet)
+    yield from _decode_packet(stream, None)
+
+
+def _next_packet(packets: Iterator[Packet], damage: Damage) -> Packet | None:
+    try:
+        return next(packets, None)
+    except FFmpegError as error:
+        damage.failure = error.strerror or str(error)
+        return None
+
+
+def _decode_packet(stream: VideoStream, packet: Packet | None) -> list[VideoFrame]:
+    try:
+        return stream.decode(packet)
+    except FFmpegError:
+        # The picture stays away; its time stamp, which the order knows, tells that it is missing.
+        return []
