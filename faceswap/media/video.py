@@ -130,6 +130,11 @@ class VideoReader:
         self.damage: str | None = None
         self._start = start
 
+    @property
+    def total(self) -> int:
+        """Number of frames of the whole video, as far as its header tells."""
+        return self.info.frames
+
     def __iter__(self) -> Iterator[Frame]:
         path, info = self.info.path, self.info
         self.damage = None
