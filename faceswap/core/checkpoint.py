@@ -1,0 +1,262 @@
+"""Checkpoints of a run: complete or absent, verified by checksums, and free of pickle.
+
+Layout below ``root``: ``step-00000123/{<group>.safetensors, state.json, checksums.json}`` for each
+checkpoint, and the files ``latest`` and ``best`` that hold the name of one of them.
+"""
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from faceswap.core.errors import CheckpointError
+from faceswap.core.files import atomic_directory, atomic_write, read_json, sha256_file, write_json
+from faceswap.core.log import get_logger
+from faceswap.core.tensorfiles import save_tensors
+
+_log = get_logger(__name__)
+_VERSION = 1
+_NAME = re.compile(r"step-(\d{8,})")
+_STATE, _CHECKSUMS = "state.json", "checksums.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was saved at one step.
+
+    Attributes:
+        step: Number of finished steps.
+        tensors: Tensors on the CPU by group and name.
+        state: Everything else, as JSON.
+        path: Its directory.
+    """
+
+    step: int
+    tensors: dict[str, dict[str, Tensor]]
+    state: dict[str, Any]
+    path: Path
+
+
+class _Damaged(Exception):
+    """Why a checkpoint cannot be used."""
+
+
+def _directory(root: Path, step: int) -> Path:
+    return root / f"step-{step:08d}"
+
+
+def checkpoint_steps(root: Path) -> list[int]:
+    """Steps of the checkpoints below ``root``, ascending."""
+    if not root.is_dir():
+        return []
+    matches = (_NAME.fullmatch(path.name) for path in root.iterdir() if path.is_dir())
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def save_checkpoint(
+    root: Path,
+    step: int,
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    state: Mapping[str, Any],
+    keep: int,
+) -> Path:
+    """Writes a checkpoint, makes it the latest, and removes old ones.
+
+    A crash at any moment leaves it complete or absent. Checkpoints of later steps are removed: they
+    belong to a course of the run that was given up when an earlier one was resumed.
+
+    Args:
+        root: Directory of the run's checkpoints.
+        step: Number of finished steps.
+        tensors: Groups ("model", "optimizer") of tensors by name, of any dtype and on any device.
+        state: JSON values.
+        keep: How many of the newest to keep, at least 1. The best is kept besides.
+
+    Returns:
+        The checkpoint's directory.
+
+    Raises:
+        StorageFullError: The disk is full; older checkpoints are as they were.
+    """
+    if keep < 1:
+        raise ValueError(f"keep must be at least 1, got {keep}")
+    _remove_leftovers(root)
+    path = _directory(root, step)
+    with atomic_directory(path) as temporary:
+        for group, entries in tensors.items():
+            save_tensors(temporary / f"{group}.safetensors", entries)
+        body = {"version": _VERSION, "step": step, "groups": list(tensors), "state": dict(state)}
+        write_json(temporary / _STATE, body)
+        sums = {file.name: sha256_file(file) for file in sorted(temporary.iterdir())}
+        write_json(temporary / _CHECKSUMS, sums)
+    atomic_write(root / "latest", path.name.encode())
+    _prune(root, step, keep)
+    return path
+
+
+def _remove_leftovers(root: Path) -> None:
+    """Clears what a save left behind that was killed half-way; its name starts with a dot."""
+    for path in root.glob(".step-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _prune(root: Path, step: int, keep: int) -> None:
+    steps = checkpoint_steps(root)
+    kept = {step, *[earlier for earlier in steps if earlier <= step][-keep:]}
+    for candidate in steps:
+        path = _directory(root, candidate)
+        if candidate not in kept and path.name != _pointer(root, "best"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _pointer(root: Path, which: str) -> str | None:
+    file = root / which
+    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
+
+
+def mark_best(root: Path, step: int) -> None:
+    """Makes the checkpoint of that step the best one; it is then never pruned.
+
+    Raises:
+        CheckpointError: There is no checkpoint of that step.
+    """
+    path = _directory(root, step)
+    if not path.is_dir():
+        raise CheckpointError(f"There is no checkpoint {path} to mark as the best.")
+    atomic_write(root / "best", path.name.encode())
+
+
+def load_checkpoint(root: Path, which: str = "latest") -> Checkpoint | None:
+    """Reads a checkpoint after checking its checksums.
+
+    A damaged one is passed over with a warning that names it, and the one before it is used.
+
+    Args:
+        root: Directory of the run's checkpoints.
+        which: ``latest``, ``best``, or a checkpoint's name (``step-00000123``).
+
+    Returns:
+        The checkpoint, or None when there has never been one.
+
+    Raises:
+        CheckpointError: The one asked for by name is not there, or all are damaged.
+    """
+    steps = checkpoint_steps(root)
+    if not steps:
+        return None
+    names = [_directory(root, step).name for step in reversed(steps)]
+    if which != "latest":
+        first = _pointer(root, which) if which == "best" else which
+        if first is None or first not in names:
+            raise CheckpointError(
+                f"There is no checkpoint {which!r} in {root}.", f"There are: {', '.join(names)}."
+            )
+        names = [first, *(name for name in names if name < first)]
+    problems = []
+    for name in names:
+        try:
+            return _read(root / name)
+        except _Damaged as damage:
+            problems.append(f"{name}: {damage}")
+            _log.warning(
+                "The checkpoint %s is damaged (%s); the one before it is used.", root / name, damage
+            )
+    raise CheckpointError(
+        f"No checkpoint in {root} can be used: {'; '.join(problems)}.",
+        "Restore the folder from a backup, or train into another output folder.",
+    )
+
+
+def _read(path: Path) -> Checkpoint:
+    try:
+        for name, expected in read_json(path / _CHECKSUMS).items():
+            if sha256_file(path / name) != expected:
+                raise _Damaged(f"{name} does not match its checksum")
+        body = read_json(path / _STATE)
+        if body["version"] > _VERSION:
+            raise _Damaged(f"it is of the newer format {body['version']}")
+        tensors = {group: load_file(path / f"{group}.safetensors") for group in body["groups"]}
+        return Checkpoint(body["step"], tensors, body["state"], path)
+    except FileNotFoundError as error:
+        raise _Damaged(f"{Path(str(error.filename)).name} is missing") from error
+    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise _Damaged(str(error)) from error
+
+
+def flatten_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """An optimizer's whole state as named tensors and JSON, for ``save_checkpoint``.
+
+    Args:
+        optimizer: A torch optimizer, or one that Accelerate wrapped.
+    """
+    content = optimizer.state_dict()
+    tensors: dict[str, Tensor] = {}
+
+    def plain(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+        rest = {}
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"{prefix}.{name}"] = value
+            else:
+                rest[name] = value
+        return rest
+
+    state = {str(i): plain(values, f"state.{i}") for i, values in content["state"].items()}
+    groups = [plain(group, f"group.{i}") for i, group in enumerate(content["param_groups"])]
+    return tensors, {"state": state, "groups": groups}
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
+) -> None:
+    """Puts back exactly what ``flatten_optimizer`` gave, dtypes and memory layouts included.
+
+    Args:
+        optimizer: A new optimizer of the same kind over the same parameters.
+        tensors: Its tensors.
+        values: Its JSON.
+
+    Raises:
+        CheckpointError: The state belongs to another optimizer or other parameters.
+    """
+    state: dict[int, dict[str, Any]] = {int(i): dict(rest) for i, rest in values["state"].items()}
+    groups = [dict(group) for group in values["groups"]]
+    for name, tensor in tensors.items():
+        kind, index, key = name.split(".", 2)
+        (state if kind == "state" else groups)[int(index)][key] = tensor
+    for group, current in zip(groups, optimizer.param_groups, strict=False):
+        for key, value in group.items():
+            if isinstance(current.get(key), tuple):  # JSON knows lists only
+                group[key] = tuple(value)
+    try:
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except (ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"The saved optimizer state does not fit this optimizer: {error}.",
+            "Resume with the settings of the run's config.yaml.",
+        ) from error
+    _match_layouts(optimizer, state)
+
+
+def _match_layouts(
+    optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, Any]]
+) -> None:
+    """Gives moments the dtype they had and the memory layout of their parameter.
+
+    torch casts them to the parameter's dtype, and fused kernels walk both memories side by side, so
+    that a moment laid out differently from a channels_last parameter would be mixed up.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, entries in state.items():
+        parameter = parameters[index]
+        for key, saved in entries.items():
+            if isinstance(saved, Tensor) and saved.shape == parameter.shape and key != "step":
+                exact = torch.empty_like(parameter, dtype=saved.dtype, requires_grad=False)
+                optimizer.state[parameter][key] = exact.copy_(saved)
