@@ -1,15 +1,6 @@
-"""Maskers: which pixels of a crop are face. Registered by name, so that a recipe can choose one."""
+"""Which pixels of a crop are face: importing this package fills the registry."""
 
-from collections.abc import Callable
+from faceswap.maskers import hull
+from faceswap.maskers.registry import Masker, maskers
 
-import numpy as np
-from numpy.typing import NDArray
-
-from faceswap.core.registry import Registry
-
-Masker = Callable[[NDArray[np.uint8], NDArray[np.floating]], NDArray[np.uint8]]
-"""``(crop (H, W, 3) uint8 RGB, landmarks (68, 2) in crop pixels) -> (H, W) uint8``, 255 = face."""
-
-maskers: Registry[Masker] = Registry("masker")
-
-from faceswap.maskers import hull as hull  # noqa: E402  (registers itself)
+__all__ = ["Masker", "hull", "maskers"]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceswap.maskers import maskers
+from faceswap.maskers.registry import maskers
 
 _LEFT_BROW, _LEFT_EYE = slice(17, 22), slice(36, 42)
 _RIGHT_BROW, _RIGHT_EYE = slice(22, 27), slice(42, 48)
