@@ -1,0 +1,20 @@
+"""The command ``faceswap``: the table of its verbs."""
+
+from typing import NoReturn
+
+from faceswap import __version__
+from faceswap.core.commandline import Verb, run_program
+
+VERBS = {
+    "demo": Verb("faceswap.demo:demo", "The whole job on two portraits that come along."),
+    "extract": Verb("faceswap.extract:extract", "Find, track and align the faces in footage."),
+    "train": Verb("faceswap.train:train", "Train a model on the faces of two or more people."),
+    "convert": Verb("faceswap.convert:convert", "Put an identity's face into footage."),
+    "doctor": Verb("faceswap.doctor:doctor", "Say whether this machine is fit, and what to mend."),
+    "weights": Verb("faceswap.weights:weights", "List, fetch and verify published weights."),
+}
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits."""
+    run_program("faceswap", VERBS, __version__)

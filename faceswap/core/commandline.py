@@ -1,0 +1,174 @@
+"""What the command lines of both packages share: verbs imported when used, errors in words."""
+
+import errno
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
+
+import typer
+
+from faceswap.core.errors import FaceswapError, StorageFullError
+from faceswap.core.log import get_logger, rank, setup_logging
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_INTERRUPTED = 130
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb of a command line.
+
+    Attributes:
+        place: ``package.module:name`` of its typer command function, or of a ``typer.Typer``
+            that has verbs of its own.
+        help: One line for the list of verbs.
+    """
+
+    place: str
+    help: str
+
+
+def run_command(function: Callable[..., object]) -> NoReturn:
+    """Runs one typer command function as a whole program and exits.
+
+    For a verb that is also a script: ``if __name__ == "__main__": run_command(train)``.
+    """
+    setup_logging()
+    app = _new_app()
+    app.command()(_guarded(function))
+    app()
+    raise SystemExit(0)
+
+
+def run_program(
+    name: str, verbs: Mapping[str, Verb], version: str, arguments: Sequence[str] | None = None
+) -> NoReturn:
+    """Runs a program of several verbs and exits.
+
+    Only the verb that the arguments name is imported, so that help comes at once.
+
+    Args:
+        name: The program's name.
+        verbs: By name, in the order of the help page.
+        version: What ``--version`` prints.
+        arguments: Without the program's name; those of the process when left out.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    chosen = next((argument for argument in given if not argument.startswith("-")), None)
+    app = _new_app()
+    app.callback()(_options(name, version))
+    for verb_name, verb in verbs.items():
+        command = _guarded(_import)(verb.place) if verb_name == chosen else _placeholder
+        if isinstance(command, typer.Typer):
+            _guard_all(command)
+            app.add_typer(command, name=verb_name, help=verb.help)
+        else:
+            # The page of the verb itself shows its docstring, the list of verbs one line.
+            text = verb.help if command is _placeholder else None
+            app.command(verb_name, help=text, short_help=verb.help)(_guarded(command))
+    app(given, prog_name=name)
+    raise SystemExit(0)
+
+
+def _new_app() -> typer.Typer:
+    return typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _placeholder() -> None:
+    """Stands for a verb that is listed but not called."""
+
+
+def _import(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _options(name: str, version: str) -> Callable[..., None]:
+    def show_version(wanted: bool) -> None:
+        if wanted:
+            typer.echo(f"{name} {version}")
+            raise typer.Exit
+
+    def options(
+        verbose: Annotated[
+            bool, typer.Option("--verbose", "-v", help="Say more, tracebacks included.")
+        ] = False,
+        quiet: Annotated[
+            bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")
+        ] = False,
+        _version: Annotated[
+            bool,
+            typer.Option(
+                "--version", callback=show_version, is_eager=True, help="Show the version."
+            ),
+        ] = False,
+    ) -> None:
+        setup_logging(verbose - quiet)
+
+    return options
+
+
+def _guard_all(app: typer.Typer) -> None:
+    for command in app.registered_commands:
+        if command.callback is not None:
+            command.callback = _guarded(command.callback)
+
+
+def _guarded(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, with errors the user can mend turned into words and an exit code."""
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except FaceswapError as error:
+            _fail(error)
+        except KeyboardInterrupt:
+            _say("Interrupted.")
+            raise SystemExit(_INTERRUPTED) from None
+        except OSError as error:
+            problem = _as_problem(error)
+            if problem is None:
+                raise
+            _fail(problem)
+
+    return guarded
+
+
+def _as_problem(error: OSError) -> FaceswapError | None:
+    """The user's problem behind a system error, or None when it is a fault of ours."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StorageFullError("The disk is full.", "Free some space and run the command again.")
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return FaceswapError(
+            f"No permission to use {error.filename}.", "Change its permissions or choose another."
+        )
+    if error.errno in {errno.ENOTDIR, errno.EISDIR}:
+        return FaceswapError(
+            f"{error.filename} is a file where a folder is needed, or the other way round.",
+            "Choose another path.",
+        )
+    return None
+
+
+def _fail(error: FaceswapError) -> NoReturn:
+    _log.debug("Where it happened:", exc_info=True)
+    _say(f"Error: {error.message}")
+    if error.hint:
+        _say(error.hint)
+    raise SystemExit(error.exit_code)
+
+
+def _say(text: str) -> None:
+    prefix = f"[rank {rank()}] " if rank() else ""
+    typer.echo(f"{prefix}{text}", err=True)

@@ -1,0 +1,147 @@
+"""Progress bars and notes for the verbs, on stderr: bars on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from faceswap.core.log import rank
+
+_LINE_EVERY_S = 10.0
+
+
+class Advance(Protocol):
+    """What a progress bar hands to the work inside it."""
+
+    def __call__(self, amount: float = 1, text: str = "") -> None:
+        """Says that so many units more are done; ``text`` is shown behind the bar."""
+
+
+def note(text: str) -> None:
+    """Says one thing to the user; only the first of several processes does."""
+    if rank() == 0:
+        # No wrapping: in a log file or a pipe a line stays a line.
+        Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_table(table: Table) -> None:
+    """Prints a table to stdout: it is a result."""
+    # A pipe has no width; rich would take 80 columns and cut what a script wants to read.
+    width = None if sys.stdout.isatty() else 100
+    Console(width=width).print(table)
+
+
+@contextmanager
+def progress_bar(title: str, total: float | None, unit: str = "") -> Iterator[Advance]:
+    """Shows how a job comes along.
+
+    Args:
+        title: What is done, in a few words.
+        total: How many units there are, or None when nobody knows.
+        unit: What is counted, in the plural ("frames").
+
+    Yields:
+        A function to call with the number of units just done.
+    """
+    if rank() != 0:
+        yield _silent
+    elif sys.stderr.isatty():
+        with _bar(title, total, unit) as advance:
+            yield advance
+    else:
+        lines = _Lines(title, total, unit)
+        yield lines
+        lines.finish()
+
+
+def _silent(amount: float = 1, text: str = "") -> None:
+    """Where another process shows the progress."""
+
+
+class _RateColumn(ProgressColumn):
+    """Units done and units per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        rate = f", {_number(speed)}/s" if speed else ""
+        return Text(f"{_count(task.completed, task.total)} {task.fields['unit']}{rate}", "cyan")
+
+
+@contextmanager
+def _bar(title: str, total: float | None, unit: str) -> Iterator[Advance]:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, expand=True, speed_estimate_period=10) as progress:
+        task = progress.add_task(title, total=total, unit=unit, text="")
+
+        def advance(amount: float = 1, text: str = "") -> None:
+            if text:
+                progress.update(task, text=text)
+            progress.advance(task, amount)
+
+        yield advance
+
+
+class _Lines:
+    """A line now and then instead of a bar, for log files and pipes."""
+
+    def __init__(self, title: str, total: float | None, unit: str) -> None:
+        self.title, self.total, self.unit = title, total, unit
+        self.done = 0.0
+        self.text = ""
+        self.begun = self.last = time.monotonic()
+
+    def __call__(self, amount: float = 1, text: str = "") -> None:
+        self.done += amount
+        self.text = text or self.text
+        now = time.monotonic()
+        if now - self.last >= _LINE_EVERY_S:
+            self.last = now
+            self._say(now)
+
+    def finish(self) -> None:
+        """The last line, with the mean rate."""
+        self._say(time.monotonic())
+
+    def _say(self, now: float) -> None:
+        seconds = max(now - self.begun, 1e-9)
+        rate = self.done / seconds
+        parts = [f"{self.title}: {_count(self.done, self.total)} {self.unit}".rstrip()]
+        if self.total:
+            parts[0] += f" ({100 * self.done / self.total:.0f} %)"
+        parts.append(f"{_number(rate)}/s")
+        if self.total and rate > 0 and self.done < self.total:
+            left = int((self.total - self.done) / rate)
+            parts.append(f"{left // 60}:{left % 60:02d} left")
+        if self.text:
+            parts.append(self.text)
+        note(", ".join(parts))
+
+
+def _count(done: float, total: float | None) -> str:
+    return f"{done:g}" if total is None else f"{done:g}/{total:g}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
