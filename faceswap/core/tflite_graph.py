@@ -116,8 +116,9 @@ def read_graph(path: Path) -> TFLiteGraph:
     buffer = path.read_bytes()
     if buffer[4:8] != b"TFL3":
         raise ModelFileError(f"{path} is not a TFLite file.", "Fetch it again.")
-    model = tflite.Model.GetRootAs(buffer, 0)
-    graph = model.Subgraphs(0)
+    # The flatbuffer classes are generated and untyped: None stands for every absent field.
+    model: Any = tflite.Model.GetRootAs(buffer, 0)
+    graph: Any = model.Subgraphs(0)
     if model.SubgraphsLength() != 1 or graph.InputsLength() != 1:
         raise ModelFileError(f"{path} has several subgraphs or inputs; one of each was expected.")
     constants = _stored_constants(model, graph, path)

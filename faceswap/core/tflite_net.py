@@ -237,8 +237,8 @@ class _Resize(nn.Module):
         super().__init__()
         height, width = graph.shapes[operator.inputs[0]][1:3]
         to_height, to_width = graph.constants[operator.inputs[1]].tolist()
-        assert not (to_height % height or to_width % width), "only whole factors"
         self.factors = (to_height // height, to_width // width)
+        assert (height * self.factors[0], width * self.factors[1]) == (to_height, to_width)
         self.align_corners = bool(operator.options["AlignCorners"])
         # torch knows two of TFLite's three sampling grids; the third starts at the pixel's corner.
         assert self.align_corners or operator.options["HalfPixelCenters"], "corner-based resize"

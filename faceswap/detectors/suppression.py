@@ -1,0 +1,79 @@
+"""Detections of one face made into one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.detectors import Detection
+
+
+def overlaps(
+    box: NDArray[np.floating], boxes: NDArray[np.floating], over: str = "union"
+) -> NDArray[np.float64]:
+    """Common area of a box and each of others, as a share.
+
+    Args:
+        box: (4,) x0, y0, x1, y1.
+        boxes: (N, 4).
+        over: Share of the "union" of both (IoU) or of the "smaller" of them.
+
+    Returns:
+        (N,) in [0, 1].
+    """
+    low = np.maximum(box[:2], boxes[:, :2])
+    high = np.minimum(box[2:], boxes[:, 2:])
+    common = np.prod(np.clip(high - low, 0, None), axis=1, dtype=np.float64)
+    area = np.prod(np.clip(box[2:] - box[:2], 0, None), dtype=np.float64)
+    areas = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1, dtype=np.float64)
+    whole = area + areas - common if over == "union" else np.minimum(area, areas)
+    return common / np.maximum(whole, 1e-9)
+
+
+def merge_weighted(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    points: NDArray[np.float32],
+    min_overlap: float = 0.3,
+) -> list[Detection]:
+    """Weighted non-maximum suppression (Bazarevsky et al., "BlazeFace", 2019).
+
+    Of boxes that overlap, all count towards the place, by their scores: in video this jitters
+    less than taking the best alone.
+
+    Args:
+        boxes: (N, 4).
+        scores: (N,) in [0, 1].
+        points: (N, K, 2).
+        min_overlap: IoU from which on two boxes mean one face.
+    """
+    order = np.argsort(-scores, kind="stable")
+    merged = []
+    while len(order):
+        best = order[0]
+        same = overlaps(boxes[best], boxes[order]) >= min_overlap
+        same[0] = True
+        group = order[same]
+        weights = scores[group] / scores[group].sum()
+        merged.append(
+            Detection(
+                np.einsum("n,nd->d", weights, boxes[group]),
+                float(scores[best]),
+                np.einsum("n,nkd->kd", weights, points[group]),
+            )
+        )
+        order = order[~same]
+    return merged
+
+
+def drop_nested(detections: Sequence[Detection], min_share: float = 0.6) -> list[Detection]:
+    """Leaves out what lies mostly inside a more certain detection, or around it.
+
+    Networks at several scales find parts of large faces, and crowds as one face.
+    """
+    kept: list[Detection] = []
+    for detection in sorted(detections, key=lambda d: -d.score):
+        boxes = np.array([other.box for other in kept]).reshape(-1, 4)
+        if not (overlaps(detection.box, boxes, over="smaller") >= min_share).any():
+            kept.append(detection)
+    return kept

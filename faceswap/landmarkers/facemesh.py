@@ -1,0 +1,134 @@
+"""MediaPipe Face Mesh: 468 points in three dimensions and the probability of a face.
+
+Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", 2019.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from faceswap.core.tflite_net import TFLiteNet
+from faceswap.core.weights import weights_path
+from faceswap.landmarkers import FaceLandmarks, Roi, landmarkers
+from faceswap.landmarkers.mesh68 import mesh_to_68
+
+# The square that the network was trained on is half as large again as the face's box.
+ROI_SCALE = 1.5
+# Outer corners of the eyes at image left and at image right.
+_EYE_CORNERS = (33, 263)
+
+
+class FaceMesh:
+    """The network with its way in and out: cuts regions, gives points in frame pixels.
+
+    Args:
+        net: The graph of `face_landmark.tflite`.
+        device: Where it runs.
+    """
+
+    def __init__(self, net: TFLiteNet, device: str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.net = net.to(self.device)
+        self.size = net.input_size[0]
+
+    def __call__(self, image: NDArray[np.uint8], rois: Sequence[Roi]) -> list[FaceLandmarks]:
+        """Landmarks in each region of one frame, as one batch.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            rois: Regions; they may reach beyond the frame.
+
+        Returns:
+            One result per region, whatever its presence.
+        """
+        if not rois:
+            return []
+        crops = np.stack([cut_roi(image, roi, self.size) for roi in rois])
+        with torch.inference_mode():
+            batch = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)  # (B, 3, S, S)
+            points, presence = self.net(batch.float().div_(255))
+            meshes = points.reshape(len(rois), -1, 3).cpu().numpy()
+            scores = presence.reshape(len(rois)).sigmoid().cpu().tolist()
+        results = []
+        for roi, mesh, score in zip(rois, meshes, scores, strict=True):
+            placed = _to_frame(mesh, roi, self.size)
+            results.append(FaceLandmarks(mesh_to_68(placed[:, :2]), placed, score))
+        return results
+
+
+@landmarkers.register
+def facemesh(device: str = "cpu", weights: Path | None = None) -> FaceMesh:
+    """Face Mesh with the published weights (or those in a given file)."""
+    return FaceMesh(TFLiteNet(weights_path("facemesh", weights)), device)
+
+
+def roi_from_detection(
+    box: NDArray[np.float32], left_eye: NDArray[np.float32], right_eye: NDArray[np.float32]
+) -> Roi:
+    """Region for a face that a detector found.
+
+    Args:
+        box: (4,) x0, y0, x1, y1 in frame pixels.
+        left_eye: (2,) eye at image left when the head is upright.
+        right_eye: (2,) the other one.
+    """
+    x0, y0, x1, y1 = (float(v) for v in box)
+    side = ROI_SCALE * max(x1 - x0, y1 - y0)
+    return Roi(((x0 + x1) / 2, (y0 + y1) / 2), side, _angle(left_eye, right_eye))
+
+
+def roi_from_mesh(mesh: NDArray[np.float32]) -> Roi:
+    """Region around a face whose mesh is known: of the last frame, or of a first pass.
+
+    Args:
+        mesh: (468, 3) in frame pixels.
+    """
+    flat = mesh[:, :2].astype(np.float64)
+    angle = _angle(flat[_EYE_CORNERS[0]], flat[_EYE_CORNERS[1]])
+    turn = _rotation(angle)
+    # The box of the points as they lie in the turned square: rows times R = R^-1 applied to each.
+    upright = flat @ turn
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    center = turn @ ((low + high) / 2)
+    return Roi((float(center[0]), float(center[1])), ROI_SCALE * float((high - low).max()), angle)
+
+
+def cut_roi(image: NDArray[np.uint8], roi: Roi, size: int) -> NDArray[np.uint8]:
+    """(size, size, 3) uint8 upright picture of a region; beyond the frame it is black."""
+    # Bilinear sampling of a shrunk picture aliases: cut it larger, then average.
+    factor = min(4, max(1, round(roi.side / size)))
+    large = size * factor
+    scale = large / max(roi.side, 1e-3)
+    matrix = np.empty((2, 3))
+    matrix[:, :2] = scale * _rotation(roi.angle).T
+    matrix[:, 2] = (large - 1) / 2 - matrix[:, :2] @ np.array(roi.center)
+    crop = cv2.warpAffine(image, matrix, (large, large), flags=cv2.INTER_LINEAR)
+    if factor > 1:
+        crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    return crop.astype(np.uint8, copy=False)
+
+
+def _to_frame(mesh: NDArray[np.float32], roi: Roi, size: int) -> NDArray[np.float32]:
+    """Network output (x, y in [0, size] from corner to corner of the crop) in frame pixels."""
+    scale = roi.side / size
+    placed = np.empty_like(mesh)
+    placed[:, :2] = (mesh[:, :2] - size / 2) @ (scale * _rotation(roi.angle).T) + roi.center
+    placed[:, 2] = mesh[:, 2] * scale
+    return placed
+
+
+def _angle(left_eye: NDArray[np.floating], right_eye: NDArray[np.floating]) -> float:
+    dx, dy = (float(v) for v in right_eye - left_eye)
+    return math.degrees(math.atan2(dy, dx))
+
+
+def _rotation(angle: float) -> NDArray[np.float64]:
+    """Clockwise in the image (y down), by degrees."""
+    radians = math.radians(angle)
+    cos, sin = math.cos(radians), math.sin(radians)
+    return np.array([[cos, -sin], [sin, cos]])

@@ -1,0 +1,97 @@
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from faceswap.core.errors import ConfigError
+from faceswap.detectors import build_detector
+from faceswap.detectors.blazeface import BlazeFace, full_range, letterbox, short_range
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return build_detector("blazeface")
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return np.ascontiguousarray(data.astronaut())
+
+
+def check_astronaut(detection, scale=1.0, shift=(0.0, 0.0)):
+    """Eyes within 6 px (of the 512 px picture) of where they are, box around the face."""
+    eyes = np.array([[202, 102], [248, 105]]) * scale + shift
+    assert np.abs(detection.points[:2] - eyes).max() < 6 * scale
+    center = (detection.box[:2] + detection.box[2:]) / 2
+    assert np.linalg.norm(center - (np.array([225, 121]) * scale + shift)) < 15 * scale
+    assert 85 * scale < detection.box[2] - detection.box[0] < 130 * scale
+
+
+def test_finds_the_astronaut_and_nothing_else(detector, astronaut):
+    faces = detector([astronaut])[0]
+    assert len(faces) == 1
+    assert faces[0].score > 0.7
+    check_astronaut(faces[0])
+
+
+@pytest.mark.parametrize("network", [short_range, full_range])
+def test_each_range_alone_finds_a_close_up(network, astronaut):
+    close = astronaut[20:240, 110:330]
+    faces = BlazeFace([(network(), 128 if network is short_range else 192)])([close])[0]
+    assert len(faces) == 1
+    check_astronaut(faces[0], shift=(-110, -20))
+
+
+def test_finds_a_small_face_in_a_large_frame(detector, astronaut):
+    frame = np.full((720, 1280, 3), 90, np.uint8)
+    small = cv2.resize(astronaut, (256, 256), interpolation=cv2.INTER_AREA)
+    frame[300:556, 900:1156] = small
+    faces = detector([frame])[0]
+    assert len(faces) == 1
+    check_astronaut(faces[0], 0.5, (900, 300))
+
+
+def test_images_of_several_sizes_in_one_call(detector, astronaut):
+    pictures = [astronaut, astronaut[:300], astronaut, np.zeros((64, 48, 3), np.uint8)]
+    together = detector(pictures)
+    assert [len(faces) for faces in together] == [1, 1, 1, 0]
+    for picture, faces in zip(pictures, together, strict=True):
+        for one, other in zip(faces, detector([picture])[0], strict=True):
+            np.testing.assert_allclose(one.box, other.box, atol=0.02)
+            np.testing.assert_allclose(one.points, other.points, atol=0.02)
+
+
+def test_cat_and_bare_textures_are_no_faces(detector):
+    pictures = [data.chelsea(), data.coffee(), cv2.cvtColor(data.brick(), cv2.COLOR_GRAY2RGB)]
+    assert detector(pictures) == [[], [], []]
+
+
+def test_anchors_are_the_published_ones():
+    short, full = short_range(), full_range()
+    centers = short.anchor_centers(128, 128)
+    assert centers.shape == (896, 2)
+    assert centers[[0, 1, 2, 511, 512, 517, 518]].tolist() == [
+        [4, 4],
+        [4, 4],
+        [12, 4],
+        [124, 124],
+        [8, 8],
+        [8, 8],
+        [24, 8],
+    ]
+    assert full.anchor_centers(192, 192).shape == (2304, 2)
+    assert full.anchor_centers(192, 192)[49].tolist() == [6, 6]
+
+
+def test_letterbox_pads_to_the_stride():
+    board, scale = letterbox(np.full((90, 160, 3), 7, np.uint8), 192)
+    assert scale == pytest.approx(1.2)
+    assert board.shape == (128, 192, 3)
+    assert (board[:108] == 7).all()
+    assert (board[108:] == 0).all()
+
+
+def test_unknown_detector_names_the_nearest():
+    with pytest.raises(ConfigError) as caught:
+        build_detector("blazface")
+    assert "blazeface" in caught.value.hint
