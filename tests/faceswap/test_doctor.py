@@ -1,0 +1,131 @@
+import dataclasses
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from faceswap import doctor as doctor_module
+from faceswap.doctor import doctor
+from faceswap.fitness import Finding, judge
+from faceswap.machine import Facts, Gpu, Library
+
+GB = 10**9
+FIT = Facts(
+    python=(3, 12, 1),
+    torch=Library("2.9.0+cu130"),
+    torchvision=Library("0.24.0+cu130"),
+    opencv=Library("5.0.0"),
+    opencv_builds={"opencv-python": "5.0.0.93", "opencv-python-headless": "5.0.0.93"},
+    av=Library("18.1.0"),
+    encoders={"libx264": "", "aac": "", "h264_nvenc": ""},
+    gpus=(Gpu("RTX [4090]", 24 * GB, 20 * GB),),
+    torch_cuda="13.0",
+    driver_found=True,
+    bf16=True,
+    weights={"facemesh": Path("/cache/face_landmark.tflite")},
+    free_here=500 * GB,
+    free_cache=500 * GB,
+    cache=Path("/cache"),
+)
+
+
+def finding(subject: str, **changes: object) -> Finding:
+    facts = dataclasses.replace(FIT, **changes)  # pyright: ignore[reportArgumentType]
+    return next(found for found in judge(facts) if found.subject == subject)
+
+
+def test_a_fit_machine_has_nothing_to_mend() -> None:
+    for found in judge(FIT):
+        assert found.level == "ok", found
+        assert found.remedy == "", found
+
+
+@pytest.mark.parametrize(
+    ("subject", "changes", "level", "words"),
+    [
+        ("Python", {"python": (3, 10, 2)}, "fail", "3.11 or newer"),
+        ("torch", {"torch": Library(error="ImportError: libcudart")}, "fail", "pip install torch"),
+        (
+            "torchvision",
+            {"torchvision": Library("0.28.0", "operator torchvision::nms does not exist")},
+            "fail",
+            "built for another torch than 2.9.0.*Reinstall both",
+        ),
+        ("torchvision", {"torchvision": Library("0.24.0+cpu")}, "warn", "two builds"),
+        (
+            "OpenCV",
+            {"opencv_builds": {"opencv-python": "5.0.0.93", "opencv-python-headless": "4.9.0.80"}},
+            "warn",
+            "opencv-python==5.0.0.93 opencv-python-headless==5.0.0.93",
+        ),
+        ("OpenCV", {"opencv": Library(error="ImportError: libGL.so.1")}, "fail", "libGL"),
+        ("GPU", {"gpus": (), "driver_found": False, "cores": 2}, "warn", "none; 2 CPU"),
+        ("GPU", {"gpus": ()}, "warn", "Update the driver.*13.0"),
+        ("GPU", {"gpus": (), "torch_cuda": None}, "warn", "CPU build"),
+        ("GPU", {"gpus": (Gpu("A", 8 * GB, 1 * GB),)}, "warn", "1 of 8 GB free"),
+        ("GPU", {"gpus": (), "apple_gpu": True}, "ok", "Apple"),
+        ("bf16", {"bf16": False}, "ok", "fp32"),
+        ("video", {"av": Library(error="ImportError: av")}, "fail", "reinstall av"),
+        ("video", {"encoders": {"libx264": "not here", "aac": ""}}, "fail", "libx264 not here"),
+        (
+            "video",
+            {"encoders": {"libx264": "", "aac": "", "h264_nvenc": "does not open"}},
+            "ok",
+            "not here: h264_nvenc",
+        ),
+        ("weights", {"weights": {"facemesh": None}}, "ok", "faceswap weights fetch"),
+        (
+            "weights",
+            {"weights": {"facemesh": None}, "index_reachable": False},
+            "fail",
+            "pip cannot get them: facemesh.*FACESWAP_WEIGHTS",
+        ),
+        ("weights", {"weights": {"facemesh": None}, "offline": True}, "fail", "OFFLINE"),
+        ("disk", {"free_here": 5 * GB}, "warn", "5 GB"),
+        ("disk", {"free_here": 10**8}, "fail", "0 GB"),
+        ("cache", {"cache_error": "Read-only"}, "fail", "FACESWAP_CACHE"),
+        ("cache", {"free_cache": 10**7}, "warn", "full"),
+    ],
+)
+def test_what_is_unfit_is_said_with_a_remedy(
+    subject: str, changes: dict[str, object], level: str, words: str
+) -> None:
+    found = finding(subject, **changes)
+    assert found.level == level
+    assert re.search(words, f"{found.found} {found.remedy}")
+    assert level == "ok" or found.remedy
+
+
+def run(monkeypatch: pytest.MonkeyPatch, facts: Facts) -> None:
+    monkeypatch.setattr(doctor_module, "gather_facts", lambda: facts)
+    doctor()
+
+
+def test_screen_fits_and_shows_everything(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, FIT)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    shown = "\n".join(lines)
+    assert "RTX [4090]" in shown
+    assert "This machine is fit." in shown
+
+
+def test_exit_code_tells_scripts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as caught:
+        run(monkeypatch, dataclasses.replace(FIT, python=(3, 9, 0)))
+    assert caught.value.exit_code == 1
+    assert "1 thing(s) to mend" in capsys.readouterr().out
+
+
+def test_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    # These tests run, so the libraries they need must be found well.
+    doctor()
+    shown = capsys.readouterr().out
+    assert ".".join(map(str, sys.version_info[:3])) in shown
+    assert "libx264" in shown
