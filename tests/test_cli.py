@@ -8,7 +8,7 @@ import pytest
 from faceswap import __version__
 from faceswap.cli import VERBS, main
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
