@@ -1,6 +1,6 @@
 """Colour of video: what matrix and range a stream means, and exact RGB conversion."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from av import VideoFrame
@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 # ITU-T H.273 code points, which FFmpeg uses as they are.
 RGB, BT709, UNSPECIFIED, BT470BG, SMPTE170M, BT2020_CL = 0, 1, 2, 5, 6, 10
-_CONVERTIBLE = {BT709: 1, 4: 4, BT470BG: 5, SMPTE170M: 6, 7: 7, 9: 9}
+_CONVERTIBLE = frozenset({BT709, 4, BT470BG, SMPTE170M, 7, 9})
 
 # swscale's quick path is up to 3 levels off and 1.5 too dark on average; these flags are exact.
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_EXACT_DOWN = _EXACT | Interpolation.FULL_CHR_H_INP
+# The way back averages the chroma of four pixels: up and down again changes nothing then.
+_EXACT_DOWN = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,18 @@ class ColourTags:
         if self.matrix in _CONVERTIBLE:
             return self.matrix
         return BT709 if width >= 1280 or height > 576 else SMPTE170M
+
+    def for_upright(self, stored: tuple[int, int], upright: tuple[int, int]) -> "ColourTags":
+        """The tags to write for pictures that were converted at the stored size.
+
+        They are the same, except where a reader would come to another matrix: for one that cannot
+        be written, or when turning an untagged picture changes what players assume about it.
+        """
+        matrix = self.effective_matrix(*stored)
+        tagged = self.matrix in _CONVERTIBLE or self.matrix == UNSPECIFIED
+        if tagged and self.effective_matrix(*upright) == matrix:
+            return self
+        return replace(self, matrix=matrix)
 
     def effective_range(self, pixel_format: str) -> int:
         """The range to convert with; untagged is limited, save for the ``yuvj`` formats."""
@@ -86,3 +99,36 @@ class RgbConverter:
             frame, width, height, "rgb24", interpolation=int(_EXACT), threads=1
         )
         return np.require(rgb.to_ndarray(), np.uint8, ["C", "W"])
+
+
+class YuvConverter:
+    """Turns RGB arrays into frames for an encoder, as the exact inverse of ``RgbConverter``.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        colour: The tags to write, which also choose matrix and range.
+        pixel_format: FFmpeg's name of the format to make.
+    """
+
+    def __init__(self, width: int, height: int, colour: ColourTags, pixel_format: str) -> None:
+        self._size = (width, height)
+        self._format = pixel_format
+        matrix = colour.effective_matrix(width, height)
+        self._matrix = BT470BG if matrix == SMPTE170M else matrix
+        self._range = colour.effective_range(pixel_format)
+        self._scaler = VideoReformatter()
+
+    def __call__(self, image: NDArray[np.uint8]) -> VideoFrame:
+        """Converts one ``(H, W, 3) uint8`` RGB array."""
+        frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
+        frame.colorspace, frame.color_range = RGB, int(ColorRange.JPEG)
+        return self._scaler.reformat(
+            frame,
+            *self._size,
+            self._format,
+            dst_colorspace=self._matrix,
+            dst_color_range=self._range,
+            interpolation=int(_EXACT_DOWN),
+            threads=1,
+        )

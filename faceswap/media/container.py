@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.stream import Discard, Disposition
+from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
@@ -60,7 +60,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     )
 
 
-def keep_only(container: InputContainer, *streams: VideoStream) -> None:
+def keep_only(container: InputContainer, *streams: Stream) -> None:
     """Tells the container to skip all other streams, which saves reading them."""
     for stream in container.streams:
         if stream not in streams:

@@ -52,6 +52,25 @@ class VideoInfo:
     pixel_format: str
     codec: str
 
+    @classmethod
+    def for_new(cls, width: int, height: int, fps: Fraction | int) -> "VideoInfo":
+        """Describes a video that is made from nothing: BT.709, and the time stamp is the index."""
+        return cls(
+            path=Path(),
+            width=width,
+            height=height,
+            fps=Fraction(fps),
+            frames=0,
+            duration=0.0,
+            orientation=Orientation(),
+            time_base=1 / Fraction(fps),
+            audio_streams=0,
+            colour=ColourTags(matrix=1, range=1, primaries=1, transfer=1),
+            pixel_aspect=Fraction(1),
+            pixel_format="yuv420p",
+            codec="",
+        )
+
     @property
     def rotation(self) -> int:
         """Clockwise quarter turn in degrees that makes the stored picture upright."""

@@ -1,0 +1,147 @@
+"""Carrying the sound of one file over into another, packet by packet."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av import Packet
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+
+from faceswap.media.container import keep_only, open_media
+
+# FFmpeg would put these into an MP4, but next to nothing plays them there.
+_POOR_FIT = {".mp4": ("pcm_", "vorbis", "truehd"), ".m4v": ("pcm_", "vorbis", "truehd")}
+_FALLBACK = {".webm": "libopus"}
+
+
+@dataclass
+class _Track:
+    """One stream of sound on its way; ``target`` has an encoder when it is encoded anew."""
+
+    source: AudioStream
+    target: AudioStream
+    encode: bool
+    last_dts: int | None = None
+
+
+class AudioFeed:
+    """Copies all sound of a file into an output, in step with the pictures.
+
+    Packets go over untouched when the container holds their codec, and are encoded anew to AAC
+    (Opus for WebM) when not. They are read as they are needed, so memory stays flat.
+
+    Args:
+        path: The file with the sound; it may have none.
+        output: The file being written; its header must not be written yet.
+        suffix: Ending of the output's name.
+
+    Raises:
+        MediaError: The file cannot be opened.
+    """
+
+    def __init__(self, path: Path, output: OutputContainer, suffix: str) -> None:
+        self.notes: list[str] = []
+        self._path = path
+        self._output = output
+        self._input = open_media(path)
+        self._tracks: dict[int, _Track] = {}
+        for number, source in enumerate(self._input.streams.audio, 1):
+            track = self._add_track(source, suffix, number)
+            if track is not None:
+                self._tracks[source.index] = track
+        keep_only(self._input, *(track.source for track in self._tracks.values()))
+        self._packets = self._read(self._input)
+        self._next = next(self._packets, None)
+
+    def _add_track(self, source: AudioStream, suffix: str, number: int) -> _Track | None:
+        if source.codec_context is None:
+            self.notes.append(f"sound track {number} is of an unknown codec and was left out")
+            return None
+        codec = source.codec_context.codec.canonical_name
+        target, encode = None, False
+        if not codec.startswith(_POOR_FIT.get(suffix, ())):
+            try:
+                target = self._output.add_stream_from_template(source)
+            except ValueError:
+                target = None
+        if target is None:
+            encoder = _FALLBACK.get(suffix, "aac")
+            target, encode = self._add_encoder(source, encoder), True
+            self.notes.append(
+                f"sound track {number} was encoded anew to {encoder.removeprefix('lib')}:"
+                f" {suffix} does not hold {codec}"
+            )
+        kept = {"language", "title", "handler_name"}
+        target.metadata.update({k: v for k, v in source.metadata.items() if k in kept})
+        target.disposition = source.disposition
+        return _Track(source, target, encode)
+
+    def _add_encoder(self, source: AudioStream, encoder: str) -> AudioStream:
+        rates = av.Codec(encoder, "w").audio_rates or [source.rate]
+        # The next higher rate loses nothing.
+        rate = min((r for r in rates if r >= source.rate), default=max(rates))
+        target = self._output.add_stream(encoder, rate=rate)
+        assert isinstance(target, AudioStream)
+        target.layout = source.layout
+        target.bit_rate = 96_000 * max(1, source.channels)
+        return target
+
+    def advance(self, until: float) -> None:
+        """Carries over all sound up to a time in seconds."""
+        while self._next is not None and _time(self._next) <= until:
+            self._carry(self._next)
+            self._next = next(self._packets, None)
+
+    def finish(self) -> None:
+        """Carries over the rest."""
+        self.advance(float("inf"))
+        for track in self._tracks.values():
+            if track.encode:
+                for frame in _decode(track.source, None):
+                    self._output.mux(track.target.encode(frame))
+                self._output.mux(track.target.encode(None))
+
+    def close(self) -> None:
+        """Closes the file with the sound."""
+        self._input.close()
+
+    def _carry(self, packet: Packet) -> None:
+        track = self._tracks[packet.stream_index]
+        if track.encode:
+            for frame in _decode(track.source, packet):
+                self._output.mux(track.target.encode(frame))
+            return
+        if packet.dts is not None:
+            # A clock that was set back, in a damaged file: no container takes it.
+            if track.last_dts is not None and packet.dts <= track.last_dts:
+                return
+            track.last_dts = packet.dts
+        packet.stream = track.target
+        self._output.mux(packet)
+
+    def _read(self, container: InputContainer) -> Iterator[Packet]:
+        if not self._tracks:
+            return
+        try:
+            for packet in container.demux(*(track.source for track in self._tracks.values())):
+                # The last packet of a file that was cut off is incomplete.
+                if packet.size and not packet.is_corrupt:
+                    yield packet
+        except FFmpegError as error:
+            self.notes.append(f"the sound of {self._path.name} ends early: {error.strerror}")
+
+
+def _time(packet: Packet) -> float:
+    stamp = packet.dts if packet.dts is not None else packet.pts
+    return float("-inf") if stamp is None else float(stamp * packet.time_base)
+
+
+def _decode(stream: AudioStream, packet: Packet | None) -> list[av.AudioFrame]:
+    try:
+        return stream.decode(packet)
+    except FFmpegError:
+        # A click is better than no sound at all.
+        return []

@@ -1,0 +1,207 @@
+"""Writing video: exact time stamps and colours, the sound carried over, all or nothing on disk."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from faceswap.core.errors import MediaError
+from faceswap.core.files import atomic_path
+from faceswap.media.audio import AudioFeed
+from faceswap.media.colour import YuvConverter
+from faceswap.media.encoders import (
+    DEFAULT_ENCODER,
+    choose_pixel_format,
+    encoder_options,
+    find_encoder,
+)
+from faceswap.media.frame import Image
+from faceswap.media.video import VideoInfo
+
+
+class VideoWriter:
+    """Writes a video that stands in for another: same frames at the same times, same colours.
+
+    Used as a context manager; ``path`` appears when the block ends well and not at all otherwise.
+    Pictures are written upright, so the file has no rotation flag. MP4 and MOV keep every time
+    stamp exactly; Matroska and WebM know milliseconds only. Odd sizes are kept exactly, with H.264
+    and H.265 at the price of 4:4:4, which some hardware players do not know.
+
+    Args:
+        path: Where to; ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
+        info: The video it stands in for (``probe``), or ``VideoInfo.for_new``.
+        encoder: FFmpeg's name of the encoder; None for libx264 (WebM: libvpx-vp9).
+        crf: Quality, lower is better; None for near-transparent.
+        preset: The encoder's speed setting; None for a quick one.
+        options: More options of the encoder.
+        pixel_format: None for 4:2:0 in 8 bits, where the encoder has it.
+        metadata: Tags of the file; in MP4 and MOV, too, any key is kept.
+        audio_from: A file whose sound is carried over; None for a silent video.
+
+    Attributes:
+        notes: What happened to the sound that the user should know. Complete after the block.
+
+    Raises:
+        MediaError: Unknown ending or encoder, or settings the encoder refuses.
+        StorageFullError: The disk is full; nothing is left at ``path``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: VideoInfo,
+        *,
+        encoder: str | None = None,
+        crf: int | None = None,
+        preset: str | None = None,
+        options: Mapping[str, str] | None = None,
+        pixel_format: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        audio_from: Path | None = None,
+    ) -> None:
+        suffix = path.suffix.lower()
+        if suffix not in DEFAULT_ENCODER:
+            raise MediaError(
+                f"Video cannot be written as {suffix or path.name!r}.",
+                f"Use one of {', '.join(DEFAULT_ENCODER)}.",
+            )
+        self.path = path
+        self.info = info
+        self.notes: list[str] = []
+        self._suffix = suffix
+        self._encoder = encoder or DEFAULT_ENCODER[suffix]
+        self._crf, self._preset, self._options = crf, preset, options or {}
+        self._pixel_format = pixel_format
+        self._metadata = dict(metadata or {})
+        self._audio_from = audio_from
+        self._frames = 0
+        self._duration = max(1, round(1 / (info.fps * info.time_base)))
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self.path))
+            self._output = stack.enter_context(_create(temporary, self._muxer_options()))
+            self._output.metadata.update(self._metadata)
+            self._stream = self._add_video()
+            self._audio: AudioFeed | None = None
+            if self._audio_from is not None:
+                self._audio = AudioFeed(self._audio_from, self._output, self._suffix)
+                stack.callback(self._audio.close)
+            self._begin()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            self._finish()
+
+    def write(self, image: Image, pts: int) -> None:
+        """Writes the next frame.
+
+        Args:
+            image: ``(H, W, 3) uint8`` RGB of the size of ``info``.
+            pts: Time stamp in units of ``info.time_base``, later than the one before.
+        """
+        if image.shape != (self.info.height, self.info.width, 3):
+            raise ValueError(
+                f"expected {self.info.height} x {self.info.width} x 3, got {image.shape}"
+            )
+        frame = self._convert(image)
+        frame.pts, frame.time_base, frame.duration = pts, self.info.time_base, self._duration
+        self._frames += 1
+        with _in_words(f"Frame {self._frames} cannot be written to {self.path}"):
+            self._mux(self._stream.encode(frame))
+
+    def _muxer_options(self) -> dict[str, str]:
+        if self._suffix not in (".mp4", ".m4v", ".mov"):
+            return {}
+        scale = str(self.info.time_base.denominator)
+        flags = "+faststart+use_metadata_tags" if self._metadata else "+faststart"
+        # The movie's own clock measures where the pictures start; by default it knows milliseconds.
+        return {"movflags": flags, "video_track_timescale": scale, "movie_timescale": scale}
+
+    def _add_video(self) -> VideoStream:
+        info, name = self.info, self._encoder
+        settings = find_encoder(name, self._output.supported_codecs)
+        pixel_format = self._pixel_format or choose_pixel_format(
+            name, info.width, info.height, even=settings.even
+        )
+        stored = info.orientation.size(info.width, info.height)
+        colour = info.colour.for_upright(stored, (info.width, info.height))
+        self._convert = YuvConverter(info.width, info.height, colour, pixel_format)
+        options = encoder_options(name, settings, self._crf, self._preset, self._options)
+        stream = self._output.add_stream(name, rate=info.fps, options=options)
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = info.width, info.height, pixel_format
+        context.time_base = stream.time_base = info.time_base
+        context.sample_aspect_ratio = info.pixel_aspect
+        context.colorspace, context.color_range = colour.matrix, colour.range
+        context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+        context.thread_type = "AUTO"
+        if settings.tag and self._suffix != ".mkv":
+            context.codec_tag = settings.tag
+        return stream
+
+    def _begin(self) -> None:
+        with _in_words(
+            f"The encoder {self._encoder!r} cannot be started for"
+            f" {self.info.width} x {self.info.height} pixels"
+        ):
+            self._output.start_encoding()
+
+    def _mux(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            if self._audio is not None and packet.dts is not None:
+                self._audio.advance(float(packet.dts * packet.time_base))
+            self._output.mux(packet)
+
+    def _finish(self) -> None:
+        if not self._frames:
+            raise MediaError(f"There was no frame to write to {self.path}.")
+        with _in_words(f"{self.path} cannot be completed"):
+            self._mux(self._stream.encode(None))
+            if self._audio is not None:
+                self._audio.finish()
+                self.notes.extend(self._audio.notes)
+
+
+@contextmanager
+def _create(path: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
+    output = av.open(f"file:{path}", "w", container_options=options)
+    try:
+        yield output
+    except BaseException:
+        # The file is thrown away; what closing it says about the same trouble adds nothing.
+        with suppress(Exception):
+            output.close()
+        raise
+    output.close()
+
+
+@contextmanager
+def _in_words(problem: str) -> Iterator[None]:
+    try:
+        yield
+    except FFmpegError as error:
+        # What the system says (disk full, no permission) is an OSError and has its own handling.
+        if isinstance(error, OSError):
+            raise
+        raise MediaError(
+            f"{problem}: {error.strerror}.", "Check the encoder's options, or use libx264."
+        ) from error
