@@ -1,0 +1,139 @@
+"""The shape of a head seen from the front, on a coarse grid over its portrait."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float32]
+
+_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
+_OVAL += (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
+_EARS = (234, 93, 127, 454, 323, 356)
+_SLOPE = 1.7
+"""Steepest the head may be: below the cotangent of the largest yaw, or a turned head would fold."""
+
+
+def smoothstep(value: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, and a smooth rise between."""
+    value = np.clip(value, 0, 1)
+    return value * value * (3 - 2 * value)
+
+
+class Relief:
+    """How a head stands out of its portrait, at every node of a grid.
+
+    Args:
+        mesh: ``(468, 3)`` face mesh in pixels, z smaller = nearer.
+        unit: Size of the face in pixels.
+        side: Side of the square portrait in pixels.
+        step: Pixels between nodes.
+
+    Attributes:
+        x: ``(h, w) float32`` place of each node; ``y`` likewise.
+        centre: ``(3,)`` the point the head turns about, between the ears.
+        height: ``(h, w) float32`` pixels in front of the centre.
+        follow: ``(h, w) float32`` 1 where the picture moves with the head, 0 where it stays.
+        skin: ``(h, w) float32`` 1 in the face, 0 outside, soft at the edge.
+        normal: ``(h, w, 3) float32`` direction the surface faces: right, down, away from us.
+    """
+
+    def __init__(self, mesh: NDArray[np.floating], unit: float, side: int, step: int) -> None:
+        self._mesh, self._unit, self._step = mesh, unit, step
+        nodes = np.arange(0, side + step, step, dtype=np.float32)
+        self.x, self.y = np.meshgrid(nodes, nodes)
+        oval, ears = mesh[list(_OVAL)], mesh[list(_EARS)]
+        self.centre = np.array([*oval[:, :2].mean(0), ears[:, 2].mean()])
+        self.height = self._blunted(self._heights())
+        self.follow = self._following()
+        self.skin = self._skin(oval)
+        self.normal = self._normals()
+
+    def _heights(self) -> Plane:
+        """A smooth surface through the mesh that reaches the ground around the head."""
+        angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+        circle = np.stack([np.cos(angle), np.sin(angle)], axis=1) * self._unit
+        # The skull is longer than wide, and wider than the face.
+        rims = [self.centre[:2] + circle * axes for axes in ([0.8, 1.0], [1.2, 1.4])]
+        anchors = np.concatenate([self._mesh[:, :2], *rims])
+        values = np.zeros(len(anchors))
+        values[: len(self._mesh)] = self.centre[2] - self._mesh[:, 2]
+        nodes = np.stack([self.x.ravel(), self.y.ravel()], axis=1)
+        surface = thin_plate(anchors / self._unit, values, nodes / self._unit)
+        return np.maximum(surface.reshape(self.x.shape), 0).astype(np.float32)
+
+    def _blunted(self, height: Plane) -> Plane:
+        """The same head with its steep flanks eased, so that a turned cheek never folds over."""
+        while self._steepest(height) > _SLOPE:
+            height = self._blur(height, 0.04)
+        return height
+
+    def _steepest(self, height: Plane) -> float:
+        down, right = np.gradient(height, self._step)
+        return float(np.hypot(down, right).max())
+
+    def _blur(self, plane: Plane, radius: float) -> Plane:
+        blurred = cv2.GaussianBlur(plane, (0, 0), radius * self._unit / self._step)
+        return np.asarray(blurred, np.float32)
+
+    def _following(self) -> Plane:
+        x = (self.x - self.centre[0]) / self._unit
+        y = (self.y - self.centre[1]) / self._unit
+        head = 1 - smoothstep((np.hypot(x, y / 1.15) - 0.75) / 0.75)
+        neck = 1 - smoothstep(y - 0.35)
+        return (head * neck).astype(np.float32)
+
+    def _skin(self, oval: NDArray[np.floating]) -> Plane:
+        mask = np.zeros(self.x.shape, np.float32)
+        cv2.fillPoly(mask, [np.round(oval[:, :2] / self._step).astype(np.int32)], 1.0)
+        return self._blur(mask, 0.07)
+
+    def _normals(self) -> NDArray[np.float32]:
+        slope_y, slope_x = np.gradient(self._blur(self.height, 0.08), self._step)
+        normal = np.stack([-slope_x, -slope_y, -np.ones_like(slope_x)], axis=-1)
+        return (normal / np.linalg.norm(normal, axis=-1, keepdims=True)).astype(np.float32)
+
+    def bump(self, centre: NDArray[np.floating], wide: float, tall: float) -> Plane:
+        """A Gaussian hill of height 1 at a place in pixels, its radii in face sizes, ``(h, w)``."""
+        x = (self.x - centre[0]) / (wide * self._unit)
+        y = (self.y - centre[1]) / (tall * self._unit)
+        return np.exp(-0.5 * (x**2 + y**2)).astype(np.float32)
+
+
+def rotation_matrix(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
+    """Rotation ``(3, 3)`` of points (right, down, away from us); angles in degrees.
+
+    A point nearer than the centre goes right by positive yaw and up by positive pitch; positive
+    roll is clockwise in the image.
+    """
+    a, b, c = np.deg2rad([yaw, pitch, roll])
+    turn = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
+    nod = np.array([[1, 0, 0], [0, np.cos(b), np.sin(b)], [0, -np.sin(b), np.cos(b)]])
+    tilt = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
+    return tilt @ nod @ turn
+
+
+def thin_plate(
+    anchors: NDArray[np.floating], values: NDArray[np.floating], nodes: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Smooth surface through scattered values (thin-plate spline; Duchon, 1977).
+
+    Args:
+        anchors: ``(N, 2)`` places.
+        values: ``(N,)`` heights there.
+        nodes: ``(M, 2)`` places asked for.
+
+    Returns:
+        ``(M,)`` heights, slightly smoothed: anchors need not lie exactly on the surface.
+    """
+
+    def kernel(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.floating]:
+        squared = ((first[:, None] - second[None]) ** 2).sum(-1)
+        return squared * np.log(squared + 1e-12)
+
+    count = len(anchors)
+    plane = np.concatenate([np.ones((count, 1)), anchors], axis=1)
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = kernel(anchors, anchors) + 1e-3 * np.eye(count)
+    system[:count, count:], system[count:, :count] = plane, plane.T
+    weights = np.linalg.solve(system, np.concatenate([values, np.zeros(3)]))
+    return kernel(nodes, anchors) @ weights[:count] + weights[count] + nodes @ weights[count + 1 :]
