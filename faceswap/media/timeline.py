@@ -1,11 +1,14 @@
 """Numbering the pictures of a stream, finding one of them, and telling what is damaged."""
 
 import heapq
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from av import Packet
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
@@ -26,6 +29,19 @@ def is_picture(packet: Packet, codec: str) -> bool:
     return codec != "vp8" or bool(memoryview(packet)[0] & 0x10)
 
 
+def has_presentation_stamps(container: InputContainer) -> bool:
+    """Whether packets say when they are shown; in AVI they only say when they are decoded."""
+    return container.format.name != "avi"
+
+
+def is_incomplete(packet: Packet) -> bool:
+    """Whether a packet is the torn end of a file that was cut short.
+
+    Transport streams mark every packet around a disturbance in this way; decoders mend those.
+    """
+    return packet.is_corrupt and packet.stream.container.format.name != "mpegts"
+
+
 class PictureOrder:
     """Gives every picture its place in presentation order while the stream is decoded.
 
@@ -35,24 +51,31 @@ class PictureOrder:
     Args:
         first: Time stamp where reading begins; earlier pictures have no place. None: at the start.
         passed: Place of the picture at ``first``.
+        stamped: Packets say when they are shown.
     """
 
-    def __init__(self, first: int | None = None, passed: int = 0) -> None:
+    def __init__(self, first: int | None = None, passed: int = 0, *, stamped: bool = True) -> None:
         self.missing = 0
         self._first = first
         self._next = passed
         self._pending: list[int] = []
         self._last: int | None = None
-        self._counting = False
+        self._counting = not stamped
+        self._stamped = stamped
+        self._decode_stamps: deque[int] = deque()
 
     @property
     def total(self) -> int:
         """Number of pictures known so far, decoded or not, including those passed over."""
         return self._next + len(self._pending)
 
-    def add(self, pts: int | None) -> None:
-        """Notes the time stamp of a packet that goes to the decoder."""
-        if pts is None or (self._last is not None and pts <= self._last):
+    def add(self, packet: Packet) -> None:
+        """Notes the time stamps of a packet that goes to the decoder."""
+        pts = packet.pts
+        if not self._stamped:
+            if packet.dts is not None:
+                self._decode_stamps.append(packet.dts)
+        elif pts is None or (self._last is not None and pts <= self._last):
             # No stamps, or a clock that was set back: rank means nothing from here on.
             self._counting = True
             self._pending.clear()
@@ -73,6 +96,16 @@ class PictureOrder:
             self._last = pts
         self._next += 1
         return self._next - 1
+
+    def stamp(self, pts: int | None) -> int | None:
+        """The time stamp of the picture placed last, if the file has one for it.
+
+        Where packets have decoding times only, the pictures take those in turn: they come at the
+        right pace then, frames that were dropped in recording included.
+        """
+        if self._stamped:
+            return pts
+        return self._decode_stamps.popleft() if self._decode_stamps else None
 
     def finish(self) -> None:
         """Counts the pictures that were still awaited when the stream ended as missing."""
@@ -108,6 +141,8 @@ def find_seek_point(path: Path, index: int) -> SeekPoint | None:
     with open_media(path) as container:
         stream = video_stream(container, path)
         keep_only(container, stream)
+        if not has_presentation_stamps(container):
+            return None
         try:
             point = _scan(container.demux(stream), stream.codec_context.name, index)
             if point is None:
@@ -121,7 +156,7 @@ def find_seek_point(path: Path, index: int) -> SeekPoint | None:
         return point if arrived.pts <= point.key else None
 
 
-def _scan(packets, codec: str, index: int) -> SeekPoint | None:
+def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None:
     shown: list[int] = []
     keys: list[tuple[int, int]] = []
     window: list[int] = []
@@ -160,16 +195,26 @@ class Damage:
         expected_frames: Frames the header promises; 0 when it does not say.
         expected_end: Time in seconds at which the stream should end; 0 when not known.
         skipped: Promised frames already known to be never shown.
+
+    Attributes:
+        total: Frames in the file, decoded or not.
+        missing: Frames that could not be decoded.
+        faulty: Frames that were decoded with errors.
+        skipped: Frames that are never shown (before the start of an edit).
+        end: Time in seconds at which the last frame ends.
+        clock_reset: A time stamp ran backwards by more than a second.
+        failure: Why reading stopped before the end; empty if it did not.
     """
 
     def __init__(
         self, expected_frames: int = 0, expected_end: float = 0.0, skipped: int = 0
     ) -> None:
-        self.faulty = 0
-        self.missing = 0
-        self.skipped = skipped
         self.total = 0
+        self.missing = 0
+        self.faulty = 0
+        self.skipped = skipped
         self.end = 0.0
+        self.clock_reset = False
         self.failure = ""
         self._expected_frames = expected_frames
         self._expected_end = expected_end
@@ -177,28 +222,36 @@ class Damage:
     @classmethod
     def expecting(cls, stream: VideoStream, skipped: int = 0) -> "Damage":
         """Takes over what the container promises about a stream."""
-        frames = stream.frames if "mp4" in stream.container.format.name else 0
-        return cls(frames, _seconds(stream.metadata.get("DURATION", "")), skipped)
+        names = stream.container.format.name
+        if "mp4" in names:
+            return cls(expected_frames=stream.frames, skipped=skipped)
+        if names == "avi" and stream.duration and stream.time_base:
+            return cls(expected_end=float(stream.duration * stream.time_base))
+        return cls(expected_end=_seconds(stream.metadata.get("DURATION", "")))
 
     def text(self) -> str | None:
         """Says what is damaged and how much, or None for a sound stream."""
         parts = []
-        short = self._expected_frames - self.total - self.skipped
-        if self._expected_frames and short > 0:
+        promised = self._expected_frames - self.skipped
+        if promised > self.total:
+            parts.append(f"the file is cut short after {self.total} of {promised} frames")
+        elif self._expected_end - self.end > 0.5:
             parts.append(
-                f"the file ends after {self.total} of {self.total + short} frames (cut short)"
-            )
-        elif self._expected_end and self._expected_end - self.end > 0.5:
-            parts.append(
-                f"the file ends after {self.end:.1f} of {self._expected_end:.1f} s (cut short)"
+                f"the file is cut short after {self.end:.1f} of {self._expected_end:.1f} seconds"
             )
         if self.missing:
-            parts.append(f"{self.missing} of {self.total} frames could not be decoded")
+            parts.append(f"{self.missing} of {_frames(self.total)} could not be decoded")
         if self.faulty:
-            parts.append(f"{self.faulty} frames were decoded with errors")
+            parts.append(f"{_frames(self.faulty)} came out with errors")
+        if self.clock_reset:
+            parts.append("its clock is set back on the way, times after that are wrong")
         if self.failure:
-            parts.append(f"reading stopped early: {self.failure}")
+            parts.append(f"reading stopped early ({self.failure})")
         return "; ".join(parts) or None
+
+
+def _frames(number: int) -> str:
+    return f"{number} frame" if number == 1 else f"{number} frames"
 
 
 def _seconds(clock: str) -> float:

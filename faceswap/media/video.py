@@ -15,7 +15,14 @@ from faceswap.media.colour import ColourTags, RgbConverter
 from faceswap.media.container import frame_rate, keep_only, open_media, video_stream
 from faceswap.media.frame import Frame
 from faceswap.media.orientation import Orientation
-from faceswap.media.timeline import Damage, PictureOrder, find_seek_point, is_picture
+from faceswap.media.timeline import (
+    Damage,
+    PictureOrder,
+    find_seek_point,
+    has_presentation_stamps,
+    is_incomplete,
+    is_picture,
+)
 
 
 @dataclass(frozen=True)
@@ -163,7 +170,8 @@ class VideoReader:
             keep_only(container, stream)
             stream.thread_type = "AUTO"
             if point is None:
-                order, damage = PictureOrder(), Damage.expecting(stream)
+                order = PictureOrder(stamped=has_presentation_stamps(container))
+                damage = Damage.expecting(stream)
             else:
                 container.seek(point.seek, stream=stream, backward=True)
                 order = PictureOrder(first=point.pts, passed=self._start)
@@ -191,7 +199,10 @@ class VideoReader:
             if index is None:
                 continue
             guess = index * step if last is None else last + step
-            pts = guess if picture.pts is None else picture.pts
+            stamp = order.stamp(picture.pts)
+            pts = guess if stamp is None else stamp
+            if last is not None and (last - pts) * info.time_base > 1:
+                damage.clock_reset = True
             # Encoders and muxers refuse time that stands still or runs backwards.
             last = pts if last is None else max(pts, last + 1)
             damage.faulty += picture.is_corrupt
@@ -213,10 +224,11 @@ def decode(
         if not packet.size:
             continue
         if is_picture(packet, codec):
-            order.add(packet.pts)
+            order.add(packet)
         else:
             damage.skipped += packet.is_discard
-        yield from _decode_packet(stream, packet)
+        if not is_incomplete(packet):
+            yield from _decode_packet(stream, packet)
     yield from _decode_packet(stream, None)
 
 
