@@ -1,18 +1,24 @@
 """Clips of talking heads made from single portraits, with a voice: footage for a first try."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from matplotlib import cbook
 from numpy.typing import NDArray
 from skimage import data
 
+from faceswap.core.prefetch import prefetch
 from faceswap.core.seeding import generator
 from faceswap.media.frame import Image
 from faceswap.media.images import read_image
-from faceswap.motion import Gesture, track_of, wander
+from faceswap.media.sound import write_sound
+from faceswap.media.video import VideoInfo
+from faceswap.media.writer import VideoWriter
+from faceswap.motion import Gesture, perform, track_of, wander
 from faceswap.portrait import Portrait
 
 FPS = 25
@@ -70,6 +76,43 @@ def animate(
     head = Portrait(portrait, mesh, size)
     for gesture in gestures:
         yield head.render(gesture)
+
+
+def write_clip(
+    sitter: Sitter,
+    mesh: NDArray[np.floating],
+    path: Path,
+    *,
+    frames: int = 300,
+    seed: int = 0,
+    size: int = 480,
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Writes a video of a portrait that talks, with its voice.
+
+    Args:
+        sitter: Whose portrait.
+        mesh: ``(468, 3)`` face mesh in pixels of the portrait.
+        path: The video; it appears when it is complete.
+        frames: Number of frames, 25 a second.
+        seed: Another seed gives another performance.
+        size: Side of the frames in pixels.
+        on_frames: Called with the number of frames written since the last call.
+
+    Raises:
+        StorageFullError: The disk is full; nothing is left at ``path``.
+    """
+    gestures = perform(frames, seed, FPS)
+    images = prefetch(animate(sitter.load(), mesh, gestures, size), depth=8)
+    with TemporaryDirectory() as folder, closing(images):
+        sound = Path(folder) / "voice.m4a"
+        write_sound(sound, voice(gestures, seed), SOUND_RATE)
+        info = VideoInfo.for_new(size, size, FPS)
+        metadata = {"comment": f"Made from one portrait. {sitter.title}: {sitter.source}"}
+        with VideoWriter(path, info, audio_from=sound, metadata=metadata) as writer:
+            for index, image in enumerate(images):
+                writer.write(image, index)
+                on_frames(1)
 
 
 def voice(
