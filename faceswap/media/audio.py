@@ -6,6 +6,8 @@ from pathlib import Path
 
 import av
 from av import Packet
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.format import AudioFormat
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
@@ -15,6 +17,8 @@ from faceswap.media.container import keep_only, open_media
 # FFmpeg would put these into an MP4, but next to nothing plays them there.
 _POOR_FIT = {".mp4": ("pcm_", "vorbis", "truehd"), ".m4v": ("pcm_", "vorbis", "truehd")}
 _FALLBACK = {".webm": "libopus"}
+_COMMON_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+_BITS_PER_CHANNEL = 96_000
 
 
 @dataclass
@@ -83,10 +87,13 @@ class AudioFeed:
         rates = av.Codec(encoder, "w").audio_rates or [source.rate]
         # The next higher rate loses nothing.
         rate = min((r for r in rates if r >= source.rate), default=max(rates))
+        # A WAV file may not name its channels, and some encoders know the common layouts only.
+        wanted = (source.layout.name, _COMMON_LAYOUTS.get(source.channels, "stereo"))
+        layout = next((name for name in wanted if _opens(encoder, rate, name)), "stereo")
         target = self._output.add_stream(encoder, rate=rate)
         assert isinstance(target, AudioStream)
-        target.layout = source.layout
-        target.bit_rate = 96_000 * max(1, source.channels)
+        target.layout = layout
+        target.bit_rate = _BITS_PER_CHANNEL * len(target.layout.channels)
         return target
 
     def advance(self, until: float) -> None:
@@ -132,6 +139,19 @@ class AudioFeed:
                     yield packet
         except FFmpegError as error:
             self.notes.append(f"the sound of {self._path.name} ends early: {error.strerror}")
+
+
+def _opens(encoder: str, rate: int, layout: str) -> bool:
+    """Whether an encoder takes a channel layout."""
+    context = av.CodecContext.create(encoder, "w")
+    assert isinstance(context, AudioCodecContext)
+    try:
+        context.rate, context.layout = rate, layout
+        context.format = (context.codec.audio_formats or [AudioFormat("s16")])[0]
+        context.open()
+    except (FFmpegError, ValueError):
+        return False
+    return True
 
 
 def _time(packet: Packet) -> float:

@@ -1,0 +1,234 @@
+import dataclasses
+import errno
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from faceswap.core.errors import MediaError, StorageFullError
+from faceswap.media import writer as writer_module
+from faceswap.media.encoders import choose_pixel_format, usable_encoders
+from faceswap.media.video import VideoInfo, VideoReader, probe
+from faceswap.media.writer import VideoWriter
+
+
+def copy(source, target, **options):
+    """Writes a video over unchanged; gives the frames that went in and the writer."""
+    reader = VideoReader(source)
+    frames = list(reader)
+    with VideoWriter(target, reader.info, audio_from=source, **options) as writer:
+        for frame in frames:
+            writer.write(frame.image, frame.pts)
+    return frames, writer
+
+
+def mean_error(frames, others):
+    pairs = zip(frames, others, strict=True)
+    return np.mean([np.abs(a.image.astype(int) - b.image).mean() for a, b in pairs])
+
+
+@pytest.fixture
+def vfr(make_video, tmp_path):
+    pts = [777, *(777 + np.cumsum(np.random.default_rng(2).integers(1, 9000, 29))).tolist()]
+    return make_video(
+        tmp_path / "vfr.mp4",
+        pts=pts,
+        time_base=Fraction(1, 90000),
+        muxer={"video_track_timescale": "90000", "movie_timescale": "90000"},
+        colour=(1, 1),
+    )
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_times_are_exact(vfr, tmp_path, suffix):
+    frames, _ = copy(vfr, tmp_path / f"out{suffix}")
+    back = VideoReader(tmp_path / f"out{suffix}")
+    assert back.info.time_base == Fraction(1, 90000)
+    assert [frame.pts for frame in back] == [frame.pts for frame in frames]
+    assert frames[0].pts == 777
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_matroska_times_are_exact_to_the_millisecond(make_video, tmp_path, suffix):
+    source = make_video(
+        tmp_path / "a.mp4", pts=[n * n + 40 for n in range(30)], time_base=Fraction(1, 600)
+    )
+    frames, _ = copy(source, tmp_path / f"out{suffix}")
+    back = list(VideoReader(tmp_path / f"out{suffix}"))
+    assert len(back) == 30
+    assert max(abs(a.time - b.time) for a, b in zip(frames, back, strict=True)) <= 0.0005
+
+
+@pytest.mark.parametrize(
+    "colour", [(1, 1), (1, 2), (6, 1), (5, 1), (6, 2), (9, 1), (2, 0)], ids=str
+)
+def test_unmodified_frames_survive(make_video, tmp_path, colour):
+    source = make_video(tmp_path / "a.mkv", frames=8, codec="ffv1", colour=colour)
+    frames, _ = copy(source, tmp_path / "out.mp4", crf=12)
+    back = VideoReader(tmp_path / "out.mp4")
+    assert (back.info.colour.matrix, back.info.colour.range) == colour
+    again = list(back)
+    assert mean_error(frames, again) < 1.5
+    difference = np.mean(
+        [a.image.astype(int) - b.image for a, b in zip(frames, again, strict=True)]
+    )
+    assert abs(difference) < 0.4
+
+
+def test_stored_numbers_hardly_change(make_video, tmp_path):
+    # Lossless coding shows the conversion alone: YUV to RGB and back.
+    source = make_video(tmp_path / "a.mkv", frames=4, codec="ffv1", colour=(1, 1))
+    copy(source, tmp_path / "out.mkv", encoder="ffv1")
+    with av.open(str(source)) as one, av.open(str(tmp_path / "out.mkv")) as two:
+        for a, b in zip(one.decode(video=0), two.decode(video=0), strict=True):
+            assert a.format.name == b.format.name == "yuv420p"
+            assert np.abs(a.to_ndarray().astype(int) - b.to_ndarray()).max() <= 1
+
+
+@pytest.mark.parametrize("rotation", [90, 180, -90])
+def test_rotated_source_is_written_upright(make_video, tmp_path, rotation):
+    source = make_video(tmp_path / "a.mp4", frames=5, rotation=rotation, size=(640, 580))
+    frames, _ = copy(source, tmp_path / "out.mp4")
+    back = VideoReader(tmp_path / "out.mp4")
+    assert back.info.rotation == 0
+    assert (back.info.width, back.info.height) == (probe(source).width, probe(source).height)
+    assert mean_error(frames, back) < 1.0
+
+
+def test_pixel_shape_is_kept_and_turned(make_video, tmp_path):
+    source = make_video(tmp_path / "a.mp4", frames=2)
+    info = dataclasses.replace(probe(source), pixel_aspect=Fraction(4, 3))
+    with VideoWriter(tmp_path / "out.mp4", info) as writer:
+        writer.write(np.zeros((64, 96, 3), np.uint8), 0)
+    assert probe(tmp_path / "out.mp4").pixel_aspect == Fraction(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "name", "pixel_format"),
+    [
+        ("libx264", "a.mp4", "yuv444p"),
+        ("libx265", "a.mp4", "yuv444p"),
+        ("libvpx-vp9", "a.webm", "yuv420p"),
+    ],
+)
+def test_odd_sizes_are_kept(tmp_path, make_picture, encoder, name, pixel_format):
+    picture = make_picture(0, 97, 63)
+    with VideoWriter(tmp_path / name, VideoInfo.for_new(97, 63, 25), encoder=encoder) as writer:
+        for pts in range(3):
+            writer.write(picture, pts)
+    back = VideoReader(tmp_path / name)
+    assert (back.info.width, back.info.height, back.info.pixel_format) == (97, 63, pixel_format)
+    assert np.abs(next(iter(back)).image.astype(int) - picture).mean() < 2
+
+
+def test_odd_size_for_an_encoder_that_cannot():
+    with pytest.raises(MediaError, match="even sizes only"):
+        choose_pixel_format("libsvtav1", 97, 63)
+
+
+def test_any_metadata_survives(make_video, tmp_path):
+    tags = {"title": "A film", "synthetic": "yes: faces were swapped", "com.example.model": "1 ä"}
+    source = make_video(tmp_path / "a.mp4", frames=2)
+    for suffix in (".mp4", ".mov", ".mkv", ".webm"):
+        copy(source, tmp_path / f"out{suffix}", metadata=tags)
+        with av.open(str(tmp_path / f"out{suffix}")) as container:
+            found = {key.lower(): value for key, value in container.metadata.items()}
+        assert tags.items() <= found.items(), suffix
+
+
+def test_a_video_from_nothing(tmp_path, make_picture):
+    with VideoWriter(
+        tmp_path / "a.mp4", VideoInfo.for_new(64, 48, Fraction(30000, 1001))
+    ) as writer:
+        for index in range(10):
+            writer.write(make_picture(index, 64, 48), index)
+    info = probe(tmp_path / "a.mp4")
+    assert (info.frames, info.fps) == (10, Fraction(30000, 1001))
+    assert [frame.time for frame in VideoReader(tmp_path / "a.mp4")] == pytest.approx(
+        [index * 1001 / 30000 for index in range(10)], abs=1e-9
+    )
+
+
+def test_wrong_wishes(tmp_path):
+    info = VideoInfo.for_new(64, 48, 25)
+    picture = np.zeros((48, 64, 3), np.uint8)
+    with pytest.raises(MediaError, match=r"cannot be written as '\.wmv'") as caught:
+        VideoWriter(tmp_path / "a.wmv", info)
+    assert ".mp4" in caught.value.hint
+    wrong = [
+        ({"encoder": "x264"}, "no video encoder 'x264'", "libx264"),
+        ({"encoder": "aac"}, "no video encoder 'aac'", "libx264"),
+        ({"encoder": "libx264"}, "cannot hold", "libvpx-vp9"),
+        ({"encoder": "libvpx-vp9", "options": {"crf": "99"}}, "cannot be started", "options"),
+        ({"preset": "warp"}, "cannot be started", "options"),
+    ]
+    for wishes, message, hint in wrong:
+        name = (
+            "a.webm"
+            if wishes["encoder" if "encoder" in wishes else "preset"] == "libx264"
+            else "a.mkv"
+        )
+        with (
+            pytest.raises(MediaError, match=message) as caught,
+            VideoWriter(tmp_path / name, info, **wishes) as writer,
+        ):
+            writer.write(picture, 0)
+        assert hint in caught.value.hint
+    with (
+        pytest.raises(MediaError, match="no crf"),
+        VideoWriter(tmp_path / "a.mkv", info, encoder="ffv1", crf=3),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_usable_encoders_fit_the_container():
+    assert usable_encoders()[:2] == ["libx264", "libx265"]
+    assert "libx264" not in usable_encoders({"vp9", "av1"})
+
+
+def test_nothing_is_left_after_an_error(make_video, tmp_path):
+    source = make_video(tmp_path / "a.mp4", frames=4)
+    target = tmp_path / "out.mp4"
+    target.write_bytes(b"what stood here before")
+    info = probe(source)
+    with pytest.raises(ZeroDivisionError), VideoWriter(target, info) as writer:
+        writer.write(np.zeros((64, 96, 3), np.uint8), 1 // (info.width - 96))
+    with pytest.raises(MediaError, match="no frame"), VideoWriter(target, info):
+        pass
+    with pytest.raises(ValueError, match="expected 64 x 96"), VideoWriter(target, info) as writer:
+        writer.write(np.zeros((32, 96, 3), np.uint8), 0)
+    assert target.read_bytes() == b"what stood here before"
+    assert sorted(tmp_path.iterdir()) == [source, target]
+
+
+class _FullDisk:
+    """An output that finds the disk full at the third packet, as FFmpeg would."""
+
+    def __init__(self, output):
+        self._output = output
+        self._packets = 0
+
+    def __getattr__(self, name):
+        return getattr(self._output, name)
+
+    def mux(self, packets):
+        self._packets += 1
+        if self._packets > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self._output.mux(packets)
+
+
+def test_full_disk(make_video, tmp_path, monkeypatch):
+    source = make_video(tmp_path / "a.mp4")
+    real = av.open
+
+    def opened(*arguments, **options):
+        container = real(*arguments, **options)
+        return _FullDisk(container) if "w" in arguments[1:] else container
+
+    monkeypatch.setattr(writer_module.av, "open", opened)
+    with pytest.raises(StorageFullError, match="full"):
+        copy(source, tmp_path / "out.mp4")
+    assert list(tmp_path.iterdir()) == [source]
