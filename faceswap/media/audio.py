@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -19,16 +20,26 @@ _POOR_FIT = {".mp4": ("pcm_", "vorbis", "truehd"), ".m4v": ("pcm_", "vorbis", "t
 _FALLBACK = {".webm": "libopus"}
 _COMMON_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 96_000
+_JITTER = 0.02  # seconds
 
 
 @dataclass
 class _Track:
-    """One stream of sound on its way; ``target`` has an encoder when it is encoded anew."""
+    """One stream of sound on its way.
+
+    Attributes:
+        source: Where it comes from.
+        target: Where it goes; has an encoder when ``encode`` is set.
+        encode: The packets are not copied, the sound is encoded anew.
+        last_dts: Decoding time of the last packet that was copied.
+        samples: Time, in samples, of the next frame to encode.
+    """
 
     source: AudioStream
     target: AudioStream
     encode: bool
     last_dts: int | None = None
+    samples: int | None = None
 
 
 class AudioFeed:
@@ -107,8 +118,7 @@ class AudioFeed:
         self.advance(float("inf"))
         for track in self._tracks.values():
             if track.encode:
-                for frame in _decode(track.source, None):
-                    self._output.mux(track.target.encode(frame))
+                self._encode(track, None)
                 self._output.mux(track.target.encode(None))
 
     def close(self) -> None:
@@ -118,8 +128,7 @@ class AudioFeed:
     def _carry(self, packet: Packet) -> None:
         track = self._tracks[packet.stream_index]
         if track.encode:
-            for frame in _decode(track.source, packet):
-                self._output.mux(track.target.encode(frame))
+            self._encode(track, packet)
             return
         if packet.dts is not None:
             # A clock that was set back, in a damaged file: no container takes it.
@@ -128,6 +137,18 @@ class AudioFeed:
             track.last_dts = packet.dts
         packet.stream = track.target
         self._output.mux(packet)
+
+    def _encode(self, track: _Track, packet: Packet | None) -> None:
+        for frame in _decode(track.source, packet):
+            rate = frame.sample_rate
+            if frame.pts is not None and frame.time_base is not None:
+                at = round(frame.pts * frame.time_base * rate)
+                # Matroska rounds to milliseconds; only a real gap may break the even flow.
+                if track.samples is None or abs(at - track.samples) > _JITTER * rate:
+                    track.samples = at
+            frame.pts, frame.time_base = track.samples or 0, Fraction(1, rate)
+            track.samples = frame.pts + frame.samples
+            self._output.mux(track.target.encode(frame))
 
     def _read(self, container: InputContainer) -> Iterator[Packet]:
         if not self._tracks:
