@@ -178,7 +178,7 @@ def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int) -> NDArray[np.u
         size: Side of the crop in pixels.
 
     Returns:
-        ``(size, size[, 3]) uint8``; beyond the image's edge the border is mirrored.
+        ``(size, size[, 3]) uint8``; beyond the image's edge its last pixels go on.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     # Bilinear sampling reads 2x2 pixels, so what shrinks more is cut larger and averaged down.
@@ -190,7 +190,8 @@ def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int) -> NDArray[np.u
         larger,
         (size * factor, size * factor),
         flags=cv2.INTER_LINEAR if factor > 1 else cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REFLECT_101,
+        # Not mirrored: a mirrored mouth below the chin would look like a second face.
+        borderMode=cv2.BORDER_REPLICATE,
     )
     if factor > 1:
         crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
