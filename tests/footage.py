@@ -1,0 +1,60 @@
+"""Small clips for tests, made from a public-domain portrait (NASA) that scikit-image brings."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import skimage.data
+
+Image = np.ndarray
+
+
+@cache
+def portrait() -> Image:
+    """``(256, 256, 3) uint8 RGB``: one face, about 80 pixels wide."""
+    return cv2.resize(
+        skimage.data.astronaut()[:400, 50:450], (256, 256), interpolation=cv2.INTER_AREA
+    )
+
+
+def moving_portrait(index: int) -> Image:
+    """The portrait, shifted and turned a little more with each frame."""
+    matrix = cv2.getRotationMatrix2D(
+        (128, 128), 6 * np.sin(index / 7), 1 + 0.05 * np.sin(index / 11)
+    )
+    matrix[:, 2] += [8 * np.sin(index / 5), 5 * np.cos(index / 9)]
+    return cv2.warpAffine(portrait(), matrix, (256, 256), borderMode=cv2.BORDER_REFLECT_101)
+
+
+def plain_picture(index: int) -> Image:
+    """Waves without any face."""
+    ys, xs = np.mgrid[:256, :256]
+    wave = 127 + 60 * np.sin((xs + 3 * index) / 23) * np.cos(ys / 31)
+    return np.repeat(wave.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def write_clip(
+    path: Path, frames: int, picture: Callable[[int], Image] = moving_portrait, sound: bool = True
+) -> Path:
+    """Writes a clip at 25 frames/s, with a tone of the same length unless told otherwise."""
+    with av.open(path, "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 256, 256, "yuv420p"
+        video.options = {"crf": "12", "preset": "ultrafast"}
+        audio = container.add_stream("aac", rate=16000, layout="mono") if sound else None
+        for index in range(frames):
+            frame = av.VideoFrame.from_ndarray(picture(index), format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        if audio is not None:
+            samples = np.sin(np.arange(640 * frames) * 0.17).astype(np.float32)[None] * 0.3
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 16000, 0
+            container.mux(audio.encode(frame))
+            container.mux(audio.encode())
+    return path
