@@ -1,9 +1,10 @@
 """Colour of video: what matrix and range a stream means, and exact RGB conversion."""
 
+import os
 from dataclasses import dataclass, replace
 
 import numpy as np
-from av import VideoFrame
+from av import VideoFormat, VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -15,6 +16,8 @@ _CONVERTIBLE = frozenset({BT709, 4, BT470BG, SMPTE170M, 7, 9})
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 # The way back averages the chroma of four pixels: up and down again changes nothing then.
 _EXACT_DOWN = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+# A scaler that is kept keeps its threads too; making a new one for every frame halves the speed.
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,22 @@ class ColourTags:
             return self.matrix
         return BT709 if width >= 1280 or height > 576 else SMPTE170M
 
-    def for_upright(self, stored: tuple[int, int], upright: tuple[int, int]) -> "ColourTags":
-        """The tags to write for pictures that were converted at the stored size.
+    def for_upright(
+        self, stored: tuple[int, int], upright: tuple[int, int], pixel_format: str
+    ) -> "ColourTags":
+        """The tags to write for pictures that came in another size or format.
 
         They are the same, except where a reader would come to another matrix: for one that cannot
-        be written, or when turning an untagged picture changes what players assume about it.
+        be written, or when turning an untagged picture changes what players assume about it. What
+        was stored as RGB becomes limited range, which every player knows.
+
+        Args:
+            stored: Width and height at which the pictures were converted to RGB.
+            upright: Width and height at which they are written.
+            pixel_format: FFmpeg's name of the format they were stored in.
         """
+        if VideoFormat(pixel_format).is_rgb:
+            return replace(self, matrix=self.effective_matrix(*upright), range=1)
         matrix = self.effective_matrix(*stored)
         tagged = self.matrix in _CONVERTIBLE or self.matrix == UNSPECIFIED
         if tagged and self.effective_matrix(*upright) == matrix:
@@ -94,9 +107,8 @@ class RgbConverter:
             frame.colorspace = self._matrix
             frame.color_range = self._colour.effective_range(frame.format.name)
         width, height = self._size
-        # One thread: swscale's own threads cost more to wake than they save at video sizes.
         rgb = self._scaler.reformat(
-            frame, width, height, "rgb24", interpolation=int(_EXACT), threads=1
+            frame, width, height, "rgb24", interpolation=int(_EXACT), threads=_THREADS
         )
         return np.require(rgb.to_ndarray(), np.uint8, ["C", "W"])
 
@@ -130,5 +142,5 @@ class YuvConverter:
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
             interpolation=int(_EXACT_DOWN),
-            threads=1,
+            threads=_THREADS,
         )

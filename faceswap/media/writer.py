@@ -142,7 +142,8 @@ class VideoWriter:
             name, info.width, info.height, even=settings.even
         )
         stored = info.orientation.size(info.width, info.height)
-        colour = info.colour.for_upright(stored, (info.width, info.height))
+        upright = (info.width, info.height)
+        colour = info.colour.for_upright(stored, upright, info.pixel_format)
         self._convert = YuvConverter(info.width, info.height, colour, pixel_format)
         options = encoder_options(name, settings, self._crf, self._preset, self._options)
         stream = self._output.add_stream(name, rate=info.fps, options=options)

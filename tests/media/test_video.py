@@ -191,6 +191,15 @@ def test_hole_in_the_file_shifts_no_index(make_video, tmp_path):
     assert [(f.index, f.pts) for f in late] == [(f.index, f.pts) for f in frames if f.index >= 90]
 
 
+def test_a_change_of_size_is_scaled_away(make_video, make_picture, tmp_path):
+    parts = [make_video(tmp_path / f"{w}.h264", frames=10, size=(w, 64)) for w in (96, 128)]
+    path = tmp_path / "a.h264"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    frames = list(VideoReader(path))
+    assert len(frames) == 20
+    assert all(close(frame.image, make_picture(i % 10, 96, 64)) for i, frame in enumerate(frames))
+
+
 def test_clock_set_back_is_told(make_video, tmp_path):
     path = make_video(tmp_path / "a.ts", frames=40)
     path.write_bytes(path.read_bytes() * 2)

@@ -76,6 +76,22 @@ def test_unmodified_frames_survive(make_video, tmp_path, colour):
     assert abs(difference) < 0.4
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [("a.gif", "gif", "rgb8"), ("a.mkv", "ffv1", "bgr0"), ("a.avi", "mjpeg", "yuvj420p")],
+)
+def test_sources_of_other_pixel_formats(make_video, tmp_path, name, codec, pixel_format):
+    source = make_video(
+        tmp_path / name, frames=5, codec=codec, pixel_format=pixel_format, colour=(2, 2)
+    )
+    frames, _ = copy(source, tmp_path / "out.mp4", crf=6)
+    back = VideoReader(tmp_path / "out.mp4")
+    # The dither of a palette is lost in 4:2:0, but not the colour it makes.
+    for before, after in zip(frames, back, strict=True):
+        assert np.abs(before.image.mean((0, 1)) - after.image.mean((0, 1))).max() < 1.0
+    assert (back.info.colour.range == 1) == (codec != "mjpeg")
+
+
 def test_stored_numbers_hardly_change(make_video, tmp_path):
     # Lossless coding shows the conversion alone: YUV to RGB and back.
     source = make_video(tmp_path / "a.mkv", frames=4, codec="ffv1", colour=(1, 1))
