@@ -1,0 +1,1 @@
+"""Learn to classify images, from one neuron to networks that are used as they come."""

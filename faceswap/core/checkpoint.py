@@ -182,12 +182,17 @@ def _read(path: Path) -> Checkpoint:
         body = read_json(path / _STATE)
         if body["version"] > _VERSION:
             raise _Damaged(f"it is of the newer format {body['version']}")
-        tensors = {group: load_file(path / f"{group}.safetensors") for group in body["groups"]}
+        tensors = {group: _read_tensors(path / f"{group}.safetensors") for group in body["groups"]}
         return Checkpoint(body["step"], tensors, body["state"], path)
     except FileNotFoundError as error:
         raise _Damaged(f"{Path(str(error.filename)).name} is missing") from error
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise _Damaged(str(error)) from error
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    # Copies, since the reader maps the file, which may be pruned while the tensors are in use.
+    return {name: tensor.clone() for name, tensor in load_file(path).items()}
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
