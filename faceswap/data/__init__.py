@@ -1,0 +1,1 @@
+"""From facesets to batches: cache, held-out split, sampling, augmentation, warp."""

@@ -1,0 +1,172 @@
+"""The faces of one identity at training size, decoded once and mapped into memory.
+
+A file ``(N, S, S, 5) uint8``: RGB, the face's mask, and the mask of eyes and mouth. Crops are
+larger than what is trained on, so that turning and shifting them never shows a border.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.alignment import recrop_matrix, transform_points, warp
+from faceswap.core.errors import FacesetError
+from faceswap.core.files import atomic_path
+from faceswap.faceset import Face, Faceset
+from faceswap.maskers.hull import hull
+
+CHANNELS = 5
+_FEATURES = (slice(36, 42), slice(42, 48), slice(48, 60))  # eyes and outer lips, iBUG order
+_FEATURE_MARGIN = 0.04  # of the face square
+_THREADS = 4
+
+Array = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class CropGeometry:
+    """How large the cached crops are.
+
+    Attributes:
+        size: Side in pixels of the square that is trained on.
+        coverage: The same in face squares.
+        side: Side in pixels of the cached crops, ``size`` plus twice a whole number.
+    """
+
+    size: int
+    coverage: float
+    side: int
+
+    @classmethod
+    def with_reach(cls, size: int, coverage: float, reach: float, stored: float) -> "CropGeometry":
+        """The geometry for crops that ``reach`` times the trained square must cover.
+
+        Args:
+            size: Side in pixels of the square that is trained on.
+            coverage: The same in face squares.
+            reach: ``WarpRanges.reach``.
+            stored: Coverage of the crops in the facesets: more than that there is not.
+        """
+        reach = min(reach, stored / coverage)
+        margin = max(0, math.floor((reach - 1) * size / 2))
+        return cls(size, coverage, size + 2 * margin)
+
+    @property
+    def margin(self) -> float:
+        """Side of the cached crops over that of the trained square."""
+        return self.side / self.size
+
+
+@dataclass(frozen=True)
+class FaceCache:
+    """Cached faces; only the path travels to other processes.
+
+    Attributes:
+        path: The file.
+        geometry: Size of its crops.
+    """
+
+    path: Path
+    geometry: CropGeometry
+
+    def open(self) -> Array:
+        """Maps the file: ``(N, S, S, 5) uint8``, read-only."""
+        return np.load(self.path, mmap_mode="r")
+
+
+def build_cache(
+    folder: Path,
+    name: str,
+    faces: Sequence[tuple[Faceset, Face]],
+    geometry: CropGeometry,
+    on_faces: Callable[[int], object] = lambda _: None,
+) -> FaceCache:
+    """Makes the cache of an identity, or finds the one made before of the same faces.
+
+    Args:
+        folder: Where caches are kept; may be deleted between runs.
+        name: The identity, which names the file.
+        faces: Its faces in order.
+        geometry: Size of the crops.
+        on_faces: Is told how many more faces are done.
+
+    Raises:
+        FacesetError: A crop is missing or cannot be read.
+        StorageFullError: The disk is full.
+    """
+    path = folder / f"{name}-{_key(faces, geometry)}.npy"
+    if not path.is_file():
+        _remove_older(folder, name)
+        with atomic_path(path) as temporary:
+            shape = (len(faces), geometry.side, geometry.side, CHANNELS)
+            array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+            for index, crop in enumerate(_crops(faces, geometry)):
+                array[index] = crop
+                on_faces(1)
+            array.flush()
+            del array
+    return FaceCache(path, geometry)
+
+
+def _key(faces: Sequence[tuple[Faceset, Face]], geometry: CropGeometry) -> str:
+    parts = [
+        [str(faceset.path.resolve()), faceset.content_hash()]
+        for faceset in {id(faceset): faceset for faceset, _ in faces}.values()
+    ]
+    described = json.dumps([parts, [face.image for _, face in faces], asdict(geometry)])
+    return hashlib.sha256(described.encode()).hexdigest()[:16]
+
+
+def _remove_older(folder: Path, name: str) -> None:
+    for path in folder.glob(f"{name}-{'?' * 16}.npy"):
+        path.unlink(missing_ok=True)
+
+
+def _crops(faces: Sequence[tuple[Faceset, Face]], geometry: CropGeometry) -> Iterator[Array]:
+    with ThreadPoolExecutor(_THREADS) as pool:
+        # In portions: map would queue all faces at once and hold the decoded crops.
+        for start in range(0, len(faces), 64):
+            portion = faces[start : start + 64]
+            yield from pool.map(lambda pair: training_crop(pair[0], pair[1], geometry), portion)
+
+
+def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array:
+    """``(S, S, 5) uint8``: RGB, mask, and mask of eyes and mouth of one face.
+
+    Raises:
+        FacesetError: The stored crop is not of the size the faceset says.
+    """
+    crop = faceset.load_crop(face)
+    stored = faceset.crop_size
+    if crop.shape[:2] != (stored, stored):
+        raise FacesetError(
+            f"{face.image} of {faceset.path} is {crop.shape[1]}x{crop.shape[0]} pixels, "
+            f"the faceset says {stored}x{stored}.",
+            "Delete that image, or extract the source again.",
+        )
+    points = transform_points(face.matrix, face.landmarks)
+    mask = faceset.load_mask(face) if face.mask else hull(crop, points)
+    features = _feature_mask(points, stored, stored / faceset.crop_coverage)
+    ratio = geometry.margin * geometry.coverage / faceset.crop_coverage
+    unchanged = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    matrix = recrop_matrix(unchanged, stored, geometry.side, ratio)
+    layers = [warp(layer, matrix, geometry.side) for layer in (crop, mask, features)]
+    return np.dstack(layers)
+
+
+def _feature_mask(points: NDArray[np.floating], side: int, square: float) -> Array:
+    """Eyes and mouth with a margin, ``(side, side) uint8``; ``square`` is the face square in px."""
+    mask = np.zeros((side, side), dtype=np.uint8)
+    for feature in _FEATURES:
+        outline = cv2.convexHull(np.round(points[feature] * 16).astype(np.int32))
+        cv2.fillConvexPoly(mask, outline, 255, cv2.LINE_AA, 4)
+    radius = max(1, round(_FEATURE_MARGIN * square))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return cv2.dilate(mask, kernel).astype(np.uint8, copy=False)

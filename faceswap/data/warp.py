@@ -1,0 +1,125 @@
+"""Affine change and random warp of faces, in one resampling.
+
+The autoencoder learns to draw the straight face from a distorted one (the trick of the first face
+swap): so it cannot copy pixels, and takes another person's face for a distortion of its own.
+
+Convention: coordinates are normalised, (-1, -1) and (1, 1) are the outer corners of the square that
+is trained on (``align_corners=False``), x before y.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+GRID = 5
+"""Control points of the random warp along a side."""
+
+
+@dataclass(frozen=True)
+class WarpRanges:
+    """How far faces may be moved and distorted.
+
+    Attributes:
+        rotation: Largest turn in degrees, either way.
+        zoom: Largest change of size, 0.05 = 5 %.
+        shift: Largest shift along each axis, as a share of the side.
+        flip: Share of faces that are mirrored.
+        jitter: Standard deviation of the warp's control points, as a share of the side.
+    """
+
+    rotation: float = 10.0
+    zoom: float = 0.05
+    shift: float = 0.05
+    flip: float = 0.5
+    jitter: float = 0.03
+
+    @property
+    def reach(self) -> float:
+        """Side of what a warped crop may look at, over the side of the crop."""
+        angle = np.deg2rad(min(self.rotation, 45.0))
+        turned = (1 + self.zoom) * (np.cos(angle) + np.sin(angle))
+        return float(turned + 2 * self.shift + 4 * self.jitter)
+
+
+@dataclass(frozen=True)
+class Warp:
+    """One draw for one face.
+
+    Attributes:
+        affine: ``(2, 3) float32``, place in the trained square -> place in the face.
+        jitter: ``(2, GRID, GRID) float32``, displacement of the input (not of the target).
+    """
+
+    affine: NDArray[np.float32]
+    jitter: NDArray[np.float32]
+
+
+def draw_warp(random: np.random.Generator, ranges: WarpRanges) -> Warp:
+    """Draws a warp; how many numbers are taken from ``random`` does not depend on the ranges."""
+    turn, zoom, right, down = random.uniform(-1, 1, 4)
+    mirror = -1.0 if random.random() < ranges.flip else 1.0
+    jitter = random.standard_normal((2, GRID, GRID)) * 2 * ranges.jitter
+    angle, scale = np.deg2rad(turn * ranges.rotation), 1 + zoom * ranges.zoom
+    c, s = scale * np.cos(angle), scale * np.sin(angle)
+    affine = np.array(
+        [[c * mirror, -s, 2 * right * ranges.shift], [s * mirror, c, 2 * down * ranges.shift]]
+    )
+    return Warp(affine.astype(np.float32), jitter.astype(np.float32))
+
+
+def apply_warps(
+    crops: Tensor, affine: Tensor, jitter: Tensor, sizes: tuple[int, int], margin: float
+) -> tuple[Tensor, Tensor]:
+    """Cuts the distorted and the straight face out of crops with a margin.
+
+    Args:
+        crops: ``(B, C, S, S) float32``.
+        affine: ``(B, 2, 3)``, one ``Warp.affine`` for each crop.
+        jitter: ``(B, 2, GRID, GRID)``.
+        sizes: Sides of the distorted and of the straight face in pixels.
+        margin: Side of the crops over the side of the square that is trained on.
+
+    Returns:
+        Distorted ``(B, C, s0, s0)`` and straight ``(B, C, s1, s1)``. Beyond the crops' edges their
+        border is mirrored.
+    """
+    distorted = _places(sizes[0], crops.device) + _displacement(jitter, sizes[0])
+    straight = _places(sizes[1], crops.device).expand(len(crops), -1, -1, -1)
+    # (B, 2, s0 * s0 + s1 * s1): both squares in one resampling.
+    places = torch.cat([distorted.flatten(2), straight.flatten(2)], 2)
+    moved = (affine[:, :, :2] @ places + affine[:, :, 2:]) / margin
+    sampled = F.grid_sample(
+        crops,
+        moved.transpose(1, 2).unsqueeze(1),
+        mode="bilinear",
+        padding_mode="reflection",
+        align_corners=False,
+    ).squeeze(2)
+    first, second = sampled.split([size * size for size in sizes], 2)
+    return first.unflatten(2, (sizes[0],) * 2), second.unflatten(2, (sizes[1],) * 2)
+
+
+def _places(size: int, device: torch.device) -> Tensor:
+    """Centres of the pixels of a square, ``(1, 2, size, size)``, x before y."""
+    steps = (torch.arange(size, device=device) * 2 + 1) / size - 1
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([x, y])[None]
+
+
+def _displacement(jitter: Tensor, size: int) -> Tensor:
+    """Control points ``(B, 2, GRID, GRID)`` -> smooth displacement ``(B, 2, size, size)``."""
+    spread = _spread(size).to(jitter.device)
+    return spread @ jitter @ spread.T
+
+
+@lru_cache(maxsize=16)
+def _spread(size: int) -> Tensor:
+    # Bicubic interpolation of the control points, written once as a matrix (size, GRID).
+    unit = torch.eye(GRID)[:, None, :, None].expand(-1, -1, -1, GRID).contiguous()
+    spread = F.interpolate(unit, (size, GRID), mode="bicubic", align_corners=True)
+    return spread[:, 0, :, 0].T.contiguous()

@@ -1,0 +1,108 @@
+"""Layers that several face autoencoders are made of.
+
+All take and give ``(B, C, H, W)`` tensors; none depends on the memory format.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from faceswap.models.convolution import Conv2d
+
+
+class Downscale(nn.Module):
+    """Halves the sides: a strided convolution and a LeakyReLU.
+
+    ``(B, in, H, W) -> (B, out, H / 2, W / 2)`` for even sides.
+
+    Args:
+        inputs: Channels in.
+        outputs: Channels out.
+        kernel: Side of the kernel, odd.
+        slope: Slope of the LeakyReLU below zero.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 5, slope: float = 0.1) -> None:
+        super().__init__()
+        self.conv = Conv2d(inputs, outputs, kernel, stride=2)
+        self.slope = slope
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Applies the block."""
+        return F.leaky_relu(self.conv(features), self.slope, inplace=True)
+
+
+class Upscale(nn.Module):
+    """Doubles the sides: a 3x3 convolution, a LeakyReLU, and a pixel shuffle (Shi et al., 2016).
+
+    ``(B, in, H, W) -> (B, out, 2 H, 2 W)``.
+
+    Args:
+        inputs: Channels in.
+        outputs: Channels out.
+        slope: Slope of the LeakyReLU below zero.
+    """
+
+    def __init__(self, inputs: int, outputs: int, slope: float = 0.1) -> None:
+        super().__init__()
+        self.conv = Conv2d(inputs, outputs * 4)
+        self.slope = slope
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Applies the block."""
+        return depth_to_space(F.leaky_relu(self.conv(features), self.slope, inplace=True), 2)
+
+
+def depth_to_space(features: Tensor, factor: int) -> Tensor:
+    """Pixel shuffle in TensorFlow's order of channels: ``(B, r * r * C, H, W) -> (B, C, rH, rW)``.
+
+    The channel runs fastest, so that on channels_last features whole pixels are copied; torch's own
+    order takes them apart channel by channel, which costs a CPU a quarter of a convolution's time.
+    """
+    batch, _, height, width = features.shape
+    blocks = features.permute(0, 2, 3, 1).reshape(batch, height, width, factor, factor, -1)
+    rows = blocks.transpose(2, 3).reshape(batch, height * factor, width * factor, -1)
+    return rows.permute(0, 3, 1, 2)
+
+
+class Bottleneck(nn.Module):
+    """Two dense layers, through which a face passes without its place in the image.
+
+    ``(B, in, S, S) -> (B, out, G, G)``. Position survives only as far as the code describes it,
+    which is what lets a decoder draw another person on it.
+
+    Args:
+        inputs: Channels in.
+        side: Sides of the features in.
+        code: Length of the code between the layers.
+        outputs: Channels out.
+        grid: Sides of the features out.
+    """
+
+    def __init__(self, inputs: int, side: int, code: int, outputs: int, grid: int) -> None:
+        super().__init__()
+        self.narrow = nn.Linear(inputs * side * side, code)
+        self.widen = nn.Linear(code, outputs * grid * grid)
+        self.shape = (outputs, grid, grid)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Applies the block."""
+        return self.widen(self.narrow(features.flatten(1))).unflatten(1, self.shape)
+
+
+@torch.no_grad()
+def he_init(module: nn.Module, slope: float = 0.1) -> None:
+    """He initialisation of convolutions, Glorot's of dense layers (He et al., 2015).
+
+    torch's own default keeps a third of the signal's power per layer, which starves a network
+    without normalisation at this depth.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_uniform_(layer.weight, a=slope)
+        elif isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+        else:
+            continue
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

@@ -1,0 +1,83 @@
+"""A convolution that is also fast on a CPU where the weights outweigh the image."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# From this many weights on, with the image this small, one matrix product beats the convolution
+# kernels of CPUs, most of all for the gradient of the weights (2.5 to 3.7 times, measured in bf16).
+_MANY_WEIGHTS = 1 << 20
+_SMALL_OUTPUT = 8 * 8
+
+
+class Conv2d(nn.Conv2d):
+    """``nn.Conv2d`` with TensorFlow's SAME padding: ``ceil(side / stride)`` pixels come out.
+
+    With an even side and stride 2 the end is padded by one pixel more than the start. Padding both
+    alike would shift every feature by a pixel against networks published for TensorFlow.
+
+    Args:
+        inputs: Channels in.
+        outputs: Channels out.
+        kernel: Side of the kernel.
+        stride: Step of the kernel.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, stride)
+        self.side, self.step = kernel, stride
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the base class names it)
+        """``(B, in, H, W) -> (B, out, H / stride, W / stride)`` for sides the stride divides."""
+        start, end = (self.side - self.step) // 2, (self.side - self.step + 1) // 2
+        if self._as_product(input):
+            return self._product(input, start, end)
+        if start == end:
+            return F.conv2d(input, self.weight, self.bias, self.step, start)
+        padded = F.pad(input, (start, end, start, end))
+        return F.conv2d(padded, self.weight, self.bias, self.step)
+
+    def _as_product(self, features: Tensor) -> bool:
+        if features.device.type != "cpu" or self.weight.numel() < _MANY_WEIGHTS:
+            return False
+        return features.shape[2] * features.shape[3] <= _SMALL_OUTPUT * self.step**2
+
+    def _product(self, features: Tensor, start: int, end: int) -> Tensor:
+        patches: Tensor = _Patches.apply(  # pyright: ignore[reportAssignmentType]
+            features.permute(0, 2, 3, 1), self.side, self.step, start, end
+        )
+        # (out, in, k, k) -> (out, k * k * in): no copy when the weights are channels_last.
+        rows = self.weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1)
+        return F.linear(patches, rows, self.bias).permute(0, 3, 1, 2)
+
+
+class _Patches(torch.autograd.Function):
+    """What the kernel sees at each place: ``(B, H, W, C) -> (B, h, w, k * k * C)``."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, side: int, step: int, start: int, end: int) -> Tensor:
+        ctx.geometry = (image.shape, side, step, start, end)
+        padded = F.pad(image, (0, 0, start, end, start, end)).contiguous()
+        batch, height, width, channels = padded.shape
+        rows, columns = (height - side) // step + 1, (width - side) // step + 1
+        along_batch, along_row, along_column, _ = padded.stride()
+        shape = (batch, rows, columns, side, side, channels)
+        strides = (along_batch, along_row * step, along_column * step, along_row, along_column, 1)
+        return padded.as_strided(shape, strides).reshape(batch, rows, columns, -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (batch, height, width, channels), side, step, start, end = ctx.geometry
+        (gradient,) = gradients
+        _, rows, columns, _ = gradient.shape
+        parts = gradient.view(batch, rows, columns, side, side, channels)
+        shape = (batch, height + start + end, width + start + end, channels)
+        image = gradient.new_zeros(shape)
+        for y in range(side):
+            for x in range(side):
+                down, right = slice(y, y + rows * step, step), slice(x, x + columns * step, step)
+                image[:, down, right] += parts[:, :, :, y, x]
+        inner = image[:, start : start + height, start : start + width]
+        return inner, None, None, None, None

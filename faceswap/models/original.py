@@ -1,0 +1,33 @@
+"""The network of the first face swaps (2017): 64 px, 82 million parameters for two identities."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.blocks import Bottleneck, Downscale, Upscale, he_init
+from faceswap.models.convolution import Conv2d
+from faceswap.models.registry import models
+
+
+def _encoder() -> nn.Module:
+    return nn.Sequential(
+        Downscale(3, 128), Downscale(128, 256), Downscale(256, 512), Downscale(512, 1024)
+    )
+
+
+def _inter() -> nn.Module:
+    return nn.Sequential(Bottleneck(1024, 4, 1024, 1024, 4), Upscale(1024, 512))
+
+
+def _decoder() -> nn.Module:
+    return nn.Sequential(Upscale(512, 256), Upscale(256, 128), Upscale(128, 64), Conv2d(64, 3, 5))
+
+
+@models.register
+def original(identities: Sequence[str]) -> FaceAutoencoder:
+    """The classic: 5x5 convolutions to 4x4x1024, a code of 1024, three upscales per identity."""
+    decoders = {name: _decoder() for name in identities}
+    model = FaceAutoencoder(_encoder(), _inter(), decoders, input_size=64, output_size=64)
+    he_init(model)
+    return model

@@ -1,0 +1,111 @@
+"""Accelerate, which owns devices, processes and precision: opened and closed cleanly."""
+
+import gc
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs, parse_flag_from_env
+from torch import Tensor
+
+from faceswap.core.device import pick_device, supports_bf16
+from faceswap.core.errors import ConfigError
+from faceswap.core.log import get_logger
+
+_log = get_logger(__name__)
+_AS_ACCELERATE_SAYS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+def choose_device(name: str) -> torch.device:
+    """The device to train on; ``auto`` heeds ``ACCELERATE_USE_CPU`` of a launcher.
+
+    Raises:
+        ConfigError: This machine has no such device.
+    """
+    if name == "auto" and parse_flag_from_env("ACCELERATE_USE_CPU"):
+        return torch.device("cpu")
+    return pick_device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """``fp32``, ``bf16`` or ``fp16``; ``auto`` takes bf16 where the hardware has it.
+
+    Raises:
+        ConfigError: The device cannot compute in that precision.
+    """
+    if name == "auto":
+        return "bf16" if supports_bf16(device) else "fp32"
+    if name == "fp16" and device.type == "cpu":
+        raise ConfigError(
+            "fp16 needs a GPU; this training runs on the CPU.",
+            "Use --set training.precision=auto.",
+        )
+    if name == "bf16" and not supports_bf16(device):
+        _log.warning("%s has no bf16 arithmetic; it is emulated, and slower than fp32.", device)
+    return name
+
+
+@contextmanager
+def accelerator(device: torch.device, precision: str) -> Iterator[Accelerator]:
+    """Opens Accelerate for one training, and ends its processes' connection afterwards.
+
+    Args:
+        device: From ``choose_device``.
+        precision: From ``choose_precision``.
+    """
+    # Left standing, the process group is torn down by the C++ runtime at exit, while its threads
+    # still run: now and then that ends in "terminate called without an active exception".
+    with_buckets = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+    opened = Accelerator(
+        mixed_precision=_AS_ACCELERATE_SAYS[precision],
+        cpu=device.type == "cpu",
+        kwargs_handlers=[with_buckets],
+    )
+    failed = True
+    try:
+        yield opened
+        failed = False
+    finally:
+        _close(opened, wait=not failed)
+
+
+def _close(opened: Accelerator, wait: bool) -> None:
+    # After an error the others may be stuck or dead: waiting for them would hang.
+    if wait:
+        opened.wait_for_everyone()
+    opened.free_memory()
+    # DistributedDataParallel's reducer holds the group: it must be gone before the group is.
+    gc.collect()
+    opened.end_training()
+    # Its state outlives it; the next training in this process may want another precision.
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def agree(opened: Accelerator, mean: Tensor, total: Sequence[float]) -> tuple[Tensor, list[float]]:
+    """Lets all processes know the same numbers, in one exchange.
+
+    Args:
+        opened: Accelerate.
+        mean: ``(N,)`` float tensor, to be averaged over the processes.
+        total: Numbers to be summed over them.
+
+    Returns:
+        The average on the CPU, and the sums.
+    """
+    values = torch.cat([mean.detach().double().cpu(), torch.tensor(total, dtype=torch.float64)])
+    if opened.num_processes > 1:
+        moved = values.to(opened.device) if opened.device.type == "cuda" else values
+        torch.distributed.all_reduce(moved)
+        values = moved.cpu()
+        values[: len(mean)] /= opened.num_processes
+    return values[: len(mean)].float(), values[len(mean) :].tolist()
+
+
+def local_threads() -> int:
+    """CPU cores that this process may use for preparing data."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (available or 1) // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
