@@ -41,7 +41,8 @@ def write_clip(
     path: Path, frames: int, picture: Callable[[int], Image] = moving_portrait, sound: bool = True
 ) -> Path:
     """Writes a clip at 25 frames/s, with a tone of the same length unless told otherwise."""
-    with av.open(path, "w") as container:
+    # The index in front, so that a file cut short can still be read.
+    with av.open(path, "w", options={"movflags": "faststart"}) as container:
         video = container.add_stream("libx264", rate=25)
         video.width, video.height, video.pix_fmt = 256, 256, "yuv420p"
         video.options = {"crf": "12", "preset": "ultrafast"}

@@ -27,7 +27,13 @@ class Detection:
 
 
 class Detector(Protocol):
-    """A face detector."""
+    """A face detector.
+
+    Attributes:
+        weights: Names of its published weights, which its results depend on.
+    """
+
+    weights: tuple[str, ...]
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
         """Faces per image, the most certain first; images are (H, W, 3) uint8 RGB."""

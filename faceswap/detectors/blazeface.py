@@ -92,6 +92,8 @@ class BlazeFace:
         device: Where they run.
     """
 
+    weights: tuple[str, ...] = ("blazeface_short", "blazeface_full")
+
     def __init__(self, looks: Sequence[tuple[BlazeFaceNet, int]], device: str = "cpu") -> None:
         self.device = torch.device(device)
         self.looks = tuple(looks)
@@ -156,7 +158,7 @@ def _merge_looks(detections: Sequence[Detection]) -> list[Detection]:
 
 @detectors.register
 def blazeface(
-    device: str = "cpu", sides: Sequence[int] = (192, 384), close_ups: bool = False
+    device: str = "cpu", sides: Sequence[int] = (96, 192, 384), close_ups: bool = False
 ) -> BlazeFace:
     """Full range at each of `sides`.
 

@@ -49,7 +49,13 @@ class FaceLandmarks:
 
 
 class Landmarker(Protocol):
-    """A landmark network."""
+    """A landmark network.
+
+    Attributes:
+        weights: Names of its published weights, which its results depend on.
+    """
+
+    weights: tuple[str, ...]
 
     def __call__(self, image: NDArray[np.uint8], rois: Sequence[Roi]) -> list[FaceLandmarks]:
         """One result per region, in their order; `image` is (H, W, 3) uint8 RGB."""

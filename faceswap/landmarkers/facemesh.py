@@ -31,6 +31,8 @@ class FaceMesh:
         device: Where it runs.
     """
 
+    weights: tuple[str, ...] = ("facemesh",)
+
     def __init__(self, net: TFLiteNet, device: str = "cpu") -> None:
         self.device = torch.device(device)
         self.net = net.to(self.device)
