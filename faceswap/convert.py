@@ -1,0 +1,175 @@
+"""The verb ``faceswap convert``: puts an identity's face into footage."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import faceswap
+from faceswap.compositing import CompositeSettings
+from faceswap.conversion import (
+    SYNTHETIC,
+    ConvertReport,
+    EncodeSettings,
+    convert_source,
+)
+from faceswap.core.console import note, progress_bar
+from faceswap.core.device import pick_device
+from faceswap.core.errors import MediaError
+from faceswap.core.files import write_json
+from faceswap.extraction import ExtractSettings
+from faceswap.faceset import Faceset
+from faceswap.media.sources import Source, find_sources
+from faceswap.media.video import probe
+from faceswap.models.modelfile import LoadedModel, load_model
+from faceswap.swapping import Swapper
+
+_EXTRACT, _COMPOSITE, _ENCODE = ExtractSettings(), CompositeSettings(), EncodeSettings()
+
+
+def convert(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(help="Videos, photos, or folders of both (searched recursively)."),
+    ],
+    model: Annotated[Path, typer.Option(help="A run, or the model folder exported by it.")],
+    to: Annotated[str, typer.Option(help="The identity whose face is to be shown.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="File for one video or photo; folder for several."),
+    ],
+    faceset: Annotated[
+        Path | None, typer.Option(help="Faceset of the video; else faces are found on the fly.")
+    ] = None,
+    detector: Annotated[str, typer.Option(help="Detector to use.")] = _EXTRACT.detector,
+    landmarker: Annotated[str, typer.Option(help="Landmark net to use.")] = _EXTRACT.landmarker,
+    colour: Annotated[str, typer.Option(help="Colour transfer: lab or none.")] = _COMPOSITE.colour,
+    erode: Annotated[
+        float,
+        typer.Option(help="Draw the mask in by this per cent of the face; negative grows it."),
+    ] = _COMPOSITE.erode,
+    feather: Annotated[
+        float, typer.Option(min=0, help="Width of the soft edge in per cent of the face.")
+    ] = _COMPOSITE.feather,
+    encoder: Annotated[
+        str | None, typer.Option(help="FFmpeg's name of the encoder; else one for the container.")
+    ] = None,
+    crf: Annotated[
+        int | None, typer.Option(min=0, max=63, help="Quality; lower is better and larger.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="The encoder's preset.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace output that is there.")
+    ] = False,
+) -> None:
+    """Put an identity's face into footage; sound, time stamps and frame count stay.
+
+    The result says in its metadata, and in a JSON report beside it, that it is synthetic.
+    """
+    place = pick_device(device)
+    loaded = load_model(model, place)
+    composite = CompositeSettings(colour=colour, erode=erode, feather=feather)
+    swapper = Swapper(loaded, to, composite)
+    sources = find_sources(inputs)
+    if faceset is not None and len(sources) > 1:
+        raise MediaError(
+            f"--faceset goes with one source; {len(sources)} were found.",
+            "Convert them one by one, or leave --faceset out.",
+        )
+    known = Faceset.open(faceset) if faceset is not None else None
+    jobs = [(source, _destination(source, output, len(sources), overwrite)) for source in sources]
+    for source, destination in jobs:
+        report = convert_with_progress(
+            source,
+            destination,
+            swapper,
+            faceset=known,
+            extract=ExtractSettings(detector=detector, landmarker=landmarker),
+            encode=EncodeSettings(encoder=encoder, crf=crf, preset=preset),
+            device=str(place),
+        )
+        write_report(report, source, loaded, to, composite)
+        note(describe(report))
+
+
+def convert_with_progress(
+    source: Source,
+    destination: Path,
+    swapper: Swapper,
+    *,
+    faceset: Faceset | None = None,
+    extract: ExtractSettings = _EXTRACT,
+    encode: EncodeSettings = _ENCODE,
+    device: str = "cpu",
+) -> ConvertReport:
+    """``convert_source`` behind a progress bar."""
+    frames = probe(source.path).frames if source.kind == "video" else len(source.files)
+    with progress_bar(f"convert {source.name}", frames, unit="frames") as advance:
+        return convert_source(
+            source,
+            destination,
+            swapper,
+            faceset=faceset,
+            extract=extract,
+            encode=encode,
+            device=device,
+            on_frames=advance,
+        )
+
+
+def _destination(source: Source, output: Path, sources: int, overwrite: bool) -> Path:
+    """The file, or the folder for the photos of one folder, that a source is converted into."""
+    is_file = len(source.files) == 1 and source.path.is_file()
+    if sources == 1 and not output.is_dir() and (output.suffix or not is_file):
+        destination = output
+    elif is_file:
+        destination = output / f"{source.name}{source.path.suffix}"
+    else:
+        destination = output / source.name
+    if any(destination.resolve() == path.resolve() for path in (source.path, *source.files)):
+        raise MediaError(
+            f"{destination} is the source itself.", "Choose another -o: originals are kept."
+        )
+    if destination.is_file() and not overwrite:
+        raise MediaError(
+            f"{destination} exists already.", "Choose another -o, or --overwrite to replace it."
+        )
+    return destination
+
+
+def write_report(
+    report: ConvertReport,
+    source: Source,
+    loaded: LoadedModel,
+    to: str,
+    composite: CompositeSettings,
+) -> None:
+    """Writes the JSON report beside the output."""
+    path = report.output.with_name(report.output.name + ".json")
+    write_json(
+        path,
+        {
+            "tool": f"faceswap-toolkit {faceswap.__version__}",
+            "synthetic": SYNTHETIC,
+            "source": {"name": source.path.name, "sha256": source.content_hash()},
+            "model": {"sha256": loaded.digest, **asdict(loaded.meta)},
+            "identity": to,
+            "settings": asdict(composite),
+            "frames": report.frames,
+            "frames_swapped": report.frames_swapped,
+            "faces_swapped": report.faces_swapped,
+            "damage": report.damage,
+            "notes": list(report.notes),
+        },
+    )
+
+
+def describe(report: ConvertReport) -> str:
+    """One line about a finished conversion."""
+    line = (
+        f"{report.output}: {report.faces_swapped} faces swapped in {report.frames_swapped} of "
+        f"{report.frames} frames, {report.frames / report.seconds:.1f} frames/s"
+    )
+    return ". ".join([line, *report.notes, *([report.damage] if report.damage else [])])

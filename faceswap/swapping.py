@@ -1,0 +1,64 @@
+"""Swaps the faces of frames: cut, network, colour, mask, paste."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from faceswap.alignment import crop_matrix, transform_points, warp
+from faceswap.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.core.device import supports_bf16
+from faceswap.models.modelfile import LoadedModel
+
+Image = NDArray[np.uint8]
+Landmarks = NDArray[np.floating]
+
+
+class Swapper:
+    """Draws every face it is shown as one identity.
+
+    Args:
+        loaded: The model, on the device where the work is to be done.
+        to: The identity to draw.
+        settings: How faces are put back.
+
+    Raises:
+        IdentityError: The model does not know ``to``.
+    """
+
+    def __init__(self, loaded: LoadedModel, to: str, settings: CompositeSettings) -> None:
+        loaded.model.check_identity(to)
+        self._model = loaded.model
+        self._coverage = loaded.coverage
+        self._to = to
+        self._settings = settings
+        self._device = next(loaded.model.parameters()).device
+        self._bf16 = supports_bf16(self._device)
+
+    @torch.inference_mode()
+    def __call__(self, frames: Sequence[Image], faces: Sequence[Sequence[Landmarks]]) -> None:
+        """Swaps the faces of several frames in place; their faces make one batch.
+
+        Args:
+            frames: ``(H, W, 3) uint8 RGB`` each.
+            faces: For each frame, the ``(68, 2)`` landmarks of its faces in frame pixels.
+        """
+        shown = [
+            (frame, landmarks)
+            for frame, of_frame in zip(frames, faces, strict=True)
+            for landmarks in of_frame
+        ]
+        if not shown:
+            return
+        size = self._model.input_size
+        matrices = [crop_matrix(landmarks, size, self._coverage) for _, landmarks in shown]
+        crops = [warp(frame, m, size) for (frame, _), m in zip(shown, matrices, strict=True)]
+        points = [transform_points(m, p) for m, (_, p) in zip(matrices, shown, strict=True)]
+        masks = face_masks(crops, points, self._coverage, self._settings).to(self._device)
+        batch = torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            drawn = self._model.swap(batch, to=self._to).face
+        drawn = match_colour(drawn, batch, masks, self._settings)
+        for (frame, landmarks), face, mask in zip(shown, drawn, masks, strict=True):
+            paste(frame, face, mask, landmarks, self._coverage)
