@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -56,13 +57,7 @@ def face_masks(
     """
     masker = maskers.get(settings.mask)
     masks = [
-        _soften(
-            cv2.resize(
-                masker(crop, points), (_MASK_SIZE, _MASK_SIZE), interpolation=cv2.INTER_AREA
-            ),
-            coverage,
-            settings,
-        )
+        _soften(masker(crop, points), coverage, settings)
         for crop, points in zip(crops, landmarks, strict=True)
     ]
     return torch.from_numpy(np.stack(masks)[:, None])
@@ -73,25 +68,25 @@ def _soften(
 ) -> NDArray[np.float32]:
     pixel = _MASK_SIZE / coverage / 100  # one per cent of the face square, in mask pixels
     feather = settings.feather * pixel
+    small = cv2.resize(mask, (_MASK_SIZE, _MASK_SIZE), interpolation=cv2.INTER_AREA)
     # The crop ends where the mask may not: the edge of what the network drew is never shown.
     border = max(1, round(feather / 2))
-    inner = np.zeros_like(mask)
-    inner[border:-border, border:-border] = mask[border:-border, border:-border]
+    small[:border] = small[-border:] = small[:, :border] = small[:, -border:] = 0
     # The blur reaches half the feather outwards, so the mask is drawn in by that much first.
-    inner = _erode(inner, settings.erode * pixel + feather / 2)
-    soft = cv2.GaussianBlur(inner, (0, 0), max(feather / 4, 0.3)).astype(np.float32) / 255
+    inner = _erode(small, settings.erode * pixel + feather / 2)
+    soft = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), max(feather / 4, 0.3))
     soft[[0, -1]] = soft[:, [0, -1]] = 0
-    return soft
+    return np.asarray(soft, np.float32)
 
 
-def _erode(mask: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
+def _erode(mask: MatLike, radius: float) -> MatLike:
     side = 2 * round(abs(radius)) + 1
     if side == 1:
         return mask
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     grow_or_shrink = cv2.erode if radius > 0 else cv2.dilate
     # What lies beyond the crop is not face.
-    return grow_or_shrink(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)  # type: ignore[return-value]
+    return grow_or_shrink(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
 
 
 def match_colour(

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -86,7 +88,7 @@ def test_feather_and_erosion_have_the_effect_they_name():
         crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
     )
 
-    def area(**settings: float) -> float:
+    def area(**settings: Any) -> float:
         return float(face_masks([crop], [points], COVERAGE, CompositeSettings(**settings)).sum())
 
     assert area(erode=10) < area(erode=2) < area(erode=-5)

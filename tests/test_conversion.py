@@ -34,12 +34,12 @@ class Painter(nn.Module):
         return self.logits.expand(len(code), 3, 64, 64)
 
 
-def swapper(to: str = "bob", **settings) -> Swapper:
+def swapper(to: str = "bob", colour: str = "none") -> Swapper:
     decoders = {"alice": Painter(-GREEN), "bob": Painter(GREEN)}
     model = FaceAutoencoder(nn.Identity(), nn.Identity(), decoders, 64, 64).eval()
     meta = ModelMeta("painter", {}, ("alice", "bob"), 1.25, 0)
     loaded = LoadedModel(model, meta, "0" * 64, Path("model"))
-    return Swapper(loaded, to, CompositeSettings(**({"colour": "none"} | settings)))
+    return Swapper(loaded, to, CompositeSettings(colour=colour))
 
 
 @pytest.fixture(scope="module")

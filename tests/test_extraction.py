@@ -72,7 +72,8 @@ def test_mask_covers_the_face_only(faceset):
 
 
 def test_sharpness_tells_a_blurred_face(faceset, tmp_path):
-    write_image(tmp_path / "photos" / "soft.png", cv2.GaussianBlur(portrait(), (0, 0), 1.5))
+    blurred = cv2.GaussianBlur(portrait(), (0, 0), 1.5)
+    write_image(tmp_path / "photos" / "soft.png", np.asarray(blurred, np.uint8))
     extract(tmp_path / "photos", tmp_path / "soft")
     soft = Faceset.open(tmp_path / "soft").faces()[0]
     assert soft.sharpness < 0.5 * faceset.faces()[0].sharpness
