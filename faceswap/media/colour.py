@@ -2,15 +2,27 @@
 
 import os
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
+import cv2
 import numpy as np
 from av import VideoFormat, VideoFrame
+from av.filter import Graph
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 # ITU-T H.273 code points, which FFmpeg uses as they are.
 RGB, BT709, UNSPECIFIED, BT470BG, SMPTE170M, BT2020_CL = 0, 1, 2, 5, 6, 10
-_CONVERTIBLE = frozenset({BT709, 4, BT470BG, SMPTE170M, 7, 9})
+
+# Weights of red and blue in the luma of each matrix that can be converted.
+_LUMA_WEIGHTS = {
+    BT709: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    BT470BG: (0.299, 0.114),
+    SMPTE170M: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
 
 # swscale's quick path is up to 3 levels off and 1.5 too dark on average; these flags are exact.
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -49,7 +61,7 @@ class ColourTags:
         """
         if self.matrix == BT2020_CL:
             return 9
-        if self.matrix in _CONVERTIBLE:
+        if self.matrix in _LUMA_WEIGHTS:
             return self.matrix
         return BT709 if width >= 1280 or height > 576 else SMPTE170M
 
@@ -70,7 +82,7 @@ class ColourTags:
         if VideoFormat(pixel_format).is_rgb:
             return replace(self, matrix=self.effective_matrix(*upright), range=1)
         matrix = self.effective_matrix(*stored)
-        tagged = self.matrix in _CONVERTIBLE or self.matrix == UNSPECIFIED
+        tagged = self.matrix in _LUMA_WEIGHTS or self.matrix == UNSPECIFIED
         if tagged and self.effective_matrix(*upright) == matrix:
             return self
         return replace(self, matrix=matrix)
@@ -116,6 +128,9 @@ class RgbConverter:
 class YuvConverter:
     """Turns RGB arrays into frames for an encoder, as the exact inverse of ``RgbConverter``.
 
+    Chroma is placed at the left of every pair of pixels, where H.264 and its kin have it; centred
+    chroma would move by half a pixel with every copy.
+
     Args:
         width: Width in pixels.
         height: Height in pixels.
@@ -130,17 +145,73 @@ class YuvConverter:
         self._matrix = BT470BG if matrix == SMPTE170M else matrix
         self._range = colour.effective_range(pixel_format)
         self._scaler = VideoReformatter()
+        self._to_yuv: NDArray[np.float64] | None = None
+        if self._range == ColorRange.JPEG:
+            # swscale rounds full-range chroma down, which tints every copy green.
+            self._to_yuv = _full_range_matrix(matrix)
+        self._frame = _left_sited(width, height, "rgb24" if self._to_yuv is None else "yuv444p")
+        self._planes = [_pixels(self._frame, index) for index in range(len(self._frame.planes))]
 
     def __call__(self, image: NDArray[np.uint8]) -> VideoFrame:
         """Converts one ``(H, W, 3) uint8`` RGB array."""
-        frame = VideoFrame.from_numpy_buffer(np.ascontiguousarray(image), format="rgb24")
-        frame.colorspace, frame.color_range = RGB, int(ColorRange.JPEG)
+        if self._to_yuv is None:
+            self._planes[0][:] = image.reshape(self._planes[0].shape)
+        else:
+            for plane, values in zip(
+                self._planes, cv2.split(cv2.transform(image, self._to_yuv)), strict=True
+            ):
+                plane[:] = values
         return self._scaler.reformat(
-            frame,
+            self._frame,
             *self._size,
             self._format,
+            src_colorspace=None if self._to_yuv is None else self._matrix,
+            src_color_range=int(ColorRange.JPEG),
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
             interpolation=int(_EXACT_DOWN),
             threads=_THREADS,
         )
+
+
+def _full_range_matrix(matrix: int) -> NDArray[np.float64]:
+    """The ``(3, 4)`` matrix from RGB, all 0 to 255, to Y, Cb + 128, Cr + 128."""
+    red, blue = _LUMA_WEIGHTS[matrix]
+    luma = np.array([red, 1 - red - blue, blue, 0])
+    return np.stack(
+        [
+            luma,
+            (np.array([0, 0, 1, 0]) - luma) / (2 * (1 - blue)) + np.array([0, 0, 0, 128]),
+            (np.array([1, 0, 0, 0]) - luma) / (2 * (1 - red)) + np.array([0, 0, 0, 128]),
+        ]
+    )
+
+
+def _pixels(frame: VideoFrame, index: int) -> NDArray[np.uint8]:
+    """The bytes of a plane, as rows without padding; writing to them writes to the frame."""
+    plane = frame.planes[index]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width * (3 if frame.format.is_rgb else 1)]
+
+
+def _left_sited(width: int, height: int, pixel_format: str) -> VideoFrame:
+    """A frame that hands on its chroma location to what is made of it.
+
+    A filter marks it, for nothing else in PyAV can.
+    """
+    graph = Graph()
+    kind = VideoFormat(pixel_format, width, height)
+    source = graph.add_buffer(width=width, height=height, format=kind, time_base=Fraction(1))
+    mark = graph.add("setparams", "chroma_location=left:range=full")
+    sink = graph.add("buffersink")
+    source.link_to(mark)
+    mark.link_to(sink)
+    graph.configure()
+    frame = VideoFrame(width, height, pixel_format)
+    frame.pts = 0
+    graph.push(frame)
+    marked = graph.pull()
+    assert isinstance(marked, VideoFrame)
+    if marked.format.is_rgb:
+        marked.colorspace = RGB
+    return marked

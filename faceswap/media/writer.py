@@ -146,6 +146,7 @@ class VideoWriter:
         colour = info.colour.for_upright(stored, upright, info.pixel_format)
         self._convert = YuvConverter(info.width, info.height, colour, pixel_format)
         options = encoder_options(name, settings, self._crf, self._preset, self._options)
+        options.setdefault("chroma_sample_location", "left")
         stream = self._output.add_stream(name, rate=info.fps, options=options)
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
@@ -168,6 +169,9 @@ class VideoWriter:
 
     def _mux(self, packets: list[Packet]) -> None:
         for packet in packets:
+            if self._frames < 3:
+                # x265 leaves the decoding times of so short a film to chance.
+                packet.dts = packet.pts
             if self._audio is not None and packet.dts is not None:
                 self._audio.advance(float(packet.dts * packet.time_base))
             self._output.mux(packet)
