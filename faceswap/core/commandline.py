@@ -63,7 +63,7 @@ def run_program(
     app = _new_app()
     app.callback()(_options(name, version))
     for verb_name, verb in verbs.items():
-        command = _guarded(_import)(verb.place) if verb_name == chosen else _placeholder
+        command = _guarded(load_verb)(verb) if verb_name == chosen else _placeholder
         if isinstance(command, typer.Typer):
             _guard_all(command)
             app.add_typer(command, name=verb_name, help=verb.help)
@@ -88,8 +88,9 @@ def _placeholder() -> None:
     """Stands for a verb that is listed but not called."""
 
 
-def _import(place: str) -> Any:
-    module, _, name = place.partition(":")
+def load_verb(verb: Verb) -> Any:
+    """Imports a verb: its typer command function, or its ``typer.Typer``."""
+    module, _, name = verb.place.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
