@@ -51,6 +51,7 @@ def build_detector(name: str = "blazeface", device: str = "cpu", **options: Any)
         WeightsUnavailable: Its weights could neither be found nor fetched.
     """
     # They register themselves; imported here because they need this module.
-    import faceswap.detectors.blazeface  # noqa: F401
+    import faceswap.detectors.blazeface
+    import faceswap.detectors.mtcnn  # noqa: F401
 
     return detectors.get(name)(device=device, **options)

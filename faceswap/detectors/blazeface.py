@@ -28,12 +28,14 @@ class BlazeFaceNet:
     """One of the networks with its anchors.
 
     Args:
+        name: Of its published weights.
         net: Its graph, with the outputs (positions, 16) and (positions, 1).
         strides: Input pixels between anchors, per output layer.
         anchors: Anchors at each place, per output layer.
         min_score: Below it a detection is dropped.
     """
 
+    name: str
     net: TFLiteNet
     strides: tuple[int, ...]
     anchors: tuple[int, ...]
@@ -74,14 +76,16 @@ class BlazeFaceNet:
 def short_range(weights: Path | None = None, min_score: float = 0.5) -> BlazeFaceNet:
     """For faces that fill a fifth of the picture or more; made for 128 x 128."""
     # Published: four layers with strides 8, 16, 16, 16 and two anchors each.
-    net = TFLiteNet(weights_path("blazeface_short", weights))
-    return BlazeFaceNet(net, (8, 16), (2, 6), min_score)
+    name = "blazeface_short"
+    net = TFLiteNet(weights_path(name, weights))
+    return BlazeFaceNet(name, net, (8, 16), (2, 6), min_score)
 
 
 def full_range(weights: Path | None = None, min_score: float = 0.6) -> BlazeFaceNet:
     """For small faces as well; made for 192 x 192."""
-    net = TFLiteNet(weights_path("blazeface_full", weights))
-    return BlazeFaceNet(net, (4,), (1,), min_score)
+    name = "blazeface_full"
+    net = TFLiteNet(weights_path(name, weights))
+    return BlazeFaceNet(name, net, (4,), (1,), min_score)
 
 
 class BlazeFace:
@@ -92,11 +96,10 @@ class BlazeFace:
         device: Where they run.
     """
 
-    weights: tuple[str, ...] = ("blazeface_short", "blazeface_full")
-
     def __init__(self, looks: Sequence[tuple[BlazeFaceNet, int]], device: str = "cpu") -> None:
         self.device = torch.device(device)
         self.looks = tuple(looks)
+        self.weights = tuple(sorted({network.name for network, _ in self.looks}))
         for network, _ in self.looks:
             network.net.to(self.device)
 

@@ -30,6 +30,32 @@ def overlaps(
     return common / np.maximum(whole, 1e-9)
 
 
+def suppress(
+    boxes: NDArray[np.floating],
+    scores: NDArray[np.floating],
+    max_overlap: float,
+    over: str = "union",
+) -> NDArray[np.int64]:
+    """Plain non-maximum suppression.
+
+    Args:
+        boxes: (N, 4).
+        scores: (N,).
+        max_overlap: Boxes that overlap more with a better one are left out.
+        over: As in `overlaps`.
+
+    Returns:
+        Indices of the boxes that stay, best first.
+    """
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        order = rest[overlaps(boxes[best], boxes[rest], over) <= max_overlap]
+    return np.array(kept, np.int64)
+
+
 def merge_weighted(
     boxes: NDArray[np.float32],
     scores: NDArray[np.float32],
