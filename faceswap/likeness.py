@@ -18,6 +18,7 @@ from faceswap.media.frame import Image
 
 _SIDE = 32
 _RIDGE = 30.0
+_FEWEST = 8  # pairs; fewer correlate by chance
 
 
 class TwoFaces:
@@ -76,7 +77,7 @@ class Agreement:
 def agreement(
     original: Sequence[NDArray[np.floating]], swapped: Sequence[NDArray[np.floating]]
 ) -> Agreement:
-    """Whether the swapped face moves as the original does.
+    """Whether the swapped face moves as the original does; 0 when there are too few frames.
 
     Args:
         original: ``(68, 2)`` landmarks, frame by frame.
@@ -95,6 +96,6 @@ def _opening(points: NDArray[np.floating]) -> float:
 
 
 def _correlation(first: Sequence[float], second: Sequence[float]) -> float:
-    if len(first) < 2 or np.std(first) == 0 or np.std(second) == 0:
+    if len(first) < _FEWEST or np.std(first) == 0 or np.std(second) == 0:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])

@@ -1,0 +1,125 @@
+"""The whole job, small: few frames, few steps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import faceswap.demo as verb
+from faceswap.core.errors import ConfigError
+from faceswap.core.files import read_json
+from faceswap.demo import run_demo
+from faceswap.demosettings import DemoSettings
+from faceswap.faceset import Faceset
+from faceswap.media.images import read_image
+from faceswap.media.video import VideoReader
+from faceswap.models.modelfile import load_model
+
+SETTINGS = DemoSettings(minutes=0.03, seed=3, frames=16, size=128, device="cpu")
+TINY = ("data.minimum=4", "training.batch=2", "training.minutes=null", "training.steps=2")
+STAGES = [
+    "animate collins",
+    "animate hopper",
+    "extract collins",
+    "extract hopper",
+    "train",
+    "convert collins",
+    "convert hopper",
+    "compare",
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A finished demo; its training was broken off once before it began."""
+    output = tmp_path_factory.mktemp("demo") / "demo"
+
+    def interrupted(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verb, "train_with_progress", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_demo(output, SETTINGS, TINY)
+    assert run_demo(output, SETTINGS, TINY) == STAGES[4:]
+    return output
+
+
+def test_everything_is_there(made):
+    for name in ("collins", "hopper"):
+        faceset = Faceset.open(made / "faces" / name)
+        assert len(faceset.faces()) == 16
+        assert faceset.subject["basis"] == "public-domain"
+    model = load_model(made / "runs" / "demo")
+    assert list(model.identities) == ["collins", "hopper"]
+    assert model.meta.step == 2
+    assert model.meta.subjects["hopper"][0]["name"] == "Grace Hopper"
+    for clip in ("clips/collins", "converted/collins-as-hopper", "converted/hopper-as-collins"):
+        reader = VideoReader(made / f"{clip}.mp4")
+        assert len(list(reader)) == 16
+        assert reader.info.audio_streams == 1
+
+
+def test_conversion_changes_the_face_and_nothing_else(made):
+    before = next(iter(VideoReader(made / "clips" / "collins.mp4")))
+    after = next(iter(VideoReader(made / "converted" / "collins-as-hopper.mp4")))
+    change = np.abs(before.image.astype(int) - after.image).mean(2)
+    landmarks = Faceset.open(made / "faces" / "collins").by_frame()[0][0].landmarks
+    x, y = landmarks.mean(0).round().astype(int)
+    assert change[y - 8 : y + 8, x - 8 : x + 8].mean() > 15
+    assert change[:, :12].mean() < 4
+
+
+def test_they_are_shown_side_by_side(made):
+    reader = VideoReader(made / "side_by_side.mp4")
+    frames = list(reader)
+    assert len(frames) == 16
+    assert frames[0].image.shape == (256, 256, 3)
+    assert reader.info.audio_streams == 1
+    original = next(iter(VideoReader(made / "clips" / "hopper.mp4"))).image
+    tile = frames[0].image[128:, :128]
+    assert np.abs(tile[:90].astype(int) - original[:90]).mean() < 6
+    assert read_image(made / "grid.jpg").shape == (6 * 240, 4 * 240, 3)
+
+
+def test_summary_has_the_figures(made):
+    summary = read_json(made / "summary.json")
+    assert list(summary["stages"]) == STAGES
+    assert summary["stages"]["extract collins"]["faces"] == 16
+    assert summary["stages"]["train"]["steps"] == 2
+    assert 0 < summary["stages"]["train"]["held_out_ssim"]["hopper"] < 1
+    assert set(summary["stages"]["compare"]["checks"]) == {
+        "collins as hopper",
+        "hopper as collins",
+    }
+    assert summary["total_seconds"] == pytest.approx(
+        sum(stage["seconds"] for stage in summary["stages"].values())
+    )
+    page = (made / "summary.md").read_text()
+    assert "16 frames, 16 faces" in page
+    assert "| hopper as collins |" in page
+
+
+def test_what_is_there_is_not_made_again(made):
+    assert run_demo(made, SETTINGS, TINY) == []
+    (made / "converted" / "hopper-as-collins.mp4").unlink()
+    (made / "grid.jpg").unlink()
+    assert run_demo(made, SETTINGS, TINY) == ["convert hopper", "compare"]
+
+
+def test_other_clips_do_not_mix_in(made):
+    with pytest.raises(ConfigError, match=r"seed: 3 -> 4"):
+        run_demo(made, DemoSettings(0.03, seed=4, frames=16, size=128, device="cpu"), TINY)
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="something else"):
+        run_demo(tmp_path, SETTINGS)
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_unknown_recipe_is_said_before_anything_is_made(tmp_path):
+    with pytest.raises(ConfigError, match="smal"):
+        run_demo(tmp_path / "demo", DemoSettings(1, recipe="smal"))
+    assert not (tmp_path / "demo").exists()
