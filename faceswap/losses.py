@@ -119,13 +119,16 @@ def _blur(images: Tensor, stride: int) -> Tensor:
     # As two matrix products: with a separable 11-tap window on images this small they are faster
     # than a depthwise convolution, forward and backward, on CPUs and GPUs alike.
     height, width = images.shape[-2:]
-    down = _blur_matrix(height, stride).to(images.device)
-    across = _blur_matrix(width, stride).to(images.device)
+    down = _blur_matrix(height, stride, images.device)
+    across = _blur_matrix(width, stride, images.device)
     return down @ (images @ across.T)
 
 
 @lru_cache(maxsize=32)
-def _blur_matrix(size: int, stride: int, sigma: float = 1.5, radius: int = 5) -> Tensor:
+@torch.inference_mode(mode=False)  # it is kept, and training cannot use inference tensors
+def _blur_matrix(
+    size: int, stride: int, device: torch.device, sigma: float = 1.5, radius: int = 5
+) -> Tensor:
     offsets = torch.arange(-radius, radius + 1)
     window = torch.exp(-offsets.double().square() / (2 * sigma**2))
     places = torch.arange(0, size, stride)[:, None] + offsets
@@ -133,4 +136,4 @@ def _blur_matrix(size: int, stride: int, sigma: float = 1.5, radius: int = 5) ->
     mirrored = torch.where(mirrored >= size, 2 * size - 1 - mirrored, mirrored)
     matrix = torch.zeros(len(places), size, dtype=torch.float64)
     matrix.scatter_add_(1, mirrored, (window / window.sum()).expand(len(places), -1))
-    return matrix.float()
+    return matrix.float().to(device)

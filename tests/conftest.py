@@ -1,8 +1,20 @@
 """Fixtures that all tests share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+
+from faceswap.alignment import HEAD_COVERAGE, crop_matrix, transform_points
+from faceswap.core.files import write_json
+from faceswap.faceset import SCHEMA
+from faceswap.meanface import MEAN_FACE
+from faceswap.media.images import write_image
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -13,3 +25,52 @@ def shared_data() -> Path:
     if not _SHARED.is_dir():
         pytest.skip(f"needs the real footage in {_SHARED}")
     return _SHARED
+
+
+def _drawn_face(frame: int, shade: tuple[int, int, int], size: int) -> dict[str, Any]:
+    """A faceset row of a drawn face that moves, turns its mouth and blinks, and its crop."""
+    points = MEAN_FACE[:, :2].copy()
+    points[56:59, 1] += 0.08 * (1 + np.sin(frame / 3))  # lower lip
+    points[[37, 38, 43, 44], 1] += 0.03 * (frame % 7 == 0)
+    landmarks = (80 * points + [120 + 6 * np.sin(frame / 5), 110]).astype(np.float32)
+    matrix = crop_matrix(landmarks, size, HEAD_COVERAGE)
+    crop = np.full((size, size, 3), (90, 110, 100), np.uint8)
+    for part, colour in (
+        (np.r_[0:17, 26:16:-1], shade),
+        (np.r_[36:42], (250, 250, 250)),
+        (np.r_[42:48], (250, 250, 250)),
+        (np.r_[48:60], (170, 40, 60)),
+    ):
+        outline = np.round(transform_points(matrix, landmarks[part]) * 16).astype(np.int32)
+        cv2.fillPoly(crop, [outline], colour, cv2.LINE_AA, 4)
+    row = {"frame": frame, "pts": frame, "time": frame / 25, "face": 0, "track": 0, "score": 0.9}
+    row |= {"box": [80.0, 70.0, 160.0, 150.0], "landmarks": landmarks.ravel().tolist()}
+    row |= {"mesh": None, "matrix": matrix.ravel().tolist(), "sharpness": 1.0, "exposure": 0.5}
+    row |= dict.fromkeys(("yaw", "pitch", "roll"), 0.0)
+    row |= {"embedding": None, "image": f"{frame:06d}-0.png", "mask": None}
+    return row | {"crop": crop}
+
+
+@pytest.fixture
+def make_faceset() -> Callable[..., Path]:
+    """A function that draws a small faceset: ``make_faceset(path, faces=48, shade=(r, g, b))``."""
+
+    def make(
+        path: Path, faces: int = 48, shade: tuple[int, int, int] = (220, 170, 140), size: int = 96
+    ) -> Path:
+        rows = [_drawn_face(frame, shade, size) for frame in range(faces)]
+        (path / "images").mkdir(parents=True)
+        for row in rows:
+            write_image(path / "images" / row["image"], row.pop("crop"))
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path / "faces.parquet")
+        record = {
+            "schema_version": 1,
+            "complete": True,
+            "source": {"name": path.name},
+            "subject": {"name": path.name, "basis": "self", "reference": ""},
+            "extractor": {"crop_size": size, "crop_coverage": HEAD_COVERAGE},
+        }
+        write_json(path / "faceset.json", record)
+        return path
+
+    return make

@@ -68,7 +68,7 @@ class BatchPlan:
 
 @dataclass
 class FaceBatches(Dataset[RawBatch]):
-    """The batches of a run by number: ``step * parts + part``.
+    """The batches of a run by number: ``step * parts + part``. For one thread at a time.
 
     Attributes:
         caches: Faces of each identity, in the model's order.

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.alignment import recrop_matrix, transform_points, warp
+from faceswap.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path
 from faceswap.faceset import Face, Faceset
@@ -154,9 +154,9 @@ def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array
     points = transform_points(face.matrix, face.landmarks)
     mask = faceset.load_mask(face) if face.mask else hull(crop, points)
     features = _feature_mask(points, stored, stored / faceset.crop_coverage)
-    ratio = geometry.margin * geometry.coverage / faceset.crop_coverage
-    unchanged = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    matrix = recrop_matrix(unchanged, stored, geometry.side, ratio)
+    # As conversion cuts: by the smoothed landmarks, which the stored crop was not cut by.
+    cut = crop_matrix(face.landmarks, geometry.side, geometry.coverage * geometry.margin)
+    matrix = compose(cut, invert(face.matrix))
     layers = [warp(layer, matrix, geometry.side) for layer in (crop, mask, features)]
     return np.dstack(layers)
 

@@ -113,13 +113,14 @@ def _places(size: int, device: torch.device) -> Tensor:
 
 def _displacement(jitter: Tensor, size: int) -> Tensor:
     """Control points ``(B, 2, GRID, GRID)`` -> smooth displacement ``(B, 2, size, size)``."""
-    spread = _spread(size).to(jitter.device)
+    spread = _spread(size, jitter.device)
     return spread @ jitter @ spread.T
 
 
 @lru_cache(maxsize=16)
-def _spread(size: int) -> Tensor:
+@torch.inference_mode(mode=False)  # it is kept, and training cannot use inference tensors
+def _spread(size: int, device: torch.device) -> Tensor:
     # Bicubic interpolation of the control points, written once as a matrix (size, GRID).
     unit = torch.eye(GRID)[:, None, :, None].expand(-1, -1, -1, GRID).contiguous()
     spread = F.interpolate(unit, (size, GRID), mode="bicubic", align_corners=True)
-    return spread[:, 0, :, 0].T.contiguous()
+    return spread[:, 0, :, 0].T.contiguous().to(device)

@@ -1,0 +1,113 @@
+from dataclasses import replace
+from itertools import count, islice
+
+import numpy as np
+import pytest
+import torch
+
+from faceswap.data.batches import BatchPlan, FaceBatches, load_ahead, prepare
+from faceswap.data.cache import CropGeometry, FaceCache
+from faceswap.data.warp import WarpRanges
+
+NAMES = ("alice", "bob", "carol")
+STILL = WarpRanges(0, 0, 0, 0, 0)
+GEOMETRY = CropGeometry(size=16, coverage=1.25, side=24)
+
+
+@pytest.fixture
+def batches(tmp_path):
+    caches = {}
+    for shade, name in enumerate(NAMES):
+        faces = np.random.default_rng(shade).integers(0, 255, (20, 24, 24, 5)).astype(np.uint8)
+        faces[..., 3] = 255
+        faces[:, 0, 0, 4] = np.arange(20) + 20 * shade  # which face it is, safe from colour changes
+        np.save(tmp_path / f"{name}.npy", faces)
+        caches[name] = FaceCache(tmp_path / f"{name}.npy", GEOMETRY)
+    training = {name: np.arange(4, 20) for name in NAMES}
+    return FaceBatches(caches, training, BatchPlan(0, 8, WarpRanges(), colour_transfer=0.5))
+
+
+def with_plan(batches, **changes):
+    return replace(batches, plan=replace(batches.plan, **changes))
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_batch_has_the_faces_of_each_identity(batches):
+    raw = batches[0]
+    assert raw["crops"].shape == (3, 8, 24, 24, 5)
+    assert raw["crops"].dtype == torch.uint8
+    assert raw["affine"].shape == (3, 8, 2, 3)
+    assert raw["colour"].shape == (3, 8, 3, 4)
+    marks = raw["crops"][:, :, 0, 0, 4]
+    for shade, row in enumerate(marks):
+        assert all(20 * shade + 4 <= mark < 20 * shade + 20 for mark in row)
+
+
+def test_held_out_faces_never_come(batches):
+    marks = torch.cat([batches[step]["crops"][:, :, 0, 0, 4] for step in range(12)], 1)
+    for shade, row in enumerate(marks):
+        assert set((row - 20 * shade).tolist()) == set(range(4, 20))
+
+
+def test_batches_are_a_pure_function_of_their_number(batches):
+    forwards = [batches[step] for step in range(4)]
+    again = with_plan(batches)
+    for step in (3, 1, 2, 0):
+        assert equal(again[step], forwards[step])
+    assert not equal(forwards[0], forwards[1])
+    assert not equal(with_plan(batches, seed=1)[0], forwards[0])
+    assert not equal(with_plan(batches, course=1)[0], forwards[0])
+
+
+@pytest.mark.parametrize(("ranks", "parts"), [(2, 1), (1, 2), (4, 2)])
+def test_ranks_and_parts_draw_the_same_global_batch(batches, ranks, parts):
+    whole = batches[3]
+    pieces = [
+        with_plan(batches, rank=rank, ranks=ranks, parts=parts)[3 * parts + part]
+        for rank in range(ranks)
+        for part in range(parts)
+    ]
+    assert equal({k: torch.cat([p[k] for p in pieces], 1) for k in whole}, whole)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loading_ahead_keeps_the_order_and_ends_when_closed(batches, workers):
+    loaded = load_ahead(with_plan(batches), count(5), workers)  # its own: it runs in a thread
+    for step, raw in zip(range(5, 9), islice(loaded, 4), strict=True):
+        assert equal(raw, batches[step])
+    loaded.close()
+    assert list(loaded) == []
+
+
+def test_prepared_faces_are_the_crops_middle(batches):
+    still = with_plan(batches, ranges=STILL, photometric=0.0, colour_transfer=0.0)
+    raw = still[0]
+    batch = prepare(raw, torch.device("cpu"), (16, 16), GEOMETRY.margin)
+    expected = raw["crops"][:, :, 4:20, 4:20].permute(0, 1, 4, 2, 3) / 255
+    torch.testing.assert_close(batch.target, expected[:, :, :3], atol=1e-5, rtol=0)
+    torch.testing.assert_close(batch.distorted, batch.target, atol=1e-5, rtol=0)
+    torch.testing.assert_close(batch.mask, expected[:, :, 3:4], atol=1e-5, rtol=0)
+    torch.testing.assert_close(batch.features, expected[:, :, 4:], atol=1e-5, rtol=0)
+
+
+def test_colour_changes_are_the_same_in_input_and_target(batches):
+    still = with_plan(batches, ranges=STILL, photometric=1.0, colour_transfer=1.0)
+    batch = prepare(still[0], torch.device("cpu"), (16, 16), GEOMETRY.margin)
+    torch.testing.assert_close(batch.distorted, batch.target, atol=1e-5, rtol=0)
+    plain = with_plan(batches, ranges=STILL, photometric=0.0, colour_transfer=0.0)
+    untouched = prepare(plain[0], torch.device("cpu"), (16, 16), GEOMETRY.margin)
+    assert (batch.target - untouched.target).abs().mean() > 0.01
+    assert batch.target.min() >= 0
+    assert batch.target.max() <= 1
+
+
+def test_the_distorted_face_differs_from_the_target_by_the_warp_alone(batches):
+    warped = with_plan(batches, photometric=0.0, colour_transfer=0.0)
+    batch = prepare(warped[0], torch.device("cpu"), (16, 16), GEOMETRY.margin)
+    assert (batch.distorted - batch.target).abs().mean() > 0.02
+    smooth = with_plan(warped, ranges=replace(WarpRanges(), jitter=0.0))
+    batch = prepare(smooth[0], torch.device("cpu"), (16, 16), GEOMETRY.margin)
+    torch.testing.assert_close(batch.distorted, batch.target, atol=1e-4, rtol=0)

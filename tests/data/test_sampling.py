@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from faceswap.core.errors import ConfigError
+from faceswap.data.sampling import face_at, rank_slots, split_held_out
+
+
+def test_held_out_faces_are_contiguous_blocks_of_frames():
+    frames = list(range(200))
+    training, aside = split_held_out(frames, 0.1)
+    assert len(aside) == 20
+    assert sorted([*training, *aside]) == frames
+    starts = [f for f in aside if f - 1 not in aside]
+    assert len(starts) == 4  # blocks of 5, spread over the footage
+    assert np.diff(starts).tolist() == [50, 50, 50]
+
+
+def test_all_faces_of_a_frame_are_on_one_side():
+    frames = [frame for frame in range(100) for _ in range(2)][::-1]
+    training, aside = split_held_out(frames, 0.08)
+    assert not {frames[i] for i in training} & {frames[i] for i in aside}
+    assert len(aside) == 16
+    assert [frames[i] for i in aside] == sorted(frames[i] for i in aside)
+
+
+def test_nothing_is_kept_aside_when_nothing_is_asked_for():
+    training, aside = split_held_out(list(range(50)), 0.0)
+    assert (len(training), len(aside)) == (50, 0)
+
+
+def test_every_face_comes_once_before_any_comes_again():
+    faces, batch = 10, 4
+    drawn = [
+        face_at(1, "alice", step, slot, batch, faces) for step in range(5) for slot in range(batch)
+    ]
+    assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
+    assert drawn[:10] != drawn[10:]
+
+
+def test_the_draw_depends_on_seed_identity_step_and_slot_only():
+    def draw(seed, name):
+        return [face_at(seed, name, step, slot, 8, 100) for step in range(20) for slot in range(8)]
+
+    assert draw(0, "alice") == draw(0, "alice")
+    assert draw(0, "alice") != draw(1, "alice")
+    assert draw(0, "alice") != draw(0, "bob")
+    assert face_at(0, "alice", 17, 3, 8, 100) == draw(0, "alice")[17 * 8 + 3]
+
+
+@pytest.mark.parametrize(("ranks", "parts"), [(1, 1), (2, 1), (1, 4), (4, 2), (8, 1)])
+def test_ranks_and_parts_share_out_the_batch(ranks, parts):
+    slots = [
+        slot
+        for rank in range(ranks)
+        for part in range(parts)
+        for slot in rank_slots(16, rank, ranks, part, parts)
+    ]
+    assert slots == list(range(16))
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused():
+    with pytest.raises(ConfigError, match="batch of 16") as caught:
+        rank_slots(16, 0, 3)
+    assert "15 or 18" in caught.value.hint

@@ -1,0 +1,82 @@
+"""What every registered model must do; a new model is picked up by its registration."""
+
+import pytest
+import torch
+
+from faceswap.core.errors import ConfigError, IdentityError
+from faceswap.models import build_model, check_options, models
+from faceswap.models.modelfile import ModelMeta, load_model, save_model
+
+VARIANTS = [
+    (name, options)
+    for name in models.names()
+    for options in ({}, {"mask": True})
+    if options.keys() <= check_options(name, {}).keys()
+]
+
+
+def build(name, options, identities=("alice", "bob")):
+    torch.manual_seed(0)
+    return build_model(name, identities, options)
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+@pytest.mark.parametrize("identities", [("alice", "bob"), ("items", "type", "Zoë")])
+def test_forward_uses_every_parameter(name, options, identities):
+    model = build(name, options, identities)
+    size = model.input_size
+    drawn = model(torch.rand(len(identities), 2, 3, size, size))
+    out = model.output_size
+    assert drawn.face.shape == (len(identities), 2, 3, out, out)
+    assert drawn.face.min() >= 0
+    assert drawn.face.max() <= 1
+    assert (drawn.mask is not None) == bool(options.get("mask"))
+    loss = drawn.face.mean()
+    if drawn.mask is not None:
+        assert drawn.mask.shape == (len(identities), 2, 1, out, out)
+        loss = loss + drawn.mask.mean()
+    loss.backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_saved_and_loaded_it_swaps_the_same(name, options, tmp_path):
+    model = build(name, options).eval()
+    save_model(
+        tmp_path / "run" / "model", model, ModelMeta(name, options, ("alice", "bob"), 1.25, 7)
+    )
+    loaded = load_model(tmp_path / "run")
+    assert loaded.identities == ("alice", "bob")
+    assert (loaded.meta.step, loaded.coverage) == (7, 1.25)
+    faces = torch.rand(3, 3, model.input_size, model.input_size)
+    for to in ("alice", "bob"):
+        torch.testing.assert_close(
+            loaded.model.swap(faces, to=to).face, model.swap(faces, to=to).face
+        )
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_swap_is_the_decoder_of_the_other_identity(name, options):
+    model = build(name, options).eval()
+    faces = torch.rand(2, 2, 3, model.input_size, model.input_size)
+    reconstructed = model(faces).face
+    torch.testing.assert_close(model.swap(faces[0], to="alice").face, reconstructed[0])
+    torch.testing.assert_close(model.swap(faces[1], to="bob").face, reconstructed[1])
+    assert (model.swap(faces[0], to="bob").face - reconstructed[0]).abs().max() > 1e-3
+    with pytest.raises(IdentityError, match="carol"):
+        model.swap(faces[0], to="carol")
+
+
+def test_original_has_the_classic_number_of_parameters():
+    model = build("original", {})
+    assert sum(p.numel() for p in model.parameters()) == 82_062_470
+    assert (model.input_size, model.output_size) == (64, 64)
+
+
+def test_unknown_models_and_options_are_named():
+    with pytest.raises(ConfigError, match="orignal") as caught:
+        build_model("orignal", ["a", "b"])
+    assert "original" in caught.value.hint
+    with pytest.raises(ConfigError, match="size"):
+        build_model("original", ["a", "b"], {"size": 64})

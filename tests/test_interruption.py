@@ -1,0 +1,40 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from faceswap.interruption import stop_on_signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_noted_and_the_job_goes_on(number):
+    before = signal.getsignal(number)
+    with stop_on_signals() as stop:
+        assert stop.signal == 0
+        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)
+        assert stop.signal == number
+    assert signal.getsignal(number) is before
+
+
+def test_the_third_interrupt_is_not_waited_for():
+    with stop_on_signals() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.count == 2
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_in_another_thread_it_does_nothing():
+    seen = []
+
+    def job():
+        with stop_on_signals() as stop:
+            seen.append(stop.signal)
+
+    thread = threading.Thread(target=job)
+    thread.start()
+    thread.join()
+    assert seen == [0]
