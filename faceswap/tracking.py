@@ -4,6 +4,7 @@ The landmark network looks where the face was in the last frame; the slower dete
 frames, and at once when a face is lost, when there is none, and after a cut.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,12 +80,15 @@ class Tracker:
         landmarker: Places landmarks in a region.
         detect_every: Frames from one look of the detector to the next.
         min_presence: Below it a region holds no face.
-        sure_score: Detections as certain as this are shown at once, even beside other faces;
-            others must be found a second time, in the next frame.
+        sure_score: A new face is shown at once when its detection is as certain as this (beside
+            other faces; a lone one need not be) and its presence too. Else it must be found a
+            second time, in the next frame.
+        sure_presence: Presence that a new face must have to be shown at once, and a second face to
+            be shown at all: textures that pass for faces seldom reach it.
         patience: Frames after which a lost face is forgotten; until then it keeps its number.
         max_unseen: Looks of the detector that may miss a face before it is dropped.
-        cut_difference: Mean difference of brightness (0 to 255) between two frames that means a
-            cut; all faces after it are new ones.
+        min_similarity: Correlation of two frames (coarse, grey) below which there is a cut between
+            them; all faces after it are new ones. Measured: under 0.3 at cuts, over 0.7 elsewhere.
     """
 
     def __init__(
@@ -94,18 +98,20 @@ class Tracker:
         detect_every: int = 5,
         min_presence: float = 0.5,
         sure_score: float = 0.75,
+        sure_presence: float = 0.95,
         patience: int = 12,
         max_unseen: int = 4,
-        cut_difference: float = 30.0,
+        min_similarity: float = 0.5,
     ) -> None:
         self.detector = detector
         self.landmarker = landmarker
         self.detect_every = detect_every
         self.min_presence = min_presence
         self.sure_score = sure_score
+        self.sure_presence = sure_presence
         self.patience = patience
         self.max_unseen = max_unseen
-        self.cut_difference = cut_difference
+        self.min_similarity = min_similarity
         self._tracks: list[_Track] = []
         self._next_number = 0
         self._since_look = 0
@@ -182,14 +188,8 @@ class Tracker:
             self._tracks.append(_Track(**track))
 
     def _is_cut(self, image: NDArray[np.uint8]) -> bool:
-        grey = cv2.cvtColor(
-            cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
-        )
-        thumbnail = cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA)
-        last, self._thumbnail = self._thumbnail, thumbnail.astype(np.uint8, copy=False)
-        if last is None:
-            return False
-        return float(np.abs(last.astype(np.int16) - thumbnail).mean()) > self.cut_difference
+        last, self._thumbnail = self._thumbnail, _thumbnail(image)
+        return last is not None and _similarity(last, self._thumbnail) < self.min_similarity
 
     def _follow(self, image: NDArray[np.uint8]) -> None:
         found = self.landmarker(image, [track.roi for track in self._tracks])
@@ -207,20 +207,20 @@ class Tracker:
     def _look(self, image: NDArray[np.uint8]) -> None:
         detections = self.detector([image])[0]
         pairs = _match(detections, self._tracks)
-        for track in self._tracks:
-            if track.number not in pairs.values():
+        for index, track in enumerate(self._tracks):
+            if index not in pairs.values():
                 track.unseen += 1
-        fresh = []
+        unmet = []
         for index, detection in enumerate(detections):
-            track = next((t for t in self._tracks if pairs.get(index) == t.number), None)
-            if track is None:
-                fresh.append((detection, None))
-                continue
-            track.score, track.unseen, track.confirmed = detection.score, 0, True
-            if track.landmarks is None:
-                fresh.append((detection, track))
-        met = self._meet(image, [detection for detection, _ in fresh])
-        for (detection, track), landmarks in zip(fresh, met, strict=True):
+            track = self._tracks[pairs[index]] if index in pairs else None
+            if track is not None:
+                self._see(track, detection)
+            if track is None or track.landmarks is None:
+                unmet.append((detection, track))
+        # Doubtful ones were begun in the last frame: this was their second look.
+        self._tracks = [track for track in self._tracks if track.confirmed]
+        met = self._meet(image, [detection for detection, _ in unmet])
+        for (detection, track), landmarks in zip(unmet, met, strict=True):
             if landmarks is None:
                 continue
             if track is None:
@@ -228,21 +228,29 @@ class Tracker:
             else:
                 track.place(landmarks)
 
+    def _see(self, track: _Track, detection: Detection) -> None:
+        track.score, track.unseen = detection.score, 0
+        if not track.confirmed and track.landmarks is not None:
+            present = track.landmarks.presence >= self.sure_presence
+            track.confirmed = self._is_alone() or present
+
     def _begin(self, detection: Detection, landmarks: FaceLandmarks) -> None:
         if _is_duplicate(landmarks.box, [t.box for t in self._tracks if t.landmarks is not None]):
             return
-        alone = not any(track.confirmed for track in self._tracks)
-        sure = detection.score >= self.sure_score
+        sure = self._is_alone() or detection.score >= self.sure_score
         track = _Track(
             self._next_number,
             roi_from_mesh(landmarks.mesh),
             landmarks.box,
             detection.score,
-            confirmed=alone or sure,
+            confirmed=sure and landmarks.presence >= self.sure_presence,
             landmarks=landmarks,
         )
         self._tracks.append(track)
         self._next_number += 1
+
+    def _is_alone(self) -> bool:
+        return not any(track.confirmed for track in self._tracks)
 
     def _meet(
         self, image: NDArray[np.uint8], detections: Sequence[Detection]
@@ -259,9 +267,7 @@ class Tracker:
     def _forget(self) -> None:
         kept: list[_Track] = []
         for track in self._tracks:
-            lost = track.lost > self.patience or track.unseen > self.max_unseen
-            doubtful = not track.confirmed and (track.lost or track.unseen)
-            if lost or doubtful:
+            if track.lost > self.patience or track.unseen > self.max_unseen:
                 continue
             # The older of two stays: its number has been shown longer.
             if _is_duplicate(track.box, [other.box for other in kept]):
@@ -271,21 +277,38 @@ class Tracker:
 
 
 def _match(detections: Sequence[Detection], tracks: Sequence[_Track]) -> dict[int, int]:
-    """Index of a detection -> number of the track that it belongs to; closest pairs first."""
+    """Index of a detection -> index of the track that it belongs to; closest pairs first."""
     if not tracks:
         return {}
     boxes = np.stack([track.box for track in tracks])
     candidates = [
-        (share, index, track.number)
-        for index, detection in enumerate(detections)
-        for share, track in zip(overlaps(detection.box, boxes), tracks, strict=True)
+        (float(share), first, second)
+        for first, detection in enumerate(detections)
+        for second, share in enumerate(overlaps(detection.box, boxes))
         if share >= _SAME_FACE
     ]
     pairs: dict[int, int] = {}
-    for _, index, number in sorted(candidates, reverse=True):
-        if index not in pairs and number not in pairs.values():
-            pairs[index] = number
+    for _, first, second in sorted(candidates, reverse=True):
+        if first not in pairs and second not in pairs.values():
+            pairs[first] = second
     return pairs
+
+
+def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(16, 16) grey."""
+    # In two steps: averaging down to 64 is fast, and what follows is small.
+    small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Correlation in [-1, 1]; changes of light alone leave it at 1, and so do blank pictures."""
+    a, b = (picture - picture.mean(dtype=np.float64) for picture in (one, other))
+    # Keeps noise in nearly blank pictures from looking like cuts.
+    blank = 25.0
+    spread = math.sqrt(float((a * a).mean() * (b * b).mean()))
+    return (float((a * b).mean()) + blank) / (spread + blank)
 
 
 def _is_duplicate(box: NDArray[np.float32], others: Sequence[NDArray[np.float32]]) -> bool:

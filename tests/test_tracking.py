@@ -149,9 +149,27 @@ def test_what_the_detector_never_sees_is_dropped(scene):
 def test_after_a_cut_all_faces_are_new(scene):
     tracker = tracker_of(scene)
     scene.faces = [(100, 100, 50, 0.9, 0.95)]
-    assert numbers(tracker.update(FRAME)) == [0]
-    assert numbers(tracker.update(FRAME + 20)) == [0]  # brighter, but no cut
-    assert numbers(tracker.update(FRAME + 120)) == [1]
+    shot, next_shot = data.astronaut(), data.coffee()
+    assert numbers(tracker.update(shot)) == [0]
+    assert numbers(tracker.update(np.roll(shot, 30, axis=1))) == [0]  # a fast pan
+    assert numbers(tracker.update(shot // 2 + 100)) == [0]  # a flash
+    assert numbers(tracker.update(next_shot)) == [1]
+    assert numbers(tracker.update(FRAME)) == [1]  # blank: nothing to compare
+    noise = np.random.default_rng(0).integers(0, 3, FRAME.shape, dtype=np.uint8)
+    assert numbers(tracker.update(noise)) == [1]
+
+
+def test_a_lone_face_of_low_presence_needs_a_second_look(scene):
+    tracker = tracker_of(scene)
+    scene.faces = [(100, 100, 50, 0.9, 0.7)]
+    assert [numbers(tracker.update(FRAME)) for _ in range(3)] == [[], [0], [0]]
+
+
+def test_a_texture_beside_a_face_is_never_shown(scene):
+    """Detected again and again, but with a presence that faces exceed."""
+    tracker = tracker_of(scene)
+    scene.faces = [(80, 100, 50, 0.9, 0.99), (220, 100, 50, 0.74, 0.8)]
+    assert [numbers(tracker.update(FRAME)) for _ in range(12)] == [[0]] * 12
 
 
 def test_still_knows_nothing_of_other_pictures(scene):

@@ -236,10 +236,10 @@ def _cells(
     """(N, 5) boxes and scores, in the picture, of the cells that may hold a face."""
     rows, columns = np.nonzero(scores >= min_score)
     low = np.stack([columns, rows], axis=1) * float(_STRIDE)
-    boxes = np.concatenate([low, low + _CELL], axis=1) * [*ratio, *ratio]
+    boxes = np.concatenate([low, low + _CELL], axis=1) * np.array([*ratio, *ratio])
     values = scores[rows, columns].astype(np.float64)
     keep = suppress(boxes, values, 0.5)
-    boxes = _shifted(boxes[keep], shifts[:, rows[keep], columns[keep]].T)
+    boxes = _shifted(boxes[keep].astype(np.float64), shifts[:, rows[keep], columns[keep]].T)
     return np.column_stack([boxes, values[keep]])
 
 
