@@ -1,6 +1,6 @@
 """Face autoencoders: importing this package fills the registry."""
 
-from faceswap.models import original
+from faceswap.models import original, small
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction
 from faceswap.models.registry import build_model, check_options, models
 
@@ -11,4 +11,5 @@ __all__ = [
     "check_options",
     "models",
     "original",
+    "small",
 ]

@@ -65,6 +65,26 @@ def depth_to_space(features: Tensor, factor: int) -> Tensor:
     return rows.permute(0, 3, 1, 2)
 
 
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut (He et al., 2016), ``(B, C, H, W)`` both ways.
+
+    Args:
+        channels: Channels in and out.
+        slope: Slope of the LeakyReLUs below zero.
+    """
+
+    def __init__(self, channels: int, slope: float = 0.2) -> None:
+        super().__init__()
+        self.first = Conv2d(channels, channels)
+        self.second = Conv2d(channels, channels)
+        self.slope = slope
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Applies the block."""
+        inner = F.leaky_relu(self.first(features), self.slope, inplace=True)
+        return F.leaky_relu(features + self.second(inner), self.slope, inplace=True)
+
+
 class Bottleneck(nn.Module):
     """Two dense layers, through which a face passes without its place in the image.
 
@@ -90,6 +110,16 @@ class Bottleneck(nn.Module):
         return self.widen(self.narrow(features.flatten(1))).unflatten(1, self.shape)
 
 
+def space_to_depth(images: Tensor, factor: int) -> Tensor:
+    """The inverse of ``depth_to_space``: ``(B, C, rH, rW) -> (B, r * r * C, H, W)``."""
+    batch, channels, height, width = images.shape
+    rows = images.permute(0, 2, 3, 1).reshape(
+        batch, height // factor, factor, width // factor, factor, channels
+    )
+    blocks = rows.transpose(2, 3).reshape(batch, height // factor, width // factor, -1)
+    return blocks.permute(0, 3, 1, 2)
+
+
 @torch.no_grad()
 def he_init(module: nn.Module, slope: float = 0.1) -> None:
     """He initialisation of convolutions, Glorot's of dense layers (He et al., 2015).
@@ -106,3 +136,13 @@ def he_init(module: nn.Module, slope: float = 0.1) -> None:
             continue
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def smooth_shuffle_init(conv: nn.Conv2d, factor: int) -> None:
+    """Starts a pixel shuffle as nearest-neighbour upsampling, free of its checkerboard.
+
+    After Aitken et al. (2017), "Checkerboard artifact free sub-pixel convolution".
+    """
+    one = conv.weight[: conv.out_channels // factor**2]
+    conv.weight.copy_(one.repeat(factor**2, 1, 1, 1))

@@ -74,6 +74,14 @@ def test_original_has_the_classic_number_of_parameters():
     assert (model.input_size, model.output_size) == (64, 64)
 
 
+def test_small_takes_other_sizes():
+    model = build("small", {"size": 64})
+    assert model(torch.rand(2, 1, 3, 64, 64)).face.shape == (2, 1, 3, 64, 64)
+    with pytest.raises(ConfigError, match="100") as caught:
+        build("small", {"size": 100})
+    assert "size=96" in caught.value.hint
+
+
 def test_unknown_models_and_options_are_named():
     with pytest.raises(ConfigError, match="orignal") as caught:
         build_model("orignal", ["a", "b"])

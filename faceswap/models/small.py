@@ -1,0 +1,114 @@
+"""A network for CPUs: a recognisable swap of 128 px faces after minutes on two cores.
+
+It works on 32x32 grids and below, where the matrix units of a CPU are busy and its memory is not:
+pixels enter and leave as 4x4 blocks in the channels. The code between encoder and decoders is
+short, so that little but pose and expression passes through it.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from faceswap.core.errors import ConfigError
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.blocks import (
+    Bottleneck,
+    Downscale,
+    ResidualBlock,
+    Upscale,
+    depth_to_space,
+    he_init,
+    smooth_shuffle_init,
+    space_to_depth,
+)
+from faceswap.models.convolution import Conv2d
+from faceswap.models.registry import models
+
+_BLOCK = 4
+
+
+class _Stem(nn.Module):
+    """``(B, 3, S, S) -> (B, out, S / 4, S / 4)``."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.conv = Conv2d(3 * _BLOCK**2, outputs)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        return nn.functional.leaky_relu(self.conv(space_to_depth(faces, _BLOCK)), 0.1, inplace=True)
+
+
+class _Head(nn.Module):
+    """``(B, in, S / 4, S / 4) -> (B, 3 or 4, S, S)`` logits."""
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.conv = Conv2d(inputs, channels * _BLOCK**2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return depth_to_space(self.conv(features), _BLOCK)
+
+
+class _UnitPower(nn.Module):
+    """Scales each face's features to a mean square of 1 (Karras et al., 2018)."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        power = features.float().square().mean((1, 2, 3), keepdim=True)
+        return features * (power + 1e-6).rsqrt().to(features.dtype)
+
+
+def _encoder() -> nn.Module:
+    return nn.Sequential(
+        _Stem(96),
+        Downscale(96, 160, kernel=3),
+        Downscale(160, 256, kernel=3),
+        Downscale(256, 384, kernel=3),
+        _UnitPower(),
+    )
+
+
+def _decoder(channels: int) -> nn.Module:
+    return nn.Sequential(
+        Upscale(256, 160),
+        ResidualBlock(160),
+        Upscale(160, 96),
+        ResidualBlock(96),
+        _Head(96, channels),
+    )
+
+
+@models.register
+def small(
+    identities: Sequence[str], size: int = 128, code: int = 256, *, mask: bool = False
+) -> FaceAutoencoder:
+    """About 10 million parameters for two identities.
+
+    Args:
+        identities: Whom to draw.
+        size: Side of the faces in pixels, a multiple of 32.
+        code: Length of the code.
+        mask: Whether the decoders predict a mask beside the face.
+
+    Raises:
+        ConfigError: The size is not a multiple of 32.
+    """
+    if size < 32 or size % 32:
+        raise ConfigError(
+            f"The model 'small' takes faces of a multiple of 32 pixels, found {size}.",
+            f"Use --set model.options.size={max(32, round(size / 32) * 32)}.",
+        )
+    side = size // 32
+    inter = nn.Sequential(Bottleneck(384, side, code, 512, side), Upscale(512, 256))
+    decoders = {name: _decoder(3 + mask) for name in identities}
+    model = FaceAutoencoder(_encoder(), inter, decoders, input_size=size, output_size=size)
+    he_init(model)
+    for layer in model.modules():
+        if isinstance(layer, ResidualBlock):
+            # Blocks start close to the identity, so that depth does not slow the first steps.
+            layer.second.weight.data.mul_(0.2)
+        elif isinstance(layer, Upscale):
+            smooth_shuffle_init(layer.conv, 2)
+        elif isinstance(layer, _Head):
+            smooth_shuffle_init(layer.conv, _BLOCK)
+            layer.conv.weight.data.mul_(0.3)
+    return model
