@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -56,12 +57,12 @@ def test_every_command_and_option_exists(page):
                 assert word.split("=")[0] in known, f"{command}: {word}"
 
 
-def known_options(verb: object, subcommand: str | None) -> set[str]:
-    app = verb
+def known_options(verb: Any, subcommand: str | None) -> set[str]:
     if not isinstance(verb, typer.Typer):
         app = typer.Typer()
         app.command()(verb)
-    command = typer.main.get_command(app)
+        verb = app
+    command: Any = typer.main.get_command(verb)
     if subcommand is not None:
         command = command.commands[subcommand]
     return {option for parameter in command.params for option in parameter.opts} | {"--help"}
