@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.core.threads import operator_threads
 from faceswap.detectors import Detection, Detector
 from faceswap.detectors.suppression import overlaps
 from faceswap.landmarkers import FaceLandmarks, Landmarker, Roi
@@ -125,11 +126,13 @@ class Tracker:
         """
         if self._is_cut(image):
             self._tracks = []
-        self._follow(image)
-        self._since_look += 1
-        if self._must_look():
-            self._look(image)
-            self._since_look = 0
+        # Decoding before and writing after this keep the other cores busy.
+        with operator_threads(1):
+            self._follow(image)
+            self._since_look += 1
+            if self._must_look():
+                self._look(image)
+                self._since_look = 0
         self._forget()
         return [
             TrackedFace(track.number, track.box, track.score, track.landmarks)
@@ -296,9 +299,10 @@ def _match(detections: Sequence[Detection], tracks: Sequence[_Track]) -> dict[in
 
 def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(16, 16) grey."""
-    # In two steps: averaging down to 64 is fast, and what follows is small.
-    small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    # Every so many pixels are enough to tell cuts, and cost a tenth of averaging all.
+    height, width = image.shape[:2]
+    sample = np.ascontiguousarray(image[:: max(1, height // 64), :: max(1, width // 64)])
+    grey = cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY)
     return np.asarray(cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA), np.uint8)
 
 
