@@ -21,6 +21,13 @@ from faceswap.detectors.suppression import drop_nested, merge_weighted
 
 # Sides of what goes in must be multiples of the networks' total stride.
 _STRIDE = 32
+# At this size the full range network finds faces that fill a picture.
+_COARSEST = 96
+_SHORT_SIDE = 128
+# Side of the smallest face that it finds, in pixels of what goes in.
+_SMALLEST_SEEN = 15
+# A finer look than double size pays from this ratio on.
+_LEAST_STEP = 1.25
 
 
 @dataclass(frozen=True)
@@ -91,16 +98,30 @@ def full_range(weights: Path | None = None, min_score: float = 0.6) -> BlazeFace
 class BlazeFace:
     """Networks looking at a picture at several scales, their findings put together.
 
+    Given a picture with a longer side of 192 px, the full range network finds faces between a
+    twelfth and a half of that. Looks at half and double size, and so on, cover the rest.
+
     Args:
-        looks: Networks with the side in pixels that the longer side of the picture is scaled to.
+        full: The full range network.
+        short: The short range network, which looks once more at everything, or None.
+        smallest_face: Side in pixels of the smallest faces looked for.
         device: Where they run.
     """
 
-    def __init__(self, looks: Sequence[tuple[BlazeFaceNet, int]], device: str = "cpu") -> None:
+    def __init__(
+        self,
+        full: BlazeFaceNet,
+        short: BlazeFaceNet | None = None,
+        smallest_face: int = 32,
+        device: str = "cpu",
+    ) -> None:
         self.device = torch.device(device)
-        self.looks = tuple(looks)
-        self.weights = tuple(sorted({network.name for network, _ in self.looks}))
-        for network, _ in self.looks:
+        self.full = full
+        self.short = short
+        self.smallest_face = smallest_face
+        networks = [full] if short is None else [full, short]
+        self.weights = tuple(network.name for network in networks)
+        for network in networks:
             network.net.to(self.device)
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
@@ -113,12 +134,23 @@ class BlazeFace:
         for index, image in enumerate(images):
             by_shape.setdefault(image.shape, []).append(index)
         results: list[list[Detection]] = [[] for _ in images]
-        for indices in by_shape.values():
-            for network, side in self.looks:
+        for shape, indices in by_shape.items():
+            looks = [(self.full, side) for side in self.look_sides(max(shape[:2]))]
+            if self.short is not None:
+                looks.append((self.short, _SHORT_SIDE))
+            for network, side in looks:
                 found = self._look(network, side, [images[i] for i in indices])
                 for index, detections in zip(indices, found, strict=True):
                     results[index] += detections
         return [drop_nested(_merge_looks(detections)) for detections in results]
+
+    def look_sides(self, longer: int) -> list[int]:
+        """Sizes that the longer side of a picture is scaled to, the finest last."""
+        finest = -(-longer * _SMALLEST_SEEN // (self.smallest_face * _STRIDE)) * _STRIDE
+        sides = [_COARSEST]
+        while sides[-1] * 2 * _LEAST_STEP <= finest:
+            sides.append(sides[-1] * 2)
+        return [*sides, finest] if finest > _COARSEST else sides
 
     def _look(
         self, network: BlazeFaceNet, side: int, images: Sequence[NDArray[np.uint8]]
@@ -160,19 +192,14 @@ def _merge_looks(detections: Sequence[Detection]) -> list[Detection]:
 
 
 @detectors.register
-def blazeface(
-    device: str = "cpu", sides: Sequence[int] = (96, 192, 384), close_ups: bool = False
-) -> BlazeFace:
-    """Full range at each of `sides`.
+def blazeface(device: str = "cpu", smallest_face: int = 32, close_ups: bool = False) -> BlazeFace:
+    """BlazeFace with the published weights.
 
     Args:
         device: Where it runs.
-        sides: Scales in pixels of the picture's longer side; at scale s, faces of about s/14 of
-            the longer side and more are found.
-        close_ups: Whether short range looks too. It takes cats and dogs for faces.
+        smallest_face: Side in pixels of the smallest faces looked for. Time goes with the square
+            of the picture's side divided by it.
+        close_ups: Whether the short range network looks too. It sees large faces a little better,
+            and takes cats and dogs for faces.
     """
-    full = full_range()
-    looks = [(full, side) for side in sides]
-    if close_ups:
-        looks.append((short_range(), 128))
-    return BlazeFace(looks, device)
+    return BlazeFace(full_range(), short_range() if close_ups else None, smallest_face, device)

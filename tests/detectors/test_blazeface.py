@@ -1,11 +1,12 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from skimage import data
 
 from faceswap.core.errors import ConfigError
 from faceswap.detectors import build_detector
-from faceswap.detectors.blazeface import BlazeFace, full_range, letterbox, short_range
+from faceswap.detectors.blazeface import blazeface, full_range, letterbox, short_range
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,34 @@ def test_finds_the_astronaut_and_nothing_else(detector, astronaut):
     check_astronaut(faces[0])
 
 
-@pytest.mark.parametrize("network", [short_range, full_range])
-def test_each_range_alone_finds_a_close_up(network, astronaut):
-    close = astronaut[20:240, 110:330]
-    faces = BlazeFace([(network(), 128 if network is short_range else 192)])([close])[0]
-    assert len(faces) == 1
-    check_astronaut(faces[0], shift=(-110, -20))
+@pytest.mark.parametrize(("network", "side"), [(short_range, 128), (full_range, 192)])
+def test_each_range_alone_finds_a_close_up(network, side, astronaut):
+    board, scale = letterbox(astronaut[20:240, 110:330], side)
+    batch = torch.from_numpy(board)[None].permute(0, 3, 1, 2) / 127.5 - 1
+    (face,) = network().detect(batch)[0]
+    eyes = (np.array([[202, 102], [248, 105]]) - [110, 20]) * scale
+    assert np.abs(face.points[:2] - eyes).max() < 6 * scale
+    assert face.score > 0.7
+
+
+def test_close_ups_add_the_short_range(astronaut):
+    both = build_detector("blazeface", close_ups=True)
+    assert both.weights == ("blazeface_full", "blazeface_short")
+    (face,) = both([astronaut])[0]
+    check_astronaut(face)
+
+
+def test_looks_double_up_to_the_smallest_face():
+    detector = blazeface()
+    assert detector.look_sides(64) == [96]
+    assert detector.look_sides(512) == [96, 192, 256]
+    assert detector.look_sides(1280) == [96, 192, 384, 608]
+    assert blazeface(smallest_face=100).look_sides(1000) == [96, 160]
+
+
+def test_a_face_that_fills_the_picture(detector, astronaut):
+    (face,) = detector([astronaut[60:180, 165:285]])[0]
+    check_astronaut(face, shift=(-165, -60), tolerance=8)
 
 
 def test_finds_a_small_face_in_a_large_frame(detector, astronaut):
