@@ -6,7 +6,7 @@ from skimage import data
 
 from faceswap.core.errors import ConfigError
 from faceswap.detectors import build_detector
-from faceswap.detectors.blazeface import blazeface, full_range, letterbox, short_range
+from faceswap.detectors.blazeface import BlazeFace, full_range, letterbox, short_range
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +53,11 @@ def test_close_ups_add_the_short_range(astronaut):
 
 
 def test_looks_double_up_to_the_smallest_face():
-    detector = blazeface()
+    detector = BlazeFace(full_range())
     assert detector.look_sides(64) == [96]
     assert detector.look_sides(512) == [96, 192, 256]
     assert detector.look_sides(1280) == [96, 192, 384, 608]
-    assert blazeface(smallest_face=100).look_sides(1000) == [96, 160]
+    assert BlazeFace(full_range(), smallest_face=100).look_sides(1000) == [96, 160]
 
 
 def test_a_face_that_fills_the_picture(detector, astronaut):
