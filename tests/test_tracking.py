@@ -1,6 +1,7 @@
 """Logic with scripted networks, and the real ones on pictures that come with libraries."""
 
 import json
+from xml.etree import ElementTree
 
 import cv2
 import matplotlib.cbook
@@ -11,6 +12,7 @@ from skimage import data
 
 from faceswap.detectors import Detection, build_detector
 from faceswap.landmarkers import FaceLandmarks, build_landmarker
+from faceswap.media.video import VideoReader
 from faceswap.tracking import Tracker
 
 FRAME = np.full((200, 300, 3), 100, np.uint8)
@@ -229,3 +231,62 @@ def test_cat_and_coffee_have_none(networks):
     tracker = Tracker(*networks)
     assert tracker.still(data.chelsea()) == []
     assert tracker.still(data.coffee()) == []
+
+
+def read(path):
+    with Image.open(path) as picture:
+        return np.ascontiguousarray(picture.convert("RGB"))
+
+
+@pytest.mark.slow
+def test_all_faces_of_the_photos_and_no_others(networks, shared_data):
+    folder = shared_data / "faces"
+    tracker = Tracker(*networks)
+    sheet = ElementTree.parse(folder / "dlib" / "training_with_face_landmarks.xml")
+    found = wanted = 0
+    for entry in sheet.iter("image"):
+        faces = tracker.still(read(folder / "dlib" / entry.get("file", "")))
+        centers = np.array([(face.box[:2] + face.box[2:]) / 2 for face in faces])
+        for box in entry.iter("box"):
+            left, top, side = (int(box.get(key, "")) for key in ("left", "top", "width"))
+            away = np.abs(centers - [left + side / 2, top + side / 2]).max(axis=1)
+            found += bool((away < side / 2).any())
+            wanted += 1
+    assert (found, wanted) == (18, 18)
+    counts = {
+        "face_alignment/aflw-test-grid3x3.jpg": 9,
+        "face_alignment/aflw-test.jpg": 1,
+        "face_alignment/grass.jpg": 0,
+        "dlib/dogs.jpg": 0,
+    }
+    assert {name: len(tracker.still(read(folder / name))) for name in counts} == counts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["lp_d6", "lp_d9", "lp_d13", "lp_d18", "lp_s18", "mt_German_20s", "vr_1", "dpe_d", "fs_test"],
+)
+def test_one_face_in_every_frame_of_footage(networks, shared_data, name):
+    tracker = Tracker(*networks)
+    tracks = [
+        numbers(tracker.update(frame.image))
+        for frame in VideoReader(shared_data / "video" / f"{name}.mp4")
+    ]
+    assert len(tracks) > 90
+    assert all(track == [0] for track in tracks)
+
+
+@pytest.mark.slow
+def test_cuts_of_the_stage_clip(networks, shared_data):
+    tracker = Tracker(*networks)
+    clip = VideoReader(shared_data / "video" / "fr_short_hamilton_clip.mp4")
+    tracks = [numbers(tracker.update(frame.image)) for frame in clip]
+    # Shots, by eye: two men; a profile from close by and a dark audience; one singer; spectators.
+    shots = [tracks[:20], tracks[20:82], tracks[82:211], tracks[211:]]
+    seen = [{number for frame in shot for number in frame} for shot in shots]
+    for first in range(4):
+        assert not any(seen[first] & seen[later] for later in range(first + 1, 4))
+    assert all(len(frame) == 2 for frame in shots[0][1:])
+    assert all(len(frame) == 1 for frame in shots[2])
+    assert sum(map(len, shots[3])) >= 64

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceswap.landmarkers import Roi, build_landmarker
-from faceswap.landmarkers.facemesh import roi_from_mesh
+from faceswap.detectors import build_detector
+from faceswap.landmarkers import build_landmarker
 from faceswap.landmarkers.mesh68 import mesh_to_68
+from faceswap.tracking import Tracker
 
 
 def test_shape_and_the_mean_of_two():
@@ -19,19 +20,22 @@ def test_shape_and_the_mean_of_two():
 
 @pytest.mark.slow
 def test_accuracy_on_300w(shared_data):
+    """The default stack from the picture to the points; its own face is the central one."""
     truth = np.load(shared_data / "landmarks68" / "dev.npz")
-    landmarker = build_landmarker("facemesh")
-    errors = []
+    tracker = Tracker(build_detector("blazeface"), build_landmarker("facemesh"))
+    errors, missed = [], 0
     for name, points in zip(truth["names"], truth["pts"], strict=True):
-        image = np.asarray(
-            Image.open(shared_data / "landmarks68" / "dev" / str(name)).convert("RGB")
-        )
-        face = landmarker(image, [Roi((127.5, 127.5), 230.0, 0.0)])[0]
-        for _ in range(2):
-            face = landmarker(image, [roi_from_mesh(face.mesh)])[0]
+        with Image.open(shared_data / "landmarks68" / "dev" / str(name)) as picture:
+            faces = tracker.still(np.asarray(picture.convert("RGB")))
+        centers = [np.abs(face.landmarks.points.mean(axis=0) - 127.5).max() for face in faces]
+        if not faces or min(centers) > 60:
+            missed += 1
+            continue
+        found = faces[int(np.argmin(centers))].landmarks.points
         between_eyes = np.linalg.norm(points[36] - points[45])
-        errors.append(np.linalg.norm(face.points - points, axis=1) / between_eyes)
+        errors.append(np.linalg.norm(found - points, axis=1) / between_eyes)
     mean = np.mean(errors, axis=0)
-    print(f"NME over inter-ocular distance: 68 {mean.mean():.4f}, inner 51 {mean[17:].mean():.4f}")
-    assert mean.mean() < 0.065
-    assert mean[17:].mean() < 0.055
+    print(f"NME: 68 {mean.mean():.4f}, inner 51 {mean[17:].mean():.4f}; missed {missed}")
+    assert missed <= 5
+    assert mean.mean() < 0.07
+    assert mean[17:].mean() < 0.06
