@@ -6,6 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+
+# Before any process group exists: its functions take the group of the moment they are defined as a
+# default, and would hold it for ever (see ``_close``). DistributedDataParallel imports it later.
+import torch.distributed.nn.functional
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, parse_flag_from_env
@@ -56,8 +60,6 @@ def accelerator(device: torch.device, precision: str) -> Iterator[Accelerator]:
         device: From ``choose_device``.
         precision: From ``choose_precision``.
     """
-    # Left standing, the process group is torn down by the C++ runtime at exit, while its threads
-    # still run: now and then that ends in "terminate called without an active exception".
     with_buckets = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     opened = Accelerator(
@@ -74,11 +76,18 @@ def accelerator(device: torch.device, precision: str) -> Iterator[Accelerator]:
 
 
 def _close(opened: Accelerator, wait: bool) -> None:
+    """Ends the processes' connection and its threads.
+
+    A thread of gloo that is still tidying up its last work when Python exits asks for the
+    interpreter's lock, is ended by Python instead, and takes the process with it ("terminate called
+    without an active exception"). ``destroy_process_group`` alone does not help: the threads end
+    only when nobody holds the group any more. DistributedDataParallel holds it, and so do the
+    default arguments of ``torch.distributed.nn.functional`` when that is imported too late.
+    """
     # After an error the others may be stuck or dead: waiting for them would hang.
     if wait:
         opened.wait_for_everyone()
     opened.free_memory()
-    # DistributedDataParallel's reducer holds the group: it must be gone before the group is.
     gc.collect()
     opened.end_training()
     # Its state outlives it; the next training in this process may want another precision.

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
@@ -13,11 +13,11 @@ from torch import Tensor
 
 from faceswap.core.log import get_logger
 from faceswap.core.seeding import generator
-from faceswap.data.batches import FaceBatches, RawBatch, load_ahead, prepare
+from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
 from faceswap.heldout import Quality
 from faceswap.interruption import StopRequest, stop_on_signals
 from faceswap.learningrate import Budget, Schedule
-from faceswap.losses import LossWeights, reconstruction_losses
+from faceswap.losses import LossWeights
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.modelfile import ModelMeta
 from faceswap.processes import agree
@@ -25,6 +25,7 @@ from faceswap.rundirectory import RunDirectory
 from faceswap.throughput import Stopwatch
 from faceswap.trainreport import Progress, Reporter, mean_ssim
 from faceswap.trainstate import Course, TrainState, take_back
+from faceswap.trainstep import TrainStep
 
 _log = get_logger(__name__)
 _ROLLBACKS = 3
@@ -114,9 +115,8 @@ class Trainer:
         self._held_out, self._on_progress = held_out, on_progress
         self._optimizer = optimizer
         self._state = TrainState(run, model, optimizer, accelerator.scaler, meta, plan.keep)
-        self._sizes = (model.input_size, model.output_size)
-        self._margin = next(iter(batches.caches.values())).geometry.margin
         self._faces = batches.plan.batch * len(model.identities)
+        self._rate = 0.0
         self._reporter: Reporter | None = None
         self._quality: dict[str, Quality] = {}
         self._history: list[Tensor] = []
@@ -133,8 +133,17 @@ class Trainer:
         saved = self._state.load()
         self._course = saved or Course()
         self._first_step = self._course.step
+        if saved:
+            _log.info("Going on from step %d.", saved.step)
         # After loading: Accelerate sends the weights of the first process to the others.
-        self._network, self._stepper = self._accelerator.prepare(self._model, self._optimizer)
+        self._step = TrainStep(
+            self._accelerator,
+            self._model,
+            self._optimizer,
+            self._batches,
+            self._plan.weights,
+            self._plan.clip,
+        )
         self._begun = time.monotonic() - self._course.seconds
         if self._accelerator.is_main_process:
             bf16 = self._accelerator.mixed_precision == "bf16"
@@ -152,6 +161,8 @@ class Trainer:
         finally:
             if self._reporter:
                 self._reporter.close()
+            # The wrapped model keeps the processes' connection from being closed.
+            del self._step
         return self._result(interrupted)
 
     def _run_course(self, stop: StopRequest) -> int | None:
@@ -159,7 +170,7 @@ class Trainer:
         self._window.restart()
         with closing(self._load_parts()) as steps:
             for parts in steps:
-                losses, signals = self._agree(self._step(parts), stop)
+                losses, signals = self._agree(self._take_step(parts), stop)
                 ended = signals > 0 or self._share() >= 1
                 if not bool(losses.isfinite().all()) or not self._finish_step(losses, ended):
                     self._roll_back()
@@ -168,32 +179,13 @@ class Trainer:
                     return signals
         raise AssertionError("the batches never end")
 
-    def _step(self, parts: list[RawBatch]) -> Tensor:
-        """One optimizer step; returns the loss of each identity, ``(I,)``."""
-        self._prepare_step()
-        losses = []
-        for number, raw in enumerate(parts, start=1):
-            last = number == len(parts)
-            with nullcontext() if last else self._accelerator.no_sync(self._network):
-                batch = prepare(raw, self._accelerator.device, self._sizes, self._margin)
-                drawn = self._network(batch.distorted)
-                loss = reconstruction_losses(drawn, batch, self._plan.weights)  # (I,)
-                self._accelerator.backward(loss.sum() / len(parts))
-            losses.append(loss.detach())
-        if self._plan.clip:
-            self._accelerator.clip_grad_norm_(self._network.parameters(), self._plan.clip)
-        self._stepper.step()
-        self._stepper.zero_grad()
-        return torch.stack(losses).mean(0)
-
-    def _prepare_step(self) -> None:
+    def _take_step(self, parts: list[RawBatch]) -> Tensor:
         step = self._course.step
-        rate = self._plan.schedule.rate(step, self._share())
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
         # Layers that draw random numbers draw the same after a resume.
         rank, seed = self._accelerator.process_index, self._batches.plan.seed
         torch.manual_seed(int(generator(seed, "layers", step, rank).integers(2**63)))
+        self._rate = self._plan.schedule.rate(step, self._share())
+        return self._step(parts, self._rate)
 
     def _load_parts(self) -> Generator[list[RawBatch], None, None]:
         """The batches of each step from now on; a list of the parts that are accumulated."""
@@ -250,7 +242,7 @@ class Trainer:
             self._course.seconds,
             self._share(),
             losses,
-            self._optimizer.param_groups[0]["lr"],
+            self._rate,
             self._window.faces_per_second,
             self._window.waiting,
         )
@@ -269,7 +261,7 @@ class Trainer:
         # The file is written by the first process: all must see it whole.
         self._accelerator.wait_for_everyone()
         self._course = take_back(broken, self._state.load(), _ROLLBACKS)
-        self._stepper.zero_grad()
+        self._step.forget()
         del self._history[max(0, self._course.step - self._first_step) :]
         _log.warning(
             "The loss at step %d is not a number: back to step %d, on with other faces.",

@@ -1,0 +1,79 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from faceswap.core.errors import ConfigError
+from faceswap.processes import accelerator, agree, choose_device, choose_precision
+
+REPO = Path(__file__).resolve().parents[1]
+CPU = torch.device("cpu")
+
+
+def test_the_launchers_wish_for_the_cpu_is_heeded(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
+    assert choose_device("auto") == CPU
+    assert choose_device("cpu") == CPU
+
+
+def test_precisions_that_cannot_be_are_refused(monkeypatch):
+    assert choose_precision("fp32", CPU) == "fp32"
+    with pytest.raises(ConfigError, match="fp16 needs a GPU"):
+        choose_precision("fp16", CPU)
+    for has_bf16, expected in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr("faceswap.processes.supports_bf16", lambda device: has_bf16)  # noqa: B023
+        assert choose_precision("auto", CPU) == expected
+        assert choose_precision("bf16", CPU) == "bf16"
+
+
+def test_trainings_of_different_precision_follow_each_other():
+    for precision, kept in (("bf16", "bf16"), ("fp32", "no"), ("bf16", "bf16")):
+        with accelerator(CPU, precision) as opened:
+            assert opened.mixed_precision == kept
+            assert opened.device.type == "cpu"
+            assert opened.num_processes == 1
+
+
+def test_alone_all_agree():
+    with accelerator(CPU, "fp32") as opened:
+        mean, total = agree(opened, torch.tensor([1.0, 2.0]), [3.0])
+    assert mean.tolist() == [1.0, 2.0]
+    assert total == [3.0]
+
+
+_TWO = """
+import sys
+from pathlib import Path
+import torch
+from faceswap.processes import accelerator, agree
+
+with accelerator(torch.device("cpu"), "fp32") as opened:
+    rank = opened.process_index
+    model = opened.prepare(torch.nn.Linear(8, 8))
+    model(torch.randn(2, 8)).sum().backward()
+    mean, total = agree(opened, torch.tensor([float(rank)]), [rank + 1.0])
+    print("world", opened.num_processes, "mean", mean.tolist(), "total", total)
+    del model
+names = [task.read_text().strip() for task in Path("/proc/self/task").glob("*/comm")]
+print("threads left:", sorted(name for name in names if "gloo" in name))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's list of threads")
+def test_two_processes_agree_and_leave_no_thread_behind(tmp_path):
+    script = tmp_path / "two.py"
+    script.write_text(_TWO)
+    ended = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"},
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("world 2 mean [0.5] total [3.0]") == 2
+    # A thread of gloo that outlives the interpreter aborts the process now and then.
+    assert ended.stdout.count("threads left: []") == 2

@@ -1,0 +1,179 @@
+"""The verb as users start it: as a script, under a launcher, interrupted, with mistakes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from faceswap.cli import VERBS
+from faceswap.core.checkpoint import load_checkpoint
+from faceswap.core.commandline import run_program
+from faceswap.core.config import load_config, recipe_names
+from faceswap.core.errors import IdentityError
+from faceswap.models.modelfile import load_model
+from faceswap.train import parse_faces
+from faceswap.trainconfig import TrainConfig
+
+REPO = Path(__file__).resolve().parents[1]
+SCRIPT = REPO / "faceswap" / "train.py"
+QUICK = [
+    *("--config", "small"),
+    *("--set", "model.options.size=32"),
+    *("--set", "training.precision=fp32"),
+    *("--set", "training.device=cpu"),
+    *("--set", "training.batch=4"),
+    *("--set", "output.log_every=1"),
+]
+TWO_PROCESSES = {
+    "accelerate": ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"],
+    "torchrun": ["-m", "torch.distributed.run", "--nproc_per_node=2"],
+}
+
+
+@pytest.fixture
+def faces(make_faceset, tmp_path):
+    given = []
+    for name, shade in (("alice", (220, 170, 140)), ("bob", (150, 100, 70))):
+        given += ["--faces", f"{name}={make_faceset(tmp_path / name, faces=40, shade=shade)}"]
+    return given
+
+
+def environment(**extra):
+    path = os.pathsep.join([str(REPO), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **extra}
+
+
+def run(launcher, *arguments, **extra):
+    return subprocess.run(
+        [sys.executable, *launcher, str(SCRIPT), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment(**extra),
+    )
+
+
+def losses(directory, name):
+    log = EventAccumulator(str(directory / "logs"))
+    log.Reload()
+    return [event.value for event in log.Scalars(f"loss/{name}")]
+
+
+@pytest.mark.parametrize("recipe", recipe_names("faceswap"))
+def test_every_recipe_is_valid(recipe):
+    assert load_config(TrainConfig, "faceswap", recipe).model.name
+
+
+def test_two_processes_train_as_one(faces, tmp_path):
+    steps = ("--steps", "20")
+    one = run([], *faces, *QUICK, *steps, "-o", tmp_path / "one")
+    assert one.returncode == 0, one.stderr
+    assert "1 process(es)" in one.stderr
+    two = run(
+        TWO_PROCESSES["accelerate"],
+        *(*faces, *QUICK, *steps, "-o", tmp_path / "two"),
+        ACCELERATE_USE_CPU="1",
+    )
+    assert two.returncode == 0, two.stderr
+    assert "2 process(es)" in two.stderr
+    assert "terminate called" not in two.stderr
+    for name in ("alice", "bob"):
+        alone, shared = losses(tmp_path / "one", name), losses(tmp_path / "two", name)
+        assert len(alone) == 20
+        assert shared == pytest.approx(alone, abs=1e-4)
+        assert alone[-1] < alone[0]
+
+
+@pytest.mark.slow
+def test_three_identities_on_two_processes_under_torchrun(faces, make_faceset, tmp_path):
+    faces += ["--faces", f"carol={make_faceset(tmp_path / 'carol', shade=(90, 60, 200))}"]
+    one = run([], *faces, *QUICK, "--steps", "20", "-o", tmp_path / "one")
+    assert one.returncode == 0, one.stderr
+    two = run(TWO_PROCESSES["torchrun"], *faces, *QUICK, "--steps", "20", "-o", tmp_path / "two")
+    assert two.returncode == 0, two.stderr
+    assert "2 process(es)" in two.stderr
+    for name in ("alice", "bob", "carol"):
+        expected = losses(tmp_path / "one", name)
+        assert losses(tmp_path / "two", name) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_end_cleanly_ten_times(faces, tmp_path):
+    for attempt in range(10):
+        ended = run(
+            TWO_PROCESSES["torchrun"], *faces, *QUICK, "--steps", "1", "-o", tmp_path / str(attempt)
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert "terminate called" not in ended.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_saves_and_the_same_command_goes_on(faces, tmp_path, number):
+    out = tmp_path / "run"
+    command = [sys.executable, str(SCRIPT), *faces, *QUICK, "-o", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment())
+    deadline = time.monotonic() + 120
+    while not (out / "model").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, said
+    assert "Stopped and saved" in said
+    checkpoint = load_checkpoint(out / "checkpoints")
+    assert checkpoint is not None
+    step = checkpoint.step
+    assert load_model(out).meta.step == step
+    # Without --faces and --config: both are known.
+    resumed = run([], "-o", out, "--steps", step + 2)
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"Going on from step {step}" in resumed.stderr
+    assert load_model(out).meta.step == step + 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--config", "v11"], r"no recipe called 'v11'[\s\S]*Did you mean 'v1'"),
+        (["--set", "optimizer.lrr=1"], r"optimizer.lrr[\s\S]*Did you mean 'optimizer.lr'"),
+        (["--set", "optimizer.lr=fast"], r"optimizer.lr"),
+        (["--faces", "alice"], r"NAME=FACESET, found 'alice'"),
+        (["--faces", "a/b=x"], r"NAME=FACESET, found 'a/b=x'"),
+        (["--faces", "carol=nowhere"], r"no faceset in nowhere"),
+        (["--set", "data.minimum=50"], r"'alice' has 40 faces; training needs at least 50"),
+        (["--set", "model.options.size=33"], r"multiple of 32"),
+    ],
+)
+def test_mistakes_are_answered_in_words(faces, tmp_path, arguments, said, capsys):
+    command = ["train", *faces, *QUICK, *arguments, "-o", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as ended:
+        run_program("faceswap", VERBS, "0", command)
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert re.search(said, told), told
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_mistake_ends_the_script_with_code_2(tmp_path):
+    ended = run([], "-o", tmp_path / "run", "--faces", "alice=nowhere", "--faces", "bob=nowhere")
+    assert ended.returncode == 2
+    assert "There is no faceset in nowhere" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_faces_are_grouped_by_identity():
+    named = parse_faces(["b=one", "a=two", "b=three", "Zoë.2=x=y"])
+    assert list(named.items()) == [
+        ("b", [Path("one"), Path("three")]),
+        ("a", [Path("two")]),
+        ("Zoë.2", [Path("x=y")]),
+    ]
+    for wrong in ("=x", "a=", ".a=x", "a b=x"):
+        with pytest.raises(IdentityError):
+            parse_faces([wrong])
