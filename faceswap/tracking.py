@@ -1,7 +1,7 @@
 """Faces followed through a video: the same number means the same face from frame to frame.
 
 The landmark network looks where the face was in the last frame; the slower detector looks every few
-frames, and at once when a face is lost, when there is none, and after a cut.
+frames, and at once when a face is lost, when none is there, and after a cut.
 """
 
 import math
@@ -86,7 +86,8 @@ class Tracker:
             second time, in the next frame.
         sure_presence: Presence that a new face must have to be shown at once, and a second face to
             be shown at all: textures that pass for faces seldom reach it.
-        patience: Frames after which a lost face is forgotten; until then it keeps its number.
+        patience: Frames after which a lost face is forgotten; until then it keeps its number, and
+            the detector looks for it in every frame.
         max_unseen: Looks of the detector that may miss a face before it is dropped.
         min_similarity: Correlation of two frames (coarse, grey) below which there is a cut between
             them; all faces after it are new ones. Measured: under 0.3 at cuts, over 0.7 elsewhere.
@@ -116,6 +117,7 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._next_number = 0
         self._since_look = 0
+        self._empty = 0
         self._thumbnail: NDArray[np.uint8] | None = None
 
     def update(self, image: NDArray[np.uint8]) -> list[TrackedFace]:
@@ -126,6 +128,7 @@ class Tracker:
         """
         if self._is_cut(image):
             self._tracks = []
+            self._empty = 0
         # Decoding before and writing after this keep the other cores busy.
         with operator_threads(1):
             self._follow(image)
@@ -134,6 +137,7 @@ class Tracker:
                 self._look(image)
                 self._since_look = 0
         self._forget()
+        self._empty = 0 if self._tracks else self._empty + 1
         return [
             TrackedFace(track.number, track.box, track.score, track.landmarks)
             for track in self._tracks
@@ -162,6 +166,7 @@ class Tracker:
         return {
             "next_number": self._next_number,
             "since_look": self._since_look,
+            "empty": self._empty,
             "thumbnail": None if self._thumbnail is None else self._thumbnail.tolist(),
             "tracks": [
                 {
@@ -181,6 +186,7 @@ class Tracker:
         """Goes on from `state()`: the next frames give what they would have given then."""
         self._next_number = state["next_number"]
         self._since_look = state["since_look"]
+        self._empty = state["empty"]
         thumbnail = state["thumbnail"]
         self._thumbnail = None if thumbnail is None else np.array(thumbnail, np.uint8)
         self._tracks = []
@@ -204,8 +210,10 @@ class Tracker:
                 track.lost += 1
 
     def _must_look(self) -> bool:
+        # What has been empty for long is searched no more often than what has its faces.
+        missing = not self._tracks and self._empty <= self.patience
         doubtful = any(track.lost or not track.confirmed for track in self._tracks)
-        return not self._tracks or doubtful or self._since_look >= self.detect_every
+        return missing or doubtful or self._since_look >= self.detect_every
 
     def _look(self, image: NDArray[np.uint8]) -> None:
         detections = self.detector([image])[0]

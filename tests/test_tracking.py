@@ -105,6 +105,18 @@ def test_a_face_that_runs_out_of_its_region_is_found_again(scene):
     assert face.box[0] == pytest.approx(230, abs=0.01)
 
 
+def test_a_long_empty_stretch_is_searched_now_and_then(scene):
+    tracker = tracker_of(scene, patience=4, detect_every=5)
+    for _ in range(5):
+        assert tracker.update(FRAME) == []
+    assert scene.looks == 5
+    for _ in range(20):
+        tracker.update(FRAME)
+    assert scene.looks == 9
+    scene.faces = [(100, 100, 50, 0.9, 0.97)]
+    assert any(tracker.update(FRAME) for _ in range(5))
+
+
 def test_low_presence_is_no_face(scene):
     scene.faces = [(100, 100, 50, 0.9, 0.45)]
     assert tracker_of(scene).update(FRAME) == []

@@ -26,6 +26,8 @@ _COARSEST = 96
 _SHORT_SIDE = 128
 # Side of the smallest face that it finds, in pixels of what goes in.
 _SMALLEST_SEEN = 15
+# Bounds time and memory on huge pictures.
+_FINEST = 2048
 # A finer look than double size pays from this ratio on.
 _LEAST_STEP = 1.25
 
@@ -147,6 +149,7 @@ class BlazeFace:
     def look_sides(self, longer: int) -> list[int]:
         """Sizes that the longer side of a picture is scaled to, the finest last."""
         finest = -(-longer * _SMALLEST_SEEN // (self.smallest_face * _STRIDE)) * _STRIDE
+        finest = min(finest, _FINEST)
         sides = [_COARSEST]
         while sides[-1] * 2 * _LEAST_STEP <= finest:
             sides.append(sides[-1] * 2)

@@ -57,6 +57,7 @@ def test_looks_double_up_to_the_smallest_face():
     assert detector.look_sides(64) == [96]
     assert detector.look_sides(512) == [96, 192, 256]
     assert detector.look_sides(1280) == [96, 192, 384, 608]
+    assert detector.look_sides(20000) == [96, 192, 384, 768, 1536, 2048]
     assert BlazeFace(full_range(), smallest_face=100).look_sides(1000) == [96, 160]
 
 
