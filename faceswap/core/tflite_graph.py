@@ -4,6 +4,7 @@ Constants arrive ready for use: half precision is widened to float32 (``DEQUANTI
 weights are made dense (``DENSIFY``), so neither operator is left in the list.
 """
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,15 @@ def read_graph(path: Path) -> TFLiteGraph:
     buffer = path.read_bytes()
     if buffer[4:8] != b"TFL3":
         raise ModelFileError(f"{path} is not a TFLite file.", "Fetch it again.")
+    try:
+        return _parsed(buffer, path)
+    except (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(
+            f"{path} is a damaged TFLite file ({error}).", "Fetch it again."
+        ) from error
+
+
+def _parsed(buffer: bytes, path: Path) -> TFLiteGraph:
     # The flatbuffer classes are generated and untyped: None stands for every absent field.
     model: Any = tflite.Model.GetRootAs(buffer, 0)
     graph: Any = model.Subgraphs(0)

@@ -140,3 +140,12 @@ def test_a_text_file_is_refused(tmp_path):
     path.write_text("this is no network")
     with pytest.raises(ModelFileError, match="not a TFLite file"):
         TFLiteNet(path)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.95])
+def test_a_cut_off_file_is_refused(tmp_path, share):
+    whole = weights_path("blazeface_short").read_bytes()
+    path = tmp_path / "net.tflite"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ModelFileError, match="damaged"):
+        TFLiteNet(path)
