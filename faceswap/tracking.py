@@ -4,12 +4,10 @@ The landmark network looks where the face was in the last frame; the slower dete
 frames, and at once when a face is lost, when none is there, and after a cut.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +16,7 @@ from faceswap.detectors import Detection, Detector
 from faceswap.detectors.suppression import overlaps
 from faceswap.landmarkers import FaceLandmarks, Landmarker, Roi
 from faceswap.landmarkers.facemesh import roi_from_detection, roi_from_mesh
+from faceswap.scenecuts import similarity, thumbnail
 
 # IoU from which on a detection means a face that is followed already.
 _SAME_FACE = 0.25
@@ -197,8 +196,8 @@ class Tracker:
             self._tracks.append(_Track(**track))
 
     def _is_cut(self, image: NDArray[np.uint8]) -> bool:
-        last, self._thumbnail = self._thumbnail, _thumbnail(image)
-        return last is not None and _similarity(last, self._thumbnail) < self.min_similarity
+        last, self._thumbnail = self._thumbnail, thumbnail(image)
+        return last is not None and similarity(last, self._thumbnail) < self.min_similarity
 
     def _follow(self, image: NDArray[np.uint8]) -> None:
         found = self.landmarker(image, [track.roi for track in self._tracks])
@@ -303,24 +302,6 @@ def _match(detections: Sequence[Detection], tracks: Sequence[_Track]) -> dict[in
         if first not in pairs and second not in pairs.values():
             pairs[first] = second
     return pairs
-
-
-def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(16, 16) grey."""
-    # Every so many pixels are enough to tell cuts, and cost a tenth of averaging all.
-    height, width = image.shape[:2]
-    sample = np.ascontiguousarray(image[:: max(1, height // 64), :: max(1, width // 64)])
-    grey = cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(grey, (16, 16), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Correlation in [-1, 1]; changes of light alone leave it at 1, and so do blank pictures."""
-    a, b = (picture - picture.mean(dtype=np.float64) for picture in (one, other))
-    # Keeps noise in nearly blank pictures from looking like cuts.
-    blank = 25.0
-    spread = math.sqrt(float((a * a).mean() * (b * b).mean()))
-    return (float((a * b).mean()) + blank) / (spread + blank)
 
 
 def _is_duplicate(box: NDArray[np.float32], others: Sequence[NDArray[np.float32]]) -> bool:
