@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.detectors import Detection
+from faceswap.detectors.registry import Detection
 
 
 def overlaps(

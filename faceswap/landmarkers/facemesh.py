@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from faceswap.core.tflite_net import TFLiteNet
 from faceswap.core.weights import weights_path
-from faceswap.landmarkers import FaceLandmarks, Roi, landmarkers
 from faceswap.landmarkers.mesh68 import mesh_to_68
+from faceswap.landmarkers.registry import FaceLandmarks, Roi, landmarkers
 
 # The square that the network was trained on is half as large again as the face's box.
 ROI_SCALE = 1.5
