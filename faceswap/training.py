@@ -200,7 +200,7 @@ def _build_trainer(
     data: _Data,
     callbacks: Callbacks,
 ) -> Trainer:
-    model.to(opened.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model.to(opened.device)
     if config.training.compile:
         model.compile()
     caches, size = data.batches.caches, max(model.input_size, model.output_size)

@@ -128,8 +128,8 @@ def he_init(module: nn.Module, slope: float = 0.1) -> None:
     without normalisation at this depth.
     """
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_uniform_(layer.weight, a=slope)
+        if isinstance(layer, Conv2d):
+            nn.init.kaiming_uniform_(layer.filters, a=slope)
         elif isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
         else:
@@ -139,10 +139,10 @@ def he_init(module: nn.Module, slope: float = 0.1) -> None:
 
 
 @torch.no_grad()
-def smooth_shuffle_init(conv: nn.Conv2d, factor: int) -> None:
+def smooth_shuffle_init(conv: Conv2d, factor: int) -> None:
     """Starts a pixel shuffle as nearest-neighbour upsampling, free of its checkerboard.
 
     After Aitken et al. (2017), "Checkerboard artifact free sub-pixel convolution".
     """
-    one = conv.weight[: conv.out_channels // factor**2]
+    one = conv.weight[: len(conv.weight) // factor**2]
     conv.weight.copy_(one.repeat(factor**2, 1, 1, 1))

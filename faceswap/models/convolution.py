@@ -12,11 +12,14 @@ _MANY_WEIGHTS = 1 << 20
 _SMALL_OUTPUT = 8 * 8
 
 
-class Conv2d(nn.Conv2d):
-    """``nn.Conv2d`` with TensorFlow's SAME padding: ``ceil(side / stride)`` pixels come out.
+class Conv2d(nn.Module):
+    """A convolution with TensorFlow's SAME padding: ``ceil(side / stride)`` pixels come out.
 
     With an even side and stride 2 the end is padded by one pixel more than the start. Padding both
     alike would shift every feature by a pixel against networks published for TensorFlow.
+
+    The weight is stored ``(out, k, k, in)``, so that in the network it is channels_last, as the
+    fastest kernels want it, and in the optimizer contiguous, which spares it a copy per step.
 
     Args:
         inputs: Channels in.
@@ -26,31 +29,43 @@ class Conv2d(nn.Conv2d):
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
-        super().__init__(inputs, outputs, kernel, stride)
-        self.side, self.step = kernel, stride
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, kernel, kernel, inputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.stride = stride
+        nn.init.kaiming_uniform_(self.filters, a=5**0.5)  # torch's own default
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the base class names it)
+    @property
+    def filters(self) -> Tensor:
+        """The weight as torch's functions take it, a view ``(out, in, k, k)``."""
+        return self.weight.permute(0, 3, 1, 2)
+
+    def forward(self, features: Tensor) -> Tensor:
         """``(B, in, H, W) -> (B, out, H / stride, W / stride)`` for sides the stride divides."""
-        start, end = (self.side - self.step) // 2, (self.side - self.step + 1) // 2
-        if self._as_product(input):
-            return self._product(input, start, end)
+        free = self.weight.shape[1] - self.stride
+        start, end = free // 2, (free + 1) // 2
+        if self._as_product(features):
+            return self._product(features, start, end)
         if start == end:
-            return F.conv2d(input, self.weight, self.bias, self.step, start)
-        padded = F.pad(input, (start, end, start, end))
-        return F.conv2d(padded, self.weight, self.bias, self.step)
+            return F.conv2d(features, self.filters, self.bias, self.stride, start)
+        padded = F.pad(features, (start, end, start, end))
+        return F.conv2d(padded, self.filters, self.bias, self.stride)
+
+    def extra_repr(self) -> str:
+        """What ``print`` shows."""
+        outputs, kernel, _, inputs = self.weight.shape
+        return f"{inputs}, {outputs}, kernel={kernel}, stride={self.stride}"
 
     def _as_product(self, features: Tensor) -> bool:
         if features.device.type != "cpu" or self.weight.numel() < _MANY_WEIGHTS:
             return False
-        return features.shape[2] * features.shape[3] <= _SMALL_OUTPUT * self.step**2
+        return features.shape[2] * features.shape[3] <= _SMALL_OUTPUT * self.stride**2
 
     def _product(self, features: Tensor, start: int, end: int) -> Tensor:
         patches: Tensor = _Patches.apply(  # pyright: ignore[reportAssignmentType]
-            features.permute(0, 2, 3, 1), self.side, self.step, start, end
+            features.permute(0, 2, 3, 1), self.weight.shape[1], self.stride, start, end
         )
-        # (out, in, k, k) -> (out, k * k * in): no copy when the weights are channels_last.
-        rows = self.weight.permute(0, 2, 3, 1).reshape(self.out_channels, -1)
-        return F.linear(patches, rows, self.bias).permute(0, 3, 1, 2)
+        return F.linear(patches, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 class _Patches(torch.autograd.Function):

@@ -148,12 +148,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:
             "The file was made by another version of the program.",
         ) from error
     model.requires_grad_(requires_grad=False).eval()
-    return LoadedModel(
-        model.to(device, memory_format=torch.channels_last),  # pyright: ignore[reportCallIssue]
-        meta,
-        digest,
-        directory,
-    )
+    return LoadedModel(model.to(device), meta, digest, directory)
 
 
 def _read_about(path: Path) -> dict[str, Any]:
