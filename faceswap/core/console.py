@@ -22,6 +22,7 @@ from rich.text import Text
 from faceswap.core.log import rank
 
 _LINE_EVERY_S = 10.0
+_SLOWEST_SHOWN = 0.05  # units per second: minutes of minutes say nothing
 
 
 class Advance(Protocol):
@@ -77,7 +78,7 @@ class _RateColumn(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        rate = f", {_number(speed)}/s" if speed else ""
+        rate = f", {_number(speed)}/s" if speed and speed >= _SLOWEST_SHOWN else ""
         return Text(f"{_count(task.completed, task.total)} {task.fields['unit']}{rate}", "cyan")
 
 
@@ -130,7 +131,8 @@ class _Lines:
         parts = [f"{self.title}: {_count(self.done, self.total)} {self.unit}".rstrip()]
         if self.total:
             parts[0] += f" ({100 * self.done / self.total:.0f} %)"
-        parts.append(f"{_number(rate)}/s")
+        if rate >= _SLOWEST_SHOWN:
+            parts.append(f"{_number(rate)}/s")
         if self.total and rate > 0 and self.done < self.total:
             left = int((self.total - self.done) / rate)
             parts.append(f"{left // 60}:{left % 60:02d} left")
@@ -140,8 +142,8 @@ class _Lines:
 
 
 def _count(done: float, total: float | None) -> str:
-    return f"{done:g}" if total is None else f"{done:g}/{total:g}"
+    return _number(done) if total is None else f"{_number(done)}/{_number(total)}"
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
