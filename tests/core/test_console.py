@@ -43,7 +43,7 @@ def test_unknown_total(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None
     with progress_bar("read", None) as advance:
         advance(3)
         clock.now += 1.5
-    assert capsys.readouterr().err == "read: 3, 2.0/s\n"
+    assert capsys.readouterr().err == "read: 3, 2/s\n"
 
 
 def test_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
