@@ -108,10 +108,13 @@ class TrainingConfig(StrictModel):
 
 
 class OutputConfig(StrictModel):
-    """What is written, and how often, counted in steps."""
+    """What is written, and how often: counted in steps unless said otherwise."""
 
     save_every: int = Field(
         default=500, ge=1, description="Checkpoint, model and held-out metrics."
+    )
+    save_minutes: float = Field(
+        default=5.0, gt=0, description="Longest time between checkpoints, in minutes."
     )
     preview_every: int = Field(default=500, ge=1, description="Preview picture.")
     log_every: int = Field(default=20, ge=1, description="Line in the TensorBoard log.")

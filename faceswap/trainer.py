@@ -42,6 +42,7 @@ class Plan:
         clip: Largest norm of the gradient; 0 = any.
         workers: Processes that draw batches; 0 = a thread.
         save_every: Steps between checkpoints.
+        save_seconds: Longest time between checkpoints, however slow the steps are.
         preview_every: Steps between previews.
         log_every: Steps between reports.
         keep: Checkpoints to keep, besides the best.
@@ -53,6 +54,7 @@ class Plan:
     clip: float = 0.0
     workers: int = 0
     save_every: int = 500
+    save_seconds: float = 300.0
     preview_every: int = 500
     log_every: int = 20
     keep: int = 3
@@ -119,6 +121,7 @@ class Trainer:
         self._rate = 0.0
         self._reporter: Reporter | None = None
         self._quality: dict[str, Quality] = {}
+        self._saved_at = 0.0
         self._history: list[Tensor] = []
         self._window, self._whole = Stopwatch(), Stopwatch()
 
@@ -152,6 +155,7 @@ class Trainer:
         try:
             with stop_on_signals() as stop:
                 self._tell({})
+                self._saved_at = self._course.seconds
                 if saved is None:
                     # Something to come back to, and a full disk shows before hours of work.
                     self._save()
@@ -218,7 +222,7 @@ class Trainer:
         step, plan, begun = self._course.step, self._plan, time.perf_counter()
         if ended or step % plan.log_every == 0:
             self._report()
-        if ended or step % plan.save_every == 0:
+        if ended or self._must_save():
             if not self._state.healthy():
                 return False
             self._save()
@@ -227,6 +231,11 @@ class Trainer:
         for watch in (self._window, self._whole):
             watch.exclude(time.perf_counter() - begun)
         return True
+
+    def _must_save(self) -> bool:
+        # The seconds are the first process's, so all agree.
+        late = self._course.seconds - self._saved_at >= self._plan.save_seconds
+        return late or self._course.step % self._plan.save_every == 0
 
     def _report(self) -> None:
         recent = torch.stack(self._history[-self._plan.log_every :]).mean(0).tolist()
@@ -252,6 +261,7 @@ class Trainer:
 
     def _save(self) -> None:
         """Measures, then saves; the other processes wait at their next exchange."""
+        self._saved_at = self._course.seconds
         if self._reporter:
             self._quality = self._reporter.measure(self._course.step)
             self._state.save(self._course, mean_ssim(self._quality))

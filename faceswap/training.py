@@ -258,6 +258,7 @@ def build_plan(config: TrainConfig, device: torch.device) -> Plan:
         clip=optimizer.clip,
         workers=workers,
         save_every=output.save_every,
+        save_seconds=60 * output.save_minutes,
         preview_every=output.preview_every,
         log_every=output.log_every,
         keep=output.keep,

@@ -308,3 +308,9 @@ def test_a_budget_in_minutes_ends_it(faces, tmp_path):
     assert 1.8 <= result.seconds < 20
     # It is used up: another start adds nothing.
     assert run_training(config, faces, tmp_path / "run").step == result.step
+
+
+def test_slow_steps_are_saved_by_the_clock(faces, tmp_path):
+    config = configured("training.steps=3", "output.save_every=1000", "output.save_minutes=1.0e-9")
+    run_training(config, faces, tmp_path / "run")
+    assert {2, 3} <= set(checkpoint_steps(tmp_path / "run" / "checkpoints"))
