@@ -17,9 +17,9 @@ from faceswap.convert import convert_with_progress, write_report
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import NoFacesError
-from faceswap.core.files import sha256_file, write_json
+from faceswap.core.files import read_json, sha256_file, write_json
 from faceswap.demosettings import DemoSettings, claim_folder, train_config
-from faceswap.demosummary import summarise, write_summary
+from faceswap.demosummary import SUMMARY, headline, summarise, write_summary
 from faceswap.extract import extract_with_progress
 from faceswap.extraction import ExtractSettings, build_tracker
 from faceswap.faceset import RECORD, Faceset, read_record
@@ -63,6 +63,7 @@ def demo(
         minutes = _MINUTES_CPU if place.type == "cpu" else _MINUTES_GPU
     settings = DemoSettings(minutes, seed, recipe, device=str(place))
     run_demo(output, settings)
+    note(headline(read_json(output / SUMMARY)))
     note(_afterword(output))
 
 
@@ -93,7 +94,8 @@ def run_demo(output: Path, settings: DemoSettings, overrides: Sequence[str] = ()
     model = load_model(job.run, settings.device)
     for sitter in SITTERS:
         figures[f"convert {sitter.name}"] = job.convert(sitter, model)
-    figures["compare"] = job.compare(model)
+    figures["side by side"] = job.show(model)
+    figures["check"] = job.check(model)
     summary = summarise(figures, asdict(settings), model)
     write_summary(output, summary)
     return job.stages.redone
@@ -207,8 +209,8 @@ class _Job:
         key = {"model": model.digest, "clip": sha256_file(self.clips[sitter.name])}
         return self.stages.run(f"convert {sitter.name}", key, [output], work)
 
-    def compare(self, model: LoadedModel) -> Figures:
-        """Shows originals and swaps side by side, and measures how alike they are."""
+    def show(self, model: LoadedModel) -> Figures:
+        """Shows originals and swaps side by side, as a video and as pictures."""
         video, grid = self.output / "side_by_side.mp4", self.output / "grid.jpg"
 
         def work() -> Figures:
@@ -220,16 +222,15 @@ class _Job:
                 sound = Path(folder) / "voices.m4a"
                 write_sound(sound, self._voices(), SOUND_RATE)
                 write_side_by_side(rows, video, sound=sound, metadata=SYNTHETIC, on_frames=advance)
-            first, second = SITTERS
-            faces = [Faceset.open(self.faces[s.name]) for s in (first, second)]
+            facesets = [Faceset.open(path) for path in self.faces.values()]
             blocks = [
                 picture_grid(row, _poses(faceset), side=240)
-                for row, faceset in zip(rows, faces, strict=True)
+                for row, faceset in zip(rows, facesets, strict=True)
             ]
             write_image(grid, np.concatenate(blocks, axis=1), quality=92)
-            return self._check(faces)
+            return {"frames": self.settings.frames}
 
-        return self.stages.run("compare", {"model": model.digest}, [video, grid], work)
+        return self.stages.run("side by side", {"model": model.digest}, [video, grid], work)
 
     def _panels(self, sitter: Sitter) -> list[Panel]:
         name = sitter.name
@@ -241,23 +242,24 @@ class _Job:
         voices = [voice(perform(self.settings.frames, s, FPS), s) for s in seeds]
         return np.mean(voices, axis=0)
 
-    def _check(self, facesets: Sequence[Faceset]) -> Figures:
-        names = [sitter.name for sitter in SITTERS]
-        swaps = [
-            Swap(self.clips[name], self.converted[name], faceset)
-            for name, faceset in zip(names, facesets, strict=True)
-        ]
-        with progress_bar("check", faces_at_check(), "faces") as advance:
-            *checks, told_apart = check_swaps(swaps[0], swaps[1], self.settings.device, advance)
-        return {
-            "frames": self.settings.frames,
-            "faces_checked": LOOKED_AT,
-            "real_told_apart": told_apart,
-            "checks": {
-                f"{name} as {self.others[name].name}": asdict(check)
-                for name, check in zip(names, checks, strict=True)
-            },
-        }
+    def check(self, model: LoadedModel) -> Figures:
+        """Measures whom the swapped faces resemble and whether they follow the originals."""
+
+        def work() -> Figures:
+            forth, back = (
+                Swap(self.clips[name], self.converted[name], Faceset.open(self.faces[name]))
+                for name in self.clips
+            )
+            with progress_bar("check", faces_at_check(), "faces") as advance:
+                *checks, told_apart = check_swaps(forth, back, self.settings.device, advance)
+            names = [f"{name} as {other.name}" for name, other in self.others.items()]
+            return {
+                "faces_checked": LOOKED_AT,
+                "real_told_apart": told_apart,
+                "checks": {name: asdict(check) for name, check in zip(names, checks, strict=True)},
+            }
+
+        return self.stages.run("check", {"model": model.digest}, [], work)
 
 
 def _find_mesh(sitter: Sitter, device: str) -> NDArray[np.float32]:

@@ -10,6 +10,8 @@ from faceswap.core.files import atomic_write, write_json
 from faceswap.models.modelfile import LoadedModel
 from faceswap.stages import Figures
 
+SUMMARY, PAGE = "summary.json", "summary.md"
+
 
 def summarise(
     figures: Mapping[str, Figures], settings: Mapping[str, Any], model: LoadedModel
@@ -47,14 +49,34 @@ def summarise(
 
 def write_summary(output: Path, summary: Mapping[str, Any]) -> None:
     """Writes ``summary.json`` and ``summary.md`` into a folder."""
-    write_json(output / "summary.json", summary)
-    atomic_write(output / "summary.md", as_markdown(summary).encode())
+    write_json(output / SUMMARY, summary)
+    atomic_write(output / PAGE, as_markdown(summary).encode())
+
+
+def headline(summary: Mapping[str, Any]) -> str:
+    """The summary in a few lines."""
+    stages = summary["stages"]
+    ssim = ", ".join(f"{name} {value:.2f}" for name, value in _ssim(summary).items())
+    lines = [
+        f"{summary['total_seconds'] / 60:.1f} minutes in all; {stages['train']['steps']} steps of "
+        f"training at {stages['train']['faces_per_second']:.0f} faces/s; held-out SSIM {ssim}."
+    ]
+    lines += [
+        f"{name}: {check['taken_for_target']:.0%} taken for the target, the mouth follows with "
+        f"r = {check['mouth_follows']:.2f}."
+        for name, check in stages["check"]["checks"].items()
+    ]
+    return "\n".join(lines)
+
+
+def _ssim(summary: Mapping[str, Any]) -> dict[str, float]:
+    return summary["stages"]["train"]["held_out_ssim"]
 
 
 def as_markdown(summary: Mapping[str, Any]) -> str:
     """The summary as a page."""
-    train, compare = summary["stages"]["train"], summary["stages"]["compare"]
-    ssim = ", ".join(f"{name} {value:.3f}" for name, value in train["held_out_ssim"].items())
+    checks = summary["stages"]["check"]
+    ssim = ", ".join(f"{name} {value:.3f}" for name, value in _ssim(summary).items())
     lines = [
         "# Face swap demo",
         "",
@@ -73,14 +95,14 @@ def as_markdown(summary: Mapping[str, Any]) -> str:
         f"Similarity of reconstructed to real faces that were kept aside (SSIM, 1 is perfect): "
         f"{ssim or 'no faces were kept aside'}.",
         "",
-        f"Checks on {compare['faces_checked']} faces of each clip. The judge is a linear "
-        f"classifier of the two people's pixels, which tells {compare['real_told_apart']:.0%} of "
+        f"Checks on {checks['faces_checked']} faces of each clip. The judge is a linear "
+        f"classifier of the two people's pixels, which tells {checks['real_told_apart']:.0%} of "
         "real faces apart. Following is the correlation with the original over time.",
         "",
         "| swap | face found | taken for the target | mouth follows | turning follows |",
         "|---|---|---|---|---|",
     ]
-    for name, check in compare["checks"].items():
+    for name, check in checks["checks"].items():
         found, taken = f"{check['faces_found']:.0%}", f"{check['taken_for_target']:.0%}"
         follows = f"{check['mouth_follows']:.2f} | {check['yaw_follows']:.2f}"
         lines.append(f"| {name} | {found} | {taken} | {follows} |")
@@ -93,7 +115,6 @@ def _row(name: str, stage: Figures) -> str:
         speed = f"{stage['frames_per_second']:.1f} frames/s"
     elif "faces_per_second" in stage:
         speed = f"{stage['faces_per_second']:.1f} faces/s"
-    result = f"{stage['frames']} frames" if "frames" in stage else f"{stage['steps']} steps"
-    if "faces" in stage:
-        result += f", {stage['faces']} faces"
+    counts = [f"{stage[unit]} {unit}" for unit in ("frames", "steps", "faces") if unit in stage]
+    result = ", ".join(counts)
     return f"| {name} | {stage['seconds']:.1f} s | {speed} | {result} |"

@@ -10,6 +10,7 @@ from faceswap.core.errors import ConfigError
 from faceswap.core.files import read_json
 from faceswap.demo import run_demo
 from faceswap.demosettings import DemoSettings
+from faceswap.demosummary import headline
 from faceswap.faceset import Faceset
 from faceswap.media.images import read_image
 from faceswap.media.video import VideoReader
@@ -25,7 +26,8 @@ STAGES = [
     "train",
     "convert collins",
     "convert hopper",
-    "compare",
+    "side by side",
+    "check",
 ]
 
 
@@ -88,7 +90,7 @@ def test_summary_has_the_figures(made):
     assert summary["stages"]["extract collins"]["faces"] == 16
     assert summary["stages"]["train"]["steps"] == 2
     assert 0 < summary["stages"]["train"]["held_out_ssim"]["hopper"] < 1
-    assert set(summary["stages"]["compare"]["checks"]) == {
+    assert set(summary["stages"]["check"]["checks"]) == {
         "collins as hopper",
         "hopper as collins",
     }
@@ -98,13 +100,14 @@ def test_summary_has_the_figures(made):
     page = (made / "summary.md").read_text()
     assert "16 frames, 16 faces" in page
     assert "| hopper as collins |" in page
+    assert "2 steps of training" in headline(summary)
 
 
 def test_what_is_there_is_not_made_again(made):
     assert run_demo(made, SETTINGS, TINY) == []
     (made / "converted" / "hopper-as-collins.mp4").unlink()
     (made / "grid.jpg").unlink()
-    assert run_demo(made, SETTINGS, TINY) == ["convert hopper", "compare"]
+    assert run_demo(made, SETTINGS, TINY) == ["convert hopper", "side by side"]
 
 
 def test_other_clips_do_not_mix_in(made):
