@@ -43,6 +43,7 @@ def face_masks(
     landmarks: list[NDArray[np.floating]],
     coverage: float,
     settings: CompositeSettings,
+    predicted: Tensor | None = None,
 ) -> Tensor:
     """Soft masks in the space of the crop.
 
@@ -51,29 +52,39 @@ def face_masks(
         landmarks: ``(68, 2)`` in crop pixels, one per crop.
         coverage: Side of the crops in face squares.
         settings: Masker, erosion and feather.
+        predicted: ``(B, 1, s, s)`` in [0, 1], where the swapped faces are face, if the model says
+            so. Where the frame's face is wider than the new one, hair and background that the
+            network drew beside it would be shown without it.
 
     Returns:
         ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
     """
     masker = maskers.get(settings.mask)
+    sides = (_MASK_SIZE, _MASK_SIZE)
     masks = [
-        _soften(masker(crop, points), coverage, settings)
+        cv2.resize(masker(crop, points), sides, interpolation=cv2.INTER_AREA)
         for crop, points in zip(crops, landmarks, strict=True)
     ]
+    if predicted is not None:
+        drawn = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
+        shares = drawn[:, 0].float().cpu().numpy()
+        masks = [
+            (mask * share).round().astype(np.uint8)
+            for mask, share in zip(masks, shares, strict=True)
+        ]
+    masks = [_soften(mask, coverage, settings) for mask in masks]
     return torch.from_numpy(np.stack(masks)[:, None])
 
 
-def _soften(
-    mask: NDArray[np.uint8], coverage: float, settings: CompositeSettings
-) -> NDArray[np.float32]:
+def _soften(mask: MatLike, coverage: float, settings: CompositeSettings) -> NDArray[np.float32]:
     pixel = _MASK_SIZE / coverage / 100  # one per cent of the face square, in mask pixels
     feather = settings.feather * pixel
-    small = cv2.resize(mask, (_MASK_SIZE, _MASK_SIZE), interpolation=cv2.INTER_AREA)
+    inner = mask.copy()
     # The crop ends where the mask may not: the edge of what the network drew is never shown.
     border = max(1, round(feather / 2))
-    small[:border] = small[-border:] = small[:, :border] = small[:, -border:] = 0
+    inner[:border] = inner[-border:] = inner[:, :border] = inner[:, -border:] = 0
     # The blur reaches half the feather outwards, so the mask is drawn in by that much first.
-    inner = _erode(small, settings.erode * pixel + feather / 2)
+    inner = _erode(inner, settings.erode * pixel + feather / 2)
     soft = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), max(feather / 4, 0.3))
     soft[[0, -1]] = soft[:, [0, -1]] = 0
     return np.asarray(soft, np.float32)

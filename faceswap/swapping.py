@@ -55,10 +55,11 @@ class Swapper:
         matrices = [crop_matrix(landmarks, size, self._coverage) for _, landmarks in shown]
         crops = [warp(frame, m, size) for (frame, _), m in zip(shown, matrices, strict=True)]
         points = [transform_points(m, p) for m, (_, p) in zip(matrices, shown, strict=True)]
-        masks = face_masks(crops, points, self._coverage, self._settings).to(self._device)
         batch = torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            drawn = self._model.swap(batch, to=self._to).face
-        drawn = match_colour(drawn, batch, masks, self._settings)
-        for (frame, landmarks), face, mask in zip(shown, drawn, masks, strict=True):
+            drawn, predicted = self._model.swap(batch, to=self._to)
+        masks = face_masks(crops, points, self._coverage, self._settings, predicted)
+        masks = masks.to(self._device)
+        faces_drawn = match_colour(drawn, batch, masks, self._settings)
+        for (frame, landmarks), face, mask in zip(shown, faces_drawn, masks, strict=True):
             paste(frame, face, mask, landmarks, self._coverage)

@@ -102,3 +102,17 @@ def test_colour_match_moves_the_face_to_the_crop_s_colours():
     faces, crops = torch.full((1, 3, 64, 64), 0.2), torch.full((1, 3, 96, 96), 0.7)
     matched = match_colour(faces, crops, torch.ones(1, 1, 128, 128), CompositeSettings())
     torch.testing.assert_close(matched, torch.full((1, 3, 64, 64), 0.7), atol=0.01, rtol=0)
+
+
+def test_what_the_model_calls_background_is_left_out():
+    crop = np.zeros((96, 96, 3), np.uint8)
+    points = transform_points(
+        crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
+    )
+    predicted = torch.ones(1, 1, 64, 64)
+    predicted[..., 40:] = 0  # the right part
+    whole = face_masks([crop], [points], COVERAGE, CompositeSettings())[0, 0]
+    part = face_masks([crop], [points], COVERAGE, CompositeSettings(), predicted)[0, 0]
+    torch.testing.assert_close(part[:, :60], whole[:, :60])
+    assert whole[64, 90] == 1
+    assert part[:, 82:].max() < 0.02
