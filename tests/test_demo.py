@@ -15,6 +15,7 @@ from faceswap.faceset import Faceset
 from faceswap.media.images import read_image
 from faceswap.media.video import VideoReader
 from faceswap.models.modelfile import load_model
+from faceswap.swapcheck import Swap, check_swaps
 
 SETTINGS = DemoSettings(minutes=0.03, seed=3, frames=16, size=128, device="cpu")
 TINY = ("data.minimum=4", "training.batch=2", "training.minutes=null", "training.steps=2")
@@ -101,6 +102,22 @@ def test_summary_has_the_figures(made):
     assert "16 frames, 16 faces" in page
     assert "| hopper as collins |" in page
     assert "2 steps of training" in headline(summary)
+
+
+def test_unswapped_clips_are_seen_through(made):
+    forth, back = (
+        Swap(made / "clips" / f"{name}.mp4", made / "clips" / f"{name}.mp4", Faceset.open(faces))
+        for name, faces in ((n, made / "faces" / n) for n in ("collins", "hopper"))
+    )
+    counted = []
+    first, second, told_apart = check_swaps(forth, back, on_faces=counted.append)
+    assert told_apart == 1
+    for check in (first, second):
+        assert check.taken_for_target == 0
+        assert check.faces_found == 1
+        assert check.mouth_follows > 0.9
+        assert check.yaw_follows > 0.9
+    assert sum(counted) == 6 * 16
 
 
 def test_what_is_there_is_not_made_again(made):
