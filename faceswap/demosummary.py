@@ -59,7 +59,8 @@ def headline(summary: Mapping[str, Any]) -> str:
     ssim = ", ".join(f"{name} {value:.2f}" for name, value in _ssim(summary).items())
     lines = [
         f"{summary['total_seconds'] / 60:.1f} minutes in all; {stages['train']['steps']} steps of "
-        f"training at {stages['train']['faces_per_second']:.0f} faces/s; held-out SSIM {ssim or 'not measured'}."
+        f"training at {stages['train']['faces_per_second']:.0f} faces/s; "
+        f"held-out SSIM {ssim or 'not measured'}."
     ]
     lines += [
         f"{name}: {check['taken_for_target']:.0%} taken for the target, the mouth follows with "
