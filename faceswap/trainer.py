@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from faceswap.core.log import get_logger
+from faceswap.core.memory import return_freed_memory
 from faceswap.core.seeding import generator
 from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
 from faceswap.heldout import Quality
@@ -222,6 +223,7 @@ class Trainer:
         step, plan, begun = self._course.step, self._plan, time.perf_counter()
         if ended or step % plan.log_every == 0:
             self._report()
+            return_freed_memory()
         if ended or self._must_save():
             if not self._state.healthy():
                 return False
