@@ -105,6 +105,11 @@ class TrainingConfig(StrictModel):
     )
     compile: bool = Field(default=False, description="Compile the network (torch.compile).")
     device: str = Field(default="auto", description="auto, cpu, cuda or mps.")
+    adapt_threads: bool = Field(
+        default=False,
+        description="On a CPU, use one thread while that is faster, as on a busy machine; "
+        "sums are then rounded differently from run to run.",
+    )
 
 
 class OutputConfig(StrictModel):

@@ -23,6 +23,7 @@ from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.modelfile import ModelMeta
 from faceswap.processes import agree
 from faceswap.rundirectory import RunDirectory
+from faceswap.threadchoice import ThreadChoice
 from faceswap.throughput import Stopwatch
 from faceswap.trainreport import Progress, Reporter, mean_ssim
 from faceswap.trainstate import Course, TrainState, take_back
@@ -41,6 +42,7 @@ class Plan:
         schedule: Of the learning rate.
         budget: When to stop.
         clip: Largest norm of the gradient; 0 = any.
+        adapt_threads: On a CPU, use fewer threads while they are faster.
         workers: Processes that draw batches; 0 = a thread.
         save_every: Steps between checkpoints.
         save_seconds: Longest time between checkpoints, however slow the steps are.
@@ -53,6 +55,7 @@ class Plan:
     schedule: Schedule
     budget: Budget
     clip: float = 0.0
+    adapt_threads: bool = False
     workers: int = 0
     save_every: int = 500
     save_seconds: float = 300.0
@@ -125,6 +128,10 @@ class Trainer:
         self._saved_at = 0.0
         self._history: list[Tensor] = []
         self._window, self._whole = Stopwatch(), Stopwatch()
+        on_cpu = accelerator.device.type == "cpu"
+        self._threads = (
+            ThreadChoice(torch.get_num_threads()) if plan.adapt_threads and on_cpu else None
+        )
 
     def train(self) -> TrainResult:
         """Trains until the budget is used up or a signal comes.
@@ -166,6 +173,8 @@ class Trainer:
         finally:
             if self._reporter:
                 self._reporter.close()
+            if self._threads:
+                self._threads.end()
             # The wrapped model keeps the processes' connection from being closed.
             del self._step
         return self._result(interrupted)
@@ -190,7 +199,11 @@ class Trainer:
         rank, seed = self._accelerator.process_index, self._batches.plan.seed
         torch.manual_seed(int(generator(seed, "layers", step, rank).integers(2**63)))
         self._rate = self._plan.schedule.rate(step, self._share())
-        return self._step(parts, self._rate)
+        begun = time.perf_counter()
+        losses = self._step(parts, self._rate)
+        if self._threads:
+            self._threads.after_step(time.perf_counter() - begun)
+        return losses
 
     def _load_parts(self) -> Generator[list[RawBatch], None, None]:
         """The batches of each step from now on; a list of the parts that are accumulated."""

@@ -256,6 +256,7 @@ def build_plan(config: TrainConfig, device: torch.device) -> Plan:
         schedule=Schedule(optimizer.lr, optimizer.warmup, optimizer.decay),
         budget=Budget(config.training.steps, config.training.minutes),
         clip=optimizer.clip,
+        adapt_threads=config.training.adapt_threads,
         workers=workers,
         save_every=output.save_every,
         save_seconds=60 * output.save_minutes,
