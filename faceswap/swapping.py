@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from faceswap.alignment import crop_matrix, transform_points, warp
 from faceswap.compositing import CompositeSettings, face_masks, match_colour, paste
 from faceswap.core.device import supports_bf16
+from faceswap.core.threads import operator_threads
 from faceswap.models.modelfile import LoadedModel
 
 Image = NDArray[np.uint8]
@@ -35,8 +36,9 @@ class Swapper:
         self._settings = settings
         self._device = next(loaded.model.parameters()).device
         self._bf16 = supports_bf16(self._device)
+        # Half of the cores: the others decode, track and encode at the same time.
+        self._threads = max(1, torch.get_num_threads() // 2)
 
-    @torch.inference_mode()
     def __call__(self, frames: Sequence[Image], faces: Sequence[Sequence[Landmarks]]) -> None:
         """Swaps the faces of several frames in place; their faces make one batch.
 
@@ -49,8 +51,11 @@ class Swapper:
             for frame, of_frame in zip(frames, faces, strict=True)
             for landmarks in of_frame
         ]
-        if not shown:
-            return
+        if shown:
+            with operator_threads(self._threads), torch.inference_mode():
+                self._swap(shown)
+
+    def _swap(self, shown: Sequence[tuple[Image, Landmarks]]) -> None:
         size = self._model.input_size
         matrices = [crop_matrix(landmarks, size, self._coverage) for _, landmarks in shown]
         crops = [warp(frame, m, size) for (frame, _), m in zip(shown, matrices, strict=True)]
