@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from classifier.data import ImageFolder
+from classifier.data.folders import ImageFolder
 from classifier.settings import Settings
 from faceswap import __version__
 from faceswap.core.checkpoint import checkpoint_steps

@@ -11,9 +11,9 @@ import typer
 from accelerate import Accelerator
 from torch.utils.tensorboard import SummaryWriter
 
-from classifier import data
-from classifier.batches import BatchPlan
-from classifier.data import ImageFolder, LabelledImages
+from classifier.data import folders as data
+from classifier.data.batches import BatchPlan
+from classifier.data.folders import ImageFolder, LabelledImages
 from classifier.modelfile import save_model
 from classifier.models import BuiltNetwork, build_network
 from classifier.rundirectory import CHECKPOINTS, open_run
@@ -26,7 +26,7 @@ from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.seeding import seed_everything
 
-_PRECISIONS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+_PRECISIONS = {"auto": "no", "fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 def train(
@@ -76,8 +76,8 @@ def _train(images: ImageFolder, settings: Settings, output: Path, accelerator: A
     plan = BatchPlan(
         settings.seed,
         min(settings.data.batch_size, len(training)),
-        settings.data.flip,
-        settings.data.shift,
+        settings.augment.flip,
+        settings.augment.shift,
         accelerator.process_index,
         accelerator.num_processes,
     )

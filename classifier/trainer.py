@@ -10,8 +10,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from classifier.batches import BatchPlan, normalise
-from classifier.data import LabelledImages
+from classifier.data.batches import BatchPlan, normalise
+from classifier.data.folders import LabelledImages
 from classifier.models.registry import BuiltNetwork
 from faceswap.core.checkpoint import (
     flatten_optimizer,

@@ -59,4 +59,5 @@ def lenet5(classes: int, channels: int = 3, activation: str = "tanh") -> BuiltNe
     return BuiltNetwork(
         LeNet5(classes, channels, _ACTIVATIONS[activation]),
         InputFormat(_SIZE, channels, middle, middle),
+        head="head",
     )

@@ -1,9 +1,9 @@
-"""Networks by name, and what a network says about its input."""
+"""Networks by name, and what a network says about itself."""
 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -11,13 +11,16 @@ from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 from faceswap.core.registry import Registry
 
+Task = Literal["images", "pixels"]
+"""What gets a class: a whole image, or each of its pixels."""
+
 
 @dataclass(frozen=True)
 class InputFormat:
     """The images that a network takes: ``(B, channels, size, size) float32``.
 
     Attributes:
-        size: Side in pixels.
+        size: Side in pixels. A network for pixels takes other sides and oblongs too.
         channels: 1 (grey) or 3 (RGB).
         mean: Subtracted from values in [0, 1], for each channel.
         std: What the difference is divided by.
@@ -31,15 +34,23 @@ class InputFormat:
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """A network with random weights, and the images it takes.
+    """A network, and what a training has to know of it.
 
     Attributes:
-        module: ``(B, channels, size, size) float32`` -> ``(B, classes) float32`` logits.
+        module: ``(B, channels, size, size) float32`` -> logits, ``(B, classes)`` for images and
+            ``(B, classes, size, size)`` for pixels.
         input: What it takes.
+        head: Dotted name, in ``module``, of the last layers, which a new set of classes replaces:
+            what enters them is the embedding (features) of an image.
+        task: Whether images or pixels get a class.
+        rule: How it learns: by gradients, or by the perceptron's own rule of 1957.
     """
 
     module: nn.Module
     input: InputFormat
+    head: str
+    task: Task = "images"
+    rule: Literal["gradient", "perceptron"] = "gradient"
 
 
 networks: Registry[Callable[..., BuiltNetwork]] = Registry("network")

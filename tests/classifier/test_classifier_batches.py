@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from classifier.batches import BatchPlan, augment, normalise
-from classifier.data import LabelledImages
+from classifier.data.batches import BatchPlan, augment, normalise
+from classifier.data.folders import LabelledImages
 from classifier.models import InputFormat
 from faceswap.core.errors import ConfigError
 

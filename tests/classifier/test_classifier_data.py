@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.data import load_images, scan_folder, stratified_split
-from classifier.images import UnreadableImage, read_square
+from classifier.data.folders import load_images, scan_folder, stratified_split
+from classifier.data.images import UnreadableImage, read_square
 from faceswap.core.errors import MediaError
 
 

@@ -79,7 +79,7 @@ def test_resumed_is_uninterrupted(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    settings = (*SMALL, "--set", "data.flip=true", "--set", "data.shift=2")
+    settings = (*SMALL, "--set", "augment.flip=true", "--set", "augment.shift=2")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert run(monkeypatch, "train", halves, "-o", whole, "--epochs", 3, *settings) == 0
     assert run(monkeypatch, "train", halves, "-o", parts, "--epochs", 1, *settings) == 0
@@ -172,7 +172,7 @@ def test_two_processes_learn_the_same_as_one(
     halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone, shared = tmp_path / "alone", tmp_path / "shared"
-    settings = [*SMALL, "--set", "data.flip=true", "--epochs", "2"]
+    settings = [*SMALL, "--set", "augment.flip=true", "--epochs", "2"]
     assert run(monkeypatch, "train", halves, "-o", alone, *settings) == 0
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
     launch += ["--standalone", str(ROOT / "classifier" / "train.py")]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from classifier.data import LabelledImages
+from classifier.data.folders import LabelledImages
 from classifier.models.registry import InputFormat
 from faceswap.core.errors import ConfigError
 from faceswap.core.seeding import generator

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.images import SUFFIXES, UnreadableImage, read_square
+from classifier.data.images import SUFFIXES, UnreadableImage, read_square
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import generator
 

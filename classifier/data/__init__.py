@@ -1,0 +1,1 @@
+"""Images with classes: from files to batches."""

@@ -1,0 +1,111 @@
+"""What is learned from: samples, their classes, and the arrays made of them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.models.registry import Task
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image and what it shows.
+
+    Attributes:
+        path: The image file, or the archive that holds it.
+        label: Number of its class; -1 where the mask gives the class of each pixel.
+        mask: File with the class of each pixel, or None.
+        group: Samples of one group (a person, a video) never lie in two parts.
+        index: Position in an archive (idx), or None.
+    """
+
+    path: Path
+    label: int
+    mask: Path | None = None
+    group: str = ""
+    index: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The path, with the position in an archive."""
+        return str(self.path) if self.index is None else f"{self.path}#{self.index}"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples on disk, in one heap or already divided.
+
+    Attributes:
+        root: Folder or file that the user named.
+        task: Whether images or pixels have a class.
+        classes: Names of the classes; a label is a position here.
+        parts: Samples by part ("train", "validation", "test"); a heap that is not divided yet
+            is all "train".
+        void: Value in the masks that counts for nothing, or None.
+    """
+
+    root: Path
+    task: Task
+    classes: tuple[str, ...]
+    parts: Mapping[str, tuple[Sample, ...]]
+    void: int | None = None
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """All samples, part by part."""
+        return tuple(sample for name in PARTS for sample in self.parts.get(name, ()))
+
+    def digest(self) -> str:
+        """Hash of names, sizes, labels and parts; changes when the data do."""
+        sizes: dict[Path, int] = {}
+        lines = [",".join(self.classes)]
+        for part in PARTS:
+            for sample in self.parts.get(part, ()):
+                files = [sample.path, *([sample.mask] if sample.mask else [])]
+                for file in files:
+                    if file not in sizes:
+                        sizes[file] = file.stat().st_size
+                size = sum(sizes[file] for file in files)
+                lines.append(f"{part} {self._short(sample)} {size} {sample.label} {sample.group}")
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def _short(self, sample: Sample) -> str:
+        base = self.root if self.root.is_dir() else self.root.parent
+        path = sample.path
+        return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
+
+
+@dataclass(frozen=True)
+class LoadedImages:
+    """Decoded images, in memory or mapped from a file.
+
+    Attributes:
+        images: ``(N, C, H, W) uint8``, RGB or grey.
+        labels: ``(N,) int64``, or ``(N, H, W) uint8`` classes of pixels (``IGNORED`` = none).
+        samples: What each image is.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64] | NDArray[np.uint8]
+    samples: tuple[Sample, ...]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def subset(self, chosen: Sequence[int] | NDArray[np.int64]) -> "LoadedImages":
+        """A copy of some of them, in the order given."""
+        return LoadedImages(
+            self.images[chosen],
+            self.labels[chosen],
+            tuple(self.samples[position] for position in chosen),
+        )
+
+
+IGNORED = 255
+"""Class of a pixel that counts for nothing; also torch's ``ignore_index`` here."""

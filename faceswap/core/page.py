@@ -1,0 +1,111 @@
+"""A report as one HTML page that opens offline: figures, pictures and videos lie inside it."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from faceswap.core.files import atomic_write
+
+_TEMPLATE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ page.title }}</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2rem auto;
+  max-width: 72rem; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
+th:first-child, td:first-child { text-align: left; } td.text { text-align: left; color: #555; }
+.grid { display: flex; flex-wrap: wrap; gap: .8rem; align-items: flex-start; }
+figure { margin: 0; } figcaption { font-size: .8rem; color: #555; max-width: 22rem; }
+img, video { max-width: 100%; height: auto; display: block; }
+@media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818; }
+  th, td { border-color: #444; } td.text, figcaption { color: #aaa; } .plot { background: #fff; } }
+</style></head><body>
+<h1>{{ page.title }}</h1>
+{% for part in page.parts %}
+{% if part.heading %}<h2>{{ part.heading }}</h2>{% endif %}
+{% for text in part.paragraphs %}<p>{{ text }}</p>{% endfor %}
+{% if part.rows %}<table><thead><tr>{% for name in part.columns %}<th>{{ name }}</th>{% endfor %}
+</tr></thead><tbody>{% for row in part.rows %}<tr>{% for cell in row %}
+<td{% if not loop.first and cell is string %} class="text"{% endif %}>{{ cell }}</td>{% endfor %}
+</tr>{% endfor %}</tbody></table>{% endif %}
+<div class="grid">{% for item in part.items %}<figure>
+{% if item.kind == "video" %}<video controls loop muted src="{{ item.source }}"></video>
+{% else %}<img{% if item.kind == "plot" %} class="plot"{% endif %} alt="{{ item.caption }}"
+ src="{{ item.source }}">{% endif %}
+<figcaption>{{ item.caption }}</figcaption></figure>{% endfor %}</div>
+{% endfor %}</body></html>
+"""
+
+
+@dataclass(frozen=True)
+class _Item:
+    kind: str
+    source: str
+    caption: str
+
+
+@dataclass
+class Section:
+    """A heading with text, a table, and pictures.
+
+    Attributes:
+        heading: May be empty.
+        paragraphs: Plain text.
+        columns: Heads of the table.
+        rows: Its cells; numbers are written as given, so round them first.
+    """
+
+    heading: str = ""
+    paragraphs: list[str] = field(default_factory=list)
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str | int | float]] = ()
+    items: list[_Item] = field(default_factory=list)
+
+    def add_plot(self, figure: Figure, caption: str = "") -> None:
+        """Adds a figure of matplotlib."""
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", bbox_inches="tight")
+        self.items.append(_Item("plot", _data("image/svg+xml", buffer.getvalue()), caption))
+
+    def add_picture(self, image: NDArray[np.uint8], caption: str = "") -> None:
+        """Adds a picture, ``(H, W, 3)`` RGB or ``(H, W)`` grey, as JPEG."""
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "JPEG", quality=90)
+        self.items.append(_Item("picture", _data("image/jpeg", buffer.getvalue()), caption))
+
+    def add_video(self, path: Path, caption: str = "") -> None:
+        """Adds a video that browsers play (MP4 with H.264), whole."""
+        self.items.append(_Item("video", _data("video/mp4", path.read_bytes()), caption))
+
+
+@dataclass
+class Page:
+    """A page of sections."""
+
+    title: str
+    parts: list[Section] = field(default_factory=list)
+
+    def section(self, heading: str = "", *paragraphs: str) -> Section:
+        """Begins another section and returns it."""
+        self.parts.append(Section(heading, list(paragraphs)))
+        return self.parts[-1]
+
+    def write(self, path: Path) -> None:
+        """Writes the page; all text is escaped."""
+        environment = jinja2.Environment(autoescape=True, trim_blocks=True)
+        atomic_write(path, environment.from_string(_TEMPLATE).render(page=self).encode())
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
