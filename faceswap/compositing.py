@@ -5,6 +5,7 @@ then warped into the frame together with the face. Only the pixels under the mas
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from faceswap.alignment import crop_matrix, invert, transform_points
 from faceswap.colourtransfer import colour_transfers
-from faceswap.maskers import maskers
+from faceswap.maskers import Masker
 
 _MASK_SIZE = 128  # px: masks are blurred anyway, so they need no finer grid
 
@@ -28,12 +29,14 @@ class CompositeSettings:
     Attributes:
         colour: Name of the colour transfer.
         mask: Name of the masker.
+        mask_model: Folder of its network, for a masker that has one.
         erode: How far the mask is drawn in, in per cent of the face square; negative grows it.
         feather: Width of the soft edge, in the same unit.
     """
 
     colour: str = "lab"
     mask: str = "hull"
+    mask_model: Path | None = None
     erode: float = 2.0
     feather: float = 8.0
 
@@ -43,6 +46,7 @@ def face_masks(
     landmarks: list[NDArray[np.floating]],
     coverage: float,
     settings: CompositeSettings,
+    masker: Masker,
     predicted: Tensor | None = None,
 ) -> Tensor:
     """Soft masks in the space of the crop.
@@ -51,7 +55,8 @@ def face_masks(
         crops: ``(S, S, 3) uint8 RGB`` crops of the frame.
         landmarks: ``(68, 2)`` in crop pixels, one per crop.
         coverage: Side of the crops in face squares.
-        settings: Masker, erosion and feather.
+        settings: Erosion and feather.
+        masker: Says what is face in the frame.
         predicted: ``(B, 1, s, s)`` in [0, 1], where the swapped faces are face, if the model says
             so. Where the frame's face is wider than the new one, hair and background that the
             network drew beside it would be shown without it.
@@ -59,11 +64,9 @@ def face_masks(
     Returns:
         ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
     """
-    masker = maskers.get(settings.mask)
     sides = (_MASK_SIZE, _MASK_SIZE)
     masks = [
-        cv2.resize(masker(crop, points), sides, interpolation=cv2.INTER_AREA)
-        for crop, points in zip(crops, landmarks, strict=True)
+        cv2.resize(mask, sides, interpolation=cv2.INTER_AREA) for mask in masker(crops, landmarks)
     ]
     if predicted is not None:
         drawn = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)

@@ -30,7 +30,7 @@ from faceswap.detectors import build_detector
 from faceswap.faceset import IMAGES, MASKS
 from faceswap.facesetwriter import FacesetWriter
 from faceswap.landmarkers import build_landmarker
-from faceswap.maskers import maskers
+from faceswap.maskers import Masker, build_masker
 from faceswap.media.frame import Frame
 from faceswap.media.images import encode_image
 from faceswap.media.sources import Source, open_source
@@ -54,6 +54,7 @@ class ExtractSettings:
         image_format: "jpg" (quality 95) or "png" (lossless).
         every: Only every n-th frame is looked at.
         min_size: Faces whose face square is smaller than this in frame pixels are left out.
+        mask_model: Folder of the masker's network, for a masker that has one.
     """
 
     detector: str = "blazeface"
@@ -63,6 +64,7 @@ class ExtractSettings:
     image_format: str = "jpg"
     every: int = 1
     min_size: int = 24
+    mask_model: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -125,16 +127,17 @@ def extract_source(
     """
     begun = time.monotonic()
     tracker = build_tracker(settings, device)
+    masker = build_masker(settings.masker, device, model=settings.mask_model)
     writer = FacesetWriter(
         directory,
         _source_record(source),
-        _extractor_record(settings, tracker),
+        _extractor_record(settings, tracker, masker),
         overwrite=overwrite,
     )
     first = writer.next_frame
     on_frames(first)
     if not writer.complete:
-        _extract(source, writer, settings, tracker, on_frames)
+        _extract(source, writer, settings, tracker, masker, on_frames)
     facts = writer.record["source"]
     return ExtractReport(
         name=source.name,
@@ -153,6 +156,7 @@ def _extract(
     writer: FacesetWriter,
     settings: ExtractSettings,
     tracker: Tracker,
+    masker: Masker,
     on_frames: Callable[[int], None],
 ) -> None:
     if writer.state is not None:
@@ -163,7 +167,7 @@ def _extract(
     done = writer.next_frame
     with closing(prefetch(tracked, _QUEUE)) as results:
         for frame, faces, state in results:
-            for row in _rows(frame, faces, settings, writer.path):
+            for row in _rows(frame, faces, settings, masker, writer.path):
                 writer.add(row)
             on_frames(frame.index + 1 - done)
             done = frame.index + 1
@@ -202,7 +206,11 @@ def _with_states(
 
 
 def _rows(
-    frame: Frame, faces: Sequence[TrackedFace], settings: ExtractSettings, directory: Path
+    frame: Frame,
+    faces: Sequence[TrackedFace],
+    settings: ExtractSettings,
+    masker: Masker,
+    directory: Path,
 ) -> Iterator[dict[str, Any]]:
     """Cuts and writes the crops of a frame and gives their rows."""
     for number, face in enumerate(faces):
@@ -212,7 +220,7 @@ def _rows(
             continue
         matrix = crop_matrix(landmarks, settings.crop_size, HEAD_COVERAGE)
         crop = warp(frame.image, matrix, settings.crop_size)
-        mask = maskers.get(settings.masker)(crop, transform_points(matrix, landmarks))
+        (mask,) = masker([crop], [transform_points(matrix, landmarks)])
         sharpness, exposure = _quality(crop, mask)
         stem = f"{frame.index:06d}-{number}"
         image_name, mask_name = f"{stem}.{settings.image_format}", f"{stem}.png"
@@ -257,12 +265,20 @@ def _quality(crop: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[float, f
     return float(laplacian[inside].var()), float(grey[inside].mean()) / 255
 
 
-def _extractor_record(settings: ExtractSettings, tracker: Tracker) -> dict[str, Any]:
+def _extractor_record(
+    settings: ExtractSettings, tracker: Tracker, masker: Masker
+) -> dict[str, Any]:
     names = (*tracker.detector.weights, *tracker.landmarker.weights)
-    return asdict(settings) | {
-        "crop_coverage": HEAD_COVERAGE,
-        "weights": {name: weights_entry(name).sha256 for name in names},
-    }
+    # The network of a masker goes by its hash, wherever it lies.
+    chosen = {key: value for key, value in asdict(settings).items() if key != "mask_model"}
+    return (
+        chosen
+        | masker.facts
+        | {
+            "crop_coverage": HEAD_COVERAGE,
+            "weights": {name: weights_entry(name).sha256 for name in names},
+        }
+    )
 
 
 def _source_record(source: Source) -> dict[str, Any]:

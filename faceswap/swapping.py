@@ -10,6 +10,7 @@ from faceswap.alignment import crop_matrix, transform_points, warp
 from faceswap.compositing import CompositeSettings, face_masks, match_colour, paste
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
+from faceswap.maskers import build_masker
 from faceswap.models.modelfile import LoadedModel
 
 Image = NDArray[np.uint8]
@@ -26,6 +27,7 @@ class Swapper:
 
     Raises:
         IdentityError: The model does not know ``to``.
+        ConfigError: There is no such masker, or it lacks its network.
     """
 
     def __init__(self, loaded: LoadedModel, to: str, settings: CompositeSettings) -> None:
@@ -35,6 +37,7 @@ class Swapper:
         self._to = to
         self._settings = settings
         self._device = next(loaded.model.parameters()).device
+        self._masker = build_masker(settings.mask, str(self._device), model=settings.mask_model)
         self._bf16 = supports_bf16(self._device)
         # Half of the cores: the others decode, track and encode at the same time.
         self._threads = max(1, torch.get_num_threads() // 2)
@@ -63,7 +66,7 @@ class Swapper:
         batch = torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             drawn, predicted = self._model.swap(batch, to=self._to)
-        masks = face_masks(crops, points, self._coverage, self._settings, predicted)
+        masks = face_masks(crops, points, self._coverage, self._settings, self._masker, predicted)
         masks = masks.to(self._device)
         faces_drawn = match_colour(drawn, batch, masks, self._settings)
         for (frame, landmarks), face, mask in zip(shown, faces_drawn, masks, strict=True):

@@ -6,9 +6,11 @@ import torch
 
 from faceswap.alignment import crop_matrix, transform_points, warp
 from faceswap.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.maskers import build_masker
 from faceswap.meanface import MEAN_FACE
 
 COVERAGE = 1.25
+HULL = build_masker("hull")
 
 
 def landmarks_at(x: float, y: float, scale: float, roll: float = 0.0) -> np.ndarray:
@@ -72,7 +74,7 @@ def test_mask_is_soft_inside_the_hull_and_zero_at_the_border():
     points = transform_points(
         crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
     )
-    mask = face_masks([crop], [points], COVERAGE, CompositeSettings())[0, 0]
+    mask = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL)[0, 0]
     assert mask.shape == (128, 128)
     assert mask[64, 64] == 1
     assert mask[[0, -1]].max() == 0
@@ -89,11 +91,13 @@ def test_feather_and_erosion_have_the_effect_they_name():
     )
 
     def area(**settings: Any) -> float:
-        return float(face_masks([crop], [points], COVERAGE, CompositeSettings(**settings)).sum())
+        return float(
+            face_masks([crop], [points], COVERAGE, CompositeSettings(**settings), HULL).sum()
+        )
 
     assert area(erode=10) < area(erode=2) < area(erode=-5)
-    soft = face_masks([crop], [points], COVERAGE, CompositeSettings(feather=16))
-    hard = face_masks([crop], [points], COVERAGE, CompositeSettings(feather=2))
+    soft = face_masks([crop], [points], COVERAGE, CompositeSettings(feather=16), HULL)
+    hard = face_masks([crop], [points], COVERAGE, CompositeSettings(feather=2), HULL)
     partial = [((m > 0.02) & (m < 0.98)).sum() for m in (soft, hard)]
     assert partial[0] > 2 * partial[1]
 
@@ -111,8 +115,8 @@ def test_what_the_model_calls_background_is_left_out():
     )
     predicted = torch.ones(1, 1, 64, 64)
     predicted[..., 40:] = 0  # the right part
-    whole = face_masks([crop], [points], COVERAGE, CompositeSettings())[0, 0]
-    part = face_masks([crop], [points], COVERAGE, CompositeSettings(), predicted)[0, 0]
+    whole = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL)[0, 0]
+    part = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL, predicted)[0, 0]
     torch.testing.assert_close(part[:, :60], whole[:, :60])
     assert whole[64, 90] == 1
     assert part[:, 82:].max() < 0.02

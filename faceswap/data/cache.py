@@ -20,7 +20,7 @@ from faceswap.alignment import compose, crop_matrix, invert, transform_points, w
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path
 from faceswap.faceset import Face, Faceset
-from faceswap.maskers.hull import hull
+from faceswap.maskers.hull import fill_hull
 
 CHANNELS = 5
 _FEATURES = (slice(36, 42), slice(42, 48), slice(48, 60))  # eyes and outer lips, iBUG order
@@ -152,7 +152,7 @@ def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array
             "Delete that image, or extract the source again.",
         )
     points = transform_points(face.matrix, face.landmarks)
-    mask = faceset.load_mask(face) if face.mask else hull(crop, points)
+    mask = faceset.load_mask(face) if face.mask else fill_hull(len(crop), points)
     features = _feature_mask(points, stored, stored / faceset.crop_coverage)
     # As conversion cuts: by the smoothed landmarks, which the stored crop was not cut by.
     cut = crop_matrix(face.landmarks, geometry.side, geometry.coverage * geometry.margin)

@@ -1,6 +1,6 @@
 """Which pixels of a crop are face: importing this package fills the registry."""
 
-from faceswap.maskers import hull
-from faceswap.maskers.registry import Masker, maskers
+from faceswap.maskers import hull, segmentation
+from faceswap.maskers.registry import Masker, build_masker, maskers
 
-__all__ = ["Masker", "hull", "maskers"]
+__all__ = ["Masker", "build_masker", "hull", "maskers", "segmentation"]

@@ -1,9 +1,14 @@
 """The hull of the landmarks: needs no network, knows nothing of hair or hands before the face."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from faceswap.core.errors import ConfigError
 from faceswap.maskers.registry import maskers
 
 _LEFT_BROW, _LEFT_EYE = slice(17, 22), slice(36, 42)
@@ -27,11 +32,51 @@ def hull_polygon(landmarks: ArrayLike) -> NDArray[np.float32]:
     return cv2.convexHull(points)[:, 0].astype(np.float32)
 
 
-@maskers.register
-def hull(crop: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Fills the landmarks' hull, with an anti-aliased edge."""
-    mask = np.zeros(crop.shape[:2], dtype=np.uint8)
+def fill_hull(size: int, landmarks: ArrayLike, grow: float = 0.0) -> NDArray[np.uint8]:
+    """The hull as a mask with an anti-aliased edge.
+
+    Args:
+        size: Side of the mask in pixels.
+        landmarks: ``(68, 2)`` in pixels of the mask.
+        grow: Distance by which the hull is widened, in pixels.
+
+    Returns:
+        ``(size, size) uint8``, 255 = inside.
+    """
+    mask = np.zeros((size, size), dtype=np.uint8)
     fixed_point = 4  # fractional bits: vertices are placed to a 16th of a pixel
     polygon = np.round(hull_polygon(landmarks) * (1 << fixed_point)).astype(np.int32)
     cv2.fillConvexPoly(mask, polygon, 255, cv2.LINE_AA, fixed_point)
-    return mask
+    if round(grow) < 1:
+        return mask
+    side = 2 * round(grow) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.dilate(mask, kernel), np.uint8)
+
+
+class HullMasker:
+    """Fills the landmarks' hull."""
+
+    facts: Mapping[str, str] = MappingProxyType({})
+
+    def __call__(
+        self, crops: Sequence[NDArray[np.uint8]], landmarks: Sequence[NDArray[np.floating]]
+    ) -> list[NDArray[np.uint8]]:
+        """See ``Masker``."""
+        return [
+            fill_hull(crop.shape[0], points) for crop, points in zip(crops, landmarks, strict=True)
+        ]
+
+
+@maskers.register
+def hull(device: str = "cpu", model: Path | None = None) -> HullMasker:  # noqa: ARG001 (no network)
+    """The landmarks' hull.
+
+    Raises:
+        ConfigError: A network was given, which it has no use for.
+    """
+    if model is not None:
+        raise ConfigError(
+            "The masker 'hull' takes no network.", "Leave it out, or use --masker segmentation."
+        )
+    return HullMasker()

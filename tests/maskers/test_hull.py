@@ -1,6 +1,6 @@
 import numpy as np
 
-from faceswap.maskers import maskers
+from faceswap.maskers import build_masker
 from faceswap.maskers.hull import hull_polygon
 from faceswap.meanface import MEAN_FACE
 
@@ -8,7 +8,7 @@ LANDMARKS = 100 * MEAN_FACE[:, :2] + 100
 
 
 def test_hull_covers_the_face_and_a_little_forehead_only():
-    mask = maskers.get("hull")(np.zeros((200, 200, 3), np.uint8), LANDMARKS)
+    (mask,) = build_masker("hull")([np.zeros((200, 200, 3), np.uint8)], [LANDMARKS])
     brow, chin = LANDMARKS[19], LANDMARKS[8]
     assert mask[int(LANDMARKS[30, 1]), 100] == 255
     assert mask[int(brow[1]) - 5, int(brow[0])] == 255
@@ -21,5 +21,5 @@ def test_area_matches_the_polygon():
     polygon = hull_polygon(LANDMARKS)
     x, y = polygon[:, 0], polygon[:, 1]
     area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
-    mask = maskers.get("hull")(np.zeros((200, 200, 3), np.uint8), LANDMARKS)
+    (mask,) = build_masker("hull")([np.zeros((200, 200, 3), np.uint8)], [LANDMARKS])
     assert abs(mask.astype(float).sum() / 255 - area) < 0.03 * area
