@@ -11,12 +11,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from faceswap.core.interruption import StopRequest, stop_on_signals
 from faceswap.core.log import get_logger
 from faceswap.core.memory import return_freed_memory
 from faceswap.core.seeding import generator
 from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
 from faceswap.heldout import Quality
-from faceswap.interruption import StopRequest, stop_on_signals
 from faceswap.learningrate import Budget, Schedule
 from faceswap.losses import LossWeights
 from faceswap.models.autoencoder import FaceAutoencoder

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from faceswap.interruption import stop_on_signals
+from faceswap.core.interruption import stop_on_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
