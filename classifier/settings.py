@@ -44,6 +44,9 @@ class TransferSettings(StrictModel):
 class DataSettings(StrictModel):
     """Which images are trained on, and how they become batches."""
 
+    classes: Path | None = Field(
+        default=None, description="File with the names of the classes of masks."
+    )
     validation: float = Field(
         default=0.2, gt=0, lt=1, description="Share kept aside where the data are not divided."
     )
