@@ -1,0 +1,110 @@
+"""Intervals by the bootstrap (Efron, 1979): how far a number would move with other images."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.core.seeding import generator
+
+Statistic = Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]
+"""``(b, N)`` counts of each image in ``b`` resamples -> ``(b,)`` values of each number."""
+
+LEVEL = 0.95
+_CHUNK = 4_000_000  # counts held at once
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its 95 % interval.
+
+    Attributes:
+        value: As measured on all images.
+        low: Lower end; NaN where no resample gives a value.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def describe(self, scale: float = 1.0, digits: int = 3) -> str:
+        """The number with its interval in brackets, both times ``scale``."""
+        value, low, high = (scale * part for part in (self.value, self.low, self.high))
+        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def units_of(groups: Sequence[str]) -> NDArray[np.int64]:
+    """What is drawn together: a group, or an image that belongs to none.
+
+    Args:
+        groups: Name of each image's group; empty for none.
+
+    Returns:
+        ``(N,)`` number of each image's unit, counted from 0.
+    """
+    numbers: dict[tuple[str, int], int] = {}
+    keys = [(group, -1 if group else position) for position, group in enumerate(groups)]
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+
+
+def resamples(units: NDArray[np.int64], draws: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Draws as many units as there are, with replacement, again and again.
+
+    Args:
+        units: ``(N,)`` unit of each image.
+        draws: How many resamples.
+        seed: The same seed draws the same.
+
+    Yields:
+        ``(b, N)``: how often each image is in each resample; the ``b`` add up to ``draws``.
+    """
+    total = int(units.max()) + 1
+    random = generator(seed, "bootstrap")
+    step = max(1, _CHUNK // len(units))
+    for first in range(0, draws, step):
+        rows = min(step, draws - first)
+        drawn = random.integers(0, total, (rows, total)) + total * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * total).reshape(rows, total)
+        yield counts[:, units].astype(np.float64)
+
+
+def estimate(
+    values: Mapping[str, float],
+    statistic: Statistic,
+    units: NDArray[np.int64],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    on_draws: Callable[[int], None] = lambda _: None,
+) -> dict[str, Estimate]:
+    """Percentile intervals of several numbers from the same resamples.
+
+    Args:
+        values: The numbers measured on all images.
+        statistic: Gives the same numbers for resamples.
+        units: ``(N,)`` unit of each image, see ``units_of``.
+        draws: How many resamples.
+        seed: The same seed gives the same intervals.
+        on_draws: Called with the number of resamples just done.
+    """
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in values}
+    for counts in resamples(units, draws, seed):
+        measured = statistic(counts)
+        for name, parts in found.items():
+            parts.append(measured[name])
+        on_draws(len(counts))
+    return {
+        name: Estimate(values[name], *_percentiles(np.concatenate(parts)))
+        for name, parts in found.items()
+    }
+
+
+def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
+    # A resample without any image of a class has no AUROC: those are left out.
+    usable = values[np.isfinite(values)]
+    if not len(usable):
+        return float("nan"), float("nan")
+    low, high = np.quantile(usable, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
