@@ -1,0 +1,106 @@
+"""Vectors as points on a map: principal components, and t-SNE."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceswap.core.seeding import generator
+
+MOST_POINTS = 2000
+"""Points up to which exact t-SNE, whose work grows with their square, is quick."""
+
+_EXAGGERATION, _EXAGGERATED_STEPS = 12.0, 250
+
+
+def principal_components(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Coordinates along the directions of largest variance (Pearson, 1901).
+
+    Args:
+        vectors: ``(N, D)``.
+        count: How many directions.
+
+    Returns:
+        ``(N, min(count, N, D))``; the sign of each is such that its largest value is positive.
+    """
+    centred = torch.from_numpy(vectors - vectors.mean(0)).double()
+    left, scale, _ = torch.linalg.svd(centred, full_matrices=False)
+    points = (left * scale)[:, :count].numpy()
+    extreme = np.abs(points).argmax(0)
+    signs = np.sign(points[extreme, np.arange(points.shape[1])])
+    return (points * np.where(signs == 0, 1, signs)).astype(np.float32)
+
+
+def tsne(
+    vectors: NDArray[np.float32], *, perplexity: float = 30.0, steps: int = 750, seed: int = 0
+) -> NDArray[np.float32]:
+    """Points whose near neighbours are those of the vectors (van der Maaten and Hinton, 2008).
+
+    Exact, with the first two principal components as the beginning, by which the map keeps what it
+    can of the whole (Kobak and Berens, 2019).
+
+    Args:
+        vectors: ``(N, D)``; many dimensions are first brought down to 50.
+        perplexity: About how many neighbours count; less where there are few points.
+        steps: Of gradient descent.
+        seed: Of the little noise that parts equal vectors.
+
+    Returns:
+        ``(N, 2)``.
+    """
+    count = len(vectors)
+    if count < 5:
+        return _padded(principal_components(vectors, 2))
+    reduced = principal_components(vectors, 50)
+    wanted = min(perplexity, (count - 1) / 3)
+    affinities = _affinities(torch.cdist(*2 * (torch.from_numpy(reduced),)).square(), wanted)
+    start = _padded(principal_components(reduced, 2))
+    noise = generator(seed, "tsne").normal(0, 1e-6, start.shape)
+    scaled = 1e-4 * start / max(float(start[:, 0].std()), 1e-12) + noise
+    return _descend(affinities, torch.from_numpy(scaled.astype(np.float32)), steps).numpy()
+
+
+def _padded(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
+
+
+def _affinities(squared: Tensor, perplexity: float, rounds: int = 60) -> Tensor:
+    """Symmetric ``(N, N)`` chances of being neighbours; each row's width found by bisection."""
+    distances = squared.double().fill_diagonal_(torch.inf)
+    # Relative to the nearest, so that no row underflows as a whole.
+    distances = distances - distances.amin(1, keepdim=True)
+    low = torch.zeros(len(distances), 1, dtype=torch.float64)
+    high = torch.full_like(low, torch.inf)
+    mean = distances.nan_to_num(posinf=0).mean(1, keepdim=True)
+    precision = 1 / mean.clamp_min(1e-12)
+    rows = torch.zeros_like(distances)
+    for _ in range(rounds):
+        rows = torch.exp(-distances * precision)
+        rows /= rows.sum(1, keepdim=True)
+        entropy = torch.special.entr(rows).sum(1, keepdim=True)
+        too_wide = entropy > np.log(perplexity)
+        low, high = torch.where(too_wide, precision, low), torch.where(too_wide, high, precision)
+        precision = torch.where(high.isinf(), 2 * precision, (low + high) / 2)
+    return ((rows + rows.T) / (2 * len(rows))).clamp_min(1e-12).float()
+
+
+def _descend(affinities: Tensor, points: Tensor, steps: int) -> Tensor:
+    """Gradient descent with momentum and a gain for each coordinate (Jacobs, 1988)."""
+    rate = max(len(points) / _EXAGGERATION / 4, 50.0)
+    velocity, gains = torch.zeros_like(points), torch.ones_like(points)
+    for step in range(steps):
+        early = step < _EXAGGERATED_STEPS
+        slope = _gradient(affinities * (_EXAGGERATION if early else 1.0), points)
+        against = (slope > 0) != (velocity > 0)
+        gains = torch.where(against, gains + 0.2, gains * 0.8).clamp_min(0.01)
+        velocity = (0.5 if early else 0.8) * velocity - rate * gains * slope
+        points = points + velocity
+    return points - points.mean(0)
+
+
+def _gradient(affinities: Tensor, points: Tensor) -> Tensor:
+    """Of the divergence of Kullback and Leibler between both sets of chances."""
+    near = 1 / (1 + torch.cdist(points, points).square())
+    near.fill_diagonal_(0)
+    pull = (affinities - near / near.sum()) * near
+    return 4 * (pull.sum(1, keepdim=True) * points - pull @ points)
