@@ -55,6 +55,11 @@ class DataSettings(StrictModel):
         description="Regular expression with one group; images whose file names give the same "
         "text (a person, a video) stay on one side of the split.",
     )
+    classes: Path | None = Field(
+        default=None,
+        description="File that names the classes in order (classes.txt or classes.csv), where "
+        "none lies in the folder.",
+    )
     height: int | None = Field(
         default=None, ge=8, description="Height images with masks are scaled to; null keeps it."
     )

@@ -1,1 +1,45 @@
 """Images with classes: from files to batches."""
+
+from classifier.data.augmentation import Augmentation
+from classifier.data.balance import (
+    class_counts,
+    class_weights,
+    count_classes,
+    require_every_class,
+)
+from classifier.data.batches import Batch, BatchPlan, normalise
+from classifier.data.dataset import (
+    IGNORED,
+    PARTS,
+    Dataset,
+    LoadedImages,
+    MaskCode,
+    Sample,
+)
+from classifier.data.division import divide, folds
+from classifier.data.loading import load_images, pixel_side
+from classifier.data.opening import open_dataset
+from classifier.data.windows import middle
+
+__all__ = [
+    "IGNORED",
+    "PARTS",
+    "Augmentation",
+    "Batch",
+    "BatchPlan",
+    "Dataset",
+    "LoadedImages",
+    "MaskCode",
+    "Sample",
+    "class_counts",
+    "class_weights",
+    "count_classes",
+    "divide",
+    "folds",
+    "load_images",
+    "middle",
+    "normalise",
+    "open_dataset",
+    "pixel_side",
+    "require_every_class",
+]

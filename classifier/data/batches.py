@@ -1,16 +1,35 @@
 """Batches as a pure function of seed and step, the same after a resume and on many GPUs."""
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from classifier.data.folders import LabelledImages
+from classifier.data.augmentation import Augmentation, SampleChange
+from classifier.data.balance import balanced_order
+from classifier.data.dataset import LoadedImages
+from classifier.data.windows import Windows
 from classifier.models.registry import InputFormat
 from faceswap.core.errors import ConfigError
 from faceswap.core.seeding import generator
+
+
+class Batch(NamedTuple):
+    """One process's share of a step.
+
+    Attributes:
+        images: ``(b, C, S, S) uint8`` on the CPU.
+        labels: ``(b,) int64``, or ``(b, S, S) int64`` classes of pixels (``IGNORED`` = none).
+    """
+
+    images: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True)
@@ -19,17 +38,21 @@ class BatchPlan:
 
     Attributes:
         seed: The run's seed.
-        batch_size: Images of a step over all processes; no more than there are.
-        flip: Mirror every other image at random.
-        shift: Move images by up to so many pixels.
+        batch_size: Images of a step over all processes; fewer where there are fewer.
+        augment: How images are varied.
+        size: Side of what comes out; None keeps what is stored. Where more is stored, images give
+            their middle (or a random crop, if ``augment`` asks for crops), and images with masks
+            a random square.
+        balance: "sampling" draws all classes equally often; the others change nothing here.
         rank: Which of the processes this one is.
         world: How many processes share a batch.
     """
 
     seed: int
     batch_size: int
-    flip: bool = False
-    shift: int = 0
+    augment: Augmentation = field(default_factory=Augmentation)
+    size: int | None = None
+    balance: Literal["none", "loss", "sampling"] = "none"
     rank: int = 0
     world: int = 1
 
@@ -41,44 +64,97 @@ class BatchPlan:
                 "Choose --set data.batch_size as a multiple of the number of processes.",
             )
 
-    def steps(self, data: LabelledImages) -> int:
-        """Steps of an epoch; a last batch that is not full is left out."""
-        return len(data) // self.batch_size
+    def batch(self, data: LoadedImages) -> int:
+        """Images of a step over all processes.
 
-    def epoch(self, data: LabelledImages, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        Raises:
+            ConfigError: There are fewer images than processes.
+        """
+        if len(data) < self.world:
+            raise ConfigError(
+                f"{len(data)} images cannot be shared by {self.world} processes.",
+                "Use fewer processes, or add images.",
+            )
+        return min(self.batch_size, len(data) // self.world * self.world)
+
+    def steps(self, data: LoadedImages) -> int:
+        """Steps of an epoch; a last batch that is not full is left out."""
+        return len(data) // self.batch(data)
+
+    def order(self, data: LoadedImages, epoch: int) -> NDArray[np.int64]:
+        """``(N,)`` positions in the order in which an epoch draws them.
+
+        Raises:
+            ConfigError: Balanced sampling of images whose pixels have the classes.
+        """
+        if self.balance != "sampling":
+            return generator(self.seed, "order", epoch).permutation(len(data))
+        if data.labels.ndim != 1:
+            raise ConfigError(
+                "data.balance sampling is for images with one class each; masks have many.",
+                "Use --set data.balance=loss.",
+            )
+        labels = data.labels.astype(np.int64)
+        return balanced_order(labels, generator(self.seed, "balance", epoch), len(data))
+
+    def epoch(self, data: LoadedImages, epoch: int, first_step: int = 0) -> Iterator[Batch]:
         """This process's share of each batch of an epoch.
 
-        Yields:
-            ``(b, C, S, S) uint8`` images and ``(b,) int64`` labels on the CPU.
+        Args:
+            data: What to draw from.
+            epoch: Counted from 0.
+            first_step: Where to begin, after a resume within the epoch.
         """
-        order = generator(self.seed, "order", epoch).permutation(len(data))
-        for step in range(self.steps(data)):
-            batch = order[step * self.batch_size : (step + 1) * self.batch_size]
-            random = generator(self.seed, "augment", epoch, step)
-            # Drawn for the whole batch, so that an image's fate does not depend on the process.
-            flips = random.random(len(batch)) < 0.5 if self.flip else np.zeros(len(batch), bool)
-            shifts = random.integers(-self.shift, self.shift + 1, (len(batch), 2))
-            mine = slice(self.rank, None, self.world)
-            images = data.images[batch[mine]]
-            moved = augment(images, flips[mine], shifts[mine])
-            yield torch.from_numpy(moved), torch.from_numpy(data.labels[batch[mine]])
+        order, count = self.order(data, epoch), self.batch(data)
+        change = SampleChange(self.augment, self._size(data)) if self.augment.slow else None
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for step in range(first_step, self.steps(data)):
+                batch = order[step * count : (step + 1) * count]
+                yield self._make(data, batch, change, (epoch, step), pool)
 
+    def _size(self, data: LoadedImages) -> tuple[int, int]:
+        return (self.size, self.size) if self.size else data.images.shape[2:]
 
-def augment(images: np.ndarray, flips: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Mirrors and moves images; what comes in at an edge repeats it.
+    def _make(
+        self,
+        data: LoadedImages,
+        batch: NDArray[np.int64],
+        change: SampleChange | None,
+        when: tuple[int, int],
+        pool: ThreadPoolExecutor,
+    ) -> Batch:
+        # Drawn for the whole batch, so that an image's fate does not depend on the process.
+        windows = self._windows(data, len(batch), when).every(self.rank, self.world)
+        mine = batch[self.rank :: self.world]
+        images, labels = data.images[mine], data.labels[mine]
+        masks = labels if labels.ndim == 3 else None
+        images, masks = windows.cut(images, masks)
+        if change is not None:
+            slots = range(self.rank, len(batch), self.world)
+            randoms = (generator(self.seed, "change", *when, slot) for slot in slots)
+            given = masks if masks is not None else [None] * len(images)
+            changed = list(pool.map(change, images, given, randoms))
+            images = np.stack([image for image, _ in changed])
+            masks = None if masks is None else np.stack([mask for _, mask in changed])
+        wanted = labels if masks is None else masks
+        return Batch(torch.from_numpy(images), torch.from_numpy(wanted.astype(np.int64)))
 
-    Args:
-        images: ``(B, C, S, S)``.
-        flips: ``(B,) bool``.
-        shifts: ``(B, 2)`` pixels, x before y; positive moves right and down.
-    """
-    side = np.arange(images.shape[-1])
-    columns = (side[None] - shifts[:, :1]).clip(0, side[-1])  # (B, S)
-    rows = (side[None] - shifts[:, 1:]).clip(0, side[-1])
-    columns = np.where(flips[:, None], side[-1] - columns, columns)
-    picked = np.arange(len(images))[:, None, None]
-    # Indices apart from the channel slice come first in numpy: (B, S, S, C).
-    return images[picked, :, rows[:, :, None], columns[:, None, :]].transpose(0, 3, 1, 2)
+    def _windows(self, data: LoadedImages, count: int, when: tuple[int, int]) -> Windows:
+        """Where in what is stored each image of a batch is cut out."""
+        stored, size = data.images.shape[2:], self._size(data)
+        masked = data.labels.ndim == 3
+        if self.augment.crop < 1 and not masked:
+            size = stored  # the random crop sees all of it
+        random = generator(self.seed, "augment", *when)
+        flips = random.random(count) < 0.5 if self.augment.flip else np.zeros(count, bool)
+        shift = self.augment.shift
+        shifts = random.integers(-shift, shift + 1, (count, 2))
+        spare = np.array(stored) - size
+        if masked:
+            corners = random.integers(np.minimum(spare, 0), np.maximum(spare, 0) + 1, (count, 2))
+        else:
+            corners = np.broadcast_to(spare // 2, (count, 2))
+        return Windows(corners - shifts[:, ::-1], size, flips)
 
 
 def normalise(images: Tensor, form: InputFormat) -> Tensor:

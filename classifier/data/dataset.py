@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,33 @@ from numpy.typing import NDArray
 from classifier.models.registry import Task
 
 PARTS = ("train", "validation", "test")
+
+IGNORED = 255
+"""Class of a pixel that counts for nothing; also torch's ``ignore_index`` here."""
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class MaskCode:
+    """What is written in masks: which value, or which colour, stands for which class.
+
+    Attributes:
+        values: Pairs of a value and its class; ``IGNORED`` where it counts for nothing.
+        colours: Pairs of an RGB colour and its class, for masks in colour; may be empty.
+    """
+
+    values: tuple[tuple[int, int], ...]
+    colours: tuple[tuple[Colour, int], ...] = ()
+
+    @cached_property
+    def table(self) -> NDArray[np.int16]:
+        """``(256,) int16`` class of each value, -1 where it is none; 255 counts for nothing."""
+        table = np.full(256, -1, np.int16)
+        table[IGNORED] = IGNORED
+        for value, label in self.values:
+            table[value] = label
+        return table
 
 
 @dataclass(frozen=True)
@@ -23,6 +51,7 @@ class Sample:
         mask: File with the class of each pixel, or None.
         group: Samples of one group (a person, a video) never lie in two parts.
         index: Position in an archive (idx), or None.
+        code: What the values of the mask mean; None where they are class numbers.
     """
 
     path: Path
@@ -30,6 +59,7 @@ class Sample:
     mask: Path | None = None
     group: str = ""
     index: int | None = None
+    code: MaskCode | None = None
 
     @property
     def name(self) -> str:
@@ -48,6 +78,7 @@ class Dataset:
         parts: Samples by part ("train", "validation", "test"); a heap that is not divided yet
             is all "train".
         void: Value in the masks that counts for nothing, or None.
+        notes: What was left out when the data were opened, a sentence each, to be shown.
     """
 
     root: Path
@@ -55,6 +86,7 @@ class Dataset:
     classes: tuple[str, ...]
     parts: Mapping[str, tuple[Sample, ...]]
     void: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -64,7 +96,7 @@ class Dataset:
     def digest(self) -> str:
         """Hash of names, sizes, labels and parts; changes when the data do."""
         sizes: dict[Path, int] = {}
-        lines = [",".join(self.classes)]
+        lines = [",".join(self.classes), *sorted({repr(s.code) for s in self.samples})]
         for part in PARTS:
             for sample in self.parts.get(part, ()):
                 files = [sample.path, *([sample.mask] if sample.mask else [])]
@@ -105,7 +137,3 @@ class LoadedImages:
             self.labels[chosen],
             tuple(self.samples[position] for position in chosen),
         )
-
-
-IGNORED = 255
-"""Class of a pixel that counts for nothing; also torch's ``ignore_index`` here."""

@@ -1,0 +1,227 @@
+"""Random changes of single images, with their masks.
+
+All use of albumentations is here, so that it can be replaced.
+"""
+
+import os
+import random as python_random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.data.dataset import IGNORED
+
+# It would otherwise ask the network for a newer version of itself when it is imported.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import albumentations as A
+
+Transform = A.BasicTransform
+_LEVELS = 30  # steps of strength in both papers
+_EDGES = {"border_mode": cv2.BORDER_REFLECT_101, "fill_mask": IGNORED, "p": 1.0}
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training images are varied; the fields of ``AugmentSettings`` that change one image.
+
+    Attributes:
+        flip: Mirror every other image.
+        shift: Move images by up to so many pixels.
+        crop: Smallest share of the area that a random crop keeps (Szegedy et al., 2015).
+        rotate: Turn by up to so many degrees.
+        colour: Strength of changes of light and colour, 0 to 1.
+        policy: RandAugment (Cubuk et al., 2020) or TrivialAugment (Müller and Hutter, 2021).
+        operations: How many changes RandAugment puts together.
+        magnitude: How strong RandAugment is, 0 to 1.
+        erase: Share of images with a hole (Zhong et al., 2020).
+    """
+
+    flip: bool = False
+    shift: int = 0
+    crop: float = 1.0
+    rotate: float = 0.0
+    colour: float = 0.0
+    policy: Literal["none", "randaugment", "trivial"] = "none"
+    operations: int = 2
+    magnitude: float = 0.3
+    erase: float = 0.0
+
+    @property
+    def slow(self) -> bool:
+        """Whether it takes more than cutting windows out of arrays."""
+        return (
+            self.crop < 1 or self.policy != "none" or max(self.rotate, self.colour, self.erase) > 0
+        )
+
+
+class SampleChange:
+    """Applies all but flip and shift to one image; may be called from several threads.
+
+    Args:
+        augment: What is asked for.
+        size: Height and width of the result.
+    """
+
+    def __init__(self, augment: Augmentation, size: tuple[int, int]) -> None:
+        self.augment, self.size = augment, size
+        self._own = threading.local()  # transforms keep their random state in themselves
+
+    def __call__(
+        self,
+        image: NDArray[np.uint8],
+        mask: NDArray[np.uint8] | None,
+        random: np.random.Generator,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """The changed image; a pure function of its arguments.
+
+        Args:
+            image: ``(C, H, W)``; left as it is.
+            mask: ``(H, W)`` or None. It follows the geometry by the nearest pixel; where nothing
+                of the image is, it is ``IGNORED``.
+            random: Decides about the changes.
+
+        Returns:
+            ``(C, *size)`` and ``(*size)``.
+        """
+        if not hasattr(self._own, "transforms"):
+            self._own.transforms = _Transforms(self.augment, self.size, len(image) == 1)
+        transforms: _Transforms = self._own.transforms
+        data = {"image": np.ascontiguousarray(image.transpose(1, 2, 0))}  # CHW -> HWC
+        data |= {} if mask is None else {"mask": mask}
+        for transform in transforms.draw(random):
+            # One generator for all: they would draw the same numbers from equal seeds.
+            numbers = python_random.Random(int(random.integers(2**63)))
+            transform.set_random_state(random, numbers)
+            data = transform(**data)
+        changed = data["image"].reshape(*self.size, len(image))
+        return np.ascontiguousarray(changed.transpose(2, 0, 1)), data.get("mask")
+
+
+class _Transforms:
+    """The transforms of one thread; those of the policies are built when they are first drawn."""
+
+    def __init__(self, augment: Augmentation, size: tuple[int, int], grey: bool) -> None:
+        self.augment, self.size, self.grey = augment, size, grey
+        self.before, self.after = self._geometry(), self._light()
+        self.operations = list(_OPERATIONS)
+        if grey:
+            self.operations.remove("colour")
+        self.built: dict[tuple[str, float], Transform | None] = {}
+
+    def _geometry(self) -> list[Transform]:
+        augment, chosen = self.augment, []
+        if augment.crop < 1:
+            scale = (augment.crop, 1.0)
+            chosen.append(A.RandomResizedCrop(self.size, scale, area_for_downscale="image"))
+        if augment.rotate > 0:
+            chosen.append(A.Rotate((-augment.rotate, augment.rotate), **_EDGES))
+        return chosen
+
+    def _light(self) -> list[Transform]:
+        strength, chosen = self.augment.colour, []
+        if strength > 0 and self.grey:
+            chosen.append(A.RandomBrightnessContrast(0.4 * strength, 0.4 * strength, p=1.0))
+        elif strength > 0:
+            span = (1 - 0.4 * strength, 1 + 0.4 * strength)
+            hue = (-0.1 * strength, 0.1 * strength)
+            chosen.append(A.ColorJitter(span, span, span, hue, p=1.0))
+        if self.augment.erase > 0:
+            hole = A.Erasing(fill="random_uniform", fill_mask=IGNORED, p=self.augment.erase)
+            chosen.append(hole)
+        return chosen
+
+    def draw(self, random: np.random.Generator) -> list[Transform]:
+        """What one image goes through."""
+        augment, policy = self.augment, []
+        if augment.policy == "randaugment":
+            level = round(augment.magnitude * _LEVELS) / _LEVELS
+            policy = [self._operation(random, level, wide=False) for _ in range(augment.operations)]
+        elif augment.policy == "trivial":
+            level = int(random.integers(_LEVELS + 1)) / _LEVELS
+            policy = [self._operation(random, level, wide=True)]
+        return [*self.before, *(step for step in policy if step is not None), *self.after]
+
+    def _operation(
+        self, random: np.random.Generator, level: float, *, wide: bool
+    ) -> Transform | None:
+        name = self.operations[int(random.integers(len(self.operations)))]
+        signed = level if random.random() < 0.5 else -level
+        key = (name, signed)
+        if key not in self.built:
+            self.built[key] = _OPERATIONS[name](signed, wide)
+        return self.built[key]
+
+
+def _affine(**change: object) -> Transform:
+    return A.Affine(**change, **_EDGES)  # pyright: ignore[reportArgumentType]
+
+
+def _move(axis: str, level: float, wide: bool) -> Transform:
+    # RandAugment: up to 150 of 331 pixels. TrivialAugment's wide space: 32 of CIFAR's 32.
+    share = level * (1.0 if wide else 150 / 331)
+    return _affine(translate_percent={axis: (share, share), _other(axis): (0.0, 0.0)})
+
+
+def _shear(axis: str, level: float, wide: bool) -> Transform:
+    degrees = float(np.degrees(np.arctan(level * (0.99 if wide else 0.3))))
+    return _affine(shear={axis: (degrees, degrees), _other(axis): (0.0, 0.0)})
+
+
+def _other(axis: str) -> str:
+    return "y" if axis == "x" else "x"
+
+
+def _turn(level: float, wide: bool) -> Transform:
+    degrees = level * (135.0 if wide else 30.0)
+    return A.Rotate((degrees, degrees), **_EDGES)
+
+
+def _light(which: str, level: float, wide: bool) -> Transform:
+    factor = 1 + level * (0.99 if wide else 0.9)
+    same = dict.fromkeys(("brightness", "contrast", "saturation"), (1.0, 1.0))
+    return A.ColorJitter(**{**same, which: (factor, factor)}, hue=(0.0, 0.0), p=1.0)
+
+
+def _sharpness(level: float, wide: bool) -> Transform | None:
+    """Towards a sharpened image, or towards a blurred one."""
+    if level == 0:
+        return None
+    strength = abs(level) * (0.99 if wide else 0.9)
+    if level > 0:
+        return A.Sharpen((strength, strength), (1.0, 1.0), p=1.0)
+    return A.GaussianBlur(0, (strength, strength), p=1.0)
+
+
+def _posterize(level: float, wide: bool) -> Transform:
+    bits = 8 - round(abs(level) * (6 if wide else 4))
+    return A.Posterize((bits, bits), p=1.0)
+
+
+def _solarize(level: float, _: bool) -> Transform:
+    threshold = 1 - abs(level)
+    return A.Solarize((threshold, threshold), p=1.0)
+
+
+_OPERATIONS: dict[str, Callable[[float, bool], Transform | None]] = {
+    "identity": lambda _level, _wide: None,
+    "shear_x": lambda level, wide: _shear("x", level, wide),
+    "shear_y": lambda level, wide: _shear("y", level, wide),
+    "move_x": lambda level, wide: _move("x", level, wide),
+    "move_y": lambda level, wide: _move("y", level, wide),
+    "turn": _turn,
+    "brightness": lambda level, wide: _light("brightness", level, wide),
+    "colour": lambda level, wide: _light("saturation", level, wide),
+    "contrast": lambda level, wide: _light("contrast", level, wide),
+    "sharpness": _sharpness,
+    "posterize": _posterize,
+    "solarize": _solarize,
+    "autocontrast": lambda _level, _wide: A.AutoContrast(p=1.0),
+    "equalize": lambda _level, _wide: A.Equalize(p=1.0),
+}
+"""Changes by name: from a signed strength up to 1, and whether the space is the wide one."""

@@ -1,0 +1,167 @@
+"""Keeps samples aside: by class, with groups together, the same for the same seed."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier.data.dataset import Dataset, Sample
+from faceswap.core.errors import MediaError
+from faceswap.core.seeding import generator
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Samples that stay together.
+
+    Attributes:
+        members: Their positions.
+        counts: ``(classes,)`` how many of each class.
+    """
+
+    members: tuple[int, ...]
+    counts: NDArray[np.int64]
+
+
+def divide(dataset: Dataset, share: float, seed: int) -> Dataset:
+    """Keeps samples aside for validation, where the data do not do so themselves.
+
+    Of each class the same share is kept aside, at least one and not all; groups stay together, so
+    that the share is met as nearly as they allow. Masks have no class of the image: there groups
+    are taken at random.
+
+    Args:
+        dataset: Returned as it is when it has a part "validation".
+        share: Of the samples to keep aside, between 0 and 1.
+        seed: The same seed and data give the same division.
+
+    Raises:
+        MediaError: A class has only one image, or all of it lies in one group.
+    """
+    if dataset.parts.get("validation"):
+        return dataset
+    samples = dataset.parts["train"]
+    units = _shuffled_units(dataset, samples, seed, "split")
+    totals = np.sum([unit.counts for unit in units], axis=0)
+    wanted = np.clip(np.round(share * totals), 1, np.maximum(totals - 1, 1))
+    kept = np.zeros_like(totals)
+    taken: list[_Unit] = []
+    for unit in units:
+        nearer = np.abs(kept + unit.counts - wanted).sum() < np.abs(kept - wanted).sum()
+        if nearer and _leaves_each(totals - kept - unit.counts, unit.counts):
+            kept = kept + unit.counts
+            taken.append(unit)
+    taken += _one_of_each(units, taken, kept, totals)
+    chosen = {position for unit in taken for position in unit.members}
+    return _parted(dataset, samples, chosen)
+
+
+def folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
+    """Divisions for cross-validation: each sample is kept aside in exactly one.
+
+    What the data keep aside for validation themselves takes part like all others; a part "test"
+    stays what it is. Stratified by class, groups together, as far as these allow.
+
+    Args:
+        dataset: What to divide.
+        count: How many, at least 2.
+        seed: The same seed and data give the same folds.
+
+    Raises:
+        MediaError: A class has fewer images (or groups) than there are folds.
+    """
+    samples = (*dataset.parts["train"], *dataset.parts.get("validation", ()))
+    units = _shuffled_units(dataset, samples, seed, "folds")
+    holders = np.sum([unit.counts > 0 for unit in units], axis=0)
+    for name, number in zip(_class_names(dataset), holders, strict=True):
+        if number < count:
+            raise MediaError(
+                f"{name} has {number} image(s) or group(s), too few for {count} folds.",
+                "Ask for fewer folds, or add images.",
+            )
+    totals = np.sum([unit.counts for unit in units], axis=0)
+    filled = np.zeros((count, len(totals)))
+    members: list[set[int]] = [set() for _ in range(count)]
+    for unit in units:
+        fullness = (filled / totals) @ unit.counts + 1e-6 * filled.sum(1)
+        fold = int(fullness.argmin())
+        filled[fold] += unit.counts
+        members[fold].update(unit.members)
+    return [_parted(dataset, samples, chosen) for chosen in members]
+
+
+def _class_names(dataset: Dataset) -> list[str]:
+    if dataset.task == "pixels":
+        return [f"{dataset.root}"]
+    return [f"The class {name!r}" for name in dataset.classes]
+
+
+def _shuffled_units(
+    dataset: Dataset, samples: Sequence[Sample], seed: int, purpose: str
+) -> list[_Unit]:
+    """Units in random order, large ones first: the small ones then even out what is left."""
+    classes = len(_class_names(dataset))
+    grouped: dict[str | int, list[int]] = defaultdict(list)
+    for position, sample in enumerate(samples):
+        grouped[sample.group or position].append(position)
+    units = []
+    for members in grouped.values():
+        labels = [max(samples[position].label, 0) for position in members]
+        units.append(_Unit(tuple(members), np.bincount(labels, minlength=classes)))
+    _require_two(dataset, units)
+    order = generator(seed, purpose).permutation(len(units))
+    return sorted((units[place] for place in order), key=lambda unit: -len(unit.members))
+
+
+def _require_two(dataset: Dataset, units: Sequence[_Unit]) -> None:
+    totals = np.sum([unit.counts for unit in units], axis=0)
+    holders = np.sum([unit.counts > 0 for unit in units], axis=0)
+    for name, total, number in zip(_class_names(dataset), totals, holders, strict=True):
+        if number < 2:
+            where = f"{total} images, all in one group" if total > 1 else f"{total} usable image(s)"
+            raise MediaError(
+                f"{name} has {where}; one to train on and one to keep aside are the least.",
+                "Add images, or remove the class.",
+            )
+
+
+def _leaves_each(left: NDArray[np.int64], counts: NDArray[np.int64]) -> bool:
+    """Whether of each class that would be taken something is left to train on."""
+    return bool((left[counts > 0] > 0).all())
+
+
+def _one_of_each(
+    units: Sequence[_Unit],
+    taken: Sequence[_Unit],
+    kept: NDArray[np.int64],
+    totals: NDArray[np.int64],
+) -> list[_Unit]:
+    """Smallest further units, so that each class is kept aside at least once."""
+    more: list[_Unit] = []
+    for label in range(len(totals)):
+        have = kept[label] + sum(unit.counts[label] for unit in more)
+        if have:
+            continue
+        used = {unit.members for unit in (*taken, *more)}
+        free = [unit for unit in units if unit.counts[label] and unit.members not in used]
+        for unit in sorted(free, key=lambda unit: len(unit.members)):
+            gone = kept + sum((other.counts for other in more), start=np.zeros_like(kept))
+            if _leaves_each(totals - gone - unit.counts, unit.counts):
+                more.append(unit)
+                break
+        else:
+            raise MediaError(
+                f"The groups cannot be divided so that class {label} lies on both sides.",
+                "Use smaller groups, or give the parts yourself.",
+            )
+    return more
+
+
+def _parted(dataset: Dataset, samples: Sequence[Sample], chosen: set[int]) -> Dataset:
+    parts = {
+        "train": tuple(s for position, s in enumerate(samples) if position not in chosen),
+        "validation": tuple(s for position, s in enumerate(samples) if position in chosen),
+    }
+    return replace(dataset, parts={**dataset.parts, **parts})

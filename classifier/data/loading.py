@@ -1,0 +1,237 @@
+"""Decodes samples once, into memory or into a file that is mapped."""
+
+import hashlib
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+from PIL import Image
+
+from classifier.data.dataset import IGNORED, LoadedImages, Sample
+from classifier.data.idx import open_archive
+from classifier.data.images import UnreadableImage, read_image_and_size, scale, upright_size
+from classifier.data.masks import read_mask, scale_mask
+from classifier.models.registry import InputFormat, Task
+from faceswap.core.errors import MediaError
+from faceswap.core.files import atomic_directory, read_json, write_json
+
+MEMORY_LIMIT = 1 << 30
+"""Bytes above which decoded images go into a file, where there is a folder for it."""
+
+_VERSION = 1  # of the cache; to be raised when decoding gives other pixels
+_CHUNK = 32
+
+Skipped = list[tuple[Path, str]]
+
+
+@dataclass(frozen=True)
+class _Decoder:
+    """What becomes of a file."""
+
+    side: tuple[int, int]
+    channels: int
+    task: Task
+    void: int | None
+
+    def __call__(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """Pixels ``(C, H, W)``, and the mask ``(H, W)`` where pixels have a class."""
+        if sample.index is not None:
+            picture = Image.fromarray(open_archive(sample.path)[sample.index])
+            return scale(picture, self.side, self.channels, self.task), None
+        pixels, size = read_image_and_size(sample.path, self.side, self.channels, self.task)
+        if self.task == "images":
+            return pixels, None
+        if sample.mask is None:
+            return pixels, np.full(self.side, IGNORED, np.uint8)
+        labels = read_mask(sample.mask, sample.code, self.void, size)
+        return pixels, scale_mask(labels, self.side)
+
+
+def load_images(
+    samples: Sequence[Sample],
+    form: InputFormat,
+    *,
+    task: Task = "images",
+    side: tuple[int, int] | None = None,
+    void: int | None = None,
+    cache: Path | None = None,
+    on_image: Callable[[int], None] = lambda _: None,
+) -> tuple[LoadedImages, Skipped]:
+    """Decodes all samples, in several threads; those that cannot be read are left out.
+
+    Args:
+        samples: What to read. A sample without a mask gets one that counts for nothing.
+        form: Its size is the side of images where ``side`` is None; its channels are 1 or 3.
+        task: What has a class.
+        side: Height and width to store; None: ``form.size``, or for pixels the size that all
+            images have.
+        void: A further value in the masks that counts for nothing.
+        cache: Folder for the decoded images if they need more than ``MEMORY_LIMIT``.
+        on_image: Called with the number of images after some of them.
+
+    Returns:
+        The images in the order of the samples, and the files left out with the reason of each.
+
+    Raises:
+        MediaError: None can be used, or there is no common size.
+        StorageFullError: The cache does not fit on the disk.
+    """
+    samples = tuple(samples)
+    side = side or ((form.size, form.size) if task == "images" else pixel_side(samples))
+    decoder = _Decoder(side, form.channels, task, void)
+    shape = (len(samples), form.channels, *side)
+    if cache is not None and math.prod(shape) > MEMORY_LIMIT:
+        images, masks, skipped = _cached(samples, decoder, shape, cache, on_image)
+    else:
+        images = np.empty(shape, np.uint8)
+        masks = np.empty((len(samples), *side), np.uint8) if task == "pixels" else None
+        skipped = _decode(samples, decoder, images, masks, on_image)
+    usable = tuple(s for position, s in enumerate(samples) if position not in skipped)
+    if samples and not usable:
+        first = next(iter(skipped.values()))
+        raise MediaError(
+            f"None of the {len(samples)} images can be used; the first, {samples[0].name}: {first}."
+        )
+    images = images[: len(usable)]
+    labels = (
+        np.array([sample.label for sample in usable], np.int64)
+        if masks is None
+        else masks[: len(usable)]
+    )
+    reasons = [(samples[position].path, why) for position, why in skipped.items()]
+    return LoadedImages(images, labels, usable), reasons
+
+
+def pixel_side(
+    samples: Sequence[Sample], height: int | None = None, width: int | None = None
+) -> tuple[int, int]:
+    """Height and width to store images with masks at.
+
+    Args:
+        samples: Images; their headers are read unless both sides are given.
+        height: Wanted height, or None.
+        width: Wanted width; where only one is given, the other follows the commonest shape.
+
+    Raises:
+        MediaError: Neither is given and the images differ in size, or none can be read.
+    """
+    if height and width:
+        return height, width
+    sizes = Counter(_sizes(samples))
+    if not sizes:
+        raise MediaError("None of the images can be read to see how large they are.")
+    ((first, _), *more) = sizes.most_common()
+    if height or width:
+        scale_by = height / first[0] if height else (width or 0) / first[1]
+        return height or round(first[0] * scale_by), width or round(first[1] * scale_by)
+    if more:
+        (high, wide), (other_high, other_wide) = first, more[0][0]
+        raise MediaError(
+            f"The images have {len(sizes)} sizes, such as {wide}x{high} and "
+            f"{other_wide}x{other_high}; they have to be scaled to one.",
+            f"Choose it: --set data.height={high} --set data.width={wide}.",
+        )
+    return first
+
+
+def _sizes(samples: Sequence[Sample]) -> Iterator[tuple[int, int]]:
+    for sample in samples:
+        try:
+            yield upright_size(sample.path)
+        except UnreadableImage:
+            continue  # said when it is decoded
+
+
+def _decode(
+    samples: Sequence[Sample],
+    decoder: _Decoder,
+    images: NDArray[np.uint8],
+    masks: NDArray[np.uint8] | None,
+    on_image: Callable[[int], None],
+) -> dict[int, str]:
+    """Fills the arrays from the front, without gaps.
+
+    Returns:
+        Positions of the samples left out, with the reasons.
+    """
+
+    def read(chunk: tuple[Sample, ...]) -> list[tuple[NDArray, NDArray | None] | str]:
+        results: list[tuple[NDArray, NDArray | None] | str] = []
+        for sample in chunk:
+            try:
+                results.append(decoder(sample))
+            except UnreadableImage as error:
+                results.append(str(error))
+        return results
+
+    skipped: dict[int, str] = {}
+    position = filled = 0
+    threads = min(16, os.cpu_count() or 1)
+    with ThreadPoolExecutor(threads) as pool:
+        chunks = [tuple(samples[n : n + _CHUNK]) for n in range(0, len(samples), _CHUNK)]
+        # A few chunks at a time: what is decoded and waits for its place takes memory.
+        for first in range(0, len(chunks), 4 * threads):
+            for results in pool.map(read, chunks[first : first + 4 * threads]):
+                for result in results:
+                    if isinstance(result, str):
+                        skipped[position] = result
+                    else:
+                        images[filled] = result[0]
+                        if masks is not None:
+                            masks[filled] = result[1]
+                        filled += 1
+                    position += 1
+                on_image(len(results))
+    return skipped
+
+
+def _cached(
+    samples: Sequence[Sample],
+    decoder: _Decoder,
+    shape: tuple[int, ...],
+    cache: Path,
+    on_image: Callable[[int], None],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, dict[int, str]]:
+    """Maps the decoded images from a file, which is made if it is not there."""
+    folder = cache / _key(samples, decoder)
+    cache.mkdir(parents=True, exist_ok=True)
+    # Of the processes of a training one decodes, the others wait and map the same file.
+    with FileLock(folder.with_suffix(".lock")):
+        if folder.is_dir():
+            on_image(len(samples))
+        else:
+            with atomic_directory(folder) as unfinished:
+                images = _new_file(unfinished / "images.npy", shape)
+                masked = decoder.task == "pixels"
+                masks = (
+                    _new_file(unfinished / "masks.npy", (shape[0], *shape[2:])) if masked else None
+                )
+                skipped = _decode(samples, decoder, images, masks, on_image)
+                write_json(unfinished / "skipped.json", list(skipped.items()))
+                del images, masks  # written out
+    mapped = np.load(folder / "images.npy", mmap_mode="r")
+    masks = np.load(folder / "masks.npy", mmap_mode="r") if decoder.task == "pixels" else None
+    return mapped, masks, dict(read_json(folder / "skipped.json"))
+
+
+def _new_file(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+
+
+def _key(samples: Sequence[Sample], decoder: _Decoder) -> str:
+    """Changes when files, masks or what is made of them do."""
+    digest = hashlib.sha256(repr((_VERSION, decoder)).encode())
+    codes: dict[object, str] = {}
+    for sample in samples:
+        files = [file for file in (sample.path, sample.mask) if file is not None]
+        states = [(f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.exists()]
+        code = codes.setdefault(sample.code, repr(sample.code))
+        digest.update(f"{sample.name} {sample.mask} {states} {code}\n".encode())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,104 @@
+"""Reads masks: index images (grey or palette) and coloured ones."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from classifier.data.dataset import IGNORED, MaskCode
+from classifier.data.images import BROKEN, UnreadableImage, reason
+
+_PLAIN = MaskCode(tuple((value, value) for value in range(IGNORED)))
+
+
+def open_mask(path: Path) -> NDArray[np.uint8]:
+    """A mask as it is written.
+
+    Returns:
+        ``(H, W) uint8`` values, or ``(H, W, 3) uint8`` colours.
+
+    Raises:
+        UnreadableImage: It is no image, or its values do not fit in 8 bits.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode in ("L", "P", "1"):
+                return np.asarray(image).astype(np.uint8)
+            if image.mode.startswith("I"):
+                values = np.asarray(image)
+                if values.size and (values.min() < 0 or values.max() > 255):
+                    raise ValueError(f"value {values.max()} in a mask; expected 0 to 255")
+                return values.astype(np.uint8)
+            return np.asarray(image.convert("RGB"))
+    except BROKEN as error:
+        raise UnreadableImage(f"mask {path.name}: {reason(error, path)}") from error
+
+
+def read_mask(
+    path: Path, code: MaskCode | None, void: int | None, image: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """The class of each pixel.
+
+    Args:
+        path: File of the mask.
+        code: What its values mean; None: they are the classes.
+        void: A further value that counts for nothing.
+        image: Height and width of the image it belongs to.
+
+    Returns:
+        ``(H, W) uint8``; ``IGNORED`` counts for nothing.
+
+    Raises:
+        UnreadableImage: It cannot be read, is of another size than the image, or holds a value
+            or colour that is no class.
+    """
+    written = open_mask(path)
+    if written.shape[:2] != image:
+        (height, width), (mask_height, mask_width) = image, written.shape[:2]
+        raise UnreadableImage(
+            f"the image is {width}x{height}, its mask {path.name} is {mask_width}x{mask_height}"
+        )
+    code = code or _PLAIN
+    if written.ndim == 3 and not code.colours and (written == written[..., :1]).all():
+        written = written[..., 0]  # grey that was saved as RGB
+    if written.ndim == 3:
+        return _from_colours(written, code, path)
+    table = code.table
+    if void is not None:
+        table = table.copy()
+        table[void] = IGNORED
+    labels = table[written]
+    if (labels < 0).any():
+        value = int(written[labels < 0][0])
+        raise UnreadableImage(f"value {value} in mask {path.name} is no class")
+    return labels.astype(np.uint8)
+
+
+def _from_colours(colours: NDArray[np.uint8], code: MaskCode, path: Path) -> NDArray[np.uint8]:
+    if not code.colours:
+        raise UnreadableImage(
+            f"mask {path.name} is in colour, and no classes.csv says what the colours mean"
+        )
+    packed = _pack(colours)
+    known = np.array([_pack(np.array(colour)) for colour, _ in code.colours])
+    order = known.argsort()
+    place = order[np.searchsorted(known, packed, sorter=order).clip(0, len(known) - 1)]
+    wrong = known[place] != packed
+    if wrong.any():
+        colour = tuple(int(value) for value in colours[wrong][0])
+        raise UnreadableImage(f"colour {colour} in mask {path.name} is no class")
+    return np.array([label for _, label in code.colours], np.uint8)[place]
+
+
+def _pack(colours: NDArray[np.integer]) -> NDArray[np.int64]:
+    """``(..., 3)`` -> one number for each colour."""
+    return colours.astype(np.int64) @ np.array([65536, 256, 1])
+
+
+def scale_mask(labels: NDArray[np.uint8], side: tuple[int, int]) -> NDArray[np.uint8]:
+    """``(H, W)`` -> ``side``, by the nearest pixel: classes are not mixed."""
+    if labels.shape == side:
+        return labels
+    size = (side[1], side[0])
+    return np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
