@@ -10,6 +10,7 @@ VERBS = {
     "extract": Verb("faceswap.extract:extract", "Find, track and align the faces in footage."),
     "train": Verb("faceswap.train:train", "Train a model on the faces of two or more people."),
     "convert": Verb("faceswap.convert:convert", "Put an identity's face into footage."),
+    "evaluate": Verb("faceswap.evaluate:evaluate", "Say in numbers how good a swap is."),
     "doctor": Verb("faceswap.doctor:doctor", "Say whether this machine is fit, and what to mend."),
     "weights": Verb("faceswap.weights:weights", "List, fetch and verify published weights."),
 }

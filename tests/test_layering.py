@@ -15,6 +15,8 @@ PLAIN = {"faceswap.alignment", "faceswap.meanface", "faceswap.faceset"}
 VERB_MODULES = {verb.place.partition(":")[0] for verb in VERBS.values()}
 # What verbs show, in files of their own because a verb that is a script defines no class.
 GLUE_MODULES = {"faceswap.trainprogress"}
+# Put other domain modules together, so they belong beside them although they are a package.
+DOMAIN_PACKAGES = ("faceswap.evaluation",)
 INTERFACE = {"faceswap.core.console", "faceswap.core.commandline"}
 # Packages that stand alone: they know core, themselves and geometry, not one another.
 ALONE = ("faceswap.media", "faceswap.detectors", "faceswap.landmarkers", "faceswap.recognizers")
@@ -43,6 +45,8 @@ def layer(module: str) -> int:
         return CORE
     if module.split(".")[0] == "classifier":
         return CLASSIFIER
+    if module.startswith(DOMAIN_PACKAGES):
+        return DOMAIN
     parent = ROOT / "faceswap" / module.split(".")[1]
     return PACKAGE if parent.is_dir() or module in PLAIN else DOMAIN
 
@@ -144,5 +148,6 @@ def test_the_layers_are_what_they_are_called() -> None:
     assert layer("faceswap.media.video") == PACKAGE
     assert layer("faceswap.alignment") == PACKAGE
     assert layer("faceswap.compositing") == DOMAIN
+    assert layer("faceswap.evaluation.seam") == DOMAIN
     assert layer("faceswap.extract") == VERB
     assert layer("faceswap.cli") == CLI

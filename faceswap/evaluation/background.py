@@ -1,0 +1,92 @@
+"""Whether what is no face was left alone, and what colour the face has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.alignment import head_pose
+from faceswap.maskers.hull import hull
+
+_MARGIN = 2  # pixels around the hull that bilinear sampling and subsampled colour reach
+_FAR = 1.2  # half a side, in face squares, of the square around a face that encoding may disturb
+
+
+@dataclass(frozen=True)
+class BackgroundChange:
+    """How much the background changed, in levels of 255.
+
+    Attributes:
+        largest: Of any channel of any pixel.
+        mean: Over all channels and pixels.
+        far: The mean far away from any face, where encoding alone is at work; None when there is
+            no such place.
+    """
+
+    largest: float
+    mean: float
+    far: float | None
+
+
+def background_change(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], faces: Sequence[NDArray[np.floating]]
+) -> BackgroundChange:
+    """Compares two frames outside of all faces.
+
+    Args:
+        before: ``(H, W, 3) uint8 RGB``.
+        after: The same size.
+        faces: ``(68, 2)`` landmarks of each face that was swapped, in pixels.
+    """
+    change = cv2.absdiff(before, after)
+    outside = ~faces_mask(before, faces, _MARGIN)
+    far = outside.copy()
+    for points in faces:
+        pose = head_pose(points)
+        x, y = pose.translation
+        reach = _FAR * pose.scale
+        rows = slice(max(0, int(y - reach)), max(0, int(y + reach) + 1))
+        far[rows, max(0, int(x - reach)) : max(0, int(x + reach) + 1)] = False
+    largest, mean = _statistics(change, outside)
+    # A few pixels in a corner say nothing about the codec.
+    return BackgroundChange(
+        largest, mean, _statistics(change, far)[1] if far.mean() > 0.02 else None
+    )
+
+
+def _statistics(change: NDArray[np.uint8], where: NDArray[np.bool_]) -> tuple[float, float]:
+    values = change[where]
+    return (float(values.max()), float(values.mean())) if values.size else (0.0, 0.0)
+
+
+def faces_mask(
+    image: NDArray[np.uint8], faces: Sequence[NDArray[np.floating]], margin: int = 0
+) -> NDArray[np.bool_]:
+    """``(H, W)``, where any face is, grown by ``margin`` pixels."""
+    mask = np.zeros(image.shape[:2], np.uint8)
+    for points in faces:
+        np.maximum(mask, hull(image, points), out=mask)
+    if margin:
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+        mask = np.asarray(cv2.dilate(mask, kernel), np.uint8)
+    return mask > 0
+
+
+def mask_overlap(
+    image: NDArray[np.uint8], first: NDArray[np.floating], second: NDArray[np.floating]
+) -> float:
+    """Intersection over union of the masks of two sets of ``(68, 2)`` landmarks in one frame."""
+    masks = [hull(image, points) > 127 for points in (first, second)]
+    union = (masks[0] | masks[1]).sum()
+    return float((masks[0] & masks[1]).sum() / union) if union else 0.0
+
+
+def face_colour(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean colour of a face, ``(3,)`` L* (0 to 100), a*, b*."""
+    mask = faces_mask(image, [landmarks])
+    if not mask.any():
+        return np.zeros(3)
+    pixels = image[mask].astype(np.float32)[None] / 255
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB), np.float64).reshape(-1, 3).mean(0)

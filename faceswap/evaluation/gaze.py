@@ -1,0 +1,60 @@
+"""Where the pupils stand, from pixels: the landmark net has no point for them."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.alignment import transform_points
+
+_EYES = ((36, 39, slice(36, 42)), (42, 45, slice(42, 48)))
+_WIDTH, _HEIGHT, _MARGIN = 48, 32, 8
+_OPEN = 0.12  # height over width; through narrower lids there is nothing to see
+
+
+def gaze(image: NDArray[np.uint8], points: NDArray[np.floating]) -> float | None:
+    """Place of the pupils between the corners of the eyes, from -1 (image left) to 1.
+
+    Each eye is cut out level, and the centre of what is dark between its lids is taken; the mean
+    of both eyes takes out most of what light from one side does.
+
+    Args:
+        image: ``(H, W, 3) uint8 RGB``.
+        points: ``(68, 2)`` in pixels.
+
+    Returns:
+        None when an eye is closed.
+    """
+    places = [_place(image, points, *eye) for eye in _EYES]
+    found = [place for place in places if place is not None]
+    return sum(found) / len(found) if len(found) == len(places) else None
+
+
+def _place(
+    image: NDArray[np.uint8], points: NDArray[np.floating], left: int, right: int, eye: slice
+) -> float | None:
+    width = float(np.linalg.norm(points[right] - points[left]))
+    matrix = _level(points[left], points[right])
+    outline = transform_points(matrix, points[eye])
+    if np.ptp(outline[:, 1]) < _OPEN * (_WIDTH - 2 * _MARGIN) or width < 4:
+        return None
+    patch = cv2.warpAffine(image, matrix, (_WIDTH, _HEIGHT), flags=cv2.INTER_LINEAR)
+    grey = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    inside = np.zeros((_HEIGHT, _WIDTH), np.uint8)
+    cv2.fillPoly(inside, [np.round(outline * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    values = grey[inside > 0]
+    # Darker than most: iris and pupil, and not the white.
+    dark = np.where(inside > 0, np.maximum(np.percentile(values, 50) - grey, 0), 0)
+    if dark.sum() < 1:
+        return None
+    centre = float((dark.sum(0) * np.arange(_WIDTH)).sum() / dark.sum())
+    return (centre - (_WIDTH - 1) / 2) / ((_WIDTH - 1) / 2 - _MARGIN)
+
+
+def _level(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``(2, 3)``, image -> patch in which the corners lie level, ``_MARGIN`` from its sides."""
+    along = np.asarray(right - left, np.float64)
+    zoom = (_WIDTH - 1 - 2 * _MARGIN) / max(float(along @ along), 1e-9)
+    cos, sin = zoom * along
+    linear = np.array([[cos, sin], [-sin, cos]])
+    middle = np.array([(_WIDTH - 1) / 2, (_HEIGHT - 1) / 2])
+    return np.c_[linear, middle - linear @ ((left + right) / 2)]

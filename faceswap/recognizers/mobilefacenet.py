@@ -1,0 +1,99 @@
+"""MobileFaceNet: a small network for identity.
+
+Chen et al., "MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification on Mobile
+Devices", 2018; the published network was trained with the ArcFace loss (Deng et al., 2019).
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import ArrayLike, NDArray
+
+from faceswap.alignment import warp
+from faceswap.core.errors import ModelFileError
+from faceswap.core.weights import weights_path
+from faceswap.recognizers.registry import recognizers
+
+SIDE = 112
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_STD = np.array([0.229, 0.224, 0.225], np.float32)
+# Where eyes, tip of the nose and corners of the mouth lie in the square that it was trained on.
+_TEMPLATE = np.array(
+    [(38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20)]
+)
+
+
+class MobileFaceNet:
+    """The published network with its way in and out.
+
+    Args:
+        path: The ONNX file.
+
+    Raises:
+        ModelFileError: It is not a network of this kind.
+    """
+
+    weights: tuple[str, ...] = ("mobilefacenet",)
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        # One face at a time is too little work to share.
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime raises many kinds, none of them public
+            raise ModelFileError(
+                f"{path} cannot be read as an ONNX network.", "Fetch the weights anew."
+            ) from error
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(
+        self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]
+    ) -> NDArray[np.float32]:
+        """``(128,) float32`` of length 1: the mean over the face and its mirror image."""
+        crop = warp(image, template_matrix(landmarks), SIDE).astype(np.float32) / 255
+        total = np.zeros(128, np.float32)
+        for picture in (crop, crop[:, ::-1]):
+            batch = ((picture - _MEAN) / _STD).transpose(2, 0, 1)[None]  # (1, 3, 112, 112)
+            (found,) = self._session.run(None, {self._input: np.ascontiguousarray(batch)})
+            total += normalised(np.asarray(found)[0])
+        return normalised(total)
+
+
+@recognizers.register
+def mobilefacenet(weights: Path | None = None) -> MobileFaceNet:
+    """MobileFaceNet with the published weights (or those in a given file)."""
+    return MobileFaceNet(weights_path("mobilefacenet", weights))
+
+
+def normalised(vector: ArrayLike) -> NDArray[np.float32]:
+    """A vector stretched to length 1."""
+    vector = np.asarray(vector, np.float32)
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)
+
+
+def five_points(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``(68, 2)`` landmarks -> ``(5, 2)``: eyes, tip of the nose, corners of the mouth."""
+    eyes = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
+    return np.array([*eyes, landmarks[30], landmarks[48], landmarks[54]], np.float64)
+
+
+def template_matrix(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``(2, 3)``, image pixel -> pixel of the network's square: the least-squares similarity.
+
+    Args:
+        landmarks: ``(68, 2)`` in image pixels.
+    """
+    points = five_points(landmarks)
+    here, there = points.mean(0), _TEMPLATE.mean(0)
+    a, b = points - here, _TEMPLATE - there
+    spread = max(float((a**2).sum()), 1e-12)
+    # A similarity of the plane is a multiplication by the complex number cos + i sin.
+    cos = float((a * b).sum()) / spread
+    sin = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / spread
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.c_[linear, there - linear @ here]
