@@ -20,19 +20,16 @@ from faceswap.media.images import ImageWriter
 from faceswap.media.sources import Source, open_source
 from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
+from faceswap.models.modelfile import LoadedModel
+from faceswap.provenance.identity import SigningIdentity, open_identity
+from faceswap.provenance.manifest import Conversion
+from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
+from faceswap.provenance.stamp import Stamp
 from faceswap.smoothing import smooth
 from faceswap.swapping import Landmarks, Swapper
 
 _QUEUE = 8
 _BATCH = 8  # frames that are swapped together
-
-SYNTHETIC = {
-    "comment": "Faces in this video were replaced by a neural network.",
-    "digital_source_type": (
-        "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-    ),
-}
-"""Container metadata of every converted video."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,7 @@ class ConvertReport:
 
     Attributes:
         output: The file, or the folder of photos, that was written.
+        files: The files that were written.
         frames: Frames written.
         frames_swapped: Frames in which at least one face was swapped.
         faces_swapped: Faces swapped.
@@ -67,6 +65,7 @@ class ConvertReport:
     """
 
     output: Path
+    files: tuple[Path, ...]
     frames: int
     frames_swapped: int
     faces_swapped: int
@@ -86,10 +85,11 @@ def convert_source(
     faceset: Faceset | None = None,
     extract: ExtractSettings | None = None,
     encode: EncodeSettings | None = None,
+    identity: SigningIdentity | None = None,
     device: str = "cpu",
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> ConvertReport:
-    """Swaps the faces of a video or of photos and writes the result.
+    """Swaps the faces of a video or of photos and writes the result, marked and signed.
 
     Args:
         source: What to convert.
@@ -98,10 +98,12 @@ def convert_source(
         faceset: Where the faces are; without it they are found on the fly.
         extract: Detector and landmark net for finding them on the fly.
         encode: How to write video.
+        identity: Who signs; None for the local identity, which is made when there is none.
         device: Device for finding faces.
         on_frames: Called with the number of frames written since the last call.
 
     Raises:
+        ProvenanceError: Nothing can be signed, and so nothing is converted.
         FacesetError: The faceset is of another source or skips frames.
         NoFacesError: There was no face to swap; no output is left.
         MediaError: The source cannot be read or the output cannot be written.
@@ -109,6 +111,7 @@ def convert_source(
     """
     begun = time.monotonic()
     encode = encode or EncodeSettings()
+    stamp = Stamp(identity or open_identity(), describe_conversion(swapper.loaded, swapper.to))
     reader = open_source(source)
     frames = prefetch(reader, _QUEUE)
     if faceset is None:
@@ -119,11 +122,12 @@ def convert_source(
         counts = _Counts(source)
         counted = counts.watch(swapped, on_frames)
         if isinstance(reader, VideoReader):
-            notes = _write_video(counted, counts, output, reader, encode)
+            files, notes = _write_video(counted, counts, output, reader, encode, stamp)
         else:
-            notes = _write_photos(counted, counts, source, output, encode)
+            files, notes = _write_photos(counted, counts, source, output, encode, stamp)
     return ConvertReport(
         output=output,
+        files=files,
         frames=counts.frames,
         frames_swapped=counts.frames_swapped,
         faces_swapped=counts.faces_swapped,
@@ -131,6 +135,14 @@ def convert_source(
         damage=reader.damage or "",
         notes=notes,
     )
+
+
+def describe_conversion(loaded: LoadedModel, *shows: str) -> Conversion:
+    """What the marks of a file say that shows the faces of these identities of a model."""
+    return Conversion(loaded.record(), shows, loaded.meta.subjects)
+
+
+_Written = tuple[tuple[Path, ...], tuple[str, ...]]  # files, and notes about them
 
 
 class _Counts:
@@ -199,7 +211,8 @@ def _write_video(
     output: Path,
     reader: VideoReader,
     encode: EncodeSettings,
-) -> tuple[str, ...]:
+    stamp: Stamp,
+) -> _Written:
     with VideoWriter(
         output,
         reader.info,
@@ -208,11 +221,12 @@ def _write_video(
         preset=encode.preset,
         metadata=SYNTHETIC,
         audio_from=reader.info.path,
+        seal=stamp.seal(reader.info.path),
     ) as writer:
         for frame in frames:
             writer.write(frame.image, frame.pts)
         counts.check()  # while the output can still be given up
-    return tuple(writer.notes)
+    return (output,), tuple(writer.notes)
 
 
 def _write_photos(
@@ -221,11 +235,15 @@ def _write_photos(
     source: Source,
     output: Path,
     encode: EncodeSettings,
-) -> tuple[str, ...]:
+    stamp: Stamp,
+) -> _Written:
     # One photo can be given a name; several keep theirs, in a folder.
     single = len(source.files) == 1 and bool(output.suffix)
-    writer = ImageWriter(output.parent if single else output, encode.quality)
+    writer = ImageWriter(output.parent if single else output, encode.quality, xmp_packet())
+    files = []
     for frame in frames:
-        writer.write(output.name if single else frame.name, frame.image)
+        name = output.name if single else frame.name
+        seal = stamp.seal(source.files[frame.index])
+        files.append(writer.write(name, frame.image, seal))
     counts.check()
-    return ()
+    return tuple(files), ()

@@ -6,23 +6,21 @@ from typing import Annotated
 
 import typer
 
-import faceswap
 from faceswap.compositing import CompositeSettings
-from faceswap.conversion import (
-    SYNTHETIC,
-    ConvertReport,
-    EncodeSettings,
-    convert_source,
-)
+from faceswap.conversion import ConvertReport, EncodeSettings, convert_source
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError
-from faceswap.core.files import write_json
+from faceswap.core.files import sha256_file, write_json
 from faceswap.extraction import ExtractSettings
 from faceswap.faceset import Faceset
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
 from faceswap.models.modelfile import LoadedModel, load_model
+from faceswap.provenance.identity import SigningIdentity, open_identity
+from faceswap.provenance.metadata import SYNTHETIC, TOOL
+from faceswap.provenance.sidecar import sidecar_path
+from faceswap.subjectrecords import describe_shown
 from faceswap.swapping import Swapper
 
 _EXTRACT, _COMPOSITE, _ENCODE = ExtractSettings(), CompositeSettings(), EncodeSettings()
@@ -59,6 +57,13 @@ def convert(
         int | None, typer.Option(min=0, max=63, help="Quality; lower is better and larger.")
     ] = None,
     preset: Annotated[str | None, typer.Option(help="The encoder's preset.")] = None,
+    sign_cert: Annotated[
+        Path | None,
+        typer.Option(help="Your own chain of certificates (PEM) to sign with; with --sign-key."),
+    ] = None,
+    sign_key: Annotated[
+        Path | None, typer.Option(help="The private key (PEM) that belongs to --sign-cert.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace output that is there.")
@@ -66,8 +71,10 @@ def convert(
 ) -> None:
     """Put an identity's face into footage; sound, time stamps and frame count stay.
 
-    The result says in its metadata, and in a JSON report beside it, that it is synthetic.
+    The result says that it is synthetic: in a signed C2PA manifest, in plain metadata, and in a
+    JSON report beside it. `faceswap inspect` reads them.
     """
+    identity = open_identity(sign_cert, sign_key)  # first: unsigned output is never written
     place = pick_device(device)
     loaded = load_model(model, place)
     composite = CompositeSettings(colour=colour, erode=erode, feather=feather)
@@ -88,10 +95,12 @@ def convert(
             faceset=known,
             extract=ExtractSettings(detector=detector, landmarker=landmarker),
             encode=EncodeSettings(encoder=encoder, crf=crf, preset=preset),
+            identity=identity,
             device=str(place),
         )
-        write_report(report, source, loaded, to, composite)
+        write_report(report, source, loaded, to, composite, identity)
         note(describe(report))
+    note(describe_shown(to, loaded.meta.subjects))
 
 
 def convert_with_progress(
@@ -102,6 +111,7 @@ def convert_with_progress(
     faceset: Faceset | None = None,
     extract: ExtractSettings = _EXTRACT,
     encode: EncodeSettings = _ENCODE,
+    identity: SigningIdentity | None = None,
     device: str = "cpu",
 ) -> ConvertReport:
     """``convert_source`` behind a progress bar."""
@@ -114,6 +124,7 @@ def convert_with_progress(
             faceset=faceset,
             extract=extract,
             encode=encode,
+            identity=identity,
             device=device,
             on_frames=advance,
         )
@@ -145,13 +156,14 @@ def write_report(
     loaded: LoadedModel,
     to: str,
     composite: CompositeSettings,
+    identity: SigningIdentity,
 ) -> None:
-    """Writes the JSON report beside the output."""
+    """Writes the JSON report beside the output, and beside a folder of photos."""
     path = report.output.with_name(report.output.name + ".json")
     write_json(
         path,
         {
-            "tool": f"faceswap-toolkit {faceswap.__version__}",
+            "tool": TOOL,
             "synthetic": SYNTHETIC,
             "source": {"name": source.path.name, "sha256": source.content_hash()},
             "model": {"sha256": loaded.digest, **asdict(loaded.meta)},
@@ -162,8 +174,16 @@ def write_report(
             "faces_swapped": report.faces_swapped,
             "damage": report.damage,
             "notes": list(report.notes),
+            "signed_by": {"name": identity.name, "certificate_sha256": identity.fingerprint},
+            "files": [_described(file) for file in report.files],
         },
     )
+
+
+def _described(file: Path) -> dict[str, str]:
+    beside = sidecar_path(file)
+    place = beside.name if beside.is_file() else "embedded"
+    return {"name": file.name, "sha256": sha256_file(file), "manifest": place}
 
 
 def describe(report: ConvertReport) -> str:

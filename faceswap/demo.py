@@ -12,24 +12,29 @@ from numpy.typing import NDArray
 
 from faceswap.animation import FPS, SITTERS, SOUND_RATE, Sitter, voice, write_clip
 from faceswap.compositing import CompositeSettings
-from faceswap.conversion import SYNTHETIC
+from faceswap.conversion import describe_conversion
 from faceswap.convert import convert_with_progress, write_report
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import NoFacesError
-from faceswap.core.files import read_json, sha256_file, write_json
+from faceswap.core.files import read_json, sha256_file
 from faceswap.demosettings import DemoSettings, claim_folder, train_config
 from faceswap.demosummary import SUMMARY, headline, summarise, write_summary
 from faceswap.extract import extract_with_progress
 from faceswap.extraction import ExtractSettings, build_tracker
-from faceswap.faceset import RECORD, Faceset, read_record
+from faceswap.faceset import RECORD, Faceset
 from faceswap.media.images import write_image
 from faceswap.media.sound import write_sound
 from faceswap.media.sources import Source, find_sources
 from faceswap.models.modelfile import LoadedModel, load_model
 from faceswap.motion import perform
+from faceswap.provenance.identity import open_identity
+from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
+from faceswap.provenance.stamp import Seal, Stamp
+from faceswap.provenance.subject import Subject
 from faceswap.showcase import Panel, picture_grid, write_side_by_side
 from faceswap.stages import Figures, Stages
+from faceswap.subjectrecords import set_subject
 from faceswap.swapcheck import LOOKED_AT, Swap, check_swaps, faces_at_check
 from faceswap.swapping import Swapper
 from faceswap.train import train_with_progress
@@ -80,6 +85,7 @@ def run_demo(output: Path, settings: DemoSettings, overrides: Sequence[str] = ()
 
     Raises:
         ConfigError: The folder holds a demo with other settings, or the recipe is unknown.
+        ProvenanceError: Converted media cannot be signed here.
         KeyboardInterrupt: Training was told to stop; it is saved and can go on.
     """
     config = train_config(settings, overrides)
@@ -108,6 +114,7 @@ class _Job:
         self, output: Path, settings: DemoSettings, config: TrainConfig, stages: Stages
     ) -> None:
         self.output, self.settings, self.config, self.stages = output, settings, config, stages
+        self.identity = open_identity()  # before minutes of training
         self.run = output / "runs" / "demo"
         self.clips = {s.name: output / "clips" / f"{s.name}.mp4" for s in SITTERS}
         self.faces = {s.name: output / "faces" / s.name for s in SITTERS}
@@ -155,8 +162,7 @@ class _Job:
             report = extract_with_progress(
                 self._source(sitter), directory, ExtractSettings(), device=self.settings.device
             )
-            subject = {"name": sitter.title, "basis": "public-domain", "reference": sitter.source}
-            write_json(directory / RECORD, read_record(directory) | {"subject": subject})
+            set_subject(directory, Subject(sitter.title, "public-domain", sitter.source))
             return {
                 "frames": report.frames,
                 "frames_with_face": report.frames_with_face,
@@ -201,12 +207,14 @@ class _Job:
                 output,
                 Swapper(model, to, composite),
                 faceset=Faceset.open(self.faces[sitter.name]),
+                identity=self.identity,
                 device=self.settings.device,
             )
-            write_report(report, source, model, to, composite)
+            write_report(report, source, model, to, composite, self.identity)
             return {"frames": report.frames, "faces": report.faces_swapped}
 
-        key = {"model": model.digest, "clip": sha256_file(self.clips[sitter.name])}
+        clip = sha256_file(self.clips[sitter.name])
+        key = {"model": model.digest, "clip": clip, "signed": True}
         return self.stages.run(f"convert {sitter.name}", key, [output], work)
 
     def show(self, model: LoadedModel) -> Figures:
@@ -215,22 +223,33 @@ class _Job:
 
         def work() -> Figures:
             rows = [self._panels(sitter) for sitter in SITTERS]
+            seal = self._seal(model)
             with (
                 TemporaryDirectory() as folder,
                 progress_bar("side by side", self.settings.frames, "frames") as advance,
             ):
                 sound = Path(folder) / "voices.m4a"
                 write_sound(sound, self._voices(), SOUND_RATE)
-                write_side_by_side(rows, video, sound=sound, metadata=SYNTHETIC, on_frames=advance)
+                write_side_by_side(
+                    rows, video, sound=sound, metadata=SYNTHETIC, seal=seal, on_frames=advance
+                )
             facesets = [Faceset.open(path) for path in self.faces.values()]
             blocks = [
                 picture_grid(row, _poses(faceset), side=240)
                 for row, faceset in zip(rows, facesets, strict=True)
             ]
-            write_image(grid, np.concatenate(blocks, axis=1), quality=92)
+            picture = np.concatenate(blocks, axis=1)
+            write_image(grid, picture, quality=92, xmp=xmp_packet(), seal=seal)
             return {"frames": self.settings.frames}
 
-        return self.stages.run("side by side", {"model": model.digest}, [video, grid], work)
+        key = {"model": model.digest, "signed": True}
+        return self.stages.run("side by side", key, [video, grid], work)
+
+    def _seal(self, model: LoadedModel) -> Seal:
+        """Marks what shows all clips beside one another."""
+        names = (sitter.name for sitter in SITTERS)
+        stamp = Stamp(self.identity, describe_conversion(model, *names))
+        return stamp.seal(*self.clips.values(), *self.converted.values())
 
     def _panels(self, sitter: Sitter) -> list[Panel]:
         name = sitter.name

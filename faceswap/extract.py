@@ -11,6 +11,8 @@ from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, We
 from faceswap.extraction import ExtractReport, ExtractSettings, extract_source
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
+from faceswap.provenance.subject import BASES, Evidence, Subject, is_unstated
+from faceswap.subjectrecords import find_records, how_to_state, set_subject
 
 _DEFAULTS = ExtractSettings()
 
@@ -38,6 +40,16 @@ def extract(
     min_size: Annotated[
         int, typer.Option(min=1, help="Leave out faces smaller than this many pixels.")
     ] = _DEFAULTS.min_size,
+    subject: Annotated[
+        str | None, typer.Option(help="Who is to be seen: name or pseudonym.")
+    ] = None,
+    basis: Annotated[str | None, typer.Option(help=f"On what basis: {', '.join(BASES)}.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Number of the release, licence, address; free text.")
+    ] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Signed release; its name and hash are kept.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace facesets that are there.")
@@ -50,6 +62,7 @@ def extract(
     settings = ExtractSettings(
         detector, landmarker, masker, crop_size, image_format, every, min_size
     )
+    stated = _stated(subject, basis, reference, evidence)
     sources = find_sources(inputs)
     failures: list[FaceswapError] = []
     for source in sources:
@@ -65,12 +78,23 @@ def extract(
             failures.append(error)
             note(f"{source.name}: {error.message} {error.hint}")
         else:
+            if stated is not None:
+                set_subject(report.path, stated)
             note(describe(report))
     if failures:
         raise MediaError(
             f"{len(failures)} of {len(sources)} sources could not be extracted (see above).",
             "The facesets of the others are complete.",
         )
+
+
+def _stated(
+    name: str | None, basis: str | None, reference: str | None, evidence: Path | None
+) -> Subject | None:
+    if name is None and basis is None and reference is None and evidence is None:
+        return None
+    kept = Evidence.of(evidence) if evidence else None
+    return Subject(name or "", basis or Subject.basis, reference or "", kept)
 
 
 def extract_with_progress(
@@ -105,4 +129,9 @@ def describe(report: ExtractReport) -> str:
         line += f", {report.frames_now / report.seconds:.1f} frames/s"
     else:
         line += ", was complete already"
-    return f"{line}. {report.damage}" if report.damage else line
+    ((record,),) = find_records(report.path).values()
+    if is_unstated(record):
+        who = how_to_state(report.path)
+    else:
+        who = f"Subject: {Subject.from_json(record).describe()}."
+    return ". ".join([line, *([report.damage] if report.damage else []), who])

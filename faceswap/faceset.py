@@ -135,7 +135,7 @@ class Faceset:
         return self.record["source"]["name"]
 
     @property
-    def subject(self) -> dict[str, str]:
+    def subject(self) -> dict[str, Any]:
         """Who is in it and on what basis they may be used."""
         return self.record["subject"]
 

@@ -30,14 +30,13 @@ from faceswap.faceset import (
     read_record,
 )
 from faceswap.landmarkers import FaceLandmarks
+from faceswap.provenance.subject import Subject
 from faceswap.smoothing import smooth
 from faceswap.tracking import TrackedFace
 
 Row = dict[str, Any]
 _GROUP = 4096  # rows in memory at a time while the parts are merged
 _RESUME = b"resume"
-
-UNSTATED_SUBJECT = {"name": "", "basis": "unstated", "reference": ""}
 
 
 class FacesetWriter:
@@ -59,7 +58,7 @@ class FacesetWriter:
             path: Directory of the faceset.
             source: The record of the source (name, kind, sha256, size, fps, frames).
             extractor: Settings and weights that the faces depend on.
-            overwrite: Throw away what is there.
+            overwrite: Throw away what is there, but for the subject record of the same source.
 
         Raises:
             FacesetError: The directory holds the faces of another source or of other settings.
@@ -69,7 +68,9 @@ class FacesetWriter:
         self.state: Any = None
         self.complete = False
         self._rows: list[Row] = []
+        subject = Subject().to_json()
         if overwrite:
+            subject = _stated_subject(path, source) or subject
             _remove_faceset(path)
         if (path / RECORD).exists():
             self.record = read_record(path)
@@ -82,7 +83,7 @@ class FacesetWriter:
                 "complete": False,
                 "source": source,
                 "extractor": extractor,
-                "subject": dict(UNSTATED_SUBJECT),
+                "subject": subject,
             }
             write_json(path / RECORD, self.record)
         for folder in (IMAGES, MASKS, PARTS):
@@ -180,6 +181,16 @@ class FacesetWriter:
     def _stored_rows(self) -> Iterator[Row]:
         for part in self._parts():
             yield from pq.read_table(part, schema=SCHEMA).to_pylist()
+
+
+def _stated_subject(path: Path, source: dict[str, Any]) -> dict[str, Any] | None:
+    """What somebody said of the same source before; the faces are found anew, the people stay."""
+    try:
+        record = read_record(path)
+        same = record["source"]["sha256"] == source["sha256"]
+        return record["subject"] if same else None
+    except (FacesetError, KeyError):
+        return None
 
 
 def _remove_faceset(path: Path) -> None:

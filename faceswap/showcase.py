@@ -33,6 +33,7 @@ def write_side_by_side(
     *,
     sound: Path | None = None,
     metadata: dict[str, str] | None = None,
+    seal: Callable[[Path, Path], None] | None = None,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Plays clips of one size in step, as tiles of one video.
@@ -42,6 +43,7 @@ def write_side_by_side(
         output: The video; it appears when it is complete.
         sound: A file whose sound goes with it.
         metadata: Tags of the video.
+        seal: Marks the finished video before it takes its name.
         on_frames: Called with the number of frames written since the last call.
 
     Returns:
@@ -58,7 +60,7 @@ def write_side_by_side(
     count = 0
     with (
         closing(prefetch(_in_step(panels), depth=8)) as steps,
-        VideoWriter(output, info, audio_from=sound, metadata=metadata) as writer,
+        VideoWriter(output, info, audio_from=sound, metadata=metadata, seal=seal) as writer,
     ):
         for images in steps:
             tiles = iter(images)

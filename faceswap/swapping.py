@@ -25,6 +25,10 @@ class Swapper:
         to: The identity to draw.
         settings: How faces are put back.
 
+    Attributes:
+        loaded: The model.
+        to: The identity it draws.
+
     Raises:
         IdentityError: The model does not know ``to``.
         ConfigError: There is no such masker, or it lacks its network.
@@ -32,9 +36,9 @@ class Swapper:
 
     def __init__(self, loaded: LoadedModel, to: str, settings: CompositeSettings) -> None:
         loaded.model.check_identity(to)
+        self.loaded, self.to = loaded, to
         self._model = loaded.model
         self._coverage = loaded.coverage
-        self._to = to
         self._settings = settings
         self._device = next(loaded.model.parameters()).device
         self._masker = build_masker(settings.mask, str(self._device), model=settings.mask_model)
@@ -65,7 +69,7 @@ class Swapper:
         points = [transform_points(m, p) for m, (_, p) in zip(matrices, shown, strict=True)]
         batch = torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            drawn, predicted = self._model.swap(batch, to=self._to)
+            drawn, predicted = self._model.swap(batch, to=self.to)
         masks = face_masks(crops, points, self._coverage, self._settings, self._masker, predicted)
         masks = masks.to(self._device)
         faces_drawn = match_colour(drawn, batch, masks, self._settings)

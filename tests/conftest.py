@@ -1,6 +1,6 @@
 """Fixtures that all tests share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,15 @@ from faceswap.meanface import MEAN_FACE
 from faceswap.media.images import write_image
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def config_folder(tmp_path_factory) -> Iterator[Path]:
+    """A configuration folder of the tests' own: they make no identity in the user's."""
+    folder = tmp_path_factory.mktemp("config")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACESWAP_CONFIG", str(folder))
+        yield folder
 
 
 @pytest.fixture

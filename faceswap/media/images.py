@@ -1,7 +1,8 @@
 """Still images: reading anything photographs come in, writing what others can read."""
 
 import io
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ from PIL import Image as PillowImage
 from PIL import ImageCms
 
 from faceswap.core.errors import MediaError
-from faceswap.core.files import atomic_write
+from faceswap.core.files import atomic_path
 from faceswap.media.frame import Frame, Image
 
 READABLE = frozenset(
@@ -83,13 +84,14 @@ def _to_srgb(image: Image, data: bytes) -> Image:
     return np.array(converted, np.uint8)
 
 
-def encode_image(image: Image, suffix: str, quality: int = 95) -> bytes:
+def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"") -> bytes:
     """Encodes an image in memory.
 
     Args:
         image: ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
         suffix: File name ending that names the format, one of ``WRITABLE``.
         quality: 1 to 100 for JPEG and WebP; the others are lossless.
+        xmp: An XMP packet to put inside; BMP has no room for one.
 
     Raises:
         MediaError: A format that cannot be written.
@@ -99,6 +101,8 @@ def encode_image(image: Image, suffix: str, quality: int = 95) -> bytes:
         raise MediaError(
             f"Images cannot be written as {suffix!r}.", f"Use one of {', '.join(sorted(WRITABLE))}."
         )
+    if xmp and suffix in _PILLOW_WITH_XMP:
+        return _encode_by_pillow(image, suffix, quality, xmp)
     options = {
         # Chroma at full resolution: lips and eyes are small and red or blue.
         ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality, *_FULL_CHROMA],
@@ -114,25 +118,76 @@ def encode_image(image: Image, suffix: str, quality: int = 95) -> bytes:
             f"An image of {width} x {height} pixels cannot be written as {suffix!r}.",
             "Use .png instead.",
         )
-    return data.tobytes()
+    return _with_xmp(data.tobytes(), suffix, xmp) if xmp else data.tobytes()
 
 
 _FULL_CHROMA = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+_PILLOW_WITH_XMP = frozenset({".webp", ".tif", ".tiff"})
+_XMP_TAG = 700  # of TIFF
+_XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_IN_PNG = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translation
 
 
-def write_image(path: Path, image: Image, quality: int = 95) -> None:
+def _encode_by_pillow(image: Image, suffix: str, quality: int, xmp: bytes) -> bytes:
+    # OpenCV cannot write XMP, and these two need more than a block put between two others.
+    buffer, picture = io.BytesIO(), PillowImage.fromarray(image)
+    try:
+        if suffix == ".webp":
+            picture.save(buffer, "WEBP", quality=quality, xmp=xmp)
+        else:
+            picture.save(buffer, "TIFF", compression="tiff_lzw", tiffinfo={_XMP_TAG: xmp})
+    except (OSError, ValueError) as error:
+        height, width = image.shape[:2]
+        raise MediaError(
+            f"An image of {width} x {height} pixels cannot be written as {suffix!r}.",
+            "Use .png instead.",
+        ) from error
+    return buffer.getvalue()
+
+
+def _with_xmp(data: bytes, suffix: str, xmp: bytes) -> bytes:
+    """Puts an XMP packet into an encoded JPEG or PNG; a BMP stays as it is."""
+    if suffix in (".jpg", ".jpeg"):
+        payload = _XMP_IN_JPEG + xmp
+        block = b"\xff\xe1" + (len(payload) + 2).to_bytes(2, "big") + payload
+        # Behind the JFIF header, which has to come first.
+        place = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
+    elif suffix == ".png":
+        body = b"iTXt" + _XMP_IN_PNG + xmp
+        length, check = len(body) - 4, zlib.crc32(body)
+        block = length.to_bytes(4, "big") + body + check.to_bytes(4, "big")
+        place = 8 + 25  # behind signature and header
+    else:
+        return data
+    return data[:place] + block + data[place:]
+
+
+def write_image(
+    path: Path,
+    image: Image,
+    quality: int = 95,
+    *,
+    xmp: bytes = b"",
+    seal: Callable[[Path, Path], None] | None = None,
+) -> None:
     """Writes an image, wholly or not at all.
 
     Args:
         path: Where to; its ending (see ``WRITABLE``) chooses the format.
         image: ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
         quality: 1 to 100 for JPEG and WebP; the others are lossless.
+        xmp: An XMP packet to put inside; BMP has no room for one.
+        seal: Called with the complete temporary file and ``path`` before it takes that name.
 
     Raises:
         MediaError: A format that cannot be written.
         StorageFullError: The disk is full.
     """
-    atomic_write(path, encode_image(image, path.suffix, quality))
+    data = encode_image(image, path.suffix, quality, xmp)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+        if seal is not None:
+            seal(temporary, path)
 
 
 class ImageReader:
@@ -180,14 +235,23 @@ class ImageWriter:
     Args:
         directory: The folder; made when it is absent.
         quality: 1 to 100 for JPEG and WebP.
+        xmp: An XMP packet for each image.
     """
 
-    def __init__(self, directory: Path, quality: int = 95) -> None:
+    def __init__(self, directory: Path, quality: int = 95, xmp: bytes = b"") -> None:
         self.directory = directory
         self._quality = quality
+        self._xmp = xmp
 
-    def write(self, name: str, image: Image) -> Path:
+    def write(
+        self, name: str, image: Image, seal: Callable[[Path, Path], None] | None = None
+    ) -> Path:
         """Writes one image and says where.
+
+        Args:
+            name: Of the original.
+            image: ``(H, W, 3) uint8`` RGB.
+            seal: Called with the complete temporary file and the final path, before it is renamed.
 
         Raises:
             StorageFullError: The disk is full.
@@ -195,5 +259,5 @@ class ImageWriter:
         path = self.directory / name
         if path.suffix.lower() not in WRITABLE:
             path = path.with_suffix(".png")
-        write_image(path, image, self._quality)
+        write_image(path, image, self._quality, xmp=self._xmp, seal=seal)
         return path

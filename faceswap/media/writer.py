@@ -1,6 +1,6 @@
 """Writing video: exact time stamps and colours, the sound carried over, all or nothing on disk."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +44,8 @@ class VideoWriter:
         pixel_format: None for 4:2:0 in 8 bits, where the encoder has it.
         metadata: Tags of the file; in MP4 and MOV, too, any key is kept.
         audio_from: A file whose sound is carried over; None for a silent video.
+        seal: Called with the complete temporary file and ``path`` before it takes that name; when
+            it raises, no file is left.
 
     Attributes:
         notes: What happened to the sound that the user should know. Complete after the block.
@@ -65,6 +67,7 @@ class VideoWriter:
         pixel_format: str | None = None,
         metadata: Mapping[str, str] | None = None,
         audio_from: Path | None = None,
+        seal: Callable[[Path, Path], None] | None = None,
     ) -> None:
         suffix = path.suffix.lower()
         if suffix not in DEFAULT_ENCODER:
@@ -81,12 +84,14 @@ class VideoWriter:
         self._pixel_format = pixel_format
         self._metadata = dict(metadata or {})
         self._audio_from = audio_from
+        self._seal = seal
         self._frames = 0
         self._duration = max(1, round(1 / (info.fps * info.time_base)))
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self.path))
+            stack.enter_context(self._sealed(temporary))
             self._output = stack.enter_context(_create(temporary, self._muxer_options()))
             self._output.metadata.update(self._metadata)
             self._stream = self._add_video()
@@ -126,6 +131,12 @@ class VideoWriter:
         self._frames += 1
         with _in_words(f"Frame {self._frames} cannot be written to {self.path}"):
             self._mux(self._stream.encode(frame))
+
+    @contextmanager
+    def _sealed(self, temporary: Path) -> Iterator[None]:
+        yield  # everything that is written, and the closing of the container
+        if self._seal is not None:
+            self._seal(temporary, self.path)
 
     def _muxer_options(self) -> dict[str, str]:
         if self._suffix not in (".mp4", ".m4v", ".mov"):

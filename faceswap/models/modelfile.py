@@ -42,7 +42,7 @@ class ModelMeta:
     identities: tuple[str, ...]
     coverage: float
     step: int
-    subjects: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    subjects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     seed: int = 0
     program: str = __version__
 
@@ -74,8 +74,14 @@ class LoadedModel:
         return self.meta.coverage
 
     def record(self) -> dict[str, Any]:
-        """What a converted file says about the model."""
-        return asdict(self.meta) | {"weights_sha256": self.digest}
+        """What a converted file says about the model; the digest names it."""
+        return {
+            "weights_sha256": self.digest,
+            "architecture": self.meta.architecture,
+            "identities": list(self.meta.identities),
+            "step": self.meta.step,
+            "program": self.meta.program,
+        }
 
 
 def save_model(directory: Path, model: FaceAutoencoder, meta: ModelMeta) -> None:
@@ -131,7 +137,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:
         ConfigError: It is of an architecture that this program does not have.
     """
     directory = find_model(path)
-    about = _read_about(directory / ABOUT)
+    about = read_about(directory / ABOUT)
     digest = about["weights_sha256"]
     if not (directory / WEIGHTS).is_file() or sha256_file(directory / WEIGHTS) != digest:
         raise ModelFileError(
@@ -151,7 +157,15 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:
     return LoadedModel(model.to(device), meta, digest, directory)
 
 
-def _read_about(path: Path) -> dict[str, Any]:
+def read_about(path: Path) -> dict[str, Any]:
+    """What is written beside the weights, unread by the network.
+
+    Args:
+        path: The file ``ABOUT`` of a model.
+
+    Raises:
+        ModelFileError: It is not ours, damaged, or of a newer version.
+    """
     try:
         about = read_json(path)
         ours = about["format"] == FORMAT

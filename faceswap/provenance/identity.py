@@ -1,0 +1,208 @@
+"""The signing identity: made on this machine on first use, or the user's own."""
+
+import datetime
+import io
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import platformdirs
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from filelock import FileLock, Timeout
+
+from faceswap.core.files import atomic_directory
+from faceswap.provenance.certificates import KeyPair, make_key_pair, read_chain, read_key_pair
+from faceswap.provenance.errors import ProvenanceError
+from faceswap.provenance.formats import ANY
+from faceswap.provenance.library import load_library, new_context, validation_codes
+from faceswap.provenance.metadata import COMPOSITE
+
+if TYPE_CHECKING:
+    import c2pa
+
+FOLDER, KEY, CHAIN = "identity", "key.pem", "chain.pem"
+_RETIRED = "retired-*.pem"
+_RENEW_BEFORE = datetime.timedelta(days=30)
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class SigningIdentity:
+    """Who signs.
+
+    Attributes:
+        pair: Key and certificates.
+        origin: ``local``, made on this machine, or ``own``, given by the user.
+    """
+
+    pair: KeyPair
+    origin: Literal["local", "own"]
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The signer's own certificate."""
+        return x509.load_pem_x509_certificates(self.pair.chain)[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate in hex."""
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+    @property
+    def name(self) -> str:
+        """Whom the certificate names."""
+        return self.certificate.subject.rfc4514_string()
+
+    def signer(self) -> "c2pa.Signer":
+        """A new signer of the library; it asks no time-stamp server, so it works offline."""
+        library, pair = load_library(), self.pair
+        info = library.C2paSignerInfo(pair.algorithm, pair.chain, pair.key, None)
+        return library.Signer.from_info(info)
+
+
+def config_folder() -> Path:
+    """Where this user's settings are: ``$FACESWAP_CONFIG``, or the system's place for them."""
+    given = os.environ.get("FACESWAP_CONFIG")
+    return Path(given) if given else platformdirs.user_config_path("faceswap")
+
+
+def open_identity(certificate: Path | None = None, key: Path | None = None) -> SigningIdentity:
+    """The identity to sign with, proved by a trial signature.
+
+    Args:
+        certificate: The user's own chain; None for the local identity.
+        key: Its key.
+
+    Raises:
+        ProvenanceError: Nothing can be signed with it; the message says what to do.
+    """
+    if (certificate is None) != (key is None):
+        raise ProvenanceError(
+            "--sign-cert and --sign-key go together; one of them is missing.",
+            "Give the chain of certificates and its private key, or neither.",
+        )
+    load_library()
+    if certificate is not None and key is not None:
+        identity = SigningIdentity(read_key_pair(certificate, key), "own")
+        _prove(identity, certificate)
+    else:
+        identity = local_identity()
+        _prove(identity, config_folder() / FOLDER)
+    return identity
+
+
+def local_identity() -> SigningIdentity:
+    """The identity of this user on this machine, made when there is none or it is about to expire.
+
+    The key lies in the user's configuration folder, readable by the user only. Processes that want
+    it at the same time get the same one.
+
+    Raises:
+        ProvenanceError: It cannot be made or read.
+    """
+    folder = config_folder() / FOLDER
+    try:
+        if not _is_usable(folder):
+            _make(folder)
+        pair = read_key_pair(folder / CHAIN, folder / KEY)
+    except Timeout as error:
+        raise ProvenanceError(
+            f"Another program has held {folder}.lock for a minute.", "Run the command again."
+        ) from error
+    except OSError as error:
+        raise ProvenanceError(
+            f"Converted media are always signed, and the signing identity cannot be kept in "
+            f"{folder}: {error.strerror}.",
+            "Make that folder writable, set FACESWAP_CONFIG to one that is, or give --sign-cert "
+            "and --sign-key.",
+        ) from error
+    except ProvenanceError as error:
+        raise ProvenanceError(
+            f"The signing identity is damaged. {error.message}",
+            f"Move the folder {folder} away: a new identity is then made.",
+        ) from error
+    return SigningIdentity(pair, "local")
+
+
+def _is_usable(folder: Path) -> bool:
+    if not (folder / KEY).is_file() or not (folder / CHAIN).is_file():
+        return False
+    end = read_chain(folder / CHAIN)[0].not_valid_after_utc
+    return end - datetime.datetime.now(datetime.UTC) > _RENEW_BEFORE
+
+
+def _make(folder: Path) -> None:
+    if not folder.parent.is_dir():
+        folder.parent.mkdir(mode=0o700, parents=True)
+    with FileLock(folder.with_name(f"{FOLDER}.lock"), timeout=_PATIENCE_S, mode=0o600):
+        if _is_usable(folder):
+            return  # another process was quicker
+        with atomic_directory(folder) as temporary:
+            temporary.chmod(0o700)
+            for old in _chains(folder):
+                number = read_chain(old)[0].serial_number
+                shutil.copyfile(old, temporary / f"retired-{number:x}.pem")
+            pair = make_key_pair()
+            _write_private(temporary / KEY, pair.key)
+            (temporary / CHAIN).write_bytes(pair.chain)
+
+
+def _chains(folder: Path) -> list[Path]:
+    current = [folder / CHAIN] if (folder / CHAIN).is_file() else []
+    return [*current, *sorted(folder.glob(_RETIRED))]
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    # Never, not even for an instant, readable by others.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def local_chains() -> list[bytes]:
+    """The certificates (PEM) of this machine's identities, past ones too; makes nothing.
+
+    Raises:
+        ProvenanceError: They are there and cannot be read.
+    """
+    try:
+        return [path.read_bytes() for path in _chains(config_folder() / FOLDER)]
+    except OSError as error:
+        raise ProvenanceError(
+            f"{error.filename} cannot be read: {error.strerror}.", "Change its permissions."
+        ) from error
+
+
+def _prove(identity: SigningIdentity, place: Path) -> None:
+    """Signs a few bytes and reads the signature back."""
+    library = load_library()
+    created = {"action": "c2pa.created", "digitalSourceType": COMPOSITE}
+    definition = {
+        "claim_generator_info": [{"name": "faceswap-toolkit"}],
+        "format": ANY,
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}],
+    }
+    content = b"a trial signature"
+    try:
+        builder = library.Builder(definition, context=new_context())
+        builder.set_no_embed()
+        manifest = builder.sign(identity.signer(), ANY, io.BytesIO(content), io.BytesIO())
+        with library.Reader(
+            ANY, io.BytesIO(content), manifest_data=manifest, context=new_context()
+        ) as reader:
+            failures = validation_codes(reader.get_validation_results(), "failure")
+    except library.C2paError as error:
+        raise _unfit(place, str(error)) from error
+    if failures:
+        raise _unfit(place, ", ".join(failures))
+
+
+def _unfit(place: Path, reason: str) -> ProvenanceError:
+    return ProvenanceError(
+        f"{place} cannot sign a C2PA manifest: {reason.strip()}.",
+        "A certificate for it is X.509 v3, issued by an authority (not by itself), with key usage "
+        "digitalSignature and extended key usage emailProtection or documentSigning.",
+    )

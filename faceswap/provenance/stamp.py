@@ -1,0 +1,151 @@
+"""The one way in which converted media are marked: a signed manifest in the file or beside it."""
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faceswap.core.files import atomic_path, atomic_write
+from faceswap.provenance.errors import ProvenanceError
+from faceswap.provenance.formats import ANY, EMBEDDABLE, media_type
+from faceswap.provenance.identity import SigningIdentity
+from faceswap.provenance.library import load_library, new_context
+from faceswap.provenance.manifest import Conversion, ingredient_id, manifest_definition
+from faceswap.provenance.sidecar import find_sidecar, sidecar_path
+
+if TYPE_CHECKING:
+    import c2pa
+
+Seal = Callable[[Path, Path], None]
+"""Signs a complete file: called with the temporary file and the name it is about to take."""
+
+
+class Stamp:
+    """Marks files as made by one conversion and signs them as one identity.
+
+    Args:
+        identity: Who signs.
+        conversion: What is said.
+    """
+
+    def __init__(self, identity: SigningIdentity, conversion: Conversion) -> None:
+        self.identity = identity
+        self.conversion = conversion
+
+    def seal(self, *sources: Path) -> Seal:
+        """What a writer calls before a finished file takes its name.
+
+        Args:
+            *sources: The files it was made of: the one that was edited, or several shown together.
+
+        Returns:
+            A function that raises ``ProvenanceError`` when the file cannot be signed; the writer
+            then leaves no file.
+        """
+
+        def sign(file: Path, final: Path) -> None:
+            self._sign(file, final, sources)
+
+        return sign
+
+    def _sign(self, file: Path, final: Path, sources: Sequence[Path]) -> None:
+        kind = media_type(file)
+        embeds = kind in EMBEDDABLE
+        definition = manifest_definition(final.name, kind, self.conversion, sources)
+        library = load_library()
+        try:
+            builder = library.Builder(definition, context=new_context())
+            relation = "parentOf" if len(sources) == 1 else "componentOf"
+            for number, source in enumerate(sources):
+                _add_source(builder, source, relation, ingredient_id(number))
+            if not embeds:
+                builder.set_no_embed()
+            with (
+                atomic_path(file) as signed,
+                file.open("rb") as content,
+                _Sink(signed) as sink,
+                sink.own_errors(),
+            ):
+                kind = kind if embeds else ANY
+                manifest = builder.sign(self.identity.signer(), kind, content, sink)
+        except library.C2paError as error:
+            raise ProvenanceError(
+                f"{final} cannot be signed: {error}.",
+                "Nothing was left there, since converted media are always signed. Try another "
+                "format for the output.",
+            ) from error
+        if embeds:
+            sidecar_path(final).unlink(missing_ok=True)  # of a file that was here before
+        else:
+            atomic_write(sidecar_path(final), manifest)
+
+
+class _Sink(io.FileIO):
+    """A file for the library to write to, which hides from us what the system said."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+b")
+        self._error: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self._error = error
+            raise
+
+    def own_errors(self) -> "_OwnErrors":
+        return _OwnErrors(self)
+
+
+class _OwnErrors:
+    """Raises what the system said in place of what the library made of it."""
+
+    def __init__(self, sink: _Sink) -> None:
+        self._sink = sink
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None and self._sink._error is not None:
+            raise self._sink._error from error
+
+
+def _add_source(builder: "c2pa.Builder", path: Path, relationship: str, identifier: str) -> None:
+    """Adds a source as an ingredient, with its own manifest if it has one."""
+    ingredient = {"title": path.name, "relationship": relationship, "instance_id": identifier}
+    kind = media_type(path)
+    library = load_library()
+    try:
+        if kind in EMBEDDABLE:
+            with path.open("rb") as file:
+                builder.add_ingredient(ingredient, kind, file)
+            return
+        beside = find_sidecar(path)
+        chained = _with_sidecar(builder, path, beside, identifier) if beside else {}
+    except library.C2paError as error:
+        # The sources of photographs are in any state; the swap is marked all the same.
+        chained = {"description": f"Its content credentials, if any, cannot be read: {error}"}
+    with path.open("rb") as file:
+        builder.add_ingredient(ingredient | {"format": kind} | chained, ANY, file)
+
+
+def _with_sidecar(
+    builder: "c2pa.Builder", path: Path, beside: Path, identifier: str
+) -> dict[str, Any]:
+    """What an ingredient says whose manifest lies beside it."""
+    manifest = beside.read_bytes()
+    with (
+        path.open("rb") as file,
+        load_library().Reader(ANY, file, manifest_data=manifest, context=new_context()) as reader,
+    ):
+        store = json.loads(reader.json())
+    resource = f"{identifier}.c2pa"
+    builder.add_resource(resource, io.BytesIO(manifest))
+    return {
+        "manifest_data": {"format": "application/c2pa", "identifier": resource},
+        "active_manifest": store["active_manifest"],
+        "validation_results": store["validation_results"],
+    }
