@@ -5,7 +5,10 @@ from typing import NoReturn
 from faceswap import __version__
 from faceswap.core.commandline import Verb, run_program
 
-VERBS = {"train": Verb("classifier.train:train", "Train a network on a folder of images.")}
+VERBS = {
+    "train": Verb("classifier.train:train", "Train a network on images with classes."),
+    "lr-find": Verb("classifier.lr_find:lr_find", "Suggest a learning rate."),
+}
 
 
 def main() -> NoReturn:

@@ -37,7 +37,7 @@ def predict_images(
     """
     loaded.module.eval().to(device)
     for first in range(0, len(data), batch_size):
-        pixels = np.ascontiguousarray(data.images[first : first + batch_size])
+        pixels = np.array(data.images[first : first + batch_size])  # the file may be read-only
         with torch.inference_mode():
             images = torch.from_numpy(pixels).to(device)
             logits = whole_logits(loaded.module, seen(images, loaded.built), loaded.built)

@@ -1,206 +1,270 @@
-"""Trains a network on labelled images."""
+"""The training loop: epochs of steps, measured on images kept aside, and safe at any moment."""
 
+import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from classifier.data.batches import BatchPlan, normalise
-from classifier.data.folders import LabelledImages
-from classifier.models.registry import BuiltNetwork
-from faceswap.core.checkpoint import (
-    flatten_optimizer,
-    load_checkpoint,
-    mark_best,
-    restore_optimizer,
-    save_checkpoint,
-)
-from faceswap.core.errors import CheckpointError, TrainingError
+from classifier.confusion import count_pairs, scores
+from classifier.data.dataset import IGNORED
+from classifier.ema import WeightMean
+from classifier.models import BuiltNetwork
+from classifier.schedule import Schedule
+from classifier.sources import Pair, Source
+from classifier.trainstate import Course, EpochResult, TrainState, not_a_number
+from classifier.trainstep import Step
+from classifier.transfer import Transfer
+from faceswap.core.interruption import StopRequest
+from faceswap.core.memory import return_freed_memory
+from faceswap.core.prefetch import prefetch
+from faceswap.core.seeding import generator
+
+_LOOK_EVERY = 20  # steps between looks at the loss, which wait for the device
+_AGREE_EVERY = 10  # steps between exchanges of processes on GPUs, where each would be waited for
 
 
 @dataclass(frozen=True)
-class EpochResult:
-    """How one epoch went.
+class TrainingPlan:
+    """Numbers that steer the loop.
 
     Attributes:
-        epoch: Counted from 1.
-        train_loss: Mean cross-entropy of its batches.
-        loss: Mean cross-entropy on the images kept aside.
-        accuracy: Share of those that were classified rightly.
-        images_per_second: Training throughput over all processes.
+        epochs: Where to stop, counted from the start of the run.
+        schedule: Of the learning rate.
+        patience: Stop after so many epochs without a better one; 0 never.
+        seed: The run's seed.
+        save_seconds: Longest time between checkpoints, however long an epoch is.
     """
 
-    epoch: int
-    train_loss: float
-    loss: float
-    accuracy: float
-    images_per_second: float
+    epochs: int
+    schedule: Schedule
+    patience: int = 0
+    seed: int = 0
+    save_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told how training goes.
+
+    Attributes:
+        on_step: Called with the images of each step, and now and then with the mean loss.
+        on_epoch: Called with the result of each epoch, once it is saved.
+    """
+
+    on_step: Callable[[int, float | None], object] = lambda _images, _loss: None
+    on_epoch: Callable[[EpochResult], object] = lambda _: None
 
 
 class Trainer:
-    """A network, its optimizer and its data, which can be stopped and resumed after any epoch.
+    """Trains a network from where its run stands.
 
     Args:
-        network: What to train.
-        train: Images to learn from.
-        validation: Images kept aside.
-        plan: How batches are made.
-        lr: Learning rate of AdamW.
-        weight_decay: Of AdamW.
         accelerator: Owns device, processes and precision.
-        checkpoints: Folder of the checkpoints.
-        keep: How many to keep.
+        built: The network, on the device.
+        source: What it learns from and is measured on.
+        transfer: Which layers learn when.
+        make_step: Makes the step; called again whenever other layers learn, since several
+            processes exchange the gradients of those that do.
+        state: Its checkpoints.
+        plan: Numbers that steer the loop.
+        classes: How many classes there are.
+        course: Where the training stands; it is moved on.
+        listener: Who is told how it goes.
     """
 
     def __init__(
         self,
-        network: BuiltNetwork,
-        train: LabelledImages,
-        validation: LabelledImages,
-        plan: BatchPlan,
-        *,
-        lr: float,
-        weight_decay: float,
         accelerator: Accelerator,
-        checkpoints: Path,
-        keep: int,
+        built: BuiltNetwork,
+        source: Source,
+        transfer: Transfer,
+        make_step: Callable[[], Step],
+        state: TrainState,
+        plan: TrainingPlan,
+        classes: int,
+        course: Course,
+        listener: Listener = Listener(),
     ) -> None:
-        self.form, self.plan = network.input, plan
-        self.data, self.validation = train, validation
-        self.accelerator = accelerator
-        self.checkpoints, self.keep = checkpoints, keep
-        self.history: list[EpochResult] = []
-        optimizer = torch.optim.AdamW(network.module.parameters(), lr=lr, weight_decay=weight_decay)
-        self.net: nn.Module
-        self.net, self.optimizer = accelerator.prepare(network.module, optimizer)
+        self._accelerator, self._built, self._source = accelerator, built, source
+        self._transfer, self._make_step = transfer, make_step
+        self._state, self._plan, self._listener = state, plan, listener
+        self._classes = classes
+        self._mean: WeightMean | None = state.mean
+        self._step: Step | None = None
+        self._free = 0
+        self._saved_at = time.monotonic()
+        self.course = course
 
-    @property
-    def module(self) -> nn.Module:
-        """The network without what Accelerate put around it."""
-        return self.accelerator.unwrap_model(self.net)
-
-    @property
-    def images_per_epoch(self) -> int:
-        """Over all processes."""
-        return self.plan.steps(self.data) * self.plan.batch_size
-
-    def resume(self) -> int:
-        """Loads the last checkpoint, if there is one.
-
-        Returns:
-            Number of epochs that are done.
-
-        Raises:
-            CheckpointError: None can be used, or it belongs to another network.
-        """
-        found = load_checkpoint(self.checkpoints)
-        if found is None:
-            return 0
-        try:
-            self.module.load_state_dict(found.tensors["network"])
-        except RuntimeError as error:
-            raise CheckpointError(
-                f"{found.path} belongs to another network.", "Choose another output folder."
-            ) from error
-        restore_optimizer(self.optimizer, found.tensors["optimizer"], found.state["optimizer"])
-        if self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(found.state["scaler"])
-        self.history = [EpochResult(**entry) for entry in found.state["history"]]
-        return found.step
-
-    def run(
-        self,
-        epochs: int,
-        on_batch: Callable[[int], None] = lambda _: None,
-        on_epoch: Callable[[EpochResult], None] = lambda _: None,
-    ) -> list[EpochResult]:
-        """Trains until that many epochs are done in all, saving after each.
+    def run(self, stop: StopRequest | None = None) -> int:
+        """Trains until all epochs are done, none got better for long, or a signal comes.
 
         Args:
-            epochs: Where to stop, counted from the start of the run.
-            on_batch: Called with the number of images after each step.
-            on_epoch: Called with the result of each epoch.
+            stop: Says when to save and end.
 
         Returns:
-            Results of all epochs, those before a resume included.
+            Number of the signal that ended it, or 0.
 
         Raises:
             TrainingError: The loss is no longer a number.
+            StorageFullError: The disk is full; the last checkpoint is intact.
         """
-        for epoch in range(len(self.history), epochs):
-            begun = time.perf_counter()
-            train_loss = self._train_epoch(epoch, on_batch)
-            speed = self.images_per_epoch / (time.perf_counter() - begun)
-            loss, accuracy = self.evaluate()
-            self.history.append(EpochResult(epoch + 1, train_loss, loss, accuracy, speed))
-            self._save()
-            on_epoch(self.history[-1])
-        return self.history
+        stop = stop or StopRequest()
+        self._saved_at = time.monotonic()
+        try:
+            while self.course.epoch < self._plan.epochs and not self.stale:
+                signal = self._run_epoch(stop)
+                if signal:
+                    return signal
+        finally:
+            # What Accelerate wrapped would keep the processes' connection from being closed.
+            self._step = None
+        return 0
 
-    def _train_epoch(self, epoch: int, on_batch: Callable[[int], None]) -> float:
-        self.net.train()
-        total = torch.zeros((), device=self.accelerator.device)
-        for images, labels in self.plan.epoch(self.data, epoch):
-            logits = self.net(self._to_device(images))
-            loss = cross_entropy(logits, labels.to(logits.device))
-            self.accelerator.backward(loss)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            total += loss.detach()
-            on_batch(self.plan.batch_size)
-        mean = self._mean_over_processes(total / self.plan.steps(self.data)).item()
-        if not torch.isfinite(torch.tensor(mean)):
-            raise TrainingError(
-                f"The loss is no longer a number in epoch {epoch + 1}.",
-                "The checkpoint before it is intact. Start anew with a lower --set optimizer.lr.",
-            )
-        return mean
+    @property
+    def stale(self) -> bool:
+        """Whether the last epochs brought nothing better, for longer than patience allows."""
+        course = self.course
+        if not self._plan.patience or not course.history:
+            return False
+        return course.epoch - course.best(self._built.task).epoch >= self._plan.patience
+
+    def _run_epoch(self, stop: StopRequest) -> int:
+        epoch, course = self.course.epoch, self.course
+        step = self._prepare_step(epoch)
+        signal = self._train(step, epoch, stop)
+        measured = None if signal else self._measure(stop)
+        if measured is None:
+            self._save()
+            return signal or stop.signal
+        images = self._source.steps * self._source.batch_size
+        result = EpochResult(
+            epoch=epoch + 1,
+            train_loss=course.loss / self._source.steps,
+            loss=measured[0],
+            **vars(scores(measured[1])),
+            lr=self._rate(self._source.steps - 1),
+            images_per_second=images / max(course.seconds, 1e-9),
+            seconds=course.seconds,
+        )
+        course.finish_epoch(result)
+        self._save(best=course.best(self._built.task) is result)
+        self._listener.on_epoch(result)
+        return_freed_memory()
+        return 0
+
+    def _prepare_step(self, epoch: int) -> Step:
+        """Freezes and frees layers, which must be known before processes are connected."""
+        free = self._transfer.free(epoch)
+        if self._step is None or free != self._free:
+            self._transfer.freeze(epoch)
+            self._step, self._free = self._make_step(), free
+        self._transfer.train_mode(self._built.module, epoch)
+        return self._step
+
+    def _train(self, step: Step, epoch: int, stop: StopRequest) -> int:
+        """Takes the steps of an epoch that are left; the number of a signal that came, or 0."""
+        course, begun = self.course, time.perf_counter()
+        total = torch.zeros((), dtype=torch.float64, device=self._accelerator.device)
+        before, seconds = course.loss, course.seconds
+
+        def look() -> None:
+            course.loss = before + self._sum(total).item() / self._accelerator.num_processes
+            course.seconds = seconds + time.perf_counter() - begun
+            if not math.isfinite(course.loss):
+                raise not_a_number(epoch)
+
+        for inputs, labels in self._batches(epoch):
+            self._seed_layers(epoch)
+            total += step(inputs, labels, epoch, course.step, self._rate(course.step))
+            if self._mean is not None:
+                self._mean.update(epoch * self._source.steps + course.step)
+            course.step += 1
+            signal, late = self._agree(stop)
+            if signal or late or course.step % _LOOK_EVERY == 0:
+                look()
+            shown = course.loss / course.step if course.step % _LOOK_EVERY == 0 else None
+            self._listener.on_step(self._source.batch_size, shown)
+            if signal:
+                return signal
+            if late:
+                self._save()
+        look()
+        return 0
+
+    def _batches(self, epoch: int) -> Generator[Pair, None, None]:
+        drawn = self._source.epoch(epoch, self.course.step)
+        if self._accelerator.device.type == "cuda":
+            drawn = ((inputs.pin_memory(), labels.pin_memory()) for inputs, labels in drawn)
+        with closing(prefetch(drawn, depth=3)) as batches:
+            yield from batches
+
+    def _rate(self, step: int) -> float:
+        steps = self._source.steps
+        return self._plan.schedule.rate(self.course.epoch * steps + step, steps)
+
+    def _seed_layers(self, epoch: int) -> None:
+        """Layers that draw random numbers draw the same after a resume."""
+        rank = self._accelerator.process_index
+        random = generator(self._plan.seed, "layers", epoch, self.course.step, rank)
+        torch.manual_seed(int(random.integers(2**63)))
+
+    def _agree(self, stop: StopRequest) -> tuple[int, bool]:
+        """The signal to stop and whether it is time to save, known alike to all processes."""
+        late = time.monotonic() - self._saved_at >= self._plan.save_seconds
+        if self._accelerator.num_processes == 1:
+            return stop.signal, late
+        on_gpu = self._accelerator.device.type == "cuda"
+        if on_gpu and self.course.step % _AGREE_EVERY:
+            return 0, False
+        mine = torch.tensor([stop.signal, late and self._accelerator.is_main_process])
+        gathered = self._accelerator.gather(mine.to(self._accelerator.device)[None])
+        assert isinstance(gathered, Tensor)
+        signal, late = gathered.amax(0).tolist()
+        return int(signal), bool(late)
 
     @torch.no_grad()
-    def evaluate(self) -> tuple[float, float]:
-        """Mean cross-entropy and accuracy on the images kept aside."""
-        self.net.eval()
-        sums = torch.zeros(3, device=self.accelerator.device)  # loss, right, images
-        mine = range(self.plan.rank, len(self.validation), self.plan.world)
-        for first in range(0, len(mine), self.plan.batch_size):
-            chosen = list(mine[first : first + self.plan.batch_size])
-            images = torch.from_numpy(self.validation.images[chosen])
-            logits = self.module(self._to_device(images)).float()
-            labels = torch.from_numpy(self.validation.labels[chosen]).to(logits.device)
-            sums[0] += cross_entropy(logits, labels, reduction="sum")
-            sums[1] += (logits.argmax(1) == labels).sum()
-            sums[2] += len(labels)
-        loss, right, count = self._sum_over_processes(sums).tolist()
-        return loss / count, right / count
+    def _measure(self, stop: StopRequest) -> tuple[float, Tensor] | None:
+        """Mean cross entropy and pairs of classes on what was kept aside; None if stopped."""
+        device = self._accelerator.device
+        module = self._built.module if self._mean is None else self._mean.module
+        self._share_buffers(module)
+        module.eval()
+        sums = torch.zeros(2, dtype=torch.float64, device=device)
+        pairs = torch.zeros(self._classes, self._classes, dtype=torch.float64, device=device)
+        for inputs, labels in self._source.kept_aside():
+            if stop.signal and self._accelerator.num_processes == 1:
+                return None
+            labels = labels.to(device)
+            with self._accelerator.autocast():
+                logits = self._source.logits(module, inputs.to(device)).float()
+            ignored = IGNORED if labels.dim() > 1 else -100
+            loss = cross_entropy(logits, labels, ignore_index=ignored, reduction="sum")
+            sums += torch.stack([loss.double(), (labels != ignored).sum().double()])
+            pairs += count_pairs(logits, labels)
+        loss, known = self._sum(sums).tolist()
+        return loss / max(known, 1), self._sum(pairs)
 
-    def _to_device(self, images: Tensor) -> Tensor:
-        return normalise(images.to(self.accelerator.device, non_blocking=True), self.form)
+    def _share_buffers(self, module: nn.Module) -> None:
+        """Gives all processes the first one's batch-norm statistics, which are saved."""
+        if self._accelerator.num_processes > 1:
+            for buffer in module.buffers():
+                torch.distributed.broadcast(buffer, 0)
 
-    def _sum_over_processes(self, value: Tensor) -> Tensor:
-        reduced = self.accelerator.reduce(value, "sum")
+    def _sum(self, value: Tensor) -> Tensor:
+        if self._accelerator.num_processes == 1:
+            return value
+        reduced = self._accelerator.reduce(value, "sum")
         assert isinstance(reduced, Tensor)
         return reduced
 
-    def _mean_over_processes(self, value: Tensor) -> Tensor:
-        return self._sum_over_processes(value) / self.plan.world
-
-    def _save(self) -> None:
-        if self.accelerator.is_main_process:
-            tensors, values = flatten_optimizer(self.optimizer)
-            scaler = self.accelerator.scaler
-            state = {
-                "optimizer": values,
-                "scaler": None if scaler is None else scaler.state_dict(),
-                "history": [asdict(entry) for entry in self.history],
-            }
-            groups = {"network": self.module.state_dict(), "optimizer": tensors}
-            step = len(self.history)
-            save_checkpoint(self.checkpoints, step, groups, state, self.keep)
-            if self.history[-1] == max(self.history, key=lambda entry: entry.accuracy):
-                mark_best(self.checkpoints, step)
-        self.accelerator.wait_for_everyone()
+    def _save(self, *, best: bool = False) -> None:
+        if self._accelerator.is_main_process:
+            self._state.save(self.course, self._source.steps, best=best)
+        self._accelerator.wait_for_everyone()
+        self._saved_at = time.monotonic()

@@ -1,0 +1,64 @@
+"""The verb ``classifier lr-find``: suggests a learning rate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from classifier.ingredients import open_data, shorthands
+from classifier.processes import open_accelerator
+from classifier.ratesweep import plot_sweep, sweep
+from classifier.rundirectory import SECTION
+from classifier.session import Voice, prepare
+from classifier.settings import Settings
+from faceswap.core.config import load_config
+from faceswap.core.console import note, progress_bar
+
+
+def lr_find(
+    data: Annotated[
+        Path, typer.Argument(help="Images in class folders, with masks, in a list, or idx files.")
+    ],
+    plot: Annotated[
+        Path, typer.Option("--output", "-o", help="Picture of loss over learning rate.")
+    ] = Path("lr-find.png"),
+    config: Annotated[
+        str | None, typer.Option(help="Recipe: a name (lenet5) or a .yaml file.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Network, as --set network.name=.")] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Begin with the published weights.")
+    ] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="Begin with the weights of this file.")
+    ] = None,
+    transfer: Annotated[
+        str | None, typer.Option(help="scratch, features, finetune or gradual.")
+    ] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="File with the names of the classes of masks.")
+    ] = None,
+    low: Annotated[float, typer.Option(help="Lowest rate.")] = 1e-6,
+    high: Annotated[float, typer.Option(help="Highest rate.")] = 10.0,
+    steps: Annotated[int, typer.Option(help="Steps from the lowest to the highest.")] = 100,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: data.batch_size=32.")
+    ] = None,
+) -> None:
+    """Suggest a learning rate, by raising it until the loss explodes.
+
+    Takes the data and settings of a training, and leaves no run behind.
+    """
+    named = shorthands(model, weights, transfer, None, classes, pretrained=pretrained)
+    settings = load_config(Settings, SECTION, config, [*(changes or []), *named])
+    with open_accelerator(settings.device, settings.precision) as accelerator:
+        dataset = open_data(data, settings)
+        session = prepare(dataset, settings, accelerator, Voice(note, progress_bar))
+        with progress_bar("lr-find", steps, "steps") as advance:
+            found = sweep(session, low=low, high=high, steps=steps, on_step=advance)
+    suggestion = found.suggestion()
+    plot_sweep(found, suggestion, plot)
+    note(
+        f"The loss falls most steeply at {suggestion:.2g}: --set optimizer.lr={suggestion:.2g} "
+        f"(plot: {plot})"
+    )

@@ -1,0 +1,87 @@
+"""Mixup and CutMix: training images put together from two, on the device."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from faceswap.core.seeding import generator
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A batch after mixing.
+
+    Attributes:
+        images: ``(B, C, S, S) float32``.
+        labels: Of the first images; ``(B,)`` or ``(B, S, S)``.
+        others: Of the second ones, of the same shape; None where nothing is shared.
+        share: What the first ones contribute to the loss.
+    """
+
+    images: Tensor
+    labels: Tensor
+    others: Tensor | None = None
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How batches are mixed, drawn from nothing but the seed and the step.
+
+    Image i of a share of b is mixed with image i - b/2 (round the end). Batches are in random
+    order, so that the pairs are random, and the same on one process and on several as long as each
+    has an even number of images.
+
+    Attributes:
+        seed: The run's seed.
+        mixup: Alpha of mixup (Zhang et al., 2018: beyond empirical risk minimization); 0 is off.
+        cutmix: Alpha of CutMix (Yun et al., 2019); 0 is off. With both on, each step tosses a coin.
+    """
+
+    seed: int
+    mixup: float = 0.0
+    cutmix: float = 0.0
+
+    def __call__(self, images: Tensor, labels: Tensor, epoch: int, step: int) -> Mixture:
+        """Mixes a process's share of a batch.
+
+        Args:
+            images: ``(B, C, S, S) float32``.
+            labels: ``(B,)`` or ``(B, S, S)`` int64.
+            epoch: The epoch, from 0.
+            step: The step in it, from 0.
+        """
+        if not (self.mixup or self.cutmix) or len(images) < 2:
+            return Mixture(images, labels)
+        random = generator(self.seed, "mix", epoch, step)
+        cut = bool(self.cutmix) and (not self.mixup or random.random() < 0.5)
+        alpha = self.cutmix if cut else self.mixup
+        share = float(random.beta(alpha, alpha))
+        shift = len(images) // 2
+        if not cut:
+            mixed = torch.lerp(images.roll(shift, 0), images, share)
+            return Mixture(mixed, labels, labels.roll(shift, 0), share)
+        height, width = images.shape[-2:]
+        rows = _span(height, share, random.random())
+        columns = _span(width, share, random.random())
+        return _paste(images, labels, shift, rows, columns)
+
+
+def _span(side: int, share: float, centre: float) -> slice:
+    """Where the hole lies along one side; it is cut off at the edges, as in the paper."""
+    length = (1 - share) ** 0.5 * side
+    first, last = (round(centre * side + sign * length / 2) for sign in (-1, 1))
+    return slice(max(0, first), min(side, last))
+
+
+def _paste(images: Tensor, labels: Tensor, shift: int, rows: slice, columns: slice) -> Mixture:
+    mixed = images.clone()
+    mixed[..., rows, columns] = images.roll(shift, 0)[..., rows, columns]
+    if labels.dim() > 1:  # each pixel takes its own class along
+        pasted = labels.clone()
+        pasted[..., rows, columns] = labels.roll(shift, 0)[..., rows, columns]
+        return Mixture(mixed, pasted)
+    hole = (rows.stop - rows.start) * (columns.stop - columns.start)
+    share = 1 - hole / (images.shape[-2] * images.shape[-1])
+    return Mixture(mixed, labels, labels.roll(shift, 0), share)

@@ -1,0 +1,183 @@
+"""Where the steps of a training come from: images, or what enters the head of a frozen network."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from classifier.data.batches import BatchPlan, normalise
+from classifier.data.dataset import LoadedImages
+from classifier.inference import seen, whole_logits
+from classifier.models import BuiltNetwork
+from faceswap.core.seeding import generator
+
+Pair = tuple[Tensor, Tensor]
+"""Inputs and labels of one process's share of a batch, on the CPU."""
+
+
+class Source(Protocol):
+    """What a training learns from and is measured on."""
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a step, over all processes."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        ...
+
+    def learner(self, module: nn.Module) -> nn.Module:
+        """What of the network learns from the inputs: all of it, or its head."""
+        ...
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Pair]:
+        """Inputs and labels of the steps of an epoch."""
+        ...
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """Makes inputs on the device what the learner takes."""
+        ...
+
+    def kept_aside(self) -> Iterator[Pair]:
+        """This process's share of the images kept aside, in batches."""
+        ...
+
+    def logits(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        """Logits of inputs that were kept aside, on the device."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Images, augmented anew each time.
+
+    Attributes:
+        built: The network they are for.
+        plan: How they become batches.
+        train: Images to learn from.
+        validation: Images kept aside.
+        channels_last: Memory layout of the prepared images.
+    """
+
+    built: BuiltNetwork
+    plan: BatchPlan
+    train: LoadedImages
+    validation: LoadedImages
+    channels_last: bool = False
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a step, over all processes."""
+        return self.plan.batch(self.train)
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return self.plan.steps(self.train)
+
+    def learner(self, module: nn.Module) -> nn.Module:
+        """The whole network."""
+        return module
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Pair]:
+        """``(b, C, S, S) uint8`` images and their labels."""
+        for batch in self.plan.epoch(self.train, epoch, first_step):
+            yield batch.images, batch.labels
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """Normalises images."""
+        return self._laid_out(normalise(inputs, self.built.input))
+
+    def kept_aside(self) -> Iterator[Pair]:
+        """Whole stored images and their labels."""
+        share = _shares(len(self.validation), self.plan.rank, self.plan.world)
+        for chosen in _chunks(share, self.batch_size):
+            labels = torch.from_numpy(self.validation.labels[chosen]).long()
+            yield torch.from_numpy(self.validation.images[chosen]), labels
+
+    def logits(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        """Logits of the middle of images, or of all their pixels."""
+        return whole_logits(module, self._laid_out(seen(inputs, self.built)), self.built)
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        return images.to(memory_format=torch.channels_last) if self.channels_last else images
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """What enters the head of a frozen network, computed beforehand.
+
+    Attributes:
+        head: Dotted name of the head.
+        plan: How the images become batches: which, in which order. A mirrored view, where there
+            is one, is drawn for every other image.
+        train: ``(views, N, ...) float32``.
+        validation: ``(1, M, ...) float32``.
+        train_images: The images behind ``train``.
+        validation_labels: ``(M,) int64``.
+    """
+
+    head: str
+    plan: BatchPlan
+    train: NDArray[np.float32]
+    validation: NDArray[np.float32]
+    train_images: LoadedImages
+    validation_labels: NDArray[np.int64]
+
+    @property
+    def batch_size(self) -> int:
+        """Images of a step, over all processes."""
+        return self.plan.batch(self.train_images)
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return self.plan.steps(self.train_images)
+
+    def learner(self, module: nn.Module) -> nn.Module:
+        """The head."""
+        return module.get_submodule(self.head)
+
+    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Pair]:
+        """``(b, ...) float32`` features and their labels."""
+        labels = torch.from_numpy(self.train_images.labels)
+        order = self.plan.order(self.train_images, epoch)
+        for step in range(first_step, self.steps):
+            batch = order[step * self.batch_size : (step + 1) * self.batch_size]
+            # Drawn for the whole batch, so that an image's fate does not depend on the process.
+            random = generator(self.plan.seed, "view", epoch, step)
+            views = random.integers(len(self.train), size=len(batch))
+            mine = slice(self.plan.rank, None, self.plan.world)
+            chosen = batch[mine]
+            yield torch.from_numpy(self.train[views[mine], chosen]), labels[chosen]
+
+    def prepare(self, inputs: Tensor) -> Tensor:
+        """Features are as the head takes them."""
+        return inputs
+
+    def kept_aside(self) -> Iterator[Pair]:
+        """Features and labels."""
+        labels = torch.from_numpy(self.validation_labels)
+        share = _shares(len(labels), self.plan.rank, self.plan.world)
+        for chosen in _chunks(share, self.batch_size):
+            yield torch.from_numpy(self.validation[0, chosen]), labels[chosen]
+
+    def logits(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        """What the head says of features."""
+        logits = self.learner(module)(inputs)
+        return logits.reshape(len(logits), -1)
+
+
+def _shares(count: int, rank: int, world: int) -> NDArray[np.int64]:
+    return np.arange(rank, count, world)
+
+
+def _chunks(positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    for first in range(0, len(positions), size):
+        yield positions[first : first + size]
