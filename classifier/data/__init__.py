@@ -17,6 +17,7 @@ from classifier.data.dataset import (
     Sample,
 )
 from classifier.data.division import divide, folds
+from classifier.data.duplicates import find_conflicts, find_duplicates
 from classifier.data.loading import load_images, pixel_side
 from classifier.data.opening import open_dataset
 from classifier.data.windows import middle
@@ -35,6 +36,8 @@ __all__ = [
     "class_weights",
     "count_classes",
     "divide",
+    "find_conflicts",
+    "find_duplicates",
     "folds",
     "load_images",
     "middle",

@@ -8,7 +8,7 @@ import random as python_random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -92,7 +92,9 @@ class SampleChange:
         if not hasattr(self._own, "transforms"):
             self._own.transforms = _Transforms(self.augment, self.size, len(image) == 1)
         transforms: _Transforms = self._own.transforms
-        data = {"image": np.ascontiguousarray(image.transpose(1, 2, 0))}  # CHW -> HWC
+        data: dict[str, Any] = {
+            "image": np.ascontiguousarray(image.transpose(1, 2, 0))
+        }  # CHW -> HWC
         data |= {} if mask is None else {"mask": mask}
         for transform in transforms.draw(random):
             # One generator for all: they would draw the same numbers from equal seeds.

@@ -127,7 +127,7 @@ class BatchPlan:
         windows = self._windows(data, len(batch), when).every(self.rank, self.world)
         mine = batch[self.rank :: self.world]
         images, labels = data.images[mine], data.labels[mine]
-        masks = labels if labels.ndim == 3 else None
+        masks = labels.astype(np.uint8) if labels.ndim == 3 else None
         images, masks = windows.cut(images, masks)
         if change is not None:
             slots = range(self.rank, len(batch), self.world)
@@ -135,9 +135,12 @@ class BatchPlan:
             given = masks if masks is not None else [None] * len(images)
             changed = list(pool.map(change, images, given, randoms))
             images = np.stack([image for image, _ in changed])
-            masks = None if masks is None else np.stack([mask for _, mask in changed])
+            if masks is not None:
+                masks = np.stack([mask for _, mask in changed if mask is not None])
         wanted = labels if masks is None else masks
-        return Batch(torch.from_numpy(images), torch.from_numpy(wanted.astype(np.int64)))
+        # Of a mapped file numpy gives arrays of a class of its own.
+        plain = np.asarray(images), np.asarray(wanted, np.int64)
+        return Batch(torch.from_numpy(plain[0]), torch.from_numpy(plain[1]))
 
     def _windows(self, data: LoadedImages, count: int, when: tuple[int, int]) -> Windows:
         """Where in what is stored each image of a batch is cut out."""
@@ -154,7 +157,7 @@ class BatchPlan:
             corners = random.integers(np.minimum(spare, 0), np.maximum(spare, 0) + 1, (count, 2))
         else:
             corners = np.broadcast_to(spare // 2, (count, 2))
-        return Windows(corners - shifts[:, ::-1], size, flips)
+        return Windows((corners - shifts[:, ::-1]).astype(np.int64), size, flips)
 
 
 def normalise(images: Tensor, form: InputFormat) -> Tensor:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +107,8 @@ def _check(rows: list[Row], path: Path) -> None:
     if len([name for name in names if name.lower() not in _VOID]) < 2:
         raise MediaError(f"{path} names fewer than two classes.", _HINT)
     for what, entries in (("class", names), ("index", values)):
-        if twice := sorted({entry for entry in entries if entries.count(entry) > 1}):
-            raise MediaError(f"{path} has the {what} {twice[0]!r} twice.", _HINT)
+        (commonest, times) = Counter(map(str, entries)).most_common(1)[0]
+        if times > 1:
+            raise MediaError(f"{path} has the {what} {commonest!r} twice.", _HINT)
     if not all(0 <= value <= 255 for value in values):
         raise MediaError(f"{path} has an index outside 0 to 255.", _HINT)

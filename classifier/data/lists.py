@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from classifier.data.classfile import ClassNames
@@ -81,11 +81,11 @@ def _read(path: Path) -> pa.Table:
     try:
         if path.suffix.lower() != ".csv":
             return pq.read_table(path)
-        with pa.csv.open_csv(path) as reader:
+        with pa_csv.open_csv(path) as reader:
             names = reader.schema.names
         # As text, since a label of 01 is not 1.
-        options = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
-        return pa.csv.read_csv(path, convert_options=options)
+        options = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+        return pa_csv.read_csv(path, convert_options=options)
     except (OSError, pa.ArrowException) as error:
         raise MediaError(f"{path} cannot be read as a list: {error}.", _HINT) from error
 

@@ -184,7 +184,7 @@ def _decode(
                         skipped[position] = result
                     else:
                         images[filled] = result[0]
-                        if masks is not None:
+                        if masks is not None and result[1] is not None:
                             masks[filled] = result[1]
                         filled += 1
                     position += 1

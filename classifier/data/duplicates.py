@@ -1,0 +1,245 @@
+"""Finds images that are nearly the same in two parts, and equal files with different labels."""
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from classifier.data.dataset import PARTS, Dataset, Sample
+from classifier.data.idx import open_archive
+from classifier.data.images import UnreadableImage, read_image, scale
+
+_SIDE = 32  # of the thumbnails
+_BANDS, _BAND_BITS = 7, 9
+_PHASH_BITS = _BANDS * _BAND_BITS
+_PHASH_LIMIT = _BANDS - 1  # hashes nearer than that are equal in at least one band
+_DHASH_LIMIT = 10
+# Of photographs; and of idx archives, whose small drawings of a few strokes are all much alike.
+_CORRELATIONS = (0.92, 0.99)
+_PARTNERS = 64
+_AT_ONCE = 1 << 22  # pairs compared at a time: 32 MiB
+_BITS = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)
+
+Quiet = Callable[[int], None]
+Thumbnails = NDArray[np.uint8]
+
+
+def find_duplicates(
+    dataset: Dataset, on_image: Quiet = lambda _: None
+) -> list[tuple[Sample, Sample]]:
+    """Images that are nearly the same and lie in different parts.
+
+    Two images are held to be the same when their perceptual hashes (signs of the low frequencies;
+    Zauner, 2010) differ in at most 6 of 63 bits, their difference hashes in at most 10 of 64, and
+    their thumbnails correlate by 0.92 (0.99 in idx archives). That finds copies of another size,
+    compression or brightness; not mirrored or turned ones, nor those cut by more than 2 %.
+
+    Only images whose hashes agree in one of seven bands are compared, which loses none of these.
+
+    Args:
+        dataset: Divided; images that cannot be read are passed over.
+        on_image: Called with the number of images after some of them.
+
+    Returns:
+        For each image that has a double in an earlier part: that one (the nearest, where there
+        are several), and itself.
+    """
+    parts = [dataset.parts.get(part, ()) for part in PARTS]
+    hashed = [_Hashed(*_thumbnails(samples, on_image)) for samples in parts]
+    found: dict[Sample, tuple[int, Sample]] = {}
+    for earlier, later in combinations(hashed, 2):
+        for first, second, distance in zip(*_near(earlier, later), strict=True):
+            sample, partner = later.samples[second], earlier.samples[first]
+            if sample not in found or distance < found[sample][0]:
+                found[sample] = (int(distance), partner)
+    return [(partner, sample) for sample, (_, partner) in found.items()]
+
+
+def find_conflicts(
+    dataset: Dataset, on_image: Quiet = lambda _: None
+) -> list[tuple[Sample, Sample]]:
+    """Images that are equal byte by byte but have different labels.
+
+    Args:
+        dataset: Divided or not; of masks there are no labels to compare, so that none is found.
+        on_image: Called with the number of images after some of them.
+
+    Returns:
+        Pairs: the first image of that content, and a later one with another label.
+    """
+    by_size: dict[int, list[Sample]] = defaultdict(list)
+    for sample in dataset.samples:
+        size = sample.path.stat().st_size if sample.index is None else 0
+        by_size[size].append(sample)
+    pairs: list[tuple[Sample, Sample]] = []
+    for members in by_size.values():
+        first: dict[bytes, Sample] = {}
+        for sample in members:
+            # A file whose size no other has needs not be read.
+            content = _content(sample) if len(members) > 1 else b""
+            earlier = first.setdefault(content, sample)
+            if earlier.label != sample.label:
+                pairs.append((earlier, sample))
+            on_image(1)
+    return pairs
+
+
+def _content(sample: Sample) -> bytes:
+    if sample.index is not None:
+        return hashlib.sha256(open_archive(sample.path)[sample.index].tobytes()).digest()
+    return hashlib.sha256(sample.path.read_bytes()).digest()
+
+
+def _thumbnails(
+    samples: Sequence[Sample], on_image: Quiet
+) -> tuple[tuple[Sample, ...], Thumbnails]:
+    """``(N, 32, 32) uint8`` grey, of those samples that can be read."""
+
+    def read(sample: Sample) -> NDArray[np.uint8] | None:
+        side = (_SIDE, _SIDE)
+        if sample.index is not None:
+            return scale(
+                Image.fromarray(open_archive(sample.path)[sample.index]), side, 1, "pixels"
+            )
+        try:
+            return read_image(sample.path, side, 1, "pixels")
+        except UnreadableImage:
+            return None  # said where it is decoded for training
+
+    kept: list[Sample] = []
+    thumbnails = np.empty((len(samples), _SIDE, _SIDE), np.uint8)
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        for sample, thumbnail in zip(samples, pool.map(read, samples), strict=True):
+            if thumbnail is not None:
+                thumbnails[len(kept)] = thumbnail[0]
+                kept.append(sample)
+            on_image(1)
+    return tuple(kept), thumbnails[: len(kept)]
+
+
+class _Hashed:
+    """The images of a part with their hashes, each ``(N,) uint64``."""
+
+    def __init__(self, samples: tuple[Sample, ...], thumbnails: Thumbnails) -> None:
+        self.samples, self.thumbnails = samples, thumbnails
+        self.phash = perceptual_hashes(thumbnails)
+        self.dhash = difference_hashes(thumbnails)
+        # Many equal images (blank pages) are one entry in the buckets.
+        self.unique, place, counts = np.unique(self.phash, return_inverse=True, return_counts=True)
+        self.members = np.split(place.argsort(kind="stable"), counts.cumsum()[:-1])
+
+
+def perceptual_hashes(thumbnails: Thumbnails) -> NDArray[np.uint64]:
+    """63-bit hashes: which of the lowest frequencies exceed their median.
+
+    Args:
+        thumbnails: ``(N, 32, 32)``.
+    """
+    frequency, position = np.arange(8)[:, None], np.arange(_SIDE)
+    cosines = np.cos(np.pi * frequency * (2 * position + 1) / (2 * _SIDE)).astype(np.float32)
+    low = cosines @ thumbnails.astype(np.float32) @ cosines.T  # (N, 8, 8)
+    low = low.reshape(-1, 64)[:, 1:]  # without the mean, so that brightness does not count
+    return _pack(low > np.median(low, axis=1, keepdims=True))
+
+
+def difference_hashes(thumbnails: Thumbnails) -> NDArray[np.uint64]:
+    """64-bit hashes: whether it gets brighter towards the right, in 8 rows.
+
+    Args:
+        thumbnails: ``(N, 32, 32)``.
+    """
+    edges = np.linspace(0, _SIDE, 10).round().astype(int)
+    rows = thumbnails.reshape(-1, 8, _SIDE // 8, _SIDE).mean(2)
+    columns = np.stack([rows[..., a:b].mean(-1) for a, b in pairwise(edges)], -1)
+    return _pack((columns[..., 1:] > columns[..., :-1]).reshape(-1, 64))
+
+
+def _pack(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """``(N, up to 64)`` -> ``(N,)``."""
+    weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
+    return (bits * weights).sum(1, dtype=np.uint64)
+
+
+def _distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """In how many bits hashes differ."""
+    words = np.ascontiguousarray(first ^ second).view(np.uint16)
+    return _BITS[words].reshape(*np.broadcast_shapes(first.shape, second.shape), 4).sum(-1)
+
+
+def _near(
+    earlier: _Hashed, later: _Hashed
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
+    """Positions of pairs that are nearly the same, and how far their hashes are apart."""
+    first, second = _expanded(earlier, later, _near_hashes(earlier.unique, later.unique))
+    near = _distance(earlier.dhash[first], later.dhash[second]) <= _DHASH_LIMIT
+    first, second = first[near], second[near]
+    needed = np.where([later.samples[n].index is None for n in second], *_CORRELATIONS)
+    near = _correlations(earlier.thumbnails, first, later.thumbnails, second) >= needed
+    first, second = first[near], second[near]
+    return first, second, _distance(earlier.phash[first], later.phash[second])
+
+
+def _near_hashes(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """``(P, 2)`` positions of hashes that differ in at most ``_PHASH_LIMIT`` bits, once each."""
+    found = [np.empty((0, 2), np.int64)]
+    for band in range(_BANDS):
+        shift, mask = np.uint64(band * _BAND_BITS), np.uint64((1 << _BAND_BITS) - 1)
+        ours, theirs = (_buckets((hashes >> shift) & mask) for hashes in (first, second))
+        for here, there in zip(ours, theirs, strict=True):
+            length = max(1, _AT_ONCE // max(1, len(here)))
+            for start in range(0, len(there) if len(here) else 0, length):
+                some = there[start : start + length]
+                near = _distance(first[here][:, None], second[some]) <= _PHASH_LIMIT
+                rows, columns = near.nonzero()
+                found.append(np.stack([here[rows], some[columns]], 1))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _buckets(keys: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
+    """Positions by key."""
+    counts = np.bincount(keys.astype(np.int64), minlength=1 << _BAND_BITS)
+    return np.split(keys.argsort(kind="stable"), counts.cumsum()[:-1])
+
+
+def _expanded(
+    earlier: _Hashed, later: _Hashed, pairs: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of hashes as pairs of images."""
+    first = [np.empty(0, np.int64)]
+    second = [np.empty(0, np.int64)]
+    for our_hash, their_hash in pairs:
+        # Of thousands of images with one hash (blank pages) some stand for all.
+        ours, theirs = earlier.members[our_hash][:_PARTNERS], later.members[their_hash]
+        first.append(np.repeat(ours, len(theirs)))
+        second.append(np.tile(theirs, len(ours)))
+    return np.concatenate(first), np.concatenate(second)
+
+
+def _correlations(
+    thumbnails: Thumbnails,
+    first: NDArray[np.int64],
+    others: Thumbnails,
+    second: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """``(P,) float32`` of pairs of positions; of two blank images it is 1."""
+    result = np.empty(len(first), np.float32)
+    for start in range(0, len(first), 4096):
+        some = slice(start, start + 4096)
+        ours, our_norms = _centred(thumbnails[first[some]])
+        theirs, their_norms = _centred(others[second[some]])
+        products = np.einsum("pi,pi->p", ours, theirs) / np.maximum(our_norms * their_norms, 1e-6)
+        result[some] = np.where((our_norms < 1) & (their_norms < 1), 1, products)
+    return result
+
+
+def _centred(thumbnails: Thumbnails) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """``(P, 1024)`` without the mean, and its norms."""
+    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    flat -= flat.mean(1, keepdims=True)
+    return flat, np.linalg.norm(flat, axis=1)
