@@ -131,7 +131,7 @@ def describe(report: ExtractReport) -> str:
         line += ", was complete already"
     ((record,),) = find_records(report.path).values()
     if is_unstated(record):
-        who = how_to_state(report.path)
+        who = f"Subject: {how_to_state(report.path)}"
     else:
         who = f"Subject: {Subject.from_json(record).describe()}."
     return ". ".join([line, *([report.damage] if report.damage else []), who])

@@ -176,6 +176,20 @@ def check_cache(facts: Facts) -> Finding:
     return Finding("cache", "ok", str(facts.cache))
 
 
+def check_signing(facts: Facts) -> Finding:
+    """Converted media are always signed, so an identity must be there or can be made."""
+    status = facts.signing
+    if status.problem:
+        remedy = "Mend that, set FACESWAP_CONFIG to a folder that can be written, or give convert "
+        return Finding("signing", "fail", status.problem, f"{remedy}--sign-cert and --sign-key.")
+    if status.readable_by_others:
+        found = f"the key {status.key} can be read by others"
+        return Finding("signing", "warn", found, f"chmod 600 {status.key}")
+    if status.expires is None:
+        return Finding("signing", "ok", f"made on first use in {status.key.parent}")
+    return Finding("signing", "ok", f"local identity, valid to {status.expires:%Y-%m-%d}")
+
+
 _CHECKS: tuple[Callable[[Facts], Finding], ...] = (
     check_python,
     check_torch,
@@ -187,6 +201,7 @@ _CHECKS: tuple[Callable[[Facts], Finding], ...] = (
     check_weights,
     check_disk,
     check_cache,
+    check_signing,
 )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from faceswap.core.weights import WEIGHTS, cache_folder, is_offline, search_weights
 from faceswap.core.weights_fetch import is_reachable
 from faceswap.core.weights_table import WheelMember
+from faceswap.provenance.identity import IdentityStatus, local_status
 
 OPENCV_BUILDS = (
     "opencv-python",
@@ -64,6 +65,7 @@ class Facts:
     free_cache: int = 0
     cache: Path = Path()
     cache_error: str = ""
+    signing: IdentityStatus = field(default_factory=IdentityStatus)
 
 
 def gather_facts() -> Facts:
@@ -96,6 +98,7 @@ def gather_facts() -> Facts:
         free_cache=shutil.disk_usage(_existing(cache)).free,
         cache=cache,
         cache_error=_cache_problem(cache),
+        signing=local_status(),
     )
 
 

@@ -76,6 +76,6 @@ def unstated_facesets(facesets: Mapping[str, Sequence[Path]]) -> list[Path]:
 def how_to_state(path: Path) -> str:
     """What to do about an unstated subject."""
     return (
-        f"Who it is and on what basis is unstated; say it with "
+        f"who it is and on what basis is unstated; say it with "
         f"`faceswap subject {path} --name NAME --basis BASIS`."
     )

@@ -16,6 +16,7 @@ from faceswap.core.console import note
 from faceswap.core.errors import IdentityError
 from faceswap.learningrate import Budget
 from faceswap.rundirectory import RunDirectory
+from faceswap.subjectrecords import how_to_state, unstated_facesets
 from faceswap.trainconfig import TrainConfig
 from faceswap.trainer import TrainResult
 from faceswap.training import run_training
@@ -59,6 +60,8 @@ def train(
     else:
         resolved = load_config(TrainConfig, "faceswap", config or _DEFAULT_RECIPE, overrides)
     named = parse_faces(faces) if faces or not run.exists() else run.stored_facesets()
+    for faceset in unstated_facesets(named):
+        note(f"{faceset}: {how_to_state(faceset)}")
     result = train_with_progress(resolved, named, output)
     for line in describe(result):
         note(line)

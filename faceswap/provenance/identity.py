@@ -63,6 +63,23 @@ class SigningIdentity:
         return library.Signer.from_info(info)
 
 
+@dataclass(frozen=True)
+class IdentityStatus:
+    """How it is with the local identity.
+
+    Attributes:
+        key: Where its key is, or is to be.
+        expires: End of its validity; None when it is still to be made.
+        readable_by_others: Whether its key can be read by other users of the machine.
+        problem: Why nothing can be signed, or "".
+    """
+
+    key: Path = Path()
+    expires: datetime.datetime | None = None
+    readable_by_others: bool = False
+    problem: str = ""
+
+
 def config_folder() -> Path:
     """Where this user's settings are: ``$FACESWAP_CONFIG``, or the system's place for them."""
     given = os.environ.get("FACESWAP_CONFIG")
@@ -174,6 +191,29 @@ def local_chains() -> list[bytes]:
         raise ProvenanceError(
             f"{error.filename} cannot be read: {error.strerror}.", "Change its permissions."
         ) from error
+
+
+def local_status() -> IdentityStatus:
+    """Looks at the local identity without making it."""
+    folder = config_folder() / FOLDER
+    key = folder / KEY
+    try:
+        load_library()
+        if not key.is_file():
+            return IdentityStatus(key, problem=_why_not_writable(folder))
+        _prove(SigningIdentity(read_key_pair(folder / CHAIN, key), "local"), folder)
+        expires = read_chain(folder / CHAIN)[0].not_valid_after_utc
+    except ProvenanceError as error:
+        return IdentityStatus(key, problem=error.message)
+    shared = os.name == "posix" and bool(key.stat().st_mode & 0o077)
+    return IdentityStatus(key, expires, shared)
+
+
+def _why_not_writable(folder: Path) -> str:
+    place = next(p for p in folder.parents if p.exists())
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return ""
+    return f"the signing identity cannot be made in {folder}: {place} cannot be written"
 
 
 def _prove(identity: SigningIdentity, place: Path) -> None:
