@@ -1,13 +1,17 @@
 """Figures about classifiers."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from numpy.typing import NDArray
 
 from classifier.pictures import palette
 from classifier.scoring import ImageScores, Reliability
+from faceswap.core.files import atomic_path
 
 _MOST_NUMBERS = 20  # classes up to which a confusion matrix has its numbers written in
 _MOST_NAMES = 40
@@ -116,16 +120,12 @@ def map_chart(
 
 
 def _draw_thumbnails(
-    axes: object,
+    axes: Axes,
     points: NDArray[np.floating],
     labels: NDArray[np.int64],
     colours: NDArray[np.floating],
     thumbnails: Sequence[NDArray[np.uint8]],
 ) -> None:
-    from matplotlib.axes import Axes
-    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-
-    assert isinstance(axes, Axes)
     for point, label, picture in zip(points, labels, thumbnails, strict=False):
         rim = "grey" if label < 0 else tuple(colours[label])
         box = AnnotationBbox(
@@ -167,3 +167,9 @@ def bar_chart(values: Mapping[str, tuple[float, float, float]], label: str) -> F
     axes.set(xlabel=label, xlim=(0, 100))
     axes.invert_yaxis()
     return figure
+
+
+def write_chart(path: Path, figure: Figure) -> None:
+    """Writes a figure as PNG, complete or not at all."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150, format="png")

@@ -8,6 +8,12 @@ from faceswap.core.commandline import Verb, run_program
 VERBS = {
     "train": Verb("classifier.train:train", "Train a network on images with classes."),
     "lr-find": Verb("classifier.lr_find:lr_find", "Suggest a learning rate."),
+    "evaluate": Verb("classifier.evaluate:evaluate", "Measure a network, with intervals."),
+    "predict": Verb("classifier.predict:predict", "Say which class images are."),
+    "explain": Verb("classifier.explain:explain", "Show why a network says so."),
+    "features": Verb("classifier.features:features", "Write images as vectors, test and map them."),
+    "compare": Verb("classifier.compare:compare", "Show several runs side by side."),
+    "export": Verb("classifier.export:export", "Write ONNX or torch.export, proved equal."),
 }
 
 

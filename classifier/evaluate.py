@@ -1,0 +1,128 @@
+"""The verb ``classifier evaluate``: measures a network on images it has not seen."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from classifier.bootstrap import Estimate
+from classifier.evaluation import (
+    Evaluation,
+    as_record,
+    headlines,
+    measure,
+    with_intervals,
+    write_rows,
+)
+from classifier.evaluationpage import write_page
+from classifier.modelfile import load_model
+from classifier.rundata import KnownData, SampleReader, know_data, read_run
+from faceswap.core.console import note, progress_bar, show_table
+from faceswap.core.device import pick_device
+from faceswap.core.errors import ConfigError
+from faceswap.core.files import write_json
+
+_PARTS = ("test", "validation", "train", "all")
+_MOST_NOTED = 5
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
+    data: Annotated[Path, typer.Argument(help="Data of any kind that train takes.")],
+    part: Annotated[
+        str | None,
+        typer.Option(
+            help="test, validation, train or all; else the first there is of the first 2."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder for the page, the numbers and the predictions."
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(min=10, help="Resamples for the intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Measure a network: accuracy, F1, AUROC, calibration or IoU, with 95 % intervals.
+
+    Of a run's own data, what the run kept aside is "validation".
+    """
+    if part not in (None, *_PARTS):
+        raise ConfigError(f"There is no part {part!r}.", f"Choose one of {', '.join(_PARTS)}.")
+    place = pick_device(device)
+    loaded, run = load_model(model), read_run(model)
+    known = know_data(data, loaded, run)
+    chosen, samples = known.choose(part)
+    reader = SampleReader(loaded, known.dataset, run)
+    with progress_bar(f"evaluate {chosen}", len(samples), unit="images") as advance:
+        result = measure(reader, samples, batch_size=batch_size, device=place, on_image=advance)
+    facts = _facts(model, known, chosen, result, reader)
+    with progress_bar("intervals", draws, unit="resamples") as advance:
+        numbers = with_intervals(result, draws, seed, advance)
+    _show(result, numbers, chosen)
+    if output is not None:
+        record = {"model": str(model), "weights_sha256": loaded.digest, "data": str(data)}
+        record |= {"part": chosen, "trained_on": _leaked(known, result), "draws": draws}
+        _write(output, record, facts, result, numbers, reader, known)
+
+
+def _facts(
+    model: Path, known: KnownData, part: str, result: Evaluation, reader: SampleReader
+) -> list[str]:
+    """Says what was left out and what was trained on; the sentences go on the page too."""
+    for path, reason in reader.skipped[:_MOST_NOTED]:
+        note(f"Skipped {path}: {reason}")
+    network = reader.loaded.network
+    facts = [
+        f"{network} from {model}, on {len(result.samples)} images of {known.dataset.root} "
+        f"({'all parts' if part == 'all' else part}).",
+        known.remark,
+    ]
+    if reader.skipped:
+        facts.append(f"{len(reader.skipped)} images could not be read and are left out.")
+    groups = {sample.group for sample in result.samples if sample.group}
+    if groups:
+        facts.append(f"Intervals redraw {len(groups)} groups, not single images.")
+    if leaked := _leaked(known, result):
+        facts.append(
+            f"Warning: the network was trained on {leaked} of these images. It knows them, so the "
+            "numbers say nothing about images it has not seen."
+        )
+    for fact in [*known.dataset.notes, *facts[1:]]:
+        note(fact)
+    return facts
+
+
+def _leaked(known: KnownData, result: Evaluation) -> int:
+    return sum(sample.name in known.trained for sample in result.samples)
+
+
+def _show(result: Evaluation, numbers: dict[str, Estimate], part: str) -> None:
+    table = Table("", "value", "95 % interval", title=f"{len(result.samples)} images, {part}")
+    for name, title in headlines(result).items():
+        number = numbers[name]
+        table.add_row(title, f"{number.value:.4f}", f"{number.low:.4f} to {number.high:.4f}")
+    show_table(table)
+
+
+def _write(
+    output: Path,
+    record: dict[str, Any],
+    facts: list[str],
+    result: Evaluation,
+    numbers: dict[str, Estimate],
+    reader: SampleReader,
+    known: KnownData,
+) -> None:
+    classes = reader.loaded.classes
+    skipped = [[str(path), reason] for path, reason in reader.skipped]
+    record |= {"skipped": skipped, **as_record(result, numbers, classes)}
+    write_json(output / "metrics.json", record)
+    write_rows(output / "predictions.parquet", result.rows(classes, known.part_of()))
+    title = f"How well {reader.loaded.network} tells {len(classes)} classes apart"
+    write_page(output / "report.html", title, facts, result, numbers, reader)
+    note(f"Page, numbers and predictions: {output}")

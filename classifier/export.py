@@ -1,0 +1,99 @@
+"""The verb ``classifier export``: a network as a file that runs without this program."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from classifier.data import middle
+from classifier.exporting import SUFFIXES, export_network
+from classifier.modelfile import LoadedClassifier, load_model
+from classifier.rundata import RunRecord, SampleReader, know_data, read_run, read_side
+from faceswap.core.console import note, progress_bar
+from faceswap.core.errors import ConfigError
+
+_REAL = 8
+_MULTIPLE = 32
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="FILE.onnx or FILE.pt2.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Data whose images prove it; else the run's own, where they are there."),
+    ] = None,
+    height: Annotated[
+        int | None, typer.Option(min=32, help="For pixels: height of the images it takes.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(min=32, help="For pixels: their width.")] = None,
+) -> None:
+    """Write ONNX or a torch.export program, and prove on images that it is equal.
+
+    Normalisation and softmax lie inside. The batch may be of any size.
+    """
+    if output.suffix not in SUFFIXES:
+        raise ConfigError(
+            f"Expected a file ending in {' or '.join(SUFFIXES)}, found {output.name!r}.",
+            "Choose -o FILE.onnx or -o FILE.pt2.",
+        )
+    loaded, run = load_model(model), read_run(model)
+    sides = _sides(loaded, run, height, width)
+    real = _real_images(loaded, run, data, sides)
+    with progress_bar(f"export {loaded.network}", None) as advance:
+        proof = export_network(loaded, output, sides, real)
+        advance(1)
+    size = output.stat().st_size / 1e6
+    note(
+        f"{output} ({size:.1f} MB): images (batch, {loaded.input.channels}, {sides[0]}, "
+        f"{sides[1]}) in [0, 1] -> logits, probabilities."
+    )
+    note(
+        f"Equal to {proof.difference:.1e} on {proof.random} random and {proof.real} real images."
+        + ("" if proof.real else " Give --data to prove it on real ones.")
+    )
+
+
+def _sides(
+    loaded: LoadedClassifier, run: RunRecord | None, height: int | None, width: int | None
+) -> tuple[int, int]:
+    """Height and width of what the exported network takes."""
+    if loaded.built.task == "images":
+        if height or width:
+            raise ConfigError("--height and --width are for networks that give classes to pixels.")
+        return loaded.input.size, loaded.input.size
+    stored = read_side(loaded, run) or (loaded.input.size, loaded.input.size)
+    sides = (height or _up(stored[0]), width or _up(stored[1]))
+    if sides[0] % _MULTIPLE or sides[1] % _MULTIPLE:
+        raise ConfigError(
+            f"Height and width must be multiples of {_MULTIPLE}, found {sides[0]} x {sides[1]}.",
+            f"The nearest above are {_up(sides[0])} x {_up(sides[1])}.",
+        )
+    return sides
+
+
+def _up(length: int) -> int:
+    return -(-length // _MULTIPLE) * _MULTIPLE
+
+
+def _real_images(
+    loaded: LoadedClassifier, run: RunRecord | None, data: Path | None, sides: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """A few images ``(N, C, *sides)`` as the network sees them; none where there are no data."""
+    none = np.empty((0, loaded.input.channels, *sides), np.uint8)
+    if data is None:
+        if run is None or not run.data.exists():
+            return none
+        data = run.data
+    known = know_data(data, loaded, run)
+    reader = SampleReader(loaded, known.dataset, run)
+    samples = known.dataset.samples
+    chosen = samples[:: max(1, len(samples) // _REAL)][:_REAL]
+    images = reader.read(chosen).images
+    if loaded.built.task == "images":
+        return np.ascontiguousarray(middle(images, loaded.input.size))
+    spare = [(0, max(0, side - have)) for side, have in zip(sides, images.shape[2:], strict=True)]
+    padded = np.pad(images, ((0, 0), (0, 0), *spare), mode="edge")
+    return np.ascontiguousarray(padded[..., : sides[0], : sides[1]])

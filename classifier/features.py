@@ -1,0 +1,141 @@
+"""The verb ``classifier features``: images as vectors, and what can be told from these."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.table import Table
+
+from classifier.charts import map_chart, write_chart
+from classifier.data import divide
+from classifier.embeddings import (
+    Embeddings,
+    FeatureMap,
+    ProbeResult,
+    as_table,
+    embed_samples,
+    map_vectors,
+    probe,
+)
+from classifier.evaluation import write_rows
+from classifier.evaluationpage import show_sample
+from classifier.modelfile import load_model
+from classifier.rundata import KnownData, SampleReader, know_data, read_run
+from faceswap.core.console import note, progress_bar, show_table
+from faceswap.core.device import pick_device
+from faceswap.core.files import write_json
+
+_MOST_THUMBNAILS = 400
+
+
+def features(
+    model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
+    data: Annotated[Path, typer.Argument(help="Data of any kind that train takes.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for vectors, numbers and the map.")
+    ],
+    neighbours: Annotated[int, typer.Option(min=1, help="How many of the nearest vote.")] = 10,
+    layout: Annotated[
+        Literal["tsne", "pca"], typer.Option("--map", help="How the map is laid out.")
+    ] = "tsne",
+    perplexity: Annotated[
+        float, typer.Option(min=2, help="Of t-SNE: about how many neighbours count.")
+    ] = 30.0,
+    thumbnails: Annotated[
+        bool, typer.Option("--thumbnails", help="Draw the images on the map.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of divisions and of the map.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Write what enters the network's last layers, and test how much of the classes is in it.
+
+    The nearest neighbours and a linear layer are fitted on the part "train" and measured on the
+    others.
+    """
+    place = pick_device(device)
+    loaded, run = load_model(model), read_run(model)
+    known = know_data(data, loaded, run)
+    note(known.remark)
+    known = _divided(known, seed)
+    reader = SampleReader(loaded, known.dataset, run)
+    samples = known.dataset.samples
+    with progress_bar("features", len(samples), unit="images") as advance:
+        found = embed_samples(
+            reader, samples, batch_size=batch_size, device=place, on_image=advance
+        )
+    for path, reason in reader.skipped[:5]:
+        note(f"Skipped {path}: {reason}")
+    parts = known.part_of()
+    train = np.array([parts[sample.name] == "train" for sample in found.samples])
+    result = _probe(found, train, len(loaded.classes), neighbours, seed)
+    with progress_bar("map", None, unit="points") as advance:
+        points = map_vectors(found.vectors, layout, perplexity, seed)
+        advance(len(points.chosen))
+    if len(points.chosen) < len(found.samples):
+        note(f"The map shows {len(points.chosen)} images, drawn at random.")
+    write_rows(output / "features.parquet", as_table(found, points, parts, loaded.classes))
+    _draw(output / "map.png", found, points, train, reader, thumbnails=thumbnails)
+    _write_numbers(output / "probes.json", found, result)
+
+
+def _divided(known: KnownData, seed: int) -> KnownData:
+    """Data with a part to measure on; a fifth is kept aside where there is none."""
+    if known.dataset.task == "pixels" or len([p for p in known.dataset.parts.values() if p]) > 1:
+        return known
+    note("The data are not divided: a fifth of each class is kept aside to measure on.")
+    dataset = divide(known.dataset, 0.2, seed)
+    return KnownData(dataset, known.remark, known.trained, known.same)
+
+
+def _probe(
+    found: Embeddings, train: NDArray[np.bool_], classes: int, neighbours: int, seed: int
+) -> ProbeResult | None:
+    if (found.labels < 0).any():
+        note("The images have no classes of their own, only their pixels: nothing to tell apart.")
+        return None
+    if train.all() or not train.any():
+        note("All images are in one part: nothing to measure on.")
+        return None
+    with progress_bar("probes", None) as advance:
+        result = probe(found, train, classes, neighbours, seed)
+        advance(1)
+    table = Table("", "accuracy", title=f"{result.held_out} images kept aside")
+    table.add_row(f"{result.neighbours} nearest neighbours", f"{result.knn_accuracy:.4f}")
+    table.add_row("linear probe", f"{result.linear_accuracy:.4f}")
+    table.add_row("always the commonest class", f"{result.chance:.4f}")
+    show_table(table)
+    return result
+
+
+def _draw(
+    path: Path,
+    found: Embeddings,
+    points: FeatureMap,
+    train: NDArray[np.bool_],
+    reader: SampleReader,
+    *,
+    thumbnails: bool,
+) -> None:
+    pictures = []
+    if thumbnails and len(points.chosen) > _MOST_THUMBNAILS:
+        note(f"More than {_MOST_THUMBNAILS} images would cover one another: dots are drawn.")
+    elif thumbnails:
+        pictures = [show_sample(found.samples[place], reader, 64) for place in points.chosen]
+    figure = map_chart(
+        points.points,
+        found.labels[points.chosen],
+        reader.loaded.classes,
+        ~train[points.chosen],
+        pictures,
+    )
+    write_chart(path, figure)
+
+
+def _write_numbers(path: Path, found: Embeddings, result: ProbeResult | None) -> None:
+    numbers = {"images": len(found.samples), "dimensions": found.vectors.shape[1]}
+    write_json(path, {**numbers, "probes": None if result is None else asdict(result)})
+    note(f"Vectors, numbers and the map: {path.parent}")

@@ -1,0 +1,158 @@
+"""The verb ``classifier predict``: gives files their classes."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from classifier.modelfile import LoadedClassifier, load_model
+from classifier.prediction import (
+    ImageFile,
+    Prediction,
+    class_rows,
+    find_images,
+    predict_files,
+    write_masks,
+)
+from classifier.rundata import read_run, read_side
+from faceswap.core.console import note, progress_bar
+from faceswap.core.device import pick_device
+from faceswap.core.errors import ConfigError, MediaError
+from faceswap.core.files import atomic_path
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Images, folders of them (searched whole), or - for paths on stdin."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File for the rows; for pixels the folder for the masks."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object in each line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, with a head.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Say of images which class they are, or of each pixel.
+
+    Files that cannot be read are named on stderr; only if all are is the exit code 2.
+    """
+    if as_json and as_csv:
+        raise ConfigError("--json and --csv were both given.", "Choose one.")
+    place = pick_device(device)
+    loaded, run = load_model(model), read_run(model)
+    pixels = loaded.built.task == "pixels"
+    if pixels and output is None:
+        raise ConfigError("This network gives a class to each pixel.", "Add -o FOLDER for masks.")
+    files = find_images(_paths(inputs))
+    if not files:
+        raise MediaError(f"There are no images in {', '.join(inputs)}.", "Check the paths.")
+    side = read_side(loaded, run)
+    unreadable = 0
+    with (
+        progress_bar("predict", len(files), unit="images") as advance,
+        _rows(None if pixels else output, _format(as_json, as_csv)) as write,
+    ):
+        results = predict_files(
+            loaded, files, side, batch_size=batch_size, device=place, on_image=advance
+        )
+        for result in results:
+            if isinstance(result, Prediction):
+                write(_about(result, loaded, output))
+            else:
+                unreadable += 1
+                note(f"Cannot read {result.file.path}: {result.reason}")
+        _require_some(files, unreadable)
+    if unreadable:
+        note(f"{unreadable} of {len(files)} files could not be read.")
+
+
+def _paths(inputs: Sequence[str]) -> list[Path]:
+    paths: list[Path] = []
+    for text in inputs:
+        if text == "-":
+            paths += [Path(line.rstrip("\r\n")) for line in sys.stdin if line.strip()]
+        else:
+            paths.append(Path(text))
+    return paths
+
+
+def _require_some(files: Sequence[ImageFile], unreadable: int) -> None:
+    if unreadable == len(files):
+        raise MediaError(
+            f"None of the {len(files)} files could be read.", "They are named above with reasons."
+        )
+
+
+def _about(result: Prediction, loaded: LoadedClassifier, output: Path | None) -> dict[str, Any]:
+    if loaded.built.task == "images":
+        return class_rows(result, loaded.classes)
+    assert output is not None, "asked for before"
+    return write_masks(result, loaded.classes, output)
+
+
+class _Write(Protocol):
+    def __call__(self, row: dict[str, Any]) -> None: ...
+
+
+def _format(as_json: bool, as_csv: bool) -> str:
+    return "json" if as_json else "csv" if as_csv else "text"
+
+
+@contextmanager
+def _rows(output: Path | None, form: str) -> Iterator[_Write]:
+    """Where rows go: to stdout as they come, or into a file that is complete or absent."""
+    if output is None:
+        heads: list[str] = []
+
+        def say(row: dict[str, Any]) -> None:
+            typer.echo(_line(row, form, heads), nl=False)
+
+        yield say
+        return
+    with atomic_path(output) as temporary:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            written: list[str] = []
+
+            def store(row: dict[str, Any]) -> None:
+                file.write(_line(row, form, written))
+
+            yield store
+        assert temporary.is_file()
+
+
+def _line(row: dict[str, Any], form: str, heads: list[str]) -> str:
+    """A row as text; ``heads`` gets the columns once they are written."""
+    if form == "json":
+        return json.dumps(row, ensure_ascii=False) + "\n"
+    if form == "text":
+        if "class" in row:
+            return f"{row['path']}: {row['class']} ({100 * row['probability']:.1f} %)\n"
+        most = sorted(row["shares"].items(), key=lambda item: -item[1])[:3]
+        listed = ", ".join(f"{name} {100 * share:.1f} %" for name, share in most)
+        return f"{row['path']}: {listed}; {row['mask']}\n"
+    flat = {name: value for name, value in row.items() if not isinstance(value, dict)}
+    inner = {
+        name: value
+        for part in row.values()
+        if isinstance(part, dict)
+        for name, value in part.items()
+    }
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    if not heads:
+        heads += [*flat, *inner]
+        writer.writerow(heads)
+    writer.writerow([*flat.values(), *inner.values()])
+    return buffer.getvalue()
