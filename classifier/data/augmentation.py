@@ -23,7 +23,8 @@ import albumentations as A
 
 Transform = A.BasicTransform
 _LEVELS = 30  # steps of strength in both papers
-_EDGES = {"border_mode": cv2.BORDER_REFLECT_101, "fill_mask": IGNORED, "p": 1.0}
+# Grey where nothing is, as in both papers.
+_EDGES = {"border_mode": cv2.BORDER_CONSTANT, "fill": 128, "fill_mask": IGNORED, "p": 1.0}
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ BROKEN = (
 )
 """What Pillow raises about damaged files."""
 
-# Pillow warns of one limit and refuses at twice that; the refusal is reported, once for each file.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Pillow warns of a size and refuses twice that, and of damage that does not matter; what cannot be
+# read is reported once for each file.
+warnings.filterwarnings("ignore", module="PIL")
 
 
 class UnreadableImage(Exception):

@@ -1,0 +1,101 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from classifier.data import open_dataset
+from faceswap.core.errors import MediaError
+
+Write = Callable[..., Path]
+
+
+def labelled(samples: tuple) -> list[tuple[str, int]]:
+    return [(sample.path.name, sample.label) for sample in samples]
+
+
+def test_csv(tmp_path: Path, fill: Write) -> None:
+    fill(tmp_path, pictures=3)
+    (tmp_path / "list.csv").write_text(
+        "File,Class,who,group\n"
+        "pictures/000.png,01,me,g\n"
+        "pictures/001.png,1,me,\n"
+        'pictures/002.png,"one, two",you,h\n'
+    )
+    data = open_dataset(tmp_path / "list.csv")
+    assert data.classes == ("01", "1", "one, two")  # text: 01 and 1 are two classes
+    assert labelled(data.parts["train"]) == [("000.png", 0), ("001.png", 1), ("002.png", 2)]
+    assert [sample.group for sample in data.samples] == ["g", "", "h"]
+    assert data.notes == ("Columns of list.csv that are not used: who.",)
+
+
+def test_parquet_with_parts(tmp_path: Path, fill: Write) -> None:
+    fill(tmp_path, pictures=5)
+    table = {
+        "path": [f"pictures/{number:03d}.png" for number in range(5)],
+        "label": [7, 3, 7, 3, 3],
+        "split": ["train", "Training", "val", "test", "valid"],
+    }
+    pq.write_table(pa.table(table), tmp_path / "list.parquet")
+    data = open_dataset(tmp_path / "list.parquet")
+    assert data.classes == ("3", "7")
+    assert labelled(data.parts["train"]) == [("000.png", 1), ("001.png", 0)]
+    assert labelled(data.parts["validation"]) == [("002.png", 1), ("004.png", 0)]
+    assert labelled(data.parts["test"]) == [("003.png", 0)]
+
+
+def test_list_of_masks(tmp_path: Path, picture: Write, mask: Write) -> None:
+    picture(tmp_path / "i.png")
+    mask(tmp_path / "m.png", np.eye(30, 40))
+    (tmp_path / "list.csv").write_text("image,mask\ni.png,m.png\n")
+    data = open_dataset(tmp_path / "list.csv")
+    assert data.task == "pixels"
+    assert data.classes == ("0", "1")
+    assert data.samples[0].mask == tmp_path / "m.png"
+
+
+def test_files_that_are_missing_are_told(tmp_path: Path, fill: Write) -> None:
+    fill(tmp_path, pictures=2)
+    rows = [f"pictures/{number:03d}.png,{number}" for number in range(3)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
+    data = open_dataset(tmp_path / "list.csv")
+    assert len(data.samples) == 2
+    assert data.notes[0].startswith("1 files in list.csv do not exist, such as ")
+    (tmp_path / "list.csv").write_text("path,label\nx.png,a\n")
+    with pytest.raises(MediaError, match="None of the images"):
+        open_dataset(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "cannot be read as a list"),
+        ("path,label\n", "has no rows"),
+        ("name,label\n000.png,a\n", "lacks columns; it has name, label"),
+        ("path,note\n000.png,a\n", "lacks columns"),
+        ("path,file,label\n000.png,000.png,a\n", "two columns for the path"),
+        ("path,label\n000.png,a\n001.png\n", "cannot be read as a list"),
+        ("path,label\n000.png,a\n001.png,\n", "row 2: there is no label"),
+        ("path,label\n000.png,a\n,b\n", "row 2: there is no path"),
+        ("path,label\n000.png,a\n001.png,a\n", "only one class, 'a'"),
+        ("path,label,split\n000.png,a,train\n001.png,b,mine\n", "row 2: the split 'mine'"),
+        ("path,label,split\n000.png,a,train\n001.png,b,\n", "row 2: the split ''"),
+        ("path,label,split\n000.png,a,val\n001.png,b,val\n", "no rows to train on"),
+        (
+            "path,label,split\n000.png,a,train\n001.png,b,train\n000.png,c,val\n",
+            "training has not: c",
+        ),
+    ],
+)
+def test_malformed_lists(tmp_path: Path, fill: Write, text: str, message: str) -> None:
+    (fill(tmp_path, pictures=2) / "pictures" / "list.csv").write_text(text)
+    with pytest.raises(MediaError, match=message):
+        open_dataset(tmp_path / "pictures" / "list.csv")
+
+
+def test_no_parquet(tmp_path: Path) -> None:
+    (tmp_path / "list.parquet").write_bytes(b"no parquet")
+    with pytest.raises(MediaError, match="cannot be read as a list"):
+        open_dataset(tmp_path / "list.parquet")

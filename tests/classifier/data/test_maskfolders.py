@@ -1,0 +1,195 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from classifier.data import IGNORED, load_images, open_dataset
+from classifier.models.registry import InputFormat
+from faceswap.core.errors import MediaError
+
+Write = Callable[..., Path]
+FORM = InputFormat(8, 3, (0.0,) * 3, (1.0,) * 3)
+VALUES = np.repeat(np.array([[0, 1, 2, 255]], np.uint8), 4, axis=0)
+
+
+@pytest.fixture
+def pair(picture: Write, mask: Write) -> Callable[..., None]:
+    """``pair(images, masks, name, values)``: an image and its mask."""
+
+    def write(images: Path, masks: Path, name: str, values: np.ndarray = VALUES) -> None:
+        picture(images / f"{name}.jpg", size=values.shape[1::-1])
+        mask(masks / f"{name}.png", values)
+
+    return write
+
+
+def labels(path: Path, classes: Path | None = None) -> np.ndarray:
+    data = open_dataset(path, classes=classes)
+    loaded, skipped = load_images(data.samples, FORM, task="pixels", void=data.void)
+    assert not skipped
+    return loaded.labels
+
+
+def test_images_beside_masks(tmp_path: Path, pair: Callable, picture: Write) -> None:
+    pair(tmp_path / "a" / "images", tmp_path / "a" / "masks", "x")
+    pair(tmp_path / "b" / "images", tmp_path / "b" / "masks", "deep/x")
+    picture(tmp_path / "b" / "images" / "alone.png")
+    data = open_dataset(tmp_path)
+    assert (data.task, data.classes, data.void) == ("pixels", ("0", "1", "2"), 255)
+    assert {part: len(samples) for part, samples in data.parts.items()} == {"train": 2}
+    assert "1 images have no mask" in data.notes[0]
+    assert labels(tmp_path)[0].tolist() == VALUES.tolist()
+
+
+def test_parts_as_of_camvid(tmp_path: Path, pair: Callable) -> None:
+    for part in ("train", "val", "test"):
+        pair(tmp_path / part, tmp_path / f"{part}annot", part)
+    data = open_dataset(tmp_path)
+    assert {part: s[0].path.stem for part, s in data.parts.items()} == {
+        "train": "train",
+        "validation": "val",
+        "test": "test",
+    }
+
+
+def test_parts_as_folders(tmp_path: Path, pair: Callable) -> None:
+    for part in ("train", "valid"):
+        pair(tmp_path / part / "images", tmp_path / part / "masks", part)
+    data = open_dataset(tmp_path)
+    assert {part: s[0].path.stem for part, s in data.parts.items()} == {
+        "train": "train",
+        "validation": "valid",
+    }
+
+
+def test_what_is_called_void_counts_for_nothing(tmp_path: Path, pair: Callable) -> None:
+    pair(tmp_path / "images", tmp_path / "masks", "x")
+    (tmp_path / "classes.txt").write_text("sky\nVoid\nroad\n")
+    data = open_dataset(tmp_path)
+    assert (data.classes, data.void) == (("sky", "road"), 1)
+    assert labels(tmp_path)[0, 0].tolist() == [0, IGNORED, 1, IGNORED]
+
+
+def test_names_from_elsewhere(tmp_path: Path, pair: Callable) -> None:
+    pair(tmp_path / "data" / "images", tmp_path / "data" / "masks", "x")
+    (tmp_path / "names.txt").write_text("a\nb\nignore\n")
+    assert labels(tmp_path / "data", classes=tmp_path / "names.txt")[0, 0].tolist() == [
+        0,
+        1,
+        IGNORED,
+        IGNORED,
+    ]
+    with pytest.raises(MediaError, match="cannot be read"):
+        open_dataset(tmp_path / "data", classes=tmp_path / "none.txt")
+
+
+def test_values_of_any_kind(tmp_path: Path, pair: Callable) -> None:
+    pair(tmp_path / "images", tmp_path / "masks", "x", np.array([[0, 255], [128, 0]]))
+    (tmp_path / "classes.csv").write_text("index,name\n0,ground\n255,face\n128,hair\n")
+    data = open_dataset(tmp_path)
+    assert (data.classes, data.void) == (("ground", "face", "hair"), None)
+    assert labels(tmp_path)[0].tolist() == [[0, 1], [2, 0]]
+
+
+def test_masks_in_colour(tmp_path: Path, pair: Callable) -> None:
+    colours = np.array([[[255, 0, 0], [0, 0, 0]], [[10, 20, 30], [255, 0, 0]]])
+    pair(tmp_path / "images", tmp_path / "masks", "x", colours)
+    with pytest.raises(MediaError, match=r"x\.png is in colour"):
+        open_dataset(tmp_path)
+    (tmp_path / "classes.csv").write_text(
+        "index,name,colour\n0,sky,#ff0000\n1,void,0 0 0\n2,road,10 20 30\n"
+    )
+    assert labels(tmp_path)[0].tolist() == [[0, IGNORED], [1, 0]]
+    (tmp_path / "classes.csv").write_text("index,name,color\n0,sky,#ff0000\n1,road,#0a141e\n")
+    data = open_dataset(tmp_path)
+    with pytest.raises(MediaError, match=r"colour \(0, 0, 0\) in mask x\.png is no class"):
+        load_images(data.samples, FORM, task="pixels")
+
+
+def test_palette_and_grey_masks_are_the_same(tmp_path: Path, picture: Write) -> None:
+    grey = Image.fromarray(np.array([[0, 1], [2, 0]], np.uint8))
+    palette = grey.copy().convert("P")
+    palette.putdata([0, 1, 2, 0])
+    palette.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    (tmp_path / "masks").mkdir()
+    for name, image in (("grey", grey), ("palette", palette), ("rgb", grey.convert("RGB"))):
+        picture(tmp_path / "images" / f"{name}.png", size=(2, 2))
+        image.save(tmp_path / "masks" / f"{name}.png")
+    assert labels(tmp_path).tolist() == [[[0, 1], [2, 0]]] * 3
+
+
+def test_a_mask_of_another_size_is_left_out(tmp_path: Path, pair: Callable, mask: Write) -> None:
+    for name in "ab":
+        pair(tmp_path / "images", tmp_path / "masks", name)
+    mask(tmp_path / "masks" / "a.png", np.eye(3, 5))
+    data = open_dataset(tmp_path)
+    loaded, skipped = load_images(data.samples, FORM, task="pixels")
+    assert [sample.path.stem for sample in loaded.samples] == ["b"]
+    assert skipped == [
+        (tmp_path / "images" / "a.jpg", "the image is 4x4, its mask a.png is 5x3"),
+    ]
+    mask(tmp_path / "masks" / "b.png", np.eye(3, 5))
+    with pytest.raises(MediaError, match=r"None of the 2 images .* 4x4, its mask a.png is 5x3"):
+        load_images(data.samples, FORM, task="pixels")
+
+
+def test_values_that_are_no_class(tmp_path: Path, pair: Callable) -> None:
+    pair(tmp_path / "images", tmp_path / "masks", "x")
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    with pytest.raises(MediaError, match=r"value 2 in mask x\.png is no class"):
+        load_images(open_dataset(tmp_path).samples, FORM, task="pixels")
+
+
+def test_masks_are_scaled_by_the_nearest_pixel(tmp_path: Path, pair: Callable) -> None:
+    values = np.zeros((8, 8), np.uint8)
+    values[:, 4:] = 9
+    pair(tmp_path / "images", tmp_path / "masks", "x", values)
+    data = open_dataset(tmp_path)
+    loaded, _ = load_images(data.samples, FORM, task="pixels", side=(5, 3))
+    assert loaded.images.shape == (1, 3, 5, 3)
+    assert set(loaded.labels.ravel().tolist()) == {0, 9}
+
+
+def test_masks_that_say_too_little(tmp_path: Path, pair: Callable, picture: Write) -> None:
+    pair(tmp_path / "images", tmp_path / "masks", "x", np.array([[0, 255]] * 2))
+    with pytest.raises(MediaError, match="hold 0, 255; expected the number"):
+        open_dataset(tmp_path)
+    (tmp_path / "masks" / "x.png").unlink()
+    with pytest.raises(MediaError, match=r"No image of .* has a mask"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("classes.txt", "sky\nvoid\n", "fewer than two"),
+        ("classes.txt", "sky\nroad\nsky\n", "the class 'sky' twice"),
+        ("classes.csv", "number,name\n0,sky\n", "needs the columns index and name; it has number"),
+        ("classes.csv", "index,name\nx,sky\n", "line 2"),
+        ("classes.csv", "index,name\n0,sky\n0,road\n", "the index '0' twice"),
+        ("classes.csv", "index,name\n0,sky\n256,road\n", "outside 0 to 255"),
+        ("classes.csv", "index,name,colour\n0,sky,blue\n1,road,#000000\n", "'blue' is no colour"),
+    ],
+)
+def test_malformed_files_of_classes(
+    tmp_path: Path, pair: Callable, name: str, text: str, message: str
+) -> None:
+    pair(tmp_path / "images", tmp_path / "masks", "x")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(MediaError, match=message):
+        open_dataset(tmp_path)
+
+
+def test_camvid_and_faces(shared_data: Path, tmp_path: Path) -> None:
+    names = "sky building pole road pavement tree sign fence car pedestrian cyclist void"
+    (tmp_path / "camvid.txt").write_text("\n".join(names.split()))
+    camvid = open_dataset(shared_data / "camvid", classes=tmp_path / "camvid.txt")
+    assert (len(camvid.classes), camvid.void) == (11, 11)
+    assert {part: len(samples) for part, samples in camvid.parts.items()} == {
+        "train": 367,
+        "validation": 101,
+    }
+    faces = open_dataset(shared_data / "face_masks")
+    assert (len(faces.samples), faces.classes) == (202, tuple("012345"))
