@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightMean:
@@ -33,7 +34,7 @@ class WeightMean:
         decay = min(self._decay, (1 + steps) / (10 + steps))
         floats = [pair for pair in self._pairs if pair[0].is_floating_point()]
         means, current = [mean for mean, _ in floats], [value for _, value in floats]
-        torch._foreach_lerp_(means, current, 1 - decay)
+        get_ema_multi_avg_fn(decay)(means, current, steps)
         for mean, value in self._pairs:
             if not mean.is_floating_point():
                 mean.copy_(value)

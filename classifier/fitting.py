@@ -1,6 +1,6 @@
 """How much memory a training takes, and the largest batch that fits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,10 +87,9 @@ def find_fit(data: Path, settings: Settings, voice: Voice) -> Fit:
 def _made_up(dataset: Dataset, built: BuiltNetwork, side: tuple[int, int]) -> LoadedImages:
     """Two images without content."""
     samples = dataset.samples[:2]
-    shape = (2, *side) if dataset.task == "pixels" else (2,)
-    kind = np.uint8 if dataset.task == "pixels" else np.int64
-    pixels = np.zeros((2, built.input.channels, *side), np.uint8)
-    return LoadedImages(pixels, np.zeros(shape, kind), samples)
+    masked = dataset.task == "pixels"
+    labels = np.zeros((2, *side), np.uint8) if masked else np.zeros(2, np.int64)
+    return LoadedImages(np.zeros((2, built.input.channels, *side), np.uint8), labels, samples)
 
 
 class _Probe:
@@ -191,7 +190,7 @@ def _measure(
     )
 
 
-def _bytes(tensors: list[Tensor]) -> int:
+def _bytes(tensors: Sequence[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 

@@ -249,8 +249,9 @@ def _channels_last(settings: Settings, built: BuiltNetwork) -> bool:
 
 def place(settings: Settings, built: BuiltNetwork, accelerator: Accelerator) -> None:
     """Puts a network on its device, in the memory layout its kernels like."""
-    layout = torch.channels_last if _channels_last(settings, built) else torch.preserve_format
-    built.module.to(accelerator.device, memory_format=layout)
+    built.module.to(accelerator.device)
+    if _channels_last(settings, built):
+        built.module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def augmentation(settings: AugmentSettings) -> Augmentation:

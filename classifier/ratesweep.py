@@ -40,17 +40,27 @@ class Sweep:
     def suggestion(self) -> float:
         """The rate at which the loss falls most steeply over the logarithm of the rate.
 
+        Steepness is that of a straight line through the losses around a rate, so that the noise of
+        single steps counts little, and is looked for up to the lowest mean loss.
+
         Raises:
             TrainingError: The loss never falls.
         """
+        around = max(2, len(self.losses) // 16)
         lowest = int(self.smoothed.argmin())
-        if lowest < 2:
+        logarithms = np.log(self.rates)
+        slopes = {
+            middle: float(np.polyfit(logarithms[part], self.losses[part], 1)[0])
+            for middle in range(around, lowest - around + 1)
+            if (part := slice(middle - around, middle + around + 1))
+        }
+        steepest = min(slopes, key=lambda middle: slopes[middle], default=0)
+        if not slopes or slopes[steepest] >= 0:
             raise TrainingError(
                 "The loss does not fall at any learning rate that was tried.",
                 "Look at the data, or begin lower with --low.",
             )
-        slopes = np.gradient(self.smoothed, np.log(self.rates))
-        return float(self.rates[slopes[: lowest + 1].argmin()])
+        return float(self.rates[steepest])
 
 
 def sweep(
