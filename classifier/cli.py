@@ -14,6 +14,7 @@ VERBS = {
     "features": Verb("classifier.features:features", "Write images as vectors, test and map them."),
     "compare": Verb("classifier.compare:compare", "Show several runs side by side."),
     "export": Verb("classifier.export:export", "Write ONNX or torch.export, proved equal."),
+    "learn": Verb("classifier.learn:learn", "Learn how it works, one topic after another."),
 }
 
 

@@ -1,0 +1,148 @@
+"""The look of the lessons' figures: dark ink on white, colours the colour-blind tell apart."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from faceswap.core.files import atomic_path
+
+INK, GREY, PALE = "#1a1a1a", "#6b6b6b", "#e9e9e9"
+BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#56b4e9"
+"""After Okabe and Ito (2008), with the purple darkened so that it shows as a thin line."""
+CLASSES = (BLUE, ORANGE, GREEN, PURPLE, "#8c6d00", SKY, "#882255", "#44aa99", "#332288", "#777777")
+"""A colour for each of ten classes; where they matter, a marker or a letter tells them too."""
+MARKERS = ("o", "s", "^", "D")
+
+SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#ffffff", ORANGE]).with_extremes(
+    bad="#b9b9b9"
+)
+"""For numbers around zero: blue below, orange above; grey where there is none."""
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": PALE,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 2,
+    "image.interpolation": "nearest",
+    "svg.fonttype": "path",
+}
+_WIDTH = 8.4
+_DPI = 125
+
+
+def new_figure(height: float) -> Figure:
+    """A figure as wide as a page and ``height`` inches high."""
+    return Figure(figsize=(_WIDTH, height), layout="constrained", facecolor="white")
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG with a palette of 256 colours: a third of the size, no other look."""
+    buffer = io.BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(buffer, dpi=_DPI)
+    with Image.open(buffer) as image, atomic_path(path) as temporary:
+        palette = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        palette.save(temporary, optimize=True)
+
+
+def tint(colour: str, strength: float) -> tuple[float, float, float]:
+    """A colour mixed with white; strength 1 is the colour itself."""
+    red, green, blue = (1 + strength * (part - 1) for part in to_rgb(colour))
+    return red, green, blue
+
+
+def show_image(axes: Axes, image: NDArray[Any], title: str = "", **options: Any) -> None:
+    """Shows ``(H, W)`` (dark to light unless a ``cmap`` is given) or ``(H, W, 3)`` without axes."""
+    axes.imshow(image, **({"cmap": "gray"} | options))
+    axes.set_axis_off()
+    if title:
+        axes.set_title(title, fontsize=9, fontweight="normal", loc="center")
+
+
+def tile(images: NDArray[Any], columns: int, gap: int = 1, fill: float = 1) -> NDArray[Any]:
+    """Puts ``(N, H, W, ...)`` images into one picture, row after row, with gaps of ``fill``."""
+    count, height, width = images.shape[:3]
+    rows = -(-count // columns)
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:])
+    sheet = np.full(shape, fill, images.dtype)
+    for index, image in enumerate(images):
+        y, x = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        sheet[y : y + height, x : x + width] = image
+    return sheet
+
+
+def show_regions(
+    axes: Axes,
+    decide: Callable[[NDArray[np.float32]], NDArray[np.integer]],
+    extent: tuple[float, float, float, float],
+    classes: int = 2,
+    steps: int = 300,
+) -> None:
+    """Paints which class a classifier of points gives to each place of the plane.
+
+    Args:
+        axes: Where.
+        decide: ``(N, 2) float32`` -> ``(N,)`` class indices.
+        extent: x from, x to, y from, y to.
+        classes: Number of classes.
+        steps: Places along each side.
+    """
+    x, y = np.linspace(*extent[:2], steps), np.linspace(*extent[2:], steps)
+    places = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
+    regions = decide(places).reshape(steps, steps)
+    colours = ListedColormap([tint(colour, 0.22) for colour in CLASSES[:classes]])
+    axes.imshow(
+        regions,
+        extent=extent,
+        origin="lower",
+        cmap=colours,
+        vmin=-0.5,
+        vmax=classes - 0.5,
+        aspect="auto",
+    )
+    axes.grid(visible=False)
+    axes.set_xlim(*extent[:2])
+    axes.set_ylim(*extent[2:])
+
+
+def show_points(
+    axes: Axes, points: NDArray[Any], labels: NDArray[np.integer], size: float = 22
+) -> None:
+    """Plots ``(N, 2)`` points, a colour and a marker for each class."""
+    for label in np.unique(labels):
+        chosen = points[labels == label]
+        axes.scatter(
+            chosen[:, 0],
+            chosen[:, 1],
+            s=size,
+            c=CLASSES[label],
+            marker=MARKERS[label % len(MARKERS)],
+            edgecolors="white",
+            linewidths=0.6,
+            zorder=3,
+        )

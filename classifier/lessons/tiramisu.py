@@ -1,0 +1,249 @@
+"""A class for every pixel: a small FC-DenseNet cuts out shapes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from classifier.lessons.figure import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    new_figure,
+    show_image,
+    tile,
+    tint,
+)
+from classifier.lessons.fitting import fit, outputs, seeded_module
+from classifier.lessons.lesson import Lesson, silent
+from classifier.models import build_network
+from classifier.models.tiramisu import FCDenseNet
+from classifier.pixelscoring import class_iou, count_pixels
+from faceswap.core.seeding import generator
+
+KINDS = ("background", "disc", "square", "triangle")
+_COLOURS = ("#e4e4e4", BLUE, ORANGE, GREEN)
+_DEPTHS = (56, 67, 103)
+_DOWN, _BOTTOM, _GROWTH = (3, 3), 3, 8
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A trained network, and unseen images it has cut up.
+
+    Attributes:
+        images: ``(N, S, S, 3) uint8``.
+        truth: ``(N, S, S)`` true classes.
+        found: ``(N, S, S)`` classes that the network gave.
+        iou: ``(4,)`` intersection over union of each class, over all of them.
+        losses: Of each training step.
+        parameters: Of the network that was trained.
+        published: Parameters of FC-DenseNet 56, 67 and 103 at the eleven classes of CamVid.
+    """
+
+    images: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    found: NDArray[np.uint8]
+    iou: NDArray[np.float64]
+    losses: list[float]
+    parameters: int
+    published: dict[int, int]
+
+
+def draw_scenes(count: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Discs, squares and triangles of any colour before a cloudy ground, some behind others.
+
+    Returns:
+        ``(count, size, size, 3) uint8`` images and ``(count, size, size) uint8`` classes.
+    """
+    random = generator(seed, "scenes")
+    images = np.empty((count, size, size, 3), np.uint8)
+    masks = np.zeros((count, size, size), np.uint8)
+    for image, mask in zip(images, masks, strict=True):
+        clouds = random.uniform(30, 225, (4, 4, 3)).astype(np.float32)
+        ground = np.asarray(cv2.resize(clouds, (size, size), interpolation=cv2.INTER_CUBIC))
+        for _ in range(random.integers(2, 5)):
+            kind = int(random.integers(1, len(KINDS)))
+            stamp = _shape(kind, size, random)
+            ground[stamp > 0] = random.uniform(0, 255, 3)
+            mask[stamp > 0] = kind
+        image[:] = np.clip(ground + random.normal(0, 14, ground.shape), 0, 255)
+    return images, masks
+
+
+def _shape(kind: int, size: int, random: np.random.Generator) -> NDArray[np.uint8]:
+    stamp = np.zeros((size, size), np.uint8)
+    x, y = random.uniform(0.15, 0.85, 2) * size
+    radius = random.uniform(0.12, 0.24) * size
+    if KINDS[kind] == "disc":
+        return np.asarray(cv2.circle(stamp, (round(x), round(y)), round(radius), 1, -1))
+    corners = 4 if KINDS[kind] == "square" else 3
+    angles = random.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(corners) / corners
+    reach = 1.2 * radius
+    points = np.stack([x + reach * np.cos(angles), y + reach * np.sin(angles)], 1)
+    return np.asarray(cv2.fillPoly(stamp, [points.round().astype(np.int32)], 1))
+
+
+def compute(
+    seed: int = 0,
+    size: int = 48,
+    images: int = 600,
+    steps: int = 250,
+    batch: int = 12,
+    tested: int = 60,
+    on_progress: Callable[[float], None] = silent,
+) -> Segmentation:
+    """Trains on drawn scenes.
+
+    Jegou, Drozdzal, Vazquez, Romero, Bengio (2017): The one hundred layers Tiramisu.
+
+    Args:
+        seed: Of scenes and weights.
+        size: Side of the scenes; a multiple of 4.
+        images: Scenes to train on.
+        steps: Training steps.
+        batch: Scenes in each.
+        tested: Unseen scenes that IoU is counted over.
+        on_progress: See ``Lesson``.
+    """
+    module = seeded_module(
+        lambda: FCDenseNet(len(KINDS), _DOWN, _BOTTOM, _GROWTH, 3, 0.0, checkpoint=False), seed
+    )
+    scenes, masks = draw_scenes(images, seed, size)
+    losses = fit(
+        module,
+        _tensor(scenes),
+        torch.from_numpy(masks).long(),
+        steps=steps,
+        batch=batch,
+        lr=4e-3,
+        seed=seed,
+        on_step=lambda _step, _loss: on_progress(1 / steps),
+    )
+    unseen, truth = draw_scenes(tested, seed + 1, size)
+    found = outputs(module, _tensor(unseen), batch=20).argmax(1).numpy().astype(np.uint8)
+    pairs = zip(found, truth, strict=True)
+    confusion = np.sum([count_pixels(a, b, len(KINDS)) for a, b in pairs], axis=0)
+    own = sum(parameter.numel() for parameter in module.parameters())
+    return Segmentation(unseen, truth, found, class_iou(confusion), losses, own, _published_sizes())
+
+
+def _tensor(scenes: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(scenes).permute(0, 3, 1, 2).contiguous() / 127.5 - 1
+
+
+def _published_sizes() -> dict[int, int]:
+    sizes = {}
+    for depth in _DEPTHS:
+        with torch.device("meta"):  # shapes without numbers
+            module = build_network(f"fcdensenet{depth}", 11, {}).module
+        sizes[depth] = sum(parameter.numel() for parameter in module.parameters())
+    return sizes
+
+
+def describe(result: Segmentation) -> list[str]:
+    """IoU of each class, and the sizes of the networks."""
+    each = ", ".join(f"{name} {value:.2f}" for name, value in zip(KINDS, result.iou, strict=True))
+    right = (result.found == result.truth).mean()
+    published = ", ".join(
+        f"FC-DenseNet{depth} {count / 1e6:.2f} M" for depth, count in result.published.items()
+    )
+    return [
+        f"{result.parameters:,} parameters, {len(result.losses)} steps: mean IoU "
+        f"{result.iou.mean():.2f} on {len(result.images)} unseen scenes, {right:.1%} of pixels",
+        f"IoU: {each}",
+        f"Published networks at 11 classes: {published} parameters",
+    ]
+
+
+def draw(result: Segmentation) -> Figure:
+    """Scenes, truth and answer; a dense block; IoU and sizes."""
+    figure = new_figure(6.6)
+    above, below = figure.subfigures(2, 1, height_ratios=(1.75, 1))
+    panel = above.subplots()
+    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in _COLOURS], np.uint8)
+    rows = [result.images, palette[result.truth], palette[result.found]]
+    sheet = tile(np.concatenate([row[:_SHOWN] for row in rows]), _SHOWN, gap=2, fill=255)
+    show_image(panel, sheet)
+    side = result.images.shape[1] + 2
+    for row, text in enumerate(("unseen scene", "truth", "network")):
+        panel.text(-3, (row + 0.5) * side, text, ha="right", va="center")
+    block, iou, sizes = below.subplots(1, 3, width_ratios=(1.7, 1, 1))
+    _draw_block(block)
+    drawn = iou.barh(KINDS, result.iou, color=_COLOURS, edgecolor=GREY, linewidth=0.6)
+    iou.bar_label(drawn, [f"{value:.2f}" for value in result.iou], padding=2, fontsize=8.5)
+    iou.set(xlim=(0, 1.25), xticks=(0, 0.5, 1))
+    iou.invert_yaxis()
+    iou.set_title("IoU")
+    names = ["this one", *(str(depth) for depth in result.published)]
+    values = np.array([result.parameters, *result.published.values()]) / 1e6
+    drawn = sizes.barh(names, values, color=[GREY, BLUE, BLUE, BLUE])
+    sizes.bar_label(drawn, [f"{value:.2f}" for value in values], padding=2, fontsize=8.5)
+    sizes.set(xlim=(0, 1.35 * values.max()))
+    sizes.invert_yaxis()
+    sizes.set_title("Million parameters")
+    for axes in (iou, sizes):
+        axes.grid(visible=False, axis="y")
+    return figure
+
+
+def _draw_block(axes: Axes) -> None:
+    """A dense block: each layer sees what came in and all that the others made."""
+    came = 16
+    for index in range(4):
+        first = index == 0
+        text = f"{came} maps\ncome in" if first else f"layer {index}\n+{_GROWTH}"
+        axes.add_patch(
+            FancyBboxPatch(
+                (index - 0.32, -0.3),
+                0.64,
+                0.6,
+                boxstyle="round,pad=0.02",
+                facecolor="white" if first else tint(BLUE, 0.2),
+                edgecolor=INK,
+            )
+        )
+        axes.text(index, 0, text, ha="center", va="center", fontsize=8)
+        for later in range(index + 1, 4):
+            bend = -0.45 if later > index + 1 else 0
+            height = 0.32 if later > index + 1 else 0
+            start, end = (
+                (index + (0 if bend else 0.34), height),
+                (later - (0 if bend else 0.34), height),
+            )
+            axes.add_patch(
+                FancyArrowPatch(
+                    start,
+                    end,
+                    connectionstyle=f"arc3,rad={bend}",
+                    arrowstyle="-|>",
+                    mutation_scale=9,
+                    color=ORANGE if bend else INK,
+                    linewidth=1.1,
+                )
+            )
+        if not first:
+            seen = came + (index - 1) * _GROWTH
+            axes.text(index, -0.5, f"sees {seen}", ha="center", fontsize=8, color=GREY, va="center")
+    axes.set(xlim=(-0.5, 3.5), ylim=(-0.75, 1.25))
+    axes.set_axis_off()
+    axes.set_title("A dense block")
+
+
+LESSON = Lesson(
+    "tiramisu",
+    "A class for every pixel: a small FC-DenseNet cuts out shapes.",
+    compute,
+    describe,
+    draw,
+)
