@@ -1,6 +1,33 @@
 """Networks; importing this package fills the registry."""
 
-from classifier.models import lenet5
-from classifier.models.registry import BuiltNetwork, InputFormat, build_network, networks
+from classifier.models import cifarresnet, lenet5, mlp, neuron, perceptron, tiramisu
+from classifier.models.activations import ACTIVATIONS, activation
+from classifier.models.neuron import Neuron
+from classifier.models.perceptron import perceptron_update
+from classifier.models.registry import (
+    BuiltNetwork,
+    InputFormat,
+    Task,
+    build_network,
+    known_networks,
+    networks,
+)
 
-__all__ = ["BuiltNetwork", "InputFormat", "build_network", "lenet5", "networks"]
+__all__ = [
+    "ACTIVATIONS",
+    "BuiltNetwork",
+    "InputFormat",
+    "Neuron",
+    "Task",
+    "activation",
+    "build_network",
+    "cifarresnet",
+    "known_networks",
+    "lenet5",
+    "mlp",
+    "networks",
+    "neuron",
+    "perceptron",
+    "perceptron_update",
+    "tiramisu",
+]

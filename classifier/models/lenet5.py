@@ -2,11 +2,12 @@
 
 from torch import Tensor, nn
 
-from classifier.models.registry import BuiltNetwork, InputFormat, networks
-from faceswap.core.errors import ConfigError
+from classifier.models.activations import Activation, find_activation
+from classifier.models.formats import signed_format
+from classifier.models.optionchecks import check_channels
+from classifier.models.registry import BuiltNetwork, networks
 
 _SIZE = 32
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 
 class LeNet5(nn.Module):
@@ -21,20 +22,21 @@ class LeNet5(nn.Module):
         activation: Layer that follows each convolution and dense layer.
     """
 
-    def __init__(self, classes: int, channels: int, activation: type[nn.Module]) -> None:
+    def __init__(self, classes: int, channels: int, activation: Activation) -> None:
         super().__init__()
+        wide, act = activation.pieces, activation.build
         self.features = nn.Sequential(
-            nn.Conv2d(channels, 6, 5),  # C1: 32 -> 28
-            activation(),
+            nn.Conv2d(channels, 6 * wide, 5),  # C1: 32 -> 28
+            act(),
             nn.AvgPool2d(2),  # S2: 28 -> 14
-            nn.Conv2d(6, 16, 5),  # C3: 14 -> 10
-            activation(),
+            nn.Conv2d(6, 16 * wide, 5),  # C3: 14 -> 10
+            act(),
             nn.AvgPool2d(2),  # S4: 10 -> 5
-            nn.Conv2d(16, 120, 5),  # C5: 5 -> 1
-            activation(),
+            nn.Conv2d(16, 120 * wide, 5),  # C5: 5 -> 1
+            act(),
             nn.Flatten(),
         )
-        self.head = nn.Sequential(nn.Linear(120, 84), activation(), nn.Linear(84, classes))  # F6
+        self.head = nn.Sequential(nn.Linear(120, 84 * wide), act(), nn.Linear(84, classes))  # F6
 
     def forward(self, images: Tensor) -> Tensor:
         """``(B, channels, 32, 32)`` -> ``(B, classes)`` logits."""
@@ -48,16 +50,7 @@ def lenet5(classes: int, channels: int = 3, activation: str = "tanh") -> BuiltNe
     Raises:
         ConfigError: ``channels`` is neither 1 nor 3, or the activation is unknown.
     """
-    if channels not in (1, 3):
-        raise ConfigError(f"lenet5 takes 1 or 3 channels, found {channels}.")
-    if activation not in _ACTIVATIONS:
-        raise ConfigError(
-            f"lenet5 has no activation {activation!r}.", f"It has: {', '.join(_ACTIVATIONS)}."
-        )
+    check_channels("lenet5", channels)
+    module = LeNet5(classes, channels, find_activation(activation))
     # Images become -1 to 1, where tanh is steepest.
-    middle = (0.5,) * channels
-    return BuiltNetwork(
-        LeNet5(classes, channels, _ACTIVATIONS[activation]),
-        InputFormat(_SIZE, channels, middle, middle),
-        head="head",
-    )
+    return BuiltNetwork(module, signed_format(_SIZE, channels), head="head")

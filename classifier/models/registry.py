@@ -7,29 +7,19 @@ from typing import Any, Literal
 
 from torch import nn
 
+from classifier.models.formats import InputFormat
+from classifier.models.optionchecks import checked_options
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 from faceswap.core.registry import Registry
 
+__all__ = ["BuiltNetwork", "InputFormat", "Task", "build_network", "known_networks", "networks"]
+
 Task = Literal["images", "pixels"]
 """What gets a class: a whole image, or each of its pixels."""
 
-
-@dataclass(frozen=True)
-class InputFormat:
-    """The images that a network takes: ``(B, channels, size, size) float32``.
-
-    Attributes:
-        size: Side in pixels. A network for pixels takes other sides and oblongs too.
-        channels: 1 (grey) or 3 (RGB).
-        mean: Subtracted from values in [0, 1], for each channel.
-        std: What the difference is divided by.
-    """
-
-    size: int
-    channels: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+TIMM = "timm:"
+"""What the names of timm's networks begin with."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +44,73 @@ class BuiltNetwork:
 
 
 networks: Registry[Callable[..., BuiltNetwork]] = Registry("network")
-"""Functions ``(classes: int, **options) -> BuiltNetwork``."""
+"""Functions ``(classes: int, **options)`` of our own networks. One that can be built for other
+sides has an option ``size``."""
 
 
-def build_network(name: str, classes: int, options: Mapping[str, Any]) -> BuiltNetwork:
+def known_networks() -> list[str]:
+    """Names of our networks and of torchvision's; ``timm:NAME`` is known besides."""
+    from classifier.models.torchvisionnets import torchvision_names
+
+    return sorted({*networks.names(), *torchvision_names()})
+
+
+def build_network(
+    name: str, classes: int, options: Mapping[str, Any], size: int | None = None
+) -> BuiltNetwork:
     """Builds a network by name; its weights are drawn from torch's global generator.
 
+    Args:
+        name: One of ours, one of torchvision's, or ``timm:NAME``. Ours go before torchvision's.
+        classes: Number of outputs.
+        options: Options of that network.
+        size: Side of the images it shall take; the network's own if None.
+
     Raises:
-        ConfigError: There is no such network, or it has no such option.
+        ConfigError: There is no such network, it has no such option, or does not take that size.
     """
+    if name in networks.names():
+        return _build_own(name, classes, options, size)
+    if name.startswith(TIMM):
+        from classifier.models.timmnets import build_timm
+
+        return build_timm(name.removeprefix(TIMM), classes, options, size)
+    from classifier.models.torchvisionnets import build_torchvision, torchvision_names
+
+    if name in torchvision_names():
+        return build_torchvision(name, classes, options, size)
+    raise _unknown(name)
+
+
+def _build_own(
+    name: str, classes: int, options: Mapping[str, Any], size: int | None
+) -> BuiltNetwork:
     build = networks.get(name)
-    known = list(inspect.signature(build).parameters)[1:]
-    for option in options:
-        if option not in known:
+    given = checked_options(name, build, options)
+    if size is not None and "size" in inspect.signature(build).parameters:
+        if given.get("size", size) != size:
             raise ConfigError(
-                f"The network {name!r} has no option {option!r}.",
-                f"{nearest(option, known)}It has: {', '.join(known) or 'none'}.",
+                f"The size of {name!r} is given twice: {size}, and {given['size']} as an option.",
+                "Leave the option out.",
             )
-    return build(classes, **options)
+        given["size"] = size
+    built = build(classes, **given)
+    if size not in (None, built.input.size):
+        raise ConfigError(
+            f"{name} takes images of {built.input.size} pixels and no others, found {size}.",
+            "Leave the size out.",
+        )
+    return built
+
+
+def _unknown(name: str) -> ConfigError:
+    known = known_networks()
+    near = nearest(name, known)
+    if not near:
+        from classifier.models.timmnets import timm_names
+
+        near = nearest(TIMM + name, [TIMM + other for other in timm_names()])
+    return ConfigError(
+        f"There is no network called {name!r}.",
+        f"{near}Known networks: {', '.join(known)}; and {TIMM}NAME.",
+    )

@@ -1,0 +1,126 @@
+"""The perceptron and its learning rule.
+
+Rosenblatt 1957: The perceptron, a perceiving and recognizing automaton; for several classes by
+Kesler's construction (Nilsson 1965: Learning machines): one unit for each class, the largest wins,
+and a mistake moves the right unit towards the example and the winner away from it.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from classifier.models.formats import signed_format
+from classifier.models.neuron import FormalNeuron
+from classifier.models.optionchecks import check_at_least, check_channels
+from classifier.models.registry import BuiltNetwork, networks
+from faceswap.core.errors import ConfigError
+
+
+class Perceptron(nn.Module):
+    """One linear unit for each class on a flattened image; all weights begin at zero.
+
+    Args:
+        inputs: Numbers in an image.
+        classes: Number of units.
+    """
+
+    def __init__(self, inputs: int, classes: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(inputs, classes)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def inputs(self, images: Tensor) -> Tensor:
+        """``(B, channels, size, size)`` -> ``(B, inputs)``."""
+        return images.flatten(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """``(B, channels, size, size)`` -> ``(B, classes)``; the largest is the answer."""
+        return self.head(self.inputs(images))
+
+
+@networks.register
+def perceptron(classes: int, size: int = 32, channels: int = 3) -> BuiltNetwork:
+    """A perceptron on a flattened image; 30,730 parameters for 10 classes of 32 x 32 RGB.
+
+    Raises:
+        ConfigError: An option has a value it cannot have.
+    """
+    check_at_least("perceptron", "a size", size, 1)
+    check_channels("perceptron", channels)
+    module = Perceptron(size * size * channels, classes)
+    return BuiltNetwork(module, signed_format(size, channels), head="head", rule="perceptron")
+
+
+@torch.no_grad()
+def perceptron_update(module: nn.Module, images: Tensor, labels: Tensor, rate: float) -> int:
+    """One pass of the learning rule over a batch, one image after another as in 1957.
+
+    The result is that of the plain loop. It is quick because an update changes the later images'
+    sums by inner products between images, which are computed once for the batch.
+
+    Args:
+        module: A ``Perceptron`` or a ``FormalNeuron``, changed in place.
+        images: ``(B, channels, size, size) float32``, as the network takes them.
+        labels: ``(B,) int64``.
+        rate: How far a mistake moves the weights. From zero weights it scales them and nothing
+            else.
+
+    Returns:
+        Number of images that were answered wrongly before they were learnt from. Of equal sums
+        none wins: such an image counts as a mistake (for a neuron: the sum at the threshold fires).
+
+    Raises:
+        ConfigError: The network does not learn by this rule.
+    """
+    if not isinstance(module, Perceptron | FormalNeuron):
+        raise ConfigError(
+            f"{type(module).__name__} does not learn by the perceptron's rule.",
+            "Use the network perceptron or neuron.",
+        )
+    x = module.inputs(images).double()
+    weight, bias = module.head.weight, module.head.bias
+    sums = (x @ weight.double().T + bias.double()).cpu().numpy()  # (B, units)
+    # The bias is the weight of one more input that is always 1.
+    products = (x @ x.T + 1).cpu().numpy()
+    learn = _learn_classes if isinstance(module, Perceptron) else _learn_neuron
+    shares, mistakes = learn(sums, products, labels.cpu().numpy(), rate)
+    moves = torch.from_numpy(shares).to(x)
+    weight += (moves @ x).to(weight)
+    bias += moves.sum(1).to(bias)
+    return mistakes
+
+
+def _learn_classes(
+    sums: NDArray[np.float64], products: NDArray[np.float64], labels: NDArray[np.int64], rate: float
+) -> tuple[NDArray[np.float64], int]:
+    """How much of each image goes into each unit ``(units, B)``, and the number of mistakes."""
+    shares = np.zeros(sums.shape[::-1])
+    mistakes = 0
+    for image, label in enumerate(labels):
+        others = sums[image].copy()
+        others[label] = -np.inf
+        rival = others.argmax()
+        if sums[image, label] > others[rival]:
+            continue
+        mistakes += 1
+        for unit, step in ((label, rate), (rival, -rate)):
+            shares[unit, image] += step
+            sums[:, unit] += step * products[image]
+    return shares, mistakes
+
+
+def _learn_neuron(
+    sums: NDArray[np.float64], products: NDArray[np.float64], labels: NDArray[np.int64], rate: float
+) -> tuple[NDArray[np.float64], int]:
+    """The same for one unit that fires from zero on."""
+    shares = np.zeros((1, len(labels)))
+    mistakes = 0
+    for image, label in enumerate(labels):
+        step = rate * (int(label) - int(sums[image, 0] >= 0))
+        if step:
+            mistakes += 1
+            shares[0, image] = step
+            sums[:, 0] += step * products[image]
+    return shares, mistakes

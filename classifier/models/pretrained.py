@@ -1,0 +1,192 @@
+"""Begins a network with weights that somebody trained: published ones, a file, or one of our runs.
+
+What fits is loaded; a head of other classes stays fresh; the report says which is which.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from classifier.models.matching import LoadReport, load_matching
+from classifier.models.publishedfiles import published_file, search_file, unavailable
+from classifier.models.registry import TIMM, BuiltNetwork, build_network, networks
+from classifier.models.timmnets import create_timm
+from classifier.models.torchvisionnets import torchvision_names
+from faceswap.core.errors import ConfigError, ModelFileError
+from faceswap.core.files import read_json, sha256_file
+from faceswap.core.weights import WEIGHTS, is_offline, load_torch_archive, weights_path
+
+__all__ = ["LoadReport", "load_published", "load_weights_file", "read_weights"]
+
+_MODEL, _ABOUT = "model.safetensors", "model.json"
+
+
+def load_published(
+    name: str, classes: int, options: Mapping[str, Any], size: int | None = None
+) -> tuple[BuiltNetwork, LoadReport]:
+    """Builds a network and loads the weights its authors published (for most: ImageNet-1k).
+
+    Args:
+        name: As for ``build_network``. Of our own networks ``resnet20`` has weights (CIFAR-10).
+        classes: Number of outputs. With the number the weights have, the head is loaded too.
+        options: Options of the network.
+        size: Side of the images; see ``build_network``.
+
+    Returns:
+        The network, and what was loaded.
+
+    Raises:
+        ConfigError: There is no such network, an option is wrong, or it has no published weights.
+        WeightsUnavailable: They are not on this machine and cannot be fetched.
+        ModelFileError: The file is damaged.
+    """
+    built = build_network(name, classes, options, size)
+    if name in networks.names():
+        tensors = read_weights(_own_weights(name))
+    elif name.startswith(TIMM):
+        tensors = _timm_weights(name, options, size)
+    else:
+        from torchvision import models
+
+        url = models.get_model_weights(name)["DEFAULT"].url
+        tensors = read_weights(published_file(name, url))
+    return built, load_matching(built.module, tensors, name)
+
+
+def _own_weights(name: str) -> Path:
+    if name in WEIGHTS:
+        return weights_path(name)
+    have = [other for other in networks.names() if other in WEIGHTS]
+    raise ConfigError(
+        f"The network {name!r} has no published weights.",
+        f"Those that have: {', '.join([*have, *torchvision_names()])}, and {TIMM}NAME.",
+    )
+
+
+def _timm_weights(name: str, options: Mapping[str, Any], size: int | None) -> dict[str, Tensor]:
+    """The weights as timm makes them fit its network: it renames and resamples where needed."""
+    import timm
+
+    plain = name.removeprefix(TIMM)
+    config = timm.get_pretrained_cfg(plain)
+    if config is None or not (config.hf_hub_id or config.url):
+        raise ConfigError(f"timm publishes no weights for {plain!r}.", "Choose another tag.")
+    filename, origin, found, tried = _timm_file(config)
+    if found is None and is_offline():
+        reason = "FACESWAP_OFFLINE forbids fetching it"
+        raise unavailable(name, filename, origin, tried, reason)
+    extra = {"pretrained_cfg_overlay": {"file": str(found)}} if found else {}
+    try:
+        trained = create_timm(plain, None, options, size, pretrained=True, **extra)
+    except ConfigError:
+        raise
+    except Exception as error:  # the hub's client raises many kinds
+        if found is not None:
+            raise ModelFileError(
+                f"{found} does not fit {name} ({error}).", "Fetch it anew."
+            ) from error
+        first_line = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = f"the download failed ({first_line})"
+        raise unavailable(name, filename, origin, tried, reason) from error
+    return dict(trained.state_dict())
+
+
+def _timm_file(config: Any) -> tuple[str, str, Path | None, list[str]]:
+    """File name, origin, the file if it is here, and the places looked at."""
+    from huggingface_hub import try_to_load_from_cache
+
+    if not config.hf_hub_id:
+        filename = config.url.rpartition("/")[2]
+        return filename, config.url, *search_file(filename)
+    inner = config.hf_hub_filename or "model.safetensors"
+    origin = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{inner}"
+    # Every repository calls its file the same, so here it goes by the network's name.
+    filename = f"{config.hf_hub_id.rpartition('/')[2]}{Path(inner).suffix}"
+    found, tried = search_file(filename)
+    if found is None:
+        cached = try_to_load_from_cache(config.hf_hub_id, inner)
+        found = Path(cached) if isinstance(cached, str) else None
+        tried.append(f"the hub's cache of {config.hf_hub_id} (not there)")
+    return filename, origin, found, tried
+
+
+def load_weights_file(built: BuiltNetwork, path: Path) -> LoadReport:
+    """Loads what fits from a file or from one of our runs.
+
+    Prefixes that training programs add (``module.``, ``model.``, ``backbone.``, ``_orig_mod.``) and
+    containers (``state_dict``, ``model``, ...) are recognised.
+
+    Args:
+        built: Changed in place.
+        path: A ``.safetensors`` file; a torch archive (``.pth``, ``.pt``, ``.th``) of tensors; or a
+            run's folder or its ``model/``.
+
+    Returns:
+        What was loaded, and what not.
+
+    Raises:
+        ModelFileError: It is no such file, is damaged, or nothing in it fits the network.
+    """
+    return load_matching(built.module, read_weights(path), str(path))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """All tensors of a file or of one of our runs, by name; containers are opened.
+
+    Raises:
+        ModelFileError: It is no such file, is damaged, or holds no tensors.
+    """
+    if path.is_dir():
+        path = _model_file(path)
+    if path.suffix == ".safetensors":
+        tensors = _read_safetensors(path)
+    else:
+        tensors = _open_containers(load_torch_archive(path))
+    if not tensors:
+        raise ModelFileError(
+            f"{path} holds no tensors by name.", "Give a file of weights (a state dict)."
+        )
+    return tensors
+
+
+def _model_file(folder: Path) -> Path:
+    for place in (folder, folder / "model"):
+        if (place / _MODEL).is_file():
+            _check_digest(place)
+            return place / _MODEL
+    raise ModelFileError(
+        f"{folder} holds no {_MODEL}.", "Give the folder of a finished run, or a file of weights."
+    )
+
+
+def _check_digest(folder: Path) -> None:
+    try:
+        expected = read_json(folder / _ABOUT).get("sha256")
+    except (OSError, ValueError, AttributeError):
+        return  # a folder of somebody else's, with nothing to hold the file against
+    if expected is not None and sha256_file(folder / _MODEL) != expected:
+        raise ModelFileError(f"{folder / _MODEL} is damaged.", "Copy it again.")
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelFileError(
+            f"{path} is not a safetensors file ({error}).", "Check the path, or copy it again."
+        ) from error
+
+
+def _open_containers(value: Any) -> dict[str, Tensor]:
+    """The tensors of the outermost dictionary that has some; of several, the one with most."""
+    if not isinstance(value, Mapping):
+        return {}
+    tensors = {str(name): part for name, part in value.items() if isinstance(part, Tensor)}
+    if tensors:
+        return tensors
+    inner = [_open_containers(part) for part in value.values()]
+    return max(inner, key=len, default={})
