@@ -124,6 +124,12 @@ def read_key_pair(certificate: Path, key: Path) -> KeyPair:
     private = _read_key(key)
     _check_match(chain, private, certificate, key)
     _check_dates(chain[0], certificate)
+    if chain[0].issuer == chain[0].subject:
+        # The library signs with it all the same, and other programs then refuse the file.
+        raise ProvenanceError(
+            f"The certificate {certificate} is signed by itself, which C2PA does not allow.",
+            "Have it issued by an authority, if need be one of your own.",
+        )
     pem = b"".join(_certificate_pem(c) for c in chain)
     return KeyPair(_as_pem(private), pem, _algorithm(private, key))
 

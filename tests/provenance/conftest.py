@@ -1,0 +1,57 @@
+"""What the tests of marks share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faceswap.media.images import write_image
+from faceswap.media.video import VideoReader
+from faceswap.media.writer import VideoWriter
+from faceswap.provenance.identity import SigningIdentity, open_identity
+from faceswap.provenance.manifest import Conversion
+from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
+from faceswap.provenance.stamp import Stamp
+from tests.footage import moving_portrait, write_clip
+
+CONVERSION = Conversion(
+    {"weights_sha256": "ab" * 32, "architecture": "small"},
+    ["bob"],
+    {"bob": [{"name": "Bob", "basis": "consent", "reference": "release 7"}], "alice": []},
+)
+
+
+@pytest.fixture
+def stamp() -> Stamp:
+    return Stamp(open_identity(), CONVERSION)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", 6)
+
+
+@pytest.fixture
+def make_marked(tmp_path, clip) -> Callable[..., Path]:
+    """A function that writes a marked file: ``make_marked("out.png")``."""
+
+    def make(
+        name: str, source: Path | None = None, identity: SigningIdentity | None = None
+    ) -> Path:
+        path = tmp_path / name
+        stamp = Stamp(identity or open_identity(), CONVERSION)
+        if path.suffix in (".mp4", ".m4v", ".mov", ".mkv", ".webm"):
+            reader = VideoReader(clip)
+            seal = stamp.seal(source or clip)
+            with VideoWriter(path, reader.info, metadata=SYNTHETIC, seal=seal) as writer:
+                for frame in reader:
+                    writer.write(frame.image, frame.pts)
+        else:
+            if source is None:
+                source = tmp_path / f"source{path.suffix}"
+                write_image(source, moving_portrait(1))
+            seal = stamp.seal(source)
+            write_image(path, moving_portrait(2), xmp=xmp_packet(), seal=seal)
+        return path
+
+    return make

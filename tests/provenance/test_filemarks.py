@@ -1,0 +1,163 @@
+"""Marks that are whole, tampered with, torn off, or somebody else's."""
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from faceswap.core.errors import MediaError
+from faceswap.core.files import sha256_file, write_json
+from faceswap.media.images import read_image, write_image
+from faceswap.provenance.errors import ProvenanceError
+from faceswap.provenance.filemarks import read_marks
+from faceswap.provenance.identity import open_identity
+from faceswap.provenance.metadata import COMPOSITE
+from tests.footage import moving_portrait, write_clip
+from tests.provenance.authority import issue
+
+
+def without_own_identity(monkeypatch, tmp_path) -> None:
+    """From here on this is another machine."""
+    monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "elsewhere"))
+
+
+def pixels_changed(path) -> None:
+    """Changes one sample of the media data, as an editor that keeps all metadata would."""
+    data = bytearray(path.read_bytes())
+    in_video = path.suffix in (".mp4", ".mov")
+    data[data.rfind(b"mdat") + 200 if in_video else len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.mp4", "a.mov"])
+def test_changed_content_is_found_out(make_marked, name):
+    path = make_marked(name)
+    pixels_changed(path)
+    marks = read_marks(path)
+    assert marks.state == "changed"
+    assert all("mismatch" in problem for problem in marks.problems)
+    assert marks.synthetic
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a.mkv"])
+def test_changed_content_beside_a_sidecar_is_found_out(make_marked, name):
+    path = make_marked(name)
+    pixels_changed(path)
+    assert read_marks(path).state == "changed"
+
+
+def test_an_altered_manifest_is_found_out(make_marked):
+    path = make_marked("a.png")
+    data = path.read_bytes()
+    assert data.count(b"release 7") == 1
+    path.write_bytes(data.replace(b"release 7", b"release 8"))
+    marks = read_marks(path)
+    assert marks.state == "broken"
+    assert "assertion.hashedURI.mismatch" in marks.problems
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_saving_anew_tears_the_manifest_off(make_marked, tmp_path, name):
+    path = make_marked(name)
+    cv2.imwrite(str(tmp_path / f"again{path.suffix}"), cv2.imread(str(path)))
+    marks = read_marks(tmp_path / f"again{path.suffix}")
+    assert (marks.state, marks.synthetic, dict(marks.metadata)) == ("none", False, {})
+
+
+def test_a_video_packed_anew_keeps_the_plain_metadata_only(make_marked, tmp_path):
+    with (
+        av.open(str(make_marked("a.mp4"))) as source,
+        av.open(str(tmp_path / "b.mkv"), "w") as target,
+    ):
+        target.metadata.update(source.metadata)
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    marks = read_marks(tmp_path / "b.mkv")
+    assert marks.state == "none"
+    assert marks.metadata["digital_source_type"] == COMPOSITE
+
+
+def test_without_its_sidecar_a_file_has_no_mark(make_marked, tmp_path):
+    path = make_marked("a.mkv")
+    (tmp_path / "a.mkv.c2pa").rename(tmp_path / "a.c2pa")  # as other programs call it
+    assert read_marks(path).state == "intact"
+    (tmp_path / "a.c2pa").unlink()
+    assert read_marks(path).state == "none"
+    assert read_marks(path).metadata["digital_source_type"] == COMPOSITE
+
+
+def test_a_sidecar_that_is_none_is_broken(make_marked, tmp_path):
+    path = make_marked("a.bmp")
+    (tmp_path / "a.bmp.c2pa").write_bytes(b"nonsense")
+    marks = read_marks(path)
+    assert marks.state == "broken"
+    assert marks.problems
+
+
+def test_footage_that_nobody_marked(clip, tmp_path):
+    write_image(tmp_path / "a.png", moving_portrait(0))
+    for path in (clip, tmp_path / "a.png", write_clip(tmp_path / "b.mkv", 3)):
+        marks = read_marks(path)
+        assert (marks.state, marks.synthetic, marks.signer) == ("none", False, None)
+        assert "digital_source_type" not in marks.metadata
+
+
+def test_a_signer_whom_nobody_vouches_for(make_marked, monkeypatch, tmp_path):
+    path = make_marked("a.png")
+    without_own_identity(monkeypatch, tmp_path)
+    marks = read_marks(path)
+    assert (marks.state, marks.signer) == ("intact", "unknown")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_signer_of_a_trusted_authority(make_marked, tmp_path):
+    own = issue(tmp_path / "own")
+    path = make_marked("a.mp4", identity=open_identity(own.certificate, own.key))
+    assert read_marks(path).signer == "unknown"
+    marks = read_marks(path, own.root)
+    assert (marks.state, marks.signer) == ("intact", "trusted")
+    assert marks.signature["common_name"] == "Signer"
+    with pytest.raises(ProvenanceError, match="no certificates"):
+        read_marks(path, b"nonsense")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+def test_xmp_is_where_other_programs_look(make_marked, name):
+    path = make_marked(name)
+    assert read_marks(path).metadata == {"digital_source_type": COMPOSITE}
+    with PillowImage.open(path) as image:
+        image.load()
+        tags = getattr(image, "tag_v2", {})
+        found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or tags.get(700)
+        found = found.encode() if isinstance(found, str) else found
+        np.testing.assert_array_equal(np.asarray(image), read_image(path))
+    assert f"<Iptc4xmpExt:DigitalSourceType>{COMPOSITE}<".encode() in found
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm"])
+def test_tags_are_where_other_programs_look(make_marked, name):
+    with av.open(str(make_marked(name))) as container:
+        tags = {key.lower(): value for key, value in container.metadata.items()}
+    assert tags["digital_source_type"] == COMPOSITE
+    assert "neural network" in tags["comment"]
+
+
+def test_the_report_beside_it(make_marked, tmp_path):
+    path = make_marked("a.png")
+    assert read_marks(path).report is None
+    files = [{"name": "a.png", "sha256": sha256_file(path)}]
+    write_json(tmp_path / "a.png.json", {"synthetic": {}, "tool": "t", "files": files})
+    assert read_marks(path).report_matches is True
+    pixels_changed(path)
+    assert read_marks(path).report_matches is False
+    (tmp_path / "a.png.json").write_text("{")
+    assert read_marks(path).report is None
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(MediaError, match="no file"):
+        read_marks(tmp_path / "absent.png")
