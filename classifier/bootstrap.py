@@ -1,5 +1,6 @@
 """Intervals by the bootstrap (Efron, 1979): how far a number would move with other images."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ class Estimate:
 
     Attributes:
         value: As measured on all images.
-        low: Lower end; NaN where no resample gives a value.
+        low: Lower end; NaN where there is no interval: no resample gives a value, or all images
+            are of one group.
         high: Upper end.
     """
 
@@ -29,10 +31,14 @@ class Estimate:
     low: float
     high: float
 
-    def describe(self, scale: float = 1.0, digits: int = 3) -> str:
-        """The number with its interval in brackets, both times ``scale``."""
-        value, low, high = (scale * part for part in (self.value, self.low, self.high))
-        return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    def interval(self, digits: int = 4) -> str:
+        """The interval in words; a dash where there is none."""
+        return f"{self.low:.{digits}f} to {self.high:.{digits}f}" if np.isfinite(self.low) else "-"
+
+    def describe(self, digits: int = 3) -> str:
+        """The number with its interval in brackets."""
+        ends = f" [{self.low:.{digits}f}, {self.high:.{digits}f}]" if np.isfinite(self.low) else ""
+        return f"{self.value:.{digits}f}{ends}"
 
 
 def units_of(groups: Sequence[str]) -> NDArray[np.int64]:
@@ -89,6 +95,9 @@ def estimate(
         seed: The same seed gives the same intervals.
         on_draws: Called with the number of resamples just done.
     """
+    if not units.any():  # one unit alone: every resample is the same
+        on_draws(draws)
+        return {name: Estimate(value, math.nan, math.nan) for name, value in values.items()}
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in values}
     for counts in resamples(units, draws, seed):
         measured = statistic(counts)
@@ -105,6 +114,6 @@ def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
     # A resample without any image of a class has no AUROC: those are left out.
     usable = values[np.isfinite(values)]
     if not len(usable):
-        return float("nan"), float("nan")
+        return math.nan, math.nan
     low, high = np.quantile(usable, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -51,6 +51,8 @@ def compare(
 
     Differences to the first run are measured on the same resamples, so they have intervals too.
     """
+    if len({run.resolve() for run in runs}) < len(runs):
+        raise ConfigError("A run was given twice.", "Give each run once.")
     place = pick_device(device)
     models = [load_model(run) for run in runs]
     if len({model.built.task for model in models}) > 1:

@@ -51,11 +51,12 @@ class RunSummary:
 def short_names(paths: Sequence[Path]) -> list[str]:
     """As much of the end of each path as tells them apart."""
     parts = [path.resolve().parts for path in paths]
+    names: list[str] = []
     for length in range(1, max(map(len, parts)) + 1):
         names = [str(Path(*part[-length:])) for part in parts]
-        if len(set(names)) == len(set(parts)):
-            return names
-    return [str(path) for path in paths]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def read_history(folder: Path) -> list[EpochResult]:
@@ -160,6 +161,8 @@ def measured_rows(
 
 def _signed(number: Estimate) -> str:
     """A difference; a star where its interval leaves out 0."""
+    if not np.isfinite(number.low):
+        return f"{number.value:+.3f}"
     star = "*" if number.low > 0 or number.high < 0 else ""
     return f"{number.value:+.3f} [{number.low:+.3f}, {number.high:+.3f}]{star}"
 

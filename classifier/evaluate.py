@@ -86,7 +86,11 @@ def _facts(
         facts.append(f"{len(reader.skipped)} images could not be read and are left out.")
     groups = {sample.group for sample in result.samples if sample.group}
     if groups:
-        facts.append(f"Intervals redraw {len(groups)} groups, not single images.")
+        facts.append(
+            f"Intervals redraw {len(groups)} groups, not single images."
+            if len(groups) > 1
+            else "All images are of one group, so there are no intervals."
+        )
     if leaked := _leaked(known, result):
         facts.append(
             f"Warning: the network was trained on {leaked} of these images. It knows them, so the "
@@ -105,7 +109,7 @@ def _show(result: Evaluation, numbers: dict[str, Estimate], part: str) -> None:
     table = Table("", "value", "95 % interval", title=f"{len(result.samples)} images, {part}")
     for name, title in headlines(result).items():
         number = numbers[name]
-        table.add_row(title, f"{number.value:.4f}", f"{number.low:.4f} to {number.high:.4f}")
+        table.add_row(title, f"{number.value:.4f}", number.interval())
     show_table(table)
 
 

@@ -59,8 +59,8 @@ def _numbers(section: Section, result: Evaluation, numbers: Mapping[str, Estimat
     section.rows = [
         (
             title,
-            f"{numbers[name].value:.4f}",
-            f"{numbers[name].low:.4f} to {numbers[name].high:.4f}",
+            round(numbers[name].value, 4),
+            numbers[name].interval(),
             "lower" if name in LOWER_IS_BETTER else "higher",
         )
         for name, title in headlines(result).items()
@@ -72,11 +72,11 @@ def _image_sections(page: Page, result: ImageEvaluation, classes: Sequence[str])
     table = scores.by_class()
     each = page.section("Each class")
     each.columns = ("class", "precision", "recall", "F1", "images")
+    shares = (table.precision, table.recall, table.f1)
     each.rows = [
-        (name, *(f"{part[label]:.3f}" for part in (table.precision, table.recall, table.f1)),
-         int(table.support[label]))
+        (name, *(round(float(share[label]), 3) for share in shares), int(table.support[label]))
         for label, name in enumerate(classes)
-    ]  # fmt: skip
+    ]
     plots = page.section("Which is taken for which, and how sure the network is")
     plots.add_plot(
         charts.confusion_chart(scores.confusion(), classes, "images"), "Confusion matrix, in images"
@@ -137,9 +137,9 @@ def _pixel_sections(
     each.rows = [
         (
             name,
-            f"{numbers[f'iou/{label}'].value:.3f}",
-            f"{numbers[f'iou/{label}'].low:.3f} to {numbers[f'iou/{label}'].high:.3f}",
-            f"{accuracy[label]:.3f}",
+            round(numbers[f"iou/{label}"].value, 3),
+            numbers[f"iou/{label}"].interval(3),
+            round(float(accuracy[label]), 3),
             f"{share[label]:.2%}",
         )
         for label, name in enumerate(classes)
@@ -162,6 +162,7 @@ def _extremes(page: Page, result: PixelEvaluation, reader: SampleReader, most: i
     order = result.ranked()
     values = result.scores.by_image()
     classes = reader.loaded.classes
+    most = min(most, -(-len(order) // 2))
     worst, best = order[:most], order[most:][::-1][: most // 2]
     legend = page.section("Images", "Image, truth and prediction; grey counts for nothing.")
     for colour, name in zip(palette(len(classes)), classes, strict=True):

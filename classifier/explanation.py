@@ -194,10 +194,16 @@ class Explainer:
         known, reader = self.neighbours.known, self.neighbours.reader
         data = LoadedImages(pixels[None], np.array([-1]), (Sample(file.path, -1),))
         vector = embed_data(self.loaded, data, 1, self.device)
-        found = nearest_vectors(vector, known.vectors, self.neighbours.count)
+        # One more, since the image may be one of them.
+        found = nearest_vectors(vector, known.vectors, self.neighbours.count + 1)
+        pairs = zip(found.positions[0], found.similarity[0], strict=True)
+        others = [
+            (known.samples[position], known.labels[position], similarity)
+            for position, similarity in pairs
+            if known.samples[position].path.resolve() != file.path.resolve()
+        ]
         section = self.page.section("", f"Training images nearest to {file.name}:")
-        for position, similarity in zip(found.positions[0], found.similarity[0], strict=True):
-            sample, label = known.samples[position], known.labels[position]
+        for sample, label, similarity in others[: self.neighbours.count]:
             kind = "" if label < 0 else f"{self.loaded.classes[label]}, "
             caption = f"{kind}cosine {similarity:.3f}: {sample_name(sample)}"
             section.add_picture(show_sample(sample, reader, 150), caption)

@@ -123,4 +123,11 @@ def test_interval_of_a_mean_is_that_of_the_normal_law() -> None:
 
 
 def test_estimate_in_words() -> None:
-    assert Estimate(0.5, 0.25, 0.75).describe(100, 1) == "50.0 [25.0, 75.0]"
+    found = Estimate(0.5, 0.25, 0.75)
+    assert (found.describe(2), found.interval(2)) == ("0.50 [0.25, 0.75]", "0.25 to 0.75")
+
+
+def test_one_group_alone_has_no_interval() -> None:
+    found = estimate({"mean": 0.5}, lambda counts: {"mean": counts @ np.ones(3)}, np.zeros(3, int))
+    assert np.isnan(found["mean"].low)
+    assert (found["mean"].describe(1), found["mean"].interval()) == ("0.5", "-")

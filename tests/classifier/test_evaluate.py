@@ -1,0 +1,162 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from classifier.modelfile import load_model
+
+Run = Callable[..., int | str | None]
+
+
+def test_what_a_run_kept_aside(
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert classifier("evaluate", colour_run, colours, "-o", tmp_path, "--draws", 200) == 0
+    said = capsys.readouterr()
+    assert "9 images, validation" in said.out
+    assert "divided as it divided them" in said.err
+    assert "Warning" not in said.err
+
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
+    accuracy = record["metrics"]["accuracy"]
+    assert accuracy["value"] == sum(row["right"] for row in rows) / 9
+    assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+    assert record["trained_on"] == 0
+    # The same numbers that training found on the same images.
+    known = load_model(colour_run).scores
+    assert record["metrics"]["balanced_accuracy"]["value"] == pytest.approx(
+        known["balanced_accuracy"], abs=1e-6
+    )
+    assert {row["part"] for row in rows} == {"validation"}
+    assert all(sum(row["probabilities"]) == pytest.approx(1, abs=1e-5) for row in rows)
+    assert all((Path(row["path"]).parent.name == row["label"]) for row in rows)
+    assert list(record["classes"]) == ["blue", "crème brûlée", "red"]
+    assert np.sum(record["confusion"]) == 9
+
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Worst mistakes" in page
+    assert page.count("image/svg+xml") == 3
+    assert 'src="http' not in page
+
+
+def test_images_that_were_trained_on_are_said(
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ("--part", "all", "--draws", 20, "-o", tmp_path)
+    assert classifier("evaluate", colour_run, colours, *arguments) == 0
+    assert "Warning: the network was trained on 36 of these images" in capsys.readouterr().err
+    rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
+    wrong = [row for row in rows if not row["right"]]
+    assert [Path(row["path"]).name for row in wrong] == ["wrong.png"]
+    assert (wrong[0]["label"], wrong[0]["predicted"]) == ("red", "blue")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "instead of red" in page
+    assert "wrong.png" in page
+
+
+def test_copies_in_another_folder_and_another_order_of_classes(
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Only two of the classes, so that their numbers differ from the network's."""
+    other = tmp_path / "other"
+    for name in ("crème brûlée", "red"):
+        (other / name).mkdir(parents=True)
+        for number in range(4):
+            colour = (205, 45, 35) if name == "red" else (200, 185, 95)
+            Image.new("RGB", (30, 30 + number), colour).save(other / name / f"{number}.png")
+    rows_of = tmp_path / "out" / "predictions.parquet"
+    first = ("evaluate", colour_run, other, "--draws", 20)
+    assert classifier(*first, "-o", tmp_path / "out") == 0
+    said = capsys.readouterr().err
+    assert "not the data of the run" in said
+    assert "Warning" not in said
+    assert all(row["right"] for row in pq.read_table(rows_of).to_pylist())
+
+    for number in range(3, 15):
+        shutil.copy(colours / "red" / f"{number:02d}.png", other / "red" / f"copy{number}.png")
+    assert classifier(*first) == 0
+    said = capsys.readouterr().err
+    counted = int(said.split("was trained on ")[1].split()[0])
+    assert 9 <= counted <= 12  # of 12 copies, those that were not kept aside
+
+
+def test_pixels_in_groups(
+    classifier: Run,
+    square_run: Path,
+    squares: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert classifier("evaluate", square_run, squares, "-o", tmp_path, "--draws", 50) == 0
+    assert "All images are of one group" in capsys.readouterr().err
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert record["images"] == 4
+    known = load_model(square_run).scores
+    assert record["metrics"]["miou"]["value"] == pytest.approx(known["mean_iou"], abs=1e-4)
+    assert record["metrics"]["miou"]["low"] is None
+    rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
+    assert {row["group"] for row in rows} == {Path(rows[0]["path"]).name[0]}
+    assert set(rows[0]) >= {"mean_iou", "pixel_accuracy", "iou_ground", "iou_square"}
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Worst" in page
+    assert page.count(">what is wrong<") == 3  # the two worst and the best
+    assert classifier("evaluate", square_run, squares, "--part", "all", "--draws", 50) == 0
+    assert "Intervals redraw 4 groups" in capsys.readouterr().err
+
+
+def test_mistakes_give_code_2(
+    classifier: Run,
+    colour_run: Path,
+    square_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    unknown = tmp_path / "unknown"
+    shutil.copytree(colours, unknown)
+    (unknown / "red").rename(unknown / "rouge")
+    cases = [
+        ((colour_run, tmp_path / "none"), "no file or folder"),
+        ((tmp_path, colours), "not a classifier's model"),
+        ((colour_run, colours, "--part", "tset"), "no part 'tset'"),
+        ((colour_run, colours, "--part", "test"), "has no part 'test'"),
+        ((colour_run, unknown), "rouge"),
+        ((square_run, colours), "gives classes to images"),
+        ((colour_run, colours, "--device", "tpu"), "no device"),
+    ]
+    for arguments, words in cases:
+        capsys.readouterr()
+        assert classifier("evaluate", *arguments) == 2, arguments
+        said = capsys.readouterr().err
+        assert words in said
+        assert "Traceback" not in said
+
+
+def test_a_model_without_its_run(
+    classifier: Run,
+    perceptron_model: Path,
+    colours: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert classifier("evaluate", perceptron_model, colours, "--draws", 20) == 0
+    said = capsys.readouterr()
+    assert "it has no run" in said.err
+    assert "45 images, all" in said.out

@@ -1,0 +1,71 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+Run = Callable[..., int | str | None]
+
+
+def test_vectors_probes_and_map(
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ("-o", tmp_path, "--neighbours", 3, "--thumbnails")
+    assert classifier("features", colour_run, colours, *arguments) == 0
+    assert "9 images kept aside" in capsys.readouterr().out
+    table = pq.read_table(tmp_path / "features.parquet")
+    rows = table.to_pylist()
+    assert len(rows) == 45
+    assert all(len(row["vector"]) == 120 for row in rows)
+    assert sum(row["part"] == "validation" for row in rows) == 9
+    assert all(Path(row["path"]).parent.name == row["label"] for row in rows)
+    # The map keeps neighbours: the nearest point has the same colour, but for the misplaced one.
+    points = np.array([[row["x"], row["y"]] for row in rows])
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    labels = np.array([row["label"] for row in rows])
+    assert (labels[distances.argmin(1)] == labels).mean() > 0.9
+    record = json.loads((tmp_path / "probes.json").read_text())
+    assert record["dimensions"] == 120
+    probes = record["probes"]
+    assert min(probes["knn_accuracy"], probes["linear_accuracy"]) >= 8 / 9
+    assert (probes["train"], probes["held_out"], probes["neighbours"]) == (36, 9, 3)
+    assert Image.open(tmp_path / "map.png").size == (1350, 1125)
+
+
+def test_data_of_others_are_divided_and_mapped_by_principal_components(
+    classifier: Run,
+    perceptron_model: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ("features", perceptron_model, colours, "-o", tmp_path, "--map", "pca")
+    assert classifier(*arguments) == 0
+    assert "a fifth of each class is kept aside" in capsys.readouterr().err
+    rows = pq.read_table(tmp_path / "features.parquet").to_pylist()
+    points = np.array([[row["x"], row["y"]] for row in rows])
+    assert points.mean(0) == pytest.approx([0, 0], abs=1e-4)
+    assert points[:, 0].std() > points[:, 1].std()
+
+
+def test_pixels_have_vectors_and_no_probes(
+    classifier: Run,
+    square_run: Path,
+    squares: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert classifier("features", square_run, squares, "-o", tmp_path) == 0
+    assert "no classes of their own" in capsys.readouterr().err
+    rows = pq.read_table(tmp_path / "features.parquet").to_pylist()
+    assert len(rows) == 16
+    assert rows[0]["label"] is None
+    assert json.loads((tmp_path / "probes.json").read_text())["probes"] is None
