@@ -64,11 +64,14 @@ def _forward_and_again(
 @contextmanager
 def _without_statistics(norm: nn.BatchNorm2d) -> Iterator[None]:
     """A second pass over the same batch must not count it twice in the running mean."""
-    norm.track_running_stats = False
+    momentum, counted = norm.momentum, norm.num_batches_tracked
+    assert counted is not None
+    norm.momentum = 0.0
     try:
         yield
+        counted -= 1
     finally:
-        norm.track_running_stats = True
+        norm.momentum = momentum
 
 
 class DenseBlock(nn.Module):
