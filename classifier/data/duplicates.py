@@ -131,8 +131,10 @@ class _Hashed:
         self.phash = perceptual_hashes(thumbnails)
         self.dhash = difference_hashes(thumbnails)
         # Many equal images (blank pages) are one entry in the buckets.
-        self.unique, place, counts = np.unique(self.phash, return_inverse=True, return_counts=True)
-        self.members = np.split(place.argsort(kind="stable"), counts.cumsum()[:-1])
+        self.unique, place = np.unique(self.phash, return_inverse=True)
+        self.counts = np.bincount(place, minlength=len(self.unique))
+        self.members = place.argsort(kind="stable")  # those of one hash side by side
+        self.starts = self.counts.cumsum() - self.counts
 
 
 def perceptual_hashes(thumbnails: Thumbnails) -> NDArray[np.uint64]:
@@ -211,14 +213,16 @@ def _expanded(
     earlier: _Hashed, later: _Hashed, pairs: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of hashes as pairs of images."""
-    first = [np.empty(0, np.int64)]
-    second = [np.empty(0, np.int64)]
-    for our_hash, their_hash in pairs:
-        # Of thousands of images with one hash (blank pages) some stand for all.
-        ours, theirs = earlier.members[our_hash][:_PARTNERS], later.members[their_hash]
-        first.append(np.repeat(ours, len(theirs)))
-        second.append(np.tile(theirs, len(ours)))
-    return np.concatenate(first), np.concatenate(second)
+    ours, theirs = pairs.T
+    # Of thousands of images with one hash (blank pages) some stand for all.
+    our_counts = np.minimum(earlier.counts[ours], _PARTNERS)
+    their_counts = later.counts[theirs]
+    counts = our_counts * their_counts
+    pair = np.repeat(np.arange(len(pairs)), counts)
+    number = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts)
+    first = earlier.starts[ours[pair]] + number // their_counts[pair]
+    second = later.starts[theirs[pair]] + number % their_counts[pair]
+    return earlier.members[first], later.members[second]
 
 
 def _correlations(

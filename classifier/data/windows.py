@@ -41,19 +41,22 @@ class Windows:
         stored = images.shape[2:]
         if self.size == stored and not self.corners.any() and not self.flips.any():
             return images, masks
-        rows = self.corners[:, :1] + np.arange(self.size[0])  # (B, H)
-        along = np.arange(self.size[1])
-        columns = self.corners[:, 1:] + np.where(self.flips[:, None], along[::-1], along)
-        inside_rows = rows.clip(0, stored[0] - 1)
-        inside_columns = columns.clip(0, stored[1] - 1)
-        picked = np.arange(len(images))[:, None, None]
-        # Indices apart from the channel slice come first in numpy: (B, H, W, C).
-        cut = images[picked, :, inside_rows[:, :, None], inside_columns[:, None, :]]
-        if masks is not None:
-            masks = masks[picked, inside_rows[:, :, None], inside_columns[:, None, :]]
-            outside = (rows != inside_rows)[:, :, None] | (columns != inside_columns)[:, None, :]
-            masks[outside] = IGNORED
-        return np.ascontiguousarray(cut.transpose(0, 3, 1, 2)), masks
+        before = np.maximum(-self.corners.min(0), 0)
+        after = np.maximum((self.corners + self.size).max(0) - stored, 0)
+        around = ((before[0], after[0]), (before[1], after[1]))
+        cut = self._squares(np.pad(images, ((0, 0), (0, 0), *around), "edge"), before)
+        if masks is None:
+            return cut, None
+        wide = np.pad(masks, ((0, 0), *around), constant_values=IGNORED)
+        return cut, self._squares(wide[:, None], before)[:, 0]
+
+    def _squares(self, images: NDArray[np.uint8], origin: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """``(B, C, H, W)`` that hold every window -> ``(B, C, *size)``."""
+        every = np.lib.stride_tricks.sliding_window_view(images, self.size, (2, 3))
+        tops, lefts = (self.corners + origin).T
+        cut = every[np.arange(len(images)), :, tops, lefts]  # a copy, block by block
+        cut[self.flips] = cut[self.flips, ..., ::-1]
+        return cut
 
 
 def middle(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
