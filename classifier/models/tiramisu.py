@@ -64,14 +64,15 @@ def _forward_and_again(
 @contextmanager
 def _without_statistics(norm: nn.BatchNorm2d) -> Iterator[None]:
     """A second pass over the same batch must not count it twice in the running mean."""
-    momentum, counted = norm.momentum, norm.num_batches_tracked
-    assert counted is not None
+    momentum, counter = norm.momentum, norm.num_batches_tracked
+    assert counter is not None
+    counted = counter.clone()
     norm.momentum = 0.0
     try:
         yield
-        counted -= 1
-    finally:
+    finally:  # torch leaves by an exception as soon as it has what it needs
         norm.momentum = momentum
+        counter.copy_(counted)
 
 
 class DenseBlock(nn.Module):

@@ -129,10 +129,25 @@ def _mnasnet(alpha: float, classes: int, options: Mapping[str, Any]) -> nn.Modul
         """Loads weights that carry no version, as safetensors; torchvision's own refuses them."""
 
         def _load_from_state_dict(
-            self, state_dict: Any, prefix: str, local_metadata: dict[str, Any], *rest: Any
+            self,
+            state_dict: dict[str, Any],
+            prefix: str,
+            local_metadata: dict[str, Any],
+            strict: bool,
+            missing_keys: list[str],
+            unexpected_keys: list[str],
+            error_msgs: list[str],
         ) -> None:
             local_metadata.setdefault("version", 2)
-            super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+            super()._load_from_state_dict(
+                state_dict,
+                prefix,
+                local_metadata,
+                strict,
+                missing_keys,
+                unexpected_keys,
+                error_msgs,
+            )
 
     return PlainMNASNet(alpha, num_classes=classes, **options)
 
