@@ -14,6 +14,8 @@ from classifier.models.registry import Task
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 )
+# Pillow knows more, some of which call other programs (EPS).
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 BROKEN = (
     OSError,
     SyntaxError,
@@ -73,7 +75,7 @@ def read_image_and_size(
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """As ``read_image``, with the upright height and width in the file."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):  # turned by a quarter
                 width, height = height, width
@@ -108,7 +110,7 @@ def upright_size(path: Path) -> tuple[int, int]:
         UnreadableImage: It is no image, or is absurdly large.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     except BROKEN as error:

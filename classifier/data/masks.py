@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from classifier.data.dataset import IGNORED, MaskCode
-from classifier.data.images import BROKEN, UnreadableImage, reason
+from classifier.data.images import BROKEN, FORMATS, UnreadableImage, reason
 
 _PLAIN = MaskCode(tuple((value, value) for value in range(IGNORED)))
 
@@ -22,7 +22,7 @@ def open_mask(path: Path) -> NDArray[np.uint8]:
         UnreadableImage: It is no image, or its values do not fit in 8 bits.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             if image.mode in ("L", "P", "1"):
                 return np.asarray(image).astype(np.uint8)
             if image.mode.startswith("I"):
