@@ -16,6 +16,7 @@ from faceswap.provenance.subject import BASES, Evidence, Subject, is_unstated, m
 from faceswap.subjectrecords import Records, find_records, is_faceset, set_subject
 
 _MISMATCH = 3
+_WIDEST = 100
 
 
 def subject(
@@ -54,7 +55,8 @@ def subject(
     if as_json:
         typer.echo(json.dumps({str(path): each for path, each in found.items()}, indent=2))
     else:
-        show_table(_as_table(found, check))
+        for path, each in found.items():
+            show_table(_as_table(path, each, check))
     if not as_json and any(is_unstated(record) for record in records):
         note("Unstated: nobody has said on what basis these people may be shown.")
     if not all(answers):
@@ -83,23 +85,21 @@ def _changed(
     return replace(old, **{key: value for key, value in given.items() if value is not None})
 
 
-def _as_table(found: dict[Path, Records], check: Path | None) -> Table:
-    table = Table(title="subjects", title_justify="left")
-    for column in ("where", "whose faces", "name", "basis", "reference", "evidence"):
+def _as_table(path: Path, records: Records, check: Path | None) -> Table:
+    width = min(len(str(path)), _WIDEST)  # a title is folded to the width of its table
+    table = Table(title=Text(str(path)), title_justify="left", min_width=width)
+    for column in ("whose faces", "name", "basis", "reference", "evidence"):
         table.add_column(column, overflow="fold")
-    for path, records in found.items():
-        for identity, sets in records.items():
-            for record in sets or [Subject().to_json()]:
-                table.add_row(*(Text(cell) for cell in _cells(path, identity, record, check)))
+    for identity, sets in records.items():
+        for record in sets or [Subject().to_json()]:
+            table.add_row(*(Text(cell) for cell in _cells(identity, record, check)))
     return table
 
 
-def _cells(
-    path: Path, identity: str, record: dict[str, Any], check: Path | None
-) -> tuple[str, ...]:
+def _cells(identity: str, record: dict[str, Any], check: Path | None) -> tuple[str, ...]:
     who = Subject.from_json(record)
     kept = f"{who.evidence.file} {who.evidence.sha256[:12]}..." if who.evidence else ""
     if check:
-        words = {True: f"{check} matches", False: f"{check} does not match", None: "none is kept"}
+        words = {True: "matches", False: "does not match", None: "none is kept"}
         kept = words[matches_evidence(record, check)]
-    return str(path), identity, who.name or "unstated", who.basis, who.reference, kept
+    return identity, who.name or "unstated", who.basis, who.reference, kept

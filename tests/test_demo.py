@@ -15,6 +15,8 @@ from faceswap.faceset import Faceset
 from faceswap.media.images import read_image
 from faceswap.media.video import VideoReader
 from faceswap.models.modelfile import load_model
+from faceswap.provenance.errors import ProvenanceError
+from faceswap.provenance.filemarks import read_marks
 from faceswap.swapcheck import Swap, check_swaps
 
 SETTINGS = DemoSettings(minutes=0.03, seed=3, frames=16, size=128, device="cpu")
@@ -73,6 +75,44 @@ def test_conversion_changes_the_face_and_nothing_else(made):
     assert around < 2
     # Two steps of training hardly know yet what is face, and so hardly show it.
     assert change[y - 8 : y + 8, x - 8 : x + 8].mean() > 3 * around
+
+
+def test_everything_with_a_swapped_face_is_marked(made):
+    model = load_model(made / "runs" / "demo")
+    shown = {
+        "converted/collins-as-hopper.mp4": ["hopper"],
+        "converted/hopper-as-collins.mp4": ["collins"],
+        "side_by_side.mp4": ["collins", "hopper"],
+        "grid.jpg": ["collins", "hopper"],
+    }
+    for name, identities in shown.items():
+        marks = read_marks(made / name)
+        assert (marks.state, marks.synthetic, marks.signer) == ("intact", True, "local"), name
+        assert marks.conversion is not None
+        assert marks.conversion["model"]["weights_sha256"] == model.digest
+        assert sorted(marks.conversion["shows"]) == identities
+        # The record went from faceset to model to file.
+        record = Faceset.open(made / "faces" / "hopper").subject
+        assert marks.conversion["subjects"]["hopper"] == [record]
+        assert marks.metadata["digital_source_type"].endswith(
+            "compositeWithTrainedAlgorithmicMedia"
+        )
+    sources = {source["title"]: source["synthetic"] for source in marks.sources}
+    assert sources == {
+        "collins.mp4": False,
+        "hopper.mp4": False,
+        "collins-as-hopper.mp4": True,
+        "hopper-as-collins.mp4": True,
+    }
+    assert read_marks(made / "clips" / "hopper.mp4").state == "none"  # an original, of a kind
+
+
+def test_where_nothing_can_be_signed_nothing_is_begun(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "file" / "config"))
+    with pytest.raises(ProvenanceError, match="cannot be kept"):
+        run_demo(tmp_path / "demo", SETTINGS, TINY)
+    assert not (tmp_path / "demo" / "clips").exists()
 
 
 def test_they_are_shown_side_by_side(made):

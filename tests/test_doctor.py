@@ -1,4 +1,5 @@
 import dataclasses
+import datetime
 import re
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from faceswap import doctor as doctor_module
 from faceswap.doctor import doctor
 from faceswap.fitness import Finding, judge
 from faceswap.machine import Facts, Gpu, Library
+from faceswap.provenance.identity import IdentityStatus
 
 GB = 10**9
+KEPT = IdentityStatus(Path("/config/identity/key.pem"))
 FIT = Facts(
     python=(3, 12, 1),
     torch=Library("2.9.0+cu130"),
@@ -28,6 +31,7 @@ FIT = Facts(
     free_here=500 * GB,
     free_cache=500 * GB,
     cache=Path("/cache"),
+    signing=KEPT,
 )
 
 
@@ -87,6 +91,29 @@ def test_a_fit_machine_has_nothing_to_mend() -> None:
         ("disk", {"free_here": 10**8}, "fail", "0 GB"),
         ("cache", {"cache_error": "Read-only"}, "fail", "FACESWAP_CACHE"),
         ("cache", {"free_cache": 10**7}, "warn", "full"),
+        ("signing", {}, "ok", "made on first use in /config/identity"),
+        (
+            "signing",
+            {"signing": dataclasses.replace(KEPT, expires=datetime.datetime(2036, 5, 1))},
+            "ok",
+            "valid to 2036-05-01",
+        ),
+        (
+            "signing",
+            {
+                "signing": dataclasses.replace(
+                    KEPT, expires=datetime.datetime(2036, 5, 1), readable_by_others=True
+                )
+            },
+            "warn",
+            "can be read by others.*chmod 600 /config/identity/key.pem",
+        ),
+        (
+            "signing",
+            {"signing": dataclasses.replace(KEPT, problem="/config cannot be written")},
+            "fail",
+            "cannot be written.*FACESWAP_CONFIG.*--sign-cert",
+        ),
     ],
 )
 def test_what_is_unfit_is_said_with_a_remedy(
