@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.alignment import head_pose
-from faceswap.maskers.hull import hull
+from faceswap.maskers.hull import hull_polygon
 
 _MARGIN = 2  # pixels around the hull that bilinear sampling and subsampled colour reach
 _FAR = 1.2  # half a side, in face squares, of the square around a face that encoding may disturb
@@ -67,7 +67,7 @@ def faces_mask(
     """``(H, W)``, where any face is, grown by ``margin`` pixels."""
     mask = np.zeros(image.shape[:2], np.uint8)
     for points in faces:
-        np.maximum(mask, hull(image, points), out=mask)
+        cv2.fillConvexPoly(mask, np.round(hull_polygon(points)).astype(np.int32), 1)
     if margin:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
         mask = np.asarray(cv2.dilate(mask, kernel), np.uint8)
@@ -78,7 +78,7 @@ def mask_overlap(
     image: NDArray[np.uint8], first: NDArray[np.floating], second: NDArray[np.floating]
 ) -> float:
     """Intersection over union of the masks of two sets of ``(68, 2)`` landmarks in one frame."""
-    masks = [hull(image, points) > 127 for points in (first, second)]
+    masks = [faces_mask(image, [points]) for points in (first, second)]
     union = (masks[0] | masks[1]).sum()
     return float((masks[0] & masks[1]).sum() / union) if union else 0.0
 

@@ -117,7 +117,7 @@ def evaluate_converted(
     pairs = _in_step(readers, course, on_frames)
     shots = _shots(pairs, chosen, files, finder)
     known = _known(files, finder, recognizer)
-    target = files.target.name if files.target is not None and known else None
+    target = files.target.name if files.target is not None else None
     comparison = compare(
         shots, _methods(files, baseline), Judge(finder, recognizer), known, SOURCE, target
     )

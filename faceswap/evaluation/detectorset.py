@@ -23,6 +23,7 @@ from faceswap.evaluation.methods import Model
 from faceswap.evaluation.runs import Candidate, Faces
 from faceswap.faceset import Face, Faceset
 from faceswap.media.images import write_image
+from faceswap.provenance.metadata import xmp_packet
 
 PARTS = ("train", "val", "test")
 REAL, SWAPPED, RECORD = "real", "swapped", "detector-set.json"
@@ -201,12 +202,13 @@ class _Writer:
         stem = _safe(f"{name}-{shot.clip}-{shot.index:06d}")
         quality = int(generator(self.seed, "jpeg", stem).integers(*_QUALITIES))
         matrix = crop_matrix(shot.landmarks, _SIDE, _COVERAGE)
-        for kind, image, ending in (
-            (REAL, shot.image, ""),
-            (SWAPPED, swapped, _safe(f"-as-{to}")),
+        # The mark is beside the pixels, which are all that a classifier is shown.
+        for kind, image, ending, mark in (
+            (REAL, shot.image, "", b""),
+            (SWAPPED, swapped, _safe(f"-as-{to}"), xmp_packet()),
         ):
             path = self.folder / part / kind / f"{stem}{ending}.jpg"
-            write_image(path, warp(image, matrix, _SIDE), quality)
+            write_image(path, warp(image, matrix, _SIDE), quality, xmp=mark)
         self.counts[part] += 1
         self.on_faces(2)
 

@@ -68,7 +68,8 @@ class Evaluation:
         have = {metric.name for metric in self.measured()}
         have |= {name for entry in self.left_out for name in entry.metrics}
         # What has no meaning for this kind of evaluation is not missing.
-        expected = [name for name in METRICS if name not in (*RECONSTRUCTION, *FILE)]
+        foreign = (*RECONSTRUCTION, *FILE) if self.file else (*RECONSTRUCTION, *FILE, "codec_mean")
+        expected = [name for name in METRICS if name not in foreign]
         missing = [name for name in expected if name not in have]
         for name in missing:
             self.left_out.append(LeftOut((name,), _REASONS.get(name, _TOO_FEW)))
@@ -117,7 +118,7 @@ def _frame_json(score: FrameScore) -> dict[str, Any]:
     for name, look in (("before", score.before), ("after", score.after)):
         if look is not None:
             points = look.landmarks.points
-            pose = angles(points)
+            pose = angles(look.landmarks.mesh)
             frame[name] = {
                 "pitch": pose.pitch,
                 "yaw": pose.yaw,

@@ -60,7 +60,7 @@ def identity_scores(
     if before is None or after is None:
         return {}
     scores = {"similarity_source": float(before @ after)}
-    if target is not None:
+    if target is not None and known:
         near = {name: float(after @ person) for name, person in known.items()}
         scores["similarity_target"] = near[target]
         others = [value for name, value in near.items() if name != target]

@@ -1,7 +1,7 @@
 """Looks at one face before and after, and says in numbers what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from faceswap.evaluation.background import background_change, face_colour, mask_
 from faceswap.evaluation.facefinder import FaceFinder
 from faceswap.evaluation.gaze import gaze
 from faceswap.evaluation.identity import Embedding, identity_scores
-from faceswap.evaluation.pose import angles, turned
+from faceswap.evaluation.pose import angles, flat_angles, turned
 from faceswap.evaluation.seam import seam
 from faceswap.evaluation.shape import expression_error
 from faceswap.landmarkers import FaceLandmarks
@@ -150,10 +150,11 @@ class Judge:
 
 def _shape_scores(before: Look, after: Look) -> dict[str, float]:
     first, second = before.landmarks.points, after.landmarks.points
-    moved = turned(angles(first), angles(second))
-    offsets = {"pitch": moved.pitch, "yaw": moved.yaw, "roll": moved.roll}
+    moved = asdict(turned(angles(before.landmarks.mesh), angles(after.landmarks.mesh)))
+    flat = asdict(turned(flat_angles(first), flat_angles(second)))
     return {
-        **{f"{name}_error": abs(value) for name, value in offsets.items()},
-        **{f"{name}_offset": value for name, value in offsets.items()},
+        **{f"{name}_error": abs(value) for name, value in moved.items()},
+        **{f"{name}_offset": value for name, value in moved.items()},
+        **{f"{name}_error_flat": abs(value) for name, value in flat.items()},
         "expression_error": expression_error(first, second),
     }

@@ -13,6 +13,7 @@ from faceswap.evaluation.identity import evenly
 from faceswap.evaluation.judge import Image, Shot
 from faceswap.evaluation.shape import INNER
 from faceswap.faceset import Face, Faceset
+from faceswap.maskers import build_masker
 from faceswap.models.modelfile import LoadedModel
 from faceswap.swapping import Swapper
 
@@ -81,6 +82,7 @@ class NearestCrop:
         self._faces = [faces[place] for place in evenly(range(len(faces)), _MOST)]
         self._layouts = np.stack([_layout(face.landmarks) for _, face in self._faces])
         self._settings = CompositeSettings()
+        self._masker = build_masker(self._settings.mask)
 
     def nearest(self, landmarks: NDArray[np.floating]) -> tuple[Faceset, Face]:
         """The face of the target that is nearest to ``(68, 2)`` landmarks."""
@@ -102,7 +104,7 @@ class NearestCrop:
         matrix = crop_matrix(landmarks, size, _COVERAGE)
         crop = warp(image, matrix, size)
         points = transform_points(matrix, landmarks)
-        masks = face_masks([crop], [points], _COVERAGE, self._settings)
+        masks = face_masks([crop], [points], _COVERAGE, self._settings, self._masker)
         matched = match_colour(drawn, _as_batch(crop), masks, self._settings)
         paste(image, matched[0], masks[0], landmarks, _COVERAGE)
 

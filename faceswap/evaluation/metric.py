@@ -49,7 +49,7 @@ _METRICS = (
            "Share of the frames whose face is nearer to the target than to any other known "
            "person, the source included."),
     Metric("pitch_error", "pitch", "°", "lower", 1,
-           "Mean difference of the head's nod before and after."),
+           "Mean difference of the head's nod before and after, by the mesh of nose and eyes."),
     Metric("yaw_error", "yaw", "°", "lower", 1,
            "Mean difference of the head's turn before and after."),
     Metric("roll_error", "roll", "°", "lower", 1,
@@ -61,6 +61,12 @@ _METRICS = (
            "The same of the turn."),
     Metric("roll_offset", "roll offset", "°", "zero", 1,
            "The same of the tilt."),
+    Metric("pitch_error_flat", "pitch, 68 points", "°", "lower", 1,
+           "The nod by a camera fitted to the 68 flat landmarks: moves with the mouth too."),
+    Metric("yaw_error_flat", "yaw, 68 points", "°", "lower", 1,
+           "The turn by the same fit."),
+    Metric("roll_error_flat", "roll, 68 points", "°", "lower", 1,
+           "The tilt by the same fit."),
     Metric("expression_error", "expression", "", "lower", 3,
            "Mean distance of the inner landmarks before and after, brought to one place, size and "
            "tilt, over the distance of the outer corners of the eyes. Other people have other "
@@ -78,8 +84,8 @@ _METRICS = (
     Metric("mask_iou", "mask overlap", "", "higher", 3,
            "Intersection over union of the face's mask before and after."),
     Metric("jitter", "jitter", "‰", "zero", 2,
-           "Tremble of the landmarks (mean second difference in time, per mille of the distance of "
-           "the eyes' outer corners) beyond the source's own; below 0 is steadier."),
+           "Tremble of nose and corners of the eyes (mean second difference in time, per mille of "
+           "the distance of the eyes' outer corners) beyond the source's own; below 0: steadier."),
     Metric("flicker", "flicker", "ΔE", "zero", 2,
            "Change of the face's mean colour (second difference in time, CIELAB) beyond the "
            "source's own."),

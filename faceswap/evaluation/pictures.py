@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from faceswap.conversion import SYNTHETIC
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.judge import FrameScore, Image, Look
 from faceswap.evaluation.pose import angles
@@ -16,6 +15,7 @@ from faceswap.evaluation.shape import mouth_opening
 from faceswap.evaluation.summary import rank
 from faceswap.media.video import VideoInfo
 from faceswap.media.writer import VideoWriter
+from faceswap.provenance.metadata import SYNTHETIC
 from faceswap.showcase import titled
 
 _FPS = 12  # slower than life: these are blocks of a few frames
@@ -44,7 +44,10 @@ def _caption(name: str, result: Result, score: FrameScore) -> str:
     if "similarity_target" in values:
         told.append(f"like target {values['similarity_target']:.2f}")
         told.append(f"like source {values['similarity_source']:.2f}")
-    told.append(f"expression {values['expression_error']:.3f}")
+    if "expression_error" in values:
+        told.append(f"expression {values['expression_error']:.3f}")
+    if score.after is None:
+        told.append("no face is found")
     return ", ".join(told)
 
 
@@ -106,9 +109,9 @@ def plots(comparison: Comparison) -> list[tuple[str, Figure]]:
                       _identity(comparison.results)))  # fmt: skip
     judged = [result for result in comparison.results if result.method != "unswapped"]
     measures: dict[str, Callable[[Look], float]] = {
-        "pitch [°]": lambda look: angles(look.landmarks.points).pitch,
-        "yaw [°]": lambda look: angles(look.landmarks.points).yaw,
-        "roll [°]": lambda look: angles(look.landmarks.points).roll,
+        "pitch [°]": lambda look: angles(look.landmarks.mesh).pitch,
+        "yaw [°]": lambda look: angles(look.landmarks.mesh).yaw,
+        "roll [°]": lambda look: angles(look.landmarks.mesh).roll,
         "mouth opening": lambda look: mouth_opening(look.landmarks.points),
     }
     figure = Figure(figsize=(11, 3))

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.alignment import head_pose
+from faceswap.alignment import HeadPose, head_pose
+from faceswap.evaluation.shape import RIGID, fit
+from faceswap.landmarkers.mesh68 import mesh_to_68
+from faceswap.meanface import MEAN_FACE
 
 
 @dataclass(frozen=True)
@@ -17,13 +20,27 @@ class Angles:
     roll: float
 
 
-def angles(points: NDArray[np.floating]) -> Angles:
-    """Pose of a head by its ``(68, 2)`` landmarks.
+def angles(mesh: NDArray[np.floating]) -> Angles:
+    """Pose of a head by nose and corners of the eyes of its mesh, in 3D.
 
-    A camera is fitted to the mean face, so a person whose face is not the mean one has a constant
-    offset: it goes into the error of a swap, and is reported beside it.
+    These points are bone: on portraits animated by known angles, what is measured does not move
+    with the mouth, and nod scatters by 1.3 degrees. Fitting a camera to all 68 flat points scatters
+    by 1.9, follows the mouth, and sees seven to eight tenths of a nod.
+
+    Args:
+        mesh: ``(468, 3)`` in pixels, z in the same unit.
     """
-    pose = head_pose(points)
+    points = mesh_to_68(np.asarray(mesh, np.float32)).astype(np.float64)
+    rotation, translation, scale = fit(MEAN_FACE[RIGID], points[RIGID])
+    return _of(HeadPose(rotation, scale, translation[:2]))
+
+
+def flat_angles(points: NDArray[np.floating]) -> Angles:
+    """Pose by a camera fitted to ``(68, 2)`` landmarks, as faces are cut by."""
+    return _of(head_pose(points))
+
+
+def _of(pose: HeadPose) -> Angles:
     return Angles(pose.pitch, pose.yaw, pose.roll)
 
 

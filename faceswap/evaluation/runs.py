@@ -190,9 +190,7 @@ def evaluate_runs(
     for source, target in permutations(faces, 2):
         methods = _methods(candidates, target, baseline)
         frames = _shots(faces[source], footage)
-        judged = compare(
-            frames, methods, judge, known, source, target if known else None, on_frames
-        )
+        judged = compare(frames, methods, judge, known, source, target, on_frames)
         evaluation.comparisons.append(judged)
     return evaluation
 

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.alignment import crop_matrix, transform_points, warp
-from faceswap.maskers.hull import hull, hull_polygon
+from faceswap.maskers.hull import fill_hull, hull_polygon
 
 _SIDE, _COVERAGE = 256, 1.6
 _SQUARE = _SIDE / _COVERAGE  # pixels
@@ -47,7 +47,7 @@ def _regions(
     points: NDArray[np.floating],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Number of the shell and of the sector of each pixel, ``(S, S)``; shells may be negative."""
-    mask = hull(np.zeros((_SIDE, _SIDE, 3), np.uint8), points) > 127
+    mask = fill_hull(_SIDE, points) > 127
     inwards = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     outwards = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     distance = np.where(mask, inwards - 0.5, 0.5 - outwards)

@@ -16,8 +16,8 @@ Points = NDArray[np.floating]
 INNER = slice(17, 68)
 """Brows, nose, eyes and mouth in iBUG order: all but the jaw."""
 _LEFT_CORNER, _RIGHT_CORNER = 36, 45
-# Nose and corners of the eyes: bone, which no expression moves.
-_RIGID = np.r_[27:36, 36, 39, 42, 45]
+RIGID = np.r_[27:36, 36, 39, 42, 45]
+"""Nose and corners of the eyes: bone, which no expression moves."""
 _FEWEST = 8  # frames; fewer correlate by chance
 
 
@@ -76,7 +76,7 @@ def frontal(mesh: Points) -> NDArray[np.float64]:
         ``(51, 2)`` in distances of the eyes' outer corners.
     """
     points = mesh_to_68(np.asarray(mesh, np.float32)).astype(np.float64)
-    rotation, translation, scale = fit(points[_RIGID], MEAN_FACE[_RIGID])
+    rotation, translation, scale = fit(points[RIGID], MEAN_FACE[RIGID])
     front = scale * points @ rotation.T + translation
     return front[INNER, :2] / eye_distance(front)
 

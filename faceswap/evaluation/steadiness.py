@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.evaluation.shape import INNER, eye_distance
+from faceswap.evaluation.shape import RIGID, eye_distance
 
 Array = NDArray[np.floating]
 Moment = tuple[str, int]
@@ -24,14 +24,18 @@ def triples(moments: Iterable[Moment]) -> list[Three]:
 
 
 def jitter(before: Mapping[Moment, Array], after: Mapping[Moment, Array]) -> float | None:
-    """Mean second difference of the inner landmarks after minus before, in per mille of the eyes.
+    """Mean second difference of the head's fixed points after minus before.
+
+    Points that move with the expression are left out: a face that does too little would seem
+    steady.
 
     Args:
         before: ``(68, 2)`` points in pixels, by moment.
         after: Those of the same moments.
 
     Returns:
-        None when no three frames follow one another.
+        Per mille of the distance of the eyes' outer corners; None when no three frames follow one
+        another.
     """
     scales = {moment: eye_distance(points) for moment, points in before.items()}
     found = [
@@ -41,7 +45,7 @@ def jitter(before: Mapping[Moment, Array], after: Mapping[Moment, Array]) -> flo
 
 
 def _bend(points: Mapping[Moment, Array], three: Three) -> float:
-    a, b, c = (points[moment][INNER] for moment in three)
+    a, b, c = (points[moment][RIGID] for moment in three)
     return float(np.linalg.norm(a - 2 * b + c, axis=1).mean())
 
 

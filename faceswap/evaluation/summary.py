@@ -94,8 +94,12 @@ def follows(pairs: Pairs, name: str) -> float | None:
 
 
 def rank(scores: Sequence[FrameScore]) -> list[FrameScore]:
-    """Frames with a face from the best to the worst: by likeness to the target, or expression."""
-    seen = [score for score in scores if score.after is not None and score.before is not None]
+    """Frames from the best to the worst: by likeness to the target, else by expression.
+
+    Frames in which no face is found any more are the worst.
+    """
+    seen = [score for score in scores if "expression_error" in score.values]
+    unseen = [score for score in scores if "expression_error" not in score.values]
     if all("similarity_target" in score.values for score in seen):
-        return sorted(seen, key=lambda score: -score.values["similarity_target"])
-    return sorted(seen, key=lambda score: score.values["expression_error"])
+        return sorted(seen, key=lambda score: -score.values["similarity_target"]) + unseen
+    return sorted(seen, key=lambda score: score.values["expression_error"]) + unseen

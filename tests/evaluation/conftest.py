@@ -1,0 +1,82 @@
+"""A run on two facesets of one portrait, made without training."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceswap.core.seeding import seed_everything
+from faceswap.extraction import ExtractSettings, extract_source
+from faceswap.faceset import Faceset
+from faceswap.media.sources import find_sources
+from faceswap.models import build_model
+from faceswap.models.modelfile import ModelMeta, save_model
+from faceswap.rundirectory import RunDirectory
+from faceswap.trainconfig import TrainConfig
+from tests.footage import moving_portrait, write_clip
+
+FRAMES = 30
+OPTIONS = {"size": 64, "code": 32}
+HELD_OUT = 0.4  # of 30: blocks of three frames
+
+
+class Colours:
+    """A recogniser without a network: people are told apart by the colour of their face."""
+
+    weights = ()
+
+    def __call__(self, image, landmarks):
+        x, y = np.asarray(landmarks)[27:68].mean(0).round().astype(int)
+        patch = image[max(0, y - 12) : y + 12, max(0, x - 12) : x + 12].astype(np.float32)
+        vector = patch.mean((0, 1)) - 128
+        return (vector / max(float(np.linalg.norm(vector)), 1e-6)).astype(np.float32)
+
+
+def blue_portrait(index: int) -> np.ndarray:
+    """The same person in other light, so that colours tell two apart."""
+    return moving_portrait(index + 40)[..., ::-1].copy()
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("clips")
+    return {
+        "alice": write_clip(folder / "alice.mp4", FRAMES),
+        "bob": write_clip(folder / "bob.mp4", FRAMES, blue_portrait),
+    }
+
+
+@pytest.fixture(scope="session")
+def facesets(clips, tmp_path_factory) -> dict[str, Faceset]:
+    folder = tmp_path_factory.mktemp("faces")
+    for name, clip in clips.items():
+        extract_source(find_sources([clip])[0], folder / name, ExtractSettings(crop_size=192))
+    return {name: Faceset.open(folder / name) for name in clips}
+
+
+@pytest.fixture(scope="session")
+def make_run(facesets, tmp_path_factory) -> Callable[..., Path]:
+    """A function that makes a run of a network that has learnt nothing."""
+
+    def make(name: str = "run", people: dict[str, str] | None = None, seed: int = 0) -> Path:
+        people = people or {"alice": "alice", "bob": "bob"}
+        run = RunDirectory(tmp_path_factory.mktemp("runs") / name)
+        config = TrainConfig.model_validate(
+            {
+                "model": {"name": "small", "options": OPTIONS},
+                "data": {"held_out": HELD_OUT, "minimum": 4},
+            }
+        )
+        seed_everything(seed)
+        model = build_model("small", list(people), OPTIONS)
+        run.begin(config, {name: [facesets[who]] for name, who in people.items()}, ["test"])
+        save_model(run.model, model, ModelMeta("small", OPTIONS, tuple(people), 1.25, 7))
+        return run.path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run(make_run) -> Path:
+    return make_run()

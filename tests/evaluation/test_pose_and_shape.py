@@ -1,0 +1,153 @@
+"""Known turns, known mouths: what is measured is what was made."""
+
+import numpy as np
+import pytest
+
+from faceswap.evaluation.pose import Angles, angles, flat_angles, turned
+from faceswap.evaluation.shape import (
+    INNER,
+    correlation,
+    expression_error,
+    eye_distance,
+    fit,
+    frontal,
+    lid_opening,
+    mouth_opening,
+    movement_error,
+)
+from faceswap.landmarkers.mesh68 import _PAIRS
+from faceswap.meanface import MEAN_FACE
+
+
+def rotation(pitch=0.0, yaw=0.0, roll=0.0):
+    """Upwards, to image right, clockwise, in degrees; x right, y down, z away."""
+    a, b, c = np.radians([pitch, yaw, roll])
+    about_x = [[1, 0, 0], [0, np.cos(a), np.sin(a)], [0, -np.sin(a), np.cos(a)]]
+    about_y = [[np.cos(b), 0, -np.sin(b)], [0, 1, 0], [np.sin(b), 0, np.cos(b)]]
+    about_z = [[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]]
+    return np.array(about_z) @ np.array(about_y) @ np.array(about_x)
+
+
+def head(face=MEAN_FACE, **turn):
+    """``(68, 3)`` points of a turned head in a frame."""
+    return 120 * face @ rotation(**turn).T + [300, 200, 0]
+
+
+def mesh_of(points):
+    """A ``(468, 3)`` mesh whose 68 points are the given ones."""
+    mesh = np.zeros((468, 3), np.float32)
+    for (a, b), point in reversed(list(zip(_PAIRS, points, strict=True))):
+        mesh[a] = mesh[b] = point
+    return mesh
+
+
+def with_open_mouth(gap, face=MEAN_FACE):
+    face = face.copy()
+    face[[65, 66, 67], 1] += gap
+    return face
+
+
+@pytest.mark.parametrize("turn", [(10, 0, 0), (0, 25, 0), (0, 0, -30), (-8, 0, 20)])
+def test_a_known_turn_is_measured(turn):
+    pitch, yaw, roll = turn
+    straight, away = head(), head(pitch=pitch, yaw=yaw, roll=roll)
+    for moved in (
+        turned(angles(mesh_of(straight)), angles(mesh_of(away))),
+        turned(flat_angles(straight[:, :2]), flat_angles(away[:, :2])),
+    ):
+        assert (moved.pitch, moved.yaw, moved.roll) == pytest.approx(turn, abs=0.5)
+
+
+def test_an_open_mouth_does_not_turn_the_head():
+    closed, opened = mesh_of(head()), mesh_of(head(with_open_mouth(0.15)))
+    assert turned(angles(closed), angles(opened)).pitch == pytest.approx(0, abs=1e-3)
+
+
+def test_a_difference_of_angles_goes_the_short_way():
+    moved = turned(Angles(0, 0, 175), Angles(0, 0, -175))
+    assert moved == Angles(0, 0, 10)
+    assert turned(moved, moved) == Angles(0, 0, 0)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_similarity_is_found_again(dimensions):
+    points = np.random.default_rng(0).normal(size=(20, dimensions))
+    turn = rotation(20, -30, 50)[:dimensions, :dimensions]
+    if dimensions == 2:
+        turn = rotation(roll=50)[:2, :2]
+    onto = 3.5 * points @ turn.T + np.arange(dimensions)
+    found, translation, scale = fit(points, onto)
+    np.testing.assert_allclose(found, turn, atol=1e-9)
+    np.testing.assert_allclose(translation, np.arange(dimensions), atol=1e-9)
+    assert scale == pytest.approx(3.5)
+
+
+def test_a_mirror_image_is_not_taken_for_a_turn():
+    points = np.random.default_rng(1).normal(size=(9, 3))
+    found, _, _ = fit(points, points * [1, 1, -1])
+    assert np.linalg.det(found) == pytest.approx(1)
+
+
+def test_expression_does_not_depend_on_place_size_or_tilt():
+    before = head()[:, :2]
+    moved = 0.4 * head(roll=35)[:, :2] + [77, -5]
+    assert expression_error(before, before) == pytest.approx(0, abs=1e-9)
+    assert expression_error(before, moved) == pytest.approx(0, abs=1e-9)
+
+
+def test_expression_error_has_the_known_size():
+    before = head()[:, :2]
+    after = before.copy()
+    after[40] += [0, 0.51 * eye_distance(before)]  # one of 51 points
+    # Without the fit it would be 0.01; the fit takes a little of it and spreads that over all.
+    assert 0.01 < expression_error(before, after) < 0.022
+
+
+def test_frontal_takes_the_turn_away_and_leaves_the_mouth():
+    straight = frontal(mesh_of(head()))
+    away = frontal(mesh_of(head(pitch=12, yaw=30, roll=20)))
+    np.testing.assert_allclose(away, straight, atol=1e-4)
+    opened = frontal(mesh_of(head(with_open_mouth(0.1), yaw=30)))
+    lips = np.array([65, 66, 67]) - INNER.start
+    apart = (opened - straight)[lips, 1]
+    np.testing.assert_allclose(apart, 0.1 / eye_distance(MEAN_FACE), rtol=0.02)
+    assert np.abs(np.delete(opened - straight, lips, 0)).max() < 1e-4
+
+
+def test_movement_is_free_of_the_person():
+    rng = np.random.default_rng(2)
+    other = MEAN_FACE + rng.normal(0, 0.03, MEAN_FACE.shape)
+    gaps = 0.1 * rng.random(12)
+    before = [frontal(mesh_of(head(with_open_mouth(g), yaw=3 * g))) for g in gaps]
+    same = [frontal(mesh_of(head(with_open_mouth(g, other)))) for g in gaps]
+    still = [frontal(mesh_of(head(other))) for _ in gaps]
+    follows, frozen = movement_error(before, same), movement_error(before, still)
+    assert follows is not None
+    assert frozen is not None
+    assert movement_error(before, before) == 0
+    assert follows < 0.15 * frozen
+    # Three of 51 points do not move as they should, by their distance from the mean opening.
+    expected = 3 / 51 * np.abs(gaps - gaps.mean()).mean() / eye_distance(MEAN_FACE)
+    assert frozen == pytest.approx(expected, rel=0.05)
+    assert movement_error(before[:3], same[:3]) is None
+
+
+def test_openings():
+    points = MEAN_FACE[:, :2].copy()
+    closed = mouth_opening(points)
+    unit = eye_distance(points)
+    assert mouth_opening(with_open_mouth(0.1)[:, :2]) == pytest.approx(
+        closed + 0.1 / unit, rel=0.05
+    )
+    lids = lid_opening(points)
+    points[[37, 38, 43, 44]] = points[[41, 40, 47, 46]]
+    assert lids > 0.05
+    assert lid_opening(points) == pytest.approx(0)
+
+
+def test_correlation():
+    wave = list(np.sin(np.arange(20)))
+    assert correlation(wave, [3 * w + 1 for w in wave]) == pytest.approx(1)
+    assert correlation(wave, [-w for w in wave]) == pytest.approx(-1)
+    assert correlation(wave, [1.0] * 20) is None
+    assert correlation(wave[:5], wave[:5]) is None

@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+import torch
+
+from faceswap.core.errors import FacesetError, IdentityError
+from faceswap.core.files import read_json
+from faceswap.evaluation.evaluation import IDENTITY, Evaluation, LeftOut, lines
+from faceswap.evaluation.facefinder import FaceFinder
+from faceswap.evaluation.judge import Judge
+from faceswap.evaluation.metric import METRICS
+from faceswap.evaluation.report import write_report
+from faceswap.evaluation.runs import evaluate_runs, frames_to_judge, open_runs, shared_held_out
+from faceswap.models.modelfile import load_model
+from tests.evaluation.conftest import FRAMES, HELD_OUT, Colours
+
+
+@pytest.fixture(scope="module")
+def evaluated(make_run, run):
+    candidates = open_runs([run, make_run("other", seed=1)], "cpu")
+    faces = shared_held_out(candidates, 3)
+    counted = []
+    found = evaluate_runs(
+        candidates,
+        faces,
+        Judge(FaceFinder(), Colours()),
+        recognizer=Colours(),
+        lpips=None,
+        baseline=True,
+        on_frames=counted.append,
+    )
+    assert sum(counted) == frames_to_judge(faces) == 6
+    return found
+
+
+def results(evaluated, source):
+    (comparison,) = [c for c in evaluated.comparisons if c.results[0].source == source]
+    return {result.method: result.summary.values for result in comparison.results}
+
+
+def test_faces_that_are_judged_were_never_trained_on(run):
+    (candidate,) = open_runs([run], "cpu")
+    faces = shared_held_out([candidate], 1000)
+    assert len(faces["alice"]) == round(FRAMES * HELD_OUT)
+    for name, pairs in faces.items():
+        trained = {face.image for _, face in candidate.training[name]}
+        assert not trained & {face.image for _, face in pairs}
+        assert len(trained) + len(pairs) == FRAMES
+
+
+def test_all_methods_are_judged_on_the_same_frames(evaluated):
+    assert evaluated.footage == {"alice": "frames of alice.mp4", "bob": "frames of bob.mp4"}
+    for comparison in evaluated.comparisons:
+        methods = [result.method for result in comparison.results]
+        assert methods == ["run", "other", "unswapped", "nearest crop"]
+        frames = [[score.index for score in result.scores] for result in comparison.results]
+        assert all(one == frames[0] for one in frames)
+        assert len(frames[0]) == 3
+
+
+def test_the_unswapped_frame_is_all_expression_and_no_identity(evaluated):
+    values = results(evaluated, "alice")["unswapped"]
+    for name in ("face_found", "similarity_source", "mask_iou"):
+        assert values[name] == pytest.approx(1, abs=1e-5)
+    for name in ("pitch_error", "yaw_error", "roll_error", "expression_error", "seam"):
+        assert values[name] == pytest.approx(0, abs=1e-6)
+    assert values["background_max"] == 0
+    assert values["retrieval"] == 0
+    assert values["similarity_target"] < 0.9
+
+
+def test_the_nearest_crop_is_the_target(evaluated):
+    values = results(evaluated, "alice")["nearest crop"]
+    unswapped = results(evaluated, "alice")["unswapped"]
+    # Colours are matched to the source's, so it is not all of the target.
+    assert values["similarity_source"] < 1
+    assert values["background_max"] == 0
+    assert values["face_found"] == 1
+    assert values["expression_error"] < 0.1
+    assert values["pitch_error"] < 8
+    assert values != unswapped
+
+
+def test_models_change_the_face_and_not_the_background(evaluated):
+    for name in ("run", "other"):
+        values = results(evaluated, "bob")[name]
+        assert values["background_max"] == 0
+        assert values["face_found"] <= 1
+    first, second = (results(evaluated, "bob")[name] for name in ("run", "other"))
+    assert first != second
+
+
+def test_reconstruction_is_measured_for_each_run_and_identity(evaluated):
+    found = {(one.run, one.identity): one.values for one in evaluated.reconstructions}
+    assert set(found) == {(run, who) for run in ("run", "other") for who in ("alice", "bob")}
+    for values in found.values():
+        assert set(values) == {"psnr", "ssim", "ms_ssim"}
+        assert 3 < values["psnr"] < 25  # it has learnt nothing
+        assert -0.2 < values["ssim"] < 0.9
+
+
+def test_the_report_opens_offline_and_says_what_is_missing(evaluated, tmp_path):
+    evaluation = Evaluation(
+        "Evaluation <of> it",
+        {"runs": []},
+        evaluated.comparisons,
+        evaluated.reconstructions,
+        notes=["alice: frames of alice.mp4."],
+    )
+    evaluation.add_left_out([LeftOut(("lpips",), "AlexNet is not here")])
+    write_report(evaluation, tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "Evaluation &lt;of&gt; it" in page
+    assert "Left out: LPIPS: AlexNet is not here." in page
+    assert page.count("data:video/mp4") == 2
+    assert page.count("data:image/jpeg") == 6  # best, median and worst of both directions
+    assert 'src="http' not in page
+    assert "href=" not in page
+    told = "\n".join(lines(evaluation))
+    numbers = read_json(tmp_path / "metrics.json")
+    assert len(numbers["swaps"]) == 8
+    for swap in numbers["swaps"]:
+        assert len(swap["by_frame"]) == swap["frames"] == 3
+        for name in swap["values"]:
+            assert METRICS[name].meaning in told
+            assert numbers["metrics"][name]["better"] in ("higher", "lower", "zero")
+    missing = {name for entry in numbers["left_out"] for name in entry["metrics"]}
+    assert missing >= {"lpips"}
+    assert not missing & set(IDENTITY)
+
+
+def test_runs_that_share_no_identities_are_refused(run, make_run):
+    other = make_run("others", {"carol": "alice", "dave": "bob"})
+    with pytest.raises(IdentityError, match="carol"):
+        shared_held_out(open_runs([run, other], "cpu"), 5)
+
+
+def test_facesets_that_changed_are_refused(make_run, facesets):
+    run = make_run("changed")
+    manifest = run / "manifest.json"
+    before = facesets["alice"].content_hash()
+    manifest.write_text(manifest.read_text().replace(before, "0" * 64))
+    with pytest.raises(FacesetError, match="trained on"):
+        open_runs([run], "cpu")
+
+
+def test_a_model_without_its_run_is_refused(run):
+    with pytest.raises(FacesetError, match="without its run"):
+        open_runs([run / "model"], "cpu")
+
+
+def test_a_perfect_drawing_measures_as_perfect(run):
+    from faceswap.evaluation.reconstruction import SMALLEST, quality, reconstruct
+
+    faces = torch.rand(3, 4, SMALLEST, SMALLEST, generator=torch.Generator().manual_seed(0))
+    faces[:, 3] = 0
+    faces[:, 3, 40:140, 40:140] = 1
+    perfect = quality(faces[:, :3], faces, lambda a, b: (a - b).abs().mean())
+    assert perfect == pytest.approx({"psnr": 100, "ssim": 1, "ms_ssim": 1, "lpips": 0}, abs=1e-5)
+    # Only the face counts.
+    outside = torch.where(faces[:, 3:] > 0, faces[:, :3], 0.5)
+    assert quality(outside, faces, None)["psnr"] == 100
+    # Off by 0.1 everywhere: 10 log10(1 / 0.01) dB.
+    grey = torch.full((1, 4, SMALLEST, SMALLEST), 0.5)
+    grey[:, 3] = 1
+    assert quality(grey[:, :3] + 0.1, grey, None)["psnr"] == pytest.approx(20, abs=1e-3)
+    drawn = reconstruct(load_model(run), faces, "bob")
+    assert drawn.shape == (3, 3, SMALLEST, SMALLEST)
+    assert not np.allclose(drawn, faces[:, :3])
