@@ -96,7 +96,10 @@ class Dataset:
     def digest(self) -> str:
         """Hash of names, sizes, labels and parts; changes when the data do."""
         sizes: dict[Path, int] = {}
-        lines = [",".join(self.classes), *sorted({repr(s.code) for s in self.samples})]
+        lines = [
+            ",".join(self.classes),
+            *sorted(map(repr, {sample.code for sample in self.samples})),
+        ]
         for part in PARTS:
             for sample in self.parts.get(part, ()):
                 files = [sample.path, *([sample.mask] if sample.mask else [])]

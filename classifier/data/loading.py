@@ -142,11 +142,15 @@ def pixel_side(
 
 
 def _sizes(samples: Sequence[Sample]) -> Iterator[tuple[int, int]]:
-    for sample in samples:
+    def size(sample: Sample) -> tuple[int, int] | None:
         try:
-            yield upright_size(sample.path)
+            return upright_size(sample.path)
         except UnreadableImage:
-            continue  # said when it is decoded
+            return None  # said when it is decoded
+
+    # In threads, since Pillow decodes a PNG to see whether it is turned.
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        yield from (found for found in pool.map(size, samples) if found is not None)
 
 
 def _decode(

@@ -129,6 +129,20 @@ def test_no_image_at_all(tmp_path: Path) -> None:
         read_image(tmp_path / "x.png", (4, 4), 3, "images")
 
 
+def test_two_pictures_of_a_stereo_camera(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "x.mpo", save_all=True, append_images=frames[1:])
+    (tmp_path / "x.mpo").rename(tmp_path / "x.jpg")
+    pixels = read_image(tmp_path / "x.jpg", (4, 4), 3, "images")
+    assert pixels[:, 0, 0].tolist() == [254, 0, 0]
+
+
+def test_what_calls_other_programs_is_not_opened(tmp_path: Path, picture: Picture) -> None:
+    picture(tmp_path / "x.eps").rename(tmp_path / "x.jpg")
+    with pytest.raises(UnreadableImage, match="not an image"):
+        read_image(tmp_path / "x.jpg", (4, 4), 3, "images")
+
+
 def test_floats_are_refused(tmp_path: Path, picture: Picture) -> None:
     with pytest.raises(UnreadableImage, match="32-bit floats"):
         read_image(picture(tmp_path / "x.tif", 0.5, "F"), (4, 4), 3, "images")
