@@ -19,7 +19,7 @@ from faceswap.core.device import pick_device
 from faceswap.core.errors import NoFacesError
 from faceswap.core.files import read_json, sha256_file
 from faceswap.demosettings import DemoSettings, claim_folder, train_config
-from faceswap.demosummary import SUMMARY, headline, summarise, write_summary
+from faceswap.demosummary import SUMMARY, afterword, headline, summarise, write_summary
 from faceswap.extract import extract_with_progress
 from faceswap.extraction import ExtractSettings, build_tracker
 from faceswap.faceset import RECORD, Faceset
@@ -69,7 +69,7 @@ def demo(
     settings = DemoSettings(minutes, seed, recipe, device=str(place))
     run_demo(output, settings)
     note(headline(read_json(output / SUMMARY)))
-    note(_afterword(output))
+    note(afterword(output))
 
 
 def run_demo(output: Path, settings: DemoSettings, overrides: Sequence[str] = ()) -> list[str]:
@@ -296,25 +296,3 @@ def _poses(faceset: Faceset) -> list[int]:
     turned = sorted(faceset.faces(), key=lambda face: face.yaw)
     places = np.linspace(0.02, 0.98, _GRID_ROWS) * (len(turned) - 1)
     return [turned[int(place)].frame for place in places]
-
-
-def _afterword(output: Path) -> str:
-    commands = (
-        "faceswap extract videos/ -o faces/",
-        "faceswap train --config v1 --faces alice=faces/alice --faces bob=faces/bob -o runs/ab",
-        "faceswap convert videos/alice.mp4 --model runs/ab --to bob --faceset faces/alice "
-        "-o alice-as-bob.mp4",
-        "faceswap convert videos/bob.mp4 --model runs/ab --to alice --faceset faces/bob "
-        "-o bob-as-alice.mp4",
-    )
-    return "\n".join(
-        [
-            "",
-            f"Look at {output / 'side_by_side.mp4'}, {output / 'grid.jpg'} and "
-            f"{output / 'summary.md'}.",
-            "",
-            "The same with footage of your own, of people who agreed: alice.mp4 and bob.mp4 in "
-            "videos/",
-            *(f"  {command}" for command in commands),
-        ]
-    )

@@ -119,3 +119,26 @@ def _row(name: str, stage: Figures) -> str:
     counts = [f"{stage[unit]} {unit}" for unit in ("frames", "steps", "faces") if unit in stage]
     result = ", ".join(counts)
     return f"| {name} | {stage['seconds']:.1f} s | {speed} | {result} |"
+
+
+def afterword(output: Path) -> str:
+    """What to look at, and the same commands for footage of one's own."""
+    commands = (
+        "faceswap extract videos/ -o faces/",
+        "faceswap train --config v1 --faces alice=faces/alice --faces bob=faces/bob -o runs/ab",
+        "faceswap convert videos/alice.mp4 --model runs/ab --to bob --faceset faces/alice "
+        "-o alice-as-bob.mp4",
+        "faceswap convert videos/bob.mp4 --model runs/ab --to alice --faceset faces/bob "
+        "-o bob-as-alice.mp4",
+    )
+    return "\n".join(
+        [
+            "",
+            f"Look at {output / 'side_by_side.mp4'}, {output / 'grid.jpg'} and "
+            f"{output / 'summary.md'}.",
+            "",
+            "The same with footage of your own, of people who agreed: alice.mp4 and bob.mp4 in "
+            "videos/",
+            *(f"  {command}" for command in commands),
+        ]
+    )

@@ -85,12 +85,21 @@ def _as_table(path: Path, item: FileMarks | Records, evidence: Path | None) -> T
     else:
         title, lines = f"{path}: whose faces", _about_people(item)
     width = min(len(title), _WIDEST)  # a title is folded to the width of its table
-    table = Table(title=Text(title), title_justify="left", show_header=False, min_width=width)
+    table = Table(
+        title=Text(_printable(title)), title_justify="left", show_header=False, min_width=width
+    )
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", ratio=1)
     for about, said in lines:
-        table.add_row(about, Text(said))
+        table.add_row(about, Text(_printable(said)))
     return table
+
+
+def _printable(text: str) -> str:
+    """What strangers wrote must not steer the terminal."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 def _about_people(records: Records) -> Sequence[tuple[str, str]]:

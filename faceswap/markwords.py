@@ -5,7 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from faceswap.core.errors import ConfigError
 from faceswap.provenance.filemarks import FileMarks
+from faceswap.provenance.metadata import SYNTHETIC_TYPES
 from faceswap.provenance.subject import matches_evidence
 from faceswap.subjectrecords import describe_records
 
@@ -47,7 +49,7 @@ def headline(marks: FileMarks) -> str:
 
 
 def _says_so(metadata: Mapping[str, str]) -> bool:
-    return "digital_source_type" in metadata
+    return metadata.get("digital_source_type") in SYNTHETIC_TYPES
 
 
 def as_json(marks: FileMarks) -> dict[str, Any]:
@@ -78,7 +80,11 @@ def describe(marks: FileMarks, evidence: Path | None = None) -> Iterator[tuple[s
         yield from _about_signature(marks)
         yield from _about_content(marks)
     if marks.conversion:
-        yield from _about_conversion(marks.conversion, evidence)
+        try:
+            yield from list(_about_conversion(marks.conversion, evidence))
+        except (AttributeError, KeyError, TypeError, ConfigError):
+            # Anybody may sign anything under our label.
+            yield "conversion", "recorded in a form that this program does not write"
     for name, text in marks.metadata.items():
         yield "metadata", f"{name.replace('_', ' ')}: {_short(text)}"
     if not marks.metadata:
@@ -150,8 +156,12 @@ def _about_evidence(records: Sequence[Mapping[str, Any]], file: Path) -> str:
 def _about_report(marks: FileMarks) -> str:
     if marks.report is None:
         return "none beside it"
-    words = {True: "its hash is that of the file", False: "IT IS OF ANOTHER CONTENT than the file"}
-    return f"by {marks.report.get('tool', '?')}; {words.get(marks.report_matches, 'without hash')}"
+    words: dict[bool | None, str] = {
+        True: "its hash is that of the file",
+        False: "IT IS OF ANOTHER CONTENT than the file",
+        None: "it has no hash of the file",
+    }
+    return f"by {marks.report.get('tool', '?')}; {words[marks.report_matches]}"
 
 
 def _short(text: str) -> str:

@@ -17,6 +17,8 @@ from faceswap.media.sources import find_sources
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.modelfile import LoadedModel, ModelMeta
 from faceswap.provenance.identity import open_identity
+from faceswap.provenance.manifest import Conversion
+from faceswap.provenance.stamp import Stamp
 from faceswap.provenance.subject import Evidence, Subject
 from faceswap.subject import subject
 from faceswap.swapping import Swapper
@@ -161,6 +163,22 @@ def test_json_for_programs(convert, tmp_path, capsys):
     assert (marked["exit_code"], marked["synthetic"], marked["signer"]) == (0, True, "local")
     assert marked["conversion"]["subjects"]["bob"][0]["name"] == "Bob"
     assert (plain["exit_code"], plain["state"], plain["signer"]) == (1, "none", None)
+
+
+def test_what_strangers_signed_is_shown_and_does_no_harm(inspect, tmp_path):
+    own = issue(tmp_path / "own")
+    identity = open_identity(own.certificate, own.key)
+    odd = Conversion({"architecture": "\x1b[2Jgone"}, ["bob"], {"bob": [{"basis": "whim"}]})
+    clip = write_clip(tmp_path / "clip.mp4", 2)
+    write_image(tmp_path / "a.png", moving_portrait(0), seal=Stamp(identity, odd).seal(clip))
+    code, said = inspect(tmp_path / "a.png")
+    assert code == 0
+    assert "a form that this program does not write" in said
+    fine = Conversion({"architecture": "\x1b[2Jgone"}, ["bob"], {})
+    write_image(tmp_path / "b.png", moving_portrait(0), seal=Stamp(identity, fine).seal(clip))
+    code, said = inspect(tmp_path / "b.png")
+    assert "gone, step ?" in said
+    assert "\x1b[2J" not in said
 
 
 def test_facesets_show_their_people(inspect, tmp_path):

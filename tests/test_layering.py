@@ -99,6 +99,14 @@ def test_lone_packages_know_core_and_geometry_only(module: str) -> None:
         assert allowed, f"{module} imports {name}"
 
 
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("faceswap.provenance")])
+def test_provenance_knows_neither_faces_nor_models(module: str) -> None:
+    # Marks are to outlive what is swapped and how; the facts come in as JSON values.
+    allowed = ("faceswap.provenance", "faceswap.core", "faceswap.media")
+    for name in ours(module):
+        assert name == "faceswap" or name.startswith(allowed), f"{module} imports {name}"
+
+
 def is_verb(module: str) -> bool:
     if module.split(".")[0] == "classifier":
         return module == "classifier.cli" or module in CLASSIFIER_VERBS

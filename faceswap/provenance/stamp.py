@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ class Stamp:
                 atomic_path(file) as signed,
                 file.open("rb") as content,
                 _Sink(signed) as sink,
-                sink.own_errors(),
+                _system_errors(sink),
             ):
                 kind = kind if embeds else ANY
                 manifest = builder.sign(self.identity.signer(), kind, content, sink)
@@ -82,35 +83,33 @@ class Stamp:
 
 
 class _Sink(io.FileIO):
-    """A file for the library to write to, which hides from us what the system said."""
+    """A file for the library to write to; remembers what the system said, which the library hides.
+
+    Attributes:
+        error: Why the last write failed, or None.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "w+b")
-        self._error: OSError | None = None
+        self.error: OSError | None = None
 
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except OSError as error:
-            self._error = error
+            self.error = error
             raise
 
-    def own_errors(self) -> "_OwnErrors":
-        return _OwnErrors(self)
 
-
-class _OwnErrors:
+@contextmanager
+def _system_errors(sink: _Sink) -> Iterator[None]:
     """Raises what the system said in place of what the library made of it."""
-
-    def __init__(self, sink: _Sink) -> None:
-        self._sink = sink
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is not None and self._sink._error is not None:
-            raise self._sink._error from error
+    try:
+        yield
+    except Exception as error:
+        if sink.error is not None:
+            raise sink.error from error
+        raise
 
 
 def _add_source(builder: "c2pa.Builder", path: Path, relationship: str, identifier: str) -> None:

@@ -47,10 +47,9 @@ def make_marked(tmp_path, clip) -> Callable[..., Path]:
                 for frame in reader:
                     writer.write(frame.image, frame.pts)
         else:
-            if source is None:
-                source = tmp_path / f"source{path.suffix}"
-                write_image(source, moving_portrait(1))
-            seal = stamp.seal(source)
+            photo = tmp_path / f"source{path.suffix}"
+            write_image(photo, moving_portrait(1))
+            seal = stamp.seal(source or photo)
             write_image(path, moving_portrait(2), xmp=xmp_packet(), seal=seal)
         return path
 

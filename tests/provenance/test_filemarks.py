@@ -1,18 +1,18 @@
 """Marks that are whole, tampered with, torn off, or somebody else's."""
 
 import av
-import cv2
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
 from faceswap.core.errors import MediaError
 from faceswap.core.files import sha256_file, write_json
+from faceswap.markwords import headline
 from faceswap.media.images import read_image, write_image
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.filemarks import read_marks
 from faceswap.provenance.identity import open_identity
-from faceswap.provenance.metadata import COMPOSITE
+from faceswap.provenance.metadata import COMPOSITE, SOURCE_TYPES, xmp_packet
 from tests.footage import moving_portrait, write_clip
 from tests.provenance.authority import issue
 
@@ -60,7 +60,7 @@ def test_an_altered_manifest_is_found_out(make_marked):
 @pytest.mark.parametrize("name", ["a.jpg", "a.png"])
 def test_saving_anew_tears_the_manifest_off(make_marked, tmp_path, name):
     path = make_marked(name)
-    cv2.imwrite(str(tmp_path / f"again{path.suffix}"), cv2.imread(str(path)))
+    write_image(tmp_path / f"again{path.suffix}", read_image(path))
     marks = read_marks(tmp_path / f"again{path.suffix}")
     assert (marks.state, marks.synthetic, dict(marks.metadata)) == ("none", False, {})
 
@@ -133,9 +133,9 @@ def test_xmp_is_where_other_programs_look(make_marked, name):
         image.load()
         tags = getattr(image, "tag_v2", {})
         found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or tags.get(700)
-        found = found.encode() if isinstance(found, str) else found
+        packet = found.encode() if isinstance(found, str) else bytes(found or b"")
         np.testing.assert_array_equal(np.asarray(image), read_image(path))
-    assert f"<Iptc4xmpExt:DigitalSourceType>{COMPOSITE}<".encode() in found
+    assert f"<Iptc4xmpExt:DigitalSourceType>{COMPOSITE}<".encode() in packet
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm"])
@@ -144,6 +144,14 @@ def test_tags_are_where_other_programs_look(make_marked, name):
         tags = {key.lower(): value for key, value in container.metadata.items()}
     assert tags["digital_source_type"] == COMPOSITE
     assert "neural network" in tags["comment"]
+
+
+def test_metadata_of_a_camera_is_not_taken_for_ours(tmp_path):
+    camera = xmp_packet().replace(COMPOSITE.encode(), f"{SOURCE_TYPES}digitalCapture".encode())
+    write_image(tmp_path / "a.jpg", moving_portrait(0), xmp=camera)
+    marks = read_marks(tmp_path / "a.jpg")
+    assert marks.metadata["digital_source_type"].endswith("digitalCapture")
+    assert headline(marks) == "no mark found"
 
 
 def test_the_report_beside_it(make_marked, tmp_path):

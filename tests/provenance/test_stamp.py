@@ -133,8 +133,8 @@ def test_the_library_s_refusal_is_put_into_words(stamp, clip, tmp_path, monkeypa
 def test_a_disk_that_fills_up_while_signing_is_said_to_be_full(stamp, clip, tmp_path, monkeypatch):
     class Full(stamp_module._Sink):
         def write(self, data, /):
-            self._error = OSError(errno.ENOSPC, "No space left on device")
-            raise self._error
+            self.error = OSError(errno.ENOSPC, "No space left on device")
+            raise self.error
 
     monkeypatch.setattr(stamp_module, "_Sink", Full)
     with pytest.raises(StorageFullError, match="full"):
