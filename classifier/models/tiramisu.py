@@ -161,8 +161,8 @@ class FCDenseNet(nn.Module):
         growth: Maps that each layer adds.
         channels: Of the input images.
         dropout: Of all layers.
-        checkpoint: Whether dense layers are computed again in the backward pass: about a third
-            slower, with a fraction of the memory.
+        checkpoint: Whether dense layers are computed again in the backward pass. For the 56 layers
+            on 224 pixels a step took half as long again, with two thirds of the memory.
     """
 
     def __init__(
