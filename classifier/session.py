@@ -91,6 +91,8 @@ def prepare(
         ConfigError: Settings contradict each other, the network or the data.
         WeightsUnavailable: The published weights cannot be fetched.
     """
+    for line in dataset.notes:
+        voice.note(line)
     seed_everything(settings.seed)
     built, report = build(settings, dataset, fresh=fresh)
     if report is not None:
