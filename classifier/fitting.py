@@ -204,11 +204,10 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
     Returns:
         0 when not even one fits; above 8 a multiple of 8, unless it is the limit.
     """
-    good, bad = 0, limit + 1
-    size = 1
-    while size < bad:
+    good, bad, size = 0, limit + 1, 1
+    while good < limit < bad:
         if fits(size):
-            good, size = size, 2 * size
+            good, size = size, min(2 * size, limit)
         else:
             bad = size
     while bad - good > max(1, _STEP * (good >= _STEP)):
@@ -218,8 +217,6 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
             good = middle
         else:
             bad = middle
-    if good < limit and bad == limit + 1 and fits(limit):
-        return limit
     return good
 
 

@@ -1,0 +1,115 @@
+"""Every recipe builds what it says, fits its data, and takes steps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from classifier.ingredients import open_data
+from classifier.models import known_networks
+from classifier.rundirectory import SECTION, RunDirectory
+from classifier.session import Voice
+from classifier.settings import Settings
+from classifier.training import run_training
+from faceswap.core.config import load_config, recipe_names
+from faceswap.core.console import note, progress_bar
+
+RECIPES = recipe_names("classifier")
+MASKED = {"tiramisu": 11, "face_masks": 6}  # classes
+SMALLEST = {"fcdensenet56": 32, "resnet18": 32}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    random = np.random.default_rng(0)
+    for name in ("one", "two"):
+        (root / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = random.integers(0, 256, (40, 40, 3), np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number}.png")
+    return root
+
+
+@pytest.fixture
+def portraits(tmp_path: Path) -> Path:
+    """Images with masks; two of each person."""
+    random = np.random.default_rng(0)
+    root = tmp_path / "portraits"
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+    for number in range(6):
+        name = f"personne{number // 2:02d}14{number}+0-90"
+        pixels = random.integers(0, 256, (64, 48, 3), np.uint8)
+        Image.fromarray(pixels).save(root / "images" / f"{name}.jpg")
+        mask = random.integers(0, 6, (64, 48), np.uint8)
+        Image.fromarray(mask).save(root / "masks" / f"{name}.png")
+    return root
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_trains(
+    recipe: str, photos: Path, portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_config(Settings, SECTION, recipe)
+    network = settings.network
+    assert network.name in known_networks()
+    changes = ["epochs=1", "device=cpu", "data.batch_size=4"]
+    if network.name in SMALLEST:  # the networks themselves are tested elsewhere
+        changes.append(f"network.size={SMALLEST[network.name]}")
+    if recipe in MASKED:
+        changes += ["data.height=40", "data.width=32"]
+    if network.pretrained:  # published weights have tests of their own; here nothing is fetched
+        weights = _weights_of(network.name, tmp_path)
+        changes += ["network.pretrained=false", f"network.weights={weights}"]
+    run = RunDirectory(tmp_path / "run")
+    data = portraits if recipe in MASKED else photos
+    resolved = run.settings(recipe, changes)
+    result = run_training(data, resolved, run, Voice(note, progress_bar))
+    assert len(result.history) == 1
+    assert np.isfinite(result.history[0].loss)
+
+
+def _weights_of(name: str, tmp_path: Path) -> Path:
+    from classifier.models import build_network
+    from faceswap.core.tensorfiles import save_tensors
+
+    path = tmp_path / "weights.safetensors"
+    save_tensors(path, build_network(name, 10, {}).module.state_dict())
+    return path
+
+
+@pytest.mark.parametrize("recipe", MASKED)
+def test_recipes_for_masks_find_their_classes_from_anywhere(
+    recipe: str, portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dataset = open_data(portraits, load_config(Settings, SECTION, recipe))
+    assert len(dataset.classes) == MASKED[recipe]
+    assert "void" not in dataset.classes
+    if recipe == "face_masks":
+        assert dataset.classes[1] == "skin"
+        groups = [{sample.group for sample in part} for part in dataset.parts.values()]
+        assert all(groups)
+        assert not groups[0] & groups[1]  # persons stay together
+        assert {"personne00", "personne01", "personne02"} == groups[0] | groups[1]
+
+
+def test_the_persons_of_the_real_faces_stay_together(shared_data: Path) -> None:
+    dataset = open_data(shared_data / "face_masks", load_config(Settings, SECTION, "face_masks"))
+    train, kept = (
+        {sample.group for sample in dataset.parts[part]} for part in ("train", "validation")
+    )
+    assert not train & kept
+    assert len(train | kept) == 27  # 7 from many sides, 20 once
+
+
+def test_camvid_has_its_eleven_classes(shared_data: Path) -> None:
+    dataset = open_data(shared_data / "camvid", load_config(Settings, SECTION, "tiramisu"))
+    assert {part: len(samples) for part, samples in dataset.parts.items()} == {
+        "train": 367,
+        "validation": 101,
+    }
+    assert dataset.classes[0] == "Sky"
+    assert dataset.classes[-1] == "Bicyclist"
