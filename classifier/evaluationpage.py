@@ -13,7 +13,7 @@ from classifier.data import IGNORED, Sample
 from classifier.data.images import UnreadableImage, read_image, upright_size
 from classifier.evaluation import Evaluation, ImageEvaluation, PixelEvaluation, headlines
 from classifier.inference import predict_images
-from classifier.pictures import as_picture, colour_labels, fit, overlay_labels, palette
+from classifier.pictures import as_picture, colour_labels, fit, overlay_labels, palette, tile
 from classifier.pixelscoring import class_accuracy
 from classifier.rundata import SampleReader
 from classifier.scoring import LOWER_IS_BETTER
@@ -133,14 +133,14 @@ def _pixel_sections(
     accuracy = class_accuracy(confusion)
     share = confusion.sum(1) / max(1, confusion.sum())
     each = page.section("Each class")
-    each.columns = ("class", "IoU", "95 % interval", "accuracy", "share of pixels")
+    each.columns = ("class", "IoU", "95 % interval", "accuracy", "% of pixels")
     each.rows = [
         (
             name,
             round(numbers[f"iou/{label}"].value, 3),
             numbers[f"iou/{label}"].interval(3),
             round(float(accuracy[label]), 3),
-            f"{share[label]:.2%}",
+            round(100 * float(share[label]), 2),
         )
         for label, name in enumerate(classes)
     ]
@@ -164,7 +164,11 @@ def _extremes(page: Page, result: PixelEvaluation, reader: SampleReader, most: i
     classes = reader.loaded.classes
     most = min(most, -(-len(order) // 2))
     worst, best = order[:most], order[most:][::-1][: most // 2]
-    legend = page.section("Images", "Image, truth and prediction; grey counts for nothing.")
+    legend = page.section(
+        "Images",
+        "From left to right: image, truth, prediction, and in colour "
+        "what is wrong. Grey counts for nothing.",
+    )
     for colour, name in zip(palette(len(classes)), classes, strict=True):
         legend.add_picture(np.full((18, 60, 3), colour, np.uint8), name)
     for heading, chosen in (("Worst", worst), ("Best", best)):
@@ -172,12 +176,14 @@ def _extremes(page: Page, result: PixelEvaluation, reader: SampleReader, most: i
         for position in chosen:
             sample = result.samples[position]
             image, truth, predicted = _predicted(sample, reader)
+            four = (
+                image,
+                overlay_labels(image, truth, len(classes)),
+                overlay_labels(image, predicted, len(classes)),
+                _wrong(image, truth, predicted, len(classes)),
+            )
             caption = f"{sample_name(sample)}: mean IoU {values[position]:.3f}"
-            truth_picture = overlay_labels(image, truth, len(classes))
-            section.add_picture(image, caption)
-            section.add_picture(truth_picture, "truth")
-            section.add_picture(overlay_labels(image, predicted, len(classes)), "prediction")
-            section.add_picture(_wrong(image, truth, predicted, len(classes)), "what is wrong")
+            section.add_picture(tile([fit(one, _SIDE) for one in four], 4), caption)
 
 
 def _predicted(

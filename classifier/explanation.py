@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -137,12 +138,12 @@ class Explainer:
         section = self.page.section(str(file.name), said)
         section.add_picture(shown, "What the network sees")
         if built.task == "pixels":
-            labels = logits[0].argmax(0).cpu().numpy().astype(np.uint8)
-            small = as_picture(pixels)
-            section.add_picture(overlay_labels(small, labels, logits.shape[1]), "Its classes")
+            section.add_picture(_coloured(shown, logits[0]), "The class of each pixel")
         name = self.loaded.classes[target]
-        heated = overlay_heat(shown, self._heat(images, target))
-        section.add_picture(heated, f"What speaks for {name}")
+        heat = self._heat(images, target)
+        heated = overlay_heat(shown, heat)
+        speaks = "What speaks" if heat.any() else "Nothing in the image speaks"
+        section.add_picture(heated, f"{speaks} for {name}")
         stem = _file_name(file.name)
         write_picture(self.folder / f"{stem}-{_file_name(Path(name))}.png", heated)
         maps = feature_maps(self._logits, [layer for _, layer in self.layers], images)
@@ -211,6 +212,14 @@ class Explainer:
     def write(self) -> None:
         """Writes the page."""
         self.page.write(self.folder / "report.html")
+
+
+def _coloured(image: NDArray[np.uint8], logits: Tensor) -> NDArray[np.uint8]:
+    """An image under the colours of its pixels' classes, ``(K, h, w)``."""
+    labels = logits.argmax(0).cpu().numpy().astype(np.uint8)
+    height, width = image.shape[:2]
+    large = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
+    return overlay_labels(image, large.astype(np.uint8), len(logits))
 
 
 def class_number(name: str, classes: Sequence[str]) -> int:

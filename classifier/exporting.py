@@ -52,7 +52,8 @@ class Proof:
     """How near the file's results are to those of the network.
 
     Attributes:
-        difference: Largest difference of a probability, or of a logit over the largest logit.
+        difference: Largest difference of a probability or a logit; where logits are larger than 1,
+            over the largest.
         random: Random images it was measured on.
         real: Real images it was measured on.
     """
@@ -205,7 +206,7 @@ def prove(
     random = generator(0, "export")
     batches = [random.random((count, *shape), np.float32) for count in (1, 2, 5)]
     if len(real):
-        batches.append(real.astype(np.float32) / 255)
+        batches.append(real.astype(np.float32) / np.float32(255))
     worst = 0.0
     for images in batches:
         with torch.inference_mode():

@@ -30,10 +30,15 @@ def palette(classes: int) -> NDArray[np.uint8]:
 
 def colour_labels(labels: NDArray[np.uint8], classes: int) -> NDArray[np.uint8]:
     """``(H, W)`` classes in their colours; grey where there is none."""
+    return _table(classes)[labels]
+
+
+def _table(classes: int) -> NDArray[np.uint8]:
+    """The colour of every value that a mask may have."""
     table = np.full((256, 3), _GREY, np.uint8)
     table[:classes] = palette(classes)
     table[IGNORED] = _GREY
-    return table[labels]
+    return table
 
 
 def overlay_labels(
@@ -110,6 +115,7 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
 def write_labels(path: Path, labels: NDArray[np.uint8], classes: int) -> None:
     """Writes ``(H, W)`` classes as a PNG whose pixels are the classes, shown in their colours."""
     image = Image.fromarray(labels)
-    image.putpalette(palette(classes).tobytes())
+    # All 256 colours: with fewer the writer takes fewer bits, and values above are cut.
+    image.putpalette(_table(classes).tobytes())
     with atomic_path(path) as temporary:
         image.save(temporary, "PNG")

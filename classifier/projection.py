@@ -53,7 +53,8 @@ def tsne(
         return _padded(principal_components(vectors, 2))
     reduced = principal_components(vectors, 50)
     wanted = min(perplexity, (count - 1) / 3)
-    affinities = _affinities(torch.cdist(*2 * (torch.from_numpy(reduced),)).square(), wanted)
+    inputs = torch.from_numpy(reduced)
+    affinities = _affinities(torch.cdist(inputs, inputs).square(), wanted)
     start = _padded(principal_components(reduced, 2))
     noise = generator(seed, "tsne").normal(0, 1e-6, start.shape)
     scaled = 1e-4 * start / max(float(start[:, 0].std()), 1e-12) + noise

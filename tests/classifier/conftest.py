@@ -103,7 +103,8 @@ def perceptron_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A perceptron for the colours that came without a run; its weights are drawn."""
     torch.manual_seed(0)
     built = build_network("perceptron", 3, {}, 16)
-    torch.nn.init.normal_(built.module.head.weight, std=0.05)  # pyright: ignore[reportArgumentType]
+    weight = built.module.get_parameter("head.weight")
+    torch.nn.init.normal_(weight, std=0.05)
     folder = tmp_path_factory.mktemp("models") / "perceptron"
     meta = ModelMeta("perceptron", {}, 16, tuple(sorted(COLOURS)))
     save_model(folder, built.module.state_dict(), built, meta)

@@ -117,7 +117,7 @@ def test_pixels_in_groups(
     assert set(rows[0]) >= {"mean_iou", "pixel_accuracy", "iou_ground", "iou_square"}
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Worst" in page
-    assert page.count(">what is wrong<") == 3  # the two worst and the best
+    assert page.count(": mean IoU ") == 2 * 3  # the two worst and the best; captions and texts
     assert classifier("evaluate", square_run, squares, "--part", "all", "--draws", 50) == 0
     assert "Intervals redraw 4 groups" in capsys.readouterr().err
 

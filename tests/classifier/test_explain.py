@@ -76,6 +76,6 @@ def test_pixels(classifier: Run, square_run: Path, squares: Path, tmp_path: Path
     image = squares / "images" / "b_01.png"
     assert classifier("explain", square_run, image, "-o", tmp_path, "--class", "square") == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Its classes" in page
+    assert "The class of each pixel" in page
     assert "Shares of the pixels" in page
     assert (tmp_path / "b_01-square.png").is_file()

@@ -31,13 +31,11 @@ class Quarters(nn.Module):
 
 def test_grad_cam_by_hand() -> None:
     """Two maps: one speaks for the class, the other against it."""
-    network = nn.Sequential(
-        nn.Conv2d(1, 2, 1, bias=False), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        nn.Linear(2, 2, bias=False),
-    )  # fmt: skip
+    maps, head = nn.Conv2d(1, 2, 1, bias=False), nn.Linear(2, 2, bias=False)
+    network = nn.Sequential(maps, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
     with torch.no_grad():
-        network[0].weight.copy_(torch.tensor([1.0, -1.0]).view(2, 1, 1, 1))
-        network[4].weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+        maps.weight.copy_(torch.tensor([1.0, -1.0]).view(2, 1, 1, 1))
+        head.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     image = torch.zeros(1, 1, 4, 4)
     image[..., :2, :2], image[..., 2:, 2:] = 2.0, -1.0
     light = grad_cam(network, network[1], image, torch.tensor([0]))
@@ -78,11 +76,11 @@ def test_filters_and_weights_as_pictures() -> None:
     assert picture is not None
     assert picture.shape == (63 + 4, 5 * 65 + 2, 3)
     assert first_filters(nn.Linear(2, 2)) is None
-    dense = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
+    layer = nn.Linear(48, 2)
     with torch.no_grad():
-        dense[1].weight.zero_()
-        dense[1].weight[1, 0] = 1.0  # red, upper left
-    picture = first_weights(dense, (3, 4, 4))
+        layer.weight.zero_()
+        layer.weight[1, 0] = 1.0  # red, upper left
+    picture = first_weights(nn.Sequential(nn.Flatten(), layer), (3, 4, 4))
     assert picture is not None
     assert picture[2, 2].tolist() == [128, 128, 128]
     assert picture[4, 136].tolist() == [255, 128, 128]
