@@ -12,7 +12,7 @@ VERBS = {
     "convert": Verb("faceswap.convert:convert", "Put an identity's face into footage."),
     "evaluate": Verb("faceswap.evaluate:evaluate", "Say in numbers how good a swap is."),
     "subject": Verb("faceswap.subject:subject", "Show or set whose faces they are, and why."),
-    "inspect": Verb("faceswap.inspection:inspect", "Say what the marks of a file say, and hold."),
+    "inspect": Verb("faceswap.inspection:inspect", "Say what marks say and whether they hold."),
     "doctor": Verb("faceswap.doctor:doctor", "Say whether this machine is fit, and what to mend."),
     "weights": Verb("faceswap.weights:weights", "List, fetch and verify published weights."),
 }

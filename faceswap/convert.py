@@ -18,6 +18,7 @@ from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
 from faceswap.models.modelfile import LoadedModel, load_model
 from faceswap.provenance.identity import SigningIdentity, open_identity
+from faceswap.provenance.manifest import readable_name
 from faceswap.provenance.metadata import SYNTHETIC, TOOL
 from faceswap.provenance.sidecar import sidecar_path
 from faceswap.subjectrecords import describe_shown
@@ -165,7 +166,7 @@ def write_report(
         {
             "tool": TOOL,
             "synthetic": SYNTHETIC,
-            "source": {"name": source.path.name, "sha256": source.content_hash()},
+            "source": {"name": readable_name(source.path), "sha256": source.content_hash()},
             "model": {"sha256": loaded.digest, **asdict(loaded.meta)},
             "identity": to,
             "settings": asdict(composite),
@@ -183,7 +184,7 @@ def write_report(
 def _described(file: Path) -> dict[str, str]:
     beside = sidecar_path(file)
     place = beside.name if beside.is_file() else "embedded"
-    return {"name": file.name, "sha256": sha256_file(file), "manifest": place}
+    return {"name": readable_name(file), "sha256": sha256_file(file), "manifest": place}
 
 
 def describe(report: ConvertReport) -> str:

@@ -17,6 +17,7 @@ from faceswap.media.video import VideoReader
 from faceswap.models.modelfile import load_model
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.filemarks import read_marks
+from faceswap.subjectrecords import find_records
 from faceswap.swapcheck import Swap, check_swaps
 
 SETTINGS = DemoSettings(minutes=0.03, seed=3, frames=16, size=128, device="cpu")
@@ -59,6 +60,8 @@ def test_everything_is_there(made):
     assert list(model.identities) == ["collins", "hopper"]
     assert model.meta.step == 2
     assert model.meta.subjects["hopper"][0]["name"] == "Grace Hopper"
+    for place in (made / "runs" / "demo", made / "runs" / "demo" / "model"):
+        assert find_records(place) == model.meta.subjects
     for clip in ("clips/collins", "converted/collins-as-hopper", "converted/hopper-as-collins"):
         reader = VideoReader(made / f"{clip}.mp4")
         assert len(list(reader)) == 16

@@ -15,7 +15,7 @@ from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.formats import ANY, EMBEDDABLE, media_type
 from faceswap.provenance.identity import local_chains
 from faceswap.provenance.library import load_library, new_context, validation_codes
-from faceswap.provenance.manifest import CONVERSION
+from faceswap.provenance.manifest import CONVERSION, readable_name
 from faceswap.provenance.metadata import SYNTHETIC_TYPES, xmp_source_type
 from faceswap.provenance.sidecar import find_sidecar
 
@@ -230,5 +230,5 @@ def _report(path: Path) -> dict[str, Any] | None:
 
 def _report_hash(path: Path, report: Mapping[str, Any] | None) -> bool | None:
     files = report.get("files", []) if report else []
-    known = [file["sha256"] for file in files if file.get("name") == path.name]
+    known = [file["sha256"] for file in files if file.get("name") == readable_name(path)]
     return sha256_file(path) in known if known else None

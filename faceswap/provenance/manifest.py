@@ -72,6 +72,11 @@ def manifest_definition(
     }
 
 
+def readable_name(path: Path) -> str:
+    """The name of a file as text; names on Linux may hold bytes that are none."""
+    return path.name.encode("utf-8", "replace").decode()
+
+
 def ingredient_id(number: int) -> str:
     """How actions refer to a source."""
     return f"source-{number}"
@@ -100,5 +105,5 @@ def _described(conversion: Conversion, sources: Sequence[Path]) -> dict[str, Any
         "model": dict(conversion.model),
         "shows": list(conversion.shows),
         "subjects": {name: list(records) for name, records in conversion.subjects.items()},
-        "sources": [{"name": path.name, "sha256": sha256_file(path)} for path in sources],
+        "sources": [{"name": readable_name(p), "sha256": sha256_file(p)} for p in sources],
     }

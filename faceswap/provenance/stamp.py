@@ -12,7 +12,12 @@ from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.formats import ANY, EMBEDDABLE, media_type
 from faceswap.provenance.identity import SigningIdentity
 from faceswap.provenance.library import load_library, new_context
-from faceswap.provenance.manifest import Conversion, ingredient_id, manifest_definition
+from faceswap.provenance.manifest import (
+    Conversion,
+    ingredient_id,
+    manifest_definition,
+    readable_name,
+)
 from faceswap.provenance.sidecar import find_sidecar, sidecar_path
 
 if TYPE_CHECKING:
@@ -51,9 +56,16 @@ class Stamp:
         return sign
 
     def _sign(self, file: Path, final: Path, sources: Sequence[Path]) -> None:
+        gone = [str(source) for source in sources if not source.is_file()]
+        if gone:
+            raise ProvenanceError(
+                f"{final} cannot be signed: {', '.join(gone)} is no longer there, and the manifest "
+                "names what it was made from.",
+                "Put it back and run the command again.",
+            )
         kind = media_type(file)
         embeds = kind in EMBEDDABLE
-        definition = manifest_definition(final.name, kind, self.conversion, sources)
+        definition = manifest_definition(readable_name(final), kind, self.conversion, sources)
         library = load_library()
         try:
             builder = library.Builder(definition, context=new_context())
@@ -114,7 +126,11 @@ def _system_errors(sink: _Sink) -> Iterator[None]:
 
 def _add_source(builder: "c2pa.Builder", path: Path, relationship: str, identifier: str) -> None:
     """Adds a source as an ingredient, with its own manifest if it has one."""
-    ingredient = {"title": path.name, "relationship": relationship, "instance_id": identifier}
+    ingredient = {
+        "title": readable_name(path),
+        "relationship": relationship,
+        "instance_id": identifier,
+    }
     kind = media_type(path)
     library = load_library()
     try:

@@ -1,6 +1,8 @@
 """Every kind of file is signed, inside or beside it, or is not there at all."""
 
 import errno
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -152,6 +154,19 @@ def test_a_sidecar_of_an_older_file_goes_away_with_it(make_marked, tmp_path):
 def test_long_names_and_odd_letters(make_marked):
     for name in ("Übung %20 #1.png", "日本.mp4", "x" * 150 + ".bmp"):
         assert read_marks(make_marked(name)).state == "intact"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are text")
+def test_names_that_are_no_text(make_marked, tmp_path):
+    source = make_marked(os.fsdecode(b"a\xff.png"))
+    marks = read_marks(make_marked("b.png", source=source))
+    assert marks.state == "intact"
+    assert [s["title"] for s in marks.sources] == ["a?.png"]
+
+
+def test_a_source_that_is_gone_is_said_to_be(make_marked, tmp_path):
+    with pytest.raises(ProvenanceError, match="no longer there"):
+        make_marked("a.png", source=tmp_path / "gone.mp4")
 
 
 def test_video_keeps_its_length(make_marked, clip):
