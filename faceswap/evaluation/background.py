@@ -40,7 +40,7 @@ def background_change(
         after: The same size.
         faces: ``(68, 2)`` landmarks of each face that was swapped, in pixels.
     """
-    change = cv2.absdiff(before, after)
+    change = np.asarray(cv2.absdiff(before, after), np.uint8)
     outside = ~faces_mask(before, faces, _MARGIN)
     far = outside.copy()
     for points in faces:

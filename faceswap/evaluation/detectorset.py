@@ -173,7 +173,7 @@ def make_detector_set(
     if folder.exists():
         raise ConfigError(f"{folder} is there already.", "Choose another folder.")
     division = divide([list(c.held_out) for c in candidates], test)
-    counts = dict.fromkeys(PARTS, 0)
+    counts: dict[str, int] = dict.fromkeys(PARTS, 0)
     with atomic_directory(folder) as temporary:
         writer = _Writer(temporary, seed, counts, on_faces)
         for home, members in division.people.items():

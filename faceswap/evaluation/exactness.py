@@ -68,7 +68,7 @@ def _samples(path: Path, number: int, rate: int) -> NDArray[np.float32]:
     resampler = AudioResampler(format="flt", layout="mono", rate=rate)
     with open_media(path) as container:
         pieces = [
-            piece.to_ndarray().ravel()
+            piece.to_ndarray().ravel().astype(np.float32)
             for frame in [*container.decode(audio=number), None]
             for piece in resampler.resample(frame)
         ]

@@ -109,7 +109,7 @@ class NearestCrop:
         paste(image, matched[0], masks[0], landmarks, _COVERAGE)
 
 
-def _layout(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+def _layout(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
     """The inner landmarks in the upright square around the face, ``(51, 2)``."""
     return transform_points(crop_matrix(landmarks, 1, 1.0), landmarks)[INNER]
 

@@ -188,7 +188,7 @@ def evaluate_runs(
         footage={name: _describe_footage(pairs, footage) for name, pairs in faces.items()},
     )
     for source, target in permutations(faces, 2):
-        methods = _methods(candidates, target, baseline)
+        methods = _methods(candidates, source, target, baseline)
         frames = _shots(faces[source], footage)
         judged = compare(frames, methods, judge, known, source, target, on_frames)
         evaluation.comparisons.append(judged)
@@ -201,12 +201,16 @@ def frames_to_judge(faces: Mapping[str, Faces]) -> int:
 
 
 def _methods(
-    candidates: Sequence[Candidate], target: str, baseline: bool
+    candidates: Sequence[Candidate], source: str, target: str, baseline: bool
 ) -> dict[str, tuple[Kind, Method]]:
     methods: dict[str, tuple[Kind, Method]] = {
         candidate.name: ("run", Model(candidate.loaded, target)) for candidate in candidates
     }
     if baseline:
+        for candidate in candidates:
+            # What is wrong here already is the drawing's fault, and not the swap's.
+            itself = Model(candidate.loaded, source)
+            methods[f"{candidate.name}, redrawn"] = "baseline", itself
         methods[UNSWAPPED] = "baseline", Unswapped()
         methods[NEAREST] = "baseline", NearestCrop(candidates[0].training[target])
     return methods

@@ -51,7 +51,10 @@ def test_all_methods_are_judged_on_the_same_frames(evaluated):
     assert evaluated.footage == {"alice": "frames of alice.mp4", "bob": "frames of bob.mp4"}
     for comparison in evaluated.comparisons:
         methods = [result.method for result in comparison.results]
-        assert methods == ["run", "other", "unswapped", "nearest crop"]
+        assert methods == [
+            *("run", "other", "run, redrawn", "other, redrawn"),
+            *("unswapped", "nearest crop"),
+        ]
         frames = [[score.index for score in result.scores] for result in comparison.results]
         assert all(one == frames[0] for one in frames)
         assert len(frames[0]) == 3
@@ -117,7 +120,7 @@ def test_the_report_opens_offline_and_says_what_is_missing(evaluated, tmp_path):
     assert "href=" not in page
     told = "\n".join(lines(evaluation))
     numbers = read_json(tmp_path / "metrics.json")
-    assert len(numbers["swaps"]) == 8
+    assert len(numbers["swaps"]) == 12
     for swap in numbers["swaps"]:
         assert len(swap["by_frame"]) == swap["frames"] == 3
         for name in swap["values"]:

@@ -69,6 +69,7 @@ def test_people_are_told_apart(shared_data):
         embeddings = []
         for file in sorted(person.iterdir())[:3]:
             grey = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+            assert grey is not None
             image = cv2.copyMakeBorder(grey, 40, 40, 40, 40, cv2.BORDER_REPLICATE)
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
             faces = tracker.still(image)
