@@ -25,6 +25,8 @@ from classifier.models import BuiltNetwork
 from classifier.objective import make_objective
 from classifier.settings import Settings
 from classifier.sources import Source
+from classifier.trainstate import load_into
+from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import seed_everything
 
@@ -74,7 +76,7 @@ def prepare(
     voice: Voice,
     *,
     cache: Path | None = None,
-    fresh: bool = True,
+    found: Checkpoint | None = None,
 ) -> Session:
     """Builds the network, reads the images and puts the learner together.
 
@@ -84,7 +86,8 @@ def prepare(
         accelerator: Owns device, processes and precision.
         voice: Says what was found.
         cache: Folder for decoded images and features; None keeps them in memory.
-        fresh: Whether the network has yet to get the weights it begins with.
+        found: Checkpoint of a run that goes on; its weights take the place of those that a new
+            run begins with.
 
     Raises:
         MediaError: The data cannot be used.
@@ -94,9 +97,11 @@ def prepare(
     for line in dataset.notes:
         voice.note(line)
     seed_everything(settings.seed)
-    built, report = build(settings, dataset, fresh=fresh)
+    built, report = build(settings, dataset, fresh=found is None)
     if report is not None:
         voice.note(report.describe())
+    if found is not None:  # before features of a frozen body are computed
+        load_into(built.module, found, "network")
     side = stored_side(built, settings, dataset)
     count = sum(len(dataset.parts[part]) for part in ("train", "validation"))
     with voice.bar("read images", count, "images") as advance:

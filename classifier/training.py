@@ -18,6 +18,7 @@ from classifier.settings import Settings
 from classifier.trainer import Listener, Trainer, TrainingPlan
 from classifier.trainlog import TrainLog
 from classifier.trainstate import Course, EpochResult, TrainState
+from faceswap.core.checkpoint import Checkpoint, load_checkpoint
 from faceswap.core.interruption import stop_on_signals
 
 
@@ -62,14 +63,15 @@ def run_training(
         dataset = open_data(data, settings)
         if goes_on:
             run.require_same(dataset)
+        found = load_checkpoint(run.checkpoints) if goes_on else None
         accelerator.wait_for_everyone()  # all have looked before the first begins to write
-        session = prepare(dataset, settings, accelerator, voice, cache=run.cache, fresh=not goes_on)
+        session = prepare(dataset, settings, accelerator, voice, cache=run.cache, found=found)
         if accelerator.is_main_process:
             if not goes_on:
                 _say_duplicates(session, voice)
                 run.begin(dataset, settings.seed)
             run.write_settings(settings)
-        return _train(session, settings, run, accelerator, voice, save_seconds)
+        return _train(session, settings, run, accelerator, voice, found, save_seconds)
 
 
 def _say_duplicates(session: Session, voice: Voice) -> None:
@@ -86,6 +88,7 @@ def _train(
     run: RunDirectory,
     accelerator: Accelerator,
     voice: Voice,
+    found: Checkpoint | None,
     save_seconds: float,
 ) -> TrainingResult:
     built, source = session.built, session.source
@@ -95,8 +98,8 @@ def _train(
     state = TrainState(
         run.checkpoints, built.module, mean, optimizer, accelerator.scaler, settings.keep
     )
-    course = state.load()
-    if course.epoch or course.step:
+    course = Course() if found is None else state.restore(found)
+    if found is not None:
         voice.note(_where(course, source.steps))
     left = max(0, (settings.epochs - course.epoch) * source.steps - course.step)
     with (

@@ -126,29 +126,23 @@ class TrainState:
         if best:
             mark_best(self.folder, step)
 
-    def load(self) -> Course:
-        """Puts the last usable checkpoint back; a new course when there has been none.
+    def restore(self, found: Checkpoint) -> Course:
+        """Puts a checkpoint back.
 
         Raises:
-            CheckpointError: None can be used, or it belongs to another network.
+            CheckpointError: It belongs to another network or optimizer.
         """
-        found = load_checkpoint(self.folder)
-        if found is None:
-            return Course()
-        try:
-            self.module.load_state_dict(found.tensors["network"])
-            if self.mean is not None:
-                self.mean.module.load_state_dict(found.tensors["mean"])
-        except (RuntimeError, KeyError) as error:
-            raise CheckpointError(
-                f"{found.path} belongs to another network.", "Choose another output folder."
-            ) from error
+        load_into(self.module, found, "network")
+        if self.mean is not None:
+            load_into(self.mean.module, found, "mean")
         if self.optimizer is not None:
             values = found.state["optimizer"]
             restore_optimizer(self.optimizer, found.tensors["optimizer"], values)
         if self.scaler is not None and found.state["scaler"]:
             self.scaler.load_state_dict(found.state["scaler"])
-        return _course(found)
+        stored = dict(found.state["course"])
+        history = [EpochResult(**entry) for entry in stored.pop("history")]
+        return Course(**stored, history=history)
 
     def exported(self) -> dict[str, Tensor]:
         """Weights of the best epoch, as they were measured: their mean where there is one.
@@ -159,6 +153,20 @@ class TrainState:
         found = load_checkpoint(self.folder, "best")
         assert found is not None, "every epoch leaves a checkpoint"
         return found.tensors["mean" if self.mean is not None else "network"]
+
+
+def load_into(module: nn.Module, found: Checkpoint, group: str) -> None:
+    """Gives a network the weights of a checkpoint.
+
+    Raises:
+        CheckpointError: It belongs to another network.
+    """
+    try:
+        module.load_state_dict(found.tensors[group])
+    except (RuntimeError, KeyError) as error:
+        raise CheckpointError(
+            f"{found.path} belongs to another network.", "Choose another output folder."
+        ) from error
 
 
 def require_numbers(tensors: dict[str, Tensor], epoch: int) -> None:
@@ -179,9 +187,3 @@ def not_a_number(epoch: int, what: str = "The loss is") -> TrainingError:
         "The checkpoint before it is intact. Begin a new run with a lower --set optimizer.lr, or "
         "with --set optimizer.clip=1.",
     )
-
-
-def _course(found: Checkpoint) -> Course:
-    stored = dict(found.state["course"])
-    history = [EpochResult(**entry) for entry in stored.pop("history")]
-    return Course(**stored, history=history)

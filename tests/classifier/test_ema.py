@@ -6,21 +6,20 @@ from classifier.ema import WeightMean
 
 
 def test_it_is_the_running_mean_of_weights_and_of_norms_statistics():
-    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    norm = module[1]
-    assert isinstance(norm, nn.BatchNorm1d)
-    mean = WeightMean(module, 0.9)
-    expected = module[0].weight.detach().clone()
+    linear, norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
+    mean = WeightMean(nn.Sequential(linear, norm), 0.9)
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    expected = linear.weight.detach().clone()
     variance = 1.0
-    with torch.no_grad():
-        for step in (0, 1, 1000):
-            module[0].weight += 1
-            norm.running_var += 2
-            norm.num_batches_tracked += 1
-            mean.update(step)
-            decay = min(0.9, (1 + step) / (10 + step))
-            expected = decay * expected + (1 - decay) * module[0].weight
-            variance = decay * variance + (1 - decay) * norm.running_var[0].item()
+    for step in (0, 1, 1000):
+        linear.weight.data.add_(1)
+        norm.running_var.add_(2)
+        norm.num_batches_tracked.add_(1)
+        mean.update(step)
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * linear.weight.detach()
+        variance = decay * variance + (1 - decay) * norm.running_var[0].item()
     state = mean.module.state_dict()
     assert torch.allclose(state["0.weight"], expected)
     assert state["1.running_var"][0].item() == pytest.approx(variance)

@@ -42,7 +42,8 @@ def test_they_are_computed_once_for_a_body_whatever_the_head(images, tmp_path, m
     built = network()
     with open_accelerator("cpu", "fp32") as accelerator:
         first = compute_features(images, built, accelerator, mirrored=False, folder=tmp_path)
-        torch.nn.init.zeros_(built.module.get_submodule(built.head).weight)
+        for parameter in built.module.get_submodule(built.head).parameters():
+            parameter.data.zero_()
         with monkeypatch.context() as patch:
             patch.setattr(built.module, "forward", lambda _: pytest.fail("computed again"))
             again = compute_features(images, built, accelerator, mirrored=False, folder=tmp_path)
