@@ -43,7 +43,7 @@ def export(
     sides = _sides(loaded, run, height, width)
     real = _real_images(loaded, run, data, sides)
     with progress_bar(f"export {loaded.network}", None) as advance:
-        proof = export_network(loaded, output, sides, real)
+        proof = export_network(loaded, output, sides, real, _framing(loaded, run, sides))
         advance(1)
     size = output.stat().st_size / 1e6
     note(
@@ -72,6 +72,17 @@ def _sides(
             f"The nearest above are {_up(sides[0])} x {_up(sides[1])}.",
         )
     return sides
+
+
+def _framing(loaded: LoadedClassifier, run: RunRecord | None, sides: tuple[int, int]) -> str:
+    """How an image becomes what the network was evaluated on."""
+    stored = read_side(loaded, run)
+    if loaded.built.task == "pixels":
+        scaled = "as it is" if stored is None else f"scaled to {stored[0]} x {stored[1]}"
+        return f"the whole image, {scaled}, continued at its edges to {sides[0]} x {sides[1]}"
+    assert stored is not None
+    cut = "" if stored == sides else f"; of that the middle {sides[0]} x {sides[1]}"
+    return f"the middle square, scaled to {stored[0]} x {stored[1]}{cut}"
 
 
 def _up(length: int) -> int:

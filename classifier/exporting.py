@@ -64,7 +64,11 @@ class Proof:
 
 
 def export_network(
-    loaded: LoadedClassifier, path: Path, sides: tuple[int, int], real: NDArray[np.uint8]
+    loaded: LoadedClassifier,
+    path: Path,
+    sides: tuple[int, int],
+    real: NDArray[np.uint8],
+    framing: str = "",
 ) -> Proof:
     """Writes a network as ONNX or as an exported program of torch, by the suffix.
 
@@ -75,6 +79,7 @@ def export_network(
         path: ``.onnx`` or ``.pt2``.
         sides: Height and width of its images.
         real: ``(N, C, H, W)`` images to prove it on beside random ones; may be none.
+        framing: Says in the file how an image is brought to its size.
 
     Raises:
         ConfigError: The suffix is another one, or the network cannot be written so.
@@ -86,7 +91,7 @@ def export_network(
             "Choose -o FILE.onnx or FILE.pt2.",
         )
     network = Portable(loaded).eval()
-    facts = _facts(loaded, sides)
+    facts = _facts(loaded, sides, framing)
     write, read = (_write_onnx, _onnx_runner) if path.suffix == ".onnx" else (_write_pt2, _runner)
     with atomic_path(path) as temporary:
         write(network, temporary, (loaded.input.channels, *sides), facts)
@@ -100,7 +105,7 @@ def export_network(
     return proof
 
 
-def _facts(loaded: LoadedClassifier, sides: tuple[int, int]) -> dict[str, Any]:
+def _facts(loaded: LoadedClassifier, sides: tuple[int, int], framing: str) -> dict[str, Any]:
     """What whoever runs the file has to know."""
     return {
         "classes": list(loaded.classes),
@@ -111,6 +116,7 @@ def _facts(loaded: LoadedClassifier, sides: tuple[int, int]) -> dict[str, Any]:
             "shape": ["batch", loaded.input.channels, *sides],
             "values": "float32 in [0, 1]; normalised inside",
             "channels": "RGB" if loaded.input.channels == 3 else "grey",
+            "framing": framing,
         },
         "outputs": list(_OUTPUTS),
         "weights_sha256": loaded.digest,

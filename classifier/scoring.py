@@ -75,9 +75,9 @@ class ImageScores:
         self.right = (self.predicted == labels).astype(np.float64)
         self.confidence = probabilities[np.arange(len(labels)), self.predicted]
         self._bins = _bins(self.confidence)
-        self._truth = _one_hot(labels, self.classes)
-        self._called = _one_hot(self.predicted, self.classes)
-        self._brier = np.square(probabilities - self._truth).sum(1)
+        own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+        # Of (p - 1)^2 for the true class and p^2 for the others.
+        self._brier = np.square(probabilities, dtype=np.float64).sum(1) - 2 * own + 1
 
     def values(self) -> dict[str, float]:
         """The headline numbers; NaN where one has no meaning (AUROC with one class alone)."""
@@ -160,22 +160,22 @@ class ImageScores:
     def _weighted_by_class(
         self, counts: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        hits = counts @ (self._truth * self._called)  # (b, K)
-        truth, called = counts @ self._truth, counts @ self._called
+        hits = _sum_by(self.labels, counts * self.right, self.classes)  # (b, K)
+        truth = _sum_by(self.labels, counts, self.classes)
+        called = _sum_by(self.predicted, counts, self.classes)
         with np.errstate(invalid="ignore"):
             # A class that a resample lacks does not count; F1 also counts one wrongly called.
             return np.nanmean(hits / truth, 1), np.nanmean(2 * hits / (truth + called), 1)
 
     def _weighted_ece(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         gap = self.right - self.confidence
-        inside = _one_hot(self._bins, BINS + 1)
-        return np.abs(counts @ (inside * gap[:, None])).sum(1)
+        return np.abs(_sum_by(self._bins, counts * gap, BINS + 1)).sum(1)
 
     def _weighted_auroc(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         # With two classes one against the rest gives the same number twice.
         wanted = [1] if self.classes == 2 else range(self.classes)
         values = [
-            weighted_auroc(self.probabilities[:, label], self._truth[:, label], counts)
+            weighted_auroc(self.probabilities[:, label], self.labels == label, counts)
             for label in wanted
         ]
         stacked = np.stack(values)  # (K, b)
@@ -185,13 +185,13 @@ class ImageScores:
 
 
 def weighted_auroc(
-    scores: NDArray[np.float32], positive: NDArray[np.float64], counts: NDArray[np.float64]
+    scores: NDArray[np.float32], positive: NDArray[np.bool_], counts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Chance that a positive image scores above a negative one, ties counting half.
 
     Args:
         scores: ``(N,)``.
-        positive: ``(N,)``, 1 or 0.
+        positive: ``(N,) bool``.
         counts: ``(b, N)`` how often each image is in each resample.
 
     Returns:
@@ -201,14 +201,19 @@ def weighted_auroc(
     _, starts = np.unique(scores[order], return_index=True)  # runs of equal scores
     ordered = counts[:, order]
     positives = np.add.reduceat(ordered * positive[order], starts, axis=1)  # (b, runs)
-    negatives = np.add.reduceat(ordered * (1 - positive[order]), starts, axis=1)
+    negatives = np.add.reduceat(ordered * ~positive[order], starts, axis=1)
     below = negatives.cumsum(1) - negatives / 2
     with np.errstate(invalid="ignore"):
         return (positives * below).sum(1) / (positives.sum(1) * negatives.sum(1))
 
 
-def _one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    return np.eye(classes)[labels]
+def _sum_by(
+    keys: NDArray[np.int64], weights: NDArray[np.float64], size: int
+) -> NDArray[np.float64]:
+    """Sums of ``(b, N)`` weights by the ``(N,)`` key of each column: ``(b, size)``."""
+    rows = len(weights)
+    places = keys + size * np.arange(rows)[:, None]
+    return np.bincount(places.ravel(), weights.ravel(), rows * size).reshape(rows, size)
 
 
 def _bins(confidence: NDArray[np.float32]) -> NDArray[np.int64]:

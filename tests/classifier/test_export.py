@@ -32,6 +32,7 @@ def test_onnx_runs_alone(
     facts = read_facts(file)
     assert facts["classes"] == ["blue", "crème brûlée", "red"]
     assert facts["input"]["shape"] == ["batch", 3, 32, 32]
+    assert facts["input"]["framing"] == "the middle square, scaled to 32 x 32"
     session = onnxruntime.InferenceSession(file)
     assert [output.name for output in session.get_outputs()] == ["logits", "probabilities"]
     names = [colours / "red" / "00.png", colours / "blue" / "00.png", colours / "red" / "01.png"]

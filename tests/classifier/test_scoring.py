@@ -68,7 +68,7 @@ def test_weights_are_repetitions(classes: int) -> None:
 
 def test_auroc_is_that_of_torchmetrics() -> None:
     probabilities, labels = predictions(200, 2, seed=3)
-    mine = weighted_auroc(probabilities[:, 1], (labels == 1).astype(float), np.ones((1, 200)))[0]
+    mine = weighted_auroc(probabilities[:, 1], labels == 1, np.ones((1, 200)))[0]
     theirs = tm.binary_auroc(torch.from_numpy(probabilities[:, 1]), torch.from_numpy(labels))
     assert mine == pytest.approx(theirs.item(), abs=1e-6)
     many, labels = predictions(200, 4, seed=4)
