@@ -9,6 +9,9 @@ VERBS = {
     "train": Verb("classifier.train:train", "Train a network on images with classes."),
     "lr-find": Verb("classifier.lr_find:lr_find", "Suggest a learning rate."),
     "evaluate": Verb("classifier.evaluate:evaluate", "Measure a network, with intervals."),
+    "cross-validate": Verb(
+        "classifier.cross_validate:cross_validate", "Measure a recipe on few images."
+    ),
     "predict": Verb("classifier.predict:predict", "Say which class images are."),
     "explain": Verb("classifier.explain:explain", "Show why a network says so."),
     "features": Verb("classifier.features:features", "Write images as vectors, test and map them."),

@@ -1,0 +1,103 @@
+"""The verb ``classifier cross-validate``: how good a recipe is on few images."""
+
+import math
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from classifier.bootstrap import Estimate
+from classifier.crossvalidation import make_folds, pool, run_fold, write_list
+from classifier.evaluation import Evaluation, as_record, headlines, with_intervals, write_rows
+from classifier.ingredients import shorthands
+from classifier.rundirectory import SECTION, RunDirectory
+from classifier.session import Voice
+from classifier.settings import Settings
+from faceswap.core.config import load_config
+from faceswap.core.console import note, progress_bar, show_table
+from faceswap.core.device import pick_device
+from faceswap.core.files import write_json
+
+_DRAWS = 2000  # resamples for the intervals
+
+
+def cross_validate(
+    data: Annotated[Path, typer.Argument(help="Data of any kind that train takes, but idx.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the runs; those there go on.")
+    ],
+    count: Annotated[int, typer.Option("--folds", min=2, help="How many runs.")] = 5,
+    config: Annotated[str | None, typer.Option(help="Recipe: a name or a .yaml file.")] = None,
+    model: Annotated[str | None, typer.Option(help="Network.")] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Begin with the published weights.")
+    ] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="Begin with the weights of this file.")
+    ] = None,
+    transfer: Annotated[
+        str | None, typer.Option(help="scratch, features, finetune or gradual.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of each run.")] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="File with the names of the classes of masks.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: optimizer.lr=5e-4.")
+    ] = None,
+) -> None:
+    """Train several times, each time without another part of the images, and predict that part.
+
+    Every image is predicted once by a network that has not seen it. Run it again to go on.
+    """
+    named = shorthands(model, weights, transfer, epochs, classes, pretrained=pretrained)
+    # Stopping early would choose an epoch on the very images that are measured.
+    overrides = [*(changes or []), *named, "patience=0"]
+    settings = load_config(Settings, SECTION, config, overrides)
+    place = str(pick_device(settings.device))
+    parts: list[Evaluation] = []
+    for number, fold in enumerate(make_folds(data, settings, count), start=1):
+        listed = output / f"fold-{number}.csv"
+        if not listed.is_file():
+            write_list(fold, listed)
+        note(f"Fold {number} of {count}")
+        run = RunDirectory(output / f"fold-{number}")
+        fixed = run.settings(config, overrides)
+        result = run_fold(listed, fixed, run, Voice(note, progress_bar), place)
+        if result is None:
+            note("Stopped and saved; the same command goes on from here.")
+            raise typer.Exit(130)
+        parts.append(result)
+    _report(parts, fold.classes, output, settings.seed)
+
+
+def _report(parts: list[Evaluation], classes: tuple[str, ...], output: Path, seed: int) -> None:
+    whole = pool(parts)
+    numbers = with_intervals(whole, _DRAWS, seed)
+    single = [part.scores.values() for part in parts]
+    table = Table("", "all folds", "95 % interval", "mean of folds", "deviation")
+    for name, title in headlines(whole).items():
+        values = [values[name] for values in single]
+        table.add_row(title, *_cells(numbers[name], values))
+    show_table(table)
+    write_rows(output / "predictions.parquet", whole.rows(classes, {}))
+    record = as_record(whole, numbers, classes)
+    record["folds"] = [{name: _plain(value) for name, value in values.items()} for values in single]
+    write_json(output / "cross-validation.json", record)
+    note(f"Numbers and predictions: {output}")
+
+
+def _cells(number: Estimate, values: list[float]) -> list[str]:
+    return [
+        f"{number.value:.4f}",
+        number.interval(),
+        f"{mean(values):.4f}",
+        f"{stdev(values):.4f}",
+    ]
+
+
+def _plain(value: float) -> float | None:
+    """JSON has no word for what is not a number."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,91 @@
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from classifier.cli import main
+from classifier.crossvalidation import make_folds, write_list
+from classifier.data import open_dataset
+from classifier.settings import Settings
+from faceswap.core.errors import MediaError
+
+QUICK = ("--epochs", "2", "--set", "optimizer.lr=3e-3", "--set", "data.batch_size=8")
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Path:
+    """Two classes, easy to tell: the upper half is lighter, or the left one."""
+    root = tmp_path / "halves"
+    random = np.random.default_rng(0)
+    for name in ("above", "beside it"):
+        (root / name).mkdir(parents=True)
+        for number in range(12):
+            image = np.full((32, 32), 60.0)
+            image[:16] += 120
+            image = (image if name == "above" else image.T) + random.normal(0, 8, (32, 32))
+            grey = Image.fromarray(image.clip(0, 255).astype(np.uint8))
+            grey.convert("RGB").save(root / name / f"{number % 6}_{number}.png")
+    return root
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["classifier", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return caught.value.code
+
+
+def test_every_image_is_predicted_once_by_a_network_that_has_not_seen_it(
+    halves: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "cv"
+    command = ("cross-validate", halves, "-o", output, "--folds", 3, *QUICK)
+    assert run(monkeypatch, *command, "--set", "device=cpu") == 0
+    rows = pq.read_table(output / "predictions.parquet").to_pylist()
+    everything = sorted(str(path.resolve()) for path in halves.rglob("*.png"))
+    assert sorted(row["path"] for row in rows) == everything
+    record = json.loads((output / "cross-validation.json").read_text())
+    assert record["images"] == 24
+    assert len(record["folds"]) == 3
+    right = sum(row["right"] for row in rows) / 24
+    assert record["metrics"]["accuracy"]["value"] == pytest.approx(right)
+    assert right > 0.9
+    for number in (1, 2, 3):
+        fold = open_dataset(output / f"fold-{number}.csv")
+        train = {sample.path for sample in fold.parts["train"]}
+        kept = {sample.path for sample in fold.parts["validation"]}
+        assert not train & kept
+        assert len(train | kept) == 24
+    before = (output / "fold-1" / "model" / "model.safetensors").read_bytes()
+    capsys.readouterr()
+    assert run(monkeypatch, *command, "--set", "device=cpu") == 0  # goes on: nothing is left to do
+    assert (output / "fold-1" / "model" / "model.safetensors").read_bytes() == before
+
+
+def test_groups_stay_together(halves: Path, tmp_path: Path) -> None:
+    settings = Settings.model_validate({"data": {"group": r"^(\d)_"}})
+    for number, fold in enumerate(make_folds(halves, settings, 3)):
+        path = tmp_path / f"{number}.csv"
+        write_list(fold, path)
+        read = open_dataset(path)
+        groups = [{s.group for s in read.parts[part]} for part in ("train", "validation")]
+        assert not groups[0] & groups[1]
+        assert read.classes == ("above", "beside it")
+
+
+def test_archives_are_refused(tmp_path: Path) -> None:
+    for name, header, body in (
+        ("train-images-idx3-ubyte", (2051, 4, 2, 2), bytes(16)),
+        ("train-labels-idx1-ubyte", (2049, 4), bytes([0, 1, 0, 1])),
+    ):
+        head = b"".join(number.to_bytes(4, "big") for number in header)
+        (tmp_path / name).write_bytes(head + body)
+    with pytest.raises(MediaError, match="archive"):
+        make_folds(tmp_path, Settings(), 3)

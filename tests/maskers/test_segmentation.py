@@ -1,0 +1,98 @@
+"""The masker trusts its network; here the network is one whose answer is known."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from classifier.modelfile import LoadedClassifier
+from classifier.models.registry import BuiltNetwork, InputFormat
+from faceswap.core.errors import ConfigError
+from faceswap.maskers import build_masker
+from faceswap.maskers.hull import fill_hull
+from faceswap.maskers.segmentation import SegmentationMasker
+from faceswap.meanface import MEAN_FACE
+
+SIZE = 128
+LANDMARKS = 64 * MEAN_FACE[:, :2] + 64
+CLASSES = ("background", "skin", "hair", "nose", "eyes", "mouth")
+
+
+class ByColour(nn.Module):
+    """Red pixels are skin, green ones hair, all others background."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        red, green, blue = images.unbind(1)
+        zero = torch.zeros_like(red)
+        return 20 * torch.stack([blue, red, green, zero, zero, zero], 1)
+
+
+def masker(classes: tuple[str, ...] = CLASSES) -> SegmentationMasker:
+    network = BuiltNetwork(
+        nn.Sequential(ByColour(), nn.Conv2d(6, 6, 1)),
+        InputFormat(64, 3, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        head="1",
+        task="pixels",
+    )
+    with torch.no_grad():
+        network.module[1].weight.copy_(torch.eye(6)[:, :, None, None])
+        network.module[1].bias.zero_()
+    return SegmentationMasker(
+        LoadedClassifier(
+            built=network,
+            classes=classes,
+            digest="abc",
+            network="by_colour",
+            options={},
+            side=(SIZE, SIZE),
+        )
+    )
+
+
+def crop(colour: tuple[int, int, int]) -> np.ndarray:
+    return np.full((SIZE, SIZE, 3), colour, np.uint8)
+
+
+def test_skin_is_face_near_the_landmarks_only():
+    (mask,) = masker()([crop((255, 0, 0))], [LANDMARKS])
+    assert (mask[fill_hull(SIZE, LANDMARKS) == 255] == 255).all()
+    assert mask[:, :5].max() == 0
+    assert mask[-5:].max() == 0  # the neck
+
+
+def test_what_hangs_before_the_face_is_left_out():
+    picture = crop((255, 0, 0))
+    picture[:, 64:] = (0, 0, 255)
+    (mask,) = masker()([picture], [LANDMARKS])
+    assert mask[70, 50] == 255
+    assert mask[70, 75] == 0
+
+
+def test_a_narrow_gap_is_closed():
+    picture = crop((255, 0, 0))
+    picture[60:63] = (0, 0, 255)
+    (mask,) = masker()([picture], [LANDMARKS])
+    assert mask[61, 64] > 250
+
+
+def test_hair_is_face_where_the_brows_are():
+    (mask,) = masker()([crop((0, 255, 0))], [LANDMARKS])
+    x, y = LANDMARKS[19].round().astype(int)
+    assert mask[y, x] == 255
+    assert mask[int(LANDMARKS[30, 1]), int(LANDMARKS[30, 0])] == 0
+
+
+def test_each_crop_gets_its_own_mask():
+    first, second = masker()([crop((255, 0, 0)), crop((0, 0, 255))], [LANDMARKS, LANDMARKS])
+    assert first.max() == 255
+    assert second.max() == 0
+    assert masker()([], []) == []
+
+
+def test_mistakes_are_explained():
+    with pytest.raises(ConfigError, match="needs a network"):
+        build_masker("segmentation")
+    with pytest.raises(ConfigError, match="takes no network"):
+        build_masker("hull", model="somewhere")
+    with pytest.raises(ConfigError, match="chihuahua, muffin"):
+        masker(("chihuahua", "muffin"))
