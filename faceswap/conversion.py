@@ -24,6 +24,7 @@ from faceswap.models.modelfile import LoadedModel
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
+from faceswap.provenance.sidecar import sidecar_path
 from faceswap.provenance.stamp import Stamp
 from faceswap.smoothing import smooth
 from faceswap.swapping import Landmarks, Swapper
@@ -151,16 +152,29 @@ class _Counts:
     def __init__(self, source: Source) -> None:
         self._source = source
         self.frames = self.frames_swapped = self.faces_swapped = 0
+        self.in_frame = 0  # faces swapped in the frame that is being written
 
     def watch(
         self, swapped: Iterable[tuple[Frame, int]], on_frames: Callable[[int], None]
     ) -> Iterator[Frame]:
         for frame, faces in swapped:
+            self.in_frame = faces
             yield frame
             self.frames += 1
             self.frames_swapped += faces > 0
             self.faces_swapped += faces
             on_frames(1)
+
+    def of_video(self) -> dict[str, int]:
+        return {
+            "frames": self.frames,
+            "frames_swapped": self.frames_swapped,
+            "faces_swapped": self.faces_swapped,
+        }
+
+    def of_photo(self) -> dict[str, int]:
+        # One in which no face was found went through the same hands, and is marked with a nought.
+        return {"faces_swapped": self.in_frame}
 
     def check(self) -> None:
         if not self.faces_swapped:
@@ -221,7 +235,7 @@ def _write_video(
         preset=encode.preset,
         metadata=SYNTHETIC,
         audio_from=reader.info.path,
-        seal=stamp.seal(reader.info.path),
+        seal=stamp.seal(reader.info.path, counts=counts.of_video),
     ) as writer:
         for frame in frames:
             writer.write(frame.image, frame.pts)
@@ -243,7 +257,20 @@ def _write_photos(
     files = []
     for frame in frames:
         name = output.name if single else frame.name
-        seal = stamp.seal(source.files[frame.index])
+        seal = stamp.seal(source.files[frame.index], counts=counts.of_photo)
         files.append(writer.write(name, frame.image, seal))
-    counts.check()
+    try:
+        counts.check()
+    except NoFacesError:
+        _remove(files)
+        raise
     return tuple(files), ()
+
+
+def _remove(files: Iterable[Path]) -> None:
+    """Takes back photos that were written before it was known that none has a face."""
+    for file in files:
+        file.unlink()
+        sidecar_path(file).unlink(missing_ok=True)
+        if not any(file.parent.iterdir()):
+            file.parent.rmdir()

@@ -135,6 +135,12 @@ def _about_conversion(
         f"{model.get('architecture', '?')}, step {model.get('step', '?')}, "
         f"weights sha256 {model.get('weights_sha256', '?')}",
     )
+    counts = conversion.get("counts", {})
+    if "frames" in counts:
+        of_frames = f" in {counts['frames_swapped']} of {counts['frames']} frames"
+        yield "faces", f"{counts['faces_swapped']} swapped{of_frames}"
+    elif counts:
+        yield "faces", f"{counts['faces_swapped']} swapped"
     shown = conversion.get("shows", [])
     for identity, records in conversion.get("subjects", {}).items():
         role = "shows" if identity in shown else "model knows"

@@ -16,6 +16,7 @@ from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.modelfile import LoadedModel, ModelMeta
+from faceswap.provenance.filemarks import read_marks
 from faceswap.swapping import Swapper
 from tests.footage import moving_portrait, plain_picture, write_clip
 
@@ -81,7 +82,12 @@ def test_frames_times_and_sound_are_those_of_the_source(converted, clip):
     assert sound(converted) == sound(clip)
 
 
-def test_it_says_that_it_is_synthetic(converted):
+def test_it_says_that_it_is_synthetic(converted, clip):
+    marks = read_marks(converted)
+    assert (marks.state, marks.synthetic, marks.place) == ("intact", True, "embedded")
+    assert marks.sources[0]["title"] == clip.name
+    assert marks.conversion is not None
+    assert marks.conversion["counts"]["faces_swapped"] == FRAMES
     with av.open(converted) as container:
         assert "neural network" in container.metadata["comment"]
         source_type = container.metadata["digital_source_type"]
@@ -116,6 +122,15 @@ def test_no_face_is_an_error_and_leaves_no_output(tmp_path):
     with pytest.raises(NoFacesError, match="nothing to convert"):
         convert_source(source, tmp_path / "out.mp4", swapper())
     assert [path.name for path in tmp_path.iterdir()] == ["waves.mp4"]
+
+
+def test_photos_without_any_face_leave_nothing_either(tmp_path):
+    for name in ("1.png", "2.bmp"):
+        write_image(tmp_path / "in" / name, plain_picture(3))
+    source = find_sources([tmp_path / "in"])[0]
+    with pytest.raises(NoFacesError, match="nothing to convert"):
+        convert_source(source, tmp_path / "out", swapper())
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_an_unknown_identity_is_refused_before_any_work():

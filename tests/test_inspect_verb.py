@@ -22,7 +22,7 @@ from faceswap.provenance.stamp import Stamp
 from faceswap.provenance.subject import Evidence, Subject
 from faceswap.subject import subject
 from faceswap.swapping import Swapper
-from tests.footage import moving_portrait, write_clip
+from tests.footage import moving_portrait, plain_picture, write_clip
 from tests.provenance.authority import issue
 from tests.test_faceset import write_faceset
 
@@ -90,6 +90,7 @@ def test_a_converted_video_tells_everything(convert, inspect, tmp_path, release)
         "shows │ bob: Bob, basis consent, release 7, evidence release.txt",
         f"{release} is the evidence of this record",
         "model knows │ alice: name unstated, basis unstated",
+        "4 swapped in 4 of 4 frames",
         "its hash is that of the file",
     ):
         assert words in said
@@ -130,6 +131,15 @@ def test_every_photo_of_a_folder_is_marked(convert, inspect, tmp_path):
     code, said = inspect(tmp_path / "out")
     assert code == 1
     assert "2.bmp: no mark found" in said
+
+
+def test_a_photo_without_a_face_is_marked_with_a_nought(convert, inspect, tmp_path):
+    write_image(tmp_path / "in" / "face.png", moving_portrait(0))
+    write_image(tmp_path / "in" / "waves.png", plain_picture(0))
+    convert(tmp_path / "in", tmp_path / "out")
+    for name, swapped in (("face", 1), ("waves", 0)):
+        code, said = inspect(tmp_path / "out" / f"{name}.png")
+        assert (code, f"faces │ {swapped} swapped" in said) == (0, True)
 
 
 def test_metadata_without_a_manifest_is_not_enough(convert, inspect, tmp_path):

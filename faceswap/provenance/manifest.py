@@ -35,7 +35,11 @@ class Conversion:
 
 
 def manifest_definition(
-    title: str, media_type: str, conversion: Conversion, sources: Sequence[Path]
+    title: str,
+    media_type: str,
+    conversion: Conversion,
+    sources: Sequence[Path],
+    counts: Mapping[str, int],
 ) -> dict[str, Any]:
     """The definition that the library's Builder takes.
 
@@ -45,6 +49,7 @@ def manifest_definition(
         conversion: What was done.
         sources: What it was made of: one file that was edited, or several shown together. Each is
             to be added as the ingredient ``source-<number>``.
+        counts: How many faces were swapped, and the like.
 
     Returns:
         JSON values.
@@ -67,7 +72,10 @@ def manifest_definition(
                 "label": "c2pa.actions.v2",
                 "data": {"actions": [*_origin(names, now), swapped]},
             },
-            {"label": CONVERSION, "data": _described(conversion, sources)},
+            {
+                "label": CONVERSION,
+                "data": _described(conversion, sources) | {"counts": dict(counts)},
+            },
         ],
     }
 

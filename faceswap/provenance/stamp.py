@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,11 +39,12 @@ class Stamp:
         self.identity = identity
         self.conversion = conversion
 
-    def seal(self, *sources: Path) -> Seal:
+    def seal(self, *sources: Path, counts: Callable[[], Mapping[str, int]] = lambda: {}) -> Seal:
         """What a writer calls before a finished file takes its name.
 
         Args:
             *sources: The files it was made of: the one that was edited, or several shown together.
+            counts: Gives, when the file is complete, how many faces were swapped, and the like.
 
         Returns:
             A function that raises ``ProvenanceError`` when the file cannot be signed; the writer
@@ -51,11 +52,13 @@ class Stamp:
         """
 
         def sign(file: Path, final: Path) -> None:
-            self._sign(file, final, sources)
+            self._sign(file, final, sources, counts())
 
         return sign
 
-    def _sign(self, file: Path, final: Path, sources: Sequence[Path]) -> None:
+    def _sign(
+        self, file: Path, final: Path, sources: Sequence[Path], counts: Mapping[str, int]
+    ) -> None:
         gone = [str(source) for source in sources if not source.is_file()]
         if gone:
             raise ProvenanceError(
@@ -65,7 +68,9 @@ class Stamp:
             )
         kind = media_type(file)
         embeds = kind in EMBEDDABLE
-        definition = manifest_definition(readable_name(final), kind, self.conversion, sources)
+        definition = manifest_definition(
+            readable_name(final), kind, self.conversion, sources, counts
+        )
         library = load_library()
         try:
             builder = library.Builder(definition, context=new_context())
