@@ -139,7 +139,7 @@ def _draw_map(axes: Axes, walks: dict[str, Descent], steepness: float) -> None:
     for name, walk in walks.items():
         shown = walk.path[: 5 if name == "too high" else 40]
         # On the bowl momentum goes straight too: the plain walk shows on both sides of it.
-        wide = 4.5 if name == "plain" else 1.4
+        wide = 4.5 if name == "plain" and steepness == 1 else 1.4
         axes.plot(*shown.T, ".-", color=_COLOURS[name], linewidth=wide, markersize=4)
     axes.plot(*START, "o", color=GREY, markersize=7)
     axes.plot(0, 0, "*", color="black", markersize=11, zorder=4)

@@ -48,7 +48,7 @@ def load_own_images(path: Path, form: InputFormat, most: tuple[int, int], seed: 
             f"{path} has a class for each pixel; this lesson needs one for each image.",
             "Give a folder with a sub-folder for each class.",
         )
-    divided = divide(dataset, _KEPT_ASIDE, seed)
+    divided = dataset if dataset.parts.get("test") else divide(dataset, _KEPT_ASIDE, seed)
     aside = divided.parts.get("test") or divided.parts["validation"]
     parts = [
         load_images(_drawn(samples, count, seed), form)[0]

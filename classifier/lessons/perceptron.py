@@ -15,8 +15,8 @@ from classifier.models.neuron import FormalNeuron
 from classifier.models.perceptron import perceptron_update
 from faceswap.core.seeding import generator
 
-_EXTENT = (0.0, 6.0, 0.0, 6.0)
-_LINE = np.array([0.8, 0.6, -4.5])
+_EXTENT = (-0.6, 5.6, -0.6, 5.6)
+_LINE = np.array([0.8, 0.6, -3.8])
 """The line that parts the clouds: weights of x and y, bias."""
 
 
@@ -39,12 +39,12 @@ class Passes:
     bound: float
 
 
-def two_clouds(count: int, seed: int, margin: float = 0.06) -> tuple[FloatArray, IntArray]:
+def two_clouds(count: int, seed: int, margin: float = 0.03) -> tuple[FloatArray, IntArray]:
     """Points on both sides of a slanting line, none nearer to it than ``margin``."""
     random = generator(seed, "clouds")
-    points = random.normal(3, 1.2, (8 * count, 2)).astype(np.float32)
+    points = random.normal(2.5, 1.2, (8 * count, 2)).astype(np.float32)
     side = points @ _LINE[:2] + _LINE[2]
-    kept = np.flatnonzero((np.abs(side) > margin) & (np.abs(points - 3).max(1) < 2.9))[:count]
+    kept = np.flatnonzero((np.abs(side) > margin) & (np.abs(points - 2.5).max(1) < 3))[:count]
     return points[kept], (side[kept] > 0).astype(np.int64)
 
 

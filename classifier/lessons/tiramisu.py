@@ -33,7 +33,7 @@ from faceswap.core.seeding import generator
 KINDS = ("background", "disc", "square", "triangle")
 _COLOURS = ("#e4e4e4", BLUE, ORANGE, GREEN)
 _DEPTHS = (56, 67, 103)
-_DOWN, _BOTTOM, _GROWTH = (3, 3), 3, 8
+_DOWN, _BOTTOM, _GROWTH = (2, 2), 3, 10
 _SHOWN = 6
 
 
@@ -61,7 +61,7 @@ class Segmentation:
 
 
 def draw_scenes(count: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Discs, squares and triangles of any colour before a cloudy ground, some behind others.
+    """Plain discs, striped squares and chequered triangles of any colour before a cloudy ground.
 
     Returns:
         ``(count, size, size, 3) uint8`` images and ``(count, size, size) uint8`` classes.
@@ -70,14 +70,15 @@ def draw_scenes(count: int, seed: int, size: int) -> tuple[NDArray[np.uint8], ND
     images = np.empty((count, size, size, 3), np.uint8)
     masks = np.zeros((count, size, size), np.uint8)
     for image, mask in zip(images, masks, strict=True):
-        clouds = random.uniform(30, 225, (4, 4, 3)).astype(np.float32)
+        clouds = random.uniform(95, 165, (4, 4, 3)).astype(np.float32)
         ground = np.asarray(cv2.resize(clouds, (size, size), interpolation=cv2.INTER_CUBIC))
         for _ in range(random.integers(2, 5)):
             kind = int(random.integers(1, len(KINDS)))
             stamp = _shape(kind, size, random)
-            ground[stamp > 0] = random.uniform(0, 255, 3)
+            paint = random.choice([60, 195], 3) + 50 * _pattern(kind, size, random)[..., None]
+            ground[stamp > 0] = paint[stamp > 0]
             mask[stamp > 0] = kind
-        image[:] = np.clip(ground + random.normal(0, 14, ground.shape), 0, 255)
+        image[:] = np.clip(ground + random.normal(0, 8, ground.shape), 0, 255)
     return images, masks
 
 
@@ -94,12 +95,23 @@ def _shape(kind: int, size: int, random: np.random.Generator) -> NDArray[np.uint
     return np.asarray(cv2.fillPoly(stamp, [points.round().astype(np.int32)], 1))
 
 
+def _pattern(kind: int, size: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """``(size, size)`` in [-1, 1]: nothing, stripes or a chequerboard, turned at random."""
+    if KINDS[kind] == "disc":
+        return np.zeros((size, size))
+    y, x = np.mgrid[:size, :size]
+    angle = random.uniform(0, np.pi)
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    stripes = np.sign(np.sin(1.6 * along + random.uniform(0, 6)))
+    return stripes if KINDS[kind] == "square" else stripes * np.sign(np.sin(1.6 * across))
+
+
 def compute(
     seed: int = 0,
-    size: int = 48,
+    size: int = 40,
     images: int = 600,
     steps: int = 250,
-    batch: int = 12,
+    batch: int = 8,
     tested: int = 60,
     on_progress: Callable[[float], None] = silent,
 ) -> Segmentation:
@@ -126,7 +138,7 @@ def compute(
         torch.from_numpy(masks).long(),
         steps=steps,
         batch=batch,
-        lr=4e-3,
+        lr=3e-3,
         seed=seed,
         on_step=lambda _step, _loss: on_progress(1 / steps),
     )

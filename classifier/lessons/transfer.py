@@ -83,7 +83,7 @@ def compute(
     data: Path | None = None,
     examples: tuple[int, ...] = _EXAMPLES,
     repeats: int = 3,
-    steps: int = 100,
+    steps: int = 150,
     pretraining: int = 700,
     on_progress: Callable[[float], None] = silent,
 ) -> Transfer:
@@ -181,7 +181,7 @@ def _learn(task: NewTask, way: str, chosen: IntArray, steps: int, seed: int) -> 
     if way == "finetune":
         # A head of other classes stays as fresh as it is.
         load_matching(built.module, task.trained.module.state_dict(), task.network)
-    rate = 1e-3 if way == "finetune" else 3e-3
+    rate = 2e-3 if way == "finetune" else 4e-3
     fit(built.module, images, labels, steps=steps, batch=32, lr=rate, seed=seed)
     return share_right(built.module, *task.test)
 
@@ -234,7 +234,7 @@ def draw(result: Transfer) -> Figure:
     curve.minorticks_off()
     curve.set(xlabel="examples per class", ylabel="% right", ylim=(0, 102))
     curve.set_title(result.story)
-    curve.legend(loc="lower right")
+    curve.legend(loc="upper left")
     show_image(images, tile(result.shown, 2), "The new task")
     return figure
 
