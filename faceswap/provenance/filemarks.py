@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from faceswap.core.errors import MediaError
 from faceswap.core.files import read_json, sha256_file
@@ -18,6 +19,9 @@ from faceswap.provenance.library import load_library, new_context, validation_co
 from faceswap.provenance.manifest import CONVERSION, readable_name
 from faceswap.provenance.metadata import SYNTHETIC_TYPES, xmp_source_type
 from faceswap.provenance.sidecar import find_sidecar
+
+if TYPE_CHECKING:
+    import c2pa
 
 State = Literal["intact", "changed", "broken", "none"]
 Signer = Literal["local", "trusted", "unknown"]
@@ -88,8 +92,9 @@ def read_marks(path: Path, anchors: bytes = b"") -> FileMarks:
     matches = _report_hash(path, report)
     plain = {"metadata": _metadata(path), "report": report, "report_matches": matches}
     library = load_library()
+    context = new_context(_anchors(anchors), trust=True)
     try:
-        found = _open_manifest(path, anchors)
+        found = _open_manifest(path, context)
     except (library.C2paError.ManifestNotFound, library.C2paError.NotSupported):
         return FileMarks(path, **plain)
     except library.C2paError as error:
@@ -100,9 +105,9 @@ def read_marks(path: Path, anchors: bytes = b"") -> FileMarks:
     return FileMarks(path, place=place, **_judged(store), **plain)
 
 
-def _open_manifest(path: Path, anchors: bytes) -> tuple[dict[str, Any], str] | None:
+def _open_manifest(path: Path, context: "c2pa.Context") -> tuple[dict[str, Any], str] | None:
     """The manifest store as the library reads it, and where it was."""
-    library, context = load_library(), new_context(_anchors(anchors), trust=True)
+    library = load_library()
     kind, beside = media_type(path), find_sidecar(path)
     if kind in EMBEDDABLE:
         try:
@@ -122,15 +127,16 @@ def _open_manifest(path: Path, anchors: bytes) -> tuple[dict[str, Any], str] | N
 
 
 def _anchors(given: bytes) -> list[bytes]:
-    if given:
-        try:
-            x509.load_pem_x509_certificates(given)
-        except ValueError as error:
-            raise ProvenanceError(
-                "The trusted authorities are no certificates in PEM form.",
-                "Give a text file with BEGIN CERTIFICATE in it.",
-            ) from error
-    return [*local_chains(), *([given] if given else [])]
+    """Whose word counts here, in PEM: this machine's own and those that were given."""
+    try:
+        trusted = x509.load_pem_x509_certificates(given) if given else []
+    except ValueError as error:
+        raise ProvenanceError(
+            "The trusted authorities are no certificates in PEM form.",
+            "Give a text file with BEGIN CERTIFICATE in it.",
+        ) from error
+    every = [certificate for chain in (*local_chains(), trusted) for certificate in chain]
+    return [certificate.public_bytes(serialization.Encoding.PEM) for certificate in every]
 
 
 def _judged(store: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,8 +163,7 @@ def _judged(store: Mapping[str, Any]) -> dict[str, Any]:
 def _signer(failures: list[str], signature: Mapping[str, Any]) -> Signer:
     if "signingCredential.untrusted" in failures:
         return "unknown"
-    certificates = [x509.load_pem_x509_certificates(chain)[0] for chain in local_chains()]
-    local = {str(certificate.serial_number) for certificate in certificates}
+    local = {str(chain[0].serial_number) for chain in local_chains()}
     return "local" if str(signature.get("cert_serial_number")) in local else "trusted"
 
 

@@ -179,18 +179,13 @@ def _write_private(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def local_chains() -> list[bytes]:
-    """The certificates (PEM) of this machine's identities, past ones too; makes nothing.
+def local_chains() -> list[list[x509.Certificate]]:
+    """The certificates of this machine's identities, past ones too; makes nothing.
 
     Raises:
         ProvenanceError: They are there and cannot be read.
     """
-    try:
-        return [path.read_bytes() for path in _chains(config_folder() / FOLDER)]
-    except OSError as error:
-        raise ProvenanceError(
-            f"{error.filename} cannot be read: {error.strerror}.", "Change its permissions."
-        ) from error
+    return [read_chain(path) for path in _chains(config_folder() / FOLDER)]
 
 
 def local_status() -> IdentityStatus:

@@ -1,5 +1,7 @@
 """Marks that are whole, tampered with, torn off, or somebody else's."""
 
+import datetime
+
 import av
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from faceswap.core.errors import MediaError
 from faceswap.core.files import sha256_file, write_json
 from faceswap.markwords import headline
 from faceswap.media.images import read_image, write_image
+from faceswap.provenance import identity as identity_module
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.filemarks import read_marks
 from faceswap.provenance.identity import open_identity
@@ -164,6 +167,19 @@ def test_the_report_beside_it(make_marked, tmp_path):
     assert read_marks(path).report_matches is False
     (tmp_path / "a.png.json").write_text("{")
     assert read_marks(path).report is None
+
+
+def test_what_an_earlier_identity_signed_is_still_ours(make_marked, monkeypatch, tmp_path):
+    monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "config"))
+    path = make_marked("a.png")
+    monkeypatch.setattr(identity_module, "_RENEW_BEFORE", datetime.timedelta(days=36500))
+    serial = str(open_identity().certificate.serial_number)
+    marks = read_marks(path)
+    assert marks.signer == "local"
+    assert marks.signature["cert_serial_number"] != serial
+    (tmp_path / "config" / "identity" / "chain.pem").write_text("nonsense")
+    with pytest.raises(ProvenanceError, match="no certificate"):
+        read_marks(path)
 
 
 def test_no_such_file(tmp_path):

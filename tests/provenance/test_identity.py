@@ -96,7 +96,7 @@ def test_one_that_is_about_to_expire_is_renewed_and_still_known(config, monkeypa
     monkeypatch.setattr(identity_module, "_RENEW_BEFORE", datetime.timedelta(days=36500))
     new = local_identity()
     assert new.fingerprint != old.fingerprint
-    assert local_chains() == [new.pair.chain, old.pair.chain]
+    assert [chain[0] for chain in local_chains()] == [new.certificate, old.certificate]
 
 
 @pytest.mark.parametrize("file", ["key.pem", "chain.pem"])
