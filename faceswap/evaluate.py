@@ -54,7 +54,10 @@ def evaluate(
         Path | None, typer.Option(help="Faceset of the person who should be seen in it.")
     ] = None,
     baseline: Annotated[
-        bool, typer.Option("--baseline", help="Judge naive answers too: no swap, nearest crop.")
+        bool,
+        typer.Option(
+            "--baseline", help="Judge naive answers too: redrawn, unswapped, nearest crop."
+        ),
     ] = False,
     frames: Annotated[
         int | None,
@@ -177,12 +180,18 @@ def _of_runs(
             for c in candidates
         ],
         "footage": found.footage,
+        "likeness_of_real_faces": found.likeness,
     }
     names = ", ".join(candidate.name for candidate in candidates)
     evaluation = Evaluation(
         f"Evaluation of {names}", about, found.comparisons, found.reconstructions
     )
     evaluation.notes = [f"{name}: {where}." for name, where in found.footage.items()]
+    evaluation.notes += [
+        f"Real held-out faces of {name} are {value:.2f} like the mean of {name}'s training faces: "
+        "no swap can be expected to reach more."
+        for name, value in found.likeness.items()
+    ]
     evaluation.add_left_out([*without, *without_lpips])
     return evaluation
 

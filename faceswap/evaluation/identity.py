@@ -30,17 +30,20 @@ def evenly(items: Sequence[int], at_most: int) -> list[int]:
     return [items[place] for place in places]
 
 
-def faceset_reference(
+def embed_faces(
     faces: Sequence[tuple[Faceset, Face]], recognizer: Recognizer, at_most: int = MOST_REFERENCES
-) -> Embedding:
-    """A person by their faces in facesets, evenly chosen, as they were extracted."""
+) -> list[Embedding]:
+    """Embeddings of faces in facesets, evenly chosen, by the landmarks they were extracted with."""
     chosen = [faces[place] for place in evenly(range(len(faces)), at_most)]
-    return reference(
-        [
-            recognizer(faceset.load_crop(face), transform_points(face.matrix, face.landmarks))
-            for faceset, face in chosen
-        ]
-    )
+    return [
+        recognizer(faceset.load_crop(face), transform_points(face.matrix, face.landmarks))
+        for faceset, face in chosen
+    ]
+
+
+def faceset_reference(faces: Sequence[tuple[Faceset, Face]], recognizer: Recognizer) -> Embedding:
+    """A person by their faces in facesets."""
+    return reference(embed_faces(faces, recognizer))
 
 
 def identity_scores(

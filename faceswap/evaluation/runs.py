@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from itertools import permutations
 from pathlib import Path
 
+import numpy as np
+
 from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.core.files import read_json
 from faceswap.evaluation.comparison import Comparison, Kind, compare
 from faceswap.evaluation.footage import find_footage, shots
-from faceswap.evaluation.identity import Embedding, evenly, faceset_reference
+from faceswap.evaluation.identity import Embedding, embed_faces, evenly, faceset_reference
 from faceswap.evaluation.judge import Judge, Shot
 from faceswap.evaluation.methods import NEAREST, UNSWAPPED, Method, Model, NearestCrop, Unswapped
 from faceswap.evaluation.reconstruction import (
@@ -64,11 +66,14 @@ class RunsEvaluation:
         comparisons: One for each pair of identities.
         reconstructions: One for each run and identity.
         footage: For each identity, where its frames came from.
+        likeness: For each identity, how much its held-out faces resemble the mean of those that
+            were trained on: what a perfect swap to it could reach. Empty without a recogniser.
     """
 
     comparisons: list[Comparison] = field(default_factory=list)
     reconstructions: list[Reconstruction] = field(default_factory=list)
     footage: dict[str, str] = field(default_factory=dict)
+    likeness: dict[str, float] = field(default_factory=dict)
 
 
 def open_runs(paths: Sequence[Path], device: str) -> list[Candidate]:
@@ -182,8 +187,14 @@ def evaluate_runs(
         # Of the training faces: the held-out ones are the very frames that are judged.
         trained = candidates[0].training
         known = {name: faceset_reference(trained[name], recognizer) for name in faces}
+    likeness = {
+        name: float(np.mean([known[name] @ one for one in embed_faces(pairs, recognizer)]))
+        for name, pairs in faces.items()
+        if recognizer is not None
+    }
     footage = _find_all_footage(faces)
     evaluation = RunsEvaluation(
+        likeness=likeness,
         reconstructions=_reconstructions(candidates, faces, lpips),
         footage={name: _describe_footage(pairs, footage) for name, pairs in faces.items()},
     )

@@ -40,7 +40,8 @@ def seam(
     points = transform_points(matrix, landmarks)
     shells, sectors = _regions(points)
     steps = [_steps(warp(image, matrix, _SIDE), shells, sectors) for image in (before, after)]
-    return float((steps[1] - steps[0]).max())
+    grown = steps[1] - steps[0]
+    return float(np.nanmax(grown)) if np.isfinite(grown).any() else 0.0
 
 
 def _regions(
@@ -61,7 +62,7 @@ def _regions(
 def _steps(
     crop: NDArray[np.uint8], shells: NDArray[np.int64], sectors: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """How much each candidate outline stands out, ``(len(_CANDIDATES),)``."""
+    """How much each candidate outline stands out, ``(len(_CANDIDATES),)``; NaN where none is."""
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float64)
     first = _SHELLS.start
     known = (shells >= first) & (shells < _SHELLS.stop)
@@ -72,7 +73,15 @@ def _steps(
     with np.errstate(invalid="ignore"):
         means = (sums / np.where(count > 0, count, np.nan)).reshape(len(_SHELLS), _SECTORS)
     # Across an outline, from the shell on its one side to that on its other side.
-    steps = np.nanmean(np.abs(means[2:] - means[:-2]), axis=1)  # of shells first + 1 on
+    steps = _mean(np.abs(means[2:] - means[:-2]))  # of shells first + 1 on
     places = np.array(_CANDIDATES) - first - 1
-    around = (steps[places - _ASIDE] + steps[places + _ASIDE]) / 2
+    # A narrow face has no shells so deep inside: then the outer side alone is compared with.
+    around = _mean(np.stack([steps[places - _ASIDE], steps[places + _ASIDE]], axis=1))
     return steps[places] - around
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of what is known in each row; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(1)
+    return np.where(known, values, 0).sum(1) / np.where(count > 0, count, np.nan)

@@ -31,7 +31,8 @@ def test_runs_without_weights_say_what_is_left_out(run, without, tmp_path, capsy
     numbers = read_json(tmp_path / "out" / "metrics.json")
     assert numbers["runs"][0]["step"] == 7
     ways = [(swap["method"], swap["source"], swap["target"]) for swap in numbers["swaps"]]
-    assert ways[:2] == [("run", "alice", "bob"), ("unswapped", "alice", "bob")]
+    names = ["run", "run, redrawn", "unswapped", "nearest crop"]
+    assert ways[:4] == [(name, "alice", "bob") for name in names]
     assert ("run", "bob", "alice") in ways
     assert (tmp_path / "out" / "index.html").stat().st_size > 20_000
 

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.core.errors import FacesetError, IdentityError
+from faceswap.core.errors import FacesetError, IdentityError, WeightsUnavailable
 from faceswap.core.files import read_json
 from faceswap.evaluation.evaluation import IDENTITY, Evaluation, LeftOut, lines
 from faceswap.evaluation.facefinder import FaceFinder
 from faceswap.evaluation.judge import Judge
 from faceswap.evaluation.metric import METRICS
+from faceswap.evaluation.reconstruction import SMALLEST, load_lpips, quality, reconstruct
 from faceswap.evaluation.report import write_report
 from faceswap.evaluation.runs import evaluate_runs, frames_to_judge, open_runs, shared_held_out
 from faceswap.models.modelfile import load_model
@@ -69,6 +70,13 @@ def test_the_unswapped_frame_is_all_expression_and_no_identity(evaluated):
     assert values["background_max"] == 0
     assert values["retrieval"] == 0
     assert values["similarity_target"] < 0.9
+
+
+def test_real_faces_tell_how_much_likeness_there_can_be(evaluated):
+    assert set(evaluated.likeness) == {"alice", "bob"}
+    for name, value in evaluated.likeness.items():
+        (other,) = {"alice", "bob"} - {name}
+        assert results(evaluated, other)["unswapped"]["similarity_target"] < value <= 1
 
 
 def test_the_nearest_crop_is_the_target(evaluated):
@@ -151,9 +159,15 @@ def test_a_model_without_its_run_is_refused(run):
         open_runs([run / "model"], "cpu")
 
 
-def test_a_perfect_drawing_measures_as_perfect(run):
-    from faceswap.evaluation.reconstruction import SMALLEST, quality, reconstruct
+def test_lpips_that_is_nowhere_says_where_it_should_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("FACESWAP_OFFLINE", "1")
+    with pytest.raises(WeightsUnavailable, match="alexnet") as caught:
+        load_lpips()
+    assert str(tmp_path) in caught.value.hint
 
+
+def test_a_perfect_drawing_measures_as_perfect(run):
     faces = torch.rand(3, 4, SMALLEST, SMALLEST, generator=torch.Generator().manual_seed(0))
     faces[:, 3] = 0
     faces[:, 3, 40:140, 40:140] = 1

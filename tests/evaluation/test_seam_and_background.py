@@ -44,6 +44,12 @@ def test_a_hard_edge_is_as_high_as_its_step(flat, inset, step):
     assert found == pytest.approx(abs(step), rel=0.2)
 
 
+def test_a_narrow_face_has_a_seam_too(flat):
+    narrow = (POINTS - [128, 120]) * [0.25, 1] + [128, 120]
+    output = np.where(faces_mask(flat, [narrow])[..., None], 140, flat).astype(np.uint8)
+    assert 5 < seam(flat, output, narrow) < 30
+
+
 def test_a_soft_edge_is_less_of_a_seam(flat):
     hard, soft = (seam(flat, brightened(flat, 30, 6, blur), POINTS) for blur in (0, 6))
     assert 0 < soft < 0.6 * hard
