@@ -69,7 +69,7 @@ class Swapper:
         points = [transform_points(m, p) for m, (_, p) in zip(matrices, shown, strict=True)]
         batch = torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            drawn, predicted = self._model.swap(batch, to=self.to)
+            drawn, predicted, _ = self._model.swap(batch, to=self.to)
         masks = face_masks(crops, points, self._coverage, self._settings, self._masker, predicted)
         masks = masks.to(self._device)
         faces_drawn = match_colour(drawn, batch, masks, self._settings)

@@ -23,6 +23,12 @@ class DataConfig(StrictModel):
     held_out: float = Field(
         default=0.05, ge=0, le=0.5, description="Share of faces never trained on."
     )
+    match: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of a batch in which all identities show the same pose and expression.",
+    )
     minimum: int = Field(default=32, ge=2, description="Fewest faces an identity may have.")
     workers: int | None = Field(
         default=None, ge=0, le=128, description="Processes that prepare batches; null chooses."
@@ -68,6 +74,12 @@ class LossConfig(StrictModel):
     )
     stride: int = Field(
         default=1, ge=1, le=4, description="Evaluate structure every so many pixels."
+    )
+    code: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the distance between the codes of faces that data.match brings "
+        "together.",
     )
 
 

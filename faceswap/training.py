@@ -14,6 +14,7 @@ from faceswap.core.log import get_logger
 from faceswap.core.seeding import seed_everything
 from faceswap.data.batches import BatchPlan, FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
+from faceswap.data.matching import find_twins, movement
 from faceswap.data.sampling import rank_slots, split_held_out
 from faceswap.data.warp import WarpRanges
 from faceswap.faceset import Face, Faceset
@@ -139,6 +140,7 @@ def _prepare_data(
         ranges=warp_ranges(config.augmentation),
         photometric=config.augmentation.photometric,
         colour_transfer=config.augmentation.colour_transfer,
+        match=config.data.match,
         rank=opened.process_index,
         ranks=opened.num_processes,
         parts=config.training.accumulate,
@@ -147,6 +149,7 @@ def _prepare_data(
     caches: dict[str, FaceCache] = {}
     training: dict[str, NDArray[np.int64]] = {}
     held_out: dict[str, NDArray[np.int64]] = {}
+    movements: dict[str, NDArray[np.float32]] = {}
     # One process of each machine makes the cache, the others find it.
     with opened.local_main_process_first():
         for name, sets in facesets.items():
@@ -154,7 +157,9 @@ def _prepare_data(
             geometry = _geometry(config, sets, model, plan.ranges)
             caches[name] = build_cache(run.cache, name, pairs, geometry, callbacks.on_faces)
             training[name], held_out[name] = split_facesets(pairs, config.data.held_out)
-    return _Data(FaceBatches(caches, training, plan), held_out)
+            if plan.match:
+                movements[name] = movement([pairs[i][1].landmarks for i in training[name]])
+    return _Data(FaceBatches(caches, training, plan, find_twins(movements)), held_out)
 
 
 def warp_ranges(config: AugmentationConfig) -> WarpRanges:
@@ -251,7 +256,7 @@ def build_plan(config: TrainConfig, device: torch.device) -> Plan:
         workers = 0 if device.type == "cpu" else min(_MOST_WORKERS, local_threads() - 1)
     return Plan(
         weights=LossWeights(
-            loss.l1, loss.dssim, loss.mask, loss.inside, loss.features, loss.stride
+            loss.l1, loss.dssim, loss.mask, loss.inside, loss.features, loss.stride, loss.code
         ),
         schedule=Schedule(optimizer.lr, optimizer.warmup, optimizer.decay),
         budget=Budget(config.training.steps, config.training.minutes),

@@ -19,7 +19,8 @@ from faceswap.data.sampling import face_at, rank_slots
 from faceswap.data.warp import WarpRanges, apply_warps, draw_warp
 
 RawBatch = dict[str, Tensor]
-"""``crops (I, B, S, S, 5) uint8``, ``affine``, ``jitter`` and ``colour`` of each."""
+"""``crops (I, B, S, S, 5) uint8``, ``affine``, ``jitter`` and ``colour`` of each, and whether the
+slot is ``matched``."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,14 @@ class Batch:
         target: ``(I, B, 3, s, s)``, what shall come out.
         mask: ``(I, B, 1, s, s)`` in [0, 1], the target's face.
         features: ``(I, B, 1, s, s)`` in [0, 1], its eyes and mouth.
+        matched: ``(B,)`` 1 where the faces of all identities show the same, else 0.
     """
 
     distorted: Tensor
     target: Tensor
     mask: Tensor
     features: Tensor
+    matched: Tensor
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class BatchPlan:
         ranges: How faces are moved and distorted.
         photometric: Strength of the change of light and colour.
         colour_transfer: Share of faces that get the colours of another identity's face.
+        match: Share of the slots in which all identities show the same pose and expression.
         rank: This process.
         ranks: How many there are.
         parts: Parts whose gradients are accumulated into one step.
@@ -60,6 +64,7 @@ class BatchPlan:
     ranges: WarpRanges
     photometric: float = 1.0
     colour_transfer: float = 0.0
+    match: float = 0.0
     rank: int = 0
     ranks: int = 1
     parts: int = 1
@@ -74,11 +79,15 @@ class FaceBatches(Dataset[RawBatch]):
         caches: Faces of each identity, in the model's order.
         training: For each identity, the indices of the faces that may be trained on.
         plan: What decides about the batches.
+        twins: For each pair of identities, ``(N, k)``: for each training face of the first, the
+            places in ``training`` of the second's faces that are most like it. Needed where
+            ``plan.match`` is not 0.
     """
 
     caches: Mapping[str, FaceCache]
     training: Mapping[str, NDArray[np.int64]]
     plan: BatchPlan
+    twins: Mapping[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
     _statistics: dict[tuple[str, int], NDArray[np.float32]] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, object]:
@@ -87,6 +96,7 @@ class FaceBatches(Dataset[RawBatch]):
             "caches": self.caches,
             "training": self.training,
             "plan": self.plan,
+            "twins": self.twins,
             "_statistics": {},
         }
 
@@ -122,14 +132,27 @@ class FaceBatches(Dataset[RawBatch]):
             "affine": warp.affine,
             "jitter": warp.jitter,
             "colour": self._colour(name, crop, random),
+            "matched": np.float32(self._is_matched(slot)),
         }
 
+    def _is_matched(self, slot: int) -> bool:
+        return slot < round(self.plan.match * self.plan.batch)
+
     def _face(self, name: str, step: int, slot: int) -> int:
-        indices = self.training[name]
+        """Index of the face in a slot: its own turn, or the twin of the slot's leader."""
+        place = self._place(name, step, slot)
+        if self._is_matched(slot):
+            leader = list(self.caches)[(step + slot) % len(self.caches)]
+            if leader != name:
+                alike = self.twins[leader, name][self._place(leader, step, slot)]
+                random = generator(self.plan.seed, "twin", name, step, slot, self.plan.course)
+                place = int(alike[random.integers(len(alike))])
+        return int(self.training[name][place])
+
+    def _place(self, name: str, step: int, slot: int) -> int:
         stream = f"{name}/{self.plan.course}"
-        return int(
-            indices[face_at(self.plan.seed, stream, step, slot, self.plan.batch, len(indices))]
-        )
+        count = len(self.training[name])
+        return face_at(self.plan.seed, stream, step, slot, self.plan.batch, count)
 
     def _colour(
         self, name: str, crop: NDArray[np.uint8], random: np.random.Generator
@@ -200,4 +223,5 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
         straight[:, :, :3],
         straight[:, :, 3:4],
         straight[:, :, 4:5],
+        placed["matched"][0],
     )

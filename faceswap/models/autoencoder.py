@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from faceswap.core.errors import IdentityError
@@ -16,10 +17,12 @@ class Reconstruction(NamedTuple):
         face: ``(..., 3, H, W) float32 RGB in [0, 1]``.
         mask: ``(..., 1, H, W) float32 in [0, 1]``, 1 where the face is, or None when the decoders
             do not predict it.
+        code: ``(..., D)`` what the encoder says of the face, of length 1.
     """
 
     face: Tensor
     mask: Tensor | None
+    code: Tensor
 
 
 class FaceAutoencoder(nn.Module):
@@ -61,11 +64,11 @@ class FaceAutoencoder(nn.Module):
             faces: ``(I, B, 3, S, S) float32 RGB in [0, 1]``, identity-major.
 
         Returns:
-            ``face (I, B, 3, s, s)`` and ``mask (I, B, 1, s, s)`` or None.
+            ``face (I, B, 3, s, s)``, ``mask (I, B, 1, s, s)`` or None, and ``code (I, B, D)``.
         """
         codes = self.encode(faces.flatten(0, 1)).unflatten(0, faces.shape[:2])
         drawn = [decode(code) for decode, code in zip(self.decoders, codes, strict=True)]
-        return _as_reconstruction(torch.stack(drawn))
+        return _as_reconstruction(torch.stack(drawn), codes)
 
     def encode(self, faces: Tensor) -> Tensor:
         """Features of faces ``(B, 3, S, S)`` that any of the decoders understands."""
@@ -84,7 +87,8 @@ class FaceAutoencoder(nn.Module):
         self.check_identity(to)
         with torch.inference_mode():
             decoder = self.decoders[self.identities.index(to)]
-            return _as_reconstruction(decoder(self.encode(faces)))
+            codes = self.encode(faces)
+            return _as_reconstruction(decoder(codes), codes)
 
     def check_identity(self, name: str) -> None:
         """Makes sure that the model can draw an identity.
@@ -99,8 +103,9 @@ class FaceAutoencoder(nn.Module):
             )
 
 
-def _as_reconstruction(logits: Tensor) -> Reconstruction:
+def _as_reconstruction(logits: Tensor, codes: Tensor) -> Reconstruction:
     # In float32 even under autocast: bf16 has no more than 8 bits between 0.5 and 1.
     drawn = torch.sigmoid(logits.float())
     face, mask = drawn[..., :3, :, :], drawn[..., 3:, :, :]
-    return Reconstruction(face, mask if mask.shape[-3] else None)
+    direction = F.normalize(codes.flatten(-3).float(), dim=-1)
+    return Reconstruction(face, mask if mask.shape[-3] else None, direction)

@@ -111,3 +111,27 @@ def test_the_distorted_face_differs_from_the_target_by_the_warp_alone(batches):
     smooth = with_plan(warped, ranges=replace(WarpRanges(), jitter=0.0))
     batch = prepare(smooth[0], torch.device("cpu"), (16, 16), GEOMETRY.margin)
     torch.testing.assert_close(batch.distorted, batch.target, atol=1e-4, rtol=0)
+
+
+def test_matched_slots_show_a_face_and_its_twins(batches):
+    # The twin of the n-th training face is the one before it, and the last that of the first.
+    back = np.roll(np.arange(16), 1)[:, None]
+    twins = {(a, b): back for a in NAMES for b in NAMES if a != b}
+    matched = replace(with_plan(batches, match=0.5), twins=twins)
+    for step in range(4):
+        raw = matched[step]
+        assert raw["matched"].tolist() == [[1] * 4 + [0] * 4] * 3
+        marks = raw["crops"][:, :, 0, 0, 4].long() - 4 - 20 * torch.arange(3)[:, None]
+        for slot in range(4):
+            leader = (step + slot) % 3
+            expected = [(int(marks[leader, slot]) - (i != leader)) % 16 for i in range(3)]
+            assert marks[:, slot].tolist() == expected
+        assert torch.equal(marks[:, 4:], unmatched(batches, step)[:, 4:])
+        assert prepare(raw, torch.device("cpu"), (16, 16), GEOMETRY.margin).matched.tolist() == [
+            *[1.0] * 4,
+            *[0.0] * 4,
+        ]
+
+
+def unmatched(batches, step):
+    return batches[step]["crops"][:, :, 0, 0, 4].long() - 4 - 20 * torch.arange(3)[:, None]

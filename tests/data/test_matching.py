@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from faceswap.data.matching import find_twins, movement, nearest
+from faceswap.meanface import MEAN_FACE
+
+
+def faces(count: int, scale: float, width: float = 1.0) -> list[np.ndarray]:
+    """A face whose mouth opens from frame to frame, at any place and size."""
+    found = []
+    for opening in np.linspace(0, 0.2, count):
+        points = MEAN_FACE[:, :2].copy()
+        points[:, 0] *= width
+        points[55:60, 1] += opening
+        points[65:68, 1] += opening
+        found.append(points * scale + (300, 200))
+    return found
+
+
+def test_movement_knows_neither_place_nor_size_nor_the_mean_face():
+    small, large = movement(faces(9, 60.0)), movement(faces(9, 240.0))
+    np.testing.assert_allclose(small, large, atol=1e-4)
+    np.testing.assert_allclose(small.mean(0), 0, atol=1e-6)
+    assert small.shape == (9, 102)
+
+
+def test_a_wide_face_and_a_narrow_one_are_matched_by_what_the_mouth_does():
+    twins = find_twins(
+        {"wide": movement(faces(9, 100.0, 1.1)), "narrow": movement(faces(9, 100.0, 0.95))}
+    )
+    assert set(twins) == {("wide", "narrow"), ("narrow", "wide")}
+    assert twins["wide", "narrow"][:, 0].tolist() == list(range(9))
+
+
+def test_the_nearest_come_first_and_a_small_pool_gives_what_it_has():
+    pool = np.array([[0.0], [10.0], [3.0]], np.float32)
+    assert nearest(np.array([[2.0], [9.0]], np.float32), pool, 2).tolist() == [[2, 0], [1, 2]]
+    assert nearest(np.array([[2.0]], np.float32), pool, 9).tolist() == [[2, 0, 1]]
+
+
+def test_long_lists_are_searched_in_portions(monkeypatch: pytest.MonkeyPatch):
+    random = np.random.default_rng(0)
+    queries, pool = random.random((50, 4), np.float32), random.random((30, 4), np.float32)
+    whole = nearest(queries, pool, 3)
+    monkeypatch.setattr("faceswap.data.matching._CHUNK", 7)
+    assert np.array_equal(nearest(queries, pool, 3), whole)
