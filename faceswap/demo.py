@@ -28,7 +28,7 @@ from faceswap.media.sound import write_sound
 from faceswap.media.sources import Source, find_sources
 from faceswap.models.modelfile import LoadedModel, load_model
 from faceswap.motion import perform
-from faceswap.provenance.identity import open_identity
+from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
 from faceswap.provenance.stamp import Seal, Stamp
 from faceswap.provenance.subject import Subject
@@ -89,8 +89,9 @@ def run_demo(output: Path, settings: DemoSettings, overrides: Sequence[str] = ()
         KeyboardInterrupt: Training was told to stop; it is saved and can go on.
     """
     config = train_config(settings, overrides)
+    identity = open_identity()  # before minutes of training
     claim_folder(output, settings)
-    job = _Job(output, settings, config, Stages(output / "stages.json"))
+    job = _Job(output, settings, config, Stages(output / "stages.json"), identity)
     figures: dict[str, Figures] = {}
     for sitter in SITTERS:
         figures[f"animate {sitter.name}"] = job.animate(sitter)
@@ -102,8 +103,7 @@ def run_demo(output: Path, settings: DemoSettings, overrides: Sequence[str] = ()
         figures[f"convert {sitter.name}"] = job.convert(sitter, model)
     figures["side by side"] = job.show(model)
     figures["check"] = job.check(model)
-    summary = summarise(figures, asdict(settings), model)
-    write_summary(output, summary)
+    write_summary(output, summarise(figures, asdict(settings), model))
     return job.stages.redone
 
 
@@ -111,10 +111,15 @@ class _Job:
     """The stages of one demo; each is skipped when its result is there."""
 
     def __init__(
-        self, output: Path, settings: DemoSettings, config: TrainConfig, stages: Stages
+        self,
+        output: Path,
+        settings: DemoSettings,
+        config: TrainConfig,
+        stages: Stages,
+        identity: SigningIdentity,
     ) -> None:
+        self.identity = identity
         self.output, self.settings, self.config, self.stages = output, settings, config, stages
-        self.identity = open_identity()  # before minutes of training
         self.run = output / "runs" / "demo"
         self.clips = {s.name: output / "clips" / f"{s.name}.mp4" for s in SITTERS}
         self.faces = {s.name: output / "faces" / s.name for s in SITTERS}
@@ -213,8 +218,7 @@ class _Job:
             write_report(report, source, model, to, composite, self.identity)
             return {"frames": report.frames, "faces": report.faces_swapped}
 
-        clip = sha256_file(self.clips[sitter.name])
-        key = {"model": model.digest, "clip": clip, "signed": True}
+        key = {"model": model.digest, "clip": sha256_file(self.clips[sitter.name]), "signed": 1}
         return self.stages.run(f"convert {sitter.name}", key, [output], work)
 
     def show(self, model: LoadedModel) -> Figures:
@@ -233,22 +237,20 @@ class _Job:
                 write_side_by_side(
                     rows, video, sound=sound, metadata=SYNTHETIC, seal=seal, on_frames=advance
                 )
-            facesets = [Faceset.open(path) for path in self.faces.values()]
             blocks = [
-                picture_grid(row, _poses(faceset), side=240)
-                for row, faceset in zip(rows, facesets, strict=True)
+                picture_grid(row, _poses(Faceset.open(path)), side=240)
+                for row, path in zip(rows, self.faces.values(), strict=True)
             ]
             picture = np.concatenate(blocks, axis=1)
             write_image(grid, picture, quality=92, xmp=xmp_packet(), seal=seal)
             return {"frames": self.settings.frames}
 
-        key = {"model": model.digest, "signed": True}
+        key = {"model": model.digest, "signed": 1}
         return self.stages.run("side by side", key, [video, grid], work)
 
     def _seal(self, model: LoadedModel) -> Seal:
         """Marks what shows all clips beside one another."""
-        names = (sitter.name for sitter in SITTERS)
-        stamp = Stamp(self.identity, describe_conversion(model, *names))
+        stamp = Stamp(self.identity, describe_conversion(model, *self.clips))
         return stamp.seal(*self.clips.values(), *self.converted.values())
 
     def _panels(self, sitter: Sitter) -> list[Panel]:

@@ -115,7 +115,7 @@ def test_where_nothing_can_be_signed_nothing_is_begun(tmp_path, monkeypatch):
     monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "file" / "config"))
     with pytest.raises(ProvenanceError, match="cannot be kept"):
         run_demo(tmp_path / "demo", SETTINGS, TINY)
-    assert not (tmp_path / "demo" / "clips").exists()
+    assert not (tmp_path / "demo").exists()
 
 
 def test_they_are_shown_side_by_side(made):
