@@ -4,7 +4,7 @@ python tools/benchmark.py extract CLIP
 python tools/benchmark.py convert CLIP --model runs/ab --to bob
 python tools/benchmark.py train --model original --batch 16
 python tools/benchmark.py memory CLIP --model runs/ab --to bob
-python tools/benchmark.py classify
+python tools/benchmark.py classify DATA --model resnet20
 """
 
 import multiprocessing
@@ -12,6 +12,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -21,6 +22,13 @@ import torch
 import typer
 from torch.utils.flop_counter import FlopCounterMode
 
+from classifier.data import LoadedImages, load_images, normalise
+from classifier.ingredients import open_data
+from classifier.models import BuiltNetwork, build_network
+from classifier.rundirectory import RunDirectory
+from classifier.session import Voice
+from classifier.settings import Settings
+from classifier.training import run_training
 from faceswap.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.compositing import CompositeSettings
 from faceswap.conversion import EncodeSettings, convert_source
@@ -37,7 +45,7 @@ from faceswap.models.modelfile import load_model
 from faceswap.models.registry import build_model
 from faceswap.swapping import Swapper
 from faceswap.trainconfig import TrainConfig
-from faceswap.training import run_training
+from faceswap.training import run_training as train_faces
 
 app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
 Clip = Annotated[Path, typer.Argument(help="A video with one face.")]
@@ -204,7 +212,7 @@ def train(
     named = {f"person{n}": [path] for n, path in enumerate(faces)}
     reference = plain_training(PlainOriginal(), 64, 2 * batch, steps // 2)
     with tempfile.TemporaryDirectory() as folder:
-        result = run_training(config, named, Path(folder) / "run")
+        result = train_faces(config, named, Path(folder) / "run")
     show("reference: plain fp32 loop, original", reference, "faces/s")
     show(f"train {recipe}", Rate(result.faces_per_second, 1.0), "faces/s", reference)
     print(f"{'waiting for data':36}{result.waiting:9.1%}")
@@ -226,6 +234,47 @@ def plain_training(network: torch.nn.Module, size: int, faces: int, steps: int) 
         loss.backward()
         optimizer.step()
         return faces
+
+    step()
+    return timed(lambda: sum(step() for _ in range(steps)))
+
+
+@app.command()
+def classify(
+    data: Annotated[Path, typer.Argument(help="Images in class folders, or idx.")],
+    model: Annotated[str, typer.Option(help="Network to time.")] = "resnet20",
+    batch: int = 64,
+    epochs: int = 3,
+) -> None:
+    """Training of the classifier, against a plain fp32 loop whose data cost nothing."""
+    overrides = [f"network.name={model}", f"data.batch_size={batch}", f"epochs={epochs}"]
+    settings = load_config(Settings, "classifier", None, [*overrides, "augment.flip=true"])
+    dataset = open_data(data, settings)
+    built = build_network(model, len(dataset.classes), {})
+    images, _ = load_images(dataset.parts["train"], built.input)
+    reference = plain_classifier(built, images, batch)
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunDirectory(Path(folder) / "run")
+        quiet = Voice(lambda _: None, lambda *_: nullcontext(lambda *_: None))
+        history = run_training(data, settings, run, quiet).history
+    ours = max(result.images_per_second for result in history)
+    show("reference: plain fp32 loop", reference, "images/s")
+    show(f"classifier train {model}", Rate(ours, 1.0), "images/s", reference)
+
+
+def plain_classifier(built: BuiltNetwork, images: LoadedImages, batch: int) -> Rate:
+    """The loop as one writes it first: fp32, planar layout, AdamW, batches that lie ready."""
+    optimizer = torch.optim.AdamW(built.module.parameters(), lr=1e-3)
+    inputs = normalise(torch.from_numpy(images.images[:batch]), built.input)
+    labels = torch.from_numpy(images.labels[:batch])
+    steps = max(8, len(images) // batch)
+
+    def step() -> int:
+        loss = torch.nn.functional.cross_entropy(built.module(inputs), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return len(inputs)
 
     step()
     return timed(lambda: sum(step() for _ in range(steps)))
