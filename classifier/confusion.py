@@ -32,7 +32,7 @@ def count_pairs(logits: Tensor, labels: Tensor) -> Tensor:
         labels: ``(B,)``, or ``(B, H, W)``, int64; a pixel that is ``IGNORED`` does not count.
 
     Returns:
-        ``(K, K) float64``, true classes down, predicted ones across.
+        ``(K, K) int64``, true classes down, predicted ones across.
     """
     classes = logits.shape[1]
     predicted = logits.argmax(1)
@@ -40,12 +40,12 @@ def count_pairs(logits: Tensor, labels: Tensor) -> Tensor:
         known = labels != IGNORED
         labels, predicted = labels[known], predicted[known]
     pairs = labels * classes + predicted
-    return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).double()
+    return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def scores(counts: Tensor) -> Scores:
     """The numbers of a table from ``count_pairs``; all are 0 when it is empty."""
-    counts = counts.double().cpu()
+    counts = counts.cpu().double()
     right, true, called = counts.diagonal(), counts.sum(1), counts.sum(0)
     union = true + called - right
     return Scores(

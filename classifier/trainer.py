@@ -170,7 +170,7 @@ class Trainer:
     def _train(self, step: Step, epoch: int, stop: StopRequest) -> int:
         """Takes the steps of an epoch that are left; the number of a signal that came, or 0."""
         course, begun = self.course, time.perf_counter()
-        total = torch.zeros((), dtype=torch.float64, device=self._accelerator.device)
+        total = self._zeros()
         before, seconds = course.loss, course.seconds
 
         def look() -> None:
@@ -235,8 +235,7 @@ class Trainer:
         module = self._built.module if self._mean is None else self._mean.module
         self._share_buffers(module)
         module.eval()
-        sums = torch.zeros(2, dtype=torch.float64, device=device)
-        pairs = torch.zeros(self._classes, self._classes, dtype=torch.float64, device=device)
+        sums, pairs = self._zeros(2), self._zeros(self._classes, self._classes)
         for inputs, labels in self._source.kept_aside():
             if stop.signal and self._accelerator.num_processes == 1:
                 return None
@@ -245,10 +244,16 @@ class Trainer:
                 logits = self._source.logits(module, inputs.to(device)).float()
             ignored = IGNORED if labels.dim() > 1 else -100
             loss = cross_entropy(logits, labels, ignore_index=ignored, reduction="sum")
-            sums += torch.stack([loss.double(), (labels != ignored).sum().double()])
+            sums += torch.stack([loss, (labels != ignored).sum()])
             pairs += count_pairs(logits, labels)
         loss, known = self._sum(sums).tolist()
         return loss / max(known, 1), self._sum(pairs)
+
+    def _zeros(self, *shape: int) -> Tensor:
+        """Zeros to add up in, as exact as the device can."""
+        device = self._accelerator.device
+        exact = torch.float32 if device.type == "mps" else torch.float64
+        return torch.zeros(shape, dtype=exact, device=device)
 
     def _share_buffers(self, module: nn.Module) -> None:
         """Gives all processes the first one's batch-norm statistics, which are saved."""
