@@ -18,7 +18,7 @@ from faceswap.provenance.identity import local_chains
 from faceswap.provenance.library import load_library, new_context, validation_codes
 from faceswap.provenance.manifest import CONVERSION, readable_name
 from faceswap.provenance.metadata import SYNTHETIC_TYPES, xmp_source_type
-from faceswap.provenance.sidecar import find_sidecar
+from faceswap.provenance.sidecar import SUFFIX, find_sidecar
 
 if TYPE_CHECKING:
     import c2pa
@@ -83,11 +83,16 @@ def read_marks(path: Path, anchors: bytes = b"") -> FileMarks:
         anchors: Certificates (PEM) of authorities whose signers are trusted.
 
     Raises:
-        MediaError: There is no such file.
+        MediaError: There is no such file, or it is a manifest that belongs to another.
         ProvenanceError: c2pa-python cannot be used, or the anchors are no certificates.
     """
     if not path.is_file():
         raise MediaError(f"There is no file {path}.", "Check the path.")
+    if path.suffix == SUFFIX:
+        raise MediaError(
+            f"{path} is a manifest that lies beside a file.",
+            f"Name the file: {path.with_suffix('')}",
+        )
     report = _report(path)
     matches = _report_hash(path, report)
     plain = {"metadata": _metadata(path), "report": report, "report_matches": matches}

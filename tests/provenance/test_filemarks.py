@@ -9,12 +9,13 @@ from PIL import Image as PillowImage
 
 from faceswap.core.errors import MediaError
 from faceswap.core.files import sha256_file, write_json
-from faceswap.markwords import headline
+from faceswap.markwords import UNMARKED, headline, verdict
 from faceswap.media.images import read_image, write_image
 from faceswap.provenance import identity as identity_module
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.filemarks import read_marks
 from faceswap.provenance.identity import open_identity
+from faceswap.provenance.library import load_library, new_context
 from faceswap.provenance.metadata import COMPOSITE, SOURCE_TYPES, xmp_packet
 from tests.footage import moving_portrait, write_clip
 from tests.provenance.authority import issue
@@ -180,6 +181,31 @@ def test_what_an_earlier_identity_signed_is_still_ours(make_marked, monkeypatch,
     (tmp_path / "config" / "identity" / "chain.pem").write_text("nonsense")
     with pytest.raises(ProvenanceError, match="no certificate"):
         read_marks(path)
+
+
+def test_a_camera_s_manifest_holds_and_says_nothing_of_synthetic(tmp_path):
+    write_image(tmp_path / "plain.png", moving_portrait(0))
+    source_type = f"{SOURCE_TYPES}digitalCapture"
+    created = {"action": "c2pa.created", "digitalSourceType": source_type}
+    definition = {
+        "claim_generator_info": [{"name": "a camera"}],
+        "format": "image/png",
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}],
+    }
+    builder = load_library().Builder(definition, context=new_context())
+    with (tmp_path / "plain.png").open("rb") as source, (tmp_path / "a.png").open("w+b") as target:
+        builder.sign(open_identity().signer(), "image/png", source, target)
+    marks = read_marks(tmp_path / "a.png")
+    assert (marks.state, marks.synthetic, marks.conversion) == ("intact", False, None)
+    assert verdict(marks) == UNMARKED
+    assert "does not say that this is synthetic" in headline(marks)
+
+
+def test_a_sidecar_is_not_looked_at_by_itself(make_marked, tmp_path):
+    make_marked("a.bmp")
+    with pytest.raises(MediaError, match="beside a file") as error:
+        read_marks(tmp_path / "a.bmp.c2pa")
+    assert error.value.hint.endswith("a.bmp")
 
 
 def test_no_such_file(tmp_path):

@@ -109,6 +109,22 @@ def test_several_sources_are_shown_together(stamp, make_marked, clip, tmp_path):
     assert [bool(source["manifest"]) for source in marks.sources] == [False, True, True]
 
 
+def test_the_file_takes_its_name_only_when_it_is_signed(stamp, clip, tmp_path, monkeypatch):
+    seen = []
+    sign = stamp._sign
+
+    def watched(file, final, *rest) -> None:
+        seen.append((final.name, final.exists()))
+        sign(file, final, *rest)
+        seen.append((read_marks(file).state, final.exists()))
+
+    monkeypatch.setattr(stamp, "_sign", watched)
+    write_image(tmp_path / "out.png", moving_portrait(0), seal=stamp.seal(clip))
+    with VideoWriter(tmp_path / "out.mp4", probe(clip), seal=stamp.seal(clip)) as writer:
+        writer.write(moving_portrait(0), 0)
+    assert seen == [("out.png", False), ("intact", False), ("out.mp4", False), ("intact", False)]
+
+
 def test_what_cannot_be_signed_is_not_written(stamp, clip, tmp_path, monkeypatch):
     def fails(*_args: object) -> None:
         raise ProvenanceError("cannot be signed")
