@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from classifier.pictures import palette
@@ -146,6 +147,8 @@ def curves_chart(
     for name, (x, y) in curves.items():
         axes.plot(x, y, marker="o" if len(x) < 3 else None, label=name)
     axes.set(xlabel=across, ylabel=up)
+    if all(float(place).is_integer() for x, _ in curves.values() for place in x):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     if curves:
         axes.legend(fontsize=8)

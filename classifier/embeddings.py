@@ -153,7 +153,11 @@ class FeatureMap:
 
 
 def map_vectors(
-    vectors: NDArray[np.float32], method: str, perplexity: float, seed: int
+    vectors: NDArray[np.float32],
+    method: str,
+    perplexity: float,
+    seed: int,
+    on_step: Callable[[int], None] = lambda _: None,
 ) -> FeatureMap:
     """Lays vectors out on a plane.
 
@@ -162,6 +166,7 @@ def map_vectors(
         method: "pca", or "tsne", which takes some at random where there are very many.
         perplexity: Of t-SNE: about how many neighbours count.
         seed: Of that choice.
+        on_step: Called with 1 after each of t-SNE's ``STEPS``.
     """
     everything = np.arange(len(vectors))
     if method == "pca":
@@ -171,7 +176,7 @@ def map_vectors(
     if len(vectors) > MOST_POINTS:
         drawn = generator(seed, "map").permutation(len(vectors))[:MOST_POINTS]
         everything = np.sort(drawn)
-    points = tsne(vectors[everything], perplexity=perplexity, seed=seed)
+    points = tsne(vectors[everything], perplexity=perplexity, seed=seed, on_step=on_step)
     return FeatureMap(everything, points, method)
 
 

@@ -23,6 +23,7 @@ from classifier.embeddings import (
 from classifier.evaluation import write_rows
 from classifier.evaluationpage import show_sample
 from classifier.modelfile import load_model
+from classifier.projection import STEPS
 from classifier.rundata import KnownData, SampleReader, know_data, read_run
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
@@ -72,9 +73,8 @@ def features(
     parts = known.part_of()
     train = np.array([parts[sample.name] == "train" for sample in found.samples])
     result = _probe(found, train, len(loaded.classes), neighbours, seed)
-    with progress_bar("map", None, unit="points") as advance:
-        points = map_vectors(found.vectors, layout, perplexity, seed)
-        advance(len(points.chosen))
+    with progress_bar("map", STEPS if layout == "tsne" else None, unit="steps") as advance:
+        points = map_vectors(found.vectors, layout, perplexity, seed, advance)
     if len(points.chosen) < len(found.samples):
         note(f"The map shows {len(points.chosen)} images, drawn at random.")
     write_rows(output / "features.parquet", as_table(found, points, parts, loaded.classes))

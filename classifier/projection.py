@@ -1,5 +1,7 @@
 """Vectors as points on a map: principal components, and t-SNE."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,9 @@ from faceswap.core.seeding import generator
 
 MOST_POINTS = 2000
 """Points up to which exact t-SNE, whose work grows with their square, is quick."""
+
+STEPS = 750
+"""Steps of t-SNE's gradient descent."""
 
 _EXAGGERATION, _EXAGGERATED_STEPS = 12.0, 250
 
@@ -32,7 +37,12 @@ def principal_components(vectors: NDArray[np.float32], count: int) -> NDArray[np
 
 
 def tsne(
-    vectors: NDArray[np.float32], *, perplexity: float = 30.0, steps: int = 750, seed: int = 0
+    vectors: NDArray[np.float32],
+    *,
+    perplexity: float = 30.0,
+    steps: int = STEPS,
+    seed: int = 0,
+    on_step: Callable[[int], None] = lambda _: None,
 ) -> NDArray[np.float32]:
     """Points whose near neighbours are those of the vectors (van der Maaten and Hinton, 2008).
 
@@ -44,6 +54,7 @@ def tsne(
         perplexity: About how many neighbours count; less where there are few points.
         steps: Of gradient descent.
         seed: Of the little noise that parts equal vectors.
+        on_step: Called with 1 after each step.
 
     Returns:
         ``(N, 2)``.
@@ -58,7 +69,8 @@ def tsne(
     start = _padded(principal_components(reduced, 2))
     noise = generator(seed, "tsne").normal(0, 1e-6, start.shape)
     scaled = 1e-4 * start / max(float(start[:, 0].std()), 1e-12) + noise
-    return _descend(affinities, torch.from_numpy(scaled.astype(np.float32)), steps).numpy()
+    points = torch.from_numpy(scaled.astype(np.float32))
+    return _descend(affinities, points, steps, on_step).numpy()
 
 
 def _padded(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,7 +97,9 @@ def _affinities(squared: Tensor, perplexity: float, rounds: int = 60) -> Tensor:
     return ((rows + rows.T) / (2 * len(rows))).clamp_min(1e-12).float()
 
 
-def _descend(affinities: Tensor, points: Tensor, steps: int) -> Tensor:
+def _descend(
+    affinities: Tensor, points: Tensor, steps: int, on_step: Callable[[int], None]
+) -> Tensor:
     """Gradient descent with momentum and a gain for each coordinate (Jacobs, 1988)."""
     rate = max(len(points) / _EXAGGERATION / 4, 50.0)
     velocity, gains = torch.zeros_like(points), torch.ones_like(points)
@@ -96,6 +110,7 @@ def _descend(affinities: Tensor, points: Tensor, steps: int) -> Tensor:
         gains = torch.where(against, gains + 0.2, gains * 0.8).clamp_min(0.01)
         velocity = (0.5 if early else 0.8) * velocity - rate * gains * slope
         points = points + velocity
+        on_step(1)
     return points - points.mean(0)
 
 

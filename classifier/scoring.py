@@ -213,7 +213,8 @@ def _sum_by(
     """Sums of ``(b, N)`` weights by the ``(N,)`` key of each column: ``(b, size)``."""
     rows = len(weights)
     places = keys + size * np.arange(rows)[:, None]
-    return np.bincount(places.ravel(), weights.ravel(), rows * size).reshape(rows, size)
+    sums = np.bincount(places.ravel(), weights.ravel(), rows * size)
+    return sums.astype(np.float64, copy=False).reshape(rows, size)
 
 
 def _bins(confidence: NDArray[np.float32]) -> NDArray[np.int64]:
