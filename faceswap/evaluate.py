@@ -24,7 +24,13 @@ from faceswap.evaluation.report import (
     table,
     write_report,
 )
-from faceswap.evaluation.runs import evaluate_runs, frames_to_judge, open_runs, shared_held_out
+from faceswap.evaluation.runs import (
+    Candidate,
+    evaluate_runs,
+    frames_to_judge,
+    open_runs,
+    shared_held_out,
+)
 from faceswap.extraction import ExtractSettings
 from faceswap.faceset import Faceset
 from faceswap.media.video import probe
@@ -94,16 +100,19 @@ def evaluate(
     wanted = _checked_requirements(require or [])
     if make_set is not None:
         _refuse(converted or source or target or faceset, "--make-detector-set takes runs alone.")
-        _make_set(runs or [], make_set, frames or _FRAMES_SET, test or [], place)
+        _make_set(_named(runs), make_set, frames or _FRAMES_SET, test or [], place)
         return
-    finder = FaceFinder(detector, landmarker, place)
+    _refuse(test, "--test goes with --make-detector-set.")
     if converted is not None:
         _refuse(runs, "Runs and --converted cannot be judged at once.")
         files = _files(source, converted, faceset, target)
+        finder = FaceFinder(detector, landmarker, place)
         evaluation = _of_file(files, finder, frames or _FRAMES_FILE, baseline, wanted)
     else:
         _refuse(source or target or faceset, "--source, --faceset and --target need --converted.")
-        evaluation = _of_runs(runs or [], finder, frames or _FRAMES_RUN, baseline, wanted, place)
+        candidates = open_runs(_named(runs), place)
+        finder = FaceFinder(detector, landmarker, place)
+        evaluation = _of_runs(candidates, finder, frames or _FRAMES_RUN, baseline, wanted)
     write_report(evaluation, output)
     _show(evaluation)
     note(f"Report: {output / PAGE}, numbers: {output / METRICS_FILE}.")
@@ -112,6 +121,15 @@ def evaluate(
 def _refuse(given: object, message: str) -> None:
     if given:
         raise ConfigError(message, "See faceswap evaluate --help.")
+
+
+def _named(runs: list[Path] | None) -> list[Path]:
+    if not runs:
+        raise ConfigError(
+            "There is nothing to evaluate.",
+            "Name one or more runs, or --converted OUT.mp4 --source IN.mp4.",
+        )
+    return runs
 
 
 def _checked_requirements(names: list[str]) -> list[str]:
@@ -148,19 +166,12 @@ def _files(
 
 
 def _of_runs(
-    paths: list[Path],
+    candidates: list[Candidate],
     finder: FaceFinder,
     frames: int,
     baseline: bool,
     wanted: list[str],
-    device: str,
 ) -> Evaluation:
-    if not paths:
-        raise ConfigError(
-            "There is nothing to evaluate.",
-            "Name one or more runs, or --converted OUT.mp4 --source IN.mp4.",
-        )
-    candidates = open_runs(paths, device)
     faces = shared_held_out(candidates, frames)
     recognizer, without = _optional("identity", IDENTITY, build_recognizer, wanted)
     lpips, without_lpips = _optional("lpips", ("lpips",), load_lpips, wanted)
@@ -243,8 +254,6 @@ def _show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 
 def _make_set(paths: list[Path], folder: Path, frames: int, test: list[str], device: str) -> None:
-    if not paths:
-        raise ConfigError("--make-detector-set needs a run.", "Name one or more runs.")
     candidates = open_runs(paths, device)
     with progress_bar("detector set", None, "faces") as advance:
         made = make_detector_set(candidates, folder, frames, test, on_faces=advance)
