@@ -50,7 +50,7 @@ def make_learner(
     """
     chosen = settings.transfer
     groups = layer_groups(built)
-    transfer = Transfer(chosen.mode, groups, chosen.rate_decay, chosen.unfreeze_every)
+    transfer = Transfer(chosen.mode, groups, chosen.first_rate, chosen.unfreeze_every)
     if built.rule == "perceptron":
         return Learner(
             transfer, None, lambda: PerceptronStep(accelerator, built.module, source.prepare)

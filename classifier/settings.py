@@ -33,8 +33,11 @@ class TransferSettings(StrictModel):
         "once; finetune: lower rates towards the input; gradual: one group of layers after "
         "another, from the head down.",
     )
-    rate_decay: float = Field(
-        default=0.5, gt=0, le=1, description="Rate of a group of layers over that of the next."
+    first_rate: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Rate of the first layers over that of the head; those between lie between.",
     )
     unfreeze_every: int = Field(
         default=1, ge=1, description="Epochs until gradual frees one group more."

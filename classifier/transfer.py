@@ -17,17 +17,17 @@ class Transfer:
 
     Attributes:
         mode: ``scratch``: all alike. ``features``: the head alone. ``finetune``: the rate falls
-            by a factor with each group of layers towards the input. ``gradual``: the same, and at
+            geometrically from the head towards the input. ``gradual``: the same, and at
             first the head alone learns, then one group more after another (Howard & Ruder, 2018:
             universal language model fine-tuning).
         groups: Layers from the input to the head.
-        rate_decay: Rate of a group over that of the next.
+        first_rate: Rate of the first group over that of the head, however many lie between.
         unfreeze_every: Epochs until one group more is free.
     """
 
     mode: Mode
     groups: Sequence[LayerGroup]
-    rate_decay: float = 1.0
+    first_rate: float = 1.0
     unfreeze_every: int = 1
 
     def free(self, epoch: int) -> int:
@@ -49,7 +49,8 @@ class Transfer:
             if self.mode == "features" and distance:
                 break
             alike = self.mode in ("scratch", "features")
-            scale = 1.0 if alike else self.rate_decay**distance
+            depth = distance / max(len(self.groups) - 1, 1)
+            scale = 1.0 if alike else self.first_rate**depth
             # Tied weights belong to the group nearest to the head.
             new = [p for p in group.parameters() if id(p) not in seen]
             seen |= {id(parameter) for parameter in new}
