@@ -16,7 +16,7 @@ from faceswap.extraction import ExtractSettings
 from faceswap.faceset import Faceset
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
-from faceswap.models.modelfile import LoadedModel, load_model
+from faceswap.models.modelfile import load_model
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import readable_name
 from faceswap.provenance.metadata import SYNTHETIC, TOOL
@@ -44,6 +44,12 @@ def convert(
     detector: Annotated[str, typer.Option(help="Detector to use.")] = _EXTRACT.detector,
     landmarker: Annotated[str, typer.Option(help="Landmark net to use.")] = _EXTRACT.landmarker,
     colour: Annotated[str, typer.Option(help="Colour transfer: lab or none.")] = _COMPOSITE.colour,
+    mask: Annotated[
+        str, typer.Option(help="What is face: hull, or segmentation with --mask-model.")
+    ] = _COMPOSITE.mask,
+    mask_model: Annotated[
+        Path | None, typer.Option(help="Run or model of `classifier train` for the mask.")
+    ] = None,
     erode: Annotated[
         float,
         typer.Option(help="Draw the mask in by this per cent of the face; negative grows it."),
@@ -78,7 +84,9 @@ def convert(
     identity = open_identity(sign_cert, sign_key)  # first: unsigned output is never written
     place = pick_device(device)
     loaded = load_model(model, place)
-    composite = CompositeSettings(colour=colour, erode=erode, feather=feather)
+    composite = CompositeSettings(
+        colour=colour, mask=mask, mask_model=mask_model, erode=erode, feather=feather
+    )
     swapper = Swapper(loaded, to, composite)
     sources = find_sources(inputs)
     if faceset is not None and len(sources) > 1:
@@ -99,7 +107,7 @@ def convert(
             identity=identity,
             device=str(place),
         )
-        write_report(report, source, loaded, to, composite, identity)
+        write_report(report, source, swapper, identity)
         note(describe(report))
     note(describe_shown(to, loaded.meta.subjects))
 
@@ -154,12 +162,13 @@ def _destination(source: Source, output: Path, sources: int, overwrite: bool) ->
 def write_report(
     report: ConvertReport,
     source: Source,
-    loaded: LoadedModel,
-    to: str,
-    composite: CompositeSettings,
+    swapper: Swapper,
     identity: SigningIdentity,
 ) -> None:
     """Writes the JSON report beside the output, and beside a folder of photos."""
+    settings = {
+        key: value for key, value in asdict(swapper.settings).items() if key != "mask_model"
+    }
     path = report.output.with_name(report.output.name + ".json")
     write_json(
         path,
@@ -167,9 +176,10 @@ def write_report(
             "tool": TOOL,
             "synthetic": SYNTHETIC,
             "source": {"name": readable_name(source.path), "sha256": source.content_hash()},
-            "model": {"sha256": loaded.digest, **asdict(loaded.meta)},
-            "identity": to,
-            "settings": asdict(composite),
+            "model": {"sha256": swapper.loaded.digest, **asdict(swapper.loaded.meta)},
+            "identity": swapper.to,
+            # The network of a masker goes by its hash, wherever it lies.
+            "settings": settings | dict(swapper.masker.facts),
             "frames": report.frames,
             "frames_swapped": report.frames_swapped,
             "faces_swapped": report.faces_swapped,

@@ -205,17 +205,16 @@ class _Job:
         output, to = self.converted[sitter.name], self.others[sitter.name].name
 
         def work() -> Figures:
-            composite = CompositeSettings()
-            source = self._source(sitter)
+            source, swapper = self._source(sitter), Swapper(model, to, CompositeSettings())
             report = convert_with_progress(
                 source,
                 output,
-                Swapper(model, to, composite),
+                swapper,
                 faceset=Faceset.open(self.faces[sitter.name]),
                 identity=self.identity,
                 device=self.settings.device,
             )
-            write_report(report, source, model, to, composite, self.identity)
+            write_report(report, source, swapper, self.identity)
             return {"frames": report.frames, "faces": report.faces_swapped}
 
         key = {"model": model.digest, "clip": sha256_file(self.clips[sitter.name]), "signed": 1}

@@ -28,6 +28,9 @@ def extract(
     detector: Annotated[str, typer.Option(help="Detector to use.")] = _DEFAULTS.detector,
     landmarker: Annotated[str, typer.Option(help="Landmark net to use.")] = _DEFAULTS.landmarker,
     masker: Annotated[str, typer.Option(help="Masker for the stored masks.")] = _DEFAULTS.masker,
+    mask_model: Annotated[
+        Path | None, typer.Option(help="Run or model of `classifier train` for the masker.")
+    ] = None,
     crop_size: Annotated[
         int, typer.Option(min=64, max=2048, help="Side of the stored crops in pixels.")
     ] = _DEFAULTS.crop_size,
@@ -60,7 +63,7 @@ def extract(
     Run it again after an interruption: it goes on where it was.
     """
     settings = ExtractSettings(
-        detector, landmarker, masker, crop_size, image_format, every, min_size
+        detector, landmarker, masker, crop_size, image_format, every, min_size, mask_model
     )
     stated = _stated(subject, basis, reference, evidence)
     sources = find_sources(inputs)

@@ -28,6 +28,8 @@ class Swapper:
     Attributes:
         loaded: The model.
         to: The identity it draws.
+        settings: How faces are put back.
+        masker: Says which pixels are face.
 
     Raises:
         IdentityError: The model does not know ``to``.
@@ -39,9 +41,9 @@ class Swapper:
         self.loaded, self.to = loaded, to
         self._model = loaded.model
         self._coverage = loaded.coverage
-        self._settings = settings
+        self.settings = settings
         self._device = next(loaded.model.parameters()).device
-        self._masker = build_masker(settings.mask, str(self._device), model=settings.mask_model)
+        self.masker = build_masker(settings.mask, str(self._device), model=settings.mask_model)
         self._bf16 = supports_bf16(self._device)
         # Half of the cores: the others decode, track and encode at the same time.
         self._threads = max(1, torch.get_num_threads() // 2)
@@ -70,8 +72,8 @@ class Swapper:
         batch = torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             drawn, predicted, _ = self._model.swap(batch, to=self.to)
-        masks = face_masks(crops, points, self._coverage, self._settings, self._masker, predicted)
+        masks = face_masks(crops, points, self._coverage, self.settings, self.masker, predicted)
         masks = masks.to(self._device)
-        faces_drawn = match_colour(drawn, batch, masks, self._settings)
+        faces_drawn = match_colour(drawn, batch, masks, self.settings)
         for (frame, landmarks), face, mask in zip(shown, faces_drawn, masks, strict=True):
             paste(frame, face, mask, landmarks, self._coverage)

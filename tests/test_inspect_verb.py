@@ -55,11 +55,11 @@ def convert(tmp_path, release):
     loaded = LoadedModel(model, meta, "c0ffee" * 10, tmp_path)
 
     def work(source, output, identity=None) -> ConvertReport:
-        settings, identity = CompositeSettings(), identity or open_identity()
+        identity = identity or open_identity()
         (source,) = find_sources([source])
-        swapper = Swapper(loaded, "bob", settings)
+        swapper = Swapper(loaded, "bob", CompositeSettings())
         report = convert_source(source, output, swapper, identity=identity)
-        write_report(report, source, loaded, "bob", settings, identity)
+        write_report(report, source, swapper, identity)
         return report
 
     return work
@@ -96,6 +96,8 @@ def test_a_converted_video_tells_everything(convert, inspect, tmp_path, release)
         assert words in said
     report = read_json(tmp_path / "out.mp4.json")
     assert report["files"][0]["manifest"] == "embedded"
+    assert report["settings"]["mask"] == "hull"
+    assert "mask_model" not in report["settings"]  # a path of this machine
     assert report["signed_by"]["certificate_sha256"] == open_identity().fingerprint
 
 
