@@ -74,7 +74,7 @@ def describe(marks: FileMarks, evidence: Path | None = None) -> Iterator[tuple[s
         What it is about, and what is said.
     """
     if marks.state == "none":
-        yield "manifest", "none"
+        yield "manifest", "; ".join(["none", *marks.problems])
     else:
         yield "manifest", f"{marks.place or 'embedded'}; {_STATES[marks.state]}"
         yield from _about_signature(marks)

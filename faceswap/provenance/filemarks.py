@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 State = Literal["intact", "changed", "broken", "none"]
 Signer = Literal["local", "trusted", "unknown"]
 
+_CHUNK = 1 << 20
+_STORE = b"jumdc2pa"  # a JUMBF description box, and the type of a manifest store
+
 # The file is what was signed, and the signature is good: only who signed, or when, is in doubt.
 _NO_DAMAGE = frozenset(
     {"signingCredential.untrusted", "signingCredential.expired", "claimSignature.outsideValidity"}
@@ -103,11 +106,24 @@ def read_marks(path: Path, anchors: bytes = b"") -> FileMarks:
     except (library.C2paError.ManifestNotFound, library.C2paError.NotSupported):
         return FileMarks(path, **plain)
     except library.C2paError as error:
-        return FileMarks(path, "broken", (str(error),), **plain)
+        # A file that is damaged as a whole, or is none of its kind, need not have had a mark.
+        state: State = "broken" if find_sidecar(path) or _holds_manifest(path) else "none"
+        return FileMarks(path, state, (str(error).strip(),), **plain)
     if found is None:
         return FileMarks(path, **plain)
     store, place = found
     return FileMarks(path, place=place, **_judged(store), **plain)
+
+
+def _holds_manifest(path: Path) -> bool:
+    """Whether the beginning of a manifest store is anywhere in a file."""
+    tail = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            if _STORE in tail + chunk:
+                return True
+            tail = chunk[-len(_STORE) :]
+    return False
 
 
 def _open_manifest(path: Path, context: "c2pa.Context") -> tuple[dict[str, Any], str] | None:

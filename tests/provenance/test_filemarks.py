@@ -102,6 +102,20 @@ def test_a_sidecar_that_is_none_is_broken(make_marked, tmp_path):
     assert marks.problems
 
 
+def test_rubbish_had_no_mark(tmp_path):
+    for name in ("a.jpg", "a.mp4", "a.txt"):
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff\0ftypmp42 no media at all" * 9)
+        assert read_marks(tmp_path / name).state == "none"
+
+
+def test_a_marked_file_cut_short_is_broken(make_marked):
+    path = make_marked("a.mp4")
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert read_marks(path).state in ("changed", "broken")
+    path.write_bytes(path.read_bytes()[:3000])
+    assert read_marks(path).state == "broken"
+
+
 def test_footage_that_nobody_marked(clip, tmp_path):
     write_image(tmp_path / "a.png", moving_portrait(0))
     for path in (clip, tmp_path / "a.png", write_clip(tmp_path / "b.mkv", 3)):
