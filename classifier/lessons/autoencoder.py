@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classifier.lessons.figure import BLUE, GREY, ORANGE, new_figure, show_image, tile
+from classifier.lessons.figure import BLUE, GREY, ORANGE, new_figure, show_image, tile, two_parts
 from classifier.lessons.fitting import FloatArray, fit, outputs, seeded_module
 from classifier.lessons.glyphs import SIZE, draw_glyphs
 from classifier.lessons.lesson import Lesson, silent
@@ -66,7 +66,7 @@ class Autoencoder(nn.Module):
 def compute(
     seed: int = 0,
     images: int = 5000,
-    steps: int = 800,
+    steps: int = 1500,
     widths: tuple[int, ...] = WIDTHS,
     on_progress: Callable[[float], None] = silent,
 ) -> Reconstructions:
@@ -103,7 +103,7 @@ def compute(
             train,
             steps=steps,
             batch=64,
-            lr=2e-3,
+            lr=3e-3,
             seed=seed,
             loss=F.binary_cross_entropy_with_logits,
             on_step=look,
@@ -153,7 +153,7 @@ def describe(result: Reconstructions) -> list[str]:
 def draw(result: Reconstructions) -> Figure:
     """Digits by width and by step above, errors below."""
     figure = new_figure(5.1)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.6, 1))
+    above, below = two_parts(figure, 1.6)
     by_width, by_step = above.subplots(1, 2)
     rows = {"unseen": result.originals}
     rows |= {f"{width}": images for width, images in result.by_width.items()}

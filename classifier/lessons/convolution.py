@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from skimage import data
 from torch.nn import functional as F
 
-from classifier.lessons.figure import BLUE, INK, ORANGE, SIGNED, new_figure, show_image, tint
+from classifier.lessons.figure import (
+    BLUE,
+    INK,
+    ORANGE,
+    SIGNED,
+    new_figure,
+    show_image,
+    tint,
+    two_parts,
+)
 from classifier.lessons.lesson import Lesson
 
 IMAGE = np.array(
@@ -49,8 +58,10 @@ def slide(image: NDArray[np.generic], kernel: NDArray[np.generic]) -> NDArray[np
 
     The kernel is not mirrored, as in all of deep learning; mathematicians call it correlation.
     """
-    planes = [torch.from_numpy(part.astype(np.float64))[None, None] for part in (image, kernel)]
-    return F.conv2d(*planes)[0, 0].numpy()
+    plane, weight = (
+        torch.from_numpy(part.astype(np.float64))[None, None] for part in (image, kernel)
+    )
+    return F.conv2d(plane, weight)[0, 0].numpy()
 
 
 def compute(side: int = 192) -> Convolutions:
@@ -88,7 +99,7 @@ def describe(result: Convolutions) -> list[str]:
 def draw(result: Convolutions) -> Figure:
     """The example as numbers above, the photo and its edges below."""
     figure = new_figure(5.0)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    above, below = two_parts(figure, 1.15)
     image, kernel, answer = above.subplots(1, 3, width_ratios=(5, 4, 4))
     _draw_numbers(image, IMAGE, "Image and window")
     image.add_patch(Rectangle((-0.5, -0.5), 3, 3, fill=False, edgecolor=ORANGE, linewidth=3))

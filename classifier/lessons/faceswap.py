@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classifier.lessons.figure import BLUE, GREY, ORANGE, new_figure, show_image, tile
+from classifier.lessons.figure import BLUE, GREY, ORANGE, new_figure, show_image, tile, two_parts
 from classifier.lessons.fitting import seeded_module
 from classifier.lessons.lesson import Lesson, silent
 from classifier.lessons.portraits import collins, hopper, varied_crops
@@ -201,13 +201,14 @@ def describe(result: Swaps) -> list[str]:
 def draw(result: Swaps) -> Figure:
     """Unseen crops, the same through both decoders, and the error over the steps."""
     figure = new_figure(5.0)
-    faces, curve = figure.subfigures(1, 2, width_ratios=(2.2, 1))
+    faces, curve = two_parts(figure, 2.2, beside=True)
     axes = faces.subplots(2, 1)
     for which, panel in enumerate(axes):
-        own, other = result.names[which], result.names[1 - which]
+        own, other = (result.names[index].split()[-1] for index in (which, 1 - which))
         rows = [part[which, :_SHOWN] for part in (result.faces, result.same, result.swapped)]
         sheet = tile(np.concatenate(rows), _SHOWN, gap=2)
         show_image(panel, sheet)
+        panel.set_anchor("E")  # what is left is for the names of the rows
         for row, text in enumerate((f"{own} goes in", "her own decoder", f"{other}'s decoder")):
             panel.text(-6, (row + 0.5) * (_SIZE + 2), text, ha="right", va="center")
     plot = curve.subplots()

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -27,7 +27,7 @@ SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#ffffff", ORANGE]).
 )
 """For numbers around zero: blue below, orange above; grey where there is none."""
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "text.color": INK,
@@ -60,6 +60,15 @@ def new_figure(height: float) -> Figure:
     return Figure(figsize=(_WIDTH, height), layout="constrained", facecolor="white")
 
 
+def two_parts(figure: Figure, ratio: float, *, beside: bool = False) -> tuple[SubFigure, SubFigure]:
+    """Divides a figure; the first part, above or left, is ``ratio`` times as large."""
+    if beside:
+        first, second = np.asarray(figure.subfigures(1, 2, width_ratios=(ratio, 1))).tolist()
+    else:
+        first, second = np.asarray(figure.subfigures(2, 1, height_ratios=(ratio, 1))).tolist()
+    return first, second
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Writes a figure as PNG with a palette of 256 colours: a third of the size, no other look."""
     buffer = io.BytesIO()
@@ -78,7 +87,8 @@ def tint(colour: str, strength: float) -> tuple[float, float, float]:
 
 def show_image(axes: Axes, image: NDArray[Any], title: str = "", **options: Any) -> None:
     """Shows ``(H, W)`` (dark to light unless a ``cmap`` is given) or ``(H, W, 3)`` without axes."""
-    axes.imshow(image, **({"cmap": "gray"} | options))
+    shown: dict[str, Any] = {"cmap": "gray"} | options
+    axes.imshow(image, **shown)
     axes.set_axis_off()
     if title:
         axes.set_title(title, fontsize=9, fontweight="normal", loc="center")

@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from classifier.lessons.figure import BLUE, GREY, ORANGE, SIGNED, new_figure, show_image, tile
+from classifier.lessons.figure import (
+    BLUE,
+    GREY,
+    ORANGE,
+    SIGNED,
+    new_figure,
+    show_image,
+    tile,
+    two_parts,
+)
 from classifier.lessons.fitting import FloatArray, fit, outputs, seeded_network, share_right
 from classifier.lessons.glyphs import DIGITS, glyph_tensors
 from classifier.lessons.lesson import Lesson, silent
@@ -178,7 +187,7 @@ def describe(result: LeNetLesson) -> list[str]:
 def draw(result: LeNetLesson) -> Figure:
     """One image on its way through the layers, the loss, and the layers' sizes."""
     figure = new_figure(5.0)
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.05))
+    above, below = two_parts(figure, 0.95)
     image, filters, first, second, chances = above.subplots(
         1, 5, width_ratios=(1.3, 0.9, 0.9, 1.3, 1.1)
     )

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from classifier.lessons.figure import BLUE, ORANGE, new_figure, show_points, show_regions
+from classifier.lessons.figure import BLUE, ORANGE, new_figure, show_points, show_regions, two_parts
 from classifier.lessons.fitting import (
     FloatArray,
     IntArray,
@@ -153,7 +153,7 @@ def _name(hidden: tuple[int, ...]) -> str:
 def draw(result: Layers) -> Figure:
     """What each network makes of the plane, and the cost of images."""
     figure = new_figure(4.7)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.35, 1))
+    above, below = two_parts(figure, 1.35)
     for axes, part in zip(above.subplots(1, len(result.networks)), result.networks, strict=True):
         show_regions(axes, lambda p, m=part.module: _decide(m, p), _EXTENT)
         show_points(axes, result.points, result.labels, size=7)

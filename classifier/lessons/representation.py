@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from classifier.lessons.figure import BLUE, CLASSES, GREY, new_figure
+from classifier.lessons.figure import BLUE, CLASSES, GREY, new_figure, two_parts
 from classifier.lessons.fitting import FloatArray, IntArray, fit, outputs, seeded_network
 from classifier.lessons.glyphs import DIGITS, glyph_tensors
 from classifier.lessons.lesson import Lesson, silent
@@ -124,7 +124,7 @@ def describe(result: Representation) -> list[str]:
 def draw(result: Representation) -> Figure:
     """Maps of three layers, and the probes' accuracy by layer."""
     figure = new_figure(5.4)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.45, 1))
+    above, below = two_parts(figure, 1.45)
     titles = ("Pixels", "S4, in the middle", "F6, before the output")
     for axes, name, title in zip(above.subplots(1, 3), MAPPED, titles, strict=True):
         _draw_map(axes, result.maps[name], result.labels)

@@ -22,6 +22,7 @@ from classifier.lessons.figure import (
     show_image,
     tile,
     tint,
+    two_parts,
 )
 from classifier.lessons.fitting import fit, outputs, seeded_module
 from classifier.lessons.lesson import Lesson, silent
@@ -87,12 +88,12 @@ def _shape(kind: int, size: int, random: np.random.Generator) -> NDArray[np.uint
     x, y = random.uniform(0.15, 0.85, 2) * size
     radius = random.uniform(0.12, 0.24) * size
     if KINDS[kind] == "disc":
-        return np.asarray(cv2.circle(stamp, (round(x), round(y)), round(radius), 1, -1))
+        return np.asarray(cv2.circle(stamp, (round(x), round(y)), round(radius), 1, -1), np.uint8)
     corners = 4 if KINDS[kind] == "square" else 3
     angles = random.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(corners) / corners
     reach = 1.2 * radius
     points = np.stack([x + reach * np.cos(angles), y + reach * np.sin(angles)], 1)
-    return np.asarray(cv2.fillPoly(stamp, [points.round().astype(np.int32)], 1))
+    return np.asarray(cv2.fillPoly(stamp, [points.round().astype(np.int32)], 1), np.uint8)
 
 
 def _pattern(kind: int, size: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -181,7 +182,7 @@ def describe(result: Segmentation) -> list[str]:
 def draw(result: Segmentation) -> Figure:
     """Scenes, truth and answer; a dense block; IoU and sizes."""
     figure = new_figure(6.6)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.75, 1))
+    above, below = two_parts(figure, 1.75)
     panel = above.subplots()
     palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in _COLOURS], np.uint8)
     rows = [result.images, palette[result.truth], palette[result.found]]

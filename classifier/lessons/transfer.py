@@ -85,6 +85,7 @@ def compute(
     repeats: int = 3,
     steps: int = 150,
     pretraining: int = 700,
+    letters: int = 6000,
     on_progress: Callable[[float], None] = silent,
 ) -> Transfer:
     """Learns digits after letters; or the user's classes after CIFAR-10.
@@ -101,6 +102,7 @@ def compute(
         repeats: Draws of examples for each number.
         steps: Training steps on the new task.
         pretraining: Training steps on letters.
+        letters: How many of them.
         on_progress: See ``Lesson``.
 
     Raises:
@@ -108,7 +110,7 @@ def compute(
         WeightsUnavailable: There are data, and the published weights are not to be had.
     """
     if data is None:
-        task = _after_letters(seed, pretraining, lambda share: on_progress(0.25 * share))
+        task = _after_letters(seed, pretraining, letters, lambda share: on_progress(share / 4))
     else:
         task = _after_cifar(data, seed)
         on_progress(0.25)
@@ -123,10 +125,12 @@ def compute(
     return Transfer(task.story, examples, accuracy, 1 / task.classes, _pictures(task))
 
 
-def _after_letters(seed: int, steps: int, on_progress: Callable[[float], None]) -> NewTask:
+def _after_letters(
+    seed: int, steps: int, count: int, on_progress: Callable[[float], None]
+) -> NewTask:
     options = {"channels": 1}
     built = seeded_network("lenet5", len(ascii_uppercase), options, seed)
-    letters = glyph_tensors(6000, seed, built.input, ascii_uppercase)
+    letters = glyph_tensors(count, seed, built.input, ascii_uppercase)
     fit(
         built.module,
         *letters,

@@ -68,7 +68,7 @@ def test_training_makes_the_last_features_separable() -> None:
 
 
 def test_transfer_beats_scratch_with_few_examples() -> None:
-    result = transfer.compute(examples=(10,), repeats=1, steps=60, pretraining=300)
+    result = transfer.compute(examples=(10,), repeats=1, steps=50, pretraining=250, letters=2000)
     scratch, features, finetune = (result.accuracy[way].mean() for way in transfer.WAYS)
     assert features > scratch + 0.1
     assert finetune > scratch + 0.02

