@@ -13,7 +13,7 @@ import faceswap.cli
 from faceswap.core.commandline import load_verb
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 VERBS = {"faceswap": faceswap.cli.VERBS, "classifier": classifier.cli.VERBS}
 
 
