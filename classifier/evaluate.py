@@ -1,5 +1,6 @@
 """The verb ``classifier evaluate``: measures a network on images it has not seen."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from classifier.bootstrap import Estimate
 from classifier.evaluation import (
     Evaluation,
     as_record,
+    each_class,
     headlines,
     measure,
     with_intervals,
@@ -25,6 +27,7 @@ from faceswap.core.files import write_json
 
 _PARTS = ("test", "validation", "train", "all")
 _MOST_NOTED = 5
+_MOST_CLASSES = 40  # that a terminal shows; the page and the file have all
 
 
 def evaluate(
@@ -63,7 +66,7 @@ def evaluate(
     facts = _facts(model, known, chosen, result, reader)
     with progress_bar("intervals", draws, unit="resamples") as advance:
         numbers = with_intervals(result, draws, seed, advance)
-    _show(result, numbers, chosen)
+    _show(result, numbers, chosen, loaded.classes)
     if output is not None:
         record = {"model": str(model), "weights_sha256": loaded.digest, "data": str(data)}
         record |= {"part": chosen, "trained_on": _leaked(known, result), "draws": draws}
@@ -105,12 +108,20 @@ def _leaked(known: KnownData, result: Evaluation) -> int:
     return sum(sample.name in known.trained for sample in result.samples)
 
 
-def _show(result: Evaluation, numbers: dict[str, Estimate], part: str) -> None:
+def _show(
+    result: Evaluation, numbers: dict[str, Estimate], part: str, classes: Sequence[str]
+) -> None:
     table = Table("", "value", "95 % interval", title=f"{len(result.samples)} images, {part}")
     for name, title in headlines(result).items():
         number = numbers[name]
         table.add_row(title, f"{number.value:.4f}", number.interval())
     show_table(table)
+    if len(classes) <= _MOST_CLASSES:
+        heads, rows = each_class(result, numbers, classes)
+        table = Table(*heads)
+        for row in rows:
+            table.add_row(*map(str, row))
+        show_table(table)
 
 
 def _write(

@@ -1,6 +1,6 @@
 """Measures a network on images: predictions, their scores, and the intervals of these."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,39 @@ def difference(
         return {name: new[name] - old[name] for name in values}
 
     return estimate(values, statistic, units, draws=draws, seed=seed)
+
+
+Row = tuple[str | int | float, ...]
+
+
+def each_class(
+    result: Evaluation, numbers: Mapping[str, Estimate], classes: Sequence[str]
+) -> tuple[tuple[str, ...], list[Row]]:
+    """Heads and rows of the table of classes; a dash where a class has no value."""
+    if isinstance(result, ImageEvaluation):
+        table = result.scores.by_class()
+        shares = (table.precision, table.recall, table.f1)
+        return ("class", "precision", "recall", "F1", "images"), [
+            (name, *(_rounded(share[label]) for share in shares), int(table.support[label]))
+            for label, name in enumerate(classes)
+        ]
+    confusion = result.scores.confusion()
+    accuracy = pixelscoring.class_accuracy(confusion)
+    share = 100 * confusion.sum(1) / max(1, confusion.sum())
+    return ("class", "IoU", "95 % interval", "accuracy", "% of pixels"), [
+        (
+            name,
+            _rounded(numbers[f"iou/{label}"].value),
+            numbers[f"iou/{label}"].interval(3),
+            _rounded(accuracy[label]),
+            _rounded(share[label], 2),
+        )
+        for label, name in enumerate(classes)
+    ]
+
+
+def _rounded(value: float, digits: int = 3) -> float | str:
+    return round(float(value), digits) if np.isfinite(value) else "-"
 
 
 def as_record(

@@ -11,10 +11,15 @@ from classifier import charts
 from classifier.bootstrap import Estimate
 from classifier.data import IGNORED, Sample
 from classifier.data.images import UnreadableImage, read_image, upright_size
-from classifier.evaluation import Evaluation, ImageEvaluation, PixelEvaluation, headlines
+from classifier.evaluation import (
+    Evaluation,
+    ImageEvaluation,
+    PixelEvaluation,
+    each_class,
+    headlines,
+)
 from classifier.inference import predict_images
 from classifier.pictures import as_picture, colour_labels, fit, overlay_labels, palette, tile
-from classifier.pixelscoring import class_accuracy
 from classifier.rundata import SampleReader
 from classifier.scoring import LOWER_IS_BETTER
 from faceswap.core.page import Page, Section
@@ -45,6 +50,8 @@ def write_page(
     page = Page(title)
     _numbers(page.section("", *facts), result, numbers)
     classes = reader.loaded.classes
+    each = page.section("Each class")
+    each.columns, each.rows = each_class(result, numbers, classes)
     if isinstance(result, ImageEvaluation):
         _image_sections(page, result, classes)
         _mistakes(page, result, reader)
@@ -69,14 +76,6 @@ def _numbers(section: Section, result: Evaluation, numbers: Mapping[str, Estimat
 
 def _image_sections(page: Page, result: ImageEvaluation, classes: Sequence[str]) -> None:
     scores = result.scores
-    table = scores.by_class()
-    each = page.section("Each class")
-    each.columns = ("class", "precision", "recall", "F1", "images")
-    shares = (table.precision, table.recall, table.f1)
-    each.rows = [
-        (name, *(round(float(share[label]), 3) for share in shares), int(table.support[label]))
-        for label, name in enumerate(classes)
-    ]
     plots = page.section("Which is taken for which, and how sure the network is")
     plots.add_plot(
         charts.confusion_chart(scores.confusion(), classes, "images"), "Confusion matrix, in images"
@@ -130,20 +129,6 @@ def _pixel_sections(
     page: Page, result: PixelEvaluation, numbers: Mapping[str, Estimate], classes: Sequence[str]
 ) -> None:
     confusion = result.scores.confusion()
-    accuracy = class_accuracy(confusion)
-    share = confusion.sum(1) / max(1, confusion.sum())
-    each = page.section("Each class")
-    each.columns = ("class", "IoU", "95 % interval", "accuracy", "% of pixels")
-    each.rows = [
-        (
-            name,
-            round(numbers[f"iou/{label}"].value, 3),
-            numbers[f"iou/{label}"].interval(3),
-            round(float(accuracy[label]), 3),
-            round(100 * float(share[label]), 2),
-        )
-        for label, name in enumerate(classes)
-    ]
     plots = page.section("Which is taken for which")
     plots.add_plot(
         charts.confusion_chart(confusion, classes, "pixels"),

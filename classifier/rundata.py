@@ -1,11 +1,13 @@
 """Data as a run saw them: what it was trained on, what it kept aside, and how it reads images."""
 
+import json
 import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +24,20 @@ from classifier.data import (
 from classifier.ingredients import open_data, stored_side
 from classifier.modelfile import LoadedClassifier
 from classifier.settings import Settings
-from faceswap.core.config import find_recipe, load_config
+from faceswap.core.config import find_recipe, load_config, read_yaml
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import read_json, sha256_file
 
+_MATTERS = (
+    "seed",
+    "data.classes",
+    "data.validation",
+    "data.group",
+    "data.height",
+    "data.width",
+    "augment.crop",
+    "transfer.mode",
+)
 _CHUNK_BYTES = 512 << 20  # of decoded images held at once
 
 
@@ -34,7 +46,7 @@ class RunRecord:
     """What a run's folder says of its data.
 
     Attributes:
-        settings: Those of the training.
+        settings: Those of the training that its data depend on; all others are the defaults.
         data: Where its images were.
         digest: Hash of them.
     """
@@ -48,15 +60,34 @@ def read_run(folder: Path) -> RunRecord | None:
     """The record of a run, given its folder or the model inside; None for a model that came alone.
 
     Raises:
-        ConfigError: The settings in it are not ours.
+        ConfigError: Its settings or its manifest are not ours, or damaged.
     """
     for place in (folder, folder.parent) if folder.name == "model" else (folder,):
         config, manifest = place / "config.yaml", place / "manifest.json"
         if config.is_file() and manifest.is_file():
-            about = read_json(manifest)
-            settings = load_config(Settings, "classifier", config)
-            return RunRecord(settings, Path(about["data"]), about["data_sha256"])
+            try:
+                about = read_json(manifest)
+                data, digest = Path(about["data"]), str(about["data_sha256"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise ConfigError(
+                    f"{manifest} is not the manifest of a run ({error}).",
+                    f"Give {place / 'model'} alone, copied elsewhere.",
+                ) from error
+            return RunRecord(_data_settings(config), data, digest)
     return None
+
+
+def _data_settings(path: Path) -> Settings:
+    """Only what matters here, so that a run of another version, whose model still fits, is read."""
+    stored = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    changes = []
+    for name in _MATTERS:
+        value: Any = stored
+        for key in name.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            changes.append(f"{name}={json.dumps(value)}")
+    return load_config(Settings, "classifier", None, changes)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ def test_what_a_run_kept_aside(
     assert classifier("evaluate", colour_run, colours, "-o", tmp_path, "--draws", 200) == 0
     said = capsys.readouterr()
     assert "9 images, validation" in said.out
+    assert "crème brûlée" in said.out
     assert "divided as it divided them" in said.err
     assert "Warning" not in said.err
 

@@ -10,15 +10,30 @@ from classifier.modelfile import LoadedClassifier, load_model
 from classifier.models import build_network
 from classifier.rundata import RunRecord, SampleReader, know_data, read_run, read_side
 from classifier.settings import Settings
-from faceswap.core.errors import MediaError
+from faceswap.core.errors import ConfigError, MediaError
 
 
 def test_the_record_is_found_from_the_model_too(colour_run: Path, perceptron_model: Path) -> None:
     record = read_run(colour_run)
     assert record is not None
     assert record == read_run(colour_run / "model")
-    assert record.settings.network.name == "lenet5"
     assert read_run(perceptron_model) is None
+
+
+def test_a_run_with_settings_that_are_no_more(tmp_path: Path) -> None:
+    text = (
+        "seed: 3\noptimizer: {gone: 1}\ndata: {group: '^(\\w+)_', validation: 0.3, classes: null}\n"
+    )
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "manifest.json").write_text('{"data": "/x", "data_sha256": "y"}', encoding="utf-8")
+    record = read_run(tmp_path)
+    assert record is not None
+    assert (record.settings.seed, record.settings.data.validation) == (3, 0.3)
+    assert record.settings.data.group == r"^(\w+)_"
+    assert record.data == Path("/x")
+    (tmp_path / "manifest.json").write_text('{"data": ', encoding="utf-8")
+    with pytest.raises(ConfigError, match="not the manifest of a run"):
+        read_run(tmp_path)
 
 
 def test_data_that_moved_are_still_the_runs(
