@@ -15,10 +15,10 @@ from classifier.ingredients import Parts, build, make_source, open_data, place, 
 from classifier.learner import Learner, make_learner
 from classifier.models import BuiltNetwork
 from classifier.objective import Objective
-from classifier.processes import open_accelerator
 from classifier.session import Voice
 from classifier.settings import Settings
 from classifier.sources import Source
+from faceswap.core.processes import open_accelerator
 
 _SHARE = 0.8  # of the free memory; the rest is for what else happens
 # What a CPU needs over what is kept for the backward pass: gradients of activations and workspaces.

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from classifier.ingredients import open_data, shorthands
-from classifier.processes import open_accelerator
 from classifier.ratesweep import plot_sweep, sweep
 from classifier.rundirectory import SECTION
 from classifier.session import Voice, prepare
 from classifier.settings import Settings
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
+from faceswap.core.processes import open_accelerator
 
 
 def lr_find(

@@ -10,7 +10,6 @@ from classifier.ema import WeightMean
 from classifier.ingredients import open_data
 from classifier.modelfile import ModelMeta, save_model
 from classifier.models.registry import Task
-from classifier.processes import open_accelerator
 from classifier.rundirectory import RunDirectory
 from classifier.schedule import Schedule
 from classifier.session import Session, Voice, describe_duplicates, prepare
@@ -20,6 +19,7 @@ from classifier.trainlog import TrainLog
 from classifier.trainstate import Course, EpochResult, TrainState
 from faceswap.core.checkpoint import Checkpoint, load_checkpoint
 from faceswap.core.interruption import stop_on_signals
+from faceswap.core.processes import open_accelerator
 
 
 @dataclass(frozen=True)

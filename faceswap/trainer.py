@@ -14,6 +14,7 @@ from torch import Tensor
 from faceswap.core.interruption import StopRequest, stop_on_signals
 from faceswap.core.log import get_logger
 from faceswap.core.memory import return_freed_memory
+from faceswap.core.processes import agree
 from faceswap.core.seeding import generator
 from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
 from faceswap.heldout import Quality
@@ -21,7 +22,6 @@ from faceswap.learningrate import Budget, Schedule
 from faceswap.losses import LossWeights
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.modelfile import ModelMeta
-from faceswap.processes import agree
 from faceswap.rundirectory import RunDirectory
 from faceswap.threadchoice import ThreadChoice
 from faceswap.throughput import Stopwatch

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.core.log import get_logger
+from faceswap.core.processes import local_threads, open_accelerator
 from faceswap.core.seeding import seed_everything
 from faceswap.data.batches import BatchPlan, FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
@@ -24,7 +25,6 @@ from faceswap.losses import LossWeights
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.modelfile import ModelMeta
-from faceswap.processes import accelerator, choose_device, choose_precision, local_threads
 from faceswap.rundirectory import RunDirectory
 from faceswap.trainconfig import AugmentationConfig, OptimizerConfig, TrainConfig
 from faceswap.trainer import Plan, Trainer, TrainResult
@@ -96,12 +96,10 @@ def run_training(
             that this one calls.
     """
     check_options(config.model.name, config.model.options)
-    device = choose_device(config.training.device)
-    precision = choose_precision(config.training.precision, device)
     facesets = open_facesets(faces, config.data.minimum)
     run = RunDirectory(output)
     run.exists()
-    with accelerator(device, precision) as opened:
+    with open_accelerator(config.training.device, config.training.precision) as opened:
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         data = _prepare_data(config, facesets, run, opened, model, callbacks)
@@ -114,7 +112,7 @@ def run_training(
             config.model.name,
             sum(p.numel() for p in model.parameters()) / 1e6,
             opened.device,
-            precision,
+            "fp32" if opened.mixed_precision == "no" else opened.mixed_precision,
             opened.num_processes,
         )
         return trainer.train()

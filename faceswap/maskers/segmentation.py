@@ -90,9 +90,10 @@ def _combine(
     width = float(np.ptp(landmarks[:, 0]))
     near = fill_hull(size, landmarks, grow=_REACH * width).astype(np.float32) / 255
     brows = np.zeros((size, size), np.uint8)
+    thickness = max(1, round(0.08 * width))
     for part in _BROWS:
         line = np.round(landmarks[part]).astype(np.int32)
-        cv2.polylines(brows, [line], isClosed=False, color=255, thickness=max(1, round(0.08 * width)))
+        cv2.polylines(brows, [line], isClosed=False, color=255, thickness=thickness)
     # The data this is learned from call brows hair; those in a brow's place belong to the face.
     shares = np.where(brows > 0, face + hair, face)
     radius = max(1, round(_CLOSED * size))

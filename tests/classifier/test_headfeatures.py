@@ -6,8 +6,8 @@ from classifier.data.dataset import LoadedImages, Sample
 from classifier.headfeatures import HeadInput, compute_features
 from classifier.inference import seen
 from classifier.models import BuiltNetwork, build_network
-from classifier.processes import open_accelerator
 from faceswap.core.errors import ConfigError
+from faceswap.core.processes import open_accelerator
 
 
 @pytest.fixture

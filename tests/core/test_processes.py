@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from faceswap.core.errors import ConfigError
-from faceswap.processes import accelerator, agree, choose_device, choose_precision
+from faceswap.core.processes import agree, choose_device, choose_precision, open_accelerator
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
 
 
@@ -24,21 +24,21 @@ def test_precisions_that_cannot_be_are_refused(monkeypatch):
     with pytest.raises(ConfigError, match="fp16 needs a GPU"):
         choose_precision("fp16", CPU)
     for has_bf16, expected in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr("faceswap.processes.supports_bf16", lambda device: has_bf16)  # noqa: B023
+        monkeypatch.setattr("faceswap.core.processes.supports_bf16", lambda device: has_bf16)  # noqa: B023
         assert choose_precision("auto", CPU) == expected
         assert choose_precision("bf16", CPU) == "bf16"
 
 
 def test_trainings_of_different_precision_follow_each_other():
     for precision, kept in (("bf16", "bf16"), ("fp32", "no"), ("bf16", "bf16")):
-        with accelerator(CPU, precision) as opened:
+        with open_accelerator("cpu", precision) as opened:
             assert opened.mixed_precision == kept
             assert opened.device.type == "cpu"
             assert opened.num_processes == 1
 
 
 def test_alone_all_agree():
-    with accelerator(CPU, "fp32") as opened:
+    with open_accelerator("cpu", "fp32") as opened:
         mean, total = agree(opened, torch.tensor([1.0, 2.0]), [3.0])
     assert mean.tolist() == [1.0, 2.0]
     assert total == [3.0]
@@ -48,9 +48,9 @@ _TWO = """
 import sys
 from pathlib import Path
 import torch
-from faceswap.processes import accelerator, agree
+from faceswap.core.processes import agree, open_accelerator
 
-with accelerator(torch.device("cpu"), "fp32") as opened:
+with open_accelerator("cpu", "fp32") as opened:
     rank = opened.process_index
     model = opened.prepare(torch.nn.Linear(8, 8))
     model(torch.randn(2, 8)).sum().backward()

@@ -45,7 +45,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name == "fp16" and device.type == "cpu":
         raise ConfigError(
             "fp16 needs a GPU; this training runs on the CPU.",
-            "Use --set training.precision=auto.",
+            "Choose the precision auto: bf16 where the hardware has it.",
         )
     if name == "bf16" and not supports_bf16(device):
         _log.warning("%s has no bf16 arithmetic; it is emulated, and slower than fp32.", device)
@@ -53,18 +53,23 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 
 @contextmanager
-def accelerator(device: torch.device, precision: str) -> Iterator[Accelerator]:
+def open_accelerator(device: str, precision: str) -> Iterator[Accelerator]:
     """Opens Accelerate for one training, and ends its processes' connection afterwards.
 
     Args:
-        device: From ``choose_device``.
-        precision: From ``choose_precision``.
+        device: As ``choose_device`` takes it.
+        precision: As ``choose_precision`` takes it.
+
+    Raises:
+        ConfigError: As these do.
     """
+    place = choose_device(device)
+    chosen = choose_precision(precision, place)
     with_buckets = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     opened = Accelerator(
-        mixed_precision=_AS_ACCELERATE_SAYS[precision],
-        cpu=device.type == "cpu",
+        mixed_precision=_AS_ACCELERATE_SAYS[chosen],
+        cpu=place.type == "cpu",
         kwargs_handlers=[with_buckets],
     )
     failed = True
