@@ -22,7 +22,8 @@ from classifier.comparison import (
 )
 from classifier.evaluation import Evaluation, difference, headlines, measure, with_intervals
 from classifier.modelfile import LoadedClassifier, load_model
-from classifier.rundata import SampleReader, know_data, read_run
+from classifier.rundata import know_data, read_run
+from classifier.samplereader import SampleReader
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError

@@ -15,7 +15,7 @@ from classifier.modelfile import LoadedClassifier
 from classifier.models.anatomy import embed
 from classifier.probes import fit_probe, knn_classes
 from classifier.projection import MOST_POINTS, principal_components, tsne
-from classifier.rundata import SampleReader
+from classifier.samplereader import SampleReader
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import generator
 

@@ -19,7 +19,8 @@ from classifier.evaluation import (
 )
 from classifier.evaluationpage import write_page
 from classifier.modelfile import load_model
-from classifier.rundata import KnownData, SampleReader, know_data, read_run
+from classifier.rundata import KnownData, know_data, read_run
+from classifier.samplereader import SampleReader
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError

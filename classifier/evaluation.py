@@ -16,7 +16,7 @@ from classifier.bootstrap import Estimate, estimate, units_of
 from classifier.data import Sample
 from classifier.inference import predict_images
 from classifier.pixelscoring import PixelScores, count_pixels
-from classifier.rundata import SampleReader
+from classifier.samplereader import SampleReader
 from classifier.scoring import ImageScores
 from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_path

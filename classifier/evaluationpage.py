@@ -20,7 +20,7 @@ from classifier.evaluation import (
 )
 from classifier.inference import predict_images
 from classifier.pictures import as_picture, colour_labels, fit, overlay_labels, palette, tile
-from classifier.rundata import SampleReader
+from classifier.samplereader import SampleReader
 from classifier.scoring import LOWER_IS_BETTER
 from faceswap.core.page import Page, Section
 

@@ -11,7 +11,8 @@ from classifier.embeddings import embed_samples
 from classifier.explanation import Explainer, Neighbours
 from classifier.modelfile import LoadedClassifier, load_model
 from classifier.prediction import find_images
-from classifier.rundata import RunRecord, SampleReader, know_data, read_run, read_side
+from classifier.rundata import RunRecord, know_data, read_run
+from classifier.samplereader import SampleReader, read_side
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError

@@ -31,7 +31,7 @@ from classifier.models.anatomy import last_maps
 from classifier.pictures import as_picture, overlay_heat, overlay_labels, write_picture
 from classifier.prediction import ImageFile
 from classifier.probes import nearest_vectors
-from classifier.rundata import SampleReader
+from classifier.samplereader import SampleReader
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 from faceswap.core.page import Page

@@ -143,13 +143,16 @@ def _write_onnx(
     size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     if size >= _LARGEST:
         raise ConfigError("The network is larger than the 2 GiB of an ONNX file.", "Use .pt2.")
-    program = torch.onnx.export(
-        _capture(network, shape),
-        input_names=[_INPUT],
-        output_names=_OUTPUTS,
-        dynamo=True,
-        verbose=False,
-    )
+    captured = _capture(network, shape)
+    try:
+        program = torch.onnx.export(
+            captured, input_names=[_INPUT], output_names=_OUTPUTS, dynamo=True, verbose=False
+        )
+    except torch.onnx.OnnxExporterError as error:
+        raise ConfigError(
+            f"torch cannot write this network as ONNX: {str(error).splitlines()[0]}",
+            "Use FILE.pt2.",
+        ) from error
     assert program is not None
     model = program.model_proto
     texts = {

@@ -24,7 +24,8 @@ from classifier.evaluation import write_rows
 from classifier.evaluationpage import show_sample
 from classifier.modelfile import load_model
 from classifier.projection import STEPS
-from classifier.rundata import KnownData, SampleReader, know_data, read_run
+from classifier.rundata import KnownData, know_data, read_run
+from classifier.samplereader import SampleReader
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json

@@ -20,7 +20,8 @@ from classifier.prediction import (
     predict_files,
     write_masks,
 )
-from classifier.rundata import read_run, read_side
+from classifier.rundata import read_run
+from classifier.samplereader import read_side
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError

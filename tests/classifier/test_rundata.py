@@ -8,7 +8,8 @@ from PIL import Image
 from classifier.data import IGNORED, Dataset, open_dataset
 from classifier.modelfile import LoadedClassifier, load_model
 from classifier.models import build_network
-from classifier.rundata import RunRecord, SampleReader, know_data, read_run, read_side
+from classifier.rundata import RunRecord, know_data, read_run
+from classifier.samplereader import SampleReader, read_side
 from classifier.settings import Settings
 from faceswap.core.errors import ConfigError, MediaError
 
@@ -99,7 +100,7 @@ def test_pixels_without_a_class_keep_having_none(squares: Path) -> None:
 
 
 def test_chunks_cover_all(squares: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("classifier.rundata._CHUNK_BYTES", 5 * 3 * 40 * 48)
+    monkeypatch.setattr("classifier.samplereader._CHUNK_BYTES", 5 * 3 * 40 * 48)
     dataset = open_dataset(squares)
     reader = SampleReader(pixel_classifier(("ground", "square")), dataset, None)
     lengths = [len(data) for data in reader.chunks(dataset.samples)]
