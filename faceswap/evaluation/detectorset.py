@@ -1,9 +1,11 @@
 """Real and swapped faces as a set of images, on which a detector of swaps is trained and tested.
 
 What would leak is kept apart. Whole people, with all their footage, go to one part. Within a part,
-people are swapped with one another; only someone who is alone in a part is drawn as people of
-others. Each frame gives one real and one swapped image, with the same cut, the same size and the
-same compression, so the swap is all that differs.
+people are swapped with one another; only someone who is alone in the test is drawn as people of
+others. Everyone in training is seen both really and as a swap: else a detector learns who is who
+(measured with two people, trained on the one as the other: it took every real face of the test for
+a swap, and every swap for real). Each frame gives one real and one swapped image, with the same
+cut, the same size and the same compression, so the swap is all that differs.
 """
 
 import re
@@ -83,7 +85,7 @@ def divide(runs: Sequence[Sequence[str]], test: Sequence[str]) -> Division:
         test: Who is kept for the test; empty to choose.
 
     Raises:
-        IdentityError: A name is unknown, or nobody would be left to train on.
+        IdentityError: A name is unknown, or no two people that a run swaps are left to train on.
     """
     people = list(dict.fromkeys(name for run in runs for name in run))
     for name in test:
@@ -92,12 +94,18 @@ def divide(runs: Sequence[Sequence[str]], test: Sequence[str]) -> Division:
     kept = {"val": [], "test": list(test)} if test else _choose(runs, people)
     aside = {*kept["val"], *kept["test"]}
     training = [name for name in people if name not in aside]
-    if not training:
-        raise IdentityError("Nobody would be left to train on.", "Name fewer people with --test.")
     parts = {"train": tuple(training), "val": tuple(kept["val"]), "test": tuple(kept["test"])}
     targets = {
         name: _targets(name, members, runs) for members in parts.values() for name in members
     }
+    lonely = [name for name in training if not {to for _, to in targets[name]} <= set(training)]
+    if lonely or not training:
+        raise IdentityError(
+            f"To train on {', '.join(training) or 'nobody'} and test on {', '.join(aside)} would "
+            "teach whose face it is, and not whether it was swapped: each face in training must "
+            "be there really and as a swap.",
+            "Name a run of three or more people, a second run of two others, or fewer with --test.",
+        )
     return Division(parts, targets, _notes(parts, targets))
 
 
@@ -133,17 +141,11 @@ def _notes(
         notes.append(
             "val holds the ends of the clips that train holds: good for stopping, not for claims."
         )
-    pairs = {
-        part: {frozenset((name, to)) for name in members for _, to in targets[name]}
-        for part, members in parts.items()
-    }
-    if pairs["train"] & pairs["test"]:
+    if any(to not in parts["test"] for name in parts["test"] for _, to in targets[name]):
         notes.append(
-            "train and test hold the same two people the other way round: no clip and no swap is "
-            "shared, but a set of four or more people says more."
+            "The faces drawn in test are of people whose footage is in another part; with four or "
+            "more people they would not be."
         )
-    elif any(to not in parts["test"] for name in parts["test"] for _, to in targets[name]):
-        notes.append("Faces drawn in test are of people whose footage is in another part.")
     return tuple(notes)
 
 

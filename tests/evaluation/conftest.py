@@ -44,6 +44,7 @@ def clips(tmp_path_factory) -> dict[str, Path]:
     return {
         "alice": write_clip(folder / "alice.mp4", FRAMES),
         "bob": write_clip(folder / "bob.mp4", FRAMES, blue_portrait),
+        "carol": write_clip(folder / "carol.mp4", FRAMES, lambda i: moving_portrait(i + 90)),
     }
 
 

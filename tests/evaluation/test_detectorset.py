@@ -44,19 +44,33 @@ def test_runs_that_share_people_do_not_split_them():
     assert any("another part" in note for note in division.notes)
 
 
-def test_two_people_are_divided_and_that_is_said_to_be_weak():
-    division = divide([["a", "b"]], [])
-    assert division.people["test"] == ("b",)
-    assert division.targets == {"a": ((0, "b"),), "b": ((0, "a"),)}
-    assert any("the other way round" in note for note in division.notes)
+def test_a_set_that_would_teach_who_is_who_is_refused():
+    with pytest.raises(IdentityError, match="whose face it is"):
+        divide([["a", "b"]], [])
+    with pytest.raises(IdentityError, match="train on b, d"):
+        divide([["a", "b"], ["c", "d"]], ["a", "c"])
+
+
+def test_of_three_people_the_last_is_tested_on():
+    division = divide([["a", "b", "c"]], [])
+    assert division.people == {"train": ("a", "b"), "val": (), "test": ("c",)}
+    assert division.targets["a"] == ((0, "b"),)
+    assert division.targets["c"] == ((0, "a"), (0, "b"))
+    assert not pairs(division, "train") & pairs(division, "test")
+    assert any("another part" in note for note in division.notes)
 
 
 def test_the_test_can_be_named():
     assert divide([list("abcd")], ["a", "c"]).people["train"] == ("b", "d")
     with pytest.raises(IdentityError, match="'z'"):
         divide([["a", "b"]], ["z"])
-    with pytest.raises(IdentityError, match="Nobody"):
+    with pytest.raises(IdentityError, match="nobody"):
         divide([["a", "b"]], ["a", "b"])
+
+
+@pytest.fixture(scope="module")
+def run(make_run):
+    return make_run("three", {"alice": "alice", "bob": "bob", "carol": "carol"})
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +82,7 @@ def made(run, tmp_path_factory):
 
 
 def test_real_and_swapped_faces_differ_in_the_swap_alone(made):
-    assert made.counts == {"train": 8, "val": 2, "test": 10}
+    assert made.counts == {"train": 16, "val": 4, "test": 10}
     for part, count in made.counts.items():
         real = sorted((made.folder / part / "real").iterdir())
         swapped = sorted((made.folder / part / "swapped").iterdir())
@@ -92,7 +106,7 @@ def test_no_clip_is_in_train_and_test(made):
         part: {file.name.split("-")[1] for file in (made.folder / part / "real").iterdir()}
         for part in ("train", "val", "test")
     }
-    assert clips == {"train": {"alice"}, "val": {"alice"}, "test": {"bob"}}
+    assert clips == {"train": {"alice", "bob"}, "val": {"alice", "bob"}, "test": {"carol"}}
     trained = {file.name for file in (made.folder / "train" / "real").iterdir()}
     assert not trained & {file.name for file in (made.folder / "val" / "real").iterdir()}
 

@@ -62,7 +62,8 @@ def test_a_converted_file(clips, facesets, tmp_path, monkeypatch, capsys):
     assert read_json(tmp_path / "out" / "metrics.json")["file"]["frames_missing"] == 0
 
 
-def test_a_detector_set(run, tmp_path, capsys, monkeypatch):
+def test_a_detector_set(make_run, tmp_path, capsys, monkeypatch):
+    run = make_run("three", {"alice": "alice", "bob": "bob", "carol": "carol"})
     monkeypatch.setattr("faceswap.evaluation.detectorset._GAP", 3)
     verb.evaluate([run], make_set=tmp_path / "set", frames=5, test=["alice"], device="cpu")
     assert "test: 5 real and 5 swapped faces (alice)." in capsys.readouterr().err
