@@ -1,0 +1,62 @@
+"""A portrait that is animated by known gestures: pixels in, gestures out."""
+
+import numpy as np
+import pytest
+
+from faceswap.animation import SITTERS, animate
+from faceswap.evaluation.facefinder import FaceFinder
+from faceswap.evaluation.gaze import gaze
+from faceswap.evaluation.pose import angles
+from faceswap.evaluation.shape import lid_opening, mouth_opening
+from faceswap.motion import Gesture
+
+TURNS = [
+    (-9, 0, 0),
+    (-4, 0, 0),
+    (0, 0, 0),
+    (5, 0, 0),
+    (10, 0, 0),
+    (0, -14, 0),
+    (0, 12, 0),
+    (0, 0, 9),
+]
+
+
+@pytest.fixture(scope="module")
+def perform():
+    """A function from gestures to what is seen of each: landmarks, and the picture."""
+    finder = FaceFinder()
+    portrait = SITTERS[0].load()
+    mesh = finder.all(portrait)[0].mesh
+
+    def seen(gestures):
+        frames = list(animate(portrait, mesh, gestures, size=320))
+        return [(finder.all(frame)[0], frame) for frame in frames]
+
+    return seen
+
+
+def test_turns_are_measured_in_degrees(perform):
+    gestures = [Gesture(pitch=p, yaw=y, roll=r) for p, y, r in TURNS]
+    found = [angles(face.mesh) for face, _ in perform(gestures)]
+    rest = found[2]
+    for (pitch, yaw, roll), pose in zip(TURNS, found, strict=True):
+        assert pose.pitch - rest.pitch == pytest.approx(pitch, abs=3)
+        assert pose.yaw - rest.yaw == pytest.approx(yaw, abs=4)
+        assert pose.roll - rest.roll == pytest.approx(roll, abs=2)
+
+
+def test_an_open_mouth_is_no_nod(perform):
+    (shut, _), (opened, _) = perform([Gesture(mouth=0.0), Gesture(mouth=1.0)])
+    assert mouth_opening(opened.points) > mouth_opening(shut.points) + 0.1
+    assert abs(angles(opened.mesh).pitch - angles(shut.mesh).pitch) < 1.5
+
+
+def test_lids_and_pupils_move_as_they_were_told(perform):
+    (opened, _), (shut, _) = perform([Gesture(blink=0.0), Gesture(blink=1.0)])
+    assert lid_opening(shut.points) < 0.9 * lid_opening(opened.points)
+    looks = np.linspace(-1, 1, 5)
+    pictures = perform([Gesture(gaze=float(look)) for look in looks])
+    found = [gaze(image, face.points) for face, image in pictures]
+    assert None not in found
+    assert np.corrcoef(looks, np.array(found, float))[0, 1] > 0.95
