@@ -142,8 +142,9 @@ class Explainer:
         name = self.loaded.classes[target]
         heat = self._heat(images, target)
         heated = overlay_heat(shown, heat)
-        speaks = "What speaks" if heat.any() else "Nothing in the image speaks"
-        section.add_picture(heated, f"{speaks} for {name}")
+        does = "speaks for" if self.maps_layer is not None else "moves the score of"
+        what = "What" if heat.any() else "Nothing in the image"
+        section.add_picture(heated, f"{what} {does} {name}")
         stem = _file_name(file.name)
         write_picture(self.folder / f"{stem}-{_file_name(Path(name))}.png", heated)
         maps = feature_maps(self._logits, [layer for _, layer in self.layers], images)
