@@ -7,7 +7,7 @@ import torch
 import typer
 from rich.table import Table
 
-from classifier.comparison import (
+from classifier.evaluation.comparison import (
     COLUMNS,
     MEASURED_COLUMNS,
     Measured,
@@ -20,10 +20,10 @@ from classifier.comparison import (
     summary_cells,
     write_comparison,
 )
-from classifier.evaluation import Evaluation, difference, headlines, measure, with_intervals
+from classifier.evaluation.measure import Evaluation, difference, headlines, measure, with_intervals
+from classifier.evaluation.rundata import know_data, read_run
+from classifier.evaluation.samplereader import SampleReader
 from classifier.modelfile import LoadedClassifier, load_model
-from classifier.rundata import know_data, read_run
-from classifier.samplereader import SampleReader
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError

@@ -8,13 +8,19 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from classifier.bootstrap import Estimate
-from classifier.crossvalidation import make_folds, pool, run_fold, write_list
-from classifier.evaluation import Evaluation, as_record, headlines, with_intervals, write_rows
-from classifier.ingredients import shorthands
-from classifier.rundirectory import SECTION, RunDirectory
-from classifier.session import Voice
+from classifier.evaluation.bootstrap import Estimate
+from classifier.evaluation.crossvalidation import make_folds, pool, run_fold, write_list
+from classifier.evaluation.measure import (
+    Evaluation,
+    as_record,
+    headlines,
+    with_intervals,
+    write_rows,
+)
 from classifier.settings import Settings
+from classifier.training.ingredients import shorthands
+from classifier.training.rundirectory import SECTION, RunDirectory
+from classifier.training.session import Voice
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device

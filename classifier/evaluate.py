@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from classifier.bootstrap import Estimate
-from classifier.evaluation import (
+from classifier.evaluation.bootstrap import Estimate
+from classifier.evaluation.measure import (
     Evaluation,
     as_record,
     each_class,
@@ -17,10 +17,10 @@ from classifier.evaluation import (
     with_intervals,
     write_rows,
 )
-from classifier.evaluationpage import write_page
+from classifier.evaluation.page import write_page
+from classifier.evaluation.rundata import KnownData, know_data, read_run
+from classifier.evaluation.samplereader import SampleReader
 from classifier.modelfile import load_model
-from classifier.rundata import KnownData, know_data, read_run
-from classifier.samplereader import SampleReader
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError

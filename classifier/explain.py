@@ -7,12 +7,12 @@ import torch
 import typer
 
 from classifier.data.images import UnreadableImage
-from classifier.embeddings import embed_samples
-from classifier.explanation import Explainer, Neighbours
+from classifier.evaluation.prediction import find_images
+from classifier.evaluation.rundata import RunRecord, know_data, read_run
+from classifier.evaluation.samplereader import SampleReader, read_side
+from classifier.insight.embeddings import embed_samples
+from classifier.insight.explanation import Explainer, Neighbours
 from classifier.modelfile import LoadedClassifier, load_model
-from classifier.prediction import find_images
-from classifier.rundata import RunRecord, know_data, read_run
-from classifier.samplereader import SampleReader, read_side
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError

@@ -9,9 +9,13 @@ import typer
 from numpy.typing import NDArray
 from rich.table import Table
 
-from classifier.charts import map_chart, write_chart
 from classifier.data import divide
-from classifier.embeddings import (
+from classifier.evaluation.charts import map_chart, write_chart
+from classifier.evaluation.measure import write_rows
+from classifier.evaluation.page import show_sample
+from classifier.evaluation.rundata import KnownData, know_data, read_run
+from classifier.evaluation.samplereader import SampleReader
+from classifier.insight.embeddings import (
     Embeddings,
     FeatureMap,
     ProbeResult,
@@ -20,12 +24,8 @@ from classifier.embeddings import (
     map_vectors,
     probe,
 )
-from classifier.evaluation import write_rows
-from classifier.evaluationpage import show_sample
+from classifier.insight.projection import STEPS
 from classifier.modelfile import load_model
-from classifier.projection import STEPS
-from classifier.rundata import KnownData, know_data, read_run
-from classifier.samplereader import SampleReader
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json

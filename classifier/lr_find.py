@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from classifier.ingredients import open_data, shorthands
-from classifier.ratesweep import plot_sweep, sweep
-from classifier.rundirectory import SECTION
-from classifier.session import Voice, prepare
 from classifier.settings import Settings
+from classifier.training.ingredients import open_data, shorthands
+from classifier.training.ratesweep import plot_sweep, sweep
+from classifier.training.rundirectory import SECTION
+from classifier.training.session import Voice, prepare
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
 from faceswap.core.processes import open_accelerator

@@ -11,8 +11,7 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
-from classifier.modelfile import LoadedClassifier, load_model
-from classifier.prediction import (
+from classifier.evaluation.prediction import (
     ImageFile,
     Prediction,
     class_rows,
@@ -20,8 +19,9 @@ from classifier.prediction import (
     predict_files,
     write_masks,
 )
-from classifier.rundata import read_run
-from classifier.samplereader import read_side
+from classifier.evaluation.rundata import read_run
+from classifier.evaluation.samplereader import read_side
+from classifier.modelfile import LoadedClassifier, load_model
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from classifier.fitting import describe_fit, find_fit
-from classifier.ingredients import shorthands
-from classifier.rundirectory import SECTION, RunDirectory
-from classifier.session import Voice
 from classifier.settings import Settings
-from classifier.training import TrainingResult, run_training
+from classifier.training.fitting import describe_fit, find_fit
+from classifier.training.ingredients import shorthands
+from classifier.training.run import TrainingResult, run_training
+from classifier.training.rundirectory import SECTION, RunDirectory
+from classifier.training.session import Voice
 from faceswap.core.commandline import run_command
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from classifier.insight.probes import fit_logistic
+from classifier.insight.projection import tsne
 from classifier.lessons.figure import BLUE, CLASSES, GREY, new_figure, two_parts
 from classifier.lessons.fitting import FloatArray, IntArray, fit, outputs, seeded_network
 from classifier.lessons.glyphs import DIGITS, glyph_tensors
 from classifier.lessons.lesson import Lesson, silent
-from classifier.probes import fit_logistic
-from classifier.projection import tsne
 
 LAYERS = ("pixels", "S2", "S4", "C5", "F6")
 MAPPED = ("pixels", "S4", "F6")

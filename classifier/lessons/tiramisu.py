@@ -12,6 +12,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from classifier.evaluation.pixelscoring import class_iou, count_pixels
 from classifier.lessons.figure import (
     BLUE,
     GREEN,
@@ -28,7 +29,6 @@ from classifier.lessons.fitting import fit, outputs, seeded_module
 from classifier.lessons.lesson import Lesson, silent
 from classifier.models import build_network
 from classifier.models.tiramisu import FCDenseNet
-from classifier.pixelscoring import class_iou, count_pixels
 from faceswap.core.seeding import generator
 
 KINDS = ("background", "disc", "square", "triangle")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from classifier.insight.probes import fit_logistic
 from classifier.lessons.figure import BLUE, GREEN, ORANGE, new_figure, show_image, tile
 from classifier.lessons.fitting import (
     FloatArray,
@@ -27,7 +28,6 @@ from classifier.models import BuiltNetwork
 from classifier.models.anatomy import embed
 from classifier.models.matching import load_matching
 from classifier.models.pretrained import load_published
-from classifier.probes import fit_logistic
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import generator
 
@@ -99,8 +99,8 @@ def compute(
         data: Folder of images; the past is then that of the published ResNet-20. None draws
             letters and digits, and the past is a LeNet-5 that has learnt letters.
         examples: Numbers of examples per class.
-        repeats: Draws of examples for each number.
-        steps: Training steps on the new task.
+        repeats: Draws of examples for each number; one less of the user's images.
+        steps: Training steps on the new task; a third of them on the user's images.
         pretraining: Training steps on letters.
         letters: How many of them.
         on_progress: See ``Lesson``.
@@ -113,6 +113,8 @@ def compute(
         task = _after_letters(seed, pretraining, letters, lambda share: on_progress(share / 4))
     else:
         task = _after_cifar(data, seed)
+        # A step of ResNet-20 is the work of ten of LeNet-5.
+        steps, repeats = max(steps // 3, 1), max(repeats - 1, 1)
         on_progress(0.25)
         examples = _possible(task, examples)
     accuracy = {way: np.zeros((len(examples), repeats)) for way in WAYS}
@@ -148,7 +150,7 @@ def _after_letters(
 
 def _after_cifar(data: Path, seed: int) -> NewTask:
     built, _ = load_published("resnet20", 10, {})
-    own = load_own_images(data, built.input, (2000, 500), seed)
+    own = load_own_images(data, built.input, (2000, 300), seed)
     names = ", ".join(own.classes[:4]) + (", ..." if len(own.classes) > 4 else "")
     story = f"ResNet-20 has learnt CIFAR-10 and shall learn {names}"
     parts = tensors(own.train, built.input), tensors(own.test, built.input)

@@ -13,9 +13,9 @@ from PIL import Image
 
 from classifier.cli import main
 from classifier.modelfile import load_model
-from classifier.rundirectory import RunDirectory
-from classifier.session import Voice
-from classifier.training import run_training
+from classifier.training.run import run_training
+from classifier.training.rundirectory import RunDirectory
+from classifier.training.session import Voice
 from faceswap.core.checkpoint import Checkpoint, load_checkpoint
 from faceswap.core.console import note, progress_bar
 from faceswap.core.errors import TrainingError
@@ -65,7 +65,7 @@ def require_equal(one: Path, other: Path) -> None:
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Sends the signal of Ctrl-C, as a user does, after so many steps of one training."""
-    from classifier.trainstep import GradientStep
+    from classifier.training.trainstep import GradientStep
 
     taken = 0
     original = GradientStep.__call__
@@ -158,7 +158,7 @@ def test_a_long_epoch_is_saved_on_the_way(halves: Path, tmp_path: Path, monkeypa
     run_directory = RunDirectory(tmp_path / "run")
     settings = run_directory.settings(None, ["epochs=1", "data.batch_size=8", "keep=20"])
     # As at kill -9 in the last step: what is there then?
-    from classifier.trainstep import GradientStep
+    from classifier.training.trainstep import GradientStep
 
     taken: list[int] = []
     original = GradientStep.__call__
@@ -274,7 +274,7 @@ def test_what_lies_on_both_sides_is_said_and_kept(
 def test_numbers_that_break_end_it_and_leave_the_last_epoch(
     halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from classifier.trainstep import GradientStep
+    from classifier.training.trainstep import GradientStep
 
     taken: list[int] = []
     original = GradientStep.__call__

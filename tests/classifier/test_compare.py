@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from classifier.comparison import short_names
+from classifier.evaluation.comparison import short_names
 
 Run = Callable[..., int | str | None]
 

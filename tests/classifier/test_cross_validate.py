@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from classifier.cli import main
-from classifier.crossvalidation import make_folds, write_list
 from classifier.data import open_dataset
+from classifier.evaluation.crossvalidation import make_folds, write_list
 from classifier.settings import Settings
 from faceswap.core.errors import MediaError
 

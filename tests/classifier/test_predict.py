@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.prediction import find_images
+from classifier.evaluation.prediction import find_images
 
 Run = Callable[..., int | str | None]
 

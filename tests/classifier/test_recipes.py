@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.ingredients import open_data
 from classifier.models import known_networks
-from classifier.rundirectory import SECTION, RunDirectory
-from classifier.session import Voice
 from classifier.settings import Settings
-from classifier.training import run_training
+from classifier.training.ingredients import open_data
+from classifier.training.run import run_training
+from classifier.training.rundirectory import SECTION, RunDirectory
+from classifier.training.session import Voice
 from faceswap.core.config import load_config, recipe_names
 from faceswap.core.console import note, progress_bar
 

@@ -1,0 +1,1 @@
+"""How right networks are: predictions, numbers, intervals, comparisons."""

@@ -1,0 +1,1 @@
+"""What networks see and know: maps, filters, embeddings, probes."""

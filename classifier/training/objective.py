@@ -1,0 +1,76 @@
+"""What training makes small: cross entropy of images or pixels, with weights of classes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from classifier.data.dataset import IGNORED
+from classifier.training.mixing import Mixture
+
+_NONE = -100
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Cross entropy that weighs classes and smooths labels.
+
+    Attributes:
+        weights: ``(K,) float32`` weight of each class, or None for all alike.
+        mean_weight: Mean weight of the training labels, void ones with 0. The sum over a batch is
+            divided by this times its size, and not by the batch's own weights, so that several
+            processes, each with a share of the batch, find the loss of one.
+        smoothing: Share of the target given to all classes alike (Szegedy et al., 2016).
+    """
+
+    weights: Tensor | None = None
+    mean_weight: float = 1.0
+    smoothing: float = 0.0
+
+    def __call__(self, logits: Tensor, mixture: Mixture) -> Tensor:
+        """Loss of a batch, a scalar; logits are ``(B, K)`` or ``(B, K, S, S)``."""
+        loss = self._of(logits, mixture.labels)
+        if mixture.others is None:
+            return loss
+        return mixture.share * loss + (1 - mixture.share) * self._of(logits, mixture.others)
+
+    def _of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        total = cross_entropy(
+            logits.float(),
+            labels,
+            weight=None if self.weights is None else self.weights.to(logits.device),
+            # Whole images are never void, and 255 may be one of their classes.
+            ignore_index=IGNORED if labels.dim() > 1 else _NONE,
+            reduction="sum",
+            label_smoothing=self.smoothing,
+        )
+        return total / (labels.numel() * self.mean_weight)
+
+
+def make_objective(
+    labels: NDArray[np.int64] | NDArray[np.uint8],
+    classes: int,
+    weights: NDArray[np.float32] | None,
+    smoothing: float,
+) -> Objective:
+    """The objective for these training labels.
+
+    Args:
+        labels: ``(N,)`` or ``(N, H, W)``, there with ``IGNORED`` for what counts for nothing.
+        classes: How many there are.
+        weights: ``(classes,)`` weight of each, or None.
+        smoothing: Of the labels.
+    """
+    # Masks are counted one by one: they may be mapped from a file larger than memory.
+    parts = [labels] if labels.ndim == 1 else labels
+    counts = np.zeros(classes, np.int64)
+    for part in parts:
+        counts += np.bincount(part.ravel(), minlength=classes)[:classes]
+    if weights is None:
+        # Void pixels count for nothing, and must not make the loss of the others small.
+        return Objective(None, float(counts.sum() / labels.size), smoothing)
+    mean = float((counts * weights).sum() / labels.size)
+    return Objective(torch.from_numpy(weights), mean, smoothing)

@@ -1,0 +1,35 @@
+import pytest
+import torch
+
+from classifier.data.dataset import IGNORED
+from classifier.training.confusion import count_pairs, scores
+
+
+def test_pairs_are_counted_and_give_the_known_numbers():
+    labels = torch.tensor([0, 0, 0, 0, 1, 1, 2])
+    predicted = torch.tensor([0, 0, 0, 1, 1, 0, 1])
+    logits = torch.nn.functional.one_hot(predicted, 4).float()
+    counts = count_pairs(logits, labels)
+    assert counts.tolist() == [[3, 1, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    found = scores(counts)
+    assert found.accuracy == pytest.approx(4 / 7)
+    assert found.balanced_accuracy == pytest.approx((3 / 4 + 1 / 2 + 0) / 3)  # one never occurs
+    assert found.mean_iou == pytest.approx((3 / 5 + 1 / 4 + 0) / 3)
+
+
+def test_void_pixels_do_not_count_but_the_class_of_that_number_does():
+    logits = torch.zeros(1, 2, 2, 2)
+    logits[:, 1] = 1
+    labels = torch.tensor([[[1, IGNORED], [0, IGNORED]]])
+    assert count_pairs(logits, labels).tolist() == [[0, 1], [0, 1]]
+    many = torch.zeros(1, 300)
+    many[0, 255] = 1
+    assert count_pairs(many, torch.tensor([255]))[255, 255] == 1
+
+
+def test_nothing_counted_is_nothing_right():
+    assert vars(scores(torch.zeros(3, 3))) == {
+        "accuracy": 0,
+        "balanced_accuracy": 0,
+        "mean_iou": 0,
+    }

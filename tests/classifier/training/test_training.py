@@ -1,0 +1,142 @@
+"""Training as a whole, called as a library: pixels, transfer, and what is kept of it."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from classifier.modelfile import load_model
+from classifier.training.run import TrainingResult, run_training
+from classifier.training.rundirectory import RunDirectory
+from classifier.training.session import Voice
+from faceswap.core.checkpoint import load_checkpoint
+from faceswap.core.console import progress_bar
+
+FAST = ("device=cpu", "precision=fp32")
+
+
+@pytest.fixture
+def discs(tmp_path: Path) -> Path:
+    """Images of a bright disc on noise; masks with 0 ground, 1 disc, 7 void around it."""
+    root = tmp_path / "discs"
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[:40, :48]
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+    for number in range(16):
+        centre = random.uniform(12, 28, 2)
+        distance = np.hypot(rows - centre[0], columns - centre[1])
+        pixels = random.normal(70, 20, (40, 48, 3)) + 110 * (distance < 9)[..., None]
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(
+            root / "images" / f"{number:02d}.png"
+        )
+        mask = np.where(distance < 8, 1, np.where(distance < 10, 2, 0)).astype(np.uint8)
+        Image.fromarray(mask).save(root / "masks" / f"{number:02d}.png")
+    (root / "classes.txt").write_text("ground\ndisc\nvoid\n")
+    return root
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> Path:
+    root = tmp_path / "colours"
+    random = np.random.default_rng(0)
+    for name, colour in {"red": (180, 60, 60), "green": (60, 180, 60)}.items():
+        (root / name).mkdir(parents=True)
+        for number in range(24):
+            pixels = np.array(colour) + random.normal(0, 40, (32, 32, 3))
+            image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+            image.save(root / name / f"{number}.png")
+    return root
+
+
+def trained(
+    data: Path, output: Path, settings: Sequence[str], said: list[str] | None = None
+) -> TrainingResult:
+    run = RunDirectory(output)
+    said = [] if said is None else said
+    resolved = run.settings(None, [*FAST, *settings])
+    return run_training(data, resolved, run, Voice(said.append, progress_bar))
+
+
+def test_classes_of_pixels_are_learned(discs: Path, tmp_path: Path) -> None:
+    settings = ["network.name=fcdensenet56", "network.size=32", "network.options={growth: 4}"]
+    settings += ["data.batch_size=4", "epochs=5", "optimizer.lr=1e-2", "augment.flip=true"]
+    result = trained(discs, tmp_path / "run", settings)
+    assert result.best is not None
+    assert result.best.mean_iou > 0.8
+    assert result.best.mean_iou == max(entry.mean_iou for entry in result.history)
+    model = load_model(tmp_path / "run")
+    assert model.classes == ("ground", "disc")
+    assert model.side == (40, 48)
+    assert model.scores["mean_iou"] == result.best.mean_iou
+
+
+def test_features_are_computed_once_and_survive_a_resume(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ["network.name=resnet20", "epochs=1", "data.batch_size=8"]
+    trained(colours, tmp_path / "first", first)
+    settings = [*first[:1], "data.batch_size=8", "optimizer.schedule=constant"]
+    settings += ["transfer.mode=features", f"network.weights={tmp_path / 'first' / 'model'}"]
+    settings += ["augment.flip=true", "augment.shift=2"]
+    said: list[str] = []
+    whole = trained(colours, tmp_path / "whole", [*settings, "epochs=4"], said)
+    assert "Loaded" in said[0]
+    assert any("augment.shift cannot change them" in line for line in said)
+    trained(colours, tmp_path / "parts", [*settings, "epochs=2"])
+    with monkeypatch.context() as patch:
+        patch.setattr("classifier.training.headfeatures.HeadInput", lambda _: pytest.fail("again"))
+        parts = trained(colours, tmp_path / "parts", [*settings, "epochs=4"])
+    assert [e.loss for e in whole.history] == [e.loss for e in parts.history]
+    before = load_model(tmp_path / "first").module.state_dict()
+    after = load_model(tmp_path / "whole").module.state_dict()
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert changed == {"linear.weight", "linear.bias"}
+
+
+def test_gradual_training_changes_one_group_more_each_epoch(colours: Path, tmp_path: Path) -> None:
+    first = ["network.name=resnet20", "epochs=1", "data.batch_size=8"]
+    trained(colours, tmp_path / "first", first)
+    settings = ["network.name=resnet20", "data.batch_size=8", "keep=9", "epochs=3"]
+    settings += ["transfer.mode=gradual", f"network.weights={tmp_path / 'first' / 'model'}"]
+    trained(colours, tmp_path / "run", settings)
+    states = [load_model(tmp_path / "first").module.state_dict()]
+    checkpoints = tmp_path / "run" / "checkpoints"
+    for path in sorted(checkpoints.glob("step-*")):
+        found = load_checkpoint(checkpoints, path.name)
+        assert found is not None
+        states.append(found.tensors["network"])
+    changed = [
+        {n.split(".")[0] for n, value in after.items() if not torch.equal(value, before[n])}
+        for before, after in pairwise(states)
+    ]
+    assert changed[0] == {"linear"}
+    assert changed[0] < changed[1] < changed[2]
+    assert "conv1" not in changed[2]
+
+
+def test_the_mean_of_weights_is_measured_and_exported(colours: Path, tmp_path: Path) -> None:
+    settings = ["network.name=resnet20", "epochs=2", "data.batch_size=8", "optimizer.ema=0.9"]
+    result = trained(colours, tmp_path / "run", settings)
+    found = load_checkpoint(tmp_path / "run" / "checkpoints", "best")
+    assert found is not None
+    model = load_model(tmp_path / "run").module.state_dict()
+    differs = False
+    for name, value in model.items():
+        assert torch.equal(value, found.tensors["mean"][name]), name
+        differs |= not torch.equal(value, found.tensors["network"][name])
+    assert differs
+    assert result.best is not None
+
+
+def test_balanced_sampling_and_other_optimizers_learn_too(colours: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("sgd", "rmsprop")):
+        settings = ["epochs=3", "data.batch_size=8", f"optimizer.name={name}", "optimizer.lr=3e-3"]
+        settings += ["optimizer.clip=1.0", "data.balance=sampling", "optimizer.momentum=0.5"]
+        result = trained(colours, tmp_path / str(number), settings)
+        assert result.best is not None
+        assert result.best.balanced_accuracy >= 0.9, name
