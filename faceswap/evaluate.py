@@ -70,7 +70,7 @@ def evaluate(
         typer.Option(
             min=1,
             help=f"Most frames to judge. [default: {_FRAMES_RUN} of each identity, "
-            f"{_FRAMES_FILE} of a video]",
+            f"{_FRAMES_FILE} of a video or of each person in a set]",
         ),
     ] = None,
     require: Annotated[

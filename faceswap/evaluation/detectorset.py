@@ -162,7 +162,7 @@ def make_detector_set(
     Args:
         candidates: Runs whose models swap.
         folder: Where to; must not exist.
-        frames: Frames of each clip, at most.
+        frames: Frames of each person, at most; all of a part have equally many.
         test: Who is kept for the test; empty to choose.
         seed: Decides about the compression.
         on_faces: Called with the number of images written since the last call.
@@ -179,12 +179,14 @@ def make_detector_set(
     with atomic_directory(folder) as temporary:
         writer = _Writer(temporary, seed, counts, on_faces)
         for home, members in division.people.items():
+            # The same number of each: a face that is more often real would tell by itself.
+            each = min([frames, *(len(_faces_of(candidates, name)) for name in members)])
             for name in members:
                 models = [Model(candidates[r].loaded, to) for r, to in division.targets[name]]
                 labels = [to for _, to in division.targets[name]]
                 swaps = cycle(zip(labels, models, strict=True))
                 share = _VALIDATION if home == "train" and not division.people["val"] else 0.0
-                for part, shot in _shots(_faces_of(candidates, name), home, frames, share):
+                for part, shot in _shots(_faces_of(candidates, name), home, each, share):
                     to, model = next(swaps)
                     writer.write(part, name, to, shot, model(shot))
         made = DetectorSet(folder, counts, division)
@@ -235,7 +237,8 @@ def _shots(faces: Faces, part: str, frames: int, share: float) -> Iterator[tuple
         own = [face for other, face in faces if other.path == path]
         footage = find_footage(faceset)
         for home, chosen in _cut(own, part, share, faceset).items():
-            count = max(1, round(frames * (share if home == "val" and share else 1 - share)))
+            part_of = share if home == "val" and share else 1 - share
+            count = max(1, round(frames / len(facesets) * part_of))
             picked = [chosen[place] for place in evenly(range(len(chosen)), count)]
             yield from ((home, shot) for shot in shots(faceset, picked, footage))
 
