@@ -23,12 +23,12 @@ import typer
 from torch.utils.flop_counter import FlopCounterMode
 
 from classifier.data import LoadedImages, load_images, normalise
-from classifier.ingredients import open_data
 from classifier.models import BuiltNetwork, build_network
-from classifier.rundirectory import RunDirectory
-from classifier.session import Voice
 from classifier.settings import Settings
-from classifier.training import run_training
+from classifier.training.ingredients import open_data
+from classifier.training.run import run_training
+from classifier.training.rundirectory import RunDirectory
+from classifier.training.session import Voice
 from faceswap.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.compositing import CompositeSettings
 from faceswap.conversion import EncodeSettings, convert_source
