@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from faceswap.data.batches import Batch
 from faceswap.models.autoencoder import Reconstruction
@@ -28,7 +29,7 @@ class LossWeights:
         inside: Weight of a pixel inside the face's mask; outside it is 1.
         features: Factor on the weight of eyes and mouth.
         stride: Evaluate structure every so many pixels.
-        code: Distance between the codes of faces that show the same in different people.
+        swap: Structural dissimilarity of a swapped face to the one it is matched with.
     """
 
     l1: float = 1.0
@@ -37,7 +38,7 @@ class LossWeights:
     inside: float = 1.0
     features: float = 1.0
     stride: int = 1
-    code: float = 0.0
+    swap: float = 0.0
 
     def map(self, mask: Tensor, features: Tensor) -> Tensor:
         """The weight of each pixel, ``(..., 1, H, W)``.
@@ -66,22 +67,13 @@ def reconstruction_losses(drawn: Reconstruction, batch: Batch, weights: LossWeig
         losses = losses + weights.dssim * unlike
     if weights.mask and drawn.mask is not None:
         losses = losses + weights.mask * l1(drawn.mask, batch.mask)
-    if weights.code:
-        losses = losses + weights.code * code_distance(drawn.code) * batch.matched
+    if weights.swap and drawn.swapped is not None:
+        count = drawn.swapped.shape[1]
+        # Structure alone: light and colour of the two were changed each by itself.
+        unlike = dssim(drawn.swapped, batch.target[:, :count], where[:, :count], weights.stride)
+        # A mean over all slots, matched or not, however the batch is divided.
+        losses = losses + weights.swap * pad(unlike, (0, losses.shape[1] - count))
     return losses.mean(1)
-
-
-def code_distance(codes: Tensor) -> Tensor:
-    """How far each code is from those in the same slot of the other identities.
-
-    Args:
-        codes: ``(I, B, D)`` of length 1 each.
-
-    Returns:
-        ``(I, B)``: one minus the mean cosine with the others.
-    """
-    others = codes.sum(0, keepdim=True) - codes
-    return 1 - (codes * others).sum(-1) / (len(codes) - 1)
 
 
 def weighted_mean(values: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -75,11 +75,11 @@ class LossConfig(StrictModel):
     stride: int = Field(
         default=1, ge=1, le=4, description="Evaluate structure every so many pixels."
     )
-    code: float = Field(
+    swap: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of the distance between the codes of faces that data.match brings "
-        "together.",
+        description="Weight of how unlike a swapped face is to the one data.match brings it "
+        "together with.",
     )
 
 

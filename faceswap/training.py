@@ -254,7 +254,7 @@ def build_plan(config: TrainConfig, device: torch.device) -> Plan:
         workers = 0 if device.type == "cpu" else min(_MOST_WORKERS, local_threads() - 1)
     return Plan(
         weights=LossWeights(
-            loss.l1, loss.dssim, loss.mask, loss.inside, loss.features, loss.stride, loss.code
+            loss.l1, loss.dssim, loss.mask, loss.inside, loss.features, loss.stride, loss.swap
         ),
         schedule=Schedule(optimizer.lr, optimizer.warmup, optimizer.decay),
         budget=Budget(config.training.steps, config.training.minutes),

@@ -55,7 +55,7 @@ class TrainStep:
             last = number == len(parts)
             with nullcontext() if last else self._accelerator.no_sync(self._network):
                 batch = prepare(raw, self._accelerator.device, self._sizes, self._margin)
-                drawn = self._network(batch.distorted)
+                drawn = self._network(batch.distorted, batch.matched if self._weights.swap else 0)
                 loss = reconstruction_losses(drawn, batch, self._weights)  # (I,)
                 self._accelerator.backward(loss.sum() / len(parts))
             losses.append(loss.detach())

@@ -4,7 +4,7 @@ import torch
 from skimage.metrics import structural_similarity
 
 from faceswap.data.batches import Batch
-from faceswap.losses import LossWeights, code_distance, dssim, l1, reconstruction_losses, ssim_map
+from faceswap.losses import LossWeights, dssim, l1, reconstruction_losses, ssim_map
 from faceswap.models.autoencoder import Reconstruction
 
 
@@ -66,51 +66,43 @@ def test_the_weight_map_multiplies_face_and_features():
     assert weights.tolist() == [1.0, 4.0, 12.0]
 
 
-CODES = torch.nn.functional.normalize(torch.ones(2, 4, 8), dim=-1)
-
-
-def test_codes_of_matched_faces_should_point_one_way():
-    codes = torch.eye(3)[:, None].repeat(1, 2, 1)  # (I, B, D): all at right angles
-    codes[:, 1] = codes[0, 1]
-    assert code_distance(codes).tolist() == [[1, 0], [1, 0], [1, 0]]
-    opposite = torch.stack([codes[0], -codes[0]])
-    assert code_distance(opposite).tolist() == [[2, 2], [2, 2]]
-
-
-def test_only_matched_slots_are_held_to_one_code():
-    face, mask = torch.zeros(2, 2, 3, 16, 16), torch.zeros(2, 2, 1, 16, 16)
-    codes = torch.eye(2)[:, None].repeat(1, 2, 1)
-    batch = Batch(face, face, mask, mask, torch.tensor([1.0, 0.0]))
-    losses = reconstruction_losses(Reconstruction(face, None, codes), batch, LossWeights(code=0.5))
-    torch.testing.assert_close(losses, torch.tensor([0.25, 0.25]))
+def test_swapped_faces_are_held_to_their_twins_in_matched_slots_only():
+    torch.manual_seed(0)
+    target, drawn = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
+    mask = torch.rand(2, 4, 1, 16, 16)
+    batch = Batch(target, target, mask, mask * 0, 2)
+    only = LossWeights(l1=0.0, dssim=0.0, mask=0.0, swap=0.5)
+    perfect = reconstruction_losses(Reconstruction(drawn, None, target[:, :2]), batch, only)
+    torch.testing.assert_close(perfect, torch.zeros(2))
+    losses = reconstruction_losses(Reconstruction(drawn, None, drawn[:, :2]), batch, only)
+    expected = 0.5 * dssim(drawn[:, :2], target[:, :2], torch.ones(2, 2, 1, 16, 16)).sum(1) / 4
+    torch.testing.assert_close(losses, expected)
 
 
 def test_parts_add_up_per_identity():
     torch.manual_seed(0)
     target, drawn = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
     mask, learned = torch.rand(2, 4, 1, 16, 16), torch.rand(2, 4, 1, 16, 16)
-    batch = Batch(target, target, mask, torch.zeros_like(mask), torch.ones(mask.shape[1]))
+    batch = Batch(target, target, mask, torch.zeros_like(mask), 0)
     losses = reconstruction_losses(
-        Reconstruction(drawn, learned, CODES), batch, LossWeights(l1=2.0, dssim=0.5, mask=0.1)
+        Reconstruction(drawn, learned), batch, LossWeights(l1=2.0, dssim=0.5, mask=0.1)
     )
     expected = 2 * l1(drawn, target) + 0.5 * dssim(drawn, target) + 0.1 * l1(learned, mask)
     torch.testing.assert_close(losses, expected.mean(1))
     # Whatever the batch is divided into, the mean stays the same.
     halves = [
         reconstruction_losses(
-            Reconstruction(drawn[:, part], None, CODES),
+            Reconstruction(drawn[:, part], None),
             Batch(
                 target[:, part],
                 target[:, part],
                 mask[:, part],
                 mask[:, part] * 0,
-                torch.ones(mask.shape[1])[part],
+                0,
             ),
             LossWeights(inside=5.0),
         )
         for part in (slice(0, 2), slice(2, 4))
     ]
-    whole = reconstruction_losses(
-        Reconstruction(drawn, None, CODES), batch, LossWeights(inside=5.0)
-    )
+    whole = reconstruction_losses(Reconstruction(drawn, None), batch, LossWeights(inside=5.0))
     torch.testing.assert_close(torch.stack(halves).mean(0), whole)

@@ -32,14 +32,14 @@ class Batch:
         target: ``(I, B, 3, s, s)``, what shall come out.
         mask: ``(I, B, 1, s, s)`` in [0, 1], the target's face.
         features: ``(I, B, 1, s, s)`` in [0, 1], its eyes and mouth.
-        matched: ``(B,)`` 1 where the faces of all identities show the same, else 0.
+        matched: In how many of the first slots the faces of all identities show the same.
     """
 
     distorted: Tensor
     target: Tensor
     mask: Tensor
     features: Tensor
-    matched: Tensor
+    matched: int
 
 
 @dataclass(frozen=True)
@@ -124,12 +124,17 @@ class FaceBatches(Dataset[RawBatch]):
         random = generator(plan.seed, "face", name, step, slot, plan.course)
         crop = np.array(self._crops[name][self._face(name, step, slot)])
         warp = draw_warp(random, plan.ranges)
+        affine = warp.affine
+        if self._is_matched(slot):
+            # What is shown is the same only if it is turned and moved alike.
+            pair = generator(plan.seed, "pair", step, slot, plan.course)
+            affine = draw_warp(pair, plan.ranges).affine
         crop[..., :3] = self._change(
             np.ascontiguousarray(crop[..., :3]), int(random.integers(2**31))
         )
         return {
             "crops": crop,
-            "affine": warp.affine,
+            "affine": affine,
             "jitter": warp.jitter,
             "colour": self._colour(name, crop, random),
             "matched": np.float32(self._is_matched(slot)),
@@ -223,5 +228,5 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
         straight[:, :, :3],
         straight[:, :, 3:4],
         straight[:, :, 4:5],
-        placed["matched"][0],
+        int(raw["matched"][0].sum()),
     )

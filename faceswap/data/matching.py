@@ -1,7 +1,8 @@
 """Which faces of two people show the same pose and expression.
 
 Frames of two people never correspond, but some are alike. Drawn into the same slot of a batch, they
-tell the encoder which codes should be the same (compare contrastive pairs, Hadsell et al., 2006).
+say what one person's face should look like as the other: without that an encoder may well describe
+the expressions of two people in two languages, and each decoder understands but one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ _INNER = slice(17, 68)  # brows, nose, eyes, mouth, iBUG order
 _EXPRESSIVE = slice(36 - 17, 68 - 17)  # eyes and mouth among the inner ones
 _EXPRESSIVE_WEIGHT = 2.0
 _CHUNK = 4096
-_TWINS = 4  # from which one is drawn, so that the same few faces do not come again and again
+_TWINS = 3  # from which one is drawn, so that the same few faces do not come again and again
 
 
 def movement(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ The network is one of ``classifier`` for pixels (FC-DenseNet by the recipe ``fac
 classes say what is face, by name.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from classifier.data.batches import normalise
 from classifier.modelfile import LoadedClassifier, load_model
+from faceswap.core.device import supports_bf16
 from faceswap.core.errors import ConfigError
 from faceswap.maskers.hull import fill_hull
 from faceswap.maskers.registry import maskers
@@ -50,9 +52,10 @@ class SegmentationMasker:
                 "Train one with 'classifier train FOLDER --config face_masks'.",
             )
         self._loaded = loaded
-        height, width = loaded.side or (loaded.input.size, loaded.input.size)
-        self._side = round(max(height, width) / _MULTIPLE) * _MULTIPLE
+        loaded.module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self._side = math.ceil(loaded.input.size / _MULTIPLE) * _MULTIPLE
         self._device = next(loaded.module.parameters()).device
+        self._bf16 = supports_bf16(self._device)
         self.facts: Mapping[str, str] = {"mask_model": loaded.digest}
 
     def __call__(
@@ -74,7 +77,9 @@ class SegmentationMasker:
         images = normalise(batch, self._loaded.input)
         sides = (self._side, self._side)
         small = F.interpolate(images, sides, mode="bilinear", align_corners=False, antialias=True)
-        shares = self._loaded.module(small).float().softmax(1)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            logits = self._loaded.module(small.contiguous(memory_format=torch.channels_last))
+        shares = logits.float().softmax(1)
         picked = [shares[:, places].sum(1, keepdim=True) for places in (self._face, self._hair)]
         full = F.interpolate(
             torch.cat(picked, 1), crops.shape[1:3], mode="bilinear", align_corners=False

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from faceswap.core.errors import IdentityError
@@ -17,12 +16,13 @@ class Reconstruction(NamedTuple):
         face: ``(..., 3, H, W) float32 RGB in [0, 1]``.
         mask: ``(..., 1, H, W) float32 in [0, 1]``, 1 where the face is, or None when the decoders
             do not predict it.
-        code: ``(..., D)`` what the encoder says of the face, of length 1.
+        swapped: ``(I, M, 3, H, W)``: the first M faces of each identity's neighbour, drawn as that
+            identity; or None.
     """
 
     face: Tensor
     mask: Tensor | None
-    code: Tensor
+    swapped: Tensor | None = None
 
 
 class FaceAutoencoder(nn.Module):
@@ -57,18 +57,27 @@ class FaceAutoencoder(nn.Module):
         self.input_size = input_size
         self.output_size = output_size
 
-    def forward(self, faces: Tensor) -> Reconstruction:
+    def forward(self, faces: Tensor, swaps: int = 0) -> Reconstruction:
         """Reconstructs each identity's faces with its own decoder, using every parameter.
 
         Args:
             faces: ``(I, B, 3, S, S) float32 RGB in [0, 1]``, identity-major.
+            swaps: How many of the first faces are also drawn as the next identity.
 
         Returns:
-            ``face (I, B, 3, s, s)``, ``mask (I, B, 1, s, s)`` or None, and ``code (I, B, D)``.
+            ``face (I, B, 3, s, s)``, ``mask (I, B, 1, s, s)`` or None, and ``swapped
+            (I, swaps, 3, s, s)`` if there are any.
         """
         codes = self.encode(faces.flatten(0, 1)).unflatten(0, faces.shape[:2])
-        drawn = [decode(code) for decode, code in zip(self.decoders, codes, strict=True)]
-        return _as_reconstruction(torch.stack(drawn), codes)
+        # An identity's decoder draws its own faces and its neighbour's first ones in one pass.
+        shown = torch.cat([codes, codes.roll(1, 0)[:, :swaps]], 1) if swaps else codes
+        drawn = [decode(code) for decode, code in zip(self.decoders, shown, strict=True)]
+        whole = _as_reconstruction(torch.stack(drawn))
+        if not swaps:
+            return whole
+        own = faces.shape[1]
+        mask = None if whole.mask is None else whole.mask[:, :own]
+        return Reconstruction(whole.face[:, :own], mask, whole.face[:, own:])
 
     def encode(self, faces: Tensor) -> Tensor:
         """Features of faces ``(B, 3, S, S)`` that any of the decoders understands."""
@@ -87,8 +96,7 @@ class FaceAutoencoder(nn.Module):
         self.check_identity(to)
         with torch.inference_mode():
             decoder = self.decoders[self.identities.index(to)]
-            codes = self.encode(faces)
-            return _as_reconstruction(decoder(codes), codes)
+            return _as_reconstruction(decoder(self.encode(faces)))
 
     def check_identity(self, name: str) -> None:
         """Makes sure that the model can draw an identity.
@@ -103,9 +111,8 @@ class FaceAutoencoder(nn.Module):
             )
 
 
-def _as_reconstruction(logits: Tensor, codes: Tensor) -> Reconstruction:
+def _as_reconstruction(logits: Tensor) -> Reconstruction:
     # In float32 even under autocast: bf16 has no more than 8 bits between 0.5 and 1.
     drawn = torch.sigmoid(logits.float())
     face, mask = drawn[..., :3, :, :], drawn[..., 3:, :, :]
-    direction = F.normalize(codes.flatten(-3).float(), dim=-1)
-    return Reconstruction(face, mask if mask.shape[-3] else None, direction)
+    return Reconstruction(face, mask if mask.shape[-3] else None)

@@ -64,6 +64,11 @@ def test_swap_is_the_decoder_of_the_other_identity(name, options):
     torch.testing.assert_close(model.swap(faces[0], to="alice").face, reconstructed[0])
     torch.testing.assert_close(model.swap(faces[1], to="bob").face, reconstructed[1])
     assert (model.swap(faces[0], to="bob").face - reconstructed[0]).abs().max() > 1e-3
+    drawn = model(faces, swaps=1)
+    torch.testing.assert_close(drawn.face, reconstructed)
+    assert drawn.swapped is not None
+    torch.testing.assert_close(drawn.swapped[0], model.swap(faces[1, :1], to="alice").face)
+    torch.testing.assert_close(drawn.swapped[1], model.swap(faces[0, :1], to="bob").face)
     with pytest.raises(IdentityError, match="carol"):
         model.swap(faces[0], to="carol")
 
