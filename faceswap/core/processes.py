@@ -65,6 +65,8 @@ def open_accelerator(device: str, precision: str) -> Iterator[Accelerator]:
     """
     place = choose_device(device)
     chosen = choose_precision(precision, place)
+    if place.type == "cpu":
+        _take_threads()
     with_buckets = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     opened = Accelerator(
@@ -78,6 +80,17 @@ def open_accelerator(device: str, precision: str) -> Iterator[Accelerator]:
         failed = False
     finally:
         _close(opened, wait=not failed)
+
+
+def _take_threads() -> None:
+    """Uses this process's share of the cores where the launcher left it one thread.
+
+    ``accelerate launch`` and ``torchrun`` set one thread per process unless told otherwise, which is
+    meant for GPUs; on a CPU the other cores would idle. Another number is somebody's choice.
+    """
+    launched = "ACCELERATE_MIXED_PRECISION" in os.environ or "LOCAL_WORLD_SIZE" in os.environ
+    if launched and os.environ.get("OMP_NUM_THREADS") == "1":
+        torch.set_num_threads(local_threads())
 
 
 def _close(opened: Accelerator, wait: bool) -> None:

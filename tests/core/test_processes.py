@@ -37,6 +37,30 @@ def test_trainings_of_different_precision_follow_each_other():
             assert opened.num_processes == 1
 
 
+@pytest.mark.parametrize(
+    ("launcher", "said", "expected"),
+    [
+        ("ACCELERATE_MIXED_PRECISION", "1", [6]),
+        ("ACCELERATE_MIXED_PRECISION", "3", []),
+        ("", "1", []),
+    ],
+)
+def test_the_one_thread_of_a_launcher_is_not_taken_for_a_wish(
+    monkeypatch, launcher, said, expected
+):
+    taken: list[int] = []
+    for name in ("ACCELERATE_MIXED_PRECISION", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    if launcher:
+        monkeypatch.setenv(launcher, "no")
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    monkeypatch.setattr("faceswap.core.processes.local_threads", lambda: 6)
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    with open_accelerator("cpu", "fp32"):
+        pass
+    assert taken == expected
+
+
 def test_alone_all_agree():
     with open_accelerator("cpu", "fp32") as opened:
         mean, total = agree(opened, torch.tensor([1.0, 2.0]), [3.0])
