@@ -85,8 +85,8 @@ def open_accelerator(device: str, precision: str) -> Iterator[Accelerator]:
 def _take_threads() -> None:
     """Uses this process's share of the cores where the launcher left it one thread.
 
-    ``accelerate launch`` and ``torchrun`` set one thread per process unless told otherwise, which is
-    meant for GPUs; on a CPU the other cores would idle. Another number is somebody's choice.
+    ``accelerate launch`` and ``torchrun`` set one thread per process unless told otherwise, which
+    is meant for GPUs; on a CPU the other cores would idle. Another number is somebody's choice.
     """
     launched = "ACCELERATE_MIXED_PRECISION" in os.environ or "LOCAL_WORLD_SIZE" in os.environ
     if launched and os.environ.get("OMP_NUM_THREADS") == "1":
