@@ -64,7 +64,8 @@ def cross_validate(
     settings = load_config(Settings, SECTION, config, overrides)
     place = str(pick_device(settings.device))
     parts: list[Evaluation] = []
-    for number, fold in enumerate(make_folds(data, settings, count), start=1):
+    folds = make_folds(data, settings, count)
+    for number, fold in enumerate(folds, start=1):
         listed = output / f"fold-{number}.csv"
         if not listed.is_file():
             write_list(fold, listed)
@@ -76,7 +77,7 @@ def cross_validate(
             note("Stopped and saved; the same command goes on from here.")
             raise typer.Exit(130)
         parts.append(result)
-    _report(parts, fold.classes, output, settings.seed)
+    _report(parts, folds[0].classes, output, settings.seed)
 
 
 def _report(parts: list[Evaluation], classes: tuple[str, ...], output: Path, seed: int) -> None:

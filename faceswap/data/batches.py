@@ -137,7 +137,7 @@ class FaceBatches(Dataset[RawBatch]):
             "affine": affine,
             "jitter": warp.jitter,
             "colour": self._colour(name, crop, random),
-            "matched": np.float32(self._is_matched(slot)),
+            "matched": np.array(self._is_matched(slot)),
         }
 
     def _is_matched(self, slot: int) -> bool:
