@@ -273,7 +273,7 @@ def _extractor_record(
     chosen = {key: value for key, value in asdict(settings).items() if key != "mask_model"}
     return (
         chosen
-        | masker.facts
+        | dict(masker.facts)
         | {
             "crop_coverage": HEAD_COVERAGE,
             "weights": {name: weights_entry(name).sha256 for name in names},

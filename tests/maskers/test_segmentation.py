@@ -28,15 +28,17 @@ class ByColour(nn.Module):
 
 
 def masker(classes: tuple[str, ...] = CLASSES) -> SegmentationMasker:
+    last = nn.Conv2d(6, 6, 1)
+    assert last.bias is not None
+    with torch.no_grad():
+        last.weight.copy_(torch.eye(6)[:, :, None, None])
+        last.bias.zero_()
     network = BuiltNetwork(
-        nn.Sequential(ByColour(), nn.Conv2d(6, 6, 1)),
+        nn.Sequential(ByColour(), last),
         InputFormat(64, 3, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
         head="1",
         task="pixels",
     )
-    with torch.no_grad():
-        network.module[1].weight.copy_(torch.eye(6)[:, :, None, None])
-        network.module[1].bias.zero_()
     return SegmentationMasker(
         LoadedClassifier(
             built=network,
