@@ -17,6 +17,16 @@ from classifier.evaluation.measure import (
     with_intervals,
     write_rows,
 )
+from classifier.options import (
+    Changes,
+    Classes,
+    Config,
+    Epochs,
+    Model,
+    Pretrained,
+    TransferMode,
+    Weights,
+)
 from classifier.settings import Settings
 from classifier.training.ingredients import shorthands
 from classifier.training.rundirectory import SECTION, RunDirectory
@@ -35,24 +45,14 @@ def cross_validate(
         Path, typer.Option("--output", "-o", help="Folder of the runs; those there go on.")
     ],
     count: Annotated[int, typer.Option("--folds", min=2, help="How many runs.")] = 5,
-    config: Annotated[str | None, typer.Option(help="Recipe: a name or a .yaml file.")] = None,
-    model: Annotated[str | None, typer.Option(help="Network.")] = None,
-    pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="Begin with the published weights.")
-    ] = False,
-    weights: Annotated[
-        Path | None, typer.Option(help="Begin with the weights of this file.")
-    ] = None,
-    transfer: Annotated[
-        str | None, typer.Option(help="scratch, features, finetune or gradual.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of each run.")] = None,
-    classes: Annotated[
-        Path | None, typer.Option(help="File with the names of the classes of masks.")
-    ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: optimizer.lr=5e-4.")
-    ] = None,
+    config: Config = None,
+    model: Model = None,
+    pretrained: Pretrained = False,
+    weights: Weights = None,
+    transfer: TransferMode = None,
+    epochs: Epochs = None,
+    classes: Classes = None,
+    changes: Changes = None,
 ) -> None:
     """Train several times, each time without another part of the images, and predict that part.
 

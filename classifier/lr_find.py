@@ -5,6 +5,15 @@ from typing import Annotated
 
 import typer
 
+from classifier.options import (
+    Changes,
+    Classes,
+    Config,
+    Model,
+    Pretrained,
+    TransferMode,
+    Weights,
+)
 from classifier.settings import Settings
 from classifier.training.ingredients import open_data, shorthands
 from classifier.training.ratesweep import plot_sweep, sweep
@@ -22,28 +31,16 @@ def lr_find(
     plot: Annotated[
         Path, typer.Option("--output", "-o", help="Picture of loss over learning rate.")
     ] = Path("lr-find.png"),
-    config: Annotated[
-        str | None, typer.Option(help="Recipe: a name (lenet5) or a .yaml file.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Network, as --set network.name=.")] = None,
-    pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="Begin with the published weights.")
-    ] = False,
-    weights: Annotated[
-        Path | None, typer.Option(help="Begin with the weights of this file.")
-    ] = None,
-    transfer: Annotated[
-        str | None, typer.Option(help="scratch, features, finetune or gradual.")
-    ] = None,
-    classes: Annotated[
-        Path | None, typer.Option(help="File with the names of the classes of masks.")
-    ] = None,
+    config: Config = None,
+    model: Model = None,
+    pretrained: Pretrained = False,
+    weights: Weights = None,
+    transfer: TransferMode = None,
+    classes: Classes = None,
     low: Annotated[float, typer.Option(help="Lowest rate.")] = 1e-6,
     high: Annotated[float, typer.Option(help="Highest rate.")] = 10.0,
     steps: Annotated[int, typer.Option(help="Steps from the lowest to the highest.")] = 100,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: data.batch_size=32.")
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Suggest a learning rate, by raising it until the loss explodes.
 

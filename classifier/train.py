@@ -8,6 +8,16 @@ from typing import Annotated
 
 import typer
 
+from classifier.options import (
+    Changes,
+    Classes,
+    Config,
+    Epochs,
+    Model,
+    Pretrained,
+    TransferMode,
+    Weights,
+)
 from classifier.settings import Settings
 from classifier.training.fitting import describe_fit, find_fit
 from classifier.training.ingredients import shorthands
@@ -28,29 +38,17 @@ def train(
         Path | None,
         typer.Option("--output", "-o", help="The run; one that is there is resumed."),
     ] = None,
-    config: Annotated[
-        str | None, typer.Option(help="Recipe: a name (lenet5) or a .yaml file.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Network, as --set network.name=.")] = None,
-    pretrained: Annotated[
-        bool, typer.Option("--pretrained", help="Begin with the published weights.")
-    ] = False,
-    weights: Annotated[
-        Path | None, typer.Option(help="Begin with the weights of this file.")
-    ] = None,
-    transfer: Annotated[
-        str | None, typer.Option(help="scratch, features, finetune or gradual.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="As --set epochs=.")] = None,
-    classes: Annotated[
-        Path | None, typer.Option(help="File with the names of the classes of masks.")
-    ] = None,
+    config: Config = None,
+    model: Model = None,
+    pretrained: Pretrained = False,
+    weights: Weights = None,
+    transfer: TransferMode = None,
+    epochs: Epochs = None,
+    classes: Classes = None,
     fit: Annotated[
         bool, typer.Option("--fit", help="Only say which batch fits into memory, and train not.")
     ] = False,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: optimizer.lr=5e-4.")
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Train a network on images with classes, or with masks.
 

@@ -109,7 +109,7 @@ def test_provenance_knows_neither_faces_nor_models(module: str) -> None:
 
 def is_verb(module: str) -> bool:
     if module.split(".")[0] == "classifier":
-        return module == "classifier.cli" or module in CLASSIFIER_VERBS
+        return module in {"classifier.cli", "classifier.options"} or module in CLASSIFIER_VERBS
     return layer(module) >= GLUE
 
 
