@@ -13,39 +13,42 @@ from faceswap.maskers.registry import maskers
 
 _LEFT_BROW, _LEFT_EYE = slice(17, 22), slice(36, 42)
 _RIGHT_BROW, _RIGHT_EYE = slice(22, 27), slice(42, 48)
-# How far above the brows the mask reaches, as a share of the distance from eye to brow.
-_FOREHEAD = 0.75
+_FOREHEAD = 0.75  # of the distance from eye to brow: how far above the brows the mask reaches
 
 
-def hull_polygon(landmarks: ArrayLike) -> NDArray[np.float32]:
+def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[np.float32]:
     """The convex outline of a face, from jaw to a little above the brows.
 
     Args:
         landmarks: ``(68, 2)`` in pixels, iBUG order.
+        forehead: How far above the brows it reaches, over the distance from eye to brow.
 
     Returns:
         ``(N, 2) float32`` polygon in the same pixels.
     """
     points = np.array(landmarks, dtype=np.float32)
     for brow, eye in ((_LEFT_BROW, _LEFT_EYE), (_RIGHT_BROW, _RIGHT_EYE)):
-        points[brow] += _FOREHEAD * (points[brow].mean(0) - points[eye].mean(0))
+        points[brow] += forehead * (points[brow].mean(0) - points[eye].mean(0))
     return cv2.convexHull(points)[:, 0].astype(np.float32)
 
 
-def fill_hull(size: int, landmarks: ArrayLike, grow: float = 0.0) -> NDArray[np.uint8]:
+def fill_hull(
+    size: int, landmarks: ArrayLike, grow: float = 0.0, forehead: float = _FOREHEAD
+) -> NDArray[np.uint8]:
     """The hull as a mask with an anti-aliased edge.
 
     Args:
         size: Side of the mask in pixels.
         landmarks: ``(68, 2)`` in pixels of the mask.
         grow: Distance by which the hull is widened, in pixels.
+        forehead: As for ``hull_polygon``.
 
     Returns:
         ``(size, size) uint8``, 255 = inside.
     """
     mask = np.zeros((size, size), dtype=np.uint8)
     fixed_point = 4  # fractional bits: vertices are placed to a 16th of a pixel
-    polygon = np.round(hull_polygon(landmarks) * (1 << fixed_point)).astype(np.int32)
+    polygon = np.round(hull_polygon(landmarks, forehead) * (1 << fixed_point)).astype(np.int32)
     cv2.fillConvexPoly(mask, polygon, 255, cv2.LINE_AA, fixed_point)
     if round(grow) < 1:
         return mask

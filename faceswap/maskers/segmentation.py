@@ -24,9 +24,9 @@ from faceswap.maskers.registry import maskers
 _FACE = frozenset({"skin", "nose", "eyes", "mouth", "face", "lips", "teeth", "glasses"})
 _BROWS_TOO = frozenset({"hair", "brows", "hair and brows"})
 _BROWS = (slice(17, 22), slice(22, 27))
-_REACH = (
-    0.12  # of the hull's width: how far beyond the hull skin may still be face, not neck or ear
-)
+# How far skin may still be face: beyond that it is neck, ear, or a wall of that colour.
+_REACH = 0.03  # beyond the hull, over its width
+_FOREHEAD = 1.4  # above the brows, over the distance from eye to brow; the network knows the hair
 _CLOSED = 0.03  # of the crop: gaps up to this (rims of glasses, nostrils) are face too
 _MULTIPLE = 32  # the network halves its maps five times
 
@@ -93,7 +93,7 @@ def _combine(
 ) -> NDArray[np.uint8]:
     size = face.shape[0]
     width = float(np.ptp(landmarks[:, 0]))
-    near = fill_hull(size, landmarks, grow=_REACH * width).astype(np.float32) / 255
+    near = fill_hull(size, landmarks, _REACH * width, _FOREHEAD).astype(np.float32) / 255
     brows = np.zeros((size, size), np.uint8)
     thickness = max(1, round(0.08 * width))
     for part in _BROWS:

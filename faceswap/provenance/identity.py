@@ -152,8 +152,7 @@ def _is_usable(folder: Path) -> bool:
 
 
 def _make(folder: Path) -> None:
-    if not folder.parent.is_dir():
-        folder.parent.mkdir(mode=0o700, parents=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{FOLDER}.lock"), timeout=_PATIENCE_S, mode=0o600):
         if _is_usable(folder):
             return  # another process was quicker
