@@ -16,7 +16,7 @@ from faceswap.alignment import crop_matrix, transform_points
 _INNER = slice(17, 68)  # brows, nose, eyes, mouth, iBUG order
 _EXPRESSIVE = slice(36 - 17, 68 - 17)  # eyes and mouth among the inner ones
 _EXPRESSIVE_WEIGHT = 2.0
-_CHUNK = 4096
+_DISTANCES = 4_000_000  # held at once
 _TWINS = 3  # from which one is drawn, so that the same few faces do not come again and again
 
 
@@ -54,8 +54,9 @@ def nearest(
     count = min(count, len(pool))
     power = np.square(pool).sum(1)
     found = []
-    for start in range(0, len(queries), _CHUNK):
-        some = queries[start : start + _CHUNK]
+    rows = max(1, _DISTANCES // len(pool))
+    for start in range(0, len(queries), rows):
+        some = queries[start : start + rows]
         distance = power - 2 * some @ pool.T  # without the query's own power, alike in a row
         near = np.argpartition(distance, count - 1, axis=1)[:, :count]
         order = np.argsort(np.take_along_axis(distance, near, 1), axis=1, kind="stable")

@@ -42,5 +42,5 @@ def test_long_lists_are_searched_in_portions(monkeypatch: pytest.MonkeyPatch):
     random = np.random.default_rng(0)
     queries, pool = random.random((50, 4), np.float32), random.random((30, 4), np.float32)
     whole = nearest(queries, pool, 3)
-    monkeypatch.setattr("faceswap.data.matching._CHUNK", 7)
+    monkeypatch.setattr("faceswap.data.matching._DISTANCES", 7 * 30)
     assert np.array_equal(nearest(queries, pool, 3), whole)
