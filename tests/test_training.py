@@ -121,13 +121,25 @@ def test_a_resumed_run_is_the_uninterrupted_run(faces, tmp_path, accumulate):
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
 
 
-def test_accumulated_parts_are_the_whole_batch(faces, tmp_path):
-    no_dropout = ["training.steps=3", "optimizer.lr=1e-3"]
+@pytest.mark.parametrize("matched", [(), ("data.match=0.5", "loss.swap=1.0")])
+def test_accumulated_parts_are_the_whole_batch(faces, tmp_path, matched):
+    no_dropout = ["training.steps=3", "optimizer.lr=1e-3", *matched]
     models._entries["tiny"] = lambda names: _without_dropout(tiny(names))
     whole = run_training(configured(*no_dropout), faces, tmp_path / "a")
     parts = run_training(configured(*no_dropout, "training.accumulate=4"), faces, tmp_path / "b")
     for name, losses in whole.losses.items():
         assert parts.losses[name] == pytest.approx(losses, abs=1e-5)
+
+
+def test_matched_faces_teach_the_swap(faces, tmp_path):
+    models._entries["tiny"] = lambda names: _without_dropout(tiny(names))
+    settings = ["training.steps=2", "data.match=0.5"]
+    without = run_training(configured(*settings), faces, tmp_path / "a")
+    held = run_training(configured(*settings, "loss.swap=1.0"), faces, tmp_path / "b")
+    for name, losses in without.losses.items():
+        # The same faces from the same weights: what is more in the first step is the swap's part.
+        assert 0 < held.losses[name][0] - losses[0] < 0.5
+    assert not same(weights(tmp_path / "a"), weights(tmp_path / "b"))
 
 
 def _without_dropout(model):

@@ -1,6 +1,7 @@
 """The page about an evaluation: numbers, plots, and the worst mistakes as pictures."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -122,13 +123,11 @@ def sample_name(sample: Sample) -> str:
 def show_sample(sample: Sample, reader: SampleReader, side: int) -> NDArray[np.uint8]:
     """The image itself, whole; what the network sees of it may be too small for a person."""
     if sample.index is None:
-        try:
+        with suppress(UnreadableImage):  # gone since it was evaluated: read as then, or an error
             height, width = upright_size(sample.path)
             scale = min(1.0, side / max(height, width))
             sides = (max(1, round(scale * height)), max(1, round(scale * width)))
             return fit(as_picture(read_image(sample.path, sides, 3, "pixels")), side)
-        except UnreadableImage:
-            pass  # gone since it was evaluated: what was decoded then is shown
     return fit(as_picture(reader.read([sample]).images[0]), side)
 
 

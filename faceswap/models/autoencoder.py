@@ -28,8 +28,9 @@ class Reconstruction(NamedTuple):
 class FaceAutoencoder(nn.Module):
     """Encodes any face, and draws it as one of the identities it was trained on.
 
-    A face is swapped by encoding one person and decoding with another's decoder: since all share
-    the encoder, it can only describe what the decoders have in common, pose and expression.
+    A face is swapped by encoding one person and decoding with another's decoder. All share the
+    encoder, which should describe what they have in common, pose and expression; it may still
+    describe them differently for each person, which training on matched faces works against.
 
     Args:
         encoder: ``(B, 3, S, S) -> (B, C, H, W)`` features.

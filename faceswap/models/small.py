@@ -81,7 +81,7 @@ def _decoder(channels: int) -> nn.Module:
 def small(
     identities: Sequence[str], size: int = 128, code: int = 256, *, mask: bool = False
 ) -> FaceAutoencoder:
-    """About 10 million parameters for two identities.
+    """About 15 million parameters for two identities.
 
     Args:
         identities: Whom to draw.

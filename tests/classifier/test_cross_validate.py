@@ -1,5 +1,5 @@
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from classifier.cli import main
 from classifier.data import open_dataset
 from classifier.evaluation.crossvalidation import make_folds, write_list
 from classifier.settings import Settings
@@ -32,22 +31,12 @@ def halves(tmp_path: Path) -> Path:
     return root
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int | str | None:
-    monkeypatch.setattr(sys, "argv", ["classifier", *map(str, arguments)])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    return caught.value.code
-
-
 def test_every_image_is_predicted_once_by_a_network_that_has_not_seen_it(
-    halves: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    halves: Path, tmp_path: Path, classifier: Callable[..., int | str | None]
 ) -> None:
     output = tmp_path / "cv"
     command = ("cross-validate", halves, "-o", output, "--folds", 3, *QUICK)
-    assert run(monkeypatch, *command, "--set", "device=cpu") == 0
+    assert classifier(*command, "--set", "device=cpu") == 0
     rows = pq.read_table(output / "predictions.parquet").to_pylist()
     everything = sorted(str(path.resolve()) for path in halves.rglob("*.png"))
     assert sorted(row["path"] for row in rows) == everything
@@ -64,8 +53,7 @@ def test_every_image_is_predicted_once_by_a_network_that_has_not_seen_it(
         assert not train & kept
         assert len(train | kept) == 24
     before = (output / "fold-1" / "model" / "model.safetensors").read_bytes()
-    capsys.readouterr()
-    assert run(monkeypatch, *command, "--set", "device=cpu") == 0  # goes on: nothing is left to do
+    assert classifier(*command, "--set", "device=cpu") == 0  # goes on: nothing is left to do
     assert (output / "fold-1" / "model" / "model.safetensors").read_bytes() == before
 
 
