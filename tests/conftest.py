@@ -16,7 +16,7 @@ from faceswap.faceset import SCHEMA
 from faceswap.meanface import MEAN_FACE
 from faceswap.media.images import write_image
 
-_SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,9 +31,21 @@ def config_folder(tmp_path_factory) -> Iterator[Path]:
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of real footage and truth; the test skips where it is absent."""
-    if not _SHARED.is_dir():
-        pytest.skip(f"needs the real footage in {_SHARED}")
-    return _SHARED
+    folder = _SHARED / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real footage in {folder}")
+    return folder
+
+
+@pytest.fixture
+def shared_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of published weights, which are looked for there; skips where it is absent."""
+    folder = _SHARED / "weights"
+    if not folder.is_dir():
+        pytest.skip(f"needs the published weights in {folder}")
+    monkeypatch.setenv("FACESWAP_WEIGHTS", str(folder))
+    monkeypatch.setenv("FACESWAP_OFFLINE", "1")
+    return folder
 
 
 def _drawn_face(frame: int, shade: tuple[int, int, int], size: int) -> dict[str, Any]:

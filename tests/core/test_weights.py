@@ -241,13 +241,10 @@ def test_default_weights_come_from_the_package_index() -> None:
     assert state["conv1.weight"].shape == (10, 3, 3, 3)
 
 
-def test_published_files_match_the_table(
-    shared_data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FACESWAP_WEIGHTS", str(shared_data.parent / "weights"))
-    monkeypatch.setenv("FACESWAP_OFFLINE", "1")
+def test_published_files_match_the_table(shared_weights: Path) -> None:
     for name in ("mobilefacenet", "yunet", "retinaface", "resnet20"):
         path = weights_path(name)
+        assert path.parent == shared_weights
         assert path.stat().st_size == WEIGHTS[name].size
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from faceswap.alignment import transform_points
 from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
-from faceswap.core.weights import search_weights
 from faceswap.extraction import ExtractSettings, build_tracker
 from faceswap.meanface import MEAN_FACE
 from faceswap.recognizers import build_recognizer, mobilefacenet
@@ -58,10 +57,9 @@ def test_unknown_name_and_missing_or_foreign_files_are_said(tmp_path):
         mobilefacenet.mobilefacenet(tmp_path / "text.onnx")
 
 
+@pytest.mark.usefixtures("shared_weights")
 def test_people_are_told_apart(shared_data):
     """AT&T's photographs: one person is near .8, two are near .1."""
-    if search_weights("mobilefacenet")[0] is None:
-        pytest.skip("needs the weights of MobileFaceNet")
     network = build_recognizer()
     tracker = build_tracker(ExtractSettings())
     people = []

@@ -77,6 +77,7 @@ def test_transfer_beats_scratch_with_few_examples() -> None:
     assert transfer.LESSON.picture(result).axes
 
 
+@pytest.mark.usefixtures("shared_weights")
 def test_transfer_uses_the_published_network_on_own_images(shared_data: Path) -> None:
     result = transfer.compute(data=shared_data / "cats_dogs", examples=(10,), repeats=1, steps=2)
     assert "cats, dogs" in result.story

@@ -15,8 +15,6 @@ from classifier.models.publishedfiles import published_file
 from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
 from faceswap.core.files import sha256_file, write_json
 
-SHARED_WEIGHTS = Path(__file__).resolve().parents[4] / "shared" / "weights"
-
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -205,10 +203,7 @@ def test_positions_of_a_transformer_are_resampled(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def cifar(monkeypatch: pytest.MonkeyPatch) -> BuiltNetwork:
-    if not (SHARED_WEIGHTS / "resnet20-12fca82f.th").is_file():
-        pytest.skip(f"needs the published weights in {SHARED_WEIGHTS}")
-    monkeypatch.setenv("FACESWAP_WEIGHTS", str(SHARED_WEIGHTS))
+def cifar(shared_weights: Path) -> BuiltNetwork:
     built, report = load_published("resnet20", 10, {})
     assert report.missing == report.unexpected == report.resized == []
     built.module.eval()
