@@ -26,9 +26,9 @@ from classifier.options import (
     Pretrained,
     TransferMode,
     Weights,
+    shorthands,
 )
 from classifier.settings import Settings
-from classifier.training.ingredients import shorthands
 from classifier.training.rundirectory import SECTION, RunDirectory
 from classifier.training.session import Voice
 from faceswap.core.config import load_config

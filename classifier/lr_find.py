@@ -13,12 +13,13 @@ from classifier.options import (
     Pretrained,
     TransferMode,
     Weights,
+    shorthands,
 )
 from classifier.settings import Settings
-from classifier.training.ingredients import open_data, shorthands
 from classifier.training.ratesweep import plot_sweep, sweep
 from classifier.training.rundirectory import SECTION
 from classifier.training.session import Voice, prepare
+from classifier.training.trainingdata import open_data
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
 from faceswap.core.processes import open_accelerator

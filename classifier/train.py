@@ -17,10 +17,10 @@ from classifier.options import (
     Pretrained,
     TransferMode,
     Weights,
+    shorthands,
 )
 from classifier.settings import Settings
 from classifier.training.fitting import describe_fit, find_fit
-from classifier.training.ingredients import shorthands
 from classifier.training.run import TrainingResult, run_training
 from classifier.training.rundirectory import SECTION, RunDirectory
 from classifier.training.session import Voice

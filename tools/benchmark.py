@@ -25,10 +25,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from classifier.data import LoadedImages, load_images, normalise
 from classifier.models import BuiltNetwork, build_network
 from classifier.settings import Settings
-from classifier.training.ingredients import open_data
 from classifier.training.run import run_training
 from classifier.training.rundirectory import RunDirectory
 from classifier.training.session import Voice
+from classifier.training.trainingdata import open_data
 from faceswap.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.compositing import CompositeSettings
 from faceswap.conversion import EncodeSettings, convert_source

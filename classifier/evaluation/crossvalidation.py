@@ -15,10 +15,10 @@ from classifier.evaluation.samplereader import SampleReader
 from classifier.evaluation.scoring import ImageScores
 from classifier.modelfile import load_model
 from classifier.settings import Settings
-from classifier.training.ingredients import class_file
 from classifier.training.run import run_training
 from classifier.training.rundirectory import RunDirectory
 from classifier.training.session import Voice
+from classifier.training.trainingdata import class_file
 from classifier.training.trainstate import load_into
 from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.errors import MediaError

@@ -16,7 +16,7 @@ from classifier.data import (
 )
 from classifier.modelfile import LoadedClassifier
 from classifier.settings import Settings
-from classifier.training.ingredients import class_file, open_data
+from classifier.training.trainingdata import class_file, open_data
 from faceswap.core.config import load_config, read_yaml
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import read_json, sha256_file

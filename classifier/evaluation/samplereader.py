@@ -10,7 +10,7 @@ import numpy as np
 from classifier.data import IGNORED, Dataset, LoadedImages, Sample, load_images, pixel_side
 from classifier.evaluation.rundata import RunRecord
 from classifier.modelfile import LoadedClassifier
-from classifier.training.ingredients import stored_side
+from classifier.training.trainingdata import stored_side
 from faceswap.core.errors import MediaError
 
 _CHUNK_BYTES = 512 << 20  # of decoded images held at once

@@ -13,11 +13,12 @@ from torch import Tensor
 from classifier.data.dataset import Dataset, LoadedImages
 from classifier.models import BuiltNetwork
 from classifier.settings import Settings
-from classifier.training.ingredients import Parts, build, make_source, open_data, place, stored_side
 from classifier.training.learner import Learner, make_learner
+from classifier.training.networks import build, place
 from classifier.training.objective import Objective
 from classifier.training.session import Voice
-from classifier.training.sources import Source
+from classifier.training.sources import Source, make_source
+from classifier.training.trainingdata import Parts, open_data, stored_side
 from faceswap.core.processes import open_accelerator
 
 _SHARE = 0.8  # of the free memory; the rest is for what else happens

@@ -10,11 +10,11 @@ from classifier.modelfile import ModelMeta, save_model
 from classifier.models.registry import Task
 from classifier.settings import Settings
 from classifier.training.ema import WeightMean
-from classifier.training.ingredients import open_data
 from classifier.training.rundirectory import RunDirectory
 from classifier.training.schedule import Schedule
 from classifier.training.session import Session, Voice, describe_duplicates, prepare
 from classifier.training.trainer import Listener, Trainer, TrainingPlan
+from classifier.training.trainingdata import open_data
 from classifier.training.trainlog import TrainLog
 from classifier.training.trainstate import Course, EpochResult, TrainState
 from faceswap.core.checkpoint import Checkpoint, load_checkpoint

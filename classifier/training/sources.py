@@ -1,18 +1,25 @@
 """Where the steps of a training come from: images, or what enters the head of a frozen network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from classifier.data.augmentation import Augmentation
 from classifier.data.batches import BatchPlan, normalise
 from classifier.data.dataset import LoadedImages
 from classifier.inference import seen, whole_logits
 from classifier.models import BuiltNetwork
+from classifier.settings import AugmentSettings, Settings
+from classifier.training.headfeatures import compute_features
+from classifier.training.networks import is_channels_last
+from classifier.training.trainingdata import OnImage, Parts, silent
 from faceswap.core.seeding import generator
 
 Pair = tuple[Tensor, Tensor]
@@ -181,3 +188,59 @@ def _shares(count: int, rank: int, world: int) -> NDArray[np.int64]:
 def _chunks(positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
     for first in range(0, len(positions), size):
         yield positions[first : first + size]
+
+
+def make_source(
+    settings: Settings,
+    built: BuiltNetwork,
+    parts: Parts,
+    accelerator: Accelerator,
+    cache: Path | None,
+    on_image: OnImage = silent,
+) -> Source:
+    """Where the steps come from; computes the features of a frozen network, if that is wanted.
+
+    Args:
+        settings: Of the training.
+        built: The network, on the device.
+        parts: The images.
+        accelerator: Owns device and processes.
+        cache: Folder for features; None keeps them in memory.
+        on_image: Called with the number of images whose features are known.
+    """
+    size = built.input.size
+    plan = BatchPlan(
+        settings.seed,
+        settings.data.batch_size,
+        _augmentation(settings.augment),
+        size,
+        settings.data.balance,
+        accelerator.process_index,
+        accelerator.num_processes,
+    )
+    if settings.transfer.mode != "features":
+        last = is_channels_last(settings, built)
+        return ImageSource(built, plan, parts.train, parts.validation, last)
+    built.module.eval()
+    views = [
+        compute_features(
+            images, built, accelerator, mirrored=mirrored, folder=cache, on_image=on_image
+        )
+        for images, mirrored in ((parts.train, settings.augment.flip), (parts.validation, False))
+    ]
+    labels = parts.validation.labels.astype(np.int64)
+    return FeatureSource(built.head, plan, views[0], views[1], parts.train, labels)
+
+
+def _augmentation(settings: AugmentSettings) -> Augmentation:
+    """What changes single images, of the settings."""
+    return Augmentation(**settings.model_dump(exclude={"mixup", "cutmix"}))
+
+
+def without_effect(settings: Settings) -> list[str]:
+    """Settings of augmentation that features computed once cannot follow."""
+    if settings.transfer.mode != "features":
+        return []
+    chosen: Mapping[str, Any] = settings.augment.model_dump()
+    defaults = AugmentSettings().model_dump()
+    return [f"augment.{n}" for n, v in chosen.items() if v != defaults[n] and n != "flip"]

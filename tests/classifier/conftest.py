@@ -32,6 +32,36 @@ def classifier() -> Callable[..., int | str | None]:
     return call
 
 
+@pytest.fixture
+def make_halves(tmp_path: Path) -> Callable[..., Path]:
+    """Draws two classes: the upper half is lighter, or the left one.
+
+    ``make_halves(count=40, second="beside", noise=50) -> folder``; images are ``above/0.png`` ...
+    """
+
+    def make(count: int = 40, second: str = "beside", noise: float = 50.0) -> Path:
+        root = tmp_path / "halves"
+        random = np.random.default_rng(0)
+        for name in ("above", second):
+            (root / name).mkdir(parents=True)
+            for number in range(count):
+                image = np.full((32, 32), 100.0)
+                image[:16] += 40
+                image = image if name == "above" else image.T
+                image = image + random.normal(0, noise, image.shape)
+                grey = Image.fromarray(image.clip(0, 255).astype(np.uint8))
+                grey.convert("RGB").save(root / name / f"{number}.png")
+        return root
+
+    return make
+
+
+@pytest.fixture
+def halves(make_halves: Callable[..., Path]) -> Path:
+    """Forty images of each half, under much noise."""
+    return make_halves()
+
+
 @pytest.fixture(scope="session")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three classes of noisy colours, 15 images each of many sizes; one lies in a wrong folder."""

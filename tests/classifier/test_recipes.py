@@ -8,10 +8,10 @@ from PIL import Image
 
 from classifier.models import known_networks
 from classifier.settings import Settings
-from classifier.training.ingredients import open_data
 from classifier.training.run import run_training
 from classifier.training.rundirectory import SECTION, RunDirectory
 from classifier.training.session import Voice
+from classifier.training.trainingdata import open_data
 from faceswap.core.config import load_config, recipe_names
 from faceswap.core.console import note, progress_bar
 

@@ -1,0 +1,205 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from classifier.training.run import run_training
+from classifier.training.rundirectory import RunDirectory
+from classifier.training.session import Voice
+from classifier.training.trainstep import GradientStep
+from faceswap.core.checkpoint import Checkpoint, load_checkpoint
+from faceswap.core.console import note, progress_bar
+from faceswap.core.errors import TrainingError
+
+ROOT = Path(__file__).resolve().parents[2]
+Classifier = Callable[..., int | str | None]
+SMALL = ("--set", "data.batch_size=8", "--set", "optimizer.lr=3e-3", "--set", "device=cpu")
+STEPS = 8  # 64 images to train on, 8 a step
+CONSTANT = ("--set", "optimizer.schedule=constant")  # a schedule's fall depends on the epochs
+
+
+def last(run_directory: Path, which: str = "latest") -> Checkpoint:
+    found = load_checkpoint(run_directory / "checkpoints", which)
+    assert found is not None
+    return found
+
+
+def require_equal(one: Path, other: Path) -> None:
+    first, second = last(one), last(other)
+    assert first.step == second.step
+    for group, tensors in first.tensors.items():
+        for name, value in tensors.items():
+            assert torch.equal(value, second.tensors[group][name]), (group, name)
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Sends the signal of Ctrl-C, as a user does, after so many steps of one training."""
+    taken = 0
+    original = GradientStep.__call__
+
+    def call(self, *arguments):
+        nonlocal taken
+        taken += 1
+        if taken == step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(GradientStep, "__call__", call)
+
+
+def test_longer_is_the_same_as_at_once(
+    halves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], classifier: Classifier
+) -> None:
+    settings = (*SMALL, *CONSTANT, "--set", "augment.flip=true", "--set", "augment.shift=2")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert classifier("train", halves, "-o", whole, "--epochs", 3, *settings) == 0
+    assert classifier("train", halves, "-o", parts, "--epochs", 1, *settings) == 0
+    capsys.readouterr()
+    assert classifier("train", halves, "-o", parts, "--epochs", 3) == 0
+    assert "Resuming after epoch 1." in capsys.readouterr().err
+    require_equal(whole, parts)
+
+
+def test_stopped_within_an_epoch_it_goes_on_as_if_never_stopped(
+    halves: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    classifier: Classifier,
+) -> None:
+    settings = (*SMALL, "--epochs", 2, "--model", "resnet20", "--set", "augment.colour=0.3")
+    settings += ("--set", "optimizer.ema=0.9", "--set", "augment.cutmix=1", "--set")
+    settings += ("augment.mixup=0.2", "--set", "optimizer.warmup=0.5", "--set", "augment.flip=true")
+    whole = tmp_path / "whole"
+    assert classifier("train", halves, "-o", whole, *settings) == 0
+    parts = tmp_path / "parts"
+    # In the middle of an epoch, in its last step, and again in the next.
+    for moment, steps in ((3, 3), (STEPS, STEPS - 3), (STEPS + 5, 5)):
+        with monkeypatch.context() as patch:
+            stop_after(patch, steps)
+            assert classifier("train", halves, "-o", parts, *settings) == 130
+        assert "Stopped and saved" in capsys.readouterr().err
+        assert last(parts).step == moment
+    assert classifier("train", halves, "-o", parts) == 0
+    assert "Resuming in epoch 2, after step 5 of 8" in capsys.readouterr().err
+    require_equal(whole, parts)
+    one, two = (json.loads((path / "history.json").read_text()) for path in (whole, parts))
+    for before, after in zip(one, two, strict=True):
+        assert before["train_loss"] == pytest.approx(after["train_loss"], abs=1e-12)
+        assert before["loss"] == after["loss"]
+
+
+def test_a_long_epoch_is_saved_on_the_way(halves: Path, tmp_path: Path, monkeypatch) -> None:
+    run_directory = RunDirectory(tmp_path / "run")
+    settings = run_directory.settings(None, ["epochs=1", "data.batch_size=8", "keep=20"])
+    # As at kill -9 in the last step: what is there then?
+    taken: list[int] = []
+    original = GradientStep.__call__
+
+    def call(self, *arguments):
+        taken.append(1)
+        if len(taken) == STEPS:
+            raise RuntimeError("killed")
+        return original(self, *arguments)
+
+    monkeypatch.setattr(GradientStep, "__call__", call)
+    voice = Voice(note, progress_bar)
+    with pytest.raises(RuntimeError, match="killed"):
+        run_training(halves, settings, run_directory, voice, save_seconds=0)
+    assert last(tmp_path / "run").step == STEPS - 1
+    result = run_training(halves, settings, run_directory, voice)
+    assert len(result.history) == 1
+
+
+def test_damaged_checkpoint_is_replaced_by_the_one_before(
+    halves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], classifier: Classifier
+) -> None:
+    output = tmp_path / "run"
+    assert classifier("train", halves, "-o", output, "--epochs", 2, *SMALL) == 0
+    before = last(output).tensors["network"]
+    file = output / "checkpoints" / "step-00000016" / "network.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    assert classifier("train", halves, "-o", output, "--epochs", 2) == 0
+    said = capsys.readouterr().err
+    assert "step-00000016 is damaged" in said
+    assert "Resuming after epoch 1." in said
+    for name, value in last(output).tensors["network"].items():
+        assert torch.equal(value, before[name])
+
+
+def test_numbers_that_break_end_it_and_leave_the_last_epoch(
+    halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    original = GradientStep.__call__
+
+    def call(self, inputs, labels, *arguments):
+        taken.append(1)
+        loss = original(self, inputs, labels, *arguments)
+        return loss * float("nan") if len(taken) == STEPS + 2 else loss
+
+    monkeypatch.setattr(GradientStep, "__call__", call)
+    run_directory = RunDirectory(tmp_path / "run")
+    settings = run_directory.settings(None, ["epochs=3", "data.batch_size=8"])
+    with pytest.raises(TrainingError, match="no longer a number in epoch 2"):
+        run_training(halves, settings, run_directory, Voice(note, progress_bar))
+    found = last(tmp_path / "run")
+    assert found.step == STEPS
+    assert all(bool(value.isfinite().all()) for value in found.tensors["network"].values())
+
+
+LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+
+
+def launched(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*LAUNCH, str(ROOT / "classifier" / "train.py"), *map(str, arguments)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", [(), ("--transfer", "gradual"), ("--transfer", "features")])
+def test_two_processes_learn_the_same_as_one(
+    extra: tuple[str, ...], halves: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    settings = [*SMALL, "--set", "augment.flip=true", "--epochs", "2", "--set", "precision=fp32"]
+    settings += ["--set", "augment.mixup=0.2", "--set", "augment.cutmix=1"]
+    if extra:
+        first = tmp_path / "first"
+        assert classifier("train", halves, "-o", first, *SMALL, "--epochs", 1) == 0
+        settings += [*extra, "--weights", str(first / "model")]
+    assert classifier("train", halves, "-o", alone, *settings) == 0
+    process = launched(halves, "-o", shared, *settings)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, said
+    assert said.count("epoch 2:") == 1  # only the first process speaks
+    histories = [last(path).state["course"]["history"] for path in (alone, shared)]
+    for before, after in zip(*histories, strict=True):
+        assert before["train_loss"] == pytest.approx(after["train_loss"], abs=1e-5)
+        assert before["loss"] == pytest.approx(after["loss"], abs=1e-5)
+        assert before["accuracy"] == after["accuracy"]
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together(halves: Path, tmp_path: Path) -> None:
+    settings = [*SMALL, "--epochs", "2000"]
+    process = launched(halves, "-o", tmp_path / "run", *settings)
+    history = tmp_path / "run" / "history.json"
+    while not history.is_file() and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    assert "Stopped and saved" in said
+    assert last(tmp_path / "run").step > 0
