@@ -15,7 +15,7 @@ from faceswap.core.processes import local_threads, open_accelerator
 from faceswap.core.seeding import seed_everything
 from faceswap.data.batches import BatchPlan, FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
-from faceswap.data.matching import find_twins, movement
+from faceswap.data.matching import expressions, find_twins
 from faceswap.data.sampling import rank_slots, split_held_out
 from faceswap.data.warp import WarpRanges
 from faceswap.faceset import Face, Faceset
@@ -147,7 +147,7 @@ def _prepare_data(
     caches: dict[str, FaceCache] = {}
     training: dict[str, NDArray[np.int64]] = {}
     held_out: dict[str, NDArray[np.int64]] = {}
-    movements: dict[str, NDArray[np.float32]] = {}
+    shown: dict[str, NDArray[np.float32]] = {}
     # One process of each machine makes the cache, the others find it.
     with opened.local_main_process_first():
         for name, sets in facesets.items():
@@ -156,8 +156,8 @@ def _prepare_data(
             caches[name] = build_cache(run.cache, name, pairs, geometry, callbacks.on_faces)
             training[name], held_out[name] = split_facesets(pairs, config.data.held_out)
             if plan.match:
-                movements[name] = movement([pairs[i][1].landmarks for i in training[name]])
-    return _Data(FaceBatches(caches, training, plan, find_twins(movements)), held_out)
+                shown[name] = expressions([pairs[i][1].landmarks for i in training[name]])
+    return _Data(FaceBatches(caches, training, plan, find_twins(shown)), held_out)
 
 
 def warp_ranges(config: AugmentationConfig) -> WarpRanges:

@@ -16,26 +16,45 @@ from faceswap.alignment import crop_matrix, transform_points
 _INNER = slice(17, 68)  # brows, nose, eyes, mouth, iBUG order
 _EXPRESSIVE = slice(36 - 17, 68 - 17)  # eyes and mouth among the inner ones
 _EXPRESSIVE_WEIGHT = 2.0
+_LIPS = np.array([[61, 67], [62, 66], [63, 65]])  # upper, lower
+_LIDS = np.array([[37, 41], [38, 40], [43, 47], [44, 46]])
+_OPENING_WEIGHT = 8.0  # an open mouth or a closed eye is what is seen first
+_AT_REST = 0.2  # share of the faces, those with the mouth most closed
+_PERSONAL = 0.5  # of a face at rest is taken for the person's, the other half for expression
 _DISTANCES = 4_000_000  # held at once
 _TWINS = 3  # from which one is drawn, so that the same few faces do not come again and again
 
 
-def movement(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
-    """How the faces of one person differ from that person's mean face.
+def expressions(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
+    """What the faces of one person show, in numbers that can be compared with another person's.
+
+    Half of the person's face at rest is taken off. Without that a person with a wide mouth would
+    be matched to a smile. But to take off all of it, or the person's mean face, would bring a
+    person who talks through all the footage together with the closed mouth of one who is silent.
 
     Args:
         landmarks: ``(68, 2)`` each, in pixels of any frame.
 
     Returns:
-        ``(N, 102)``: displacements of the inner landmarks in face squares, eyes and mouth weighted
-        twice. The turn of the head moves them as well, so that it counts too.
+        ``(N, 104)``: places of the inner landmarks in face squares, eyes and mouth weighted twice,
+        and how far mouth and eyes are open. The turn of the head moves the landmarks as well, so
+        that it counts too.
     """
     placed = np.stack(
-        [transform_points(crop_matrix(points, 2, 2.0), points)[_INNER] for points in landmarks]
+        [transform_points(crop_matrix(points, 2, 2.0), points) for points in landmarks]
     )
-    moved = placed - placed.mean(0)
-    moved[:, _EXPRESSIVE] *= _EXPRESSIVE_WEIGHT
-    return moved.reshape(len(moved), -1).astype(np.float32)
+    mouth, eyes = _gap(placed, _LIPS), _gap(placed, _LIDS)
+    closed = np.argsort(mouth, kind="stable")[: max(1, round(_AT_REST * len(placed)))]
+    inner = placed[:, _INNER]
+    shown = inner - _PERSONAL * inner[closed].mean(0)
+    shown[:, _EXPRESSIVE] *= _EXPRESSIVE_WEIGHT
+    # Closed lips are the same for all; eyes at rest are open, each person's more or less.
+    openings = _OPENING_WEIGHT * np.stack([mouth, eyes - np.median(eyes)], 1)
+    return np.concatenate([shown.reshape(len(shown), -1), openings], 1).astype(np.float32)
+
+
+def _gap(placed: NDArray[np.floating], pairs: NDArray[np.int64]) -> NDArray[np.floating]:
+    return np.linalg.norm(placed[:, pairs[:, 1]] - placed[:, pairs[:, 0]], axis=2).mean(1)
 
 
 def nearest(
@@ -65,17 +84,17 @@ def nearest(
 
 
 def find_twins(
-    movements: Mapping[str, NDArray[np.float32]],
+    shown: Mapping[str, NDArray[np.float32]],
 ) -> dict[tuple[str, str], NDArray[np.int64]]:
     """For each pair of people, the faces of the second that are most like each of the first's.
 
     Args:
-        movements: ``(N, D)`` of each person, from ``movement``.
+        shown: ``(N, D)`` of each person, from ``expressions``.
 
     Returns:
         ``(N, k)`` places among the second's faces.
     """
     return {
-        (first, second): nearest(movements[first], movements[second], _TWINS)
-        for first, second in permutations(movements, 2)
+        (first, second): nearest(shown[first], shown[second], _TWINS)
+        for first, second in permutations(shown, 2)
     }
