@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,20 +25,23 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; marg
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child, td:first-child { text-align: left; } td.text { text-align: left; color: #555; }
+.text { text-align: left; } td.text:not(:first-child) { color: #555; }
 .grid { display: flex; flex-wrap: wrap; gap: .8rem; align-items: flex-start; }
-figure { margin: 0; } figcaption { font-size: .8rem; color: #555; max-width: 22rem; }
+figure { margin: 0; display: table; }
+figcaption { display: table-caption; caption-side: bottom; font-size: .8rem; color: #555; }
 img, video { max-width: 100%; height: auto; display: block; }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818; }
-  th, td { border-color: #444; } td.text, figcaption { color: #aaa; } .plot { background: #fff; } }
+  th, td { border-color: #444; } td.text:not(:first-child), figcaption { color: #aaa; }
+  .plot { background: #fff; } }
 </style></head><body>
 <h1>{{ page.title }}</h1>
 {% for part in page.parts %}
 {% if part.heading %}<h2>{{ part.heading }}</h2>{% endif %}
 {% for text in part.paragraphs %}<p>{{ text }}</p>{% endfor %}
-{% if part.rows %}<table><thead><tr>{% for name in part.columns %}<th>{{ name }}</th>{% endfor %}
+{% if part.rows %}<table><thead><tr>{% for name in part.columns %}
+<th{% if loop.index0 in part.texts %} class="text"{% endif %}>{{ name }}</th>{% endfor %}
 </tr></thead><tbody>{% for row in part.rows %}<tr>{% for cell in row %}
-<td{% if not loop.first and cell is string %} class="text"{% endif %}>{{ cell }}</td>{% endfor %}
+<td{% if loop.index0 in part.texts %} class="text"{% endif %}>{{ cell }}</td>{% endfor %}
 </tr>{% endfor %}</tbody></table>{% endif %}
 <div class="grid">{% for item in part.items %}<figure>
 {% if item.kind == "video" %}<video controls loop muted src="{{ item.source }}"></video>
@@ -46,6 +50,8 @@ img, video { max-width: 100%; height: auto; display: block; }
 <figcaption>{{ item.caption }}</figcaption></figure>{% endfor %}</div>
 {% endfor %}</body></html>
 """
+
+_NUMBER = re.compile(r"[-+−±.]*\d|[-–]?$")  # or nothing, where there is no number
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,16 @@ class Section:
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str | int | float]] = ()
     items: list[_Item] = field(default_factory=list)
+
+    @property
+    def texts(self) -> frozenset[int]:
+        """Columns of names and words, set from the left; numbers are set from the right."""
+        return frozenset(
+            column
+            for row in self.rows
+            for column, cell in enumerate(row)
+            if column == 0 or (isinstance(cell, str) and not _NUMBER.match(cell))
+        )
 
     def add_plot(self, figure: Figure, caption: str = "") -> None:
         """Adds a figure of matplotlib."""
