@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from faceswap.ibug68 import BROWS, JAW, MOUTH
 from faceswap.meanface import MEAN_FACE
 
 FloatArray = NDArray[np.floating]
@@ -25,9 +26,6 @@ HEAD_COVERAGE = 2.0
 # The point of the mean face that is kept in the middle of the crop: behind the nose bridge, so that
 # the crop follows the head and not the tip of the nose when the head turns.
 _CENTRE = np.array([0.0, 0.0, 0.07])
-_JAW = slice(0, 17)
-_BROWS = slice(17, 27)
-_MOUTH = slice(48, 68)
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,9 @@ def _camera_weights() -> FloatArray:
     # The jaw is left out: nets disagree about it and it slides along the cheek when the head turns.
     # Brows and mouth move with the expression, so they count less than eyes and nose.
     weights = np.ones(68)
-    weights[_JAW] = 0.0
-    weights[_BROWS] = 0.5
-    weights[_MOUTH] = 0.5
+    weights[JAW] = 0.0
+    weights[BROWS] = 0.5
+    weights[MOUTH] = 0.5
     return weights
 
 

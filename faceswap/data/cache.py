@@ -20,10 +20,11 @@ from faceswap.alignment import compose, crop_matrix, invert, transform_points, w
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path
 from faceswap.faceset import Face, Faceset
+from faceswap.ibug68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from faceswap.maskers.hull import fill_hull
 
 CHANNELS = 5
-_FEATURES = (slice(36, 42), slice(42, 48), slice(48, 60))  # eyes and outer lips, iBUG order
+_FEATURES = (LEFT_EYE, RIGHT_EYE, OUTER_LIPS)
 _FEATURE_MARGIN = 0.04  # of the face square
 _THREADS = 4
 

@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceswap.alignment import crop_matrix, transform_points
+from faceswap.ibug68 import INNER, LEFT_EYE, lid_gap, mouth_gap
 
-_INNER = slice(17, 68)  # brows, nose, eyes, mouth, iBUG order
-_EXPRESSIVE = slice(36 - 17, 68 - 17)  # eyes and mouth among the inner ones
+_EXPRESSIVE = slice(LEFT_EYE.start - INNER.start, None)  # eyes and mouth among the inner ones
 _EXPRESSIVE_WEIGHT = 2.0
-_LIPS = np.array([[61, 67], [62, 66], [63, 65]])  # upper, lower
-_LIDS = np.array([[37, 41], [38, 40], [43, 47], [44, 46]])
 _OPENING_WEIGHT = 8.0  # an open mouth or a closed eye is what is seen first
 _AT_REST = 0.2  # share of the faces, those with the mouth most closed
 _PERSONAL = 0.5  # of a face at rest is taken for the person's, the other half for expression
@@ -43,18 +41,14 @@ def expressions(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
     placed = np.stack(
         [transform_points(crop_matrix(points, 2, 2.0), points) for points in landmarks]
     )
-    mouth, eyes = _gap(placed, _LIPS), _gap(placed, _LIDS)
+    mouth, eyes = mouth_gap(placed), lid_gap(placed)
     closed = np.argsort(mouth, kind="stable")[: max(1, round(_AT_REST * len(placed)))]
-    inner = placed[:, _INNER]
+    inner = placed[:, INNER]
     shown = inner - _PERSONAL * inner[closed].mean(0)
     shown[:, _EXPRESSIVE] *= _EXPRESSIVE_WEIGHT
     # Closed lips are the same for all; eyes at rest are open, each person's more or less.
     openings = _OPENING_WEIGHT * np.stack([mouth, eyes - np.median(eyes)], 1)
     return np.concatenate([shown.reshape(len(shown), -1), openings], 1).astype(np.float32)
-
-
-def _gap(placed: NDArray[np.floating], pairs: NDArray[np.int64]) -> NDArray[np.floating]:
-    return np.linalg.norm(placed[:, pairs[:, 1]] - placed[:, pairs[:, 0]], axis=2).mean(1)
 
 
 def nearest(

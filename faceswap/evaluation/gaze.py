@@ -5,8 +5,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.alignment import transform_points
+from faceswap.ibug68 import LEFT_EYE, LEFT_EYE_CORNERS, RIGHT_EYE, RIGHT_EYE_CORNERS
 
-_EYES = ((36, 39, slice(36, 42)), (42, 45, slice(42, 48)))
+_EYES = ((*LEFT_EYE_CORNERS, LEFT_EYE), (*RIGHT_EYE_CORNERS, RIGHT_EYE))
 _WIDTH, _HEIGHT, _MARGIN = 48, 32, 8
 _OPEN = 0.12  # height over width; through narrower lids there is nothing to see
 

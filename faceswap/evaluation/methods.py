@@ -11,8 +11,8 @@ from faceswap.alignment import compose, crop_matrix, invert, transform_points, w
 from faceswap.compositing import CompositeSettings, face_masks, match_colour, paste
 from faceswap.evaluation.identity import evenly
 from faceswap.evaluation.judge import Image, Shot
-from faceswap.evaluation.shape import INNER
 from faceswap.faceset import Face, Faceset
+from faceswap.ibug68 import INNER
 from faceswap.maskers import build_masker
 from faceswap.models.modelfile import LoadedModel
 from faceswap.swapping import Swapper

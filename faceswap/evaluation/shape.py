@@ -8,22 +8,29 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.ibug68 import (
+    INNER,
+    LEFT_EYE_CORNERS,
+    NOSE,
+    OUTER_EYE_CORNERS,
+    RIGHT_EYE_CORNERS,
+    lid_gap,
+    mouth_gap,
+)
 from faceswap.landmarkers.mesh68 import mesh_to_68
 from faceswap.meanface import MEAN_FACE
 
 Points = NDArray[np.floating]
 
-INNER = slice(17, 68)
-"""Brows, nose, eyes and mouth in iBUG order: all but the jaw."""
-_LEFT_CORNER, _RIGHT_CORNER = 36, 45
-RIGID = np.r_[27:36, 36, 39, 42, 45]
+RIGID = np.r_[NOSE, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS]
 """Nose and corners of the eyes: bone, which no expression moves."""
 _FEWEST = 8  # frames; fewer correlate by chance
 
 
 def eye_distance(points: Points) -> float:
     """Distance between the outer corners of the eyes, in pixels, of ``(68, D)`` points."""
-    return max(float(np.linalg.norm(points[_RIGHT_CORNER] - points[_LEFT_CORNER])), 1e-6)
+    left, right = points[list(OUTER_EYE_CORNERS)]
+    return max(float(np.linalg.norm(right - left)), 1e-6)
 
 
 def fit(points: Points, onto: Points) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -100,14 +107,12 @@ def movement_error(before: Sequence[Points], after: Sequence[Points]) -> float |
 
 def mouth_opening(points: Points) -> float:
     """Gap between the inner lips of ``(68, 2)`` points."""
-    gaps = np.linalg.norm(points[[67, 66, 65]] - points[[61, 62, 63]], axis=1)
-    return float(gaps.mean()) / eye_distance(points)
+    return float(mouth_gap(points)) / eye_distance(points)
 
 
 def lid_opening(points: Points) -> float:
     """Gap between the lids, mean of both eyes, of ``(68, 2)`` points."""
-    gaps = np.linalg.norm(points[[41, 40, 47, 46]] - points[[37, 38, 43, 44]], axis=1)
-    return float(gaps.mean()) / eye_distance(points)
+    return float(lid_gap(points)) / eye_distance(points)
 
 
 def correlation(first: Sequence[float], second: Sequence[float]) -> float | None:

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceswap.core.errors import ConfigError
+from faceswap.ibug68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from faceswap.maskers.registry import maskers
 
-_LEFT_BROW, _LEFT_EYE = slice(17, 22), slice(36, 42)
-_RIGHT_BROW, _RIGHT_EYE = slice(22, 27), slice(42, 48)
 _FOREHEAD = 0.75  # of the distance from eye to brow: how far above the brows the mask reaches
 
 
@@ -27,7 +26,7 @@ def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[n
         ``(N, 2) float32`` polygon in the same pixels.
     """
     points = np.array(landmarks, dtype=np.float32)
-    for brow, eye in ((_LEFT_BROW, _LEFT_EYE), (_RIGHT_BROW, _RIGHT_EYE)):
+    for brow, eye in ((LEFT_BROW, LEFT_EYE), (RIGHT_BROW, RIGHT_EYE)):
         points[brow] += forehead * (points[brow].mean(0) - points[eye].mean(0))
     return cv2.convexHull(points)[:, 0].astype(np.float32)
 

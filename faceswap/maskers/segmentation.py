@@ -18,12 +18,12 @@ from classifier.data.batches import normalise
 from classifier.modelfile import LoadedClassifier, load_model
 from faceswap.core.device import supports_bf16
 from faceswap.core.errors import ConfigError
+from faceswap.ibug68 import LEFT_BROW, RIGHT_BROW
 from faceswap.maskers.hull import fill_hull
 from faceswap.maskers.registry import maskers
 
 _FACE = frozenset({"skin", "nose", "eyes", "mouth", "face", "lips", "teeth", "glasses"})
 _BROWS_TOO = frozenset({"hair", "brows", "hair and brows"})
-_BROWS = (slice(17, 22), slice(22, 27))
 # How far skin may still be face: beyond that it is neck, ear, or a wall of that colour.
 _REACH = 0.03  # beyond the hull, over its width
 _FOREHEAD = 1.4  # above the brows, over the distance from eye to brow; the network knows the hair
@@ -96,7 +96,7 @@ def _combine(
     near = fill_hull(size, landmarks, _REACH * width, _FOREHEAD).astype(np.float32) / 255
     brows = np.zeros((size, size), np.uint8)
     thickness = max(1, round(0.08 * width))
-    for part in _BROWS:
+    for part in (LEFT_BROW, RIGHT_BROW):
         line = np.round(landmarks[part]).astype(np.int32)
         cv2.polylines(brows, [line], isClosed=False, color=255, thickness=thickness)
     # The data this is learned from call brows hair; those in a brow's place belong to the face.

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from faceswap.alignment import warp
 from faceswap.core.errors import ModelFileError
 from faceswap.core.weights import weights_path
+from faceswap.ibug68 import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
 from faceswap.recognizers.registry import recognizers
 
 SIDE = 112
@@ -78,8 +79,8 @@ def normalised(vector: ArrayLike) -> NDArray[np.float32]:
 
 def five_points(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
     """``(68, 2)`` landmarks -> ``(5, 2)``: eyes, tip of the nose, corners of the mouth."""
-    eyes = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
-    return np.array([*eyes, landmarks[30], landmarks[48], landmarks[54]], np.float64)
+    eyes = landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)
+    return np.array([*eyes, landmarks[NOSE_TIP], *landmarks[list(MOUTH_CORNERS)]], np.float64)
 
 
 def template_matrix(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:

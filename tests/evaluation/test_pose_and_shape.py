@@ -5,7 +5,6 @@ import pytest
 
 from faceswap.evaluation.pose import Angles, angles, flat_angles, turned
 from faceswap.evaluation.shape import (
-    INNER,
     correlation,
     expression_error,
     eye_distance,
@@ -15,6 +14,7 @@ from faceswap.evaluation.shape import (
     mouth_opening,
     movement_error,
 )
+from faceswap.ibug68 import INNER
 from faceswap.landmarkers.mesh68 import _PAIRS
 from faceswap.meanface import MEAN_FACE
 
