@@ -40,6 +40,27 @@ def test_one_who_talks_through_is_not_matched_to_the_closed_mouth_of_another():
     assert twins["talks", "silent"][0, 0] < 9
 
 
+def blinking(lids: float) -> list[np.ndarray]:
+    """Three faces with open eyes, the lids so far apart as told; one with shut eyes."""
+    found = []
+    for gap in (lids, lids, lids, 0.0):
+        points = MEAN_FACE[:, :2].copy()
+        for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
+            middle = points[[upper, lower], 1].mean()
+            points[upper, 1], points[lower, 1] = middle - gap / 2, middle + gap / 2
+        found.append(100 * points + (300, 200))
+    return found
+
+
+def test_a_blink_is_matched_to_a_blink_though_the_brows_differ():
+    large, small = blinking(0.09), blinking(0.07)
+    small[3][17:27, 1] -= 8  # brows raised
+    twins = find_twins({"large": expressions(large), "small": expressions(small)})
+    assert twins["large", "small"][3, 0] == 3
+    assert twins["small", "large"][3, 0] == 3
+    assert (twins["large", "small"][:3, 0] < 3).all()
+
+
 def test_the_nearest_come_first_and_a_small_pool_gives_what_it_has():
     pool = np.array([[0.0], [10.0], [3.0]], np.float32)
     assert nearest(np.array([[2.0], [9.0]], np.float32), pool, 2).tolist() == [[2, 0], [1, 2]]
