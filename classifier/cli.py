@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from faceswap import __version__
-from faceswap.core.commandline import Verb, run_program
+from faceswap.core.command_line import Verb, run_program
 
 VERBS = {
     "train": Verb("classifier.train:train", "Train a network on images with classes."),

@@ -21,9 +21,9 @@ from classifier.evaluation.comparison import (
     write_comparison,
 )
 from classifier.evaluation.measure import Evaluation, difference, headlines, measure, with_intervals
-from classifier.evaluation.rundata import know_data, read_run
-from classifier.evaluation.samplereader import SampleReader
-from classifier.modelfile import LoadedClassifier, load_model
+from classifier.evaluation.run_data import know_data, read_run
+from classifier.evaluation.sample_reader import SampleReader
+from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError

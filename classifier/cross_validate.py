@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from classifier.evaluation.bootstrap import Estimate
-from classifier.evaluation.crossvalidation import make_folds, pool, run_fold, write_list
+from classifier.evaluation.cross_validation import make_folds, pool, run_fold, write_list
 from classifier.evaluation.measure import (
     Evaluation,
     as_record,
@@ -28,9 +28,9 @@ from classifier.options import (
     Weights,
     shorthands,
 )
-from classifier.settings import Settings
-from classifier.training.rundirectory import SECTION, RunDirectory
+from classifier.training.run_directory import SECTION, RunDirectory
 from classifier.training.session import Voice
+from classifier.training.settings import Settings
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device

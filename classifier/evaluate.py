@@ -18,9 +18,9 @@ from classifier.evaluation.measure import (
     write_rows,
 )
 from classifier.evaluation.page import write_page
-from classifier.evaluation.rundata import KnownData, know_data, read_run
-from classifier.evaluation.samplereader import SampleReader
-from classifier.modelfile import load_model
+from classifier.evaluation.run_data import KnownData, know_data, read_run
+from classifier.evaluation.sample_reader import SampleReader
+from classifier.models.model_file import load_model
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError

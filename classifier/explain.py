@@ -8,11 +8,11 @@ import typer
 
 from classifier.data.images import UnreadableImage
 from classifier.evaluation.prediction import find_images
-from classifier.evaluation.rundata import RunRecord, know_data, read_run
-from classifier.evaluation.samplereader import SampleReader, read_side
-from classifier.insight.embeddings import embed_samples
-from classifier.insight.explanation import Explainer, Neighbours
-from classifier.modelfile import LoadedClassifier, load_model
+from classifier.evaluation.run_data import RunRecord, know_data, read_run
+from classifier.evaluation.sample_reader import SampleReader, read_side
+from classifier.interpretability.embeddings import embed_samples
+from classifier.interpretability.explanation import Explainer, Neighbours
+from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError

@@ -8,10 +8,10 @@ import typer
 from numpy.typing import NDArray
 
 from classifier.data import middle
-from classifier.evaluation.rundata import RunRecord, know_data, read_run
-from classifier.evaluation.samplereader import SampleReader, read_side
-from classifier.exporting import SUFFIXES, export_network
-from classifier.modelfile import LoadedClassifier, load_model
+from classifier.evaluation.run_data import RunRecord, know_data, read_run
+from classifier.evaluation.sample_reader import SampleReader, read_side
+from classifier.models.exporting import SUFFIXES, export_network
+from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.console import note, progress_bar
 from faceswap.core.errors import ConfigError
 

@@ -13,9 +13,9 @@ from classifier.data import divide
 from classifier.evaluation.charts import map_chart, write_chart
 from classifier.evaluation.measure import write_rows
 from classifier.evaluation.page import show_sample
-from classifier.evaluation.rundata import KnownData, know_data, read_run
-from classifier.evaluation.samplereader import SampleReader
-from classifier.insight.embeddings import (
+from classifier.evaluation.run_data import KnownData, know_data, read_run
+from classifier.evaluation.sample_reader import SampleReader
+from classifier.interpretability.embeddings import (
     Embeddings,
     FeatureMap,
     ProbeResult,
@@ -24,8 +24,8 @@ from classifier.insight.embeddings import (
     map_vectors,
     probe,
 )
-from classifier.insight.projection import STEPS
-from classifier.modelfile import load_model
+from classifier.interpretability.projection import STEPS
+from classifier.models.model_file import load_model
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json

@@ -15,11 +15,11 @@ from classifier.options import (
     Weights,
     shorthands,
 )
-from classifier.settings import Settings
-from classifier.training.ratesweep import plot_sweep, sweep
-from classifier.training.rundirectory import SECTION
+from classifier.training.lr_finder import plot_sweep, sweep
+from classifier.training.run_directory import SECTION
 from classifier.training.session import Voice, prepare
-from classifier.training.trainingdata import open_data
+from classifier.training.settings import Settings
+from classifier.training.training_data import open_data
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
 from faceswap.core.processes import open_accelerator

@@ -19,9 +19,9 @@ from classifier.evaluation.prediction import (
     predict_files,
     write_masks,
 )
-from classifier.evaluation.rundata import read_run
-from classifier.evaluation.samplereader import read_side
-from classifier.modelfile import LoadedClassifier, load_model
+from classifier.evaluation.run_data import read_run
+from classifier.evaluation.sample_reader import read_side
+from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError

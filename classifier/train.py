@@ -19,12 +19,12 @@ from classifier.options import (
     Weights,
     shorthands,
 )
-from classifier.settings import Settings
-from classifier.training.fitting import describe_fit, find_fit
+from classifier.training.batch_size_finder import describe_fit, find_fit
 from classifier.training.run import TrainingResult, run_training
-from classifier.training.rundirectory import SECTION, RunDirectory
+from classifier.training.run_directory import SECTION, RunDirectory
 from classifier.training.session import Voice
-from faceswap.core.commandline import run_command
+from classifier.training.settings import Settings
+from faceswap.core.command_line import run_command
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
 from faceswap.core.errors import ConfigError

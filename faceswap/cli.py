@@ -3,7 +3,7 @@
 from typing import NoReturn
 
 from faceswap import __version__
-from faceswap.core.commandline import Verb, run_program
+from faceswap.core.command_line import Verb, run_program
 
 VERBS = {
     "demo": Verb("faceswap.demo:demo", "The whole job on two portraits that come along."),

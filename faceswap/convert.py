@@ -6,23 +6,23 @@ from typing import Annotated
 
 import typer
 
-from faceswap.compositing import CompositeSettings
-from faceswap.conversion import ConvertReport, EncodeSettings, convert_source
+from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.pipeline import ConvertReport, EncodeSettings, convert_source
+from faceswap.conversion.swapper import Swapper
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError
 from faceswap.core.files import sha256_file, write_json
-from faceswap.extraction import ExtractSettings
-from faceswap.faceset import Faceset
+from faceswap.extraction.pipeline import ExtractSettings
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.subjects import describe_shown
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
-from faceswap.models.modelfile import load_model
+from faceswap.models.model_file import load_model
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import readable_name
 from faceswap.provenance.metadata import SYNTHETIC, TOOL
 from faceswap.provenance.sidecar import sidecar_path
-from faceswap.subjectrecords import describe_shown
-from faceswap.swapping import Swapper
 
 _EXTRACT, _COMPOSITE, _ENCODE = ExtractSettings(), CompositeSettings(), EncodeSettings()
 

@@ -10,35 +10,42 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from faceswap.animation import FPS, SITTERS, SOUND_RATE, Sitter, voice, write_clip
-from faceswap.compositing import CompositeSettings
-from faceswap.conversion import describe_conversion
+from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.pipeline import describe_conversion
+from faceswap.conversion.swapper import Swapper
 from faceswap.convert import convert_with_progress, write_report
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import NoFacesError
 from faceswap.core.files import read_json, sha256_file
-from faceswap.demosettings import DemoSettings, claim_folder, train_config
-from faceswap.demosummary import SUMMARY, afterword, headline, summarise, write_summary
+from faceswap.demonstration.settings import DemoSettings, claim_folder, train_config
+from faceswap.demonstration.side_by_side import Panel, picture_grid, write_side_by_side
+from faceswap.demonstration.stages import Figures, Stages
+from faceswap.demonstration.summary import SUMMARY, afterword, headline, summarise, write_summary
+from faceswap.demonstration.swap_check import LOOKED_AT, Swap, check_swaps, faces_at_check
+from faceswap.demonstration.talking_head.clip import (
+    FPS,
+    SITTERS,
+    SOUND_RATE,
+    Sitter,
+    voice,
+    write_clip,
+)
+from faceswap.demonstration.talking_head.motion import perform
 from faceswap.extract import extract_with_progress
-from faceswap.extraction import ExtractSettings, build_tracker
-from faceswap.faceset import RECORD, Faceset
+from faceswap.extraction.pipeline import ExtractSettings, build_tracker
+from faceswap.facesets.faceset import RECORD, Faceset
+from faceswap.facesets.subjects import set_subject
 from faceswap.media.images import write_image
 from faceswap.media.sound import write_sound
 from faceswap.media.sources import Source, find_sources
-from faceswap.models.modelfile import LoadedModel, load_model
-from faceswap.motion import perform
+from faceswap.models.model_file import LoadedModel, load_model
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
 from faceswap.provenance.stamp import Seal, Stamp
 from faceswap.provenance.subject import Subject
-from faceswap.showcase import Panel, picture_grid, write_side_by_side
-from faceswap.stages import Figures, Stages
-from faceswap.subjectrecords import set_subject
-from faceswap.swapcheck import LOOKED_AT, Swap, check_swaps, faces_at_check
-from faceswap.swapping import Swapper
 from faceswap.train import train_with_progress
-from faceswap.trainconfig import TrainConfig
+from faceswap.training.settings import TrainConfig
 
 _MINUTES_CPU, _MINUTES_GPU = 7.0, 0.5
 _GRID_ROWS = 6

@@ -5,8 +5,8 @@ from rich.table import Table
 from rich.text import Text
 
 from faceswap.core.console import show_table
-from faceswap.fitness import Finding, judge
-from faceswap.machine import gather_facts
+from faceswap.environment.checks import Finding, judge
+from faceswap.environment.facts import gather_facts
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 

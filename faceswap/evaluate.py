@@ -11,9 +11,9 @@ from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, WeightsUnavailable
 from faceswap.evaluation.converted import Files, evaluate_converted
-from faceswap.evaluation.detectorset import make_detector_set
+from faceswap.evaluation.detector_set import make_detector_set
 from faceswap.evaluation.evaluation import IDENTITY, Evaluation, LeftOut, lines
-from faceswap.evaluation.facefinder import FaceFinder
+from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.judge import Judge
 from faceswap.evaluation.reconstruction import load_lpips
 from faceswap.evaluation.report import (
@@ -31,8 +31,8 @@ from faceswap.evaluation.runs import (
     open_runs,
     shared_held_out,
 )
-from faceswap.extraction import ExtractSettings
-from faceswap.faceset import Faceset
+from faceswap.extraction.pipeline import ExtractSettings
+from faceswap.facesets.faceset import Faceset
 from faceswap.media.video import probe
 from faceswap.recognizers import build_recognizer
 

@@ -8,11 +8,11 @@ import typer
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
-from faceswap.extraction import ExtractReport, ExtractSettings, extract_source
+from faceswap.extraction.pipeline import ExtractReport, ExtractSettings, extract_source
+from faceswap.facesets.subjects import find_records, how_to_state, set_subject
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
 from faceswap.provenance.subject import BASES, Evidence, Subject, is_unstated
-from faceswap.subjectrecords import find_records, how_to_state, set_subject
 
 _DEFAULTS = ExtractSettings()
 

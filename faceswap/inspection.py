@@ -11,10 +11,10 @@ from rich.text import Text
 
 from faceswap.core.console import show_table
 from faceswap.core.errors import FaceswapError, MediaError
-from faceswap.markwords import as_json, describe, headline, verdict
+from faceswap.facesets.subjects import Records, describe_records, find_records
 from faceswap.media.sources import find_sources
-from faceswap.provenance.filemarks import FileMarks, read_marks
-from faceswap.subjectrecords import Records, describe_records, find_records
+from faceswap.provenance.describe import as_json, describe, headline, verdict
+from faceswap.provenance.file_marks import FileMarks, read_marks
 
 _MODEL_FILES = (".safetensors", ".json")
 _WIDEST = 100

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from faceswap.core.console import note, show_table
 from faceswap.core.errors import FacesetError
-from faceswap.faceset import read_record
+from faceswap.facesets.faceset import read_record
+from faceswap.facesets.subjects import Records, find_records, is_faceset, set_subject
 from faceswap.provenance.subject import BASES, Evidence, Subject, is_unstated, matches_evidence
-from faceswap.subjectrecords import Records, find_records, is_faceset, set_subject
 
 _MISMATCH = 3
 _WIDEST = 100

@@ -10,17 +10,17 @@ from typing import Annotated
 
 import typer
 
-from faceswap.core.commandline import run_command
+from faceswap.core.command_line import run_command
 from faceswap.core.config import load_config
 from faceswap.core.console import note
 from faceswap.core.errors import IdentityError
-from faceswap.learningrate import Budget
-from faceswap.rundirectory import RunDirectory
-from faceswap.subjectrecords import how_to_state, unstated_facesets
-from faceswap.trainconfig import TrainConfig
-from faceswap.trainer import TrainResult
-from faceswap.training import run_training
-from faceswap.trainprogress import TrainBars, describe
+from faceswap.facesets.subjects import how_to_state, unstated_facesets
+from faceswap.training.build import run_training
+from faceswap.training.progress_bars import TrainBars, describe
+from faceswap.training.run_directory import RunDirectory
+from faceswap.training.schedule import Budget
+from faceswap.training.settings import TrainConfig
+from faceswap.training.trainer import TrainResult
 
 _DEFAULT_RECIPE = "v1"
 _NAME = re.compile(r"\w[\w.-]{0,62}")

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from faceswap.alignment import HEAD_COVERAGE, crop_matrix, transform_points
 from faceswap.core.files import write_json
-from faceswap.faceset import SCHEMA
-from faceswap.meanface import MEAN_FACE
+from faceswap.facesets.faceset import SCHEMA
+from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
+from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.media.images import write_image
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"

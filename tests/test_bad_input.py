@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import faceswap.cli
-from faceswap.core.commandline import run_program
+from faceswap.core.command_line import run_program
 from faceswap.media.images import write_image
+from tests.facesets.test_faceset import write_faceset
 from tests.footage import moving_portrait, plain_picture, write_clip
-from tests.test_faceset import write_faceset
 
 
 @pytest.fixture

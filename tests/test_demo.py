@@ -9,16 +9,16 @@ import faceswap.demo as verb
 from faceswap.core.errors import ConfigError
 from faceswap.core.files import read_json
 from faceswap.demo import run_demo
-from faceswap.demosettings import DemoSettings
-from faceswap.demosummary import headline
-from faceswap.faceset import Faceset
+from faceswap.demonstration.settings import DemoSettings
+from faceswap.demonstration.summary import headline
+from faceswap.demonstration.swap_check import Swap, check_swaps
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.subjects import find_records
 from faceswap.media.images import read_image
 from faceswap.media.video import VideoReader
-from faceswap.models.modelfile import load_model
+from faceswap.models.model_file import load_model
 from faceswap.provenance.errors import ProvenanceError
-from faceswap.provenance.filemarks import read_marks
-from faceswap.subjectrecords import find_records
-from faceswap.swapcheck import Swap, check_swaps
+from faceswap.provenance.file_marks import read_marks
 
 SETTINGS = DemoSettings(minutes=0.03, seed=3, frames=16, size=128, device="cpu")
 TINY = ("data.minimum=4", "training.batch=2", "training.minutes=null", "training.steps=2")

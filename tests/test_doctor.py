@@ -9,8 +9,8 @@ import typer
 
 from faceswap import doctor as doctor_module
 from faceswap.doctor import doctor
-from faceswap.fitness import Finding, judge
-from faceswap.machine import Facts, Gpu, Library
+from faceswap.environment.checks import Finding, judge
+from faceswap.environment.facts import Facts, Gpu, Library
 from faceswap.provenance.identity import IdentityStatus
 
 GB = 10**9

@@ -7,24 +7,24 @@ import torch
 from torch import nn
 
 import faceswap.cli
-from faceswap.compositing import CompositeSettings
-from faceswap.conversion import ConvertReport, convert_source
+from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.pipeline import ConvertReport, convert_source
+from faceswap.conversion.swapper import Swapper
 from faceswap.convert import write_report
-from faceswap.core.commandline import run_program
+from faceswap.core.command_line import run_program
 from faceswap.core.files import read_json
 from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.modelfile import LoadedModel, ModelMeta
+from faceswap.models.model_file import LoadedModel, ModelMeta
 from faceswap.provenance.identity import open_identity
 from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.stamp import Stamp
 from faceswap.provenance.subject import Evidence, Subject
 from faceswap.subject import subject
-from faceswap.swapping import Swapper
+from tests.facesets.test_faceset import write_faceset
 from tests.footage import moving_portrait, plain_picture, write_clip
 from tests.provenance.authority import issue
-from tests.test_faceset import write_faceset
 
 
 class Grey(nn.Module):

@@ -1,4 +1,4 @@
-"""Imports only point down: cli, verbs, domain, packages, classifier, core."""
+"""Imports only point down one ordered list of folders."""
 
 import ast
 from collections.abc import Iterator
@@ -7,21 +7,37 @@ from pathlib import Path
 import pytest
 
 import classifier.cli
-from faceswap.cli import VERBS
+import faceswap.cli
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE, CLASSIFIER, PACKAGE, DOMAIN, GLUE, VERB, CLI = range(7)
-# Plain values and geometry: packages may use them although they lie beside the domain modules.
-PLAIN = {"faceswap.alignment", "faceswap.faceset", "faceswap.ibug68", "faceswap.meanface"}
-VERB_MODULES = {verb.place.partition(":")[0] for verb in VERBS.values()}
-CLASSIFIER_VERBS = {verb.place.partition(":")[0] for verb in classifier.cli.VERBS.values()}
-# What verbs show, in files of their own because a verb that is a script defines no class.
-GLUE_MODULES = {"faceswap.trainprogress"}
-# Put other domain modules together, so they belong beside them although they are a package.
-DOMAIN_PACKAGES = ("faceswap.evaluation",)
-INTERFACE = {"faceswap.core.console", "faceswap.core.commandline"}
-# Packages that stand alone: they know core, themselves and geometry, not one another.
-ALONE = ("faceswap.media", "faceswap.detectors", "faceswap.landmarkers", "faceswap.recognizers")
+# From the bottom up. A folder imports itself and folders of the rows below its own; folders of one
+# row do not know each other.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("faceswap.core",),
+    ("faceswap.geometry", "classifier.models"),
+    ("classifier.data",),
+    ("classifier.training",),
+    ("classifier.evaluation", "classifier.interpretability"),
+    ("classifier.lessons",),
+    ("faceswap.media", "faceswap.detectors", "faceswap.landmarkers", "faceswap.recognizers"),
+    ("faceswap.provenance", "faceswap.maskers", "faceswap.models", "faceswap.tracking"),
+    ("faceswap.facesets", "faceswap.environment"),
+    ("faceswap.data", "faceswap.extraction"),
+    ("faceswap.training", "faceswap.conversion"),
+    ("faceswap.demonstration",),
+    ("faceswap.evaluation",),
+)
+ORDER = {folder: level for level, row in enumerate(LAYERS) for folder in row}
+VERBS = {
+    verb.place.partition(":")[0]
+    for verb in (*faceswap.cli.VERBS.values(), *classifier.cli.VERBS.values())
+}
+COMMANDS = {"faceswap.cli", "faceswap.__main__", "classifier.cli", "classifier.__main__"}
+# Options that several verbs of the classifier take.
+SHARED_BY_VERBS = {"classifier.options"}
+# Terminal output belongs to the verbs, and to the bars that one of them shows.
+CONSOLE = {"faceswap.core.console", "faceswap.core.command_line"}
+SHOWS_PROGRESS = {"faceswap.training.progress_bars"}
 
 
 def module_name(path: Path) -> str:
@@ -36,21 +52,10 @@ MODULES = {
 }
 
 
-def layer(module: str) -> int:
-    if module in {"faceswap.cli", "faceswap.__main__"}:
-        return CLI
-    if module in VERB_MODULES:
-        return VERB
-    if module in GLUE_MODULES:
-        return GLUE
-    if module == "faceswap" or module.startswith("faceswap.core"):
-        return CORE
-    if module.split(".")[0] == "classifier":
-        return CLASSIFIER
-    if module.startswith(DOMAIN_PACKAGES):
-        return DOMAIN
-    parent = ROOT / "faceswap" / module.split(".")[1]
-    return PACKAGE if parent.is_dir() or module in PLAIN else DOMAIN
+def folder(module: str) -> str:
+    """The folder of the list that a module is in; "" for modules directly in a package."""
+    name = ".".join(module.split(".")[:2])
+    return name if (ROOT / name.replace(".", "/")).is_dir() and "." in name else ""
 
 
 def imports(module: str) -> Iterator[str]:
@@ -67,58 +72,61 @@ def imports(module: str) -> Iterator[str]:
 
 
 def ours(module: str) -> set[str]:
-    return {name for name in imports(module) if name.split(".")[0] in ("faceswap", "classifier")}
+    names = {name for name in imports(module) if name.split(".")[0] in ("faceswap", "classifier")}
+    return names - {module}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_down(module: str) -> None:
-    for name in ours(module) - {module}:
+def test_every_folder_is_in_the_list() -> None:
+    assert {folder(module) for module in MODULES} - {""} == set(ORDER)
+
+
+def test_every_other_module_is_a_verb_or_a_command() -> None:
+    loose = {module for module in MODULES if not folder(module)}
+    assert loose == VERBS | COMMANDS | SHARED_BY_VERBS | {"faceswap", "classifier"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if folder(name)])
+def test_folders_import_downwards(module: str) -> None:
+    here = folder(module)
+    for name in ours(module):
         assert name in MODULES, f"{module} imports {name}, which does not exist"
-        above, below = layer(module), layer(name)
-        # The demo calls the other verbs: it is the same commands in a row.
-        sideways = above != VERB or module == "faceswap.demo"
-        assert below < above or (below == above and sideways), f"{module} must not import {name}"
+        there = folder(name)
+        # The package itself holds the version number.
+        allowed = there == here or name == "faceswap" or ORDER.get(there, 99) < ORDER[here]
+        assert allowed, f"{module} must not import {name}"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.split(".")[0] == "classifier"])
+@pytest.mark.parametrize("module", sorted(VERBS))
+def test_verbs_do_not_import_each_other(module: str) -> None:
+    # The demo runs the other verbs one after the other.
+    allowed = VERBS if module == "faceswap.demo" else set()
+    for name in ours(module):
+        assert name in MODULES, f"{module} imports {name}, which does not exist"
+        assert name not in VERBS - allowed and name not in COMMANDS, f"{module}: {name}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("classifier")])
 def test_classifier_knows_only_core(module: str) -> None:
     for name in ours(module):
-        # The package itself holds the version number and nothing else.
         allowed = name == "faceswap" or name.startswith(("classifier", "faceswap.core"))
-        assert allowed, f"{module} imports {name}"
-
-
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith(ALONE)])
-def test_lone_packages_know_core_and_geometry_only(module: str) -> None:
-    package = ".".join(module.split(".")[:2])
-    for name in ours(module):
-        allowed = name.startswith((package, "faceswap.core")) or name in {
-            "faceswap.alignment",
-            "faceswap.ibug68",
-            "faceswap.meanface",
-        }
         assert allowed, f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("faceswap.provenance")])
 def test_provenance_knows_neither_faces_nor_models(module: str) -> None:
-    # Marks are to outlive what is swapped and how; the facts come in as JSON values.
+    # Manifests outlive what was swapped and how; the facts come in as JSON values.
     allowed = ("faceswap.provenance", "faceswap.core", "faceswap.media")
     for name in ours(module):
         assert name == "faceswap" or name.startswith(allowed), f"{module} imports {name}"
 
 
-def is_verb(module: str) -> bool:
-    if module.split(".")[0] == "classifier":
-        return module in {"classifier.cli", "classifier.options"} or module in CLASSIFIER_VERBS
-    return layer(module) >= GLUE
-
-
-@pytest.mark.parametrize("module", [m for m in MODULES if not is_verb(m) and m not in INTERFACE])
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if folder(m) and m not in CONSOLE | SHOWS_PROGRESS]
+)
 def test_no_interface_code_below_the_verbs(module: str) -> None:
     for name in imports(module):
         assert name.split(".")[0] not in {"typer", "click", "rich", "tqdm"}, f"{module}: {name}"
-        assert name not in INTERFACE, f"{module} imports {name}"
+        assert name not in CONSOLE, f"{module} imports {name}"
 
 
 def test_nothing_imports_the_tools() -> None:
@@ -143,7 +151,7 @@ def test_no_two_modules_import_each_other() -> None:
     done: set[str] = set()
 
     def visit(module: str, path: tuple[str, ...]) -> None:
-        assert module not in path, f"a circle: {' -> '.join([*path, module])}"
+        assert module not in path, f"import circle: {' -> '.join([*path, module])}"
         if module not in done:
             for name in sorted(top_level_imports(module)):
                 visit(name, (*path, module))
@@ -151,14 +159,3 @@ def test_no_two_modules_import_each_other() -> None:
 
     for module in MODULES:
         visit(module, ())
-
-
-def test_the_layers_are_what_they_are_called() -> None:
-    assert layer("faceswap.core.files") == CORE
-    assert layer("classifier.cli") == CLASSIFIER
-    assert layer("faceswap.media.video") == PACKAGE
-    assert layer("faceswap.alignment") == PACKAGE
-    assert layer("faceswap.compositing") == DOMAIN
-    assert layer("faceswap.evaluation.seam") == DOMAIN
-    assert layer("faceswap.extract") == VERB
-    assert layer("faceswap.cli") == CLI

@@ -10,7 +10,7 @@ import typer
 
 import classifier.cli
 import faceswap.cli
-from faceswap.core.commandline import load_verb
+from faceswap.core.command_line import load_verb
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

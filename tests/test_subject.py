@@ -5,16 +5,16 @@ import json
 import pytest
 
 import faceswap.cli
-from faceswap.core.commandline import run_program
+from faceswap.core.command_line import run_program
 from faceswap.core.errors import ConfigError, FacesetError, FaceswapError, MediaError
 from faceswap.core.files import write_json
-from faceswap.faceset import Faceset
-from faceswap.facesetwriter import FacesetWriter
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.subjects import describe_records, find_records, unstated_facesets
+from faceswap.facesets.writer import FacesetWriter
 from faceswap.provenance.subject import Evidence, Subject, matches_evidence
 from faceswap.subject import subject
-from faceswap.subjectrecords import describe_records, find_records, unstated_facesets
+from tests.facesets.test_faceset import EXTRACTOR, SOURCE, write_faceset
 from tests.footage import write_clip
-from tests.test_faceset import EXTRACTOR, SOURCE, write_faceset
 
 UNSTATED = {"name": "", "basis": "unstated", "reference": ""}
 

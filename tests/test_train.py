@@ -13,12 +13,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from faceswap.cli import VERBS
 from faceswap.core.checkpoint import load_checkpoint
-from faceswap.core.commandline import run_program
+from faceswap.core.command_line import run_program
 from faceswap.core.config import load_config, recipe_names
 from faceswap.core.errors import IdentityError
-from faceswap.models.modelfile import load_model
+from faceswap.models.model_file import load_model
 from faceswap.train import parse_faces
-from faceswap.trainconfig import TrainConfig
+from faceswap.training.settings import TrainConfig
 
 REPO = Path(__file__).resolve().parents[1]
 SCRIPT = REPO / "faceswap" / "train.py"

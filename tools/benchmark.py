@@ -24,28 +24,28 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from classifier.data import LoadedImages, load_images, normalise
 from classifier.models import BuiltNetwork, build_network
-from classifier.settings import Settings
 from classifier.training.run import run_training
-from classifier.training.rundirectory import RunDirectory
+from classifier.training.run_directory import RunDirectory
 from classifier.training.session import Voice
-from classifier.training.trainingdata import open_data
-from faceswap.alignment import HEAD_COVERAGE, crop_matrix, warp
-from faceswap.compositing import CompositeSettings
-from faceswap.conversion import EncodeSettings, convert_source
+from classifier.training.settings import Settings
+from classifier.training.training_data import open_data
+from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.pipeline import EncodeSettings, convert_source
+from faceswap.conversion.swapper import Swapper
 from faceswap.core.config import load_config
 from faceswap.core.device import pick_device
-from faceswap.extraction import ExtractSettings, build_tracker, extract_source
-from faceswap.faceset import Faceset
+from faceswap.extraction.pipeline import ExtractSettings, build_tracker, extract_source
+from faceswap.facesets.faceset import Faceset
+from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.media.images import encode_image
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.modelfile import load_model
+from faceswap.models.model_file import load_model
 from faceswap.models.registry import build_model
-from faceswap.swapping import Swapper
-from faceswap.trainconfig import TrainConfig
-from faceswap.training import run_training as train_faces
+from faceswap.training.build import run_training as train_faces
+from faceswap.training.settings import TrainConfig
 
 app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
 Clip = Annotated[Path, typer.Argument(help="A video with one face.")]

@@ -16,10 +16,10 @@ from classifier.data.dataset import (
     MaskCode,
     Sample,
 )
-from classifier.data.division import divide, folds
 from classifier.data.duplicates import find_conflicts, find_duplicates
 from classifier.data.loading import load_images, pixel_side
-from classifier.data.opening import open_dataset
+from classifier.data.readers.opening import open_dataset
+from classifier.data.splits import divide, folds
 from classifier.data.windows import middle
 
 __all__ = [

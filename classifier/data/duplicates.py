@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from classifier.data.dataset import PARTS, Dataset, Sample
-from classifier.data.idx import open_archive
 from classifier.data.images import UnreadableImage, read_image, scale
+from classifier.data.readers.idx import open_archive
 
 _SIDE = 32  # of the thumbnails
 _BANDS, _BAND_BITS = 7, 9

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from classifier.evaluation.scoring import ImageScores, Reliability
-from classifier.insight.pictures import palette
+from classifier.interpretability.pictures import palette
 from faceswap.core.files import atomic_path
 
 _MOST_NUMBERS = 20  # classes up to which a confusion matrix has its numbers written in

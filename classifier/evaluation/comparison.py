@@ -10,8 +10,8 @@ import numpy as np
 
 from classifier.evaluation.bootstrap import Estimate
 from classifier.evaluation.charts import curves_chart
-from classifier.modelfile import LoadedClassifier
-from classifier.training.trainstate import EpochResult
+from classifier.models.model_file import LoadedClassifier
+from classifier.training.state import EpochResult
 from faceswap.core.errors import MediaError
 from faceswap.core.files import read_json
 from faceswap.core.page import Page

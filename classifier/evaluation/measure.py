@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from classifier.data import Sample
-from classifier.evaluation import pixelscoring, scoring
+from classifier.evaluation import pixel_scoring, scoring
 from classifier.evaluation.bootstrap import Estimate, estimate, units_of
-from classifier.evaluation.pixelscoring import PixelScores, count_pixels
-from classifier.evaluation.samplereader import SampleReader
+from classifier.evaluation.pixel_scoring import PixelScores, count_pixels
+from classifier.evaluation.sample_reader import SampleReader
 from classifier.evaluation.scoring import ImageScores
-from classifier.inference import predict_images
+from classifier.models.inference import predict_images
 from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_path
 
@@ -78,7 +78,7 @@ class PixelEvaluation:
         """A row for each image."""
         counts = self.scores.confusions
         total = np.maximum(counts.sum((1, 2)), 1)
-        iou = pixelscoring.class_iou(counts)
+        iou = pixel_scoring.class_iou(counts)
         return pa.table(
             {
                 **_about(self.samples, part_of),
@@ -150,7 +150,7 @@ def headlines(result: Evaluation) -> dict[str, str]:
     """Names of the numbers of an evaluation and how they are called."""
     if isinstance(result, ImageEvaluation):
         return scoring.HEADLINES
-    return pixelscoring.HEADLINES
+    return pixel_scoring.HEADLINES
 
 
 def with_intervals(
@@ -198,7 +198,7 @@ def each_class(
             for label, name in enumerate(classes)
         ]
     confusion = result.scores.confusion()
-    accuracy = pixelscoring.class_accuracy(confusion)
+    accuracy = pixel_scoring.class_accuracy(confusion)
     share = 100 * confusion.sum(1) / max(1, confusion.sum())
     return ("class", "IoU", "95 % interval", "accuracy", "% of pixels"), [
         (

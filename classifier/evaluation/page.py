@@ -19,10 +19,9 @@ from classifier.evaluation.measure import (
     each_class,
     headlines,
 )
-from classifier.evaluation.samplereader import SampleReader
+from classifier.evaluation.sample_reader import SampleReader
 from classifier.evaluation.scoring import LOWER_IS_BETTER
-from classifier.inference import predict_images
-from classifier.insight.pictures import (
+from classifier.interpretability.pictures import (
     as_picture,
     colour_labels,
     fit,
@@ -30,6 +29,7 @@ from classifier.insight.pictures import (
     palette,
     tile,
 )
+from classifier.models.inference import predict_images
 from faceswap.core.page import Page, Section
 
 _SIDE = 240

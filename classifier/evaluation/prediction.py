@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 
 from classifier.data import LoadedImages, Sample
 from classifier.data.images import UnreadableImage, is_image, read_image, upright_size
-from classifier.inference import predict_images
-from classifier.insight.pictures import as_picture, overlay_labels, write_labels, write_picture
-from classifier.modelfile import LoadedClassifier
+from classifier.interpretability.pictures import (
+    as_picture,
+    overlay_labels,
+    write_labels,
+    write_picture,
+)
+from classifier.models.inference import predict_images
+from classifier.models.model_file import LoadedClassifier
 
 
 @dataclass(frozen=True)

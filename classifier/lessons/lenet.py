@@ -23,7 +23,7 @@ from classifier.lessons.figure import (
 from classifier.lessons.fitting import FloatArray, fit, outputs, seeded_network, share_right
 from classifier.lessons.glyphs import DIGITS, glyph_tensors
 from classifier.lessons.lesson import Lesson, silent
-from classifier.lessons.owndata import load_own_images, tensors
+from classifier.lessons.own_data import load_own_images, tensors
 from classifier.models import BuiltNetwork
 
 

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from classifier.insight.probes import fit_logistic
-from classifier.insight.projection import tsne
+from classifier.interpretability.probes import fit_logistic
+from classifier.interpretability.projection import tsne
 from classifier.lessons.figure import BLUE, CLASSES, GREY, new_figure, two_parts
 from classifier.lessons.fitting import FloatArray, IntArray, fit, outputs, seeded_network
 from classifier.lessons.glyphs import DIGITS, glyph_tensors

@@ -12,7 +12,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from classifier.evaluation.pixelscoring import class_iou, count_pixels
+from classifier.evaluation.pixel_scoring import class_iou, count_pixels
 from classifier.lessons.figure import (
     BLUE,
     GREEN,

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from classifier.insight.probes import fit_logistic
+from classifier.interpretability.probes import fit_logistic
 from classifier.lessons.figure import BLUE, GREEN, ORANGE, new_figure, show_image, tile
 from classifier.lessons.fitting import (
     FloatArray,
@@ -23,7 +23,7 @@ from classifier.lessons.fitting import (
 )
 from classifier.lessons.glyphs import DIGITS, glyph_tensors
 from classifier.lessons.lesson import Lesson, silent
-from classifier.lessons.owndata import load_own_images, tensors
+from classifier.lessons.own_data import load_own_images, tensors
 from classifier.models import BuiltNetwork
 from classifier.models.anatomy import embed
 from classifier.models.matching import load_matching

@@ -1,6 +1,6 @@
 """Networks; importing this package fills the registry."""
 
-from classifier.models import cifarresnet, lenet5, mlp, neuron, perceptron, tiramisu
+from classifier.models import cifar_resnet, lenet5, mlp, neuron, perceptron, tiramisu
 from classifier.models.activations import ACTIVATIONS, activation
 from classifier.models.neuron import Neuron
 from classifier.models.perceptron import perceptron_update
@@ -21,7 +21,7 @@ __all__ = [
     "Task",
     "activation",
     "build_network",
-    "cifarresnet",
+    "cifar_resnet",
     "known_networks",
     "lenet5",
     "mlp",

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from classifier.models.activations import Activation, find_activation
 from classifier.models.formats import signed_format
-from classifier.models.optionchecks import check_channels
+from classifier.models.option_checks import check_channels
 from classifier.models.registry import BuiltNetwork, networks
 
 _SIZE = 32

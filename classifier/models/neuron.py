@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from classifier.models.formats import InputFormat
-from classifier.models.optionchecks import check_at_least, check_channels
+from classifier.models.option_checks import check_at_least, check_channels
 from classifier.models.registry import BuiltNetwork, networks
 from faceswap.core.errors import ConfigError
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from classifier.models.formats import signed_format
 from classifier.models.neuron import FormalNeuron
-from classifier.models.optionchecks import check_at_least, check_channels
+from classifier.models.option_checks import check_at_least, check_channels
 from classifier.models.registry import BuiltNetwork, networks
 from faceswap.core.errors import ConfigError
 

@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from classifier.models.matching import LoadReport, load_matching
-from classifier.models.publishedfiles import published_file, search_file, unavailable
 from classifier.models.registry import TIMM, BuiltNetwork, build_network, networks
-from classifier.models.timmnets import create_timm
-from classifier.models.torchvisionnets import torchvision_names
+from classifier.models.timm_networks import create_timm
+from classifier.models.torchvision_networks import torchvision_names
 from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.files import read_json, sha256_file
 from faceswap.core.weights import WEIGHTS, is_offline, load_torch_archive, weights_path
+from faceswap.core.weights_by_url import published_file, search_file, unavailable
 
 __all__ = ["LoadReport", "load_published", "load_weights_file", "read_weights"]
 

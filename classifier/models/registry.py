@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch import nn
 
 from classifier.models.formats import InputFormat
-from classifier.models.optionchecks import checked_options
+from classifier.models.option_checks import checked_options
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 from faceswap.core.registry import Registry
@@ -50,7 +50,7 @@ sides has an option ``size``."""
 
 def known_networks() -> list[str]:
     """Names of our networks and of torchvision's; ``timm:NAME`` is known besides."""
-    from classifier.models.torchvisionnets import torchvision_names
+    from classifier.models.torchvision_networks import torchvision_names
 
     return sorted({*networks.names(), *torchvision_names()})
 
@@ -72,10 +72,10 @@ def build_network(
     if name in networks.names():
         return _build_own(name, classes, options, size)
     if name.startswith(TIMM):
-        from classifier.models.timmnets import build_timm
+        from classifier.models.timm_networks import build_timm
 
         return build_timm(name.removeprefix(TIMM), classes, options, size)
-    from classifier.models.torchvisionnets import build_torchvision, torchvision_names
+    from classifier.models.torchvision_networks import build_torchvision, torchvision_names
 
     if name in torchvision_names():
         return build_torchvision(name, classes, options, size)
@@ -107,7 +107,7 @@ def _unknown(name: str) -> ConfigError:
     known = known_networks()
     near = nearest(name, known)
     if not near:
-        from classifier.models.timmnets import timm_names
+        from classifier.models.timm_networks import timm_names
 
         near = nearest(TIMM + name, [TIMM + other for other in timm_names()])
     return ConfigError(

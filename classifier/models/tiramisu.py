@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
 from classifier.models.formats import input_format
-from classifier.models.optionchecks import check_at_least, check_channels, check_dropout
+from classifier.models.option_checks import check_at_least, check_channels, check_dropout
 from classifier.models.registry import BuiltNetwork, networks
 
 _STEM = 48  # maps of the first convolution, for all three networks of the paper

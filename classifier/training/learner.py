@@ -9,11 +9,11 @@ from accelerate import Accelerator
 
 from classifier.models import BuiltNetwork
 from classifier.models.anatomy import layer_groups
-from classifier.settings import OptimizerSettings, Settings
 from classifier.training.mixing import Mixing
 from classifier.training.objective import Objective
+from classifier.training.settings import OptimizerSettings, Settings
 from classifier.training.sources import Source
-from classifier.training.trainstep import GradientStep, PerceptronStep, Step
+from classifier.training.step import GradientStep, PerceptronStep, Step
 from classifier.training.transfer import Transfer
 
 

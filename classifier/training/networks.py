@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from classifier.data.dataset import Dataset
 from classifier.models import BuiltNetwork, build_network
 from classifier.models.pretrained import LoadReport, load_published, load_weights_file
-from classifier.settings import Settings
+from classifier.training.settings import Settings
 from faceswap.core.errors import ConfigError
 
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from classifier.modelfile import ModelMeta, save_model
+from classifier.models.model_file import ModelMeta, save_model
 from classifier.models.registry import Task
-from classifier.settings import Settings
 from classifier.training.ema import WeightMean
-from classifier.training.rundirectory import RunDirectory
+from classifier.training.run_directory import RunDirectory
 from classifier.training.schedule import Schedule
 from classifier.training.session import Session, Voice, describe_duplicates, prepare
+from classifier.training.settings import Settings
+from classifier.training.state import Course, EpochResult, TrainState
 from classifier.training.trainer import Listener, Trainer, TrainingPlan
-from classifier.training.trainingdata import open_data
-from classifier.training.trainlog import TrainLog
-from classifier.training.trainstate import Course, EpochResult, TrainState
+from classifier.training.training_data import open_data
+from classifier.training.training_log import TrainLog
 from faceswap.core.checkpoint import Checkpoint, load_checkpoint
 from faceswap.core.interruption import stop_on_signals
 from faceswap.core.processes import open_accelerator

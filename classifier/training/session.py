@@ -11,13 +11,13 @@ from classifier.data.balance import count_classes
 from classifier.data.dataset import Dataset, Sample
 from classifier.data.duplicates import find_conflicts, find_duplicates
 from classifier.models import BuiltNetwork
-from classifier.settings import Settings
 from classifier.training.learner import Learner, make_learner
 from classifier.training.networks import build, place
 from classifier.training.objective import make_objective
+from classifier.training.settings import Settings
 from classifier.training.sources import Source, make_source, without_effect
-from classifier.training.trainingdata import Parts, load_parts, loss_weights, stored_side
-from classifier.training.trainstate import load_into
+from classifier.training.state import load_into
+from classifier.training.training_data import Parts, load_parts, loss_weights, stored_side
 from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import seed_everything

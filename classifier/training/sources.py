@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from classifier.data.augmentation import Augmentation
 from classifier.data.batches import BatchPlan, normalise
 from classifier.data.dataset import LoadedImages
-from classifier.inference import seen, whole_logits
 from classifier.models import BuiltNetwork
-from classifier.settings import AugmentSettings, Settings
-from classifier.training.headfeatures import compute_features
+from classifier.models.inference import seen, whole_logits
+from classifier.training.head_features import compute_features
 from classifier.training.networks import is_channels_last
-from classifier.training.trainingdata import OnImage, Parts, silent
+from classifier.training.settings import AugmentSettings, Settings
+from classifier.training.training_data import OnImage, Parts, silent
 from faceswap.core.seeding import generator
 
 Pair = tuple[Tensor, Tensor]

@@ -17,8 +17,8 @@ from classifier.training.confusion import count_pairs, scores
 from classifier.training.ema import WeightMean
 from classifier.training.schedule import Schedule
 from classifier.training.sources import Pair, Source
-from classifier.training.trainstate import Course, EpochResult, TrainState, not_a_number
-from classifier.training.trainstep import Step
+from classifier.training.state import Course, EpochResult, TrainState, not_a_number
+from classifier.training.step import Step
 from classifier.training.transfer import Transfer
 from faceswap.core.interruption import StopRequest
 from faceswap.core.memory import return_freed_memory

@@ -19,7 +19,7 @@ from torch import Tensor
 from faceswap.core.errors import CheckpointError
 from faceswap.core.files import atomic_directory, atomic_write, read_json, sha256_file, write_json
 from faceswap.core.log import get_logger
-from faceswap.core.tensorfiles import save_tensors
+from faceswap.core.tensor_files import save_tensors
 
 _log = get_logger(__name__)
 _VERSION = 1

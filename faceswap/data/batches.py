@@ -14,7 +14,7 @@ from faceswap.core.prefetch import prefetch
 from faceswap.core.seeding import generator
 from faceswap.data.augmentation import PhotometricChange
 from faceswap.data.cache import FaceCache
-from faceswap.data.colourstatistics import colour_statistics, transfer_matrix
+from faceswap.data.colour_statistics import colour_statistics, transfer_matrix
 from faceswap.data.sampling import face_at, rank_slots
 from faceswap.data.warp import WarpRanges, apply_warps, draw_warp
 

@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path
-from faceswap.faceset import Face, Faceset
-from faceswap.ibug68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
+from faceswap.geometry.landmarks68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from faceswap.maskers.hull import fill_hull
 
 CHANNELS = 5

@@ -11,8 +11,8 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceswap.alignment import crop_matrix, transform_points
-from faceswap.ibug68 import INNER, LEFT_EYE, lid_gap, mouth_gap
+from faceswap.geometry.alignment import crop_matrix, transform_points
+from faceswap.geometry.landmarks68 import INNER, LEFT_EYE, lid_gap, mouth_gap
 
 _EXPRESSIVE = slice(LEFT_EYE.start - INNER.start, None)  # eyes and mouth among the inner ones
 _EXPRESSIVE_WEIGHT = 2.0

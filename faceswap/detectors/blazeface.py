@@ -16,8 +16,8 @@ from torch import Tensor
 
 from faceswap.core.tflite_net import TFLiteNet
 from faceswap.core.weights import weights_path
+from faceswap.detectors.nms import drop_nested, merge_weighted
 from faceswap.detectors.registry import Detection, detectors
-from faceswap.detectors.suppression import drop_nested, merge_weighted
 
 # Sides of what goes in must be multiples of the networks' total stride.
 _STRIDE = 32

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from faceswap.core.weights import load_torch_archive, weights_path
+from faceswap.detectors.nms import suppress
 from faceswap.detectors.registry import Detection, detectors
-from faceswap.detectors.suppression import suppress
 
 # The proposal network sees faces of 12 px, two pixels apart.
 _CELL, _STRIDE = 12, 2

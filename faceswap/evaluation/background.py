@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.alignment import head_pose
+from faceswap.geometry.alignment import head_pose
 from faceswap.maskers.hull import hull_polygon
 
 _MARGIN = 2  # pixels around the hull that bilinear sampling and subsampled colour reach

@@ -7,11 +7,11 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from faceswap.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.evaluation.identity import Embedding
 from faceswap.evaluation.judge import FrameScore, Image, Judge, Shot
 from faceswap.evaluation.methods import Method
 from faceswap.evaluation.summary import Summary, summarise
+from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.media.images import encode_image
 
 Kind = Literal["run", "baseline", "file"]

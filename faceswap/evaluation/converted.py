@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from faceswap.core.errors import FacesetError, MediaError, NoFacesError
 from faceswap.evaluation.comparison import Comparison, Kind, compare
 from faceswap.evaluation.exactness import sound_exactness
-from faceswap.evaluation.facefinder import FaceFinder
+from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.identity import (
     Embedding,
     evenly,
@@ -26,7 +26,7 @@ from faceswap.evaluation.methods import (
     NearestCrop,
     Unswapped,
 )
-from faceswap.faceset import Faceset
+from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from faceswap.alignment import transform_points
 from faceswap.core.errors import MediaError
 from faceswap.evaluation.judge import Shot
-from faceswap.faceset import Face, Faceset
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.geometry.alignment import transform_points
 from faceswap.media.sources import Source, find_sources, open_source
 
 _SEEK_OVER = 50  # frames: shorter gaps are decoded through

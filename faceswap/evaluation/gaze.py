@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.alignment import transform_points
-from faceswap.ibug68 import LEFT_EYE, LEFT_EYE_CORNERS, RIGHT_EYE, RIGHT_EYE_CORNERS
+from faceswap.geometry.alignment import transform_points
+from faceswap.geometry.landmarks68 import LEFT_EYE, LEFT_EYE_CORNERS, RIGHT_EYE, RIGHT_EYE_CORNERS
 
 _EYES = ((*LEFT_EYE_CORNERS, LEFT_EYE), (*RIGHT_EYE_CORNERS, RIGHT_EYE))
 _WIDTH, _HEIGHT, _MARGIN = 48, 32, 8

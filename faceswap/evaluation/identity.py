@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.alignment import transform_points
-from faceswap.faceset import Face, Faceset
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.geometry.alignment import transform_points
 from faceswap.recognizers import Recognizer
 from faceswap.recognizers.mobilefacenet import normalised
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.evaluation.background import background_change, face_colour, mask_overlap
-from faceswap.evaluation.facefinder import FaceFinder
+from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.gaze import gaze
 from faceswap.evaluation.identity import Embedding, identity_scores
 from faceswap.evaluation.pose import angles, flat_angles, turned

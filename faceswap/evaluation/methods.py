@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.alignment import compose, crop_matrix, invert, transform_points, warp
-from faceswap.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.conversion.swapper import Swapper
 from faceswap.evaluation.identity import evenly
 from faceswap.evaluation.judge import Image, Shot
-from faceswap.faceset import Face, Faceset
-from faceswap.ibug68 import INNER
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
+from faceswap.geometry.landmarks68 import INNER
 from faceswap.maskers import build_masker
-from faceswap.models.modelfile import LoadedModel
-from faceswap.swapping import Swapper
+from faceswap.models.model_file import LoadedModel
 
 UNSWAPPED, NEAREST = "unswapped", "nearest crop"
 _COVERAGE = 1.25

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from faceswap.demonstration.side_by_side import titled
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.judge import FrameScore, Image, Look
 from faceswap.evaluation.pose import angles
@@ -16,7 +17,6 @@ from faceswap.evaluation.summary import rank
 from faceswap.media.video import VideoInfo
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance.metadata import SYNTHETIC
-from faceswap.showcase import titled
 
 _FPS = 12  # slower than life: these are blocks of a few frames
 _MOST = 240  # frames of the clip

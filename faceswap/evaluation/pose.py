@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.alignment import HeadPose, head_pose
 from faceswap.evaluation.shape import RIGID, fit
+from faceswap.geometry.alignment import HeadPose, head_pose
+from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.landmarkers.mesh68 import mesh_to_68
-from faceswap.meanface import MEAN_FACE
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from faceswap.core.device import supports_bf16
 from faceswap.core.errors import WeightsUnavailable
 from faceswap.core.weights import is_offline
 from faceswap.data.cache import CropGeometry, training_crop
-from faceswap.faceset import Face, Faceset
-from faceswap.heldout import draw, resize
-from faceswap.models.modelfile import LoadedModel
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.models.model_file import LoadedModel
+from faceswap.training.held_out import draw, resize
 
 SMALLEST = 176
 """Side from which on five scales of structure fit into a face, in pixels."""

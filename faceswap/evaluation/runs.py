@@ -21,12 +21,12 @@ from faceswap.evaluation.reconstruction import (
     quality,
     reconstruct,
 )
-from faceswap.faceset import Face, Faceset
+from faceswap.facesets.faceset import Face, Faceset
 from faceswap.media.sources import Source
-from faceswap.models.modelfile import LoadedModel, load_model
+from faceswap.models.model_file import LoadedModel, load_model
 from faceswap.recognizers import Recognizer
-from faceswap.rundirectory import RunDirectory
-from faceswap.training import split_facesets
+from faceswap.training.build import split_facesets
+from faceswap.training.run_directory import RunDirectory
 
 Faces = list[tuple[Faceset, Face]]
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.alignment import crop_matrix, transform_points, warp
+from faceswap.geometry.alignment import crop_matrix, transform_points, warp
 from faceswap.maskers.hull import fill_hull, hull_polygon
 
 _SIDE, _COVERAGE = 256, 1.6

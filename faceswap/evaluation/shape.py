@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.ibug68 import (
+from faceswap.geometry.landmarks68 import (
     INNER,
     LEFT_EYE_CORNERS,
     NOSE,
@@ -17,8 +17,8 @@ from faceswap.ibug68 import (
     lid_gap,
     mouth_gap,
 )
+from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.landmarkers.mesh68 import mesh_to_68
-from faceswap.meanface import MEAN_FACE
 
 Points = NDArray[np.floating]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceswap.core.errors import ConfigError
-from faceswap.ibug68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from faceswap.geometry.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from faceswap.maskers.registry import maskers
 
 _FOREHEAD = 0.75  # of the distance from eye to brow: how far above the brows the mask reaches

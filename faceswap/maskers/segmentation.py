@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from classifier.data.batches import normalise
-from classifier.modelfile import LoadedClassifier, load_model
+from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.device import supports_bf16
 from faceswap.core.errors import ConfigError
-from faceswap.ibug68 import LEFT_BROW, RIGHT_BROW
+from faceswap.geometry.landmarks68 import LEFT_BROW, RIGHT_BROW
 from faceswap.maskers.hull import fill_hull
 from faceswap.maskers.registry import maskers
 

@@ -10,10 +10,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import ArrayLike, NDArray
 
-from faceswap.alignment import warp
 from faceswap.core.errors import ModelFileError
 from faceswap.core.weights import weights_path
-from faceswap.ibug68 import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
+from faceswap.geometry.alignment import warp
+from faceswap.geometry.landmarks68 import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
 from faceswap.recognizers.registry import recognizers
 
 SIDE = 112

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from classifier.cli import main
-from classifier.modelfile import ModelMeta, save_model
 from classifier.models import build_network
+from classifier.models.model_file import ModelMeta, save_model
 
 COLOURS = {"red": (200, 40, 40), "crème brûlée": (210, 180, 90), "blue": (40, 60, 200)}
 WRONG = "wrong.png"  # lies among the red ones and is blue

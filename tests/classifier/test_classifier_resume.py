@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from classifier.training.run import run_training
-from classifier.training.rundirectory import RunDirectory
+from classifier.training.run_directory import RunDirectory
 from classifier.training.session import Voice
-from classifier.training.trainstep import GradientStep
+from classifier.training.step import GradientStep
 from faceswap.core.checkpoint import Checkpoint, load_checkpoint
 from faceswap.core.console import note, progress_bar
 from faceswap.core.errors import TrainingError

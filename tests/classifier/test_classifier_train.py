@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from classifier.modelfile import load_model
+from classifier.models.model_file import load_model
 from faceswap.core.checkpoint import load_checkpoint
 
 Classifier = Callable[..., int | str | None]

@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from classifier.data import open_dataset
-from classifier.evaluation.crossvalidation import make_folds, write_list
-from classifier.settings import Settings
+from classifier.evaluation.cross_validation import make_folds, write_list
+from classifier.training.settings import Settings
 from faceswap.core.errors import MediaError
 
 QUICK = ("--epochs", "2", "--set", "optimizer.lr=3e-3", "--set", "data.batch_size=8")

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from classifier.modelfile import load_model
+from classifier.models.model_file import load_model
 
 Run = Callable[..., int | str | None]
 

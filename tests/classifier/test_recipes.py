@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from classifier.models import known_networks
-from classifier.settings import Settings
 from classifier.training.run import run_training
-from classifier.training.rundirectory import SECTION, RunDirectory
+from classifier.training.run_directory import SECTION, RunDirectory
 from classifier.training.session import Voice
-from classifier.training.trainingdata import open_data
+from classifier.training.settings import Settings
+from classifier.training.training_data import open_data
 from faceswap.core.config import load_config, recipe_names
 from faceswap.core.console import note, progress_bar
 
@@ -73,7 +73,7 @@ def test_every_recipe_trains(
 
 def _weights_of(name: str, tmp_path: Path) -> Path:
     from classifier.models import build_network
-    from faceswap.core.tensorfiles import save_tensors
+    from faceswap.core.tensor_files import save_tensors
 
     path = tmp_path / "weights.safetensors"
     save_tensors(path, build_network(name, 10, {}).module.state_dict())

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from faceswap.alignment import transform_points
 from faceswap.core.errors import FacesetError
 from faceswap.data.cache import CropGeometry, build_cache, training_crop
-from faceswap.faceset import Faceset
+from faceswap.facesets.faceset import Faceset
+from faceswap.geometry.alignment import transform_points
 from faceswap.media.images import write_image
 
 

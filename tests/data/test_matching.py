@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from faceswap.data.matching import expressions, find_twins, nearest
-from faceswap.meanface import MEAN_FACE
+from faceswap.geometry.mean_face import MEAN_FACE
 
 
 def faces(count: int, scale: float, width: float = 1.0) -> list[np.ndarray]:

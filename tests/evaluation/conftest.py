@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from faceswap.core.seeding import seed_everything
-from faceswap.extraction import ExtractSettings, extract_source
-from faceswap.faceset import Faceset
+from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
 from faceswap.models import build_model
-from faceswap.models.modelfile import ModelMeta, save_model
-from faceswap.rundirectory import RunDirectory
-from faceswap.trainconfig import TrainConfig
+from faceswap.models.model_file import ModelMeta, save_model
+from faceswap.training.run_directory import RunDirectory
+from faceswap.training.settings import TrainConfig
 from tests.footage import moving_portrait, write_clip
 
 FRAMES = 30

@@ -7,7 +7,7 @@ import pytest
 from faceswap.core.errors import FacesetError, MediaError, NoFacesError
 from faceswap.evaluation.converted import Files, chosen_frames, evaluate_converted
 from faceswap.evaluation.exactness import sound_exactness
-from faceswap.evaluation.facefinder import FaceFinder
+from faceswap.evaluation.face_finder import FaceFinder
 from tests.evaluation.conftest import FRAMES, Colours
 from tests.footage import moving_portrait, plain_picture, write_clip
 

@@ -64,7 +64,7 @@ def test_a_converted_file(clips, facesets, tmp_path, monkeypatch, capsys):
 
 def test_a_detector_set(make_run, tmp_path, capsys, monkeypatch):
     run = make_run("three", {"alice": "alice", "bob": "bob", "carol": "carol"})
-    monkeypatch.setattr("faceswap.evaluation.detectorset._GAP", 3)
+    monkeypatch.setattr("faceswap.evaluation.detector_set._GAP", 3)
     verb.evaluate([run], make_set=tmp_path / "set", frames=5, test=["alice"], device="cpu")
     assert "test: 5 real and 5 swapped faces (alice)." in capsys.readouterr().err
     assert len(list((tmp_path / "set" / "test" / "swapped").iterdir())) == 5

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from faceswap.animation import SITTERS, animate
-from faceswap.evaluation.facefinder import FaceFinder
+from faceswap.demonstration.talking_head.clip import SITTERS, animate
+from faceswap.demonstration.talking_head.motion import Gesture
+from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.gaze import gaze
 from faceswap.evaluation.pose import angles
 from faceswap.evaluation.shape import lid_opening, mouth_opening
-from faceswap.motion import Gesture
 
 TURNS = [
     (-9, 0, 0),

@@ -14,9 +14,9 @@ from faceswap.evaluation.shape import (
     mouth_opening,
     movement_error,
 )
-from faceswap.ibug68 import INNER
+from faceswap.geometry.landmarks68 import INNER
+from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.landmarkers.mesh68 import _PAIRS
-from faceswap.meanface import MEAN_FACE
 
 
 def rotation(pitch=0.0, yaw=0.0, roll=0.0):

@@ -5,13 +5,13 @@ import torch
 from faceswap.core.errors import FacesetError, IdentityError, WeightsUnavailable
 from faceswap.core.files import read_json
 from faceswap.evaluation.evaluation import IDENTITY, Evaluation, LeftOut, lines
-from faceswap.evaluation.facefinder import FaceFinder
+from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.judge import Judge
 from faceswap.evaluation.metric import METRICS
 from faceswap.evaluation.reconstruction import SMALLEST, load_lpips, quality, reconstruct
 from faceswap.evaluation.report import write_report
 from faceswap.evaluation.runs import evaluate_runs, frames_to_judge, open_runs, shared_held_out
-from faceswap.models.modelfile import load_model
+from faceswap.models.model_file import load_model
 from tests.evaluation.conftest import FRAMES, HELD_OUT, Colours
 
 

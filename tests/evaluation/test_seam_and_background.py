@@ -10,7 +10,7 @@ from faceswap.evaluation.background import (
 )
 from faceswap.evaluation.gaze import gaze
 from faceswap.evaluation.seam import seam
-from faceswap.meanface import MEAN_FACE
+from faceswap.geometry.mean_face import MEAN_FACE
 from tests.footage import plain_picture
 
 POINTS = 110 * MEAN_FACE[:, :2] + [128, 120]

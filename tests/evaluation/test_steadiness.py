@@ -3,7 +3,7 @@ import pytest
 
 from faceswap.evaluation.shape import eye_distance
 from faceswap.evaluation.steadiness import flicker, jitter, triples
-from faceswap.meanface import MEAN_FACE
+from faceswap.geometry.mean_face import MEAN_FACE
 
 FRAMES = 60
 POINTS = 100 * MEAN_FACE[:, :2] + 200

@@ -5,7 +5,7 @@ from PIL import Image
 from faceswap.detectors import build_detector
 from faceswap.landmarkers import build_landmarker
 from faceswap.landmarkers.mesh68 import mesh_to_68
-from faceswap.tracking import Tracker
+from faceswap.tracking.tracker import Tracker
 
 
 def test_shape_and_the_mean_of_two():

@@ -1,8 +1,8 @@
 import numpy as np
 
+from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.maskers import build_masker
 from faceswap.maskers.hull import hull_polygon
-from faceswap.meanface import MEAN_FACE
 
 LANDMARKS = 100 * MEAN_FACE[:, :2] + 100
 

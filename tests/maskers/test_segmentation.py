@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from classifier.modelfile import LoadedClassifier
+from classifier.models.model_file import LoadedClassifier
 from classifier.models.registry import BuiltNetwork, InputFormat
 from faceswap.core.errors import ConfigError
+from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.maskers import build_masker
 from faceswap.maskers.hull import fill_hull
 from faceswap.maskers.segmentation import SegmentationMasker
-from faceswap.meanface import MEAN_FACE
 
 SIZE = 128
 LANDMARKS = 64 * MEAN_FACE[:, :2] + 64

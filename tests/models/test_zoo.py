@@ -5,7 +5,7 @@ import torch
 
 from faceswap.core.errors import ConfigError, IdentityError
 from faceswap.models import build_model, check_options, models
-from faceswap.models.modelfile import ModelMeta, load_model, save_model
+from faceswap.models.model_file import ModelMeta, load_model, save_model
 
 VARIANTS = [
     (name, options)

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 import faceswap.cli
-from faceswap.conversion import convert_source
-from faceswap.core.commandline import run_program
+from faceswap.conversion.pipeline import convert_source
+from faceswap.core.command_line import run_program
 from faceswap.media.sources import find_sources
 from faceswap.provenance.errors import ProvenanceError
+from tests.conversion.test_pipeline import swapper
 from tests.footage import write_clip
 from tests.provenance.authority import issue
-from tests.test_conversion import swapper
 
 
 @pytest.fixture

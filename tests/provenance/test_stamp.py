@@ -14,7 +14,7 @@ from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance import stamp as stamp_module
 from faceswap.provenance.errors import ProvenanceError
-from faceswap.provenance.filemarks import read_marks
+from faceswap.provenance.file_marks import read_marks
 from faceswap.provenance.metadata import COMPOSITE
 from tests.footage import moving_portrait
 

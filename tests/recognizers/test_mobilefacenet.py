@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap.alignment import transform_points
 from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
-from faceswap.extraction import ExtractSettings, build_tracker
-from faceswap.meanface import MEAN_FACE
+from faceswap.extraction.pipeline import ExtractSettings, build_tracker
+from faceswap.geometry.alignment import transform_points
+from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.recognizers import build_recognizer, mobilefacenet
 from faceswap.recognizers.mobilefacenet import five_points, normalised, template_matrix
 

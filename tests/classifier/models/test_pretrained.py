@@ -9,11 +9,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from classifier.models import BuiltNetwork, build_network
-from classifier.models.cifarresnet import CIFAR10
+from classifier.models.cifar_resnet import CIFAR10
 from classifier.models.pretrained import load_published, load_weights_file
-from classifier.models.publishedfiles import published_file
 from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
 from faceswap.core.files import sha256_file, write_json
+from faceswap.core.weights_by_url import published_file
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from torch import nn
 
 from classifier.models import BuiltNetwork, build_network, known_networks, networks
 from classifier.models.anatomy import backbone, embed, last_maps, layer_groups
-from classifier.models.torchvisionnets import torchvision_names
+from classifier.models.torchvision_networks import torchvision_names
 from faceswap.core.errors import ConfigError
-from faceswap.core.tensorfiles import save_tensors
+from faceswap.core.tensor_files import save_tensors
 
 # At 1000 classes, as torchvision and the papers give them; our own at 10.
 PARAMETERS = {

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from classifier.modelfile import load_model
+from classifier.models.model_file import load_model
 from classifier.training.run import TrainingResult, run_training
-from classifier.training.rundirectory import RunDirectory
+from classifier.training.run_directory import RunDirectory
 from classifier.training.session import Voice
 from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.console import progress_bar
@@ -89,7 +89,7 @@ def test_features_are_computed_once_and_survive_a_resume(
     assert any("augment.shift cannot change them" in line for line in said)
     trained(colours, tmp_path / "parts", [*settings, "epochs=2"])
     with monkeypatch.context() as patch:
-        patch.setattr("classifier.training.headfeatures.HeadInput", lambda _: pytest.fail("again"))
+        patch.setattr("classifier.training.head_features.HeadInput", lambda _: pytest.fail("again"))
         parts = trained(colours, tmp_path / "parts", [*settings, "epochs=4"])
     assert [e.loss for e in whole.history] == [e.loss for e in parts.history]
     before = load_model(tmp_path / "first").module.state_dict()

@@ -1,0 +1,1 @@
+"""The layouts and file formats that images, labels and masks are read from."""

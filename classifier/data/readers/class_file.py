@@ -1,0 +1,114 @@
+"""Files that name the classes: ``classes.txt`` and ``classes.csv``."""
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from classifier.data.dataset import IGNORED, Colour, MaskCode
+from classifier.data.readers.image_folders import composed
+from faceswap.core.errors import MediaError
+
+_VOID = frozenset({"void", "ignore", "ignored", "unlabelled", "unlabeled"})
+_HINT = (
+    "classes.txt holds a name a line, beginning with value 0; classes.csv has the columns index, "
+    "name and, for masks in colour, colour (#rrggbb or r g b)."
+)
+
+
+@dataclass(frozen=True)
+class ClassNames:
+    """The classes of a file.
+
+    Attributes:
+        names: In order; what counts for nothing is not among them.
+        code: What the values of masks mean.
+        void: First value that counts for nothing, or None.
+    """
+
+    names: tuple[str, ...]
+    code: MaskCode
+    void: int | None
+
+
+def find_class_file(root: Path) -> Path | None:
+    """``classes.csv`` or ``classes.txt`` in a folder, or None."""
+    return next(
+        (f for name in ("classes.csv", "classes.txt") if (f := root / name).is_file()), None
+    )
+
+
+def read_class_file(path: Path) -> ClassNames:
+    """Reads names of classes; those called void, ignore or unlabelled count for nothing.
+
+    Raises:
+        MediaError: It is missing, empty or malformed, or names a class or value twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MediaError(f"The file of classes {path} cannot be read: {error}.", _HINT) from error
+    rows = _csv_rows(text, path) if path.suffix.lower() == ".csv" else _text_rows(text)
+    _check(rows, path)
+    names: list[str] = []
+    values: list[tuple[int, int]] = []
+    colours: list[tuple[Colour, int]] = []
+    for value, name, colour in rows:
+        label = IGNORED if name.lower() in _VOID else len(names)
+        if label != IGNORED:
+            names.append(name)
+        values.append((value, label))
+        if colour is not None:
+            colours.append((colour, label))
+    void = next((value for value, label in values if label == IGNORED), None)
+    return ClassNames(tuple(names), MaskCode(tuple(values), tuple(colours)), void)
+
+
+Row = tuple[int, str, Colour | None]
+
+
+def _text_rows(text: str) -> list[Row]:
+    lines = [composed(line.strip()) for line in text.splitlines()]
+    return [(value, name, None) for value, name in enumerate(filter(None, lines))]
+
+
+def _csv_rows(text: str, path: Path) -> list[Row]:
+    table = csv.DictReader(text.splitlines())
+    columns = {name.strip().lower(): name for name in table.fieldnames or () if name}
+    colour = columns.get("colour", columns.get("color"))
+    if not {"index", "name"} <= set(columns):
+        found = ", ".join(columns) or "none"
+        raise MediaError(f"{path} needs the columns index and name; it has {found}.", _HINT)
+    rows: list[Row] = []
+    for number, row in enumerate(table, 2):
+        try:
+            value, name = int(row[columns["index"]]), composed(row[columns["name"]].strip())
+            rows.append((value, name, _colour(row[colour]) if colour else None))
+        except (ValueError, AttributeError, TypeError) as error:
+            raise MediaError(f"{path}, line {number}: {error}.", _HINT) from error
+    return rows
+
+
+def _colour(text: str) -> Colour:
+    text = text.strip()
+    if match := re.fullmatch(r"#?([0-9a-fA-F]{6})", text):
+        red, green, blue = bytes.fromhex(match[1])
+        return red, green, blue
+    numbers = [int(number) for number in re.findall(r"\d+", text)]
+    if len(numbers) != 3 or max(numbers) > 255:
+        raise ValueError(f"{text!r} is no colour")
+    return numbers[0], numbers[1], numbers[2]
+
+
+def _check(rows: list[Row], path: Path) -> None:
+    names = [name for _, name, _ in rows]
+    values = [value for value, _, _ in rows]
+    if len([name for name in names if name.lower() not in _VOID]) < 2:
+        raise MediaError(f"{path} names fewer than two classes.", _HINT)
+    for what, entries in (("class", names), ("index", values)):
+        (commonest, times) = Counter(map(str, entries)).most_common(1)[0]
+        if times > 1:
+            raise MediaError(f"{path} has the {what} {commonest!r} twice.", _HINT)
+    if not all(0 <= value <= 255 for value in values):
+        raise MediaError(f"{path} has an index outside 0 to 255.", _HINT)

@@ -1,0 +1,151 @@
+"""CSV and Parquet lists of images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from classifier.data.dataset import Dataset, Sample
+from classifier.data.readers.class_file import ClassNames
+from classifier.data.readers.image_folders import PART_NAMES, composed, order_classes
+from classifier.data.readers.mask_folders import with_codes
+from faceswap.core.errors import MediaError
+
+SUFFIXES = (".csv", ".parquet", ".pq")
+_HINT = (
+    "Expected the columns path (or file, image) and label (or class), or mask; optional are split "
+    "(train, validation, test) and group. Paths are relative to the list."
+)
+_COLUMNS = {
+    "path": "path",
+    "file": "path",
+    "image": "path",
+    "label": "label",
+    "class": "label",
+    "mask": "mask",
+    "split": "split",
+    "group": "group",
+}
+
+
+@dataclass(frozen=True)
+class _Row:
+    number: int
+    path: Path
+    label: str
+    mask: Path | None
+    split: str
+    group: str
+
+
+def open_list(path: Path, names: ClassNames | None) -> Dataset:
+    """Opens a list of images.
+
+    Args:
+        path: CSV or Parquet file.
+        names: The classes; None: all in the list, sorted.
+
+    Raises:
+        MediaError: It cannot be read, lacks columns or values, names no file that exists, or has
+            fewer than two classes.
+    """
+    columns, notes = _columns(_read(path), path)
+    rows, missing = _rows(columns, path)
+    if not rows:
+        raise MediaError(f"None of the images that {path} names exists.", _HINT)
+    if missing:
+        notes.append(f"{len(missing)} files in {path.name} do not exist, such as {missing[0]}.")
+    parts = _parts(rows, path)
+    if "mask" in columns:
+        samples = {
+            part: tuple(Sample(row.path, -1, row.mask, row.group) for row in members)
+            for part, members in parts.items()
+        }
+        return with_codes(Dataset(path, "pixels", (), samples, notes=tuple(notes)), names)
+    found = sorted({row.label for row in parts["train"]})
+    classes = order_classes(found, names.names if names else None, path)
+    number = {name: label for label, name in enumerate(classes)}
+    if unknown := sorted({row.label for row in rows} - set(classes)):
+        raise MediaError(f"{path} has classes that training has not: {', '.join(unknown)}.", _HINT)
+    samples = {
+        part: tuple(Sample(row.path, number[row.label], group=row.group) for row in members)
+        for part, members in parts.items()
+    }
+    return Dataset(path, "images", classes, samples, notes=tuple(notes))
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        if path.suffix.lower() != ".csv":
+            return pq.read_table(path)
+        with pa_csv.open_csv(path) as reader:
+            names = reader.schema.names
+        # As text, since a label of 01 is not 1.
+        options = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+        return pa_csv.read_csv(path, convert_options=options)
+    except (OSError, pa.ArrowException) as error:
+        raise MediaError(f"{path} cannot be read as a list: {error}.", _HINT) from error
+
+
+def _columns(table: pa.Table, path: Path) -> tuple[dict[str, list[str]], list[str]]:
+    """Texts by what they mean, and what is to be said of the columns."""
+    columns: dict[str, list[str]] = {}
+    ignored: list[str] = []
+    for name in table.column_names:
+        meaning = _COLUMNS.get(name.strip().lower())
+        if meaning is None:
+            ignored.append(name)
+        elif meaning in columns:
+            raise MediaError(f"{path} has two columns for the {meaning}, one is {name!r}.", _HINT)
+        else:
+            values = table.column(name).to_pylist()
+            columns[meaning] = ["" if value is None else str(value).strip() for value in values]
+    if "path" not in columns or not {"label", "mask"} & set(columns):
+        found = ", ".join(table.column_names) or "none"
+        raise MediaError(f"{path} lacks columns; it has {found}.", _HINT)
+    if not columns["path"]:
+        raise MediaError(f"{path} has no rows.", _HINT)
+    notes = [f"Columns of {path.name} that are not used: {', '.join(ignored)}."] if ignored else []
+    return columns, notes
+
+
+def _rows(columns: dict[str, list[str]], path: Path) -> tuple[list[_Row], list[Path]]:
+    """Rows whose files exist, and the files that do not."""
+    count = len(columns["path"])
+    blank = [""] * count
+    masked = "mask" in columns
+    texts = (columns.get(name, blank) for name in ("path", "label", "mask", "split", "group"))
+    rows: list[_Row] = []
+    missing: list[Path] = []
+    for number, (file, label, mask, split, group) in enumerate(zip(*texts, strict=True), 1):
+        if not file or not (mask if masked else label):
+            what = "path" if not file else "mask" if masked else "label"
+            raise MediaError(f"{path}, row {number}: there is no {what}.", _HINT)
+        files = [path.parent / name for name in ([file, mask] if masked else [file])]
+        absent = [name for name in files if not name.is_file()]
+        missing += absent
+        if not absent:
+            mask_path = files[1] if masked else None
+            rows.append(_Row(number, files[0], composed(label), mask_path, split, group))
+    return rows, missing
+
+
+def _parts(rows: Sequence[_Row], path: Path) -> dict[str, list[_Row]]:
+    if not any(row.split for row in rows):
+        return {"train": list(rows)}
+    parts: dict[str, list[_Row]] = {"train": []}
+    for row in rows:
+        part = PART_NAMES.get(row.split.lower())
+        if part is None:
+            raise MediaError(
+                f"{path}, row {row.number}: the split {row.split!r} is none of train, validation "
+                "and test.",
+                _HINT,
+            )
+        parts.setdefault(part, []).append(row)
+    if not parts["train"]:
+        raise MediaError(f"{path} has no rows to train on.", _HINT)
+    return parts

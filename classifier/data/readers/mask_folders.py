@@ -1,0 +1,146 @@
+"""Folders of images and masks, where each pixel has a class."""
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from classifier.data.dataset import IGNORED, Dataset, MaskCode, Sample
+from classifier.data.images import UnreadableImage, is_image
+from classifier.data.readers.class_file import ClassNames
+from classifier.data.readers.image_folders import PART_NAMES
+from classifier.data.readers.masks import open_mask
+from faceswap.core.errors import MediaError
+
+_LAYOUT = (
+    "Expected images/ and masks/ with files of the same names (also in sub-folders, also below "
+    "train/, val/ and test/), or train/ and trainannot/, val/ and valannot/."
+)
+
+Pair = tuple[Path, Path]
+
+
+def find_mask_folders(root: Path) -> dict[str, list[Pair]]:
+    """Folders of images with their folders of masks, by part; empty where there are none."""
+    pairs: dict[str, list[Pair]] = defaultdict(list)
+    for name, part in PART_NAMES.items():
+        if (root / name).is_dir() and (root / f"{name}annot").is_dir():
+            pairs[part].append((root / name, root / f"{name}annot"))
+    if pairs:
+        return dict(pairs)
+    for images in sorted([root / "images", *root.rglob("images")]):
+        masks = images.parent / "masks"
+        if images.is_dir() and masks.is_dir() and (images, masks) not in pairs["train"]:
+            pairs["train"].append((images, masks))
+    return _by_part(root, pairs["train"]) if pairs["train"] else {}
+
+
+def _by_part(root: Path, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """Sorts them by the part that the first folder is called like, if all are."""
+    names = [images.relative_to(root).parts[0] for images, _ in pairs]
+    found = [PART_NAMES.get(name) for name in names]
+    if "train" not in found or None in found:
+        return {"train": list(pairs)}
+    parts: dict[str, list[Pair]] = defaultdict(list)
+    for part, pair in zip(found, pairs, strict=True):
+        parts[str(part)].append(pair)
+    return dict(parts)
+
+
+def open_mask_folders(
+    root: Path, folders: Mapping[str, Sequence[Pair]], names: ClassNames | None
+) -> Dataset:
+    """Pairs images with masks by name.
+
+    Args:
+        root: The folder that the user named.
+        folders: Of ``find_mask_folders``.
+        names: The classes; None: the values that are found in the masks.
+
+    Raises:
+        MediaError: No image has a mask, or the masks have fewer than two classes.
+    """
+    parts: dict[str, tuple[Sample, ...]] = {}
+    alone: list[Path] = []
+    for part, pairs in folders.items():
+        samples: list[Sample] = []
+        for images, masks in pairs:
+            paired, unpaired = _pair(images, masks)
+            samples += paired
+            alone += unpaired
+        parts[part] = tuple(samples)
+    if not parts.get("train"):
+        raise MediaError(f"No image of {root} to train on has a mask.", _LAYOUT)
+    notes = ()
+    if alone:
+        notes = (f"{len(alone)} images have no mask and are left out, such as {alone[0]}.",)
+    return with_codes(Dataset(root, "pixels", (), parts, notes=notes), names)
+
+
+def _pair(images: Path, masks: Path) -> tuple[list[Sample], list[Path]]:
+    by_name = {
+        path.relative_to(masks).with_suffix("").as_posix(): path
+        for path in sorted(masks.rglob("*"))
+        if is_image(path)
+    }
+    found = [path for path in sorted(images.rglob("*")) if is_image(path)]
+    names = [path.relative_to(images).with_suffix("").as_posix() for path in found]
+    paired = [
+        Sample(path, -1, by_name[name])
+        for path, name in zip(found, names, strict=True)
+        if name in by_name
+    ]
+    alone = [path for path, name in zip(found, names, strict=True) if name not in by_name]
+    return paired, alone
+
+
+def with_codes(dataset: Dataset, names: ClassNames | None) -> Dataset:
+    """Fills in classes, and says of each sample what its mask means.
+
+    Raises:
+        MediaError: Without names: masks are in colour, or hold fewer than two values.
+    """
+    classes, code, void = (names.names, names.code, names.void) if names else _from_values(dataset)
+    parts = {
+        part: tuple(replace(sample, code=code) for sample in samples)
+        for part, samples in dataset.parts.items()
+    }
+    return replace(dataset, classes=classes, parts=parts, void=void)
+
+
+def _from_values(dataset: Dataset) -> tuple[tuple[str, ...], MaskCode, int | None]:
+    """Classes 0 to the highest value of all masks; this reads them all."""
+    masks = sorted({sample.mask for sample in dataset.samples if sample.mask})
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        found = [value for values in pool.map(_values, masks) for value in values]
+    values = sorted(set(found) - {IGNORED})
+    if len(values) < 2:
+        held = ", ".join(map(str, sorted(set(found)))) or "nothing that can be read"
+        raise MediaError(
+            f"The masks of {dataset.root} hold {held}; expected the number of a class in each "
+            f"pixel, at least 0 and 1, with {IGNORED} for what counts for nothing.",
+            "Masks with other values (as 0 and 255) need a classes.csv with index and name.",
+        )
+    count = values[-1] + 1
+    code = MaskCode(tuple((value, value) for value in range(count)))
+    return tuple(map(str, range(count))), code, IGNORED if IGNORED in found else None
+
+
+def _values(mask: Path) -> list[int]:
+    try:
+        written = open_mask(mask)
+    except UnreadableImage:
+        return []  # said where the sample is read
+    if written.ndim == 3:
+        if (written != written[..., :1]).any():
+            raise MediaError(
+                f"The mask {mask} is in colour, and nothing says what the colours mean.",
+                "Put a classes.csv with the columns index, name and colour beside the images, or "
+                "name one.",
+            )
+        written = written[..., 0]
+    return np.unique(written).tolist()

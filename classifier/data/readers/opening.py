@@ -1,0 +1,87 @@
+"""Recognises what kind of data lies at a path, and opens it."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from classifier.data.dataset import Dataset, Sample
+from classifier.data.readers import lists
+from classifier.data.readers.class_file import find_class_file, read_class_file
+from classifier.data.readers.idx import is_idx, open_idx
+from classifier.data.readers.image_folders import open_image_folder
+from classifier.data.readers.lists import open_list
+from classifier.data.readers.mask_folders import find_mask_folders, open_mask_folders
+from faceswap.core.errors import ConfigError, MediaError
+
+_KINDS = (
+    "Expected a folder of class folders, of images/ and masks/, or of idx files, or a list "
+    "(.csv, .parquet)."
+)
+
+
+def open_dataset(path: Path, group: str = "", classes: Path | None = None) -> Dataset:
+    """Finds the samples at a path; what it is, is recognised by what is there.
+
+    Args:
+        path: An image folder, a folder of images and masks, a CSV or Parquet list, or idx files.
+        group: Regular expression with one group; samples whose file names give the same text
+            belong together. A list may have a column for that instead.
+        classes: File that names the classes in order (``.txt``, or ``.csv`` with index, name and
+            colour); None: ``classes.csv`` or ``classes.txt`` in the folder, if there is one.
+
+    Raises:
+        MediaError: Nothing is there, it is of no known kind, or it is malformed.
+        ConfigError: The expression is none, or has not one group.
+    """
+    pattern = _pattern(group)
+    if not path.exists():
+        raise MediaError(f"There is no file or folder {path}.", _KINDS)
+    dataset = _open(path, classes or find_class_file(path))
+    return dataset if pattern is None else _grouped(dataset, pattern)
+
+
+def _open(path: Path, class_file: Path | None) -> Dataset:
+    named = read_class_file(class_file) if class_file else None
+    names = named.names if named else None
+    if path.is_file():
+        if is_idx(path):
+            return open_idx(path, names)
+        if path.suffix.lower() in lists.SUFFIXES:
+            return open_list(path, named)
+        raise MediaError(f"{path} is no data to train on.", _KINDS)
+    if any(map(is_idx, path.iterdir())):
+        return open_idx(path, names)
+    if folders := find_mask_folders(path):
+        return open_mask_folders(path, folders, named)
+    return open_image_folder(path, names)
+
+
+def _pattern(group: str) -> re.Pattern[str] | None:
+    if not group:
+        return None
+    try:
+        pattern = re.compile(group)
+    except re.error as error:
+        raise ConfigError(f"data.group {group!r} is no regular expression: {error}.") from error
+    if pattern.groups != 1:
+        raise ConfigError(
+            f"data.group {group!r} has {pattern.groups} groups; expected one.",
+            r"For names such as anna_0012.jpg: '^([a-z]+)_'.",
+        )
+    return pattern
+
+
+def _grouped(dataset: Dataset, pattern: re.Pattern[str]) -> Dataset:
+    """Gives a group to each sample that has none and whose name matches."""
+
+    def group(sample: Sample) -> Sample:
+        match = None if sample.group else pattern.search(sample.path.name)
+        return replace(sample, group=match[1] or "") if match else sample
+
+    parts = {part: tuple(map(group, samples)) for part, samples in dataset.parts.items()}
+    if not any(sample.group for samples in parts.values() for sample in samples):
+        raise ConfigError(
+            f"data.group {pattern.pattern!r} matches no file name of {dataset.root}.",
+            f"The first is {dataset.samples[0].path.name}.",
+        )
+    return replace(dataset, parts=parts)

@@ -1,0 +1,228 @@
+"""A trained network as a file that runs without this program, proved equal before it is left."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from classifier.models.model_file import LoadedClassifier
+from faceswap import __version__
+from faceswap.core.errors import ConfigError, ModelFileError
+from faceswap.core.files import atomic_path
+from faceswap.core.seeding import generator
+
+TOLERANCE = 1e-4
+SUFFIXES = (".onnx", ".pt2")
+_INPUT, _OUTPUTS = "images", ("logits", "probabilities")
+_FACTS = "classifier.json"
+_LARGEST = 2 << 30  # bytes that one protobuf file may have
+
+Runner = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
+
+
+class Portable(nn.Module):
+    """A network with its normalisation before it and softmax behind.
+
+    Args:
+        loaded: The trained network.
+    """
+
+    def __init__(self, loaded: LoadedClassifier) -> None:
+        super().__init__()
+        self.network = loaded.module
+        self.mean = nn.Buffer(torch.tensor(loaded.input.mean).view(1, -1, 1, 1))
+        self.std = nn.Buffer(torch.tensor(loaded.input.std).view(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """``(B, C, H, W) float32`` in [0, 1] -> logits and probabilities, ``(B, classes, ...)``."""
+        logits = self.network((images - self.mean) / self.std)
+        return logits, logits.softmax(1)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How near the file's results are to those of the network.
+
+    Attributes:
+        difference: Largest difference of a probability or a logit; where logits are larger than 1,
+            over the largest.
+        random: Random images it was measured on.
+        real: Real images it was measured on.
+    """
+
+    difference: float
+    random: int
+    real: int
+
+
+def export_network(
+    loaded: LoadedClassifier,
+    path: Path,
+    sides: tuple[int, int],
+    real: NDArray[np.uint8],
+    framing: str = "",
+) -> Proof:
+    """Writes a network as ONNX or as an exported program of torch, by the suffix.
+
+    The batch may be of any size. The file is read back and run; it is left only when it is equal.
+
+    Args:
+        loaded: The network, on the CPU.
+        path: ``.onnx`` or ``.pt2``.
+        sides: Height and width of its images.
+        real: ``(N, C, H, W)`` images to prove it on beside random ones; may be none.
+        framing: Says in the file how an image is brought to its size.
+
+    Raises:
+        ConfigError: The suffix is another one, or the network cannot be written so.
+        ModelFileError: What was written is not equal.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ConfigError(
+            f"Expected a file ending in {' or '.join(SUFFIXES)}, found {path.name!r}.",
+            "Choose -o FILE.onnx or FILE.pt2.",
+        )
+    network = Portable(loaded).eval()
+    facts = _facts(loaded, sides, framing)
+    write, read = (_write_onnx, _onnx_runner) if path.suffix == ".onnx" else (_write_pt2, _runner)
+    with atomic_path(path) as temporary:
+        write(network, temporary, (loaded.input.channels, *sides), facts)
+        proof = prove(network, read(temporary), (loaded.input.channels, *sides), real)
+        if not proof.difference <= TOLERANCE:
+            raise ModelFileError(
+                f"The exported network differs by {proof.difference:.1e}; at most {TOLERANCE:.0e} "
+                "was expected.",
+                f"Nothing was written. Try the other of {' and '.join(SUFFIXES)}.",
+            )
+    return proof
+
+
+def _facts(loaded: LoadedClassifier, sides: tuple[int, int], framing: str) -> dict[str, Any]:
+    """What whoever runs the file has to know."""
+    return {
+        "classes": list(loaded.classes),
+        "task": loaded.built.task,
+        "network": loaded.network,
+        "input": {
+            "name": _INPUT,
+            "shape": ["batch", loaded.input.channels, *sides],
+            "values": "float32 in [0, 1]; normalised inside",
+            "channels": "RGB" if loaded.input.channels == 3 else "grey",
+            "framing": framing,
+        },
+        "outputs": list(_OUTPUTS),
+        "weights_sha256": loaded.digest,
+        "program": f"classifier {__version__}",
+    }
+
+
+def _capture(network: Portable, shape: tuple[int, int, int]) -> torch.export.ExportedProgram:
+    example = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
+    batch = torch.export.Dim("batch", min=1)
+    try:
+        return torch.export.export(network, (example,), dynamic_shapes={_INPUT: {0: batch}})
+    # torch names no common base of what it raises here.
+    except Exception as error:
+        raise ConfigError(
+            f"torch cannot export this network: {str(error).splitlines()[0]}",
+            "Its own files (classifier predict) are not affected.",
+        ) from error
+
+
+def _write_onnx(
+    network: Portable, path: Path, shape: tuple[int, int, int], facts: dict[str, Any]
+) -> None:
+    size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
+    if size >= _LARGEST:
+        raise ConfigError("The network is larger than the 2 GiB of an ONNX file.", "Use .pt2.")
+    captured = _capture(network, shape)
+    try:
+        program = torch.onnx.export(
+            captured, input_names=[_INPUT], output_names=_OUTPUTS, dynamo=True, verbose=False
+        )
+    except torch.onnx.OnnxExporterError as error:
+        raise ConfigError(
+            f"torch cannot write this network as ONNX: {str(error).splitlines()[0]}",
+            "Use FILE.pt2.",
+        ) from error
+    assert program is not None
+    model = program.model_proto
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in facts.items()
+    }
+    onnx.helper.set_model_props(model, texts)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def _onnx_runner(path: Path) -> Runner:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def run(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        return [np.asarray(output) for output in session.run(list(_OUTPUTS), {_INPUT: images})]
+
+    return run
+
+
+def _write_pt2(
+    network: Portable, path: Path, shape: tuple[int, int, int], facts: dict[str, Any]
+) -> None:
+    text = json.dumps(facts, ensure_ascii=False)
+    torch.export.save(_capture(network, shape), path, extra_files={_FACTS: text})
+
+
+def _runner(path: Path) -> Runner:
+    module = torch.export.load(path).module()
+
+    def run(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        with torch.inference_mode():
+            return [output.numpy() for output in module(torch.from_numpy(images))]
+
+    return run
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What an exported file says of itself."""
+    if path.suffix == ".pt2":
+        found: dict[str, Any] = {_FACTS: ""}
+        torch.export.load(path, extra_files=found)
+        return json.loads(found[_FACTS])
+    pairs = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
+    structured = {"classes", "input", "outputs"}
+    return {name: json.loads(v) if name in structured else v for name, v in pairs.items()}
+
+
+def prove(
+    network: nn.Module, run: Runner, shape: tuple[int, int, int], real: NDArray[np.uint8]
+) -> Proof:
+    """Runs both on random images, in batches of one, two and five, and on real ones.
+
+    Args:
+        network: Gives logits and probabilities.
+        run: The exported one.
+        shape: ``(C, H, W)``.
+        real: ``(N, C, H, W)``; may be none.
+    """
+    random = generator(0, "export")
+    batches = [random.random((count, *shape), np.float32) for count in (1, 2, 5)]
+    if len(real):
+        batches.append(real.astype(np.float32) / np.float32(255))
+    worst = 0.0
+    for images in batches:
+        with torch.inference_mode():
+            expected = [output.numpy() for output in network(torch.from_numpy(images))]
+        for mine, theirs in zip(expected, run(images), strict=True):
+            scale = max(1.0, float(np.abs(mine).max()))
+            difference = float(np.abs(mine - theirs).max()) / scale
+            # NaN compares as false: without this it would pass for equal.
+            worst = max(worst, difference) if np.isfinite(difference) else float("inf")
+    return Proof(worst, 8, len(real))

@@ -1,0 +1,155 @@
+"""What enters the head of a frozen network: computed once, then the head learns in seconds."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from classifier.data.dataset import LoadedImages
+from classifier.models import BuiltNetwork
+from classifier.models.inference import seen
+from faceswap.core.errors import ConfigError
+from faceswap.core.files import atomic_path
+
+_BATCH = 64
+
+
+class HeadInput:
+    """Catches what enters a network's head.
+
+    Args:
+        built: A network for whole images, on its device and in evaluation mode.
+
+    Raises:
+        ConfigError: It gives classes to pixels, or its last layers are not its head alone.
+    """
+
+    def __init__(self, built: BuiltNetwork) -> None:
+        if built.task == "pixels":
+            raise ConfigError(
+                "Features of every pixel are too many to keep.",
+                "Use --transfer gradual or finetune with a network for pixels.",
+            )
+        self._module = built.module
+        self.head = built.module.get_submodule(built.head)
+        self._require_head_last(built)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """``(B, C, S, S) float32`` normalised images -> ``(B, ...)`` what enters the head."""
+        return self._watch(images)[0]
+
+    @torch.no_grad()
+    def _watch(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        caught: list[Tensor] = []
+
+        def catch(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            caught.append(inputs[0])
+
+        handle = self.head.register_forward_pre_hook(catch)
+        try:
+            logits = self._module(images)
+        finally:
+            handle.remove()
+        assert len(caught) == 1, "a head runs once"
+        return caught[0], logits
+
+    def _require_head_last(self, built: BuiltNetwork) -> None:
+        device = next(built.module.parameters()).device
+        form = built.input
+        probe = torch.linspace(-1, 1, 2 * form.channels * form.size**2, device=device)
+        features, logits = self._watch(probe.reshape(2, form.channels, form.size, form.size))
+        with torch.no_grad():
+            again = self.head(features)
+        if again.numel() != logits.numel() or not torch.allclose(
+            again.reshape(logits.shape), logits, atol=1e-4
+        ):
+            raise ConfigError(
+                "This network computes more after its head; its features cannot be kept.",
+                "Use --transfer gradual or finetune.",
+            )
+
+
+def compute_features(
+    data: LoadedImages,
+    built: BuiltNetwork,
+    accelerator: Accelerator,
+    *,
+    mirrored: bool,
+    folder: Path | None,
+    on_image: Callable[[int], object] = lambda _: None,
+) -> NDArray[np.float32]:
+    """What enters the head for all images, read from the folder where it was computed before.
+
+    Args:
+        data: The images.
+        built: The network, on the device and in evaluation mode.
+        accelerator: Owns device and precision.
+        mirrored: Whether a second view of each, mirrored, is wanted.
+        folder: Where to keep them; None keeps them in memory.
+        on_image: Called with the number of images after each batch.
+
+    Returns:
+        ``(views, N, ...)``, mapped from a file or in memory.
+    """
+    key = f"{_digest(built)} {[sample.name for sample in data.samples]} {mirrored}"
+    path = None
+    if folder is not None:
+        path = folder / f"features-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+        if path.is_file():
+            on_image(len(data))
+            return np.load(path, mmap_mode="r")
+    found = HeadInput(built)
+    if path is None or not accelerator.is_main_process:
+        return _compute(found, data, built, accelerator, mirrored, None, on_image)
+    with atomic_path(path) as temporary:
+        _compute(found, data, built, accelerator, mirrored, temporary, on_image)
+    return np.load(path, mmap_mode="r")
+
+
+def _compute(
+    found: HeadInput,
+    data: LoadedImages,
+    built: BuiltNetwork,
+    accelerator: Accelerator,
+    mirrored: bool,
+    path: Path | None,
+    on_image: Callable[[int], object],
+) -> NDArray[np.float32]:
+    result: NDArray[np.float32] | None = None
+    for first in range(0, len(data), _BATCH):
+        pixels = torch.from_numpy(np.array(data.images[first : first + _BATCH]))
+        images = seen(pixels.to(accelerator.device), built)
+        for view, turned in enumerate([images, images.flip(-1)] if mirrored else [images]):
+            with accelerator.autocast():
+                features = found(turned).float().cpu().numpy()
+            if result is None:
+                shape = (1 + mirrored, len(data), *features.shape[1:])
+                result = _room(shape, path)
+            result[view, first : first + len(features)] = features
+        on_image(len(pixels))
+    assert result is not None, "a part without images is refused earlier"
+    if isinstance(result, np.memmap):
+        result.flush()
+    return result
+
+
+def _room(shape: tuple[int, ...], path: Path | None) -> NDArray[np.float32]:
+    if path is None:
+        return np.empty(shape, np.float32)
+    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+
+
+def _digest(built: BuiltNetwork) -> str:
+    """Hash of the weights the features depend on: all but the head's."""
+    digest = hashlib.sha256()
+    for name, tensor in built.module.state_dict().items():
+        if not name.startswith(f"{built.head}."):
+            digest.update(name.encode())
+            plain = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            digest.update(plain.numpy().tobytes())
+    return digest.hexdigest()

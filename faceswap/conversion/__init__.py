@@ -1,0 +1,1 @@
+"""Putting faces back into footage: the pipeline, the swap, colours and compositing."""

@@ -1,0 +1,188 @@
+"""Puts swapped faces back into the frame: colour, mask, warp, blend, all on the device.
+
+Colour and mask are worked out in the space of the crop, where every face has the same size, and are
+then warped into the frame together with the face. Only the pixels under the mask are touched.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceswap.conversion.colour_transfer import colour_transfers
+from faceswap.geometry.alignment import crop_matrix, invert, transform_points
+from faceswap.maskers import Masker
+
+_MASK_SIZE = 128  # px: masks are blurred anyway, so they need no finer grid
+
+
+@dataclass(frozen=True)
+class CompositeSettings:
+    """How a face is put back.
+
+    Attributes:
+        colour: Name of the colour transfer.
+        mask: Name of the masker.
+        mask_model: Folder of its network, for a masker that has one.
+        erode: How far the mask is drawn in, in per cent of the face square; negative grows it.
+        feather: Width of the soft edge, in the same unit.
+    """
+
+    colour: str = "lab"
+    mask: str = "hull"
+    mask_model: Path | None = None
+    erode: float = 2.0
+    feather: float = 8.0
+
+
+def face_masks(
+    crops: list[NDArray[np.uint8]],
+    landmarks: list[NDArray[np.floating]],
+    coverage: float,
+    settings: CompositeSettings,
+    masker: Masker,
+    predicted: Tensor | None = None,
+) -> Tensor:
+    """Soft masks in the space of the crop.
+
+    Args:
+        crops: ``(S, S, 3) uint8 RGB`` crops of the frame.
+        landmarks: ``(68, 2)`` in crop pixels, one per crop.
+        coverage: Side of the crops in face squares.
+        settings: Erosion and feather.
+        masker: Says what is face in the frame.
+        predicted: ``(B, 1, s, s)`` in [0, 1], where the swapped faces are face, if the model says
+            so. Where the frame's face is wider than the new one, hair and background that the
+            network drew beside it would be shown without it.
+
+    Returns:
+        ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
+    """
+    sides = (_MASK_SIZE, _MASK_SIZE)
+    masks = [
+        cv2.resize(mask, sides, interpolation=cv2.INTER_AREA) for mask in masker(crops, landmarks)
+    ]
+    if predicted is not None:
+        drawn = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
+        shares = drawn[:, 0].float().cpu().numpy()
+        masks = [
+            (mask * share).round().astype(np.uint8)
+            for mask, share in zip(masks, shares, strict=True)
+        ]
+    masks = [_soften(mask, coverage, settings) for mask in masks]
+    return torch.from_numpy(np.stack(masks)[:, None])
+
+
+def _soften(mask: MatLike, coverage: float, settings: CompositeSettings) -> NDArray[np.float32]:
+    pixel = _MASK_SIZE / coverage / 100  # one per cent of the face square, in mask pixels
+    feather = settings.feather * pixel
+    inner = mask.copy()
+    # The crop ends where the mask may not: the edge of what the network drew is never shown.
+    border = max(1, round(feather / 2))
+    inner[:border] = inner[-border:] = inner[:, :border] = inner[:, -border:] = 0
+    # The blur reaches half the feather outwards, so the mask is drawn in by that much first.
+    inner = _erode(inner, settings.erode * pixel + feather / 2)
+    soft = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), max(feather / 4, 0.3))
+    soft[[0, -1]] = soft[:, [0, -1]] = 0
+    return np.asarray(soft, np.float32)
+
+
+def _erode(mask: MatLike, radius: float) -> MatLike:
+    side = 2 * round(abs(radius)) + 1
+    if side == 1:
+        return mask
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    grow_or_shrink = cv2.erode if radius > 0 else cv2.dilate
+    # What lies beyond the crop is not face.
+    return grow_or_shrink(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+
+
+def match_colour(
+    faces: Tensor, crops: Tensor, masks: Tensor, settings: CompositeSettings
+) -> Tensor:
+    """Gives the swapped faces the colours of the crops they replace.
+
+    Args:
+        faces: ``(B, 3, S, S)`` swapped faces, float32 RGB in [0, 1].
+        crops: ``(B, 3, s, s)`` the frame's own faces.
+        masks: ``(B, 1, M, M)`` in [0, 1].
+        settings: Names the colour transfer.
+
+    Returns:
+        ``(B, 3, S, S)``.
+    """
+    size = faces.shape[-2:]
+    target = F.interpolate(crops, size, mode="bilinear", align_corners=False, antialias=True)
+    weight = F.interpolate(masks, size, mode="bilinear", align_corners=False)
+    return colour_transfers.get(settings.colour)(faces, target, weight)
+
+
+def paste(
+    frame: NDArray[np.uint8],
+    face: Tensor,
+    mask: Tensor,
+    landmarks: NDArray[np.floating],
+    coverage: float,
+) -> None:
+    """Blends one face into a frame, in place.
+
+    Args:
+        frame: ``(H, W, 3) uint8 RGB``.
+        face: ``(3, S, S) float32 RGB`` in [0, 1], on the device where the blending is to be done.
+        mask: ``(1, M, M) float32`` in [0, 1], on the same device.
+        landmarks: ``(68, 2)`` in frame pixels.
+        coverage: Side of the face's crop in face squares.
+    """
+    to_unit = crop_matrix(landmarks, 2, coverage)  # frame -> pixels of a crop of side 2
+    region = _region(mask, to_unit, frame.shape)
+    if region is None:
+        return
+    x0, y0, x1, y1 = region
+    grid = _sampling_grid(to_unit, region, face.device)
+    drawn = F.grid_sample(
+        face[None], grid, mode="bicubic", padding_mode="border", align_corners=False
+    )
+    alpha = F.grid_sample(mask[None], grid, mode="bilinear", align_corners=False)[0]
+    pixels = frame[y0:y1, x0:x1]
+    under = torch.from_numpy(pixels).to(face.device).permute(2, 0, 1).float()
+    blended = torch.lerp(under, drawn[0].clamp(0, 1) * 255, alpha)
+    pixels[:] = blended.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def _region(
+    mask: Tensor, to_unit: NDArray[np.floating], shape: tuple[int, ...]
+) -> tuple[int, int, int, int] | None:
+    """Bounding box in the frame of what the mask shows, or None when that is nothing."""
+    rows, columns = mask[0].amax(1).nonzero(), mask[0].amax(0).nonzero()
+    if not len(rows):
+        return None
+    size = mask.shape[-1]
+    # One mask pixel more on each side: bilinear sampling reaches that far.
+    x0, x1 = int(columns[0]) - 1, int(columns[-1]) + 2
+    y0, y1 = int(rows[0]) - 1, int(rows[-1]) + 2
+    corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) * 2 / size - 0.5
+    in_frame = transform_points(invert(to_unit), corners)
+    left, top = np.floor(in_frame.min(0)).astype(int).clip(0)
+    right, bottom = np.ceil(in_frame.max(0)).astype(int) + 1
+    right, bottom = min(right, shape[1]), min(bottom, shape[0])
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _sampling_grid(
+    to_unit: NDArray[np.floating], region: tuple[int, int, int, int], device: torch.device
+) -> Tensor:
+    """``(1, h, w, 2)`` crop coordinates in [-1, 1] of each pixel of the region."""
+    x0, y0, x1, y1 = region
+    xs = torch.arange(x0, x1, device=device, dtype=torch.float32)
+    ys = torch.arange(y0, y1, device=device, dtype=torch.float32)
+    # A crop of side 2 has its pixel centres at 0 and 1, which are -0.5 and 0.5 of grid_sample.
+    (a, b, c), (d, e, f) = to_unit.tolist()
+    u = a * xs[None, :] + b * ys[:, None] + (c - 0.5)
+    v = d * xs[None, :] + e * ys[:, None] + (f - 0.5)
+    return torch.stack([u, v], -1)[None]

@@ -1,0 +1,1 @@
+"""What ``faceswap demo`` does: its clips, stages, summary and checks."""

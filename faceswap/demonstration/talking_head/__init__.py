@@ -1,0 +1,1 @@
+"""Clips of a talking head, animated from a portrait."""

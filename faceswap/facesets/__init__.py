@@ -1,0 +1,1 @@
+"""Facesets on disk: reading, writing, subject records."""

@@ -1,0 +1,1 @@
+"""Alignment, the 68-point landmarks and the mean face."""

@@ -1,0 +1,196 @@
+"""Where a face is in the frame, and the similarity that cuts it out upright at a given size.
+
+A scaled orthographic camera is fitted to the landmarks (a linear least squares against a mean face
+in 3D). Its scale does not shrink when the head turns, as that of a 2D similarity would, so a
+profile is cut at the same size as a frontal face. Training and conversion use the same cut.
+
+Convention: points are ``(N, 2)``, x before y, in pixels, with pixel centres at integers (OpenCV's).
+Matrices are ``(2, 3) float64`` and map frame pixels to crop pixels.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faceswap.geometry.landmarks68 import BROWS, JAW, MOUTH
+from faceswap.geometry.mean_face import MEAN_FACE
+
+FloatArray = NDArray[np.floating]
+
+HEAD_COVERAGE = 2.0
+"""Side, in face squares, of the crops that facesets store: any tighter coverage fits inside."""
+
+# The point of the mean face that is kept in the middle of the crop: behind the nose bridge, so that
+# the crop follows the head and not the tip of the nose when the head turns.
+_CENTRE = np.array([0.0, 0.0, 0.07])
+
+
+@dataclass(frozen=True)
+class HeadPose:
+    """A scaled orthographic camera: ``frame = scale * (rotation @ face)[:2] + translation``.
+
+    Attributes:
+        rotation: ``(3, 3)``; camera axes are x right, y down, z away from the viewer.
+        scale: Side of the face square in frame pixels.
+        translation: ``(2,)`` frame pixel of the mean face's origin.
+    """
+
+    rotation: FloatArray
+    scale: float
+    translation: FloatArray
+
+    @property
+    def roll(self) -> float:
+        """Degrees the head is tilted clockwise in the image."""
+        return math.degrees(math.atan2(-self.rotation[0, 1], self.rotation[1, 1]))
+
+    @property
+    def yaw(self) -> float:
+        """Degrees the face is turned towards image right."""
+        upright = _rotation_z(-self.roll) @ self.rotation
+        return -math.degrees(math.atan2(upright[0, 2], upright[0, 0]))
+
+    @property
+    def pitch(self) -> float:
+        """Degrees the face looks up."""
+        upright = _rotation_z(-self.roll) @ self.rotation
+        return -math.degrees(math.atan2(upright[2, 1], upright[1, 1]))
+
+    def project(self, points: ArrayLike) -> FloatArray:
+        """Maps ``(N, 3)`` points of the mean face's space to ``(N, 2)`` frame pixels."""
+        turned = np.asarray(points) @ self.rotation[:2].T
+        return self.scale * turned + self.translation
+
+
+def _rotation_z(degrees: float) -> FloatArray:
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def _camera_weights() -> FloatArray:
+    # The jaw is left out: nets disagree about it and it slides along the cheek when the head turns.
+    # Brows and mouth move with the expression, so they count less than eyes and nose.
+    weights = np.ones(68)
+    weights[JAW] = 0.0
+    weights[BROWS] = 0.5
+    weights[MOUTH] = 0.5
+    return weights
+
+
+_WEIGHTS = _camera_weights()
+_DESIGN = np.c_[MEAN_FACE, np.ones(68)]
+# (4, 68): landmarks -> affine camera, the weighted pseudo-inverse of the mean face.
+_SOLVE = np.linalg.pinv(_DESIGN * np.sqrt(_WEIGHTS)[:, None]) * np.sqrt(_WEIGHTS)
+
+
+def head_pose(landmarks: ArrayLike) -> HeadPose:
+    """Fits the head's pose to 68 landmarks.
+
+    The affine camera is solved linearly, then replaced by the nearest scaled rotation.
+
+    Args:
+        landmarks: ``(68, 2)`` in frame pixels, iBUG order.
+    """
+    camera = _SOLVE @ np.asarray(landmarks, dtype=np.float64)
+    u, singular, vt = np.linalg.svd(camera[:3].T, full_matrices=False)
+    rows = u @ vt  # (2, 3)
+    scale = float(singular.mean())
+    rotation = np.vstack([rows, np.cross(rows[0], rows[1])])
+    # The translation that suits the rigid camera: the weighted mean residual.
+    residual = np.asarray(landmarks) - scale * MEAN_FACE @ rows.T
+    translation = np.average(residual, axis=0, weights=_WEIGHTS)
+    return HeadPose(rotation, scale, translation)
+
+
+def crop_matrix(landmarks: ArrayLike, size: int, coverage: float) -> FloatArray:
+    """The similarity that cuts an upright square around a face.
+
+    Args:
+        landmarks: ``(68, 2)`` in frame pixels, iBUG order.
+        size: Side of the crop in pixels.
+        coverage: Side of the crop in face squares (1 = brows to chin, 2 = the whole head).
+
+    Returns:
+        ``(2, 3) float64``, frame pixel -> crop pixel.
+    """
+    pose = head_pose(landmarks)
+    zoom = size / (coverage * pose.scale)
+    angle = math.radians(-pose.roll)
+    c, s = zoom * math.cos(angle), zoom * math.sin(angle)
+    linear = np.array([[c, -s], [s, c]])
+    centre = pose.project(_CENTRE[None])[0]
+    return np.c_[linear, (size - 1) / 2 - linear @ centre]
+
+
+def recrop_matrix(matrix: ArrayLike, stored: int, size: int, ratio: float) -> FloatArray:
+    """The matrix of a tighter crop with the same centre, from that of a stored one.
+
+    Args:
+        matrix: ``(2, 3)`` frame -> stored crop.
+        stored: Side of the stored crop in pixels.
+        size: Side of the new crop in pixels.
+        ratio: Coverage of the new crop over that of the stored one.
+
+    Returns:
+        ``(2, 3)``, frame pixel -> new crop pixel.
+    """
+    zoom = size / (stored * ratio)
+    shift = (size - 1) / 2 - zoom * (stored - 1) / 2
+    return compose(np.array([[zoom, 0.0, shift], [0.0, zoom, shift]]), matrix)
+
+
+def transform_points(matrix: ArrayLike, points: ArrayLike) -> FloatArray:
+    """Maps ``(N, 2)`` points through a ``(2, 3)`` matrix."""
+    matrix = np.asarray(matrix)
+    return np.asarray(points) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def invert(matrix: ArrayLike) -> FloatArray:
+    """The inverse of a ``(2, 3)`` matrix."""
+    matrix = np.asarray(matrix, dtype=np.float64)
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.c_[linear, -linear @ matrix[:, 2]]
+
+
+def compose(outer: ArrayLike, inner: ArrayLike) -> FloatArray:
+    """The ``(2, 3)`` matrix that applies ``inner`` first and ``outer`` after it."""
+    outer, inner = np.asarray(outer, dtype=np.float64), np.asarray(inner, dtype=np.float64)
+    linear = outer[:, :2] @ inner[:, :2]
+    return np.c_[linear, outer[:, :2] @ inner[:, 2] + outer[:, 2]]
+
+
+def matrix_scale(matrix: ArrayLike) -> float:
+    """How many output pixels one input pixel becomes."""
+    return math.sqrt(abs(float(np.linalg.det(np.asarray(matrix)[:, :2]))))
+
+
+def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int) -> NDArray[np.uint8]:
+    """Cuts a square crop, without aliasing when it shrinks.
+
+    Args:
+        image: ``(H, W)`` or ``(H, W, 3) uint8``.
+        matrix: ``(2, 3)``, image pixel -> crop pixel.
+        size: Side of the crop in pixels.
+
+    Returns:
+        ``(size, size[, 3]) uint8``; beyond the image's edge its last pixels go on.
+    """
+    matrix = np.asarray(matrix, dtype=np.float64)
+    # Bilinear sampling reads 2x2 pixels, so what shrinks more is cut larger and averaged down.
+    factor = min(4, max(1, math.ceil(0.75 / matrix_scale(matrix))))
+    shift = (factor - 1) / 2
+    larger = compose([[factor, 0, shift], [0, factor, shift]], matrix)
+    crop = cv2.warpAffine(
+        image,
+        larger,
+        (size * factor, size * factor),
+        flags=cv2.INTER_LINEAR if factor > 1 else cv2.INTER_CUBIC,
+        # Not mirrored: a mirrored mouth below the chin would look like a second face.
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    if factor > 1:
+        crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    return crop.astype(np.uint8, copy=False)

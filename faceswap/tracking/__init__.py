@@ -1,0 +1,1 @@
+"""Faces through time: tracking, smoothing, scene cuts."""

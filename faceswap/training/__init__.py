@@ -1,0 +1,1 @@
+"""Training: settings, loop, losses, checkpoints, previews."""

@@ -1,0 +1,98 @@
+"""Metrics on faces that are never trained on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceswap.data.cache import FaceCache
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.training.losses import l1, ssim_map, weighted_mean
+
+_CHUNK = 16
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well faces are reconstructed, averaged over faces and, within each, over its mask.
+
+    Attributes:
+        ssim: Structural similarity; 1 is perfect.
+        l1: Mean absolute difference in [0, 1]; 0 is perfect.
+    """
+
+    ssim: float
+    l1: float
+
+
+def untouched_faces(
+    cache: FaceCache, indices: NDArray[np.int64], at_most: int, size: int
+) -> Tensor:
+    """Faces as conversion cuts them: straight, unwarped, in their own colours.
+
+    Args:
+        cache: Where they are.
+        indices: Which; when there are more than ``at_most``, evenly chosen ones.
+        at_most: How many.
+        size: Side in pixels.
+
+    Returns:
+        ``(N, 4, size, size) float32`` in [0, 1]: RGB and mask.
+    """
+    chosen = indices[np.unique(np.linspace(0, len(indices) - 1, at_most).astype(int))]
+    side, trained = cache.geometry.side, cache.geometry.size
+    first = (side - trained) // 2
+    inner = slice(first, first + trained)
+    faces = np.stack([cache.open()[face, inner, inner, :4] for face in chosen])
+    tensor = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
+    if size == trained:
+        return tensor
+    return torch.nn.functional.interpolate(
+        tensor, (size, size), mode="bilinear", antialias=True, align_corners=False
+    )
+
+
+def evaluate(
+    model: FaceAutoencoder, faces: Mapping[str, Tensor], device: torch.device, bf16: bool
+) -> dict[str, Quality]:
+    """Reconstructs held-out faces of each identity with its own decoder.
+
+    Args:
+        model: The model.
+        faces: For each identity ``(N, 4, S, S)``, S = the larger of the model's two sizes.
+        device: Where the model is.
+        bf16: Whether to compute in bf16.
+    """
+    return {name: _evaluate(model, name, f, device, bf16) for name, f in faces.items()}
+
+
+@torch.inference_mode()
+def _evaluate(
+    model: FaceAutoencoder, name: str, faces: Tensor, device: torch.device, bf16: bool
+) -> Quality:
+    similar, different = [], []
+    for chunk in faces.to(device).split(_CHUNK):
+        drawn = draw(model, chunk[:, :3], name, bf16)
+        target = resize(chunk, model.output_size)
+        similar.append(weighted_mean(ssim_map(drawn, target[:, :3]), target[:, 3:]))
+        different.append(l1(drawn, target[:, :3], target[:, 3:]))
+    return Quality(torch.cat(similar).mean().item(), torch.cat(different).mean().item())
+
+
+@torch.inference_mode()
+def draw(model: FaceAutoencoder, faces: Tensor, to: str, bf16: bool) -> Tensor:
+    """Faces ``(B, 3, S, S)`` of any size drawn as an identity, ``(B, 3, s, s)``."""
+    with torch.autocast(faces.device.type, torch.bfloat16, enabled=bf16):
+        return model.swap(resize(faces, model.input_size), to).face.float()
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """``(B, C, S, S) -> (B, C, size, size)``, without aliasing."""
+    if images.shape[-1] == size:
+        return images
+    return torch.nn.functional.interpolate(
+        images, (size, size), mode="bilinear", antialias=True, align_corners=False
+    )

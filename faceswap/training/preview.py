@@ -1,0 +1,70 @@
+"""The picture that shows how far training has come."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.training.held_out import draw, resize
+
+Image = NDArray[np.uint8]
+_GAP, _TITLE, _SIDE = 4, 22, 128
+
+
+def preview_grid(
+    model: FaceAutoencoder, faces: Mapping[str, Tensor], device: torch.device, bf16: bool
+) -> Image:
+    """A block per identity: its faces, their reconstruction, and the same drawn as each other one.
+
+    Args:
+        model: The model.
+        faces: For each identity ``(N, 3 or more, S, S)`` in [0, 1]; the first three are RGB.
+        device: Where the model is.
+        bf16: Whether to compute in bf16.
+
+    Returns:
+        ``(H, W, 3) uint8 RGB``, with a title over every column.
+    """
+    blocks = [_block(model, name, f[:, :3].to(device), bf16) for name, f in faces.items()]
+    return _join(blocks, axis=0)
+
+
+def _block(model: FaceAutoencoder, name: str, faces: Tensor, bf16: bool) -> Image:
+    others = [identity for identity in model.identities if identity != name]
+    columns = [(name, _as_images(faces))]
+    columns += [
+        (f"{name} drawn" if to == name else f"as {to}", _as_images(draw(model, faces, to, bf16)))
+        for to in [name, *others]
+    ]
+    return _join([_titled(title, images) for title, images in columns], axis=1)
+
+
+def _as_images(faces: Tensor) -> list[Image]:
+    shown = (resize(faces, _SIDE).clamp(0, 1) * 255).round().to(torch.uint8)
+    return list(shown.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def _titled(title: str, images: Sequence[Image]) -> Image:
+    band = np.full((_TITLE, _SIDE, 3), 255, dtype=np.uint8)
+    # The drawing font has no letters beyond ASCII; a question mark is better than its garble.
+    text = title.encode("ascii", "replace").decode()
+    scale = min(0.45, 0.45 * 16 / max(1, len(text)))
+    cv2.putText(band, text, (2, 15), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    return _join([band, *images], axis=0)
+
+
+def _join(images: Sequence[Image], axis: int) -> Image:
+    """Puts images below (0) or beside (1) each other with white gaps."""
+    tallest = max(image.shape[1 - axis] for image in images)
+    gap_shape = (_GAP, tallest, 3) if axis == 0 else (tallest, _GAP, 3)
+    parts: list[Image] = []
+    for image in images:
+        fill = [(0, 0), (0, 0), (0, 0)]
+        fill[1 - axis] = (0, tallest - image.shape[1 - axis])
+        padded = np.pad(image, fill, constant_values=255)
+        parts += [padded, np.full(gap_shape, 255, dtype=np.uint8)]
+    return np.concatenate(parts[:-1], axis=axis)

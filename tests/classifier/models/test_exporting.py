@@ -1,0 +1,97 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+
+from classifier.models import exporting
+from classifier.models.exporting import read_facts
+
+Run = Callable[..., int | str | None]
+
+
+def as_input(path: Path, size: int) -> np.ndarray:
+    image = Image.open(path).resize((size, size), Image.Resampling.LANCZOS)
+    return (np.asarray(image, np.float32) / 255).transpose(2, 0, 1)
+
+
+def test_onnx_runs_alone(
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "lenet.onnx"
+    assert classifier("export", colour_run, "-o", file) == 0
+    assert "on 8 random and 8 real images" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["lenet.onnx"]
+    facts = read_facts(file)
+    assert facts["classes"] == ["blue", "crème brûlée", "red"]
+    assert facts["input"]["shape"] == ["batch", 3, 32, 32]
+    assert facts["input"]["framing"] == "the middle square, scaled to 32 x 32"
+    session = onnxruntime.InferenceSession(file)
+    assert [output.name for output in session.get_outputs()] == ["logits", "probabilities"]
+    names = [colours / "red" / "00.png", colours / "blue" / "00.png", colours / "red" / "01.png"]
+    batch = np.stack([as_input(path, 32) for path in names])
+    _, probabilities = session.run(None, {"images": batch})
+    assert np.asarray(probabilities).argmax(1).tolist() == [2, 0, 2]
+    assert np.asarray(probabilities).sum(1) == pytest.approx(np.ones(3), abs=1e-5)
+
+
+def test_program_of_torch(
+    classifier: Run, perceptron_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "perceptron.pt2"
+    assert classifier("export", perceptron_model, "-o", file) == 0
+    assert "Give --data to prove it on real ones" in capsys.readouterr().err
+    logits, probabilities = torch.export.load(file).module()(torch.rand(7, 3, 16, 16))
+    assert torch.allclose(logits.softmax(1), probabilities)
+    assert logits.shape == (7, 3)
+    assert read_facts(file)["network"] == "perceptron"
+
+
+def test_pixels(
+    classifier: Run, square_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "squares.pt2"
+    assert classifier("export", square_run, "-o", file) == 0
+    assert read_facts(file)["input"]["shape"] == ["batch", 3, 64, 64]  # 40 x 48, rounded up
+    logits, _ = torch.export.load(file).module()(torch.zeros(1, 3, 64, 64))
+    assert logits.shape == (1, 2, 64, 64)
+    assert classifier("export", square_run, "-o", file, "--height", 50) == 2
+    assert "multiples of 32" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_pixels_as_onnx(classifier: Run, square_run: Path, tmp_path: Path) -> None:
+    """Its dense blocks are hundreds of nodes, which take a while to be written."""
+    file = tmp_path / "squares.onnx"
+    assert classifier("export", square_run, "-o", file, "--height", 32, "--width", 64) == 0
+    session = onnxruntime.InferenceSession(file)
+    logits, _ = session.run(None, {"images": np.zeros((1, 3, 32, 64), np.float32)})
+    assert np.asarray(logits).shape == (1, 2, 32, 64)
+
+
+def test_what_is_not_equal_is_not_left(
+    classifier: Run,
+    colour_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    read = exporting._runner
+
+    def changed(path: Path) -> exporting.Runner:
+        run = read(path)
+        return lambda images: [output + 0.01 for output in run(images)]
+
+    monkeypatch.setattr(exporting, "_runner", changed)
+    assert classifier("export", colour_run, "-o", tmp_path / "x.pt2") == 2
+    assert "differs by" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert classifier("export", colour_run, "-o", tmp_path / "x.pth") == 2
+    assert ".onnx or .pt2" in capsys.readouterr().err

@@ -1,0 +1,95 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from classifier.data.dataset import LoadedImages, Sample
+from classifier.models import build_network
+from classifier.models.inference import predict_images
+from classifier.models.model_file import ModelMeta, load_model, save_model
+from faceswap.core.errors import ModelFileError
+
+CLASSES = ("cat", "déjà vu", "dog")
+
+
+def saved(tmp_path, network: str = "resnet20", size: int | None = None, **facts):
+    torch.manual_seed(0)
+    built = build_network(network, 3, {}, size)
+    meta = ModelMeta(network, {}, size, CLASSES, **facts)
+    save_model(tmp_path / "model", built.module.state_dict(), built, meta)
+    built.module.eval()
+    return built
+
+
+def test_what_is_saved_comes_back(tmp_path):
+    facts = {"side": (48, 64), "void": 11, "scores": {"mean_iou": 0.5}, "data": "abc"}
+    built = saved(tmp_path, "fcdensenet56", 96, **facts)
+    loaded = load_model(tmp_path)
+    assert loaded.classes == CLASSES
+    assert (loaded.side, loaded.void, loaded.data) == ((48, 64), 11, "abc")
+    assert loaded.scores == {"mean_iou": 0.5}
+    assert loaded.input.size == 96
+    assert loaded.built.task == "pixels"
+    for name, value in built.module.state_dict().items():
+        assert torch.equal(value, loaded.module.state_dict()[name])
+    assert not loaded.module.training
+    assert load_model(tmp_path / "model").digest == loaded.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": 1}, "Train it again"),
+        ({"version": 99}, "Update the program"),
+        ({"format": "other"}, "Check the path"),
+        ({"network": "gone"}, "Known networks"),
+        ({"classes": ["one"]}, "folder of a run"),
+        ({"sha256": "0"}, "Copy it again"),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused_in_words(tmp_path, change, words):
+    saved(tmp_path)
+    file = tmp_path / "model" / "model.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ModelFileError) as caught:
+        load_model(tmp_path)
+    assert words in caught.value.hint
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    with pytest.raises(ModelFileError):
+        load_model(tmp_path)
+
+
+def images(count: int, height: int, width: int) -> LoadedImages:
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 3, height, width), np.uint8)
+    samples = tuple(Sample(f"{n}", 0) for n in range(count))  # pyright: ignore
+    return LoadedImages(pixels, np.zeros(count, np.int64), samples)
+
+
+def test_probabilities_of_the_middle_of_images(tmp_path):
+    saved(tmp_path)
+    data, told = images(5, 40, 36), []
+    found = list(predict_images(load_model(tmp_path), data, 2, "cpu", told.append))
+    assert [len(part) for part in found] == told == [2, 2, 1]
+    probabilities = np.concatenate(found)
+    assert np.allclose(probabilities.sum(1), 1, atol=1e-6)
+    cut = LoadedImages(data.images[..., 4:36, 2:34], data.labels, data.samples)
+    again = np.concatenate(list(predict_images(load_model(tmp_path), cut)))
+    assert np.allclose(probabilities, again, atol=1e-6)
+
+
+def test_pixels_of_images_of_any_size(tmp_path):
+    built = saved(tmp_path, "fcdensenet56", 32)
+    data = images(1, 41, 64)
+    (found,) = predict_images(load_model(tmp_path), data)
+    assert found.shape == (1, 3, 41, 64)
+    assert np.allclose(found.sum(1), 1, atol=1e-5)
+    whole = images(1, 32, 64)
+    (plain,) = predict_images(load_model(tmp_path), whole)
+    from classifier.data import normalise
+
+    with torch.inference_mode():
+        expected = built.module(normalise(torch.from_numpy(whole.images), built.input)).softmax(1)
+    assert np.allclose(plain, expected.numpy(), atol=1e-5)

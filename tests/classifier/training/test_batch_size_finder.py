@@ -1,0 +1,33 @@
+import pytest
+
+from classifier.training.batch_size_finder import Fit, describe_fit, largest, line
+
+
+@pytest.mark.parametrize(
+    ("room", "limit", "expected"),
+    [(0, 100, 0), (1, 100, 1), (5, 100, 5), (37, 100, 32), (100, 100, 100), (500, 195, 195)],
+)
+def test_the_largest_batch_is_found_with_few_tries(room, limit, expected):
+    tried: list[int] = []
+
+    def fits(size: int) -> bool:
+        tried.append(size)
+        return size <= room
+
+    assert largest(fits, limit) == expected
+    assert len(tried) <= 12
+    assert max(tried) <= limit
+
+
+def test_a_line_through_two_measurements():
+    assert line({2: 30.0, 6: 70.0}) == (10.0, 10.0)
+    assert line({4: 40.0}) == (0.0, 40.0)
+
+
+def test_what_is_said_adds_up():
+    fit = Fit(10**6, 10**6, 2 * 10**6, 0, 0.0, 5e5, 1e9, 256, 8, "cpu")
+    assert fit.total(8) == 8e6
+    said = describe_fit(fit)
+    assert said[0].startswith("A step on cpu takes 8 MB with batches of 8: weights 1 MB")
+    assert "activations of 8 images 4 MB" in said[0]
+    assert said[-1].endswith("--set data.batch_size=256")

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from classifier.data.dataset import LoadedImages, Sample
+from classifier.models import BuiltNetwork, build_network
+from classifier.models.inference import seen
+from classifier.training.head_features import HeadInput, compute_features
+from faceswap.core.errors import ConfigError
+from faceswap.core.processes import open_accelerator
+
+
+@pytest.fixture
+def images(tmp_path) -> LoadedImages:
+    random = np.random.default_rng(0)
+    samples = tuple(Sample(tmp_path / f"{n}.png", n % 2) for n in range(70))
+    pixels = random.integers(0, 256, (70, 3, 32, 32), np.uint8)
+    return LoadedImages(pixels, np.arange(70) % 2, samples)
+
+
+def network(name: str = "resnet20") -> BuiltNetwork:
+    torch.manual_seed(0)
+    built = build_network(name, 2, {})
+    built.module.eval()
+    return built
+
+
+def test_the_head_says_of_features_what_the_network_says_of_images(images, tmp_path):
+    built = network()
+    with open_accelerator("cpu", "fp32") as accelerator:
+        found = compute_features(images, built, accelerator, mirrored=True, folder=tmp_path)
+    assert found.shape == (2, 70, 64)
+    head = built.module.get_submodule(built.head)
+    pixels = torch.from_numpy(images.images)
+    with torch.no_grad():
+        for view, shown in enumerate((pixels, pixels.flip(-1))):
+            logits = built.module(seen(shown, built))
+            assert torch.allclose(head(torch.from_numpy(found[view].copy())), logits, atol=1e-5)
+
+
+def test_they_are_computed_once_for_a_body_whatever_the_head(images, tmp_path, monkeypatch):
+    built = network()
+    with open_accelerator("cpu", "fp32") as accelerator:
+        first = compute_features(images, built, accelerator, mirrored=False, folder=tmp_path)
+        for parameter in built.module.get_submodule(built.head).parameters():
+            parameter.data.zero_()
+        with monkeypatch.context() as patch:
+            patch.setattr(built.module, "forward", lambda _: pytest.fail("computed again"))
+            again = compute_features(images, built, accelerator, mirrored=False, folder=tmp_path)
+        assert np.array_equal(first, again)
+        with torch.no_grad():
+            next(built.module.parameters()).mul_(1.5)
+        other = compute_features(images, built, accelerator, mirrored=False, folder=tmp_path)
+    assert not np.array_equal(first, other)
+    assert len(list(tmp_path.glob("features-*.npy"))) == 2
+
+
+def test_networks_whose_features_cannot_be_kept_are_refused():
+    with pytest.raises(ConfigError, match="every pixel"):
+        HeadInput(network("fcdensenet56"))
+
+    class Doubled(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network().module
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return 2 * self.inner(images) + 1
+
+    built = network()
+    with pytest.raises(ConfigError, match="more after its head"):
+        HeadInput(BuiltNetwork(Doubled().eval(), built.input, "inner.linear"))

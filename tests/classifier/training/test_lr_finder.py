@@ -1,0 +1,23 @@
+import numpy as np
+import pytest
+
+from classifier.training.lr_finder import Sweep
+from faceswap.core.errors import TrainingError
+
+
+def swept(losses: np.ndarray) -> Sweep:
+    rates = np.geomspace(1e-6, 10, len(losses))
+    return Sweep(rates, losses, losses)
+
+
+def test_the_steepest_fall_is_suggested_in_spite_of_noise():
+    place = np.linspace(-1, 1, 100)
+    noise = np.random.default_rng(0).normal(0, 0.02, 100)
+    losses = 1 - 0.8 / (1 + np.exp(-12 * place)) + np.where(place > 0.7, 20 * (place - 0.7), 0)
+    suggestion = swept(losses + noise).suggestion()
+    assert 10**-3.4 < suggestion < 10**-1.6  # the middle of the fall is at 10 ** -2.5
+
+
+def test_a_loss_that_never_falls_is_an_error():
+    with pytest.raises(TrainingError, match="does not fall"):
+        swept(np.linspace(1, 2, 50)).suggestion()

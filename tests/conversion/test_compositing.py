@@ -1,0 +1,122 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.geometry.alignment import crop_matrix, transform_points, warp
+from faceswap.geometry.mean_face import MEAN_FACE
+from faceswap.maskers import build_masker
+
+COVERAGE = 1.25
+HULL = build_masker("hull")
+
+
+def landmarks_at(x: float, y: float, scale: float, roll: float = 0.0) -> np.ndarray:
+    c, s = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    turn = np.array([[c, -s], [s, c]])
+    return scale * MEAN_FACE[:, :2] @ turn.T + [x, y]
+
+
+def smooth_image(height: int, width: int) -> np.ndarray:
+    ys, xs = np.mgrid[:height, :width]
+    waves = [127 + 90 * np.sin(xs / a + ys / b) for a, b in ((17, 23), (29, 19), (41, 31))]
+    return np.stack(waves, -1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("roll", [0, 25, -70])
+def test_pasting_a_crop_back_where_it_was_changes_nothing(roll):
+    frame = smooth_image(300, 400)
+    landmarks = landmarks_at(210, 140, 110, roll)
+    crop = warp(frame, crop_matrix(landmarks, 256, COVERAGE), 256)
+    face = torch.from_numpy(crop).permute(2, 0, 1).float() / 255
+    result = frame.copy()
+    paste(result, face, torch.ones(1, 64, 64), landmarks, COVERAGE)
+    difference = np.abs(result.astype(int) - frame)
+    assert difference.max() <= 3
+    assert difference.mean() < 0.2
+
+
+def test_only_pixels_under_the_mask_change():
+    frame = smooth_image(300, 400)
+    landmarks = landmarks_at(200, 150, 100)
+    mask = torch.zeros(1, 128, 128)
+    mask[:, 48:80, 48:80] = 1
+    result = frame.copy()
+    paste(result, torch.ones(3, 64, 64), mask, landmarks, COVERAGE)
+    changed = np.argwhere((result != frame).any(-1))
+    to_mask = crop_matrix(landmarks, 128, COVERAGE)
+    inside = transform_points(to_mask, changed[:, ::-1])
+    assert inside.min() >= 47
+    assert inside.max() <= 80
+    assert (result[148:153, 198:203] == 255).all()
+
+
+def test_blend_is_linear_in_the_mask():
+    frame = np.full((300, 400, 3), 100, np.uint8)
+    paste(frame, torch.ones(3, 64, 64), torch.full((1, 8, 8), 0.5), landmarks_at(200, 150, 100), 1)
+    assert frame[150, 200].tolist() == pytest.approx([178] * 3, abs=1)
+
+
+def test_a_face_outside_or_half_outside_the_frame_is_no_error():
+    frame = smooth_image(100, 100)
+    before = frame.copy()
+    paste(frame, torch.ones(3, 64, 64), torch.ones(1, 8, 8), landmarks_at(900, 50, 80), COVERAGE)
+    assert (frame == before).all()
+    paste(frame, torch.ones(3, 64, 64), torch.ones(1, 8, 8), landmarks_at(0, 50, 80), COVERAGE)
+    assert (frame[50, 0] == 255).all()
+    assert (frame[50, 99] == before[50, 99]).all()
+
+
+def test_mask_is_soft_inside_the_hull_and_zero_at_the_border():
+    crop = np.zeros((96, 96, 3), np.uint8)
+    points = transform_points(
+        crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
+    )
+    mask = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL)[0, 0]
+    assert mask.shape == (128, 128)
+    assert mask[64, 64] == 1
+    assert mask[[0, -1]].max() == 0
+    assert mask[:, [0, -1]].max() == 0
+    profile = mask[64]
+    assert ((profile > 0.05) & (profile < 0.95)).sum() >= 6
+    assert profile.diff().abs().max() < 0.3
+
+
+def test_feather_and_erosion_have_the_effect_they_name():
+    crop = np.zeros((96, 96, 3), np.uint8)
+    points = transform_points(
+        crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
+    )
+
+    def area(**settings: Any) -> float:
+        return float(
+            face_masks([crop], [points], COVERAGE, CompositeSettings(**settings), HULL).sum()
+        )
+
+    assert area(erode=10) < area(erode=2) < area(erode=-5)
+    soft = face_masks([crop], [points], COVERAGE, CompositeSettings(feather=16), HULL)
+    hard = face_masks([crop], [points], COVERAGE, CompositeSettings(feather=2), HULL)
+    partial = [((m > 0.02) & (m < 0.98)).sum() for m in (soft, hard)]
+    assert partial[0] > 2 * partial[1]
+
+
+def test_colour_match_moves_the_face_to_the_crop_s_colours():
+    faces, crops = torch.full((1, 3, 64, 64), 0.2), torch.full((1, 3, 96, 96), 0.7)
+    matched = match_colour(faces, crops, torch.ones(1, 1, 128, 128), CompositeSettings())
+    torch.testing.assert_close(matched, torch.full((1, 3, 64, 64), 0.7), atol=0.01, rtol=0)
+
+
+def test_what_the_model_calls_background_is_left_out():
+    crop = np.zeros((96, 96, 3), np.uint8)
+    points = transform_points(
+        crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
+    )
+    predicted = torch.ones(1, 1, 64, 64)
+    predicted[..., 40:] = 0  # the right part
+    whole = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL)[0, 0]
+    part = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL, predicted)[0, 0]
+    torch.testing.assert_close(part[:, :60], whole[:, :60])
+    assert whole[64, 90] == 1
+    assert part[:, 82:].max() < 0.02

@@ -1,0 +1,164 @@
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.pipeline import convert_source
+from faceswap.conversion.swapper import Swapper
+from faceswap.core.errors import FacesetError, IdentityError, NoFacesError
+from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.images import read_image, write_image
+from faceswap.media.sources import find_sources
+from faceswap.media.video import VideoReader, probe
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.model_file import LoadedModel, ModelMeta
+from faceswap.provenance.file_marks import read_marks
+from tests.footage import moving_portrait, plain_picture, write_clip
+
+FRAMES = 14
+GREEN = torch.tensor([-4.0, 4.0, -4.0]).view(1, 3, 1, 1)
+
+
+class Painter(nn.Module):
+    """A decoder that draws one colour, whatever it is shown."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(logits)
+
+    def forward(self, code: torch.Tensor) -> torch.Tensor:
+        return self.logits.expand(len(code), 3, 64, 64)
+
+
+def swapper(to: str = "bob", colour: str = "none") -> Swapper:
+    decoders = {"alice": Painter(-GREEN), "bob": Painter(GREEN)}
+    model = FaceAutoencoder(nn.Identity(), nn.Identity(), decoders, 64, 64).eval()
+    meta = ModelMeta("painter", {}, ("alice", "bob"), 1.25, 0)
+    loaded = LoadedModel(model, meta, "0" * 64, Path("model"))
+    return Swapper(loaded, to, CompositeSettings(colour=colour))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", FRAMES)
+
+
+@pytest.fixture(scope="module")
+def faceset(clip, tmp_path_factory) -> Faceset:
+    directory = tmp_path_factory.mktemp("faces") / "clip"
+    extract_source(find_sources([clip])[0], directory, ExtractSettings())
+    return Faceset.open(directory)
+
+
+@pytest.fixture(scope="module")
+def converted(clip, tmp_path_factory) -> Path:
+    output = tmp_path_factory.mktemp("out") / "out.mp4"
+    report = convert_source(find_sources([clip])[0], output, swapper())
+    assert (report.frames, report.frames_swapped, report.faces_swapped) == (FRAMES,) * 3
+    return output
+
+
+def test_the_face_is_the_new_one_and_the_background_the_old_one(converted, faceset):
+    for frame, face in zip(VideoReader(converted), faceset.faces(), strict=True):
+        x, y = face.landmarks[30].round().astype(int)
+        assert frame.image[y, x].tolist() == pytest.approx([5, 250, 5], abs=12)
+        outside = np.abs(frame.image[:, :40].astype(int) - moving_portrait(frame.index)[:, :40])
+        assert outside.mean() < 3
+
+
+def test_frames_times_and_sound_are_those_of_the_source(converted, clip):
+    assert [f.pts for f in VideoReader(converted)] == [f.pts for f in VideoReader(clip)]
+    assert probe(converted).time_base == probe(clip).time_base
+
+    def sound(path: Path) -> list[bytes]:
+        with av.open(path) as container:
+            return [bytes(p) for p in container.demux(audio=0) if p.size]
+
+    assert sound(converted) == sound(clip)
+
+
+def test_it_says_that_it_is_synthetic(converted, clip):
+    marks = read_marks(converted)
+    assert (marks.state, marks.synthetic, marks.place) == ("intact", True, "embedded")
+    assert marks.sources[0]["title"] == clip.name
+    assert marks.conversion is not None
+    assert marks.conversion["counts"]["faces_swapped"] == FRAMES
+    with av.open(converted) as container:
+        assert "neural network" in container.metadata["comment"]
+        source_type = container.metadata["digital_source_type"]
+    assert source_type.endswith("compositeWithTrainedAlgorithmicMedia")
+
+
+def test_a_faceset_gives_the_same_as_the_fly(converted, clip, faceset, tmp_path):
+    convert_source(find_sources([clip])[0], tmp_path / "out.mp4", swapper(), faceset=faceset)
+    for ours, theirs in zip(VideoReader(tmp_path / "out.mp4"), VideoReader(converted), strict=True):
+        np.testing.assert_array_equal(ours.image, theirs.image)
+
+
+def test_a_deleted_image_does_not_spare_the_face(clip, faceset, tmp_path):
+    image = faceset.path / "images" / faceset.faces()[4].image
+    content = image.read_bytes()
+    image.unlink()
+    source = find_sources([clip])[0]
+    report = convert_source(source, tmp_path / "out.mp4", swapper(), faceset=faceset)
+    image.write_bytes(content)
+    assert report.faces_swapped == FRAMES
+
+
+def test_the_faceset_of_another_clip_is_refused(faceset, tmp_path):
+    other = find_sources([write_clip(tmp_path / "other.mp4", 6)])[0]
+    with pytest.raises(FacesetError, match="was extracted from"):
+        convert_source(other, tmp_path / "out.mp4", swapper(), faceset=faceset)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_no_face_is_an_error_and_leaves_no_output(tmp_path):
+    source = find_sources([write_clip(tmp_path / "waves.mp4", 6, plain_picture)])[0]
+    with pytest.raises(NoFacesError, match="nothing to convert"):
+        convert_source(source, tmp_path / "out.mp4", swapper())
+    assert [path.name for path in tmp_path.iterdir()] == ["waves.mp4"]
+
+
+def test_photos_without_any_face_leave_nothing_either(tmp_path):
+    for name in ("1.png", "2.bmp"):
+        write_image(tmp_path / "in" / name, plain_picture(3))
+    source = find_sources([tmp_path / "in"])[0]
+    with pytest.raises(NoFacesError, match="nothing to convert"):
+        convert_source(source, tmp_path / "out", swapper())
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_an_unknown_identity_is_refused_before_any_work():
+    with pytest.raises(IdentityError, match="no identity called 'carol'"):
+        swapper(to="carol")
+
+
+def test_photos_keep_their_names(tmp_path):
+    for index in (1, 2):
+        write_image(tmp_path / "in" / f"{index}.png", moving_portrait(9 * index))
+    source = find_sources([tmp_path / "in"])[0]
+    report = convert_source(source, tmp_path / "out", swapper())
+    assert report.faces_swapped == 2
+    assert read_image(tmp_path / "out" / "1.png").shape == (256, 256, 3)
+    changed = read_image(tmp_path / "out" / "2.png") != moving_portrait(18)
+    assert 0.03 < changed.any(-1).mean() < 0.4
+
+
+def test_one_photo_can_be_given_a_name(tmp_path):
+    write_image(tmp_path / "in.png", moving_portrait(3))
+    convert_source(find_sources([tmp_path / "in.png"])[0], tmp_path / "new.png", swapper())
+    assert (read_image(tmp_path / "new.png") != moving_portrait(3)).any()
+
+
+def test_lab_transfer_keeps_the_scene_s_light(clip, faceset, tmp_path):
+    source = find_sources([clip])[0]
+    convert_source(source, tmp_path / "out.mp4", swapper(colour="lab"), faceset=faceset)
+    frame, face = next(iter(VideoReader(tmp_path / "out.mp4"))), faceset.faces()[0]
+    box = slice(*face.box[[1, 3]].astype(int)), slice(*face.box[[0, 2]].astype(int))
+    ours, theirs = frame.image[box].mean((0, 1)), moving_portrait(0)[box].mean((0, 1))
+    np.testing.assert_allclose(ours, theirs, atol=15)

@@ -1,0 +1,161 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import faceswap.extraction.pipeline as extraction
+from faceswap.core.errors import NoFacesError, StorageFullError
+from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.facesets.faceset import Faceset
+from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
+from faceswap.media.images import write_image
+from faceswap.media.sources import find_sources
+from tests.footage import moving_portrait, plain_picture, portrait, write_clip
+
+FRAMES = 24
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", FRAMES)
+
+
+def extract(path: Path, directory: Path, **options):
+    settings = ExtractSettings(**options)
+    return extract_source(find_sources([path])[0], directory, settings)
+
+
+@pytest.fixture(scope="module")
+def faceset(clip, tmp_path_factory) -> Faceset:
+    directory = tmp_path_factory.mktemp("faces") / "clip"
+    report = extract(clip, directory)
+    assert (report.frames, report.frames_with_face, report.faces) == (FRAMES,) * 3
+    return Faceset.open(directory)
+
+
+def test_every_frame_has_its_one_face_on_one_track(faceset):
+    faces = faceset.faces()
+    assert [face.frame for face in faces] == list(range(FRAMES))
+    assert {face.track for face in faces} == {0}
+    assert [face.time for face in faces] == pytest.approx([i / 25 for i in range(FRAMES)])
+
+
+def test_landmarks_follow_the_face(faceset):
+    # The picture turns about its middle by a known angle; so must the eye line.
+    rolls = [face.roll for face in faceset.faces()]
+    expected = [-6 * np.sin(i / 7) for i in range(FRAMES)]
+    offset = np.mean(np.subtract(rolls, expected))
+    np.testing.assert_allclose(np.subtract(rolls, offset), expected, atol=1.5)
+
+
+def test_stored_crop_is_what_its_matrix_says(faceset):
+    face = faceset.faces()[7]
+    crop = faceset.load_crop(face)
+    assert crop.shape == (384, 384, 3)
+    frame = moving_portrait(7)
+    for point in ([128, 60], [110, 90], [140, 120]):
+        x, y = transform_points(face.matrix, np.array([point], float))[0].round().astype(int)
+        assert crop[y, x].astype(int) == pytest.approx(frame[point[1], point[0]], abs=40)
+    expected = crop_matrix(face.landmarks, 384, HEAD_COVERAGE)
+    corners = np.array([[0, 0], [255, 255]], float)
+    gap = transform_points(face.matrix, corners) - transform_points(expected, corners)
+    assert np.abs(gap).max() < 12  # smoothing moves landmarks by a fraction of a frame pixel
+
+
+def test_mask_covers_the_face_only(faceset):
+    face = faceset.faces()[3]
+    mask = faceset.load_mask(face)
+    inner = transform_points(face.matrix, face.landmarks[27:]).round().astype(int)
+    assert (mask[inner[:, 1], inner[:, 0]] == 255).all()
+    assert 0.1 < (mask > 127).mean() < 0.35
+
+
+def test_sharpness_tells_a_blurred_face(faceset, tmp_path):
+    blurred = cv2.GaussianBlur(portrait(), (0, 0), 1.5)
+    write_image(tmp_path / "photos" / "soft.png", np.asarray(blurred, np.uint8))
+    extract(tmp_path / "photos", tmp_path / "soft")
+    soft = Faceset.open(tmp_path / "soft").faces()[0]
+    assert soft.sharpness < 0.5 * faceset.faces()[0].sharpness
+    assert soft.exposure == pytest.approx(faceset.faces()[0].exposure, abs=0.1)
+
+
+def test_killed_and_repeated_gives_the_same_faces(clip, faceset, tmp_path, monkeypatch):
+    monkeypatch.setattr(extraction, "PART_FRAMES", 7)
+    source = find_sources([clip])[0]
+
+    class KilledError(Exception):
+        pass
+
+    seen = 0
+
+    def kill(frames: int) -> None:
+        nonlocal seen
+        seen += frames
+        if seen > 16:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        extract_source(source, tmp_path / "clip", ExtractSettings(), on_frames=kill)
+    report = extract_source(source, tmp_path / "clip", ExtractSettings())
+    assert report.frames_now == FRAMES - 14
+    resumed = Faceset.open(tmp_path / "clip").faces()
+    for ours, theirs in zip(resumed, faceset.faces(), strict=True):
+        assert ours.image == theirs.image
+        np.testing.assert_array_equal(ours.landmarks, theirs.landmarks)
+        np.testing.assert_array_equal(ours.matrix, theirs.matrix)
+    assert extract_source(source, tmp_path / "clip", ExtractSettings()).frames_now == 0
+
+
+def test_every_nth_frame(clip, tmp_path):
+    report = extract(clip, tmp_path / "clip", every=5)
+    assert [face.frame for face in Faceset.open(tmp_path / "clip").faces()] == [0, 5, 10, 15, 20]
+    assert report.frames == report.frames_with_face == 5
+
+
+def test_photos_make_one_faceset_and_an_unreadable_one_is_reported(tmp_path):
+    for index in (1, 2):
+        write_image(tmp_path / "photos" / f"{index}.png", moving_portrait(9 * index))
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
+    report = extract(tmp_path / "photos", tmp_path / "faces")
+    assert report.faces == 2
+    assert "broken.jpg" in report.damage
+    faceset = Faceset.open(tmp_path / "faces")
+    names = faceset.record["source"]["files"]
+    assert {names[face.frame] for face in faceset.faces()} == {"1.png", "2.png"}
+
+
+def test_no_face_is_an_error_and_leaves_nothing(tmp_path):
+    clip = write_clip(tmp_path / "waves.mp4", 8, plain_picture)
+    with pytest.raises(NoFacesError, match="No face was found"):
+        extract(clip, tmp_path / "waves")
+    assert not (tmp_path / "waves").exists()
+
+
+def test_truncated_video_keeps_what_decodes(clip, tmp_path):
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(clip.read_bytes()[: clip.stat().st_size * 2 // 3])
+    report = extract(cut, tmp_path / "cut")
+    assert 5 < report.faces < FRAMES
+    assert report.damage
+
+
+def test_too_small_faces_are_left_out(clip, tmp_path):
+    with pytest.raises(NoFacesError):
+        extract(clip, tmp_path / "clip", min_size=200)
+
+
+def test_full_disk_is_said_and_resumable(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(extraction, "PART_FRAMES", 7)
+    real = Path.write_bytes
+
+    def full(self, data):
+        if self.name.startswith("000012"):
+            raise OSError(28, "No space left on device")
+        return real(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageFullError):
+        extract(clip, tmp_path / "clip")
+    monkeypatch.setattr(Path, "write_bytes", real)
+    assert extract(clip, tmp_path / "clip").frames_now == FRAMES - 7

@@ -1,0 +1,180 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from faceswap.core.errors import FacesetError, StorageFullError
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.writer import FacesetWriter
+from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, head_pose
+from faceswap.geometry.mean_face import MEAN_FACE
+from faceswap.media.images import write_image
+
+SOURCE = {"name": "clip", "path": "clip.mp4", "kind": "video", "sha256": "a" * 64}
+EXTRACTOR = {"detector": "d", "crop_size": 32, "crop_coverage": HEAD_COVERAGE, "every": 1}
+
+
+def row(frame: int, face: int = 0, track: int = 0, shift: float = 0.0) -> dict:
+    landmarks = (60 * MEAN_FACE[:, :2] + [100 + frame + shift, 80 + 40 * face]).astype(np.float32)
+    pose = head_pose(landmarks)
+    return {
+        "frame": frame,
+        "pts": frame * 512,
+        "time": frame / 25,
+        "face": face,
+        "track": track,
+        "box": np.array([60, 40, 140, 120], np.float32),
+        "score": 0.9,
+        "landmarks": landmarks,
+        "mesh": np.full((468, 3), frame, np.float32),
+        "matrix": crop_matrix(landmarks, 32, HEAD_COVERAGE),
+        "yaw": pose.yaw,
+        "pitch": pose.pitch,
+        "roll": pose.roll,
+        "sharpness": 10.0,
+        "exposure": 0.5,
+        "embedding": None,
+        "image": f"{frame:06d}-{face}.png",
+        "mask": f"{frame:06d}-{face}.png",
+    }
+
+
+def write_faceset(path, frames=range(6), source=SOURCE) -> Faceset:
+    writer = FacesetWriter(path, source, EXTRACTOR, overwrite=False)
+    for frame in frames:
+        writer.add(row(frame))
+        write_image(path / "images" / f"{frame:06d}-0.png", np.full((32, 32, 3), frame, np.uint8))
+        write_image(path / "masks" / f"{frame:06d}-0.png", np.full((32, 32), 255, np.uint8))
+    writer.end_part(max(frames) + 1, {"tracks": []})
+    writer.finish(frames=max(frames) + 1, damage="")
+    return Faceset.open(path)
+
+
+def test_what_is_written_is_read(tmp_path):
+    faceset = write_faceset(tmp_path / "clip")
+    faces = faceset.faces()
+    assert [face.frame for face in faces] == list(range(6))
+    assert faces[3].pts == 1536
+    np.testing.assert_allclose(faces[3].matrix, row(3)["matrix"])
+    # Evenly moving landmarks are what temporal smoothing must leave alone, away from the ends.
+    np.testing.assert_allclose(faces[3].landmarks, row(3)["landmarks"], atol=0.05)
+    assert faceset.load_crop(faces[4]).mean() == 4
+    assert faceset.load_mask(faces[4]).shape == (32, 32)
+    assert faceset.subject == {"name": "", "basis": "unstated", "reference": ""}
+    assert faceset.by_frame()[5][0].image == "000005-0.png"
+    assert faceset.record["source"]["faces"] == faceset.record["source"]["frames_with_face"] == 6
+    assert not (tmp_path / "clip" / "parts").exists()
+
+
+def test_parquet_holds_the_mesh_and_is_plain(tmp_path):
+    write_faceset(tmp_path / "clip")
+    table = pq.read_table(tmp_path / "clip" / "faces.parquet")
+    assert table.num_rows == 6
+    assert len(table["mesh"][2].as_py()) == 468 * 3
+    assert len(table["landmarks"][0].as_py()) == 136
+
+
+def test_jitter_is_smoothed(tmp_path):
+    writer = FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=False)
+    for frame in range(20):
+        writer.add(row(frame, shift=0.2 * (-1) ** frame))
+    writer.end_part(20, None)
+    writer.finish(frames=20, damage="")
+    found = [face.landmarks[30, 0] for face in Faceset.open(tmp_path / "clip").faces()]
+    rough = [row(f, shift=0.2 * (-1) ** f)["landmarks"][30, 0] for f in range(20)]
+    assert np.abs(np.diff(found, 2)[4:-4]).max() < 0.5 * np.abs(np.diff(rough, 2)).max()
+
+
+def test_deleting_an_image_removes_the_face_from_training_only(tmp_path):
+    faceset = write_faceset(tmp_path / "clip")
+    before = faceset.content_hash()
+    (tmp_path / "clip" / "images" / "000002-0.png").unlink()
+    assert [face.frame for face in faceset.trainable()] == [0, 1, 3, 4, 5]
+    assert len(faceset.faces()) == 6
+    assert faceset.content_hash() != before
+
+
+def test_an_interrupted_writer_goes_on_after_the_last_part(tmp_path):
+    path = tmp_path / "clip"
+    writer = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
+    for frame in range(3):
+        writer.add(row(frame))
+    writer.end_part(3, {"next_track": 7})
+    writer.add(row(3))  # lost: the part was never ended
+
+    with pytest.raises(FacesetError, match="unfinished"):
+        Faceset.open(path)
+    again = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
+    assert (again.next_frame, again.state) == (3, {"next_track": 7})
+    for frame in range(3, 6):
+        again.add(row(frame))
+    again.end_part(6, None)
+    assert again.finish(frames=6, damage="") == 6
+    whole = write_faceset(tmp_path / "whole")
+    resumed = Faceset.open(path)
+    for a, b in zip(resumed.faces(), whole.faces(), strict=True):
+        np.testing.assert_array_equal(a.landmarks, b.landmarks)
+    assert FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False).complete
+
+
+def test_another_source_or_other_settings_are_refused(tmp_path):
+    write_faceset(tmp_path / "clip")
+    with pytest.raises(FacesetError, match="another source"):
+        FacesetWriter(tmp_path / "clip", SOURCE | {"sha256": "b"}, EXTRACTOR, overwrite=False)
+    with pytest.raises(FacesetError, match="detector: 'd' -> 'e'"):
+        FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR | {"detector": "e"}, overwrite=False)
+    fresh = FacesetWriter(tmp_path / "clip", SOURCE | {"sha256": "b"}, EXTRACTOR, overwrite=True)
+    assert fresh.next_frame == 0
+    assert not fresh.complete
+
+
+def test_overwrite_and_discard_leave_other_people_s_files(tmp_path):
+    write_faceset(tmp_path / "clip")
+    (tmp_path / "clip" / "notes.txt").write_text("mine")
+    FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=True).discard()
+    assert [file.name for file in (tmp_path / "clip").iterdir()] == ["notes.txt"]
+
+
+def test_errors_say_what_to_do(tmp_path):
+    with pytest.raises(FacesetError, match="no faceset") as error:
+        Faceset.open(tmp_path)
+    assert "faceswap extract" in error.value.hint
+    write_faceset(tmp_path / "alice")
+    with pytest.raises(FacesetError) as error:
+        Faceset.open(tmp_path)
+    assert "alice" in error.value.hint
+
+    record = tmp_path / "alice" / "faceset.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"schema_version": 99}))
+    with pytest.raises(FacesetError, match="version 99"):
+        Faceset.open(tmp_path / "alice")
+    record.write_text("{")
+    with pytest.raises(FacesetError, match="damaged"):
+        Faceset.open(tmp_path / "alice")
+
+
+def test_half_a_parquet_is_an_error_not_a_traceback(tmp_path):
+    write_faceset(tmp_path / "clip")
+    rows = tmp_path / "clip" / "faces.parquet"
+    rows.write_bytes(rows.read_bytes()[:500])
+    with pytest.raises(FacesetError, match="cannot be read"):
+        Faceset.open(tmp_path / "clip")
+
+
+def test_full_disk_keeps_the_finished_parts(tmp_path, monkeypatch):
+    path = tmp_path / "clip"
+    writer = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
+    writer.add(row(0))
+    writer.end_part(1, None)
+    writer.add(row(1))
+
+    def full(*_args, **_options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("faceswap.facesets.writer.pq.write_table", full)
+    with pytest.raises(StorageFullError, match="full"):
+        writer.end_part(2, None)
+    monkeypatch.undo()
+    assert FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False).next_frame == 1
+    assert [file.suffix for file in (path / "parts").iterdir()] == [".parquet"]

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from faceswap.landmarkers import FaceLandmarks
+from faceswap.tracking.smoothing import smooth
+from faceswap.tracking.tracker import TrackedFace
+
+RNG = np.random.default_rng(3)
+SHAPE = RNG.uniform(0, 200, (468, 3)).astype(np.float32)
+
+
+def face(mesh, track=0, presence=0.9):
+    mesh = np.asarray(mesh, np.float32)
+    landmarks = FaceLandmarks(mesh[:68, :2].copy(), mesh, presence)
+    return TrackedFace(track, landmarks.box, 0.8, landmarks)
+
+
+def meshes_of(frames, track=0):
+    return np.stack([f.landmarks.mesh for _, faces in frames for f in faces if f.track == track])
+
+
+def test_tremble_shrinks_by_half():
+    tremble = RNG.normal(0, 0.5, (60, 468, 3))
+    frames = [(i, [face(SHAPE + noise)]) for i, noise in enumerate(tremble)]
+    out = meshes_of(list(smooth(frames)))
+    inner = slice(2, -2)
+    assert (out[inner] - SHAPE).std() < 0.55 * tremble[inner].std()
+    # The 68 points are steadied like the mesh.
+    points = np.stack([f.landmarks.points for _, (f,) in smooth(frames)])
+    np.testing.assert_allclose(points, out[:, :68, :2], atol=1e-4)
+
+
+def test_steady_motion_passes_at_any_speed():
+    frames = [(i, [face(SHAPE + i * np.array([9, -5, 2], np.float32))]) for i in range(12)]
+    for (_, (before,)), (_, (after,)) in zip(frames, smooth(frames), strict=True):
+        np.testing.assert_allclose(after.landmarks.mesh, before.landmarks.mesh, atol=1e-3)
+
+
+def test_a_blink_stays():
+    frames = []
+    for i in range(15):
+        mesh = SHAPE.copy()
+        # A lid goes down by 5 % of the face's size within two frames.
+        mesh[10, 1] += {6: 7.0, 7: 14.0, 8: 7.0}.get(i, 0.0)
+        frames.append((i, [face(mesh)]))
+    out = meshes_of(list(smooth(frames)))
+    assert out[7, 10, 1] - SHAPE[10, 1] > 13.0
+    assert abs(out[4, 10, 1] - SHAPE[10, 1]) < 0.3
+
+
+def test_a_jump_is_not_spread_over_its_neighbours():
+    frames = [(i, [face(SHAPE + (40 if i >= 5 else 0))]) for i in range(10)]
+    for (_, (before,)), (_, (after,)) in zip(frames, smooth(frames), strict=True):
+        np.testing.assert_allclose(after.landmarks.mesh, before.landmarks.mesh, atol=0.01)
+
+
+def test_order_frames_without_faces_and_other_tracks_are_kept():
+    noise = RNG.normal(0, 0.5, (9, 468, 3))
+    frames = []
+    for i in range(9):
+        faces = [face(SHAPE + noise[i], track=0)]
+        if i in (3, 4, 5, 7):
+            faces.append(face(SHAPE + 300 + noise[i], track=1))
+        frames.append((f"frame {i}", faces if i != 6 else []))
+    out = list(smooth(frames))
+    assert [item for item, _ in out] == [item for item, _ in frames]
+    assert [[f.track for f in faces] for _, faces in out] == [
+        [f.track for f in faces] for _, faces in frames
+    ]
+    # Track 1 has a pair around frame 4 only; frame 7 stands alone after a gap.
+    for i in (3, 5, 7):
+        np.testing.assert_array_equal(out[i][1][1].landmarks.mesh, frames[i][1][1].landmarks.mesh)
+    assert (out[4][1][1].landmarks.mesh != frames[4][1][1].landmarks.mesh).any()
+
+
+def test_box_follows_and_the_rest_is_untouched():
+    frames = [(i, [face(SHAPE + RNG.normal(0, 1, SHAPE.shape))]) for i in range(5)]
+    for (_, (before,)), (_, (after,)) in zip(frames, smooth(frames), strict=True):
+        np.testing.assert_array_equal(after.box, after.landmarks.box)
+        assert (after.track, after.score) == (before.track, before.score)
+        assert after.landmarks.presence == before.landmarks.presence
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("radius", [0, 1, 2, 4])
+def test_any_length_comes_out_whole(count, radius):
+    frames = [(i, [face(SHAPE + i)]) for i in range(count)]
+    assert [item for item, _ in smooth(frames, radius)] == list(range(count))
+
+
+def test_looks_ahead_by_the_radius_and_no_further():
+    taken = []
+
+    def source():
+        for i in range(20):
+            taken.append(i)
+            yield i, [face(SHAPE)]
+
+    for item, _ in smooth(source(), radius=3):
+        assert len(taken) <= item + 4

@@ -1,0 +1,328 @@
+"""Whole trainings of a tiny network on drawn faces, in this process."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
+
+from faceswap.core.checkpoint import checkpoint_steps, load_checkpoint
+from faceswap.core.config import load_config
+from faceswap.core.errors import ConfigError, FacesetError, IdentityError, TrainingError
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.images import read_image
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.blocks import Bottleneck, Downscale, Upscale
+from faceswap.models.model_file import load_model
+from faceswap.models.registry import models
+from faceswap.training.build import Callbacks, open_facesets, run_training, split_facesets
+from faceswap.training.settings import TrainConfig
+
+SETTINGS = [
+    "model.name=tiny",
+    "optimizer.lr=2e-3",
+    "training.batch=4",
+    "training.precision=fp32",
+    "training.device=cpu",
+    "output.save_every=5",
+    "output.preview_every=5",
+    "output.log_every=2",
+]
+
+
+def tiny(identities):
+    def decoder():
+        return nn.Sequential(Upscale(8, 8), nn.Dropout(0.1), nn.Conv2d(8, 3, 3, padding=1))
+
+    encoder = nn.Sequential(Downscale(3, 8), Downscale(8, 16))
+    inter = nn.Sequential(Bottleneck(16, 4, 16, 8, 8))
+    return FaceAutoencoder(encoder, inter, {name: decoder() for name in identities}, 16, 16)
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch):
+    monkeypatch.setitem(models._entries, "tiny", tiny)
+
+
+@pytest.fixture
+def faces(make_faceset, tmp_path):
+    shades = {"alice": (220, 170, 140), "bob": (150, 100, 70)}
+    return {
+        name: [make_faceset(tmp_path / "faces" / name, shade=shade)]
+        for name, shade in shades.items()
+    }
+
+
+def configured(*overrides):
+    return load_config(TrainConfig, "faceswap", None, [*SETTINGS, *overrides])
+
+
+def weights(run: Path):
+    return load_file(run / "model" / "model.safetensors")
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_trains_and_leaves_everything_behind(faces, tmp_path):
+    told, prepared = [], []
+    result = run_training(
+        configured("training.steps=60", "training.batch=8", "output.save_every=20"),
+        faces,
+        tmp_path / "run",
+        ["faceswap", "train"],
+        Callbacks(prepared.append, told.append),
+    )
+    run = tmp_path / "run"
+    assert result.step == 60
+    assert result.interrupted == 0
+    for losses in result.losses.values():
+        assert len(losses) == 60
+        assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
+    assert 0 < result.quality["alice"].ssim <= 1
+    assert result.faces_per_second > 0
+    assert 0 <= result.waiting < 1
+    assert sum(prepared) == 96
+    assert told[0].losses == {}
+    assert [p.step for p in told[1:]] == list(range(2, 61, 2))
+    assert told[-1].share == 1
+    # Two newest checkpoints and the best.
+    steps = checkpoint_steps(run / "checkpoints")
+    assert steps[-2:] == [40, 60]
+    assert (run / "checkpoints" / (run / "checkpoints" / "best").read_text().strip()).is_dir()
+    assert load_model(run).meta.step == 60
+    assert load_model(run).meta.subjects["bob"][0]["basis"] == "self"
+    preview = read_image(run / "previews" / "step-00000060.jpg")
+    assert preview.shape[1] == 3 * 128 + 2 * 4
+    assert (run / "config.yaml").is_file()
+    assert json.loads((run / "manifest.json").read_text())["starts"][0]["command"][0] == "faceswap"
+    log = EventAccumulator(str(run / "logs"))
+    log.Reload()
+    assert {"loss/alice", "held-out ssim/bob", "training/waiting for data"} <= set(
+        log.Tags()["scalars"]
+    )
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_resumed_run_is_the_uninterrupted_run(faces, tmp_path, accumulate):
+    extra = f"training.accumulate={accumulate}"
+    whole = run_training(configured("training.steps=12", extra), faces, tmp_path / "whole")
+    first = run_training(configured("training.steps=7", extra), faces, tmp_path / "run")
+    second = run_training(configured("training.steps=12", extra), faces, tmp_path / "run")
+    for name, losses in whole.losses.items():
+        assert first.losses[name] + second.losses[name] == losses
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("matched", [(), ("data.match=0.5", "loss.swap=1.0")])
+def test_accumulated_parts_are_the_whole_batch(faces, tmp_path, matched):
+    no_dropout = ["training.steps=3", "optimizer.lr=1e-3", *matched]
+    models._entries["tiny"] = lambda names: _without_dropout(tiny(names))
+    whole = run_training(configured(*no_dropout), faces, tmp_path / "a")
+    parts = run_training(configured(*no_dropout, "training.accumulate=4"), faces, tmp_path / "b")
+    for name, losses in whole.losses.items():
+        assert parts.losses[name] == pytest.approx(losses, abs=1e-5)
+
+
+def test_matched_faces_teach_the_swap(faces, tmp_path):
+    models._entries["tiny"] = lambda names: _without_dropout(tiny(names))
+    settings = ["training.steps=2", "data.match=0.5"]
+    without = run_training(configured(*settings), faces, tmp_path / "a")
+    held = run_training(configured(*settings, "loss.swap=1.0"), faces, tmp_path / "b")
+    for name, losses in without.losses.items():
+        # The same faces from the same weights: what is more in the first step is the swap's part.
+        assert 0 < held.losses[name][0] - losses[0] < 0.5
+    assert not same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
+def _without_dropout(model):
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return model
+
+
+def test_a_damaged_checkpoint_is_passed_over(faces, tmp_path, caplog):
+    whole = run_training(configured("training.steps=14"), faces, tmp_path / "whole")
+    run_training(configured("training.steps=10"), faces, tmp_path / "run")
+    damaged = tmp_path / "run" / "checkpoints" / "step-00000010" / "model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
+    with caplog.at_level("WARNING", logger="faceswap"):
+        resumed = run_training(configured("training.steps=14"), faces, tmp_path / "run")
+    assert "step-00000010" in caplog.text
+    assert resumed.losses["alice"] == whole.losses["alice"][5:]
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_stops(faces, tmp_path, number):
+    def interrupt(progress):
+        if progress.step == 4:
+            os.kill(os.getpid(), number)
+
+    config = configured("training.steps=1000")
+    result = run_training(config, faces, tmp_path / "run", (), Callbacks(on_progress=interrupt))
+    assert result.interrupted == number
+    assert result.step in (4, 5)
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.step == load_model(tmp_path / "run").meta.step == result.step
+
+
+class Poisoned(nn.Module):
+    """Passes features on, but breaks at one step."""
+
+    def __init__(self, at, times):
+        super().__init__()
+        self.calls, self.at, self.times = 0, at, times
+
+    def forward(self, features):
+        if self.training:
+            self.calls += 1
+            if self.at <= self.calls < self.at + self.times:
+                return features * float("nan")
+        return features
+
+
+def test_broken_numbers_take_the_run_back(faces, tmp_path, caplog):
+    poison = Poisoned(at=8, times=1)
+    models._entries["tiny"] = lambda names: _poisoned(tiny(names), poison)
+    with caplog.at_level("WARNING", logger="faceswap"):
+        result = run_training(configured("training.steps=12"), faces, tmp_path / "run")
+    assert "back to step 5" in caplog.text
+    assert result.step == 12
+    assert all(len(losses) == 12 for losses in result.losses.values())
+    assert np.isfinite(result.losses["alice"]).all()
+    assert all(w.isfinite().all() for w in weights(tmp_path / "run").values())
+    # It went on with other faces than it broke on.
+    clean = run_training(configured("training.steps=12"), faces, tmp_path / "clean")
+    assert clean.losses["alice"][:5] == result.losses["alice"][:5]
+    assert clean.losses["alice"][5:7] != result.losses["alice"][5:7]
+
+
+def _poisoned(model, poison):
+    model.inter.append(poison)
+    return model
+
+
+def test_numbers_that_break_again_and_again_end_it(faces, tmp_path):
+    poison = Poisoned(at=8, times=10**9)
+    models._entries["tiny"] = lambda names: _poisoned(tiny(names), poison)
+    with pytest.raises(TrainingError, match="not a number"):
+        run_training(configured("training.steps=12"), faces, tmp_path / "run")
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.step == 5
+
+
+def test_broken_weights_are_never_saved(faces, tmp_path):
+    def break_weights(progress):
+        if progress.step == 4 and not broken:
+            broken.append(True)
+            with torch.no_grad():
+                model[0].spare[0] = float("nan")
+
+    broken, model = [], []
+
+    def build(names):
+        model.append(tiny(names))
+        # Weights that draw nothing: the loss stays a number when they break.
+        model[-1].spare = nn.Parameter(torch.zeros(3))
+        return model[-1]
+
+    models._entries["tiny"] = build
+    result = run_training(
+        configured("training.steps=10"),
+        faces,
+        tmp_path / "run",
+        (),
+        Callbacks(on_progress=break_weights),
+    )
+    assert result.step == 10
+    assert all(w.isfinite().all() for w in weights(tmp_path / "run").values())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "said"),
+    [
+        (["data.coverage=1.5"], ConfigError, "data.coverage"),
+        (["seed=1"], ConfigError, "seed"),
+        (["model.name=original"], ConfigError, "model.name"),
+        (["training.batch=5", "training.accumulate=2"], ConfigError, "batch of 5"),
+        (["training.precision=fp16"], ConfigError, "fp16"),
+    ],
+)
+def test_a_run_goes_on_only_as_what_it_is(faces, tmp_path, overrides, error, said):
+    run_training(configured("training.steps=2"), faces, tmp_path / "run")
+    before = (tmp_path / "run" / "config.yaml").read_text()
+    with pytest.raises(error, match=said):
+        run_training(configured("training.steps=4", *overrides), faces, tmp_path / "run")
+    assert (tmp_path / "run" / "config.yaml").read_text() == before
+
+
+def test_a_changed_learning_rate_is_said_and_used(faces, tmp_path, caplog):
+    run_training(configured("training.steps=2"), faces, tmp_path / "run")
+    with caplog.at_level("INFO", logger="faceswap"):
+        run_training(configured("training.steps=4", "optimizer.lr=1e-9"), faces, tmp_path / "run")
+    assert "optimizer.lr: 0.002 -> 1e-09" in caplog.text
+
+
+def test_facesets_that_do_not_do_are_refused(faces, make_faceset, tmp_path):
+    with pytest.raises(IdentityError, match="found 1: alice"):
+        open_facesets({"alice": faces["alice"]}, 2)
+    few = make_faceset(tmp_path / "few", faces=5)
+    with pytest.raises(FacesetError, match="'carol' has 5 faces; training needs at least 32"):
+        open_facesets({**faces, "carol": [few]}, 32)
+    with pytest.raises(FacesetError, match="nowhere"):
+        open_facesets({**faces, "carol": [tmp_path / "nowhere"]}, 32)
+    # Several facesets of one identity count together.
+    assert len(open_facesets({**faces, "carol": [few] * 10}, 48)["carol"]) == 10
+
+
+def test_nothing_is_written_for_a_command_that_cannot_work(faces, tmp_path):
+    for config in (
+        configured("training.batch=3", "training.accumulate=2"),
+        configured("model.name=tinny"),
+    ):
+        with pytest.raises(ConfigError):
+            run_training(config, faces, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+def test_each_faceset_keeps_faces_aside(faces):
+    sets = [Faceset.open(path[0]) for path in faces.values()]
+    pairs = [(faceset, face) for faceset in sets for face in faceset.trainable()]
+    training, aside = split_facesets(pairs, 0.1)
+    assert sorted([*training, *aside]) == list(range(96))
+    assert sum(i < 48 for i in aside) == sum(i >= 48 for i in aside) == 5
+
+
+def test_three_identities_and_bf16(faces, make_faceset, tmp_path):
+    faces["carol"] = [make_faceset(tmp_path / "carol", shade=(90, 60, 200))]
+    config = configured("training.steps=4", "training.precision=bf16")
+    result = run_training(config, faces, tmp_path / "run")
+    assert list(result.losses) == ["alice", "bob", "carol"]
+    assert load_model(tmp_path / "run").identities == ("alice", "bob", "carol")
+    assert all(w.dtype == torch.float32 for w in weights(tmp_path / "run").values())
+
+
+def test_a_budget_in_minutes_ends_it(faces, tmp_path):
+    config = configured("training.minutes=0.03", "optimizer.decay=0.5")
+    result = run_training(config, faces, tmp_path / "run")
+    assert result.step > 0
+    assert 1.8 <= result.seconds < 20
+    # It is used up: another start adds nothing.
+    assert run_training(config, faces, tmp_path / "run").step == result.step
+
+
+def test_slow_steps_are_saved_by_the_clock(faces, tmp_path):
+    config = configured("training.steps=3", "output.save_every=1000", "output.save_minutes=1.0e-9")
+    run_training(config, faces, tmp_path / "run")
+    assert {2, 3} <= set(checkpoint_steps(tmp_path / "run" / "checkpoints"))

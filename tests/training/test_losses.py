@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from faceswap.data.batches import Batch
+from faceswap.models.autoencoder import Reconstruction
+from faceswap.training.losses import LossWeights, dssim, l1, reconstruction_losses, ssim_map
+
+
+def noisy_pair(size=40):
+    random = np.random.default_rng(0)
+    first = random.random((size, size + 6, 3)).astype(np.float32)
+    second = np.clip(first + random.normal(0, 0.2, first.shape), 0, 1).astype(np.float32)
+    return first, second
+
+
+def as_tensor(image):
+    return torch.from_numpy(image).permute(2, 0, 1)
+
+
+def test_ssim_is_that_of_scikit_image():
+    first, second = noisy_pair()
+    expected = structural_similarity(
+        first,
+        second,
+        channel_axis=2,
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    ours = ssim_map(as_tensor(first), as_tensor(second))
+    np.testing.assert_allclose(ours.permute(1, 2, 0), expected[1], atol=2e-4)
+    assert ours[:, 5:-5, 5:-5].mean().item() == pytest.approx(expected[0], abs=1e-4)
+
+
+def test_a_stride_only_leaves_places_out():
+    first, second = map(as_tensor, noisy_pair())
+    whole = ssim_map(first, second)
+    torch.testing.assert_close(ssim_map(first, second, stride=2), whole[:, ::2, ::2])
+
+
+def test_dssim_knows_its_ends():
+    first, second = map(as_tensor, noisy_pair())
+    assert dssim(first, first).item() == pytest.approx(0, abs=1e-6)
+    black_white = torch.zeros(3, 16, 16), torch.ones(3, 16, 16)
+    assert dssim(*black_white).item() == pytest.approx(0.5, abs=1e-3)
+    assert 0 < dssim(first, second).item() < 0.5
+
+
+def test_l1_is_the_weighted_mean():
+    predicted, target = torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)
+    target[:, :, :2] = 0.5
+    target[1, :, 2:] = 0.1
+    assert l1(predicted, target).tolist() == pytest.approx([0.25, 0.3])
+    weights = torch.ones(2, 1, 4, 4)
+    weights[:, :, :2] = 3
+    assert l1(predicted, target, weights).tolist() == pytest.approx([0.375, 0.4])
+
+
+def test_the_weight_map_multiplies_face_and_features():
+    mask, features = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([0.0, 0.0, 1.0])
+    weights = LossWeights(inside=4.0, features=3.0).map(mask, features)
+    assert weights.tolist() == [1.0, 4.0, 12.0]
+
+
+def test_swapped_faces_are_held_to_their_twins_in_matched_slots_only():
+    torch.manual_seed(0)
+    target, drawn = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
+    mask = torch.rand(2, 4, 1, 16, 16)
+    batch = Batch(target, target, mask, mask * 0, 2)
+    only = LossWeights(l1=0.0, dssim=0.0, mask=0.0, swap=0.5)
+    perfect = reconstruction_losses(Reconstruction(drawn, None, target[:, :2]), batch, only)
+    torch.testing.assert_close(perfect, torch.zeros(2))
+    losses = reconstruction_losses(Reconstruction(drawn, None, drawn[:, :2]), batch, only)
+    expected = 0.5 * dssim(drawn[:, :2], target[:, :2], torch.ones(2, 2, 1, 16, 16)).sum(1) / 4
+    torch.testing.assert_close(losses, expected)
+
+
+def test_parts_add_up_per_identity():
+    torch.manual_seed(0)
+    target, drawn = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
+    mask, learned = torch.rand(2, 4, 1, 16, 16), torch.rand(2, 4, 1, 16, 16)
+    batch = Batch(target, target, mask, torch.zeros_like(mask), 0)
+    losses = reconstruction_losses(
+        Reconstruction(drawn, learned), batch, LossWeights(l1=2.0, dssim=0.5, mask=0.1)
+    )
+    expected = 2 * l1(drawn, target) + 0.5 * dssim(drawn, target) + 0.1 * l1(learned, mask)
+    torch.testing.assert_close(losses, expected.mean(1))
+    # Whatever the batch is divided into, the mean stays the same.
+    halves = [
+        reconstruction_losses(
+            Reconstruction(drawn[:, part], None),
+            Batch(
+                target[:, part],
+                target[:, part],
+                mask[:, part],
+                mask[:, part] * 0,
+                0,
+            ),
+            LossWeights(inside=5.0),
+        )
+        for part in (slice(0, 2), slice(2, 4))
+    ]
+    whole = reconstruction_losses(Reconstruction(drawn, None), batch, LossWeights(inside=5.0))
+    torch.testing.assert_close(torch.stack(halves).mean(0), whole)

@@ -1,0 +1,20 @@
+import pytest
+
+from faceswap.training.schedule import Budget, Schedule
+
+
+def test_progress_is_that_of_the_nearer_limit():
+    assert Budget().progress(10**6, 10**6) == 0
+    assert Budget(steps=200).progress(50, 10**6) == 0.25
+    assert Budget(minutes=10).progress(10**6, 150) == 0.25
+    assert Budget(steps=200, minutes=10).progress(50, 300) == 0.5
+    assert Budget(steps=200).progress(300, 0) == 1
+
+
+def test_the_rate_rises_stays_and_falls():
+    schedule = Schedule(1e-3, warmup=10, decay=0.4)
+    assert schedule.rate(0, 0.0) == pytest.approx(1e-4)
+    assert schedule.rate(9, 0.1) == schedule.rate(50, 0.6) == 1e-3
+    assert schedule.rate(80, 0.8) == pytest.approx(5e-4)
+    assert schedule.rate(99, 1.0) == pytest.approx(1e-5)
+    assert Schedule(1e-3).rate(0, 0.99) == 1e-3
