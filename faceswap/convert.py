@@ -13,9 +13,7 @@ from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError
 from faceswap.core.files import sha256_file, write_json
-from faceswap.extraction.pipeline import ExtractSettings
 from faceswap.facesets.faceset import Faceset
-from faceswap.facesets.subjects import describe_shown
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
 from faceswap.models.model_file import load_model
@@ -23,8 +21,11 @@ from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import readable_name
 from faceswap.provenance.metadata import SYNTHETIC, TOOL
 from faceswap.provenance.sidecar import sidecar_path
+from faceswap.provenance.subject import describe_shown
+from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
+from faceswap.tracking.tracker import Tracker
 
-_EXTRACT, _COMPOSITE, _ENCODE = ExtractSettings(), CompositeSettings(), EncodeSettings()
+_COMPOSITE, _ENCODE = CompositeSettings(), EncodeSettings()
 
 
 def convert(
@@ -41,8 +42,8 @@ def convert(
     faceset: Annotated[
         Path | None, typer.Option(help="Faceset of the video; else faces are found on the fly.")
     ] = None,
-    detector: Annotated[str, typer.Option(help="Detector to use.")] = _EXTRACT.detector,
-    landmarker: Annotated[str, typer.Option(help="Landmark net to use.")] = _EXTRACT.landmarker,
+    detector: Annotated[str, typer.Option(help="Detector to use.")] = DETECTOR,
+    landmarker: Annotated[str, typer.Option(help="Landmark net to use.")] = LANDMARKER,
     colour: Annotated[str, typer.Option(help="Colour transfer: lab or none.")] = _COMPOSITE.colour,
     mask: Annotated[
         str, typer.Option(help="What is face: hull, or segmentation with --mask-model.")
@@ -102,10 +103,9 @@ def convert(
             destination,
             swapper,
             faceset=known,
-            extract=ExtractSettings(detector=detector, landmarker=landmarker),
+            tracker=build_tracker(detector, landmarker, str(place)) if known is None else None,
             encode=EncodeSettings(encoder=encoder, crf=crf, preset=preset),
             identity=identity,
-            device=str(place),
         )
         write_report(report, source, swapper, identity)
         note(describe(report))
@@ -118,10 +118,9 @@ def convert_with_progress(
     swapper: Swapper,
     *,
     faceset: Faceset | None = None,
-    extract: ExtractSettings = _EXTRACT,
+    tracker: Tracker | None = None,
     encode: EncodeSettings = _ENCODE,
     identity: SigningIdentity | None = None,
-    device: str = "cpu",
 ) -> ConvertReport:
     """``convert_source`` behind a progress bar."""
     frames = probe(source.path).frames if source.kind == "video" else len(source.files)
@@ -131,10 +130,9 @@ def convert_with_progress(
             destination,
             swapper,
             faceset=faceset,
-            extract=extract,
+            tracker=tracker,
             encode=encode,
             identity=identity,
-            device=device,
             on_frames=advance,
         )
 

@@ -33,7 +33,7 @@ from faceswap.demonstration.talking_head.clip import (
 )
 from faceswap.demonstration.talking_head.motion import perform
 from faceswap.extract import extract_with_progress
-from faceswap.extraction.pipeline import ExtractSettings, build_tracker
+from faceswap.extraction.pipeline import ExtractSettings
 from faceswap.facesets.faceset import RECORD, Faceset
 from faceswap.facesets.subjects import set_subject
 from faceswap.media.images import write_image
@@ -44,6 +44,7 @@ from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
 from faceswap.provenance.stamp import Seal, Stamp
 from faceswap.provenance.subject import Subject
+from faceswap.tracking.finder import build_tracker
 from faceswap.train import train_with_progress
 from faceswap.training.settings import TrainConfig
 
@@ -219,7 +220,6 @@ class _Job:
                 swapper,
                 faceset=Faceset.open(self.faces[sitter.name]),
                 identity=self.identity,
-                device=self.settings.device,
             )
             write_report(report, source, swapper, self.identity)
             return {"frames": report.frames, "faces": report.faces_swapped}
@@ -290,7 +290,7 @@ class _Job:
 
 
 def _find_mesh(sitter: Sitter, device: str) -> NDArray[np.float32]:
-    faces = build_tracker(ExtractSettings(), device).still(sitter.load())
+    faces = build_tracker(device=device).still(sitter.load())
     if not faces:
         raise NoFacesError(
             f"No face was found in the portrait of {sitter.title}.",

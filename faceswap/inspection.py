@@ -11,10 +11,11 @@ from rich.text import Text
 
 from faceswap.core.console import show_table
 from faceswap.core.errors import FaceswapError, MediaError
-from faceswap.facesets.subjects import Records, describe_records, find_records
+from faceswap.facesets.subjects import Records, find_records
 from faceswap.media.sources import find_sources
 from faceswap.provenance.describe import as_json, describe, headline, verdict
 from faceswap.provenance.file_marks import FileMarks, read_marks
+from faceswap.provenance.subject import describe_records
 
 _MODEL_FILES = (".safetensors", ".json")
 _WIDEST = 100

@@ -1,7 +1,7 @@
 """A verb that runs as a script has its own folder first on sys.path.
 
-A module or folder there that is called like one of the standard library or of a dependency would be imported
-in its place, by torch and everything else.
+A file or folder there that has the name of a module of the standard library or of a dependency
+would be imported in its place, by torch and everything else.
 """
 
 import importlib.metadata

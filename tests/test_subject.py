@@ -9,9 +9,9 @@ from faceswap.core.command_line import run_program
 from faceswap.core.errors import ConfigError, FacesetError, FaceswapError, MediaError
 from faceswap.core.files import write_json
 from faceswap.facesets.faceset import Faceset
-from faceswap.facesets.subjects import describe_records, find_records, unstated_facesets
+from faceswap.facesets.subjects import find_records, unstated_facesets
 from faceswap.facesets.writer import FacesetWriter
-from faceswap.provenance.subject import Evidence, Subject, matches_evidence
+from faceswap.provenance.subject import Evidence, Subject, describe_records, matches_evidence
 from faceswap.subject import subject
 from tests.facesets.test_faceset import EXTRACTOR, SOURCE, write_faceset
 from tests.footage import write_clip

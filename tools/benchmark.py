@@ -22,8 +22,9 @@ import torch
 import typer
 from torch.utils.flop_counter import FlopCounterMode
 
-from classifier.data import LoadedImages, load_images, normalise
+from classifier.data import LoadedImages, load_images
 from classifier.models import BuiltNetwork, build_network
+from classifier.models.formats import normalise
 from classifier.training.run import run_training
 from classifier.training.run_directory import RunDirectory
 from classifier.training.session import Voice
@@ -34,7 +35,7 @@ from faceswap.conversion.pipeline import EncodeSettings, convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.config import load_config
 from faceswap.core.device import pick_device
-from faceswap.extraction.pipeline import ExtractSettings, build_tracker, extract_source
+from faceswap.extraction.pipeline import ExtractSettings, extract_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.media.images import encode_image
@@ -44,6 +45,7 @@ from faceswap.media.writer import VideoWriter
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import load_model
 from faceswap.models.registry import build_model
+from faceswap.tracking.finder import build_tracker
 from faceswap.training.build import run_training as train_faces
 from faceswap.training.settings import TrainConfig
 
@@ -88,7 +90,7 @@ def show(name: str, rate: Rate, unit: str, reference: Rate | None = None) -> Non
 def extract(clip: Clip, frames: int = 300) -> None:
     """Extraction, against finding each frame's faces anew, one step after the other."""
     settings = ExtractSettings()
-    tracker = build_tracker(settings)
+    tracker = build_tracker(settings.detector, settings.landmarker)
     source = find_sources([clip])[0]
     images = [frame.image for frame in islice(VideoReader(clip), frames)]
     show("decode alone", timed(lambda: exhaust(VideoReader(clip))), "frames/s")

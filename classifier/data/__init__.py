@@ -7,7 +7,7 @@ from classifier.data.balance import (
     count_classes,
     require_every_class,
 )
-from classifier.data.batches import Batch, BatchPlan, normalise
+from classifier.data.batches import Batch, BatchPlan
 from classifier.data.dataset import (
     IGNORED,
     PARTS,
@@ -41,7 +41,6 @@ __all__ = [
     "folds",
     "load_images",
     "middle",
-    "normalise",
     "open_dataset",
     "pixel_side",
     "require_every_class",

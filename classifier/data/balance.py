@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.data.dataset import IGNORED, LoadedImages
-from classifier.models.registry import Task
+from classifier.models.network import Task
 from faceswap.core.errors import MediaError
 
 Labels = NDArray[np.int64] | NDArray[np.uint8]

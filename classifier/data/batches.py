@@ -15,7 +15,6 @@ from classifier.data.augmentation import Augmentation, SampleChange
 from classifier.data.balance import balanced_order
 from classifier.data.dataset import LoadedImages
 from classifier.data.windows import Windows
-from classifier.models.registry import InputFormat
 from faceswap.core.errors import ConfigError
 from faceswap.core.seeding import generator
 
@@ -158,10 +157,3 @@ class BatchPlan:
         else:
             corners = np.broadcast_to(spare // 2, (count, 2))
         return Windows((corners - shifts[:, ::-1]).astype(np.int64), size, flips)
-
-
-def normalise(images: Tensor, form: InputFormat) -> Tensor:
-    """``(B, C, S, S) uint8`` -> float32 as the network takes it."""
-    mean = torch.tensor(form.mean, device=images.device).view(1, -1, 1, 1)
-    std = torch.tensor(form.std, device=images.device).view(1, -1, 1, 1)
-    return (images.float() / 255 - mean) / std

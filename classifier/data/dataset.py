@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.models.registry import Task
+from classifier.models.network import Task
 
 PARTS = ("train", "validation", "test")
 

@@ -18,7 +18,8 @@ from classifier.data.dataset import IGNORED, LoadedImages, Sample
 from classifier.data.images import UnreadableImage, read_image_and_size, scale, upright_size
 from classifier.data.readers.idx import open_archive
 from classifier.data.readers.masks import read_mask, scale_mask
-from classifier.models.registry import InputFormat, Task
+from classifier.models.formats import InputFormat
+from classifier.models.network import Task
 from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_directory, read_json, write_json
 

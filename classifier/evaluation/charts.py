@@ -10,8 +10,8 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from classifier.evaluation.pictures import palette
 from classifier.evaluation.scoring import ImageScores, Reliability
-from classifier.interpretability.pictures import palette
 from faceswap.core.files import atomic_path
 
 _MOST_NUMBERS = 20  # classes up to which a confusion matrix has its numbers written in

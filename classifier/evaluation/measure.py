@@ -125,7 +125,7 @@ def measure(
     found: list[NDArray] = []
     labels: list[NDArray] = []
     for data in reader.chunks(samples, on_image):
-        batches = predict_images(loaded, data, batch_size, device)
+        batches = predict_images(loaded, data.images, batch_size, device)
         first = 0
         for probabilities in batches:
             truth = data.labels[first : first + len(probabilities)]

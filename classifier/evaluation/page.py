@@ -19,9 +19,7 @@ from classifier.evaluation.measure import (
     each_class,
     headlines,
 )
-from classifier.evaluation.sample_reader import SampleReader
-from classifier.evaluation.scoring import LOWER_IS_BETTER
-from classifier.interpretability.pictures import (
+from classifier.evaluation.pictures import (
     as_picture,
     colour_labels,
     fit,
@@ -29,6 +27,8 @@ from classifier.interpretability.pictures import (
     palette,
     tile,
 )
+from classifier.evaluation.sample_reader import SampleReader
+from classifier.evaluation.scoring import LOWER_IS_BETTER
 from classifier.models.inference import predict_images
 from faceswap.core.page import Page, Section
 
@@ -183,7 +183,7 @@ def _predicted(
     data = reader.read([sample])
     device = next(reader.loaded.module.parameters()).device
     with torch.inference_mode():
-        probabilities = next(predict_images(reader.loaded, data, 1, device))[0]
+        probabilities = next(predict_images(reader.loaded, data.images, 1, device))[0]
     truth = data.labels[0]
     assert isinstance(truth, np.ndarray)
     return as_picture(data.images[0]), truth, probabilities.argmax(0).astype(np.uint8)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from classifier.data import LoadedImages, Sample
 from classifier.data.images import UnreadableImage, is_image, read_image, upright_size
-from classifier.interpretability.pictures import (
+from classifier.evaluation.pictures import (
     as_picture,
     overlay_labels,
     write_labels,
@@ -137,7 +137,7 @@ def _predict(
     samples = tuple(Sample(file.path, -1) for file, _ in pairs)
     data = LoadedImages(images, np.full(len(images), -1, np.int64), samples)
     number = 0
-    for batch in predict_images(loaded, data, batch_size, device):
+    for batch in predict_images(loaded, data.images, batch_size, device):
         for probabilities in batch:
             yield Prediction(pairs[number][0], probabilities)
             number += 1

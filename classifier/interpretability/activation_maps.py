@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from classifier.interpretability.pictures import fit, stretch, tile
+from classifier.evaluation.pictures import fit, stretch, tile
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 

@@ -15,6 +15,12 @@ from torch import Tensor, nn
 from classifier.data import LoadedImages, Sample
 from classifier.data.images import read_image, upright_size
 from classifier.evaluation.page import sample_name, show_sample
+from classifier.evaluation.pictures import (
+    as_picture,
+    overlay_heat,
+    overlay_labels,
+    write_picture,
+)
 from classifier.evaluation.prediction import ImageFile
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.interpretability.activation_maps import (
@@ -27,12 +33,6 @@ from classifier.interpretability.activation_maps import (
 )
 from classifier.interpretability.embeddings import Embeddings, embed_data
 from classifier.interpretability.grad_cam import grad_cam, saliency
-from classifier.interpretability.pictures import (
-    as_picture,
-    overlay_heat,
-    overlay_labels,
-    write_picture,
-)
 from classifier.interpretability.probes import nearest_vectors
 from classifier.models.anatomy import last_maps
 from classifier.models.inference import seen, whole_logits

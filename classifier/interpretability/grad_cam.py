@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from classifier.models.registry import Task
+from classifier.models.network import Task
 
 Forward = Callable[[Tensor], Tensor]
 

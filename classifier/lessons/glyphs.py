@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from classifier.data import normalise
 from classifier.lessons.fitting import IntArray
 from classifier.models import InputFormat
+from classifier.models.formats import normalise
 from faceswap.core.seeding import generator
 
 DIGITS = "0123456789"

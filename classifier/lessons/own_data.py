@@ -6,9 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from classifier.data import LoadedImages, Sample, divide, load_images, normalise, open_dataset
+from classifier.data import LoadedImages, Sample, divide, load_images, open_dataset
 from classifier.lessons.fitting import IntArray
 from classifier.models import InputFormat
+from classifier.models.formats import normalise
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import generator
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from classifier.models.registry import BuiltNetwork
+from classifier.models.network import BuiltNetwork
 from faceswap.core.errors import ConfigError
 
 _MOST = 0.8  # share of the body's weights that no single group should hold, if it can be opened

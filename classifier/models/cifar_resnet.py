@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from classifier.models.formats import input_format
+from classifier.models.network import BuiltNetwork
 from classifier.models.option_checks import check_at_least, check_channels
-from classifier.models.registry import BuiltNetwork, networks
+from classifier.models.registry import networks
 
 CIFAR10 = (
     *("airplane", "automobile", "bird", "cat", "deer"),

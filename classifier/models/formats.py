@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -39,3 +42,10 @@ def input_format(
 def signed_format(size: int, channels: int) -> InputFormat:
     """Values from -1 to 1: for networks that know no images yet."""
     return input_format(size, channels, (0.5,) * 3, (0.5,) * 3)
+
+
+def normalise(images: Tensor, form: InputFormat) -> Tensor:
+    """``(B, C, S, S) uint8`` -> float32 as the network takes it."""
+    mean = torch.tensor(form.mean, device=images.device).view(1, -1, 1, 1)
+    std = torch.tensor(form.std, device=images.device).view(1, -1, 1, 1)
+    return (images.float() / 255 - mean) / std

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from classifier.models.registry import BuiltNetwork
+from classifier.models.network import BuiltNetwork
 from faceswap.core.errors import ConfigError
 
 

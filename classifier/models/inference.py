@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from classifier.data.batches import normalise
-from classifier.data.dataset import LoadedImages
 from classifier.models import BuiltNetwork
+from classifier.models.formats import normalise
 from classifier.models.model_file import LoadedClassifier
 
 _MULTIPLE = 32  # of the sides, for networks that halve them up to five times
@@ -18,7 +17,7 @@ _MULTIPLE = 32  # of the sides, for networks that halve them up to five times
 
 def predict_images(
     loaded: LoadedClassifier,
-    data: LoadedImages,
+    images: NDArray[np.uint8],
     batch_size: int = 64,
     device: str | torch.device = "cpu",
     on_batch: Callable[[int], object] = lambda _: None,
@@ -27,7 +26,7 @@ def predict_images(
 
     Args:
         loaded: The network; it is moved to the device.
-        data: Images, as large as the network sees them or a little larger.
+        images: ``(N, C, H, W)``, as large as the network sees them or a little larger.
         batch_size: Images at a time.
         device: Where to compute.
         on_batch: Called with the number of images after each batch.
@@ -36,11 +35,11 @@ def predict_images(
         ``(b, classes)``, or ``(b, classes, H, W)`` where pixels have classes.
     """
     loaded.module.eval().to(device)
-    for first in range(0, len(data), batch_size):
-        pixels = np.array(data.images[first : first + batch_size])  # the file may be read-only
+    for first in range(0, len(images), batch_size):
+        pixels = np.array(images[first : first + batch_size])  # the file may be read-only
         with torch.inference_mode():
-            images = torch.from_numpy(pixels).to(device)
-            logits = whole_logits(loaded.module, seen(images, loaded.built), loaded.built)
+            batch = torch.from_numpy(pixels).to(device)
+            logits = whole_logits(loaded.module, seen(batch, loaded.built), loaded.built)
             probabilities = logits.float().softmax(1).cpu().numpy()
         yield probabilities
         on_batch(len(pixels))

@@ -4,8 +4,9 @@ from torch import Tensor, nn
 
 from classifier.models.activations import Activation, find_activation
 from classifier.models.formats import signed_format
+from classifier.models.network import BuiltNetwork
 from classifier.models.option_checks import check_channels
-from classifier.models.registry import BuiltNetwork, networks
+from classifier.models.registry import networks
 
 _SIZE = 32
 

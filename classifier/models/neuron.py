@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from classifier.models.formats import InputFormat
+from classifier.models.network import BuiltNetwork
 from classifier.models.option_checks import check_at_least, check_channels
-from classifier.models.registry import BuiltNetwork, networks
+from classifier.models.registry import networks
 from faceswap.core.errors import ConfigError
 
 

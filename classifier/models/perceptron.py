@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from classifier.models.formats import signed_format
+from classifier.models.network import BuiltNetwork
 from classifier.models.neuron import FormalNeuron
 from classifier.models.option_checks import check_at_least, check_channels
-from classifier.models.registry import BuiltNetwork, networks
+from classifier.models.registry import networks
 from faceswap.core.errors import ConfigError
 
 

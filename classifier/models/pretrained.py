@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from classifier.models.matching import LoadReport, load_matching
-from classifier.models.registry import TIMM, BuiltNetwork, build_network, networks
+from classifier.models.network import TIMM, BuiltNetwork
+from classifier.models.registry import build_network, networks
 from classifier.models.timm_networks import create_timm
 from classifier.models.torchvision_networks import torchvision_names
 from faceswap.core.errors import ConfigError, ModelFileError

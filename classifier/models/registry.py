@@ -2,46 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from torch import nn
-
-from classifier.models.formats import InputFormat
+from classifier.models.network import TIMM, BuiltNetwork
 from classifier.models.option_checks import checked_options
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 from faceswap.core.registry import Registry
-
-__all__ = ["BuiltNetwork", "InputFormat", "Task", "build_network", "known_networks", "networks"]
-
-Task = Literal["images", "pixels"]
-"""What gets a class: a whole image, or each of its pixels."""
-
-TIMM = "timm:"
-"""What the names of timm's networks begin with."""
-
-
-@dataclass(frozen=True)
-class BuiltNetwork:
-    """A network, and what a training has to know of it.
-
-    Attributes:
-        module: ``(B, channels, size, size) float32`` -> logits, ``(B, classes)`` for images and
-            ``(B, classes, size, size)`` for pixels.
-        input: What it takes.
-        head: Dotted name, in ``module``, of the last layers, which a new set of classes replaces:
-            what enters them is the embedding (features) of an image.
-        task: Whether images or pixels get a class.
-        rule: How it learns: by gradients, or by the perceptron's own rule of 1957.
-    """
-
-    module: nn.Module
-    input: InputFormat
-    head: str
-    task: Task = "images"
-    rule: Literal["gradient", "perceptron"] = "gradient"
-
 
 networks: Registry[Callable[..., BuiltNetwork]] = Registry("network")
 """Functions ``(classes: int, **options)`` of our own networks. One that can be built for other

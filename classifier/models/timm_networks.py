@@ -11,8 +11,8 @@ from torch import nn
 
 from classifier.models.formats import input_format
 from classifier.models.heads_and_stems import find_head, try_size
+from classifier.models.network import TIMM, BuiltNetwork
 from classifier.models.option_checks import check_channels
-from classifier.models.registry import TIMM, BuiltNetwork
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recompute
 
 from classifier.models.formats import input_format
+from classifier.models.network import BuiltNetwork
 from classifier.models.option_checks import check_at_least, check_channels, check_dropout
-from classifier.models.registry import BuiltNetwork, networks
+from classifier.models.registry import networks
 
 _STEM = 48  # maps of the first convolution, for all three networks of the paper
 _LEAST_SIZE = 32  # five times halved leaves one pixel

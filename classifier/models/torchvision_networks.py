@@ -15,8 +15,8 @@ from torch import nn
 
 from classifier.models.formats import InputFormat, input_format, signed_format
 from classifier.models.heads_and_stems import find_head, replace_stem, try_size
+from classifier.models.network import BuiltNetwork
 from classifier.models.option_checks import check_channels, unknown_option
-from classifier.models.registry import BuiltNetwork
 from faceswap.core.errors import ConfigError
 
 _MNASNET = {"mnasnet0_5": 0.5, "mnasnet0_75": 0.75, "mnasnet1_0": 1.0, "mnasnet1_3": 1.3}

@@ -7,7 +7,7 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from classifier.models.model_file import ModelMeta, save_model
-from classifier.models.registry import Task
+from classifier.models.network import Task
 from classifier.training.ema import WeightMean
 from classifier.training.run_directory import RunDirectory
 from classifier.training.schedule import Schedule

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from classifier.data.augmentation import Augmentation
-from classifier.data.batches import BatchPlan, normalise
+from classifier.data.batches import BatchPlan
 from classifier.data.dataset import LoadedImages
 from classifier.models import BuiltNetwork
+from classifier.models.formats import normalise
 from classifier.models.inference import seen, whole_logits
 from classifier.training.head_features import compute_features
 from classifier.training.networks import is_channels_last

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from classifier.models.registry import Task
+from classifier.models.network import Task
 from classifier.training.ema import WeightMean
 from faceswap.core.checkpoint import (
     Checkpoint,

@@ -14,7 +14,6 @@ from pathlib import Path
 from faceswap.conversion.swapper import Landmarks, Swapper
 from faceswap.core.errors import FacesetError, NoFacesError
 from faceswap.core.prefetch import prefetch
-from faceswap.extraction.pipeline import ExtractSettings, build_tracker, track_faces
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
 from faceswap.media.images import ImageWriter
@@ -27,7 +26,9 @@ from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
 from faceswap.provenance.sidecar import sidecar_path
 from faceswap.provenance.stamp import Stamp
+from faceswap.tracking.finder import build_tracker, track_faces
 from faceswap.tracking.smoothing import smooth
+from faceswap.tracking.tracker import Tracker
 
 _QUEUE = 8
 _BATCH = 8  # frames that are swapped together
@@ -84,10 +85,9 @@ def convert_source(
     swapper: Swapper,
     *,
     faceset: Faceset | None = None,
-    extract: ExtractSettings | None = None,
+    tracker: Tracker | None = None,
     encode: EncodeSettings | None = None,
     identity: SigningIdentity | None = None,
-    device: str = "cpu",
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> ConvertReport:
     """Swaps the faces of a video or of photos and writes the result, marked and signed.
@@ -97,10 +97,9 @@ def convert_source(
         output: File for a video, folder for photos. It appears only when the work is complete.
         swapper: Model, identity and compositing.
         faceset: Where the faces are; without it they are found on the fly.
-        extract: Detector and landmark net for finding them on the fly.
+        tracker: Finds them on the fly, and has seen no other footage; None for a default one.
         encode: How to write video.
         identity: Who signs; None for the local identity, which is made when there is none.
-        device: Device for finding faces.
         on_frames: Called with the number of frames written since the last call.
 
     Raises:
@@ -116,7 +115,7 @@ def convert_source(
     reader = open_source(source)
     frames = prefetch(reader, _QUEUE)
     if faceset is None:
-        found = _found_faces(frames, source, extract or ExtractSettings(), device)
+        found = _found_faces(frames, source, tracker or build_tracker())
     else:
         found = _known_faces(frames, source, faceset)
     with closing(prefetch(_swapped(prefetch(found, _QUEUE), swapper), _QUEUE)) as swapped:
@@ -202,10 +201,8 @@ def _known_faces(frames: Iterable[Frame], source: Source, faceset: Faceset) -> F
     return ((frame, [face.landmarks for face in by_frame.get(frame.index, [])]) for frame in frames)
 
 
-def _found_faces(
-    frames: Iterable[Frame], source: Source, settings: ExtractSettings, device: str
-) -> FramesWithFaces:
-    tracked = track_faces(frames, build_tracker(settings, device), source.kind)
+def _found_faces(frames: Iterable[Frame], source: Source, tracker: Tracker) -> FramesWithFaces:
+    tracked = track_faces(frames, tracker, source.kind)
     if source.kind == "video":
         tracked = smooth(prefetch(tracked, _QUEUE))
     return ((frame, [face.landmarks.points for face in faces]) for frame, faces in tracked)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import ConfigError
 from faceswap.core.seeding import generator
+from faceswap.facesets.faceset import Face, Faceset
 
 _BLOCKS = 4
 
@@ -90,3 +91,18 @@ def rank_slots(batch: int, rank: int, ranks: int, part: int = 0, parts: int = 1)
     size = batch // pieces
     first = (rank * parts + part) * size
     return range(first, first + size)
+
+
+def split_facesets(
+    pairs: Sequence[tuple[Faceset, Face]], share: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Splits each faceset by itself; indices into ``pairs``, to train on and kept aside."""
+    training: list[NDArray[np.int64]] = []
+    aside: list[NDArray[np.int64]] = []
+    sources = [id(faceset) for faceset, _ in pairs]
+    for source in dict.fromkeys(sources):
+        members = np.array([i for i, s in enumerate(sources) if s == source])
+        used, kept = split_held_out([pairs[i][1].frame for i in members], share)
+        training.append(members[used])
+        aside.append(members[kept])
+    return np.concatenate(training), np.concatenate(aside)

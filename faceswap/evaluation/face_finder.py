@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.detectors.nms import overlaps
-from faceswap.extraction.pipeline import ExtractSettings, build_tracker
 from faceswap.landmarkers import FaceLandmarks
+from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 
 _SAME_FACE = 0.25
 
@@ -24,9 +24,9 @@ class FaceFinder:
     """
 
     def __init__(
-        self, detector: str = "blazeface", landmarker: str = "facemesh", device: str = "cpu"
+        self, detector: str = DETECTOR, landmarker: str = LANDMARKER, device: str = "cpu"
     ) -> None:
-        self._tracker = build_tracker(ExtractSettings(detector, landmarker), device)
+        self._tracker = build_tracker(detector, landmarker, device)
 
     def all(self, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
         """All faces of a picture ``(H, W, 3) uint8 RGB``, the largest first."""

@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from faceswap.demonstration.side_by_side import titled
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.judge import FrameScore, Image, Look
 from faceswap.evaluation.pose import angles
 from faceswap.evaluation.shape import mouth_opening
 from faceswap.evaluation.summary import rank
+from faceswap.media.captions import titled
 from faceswap.media.video import VideoInfo
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance.metadata import SYNTHETIC

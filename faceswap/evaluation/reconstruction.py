@@ -23,8 +23,8 @@ from faceswap.core.errors import WeightsUnavailable
 from faceswap.core.weights import is_offline
 from faceswap.data.cache import CropGeometry, training_crop
 from faceswap.facesets.faceset import Face, Faceset
+from faceswap.models.inference import draw, resize
 from faceswap.models.model_file import LoadedModel
-from faceswap.training.held_out import draw, resize
 
 SMALLEST = 176
 """Side from which on five scales of structure fit into a face, in pixels."""

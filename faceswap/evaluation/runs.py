@@ -9,6 +9,7 @@ import numpy as np
 
 from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.core.files import read_json
+from faceswap.data.sampling import split_facesets
 from faceswap.evaluation.comparison import Comparison, Kind, compare
 from faceswap.evaluation.footage import find_footage, shots
 from faceswap.evaluation.identity import Embedding, embed_faces, evenly, faceset_reference
@@ -25,7 +26,6 @@ from faceswap.facesets.faceset import Face, Faceset
 from faceswap.media.sources import Source
 from faceswap.models.model_file import LoadedModel, load_model
 from faceswap.recognizers import Recognizer
-from faceswap.training.build import split_facesets
 from faceswap.training.run_directory import RunDirectory
 
 Faces = list[tuple[Faceset, Face]]

@@ -19,7 +19,6 @@ from faceswap.core.errors import NoFacesError
 from faceswap.core.files import storage_errors
 from faceswap.core.prefetch import prefetch
 from faceswap.core.weights import weights_entry
-from faceswap.detectors import build_detector
 from faceswap.facesets.faceset import IMAGES, MASKS
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import (
@@ -29,12 +28,12 @@ from faceswap.geometry.alignment import (
     transform_points,
     warp,
 )
-from faceswap.landmarkers import build_landmarker
 from faceswap.maskers import Masker, build_masker
 from faceswap.media.frame import Frame
 from faceswap.media.images import encode_image
 from faceswap.media.sources import Source, open_source
 from faceswap.media.video import probe
+from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker, track_faces
 from faceswap.tracking.tracker import TrackedFace, Tracker
 
 PART_FRAMES = 200
@@ -57,8 +56,8 @@ class ExtractSettings:
         mask_model: Folder of the masker's network, for a masker that has one.
     """
 
-    detector: str = "blazeface"
-    landmarker: str = "facemesh"
+    detector: str = DETECTOR
+    landmarker: str = LANDMARKER
     masker: str = "hull"
     crop_size: int = 384
     image_format: str = "jpg"
@@ -92,14 +91,6 @@ class ExtractReport:
     damage: str
 
 
-def build_tracker(settings: ExtractSettings, device: str = "cpu") -> Tracker:
-    """A tracker with the nets the settings name, their weights loaded on the device."""
-    return Tracker(
-        build_detector(settings.detector, device=device),
-        build_landmarker(settings.landmarker, device=device),
-    )
-
-
 def extract_source(
     source: Source,
     directory: Path,
@@ -126,7 +117,7 @@ def extract_source(
         StorageFullError: The disk is full; finished parts are kept.
     """
     begun = time.monotonic()
-    tracker = build_tracker(settings, device)
+    tracker = build_tracker(settings.detector, settings.landmarker, device)
     masker = build_masker(settings.masker, device, model=settings.mask_model)
     writer = FacesetWriter(
         directory,
@@ -180,21 +171,6 @@ def _extract(
             f"No face was found in {source.path} ({done} frames looked at).",
             "Try another --detector, or a smaller --min-size.",
         )
-
-
-def track_faces(
-    frames: Iterable[Frame], tracker: Tracker, kind: str
-) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-    """The faces of each frame, in order.
-
-    Args:
-        frames: Frames of one source.
-        tracker: Carries the tracks from frame to frame of a video.
-        kind: The source's kind: "video", or "images", which have nothing to do with each other.
-    """
-    for frame in frames:
-        find = tracker.still if kind == "images" else tracker.update
-        yield frame, find(frame.image)
 
 
 def _with_states(

@@ -52,17 +52,6 @@ def set_subject(faceset: Path, subject: Subject) -> None:
     write_json(faceset / RECORD, read_record(faceset) | {"subject": subject.to_json()})
 
 
-def describe_records(records: Sequence[Mapping[str, Any]]) -> str:
-    """One line about the records of one identity; equal ones are said once."""
-    lines = dict.fromkeys(Subject.from_json(record).describe() for record in records)
-    return "; ".join(lines) or Subject().describe()
-
-
-def describe_shown(identity: str, subjects: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Whose face converted media show, and on what basis."""
-    return f"Shows {identity}: {describe_records(subjects.get(identity, []))}."
-
-
 def unstated_facesets(facesets: Mapping[str, Sequence[Path]]) -> list[Path]:
     """Facesets whose record says no basis.
 

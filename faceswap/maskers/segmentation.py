@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from classifier.data.batches import normalise
+from classifier.models.formats import normalise
 from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.device import supports_bf16
 from faceswap.core.errors import ConfigError

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from faceswap.core.errors import ConfigError
-from faceswap.facesets.subjects import describe_records
 from faceswap.provenance.file_marks import FileMarks
 from faceswap.provenance.metadata import SYNTHETIC_TYPES
-from faceswap.provenance.subject import matches_evidence
+from faceswap.provenance.subject import describe_records, matches_evidence
 
 MARKED, UNMARKED, DAMAGED = 0, 1, 3
 """Exit codes: an intact signed mark says "synthetic"; none does; a mark does not hold. 2 is taken:

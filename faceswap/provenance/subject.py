@@ -1,6 +1,6 @@
 """The subject record: who is in a faceset and on what basis they may be used."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,3 +123,14 @@ def matches_evidence(record: Mapping[str, Any], file: Path) -> bool | None:
     """
     evidence = Subject.from_json(record).evidence
     return evidence and evidence.sha256 == Evidence.of(file).sha256
+
+
+def describe_records(records: Sequence[Mapping[str, Any]]) -> str:
+    """One line about the records of one identity; equal ones are said once."""
+    lines = dict.fromkeys(Subject.from_json(record).describe() for record in records)
+    return "; ".join(lines) or Subject().describe()
+
+
+def describe_shown(identity: str, subjects: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Whose face converted media show, and on what basis."""
+    return f"Shows {identity}: {describe_records(subjects.get(identity, []))}."

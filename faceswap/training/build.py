@@ -16,9 +16,9 @@ from faceswap.core.seeding import seed_everything
 from faceswap.data.batches import BatchPlan, FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
 from faceswap.data.matching import expressions, find_twins
-from faceswap.data.sampling import rank_slots, split_held_out
+from faceswap.data.sampling import rank_slots, split_facesets
 from faceswap.data.warp import WarpRanges
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
@@ -177,21 +177,6 @@ def _geometry(
             "Lower --set data.coverage, or extract again.",
         )
     return CropGeometry.with_reach(size, config.data.coverage, ranges.reach, stored)
-
-
-def split_facesets(
-    pairs: Sequence[tuple[Faceset, Face]], share: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Splits each faceset by itself; indices into ``pairs``, to train on and kept aside."""
-    training: list[NDArray[np.int64]] = []
-    aside: list[NDArray[np.int64]] = []
-    sources = [id(faceset) for faceset, _ in pairs]
-    for source in dict.fromkeys(sources):
-        members = np.array([i for i, s in enumerate(sources) if s == source])
-        used, kept = split_held_out([pairs[i][1].frame for i in members], share)
-        training.append(members[used])
-        aside.append(members[kept])
-    return np.concatenate(training), np.concatenate(aside)
 
 
 def _build_trainer(

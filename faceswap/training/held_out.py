@@ -10,6 +10,7 @@ from torch import Tensor
 
 from faceswap.data.cache import FaceCache
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.inference import draw, resize
 from faceswap.training.losses import l1, ssim_map, weighted_mean
 
 _CHUNK = 16
@@ -80,19 +81,3 @@ def _evaluate(
         similar.append(weighted_mean(ssim_map(drawn, target[:, :3]), target[:, 3:]))
         different.append(l1(drawn, target[:, :3], target[:, 3:]))
     return Quality(torch.cat(similar).mean().item(), torch.cat(different).mean().item())
-
-
-@torch.inference_mode()
-def draw(model: FaceAutoencoder, faces: Tensor, to: str, bf16: bool) -> Tensor:
-    """Faces ``(B, 3, S, S)`` of any size drawn as an identity, ``(B, 3, s, s)``."""
-    with torch.autocast(faces.device.type, torch.bfloat16, enabled=bf16):
-        return model.swap(resize(faces, model.input_size), to).face.float()
-
-
-def resize(images: Tensor, size: int) -> Tensor:
-    """``(B, C, S, S) -> (B, C, size, size)``, without aliasing."""
-    if images.shape[-1] == size:
-        return images
-    return torch.nn.functional.interpolate(
-        images, (size, size), mode="bilinear", antialias=True, align_corners=False
-    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.training.held_out import draw, resize
+from faceswap.models.inference import draw, resize
 
 Image = NDArray[np.uint8]
 _GAP, _TITLE, _SIDE = 4, 22, 128

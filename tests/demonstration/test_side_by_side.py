@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from faceswap.core.errors import MediaError
-from faceswap.demonstration.side_by_side import Panel, picture_grid, titled, write_side_by_side
+from faceswap.demonstration.side_by_side import Panel, picture_grid, write_side_by_side
+from faceswap.media.captions import titled
 from faceswap.media.sound import write_sound
 from faceswap.media.video import VideoInfo, VideoReader
 from faceswap.media.writer import VideoWriter

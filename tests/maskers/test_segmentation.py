@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from classifier.models.formats import InputFormat
 from classifier.models.model_file import LoadedClassifier
-from classifier.models.registry import BuiltNetwork, InputFormat
+from classifier.models.network import BuiltNetwork
 from faceswap.core.errors import ConfigError
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.maskers import build_masker

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
-from faceswap.extraction.pipeline import ExtractSettings, build_tracker
 from faceswap.geometry.alignment import transform_points
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.recognizers import build_recognizer, mobilefacenet
 from faceswap.recognizers.mobilefacenet import five_points, normalised, template_matrix
+from faceswap.tracking.finder import build_tracker
 
 
 def face_points(scale=90.0, degrees=0.0, shift=(150, 130)):
@@ -61,7 +61,7 @@ def test_unknown_name_and_missing_or_foreign_files_are_said(tmp_path):
 def test_people_are_told_apart(shared_data):
     """AT&T's photographs: one person is near .8, two are near .1."""
     network = build_recognizer()
-    tracker = build_tracker(ExtractSettings())
+    tracker = build_tracker()
     people = []
     for person in sorted((shared_data / "orl_faces").iterdir())[:4]:
         embeddings = []

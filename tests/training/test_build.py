@@ -15,13 +15,14 @@ from torch import nn
 from faceswap.core.checkpoint import checkpoint_steps, load_checkpoint
 from faceswap.core.config import load_config
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError, TrainingError
+from faceswap.data.sampling import split_facesets
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import Bottleneck, Downscale, Upscale
 from faceswap.models.model_file import load_model
 from faceswap.models.registry import models
-from faceswap.training.build import Callbacks, open_facesets, run_training, split_facesets
+from faceswap.training.build import Callbacks, open_facesets, run_training
 from faceswap.training.settings import TrainConfig
 
 SETTINGS = [

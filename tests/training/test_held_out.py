@@ -4,7 +4,8 @@ import torch
 
 from faceswap.data.cache import CropGeometry, FaceCache
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.training.held_out import draw, evaluate, untouched_faces
+from faceswap.models.inference import draw
+from faceswap.training.held_out import evaluate, untouched_faces
 
 
 class Shade(torch.nn.Module):

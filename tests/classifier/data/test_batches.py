@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from classifier.data import Augmentation, Batch, BatchPlan, LoadedImages, normalise
-from classifier.models.registry import InputFormat
+from classifier.data import Augmentation, Batch, BatchPlan, LoadedImages
+from classifier.models.formats import InputFormat, normalise
 from faceswap.core.errors import ConfigError
 
 Make = Callable[..., LoadedImages]

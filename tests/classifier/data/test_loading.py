@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from classifier.data import Sample, load_images, loading, open_dataset, pixel_side
-from classifier.models.registry import InputFormat
+from classifier.models.formats import InputFormat
 from faceswap.core.errors import MediaError
 
 Write = Callable[..., Path]

@@ -6,6 +6,7 @@ import torch
 
 from classifier.data.dataset import LoadedImages, Sample
 from classifier.models import build_network
+from classifier.models.formats import normalise
 from classifier.models.inference import predict_images
 from classifier.models.model_file import ModelMeta, load_model, save_model
 from faceswap.core.errors import ModelFileError
@@ -71,11 +72,11 @@ def images(count: int, height: int, width: int) -> LoadedImages:
 def test_probabilities_of_the_middle_of_images(tmp_path):
     saved(tmp_path)
     data, told = images(5, 40, 36), []
-    found = list(predict_images(load_model(tmp_path), data, 2, "cpu", told.append))
+    found = list(predict_images(load_model(tmp_path), data.images, 2, "cpu", told.append))
     assert [len(part) for part in found] == told == [2, 2, 1]
     probabilities = np.concatenate(found)
     assert np.allclose(probabilities.sum(1), 1, atol=1e-6)
-    cut = LoadedImages(data.images[..., 4:36, 2:34], data.labels, data.samples)
+    cut = data.images[..., 4:36, 2:34]
     again = np.concatenate(list(predict_images(load_model(tmp_path), cut)))
     assert np.allclose(probabilities, again, atol=1e-6)
 
@@ -83,13 +84,11 @@ def test_probabilities_of_the_middle_of_images(tmp_path):
 def test_pixels_of_images_of_any_size(tmp_path):
     built = saved(tmp_path, "fcdensenet56", 32)
     data = images(1, 41, 64)
-    (found,) = predict_images(load_model(tmp_path), data)
+    (found,) = predict_images(load_model(tmp_path), data.images)
     assert found.shape == (1, 3, 41, 64)
     assert np.allclose(found.sum(1), 1, atol=1e-5)
     whole = images(1, 32, 64)
-    (plain,) = predict_images(load_model(tmp_path), whole)
-    from classifier.data import normalise
-
+    (plain,) = predict_images(load_model(tmp_path), whole.images)
     with torch.inference_mode():
         expected = built.module(normalise(torch.from_numpy(whole.images), built.input)).softmax(1)
     assert np.allclose(plain, expected.numpy(), atol=1e-5)

@@ -7,7 +7,7 @@ import pytest
 
 from classifier.data import load_images, open_dataset
 from classifier.data.readers.idx import read_idx
-from classifier.models.registry import InputFormat
+from classifier.models.formats import InputFormat
 from faceswap.core.errors import MediaError
 
 GREY = InputFormat(8, 1, (0.0,), (1.0,))

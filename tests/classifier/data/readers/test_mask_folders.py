@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from classifier.data import IGNORED, load_images, open_dataset
-from classifier.models.registry import InputFormat
+from classifier.models.formats import InputFormat
 from faceswap.core.errors import MediaError
 
 Write = Callable[..., Path]

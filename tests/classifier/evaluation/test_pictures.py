@@ -6,8 +6,7 @@ from PIL import Image
 
 from classifier.data import IGNORED
 from classifier.evaluation import charts
-from classifier.evaluation.scoring import ImageScores
-from classifier.interpretability.pictures import (
+from classifier.evaluation.pictures import (
     as_picture,
     colour_labels,
     fit,
@@ -18,6 +17,7 @@ from classifier.interpretability.pictures import (
     tile,
     write_labels,
 )
+from classifier.evaluation.scoring import ImageScores
 
 
 def test_every_class_has_a_colour_of_its_own() -> None:
