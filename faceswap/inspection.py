@@ -14,7 +14,7 @@ from faceswap.core.errors import FaceswapError, MediaError
 from faceswap.facesets.subjects import Records, find_records
 from faceswap.media.sources import find_sources
 from faceswap.provenance.describe import as_json, describe, headline, verdict
-from faceswap.provenance.file_marks import FileMarks, read_marks
+from faceswap.provenance.file_provenance import FileProvenance, read_provenance
 from faceswap.provenance.subject import describe_records
 
 _MODEL_FILES = (".safetensors", ".json")
@@ -44,7 +44,7 @@ def inspect(
     worst = 0
     for path in paths:
         for item in _look_at(path, anchors):
-            if isinstance(item, FileMarks):
+            if isinstance(item, FileProvenance):
                 worst = max(worst, verdict(item))
                 found.append(as_json(item))
             else:
@@ -63,9 +63,9 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _look_at(path: Path, anchors: bytes) -> Iterator[FileMarks | Records]:
+def _look_at(path: Path, anchors: bytes) -> Iterator[FileProvenance | Records]:
     if path.is_file() and path.suffix not in _MODEL_FILES:
-        yield read_marks(path, anchors)
+        yield read_provenance(path, anchors)
         return
     if not path.exists():
         raise MediaError(f"There is no file or folder {path}.", "Check the path.")
@@ -75,13 +75,13 @@ def _look_at(path: Path, anchors: bytes) -> Iterator[FileMarks | Records]:
         if path.is_file():
             raise
         for source in find_sources([path]):
-            yield from (read_marks(file, anchors) for file in source.files)
+            yield from (read_provenance(file, anchors) for file in source.files)
     else:
         yield records
 
 
-def _as_table(path: Path, item: FileMarks | Records, evidence: Path | None) -> Table:
-    if isinstance(item, FileMarks):
+def _as_table(path: Path, item: FileProvenance | Records, evidence: Path | None) -> Table:
+    if isinstance(item, FileProvenance):
         title, lines = f"{item.path}: {headline(item)}", list(describe(item, evidence))
     else:
         title, lines = f"{path}: whose faces", _about_people(item)

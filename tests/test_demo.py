@@ -18,7 +18,7 @@ from faceswap.media.images import read_image
 from faceswap.media.video import VideoReader
 from faceswap.models.model_file import load_model
 from faceswap.provenance.errors import ProvenanceError
-from faceswap.provenance.file_marks import read_marks
+from faceswap.provenance.file_provenance import read_provenance
 
 SETTINGS = DemoSettings(minutes=0.03, seed=3, frames=16, size=128, device="cpu")
 TINY = ("data.minimum=4", "training.batch=2", "training.minutes=null", "training.steps=2")
@@ -89,7 +89,7 @@ def test_everything_with_a_swapped_face_is_marked(made):
         "grid.jpg": ["collins", "hopper"],
     }
     for name, identities in shown.items():
-        marks = read_marks(made / name)
+        marks = read_provenance(made / name)
         assert (marks.state, marks.synthetic, marks.signer) == ("intact", True, "local"), name
         assert marks.conversion is not None
         assert marks.conversion["model"]["weights_sha256"] == model.digest
@@ -100,14 +100,14 @@ def test_everything_with_a_swapped_face_is_marked(made):
         assert marks.metadata["digital_source_type"].endswith(
             "compositeWithTrainedAlgorithmicMedia"
         )
-    sources = read_marks(made / "grid.jpg").sources
+    sources = read_provenance(made / "grid.jpg").sources
     assert {source["title"]: source["synthetic"] for source in sources} == {
         "collins.mp4": False,
         "hopper.mp4": False,
         "collins-as-hopper.mp4": True,
         "hopper-as-collins.mp4": True,
     }
-    assert read_marks(made / "clips" / "hopper.mp4").state == "none"  # an original, of a kind
+    assert read_provenance(made / "clips" / "hopper.mp4").state == "none"  # an original, of a kind
 
 
 def test_where_nothing_can_be_signed_nothing_is_begun(tmp_path, monkeypatch):

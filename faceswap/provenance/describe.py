@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from faceswap.core.errors import ConfigError
-from faceswap.provenance.file_marks import FileMarks
+from faceswap.provenance.file_provenance import FileProvenance
 from faceswap.provenance.metadata import SYNTHETIC_TYPES
 from faceswap.provenance.subject import describe_records, matches_evidence
 
@@ -26,14 +26,14 @@ _SIGNERS = {
 }
 
 
-def verdict(marks: FileMarks) -> int:
+def verdict(marks: FileProvenance) -> int:
     """``MARKED``, ``UNMARKED`` or ``DAMAGED``."""
     if marks.state in ("changed", "broken"):
         return DAMAGED
     return MARKED if marks.state == "intact" and marks.synthetic else UNMARKED
 
 
-def headline(marks: FileMarks) -> str:
+def headline(marks: FileProvenance) -> str:
     """The verdict in a few words."""
     code = verdict(marks)
     if code == MARKED:
@@ -51,7 +51,7 @@ def _says_so(metadata: Mapping[str, str]) -> bool:
     return metadata.get("digital_source_type") in SYNTHETIC_TYPES
 
 
-def as_json(marks: FileMarks) -> dict[str, Any]:
+def as_json(marks: FileProvenance) -> dict[str, Any]:
     """Everything found, as JSON values."""
     values = asdict(marks)
     return {
@@ -62,7 +62,7 @@ def as_json(marks: FileMarks) -> dict[str, Any]:
     }
 
 
-def describe(marks: FileMarks, evidence: Path | None = None) -> Iterator[tuple[str, str]]:
+def describe(marks: FileProvenance, evidence: Path | None = None) -> Iterator[tuple[str, str]]:
     """What the marks say, line by line.
 
     Args:
@@ -91,7 +91,7 @@ def describe(marks: FileMarks, evidence: Path | None = None) -> Iterator[tuple[s
     yield "report", _about_report(marks)
 
 
-def _about_signature(marks: FileMarks) -> Iterator[tuple[str, str]]:
+def _about_signature(marks: FileProvenance) -> Iterator[tuple[str, str]]:
     if marks.problems:
         yield "problems", "; ".join(marks.problems)
     if marks.signer is not None:
@@ -103,7 +103,7 @@ def _about_signature(marks: FileMarks) -> Iterator[tuple[str, str]]:
         yield "certificate", "has expired; without a time stamp nobody can tell when it was signed"
 
 
-def _about_content(marks: FileMarks) -> Iterator[tuple[str, str]]:
+def _about_content(marks: FileProvenance) -> Iterator[tuple[str, str]]:
     for action in marks.actions:
         kind = action.get("digitalSourceType", "")
         said = f"{action.get('action')}: {_short(kind)}" if kind else f"{action.get('action')}"
@@ -158,7 +158,7 @@ def _about_evidence(records: Sequence[Mapping[str, Any]], file: Path) -> str:
     return f"{file} is not the evidence of this record"
 
 
-def _about_report(marks: FileMarks) -> str:
+def _about_report(marks: FileProvenance) -> str:
     if marks.report is None:
         return "none beside it"
     words: dict[bool | None, str] = {

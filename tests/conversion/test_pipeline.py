@@ -17,7 +17,7 @@ from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
-from faceswap.provenance.file_marks import read_marks
+from faceswap.provenance.file_provenance import read_provenance
 from tests.footage import moving_portrait, plain_picture, write_clip
 
 FRAMES = 14
@@ -83,7 +83,7 @@ def test_frames_times_and_sound_are_those_of_the_source(converted, clip):
 
 
 def test_it_says_that_it_is_synthetic(converted, clip):
-    marks = read_marks(converted)
+    marks = read_provenance(converted)
     assert (marks.state, marks.synthetic, marks.place) == ("intact", True, "embedded")
     assert marks.sources[0]["title"] == clip.name
     assert marks.conversion is not None

@@ -14,7 +14,7 @@ from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance import stamp as stamp_module
 from faceswap.provenance.errors import ProvenanceError
-from faceswap.provenance.file_marks import read_marks
+from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.metadata import COMPOSITE
 from tests.footage import moving_portrait
 
@@ -25,7 +25,7 @@ BESIDE = ["a.bmp", "a.mkv", "a.webm"]
 @pytest.mark.parametrize("name", EMBEDDED + BESIDE)
 def test_what_is_signed_is_read_back(make_marked, tmp_path, clip, name):
     path = make_marked(name)
-    marks = read_marks(path)
+    marks = read_provenance(path)
     assert (marks.state, marks.problems, marks.signer) == ("intact", (), "local")
     assert marks.place == ("embedded" if name in EMBEDDED else f"{name}.c2pa")
     assert marks.synthetic
@@ -66,7 +66,7 @@ def test_the_manifest_changes_no_pixel(make_marked, name):
     [("a.jpg", "b.png"), ("a.mp4", "b.mov"), ("a.mkv", "b.mp4"), ("a.bmp", "b.bmp")],
 )
 def test_a_source_s_own_manifest_is_carried_on(make_marked, first, second):
-    marks = read_marks(make_marked(second, source=make_marked(first)))
+    marks = read_provenance(make_marked(second, source=make_marked(first)))
     assert marks.state == "intact"
     (source,) = marks.sources
     assert source["title"] == first
@@ -81,7 +81,7 @@ def test_a_source_whose_manifest_no_longer_holds_is_said_to_be_so(make_marked):
     data = bytearray(tampered.read_bytes())
     data[-300] ^= 1
     tampered.write_bytes(data)
-    marks = read_marks(make_marked("b.png", source=tampered))
+    marks = read_provenance(make_marked("b.png", source=tampered))
     assert marks.state == "intact"
     assert marks.sources[0]["problems"] == ["assertion.dataHash.mismatch"]
 
@@ -90,7 +90,7 @@ def test_a_source_whose_manifest_no_longer_holds_is_said_to_be_so(make_marked):
 def test_any_source_will_do(make_marked, tmp_path, name):
     odd = tmp_path / name
     odd.write_bytes(b"\xff\xd8\xffnot much of a picture" * 3)
-    marks = read_marks(make_marked("b.png", source=odd))
+    marks = read_provenance(make_marked("b.png", source=odd))
     assert marks.state == "intact"
     assert "cannot be read" in marks.sources[0]["remark"]
 
@@ -98,7 +98,7 @@ def test_any_source_will_do(make_marked, tmp_path, name):
 def test_several_sources_are_shown_together(stamp, make_marked, clip, tmp_path):
     parts = [clip, make_marked("a.mp4"), make_marked("b.mkv")]
     write_image(tmp_path / "grid.png", moving_portrait(1), seal=stamp.seal(*parts))
-    marks = read_marks(tmp_path / "grid.png")
+    marks = read_provenance(tmp_path / "grid.png")
     assert marks.state == "intact"
     assert [action["action"] for action in marks.actions] == [
         "c2pa.created",
@@ -116,7 +116,7 @@ def test_the_file_takes_its_name_only_when_it_is_signed(stamp, clip, tmp_path, m
     def watched(file, final, *rest) -> None:
         seen.append((final.name, final.exists()))
         sign(file, final, *rest)
-        seen.append((read_marks(file).state, final.exists()))
+        seen.append((read_provenance(file).state, final.exists()))
 
     monkeypatch.setattr(stamp, "_sign", watched)
     write_image(tmp_path / "out.png", moving_portrait(0), seal=stamp.seal(clip))
@@ -164,18 +164,18 @@ def test_a_sidecar_of_an_older_file_goes_away_with_it(make_marked, tmp_path):
     make_marked("a.bmp")
     assert (tmp_path / "a.bmp.c2pa").is_file()
     again = make_marked("a.bmp")
-    assert read_marks(again).state == "intact"
+    assert read_provenance(again).state == "intact"
 
 
 def test_long_names_and_odd_letters(make_marked):
     for name in ("Übung %20 #1.png", "日本.mp4", "x" * 150 + ".bmp"):
-        assert read_marks(make_marked(name)).state == "intact"
+        assert read_provenance(make_marked(name)).state == "intact"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are text")
 def test_names_that_are_no_text(make_marked, tmp_path):
     source = make_marked(os.fsdecode(b"a\xff.png"))
-    marks = read_marks(make_marked("b.png", source=source))
+    marks = read_provenance(make_marked("b.png", source=source))
     assert marks.state == "intact"
     assert [s["title"] for s in marks.sources] == ["a?.png"]
 

@@ -39,7 +39,7 @@ _CONTENT_CHANGED = frozenset(
 
 
 @dataclass(frozen=True)
-class FileMarks:
+class FileProvenance:
     """What the marks of a file say.
 
     Attributes:
@@ -78,7 +78,7 @@ class FileMarks:
     report_matches: bool | None = None
 
 
-def read_marks(path: Path, anchors: bytes = b"") -> FileMarks:
+def read_provenance(path: Path, anchors: bytes = b"") -> FileProvenance:
     """Reads all marks of an image or video.
 
     Args:
@@ -104,15 +104,15 @@ def read_marks(path: Path, anchors: bytes = b"") -> FileMarks:
     try:
         found = _open_manifest(path, context)
     except (library.C2paError.ManifestNotFound, library.C2paError.NotSupported):
-        return FileMarks(path, **plain)
+        return FileProvenance(path, **plain)
     except library.C2paError as error:
         # A file that is damaged as a whole, or is none of its kind, need not have had a mark.
         state: State = "broken" if find_sidecar(path) or _holds_manifest(path) else "none"
-        return FileMarks(path, state, (str(error).strip(),), **plain)
+        return FileProvenance(path, state, (str(error).strip(),), **plain)
     if found is None:
-        return FileMarks(path, **plain)
+        return FileProvenance(path, **plain)
     store, place = found
-    return FileMarks(path, place=place, **_judged(store), **plain)
+    return FileProvenance(path, place=place, **_judged(store), **plain)
 
 
 def _holds_manifest(path: Path) -> bool:
