@@ -23,7 +23,7 @@ from faceswap.core.errors import WeightsUnavailable
 from faceswap.core.weights import is_offline
 from faceswap.data.cache import CropGeometry, training_crop
 from faceswap.facesets.faceset import Face, Faceset
-from faceswap.models.inference import draw, resize
+from faceswap.models.inference import decode, resize
 from faceswap.models.model_file import LoadedModel
 
 SMALLEST = 176
@@ -69,7 +69,7 @@ def reconstruct(loaded: LoadedModel, faces: Tensor, name: str) -> Tensor:
     """Faces ``(N, 4, S, S)`` drawn as the person they are, ``(N, 3, S, S)``, on the CPU."""
     device = next(loaded.model.parameters()).device
     drawn = [
-        draw(loaded.model, chunk[:, :3].to(device), name, supports_bf16(device)).cpu()
+        decode(loaded.model, chunk[:, :3].to(device), name, supports_bf16(device)).cpu()
         for chunk in faces.split(16)
     ]
     return resize(torch.cat(drawn), faces.shape[-1]).clamp(0, 1)

@@ -7,14 +7,24 @@ from faceswap.models.autoencoder import FaceAutoencoder
 
 
 @torch.inference_mode()
-def draw(model: FaceAutoencoder, faces: Tensor, to: str, bf16: bool) -> Tensor:
-    """Faces ``(B, 3, S, S)`` of any size drawn as an identity, ``(B, 3, s, s)``."""
+def decode(model: FaceAutoencoder, faces: Tensor, to: str, bf16: bool) -> Tensor:
+    """Decodes faces as one identity: a reconstruction for its own faces, a swap for all others.
+
+    Args:
+        model: Model in evaluation mode.
+        faces: ``(B, 3, S, S) float RGB`` in [0, 1], of any size, on the device of the model.
+        to: Identity to decode as.
+        bf16: Whether to autocast to bfloat16.
+
+    Returns:
+        ``(B, 3, s, s) float32 RGB`` in [0, 1], where s is the model's output size.
+    """
     with torch.autocast(faces.device.type, torch.bfloat16, enabled=bf16):
         return model.swap(resize(faces, model.input_size), to).face.float()
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """``(B, C, S, S) -> (B, C, size, size)``, without aliasing."""
+    """Resizes ``(B, C, S, S)`` to ``(B, C, size, size)``, bilinear with antialiasing."""
     if images.shape[-1] == size:
         return images
     return torch.nn.functional.interpolate(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from faceswap.data.cache import FaceCache
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.inference import draw, resize
+from faceswap.models.inference import decode, resize
 from faceswap.training.losses import l1, ssim_map, weighted_mean
 
 _CHUNK = 16
@@ -76,7 +76,7 @@ def _evaluate(
 ) -> Quality:
     similar, different = [], []
     for chunk in faces.to(device).split(_CHUNK):
-        drawn = draw(model, chunk[:, :3], name, bf16)
+        drawn = decode(model, chunk[:, :3], name, bf16)
         target = resize(chunk, model.output_size)
         similar.append(weighted_mean(ssim_map(drawn, target[:, :3]), target[:, 3:]))
         different.append(l1(drawn, target[:, :3], target[:, 3:]))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.inference import draw, resize
+from faceswap.models.inference import decode, resize
 
 Image = NDArray[np.uint8]
 _GAP, _TITLE, _SIDE = 4, 22, 128
@@ -37,7 +37,7 @@ def _block(model: FaceAutoencoder, name: str, faces: Tensor, bf16: bool) -> Imag
     others = [identity for identity in model.identities if identity != name]
     columns = [(name, _as_images(faces))]
     columns += [
-        (f"{name} drawn" if to == name else f"as {to}", _as_images(draw(model, faces, to, bf16)))
+        (f"{name} drawn" if to == name else f"as {to}", _as_images(decode(model, faces, to, bf16)))
         for to in [name, *others]
     ]
     return _join([_titled(title, images) for title, images in columns], axis=1)

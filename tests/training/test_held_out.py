@@ -4,7 +4,7 @@ import torch
 
 from faceswap.data.cache import CropGeometry, FaceCache
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.inference import draw
+from faceswap.models.inference import decode
 from faceswap.training.held_out import evaluate, untouched_faces
 
 
@@ -46,7 +46,7 @@ def test_each_identity_is_drawn_by_its_own_decoder():
     model = copier(alice=1.0, bob=0.5)
     quality = evaluate(model, {"alice": faces, "bob": faces}, torch.device("cpu"), bf16=False)
     assert quality["alice"].ssim > 0.99 > quality["bob"].ssim
-    torch.testing.assert_close(draw(model, faces[:, :3], "bob", bf16=False), faces[:, :3] / 2)
+    torch.testing.assert_close(decode(model, faces[:, :3], "bob", bf16=False), faces[:, :3] / 2)
 
 
 def test_untouched_faces_are_the_middle_of_the_chosen_crops(tmp_path):
