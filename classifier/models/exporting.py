@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -17,6 +15,7 @@ from classifier.models.model_file import LoadedClassifier
 from faceswap import __version__
 from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.files import atomic_path
+from faceswap.core.optional import require
 from faceswap.core.seeding import generator
 
 TOLERANCE = 1e-4
@@ -143,6 +142,8 @@ def _write_onnx(
     size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     if size >= _LARGEST:
         raise ConfigError("The network is larger than the 2 GiB of an ONNX file.", "Use .pt2.")
+    onnx = require("onnx", "export")
+    require("onnxscript", "export")
     captured = _capture(network, shape)
     try:
         program = torch.onnx.export(
@@ -165,6 +166,8 @@ def _write_onnx(
 
 
 def _onnx_runner(path: Path) -> Runner:
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def run(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -196,7 +199,7 @@ def read_facts(path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {_FACTS: ""}
         torch.export.load(path, extra_files=found)
         return json.loads(found[_FACTS])
-    pairs = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
+    pairs = {prop.key: prop.value for prop in require("onnx", "export").load(path).metadata_props}
     structured = {"classes", "input", "outputs"}
     return {name: json.loads(v) if name in structured else v for name, v in pairs.items()}
 

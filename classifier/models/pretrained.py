@@ -18,6 +18,7 @@ from classifier.models.timm_networks import create_timm
 from classifier.models.torchvision_networks import torchvision_names
 from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.files import read_json, sha256_file
+from faceswap.core.optional import require
 from faceswap.core.weights import WEIGHTS, is_offline, load_torch_archive, weights_path
 from faceswap.core.weights_by_url import published_file, search_file, unavailable
 
@@ -70,8 +71,7 @@ def _own_weights(name: str) -> Path:
 
 def _timm_weights(name: str, options: Mapping[str, Any], size: int | None) -> dict[str, Tensor]:
     """The weights as timm makes them fit its network: it renames and resamples where needed."""
-    import timm
-
+    timm = require("timm", "timm")
     plain = name.removeprefix(TIMM)
     config = timm.get_pretrained_cfg(plain)
     if config is None or not (config.hf_hub_id or config.url):

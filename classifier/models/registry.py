@@ -1,5 +1,6 @@
 """Networks by name, and what a network says about itself."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from classifier.models.network import TIMM, BuiltNetwork
 from classifier.models.option_checks import checked_options
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
+from faceswap.core.optional import MissingExtraError
 from faceswap.core.registry import Registry
 
 networks: Registry[Callable[..., BuiltNetwork]] = Registry("network")
@@ -76,7 +78,8 @@ def _unknown(name: str) -> ConfigError:
     if not near:
         from classifier.models.timm_networks import timm_names
 
-        near = nearest(TIMM + name, [TIMM + other for other in timm_names()])
+        with contextlib.suppress(MissingExtraError):
+            near = nearest(TIMM + name, [TIMM + other for other in timm_names()])
     return ConfigError(
         f"There is no network called {name!r}.",
         f"{near}Known networks: {', '.join(known)}; and {TIMM}NAME.",

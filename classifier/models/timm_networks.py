@@ -15,6 +15,7 @@ from classifier.models.network import TIMM, BuiltNetwork
 from classifier.models.option_checks import check_channels
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
+from faceswap.core.optional import require
 
 _OURS = {"num_classes", "pretrained", "pretrained_cfg", "in_chans", "checkpoint_path"}
 
@@ -22,8 +23,7 @@ _OURS = {"num_classes", "pretrained", "pretrained_cfg", "in_chans", "checkpoint_
 @cache
 def timm_names() -> tuple[str, ...]:
     """Names of timm's networks, without tags."""
-    import timm
-
+    timm = require("timm", "timm")
     return tuple(timm.list_models())
 
 
@@ -41,10 +41,8 @@ def build_timm(
     Raises:
         ConfigError: There is no such network, an option is wrong, or it does not take that size.
     """
-    from timm.data.config import resolve_model_data_config
-
     module = create_timm(name, classes, options, size)
-    config = resolve_model_data_config(module)
+    config = require("timm.data.config", "timm").resolve_model_data_config(module)
     channels = options.get("channels", 3)
     side = size or int(config["input_size"][-1])
     form = input_format(side, channels, config["mean"], config["std"])
@@ -62,8 +60,7 @@ def create_timm(
     Raises:
         ConfigError: There is no such network, or an option is wrong.
     """
-    import timm
-
+    timm = require("timm", "timm")
     if not timm.is_model(name):
         raise ConfigError(
             f"timm has no network called {name!r}.",

@@ -2,11 +2,10 @@
 
 from dataclasses import asdict
 
-from torch.utils.tensorboard import SummaryWriter
-
 from classifier.training.run_directory import RunDirectory
 from classifier.training.state import Course, EpochResult
 from faceswap.core.files import write_json
+from faceswap.core.tensorboard_log import open_scalar_log
 
 _CURVES = {
     "train_loss": "loss/train",
@@ -32,7 +31,7 @@ class TrainLog:
         self._run, self._course = run, course
         # Curves of epochs that a resume takes again are dropped.
         purge = course.epoch + 1
-        self._writer = SummaryWriter(str(run.logs), purge_step=purge) if main else None
+        self._writer = open_scalar_log(run.logs, purge) if main else None
 
     def __enter__(self) -> "TrainLog":
         return self

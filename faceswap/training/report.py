@@ -7,9 +7,9 @@ from statistics import fmean
 import cv2
 import torch
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from faceswap.core.files import atomic_write
+from faceswap.core.tensorboard_log import open_scalar_log
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.held_out import Quality, evaluate
 from faceswap.training.preview import preview_grid
@@ -62,7 +62,7 @@ class Reporter:
     ) -> None:
         self._run, self._model, self._held_out = run, model, held_out
         self._device, self._bf16 = device, bf16
-        self._writer = SummaryWriter(str(run.logs), purge_step=step + 1)
+        self._writer = open_scalar_log(run.logs, purge_step=step + 1)
 
     def close(self) -> None:
         """Writes what is pending."""
