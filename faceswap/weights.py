@@ -1,4 +1,4 @@
-"""The verb ``faceswap weights``: shows, prefetches and verifies published weights."""
+"""The verb ``faceswap weights``: lists, downloads and verifies published weights."""
 
 from typing import Annotated
 
@@ -6,16 +6,24 @@ import typer
 from rich.table import Table
 
 from faceswap.core.console import note, show_table
-from faceswap.core.weights import WEIGHTS, search_weights, weights_entry, weights_path
+from faceswap.core.weights import (
+    WEIGHTS,
+    WeightsEntry,
+    search_weights,
+    weights_entry,
+    weights_path,
+)
 
 weights = typer.Typer(no_args_is_help=True)
 
 Names = Annotated[
-    list[str] | None, typer.Argument(help="Names from the list; else those of the default nets.")
+    list[str] | None,
+    typer.Argument(help="Names from `faceswap weights list` (default: the default networks)."),
 ]
+All = Annotated[bool, typer.Option("--all", help="All weights of the list.")]
 
 
-def _chosen(names: list[str] | None, everything: bool) -> list[str]:
+def _selected(names: list[str] | None, everything: bool) -> list[str]:
     if names:
         return [name for name in names if weights_entry(name)]
     return [name for name, entry in WEIGHTS.items() if everything or entry.from_index]
@@ -23,17 +31,17 @@ def _chosen(names: list[str] | None, everything: bool) -> list[str]:
 
 @weights.command("list")
 def list_weights() -> None:
-    """Show all known weights, their licences, and where they are on this machine."""
+    """List the published weights with size, licence and location on this machine."""
     table = Table(
-        "name", "what for", "MB", "licence", "commercial use", "where", title="Published weights"
+        "name", "purpose", "MB", "licence", "commercial use", "location", title="Published weights"
     )
     for name, entry in WEIGHTS.items():
         path, _ = search_weights(name)
         source = "package index" if entry.from_index else "web"
         commercial = "yes" if entry.commercial else "no"
-        where = str(path) if path else f"not here; from the {source}"
-        size = f"{entry.size / 1e6:.2f}"
-        table.add_row(name, entry.role, size, entry.licence, commercial, where)
+        location = str(path) if path else f"not downloaded (source: {source})"
+        size = "?" if entry.size is None else f"{entry.size / 1e6:.2f}"
+        table.add_row(name, entry.role, size, entry.licence, commercial, location)
     show_table(table)
     for name, entry in WEIGHTS.items():
         if entry.note:
@@ -41,26 +49,29 @@ def list_weights() -> None:
 
 
 @weights.command()
-def fetch(
-    names: Names = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that are known.")] = False,
-) -> None:
-    """Fetch weights now, so that later runs need no network."""
-    for name in _chosen(names, everything):
+def fetch(names: Names = None, everything: All = False) -> None:
+    """Download weights now, so that later runs need no network."""
+    for name in _selected(names, everything):
         note(f"{name}: {weights_path(name)}")
 
 
 @weights.command()
-def verify(
-    names: Names = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that are known.")] = False,
-) -> None:
-    """Check the hashes of the weights on this machine; exit code 1 if any is missing or damaged."""
-    unfit = 0
-    for name in _chosen(names, everything):
+def verify(names: Names = None, everything: All = False) -> None:
+    """Verify the SHA-256 of weights; exit with code 1 if any is missing or damaged."""
+    failures = 0
+    for name in _selected(names, everything):
         path, tried = search_weights(name)
-        unfit += path is None
-        note(f"{name}: ok, {path}" if path else f"{name}: missing or damaged: {'; '.join(tried)}")
-    if unfit:
-        note(f"{unfit} not usable; 'faceswap weights fetch' gets them.")
+        failures += path is None
+        if path:
+            note(f"{name}: ok{_hash_note(weights_entry(name))}, {path}")
+        else:
+            note(f"{name}: missing or damaged: {'; '.join(tried)}")
+    if failures:
+        note(f"{failures} missing or damaged. Run `faceswap weights fetch` to download them.")
         raise typer.Exit(1)
+
+
+def _hash_note(entry: WeightsEntry) -> str:
+    if entry.is_hash_complete:
+        return ""
+    return f" (first {len(entry.sha256)} digits of the SHA-256)"

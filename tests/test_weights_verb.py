@@ -17,7 +17,16 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FACESWAP_OFFLINE", raising=False)
     (tmp_path / "tiny.bin").write_bytes(b"x")
     url, sha256 = (tmp_path / "tiny.bin").as_uri(), hashlib.sha256(b"x").hexdigest()
-    tiny = WeightsEntry("tiny.bin", sha256, 1, "a test", "CC-BY-NC-4.0", False, url, "Beware.")  # noqa: FBT003
+    tiny = WeightsEntry(
+        filename="tiny.bin",
+        sha256=sha256[:10],
+        origin=url,
+        size=None,
+        role="a test",
+        licence="CC-BY-NC-4.0",
+        commercial=False,
+        note="Beware.",
+    )
     monkeypatch.setitem(WEIGHTS, "tiny", tiny)
 
 
@@ -36,6 +45,7 @@ def test_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     row = next(line for line in captured.out.splitlines() if " tiny " in line)
     assert "CC-BY-NC-4.0" in row
     assert " no " in row
+    assert " ? " in row
     assert "tiny: Beware." in captured.err
 
 
@@ -47,7 +57,7 @@ def test_fetch_then_verify(
     capsys.readouterr()
     assert run(monkeypatch, "verify", "tiny") == 0
     path = tmp_path / "cache" / "weights" / "tiny.bin"
-    assert f"tiny: ok, {path}" in capsys.readouterr().err
+    assert f"tiny: ok (first 10 digits of the SHA-256), {path}" in capsys.readouterr().err
     path.write_bytes(b"y")
     assert run(monkeypatch, "verify", "tiny") == 1
     assert "another file" in capsys.readouterr().err

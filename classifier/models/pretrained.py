@@ -19,8 +19,15 @@ from classifier.models.torchvision_networks import torchvision_names
 from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.files import read_json, sha256_file
 from faceswap.core.optional import require
-from faceswap.core.weights import WEIGHTS, is_offline, load_torch_archive, weights_path
-from faceswap.core.weights_by_url import published_file, search_file, unavailable
+from faceswap.core.weights import (
+    WEIGHTS,
+    is_offline,
+    load_torch_archive,
+    search_file,
+    weights_path,
+)
+from faceswap.core.weights_by_url import unavailable, weights_by_url
+from faceswap.core.weights_table import WeightsFile, file_at_url
 
 __all__ = ["LoadReport", "load_published", "load_weights_file", "read_weights"]
 
@@ -55,7 +62,7 @@ def load_published(
         from torchvision import models
 
         url = models.get_model_weights(name)["DEFAULT"].url
-        tensors = read_weights(published_file(name, url))
+        tensors = read_weights(weights_by_url(name, url))
     return built, load_matching(built.module, tensors, name)
 
 
@@ -76,10 +83,10 @@ def _timm_weights(name: str, options: Mapping[str, Any], size: int | None) -> di
     config = timm.get_pretrained_cfg(plain)
     if config is None or not (config.hf_hub_id or config.url):
         raise ConfigError(f"timm publishes no weights for {plain!r}.", "Choose another tag.")
-    filename, origin, found, tried = _timm_file(config)
+    file, found, tried = _timm_file(config)
     if found is None and is_offline():
-        reason = "FACESWAP_OFFLINE forbids fetching it"
-        raise unavailable(name, filename, origin, tried, reason)
+        reason = "FACESWAP_OFFLINE forbids downloading"
+        raise unavailable(name, file, tried, reason)
     extra = {"pretrained_cfg_overlay": {"file": str(found)}} if found else {}
     try:
         trained = create_timm(plain, None, options, size, pretrained=True, **extra)
@@ -92,27 +99,28 @@ def _timm_weights(name: str, options: Mapping[str, Any], size: int | None) -> di
             ) from error
         first_line = next(iter(str(error).splitlines()), type(error).__name__)
         reason = f"the download failed ({first_line})"
-        raise unavailable(name, filename, origin, tried, reason) from error
+        raise unavailable(name, file, tried, reason) from error
     return dict(trained.state_dict())
 
 
-def _timm_file(config: Any) -> tuple[str, str, Path | None, list[str]]:
-    """File name, origin, the file if it is here, and the places looked at."""
+def _timm_file(config: Any) -> tuple[WeightsFile, Path | None, list[str]]:
+    """The published file, its path if it is on this machine, and the searched places."""
     from huggingface_hub import try_to_load_from_cache
 
     if not config.hf_hub_id:
-        filename = config.url.rpartition("/")[2]
-        return filename, config.url, *search_file(filename)
+        file = file_at_url(config.url)
+        return file, *search_file(file)
     inner = config.hf_hub_filename or "model.safetensors"
     origin = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{inner}"
     # Every repository calls its file the same, so here it goes by the network's name.
     filename = f"{config.hf_hub_id.rpartition('/')[2]}{Path(inner).suffix}"
-    found, tried = search_file(filename)
+    file = WeightsFile(filename=filename, sha256="", origin=origin)
+    found, tried = search_file(file)
     if found is None:
         cached = try_to_load_from_cache(config.hf_hub_id, inner)
         found = Path(cached) if isinstance(cached, str) else None
         tried.append(f"the hub's cache of {config.hf_hub_id} (not there)")
-    return filename, origin, found, tried
+    return file, found, tried
 
 
 def load_weights_file(built: BuiltNetwork, path: Path) -> LoadReport:

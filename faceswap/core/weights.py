@@ -1,7 +1,7 @@
-"""Finds published weights on this machine, or fetches them.
+"""Finds published weights on this machine, or downloads them.
 
-Looked for in this order: a path given explicitly; the files and folders in ``$FACESWAP_WEIGHTS``;
-the cache folder; torch hub's cache; the origin in the table, unless ``FACESWAP_OFFLINE=1``.
+Search order: a path given explicitly; the files and folders in ``$FACESWAP_WEIGHTS``; the cache
+folder; torch hub's cache; the origin in the table, unless ``FACESWAP_OFFLINE=1``.
 """
 
 import os
@@ -15,15 +15,20 @@ from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
 from faceswap.core.files import sha256_file
 from faceswap.core.log import get_logger
 from faceswap.core.weights_fetch import FetchError, fetch
-from faceswap.core.weights_table import WEIGHTS, WeightsEntry
+from faceswap.core.weights_table import WEIGHTS, WeightsEntry, WeightsFile
 
 __all__ = [
     "WEIGHTS",
     "WeightsEntry",
+    "WeightsFile",
     "cache_folder",
+    "find_or_fetch",
+    "hub_folder",
     "is_offline",
     "load_torch_archive",
+    "search_file",
     "search_weights",
+    "unavailable_message",
     "weights_entry",
     "weights_path",
 ]
@@ -32,51 +37,55 @@ _log = get_logger(__name__)
 
 
 def cache_folder() -> Path:
-    """Where fetched weights are kept: below ``$FACESWAP_CACHE``, or the user's cache folder."""
+    """Folder of downloaded weights, in ``$FACESWAP_CACHE`` or the user's cache folder."""
     given = os.environ.get("FACESWAP_CACHE")
     root = Path(given) if given else platformdirs.user_cache_path("faceswap")
     return root / "weights"
 
 
 def is_offline() -> bool:
-    """Whether fetching is forbidden by ``FACESWAP_OFFLINE``."""
+    """Whether ``FACESWAP_OFFLINE`` forbids downloads."""
     return os.environ.get("FACESWAP_OFFLINE", "").lower() not in {"", "0", "false", "no"}
 
 
 def weights_entry(name: str) -> WeightsEntry:
-    """The table's entry of that name.
+    """Entry of the table.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: The table has no such name.
     """
     if name not in WEIGHTS:
         raise ConfigError(
-            f"There are no weights called {name!r}.",
+            f"Unknown weights {name!r}.",
             f"{nearest(name, WEIGHTS)}Known weights: {', '.join(WEIGHTS)}.",
         )
     return WEIGHTS[name]
 
 
 def search_weights(name: str) -> tuple[Path | None, list[str]]:
-    """Looks for weights on this machine, without fetching.
+    """Searches this machine for weights of the table, without downloading.
 
     Returns:
-        The file (hash checked) or None, and the places looked at in order, each with what was
+        The file (hash verified) or None, and the searched places in order, each with what was
         wrong there.
 
     Raises:
         ConfigError: The table has no such name.
     """
-    entry = weights_entry(name)
-    places = [(path, True) for path in _named_places(entry)]
-    places += [(folder / entry.filename, False) for folder in (cache_folder(), _hub_folder())]
+    return search_file(weights_entry(name))
+
+
+def search_file(file: WeightsFile) -> tuple[Path | None, list[str]]:
+    """Searches this machine for a published file; returns as `search_weights`."""
+    places = [(path, True) for path in _named_places(file)]
+    places += [(folder / file.filename, False) for folder in (cache_folder(), hub_folder())]
     tried = []
     for path, named in places:
-        problem = _problem(path, entry)
+        problem = _problem(path, file)
         if problem is None:
             return path, tried
         if path.is_file():
-            _log.warning("%s is passed over: %s", path, problem)
+            _log.warning("Ignoring %s: %s", path, problem)
         elif named and not path.parent.is_dir():
             problem = "no such folder"
         tried.append(f"{path} ({problem})")
@@ -84,95 +93,117 @@ def search_weights(name: str) -> tuple[Path | None, list[str]]:
 
 
 def weights_path(name: str, explicit: Path | None = None) -> Path:
-    """File of published weights, fetched when it is not on this machine yet.
+    """Path of a weights file of the table, downloaded if it is not on this machine.
 
     Args:
         name: Name in the table.
-        explicit: A file that the user gave for it; taken as it is.
+        explicit: File given by the user, used without verification.
 
     Raises:
         ConfigError: The table has no such name.
-        WeightsUnavailable: The explicit file does not exist, or the weights are nowhere and cannot
-            be fetched. The message names file, hash, origin, places tried and the remedy.
+        WeightsUnavailable: The explicit file does not exist, or the weights are not on this machine
+            and cannot be downloaded. The message names file, hash, origin, searched places and what
+            to do.
     """
     entry = weights_entry(name)
-    if explicit is not None:
-        if explicit.is_file():
-            return explicit
-        raise WeightsUnavailable(
-            f"The file {explicit} given for the weights {name!r} does not exist.",
-            "Correct the path, or leave it out: the weights are then looked for and fetched.",
+    if explicit is None:
+        hint = (
+            f"On a machine with {'the package index' if entry.from_index else 'web access'} run "
+            f"'faceswap weights fetch {name}', copy {entry.filename} here and set FACESWAP_WEIGHTS "
+            "to its folder."
         )
-    found, tried = search_weights(name)
-    if found is not None:
-        return found
-    if is_offline():
-        raise _unavailable(name, entry, tried, "FACESWAP_OFFLINE forbids fetching it")
-    try:
-        return fetch(entry, cache_folder(), WEIGHTS)
-    except FetchError as error:
-        raise _unavailable(name, entry, tried, str(error)) from error
-
-
-def _unavailable(
-    name: str, entry: WeightsEntry, tried: list[str], reason: str
-) -> WeightsUnavailable:
-    return WeightsUnavailable(
-        f"The weights {name!r} (file {entry.filename}, sha256 {entry.sha256}) are not on this "
-        f"machine and {reason}. Origin: {entry.origin}. Looked in: {'; '.join(tried)}.",
-        f"On a machine with {'the package index' if entry.from_index else 'web access'} run "
-        f"'faceswap weights fetch {name}', copy {entry.filename} here and set FACESWAP_WEIGHTS to "
-        "its folder.",
+        return find_or_fetch(name, entry, cache_folder(), hint)
+    if explicit.is_file():
+        return explicit
+    raise WeightsUnavailable(
+        f"The file {explicit} given for the weights {name!r} does not exist.",
+        "Correct the path, or omit it to use the published weights.",
     )
 
 
-def _named_places(entry: WeightsEntry) -> list[Path]:
-    """Files that ``$FACESWAP_WEIGHTS`` (files and folders, separated as in PATH) may mean."""
-    places = []
-    for text in os.environ.get("FACESWAP_WEIGHTS", "").split(os.pathsep):
-        if not text:
-            continue
-        given = Path(text).expanduser()
-        # A file that has another entry's name is meant for that one.
-        if not given.is_file():
-            places.append(given / entry.filename)
-        elif given.name == entry.filename:
-            places.append(given)
-    return places
+def find_or_fetch(name: str, file: WeightsFile, folder: Path, hint: str) -> Path:
+    """Path of a published file, downloaded if it is not on this machine.
+
+    Args:
+        name: Name for error messages.
+        file: The file.
+        folder: Destination of a download.
+        hint: What the user can do if it is unavailable.
+
+    Raises:
+        WeightsUnavailable: It is not on this machine and cannot be downloaded.
+    """
+    found, tried = search_file(file)
+    if found is not None:
+        return found
+    if is_offline():
+        message = unavailable_message(name, file, tried, "FACESWAP_OFFLINE forbids downloading")
+        raise WeightsUnavailable(message, hint)
+    try:
+        return fetch(file, folder, WEIGHTS)
+    except FetchError as error:
+        message = unavailable_message(name, file, tried, str(error))
+        raise WeightsUnavailable(message, hint) from error
 
 
-def _hub_folder() -> Path:
-    """Torch hub's download folder, without the cost of importing torch."""
+def unavailable_message(name: str, file: WeightsFile, tried: list[str], reason: str) -> str:
+    """Message of `WeightsUnavailable`: file, hash, reason, origin and searched places."""
+    digits = f", SHA-256 {file.sha256}{'' if file.is_hash_complete else '...'}"
+    return (
+        f"The weights {name!r} (file {file.filename}{digits if file.sha256 else ''}) are not on "
+        f"this machine and {reason}. Origin: {file.origin}. Searched: {'; '.join(tried)}."
+    )
+
+
+def hub_folder() -> Path:
+    """Torch hub's download folder, computed without importing torch."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def _problem(path: Path, entry: WeightsEntry) -> str | None:
-    """Why that file is not the entry's, or None if it is."""
+def _named_places(file: WeightsFile) -> list[Path]:
+    """Candidates from ``$FACESWAP_WEIGHTS``: files and folders, separated as in PATH."""
+    places = []
+    for text in os.environ.get("FACESWAP_WEIGHTS", "").split(os.pathsep):
+        if not text:
+            continue
+        given = Path(text).expanduser()
+        # A file with another name holds other weights.
+        if not given.is_file():
+            places.append(given / file.filename)
+        elif given.name == file.filename:
+            places.append(given)
+    return places
+
+
+def _problem(path: Path, file: WeightsFile) -> str | None:
+    """Why the file at that path is not the published one; None if it is."""
     if not path.is_file():
-        return "not there"
+        return "not found"
     found = sha256_file(path)
-    return None if found == entry.sha256 else f"another file: sha256 {found}"
+    return None if file.matches(found) else f"another file: SHA-256 {found}"
 
 
 def load_torch_archive(path: Path) -> Any:
-    """Reads a published ``.pt`` or ``.pth`` file: tensors and plain containers only, on the CPU.
+    """Loads a published ``.pt`` or ``.pth`` file (tensors and plain containers only) to the CPU.
 
-    This is the one place that reads torch's archive format; nothing is ever written in it.
+    The only place that reads torch's archive format; the toolkit never writes it.
 
     Raises:
-        ModelFileError: It is not such a file, or it holds objects that would run code.
+        ModelFileError: It is not such a file, or contains objects whose loading would run code.
     """
     import torch
 
     try:
         return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
     except FileNotFoundError as error:
-        raise ModelFileError(f"There is no weights file {path}.", "Check the path.") from error
+        raise ModelFileError(
+            f"The weights file {path} does not exist.", "Correct the path."
+        ) from error
     except Exception as error:  # torch raises many kinds, some not public
         first_line = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelFileError(
-            f"{path} is not a torch archive of plain tensors ({first_line}).",
-            "It may be damaged: fetch it anew. Archives that hold more than tensors are refused.",
+            f"Expected a torch archive that contains only tensors, found {path} ({first_line}).",
+            "Download it again if it is damaged. Archives with other objects are not loaded.",
         ) from error

@@ -1,4 +1,4 @@
-"""Gets published weights from the web or from a wheel, checked by hash and stored atomically."""
+"""Downloads published weights from the web or from a wheel, verifies and stores them atomically."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from faceswap.core.files import atomic_path, atomic_write, sha256_file
 from faceswap.core.log import get_logger
-from faceswap.core.weights_table import WeightsEntry, Wheel, WheelMember
+from faceswap.core.weights_table import WeightsEntry, WeightsFile, Wheel, WheelMember
 
 _log = get_logger(__name__)
 _TIMEOUT_S = 60
@@ -23,82 +23,85 @@ _CHUNK = 1 << 20
 
 
 class FetchError(Exception):
-    """Why a fetch did not succeed, in words."""
+    """A download failed; the text is the reason."""
 
 
-def fetch(entry: WeightsEntry, cache: Path, table: Mapping[str, WeightsEntry]) -> Path:
-    """Puts an entry's file into the cache folder, once even if several processes ask at a time.
+def fetch(file: WeightsFile, folder: Path, table: Mapping[str, WeightsEntry]) -> Path:
+    """Downloads a published file, once even if several processes ask for it at the same time.
 
     Args:
-        entry: What to fetch.
-        cache: Folder to keep it in; made when absent.
-        table: All entries: those that lie in the same wheel are stored along with it.
+        file: The file.
+        folder: Destination; created if absent.
+        table: All entries; those in the same wheel are stored along with the file.
 
     Returns:
-        The file, its hash checked.
+        Path of the file, its hash verified.
 
     Raises:
-        FetchError: It cannot be had; the text says why.
+        FetchError: The download failed.
         StorageFullError: The disk is full.
     """
-    target = cache / entry.filename
-    origin = entry.origin
-    key = str(origin.wheel) if isinstance(origin, WheelMember) else entry.filename
+    target = folder / file.filename
+    origin = file.origin
+    key = str(origin.wheel) if isinstance(origin, WheelMember) else file.filename
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f".{key}.lock"):
-            if target.is_file() and sha256_file(target) == entry.sha256:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{key}.lock"):
+            if target.is_file() and file.matches(sha256_file(target)):
                 return target  # another process was quicker
             if isinstance(origin, WheelMember):
-                _fetch_wheel(origin.wheel, cache, table)
+                _fetch_wheel(origin.wheel, folder, table)
             else:
-                _fetch_url(origin, entry, target)
+                _fetch_url(origin, file, target)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise FetchError(f"the cache folder cannot be written ({error})") from error
     return target
 
 
-def _fetch_url(url: str, entry: WeightsEntry, target: Path) -> None:
-    _log.info("Fetching %s (%.1f MB)", url, entry.size / 1e6)
+def _fetch_url(url: str, file: WeightsFile, target: Path) -> None:
+    _log.info("Downloading %s", url)
     with atomic_path(target) as temporary:
         digest = hashlib.sha256()
         try:
             with (
                 urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response,
-                temporary.open("wb") as file,
+                temporary.open("wb") as output,
             ):
                 while chunk := response.read(_CHUNK):
                     digest.update(chunk)
-                    file.write(chunk)
+                    output.write(chunk)
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             raise FetchError(f"the download failed ({error})") from error
-        if digest.hexdigest() != entry.sha256:
-            raise FetchError(f"what came has another hash ({digest.hexdigest()})")
+        _check(file, digest.hexdigest(), "the downloaded file")
 
 
-def _fetch_wheel(wheel: Wheel, cache: Path, table: Mapping[str, WeightsEntry]) -> None:
+def _fetch_wheel(wheel: Wheel, folder: Path, table: Mapping[str, WeightsEntry]) -> None:
     _log.info(
-        "Fetching the weights in %s (%.1f MB) from the package index", wheel, wheel.size / 1e6
+        "Downloading the weights in %s (%.1f MB) from the package index", wheel, wheel.size / 1e6
     )
-    with tempfile.TemporaryDirectory(prefix=".wheel-", dir=cache) as folder:
-        path = _download_wheel(wheel, Path(folder))
+    with tempfile.TemporaryDirectory(prefix=".wheel-", dir=folder) as temporary:
+        path = _download_wheel(wheel, Path(temporary))
         if sha256_file(path) != wheel.sha256:
-            raise FetchError(f"the wheel {path.name} has another hash")
+            raise FetchError(f"the SHA-256 of the wheel {path.name} does not match")
         with zipfile.ZipFile(path) as archive:
             for entry in table.values():
                 if isinstance(entry.origin, WheelMember) and entry.origin.wheel == wheel:
-                    _store_member(archive, entry, entry.origin.member, cache)
+                    _store_member(archive, entry, entry.origin.member, folder)
 
 
-def _store_member(archive: zipfile.ZipFile, entry: WeightsEntry, member: str, cache: Path) -> None:
+def _store_member(archive: zipfile.ZipFile, entry: WeightsEntry, member: str, folder: Path) -> None:
     data = archive.read(member)
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise FetchError(f"the wheel's member {member} has another hash")
-    atomic_write(cache / entry.filename, data)
+    _check(entry, hashlib.sha256(data).hexdigest(), f"the wheel member {member}")
+    atomic_write(folder / entry.filename, data)
+
+
+def _check(file: WeightsFile, digest: str, what: str) -> None:
+    if not file.matches(digest):
+        raise FetchError(f"the SHA-256 of {what} does not match ({digest})")
 
 
 def _download_wheel(wheel: Wheel, folder: Path) -> Path:
-    """Lets pip do it, so that the user's index, proxy and certificate settings hold."""
+    """Downloads with pip, so that the user's index, proxy and certificate settings apply."""
     requirement = folder / "requirement.txt"
     requirement.write_text(f"{wheel} --hash=sha256:{wheel.sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
@@ -116,7 +119,7 @@ def _download_wheel(wheel: Wheel, folder: Path) -> Path:
 
 
 def is_reachable(wheel: Wheel) -> bool:
-    """Whether pip finds that release on the user's package index, without downloading it."""
+    """Whether pip finds the release on the user's package index; downloads nothing."""
     command = [sys.executable, "-m", "pip", "index", "versions", wheel.project]
     command += ["--only-binary=:all:", "--disable-pip-version-check", "--no-input", *wheel.tags]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

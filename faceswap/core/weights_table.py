@@ -1,10 +1,15 @@
-"""Published weights that the toolkit can use: what each is, its licence, and where it comes from.
+"""Table of the published weights that the toolkit loads: purpose, licence, hash and origin.
 
-Nothing here is shipped. Some weights are plain files on the web; others lie inside wheels on the
-package index, which every machine that could install this package can reach.
+No weights are part of this package. Some are plain files on the web; others are members of wheels
+on the package index, which every machine that could install this package can reach.
 """
 
+import re
 from dataclasses import dataclass
+
+_SHA256_DIGITS = 64
+# "-f37072fd." in "resnet18-f37072fd.pth": the beginning of the SHA-256, by torch hub's convention.
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.")
 
 
 @dataclass(frozen=True)
@@ -13,11 +18,11 @@ class Wheel:
 
     Attributes:
         project: Name on the index.
-        version: Release.
-        sha256: Hash of the wheel file; pip refuses any other.
-        size: Bytes.
-        tags: Options that make pip choose this file on any platform; its data are the same
-            everywhere.
+        version: Version of the release.
+        sha256: SHA-256 of the wheel file, 64 hex digits; pip refuses any other file.
+        size: Size in bytes.
+        tags: Options with which pip selects this file on any platform; its data files do not
+            depend on the platform.
     """
 
     project: str
@@ -32,7 +37,7 @@ class Wheel:
 
 @dataclass(frozen=True)
 class WheelMember:
-    """One file inside a wheel."""
+    """A file inside a wheel."""
 
     wheel: Wheel
     member: str
@@ -41,34 +46,64 @@ class WheelMember:
         return f"{self.member} in the wheel {self.wheel} (sha256 {self.wheel.sha256})"
 
 
-@dataclass(frozen=True)
-class WeightsEntry:
-    """One published file of weights.
+@dataclass(frozen=True, kw_only=True)
+class WeightsFile:
+    """A published file: its name, its hash and its origin.
 
     Attributes:
-        filename: Name under which it is looked for and kept.
-        sha256: Hash of its content.
-        size: Bytes.
-        role: What the net does, in a few words.
-        licence: SPDX identifier.
-        commercial: Whether the licence allows commercial use.
-        origin: Where it comes from: a URL, or a member of a wheel.
-        note: What a user should know beyond the licence.
+        filename: Name under which it is searched for and stored.
+        sha256: SHA-256 of the content, hex digits. Only the first digits where no more is published
+            (torch hub writes 8 or 10 of them into its file names); empty where none are.
+        origin: URL, or member of a wheel.
     """
 
     filename: str
     sha256: str
-    size: int
+    origin: str | WheelMember
+
+    def matches(self, digest: str) -> bool:
+        """Whether the SHA-256 of a file, 64 hex digits, agrees with all published digits."""
+        return digest.startswith(self.sha256)
+
+    @property
+    def is_hash_complete(self) -> bool:
+        """Whether all 64 digits of the hash are published."""
+        return len(self.sha256) == _SHA256_DIGITS
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsEntry(WeightsFile):
+    """A published weights file that code of the toolkit loads.
+
+    Attributes:
+        size: Size in bytes; None if it is not published.
+        role: Purpose of the network, in a few words.
+        licence: SPDX identifier.
+        commercial: Whether the licence allows commercial use.
+        note: Restrictions and facts that the licence does not state.
+    """
+
+    size: int | None
     role: str
     licence: str
     commercial: bool
-    origin: str | WheelMember
     note: str = ""
 
     @property
     def from_index(self) -> bool:
-        """Whether it comes from the package index, as all of the default nets do."""
+        """Whether it comes from the package index, as the weights of all default networks do."""
         return isinstance(self.origin, WheelMember)
+
+
+def file_at_url(url: str) -> WeightsFile:
+    """A file known by its URL, with the part of its hash that torch hub writes into the name.
+
+    Args:
+        url: Ends in the file name, e.g. ``.../resnet18-f37072fd.pth``.
+    """
+    filename = url.rpartition("/")[2]
+    digits = _HASH_IN_NAME.search(filename)
+    return WeightsFile(filename=filename, sha256=digits[1] if digits else "", origin=url)
 
 
 _MEDIAPIPE = Wheel(
@@ -90,24 +125,48 @@ _FACENET = Wheel(
 )
 
 
+_WIDER_FACE = "Trained on WIDER FACE."
+
+
 def _mediapipe(path: str, sha256: str, size: int, role: str) -> WeightsEntry:
     member = WheelMember(_MEDIAPIPE, f"mediapipe/modules/{path}")
     filename = path.rpartition("/")[2]
     return WeightsEntry(
-        filename, sha256, size, role, licence="Apache-2.0", commercial=True, origin=member
+        filename=filename,
+        sha256=sha256,
+        size=size,
+        role=role,
+        licence="Apache-2.0",
+        commercial=True,
+        origin=member,
     )
 
 
 def _mtcnn(stage: str, sha256: str, size: int) -> WeightsEntry:
     member = WheelMember(_FACENET, f"facenet_pytorch/data/{stage}.pt")
     return WeightsEntry(
-        f"mtcnn_{stage}.pt",
-        sha256,
-        size,
-        "face detector, one of 3 stages",
+        filename=f"mtcnn_{stage}.pt",
+        sha256=sha256,
+        size=size,
+        role="face detector, one of 3 stages",
         licence="MIT",
         commercial=True,
         origin=member,
+    )
+
+
+def _face_alignment(filename: str, role: str, note: str) -> WeightsEntry:
+    """Weights that the library face-alignment downloads; only part of their hash is published."""
+    file = file_at_url(f"https://www.adrianbulat.com/downloads/python-fan/{filename}")
+    return WeightsEntry(
+        filename=file.filename,
+        sha256=file.sha256,
+        origin=file.origin,
+        size=None,
+        role=role,
+        licence="BSD-3-Clause",
+        commercial=False,
+        note=f"The licence is the library's; none is stated for the weights. {note}",
     )
 
 
@@ -140,10 +199,10 @@ WEIGHTS: dict[str, WeightsEntry] = {
         "onet", "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d", 1_559_269
     ),
     "mobilefacenet": WeightsEntry(
-        "MobileFaceNet.onnx",
-        "b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507",
-        3_998_070,
-        "identity embedding",
+        filename="MobileFaceNet.onnx",
+        sha256="b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507",
+        size=3_998_070,
+        role="identity embedding",
         licence="Apache-2.0",
         commercial=True,
         origin="https://github.com/foamliu/MobileFaceNet/raw/"
@@ -151,31 +210,35 @@ WEIGHTS: dict[str, WeightsEntry] = {
         note="Trained on web photographs of public figures.",
     ),
     "yunet": WeightsEntry(
-        "face_detection_yunet_2023mar.onnx",
-        "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-        232_589,
-        "face detector",
+        filename="face_detection_yunet_2023mar.onnx",
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        size=232_589,
+        role="face detector",
         licence="MIT",
         commercial=True,
         origin="https://github.com/opencv/opencv_zoo/raw/"
         "82b38c8f98e7b52aa171400f3e4c722352d0669f/models/face_detection_yunet/"
         "face_detection_yunet_2023mar.onnx",
+        note=_WIDER_FACE,
     ),
     "retinaface": WeightsEntry(
-        "retinaface_mobilenet0.25_Final.pth",
-        "ed6fa7d45a5179f03cb5ce82c73b0c6711372968e53782e88395acee88d319e1",
-        1_789_735,
-        "face detector",
+        filename="retinaface_mobilenet0.25_Final.pth",
+        sha256="ed6fa7d45a5179f03cb5ce82c73b0c6711372968e53782e88395acee88d319e1",
+        size=1_789_735,
+        role="face detector",
         licence="MIT",
         commercial=True,
         origin="https://github.com/biubug6/Face-Detector-1MB-with-landmark/raw/"
         "2b075657aef954b9426f938ac7fce100b6910fe6/weights/mobilenet0.25_Final.pth",
+        note=_WIDER_FACE,
     ),
+    "sfd": _face_alignment("s3fd-619a316812.pth", "face detector", _WIDER_FACE),
+    "fan": _face_alignment("2DFAN4-11f355bf06.pth.tar", "68 face landmarks", "Trained on 300W-LP."),
     "resnet20": WeightsEntry(
-        "resnet20-12fca82f.th",
-        "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8",
-        1_099_231,
-        "CIFAR-10 classifier",
+        filename="resnet20-12fca82f.th",
+        sha256="12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8",
+        size=1_099_231,
+        role="CIFAR-10 classifier",
         licence="BSD-2-Clause",
         commercial=True,
         origin="https://github.com/akamaster/pytorch_resnet_cifar10/raw/"

@@ -19,10 +19,24 @@ from faceswap.core.weights import (
     weights_path,
 )
 from faceswap.core.weights_fetch import FetchError, fetch
-from faceswap.core.weights_table import WeightsEntry, Wheel, WheelMember
+from faceswap.core.weights_table import WeightsEntry, WeightsFile, Wheel, WheelMember
 
+# Only the beginning of their hash is published, in the file name.
+HASH_BY_NAME = {"sfd", "fan"}
 CONTENT = b"numbers"
 SHA = hashlib.sha256(CONTENT).hexdigest()
+
+
+def entry(filename: str, sha256: str, origin: str | WheelMember) -> WeightsEntry:
+    return WeightsEntry(
+        filename=filename,
+        sha256=sha256,
+        origin=origin,
+        size=7,
+        role="test",
+        licence="MIT",
+        commercial=True,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +49,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published = tmp_path / "web" / "tiny.bin"
     published.parent.mkdir()
     published.write_bytes(CONTENT)
-    tiny = WeightsEntry(
-        "tiny.bin", SHA, 7, "test", "MIT", commercial=True, origin=published.as_uri()
-    )
+    tiny = entry("tiny.bin", SHA, published.as_uri())
     monkeypatch.setitem(WEIGHTS, "tiny", tiny)
 
 
@@ -70,7 +82,9 @@ def test_missing_explicit_path_is_an_error_even_if_others_exist(tmp_path: Path) 
         weights_path("tiny", tmp_path / "gone.bin")
 
 
-def test_offline_error_tells_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_error_names_file_hash_origin_and_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FACESWAP_OFFLINE", "1")
     monkeypatch.setenv("FACESWAP_WEIGHTS", str(tmp_path / "named"))
     with pytest.raises(WeightsUnavailable) as caught:
@@ -81,14 +95,14 @@ def test_offline_error_tells_everything(tmp_path: Path, monkeypatch: pytest.Monk
     assert "FACESWAP_WEIGHTS" in caught.value.hint
 
 
-def test_wrong_file_is_passed_over_and_said(
+def test_damaged_file_is_ignored_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     damaged = place(tmp_path / "cache" / "weights", b"half")
     with caplog.at_level(logging.WARNING, "faceswap"):
         assert search_weights("tiny")[0] is None
     assert str(damaged) in caplog.text
-    assert weights_path("tiny") == damaged  # fetched anew, in its place
+    assert weights_path("tiny") == damaged  # downloaded again, in its place
     assert damaged.read_bytes() == CONTENT
 
 
@@ -99,11 +113,21 @@ def test_fetch_from_a_url(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.glob("[!.]*")] == ["tiny.bin"]
 
 
-def test_fetched_file_with_another_hash_is_not_kept(tmp_path: Path) -> None:
+def test_download_with_another_hash_is_discarded(tmp_path: Path) -> None:
     (tmp_path / "web" / "tiny.bin").write_bytes(b"tampered")
-    with pytest.raises(WeightsUnavailable, match="another hash"):
+    with pytest.raises(WeightsUnavailable, match="SHA-256 of the downloaded file does not match"):
         weights_path("tiny")
     assert not list((tmp_path / "cache" / "weights").glob("*.bin"))
+
+
+def test_entry_with_a_partial_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    origin = (tmp_path / "web" / "tiny.bin").as_uri()
+    monkeypatch.setitem(WEIGHTS, "tiny", entry("tiny.bin", SHA[:10], origin))
+    path = weights_path("tiny")
+    assert path.read_bytes() == CONTENT
+    path.write_bytes(b"half")
+    assert search_weights("tiny")[0] is None
+    assert weights_path("tiny").read_bytes() == CONTENT
 
 
 def test_unreachable_url(tmp_path: Path) -> None:
@@ -148,10 +172,7 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheel:
     for name in ("one", "two"):
         digest = hashlib.sha256(name.encode()).hexdigest()
         origin = WheelMember(wheel, f"tinyweights/{name}.bin")
-        entry = WeightsEntry(
-            f"{name}.bin", digest, 3, "test", "MIT", commercial=True, origin=origin
-        )
-        monkeypatch.setitem(WEIGHTS, name, entry)
+        monkeypatch.setitem(WEIGHTS, name, entry(f"{name}.bin", digest, origin))
     return wheel
 
 
@@ -195,10 +216,10 @@ def test_python_without_pip(wheel: Wheel, tmp_path: Path, monkeypatch: pytest.Mo
 def _fetch_in_process(entry: WeightsEntry, cache: Path, log: Path) -> None:
     real = weights_fetch._fetch_url
 
-    def counted(url: str, entry: WeightsEntry, target: Path) -> None:
-        with log.open("a") as file:
-            file.write("fetched\n")
-        real(url, entry, target)
+    def counted(url: str, file: WeightsFile, target: Path) -> None:
+        with log.open("a") as lines:
+            lines.write("fetched\n")
+        real(url, file, target)
 
     weights_fetch._fetch_url = counted
     assert fetch(entry, cache, {}).read_bytes() == CONTENT
@@ -224,12 +245,12 @@ def test_fetch_error_is_for_the_resolver_only(tmp_path: Path) -> None:
 
 
 def test_table_is_complete() -> None:
-    files = [entry.filename for entry in WEIGHTS.values()]
+    files = [row.filename for row in WEIGHTS.values()]
     assert len(set(files)) == len(files)
-    for name, entry in WEIGHTS.items():
-        assert len(entry.sha256) == 64, name
-        assert entry.licence, name
-        assert entry.size > 0, name
+    for name, row in WEIGHTS.items():
+        assert row.is_hash_complete or name in HASH_BY_NAME, name
+        assert row.licence, name
+        assert row.size is None if name in HASH_BY_NAME else row.size, name
 
 
 def test_default_weights_come_from_the_package_index() -> None:
@@ -257,5 +278,5 @@ def test_torch_archive_that_would_run_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"evil\.pt"):
         load_torch_archive(path)
     path.unlink()
-    with pytest.raises(ModelFileError, match="no weights file"):
+    with pytest.raises(ModelFileError, match="does not exist"):
         load_torch_archive(path)

@@ -13,7 +13,6 @@ from classifier.models.cifar_resnet import CIFAR10
 from classifier.models.pretrained import load_published, load_weights_file
 from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
 from faceswap.core.files import sha256_file, write_json
-from faceswap.core.weights_by_url import published_file
 
 
 @pytest.fixture
@@ -157,25 +156,6 @@ def test_torch_hubs_cache_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch) ->
     (hub / f"squeezenet1_1-{digest[:8]}.pth").rename(hub / "squeezenet1_1-00000000.pth")
     with pytest.raises(WeightsUnavailable, match="another file"):
         load_published("squeezenet1_1", 5, {})
-
-
-def test_what_is_fetched_is_kept_and_checked(
-    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("FACESWAP_OFFLINE")
-    drawn = save_archive({"a.weight": torch.ones(2, 2)}, tmp_path / "drawn.pth")
-    name = f"net-{sha256_file(drawn)[:8]}.pth"
-    origin = drawn.rename(tmp_path / name)
-    assert published_file("net", origin.as_uri()) == hub / name
-    assert (hub / name).read_bytes() == origin.read_bytes()
-    origin.unlink()
-    assert published_file("net", origin.as_uri()) == hub / name, "from the cache"
-    with pytest.raises(WeightsUnavailable, match="download failed"):
-        published_file("net", (tmp_path / "absent-00000000.pth").as_uri())
-    (tmp_path / "net-00000000.pth").write_bytes(b"a page of a captive portal")
-    with pytest.raises(WeightsUnavailable, match="another hash"):
-        published_file("net", (tmp_path / "net-00000000.pth").as_uri())
-    assert [path.name for path in hub.iterdir()] == [name]
 
 
 def test_a_file_for_timm_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
