@@ -296,7 +296,7 @@ def _find_mesh(sitter: Sitter, device: str) -> NDArray[np.float32]:
             f"No face was found in the portrait of {sitter.title}.",
             "Run `faceswap doctor`: the detector or its weights may be broken.",
         )
-    return faces[0].landmarks.mesh
+    return faces[0].landmarks.dense_mesh()
 
 
 def _poses(faceset: Faceset) -> list[int]:

@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from faceswap.demonstration.likeness import TwoFaces, agreement, face_vector
 from faceswap.facesets.faceset import Face, Faceset
-from faceswap.geometry.alignment import head_pose
-from faceswap.landmarkers import Roi, build_landmarker
-from faceswap.landmarkers.facemesh import roi_from_mesh
+from faceswap.landmarkers import FaceLandmarks, build_landmarker
 from faceswap.media.video import VideoReader
 
-_PRESENT = 0.5
 LOOKED_AT = 60
 """Faces of each clip that are looked at."""
 
@@ -119,18 +116,11 @@ def _movement(
             continue
         points = faces[frame.index].landmarks
         # The face must be where it was, so no detector is needed; the second look is centred.
-        (rough,) = landmarker(frame.image, [_region(points)])
-        (found,) = landmarker(frame.image, [roi_from_mesh(rough.mesh)])
-        if found.presence > _PRESENT:
+        known = FaceLandmarks(points, mesh=None, presence=1.0)
+        (rough,) = landmarker(frame.image, [landmarker.roi_from_landmarks(known)])
+        (found,) = landmarker(frame.image, [landmarker.roi_from_landmarks(rough)])
+        if found.presence > landmarker.min_presence:
             before.append(points)
             after.append(found.points)
         on_faces(1)
     return before, after
-
-
-def _region(points: NDArray[np.floating]) -> Roi:
-    """Where to look for a face with these 68 points, which leave out the forehead."""
-    low, high = points.min(0), points.max(0)
-    side = 1.7 * float((high - low).max())
-    x, y = (low + high) / 2
-    return Roi((float(x), float(y) - 0.05 * side), side, head_pose(points).roll)

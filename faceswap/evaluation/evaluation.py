@@ -118,7 +118,7 @@ def _frame_json(score: FrameScore) -> dict[str, Any]:
     for name, look in (("before", score.before), ("after", score.after)):
         if look is not None:
             points = look.landmarks.points
-            pose = angles(look.landmarks.mesh)
+            pose = angles(look.landmarks.dense_mesh())
             frame[name] = {
                 "pitch": pose.pitch,
                 "yaw": pose.yaw,

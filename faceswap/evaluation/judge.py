@@ -150,7 +150,9 @@ class Judge:
 
 def _shape_scores(before: Look, after: Look) -> dict[str, float]:
     first, second = before.landmarks.points, after.landmarks.points
-    moved = asdict(turned(angles(before.landmarks.mesh), angles(after.landmarks.mesh)))
+    moved = asdict(
+        turned(angles(before.landmarks.dense_mesh()), angles(after.landmarks.dense_mesh()))
+    )
     flat = asdict(turned(flat_angles(first), flat_angles(second)))
     return {
         **{f"{name}_error": abs(value) for name, value in moved.items()},

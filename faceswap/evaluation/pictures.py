@@ -109,9 +109,9 @@ def plots(comparison: Comparison) -> list[tuple[str, Figure]]:
                       _identity(comparison.results)))  # fmt: skip
     judged = [result for result in comparison.results if result.method != "unswapped"]
     measures: dict[str, Callable[[Look], float]] = {
-        "pitch [°]": lambda look: angles(look.landmarks.mesh).pitch,
-        "yaw [°]": lambda look: angles(look.landmarks.mesh).yaw,
-        "roll [°]": lambda look: angles(look.landmarks.mesh).roll,
+        "pitch [°]": lambda look: angles(look.landmarks.dense_mesh()).pitch,
+        "yaw [°]": lambda look: angles(look.landmarks.dense_mesh()).yaw,
+        "roll [°]": lambda look: angles(look.landmarks.dense_mesh()).roll,
         "mouth opening": lambda look: mouth_opening(look.landmarks.points),
     }
     figure = Figure(figsize=(11, 3))

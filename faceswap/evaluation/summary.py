@@ -72,8 +72,8 @@ def _over_time(scores: Sequence[FrameScore]) -> dict[str, float]:
     looks = list(pairs.values())
     found = {name: follows(looks, name) for name in _FOLLOWS}
     found["movement_error"] = movement_error(
-        [frontal(before.landmarks.mesh) for before, _ in looks],
-        [frontal(after.landmarks.mesh) for _, after in looks],
+        [frontal(before.landmarks.dense_mesh()) for before, _ in looks],
+        [frontal(after.landmarks.dense_mesh()) for _, after in looks],
     )
     found["jitter"] = jitter(
         {moment: before.landmarks.points for moment, (before, _) in pairs.items()},

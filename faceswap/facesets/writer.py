@@ -228,9 +228,10 @@ def _smoothed(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def _tracked_face(row: Row) -> TrackedFace:
+    mesh = row["mesh"]
     landmarks = FaceLandmarks(
         points=np.asarray(row["landmarks"], np.float32).reshape(68, 2),
-        mesh=np.asarray(row["mesh"], np.float32).reshape(-1, 3),
+        mesh=None if mesh is None else np.asarray(mesh, np.float32).reshape(-1, 3),
         presence=row["score"],
     )
     box = np.asarray(row["box"], np.float32)

@@ -1,4 +1,4 @@
-"""MediaPipe Face Mesh: 468 points in three dimensions and the probability of a face.
+"""MediaPipe Face Mesh: 468 points in 3D and the probability of a face.
 
 Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", 2019.
 """
@@ -14,24 +14,28 @@ from numpy.typing import NDArray
 
 from faceswap.core.tflite_net import TFLiteNet
 from faceswap.core.weights import weights_path
+from faceswap.geometry.alignment import head_pose
 from faceswap.landmarkers.mesh68 import mesh_to_68
 from faceswap.landmarkers.registry import FaceLandmarks, Roi, landmarkers
 
-# The square that the network was trained on is half as large again as the face's box.
-ROI_SCALE = 1.5
-# Outer corners of the eyes at image left and at image right.
+_ROI_SCALE = 1.5  # side of the region / side of the face's box, as in training
+_ROI_SCALE_68 = 1.7  # the same for the bounds of 68 points, which leave out the forehead
+_RAISE_68 = 0.05  # how far that region is moved up, as a fraction of its side
+# Mesh points at the outer corners of the eyes, at image left and at image right.
 _EYE_CORNERS = (33, 263)
 
 
 class FaceMesh:
-    """The network with its way in and out: cuts regions, gives points in frame pixels.
+    """Face Mesh: crops regions, runs the network, returns points in frame pixels.
 
     Args:
         net: The graph of `face_landmark.tflite`.
-        device: Where it runs.
+        device: Device of the network.
     """
 
     weights: tuple[str, ...] = ("facemesh",)
+    min_presence: float = 0.5
+    confirm_presence: float = 0.95
 
     def __init__(self, net: TFLiteNet, device: str = "cpu") -> None:
         self.device = torch.device(device)
@@ -39,14 +43,14 @@ class FaceMesh:
         self.size = net.input_size[0]
 
     def __call__(self, image: NDArray[np.uint8], rois: Sequence[Roi]) -> list[FaceLandmarks]:
-        """Landmarks in each region of one frame, as one batch.
+        """Places landmarks in regions of one frame, as one batch.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             rois: Regions; they may reach beyond the frame.
 
         Returns:
-            One result per region, whatever its presence.
+            One result per region, whatever its presence (a probability).
         """
         if not rois:
             return []
@@ -62,47 +66,48 @@ class FaceMesh:
             results.append(FaceLandmarks(mesh_to_68(placed[:, :2]), placed, score))
         return results
 
+    @staticmethod
+    def roi_from_detection(box: NDArray[np.float32], points: NDArray[np.float32]) -> Roi:
+        """Region of a detected face; see ``Landmarker.roi_from_detection``."""
+        x0, y0, x1, y1 = (float(v) for v in box)
+        side = _ROI_SCALE * max(x1 - x0, y1 - y0)
+        return Roi(((x0 + x1) / 2, (y0 + y1) / 2), side, _angle(points[0], points[1]))
+
+    @staticmethod
+    def roi_from_landmarks(landmarks: FaceLandmarks) -> Roi:
+        """Region around a face's mesh, or around its 68 points where it has no mesh."""
+        if landmarks.mesh is None:
+            return _roi_from_68(landmarks.points)
+        return _roi_from_mesh(landmarks.mesh)
+
 
 @landmarkers.register
 def facemesh(device: str = "cpu", weights: Path | None = None) -> FaceMesh:
-    """Face Mesh with the published weights (or those in a given file)."""
+    """Face Mesh with the published weights, or with those of a given file."""
     return FaceMesh(TFLiteNet(weights_path("facemesh", weights)), device)
 
 
-def roi_from_detection(
-    box: NDArray[np.float32], left_eye: NDArray[np.float32], right_eye: NDArray[np.float32]
-) -> Roi:
-    """Region for a face that a detector found.
-
-    Args:
-        box: (4,) x0, y0, x1, y1 in frame pixels.
-        left_eye: (2,) eye at image left when the head is upright.
-        right_eye: (2,) the other one.
-    """
-    x0, y0, x1, y1 = (float(v) for v in box)
-    side = ROI_SCALE * max(x1 - x0, y1 - y0)
-    return Roi(((x0 + x1) / 2, (y0 + y1) / 2), side, _angle(left_eye, right_eye))
-
-
-def roi_from_mesh(mesh: NDArray[np.float32]) -> Roi:
-    """Region around a face whose mesh is known: of the last frame, or of a first pass.
-
-    Args:
-        mesh: (468, 3) in frame pixels.
-    """
+def _roi_from_mesh(mesh: NDArray[np.float32]) -> Roi:
     flat = mesh[:, :2].astype(np.float64)
     angle = _angle(flat[_EYE_CORNERS[0]], flat[_EYE_CORNERS[1]])
-    turn = _rotation(angle)
-    # The box of the points as they lie in the turned square: rows times R = R^-1 applied to each.
-    upright = flat @ turn
+    rotation = _rotation(angle)
+    # Bounds of the points in the rotated square: rows times R is R^-1 applied to each point.
+    upright = flat @ rotation
     low, high = upright.min(axis=0), upright.max(axis=0)
-    center = turn @ ((low + high) / 2)
-    return Roi((float(center[0]), float(center[1])), ROI_SCALE * float((high - low).max()), angle)
+    center = rotation @ ((low + high) / 2)
+    return Roi((float(center[0]), float(center[1])), _ROI_SCALE * float((high - low).max()), angle)
+
+
+def _roi_from_68(points: NDArray[np.float32]) -> Roi:
+    low, high = points.min(0), points.max(0)
+    side = _ROI_SCALE_68 * float((high - low).max())
+    x, y = (low + high) / 2
+    return Roi((float(x), float(y) - _RAISE_68 * side), side, head_pose(points).roll)
 
 
 def cut_roi(image: NDArray[np.uint8], roi: Roi, size: int) -> NDArray[np.uint8]:
-    """(size, size, 3) uint8 upright picture of a region; beyond the frame it is black."""
-    # Bilinear sampling of a shrunk picture aliases: cut it larger, then average.
+    """Crops a region upright to (size, size, 3) uint8; pixels beyond the frame are black."""
+    # Bilinear sampling aliases when it shrinks the image: sample a larger crop, then average it.
     factor = min(4, max(1, round(roi.side / size)))
     large = size * factor
     scale = large / max(roi.side, 1e-3)
@@ -116,7 +121,7 @@ def cut_roi(image: NDArray[np.uint8], roi: Roi, size: int) -> NDArray[np.uint8]:
 
 
 def _to_frame(mesh: NDArray[np.float32], roi: Roi, size: int) -> NDArray[np.float32]:
-    """Network output (x, y in [0, size] from corner to corner of the crop) in frame pixels."""
+    """Maps the output (x, y in [0, size] from corner to corner of the crop) to frame pixels."""
     scale = roi.side / size
     placed = np.empty_like(mesh)
     placed[:, :2] = (mesh[:, :2] - size / 2) @ (scale * _rotation(roi.angle).T) + roi.center
@@ -130,7 +135,7 @@ def _angle(left_eye: NDArray[np.floating], right_eye: NDArray[np.floating]) -> f
 
 
 def _rotation(angle: float) -> NDArray[np.float64]:
-    """Clockwise in the image (y down), by degrees."""
+    """Rotation matrix by degrees, clockwise in the image (y down)."""
     radians = math.radians(angle)
     cos, sin = math.cos(radians), math.sin(radians)
     return np.array([[cos, -sin], [sin, cos]])

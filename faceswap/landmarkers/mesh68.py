@@ -1,9 +1,9 @@
-"""The 468 points of the face mesh reduced to the 68 of iBUG, by a fixed table.
+"""The 468 points of MediaPipe's face mesh reduced to landmarks68 (iBUG 300-W), by a fixed table.
 
-Left and right are the image's. Brows, nose, eyes and mouth have exact counterparts in the mesh. The
-jaw line has not: iBUG follows the visible edge of the face, the mesh its own oval, which lies
-farther out and has other spacing. So jaw points are means of two: neighbours on the oval, or the
-oval and the next ring inwards.
+Left and right are those of the image. Brows, nose, eyes and mouth have exact counterparts in the
+mesh. The jaw line does not: iBUG follows the visible edge of the face, the mesh its own oval, which
+lies farther out and is spaced differently. Each jaw point is therefore the mean of two mesh points:
+neighbours on the oval, or one on the oval and one on the next ring inwards.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ _HALF_JAW_LEFT = (
     (176, 148),
 )
 _CHIN = (152, 152)
-# The same places of the other half, from the chin up.
+# The other half, from the chin up.
 _HALF_JAW_RIGHT = (
     (400, 377),
     (378, 378),
@@ -42,5 +42,5 @@ _PAIRS = np.array([*_HALF_JAW_LEFT, _CHIN, *_HALF_JAW_RIGHT, *((i, i) for i in _
 
 
 def mesh_to_68(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(..., 468, D) mesh -> (..., 68, D) points in iBUG order."""
+    """Reduces a mesh to 68 landmarks: (..., 468, D) -> (..., 68, D)."""
     return (mesh[..., _PAIRS[:, 0], :] + mesh[..., _PAIRS[:, 1], :]) * np.float32(0.5)

@@ -1,4 +1,4 @@
-"""Landmark networks by name, and the values that they take and give."""
+"""Landmarkers by name, their common interface, and the values that they take and return."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,19 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.core.errors import ConfigError
 from faceswap.core.registry import Registry
 
 
 @dataclass(frozen=True)
 class Roi:
-    """Turned square of a frame that a landmark network looks at.
+    """Rotated square of a frame that a landmarker takes as its input.
 
     Args:
         center: (x, y) in frame pixels.
-        side: In frame pixels.
-        angle: Degrees by which the square is turned clockwise in the image, so that a face with
-            this roll stands upright in it.
+        side: Side length in frame pixels.
+        angle: Rotation of the square in degrees, clockwise in the image; a face of this roll is
+            upright in it.
     """
 
     center: tuple[float, float]
@@ -28,37 +29,77 @@ class Roi:
 
 @dataclass(frozen=True)
 class FaceLandmarks:
-    """What a landmark network sees in one region.
+    """Landmarks of one face.
 
     Args:
-        points: (68, 2) float32, iBUG order, frame pixels.
-        mesh: (468, 3) float32, MediaPipe order, x and y in frame pixels, z in the same unit,
-            smaller towards the camera.
-        presence: Probability in [0, 1] that the region holds a face.
+        points: (68, 2) float32 landmarks68 (iBUG 300-W) in frame pixels.
+        mesh: (468, 3) float32 dense mesh in MediaPipe order; x and y in frame pixels, z in the same
+            unit, smaller towards the camera. None for landmarkers of 68 points.
+        presence: Confidence in [0, 1] that the region holds a face; see ``Landmarker``.
     """
 
     points: NDArray[np.float32]
-    mesh: NDArray[np.float32]
+    mesh: NDArray[np.float32] | None
     presence: float
 
     @property
     def box(self) -> NDArray[np.float32]:
-        """(x0, y0, x1, y1) around the mesh, in frame pixels."""
-        flat = self.mesh[:, :2]
+        """(4,) float32 x0, y0, x1, y1 in frame pixels: bounds of the mesh, or else the points."""
+        flat = self.points if self.mesh is None else self.mesh[:, :2]
         return np.concatenate([flat.min(axis=0), flat.max(axis=0)]).astype(np.float32)
+
+    def dense_mesh(self) -> NDArray[np.float32]:
+        """The mesh, for computations in 3D.
+
+        Raises:
+            ConfigError: These landmarks have no mesh.
+        """
+        if self.mesh is None:
+            raise ConfigError(
+                "Expected a dense face mesh, found 68 landmarks only.",
+                "Use --landmarker facemesh.",
+            )
+        return self.mesh
 
 
 class Landmarker(Protocol):
-    """A landmark network.
+    """A landmark network, and the regions of a frame that it works best on.
 
     Attributes:
-        weights: Names of its published weights, which its results depend on.
+        weights: Names of its published weights in the weights table.
+        min_presence: Presence below which a region holds no face.
+        confirm_presence: Presence that false detections seldom reach; a new face above it is
+            reported at once.
     """
 
     weights: tuple[str, ...]
+    min_presence: float
+    confirm_presence: float
 
     def __call__(self, image: NDArray[np.uint8], rois: Sequence[Roi]) -> list[FaceLandmarks]:
-        """One result per region, in their order; `image` is (H, W, 3) uint8 RGB."""
+        """Places landmarks in regions of one frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            rois: Regions made by this landmarker; they may reach beyond the frame.
+
+        Returns:
+            One result per region, in their order, whatever its presence.
+        """
+        ...
+
+    def roi_from_detection(self, box: NDArray[np.float32], points: NDArray[np.float32]) -> Roi:
+        """Region of a detected face.
+
+        Args:
+            box: (4,) x0, y0, x1, y1 in frame pixels.
+            points: (K, 2) frame pixels, K >= 2: the eye at image left of the upright head, then
+                the other eye.
+        """
+        ...
+
+    def roi_from_landmarks(self, landmarks: FaceLandmarks) -> Roi:
+        """Region of a face with known landmarks: those of the last frame or of a first pass."""
         ...
 
 
@@ -66,10 +107,15 @@ landmarkers: Registry[Callable[..., Landmarker]] = Registry("landmarker")
 
 
 def build_landmarker(name: str = "facemesh", device: str = "cpu", **options: Any) -> Landmarker:
-    """The landmark network of that name, with its weights, on a device.
+    """Builds a landmarker with its weights.
+
+    Args:
+        name: Name in the registry.
+        device: Device of the network.
+        **options: Options of that landmarker, such as ``weights``, a file to load.
 
     Raises:
-        ConfigError: There is no such network.
+        ConfigError: There is no such landmarker.
         WeightsUnavailable: Its weights could neither be found nor fetched.
     """
     return landmarkers.get(name)(device=device, **options)

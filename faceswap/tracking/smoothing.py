@@ -75,9 +75,10 @@ def _steadied(face: TrackedFace, pairs: Sequence[tuple[TrackedFace, TrackedFace]
     points = _towards_middles(
         here.points, [(a.landmarks.points, b.landmarks.points) for a, b in pairs], size
     )
-    mesh = _towards_middles(
-        here.mesh, [(a.landmarks.mesh, b.landmarks.mesh) for a, b in pairs], size
-    )
+    mesh = here.mesh
+    if mesh is not None:
+        meshes = [(a.landmarks.dense_mesh(), b.landmarks.dense_mesh()) for a, b in pairs]
+        mesh = _towards_middles(mesh, meshes, size)
     landmarks = FaceLandmarks(points, mesh, here.presence)
     return replace(face, landmarks=landmarks, box=landmarks.box)
 

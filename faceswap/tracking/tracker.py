@@ -15,7 +15,6 @@ from faceswap.core.threads import operator_threads
 from faceswap.detectors import Detection, Detector
 from faceswap.detectors.nms import overlaps
 from faceswap.landmarkers import FaceLandmarks, Landmarker, Roi
-from faceswap.landmarkers.facemesh import roi_from_detection, roi_from_mesh
 from faceswap.tracking.scene_cuts import similarity, thumbnail
 
 # IoU from which on a detection means a face that is followed already.
@@ -65,9 +64,9 @@ class _Track:
     lost: int = 0
     landmarks: FaceLandmarks | None = None
 
-    def place(self, landmarks: FaceLandmarks) -> None:
+    def place(self, landmarks: FaceLandmarks, roi: Roi) -> None:
         self.landmarks = landmarks
-        self.roi = roi_from_mesh(landmarks.mesh)
+        self.roi = roi
         self.box = landmarks.box
         self.lost = 0
 
@@ -79,12 +78,9 @@ class Tracker:
         detector: Finds faces anywhere in a frame.
         landmarker: Places landmarks in a region.
         detect_every: Frames from one look of the detector to the next.
-        min_presence: Below it a region holds no face.
         sure_score: A new face is shown at once when its detection is as certain as this (beside
             other faces; a lone one need not be) and its presence too. Else it must be found a
             second time, in the next frame.
-        sure_presence: Presence that a new face must have to be shown at once, and a second face to
-            be shown at all: textures that pass for faces seldom reach it.
         patience: Frames after which a lost face is forgotten; until then it keeps its number, and
             the detector looks for it in every frame.
         max_unseen: Looks of the detector that may miss a face before it is dropped.
@@ -97,9 +93,7 @@ class Tracker:
         detector: Detector,
         landmarker: Landmarker,
         detect_every: int = 5,
-        min_presence: float = 0.5,
         sure_score: float = 0.75,
-        sure_presence: float = 0.95,
         patience: int = 12,
         max_unseen: int = 4,
         min_similarity: float = 0.5,
@@ -107,9 +101,7 @@ class Tracker:
         self.detector = detector
         self.landmarker = landmarker
         self.detect_every = detect_every
-        self.min_presence = min_presence
         self.sure_score = sure_score
-        self.sure_presence = sure_presence
         self.patience = patience
         self.max_unseen = max_unseen
         self.min_similarity = min_similarity
@@ -202,8 +194,8 @@ class Tracker:
     def _follow(self, image: NDArray[np.uint8]) -> None:
         found = self.landmarker(image, [track.roi for track in self._tracks])
         for track, landmarks in zip(self._tracks, found, strict=True):
-            if landmarks.presence >= self.min_presence:
-                track.place(landmarks)
+            if landmarks.presence >= self.landmarker.min_presence:
+                track.place(landmarks, self.landmarker.roi_from_landmarks(landmarks))
             else:
                 track.landmarks = None
                 track.lost += 1
@@ -236,12 +228,12 @@ class Tracker:
             if track is None:
                 self._begin(detection, landmarks)
             else:
-                track.place(landmarks)
+                track.place(landmarks, self.landmarker.roi_from_landmarks(landmarks))
 
     def _see(self, track: _Track, detection: Detection) -> None:
         track.score, track.unseen = detection.score, 0
         if not track.confirmed and track.landmarks is not None:
-            present = track.landmarks.presence >= self.sure_presence
+            present = track.landmarks.presence >= self.landmarker.confirm_presence
             track.confirmed = self._is_alone() or present
 
     def _begin(self, detection: Detection, landmarks: FaceLandmarks) -> None:
@@ -250,10 +242,10 @@ class Tracker:
         sure = self._is_alone() or detection.score >= self.sure_score
         track = _Track(
             self._next_number,
-            roi_from_mesh(landmarks.mesh),
+            self.landmarker.roi_from_landmarks(landmarks),
             landmarks.box,
             detection.score,
-            confirmed=sure and landmarks.presence >= self.sure_presence,
+            confirmed=sure and landmarks.presence >= self.landmarker.confirm_presence,
             landmarks=landmarks,
         )
         self._tracks.append(track)
@@ -266,11 +258,13 @@ class Tracker:
         self, image: NDArray[np.uint8], detections: Sequence[Detection]
     ) -> list[FaceLandmarks | None]:
         """Landmarks of faces that were not followed: None where none is present after all."""
-        rois = [roi_from_detection(d.box, d.points[0], d.points[1]) for d in detections]
+        rois = [self.landmarker.roi_from_detection(d.box, d.points) for d in detections]
         first = self.landmarker(image, rois)
-        second = self.landmarker(image, [roi_from_mesh(landmarks.mesh) for landmarks in first])
+        second = self.landmarker(
+            image, [self.landmarker.roi_from_landmarks(landmarks) for landmarks in first]
+        )
         return [
-            b if min(a.presence, b.presence) >= self.min_presence else None
+            b if min(a.presence, b.presence) >= self.landmarker.min_presence else None
             for a, b in zip(first, second, strict=True)
         ]
 

@@ -27,7 +27,7 @@ def perform():
     """A function from gestures to what is seen of each: landmarks, and the picture."""
     finder = FaceFinder()
     portrait = SITTERS[0].load()
-    mesh = finder.all(portrait)[0].mesh
+    mesh = finder.all(portrait)[0].dense_mesh()
 
     def seen(gestures):
         frames = list(animate(portrait, mesh, gestures, size=320))
@@ -38,7 +38,7 @@ def perform():
 
 def test_turns_are_measured_in_degrees(perform):
     gestures = [Gesture(pitch=p, yaw=y, roll=r) for p, y, r in TURNS]
-    found = [angles(face.mesh) for face, _ in perform(gestures)]
+    found = [angles(face.dense_mesh()) for face, _ in perform(gestures)]
     rest = found[2]
     for (pitch, yaw, roll), pose in zip(TURNS, found, strict=True):
         assert pose.pitch - rest.pitch == pytest.approx(pitch, abs=3)
@@ -49,7 +49,7 @@ def test_turns_are_measured_in_degrees(perform):
 def test_an_open_mouth_is_no_nod(perform):
     (shut, _), (opened, _) = perform([Gesture(mouth=0.0), Gesture(mouth=1.0)])
     assert mouth_opening(opened.points) > mouth_opening(shut.points) + 0.1
-    assert abs(angles(opened.mesh).pitch - angles(shut.mesh).pitch) < 1.5
+    assert abs(angles(opened.dense_mesh()).pitch - angles(shut.dense_mesh()).pitch) < 1.5
 
 
 def test_lids_and_pupils_move_as_they_were_told(perform):

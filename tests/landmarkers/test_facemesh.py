@@ -4,8 +4,8 @@ import pytest
 from skimage import data
 
 from faceswap.core.errors import ConfigError
-from faceswap.landmarkers import Roi, build_landmarker, landmarkers
-from faceswap.landmarkers.facemesh import cut_roi, roi_from_detection, roi_from_mesh
+from faceswap.landmarkers import FaceLandmarks, Roi, build_landmarker, landmarkers
+from faceswap.landmarkers.facemesh import FaceMesh, cut_roi
 
 ROI = Roi((224.0, 120.0), 160.0, 0.0)
 
@@ -22,7 +22,7 @@ def astronaut():
 
 def refined(landmarker, image, roi):
     first = landmarker(image, [roi])[0]
-    return landmarker(image, [roi_from_mesh(first.mesh)])[0]
+    return landmarker(image, [landmarker.roi_from_landmarks(first)])[0]
 
 
 def test_points_lie_on_the_astronauts_face(landmarker, astronaut):
@@ -61,7 +61,8 @@ def test_turning_the_picture_turns_the_points(landmarker, astronaut, angle):
     face = refined(landmarker, turned, roi)
     expected = upright.points @ turn[:, :2].T + turn[:, 2]
     assert np.linalg.norm(face.points - expected, axis=1).mean() < 1.0
-    by = roi_from_mesh(face.mesh).angle - roi_from_mesh(upright.mesh).angle
+    angles = [landmarker.roi_from_landmarks(found).angle for found in (face, upright)]
+    by = angles[0] - angles[1]
     assert by == pytest.approx(angle, abs=2)
 
 
@@ -90,10 +91,27 @@ def test_cut_roi_shrinks_without_aliasing():
 
 def test_region_from_a_detection():
     eyes = np.array([[120, 130], [160, 170]], np.float32)
-    roi = roi_from_detection(np.array([100, 100, 200, 180], np.float32), eyes[0], eyes[1])
+    roi = FaceMesh.roi_from_detection(np.array([100, 100, 200, 180], np.float32), eyes)
     assert roi.center == (150.0, 140.0)
     assert roi.side == pytest.approx(150)
     assert roi.angle == pytest.approx(45)
+
+
+def test_region_from_68_points_is_close_to_that_from_the_mesh(landmarker, astronaut):
+    face = refined(landmarker, astronaut, ROI)
+    by_mesh = landmarker.roi_from_landmarks(face)
+    by_points = landmarker.roi_from_landmarks(FaceLandmarks(face.points, None, 1.0))
+    assert by_points.center == pytest.approx(by_mesh.center, abs=0.1 * by_mesh.side)
+    assert by_points.side == pytest.approx(by_mesh.side, rel=0.15)
+    assert by_points.angle == pytest.approx(by_mesh.angle, abs=5)
+
+
+def test_landmarks_without_a_mesh_have_the_box_of_their_points():
+    points = np.array([[10, 40], *[[30, 60]] * 66, [50, 50]], np.float32)
+    landmarks = FaceLandmarks(points, mesh=None, presence=1.0)
+    assert landmarks.box.tolist() == [10, 40, 50, 60]
+    with pytest.raises(ConfigError, match="dense face mesh"):
+        landmarks.dense_mesh()
 
 
 def test_unknown_landmarker_names_the_known():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,10 +32,24 @@ def test_tremble_shrinks_by_half():
     np.testing.assert_allclose(points, out[:, :68, :2], atol=1e-4)
 
 
+def test_points_without_a_mesh_are_smoothed_in_the_same_way():
+    noise = RNG.normal(0, 0.5, (9, 468, 3))
+    frames = [(i, [face(SHAPE + one)]) for i, one in enumerate(noise)]
+    bare = []
+    for i, (one,) in frames:
+        landmarks = replace(one.landmarks, mesh=None)
+        bare.append((i, [replace(one, landmarks=landmarks)]))
+    for (_, (ours,)), (_, (theirs,)) in zip(smooth(bare), smooth(frames), strict=True):
+        assert ours.landmarks.mesh is None
+        np.testing.assert_array_equal(ours.landmarks.points, theirs.landmarks.points)
+
+
 def test_steady_motion_passes_at_any_speed():
     frames = [(i, [face(SHAPE + i * np.array([9, -5, 2], np.float32))]) for i in range(12)]
     for (_, (before,)), (_, (after,)) in zip(frames, smooth(frames), strict=True):
-        np.testing.assert_allclose(after.landmarks.mesh, before.landmarks.mesh, atol=1e-3)
+        np.testing.assert_allclose(
+            after.landmarks.dense_mesh(), before.landmarks.dense_mesh(), atol=1e-3
+        )
 
 
 def test_a_blink_stays():
@@ -51,7 +67,9 @@ def test_a_blink_stays():
 def test_a_jump_is_not_spread_over_its_neighbours():
     frames = [(i, [face(SHAPE + (40 if i >= 5 else 0))]) for i in range(10)]
     for (_, (before,)), (_, (after,)) in zip(frames, smooth(frames), strict=True):
-        np.testing.assert_allclose(after.landmarks.mesh, before.landmarks.mesh, atol=0.01)
+        np.testing.assert_allclose(
+            after.landmarks.dense_mesh(), before.landmarks.dense_mesh(), atol=0.01
+        )
 
 
 def test_order_frames_without_faces_and_other_tracks_are_kept():
@@ -69,8 +87,10 @@ def test_order_frames_without_faces_and_other_tracks_are_kept():
     ]
     # Track 1 has a pair around frame 4 only; frame 7 stands alone after a gap.
     for i in (3, 5, 7):
-        np.testing.assert_array_equal(out[i][1][1].landmarks.mesh, frames[i][1][1].landmarks.mesh)
-    assert (out[4][1][1].landmarks.mesh != frames[4][1][1].landmarks.mesh).any()
+        np.testing.assert_array_equal(
+            out[i][1][1].landmarks.dense_mesh(), frames[i][1][1].landmarks.dense_mesh()
+        )
+    assert (out[4][1][1].landmarks.dense_mesh() != frames[4][1][1].landmarks.dense_mesh()).any()
 
 
 def test_box_follows_and_the_rest_is_untouched():

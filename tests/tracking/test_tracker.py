@@ -12,6 +12,7 @@ from skimage import data
 
 from faceswap.detectors import Detection, build_detector
 from faceswap.landmarkers import FaceLandmarks, build_landmarker
+from faceswap.landmarkers.facemesh import FaceMesh
 from faceswap.media.video import VideoReader
 from faceswap.tracking.tracker import Tracker
 
@@ -19,18 +20,17 @@ FRAME = np.full((200, 300, 3), 100, np.uint8)
 
 
 class Scene:
-    """Stands for both networks: faces are discs (x, y, size, score, presence) set per frame.
+    """A scripted detector: faces are discs (x, y, size, score, presence) set per frame."""
 
-    The landmarker sees the disc nearest to the region's centre when it lies within it.
-    """
+    weights = ()
 
     def __init__(self):
         self.faces = []
         self.hidden_from_detector = set()
-        self.looks = 0
+        self.detections = 0
 
-    def detector(self, images):
-        self.looks += 1
+    def __call__(self, images):
+        self.detections += 1
         return [[self._detection(*f) for i, f in enumerate(self.faces) if self._detectable(i)]]
 
     def _detectable(self, index):
@@ -42,14 +42,26 @@ class Scene:
         eyes = np.array([[x - half / 2, y - half / 4], [x + half / 2, y - half / 4]], np.float32)
         return Detection(box, score, eyes)
 
-    def landmarker(self, image, rois):
+
+class SceneLandmarker:
+    """Finds the disc nearest to the region's centre when it lies within the region."""
+
+    weights = ()
+    min_presence, confirm_presence = 0.5, 0.95
+    roi_from_detection = staticmethod(FaceMesh.roi_from_detection)
+    roi_from_landmarks = staticmethod(FaceMesh.roi_from_landmarks)
+
+    def __init__(self, scene):
+        self.scene = scene
+
+    def __call__(self, image, rois):
         return [self._landmarks(roi) for roi in rois]
 
     def _landmarks(self, roi):
         def distance(face):
             return np.hypot(face[0] - roi.center[0], face[1] - roi.center[1])
 
-        near = min(self.faces, key=distance, default=None)
+        near = min(self.scene.faces, key=distance, default=None)
         if near is None or distance(near) > roi.side / 2:
             x, y, size, presence = *roi.center, roi.side / 1.5, 0.0
         else:
@@ -68,7 +80,7 @@ def scene():
 
 
 def tracker_of(scene, **options):
-    return Tracker(scene.detector, scene.landmarker, **options)
+    return Tracker(scene, SceneLandmarker(scene), **options)
 
 
 def numbers(faces):
@@ -83,7 +95,7 @@ def test_follows_one_face_and_looks_only_now_and_then(scene):
         assert face.track == 0
         center = (face.box[:2] + face.box[2:]) / 2
         np.testing.assert_allclose(center, [60 + 4 * frame, 100], atol=0.1)
-    assert scene.looks == 4  # frames 0, 5, 10, 15
+    assert scene.detections == 4  # frames 0, 5, 10, 15
 
 
 def test_a_lost_face_keeps_its_number_for_a_while(scene):
@@ -109,10 +121,10 @@ def test_a_long_empty_stretch_is_searched_now_and_then(scene):
     tracker = tracker_of(scene, patience=4, detect_every=5)
     for _ in range(5):
         assert tracker.update(FRAME) == []
-    assert scene.looks == 5
+    assert scene.detections == 5
     for _ in range(20):
         tracker.update(FRAME)
-    assert scene.looks == 9
+    assert scene.detections == 9
     scene.faces = [(100, 100, 50, 0.9, 0.97)]
     assert any(tracker.update(FRAME) for _ in range(5))
 

@@ -11,7 +11,6 @@ from faceswap.demonstration.talking_head.clip import SITTERS, animate, voice
 from faceswap.demonstration.talking_head.motion import Gesture, perform, track_of
 from faceswap.demonstration.talking_head.portrait import Portrait
 from faceswap.landmarkers import Roi, build_landmarker
-from faceswap.landmarkers.facemesh import roi_from_mesh
 from faceswap.media.frame import Image
 
 # Where the faces are in the portraits, so that these tests need no detector.
@@ -25,9 +24,9 @@ def look() -> Callable[[Image, Roi], Mesh]:
 
     def find(image: Image, roi: Roi) -> Mesh:
         (first,) = net(image, [roi])
-        (second,) = net(image, [roi_from_mesh(first.mesh)])
+        (second,) = net(image, [net.roi_from_landmarks(first)])
         assert second.presence > 0.9
-        return second.mesh
+        return second.dense_mesh()
 
     return find
 
