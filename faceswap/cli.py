@@ -13,7 +13,9 @@ VERBS = {
     "evaluate": Verb("faceswap.evaluate:evaluate", "Say in numbers how good a swap is."),
     "subject": Verb("faceswap.subject:subject", "Show or set whose faces they are, and why."),
     "inspect": Verb("faceswap.inspection:inspect", "Say what marks say and whether they hold."),
-    "doctor": Verb("faceswap.doctor:doctor", "Say whether this machine is fit, and what to mend."),
+    "doctor": Verb(
+        "faceswap.doctor:doctor", "Check this machine's environment and report what to fix."
+    ),
     "weights": Verb("faceswap.weights:weights", "List, fetch and verify published weights."),
 }
 

@@ -1,34 +1,34 @@
-"""The verb ``faceswap doctor``: whether this machine is fit, on one screen."""
+"""The verb ``faceswap doctor``: environment checks on one screen."""
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from faceswap.core.console import show_table
-from faceswap.environment.checks import Finding, judge
+from faceswap.environment.checks import Finding, run_checks
 from faceswap.environment.facts import gather_facts
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def doctor() -> None:
-    """Say whether this machine is fit for the toolkit, and what to mend.
+    """Check this machine's environment and report what to fix.
 
-    Exit code 0: it is fit (warnings may remain); 1: something needed does not work.
+    Exit code 0: all required checks passed (there may be warnings); 1: a required check failed.
     """
-    findings = judge(gather_facts())
+    findings = run_checks(gather_facts())
     show_table(report(findings))
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(1)
 
 
 def report(findings: list[Finding]) -> Table:
-    """The findings as a table."""
-    unfit = sum(finding.level == "fail" for finding in findings)
-    caption = f"{unfit} thing(s) to mend before work" if unfit else "This machine is fit."
+    """Format findings as a table."""
+    failed = sum(finding.level == "fail" for finding in findings)
+    caption = f"Failed checks: {failed}" if failed else "All required checks passed."
     table = Table(title="faceswap doctor", caption=caption, title_justify="left")
     table.add_column("")
-    table.add_column("what", no_wrap=True)
+    table.add_column("check", no_wrap=True)
     table.add_column("found", overflow="fold", ratio=1)
     table.add_column("what to do", overflow="fold", ratio=1)
     for finding in findings:

@@ -9,13 +9,13 @@ import typer
 
 from faceswap import doctor as doctor_module
 from faceswap.doctor import doctor
-from faceswap.environment.checks import Finding, judge
+from faceswap.environment.checks import Finding, run_checks
 from faceswap.environment.facts import Facts, Gpu, Library
 from faceswap.provenance.identity import IdentityStatus
 
 GB = 10**9
-KEPT = IdentityStatus(Path("/config/identity/key.pem"))
-FIT = Facts(
+IDENTITY = IdentityStatus(Path("/config/identity/key.pem"))
+HEALTHY = Facts(
     python=(3, 12, 1),
     torch=Library("2.9.0+cu130"),
     torchvision=Library("0.24.0+cu130"),
@@ -31,17 +31,17 @@ FIT = Facts(
     free_here=500 * GB,
     free_cache=500 * GB,
     cache=Path("/cache"),
-    signing=KEPT,
+    signing=IDENTITY,
 )
 
 
 def finding(subject: str, **changes: object) -> Finding:
-    facts = dataclasses.replace(FIT, **changes)  # pyright: ignore[reportArgumentType]
-    return next(found for found in judge(facts) if found.subject == subject)
+    facts = dataclasses.replace(HEALTHY, **changes)  # pyright: ignore[reportArgumentType]
+    return next(found for found in run_checks(facts) if found.subject == subject)
 
 
-def test_a_fit_machine_has_nothing_to_mend() -> None:
-    for found in judge(FIT):
+def test_a_healthy_machine_needs_no_remedy() -> None:
+    for found in run_checks(HEALTHY):
         assert found.level == "ok", found
         assert found.remedy == "", found
 
@@ -57,7 +57,7 @@ def test_a_fit_machine_has_nothing_to_mend() -> None:
             "fail",
             "built for another torch than 2.9.0.*Reinstall both",
         ),
-        ("torchvision", {"torchvision": Library("0.24.0+cpu")}, "warn", "two builds"),
+        ("torchvision", {"torchvision": Library("0.24.0+cpu")}, "warn", "different builds"),
         (
             "OpenCV",
             {"opencv_builds": {"opencv-python": "5.0.0.93", "opencv-python-headless": "4.9.0.80"}},
@@ -77,24 +77,24 @@ def test_a_fit_machine_has_nothing_to_mend() -> None:
             "video",
             {"encoders": {"libx264": "", "aac": "", "h264_nvenc": "does not open"}},
             "ok",
-            "not here: h264_nvenc",
+            "unavailable: h264_nvenc",
         ),
         ("weights", {"weights": {"facemesh": None}}, "ok", "faceswap weights fetch"),
         (
             "weights",
             {"weights": {"facemesh": None}, "index_reachable": False},
             "fail",
-            "pip cannot get them: facemesh.*FACESWAP_WEIGHTS",
+            "pip cannot download them: facemesh.*FACESWAP_WEIGHTS",
         ),
         ("weights", {"weights": {"facemesh": None}, "offline": True}, "fail", "OFFLINE"),
         ("disk", {"free_here": 5 * GB}, "warn", "5 GB"),
         ("disk", {"free_here": 10**8}, "fail", "0 GB"),
         ("cache", {"cache_error": "Read-only"}, "fail", "FACESWAP_CACHE"),
         ("cache", {"free_cache": 10**7}, "warn", "full"),
-        ("signing", {}, "ok", "made on first use in /config/identity"),
+        ("signing", {}, "ok", "created on first use in /config/identity"),
         (
             "signing",
-            {"signing": dataclasses.replace(KEPT, expires=datetime.datetime(2036, 5, 1))},
+            {"signing": dataclasses.replace(IDENTITY, expires=datetime.datetime(2036, 5, 1))},
             "ok",
             "valid to 2036-05-01",
         ),
@@ -102,21 +102,21 @@ def test_a_fit_machine_has_nothing_to_mend() -> None:
             "signing",
             {
                 "signing": dataclasses.replace(
-                    KEPT, expires=datetime.datetime(2036, 5, 1), readable_by_others=True
+                    IDENTITY, expires=datetime.datetime(2036, 5, 1), readable_by_others=True
                 )
             },
             "warn",
-            "can be read by others.*chmod 600 /config/identity/key.pem",
+            "readable by other users.*chmod 600 /config/identity/key.pem",
         ),
         (
             "signing",
-            {"signing": dataclasses.replace(KEPT, problem="/config cannot be written")},
+            {"signing": dataclasses.replace(IDENTITY, problem="/config cannot be written")},
             "fail",
             "cannot be written.*FACESWAP_CONFIG.*--sign-cert",
         ),
     ],
 )
-def test_what_is_unfit_is_said_with_a_remedy(
+def test_a_problem_is_reported_with_a_remedy(
     subject: str, changes: dict[str, object], level: str, words: str
 ) -> None:
     found = finding(subject, **changes)
@@ -130,28 +130,28 @@ def run(monkeypatch: pytest.MonkeyPatch, facts: Facts) -> None:
     doctor()
 
 
-def test_screen_fits_and_shows_everything(
+def test_the_report_fits_the_screen(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(monkeypatch, FIT)
+    run(monkeypatch, HEALTHY)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     shown = "\n".join(lines)
     assert "RTX [4090]" in shown
-    assert "This machine is fit." in shown
+    assert "All required checks passed." in shown
 
 
-def test_exit_code_tells_scripts(
+def test_a_failed_check_sets_the_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit) as caught:
-        run(monkeypatch, dataclasses.replace(FIT, python=(3, 9, 0)))
+        run(monkeypatch, dataclasses.replace(HEALTHY, python=(3, 9, 0)))
     assert caught.value.exit_code == 1
-    assert "1 thing(s) to mend" in capsys.readouterr().out
+    assert "Failed checks: 1" in capsys.readouterr().out
 
 
 def test_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
-    # These tests run, so the libraries they need must be found well.
+    # The tests need these libraries, so the checks of them must pass.
     doctor()
     shown = capsys.readouterr().out
     assert ".".join(map(str, sys.version_info[:3])) in shown

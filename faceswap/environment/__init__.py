@@ -1,1 +1,1 @@
-"""What this machine has, and whether it is enough."""
+"""Environment checks: facts about this machine, and whether they suffice."""

