@@ -35,7 +35,7 @@ def compare(
     data: Annotated[
         Path | None, typer.Option(help="Data to evaluate all of them on, with intervals.")
     ] = None,
-    part: Annotated[
+    split: Annotated[
         str | None,
         typer.Option(help="Of --data: test, validation, train or all, as the first run divides."),
     ] = None,
@@ -75,7 +75,7 @@ def compare(
     measured: list[Measured] = []
     titles: dict[str, str] = {}
     if data is not None:
-        results, trained_on = _evaluate(runs, models, data, part, batch_size, place)
+        results, trained_on = _evaluate(runs, models, data, split, batch_size, place)
         titles = headlines(results[0])
         measured = _measure(results, trained_on, draws, seed)
         facts += _leaks(summaries, measured)
@@ -100,15 +100,15 @@ def _evaluate(
     runs: list[Path],
     models: list[LoadedClassifier],
     data: Path,
-    part: str | None,
+    split: str | None,
     batch_size: int,
     device: torch.device,
 ) -> tuple[list[Evaluation], list[int]]:
     """All runs on the same samples, and how many of these each was trained on."""
     records = [read_run(run) for run in runs]
     first = know_data(data, models[0], records[0])
-    chosen, samples = first.choose(part)
-    note(f"{first.remark} Part: {chosen}.")
+    chosen, samples = first.choose(split)
+    note(f"{first.remark} Split: {chosen}.")
     results: list[Evaluation] = []
     trained_on: list[int] = []
     for run, model, record in zip(runs, models, records, strict=True):

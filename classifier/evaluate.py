@@ -26,7 +26,7 @@ from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError
 from faceswap.core.files import write_json
 
-_PARTS = ("test", "validation", "train", "all")
+_SPLITS = ("test", "validation", "train", "all")
 _MOST_NOTED = 5
 _MOST_CLASSES = 40  # that a terminal shows; the page and the file have all
 
@@ -34,7 +34,7 @@ _MOST_CLASSES = 40  # that a terminal shows; the page and the file have all
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
     data: Annotated[Path, typer.Argument(help="Data of any kind that train takes.")],
-    part: Annotated[
+    split: Annotated[
         str | None,
         typer.Option(
             help="test, validation, train or all; else the first there is of the first 2."
@@ -55,12 +55,12 @@ def evaluate(
 
     Of a run's own data, what the run kept aside is "validation".
     """
-    if part not in (None, *_PARTS):
-        raise ConfigError(f"There is no part {part!r}.", f"Choose one of {', '.join(_PARTS)}.")
+    if split not in (None, *_SPLITS):
+        raise ConfigError(f"There is no split {split!r}.", f"Choose one of {', '.join(_SPLITS)}.")
     place = pick_device(device)
     loaded, run = load_model(model), read_run(model)
     known = know_data(data, loaded, run)
-    chosen, samples = known.choose(part)
+    chosen, samples = known.choose(split)
     reader = SampleReader(loaded, known.dataset, run)
     with progress_bar(f"evaluate {chosen}", len(samples), unit="images") as advance:
         result = measure(reader, samples, batch_size=batch_size, device=place, on_image=advance)
@@ -70,12 +70,12 @@ def evaluate(
     _show(result, numbers, chosen, loaded.classes)
     if output is not None:
         record = {"model": str(model), "weights_sha256": loaded.digest, "data": str(data)}
-        record |= {"part": chosen, "trained_on": _leaked(known, result), "draws": draws}
+        record |= {"split": chosen, "trained_on": _leaked(known, result), "draws": draws}
         _write(output, record, facts, result, numbers, reader, known)
 
 
 def _facts(
-    model: Path, known: KnownData, part: str, result: Evaluation, reader: SampleReader
+    model: Path, known: KnownData, split: str, result: Evaluation, reader: SampleReader
 ) -> list[str]:
     """Says what was left out and what was trained on; the sentences go on the page too."""
     for path, reason in reader.skipped[:_MOST_NOTED]:
@@ -83,7 +83,7 @@ def _facts(
     network = reader.loaded.network
     facts = [
         f"{network} from {model}, on {len(result.samples)} images of {known.dataset.root} "
-        f"({'all parts' if part == 'all' else part}).",
+        f"({'all splits' if split == 'all' else split}).",
         known.remark,
     ]
     if reader.skipped:
@@ -110,9 +110,9 @@ def _leaked(known: KnownData, result: Evaluation) -> int:
 
 
 def _show(
-    result: Evaluation, numbers: dict[str, Estimate], part: str, classes: Sequence[str]
+    result: Evaluation, numbers: dict[str, Estimate], split: str, classes: Sequence[str]
 ) -> None:
-    table = Table("", "value", "95 % interval", title=f"{len(result.samples)} images, {part}")
+    table = Table("", "value", "95 % interval", title=f"{len(result.samples)} images, {split}")
     for name, title in headlines(result).items():
         number = numbers[name]
         table.add_row(title, f"{number.value:.4f}", number.interval())
@@ -138,7 +138,7 @@ def _write(
     skipped = [[str(path), reason] for path, reason in reader.skipped]
     record |= {"skipped": skipped, **as_record(result, numbers, classes)}
     write_json(output / "metrics.json", record)
-    write_rows(output / "predictions.parquet", result.rows(classes, known.part_of()))
+    write_rows(output / "predictions.parquet", result.rows(classes, known.split_of()))
     title = f"How well {reader.loaded.network} tells {len(classes)} classes apart"
     write_page(output / "report.html", title, facts, result, numbers, reader)
     note(f"Page, numbers and predictions: {output}")

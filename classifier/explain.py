@@ -84,7 +84,7 @@ def _neighbours(
     known = know_data(data, loaded, run)
     note(known.remark)
     reader = SampleReader(loaded, known.dataset, run)
-    samples = known.dataset.parts["train"]
+    samples = known.dataset.splits["train"]
     with progress_bar("embed training images", len(samples), unit="images") as advance:
         found = embed_samples(
             reader, samples, batch_size=batch_size, device=device, on_image=advance

@@ -55,7 +55,7 @@ def features(
 ) -> None:
     """Write what enters the network's last layers, and test how much of the classes is in it.
 
-    The nearest neighbours and a linear layer are fitted on the part "train" and measured on the
+    The nearest neighbours and a linear layer are fitted on the split "train" and measured on the
     others.
     """
     place = pick_device(device)
@@ -71,21 +71,21 @@ def features(
         )
     for path, reason in reader.skipped[:5]:
         note(f"Skipped {path}: {reason}")
-    parts = known.part_of()
-    train = np.array([parts[sample.name] == "train" for sample in found.samples])
+    splits = known.split_of()
+    train = np.array([splits[sample.name] == "train" for sample in found.samples])
     result = _probe(found, train, len(loaded.classes), neighbours, seed)
     with progress_bar("map", STEPS if layout == "tsne" else None, unit="steps") as advance:
         points = map_vectors(found.vectors, layout, perplexity, seed, advance)
     if len(points.chosen) < len(found.samples):
         note(f"The map shows {len(points.chosen)} images, drawn at random.")
-    write_rows(output / "features.parquet", as_table(found, points, parts, loaded.classes))
+    write_rows(output / "features.parquet", as_table(found, points, splits, loaded.classes))
     _draw(output / "map.png", found, points, train, reader, thumbnails=thumbnails)
     _write_numbers(output / "probes.json", found, result)
 
 
 def _divided(known: KnownData, seed: int) -> KnownData:
-    """Data with a part to measure on; a fifth is kept aside where there is none."""
-    if known.dataset.task == "pixels" or len([p for p in known.dataset.parts.values() if p]) > 1:
+    """Data with a split to measure on; a fifth is kept aside where there is none."""
+    if known.dataset.task == "pixels" or len([p for p in known.dataset.splits.values() if p]) > 1:
         return known
     note("The data are not divided: a fifth of each class is kept aside to measure on.")
     dataset = divide(known.dataset, 0.2, seed)
@@ -99,7 +99,7 @@ def _probe(
         note("The images have no classes of their own, only their pixels: nothing to tell apart.")
         return None
     if train.all() or not train.any():
-        note("All images are in one part: nothing to measure on.")
+        note("All images are in one split: nothing to measure on.")
         return None
     with progress_bar("probes", None) as advance:
         result = probe(found, train, classes, neighbours, seed)

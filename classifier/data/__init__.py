@@ -10,7 +10,7 @@ from classifier.data.balance import (
 from classifier.data.batches import Batch, BatchPlan
 from classifier.data.dataset import (
     IGNORED,
-    PARTS,
+    SPLITS,
     Dataset,
     LoadedImages,
     MaskCode,
@@ -24,7 +24,7 @@ from classifier.data.windows import middle
 
 __all__ = [
     "IGNORED",
-    "PARTS",
+    "SPLITS",
     "Augmentation",
     "Batch",
     "BatchPlan",

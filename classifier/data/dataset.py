@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from classifier.models.network import Task
 
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 IGNORED = 255
 """Class of a pixel that counts for nothing; also torch's ``ignore_index`` here."""
@@ -49,7 +49,7 @@ class Sample:
         path: The image file, or the archive that holds it.
         label: Number of its class; -1 where the mask gives the class of each pixel.
         mask: File with the class of each pixel, or None.
-        group: Samples of one group (a person, a video) never lie in two parts.
+        group: Samples of one group (a person, a video) never lie in two splits.
         index: Position in an archive (idx), or None.
         code: What the values of the mask mean; None where they are class numbers.
     """
@@ -75,7 +75,7 @@ class Dataset:
         root: Folder or file that the user named.
         task: Whether images or pixels have a class.
         classes: Names of the classes; a label is a position here.
-        parts: Samples by part ("train", "validation", "test"); a heap that is not divided yet
+        splits: Samples by split ("train", "validation", "test"); a heap that is not divided yet
             is all "train".
         void: Value in the masks that counts for nothing, or None.
         notes: What was left out when the data were opened, a sentence each, to be shown.
@@ -84,30 +84,30 @@ class Dataset:
     root: Path
     task: Task
     classes: tuple[str, ...]
-    parts: Mapping[str, tuple[Sample, ...]]
+    splits: Mapping[str, tuple[Sample, ...]]
     void: int | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def samples(self) -> tuple[Sample, ...]:
-        """All samples, part by part."""
-        return tuple(sample for name in PARTS for sample in self.parts.get(name, ()))
+        """All samples, split by split."""
+        return tuple(sample for name in SPLITS for sample in self.splits.get(name, ()))
 
     def digest(self) -> str:
-        """Hash of names, sizes, labels and parts; changes when the data do."""
+        """Hash of names, sizes, labels and splits; changes when the data do."""
         sizes: dict[Path, int] = {}
         lines = [
             ",".join(self.classes),
             *sorted(map(repr, {sample.code for sample in self.samples})),
         ]
-        for part in PARTS:
-            for sample in self.parts.get(part, ()):
+        for split in SPLITS:
+            for sample in self.splits.get(split, ()):
                 files = [sample.path, *([sample.mask] if sample.mask else [])]
                 for file in files:
                     if file not in sizes:
                         sizes[file] = file.stat().st_size
                 size = sum(sizes[file] for file in files)
-                lines.append(f"{part} {self._short(sample)} {size} {sample.label} {sample.group}")
+                lines.append(f"{split} {self._short(sample)} {size} {sample.label} {sample.group}")
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def _short(self, sample: Sample) -> str:

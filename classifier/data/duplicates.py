@@ -1,4 +1,4 @@
-"""Finds images that are nearly the same in two parts, and equal files with different labels."""
+"""Finds images that are nearly the same in two splits, and equal files with different labels."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.data.dataset import PARTS, Dataset, Sample
+from classifier.data.dataset import SPLITS, Dataset, Sample
 from classifier.data.images import UnreadableImage, read_image, scale
 from classifier.data.readers.idx import open_archive
 
@@ -33,7 +33,7 @@ Thumbnails = NDArray[np.uint8]
 def find_duplicates(
     dataset: Dataset, on_image: Quiet = lambda _: None
 ) -> list[tuple[Sample, Sample]]:
-    """Images that are nearly the same and lie in different parts.
+    """Images that are nearly the same and lie in different splits.
 
     Two images are held to be the same when their perceptual hashes (signs of the low frequencies;
     Zauner, 2010) differ in at most 6 of 63 bits, their difference hashes in at most 10 of 64, and
@@ -47,11 +47,11 @@ def find_duplicates(
         on_image: Called with the number of images after some of them.
 
     Returns:
-        For each image that has a double in an earlier part: that one (the nearest, where there
+        For each image that has a double in an earlier split: that one (the nearest, where there
         are several), and itself.
     """
-    parts = [dataset.parts.get(part, ()) for part in PARTS]
-    hashed = [_Hashed(*_thumbnails(samples, on_image)) for samples in parts]
+    splits = [dataset.splits.get(split, ()) for split in SPLITS]
+    hashed = [_Hashed(*_thumbnails(samples, on_image)) for samples in splits]
     found: dict[Sample, tuple[int, Sample]] = {}
     for earlier, later in combinations(hashed, 2):
         for first, second, distance in zip(*_near(earlier, later), strict=True):
@@ -124,7 +124,7 @@ def _thumbnails(
 
 
 class _Hashed:
-    """The images of a part with their hashes, each ``(N,) uint64``."""
+    """The images of a split with their hashes, each ``(N,) uint64``."""
 
     def __init__(self, samples: tuple[Sample, ...], thumbnails: Thumbnails) -> None:
         self.samples, self.thumbnails = samples, thumbnails

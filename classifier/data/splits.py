@@ -33,16 +33,16 @@ def divide(dataset: Dataset, share: float, seed: int) -> Dataset:
     are taken at random.
 
     Args:
-        dataset: Returned as it is when it has a part "validation".
+        dataset: Returned as it is when it has a split "validation".
         share: Of the samples to keep aside, between 0 and 1.
         seed: The same seed and data give the same division.
 
     Raises:
         MediaError: A class has only one image, or all of it lies in one group.
     """
-    if dataset.parts.get("validation"):
+    if dataset.splits.get("validation"):
         return dataset
-    samples = dataset.parts["train"]
+    samples = dataset.splits["train"]
     units = _shuffled_units(dataset, samples, seed, "split")
     totals = np.sum([unit.counts for unit in units], axis=0)
     wanted = np.clip(np.round(share * totals), 1, np.maximum(totals - 1, 1))
@@ -55,13 +55,13 @@ def divide(dataset: Dataset, share: float, seed: int) -> Dataset:
             taken.append(unit)
     taken += _one_of_each(units, taken, kept, totals)
     chosen = {position for unit in taken for position in unit.members}
-    return _parted(dataset, samples, chosen)
+    return _with_splits(dataset, samples, chosen)
 
 
 def folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
     """Divisions for cross-validation: each sample is kept aside in exactly one.
 
-    What the data keep aside for validation themselves takes part like all others; a part "test"
+    What the data keep aside for validation themselves takes part like all others; a split "test"
     stays what it is. Stratified by class, groups together, as far as these allow.
 
     Args:
@@ -72,7 +72,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
     Raises:
         MediaError: A class has fewer images (or groups) than there are folds.
     """
-    samples = (*dataset.parts["train"], *dataset.parts.get("validation", ()))
+    samples = (*dataset.splits["train"], *dataset.splits.get("validation", ()))
     units = _shuffled_units(dataset, samples, seed, "folds")
     holders = np.sum([unit.counts > 0 for unit in units], axis=0)
     for name, number in zip(_class_names(dataset), holders, strict=True):
@@ -89,7 +89,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
         fold = int(fullness.argmin())
         filled[fold] += unit.counts
         members[fold].update(unit.members)
-    return [_parted(dataset, samples, chosen) for chosen in members]
+    return [_with_splits(dataset, samples, chosen) for chosen in members]
 
 
 def _class_names(dataset: Dataset) -> list[str]:
@@ -154,14 +154,14 @@ def _one_of_each(
         else:
             raise MediaError(
                 f"The groups cannot be divided so that class {label} lies on both sides.",
-                "Use smaller groups, or give the parts yourself.",
+                "Use smaller groups, or give the splits yourself.",
             )
     return more
 
 
-def _parted(dataset: Dataset, samples: Sequence[Sample], chosen: set[int]) -> Dataset:
-    parts = {
+def _with_splits(dataset: Dataset, samples: Sequence[Sample], chosen: set[int]) -> Dataset:
+    splits = {
         "train": tuple(s for position, s in enumerate(samples) if position not in chosen),
         "validation": tuple(s for position, s in enumerate(samples) if position in chosen),
     }
-    return replace(dataset, parts={**dataset.parts, **parts})
+    return replace(dataset, splits={**dataset.splits, **splits})

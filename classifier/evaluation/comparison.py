@@ -32,7 +32,7 @@ class RunSummary:
         epochs: Epochs done; None without a history.
         seconds: Time of all training steps.
         images_per_second: Median over the epochs.
-        data: Digest of the images and their parts.
+        data: Digest of the images and their splits.
     """
 
     name: str

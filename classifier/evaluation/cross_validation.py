@@ -48,11 +48,13 @@ def make_folds(data: Path, settings: Settings, count: int) -> list[Dataset]:
 def write_list(fold: Dataset, path: Path) -> None:
     """Writes a fold as a list that ``open_dataset`` reads back."""
     rows = [
-        (sample, part) for part in ("train", "validation") for sample in fold.parts.get(part, ())
+        (sample, split)
+        for split in ("train", "validation")
+        for sample in fold.splits.get(split, ())
     ]
     columns: dict[str, list[str]] = {
         "path": [str(sample.path.resolve()) for sample, _ in rows],
-        "split": [part for _, part in rows],
+        "split": [split for _, split in rows],
         "group": [sample.group for sample, _ in rows],
     }
     if fold.task == "images":
@@ -94,7 +96,7 @@ def run_fold(
     load_into(loaded.module, last, "mean" if settings.optimizer.ema else "network")
     dataset = open_dataset(listed, "", class_file(settings))
     reader = SampleReader(loaded, dataset, read_run(run.root))
-    kept = dataset.parts["validation"]
+    kept = dataset.splits["validation"]
     return measure(
         reader, kept, batch_size=settings.data.batch_size, device=device, on_image=on_image
     )

@@ -41,12 +41,12 @@ class ImageEvaluation:
         wrong = np.flatnonzero(self.scores.right == 0)
         return wrong[np.argsort(-self.scores.confidence[wrong], kind="stable")][:most].tolist()
 
-    def rows(self, classes: Sequence[str], part_of: dict[str, str]) -> pa.Table:
+    def rows(self, classes: Sequence[str], split_of: dict[str, str]) -> pa.Table:
         """A row for each image."""
         scores = self.scores
         return pa.table(
             {
-                **_about(self.samples, part_of),
+                **_about(self.samples, split_of),
                 "label": [classes[label] for label in scores.labels],
                 "predicted": [classes[label] for label in scores.predicted],
                 "right": scores.right.astype(bool),
@@ -74,14 +74,14 @@ class PixelEvaluation:
         order = np.argsort(values, kind="stable")  # NaN comes last
         return [int(position) for position in order if np.isfinite(values[position])]
 
-    def rows(self, classes: Sequence[str], part_of: dict[str, str]) -> pa.Table:
+    def rows(self, classes: Sequence[str], split_of: dict[str, str]) -> pa.Table:
         """A row for each image."""
         counts = self.scores.confusions
         total = np.maximum(counts.sum((1, 2)), 1)
         iou = pixel_scoring.class_iou(counts)
         return pa.table(
             {
-                **_about(self.samples, part_of),
+                **_about(self.samples, split_of),
                 "mean_iou": self.scores.by_image(),
                 "pixel_accuracy": np.trace(counts, axis1=1, axis2=2) / total,
                 **{f"iou_{name}": iou[:, label] for label, name in enumerate(classes)},
@@ -92,10 +92,10 @@ class PixelEvaluation:
 Evaluation = ImageEvaluation | PixelEvaluation
 
 
-def _about(samples: Sequence[Sample], part_of: dict[str, str]) -> dict[str, Any]:
+def _about(samples: Sequence[Sample], split_of: dict[str, str]) -> dict[str, Any]:
     return {
         "path": [sample.name for sample in samples],
-        "part": [part_of.get(sample.name) for sample in samples],
+        "split": [split_of.get(sample.name) for sample in samples],
         "group": [sample.group or None for sample in samples],
     }
 
@@ -139,7 +139,7 @@ def measure(
                 found += [count_pixels(image, mask, classes) for image, mask in pairs]
         kept += data.samples
     if not kept:
-        raise MediaError("There are no images to evaluate.", "Choose another --part.")
+        raise MediaError("There are no images to evaluate.", "Choose another --split.")
     if loaded.built.task == "images":
         scores = ImageScores(np.concatenate(found), np.concatenate(labels))
         return ImageEvaluation(tuple(kept), scores)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from classifier.data import (
-    PARTS,
+    SPLITS,
     Dataset,
     Sample,
     open_dataset,
@@ -98,36 +98,36 @@ class KnownData:
     trained: frozenset[str] = frozenset()
     same: bool = False
 
-    def part_of(self) -> dict[str, str]:
+    def split_of(self) -> dict[str, str]:
         """Part of each sample, by its name."""
-        parts = self.dataset.parts
-        return {sample.name: part for part in PARTS for sample in parts.get(part, ())}
+        splits = self.dataset.splits
+        return {sample.name: split for split in SPLITS for sample in splits.get(split, ())}
 
-    def choose(self, part: str | None) -> tuple[str, tuple[Sample, ...]]:
-        """The samples of a part.
+    def choose(self, split: str | None) -> tuple[str, tuple[Sample, ...]]:
+        """The samples of a split.
 
         Args:
-            part: "test", "validation", "train" or "all"; None takes the first of "test" and
+            split: "test", "validation", "train" or "all"; None takes the first of "test" and
                 "validation" that there is, else all.
 
         Returns:
-            The part's name and its samples.
+            The name of the split and its samples.
 
         Raises:
-            MediaError: There is no such part.
+            MediaError: There is no such split.
         """
-        parts = {name: samples for name, samples in self.dataset.parts.items() if samples}
-        if part is None:
-            part = next((name for name in ("test", "validation") if name in parts), "all")
-        if part == "all":
-            return part, self.dataset.samples
-        if part not in parts:
+        splits = {name: samples for name, samples in self.dataset.splits.items() if samples}
+        if split is None:
+            split = next((name for name in ("test", "validation") if name in splits), "all")
+        if split == "all":
+            return split, self.dataset.samples
+        if split not in splits:
             raise MediaError(
-                f"{self.dataset.root} has no part {part!r}; it has: {', '.join(parts)}.",
-                "Choose another --part. Parts are those of the folders, or of the run on whose "
+                f"{self.dataset.root} has no split {split!r}; it has: {', '.join(splits)}.",
+                "Choose another --split. Splits are those of the folders, or of the run on whose "
                 "data it was trained.",
             )
-        return part, parts[part]
+        return split, splits[split]
 
 
 def know_data(path: Path, loaded: LoadedClassifier, run: RunRecord | None) -> KnownData:
@@ -151,7 +151,7 @@ def know_data(path: Path, loaded: LoadedClassifier, run: RunRecord | None) -> Kn
         return KnownData(dataset, "What the model was trained on is not known: it has no run.")
     divided = _as_the_run(path, run)
     if divided is not None and divided.digest() in {run.digest, loaded.data}:
-        trained = frozenset(sample.name for sample in divided.parts["train"])
+        trained = frozenset(sample.name for sample in divided.splits["train"])
         remark = "These are the data of the run, divided as it divided them."
         return KnownData(divided, remark, trained, same=True)
     own = _as_the_run(run.data, run) if run.data.exists() else None
@@ -159,7 +159,7 @@ def know_data(path: Path, loaded: LoadedClassifier, run: RunRecord | None) -> Kn
         remark = f"The run's own data ({run.data}) are not there to compare with."
         return KnownData(dataset, remark)
     remark = "These are not the data of the run, or they changed since."
-    return KnownData(dataset, remark, _copies(dataset.samples, own.parts["train"]))
+    return KnownData(dataset, remark, _copies(dataset.samples, own.splits["train"]))
 
 
 def _as_the_run(path: Path, run: RunRecord) -> Dataset | None:

@@ -181,16 +181,16 @@ def map_vectors(
 
 
 def as_table(
-    found: Embeddings, layout: FeatureMap, part_of: dict[str, str], classes: Sequence[str]
+    found: Embeddings, layout: FeatureMap, split_of: dict[str, str], classes: Sequence[str]
 ) -> pa.Table:
-    """A row for each image: path, part, label, its place on the map if it has one, vector."""
+    """A row for each image: path, split, label, its place on the map if it has one, vector."""
     places = np.full((len(found.samples), 2), np.nan)
     places[layout.chosen] = layout.points
     absent = np.isnan(places)
     return pa.table(
         {
             "path": [sample.name for sample in found.samples],
-            "part": [part_of.get(sample.name) for sample in found.samples],
+            "split": [split_of.get(sample.name) for sample in found.samples],
             "label": [classes[label] if label >= 0 else None for label in found.labels],
             "x": pa.array(places[:, 0], mask=absent[:, 0]),
             "y": pa.array(places[:, 1], mask=absent[:, 1]),

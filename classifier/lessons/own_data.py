@@ -49,11 +49,11 @@ def load_own_images(path: Path, form: InputFormat, most: tuple[int, int], seed: 
             f"{path} has a class for each pixel; this lesson needs one for each image.",
             "Give a folder with a sub-folder for each class.",
         )
-    divided = dataset if dataset.parts.get("test") else divide(dataset, _KEPT_ASIDE, seed)
-    aside = divided.parts.get("test") or divided.parts["validation"]
+    divided = dataset if dataset.splits.get("test") else divide(dataset, _KEPT_ASIDE, seed)
+    aside = divided.splits.get("test") or divided.splits["validation"]
     parts = [
         load_images(_drawn(samples, count, seed), form)[0]
-        for samples, count in zip((divided.parts["train"], aside), most, strict=True)
+        for samples, count in zip((divided.splits["train"], aside), most, strict=True)
     ]
     return OwnImages(dataset.classes, parts[0], parts[1])
 

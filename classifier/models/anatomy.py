@@ -1,4 +1,4 @@
-"""Parts of a network, whoever wrote it: groups of layers, embedding, last maps, backbone.
+"""Splits of a network, whoever wrote it: groups of layers, embedding, last maps, backbone.
 
 Transfer learning gives groups of layers their own rates or frees them one by one (Howard and Ruder
 2018); embeddings are what the head sees; Grad-CAM (Selvaraju et al. 2017) looks at the last maps.

@@ -31,7 +31,7 @@ class ModelMeta:
             for whole images.
         void: Value in the masks that counts for nothing, or None.
         scores: How the exported epoch did on the images kept aside, by name.
-        data: Digest of the images and their parts, by which runs are compared.
+        data: Digest of the images and their splits, by which runs are compared.
     """
 
     network: str

@@ -18,7 +18,7 @@ from classifier.training.objective import Objective
 from classifier.training.session import Voice
 from classifier.training.settings import Settings
 from classifier.training.sources import Source, make_source
-from classifier.training.training_data import Parts, open_data, stored_side
+from classifier.training.training_data import Splits, open_data, stored_side
 from faceswap.core.processes import open_accelerator
 
 _SHARE = 0.8  # of the free memory; the rest is for what else happens
@@ -80,11 +80,11 @@ def find_fit(data: Path, settings: Settings, voice: Voice) -> Fit:
         place(settings, built, accelerator)
         side = stored_side(built, settings, dataset)
         images = _made_up(dataset, built, side or (built.input.size, built.input.size))
-        source = make_source(settings, built, Parts(images, images, []), accelerator, None)
+        source = make_source(settings, built, Splits(images, images, []), accelerator, None)
         learner = make_learner(settings, built, source, Objective(), accelerator)
         probe = _Probe(accelerator, built, source, learner)
         with voice.bar("try batches", None, "batches") as advance:
-            return _measure(probe, settings, len(dataset.parts["train"]), advance)
+            return _measure(probe, settings, len(dataset.splits["train"]), advance)
 
 
 def _made_up(dataset: Dataset, built: BuiltNetwork, side: tuple[int, int]) -> LoadedImages:

@@ -132,7 +132,7 @@ def _compute(
                 result = _room(shape, path)
             result[view, first : first + len(features)] = features
         on_image(len(pixels))
-    assert result is not None, "a part without images is refused earlier"
+    assert result is not None, "a split without images is refused earlier"
     if isinstance(result, np.memmap):
         result.flush()
     return result

@@ -17,7 +17,7 @@ from classifier.training.objective import make_objective
 from classifier.training.settings import Settings
 from classifier.training.sources import Source, make_source, without_effect
 from classifier.training.state import load_into
-from classifier.training.training_data import Parts, load_parts, loss_weights, stored_side
+from classifier.training.training_data import Splits, load_splits, loss_weights, stored_side
 from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import seed_everything
@@ -95,47 +95,47 @@ def prepare(
     if found is not None:  # before features of a frozen body are computed
         load_into(built.module, found, "network")
     side = stored_side(built, settings, dataset)
-    count = sum(len(dataset.parts[part]) for part in ("train", "validation"))
+    count = sum(len(dataset.splits[split]) for split in ("train", "validation"))
     with voice.bar("read images", count, "images") as advance:
-        parts = load_parts(dataset, built, side, cache, advance)
-    for line in describe_parts(dataset, parts):
+        splits = load_splits(dataset, built, side, cache, advance)
+    for line in describe_splits(dataset, splits):
         voice.note(line)
     place(settings, built, accelerator)
-    source = _source(settings, built, parts, accelerator, voice, cache)
-    weights = loss_weights(settings, dataset, parts.train)
+    source = _source(settings, built, splits, accelerator, voice, cache)
+    weights = loss_weights(settings, dataset, splits.train)
     classes, smoothing = len(dataset.classes), settings.optimizer.label_smoothing
-    objective = make_objective(parts.train.labels, classes, weights, smoothing)
+    objective = make_objective(splits.train.labels, classes, weights, smoothing)
     learner = make_learner(settings, built, source, objective, accelerator)
-    return Session(dataset, built, side, source, learner, len(parts.validation))
+    return Session(dataset, built, side, source, learner, len(splits.validation))
 
 
 def _source(
     settings: Settings,
     built: BuiltNetwork,
-    parts: Parts,
+    splits: Splits,
     accelerator: Accelerator,
     voice: Voice,
     cache: Path | None,
 ) -> Source:
     if settings.transfer.mode != "features":
-        return make_source(settings, built, parts, accelerator, cache)
+        return make_source(settings, built, splits, accelerator, cache)
     if ignored := without_effect(settings):
         voice.note(
             f"Features are computed once: {', '.join(ignored)} cannot change them; augment.flip "
             "can."
         )
-    total = len(parts.train) + len(parts.validation)
+    total = len(splits.train) + len(splits.validation)
     with voice.bar("features", total, "images") as advance:
-        return make_source(settings, built, parts, accelerator, cache, advance)
+        return make_source(settings, built, splits, accelerator, cache, advance)
 
 
-def describe_parts(dataset: Dataset, parts: Parts) -> list[str]:
+def describe_splits(dataset: Dataset, splits: Splits) -> list[str]:
     """What was read, what was left out, and how many of each class there are."""
-    total = len(parts.train) + len(parts.validation) + len(parts.skipped)
-    lines = [f"Skipped {path}: {reason}" for path, reason in parts.skipped[:_LISTED]]
-    if parts.skipped:
-        lines.append(f"{len(parts.skipped)} of {total} images could not be read and are left out.")
-    for title, images in (("train", parts.train), ("kept aside", parts.validation)):
+    total = len(splits.train) + len(splits.validation) + len(splits.skipped)
+    lines = [f"Skipped {path}: {reason}" for path, reason in splits.skipped[:_LISTED]]
+    if splits.skipped:
+        lines.append(f"{len(splits.skipped)} of {total} images could not be read and are left out.")
+    for title, images in (("train", splits.train), ("kept aside", splits.validation)):
         counts = count_classes(images.labels, dataset.classes)
         if dataset.task == "pixels":
             whole = max(sum(counts.values()), 1)
@@ -143,13 +143,13 @@ def describe_parts(dataset: Dataset, parts: Parts) -> list[str]:
         else:
             listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         lines.append(f"{title}: {len(images)} images ({listed})")
-    if dataset.task == "pixels" and parts.train.labels.min() > len(dataset.classes):
+    if dataset.task == "pixels" and splits.train.labels.min() > len(dataset.classes):
         raise MediaError(f"No pixel of the masks in {dataset.root} has a class.")
     return lines
 
 
 def describe_duplicates(dataset: Dataset, on_image: Callable[[int], None]) -> list[str]:
-    """Says which images lie in two parts, or bear two labels; nothing is removed.
+    """Says which images lie in two splits, or bear two labels; nothing is removed.
 
     Args:
         dataset: The samples, divided.
@@ -159,7 +159,7 @@ def describe_duplicates(dataset: Dataset, on_image: Callable[[int], None]) -> li
     lines = []
     if pairs:
         lines.append(
-            f"{len(pairs)} images look the same as one in another part: what is measured on them "
+            f"{len(pairs)} images look the same as one in another split: what is measured on them "
             f"says too much. {_named(pairs)}"
         )
     if conflicts := find_conflicts(dataset):

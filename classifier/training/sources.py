@@ -20,7 +20,7 @@ from classifier.models.inference import seen, whole_logits
 from classifier.training.head_features import compute_features
 from classifier.training.networks import is_channels_last
 from classifier.training.settings import AugmentSettings, Settings
-from classifier.training.training_data import OnImage, Parts, silent
+from classifier.training.training_data import OnImage, Splits, silent
 from faceswap.core.seeding import generator
 
 Pair = tuple[Tensor, Tensor]
@@ -194,7 +194,7 @@ def _chunks(positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int6
 def make_source(
     settings: Settings,
     built: BuiltNetwork,
-    parts: Parts,
+    splits: Splits,
     accelerator: Accelerator,
     cache: Path | None,
     on_image: OnImage = silent,
@@ -204,7 +204,7 @@ def make_source(
     Args:
         settings: Of the training.
         built: The network, on the device.
-        parts: The images.
+        splits: The images.
         accelerator: Owns device and processes.
         cache: Folder for features; None keeps them in memory.
         on_image: Called with the number of images whose features are known.
@@ -221,16 +221,16 @@ def make_source(
     )
     if settings.transfer.mode != "features":
         last = is_channels_last(settings, built)
-        return ImageSource(built, plan, parts.train, parts.validation, last)
+        return ImageSource(built, plan, splits.train, splits.validation, last)
     built.module.eval()
     views = [
         compute_features(
             images, built, accelerator, mirrored=mirrored, folder=cache, on_image=on_image
         )
-        for images, mirrored in ((parts.train, settings.augment.flip), (parts.validation, False))
+        for images, mirrored in ((splits.train, settings.augment.flip), (splits.validation, False))
     ]
-    labels = parts.validation.labels.astype(np.int64)
-    return FeatureSource(built.head, plan, views[0], views[1], parts.train, labels)
+    labels = splits.validation.labels.astype(np.int64)
+    return FeatureSource(built.head, plan, views[0], views[1], splits.train, labels)
 
 
 def _augmentation(settings: AugmentSettings) -> Augmentation:

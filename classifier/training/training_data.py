@@ -60,7 +60,7 @@ def stored_side(
 
 
 @dataclass(frozen=True)
-class Parts:
+class Splits:
     """The images of a training, decoded.
 
     Attributes:
@@ -74,22 +74,22 @@ class Parts:
     skipped: Skipped
 
 
-def load_parts(
+def load_splits(
     dataset: Dataset,
     built: BuiltNetwork,
     side: tuple[int, int] | None,
     cache: Path | None,
     on_image: OnImage = silent,
-) -> Parts:
+) -> Splits:
     """Decodes training images and those kept aside.
 
     Raises:
         MediaError: A class has no image that can be read, or none is kept aside.
     """
     loaded, skipped = [], []
-    for part in ("train", "validation"):
+    for split in ("train", "validation"):
         images, left_out = load_images(
-            dataset.parts[part],
+            dataset.splits[split],
             built.input,
             task=dataset.task,
             side=side,
@@ -104,7 +104,7 @@ def load_parts(
         require_every_class(train, dataset.classes, "to train on")
     if len(validation) == 0:
         raise MediaError(f"None of the images kept aside in {dataset.root} can be read.")
-    return Parts(train, validation, skipped)
+    return Splits(train, validation, skipped)
 
 
 def loss_weights(

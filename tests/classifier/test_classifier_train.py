@@ -101,7 +101,7 @@ def test_what_lies_on_both_sides_is_said_and_kept(
     data = tmp_path / "parted"
     assert classifier("train", data, "-o", output, "--epochs", 1, *SMALL) == 0
     said = capsys.readouterr().err
-    assert "4 images look the same as one in another part" in said
+    assert "4 images look the same as one in another split" in said
     assert "1 images are equal to one of another class" in said
     assert "twin.png" in said
     assert "train: 41 images" in said

@@ -35,8 +35,8 @@ def test_every_image_is_predicted_once_by_a_network_that_has_not_seen_it(
     assert right > 0.9
     for number in (1, 2, 3):
         fold = open_dataset(output / f"fold-{number}.csv")
-        train = {sample.path for sample in fold.parts["train"]}
-        kept = {sample.path for sample in fold.parts["validation"]}
+        train = {sample.path for sample in fold.splits["train"]}
+        kept = {sample.path for sample in fold.splits["validation"]}
         assert not train & kept
         assert len(train | kept) == 24
     before = (output / "fold-1" / "model" / "model.safetensors").read_bytes()
@@ -50,7 +50,7 @@ def test_groups_stay_together(halves: Path, tmp_path: Path) -> None:
         path = tmp_path / f"{number}.csv"
         write_list(fold, path)
         read = open_dataset(path)
-        groups = [{s.group for s in read.parts[part]} for part in ("train", "validation")]
+        groups = [{s.group for s in read.splits[part]} for part in ("train", "validation")]
         assert not groups[0] & groups[1]
         assert read.classes == ("above", "beside it")
 

@@ -38,7 +38,7 @@ def test_what_a_run_kept_aside(
     assert record["metrics"]["balanced_accuracy"]["value"] == pytest.approx(
         known["balanced_accuracy"], abs=1e-6
     )
-    assert {row["part"] for row in rows} == {"validation"}
+    assert {row["split"] for row in rows} == {"validation"}
     assert all(sum(row["probabilities"]) == pytest.approx(1, abs=1e-5) for row in rows)
     assert all((Path(row["path"]).parent.name == row["label"]) for row in rows)
     assert list(record["classes"]) == ["blue", "crème brûlée", "red"]
@@ -57,7 +57,7 @@ def test_images_that_were_trained_on_are_said(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = ("--part", "all", "--draws", 20, "-o", tmp_path)
+    arguments = ("--split", "all", "--draws", 20, "-o", tmp_path)
     assert classifier("evaluate", colour_run, colours, *arguments) == 0
     assert "Warning: the network was trained on 36 of these images" in capsys.readouterr().err
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
@@ -119,7 +119,7 @@ def test_pixels_in_groups(
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Worst" in page
     assert page.count(": mean IoU ") == 2 * 3  # the two worst and the best; captions and texts
-    assert classifier("evaluate", square_run, squares, "--part", "all", "--draws", 50) == 0
+    assert classifier("evaluate", square_run, squares, "--split", "all", "--draws", 50) == 0
     assert "Intervals redraw 4 groups" in capsys.readouterr().err
 
 
@@ -137,8 +137,8 @@ def test_mistakes_give_code_2(
     cases = [
         ((colour_run, tmp_path / "none"), "no file or folder"),
         ((tmp_path, colours), "not a classifier's model"),
-        ((colour_run, colours, "--part", "tset"), "no part 'tset'"),
-        ((colour_run, colours, "--part", "test"), "has no part 'test'"),
+        ((colour_run, colours, "--split", "tset"), "no split 'tset'"),
+        ((colour_run, colours, "--split", "test"), "has no split 'test'"),
         ((colour_run, unknown), "rouge"),
         ((square_run, colours), "gives classes to images"),
         ((colour_run, colours, "--device", "tpu"), "no device"),

@@ -24,7 +24,7 @@ def test_vectors_probes_and_map(
     rows = table.to_pylist()
     assert len(rows) == 45
     assert all(len(row["vector"]) == 120 for row in rows)
-    assert sum(row["part"] == "validation" for row in rows) == 9
+    assert sum(row["split"] == "validation" for row in rows) == 9
     assert all(Path(row["path"]).parent.name == row["label"] for row in rows)
     # The map keeps neighbours: the nearest point has the same colour, but for the misplaced one.
     points = np.array([[row["x"], row["y"]] for row in rows])

@@ -90,7 +90,7 @@ def test_recipes_for_masks_find_their_classes_from_anywhere(
     assert "void" not in dataset.classes
     if recipe == "face_masks":
         assert dataset.classes[1] == "skin"
-        groups = [{sample.group for sample in part} for part in dataset.parts.values()]
+        groups = [{sample.group for sample in split} for split in dataset.splits.values()]
         assert all(groups)
         assert not groups[0] & groups[1]  # persons stay together
         assert {"personne00", "personne01", "personne02"} == groups[0] | groups[1]
@@ -99,7 +99,7 @@ def test_recipes_for_masks_find_their_classes_from_anywhere(
 def test_the_persons_of_the_real_faces_stay_together(shared_data: Path) -> None:
     dataset = open_data(shared_data / "face_masks", load_config(Settings, SECTION, "face_masks"))
     train, kept = (
-        {sample.group for sample in dataset.parts[part]} for part in ("train", "validation")
+        {sample.group for sample in dataset.splits[split]} for split in ("train", "validation")
     )
     assert not train & kept
     assert len(train | kept) == 27  # 7 from many sides, 20 once
@@ -107,7 +107,7 @@ def test_the_persons_of_the_real_faces_stay_together(shared_data: Path) -> None:
 
 def test_camvid_has_its_eleven_classes(shared_data: Path) -> None:
     dataset = open_data(shared_data / "camvid", load_config(Settings, SECTION, "tiramisu"))
-    assert {part: len(samples) for part, samples in dataset.parts.items()} == {
+    assert {split: len(samples) for split, samples in dataset.splits.items()} == {
         "train": 367,
         "validation": 101,
     }

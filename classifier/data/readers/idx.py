@@ -80,30 +80,30 @@ def open_idx(path: Path, names: tuple[str, ...] | None) -> Dataset:
     """
     folder = path if path.is_dir() else path.parent
     only = None if path.is_dir() else _set_of(path)
-    parts: dict[str, tuple[Path, NDArray[np.uint8]]] = {}
+    splits: dict[str, tuple[Path, NDArray[np.uint8]]] = {}
     for images in sorted(file for file in folder.iterdir() if _IMAGES.match(file.name)):
         name = _set_of(images)
         if only is None or name == only:
-            part = "test" if re.search("t10k|test", name) else "train"
-            if part in parts:
+            split = "test" if re.search("t10k|test", name) else "train"
+            if split in splits:
                 raise MediaError(
-                    f"{folder} holds several sets to {part} on: {parts[part][0].name} and "
+                    f"{folder} holds several sets to {split} on: {splits[split][0].name} and "
                     f"{images.name}.",
                     "Name one of the files instead of the folder.",
                 )
-            parts[part] = (images, _labels_of(images))
-    if not parts:
+            splits[split] = (images, _labels_of(images))
+    if not splits:
         raise MediaError(f"{path} has labels in idx format but no images.", _HINT)
-    if len(parts) == 1:  # a test set that is named alone is all there is
-        parts = {"train": next(iter(parts.values()))}
-    present = sorted({int(label) for _, labels in parts.values() for label in np.unique(labels)})
+    if len(splits) == 1:  # a test set that is named alone is all there is
+        splits = {"train": next(iter(splits.values()))}
+    present = sorted({int(label) for _, labels in splits.values() for label in np.unique(labels)})
     classes = _names(present, names, path)
     number = {label: position for position, label in enumerate(present)}
     samples = {
-        part: tuple(
+        split: tuple(
             Sample(images, number[int(label)], index=index) for index, label in enumerate(labels)
         )
-        for part, (images, labels) in parts.items()
+        for split, (images, labels) in splits.items()
     }
     return Dataset(path, "images", classes, samples)
 

@@ -9,7 +9,7 @@ from classifier.data.dataset import Dataset, Sample
 from classifier.data.images import is_image
 from faceswap.core.errors import MediaError
 
-PART_NAMES = {
+SPLIT_NAMES = {
     "train": "train",
     "training": "train",
     "val": "validation",
@@ -19,10 +19,10 @@ PART_NAMES = {
     "test": "test",
     "testing": "test",
 }
-"""What parts are called in folders and lists."""
+"""What splits are called in folders and lists."""
 
 _LAYOUT = "Expected DATA/<class>/<images>, or DATA/train/<class>/<images> and DATA/val/..."
-_FOLDER_PARTS = ("train", "val", "valid", "validation", "test")
+_FOLDER_SPLITS = ("train", "val", "valid", "validation", "test")
 
 
 def composed(name: str) -> str:
@@ -43,29 +43,29 @@ def open_image_folder(root: Path, names: tuple[str, ...] | None) -> Dataset:
     """
     folders = {"train": root}
     if _class_folders(root / "train"):
-        found = (name for name in _FOLDER_PARTS if _class_folders(root / name))
+        found = (name for name in _FOLDER_SPLITS if _class_folders(root / name))
         folders = {}
         for name in found:
-            folders.setdefault(PART_NAMES[name], root / name)
-    files = {part: _class_folders(folder) for part, folder in folders.items()}
+            folders.setdefault(SPLIT_NAMES[name], root / name)
+    files = {split: _class_folders(folder) for split, folder in folders.items()}
     classes = order_classes(_require_classes(folders["train"], files["train"]), names, root)
-    for part, found in files.items():
+    for split, found in files.items():
         if unknown := sorted(set(found) - set(classes)):
             raise MediaError(
-                f"{folders[part]} has classes that training has not: {', '.join(unknown)}.",
+                f"{folders[split]} has classes that training has not: {', '.join(unknown)}.",
                 "Give the class folders the same names everywhere.",
             )
-    parts = {
-        part: tuple(
+    splits = {
+        split: tuple(
             Sample(path, label)
             for label, name in enumerate(classes)
             for path in found.get(name, ())
         )
-        for part, found in files.items()
+        for split, found in files.items()
     }
     loose = sum(map(is_image, root.iterdir()))
     notes = (f"{loose} images in {root} lie outside any class folder.",) if loose else ()
-    return Dataset(root, "images", classes, parts, notes=notes)
+    return Dataset(root, "images", classes, splits, notes=notes)
 
 
 def order_classes(

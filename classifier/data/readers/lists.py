@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from classifier.data.dataset import Dataset, Sample
 from classifier.data.readers.class_file import ClassNames
-from classifier.data.readers.image_folders import PART_NAMES, composed, order_classes
+from classifier.data.readers.image_folders import SPLIT_NAMES, composed, order_classes
 from classifier.data.readers.mask_folders import with_codes
 from faceswap.core.errors import MediaError
 
@@ -58,21 +58,21 @@ def open_list(path: Path, names: ClassNames | None) -> Dataset:
         raise MediaError(f"None of the images that {path} names exists.", _HINT)
     if missing:
         notes.append(f"{len(missing)} files in {path.name} do not exist, such as {missing[0]}.")
-    parts = _parts(rows, path)
+    splits = _by_split(rows, path)
     if "mask" in columns:
         samples = {
-            part: tuple(Sample(row.path, -1, row.mask, row.group) for row in members)
-            for part, members in parts.items()
+            split: tuple(Sample(row.path, -1, row.mask, row.group) for row in members)
+            for split, members in splits.items()
         }
         return with_codes(Dataset(path, "pixels", (), samples, notes=tuple(notes)), names)
-    found = sorted({row.label for row in parts["train"]})
+    found = sorted({row.label for row in splits["train"]})
     classes = order_classes(found, names.names if names else None, path)
     number = {name: label for label, name in enumerate(classes)}
     if unknown := sorted({row.label for row in rows} - set(classes)):
         raise MediaError(f"{path} has classes that training has not: {', '.join(unknown)}.", _HINT)
     samples = {
-        part: tuple(Sample(row.path, number[row.label], group=row.group) for row in members)
-        for part, members in parts.items()
+        split: tuple(Sample(row.path, number[row.label], group=row.group) for row in members)
+        for split, members in splits.items()
     }
     return Dataset(path, "images", classes, samples, notes=tuple(notes))
 
@@ -133,19 +133,19 @@ def _rows(columns: dict[str, list[str]], path: Path) -> tuple[list[_Row], list[P
     return rows, missing
 
 
-def _parts(rows: Sequence[_Row], path: Path) -> dict[str, list[_Row]]:
+def _by_split(rows: Sequence[_Row], path: Path) -> dict[str, list[_Row]]:
     if not any(row.split for row in rows):
         return {"train": list(rows)}
-    parts: dict[str, list[_Row]] = {"train": []}
+    splits: dict[str, list[_Row]] = {"train": []}
     for row in rows:
-        part = PART_NAMES.get(row.split.lower())
-        if part is None:
+        split = SPLIT_NAMES.get(row.split.lower())
+        if split is None:
             raise MediaError(
                 f"{path}, row {row.number}: the split {row.split!r} is none of train, validation "
                 "and test.",
                 _HINT,
             )
-        parts.setdefault(part, []).append(row)
-    if not parts["train"]:
+        splits.setdefault(split, []).append(row)
+    if not splits["train"]:
         raise MediaError(f"{path} has no rows to train on.", _HINT)
-    return parts
+    return splits

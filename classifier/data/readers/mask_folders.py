@@ -12,7 +12,7 @@ import numpy as np
 from classifier.data.dataset import IGNORED, Dataset, MaskCode, Sample
 from classifier.data.images import UnreadableImage, is_image
 from classifier.data.readers.class_file import ClassNames
-from classifier.data.readers.image_folders import PART_NAMES
+from classifier.data.readers.image_folders import SPLIT_NAMES
 from classifier.data.readers.masks import open_mask
 from faceswap.core.errors import MediaError
 
@@ -25,30 +25,30 @@ Pair = tuple[Path, Path]
 
 
 def find_mask_folders(root: Path) -> dict[str, list[Pair]]:
-    """Folders of images with their folders of masks, by part; empty where there are none."""
+    """Folders of images with their folders of masks, by split; empty where there are none."""
     pairs: dict[str, list[Pair]] = defaultdict(list)
-    for name, part in PART_NAMES.items():
+    for name, split in SPLIT_NAMES.items():
         if (root / name).is_dir() and (root / f"{name}annot").is_dir():
-            pairs[part].append((root / name, root / f"{name}annot"))
+            pairs[split].append((root / name, root / f"{name}annot"))
     if pairs:
         return dict(pairs)
     for images in sorted([root / "images", *root.rglob("images")]):
         masks = images.parent / "masks"
         if images.is_dir() and masks.is_dir() and (images, masks) not in pairs["train"]:
             pairs["train"].append((images, masks))
-    return _by_part(root, pairs["train"]) if pairs["train"] else {}
+    return _by_split(root, pairs["train"]) if pairs["train"] else {}
 
 
-def _by_part(root: Path, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """Sorts them by the part that the first folder is called like, if all are."""
+def _by_split(root: Path, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """Sorts them by the split that the first folder is called like, if all are."""
     names = [images.relative_to(root).parts[0] for images, _ in pairs]
-    found = [PART_NAMES.get(name) for name in names]
+    found = [SPLIT_NAMES.get(name) for name in names]
     if "train" not in found or None in found:
         return {"train": list(pairs)}
-    parts: dict[str, list[Pair]] = defaultdict(list)
-    for part, pair in zip(found, pairs, strict=True):
-        parts[str(part)].append(pair)
-    return dict(parts)
+    splits: dict[str, list[Pair]] = defaultdict(list)
+    for split, pair in zip(found, pairs, strict=True):
+        splits[str(split)].append(pair)
+    return dict(splits)
 
 
 def open_mask_folders(
@@ -64,21 +64,21 @@ def open_mask_folders(
     Raises:
         MediaError: No image has a mask, or the masks have fewer than two classes.
     """
-    parts: dict[str, tuple[Sample, ...]] = {}
+    splits: dict[str, tuple[Sample, ...]] = {}
     alone: list[Path] = []
-    for part, pairs in folders.items():
+    for split, pairs in folders.items():
         samples: list[Sample] = []
         for images, masks in pairs:
             paired, unpaired = _pair(images, masks)
             samples += paired
             alone += unpaired
-        parts[part] = tuple(samples)
-    if not parts.get("train"):
+        splits[split] = tuple(samples)
+    if not splits.get("train"):
         raise MediaError(f"No image of {root} to train on has a mask.", _LAYOUT)
     notes = ()
     if alone:
         notes = (f"{len(alone)} images have no mask and are left out, such as {alone[0]}.",)
-    return with_codes(Dataset(root, "pixels", (), parts, notes=notes), names)
+    return with_codes(Dataset(root, "pixels", (), splits, notes=notes), names)
 
 
 def _pair(images: Path, masks: Path) -> tuple[list[Sample], list[Path]]:
@@ -105,11 +105,11 @@ def with_codes(dataset: Dataset, names: ClassNames | None) -> Dataset:
         MediaError: Without names: masks are in colour, or hold fewer than two values.
     """
     classes, code, void = (names.names, names.code, names.void) if names else _from_values(dataset)
-    parts = {
-        part: tuple(replace(sample, code=code) for sample in samples)
-        for part, samples in dataset.parts.items()
+    splits = {
+        split: tuple(replace(sample, code=code) for sample in samples)
+        for split, samples in dataset.splits.items()
     }
-    return replace(dataset, classes=classes, parts=parts, void=void)
+    return replace(dataset, classes=classes, splits=splits, void=void)
 
 
 def _from_values(dataset: Dataset) -> tuple[tuple[str, ...], MaskCode, int | None]:

@@ -78,10 +78,10 @@ def _grouped(dataset: Dataset, pattern: re.Pattern[str]) -> Dataset:
         match = None if sample.group else pattern.search(sample.path.name)
         return replace(sample, group=match[1] or "") if match else sample
 
-    parts = {part: tuple(map(group, samples)) for part, samples in dataset.parts.items()}
-    if not any(sample.group for samples in parts.values() for sample in samples):
+    splits = {split: tuple(map(group, samples)) for split, samples in dataset.splits.items()}
+    if not any(sample.group for samples in splits.values() for sample in samples):
         raise ConfigError(
             f"data.group {pattern.pattern!r} matches no file name of {dataset.root}.",
             f"The first is {dataset.samples[0].path.name}.",
         )
-    return replace(dataset, parts=parts)
+    return replace(dataset, splits=splits)

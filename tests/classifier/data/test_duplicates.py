@@ -47,9 +47,9 @@ def test_copies_in_another_part_are_found(tmp_path: Path) -> None:
     validation = saved(tmp_path / "val", [*copies, *others])
     test = saved(tmp_path / "test", [scene(7), scene(105), scene(300)])
     (tmp_path / "val" / "24.png").write_bytes(b"damaged")
-    parts = {"train": train, "validation": validation, "test": test}
+    splits = {"train": train, "validation": validation, "test": test}
     counted: list[int] = []
-    data = Dataset(tmp_path, "images", ("a", "b"), parts)
+    data = Dataset(tmp_path, "images", ("a", "b"), splits)
     found = find_duplicates(data, counted.append)
     expected = [(train[place], validation[place]) for place in range(len(CHANGES))]
     expected += [(train[7], test[0]), (validation[len(CHANGES) + 5], test[1])]
@@ -67,13 +67,13 @@ def test_within_a_part_nothing_is_said(tmp_path: Path) -> None:
 def test_many_blank_images_take_no_longer(tmp_path: Path) -> None:
     path = tmp_path / "blank.png"
     Image.new("RGB", (8, 8), "white").save(path)
-    parts = {
+    splits = {
         name: tuple(Sample(path, 0, group=f"{name}{number}") for number in range(count))
         for name, count in (("train", 600), ("validation", 200))
     }
-    found = find_duplicates(Dataset(tmp_path, "images", ("a",), parts))
+    found = find_duplicates(Dataset(tmp_path, "images", ("a",), splits))
     assert len(found) == 200
-    assert {pair[1] for pair in found} == set(parts["validation"])
+    assert {pair[1] for pair in found} == set(splits["validation"])
 
 
 @pytest.mark.parametrize("limit", [hashing._AT_ONCE, 64])

@@ -31,11 +31,11 @@ def names(samples: tuple[Sample, ...]) -> list[str]:
 def test_stratified_seeded_and_disjoint() -> None:
     data = make({"a": 40, "b": 10, "c": 2})
     divided = divide(data, 0.2, seed=3)
-    train, kept = divided.parts["train"], divided.parts["validation"]
+    train, kept = divided.splits["train"], divided.splits["validation"]
     assert sorted(names((*train, *kept))) == sorted(names(data.samples))
     assert labels(kept) == {0: 8, 1: 2, 2: 1}
-    assert names(divide(data, 0.2, seed=3).parts["validation"]) == names(kept)
-    assert names(divide(data, 0.2, seed=4).parts["validation"]) != names(kept)
+    assert names(divide(data, 0.2, seed=3).splits["validation"]) == names(kept)
+    assert names(divide(data, 0.2, seed=4).splits["validation"]) != names(kept)
     assert names(train) == [name for name in names(data.samples) if name not in names(kept)]
 
 
@@ -55,9 +55,9 @@ def test_too_few_to_divide() -> None:
 def test_groups_stay_together(seed: int) -> None:
     data = make({"a": 60, "b": 30}, groups=10)
     divided = divide(data, 0.2, seed)
-    train, kept = ({s.group for s in divided.parts[part]} for part in ("train", "validation"))
+    train, kept = ({s.group for s in divided.splits[split]} for split in ("train", "validation"))
     assert not train & kept
-    assert labels(divided.parts["validation"]) == {0: 12, 1: 6}
+    assert labels(divided.splits["validation"]) == {0: 12, 1: 6}
 
 
 def test_each_class_lies_on_both_sides_whatever_the_groups() -> None:
@@ -71,37 +71,37 @@ def test_each_class_lies_on_both_sides_whatever_the_groups() -> None:
     data = Dataset(Path("data"), "images", ("a", "b"), {"train": samples})
     for seed in range(5):
         divided = divide(data, 0.2, seed)
-        assert labels(divided.parts["train"]) == {0: 30, 1: 30}
-        assert labels(divided.parts["validation"]) == {0: 2, 1: 2}
+        assert labels(divided.splits["train"]) == {0: 30, 1: 30}
+        assert labels(divided.splits["validation"]) == {0: 2, 1: 2}
 
 
 def test_pixels_are_divided_by_group() -> None:
     data = make({"frames": 50}, groups=10, task="pixels")
     divided = divide(data, 0.3, seed=0)
-    assert len(divided.parts["validation"]) == 15
-    assert len({sample.group for sample in divided.parts["validation"]}) == 3
+    assert len(divided.splits["validation"]) == 15
+    assert len({sample.group for sample in divided.splits["validation"]}) == 3
 
 
 def test_folds_keep_each_sample_aside_once() -> None:
     data = make({"a": 23, "b": 10})
-    parts = folds(data, 5, seed=1)
-    kept = [fold.parts["validation"] for fold in parts]
-    assert sorted(name for part in kept for name in names(part)) == sorted(names(data.samples))
-    assert sorted(labels(part)[0] for part in kept) == [4, 4, 5, 5, 5]
-    assert [labels(part)[1] for part in kept] == [2] * 5
-    for fold in parts:
-        assert not set(fold.parts["train"]) & set(fold.parts["validation"])
+    splits = folds(data, 5, seed=1)
+    kept = [fold.splits["validation"] for fold in splits]
+    assert sorted(name for split in kept for name in names(split)) == sorted(names(data.samples))
+    assert sorted(labels(split)[0] for split in kept) == [4, 4, 5, 5, 5]
+    assert [labels(split)[1] for split in kept] == [2] * 5
+    for fold in splits:
+        assert not set(fold.splits["train"]) & set(fold.splits["validation"])
         assert len(fold.samples) == 33
-    assert [names(part) for part in kept] == [
-        names(fold.parts["validation"]) for fold in folds(data, 5, seed=1)
+    assert [names(split) for split in kept] == [
+        names(fold.splits["validation"]) for fold in folds(data, 5, seed=1)
     ]
 
 
 def test_folds_of_groups() -> None:
     data = make({"a": 40, "b": 20}, groups=8)
-    kept = [fold.parts["validation"] for fold in folds(data, 4, seed=0)]
-    groups = [{sample.group for sample in part} for part in kept]
-    assert sorted(group for part in groups for group in part) == [f"g{n}" for n in range(8)]
+    kept = [fold.splits["validation"] for fold in folds(data, 4, seed=0)]
+    groups = [{sample.group for sample in split} for split in kept]
+    assert sorted(group for split in groups for group in split) == [f"g{n}" for n in range(8)]
     with pytest.raises(MediaError, match=r"has 8 image.* too few for 9 folds"):
         folds(data, 9, seed=0)
 
@@ -116,5 +116,5 @@ def test_folds_leave_the_test_images_alone() -> None:
         {"train": data.samples[:5], "validation": data.samples[5:], "test": test},
     )
     for fold in folds(given, 2, seed=0):
-        assert fold.parts["test"] == test
-        assert len(fold.parts["train"]) == len(fold.parts["validation"]) == 4
+        assert fold.splits["test"] == test
+        assert len(fold.splits["train"]) == len(fold.splits["validation"]) == 4

@@ -52,20 +52,20 @@ def test_data_that_moved_are_still_the_runs(
 
 
 def test_parts_of_the_folder_itself(tmp_path: Path, perceptron_model: Path) -> None:
-    for part, count in (("train", 3), ("val", 2), ("test", 1)):
+    for split, count in (("train", 3), ("val", 2), ("test", 1)):
         for name in ("blue", "red"):
-            (tmp_path / part / name).mkdir(parents=True)
+            (tmp_path / split / name).mkdir(parents=True)
             for number in range(count):
-                Image.new("RGB", (8, 8 + number)).save(tmp_path / part / name / f"{number}.png")
+                Image.new("RGB", (8, 8 + number)).save(tmp_path / split / name / f"{number}.png")
     known = know_data(tmp_path, load_model(perceptron_model), None)
-    assert {part: len(samples) for part, samples in known.dataset.parts.items()} == {
+    assert {split: len(samples) for split, samples in known.dataset.splits.items()} == {
         "train": 6,
         "validation": 4,
         "test": 2,
     }
     assert known.choose(None)[0] == "test"
-    assert set(known.part_of().values()) == {"train", "validation", "test"}
-    with pytest.raises(MediaError, match="no part 'rest'"):
+    assert set(known.split_of().values()) == {"train", "validation", "test"}
+    with pytest.raises(MediaError, match="no split 'rest'"):
         known.choose("rest")
 
 

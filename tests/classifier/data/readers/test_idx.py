@@ -36,20 +36,20 @@ def mnist(tmp_path: Path) -> Path:
 def test_pixels_and_labels_are_exact(mnist: Path) -> None:
     data = open_dataset(mnist)
     assert data.classes == ("0", "4", "5")
-    assert [sample.label for sample in data.parts["train"]] == [2, 0, 1, 0, 2, 1]
-    assert [sample.label for sample in data.parts["test"]] == [1, 0]
+    assert [sample.label for sample in data.splits["train"]] == [2, 0, 1, 0, 2, 1]
+    assert [sample.label for sample in data.splits["test"]] == [1, 0]
     assert data.samples[3].name.endswith("train-images-idx3-ubyte.gz#3")
-    images, skipped = load_images(data.parts["train"][::-1], GREY)
+    images, skipped = load_images(data.splits["train"][::-1], GREY)
     assert not skipped
     assert np.array_equal(images.images[:, 0], digits(6)[::-1])
-    test, _ = load_images(data.parts["test"], GREY)
+    test, _ = load_images(data.splits["test"], GREY)
     assert np.array_equal(test.images[:, 0], digits(2, 1))
 
 
 def test_a_file_stands_for_its_pair(mnist: Path) -> None:
     for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
         data = open_dataset(mnist / name)
-        assert {part: len(samples) for part, samples in data.parts.items()} == {"train": 2}
+        assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 2}
 
 
 def test_labels_may_have_names(mnist: Path) -> None:
@@ -86,7 +86,7 @@ def test_malformed_files(mnist: Path) -> None:
 
 def test_the_real_digits(shared_data: Path) -> None:
     data = open_dataset(shared_data / "mnist")
-    labels = np.array([sample.label for sample in data.parts["train"]])
+    labels = np.array([sample.label for sample in data.splits["train"]])
     assert len(labels) == 60000
     assert np.bincount(labels)[[0, 1, 9]].tolist() == [5923, 6742, 5949]
     assert labels[:5].tolist() == [5, 0, 4, 1, 9]

@@ -19,8 +19,8 @@ def test_classes_are_folders_in_order(tmp_path: Path, fill: Fill, picture: Fill)
     data = open_dataset(tmp_path)
     assert data.task == "images"
     assert data.classes == ("año nuevo", "chihuahua", "muffin")
-    assert [sample.label for sample in data.parts["train"]] == [0, 1, 1, 2, 2, 2]
-    assert set(data.parts) == {"train"}
+    assert [sample.label for sample in data.splits["train"]] == [0, 1, 1, 2, 2, 2]
+    assert set(data.splits) == {"train"}
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation"])
@@ -30,7 +30,7 @@ def test_given_parts(tmp_path: Path, fill: Fill, name: str) -> None:
     fill(tmp_path / "test", b=1)
     data = open_dataset(tmp_path)
     assert data.classes == ("a", "b")
-    labels = {part: [s.label for s in samples] for part, samples in data.parts.items()}
+    labels = {split: [s.label for s in samples] for split, samples in data.splits.items()}
     assert labels == {"train": [0, 0, 1, 1], "validation": [0, 1, 1, 1], "test": [1]}
 
 
@@ -38,7 +38,7 @@ def test_train_without_val_is_divided_later(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "train", a=2, b=2)
     data = open_dataset(tmp_path)
     assert data.classes == ("a", "b")
-    assert set(data.parts) == {"train"}
+    assert set(data.splits) == {"train"}
 
 
 def test_train_may_be_a_class(tmp_path: Path, fill: Fill) -> None:
@@ -54,8 +54,8 @@ def test_one_name_from_two_systems_is_one_class(tmp_path: Path, fill: Fill) -> N
     fill(tmp_path / "val", **{apart: 1, "soup": 1})
     data = open_dataset(tmp_path)
     assert data.classes == (composed, "soup")
-    assert [sample.label for sample in data.parts["train"]] == [0] * 5 + [1]
-    assert [sample.label for sample in data.parts["validation"]] == [0, 1]
+    assert [sample.label for sample in data.splits["train"]] == [0] * 5 + [1]
+    assert [sample.label for sample in data.splits["validation"]] == [0, 1]
 
 
 def test_bad_folders(tmp_path: Path, fill: Fill, picture: Fill) -> None:

@@ -26,7 +26,7 @@ def test_csv(tmp_path: Path, fill: Write) -> None:
     )
     data = open_dataset(tmp_path / "list.csv")
     assert data.classes == ("01", "1", "one, two")  # text: 01 and 1 are two classes
-    assert labelled(data.parts["train"]) == [("000.png", 0), ("001.png", 1), ("002.png", 2)]
+    assert labelled(data.splits["train"]) == [("000.png", 0), ("001.png", 1), ("002.png", 2)]
     assert [sample.group for sample in data.samples] == ["g", "", "h"]
     assert data.notes == ("Columns of list.csv that are not used: who.",)
 
@@ -41,9 +41,9 @@ def test_parquet_with_parts(tmp_path: Path, fill: Write) -> None:
     pq.write_table(pa.table(table), tmp_path / "list.parquet")
     data = open_dataset(tmp_path / "list.parquet")
     assert data.classes == ("3", "7")
-    assert labelled(data.parts["train"]) == [("000.png", 1), ("001.png", 0)]
-    assert labelled(data.parts["validation"]) == [("002.png", 1), ("004.png", 0)]
-    assert labelled(data.parts["test"]) == [("003.png", 0)]
+    assert labelled(data.splits["train"]) == [("000.png", 1), ("001.png", 0)]
+    assert labelled(data.splits["validation"]) == [("002.png", 1), ("004.png", 0)]
+    assert labelled(data.splits["test"]) == [("003.png", 0)]
 
 
 def test_list_of_masks(tmp_path: Path, picture: Write, mask: Write) -> None:

@@ -38,16 +38,16 @@ def test_images_beside_masks(tmp_path: Path, pair: Callable, picture: Write) -> 
     picture(tmp_path / "b" / "images" / "alone.png")
     data = open_dataset(tmp_path)
     assert (data.task, data.classes, data.void) == ("pixels", ("0", "1", "2"), 255)
-    assert {part: len(samples) for part, samples in data.parts.items()} == {"train": 2}
+    assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 2}
     assert "1 images have no mask" in data.notes[0]
     assert labels(tmp_path)[0].tolist() == VALUES.tolist()
 
 
 def test_parts_as_of_camvid(tmp_path: Path, pair: Callable) -> None:
-    for part in ("train", "val", "test"):
-        pair(tmp_path / part, tmp_path / f"{part}annot", part)
+    for split in ("train", "val", "test"):
+        pair(tmp_path / split, tmp_path / f"{split}annot", split)
     data = open_dataset(tmp_path)
-    assert {part: s[0].path.stem for part, s in data.parts.items()} == {
+    assert {split: s[0].path.stem for split, s in data.splits.items()} == {
         "train": "train",
         "validation": "val",
         "test": "test",
@@ -55,10 +55,10 @@ def test_parts_as_of_camvid(tmp_path: Path, pair: Callable) -> None:
 
 
 def test_parts_as_folders(tmp_path: Path, pair: Callable) -> None:
-    for part in ("train", "valid"):
-        pair(tmp_path / part / "images", tmp_path / part / "masks", part)
+    for split in ("train", "valid"):
+        pair(tmp_path / split / "images", tmp_path / split / "masks", split)
     data = open_dataset(tmp_path)
-    assert {part: s[0].path.stem for part, s in data.parts.items()} == {
+    assert {split: s[0].path.stem for split, s in data.splits.items()} == {
         "train": "train",
         "validation": "valid",
     }
@@ -187,7 +187,7 @@ def test_camvid_and_faces(shared_data: Path, tmp_path: Path) -> None:
     (tmp_path / "camvid.txt").write_text("\n".join(names.split()))
     camvid = open_dataset(shared_data / "camvid", classes=tmp_path / "camvid.txt")
     assert (len(camvid.classes), camvid.void) == (11, 11)
-    assert {part: len(samples) for part, samples in camvid.parts.items()} == {
+    assert {split: len(samples) for split, samples in camvid.splits.items()} == {
         "train": 367,
         "validation": 101,
     }
