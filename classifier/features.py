@@ -9,7 +9,7 @@ import typer
 from numpy.typing import NDArray
 from rich.table import Table
 
-from classifier.data import divide
+from classifier.data import split_dataset
 from classifier.evaluation.charts import map_chart, write_chart
 from classifier.evaluation.measure import write_rows
 from classifier.evaluation.page import show_sample
@@ -62,7 +62,7 @@ def features(
     loaded, run = load_model(model), read_run(model)
     known = know_data(data, loaded, run)
     note(known.remark)
-    known = _divided(known, seed)
+    known = _with_validation(known, seed)
     reader = SampleReader(loaded, known.dataset, run)
     samples = known.dataset.samples
     with progress_bar("features", len(samples), unit="images") as advance:
@@ -83,12 +83,12 @@ def features(
     _write_numbers(output / "probes.json", found, result)
 
 
-def _divided(known: KnownData, seed: int) -> KnownData:
+def _with_validation(known: KnownData, seed: int) -> KnownData:
     """Data with a split to measure on; a fifth is kept aside where there is none."""
     if known.dataset.task == "pixels" or len([p for p in known.dataset.splits.values() if p]) > 1:
         return known
     note("The data are not divided: a fifth of each class is kept aside to measure on.")
-    dataset = divide(known.dataset, 0.2, seed)
+    dataset = split_dataset(known.dataset, 0.2, seed)
     return KnownData(dataset, known.remark, known.trained, known.same)
 
 

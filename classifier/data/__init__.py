@@ -19,7 +19,7 @@ from classifier.data.dataset import (
 from classifier.data.duplicates import find_conflicts, find_duplicates
 from classifier.data.loading import load_images, pixel_side
 from classifier.data.readers.opening import open_dataset
-from classifier.data.splits import divide, folds
+from classifier.data.splits import folds, split_dataset
 from classifier.data.windows import middle
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "class_counts",
     "class_weights",
     "count_classes",
-    "divide",
     "find_conflicts",
     "find_duplicates",
     "folds",
@@ -44,4 +43,5 @@ __all__ = [
     "open_dataset",
     "pixel_side",
     "require_every_class",
+    "split_dataset",
 ]

@@ -25,7 +25,7 @@ class _Unit:
     counts: NDArray[np.int64]
 
 
-def divide(dataset: Dataset, share: float, seed: int) -> Dataset:
+def split_dataset(dataset: Dataset, share: float, seed: int) -> Dataset:
     """Keeps samples aside for validation, where the data do not do so themselves.
 
     Of each class the same share is kept aside, at least one and not all; groups stay together, so

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from classifier.data import LoadedImages, Sample, divide, load_images, open_dataset
+from classifier.data import LoadedImages, Sample, load_images, open_dataset, split_dataset
 from classifier.lessons.fitting import IntArray
 from classifier.models import InputFormat
 from classifier.models.formats import normalise
@@ -49,7 +49,7 @@ def load_own_images(path: Path, form: InputFormat, most: tuple[int, int], seed: 
             f"{path} has a class for each pixel; this lesson needs one for each image.",
             "Give a folder with a sub-folder for each class.",
         )
-    divided = dataset if dataset.splits.get("test") else divide(dataset, _KEPT_ASIDE, seed)
+    divided = dataset if dataset.splits.get("test") else split_dataset(dataset, _KEPT_ASIDE, seed)
     aside = divided.splits.get("test") or divided.splits["validation"]
     parts = [
         load_images(_drawn(samples, count, seed), form)[0]

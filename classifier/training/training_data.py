@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.data import divide, load_images, open_dataset
+from classifier.data import load_images, open_dataset, split_dataset
 from classifier.data.balance import class_weights, require_every_class
 from classifier.data.dataset import Dataset, LoadedImages
 from classifier.data.loading import Skipped, pixel_side
@@ -41,7 +41,7 @@ def open_data(path: Path, settings: Settings) -> Dataset:
         ConfigError: A setting about them is wrong.
     """
     dataset = open_dataset(path, settings.data.group, class_file(settings))
-    return divide(dataset, settings.data.validation, settings.seed)
+    return split_dataset(dataset, settings.data.validation, settings.seed)
 
 
 def stored_side(

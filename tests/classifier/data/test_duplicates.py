@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from classifier.data import Dataset, Sample, divide, find_conflicts, find_duplicates, open_dataset
+from classifier.data import (
+    Dataset,
+    Sample,
+    find_conflicts,
+    find_duplicates,
+    open_dataset,
+    split_dataset,
+)
 from classifier.data import duplicates as hashing
 
 
@@ -111,6 +118,6 @@ def test_equal_files_with_two_labels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["chihuahua_muffin", "hymenoptera", "cats_dogs"])
 def test_real_photographs_are_not_mixed_up(shared_data: Path, name: str) -> None:
-    data = divide(open_dataset(shared_data / name), 0.2, seed=0)
+    data = split_dataset(open_dataset(shared_data / name), 0.2, seed=0)
     assert find_duplicates(data) == []
     assert find_conflicts(data) == []

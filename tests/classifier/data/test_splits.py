@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from classifier.data import Dataset, Sample, divide, folds
+from classifier.data import Dataset, Sample, folds, split_dataset
 from faceswap.core.errors import MediaError
 
 
@@ -30,34 +30,34 @@ def names(samples: tuple[Sample, ...]) -> list[str]:
 
 def test_stratified_seeded_and_disjoint() -> None:
     data = make({"a": 40, "b": 10, "c": 2})
-    divided = divide(data, 0.2, seed=3)
-    train, kept = divided.splits["train"], divided.splits["validation"]
+    split = split_dataset(data, 0.2, seed=3)
+    train, kept = split.splits["train"], split.splits["validation"]
     assert sorted(names((*train, *kept))) == sorted(names(data.samples))
     assert labels(kept) == {0: 8, 1: 2, 2: 1}
-    assert names(divide(data, 0.2, seed=3).splits["validation"]) == names(kept)
-    assert names(divide(data, 0.2, seed=4).splits["validation"]) != names(kept)
+    assert names(split_dataset(data, 0.2, seed=3).splits["validation"]) == names(kept)
+    assert names(split_dataset(data, 0.2, seed=4).splits["validation"]) != names(kept)
     assert names(train) == [name for name in names(data.samples) if name not in names(kept)]
 
 
 def test_a_given_division_stays() -> None:
-    divided = divide(make({"a": 4, "b": 4}), 0.5, seed=0)
-    assert divide(divided, 0.1, seed=1) is divided
+    split = split_dataset(make({"a": 4, "b": 4}), 0.5, seed=0)
+    assert split_dataset(split, 0.1, seed=1) is split
 
 
 def test_too_few_to_divide() -> None:
     with pytest.raises(MediaError, match="'b' has 1 usable"):
-        divide(make({"a": 2, "b": 1}), 0.5, seed=0)
+        split_dataset(make({"a": 2, "b": 1}), 0.5, seed=0)
     with pytest.raises(MediaError, match="'a' has 3 images, all in one group"):
-        divide(make({"a": 3, "b": 3}, groups=1), 0.5, seed=0)
+        split_dataset(make({"a": 3, "b": 3}, groups=1), 0.5, seed=0)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_groups_stay_together(seed: int) -> None:
     data = make({"a": 60, "b": 30}, groups=10)
-    divided = divide(data, 0.2, seed)
-    train, kept = ({s.group for s in divided.splits[split]} for split in ("train", "validation"))
+    split = split_dataset(data, 0.2, seed)
+    train, kept = ({s.group for s in split.splits[name]} for name in ("train", "validation"))
     assert not train & kept
-    assert labels(divided.splits["validation"]) == {0: 12, 1: 6}
+    assert labels(split.splits["validation"]) == {0: 12, 1: 6}
 
 
 def test_each_class_lies_on_both_sides_whatever_the_groups() -> None:
@@ -70,16 +70,16 @@ def test_each_class_lies_on_both_sides_whatever_the_groups() -> None:
     )
     data = Dataset(Path("data"), "images", ("a", "b"), {"train": samples})
     for seed in range(5):
-        divided = divide(data, 0.2, seed)
-        assert labels(divided.splits["train"]) == {0: 30, 1: 30}
-        assert labels(divided.splits["validation"]) == {0: 2, 1: 2}
+        split = split_dataset(data, 0.2, seed)
+        assert labels(split.splits["train"]) == {0: 30, 1: 30}
+        assert labels(split.splits["validation"]) == {0: 2, 1: 2}
 
 
 def test_pixels_are_divided_by_group() -> None:
     data = make({"frames": 50}, groups=10, task="pixels")
-    divided = divide(data, 0.3, seed=0)
-    assert len(divided.splits["validation"]) == 15
-    assert len({sample.group for sample in divided.splits["validation"]}) == 3
+    split = split_dataset(data, 0.3, seed=0)
+    assert len(split.splits["validation"]) == 15
+    assert len({sample.group for sample in split.splits["validation"]}) == 3
 
 
 def test_folds_keep_each_sample_aside_once() -> None:
