@@ -9,7 +9,7 @@ from classifier.data.balance import (
 )
 from classifier.data.batches import Batch, BatchPlan
 from classifier.data.dataset import (
-    IGNORED,
+    IGNORE_INDEX,
     SPLITS,
     Dataset,
     LoadedImages,
@@ -23,7 +23,7 @@ from classifier.data.splits import folds, split_dataset
 from classifier.data.windows import middle
 
 __all__ = [
-    "IGNORED",
+    "IGNORE_INDEX",
     "SPLITS",
     "Augmentation",
     "Batch",

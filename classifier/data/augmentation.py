@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 
 # It would otherwise ask the network for a newer version of itself when it is imported.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -24,7 +24,7 @@ import albumentations as A
 Transform = A.BasicTransform
 _LEVELS = 30  # steps of strength in both papers
 # Grey where nothing is, as in both papers.
-_EDGES = {"border_mode": cv2.BORDER_CONSTANT, "fill": 128, "fill_mask": IGNORED, "p": 1.0}
+_EDGES = {"border_mode": cv2.BORDER_CONSTANT, "fill": 128, "fill_mask": IGNORE_INDEX, "p": 1.0}
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class SampleChange:
         Args:
             image: ``(C, H, W)``; left as it is.
             mask: ``(H, W)`` or None. It follows the geometry by the nearest pixel; where nothing
-                of the image is, it is ``IGNORED``.
+                of the image is, it is ``IGNORE_INDEX``.
             random: Decides about the changes.
 
         Returns:
@@ -135,7 +135,7 @@ class _Transforms:
             hue = (-0.1 * strength, 0.1 * strength)
             chosen.append(A.ColorJitter(span, span, span, hue, p=1.0))
         if self.augment.erase > 0:
-            hole = A.Erasing(fill="random_uniform", fill_mask=IGNORED, p=self.augment.erase)
+            hole = A.Erasing(fill="random_uniform", fill_mask=IGNORE_INDEX, p=self.augment.erase)
             chosen.append(hole)
         return chosen
 

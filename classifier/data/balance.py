@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.data.dataset import IGNORED, LoadedImages
+from classifier.data.dataset import IGNORE_INDEX, LoadedImages
 from classifier.models.network import Task
 from faceswap.core.errors import MediaError
 
@@ -92,6 +92,6 @@ def balanced_order(
 
 def _pixel_counts(masks: Labels, classes: int) -> NDArray[np.int64]:
     """``(N, H, W)`` -> ``(N, classes)`` pixels of each class."""
-    assert classes <= IGNORED, "the last value is that of pixels that count for nothing"
+    assert classes <= IGNORE_INDEX, "the last value is that of pixels that count for nothing"
     rows = [np.bincount(mask.reshape(-1), minlength=256)[:classes] for mask in masks]
     return np.array(rows, np.int64).reshape(len(masks), classes)

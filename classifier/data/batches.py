@@ -24,7 +24,8 @@ class Batch(NamedTuple):
 
     Attributes:
         images: ``(b, C, S, S) uint8`` on the CPU.
-        labels: ``(b,) int64``, or ``(b, S, S) int64`` classes of pixels (``IGNORED`` = none).
+        labels: ``(b,) int64``, or ``(b, S, S) int64`` class of each pixel
+            (``IGNORE_INDEX`` where it is unlabelled).
     """
 
     images: Tensor

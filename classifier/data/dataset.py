@@ -13,7 +13,7 @@ from classifier.models.network import Task
 
 SPLITS = ("train", "validation", "test")
 
-IGNORED = 255
+IGNORE_INDEX = 255
 """Class of a pixel that counts for nothing; also torch's ``ignore_index`` here."""
 
 Colour = tuple[int, int, int]
@@ -24,7 +24,7 @@ class MaskCode:
     """What is written in masks: which value, or which colour, stands for which class.
 
     Attributes:
-        values: Pairs of a value and its class; ``IGNORED`` where it counts for nothing.
+        values: Pairs of a value and its class; ``IGNORE_INDEX`` where it counts for nothing.
         colours: Pairs of an RGB colour and its class, for masks in colour; may be empty.
     """
 
@@ -35,7 +35,7 @@ class MaskCode:
     def table(self) -> NDArray[np.int16]:
         """``(256,) int16`` class of each value, -1 where it is none; 255 counts for nothing."""
         table = np.full(256, -1, np.int16)
-        table[IGNORED] = IGNORED
+        table[IGNORE_INDEX] = IGNORE_INDEX
         for value, label in self.values:
             table[value] = label
         return table
@@ -77,7 +77,7 @@ class Dataset:
         classes: Names of the classes; a label is a position here.
         splits: Samples by split ("train", "validation", "test"); a heap that is not divided yet
             is all "train".
-        void: Value in the masks that counts for nothing, or None.
+        ignore_index: Mask value of unlabelled pixels, or None.
         notes: What was left out when the data were opened, a sentence each, to be shown.
     """
 
@@ -85,7 +85,7 @@ class Dataset:
     task: Task
     classes: tuple[str, ...]
     splits: Mapping[str, tuple[Sample, ...]]
-    void: int | None = None
+    ignore_index: int | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -122,7 +122,8 @@ class LoadedImages:
 
     Attributes:
         images: ``(N, C, H, W) uint8``, RGB or grey.
-        labels: ``(N,) int64``, or ``(N, H, W) uint8`` classes of pixels (``IGNORED`` = none).
+        labels: ``(N,) int64``, or ``(N, H, W) uint8`` class of each pixel
+            (``IGNORE_INDEX`` where it is unlabelled).
         samples: What each image is.
     """
 

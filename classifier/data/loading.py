@@ -14,7 +14,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.data.dataset import IGNORED, LoadedImages, Sample
+from classifier.data.dataset import IGNORE_INDEX, LoadedImages, Sample
 from classifier.data.images import UnreadableImage, read_image_and_size, scale, upright_size
 from classifier.data.readers.idx import open_archive
 from classifier.data.readers.masks import read_mask, scale_mask
@@ -39,7 +39,7 @@ class _Decoder:
     side: tuple[int, int]
     channels: int
     task: Task
-    void: int | None
+    ignore_index: int | None
 
     def __call__(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """Pixels ``(C, H, W)``, and the mask ``(H, W)`` where pixels have a class."""
@@ -50,8 +50,8 @@ class _Decoder:
         if self.task == "images":
             return pixels, None
         if sample.mask is None:
-            return pixels, np.full(self.side, IGNORED, np.uint8)
-        labels = read_mask(sample.mask, sample.code, self.void, size)
+            return pixels, np.full(self.side, IGNORE_INDEX, np.uint8)
+        labels = read_mask(sample.mask, sample.code, self.ignore_index, size)
         return pixels, scale_mask(labels, self.side)
 
 
@@ -61,7 +61,7 @@ def load_images(
     *,
     task: Task = "images",
     side: tuple[int, int] | None = None,
-    void: int | None = None,
+    ignore_index: int | None = None,
     cache: Path | None = None,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> tuple[LoadedImages, Skipped]:
@@ -73,7 +73,7 @@ def load_images(
         task: What has a class.
         side: Height and width to store; None: ``form.size``, or for pixels the size that all
             images have.
-        void: A further value in the masks that counts for nothing.
+        ignore_index: Additional mask value of unlabelled pixels, or None.
         cache: Folder for the decoded images if they need more than ``MEMORY_LIMIT``.
         on_image: Called with the number of images after some of them.
 
@@ -86,7 +86,7 @@ def load_images(
     """
     samples = tuple(samples)
     side = side or ((form.size, form.size) if task == "images" else pixel_side(samples))
-    decoder = _Decoder(side, form.channels, task, void)
+    decoder = _Decoder(side, form.channels, task, ignore_index)
     shape = (len(samples), form.channels, *side)
     if cache is not None and math.prod(shape) > MEMORY_LIMIT:
         images, masks, skipped = _cached(samples, decoder, shape, cache, on_image)

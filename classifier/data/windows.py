@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Windows:
         cut = self._squares(np.pad(images, ((0, 0), (0, 0), *around), "edge"), before)
         if masks is None:
             return cut, None
-        wide = np.pad(masks, ((0, 0), *around), constant_values=IGNORED)
+        wide = np.pad(masks, ((0, 0), *around), constant_values=IGNORE_INDEX)
         return cut, self._squares(wide[:, None], before)[:, 0]
 
     def _squares(self, images: NDArray[np.uint8], origin: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from classifier.data import IGNORED, Sample
+from classifier.data import IGNORE_INDEX, Sample
 from classifier.data.images import UnreadableImage, read_image, upright_size
 from classifier.evaluation import charts
 from classifier.evaluation.bootstrap import Estimate
@@ -196,5 +196,5 @@ def _wrong(
     classes: int,
 ) -> NDArray[np.uint8]:
     """The image, dark, with the prediction's colours where it is wrong."""
-    mistaken = ((truth != predicted) & (truth != IGNORED))[..., None]
+    mistaken = ((truth != predicted) & (truth != IGNORE_INDEX))[..., None]
     return np.where(mistaken, colour_labels(predicted, classes), image // 3).astype(np.uint8)

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 from faceswap.core.files import atomic_path
 
 _GOLDEN = 0.618034  # steps of the golden ratio around the colour circle never come near each other
@@ -37,7 +37,7 @@ def _table(classes: int) -> NDArray[np.uint8]:
     """The colour of every value that a mask may have."""
     table = np.full((256, 3), _GREY, np.uint8)
     table[:classes] = palette(classes)
-    table[IGNORED] = _GREY
+    table[IGNORE_INDEX] = _GREY
     return table
 
 
@@ -45,7 +45,7 @@ def overlay_labels(
     image: NDArray[np.uint8], labels: NDArray[np.uint8], classes: int, strength: float = 0.55
 ) -> NDArray[np.uint8]:
     """An image under the colours of its pixels' classes; bare where there is none."""
-    share = np.where(labels == IGNORED, 0.0, strength)[..., None]
+    share = np.where(labels == IGNORE_INDEX, 0.0, strength)[..., None]
     mixed = (1 - share) * image + share * colour_labels(labels, classes)
     return mixed.round().astype(np.uint8)
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 
 HEADLINES = {
     "miou": "mean IoU",
@@ -24,7 +24,7 @@ def count_pixels(
 
     Args:
         predicted: ``(H, W)`` classes.
-        labels: ``(H, W)`` true classes; ``IGNORED`` counts for nothing.
+        labels: ``(H, W)`` true classes; ``IGNORE_INDEX`` where a pixel is unlabelled.
         classes: How many there are.
 
     Returns:
@@ -34,7 +34,7 @@ def count_pixels(
         torch.from_numpy(predicted.astype(np.int64)),
         torch.from_numpy(labels.astype(np.int64)),
         classes,
-        ignore_index=IGNORED,
+        ignore_index=IGNORE_INDEX,
     ).numpy()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.data import IGNORED, Dataset, LoadedImages, Sample, load_images, pixel_side
+from classifier.data import IGNORE_INDEX, Dataset, LoadedImages, Sample, load_images, pixel_side
 from classifier.evaluation.run_data import RunRecord
 from classifier.models.model_file import LoadedClassifier
 from classifier.training.training_data import stored_side
@@ -53,7 +53,7 @@ class SampleReader:
             self.loaded.input,
             task=self.loaded.built.task,
             side=self.side,
-            void=self.dataset.void,
+            ignore_index=self.dataset.ignore_index,
             on_image=on_image,
         )
         self.skipped += skipped
@@ -75,7 +75,7 @@ class SampleReader:
         order = [self.loaded.classes.index(name) for name in self.dataset.classes]
         table[: len(order)] = order
         if labels.dtype == np.uint8:
-            table[IGNORED] = IGNORED
+            table[IGNORE_INDEX] = IGNORE_INDEX
         return table.astype(labels.dtype)[labels]
 
 

@@ -14,7 +14,7 @@ from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.files import atomic_directory, read_json, sha256_file, write_json
 from faceswap.core.tensor_files import save_tensors
 
-_FORMAT, _VERSION = "classifier-model", 2
+_FORMAT, _VERSION = "classifier-model", 3
 _WEIGHTS, _ABOUT = "model.safetensors", "model.json"
 
 
@@ -29,7 +29,7 @@ class ModelMeta:
         classes: Names of its outputs.
         side: Height and width that images with masks were scaled to; None keeps them, and None
             for whole images.
-        void: Value in the masks that counts for nothing, or None.
+        ignore_index: Mask value of unlabelled pixels, or None.
         scores: How the exported epoch did on the images kept aside, by name.
         data: Digest of the images and their splits, by which runs are compared.
     """
@@ -39,7 +39,7 @@ class ModelMeta:
     size: int | None
     classes: tuple[str, ...]
     side: tuple[int, int] | None = None
-    void: int | None = None
+    ignore_index: int | None = None
     scores: dict[str, float] = field(default_factory=dict)
     data: str = ""
 
@@ -56,7 +56,7 @@ class LoadedClassifier:
         options: Options it was built with.
         side: Height and width that images with masks were scaled to; None keeps them, and None
             for whole images.
-        void: Value in the masks that counts for nothing, or None.
+        ignore_index: Mask value of unlabelled pixels, or None.
         scores: How it did on the images kept aside, by name.
         data: Digest of the images it was trained and measured on.
     """
@@ -67,7 +67,7 @@ class LoadedClassifier:
     network: str
     options: dict[str, Any]
     side: tuple[int, int] | None = None
-    void: int | None = None
+    ignore_index: int | None = None
     scores: dict[str, float] = field(default_factory=dict)
     data: str = ""
 
@@ -122,6 +122,8 @@ def load_model(directory: Path, device: str = "cpu") -> LoadedClassifier:
     folder = inner if (inner / _ABOUT).is_file() else directory
     try:
         about = read_json(folder / _ABOUT)
+        if about["version"] == 2:
+            about |= {"version": 3, "ignore_index": about.pop("void")}
         _check(about, folder)
         classes = tuple(about["classes"])
         built = build_network(about["network"], len(classes), about["options"], about["size"])
@@ -143,7 +145,7 @@ def load_model(directory: Path, device: str = "cpu") -> LoadedClassifier:
         about["network"],
         about["options"],
         None if side is None else (side[0], side[1]),
-        about["void"],
+        about["ignore_index"],
         about["scores"],
         about["data"],
     )

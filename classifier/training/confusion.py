@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def count_pairs(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: ``(B, K)``, or ``(B, K, H, W)``.
-        labels: ``(B,)``, or ``(B, H, W)``, int64; a pixel that is ``IGNORED`` does not count.
+        labels: ``(B,)``, or ``(B, H, W)``, int64; a pixel that is ``IGNORE_INDEX`` does not count.
 
     Returns:
         ``(K, K) int64``, true classes down, predicted ones across.
@@ -37,7 +37,7 @@ def count_pairs(logits: Tensor, labels: Tensor) -> Tensor:
     classes = logits.shape[1]
     predicted = logits.argmax(1)
     if labels.dim() > 1:
-        known = labels != IGNORED
+        known = labels != IGNORE_INDEX
         labels, predicted = labels[known], predicted[known]
     pairs = labels * classes + predicted
     return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 from classifier.training.mixing import Mixture
 
 _NONE = -100
@@ -43,7 +43,7 @@ class Objective:
             labels,
             weight=None if self.weights is None else self.weights.to(logits.device),
             # Whole images are never void, and 255 may be one of their classes.
-            ignore_index=IGNORED if labels.dim() > 1 else _NONE,
+            ignore_index=IGNORE_INDEX if labels.dim() > 1 else _NONE,
             reduction="sum",
             label_smoothing=self.smoothing,
         )
@@ -59,7 +59,7 @@ def make_objective(
     """The objective for these training labels.
 
     Args:
-        labels: ``(N,)`` or ``(N, H, W)``, there with ``IGNORED`` for what counts for nothing.
+        labels: ``(N,)`` or ``(N, H, W)``, with ``IGNORE_INDEX`` for unlabelled pixels.
         classes: How many there are.
         weights: ``(classes,)`` weight of each, or None.
         smoothing: Of the labels.

@@ -156,7 +156,7 @@ def _meta(session: Session, settings: Settings, best: EpochResult) -> ModelMeta:
         settings.network.size,
         session.dataset.classes,
         session.side,
-        session.dataset.void,
+        session.dataset.ignore_index,
         {name: scores[name] for name in kept},
         session.dataset.digest(),
     )

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 from classifier.models import BuiltNetwork
 from classifier.training.confusion import count_pairs, scores
 from classifier.training.ema import WeightMean
@@ -242,7 +242,7 @@ class Trainer:
             labels = labels.to(device)
             with self._accelerator.autocast():
                 logits = self._source.logits(module, inputs.to(device)).float()
-            ignored = IGNORED if labels.dim() > 1 else -100
+            ignored = IGNORE_INDEX if labels.dim() > 1 else -100
             loss = cross_entropy(logits, labels, ignore_index=ignored, reduction="sum")
             sums += torch.stack([loss, (labels != ignored).sum()])
             pairs += count_pairs(logits, labels)

@@ -93,7 +93,7 @@ def load_splits(
             built.input,
             task=dataset.task,
             side=side,
-            void=dataset.void,
+            ignore_index=dataset.ignore_index,
             cache=cache,
             on_image=on_image,
         )

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from classifier.data.dataset import IGNORED, Colour, MaskCode
+from classifier.data.dataset import IGNORE_INDEX, Colour, MaskCode
 from classifier.data.readers.image_folders import composed
 from faceswap.core.errors import MediaError
 
-_VOID = frozenset({"void", "ignore", "ignored", "unlabelled", "unlabeled"})
+_UNLABELLED = frozenset({"void", "ignore", "ignored", "unlabelled", "unlabeled"})
 _HINT = (
     "classes.txt holds a name a line, beginning with value 0; classes.csv has the columns index, "
     "name and, for masks in colour, colour (#rrggbb or r g b)."
@@ -24,12 +24,12 @@ class ClassNames:
     Attributes:
         names: In order; what counts for nothing is not among them.
         code: What the values of masks mean.
-        void: First value that counts for nothing, or None.
+        ignore_index: First mask value of unlabelled pixels, or None.
     """
 
     names: tuple[str, ...]
     code: MaskCode
-    void: int | None
+    ignore_index: int | None
 
 
 def find_class_file(root: Path) -> Path | None:
@@ -55,14 +55,14 @@ def read_class_file(path: Path) -> ClassNames:
     values: list[tuple[int, int]] = []
     colours: list[tuple[Colour, int]] = []
     for value, name, colour in rows:
-        label = IGNORED if name.lower() in _VOID else len(names)
-        if label != IGNORED:
+        label = IGNORE_INDEX if name.lower() in _UNLABELLED else len(names)
+        if label != IGNORE_INDEX:
             names.append(name)
         values.append((value, label))
         if colour is not None:
             colours.append((colour, label))
-    void = next((value for value, label in values if label == IGNORED), None)
-    return ClassNames(tuple(names), MaskCode(tuple(values), tuple(colours)), void)
+    ignore_index = next((value for value, label in values if label == IGNORE_INDEX), None)
+    return ClassNames(tuple(names), MaskCode(tuple(values), tuple(colours)), ignore_index)
 
 
 Row = tuple[int, str, Colour | None]
@@ -104,7 +104,7 @@ def _colour(text: str) -> Colour:
 def _check(rows: list[Row], path: Path) -> None:
     names = [name for _, name, _ in rows]
     values = [value for value, _, _ in rows]
-    if len([name for name in names if name.lower() not in _VOID]) < 2:
+    if len([name for name in names if name.lower() not in _UNLABELLED]) < 2:
         raise MediaError(f"{path} names fewer than two classes.", _HINT)
     for what, entries in (("class", names), ("index", values)):
         (commonest, times) = Counter(map(str, entries)).most_common(1)[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from classifier.data.dataset import IGNORED, Dataset, MaskCode, Sample
+from classifier.data.dataset import IGNORE_INDEX, Dataset, MaskCode, Sample
 from classifier.data.images import UnreadableImage, is_image
 from classifier.data.readers.class_file import ClassNames
 from classifier.data.readers.image_folders import SPLIT_NAMES
@@ -104,12 +104,14 @@ def with_codes(dataset: Dataset, names: ClassNames | None) -> Dataset:
     Raises:
         MediaError: Without names: masks are in colour, or hold fewer than two values.
     """
-    classes, code, void = (names.names, names.code, names.void) if names else _from_values(dataset)
+    classes, code, ignore_index = (
+        (names.names, names.code, names.ignore_index) if names else _from_values(dataset)
+    )
     splits = {
         split: tuple(replace(sample, code=code) for sample in samples)
         for split, samples in dataset.splits.items()
     }
-    return replace(dataset, classes=classes, splits=splits, void=void)
+    return replace(dataset, classes=classes, splits=splits, ignore_index=ignore_index)
 
 
 def _from_values(dataset: Dataset) -> tuple[tuple[str, ...], MaskCode, int | None]:
@@ -117,17 +119,17 @@ def _from_values(dataset: Dataset) -> tuple[tuple[str, ...], MaskCode, int | Non
     masks = sorted({sample.mask for sample in dataset.samples if sample.mask})
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         found = [value for values in pool.map(_values, masks) for value in values]
-    values = sorted(set(found) - {IGNORED})
+    values = sorted(set(found) - {IGNORE_INDEX})
     if len(values) < 2:
         held = ", ".join(map(str, sorted(set(found)))) or "nothing that can be read"
         raise MediaError(
             f"The masks of {dataset.root} hold {held}; expected the number of a class in each "
-            f"pixel, at least 0 and 1, with {IGNORED} for what counts for nothing.",
+            f"pixel, at least 0 and 1, with {IGNORE_INDEX} for what counts for nothing.",
             "Masks with other values (as 0 and 255) need a classes.csv with index and name.",
         )
     count = values[-1] + 1
     code = MaskCode(tuple((value, value) for value in range(count)))
-    return tuple(map(str, range(count))), code, IGNORED if IGNORED in found else None
+    return tuple(map(str, range(count))), code, IGNORE_INDEX if IGNORE_INDEX in found else None
 
 
 def _values(mask: Path) -> list[int]:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from classifier.data.dataset import IGNORED, MaskCode
+from classifier.data.dataset import IGNORE_INDEX, MaskCode
 from classifier.data.images import BROKEN, FORMATS, UnreadableImage, reason
 
-_PLAIN = MaskCode(tuple((value, value) for value in range(IGNORED)))
+_PLAIN = MaskCode(tuple((value, value) for value in range(IGNORE_INDEX)))
 
 
 def open_mask(path: Path) -> NDArray[np.uint8]:
@@ -36,18 +36,18 @@ def open_mask(path: Path) -> NDArray[np.uint8]:
 
 
 def read_mask(
-    path: Path, code: MaskCode | None, void: int | None, image: tuple[int, int]
+    path: Path, code: MaskCode | None, ignore_index: int | None, image: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """The class of each pixel.
 
     Args:
         path: File of the mask.
         code: What its values mean; None: they are the classes.
-        void: A further value that counts for nothing.
+        ignore_index: Additional mask value of unlabelled pixels, or None.
         image: Height and width of the image it belongs to.
 
     Returns:
-        ``(H, W) uint8``; ``IGNORED`` counts for nothing.
+        ``(H, W) uint8``; ``IGNORE_INDEX`` where a pixel is unlabelled.
 
     Raises:
         UnreadableImage: It cannot be read, is of another size than the image, or holds a value
@@ -65,9 +65,9 @@ def read_mask(
     if written.ndim == 3:
         return _from_colours(written, code, path)
     table = code.table
-    if void is not None:
+    if ignore_index is not None:
         table = table.copy()
-        table[void] = IGNORED
+        table[ignore_index] = IGNORE_INDEX
     labels = table[written]
     if (labels < 0).any():
         value = int(written[labels < 0][0])

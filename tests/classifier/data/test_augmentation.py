@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from classifier.data import IGNORED
+from classifier.data import IGNORE_INDEX
 from classifier.data.augmentation import _OPERATIONS, Augmentation, SampleChange
 from faceswap.core.seeding import generator
 
@@ -68,7 +68,7 @@ def test_masks_follow(kind: str) -> None:
     for n in range(40):
         out, labels = change(image, mask, generator(2, n))
         assert labels is not None
-        assert set(np.unique(labels).tolist()) <= {0, 1, IGNORED}
+        assert set(np.unique(labels).tolist()) <= {0, 1, IGNORE_INDEX}
         moved += not np.array_equal(labels, mask)
         both = [out[0][labels == label].astype(float) for label in (0, 1)]
         if all(len(values) > 50 for values in both) and np.ptp(out[0]) > 100:
@@ -91,7 +91,7 @@ def test_nothing_counts_where_nothing_is() -> None:
         image, labels = change(photo(3, 32), mask, generator(3, n))
         assert labels is not None
         counted.append((labels == 1).mean())
-        empty = image[:, labels == IGNORED]
+        empty = image[:, labels == IGNORE_INDEX]
         assert empty.size == 0 or np.median(empty) == 128
     assert min(counted) < 0.9
 
@@ -101,7 +101,7 @@ def test_a_hole_counts_for_nothing() -> None:
     image = photo(3, 32)
     out, labels = SampleChange(Augmentation(erase=1.0), (32, 32))(image, mask, generator(0))
     assert labels is not None
-    hole = labels == IGNORED
+    hole = labels == IGNORE_INDEX
     assert 0.01 < hole.mean() < 0.4
     assert np.array_equal(out[:, ~hole], image[:, ~hole])
     assert not np.array_equal(out[:, hole], image[:, hole])

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from classifier.data import IGNORED, LoadedImages, middle
+from classifier.data import IGNORE_INDEX, LoadedImages, middle
 from classifier.data.windows import Windows
 
 Make = Callable[..., LoadedImages]
@@ -27,7 +27,7 @@ def test_outside_nothing_counts(loaded: Make) -> None:
     corners, flips = np.array([[-1, 1]]), np.array([False])
     images, cut = Windows(corners, (3, 3), flips).cut(data.images, masks)
     assert cut is not None
-    outside = IGNORED
+    outside = IGNORE_INDEX
     assert cut[0].tolist() == [[outside] * 3, [2, 3, outside], [5, 6, outside]]
     assert np.array_equal(images[0, :, 0], images[0, :, 1])
     _, mirrored = Windows(corners, (3, 3), ~flips).cut(data.images, masks)

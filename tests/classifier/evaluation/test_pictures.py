@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.data import IGNORED
+from classifier.data import IGNORE_INDEX
 from classifier.evaluation import charts
 from classifier.evaluation.pictures import (
     as_picture,
@@ -27,7 +27,7 @@ def test_every_class_has_a_colour_of_its_own() -> None:
 
 def test_overlays() -> None:
     image = np.full((4, 4, 3), 100, np.uint8)
-    labels = np.array([[0, 1], [IGNORED, 1]], np.uint8).repeat(2, 0).repeat(2, 1)
+    labels = np.array([[0, 1], [IGNORE_INDEX, 1]], np.uint8).repeat(2, 0).repeat(2, 1)
     shown = overlay_labels(image, labels, 2, strength=1.0)
     assert shown[0, 0].tolist() == palette(2)[0].tolist()
     assert shown[3, 3].tolist() == palette(2)[1].tolist()
@@ -58,7 +58,7 @@ def test_ranges() -> None:
 
 
 def test_masks_keep_their_values(tmp_path: Path) -> None:
-    labels = np.array([[0, 2], [1, IGNORED]], np.uint8)
+    labels = np.array([[0, 2], [1, IGNORE_INDEX]], np.uint8)
     write_labels(tmp_path / "mask.png", labels, 3)
     image = Image.open(tmp_path / "mask.png")
     assert np.array_equal(np.asarray(image), labels)

@@ -3,12 +3,12 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_jaccard_index
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 from classifier.evaluation.pixel_scoring import PixelScores, class_iou, count_pixels
 
 
 def test_known_answer() -> None:
-    labels = np.array([[0, 0, 1], [1, IGNORED, IGNORED]], np.uint8)
+    labels = np.array([[0, 0, 1], [1, IGNORE_INDEX, IGNORE_INDEX]], np.uint8)
     predicted = np.array([[0, 1, 1], [1, 0, 1]], np.uint8)
     confusion = count_pixels(predicted, labels, 3)
     assert confusion.tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
@@ -27,13 +27,13 @@ def test_mean_iou_is_that_of_torchmetrics() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 4, (3, 20, 20)).astype(np.uint8)
     predicted = np.where(random.random(labels.shape) < 0.7, labels, 1).astype(np.uint8)
-    labels[:, :3] = IGNORED
+    labels[:, :3] = IGNORE_INDEX
     counts = np.stack([count_pixels(p, t, 4) for p, t in zip(predicted, labels, strict=True)])
     theirs = multiclass_jaccard_index(
         torch.from_numpy(predicted.astype(np.int64)),
         torch.from_numpy(labels.astype(np.int64)),
         4,
-        ignore_index=IGNORED,
+        ignore_index=IGNORE_INDEX,
     )
     assert PixelScores(counts).values()["miou"] == pytest.approx(theirs.item(), abs=1e-6)
 

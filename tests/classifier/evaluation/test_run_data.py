@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.data import IGNORED, Dataset, open_dataset
+from classifier.data import IGNORE_INDEX, Dataset, open_dataset
 from classifier.evaluation.run_data import RunRecord, know_data, read_run
 from classifier.evaluation.sample_reader import SampleReader, read_side
 from classifier.models import build_network
@@ -96,7 +96,7 @@ def test_pixels_without_a_class_keep_having_none(squares: Path) -> None:
     dataset: Dataset = open_dataset(squares)
     unmasked = replace(dataset.samples[0], mask=None)
     reader = SampleReader(pixel_classifier(("square", "ground")), dataset, None)
-    assert (reader.read([unmasked]).labels == IGNORED).all()
+    assert (reader.read([unmasked]).labels == IGNORE_INDEX).all()
 
 
 def test_chunks_cover_all(squares: Path, monkeypatch: pytest.MonkeyPatch) -> None:

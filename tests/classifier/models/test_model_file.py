@@ -24,11 +24,11 @@ def saved(tmp_path, network: str = "resnet20", size: int | None = None, **facts)
 
 
 def test_what_is_saved_comes_back(tmp_path):
-    facts = {"side": (48, 64), "void": 11, "scores": {"mean_iou": 0.5}, "data": "abc"}
+    facts = {"side": (48, 64), "ignore_index": 11, "scores": {"mean_iou": 0.5}, "data": "abc"}
     built = saved(tmp_path, "fcdensenet56", 96, **facts)
     loaded = load_model(tmp_path)
     assert loaded.classes == CLASSES
-    assert (loaded.side, loaded.void, loaded.data) == ((48, 64), 11, "abc")
+    assert (loaded.side, loaded.ignore_index, loaded.data) == ((48, 64), 11, "abc")
     assert loaded.scores == {"mean_iou": 0.5}
     assert loaded.input.size == 96
     assert loaded.built.task == "pixels"

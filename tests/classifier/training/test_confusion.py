@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 from classifier.training.confusion import count_pairs, scores
 
 
@@ -20,7 +20,7 @@ def test_pairs_are_counted_and_give_the_known_numbers():
 def test_void_pixels_do_not_count_but_the_class_of_that_number_does():
     logits = torch.zeros(1, 2, 2, 2)
     logits[:, 1] = 1
-    labels = torch.tensor([[[1, IGNORED], [0, IGNORED]]])
+    labels = torch.tensor([[[1, IGNORE_INDEX], [0, IGNORE_INDEX]]])
     assert count_pairs(logits, labels).tolist() == [[0, 1], [0, 1]]
     many = torch.zeros(1, 300)
     many[0, 255] = 1

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from classifier.data.dataset import IGNORED
+from classifier.data.dataset import IGNORE_INDEX
 from classifier.training.mixing import Mixture
 from classifier.training.objective import make_objective
 
@@ -42,12 +42,12 @@ def test_the_mean_over_shares_of_a_batch_is_the_loss_of_the_batch():
 
 
 def test_void_pixels_count_for_nothing():
-    masks = np.array([[[0, 1], [IGNORED, IGNORED]]], np.uint8)
+    masks = np.array([[[0, 1], [IGNORE_INDEX, IGNORE_INDEX]]], np.uint8)
     objective = make_objective(masks, 2, None, 0.0)
     assert objective.mean_weight == 0.5
     logits = torch.randn(1, 2, 2, 2, generator=torch.Generator().manual_seed(1))
     labels = torch.from_numpy(masks).long()
-    expected = cross_entropy(logits, labels, ignore_index=IGNORED).item()
+    expected = cross_entropy(logits, labels, ignore_index=IGNORE_INDEX).item()
     assert loss(objective, logits, labels) == pytest.approx(expected)
 
 

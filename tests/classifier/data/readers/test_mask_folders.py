@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from classifier.data import IGNORED, load_images, open_dataset
+from classifier.data import IGNORE_INDEX, load_images, open_dataset
 from classifier.models.formats import InputFormat
 from faceswap.core.errors import MediaError
 
@@ -27,7 +27,7 @@ def pair(picture: Write, mask: Write) -> Callable[..., None]:
 
 def labels(path: Path, classes: Path | None = None) -> np.ndarray:
     data = open_dataset(path, classes=classes)
-    loaded, skipped = load_images(data.samples, FORM, task="pixels", void=data.void)
+    loaded, skipped = load_images(data.samples, FORM, task="pixels", ignore_index=data.ignore_index)
     assert not skipped
     return loaded.labels
 
@@ -37,7 +37,7 @@ def test_images_beside_masks(tmp_path: Path, pair: Callable, picture: Write) -> 
     pair(tmp_path / "b" / "images", tmp_path / "b" / "masks", "deep/x")
     picture(tmp_path / "b" / "images" / "alone.png")
     data = open_dataset(tmp_path)
-    assert (data.task, data.classes, data.void) == ("pixels", ("0", "1", "2"), 255)
+    assert (data.task, data.classes, data.ignore_index) == ("pixels", ("0", "1", "2"), 255)
     assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 2}
     assert "1 images have no mask" in data.notes[0]
     assert labels(tmp_path)[0].tolist() == VALUES.tolist()
@@ -68,8 +68,8 @@ def test_what_is_called_void_counts_for_nothing(tmp_path: Path, pair: Callable) 
     pair(tmp_path / "images", tmp_path / "masks", "x")
     (tmp_path / "classes.txt").write_text("sky\nVoid\nroad\n")
     data = open_dataset(tmp_path)
-    assert (data.classes, data.void) == (("sky", "road"), 1)
-    assert labels(tmp_path)[0, 0].tolist() == [0, IGNORED, 1, IGNORED]
+    assert (data.classes, data.ignore_index) == (("sky", "road"), 1)
+    assert labels(tmp_path)[0, 0].tolist() == [0, IGNORE_INDEX, 1, IGNORE_INDEX]
 
 
 def test_names_from_elsewhere(tmp_path: Path, pair: Callable) -> None:
@@ -78,8 +78,8 @@ def test_names_from_elsewhere(tmp_path: Path, pair: Callable) -> None:
     assert labels(tmp_path / "data", classes=tmp_path / "names.txt")[0, 0].tolist() == [
         0,
         1,
-        IGNORED,
-        IGNORED,
+        IGNORE_INDEX,
+        IGNORE_INDEX,
     ]
     with pytest.raises(MediaError, match="cannot be read"):
         open_dataset(tmp_path / "data", classes=tmp_path / "none.txt")
@@ -89,7 +89,7 @@ def test_values_of_any_kind(tmp_path: Path, pair: Callable) -> None:
     pair(tmp_path / "images", tmp_path / "masks", "x", np.array([[0, 255], [128, 0]]))
     (tmp_path / "classes.csv").write_text("index,name\n0,ground\n255,face\n128,hair\n")
     data = open_dataset(tmp_path)
-    assert (data.classes, data.void) == (("ground", "face", "hair"), None)
+    assert (data.classes, data.ignore_index) == (("ground", "face", "hair"), None)
     assert labels(tmp_path)[0].tolist() == [[0, 1], [2, 0]]
 
 
@@ -101,7 +101,7 @@ def test_masks_in_colour(tmp_path: Path, pair: Callable) -> None:
     (tmp_path / "classes.csv").write_text(
         "index,name,colour\n0,sky,#ff0000\n1,void,0 0 0\n2,road,10 20 30\n"
     )
-    assert labels(tmp_path)[0].tolist() == [[0, IGNORED], [1, 0]]
+    assert labels(tmp_path)[0].tolist() == [[0, IGNORE_INDEX], [1, 0]]
     (tmp_path / "classes.csv").write_text("index,name,color\n0,sky,#ff0000\n1,road,#0a141e\n")
     data = open_dataset(tmp_path)
     with pytest.raises(MediaError, match=r"colour \(0, 0, 0\) in mask x\.png is no class"):
@@ -186,7 +186,7 @@ def test_camvid_and_faces(shared_data: Path, tmp_path: Path) -> None:
     names = "sky building pole road pavement tree sign fence car pedestrian cyclist void"
     (tmp_path / "camvid.txt").write_text("\n".join(names.split()))
     camvid = open_dataset(shared_data / "camvid", classes=tmp_path / "camvid.txt")
-    assert (len(camvid.classes), camvid.void) == (11, 11)
+    assert (len(camvid.classes), camvid.ignore_index) == (11, 11)
     assert {split: len(samples) for split, samples in camvid.splits.items()} == {
         "train": 367,
         "validation": 101,
