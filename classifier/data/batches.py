@@ -45,7 +45,7 @@ class BatchPlan:
             a random square.
         balance: "sampling" draws all classes equally often; the others change nothing here.
         rank: Which of the processes this one is.
-        world: How many processes share a batch.
+        world_size: How many processes share a batch.
     """
 
     seed: int
@@ -54,12 +54,12 @@ class BatchPlan:
     size: int | None = None
     balance: Literal["none", "loss", "sampling"] = "none"
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
 
     def __post_init__(self) -> None:
-        if self.batch_size % self.world:
+        if self.batch_size % self.world_size:
             raise ConfigError(
-                f"A batch of {self.batch_size} images cannot be shared by {self.world} processes "
+                f"A batch of {self.batch_size} images cannot be shared by {self.world_size} processes "
                 "evenly.",
                 "Choose --set data.batch_size as a multiple of the number of processes.",
             )
@@ -70,12 +70,12 @@ class BatchPlan:
         Raises:
             ConfigError: There are fewer images than processes.
         """
-        if len(data) < self.world:
+        if len(data) < self.world_size:
             raise ConfigError(
-                f"{len(data)} images cannot be shared by {self.world} processes.",
+                f"{len(data)} images cannot be shared by {self.world_size} processes.",
                 "Use fewer processes, or add images.",
             )
-        return min(self.batch_size, len(data) // self.world * self.world)
+        return min(self.batch_size, len(data) // self.world_size * self.world_size)
 
     def steps(self, data: LoadedImages) -> int:
         """Steps of an epoch; a last batch that is not full is left out."""
@@ -124,13 +124,13 @@ class BatchPlan:
         pool: ThreadPoolExecutor,
     ) -> Batch:
         # Drawn for the whole batch, so that an image's fate does not depend on the process.
-        windows = self._windows(data, len(batch), when).every(self.rank, self.world)
-        mine = batch[self.rank :: self.world]
+        windows = self._windows(data, len(batch), when).every(self.rank, self.world_size)
+        mine = batch[self.rank :: self.world_size]
         images, labels = data.images[mine], data.labels[mine]
         masks = labels.astype(np.uint8) if labels.ndim == 3 else None
         images, masks = windows.cut(images, masks)
         if change is not None:
-            slots = range(self.rank, len(batch), self.world)
+            slots = range(self.rank, len(batch), self.world_size)
             randoms = (generator(self.seed, "change", *when, slot) for slot in slots)
             given = masks if masks is not None else [None] * len(images)
             changed = list(pool.map(change, images, given, randoms))

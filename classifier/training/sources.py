@@ -104,7 +104,7 @@ class ImageSource:
 
     def kept_aside(self) -> Iterator[Pair]:
         """Whole stored images and their labels."""
-        share = _shares(len(self.validation), self.plan.rank, self.plan.world)
+        share = _shares(len(self.validation), self.plan.rank, self.plan.world_size)
         for chosen in _chunks(share, self.batch_size):
             labels = torch.from_numpy(self.validation.labels[chosen]).long()
             yield torch.from_numpy(self.validation.images[chosen]), labels
@@ -161,7 +161,7 @@ class FeatureSource:
             # Drawn for the whole batch, so that an image's fate does not depend on the process.
             random = generator(self.plan.seed, "view", epoch, step)
             views = random.integers(len(self.train), size=len(batch))
-            mine = slice(self.plan.rank, None, self.plan.world)
+            mine = slice(self.plan.rank, None, self.plan.world_size)
             chosen = batch[mine]
             yield torch.from_numpy(self.train[views[mine], chosen]), labels[chosen]
 
@@ -172,7 +172,7 @@ class FeatureSource:
     def kept_aside(self) -> Iterator[Pair]:
         """Features and labels."""
         labels = torch.from_numpy(self.validation_labels)
-        share = _shares(len(labels), self.plan.rank, self.plan.world)
+        share = _shares(len(labels), self.plan.rank, self.plan.world_size)
         for chosen in _chunks(share, self.batch_size):
             yield torch.from_numpy(self.validation[0, chosen]), labels[chosen]
 
@@ -182,8 +182,8 @@ class FeatureSource:
         return logits.reshape(len(logits), -1)
 
 
-def _shares(count: int, rank: int, world: int) -> NDArray[np.int64]:
-    return np.arange(rank, count, world)
+def _shares(count: int, rank: int, world_size: int) -> NDArray[np.int64]:
+    return np.arange(rank, count, world_size)
 
 
 def _chunks(positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
