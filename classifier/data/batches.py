@@ -59,8 +59,8 @@ class BatchPlan:
     def __post_init__(self) -> None:
         if self.batch_size % self.world_size:
             raise ConfigError(
-                f"A batch of {self.batch_size} images cannot be shared by {self.world_size} processes "
-                "evenly.",
+                f"A batch of {self.batch_size} images cannot be shared by {self.world_size} "
+                "processes evenly.",
                 "Choose --set data.batch_size as a multiple of the number of processes.",
             )
 
