@@ -43,7 +43,7 @@ def compare(
         Path | None, typer.Option("--output", "-o", help="HTML page with tables and curves.")
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all numbers.")] = None,
-    draws: Annotated[int, typer.Option(min=10, help="Resamples for the intervals.")] = 1000,
+    resamples: Annotated[int, typer.Option(min=10, help="Resamples for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -77,7 +77,7 @@ def compare(
     if data is not None:
         results, trained_on = _evaluate(runs, models, data, split, batch_size, place)
         titles = headlines(results[0])
-        measured = _measure(results, trained_on, draws, seed)
+        measured = _measure(results, trained_on, resamples, seed)
         facts += _leaks(summaries, measured)
         _show_measured(summaries, measured, titles, len(results[0].samples))
     for fact in facts:
@@ -125,13 +125,13 @@ def _evaluate(
 
 
 def _measure(
-    results: list[Evaluation], trained_on: list[int], draws: int, seed: int
+    results: list[Evaluation], trained_on: list[int], resamples: int, seed: int
 ) -> list[Measured]:
     measured: list[Measured] = []
     with progress_bar("intervals", len(results), unit="runs") as advance:
         for result, count in zip(results, trained_on, strict=True):
-            numbers = with_intervals(result, draws, seed)
-            gap = None if result is results[0] else difference(results[0], result, draws, seed)
+            numbers = with_intervals(result, resamples, seed)
+            gap = None if result is results[0] else difference(results[0], result, resamples, seed)
             measured.append(Measured(numbers, gap, count))
             advance()
     return measured

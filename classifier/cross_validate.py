@@ -36,7 +36,7 @@ from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json
 
-_DRAWS = 2000  # resamples for the intervals
+_RESAMPLES = 2000  # resamples for the intervals
 
 
 def cross_validate(
@@ -82,7 +82,7 @@ def cross_validate(
 
 def _report(parts: list[Evaluation], classes: tuple[str, ...], output: Path, seed: int) -> None:
     whole = pool(parts)
-    numbers = with_intervals(whole, _DRAWS, seed)
+    numbers = with_intervals(whole, _RESAMPLES, seed)
     single = [part.scores.values() for part in parts]
     table = Table("", "all folds", "95 % interval", "mean of folds", "deviation")
     for name, title in headlines(whole).items():

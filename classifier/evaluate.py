@@ -46,7 +46,7 @@ def evaluate(
             "--output", "-o", help="Folder for the page, the numbers and the predictions."
         ),
     ] = None,
-    draws: Annotated[int, typer.Option(min=10, help="Resamples for the intervals.")] = 1000,
+    resamples: Annotated[int, typer.Option(min=10, help="Resamples for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -65,12 +65,12 @@ def evaluate(
     with progress_bar(f"evaluate {chosen}", len(samples), unit="images") as advance:
         result = measure(reader, samples, batch_size=batch_size, device=place, on_image=advance)
     facts = _facts(model, known, chosen, result, reader)
-    with progress_bar("intervals", draws, unit="resamples") as advance:
-        numbers = with_intervals(result, draws, seed, advance)
+    with progress_bar("intervals", resamples, unit="resamples") as advance:
+        numbers = with_intervals(result, resamples, seed, advance)
     _show(result, numbers, chosen, loaded.classes)
     if output is not None:
         record = {"model": str(model), "weights_sha256": loaded.digest, "data": str(data)}
-        record |= {"split": chosen, "trained_on": _leaked(known, result), "draws": draws}
+        record |= {"split": chosen, "trained_on": _leaked(known, result), "resamples": resamples}
         _write(output, record, facts, result, numbers, reader, known)
 
 

@@ -55,24 +55,24 @@ def units_of(groups: Sequence[str]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
-def resamples(units: NDArray[np.int64], draws: int, seed: int) -> Iterator[NDArray[np.float64]]:
+def resample(units: NDArray[np.int64], resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
     """Draws as many units as there are, with replacement, again and again.
 
     Args:
         units: ``(N,)`` unit of each image.
-        draws: How many resamples.
-        seed: The same seed draws the same.
+        resamples: How many resamples.
+        seed: The same seed gives the same resamples.
 
     Yields:
-        ``(b, N)``: how often each image is in each resample; the ``b`` add up to ``draws``.
+        ``(b, N)``: how often each image is in each resample; the ``b`` add up to ``resamples``.
     """
     total = int(units.max()) + 1
     random = generator(seed, "bootstrap")
     step = max(1, _CHUNK // len(units))
-    for first in range(0, draws, step):
-        rows = min(step, draws - first)
-        drawn = random.integers(0, total, (rows, total)) + total * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * total).reshape(rows, total)
+    for first in range(0, resamples, step):
+        rows = min(step, resamples - first)
+        sampled = random.integers(0, total, (rows, total)) + total * np.arange(rows)[:, None]
+        counts = np.bincount(sampled.ravel(), minlength=rows * total).reshape(rows, total)
         yield counts[:, units].astype(np.float64)
 
 
@@ -81,9 +81,9 @@ def estimate(
     statistic: Statistic,
     units: NDArray[np.int64],
     *,
-    draws: int = 1000,
+    resamples: int = 1000,
     seed: int = 0,
-    on_draws: Callable[[int], None] = lambda _: None,
+    on_resamples: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Estimate]:
     """Percentile intervals of several numbers from the same resamples.
 
@@ -91,19 +91,19 @@ def estimate(
         values: The numbers measured on all images.
         statistic: Gives the same numbers for resamples.
         units: ``(N,)`` unit of each image, see ``units_of``.
-        draws: How many resamples.
+        resamples: How many resamples.
         seed: The same seed gives the same intervals.
-        on_draws: Called with the number of resamples just done.
+        on_resamples: Called with the number of resamples just done.
     """
     if not units.any():  # one unit alone: every resample is the same
-        on_draws(draws)
+        on_resamples(resamples)
         return {name: Estimate(value, math.nan, math.nan) for name, value in values.items()}
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in values}
-    for counts in resamples(units, draws, seed):
+    for counts in resample(units, resamples, seed):
         measured = statistic(counts)
         for name, parts in found.items():
             parts.append(measured[name])
-        on_draws(len(counts))
+        on_resamples(len(counts))
     return {
         name: Estimate(values[name], *_percentiles(np.concatenate(parts)))
         for name, parts in found.items()

@@ -154,17 +154,19 @@ def headlines(result: Evaluation) -> dict[str, str]:
 
 
 def with_intervals(
-    result: Evaluation, draws: int, seed: int = 0, on_draws: Report = lambda _: None
+    result: Evaluation, resamples: int, seed: int = 0, on_resamples: Report = lambda _: None
 ) -> dict[str, Estimate]:
     """All numbers with their 95 % intervals: images, or the groups they come in, are redrawn."""
     units = units_of([sample.group for sample in result.samples])
     scores = result.scores
     values = scores.values()
-    return estimate(values, scores.weighted, units, draws=draws, seed=seed, on_draws=on_draws)
+    return estimate(
+        values, scores.weighted, units, resamples=resamples, seed=seed, on_resamples=on_resamples
+    )
 
 
 def difference(
-    first: Evaluation, other: Evaluation, draws: int, seed: int = 0
+    first: Evaluation, other: Evaluation, resamples: int, seed: int = 0
 ) -> dict[str, Estimate]:
     """How much higher each number of ``other`` is, with the interval of that difference.
 
@@ -180,7 +182,7 @@ def difference(
         old, new = first.scores.weighted(counts), other.scores.weighted(counts)
         return {name: new[name] - old[name] for name in values}
 
-    return estimate(values, statistic, units, draws=draws, seed=seed)
+    return estimate(values, statistic, units, resamples=resamples, seed=seed)
 
 
 Row = tuple[str | int | float, ...]

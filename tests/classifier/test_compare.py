@@ -18,7 +18,7 @@ def test_two_runs_on_the_same_images(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     page, numbers = tmp_path / "page.html", tmp_path / "numbers.json"
-    more = ("--data", colours, "--split", "all", "--draws", 200, "-o", page, "--json", numbers)
+    more = ("--data", colours, "--split", "all", "--resamples", 200, "-o", page, "--json", numbers)
     assert classifier("compare", colour_run, perceptron_model, *more) == 0
     said = capsys.readouterr()
     assert "8" in said.out

@@ -20,7 +20,7 @@ def test_what_a_run_kept_aside(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert classifier("evaluate", colour_run, colours, "-o", tmp_path, "--draws", 200) == 0
+    assert classifier("evaluate", colour_run, colours, "-o", tmp_path, "--resamples", 200) == 0
     said = capsys.readouterr()
     assert "9 images, validation" in said.out
     assert "crème brûlée" in said.out
@@ -57,7 +57,7 @@ def test_images_that_were_trained_on_are_said(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = ("--split", "all", "--draws", 20, "-o", tmp_path)
+    arguments = ("--split", "all", "--resamples", 20, "-o", tmp_path)
     assert classifier("evaluate", colour_run, colours, *arguments) == 0
     assert "Warning: the network was trained on 36 of these images" in capsys.readouterr().err
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
@@ -84,7 +84,7 @@ def test_copies_in_another_folder_and_another_order_of_classes(
             colour = (205, 45, 35) if name == "red" else (200, 185, 95)
             Image.new("RGB", (30, 30 + number), colour).save(other / name / f"{number}.png")
     rows_of = tmp_path / "out" / "predictions.parquet"
-    first = ("evaluate", colour_run, other, "--draws", 20)
+    first = ("evaluate", colour_run, other, "--resamples", 20)
     assert classifier(*first, "-o", tmp_path / "out") == 0
     said = capsys.readouterr().err
     assert "not the data of the run" in said
@@ -106,7 +106,7 @@ def test_pixels_in_groups(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert classifier("evaluate", square_run, squares, "-o", tmp_path, "--draws", 50) == 0
+    assert classifier("evaluate", square_run, squares, "-o", tmp_path, "--resamples", 50) == 0
     assert "All images are of one group" in capsys.readouterr().err
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert record["images"] == 4
@@ -119,7 +119,7 @@ def test_pixels_in_groups(
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Worst" in page
     assert page.count(": mean IoU ") == 2 * 3  # the two worst and the best; captions and texts
-    assert classifier("evaluate", square_run, squares, "--split", "all", "--draws", 50) == 0
+    assert classifier("evaluate", square_run, squares, "--split", "all", "--resamples", 50) == 0
     assert "Intervals redraw 4 groups" in capsys.readouterr().err
 
 
@@ -157,7 +157,7 @@ def test_a_model_without_its_run(
     colours: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert classifier("evaluate", perceptron_model, colours, "--draws", 20) == 0
+    assert classifier("evaluate", perceptron_model, colours, "--resamples", 20) == 0
     said = capsys.readouterr()
     assert "it has no run" in said.err
     assert "45 images, all" in said.out

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torchmetrics.functional import classification as tm
 
-from classifier.evaluation.bootstrap import Estimate, estimate, resamples, units_of
+from classifier.evaluation.bootstrap import Estimate, estimate, resample, units_of
 from classifier.evaluation.scoring import HEADLINES, ImageScores, weighted_auroc
 
 
@@ -94,7 +94,7 @@ def test_per_class_and_reliability() -> None:
 def test_groups_are_drawn_whole() -> None:
     units = units_of(["a", "", "a", "", "b"])
     assert units.tolist() == [0, 1, 0, 2, 3]
-    for counts in resamples(units, 50, seed=0):
+    for counts in resample(units, 50, seed=0):
         assert (counts[:, 0] == counts[:, 2]).all()
         assert (counts[:, [0, 1, 3, 4]].sum(1) == 4).all()
 
@@ -108,16 +108,16 @@ def test_interval_of_a_mean_is_that_of_the_normal_law() -> None:
     done: list[int] = []
     alone = np.arange(400)
     point = {"mean": values.mean()}
-    found = estimate(point, mean, alone, draws=2000, seed=1, on_draws=done.append)["mean"]
+    found = estimate(point, mean, alone, resamples=2000, seed=1, on_resamples=done.append)["mean"]
     half = 1.96 * values.std() / 20
     assert found.low == pytest.approx(values.mean() - half, abs=0.01)
     assert found.high == pytest.approx(values.mean() + half, abs=0.01)
     assert sum(done) == 2000
-    assert found == estimate(point, mean, alone, draws=2000, seed=1)["mean"]
+    assert found == estimate(point, mean, alone, resamples=2000, seed=1)["mean"]
     # Four images a group, all alike: a quarter of the evidence, twice the width.
     values = np.repeat(values[:100], 4)
-    grouped = estimate(point, mean, np.arange(400) // 4, draws=2000)["mean"]
-    alone_again = estimate(point, mean, alone, draws=2000)["mean"]
+    grouped = estimate(point, mean, np.arange(400) // 4, resamples=2000)["mean"]
+    alone_again = estimate(point, mean, alone, resamples=2000)["mean"]
     ratio = (grouped.high - grouped.low) / (alone_again.high - alone_again.low)
     assert ratio == pytest.approx(2, abs=0.25)
 
