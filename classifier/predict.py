@@ -140,8 +140,8 @@ def _line(row: dict[str, Any], form: str, heads: list[str]) -> str:
     if form == "text":
         if "class" in row:
             return f"{row['path']}: {row['class']} ({100 * row['probability']:.1f} %)\n"
-        most = sorted(row["shares"].items(), key=lambda item: -item[1])[:3]
-        listed = ", ".join(f"{name} {100 * share:.1f} %" for name, share in most)
+        most = sorted(row["fractions"].items(), key=lambda item: -item[1])[:3]
+        listed = ", ".join(f"{name} {100 * fraction:.1f} %" for name, fraction in most)
         return f"{row['path']}: {listed}; {row['mask']}\n"
     flat = {name: value for name, value in row.items() if not isinstance(value, dict)}
     inner = {

@@ -34,7 +34,7 @@ class Augmentation:
     Attributes:
         flip: Mirror every other image.
         shift: Move images by up to so many pixels.
-        crop: Smallest share of the area that a random crop keeps (Szegedy et al., 2015).
+        crop: Smallest fraction of the area that a random crop keeps (Szegedy et al., 2015).
         rotate: Turn by up to so many degrees.
         colour: Strength of changes of light and colour, 0 to 1.
         policy: RandAugment (Cubuk et al., 2020) or TrivialAugment (Müller and Hutter, 2021).
@@ -167,8 +167,8 @@ def _affine(**change: object) -> Transform:
 
 def _move(axis: str, level: float, wide: bool) -> Transform:
     # RandAugment: up to 150 of 331 pixels. TrivialAugment's wide space: 32 of CIFAR's 32.
-    share = level * (1.0 if wide else 150 / 331)
-    return _affine(translate_percent={axis: (share, share), _other(axis): (0.0, 0.0)})
+    fraction = level * (1.0 if wide else 150 / 331)
+    return _affine(translate_percent={axis: (fraction, fraction), _other(axis): (0.0, 0.0)})
 
 
 def _shear(axis: str, level: float, wide: bool) -> Transform:

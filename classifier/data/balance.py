@@ -42,7 +42,7 @@ def class_weights(labels: Labels, classes: int, task: Task) -> NDArray[np.float3
     """What each class counts in the loss, so that rare ones are not drowned.
 
     Images: the inverse of the class's frequency. Pixels: median frequency balancing (Eigen and
-    Fergus, 2015): the median of the frequencies over the class's own, which is its share of the
+    Fergus, 2015): the median of the frequencies over the class's own, which is its fraction of the
     pixels of those images that show it.
 
     Args:
@@ -54,15 +54,15 @@ def class_weights(labels: Labels, classes: int, task: Task) -> NDArray[np.float3
         ``(classes,) float32``, mean 1; a class that does not occur has 1.
     """
     if task == "images":
-        shares = class_counts(labels, classes) / max(len(labels), 1)
+        fractions = class_counts(labels, classes) / max(len(labels), 1)
     else:
         counts = _pixel_counts(labels, classes)
         shown = (counts > 0) * counts.sum(1, keepdims=True)
-        shares = counts.sum(0) / np.maximum(shown.sum(0), 1)
+        fractions = counts.sum(0) / np.maximum(shown.sum(0), 1)
     weights = np.ones(classes)
-    present = shares > 0
+    present = fractions > 0
     if present.any():
-        inverse = np.median(shares[present]) / shares[present]
+        inverse = np.median(fractions[present]) / fractions[present]
         weights[present] = inverse / inverse.mean()
     return weights.astype(np.float32)
 

@@ -20,7 +20,7 @@ from faceswap.core.seeding import generator
 
 
 class Batch(NamedTuple):
-    """One process's share of a step.
+    """The images of one step on one process.
 
     Attributes:
         images: ``(b, C, S, S) uint8`` on the CPU.
@@ -45,7 +45,7 @@ class BatchPlan:
             a random square.
         balance: "sampling" draws all classes equally often; the others change nothing here.
         rank: Which of the processes this one is.
-        world_size: How many processes share a batch.
+        world_size: Number of processes that split a batch.
     """
 
     seed: int
@@ -59,7 +59,7 @@ class BatchPlan:
     def __post_init__(self) -> None:
         if self.batch_size % self.world_size:
             raise ConfigError(
-                f"A batch of {self.batch_size} images cannot be shared by {self.world_size} "
+                f"A batch of {self.batch_size} images cannot be split between {self.world_size} "
                 "processes evenly.",
                 "Choose --set data.batch_size as a multiple of the number of processes.",
             )
@@ -72,7 +72,7 @@ class BatchPlan:
         """
         if len(data) < self.world_size:
             raise ConfigError(
-                f"{len(data)} images cannot be shared by {self.world_size} processes.",
+                f"{len(data)} images cannot be split between {self.world_size} processes.",
                 "Use fewer processes, or add images.",
             )
         return min(self.batch_size, len(data) // self.world_size * self.world_size)
@@ -98,7 +98,7 @@ class BatchPlan:
         return balanced_order(labels, generator(self.seed, "balance", epoch), len(data))
 
     def epoch(self, data: LoadedImages, epoch: int, first_step: int = 0) -> Iterator[Batch]:
-        """This process's share of each batch of an epoch.
+        """The batches of an epoch, reduced to this process's images.
 
         Args:
             data: What to draw from.

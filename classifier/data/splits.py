@@ -25,16 +25,16 @@ class _Unit:
     counts: NDArray[np.int64]
 
 
-def split_dataset(dataset: Dataset, share: float, seed: int) -> Dataset:
+def split_dataset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     """Keeps samples aside for validation, where the data do not do so themselves.
 
-    Of each class the same share is kept aside, at least one and not all; groups stay together, so
-    that the share is met as nearly as they allow. Masks have no class of the image: there groups
+    Of each class the same fraction is kept aside, at least one and not all; groups stay together, so
+    that the fraction is met as nearly as they allow. Masks have no class of the image: there groups
     are taken at random.
 
     Args:
         dataset: Returned as it is when it has a split "validation".
-        share: Of the samples to keep aside, between 0 and 1.
+        fraction: Fraction of the samples for validation, between 0 and 1.
         seed: The same seed and data give the same division.
 
     Raises:
@@ -45,7 +45,7 @@ def split_dataset(dataset: Dataset, share: float, seed: int) -> Dataset:
     samples = dataset.splits["train"]
     units = _shuffled_units(dataset, samples, seed, "split")
     totals = np.sum([unit.counts for unit in units], axis=0)
-    wanted = np.clip(np.round(share * totals), 1, np.maximum(totals - 1, 1))
+    wanted = np.clip(np.round(fraction * totals), 1, np.maximum(totals - 1, 1))
     kept = np.zeros_like(totals)
     taken: list[_Unit] = []
     for unit in units:

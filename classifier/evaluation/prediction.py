@@ -171,7 +171,7 @@ def write_masks(
         folder: Gets ``masks/`` and ``overlays/``.
 
     Returns:
-        What is written about the image: the two files, and each class's share of the pixels.
+        What is written about the image: the two files, and each class's fraction of the pixels.
     """
     labels = prediction.probabilities.argmax(0).astype(np.uint8)
     height, width = upright_size(prediction.file.path)
@@ -182,10 +182,12 @@ def write_masks(
     write_labels(mask, whole, len(classes))
     write_picture(overlay, overlay_labels(image, whole, len(classes)))
     counts = np.bincount(whole.ravel(), minlength=len(classes)) / whole.size
-    shares = {name: round(float(share), 6) for name, share in zip(classes, counts, strict=True)}
+    fractions = {
+        name: round(float(fraction), 6) for name, fraction in zip(classes, counts, strict=True)
+    }
     return {
         "path": str(prediction.file.path),
         "mask": str(mask),
         "overlay": str(overlay),
-        "shares": shares,
+        "fractions": fractions,
     }

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from classifier.models.network import BuiltNetwork
 from faceswap.core.errors import ConfigError
 
-_MOST = 0.8  # share of the body's weights that no single group should hold, if it can be opened
+_MOST = 0.8  # fraction of the body's weights that no single group should hold, if it can be opened
 _FEWEST = 3  # groups before the head, if the network can be divided into so many
 
 

@@ -24,7 +24,7 @@ class MLP(nn.Module):
         hidden: Widths of the hidden layers; none makes a single layer of linear units.
         classes: Number of outputs.
         activation: What follows each hidden layer.
-        dropout: Share of a hidden layer's units that is silenced in training.
+        dropout: Fraction of a hidden layer's units that is silenced in training.
         input_dropout: The same for the numbers of the image.
     """
 
@@ -69,7 +69,7 @@ def mlp(
         channels: 1 or 3.
         hidden: Widths of the hidden layers, separated by commas; empty for none.
         activation: By name. Behind ``threshold`` nothing learns but the head.
-        dropout: Share of hidden units silenced in training.
+        dropout: Fraction of hidden units silenced in training.
 
     Raises:
         ConfigError: An option has a value it cannot have.
@@ -100,8 +100,8 @@ def maxout_mlp(
         channels: 1 or 3.
         hidden: Widths of the hidden layers, separated by commas.
         pieces: Linear functions that compete in each unit.
-        dropout: Share of hidden units silenced in training.
-        input_dropout: Share of the image's numbers silenced in training.
+        dropout: Fraction of hidden units silenced in training.
+        input_dropout: Fraction of the image's numbers silenced in training.
 
     Raises:
         ConfigError: An option has a value it cannot have.

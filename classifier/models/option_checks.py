@@ -67,6 +67,6 @@ def check_at_least(name: str, option: str, value: int, least: int) -> None:
 
 
 def check_dropout(name: str, value: float) -> None:
-    """Raises ``ConfigError`` unless it is a share from 0 up to, but not, 1."""
+    """Raises ``ConfigError`` unless it is in [0, 1)."""
     if not 0 <= value < 1:
         raise ConfigError(f"{name} takes dropout from 0 to below 1, found {value}.")

@@ -86,8 +86,8 @@ def perceptron_update(module: nn.Module, images: Tensor, labels: Tensor, rate: f
     # The bias is the weight of one more input that is always 1.
     products = (x @ x.T + 1).cpu().numpy()
     learn = _learn_classes if isinstance(module, Perceptron) else _learn_neuron
-    shares, mistakes = learn(sums, products, labels.cpu().numpy(), rate)
-    moves = torch.from_numpy(shares).to(x)
+    coefficients, mistakes = learn(sums, products, labels.cpu().numpy(), rate)
+    moves = torch.from_numpy(coefficients).to(x)
     weight += (moves @ x).to(weight)
     bias += moves.sum(1).to(bias)
     return mistakes
@@ -97,7 +97,7 @@ def _learn_classes(
     sums: NDArray[np.float64], products: NDArray[np.float64], labels: NDArray[np.int64], rate: float
 ) -> tuple[NDArray[np.float64], int]:
     """How much of each image goes into each unit ``(units, B)``, and the number of mistakes."""
-    shares = np.zeros(sums.shape[::-1])
+    coefficients = np.zeros(sums.shape[::-1])
     mistakes = 0
     for image, label in enumerate(labels):
         others = sums[image].copy()
@@ -107,21 +107,21 @@ def _learn_classes(
             continue
         mistakes += 1
         for unit, step in ((label, rate), (rival, -rate)):
-            shares[unit, image] += step
+            coefficients[unit, image] += step
             sums[:, unit] += step * products[image]
-    return shares, mistakes
+    return coefficients, mistakes
 
 
 def _learn_neuron(
     sums: NDArray[np.float64], products: NDArray[np.float64], labels: NDArray[np.int64], rate: float
 ) -> tuple[NDArray[np.float64], int]:
     """The same for one unit that fires from zero on."""
-    shares = np.zeros((1, len(labels)))
+    coefficients = np.zeros((1, len(labels)))
     mistakes = 0
     for image, label in enumerate(labels):
         step = rate * (int(label) - int(sums[image, 0] >= 0))
         if step:
             mistakes += 1
-            shares[0, image] = step
+            coefficients[0, image] = step
             sums[:, 0] += step * products[image]
-    return shares, mistakes
+    return coefficients, mistakes

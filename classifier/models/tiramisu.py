@@ -31,7 +31,7 @@ class DenseLayer(nn.Module):
     Args:
         inputs: Maps that come in.
         growth: Maps it adds.
-        dropout: Share of values silenced in training.
+        dropout: Fraction of values silenced in training.
         checkpoint: Whether training forgets what lies between and computes it again when needed.
     """
 
@@ -109,7 +109,7 @@ class Down(nn.Module):
     Args:
         block: The dense block.
         maps: How many come out: those that came in and those the block made.
-        dropout: Share of values silenced in training.
+        dropout: Fraction of values silenced in training.
     """
 
     def __init__(self, block: DenseBlock, maps: int, dropout: float) -> None:
@@ -251,7 +251,7 @@ def fcdensenet56(
         size: Side of the crops it trains on; other sides of 32 or more work as well.
         channels: 1 or 3.
         growth: Maps that each layer adds.
-        dropout: Share of values silenced in training.
+        dropout: Fraction of values silenced in training.
         checkpoint: Compute dense layers again in the backward pass, for small memories.
 
     Raises:

@@ -16,20 +16,20 @@ class Mixture:
         images: ``(B, C, S, S) float32``.
         labels: Of the first images; ``(B,)`` or ``(B, S, S)``.
         others: Of the second ones, of the same shape; None where nothing is shared.
-        share: What the first ones contribute to the loss.
+        fraction: What the first ones contribute to the loss.
     """
 
     images: Tensor
     labels: Tensor
     others: Tensor | None = None
-    share: float = 1.0
+    fraction: float = 1.0
 
 
 @dataclass(frozen=True)
 class Mixing:
     """How batches are mixed, drawn from nothing but the seed and the step.
 
-    Image i of a share of b is mixed with image i - b/2 (round the end). Batches are in random
+    Image i of b images is mixed with image i - b/2 (round the end). Batches are in random
     order, so that the pairs are random, and the same on one process and on several as long as each
     has an even number of images.
 
@@ -44,7 +44,7 @@ class Mixing:
     cutmix: float = 0.0
 
     def __call__(self, images: Tensor, labels: Tensor, epoch: int, step: int) -> Mixture:
-        """Mixes a process's share of a batch.
+        """Mixes this process's images of a batch.
 
         Args:
             images: ``(B, C, S, S) float32``.
@@ -57,20 +57,20 @@ class Mixing:
         random = generator(self.seed, "mix", epoch, step)
         cut = bool(self.cutmix) and (not self.mixup or random.random() < 0.5)
         alpha = self.cutmix if cut else self.mixup
-        share = float(random.beta(alpha, alpha))
+        fraction = float(random.beta(alpha, alpha))
         shift = len(images) // 2
         if not cut:
-            mixed = torch.lerp(images.roll(shift, 0), images, share)
-            return Mixture(mixed, labels, labels.roll(shift, 0), share)
+            mixed = torch.lerp(images.roll(shift, 0), images, fraction)
+            return Mixture(mixed, labels, labels.roll(shift, 0), fraction)
         height, width = images.shape[-2:]
-        rows = _span(height, share, random.random())
-        columns = _span(width, share, random.random())
+        rows = _span(height, fraction, random.random())
+        columns = _span(width, fraction, random.random())
         return _paste(images, labels, shift, rows, columns)
 
 
-def _span(side: int, share: float, centre: float) -> slice:
+def _span(side: int, fraction: float, centre: float) -> slice:
     """Where the hole lies along one side; it is cut off at the edges, as in the paper."""
-    length = (1 - share) ** 0.5 * side
+    length = (1 - fraction) ** 0.5 * side
     first, last = (round(centre * side + sign * length / 2) for sign in (-1, 1))
     return slice(max(0, first), min(side, last))
 
@@ -83,5 +83,5 @@ def _paste(images: Tensor, labels: Tensor, shift: int, rows: slice, columns: sli
         pasted[..., rows, columns] = labels.roll(shift, 0)[..., rows, columns]
         return Mixture(mixed, pasted)
     hole = (rows.stop - rows.start) * (columns.stop - columns.start)
-    share = 1 - hole / (images.shape[-2] * images.shape[-1])
-    return Mixture(mixed, labels, labels.roll(shift, 0), share)
+    fraction = 1 - hole / (images.shape[-2] * images.shape[-1])
+    return Mixture(mixed, labels, labels.roll(shift, 0), fraction)

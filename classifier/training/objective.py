@@ -22,7 +22,7 @@ class Objective:
         weights: ``(K,) float32`` weight of each class, or None for all alike.
         mean_weight: Mean weight of the training labels, void ones with 0. The sum over a batch is
             divided by this times its size, and not by the batch's own weights, so that several
-            processes, each with a share of the batch, find the loss of one.
+            processes, each with its images of the batch, find the loss of one.
         smoothing: Share of the target given to all classes alike (Szegedy et al., 2016).
     """
 
@@ -35,7 +35,7 @@ class Objective:
         loss = self._of(logits, mixture.labels)
         if mixture.others is None:
             return loss
-        return mixture.share * loss + (1 - mixture.share) * self._of(logits, mixture.others)
+        return mixture.fraction * loss + (1 - mixture.fraction) * self._of(logits, mixture.others)
 
     def _of(self, logits: Tensor, labels: Tensor) -> Tensor:
         total = cross_entropy(

@@ -96,7 +96,7 @@ def test_masks_as_large_as_the_images(
     assert (labels[::2, ::2] == small).mean() > 0.9
     truth = np.asarray(Image.open(squares / "masks" / "a_00.png"))
     assert (small == truth).mean() > 0.85
-    assert rows[0]["shares"]["square"] == pytest.approx((small == 1).mean(), abs=1e-5)
+    assert rows[0]["fractions"]["square"] == pytest.approx((small == 1).mean(), abs=1e-5)
     assert Image.open(rows[-1]["overlay"]).size == (96, 80)
 
 

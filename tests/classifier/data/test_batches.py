@@ -55,9 +55,9 @@ def test_processes_share_the_very_same_batches(
     assert alone[0].images.shape == (4, 3, 16, 16)
     assert alone[0].labels.shape == ((4, 16, 16) if masked else (4,))
     for rank in range(2):
-        share = epoch(BatchPlan(1, 4, augment, 16, rank=rank, world_size=2), data, 3)
+        part = epoch(BatchPlan(1, 4, augment, 16, rank=rank, world_size=2), data, 3)
         wanted = [Batch(batch.images[rank::2], batch.labels[rank::2]) for batch in alone]
-        assert same(share, wanted)
+        assert same(part, wanted)
 
 
 def test_an_epoch_can_be_entered_anywhere(loaded: Make) -> None:
@@ -69,9 +69,9 @@ def test_an_epoch_can_be_entered_anywhere(loaded: Make) -> None:
 
 
 def test_uneven_shares_are_refused(loaded: Make) -> None:
-    with pytest.raises(ConfigError, match="10 images cannot be shared by 4"):
+    with pytest.raises(ConfigError, match="10 images cannot be split between 4"):
         BatchPlan(0, 10, world_size=4)
-    with pytest.raises(ConfigError, match="3 images cannot be shared by 4"):
+    with pytest.raises(ConfigError, match="3 images cannot be split between 4"):
         BatchPlan(0, 8, world_size=4).steps(loaded(3))
 
 
@@ -79,8 +79,8 @@ def test_fewer_images_than_a_batch(loaded: Make) -> None:
     data = loaded(7)
     assert BatchPlan(0, 64).steps(data) == 1
     assert sorted(epoch(BatchPlan(0, 64), data)[0].labels.tolist()) == list(range(7))
-    shares = [epoch(BatchPlan(0, 64, rank=rank, world_size=2), data) for rank in range(2)]
-    assert [len(share[0].labels) for share in shares] == [3, 3]
+    slices = [epoch(BatchPlan(0, 64, rank=rank, world_size=2), data) for rank in range(2)]
+    assert [len(part[0].labels) for part in slices] == [3, 3]
 
 
 def test_augmentation_differs_between_images_and_epochs(loaded: Make) -> None:

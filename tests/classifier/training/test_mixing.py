@@ -21,7 +21,7 @@ def test_mixup_lays_two_images_over_one_another():
     mixture = Mixing(0, mixup=1.0)(images, labels, 2, 5)
     assert mixture.others is not None
     assert mixture.others.tolist() == [4, 5, 6, 7, 0, 1, 2, 3]
-    expected = mixture.share * images + (1 - mixture.share) * images[mixture.others]
+    expected = mixture.fraction * images + (1 - mixture.fraction) * images[mixture.others]
     assert torch.allclose(mixture.images, expected, atol=1e-6)
 
 
@@ -31,7 +31,7 @@ def test_cutmix_pastes_as_much_as_the_labels_say(step):
     mixture = Mixing(3, cutmix=1.0)(images, labels, 0, step)
     assert mixture.others is not None
     pasted = (mixture.images == images[mixture.others]) & (mixture.images != images)
-    assert pasted.any(1).float().mean().item() == pytest.approx(1 - mixture.share)
+    assert pasted.any(1).float().mean().item() == pytest.approx(1 - mixture.fraction)
     assert bool((pasted | (mixture.images == images)).all())
 
 
@@ -50,8 +50,8 @@ def test_the_draw_depends_on_seed_and_step_alone():
     mixing = Mixing(1, mixup=0.4, cutmix=1.0)
     first, again = mixing(images, labels, 0, 7), mixing(images, labels, 0, 7)
     assert torch.equal(first.images, again.images)
-    shares = {mixing(images, labels, 0, step).share for step in range(8)}
-    assert len(shares) == 8
+    fractions = {mixing(images, labels, 0, step).fraction for step in range(8)}
+    assert len(fractions) == 8
 
 
 def test_two_processes_mix_as_one():
