@@ -26,11 +26,10 @@ class _Unit:
 
 
 def split_dataset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
-    """Keeps samples aside for validation, where the data do not do so themselves.
+    """Moves a fraction of the training samples to the split "validation", unless there is one.
 
-    Of each class the same fraction is kept aside, at least one and not all; groups stay together, so
-    that the fraction is met as nearly as they allow. Masks have no class of the image: there groups
-    are taken at random.
+    The split is stratified: the fraction is met for each class as nearly as the groups allow, with
+    at least one sample of each class on both sides. Samples with masks are not stratified.
 
     Args:
         dataset: Returned as it is when it has a split "validation".
