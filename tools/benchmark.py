@@ -253,7 +253,7 @@ def classify(
     settings = load_config(Settings, "classifier", None, [*overrides, "augment.flip=true"])
     dataset = open_data(data, settings)
     built = build_network(model, len(dataset.classes), {})
-    images, _ = load_images(dataset.parts["train"], built.input)
+    images, _ = load_images(dataset.splits["train"], built.input)
     reference = plain_classifier(built, images, batch)
     with tempfile.TemporaryDirectory() as folder:
         run = RunDirectory(Path(folder) / "run")
