@@ -1,1 +1,1 @@
-"""How good a swap is, in numbers: measures, naive answers to compare with, and reports."""
+"""Evaluation of face swaps: metrics, baselines and reports."""

@@ -1,4 +1,4 @@
-"""Judges several ways of swapping on the same frames."""
+"""Evaluates several swap methods on the same frames."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from faceswap.evaluation.frame_scoring import FrameScore, FrameScorer, Image, Sample
 from faceswap.evaluation.identity import Embedding
-from faceswap.evaluation.judge import FrameScore, Image, Judge, Shot
 from faceswap.evaluation.methods import Method
 from faceswap.evaluation.summary import Summary, summarise
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.media.images import encode_image
 
 Kind = Literal["run", "baseline", "file"]
-_PICTURE, _FRAME = 240, 320  # px
+_HEAD_SIDE, _FRAME_WIDTH = 240, 320  # px
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one way of swapping is worth, from one person's footage to another's face.
+    """Scores of one swap method for one source and target.
 
     Attributes:
-        method: Name of the run, of the baseline or of the file.
-        kind: What that is.
-        source: Whose footage.
-        target: Whose face; None when nobody said.
-        scores: Frame by frame.
-        summary: Over all frames.
+        method: Name of the run, baseline or file.
+        kind: Kind of the method: run, baseline or file.
+        source: Identity whose footage is swapped.
+        target: Identity whose face appears; None when unknown.
+        scores: Scores of each frame, in the order of the samples.
+        summary: Aggregate over all frames.
     """
 
     method: str
@@ -40,17 +40,17 @@ class Result:
 
     @property
     def direction(self) -> str:
-        """From whom to whom."""
-        return f"{self.source} as {self.target or 'someone else'}"
+        """Source and target in words, for headings."""
+        return f"{self.source} as {self.target or 'unknown target'}"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several ways of swapping, judged on the same frames.
+    """Results of several methods on the same frames.
 
     Attributes:
-        results: One per method, in their order.
-        originals: The source's frames: pictures and what is seen, without values.
+        results: One result per method.
+        originals: Source frames with their observations and pictures; ``values`` is empty.
     """
 
     results: list[Result]
@@ -58,36 +58,36 @@ class Comparison:
 
 
 def compare(
-    shots: Iterable[Shot],
+    samples: Iterable[Sample],
     methods: Mapping[str, tuple[Kind, Method]],
-    judge: Judge,
-    known: Mapping[str, Embedding],
+    scorer: FrameScorer,
+    references: Mapping[str, Embedding],
     source: str,
     target: str | None,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
-    """Swaps every frame in every way and judges the results.
+    """Run every method on every frame and score the outputs.
 
     Args:
-        shots: Frames of one person.
-        methods: By name, each with its kind.
-        judge: Looks at them.
-        known: Embedding of every known person.
-        source: Who is in the frames.
-        target: Who should be, if that is known.
-        on_frames: Called with the number of frames done since the last call.
+        samples: Frames of the source identity.
+        methods: Kind and method by name.
+        scorer: Scores one frame.
+        references: Reference embedding ``(D,)`` of each identity, by name.
+        source: Name of the identity in the frames.
+        target: Name of the identity that should appear; None when unknown.
+        on_frames: Callback with the number of frames finished since the last call.
     """
     scores: dict[str, list[FrameScore]] = {name: [] for name in methods}
     originals = []
-    for shot in shots:
-        before = judge.look(shot.image, shot.landmarks)
-        original = FrameScore(shot.clip, shot.index, {}, before, before)
-        _keep_pictures(original, shot, shot.image)
+    for sample in samples:
+        before = scorer.observe(sample.image, sample.landmarks)
+        original = FrameScore(sample.clip, sample.index, {}, before, before)
+        _store_pictures(original, sample, sample.image)
         originals.append(original)
         for name, (_, method) in methods.items():
-            output = method(shot)
-            score = judge.compare(shot, before, output, known, target)
-            _keep_pictures(score, shot, output)
+            output = method(sample)
+            score = scorer.score(sample, before, output, references, target)
+            _store_pictures(score, sample, output)
             scores[name].append(score)
         on_frames(1)
     results = [
@@ -97,10 +97,10 @@ def compare(
     return Comparison(results, originals)
 
 
-def _keep_pictures(score: FrameScore, shot: Shot, image: Image) -> None:
-    """As JPEG, since there may be hundreds."""
-    matrix = crop_matrix(shot.landmarks, _PICTURE, HEAD_COVERAGE)
-    score.picture = encode_image(warp(image, matrix, _PICTURE), ".jpg")
-    height = round(_FRAME * image.shape[0] / image.shape[1])
-    small = cv2.resize(image, (_FRAME, height + height % 2), interpolation=cv2.INTER_AREA)
+def _store_pictures(score: FrameScore, sample: Sample, image: Image) -> None:
+    """Store head crop and frame as JPEG, since there may be hundreds."""
+    matrix = crop_matrix(sample.landmarks, _HEAD_SIDE, HEAD_COVERAGE)
+    score.picture = encode_image(warp(image, matrix, _HEAD_SIDE), ".jpg")
+    height = round(_FRAME_WIDTH * image.shape[0] / image.shape[1])
+    small = cv2.resize(image, (_FRAME_WIDTH, height + height % 2), interpolation=cv2.INTER_AREA)
     score.frame = encode_image(np.asarray(small, np.uint8), ".jpg")

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError, MediaError, NoFacesError
+from faceswap.evaluation.audio import compare_audio
 from faceswap.evaluation.comparison import Comparison, Kind, compare
-from faceswap.evaluation.exactness import sound_exactness
 from faceswap.evaluation.face_finder import FaceFinder
+from faceswap.evaluation.frame_scoring import FrameScorer, Sample
 from faceswap.evaluation.identity import (
     Embedding,
-    evenly,
-    faceset_reference,
-    reference,
+    evenly_spaced,
+    faceset_embedding,
+    mean_embedding,
 )
-from faceswap.evaluation.judge import Judge, Shot
 from faceswap.evaluation.methods import (
     NEAREST,
     UNSWAPPED,
@@ -33,20 +33,20 @@ from faceswap.media.video import VideoReader
 from faceswap.recognizers import Recognizer
 
 BLOCK = 10
-"""Frames that are looked at in a row, so that trembling can be seen, when not all are."""
-_REFERENCES = 24
+"""Consecutive frames per block when a video is sampled; jitter needs at least three."""
+_REFERENCE_FRAMES = 24
 SOURCE = "the source"
 
 
 @dataclass(frozen=True)
-class Files:
-    """What is compared with what.
+class ConvertedInputs:
+    """Inputs of the evaluation of a converted video.
 
     Attributes:
-        source: The original video.
-        output: The converted one.
-        faceset: Faces of the source, or None to find them anew; the largest is then judged.
-        target: Faces of whom it should be, or None.
+        source: Source video.
+        output: Converted video.
+        faceset: Faceset of the source, or None to detect faces and evaluate the largest one.
+        target: Faceset of the target identity, or None when unknown.
     """
 
     source: Path
@@ -57,11 +57,11 @@ class Files:
 
 @dataclass
 class ConvertedEvaluation:
-    """What is known of a converted file.
+    """Results for a converted video.
 
     Attributes:
-        comparison: Its frames against the source's.
-        file: What is measured once: frames, times, sound.
+        comparison: Frame scores of the video and, optionally, of the baselines.
+        file: Values measured once per file, by metric name: frame count, timestamps, audio.
     """
 
     comparison: Comparison
@@ -69,25 +69,25 @@ class ConvertedEvaluation:
 
 
 @dataclass
-class _Course:
-    """What is learned while both videos are read."""
+class _Timing:
+    """Frame counts and largest timestamp difference in ms, updated while both videos are read."""
 
     frames: int = 0
     output_frames: int = 0
     time_error: float = 0.0
 
 
-def chosen_frames(total: int, at_most: int) -> set[int]:
-    """Blocks of consecutive frames, evenly over the video; all frames when there are few."""
-    if total <= at_most:
+def sample_frame_indices(total: int, limit: int) -> set[int]:
+    """Indices of at most ``limit`` frames: evenly spaced blocks of consecutive frames."""
+    if total <= limit:
         return set(range(total))
-    length = min(BLOCK, at_most)
-    starts = np.linspace(0, total - length, max(1, at_most // length)).round().astype(int)
+    length = min(BLOCK, limit)
+    starts = np.linspace(0, total - length, max(1, limit // length)).round().astype(int)
     return {int(start) + step for start in starts for step in range(length)}
 
 
 def evaluate_converted(
-    files: Files,
+    inputs: ConvertedInputs,
     finder: FaceFinder,
     *,
     recognizer: Recognizer | None,
@@ -95,128 +95,140 @@ def evaluate_converted(
     baseline: bool,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> ConvertedEvaluation:
-    """Compares a converted video with its source, frame by frame and as a file.
+    """Compare a converted video with its source, frame by frame and as a file.
 
     Args:
-        files: Both, and what is known of them.
-        finder: Detector and landmark net.
-        recognizer: Identity, or None to leave it out.
-        frames: Frames to look at, at most; frame count and time stamps are compared for all.
-        baseline: Whether to judge naive answers too.
-        on_frames: Called with the number of frames read since the last call.
+        inputs: Videos and facesets.
+        finder: Detector and landmarker.
+        recognizer: Recognition network, or None to skip the identity metrics.
+        frames: Maximum number of frames to score. Frame count and timestamps cover all frames.
+        baseline: Score the baselines too.
+        on_frames: Callback with the number of frames read since the last call.
 
     Raises:
-        MediaError: A video cannot be read, or they are of different sizes.
-        FacesetError: The faceset is of another source.
+        MediaError: A video cannot be read, or the frame sizes differ.
+        FacesetError: The faceset belongs to another source.
         NoFacesError: No face is found in the source.
     """
-    readers = VideoReader(files.source), VideoReader(files.output)
-    _check(files, readers)
-    chosen = chosen_frames(readers[0].total, frames)
-    course = _Course()
-    pairs = _in_step(readers, course, on_frames)
-    shots = _shots(pairs, chosen, files, finder)
-    known = _known(files, finder, recognizer)
-    target = files.target.name if files.target is not None else None
+    readers = VideoReader(inputs.source), VideoReader(inputs.output)
+    _check(inputs, readers)
+    chosen = sample_frame_indices(readers[0].total, frames)
+    timing = _Timing()
+    pairs = _paired_frames(readers, timing, on_frames)
+    samples = _samples(pairs, chosen, inputs, finder)
+    references = _references(inputs, finder, recognizer)
+    target = inputs.target.name if inputs.target is not None else None
     comparison = compare(
-        shots, _methods(files, baseline), Judge(finder, recognizer), known, SOURCE, target
+        samples,
+        _methods(inputs, baseline),
+        FrameScorer(finder, recognizer),
+        references,
+        SOURCE,
+        target,
     )
     if not comparison.originals:
         raise NoFacesError(
-            f"No face was found in {files.source} ({len(chosen)} frames looked at).",
+            f"No face was found in {len(chosen)} frames of {inputs.source}.",
             "Check that --source is the right file.",
         )
-    facts = {
-        "frames_missing": float(course.frames - course.output_frames),
-        "time_error": course.time_error,
-        **sound_exactness(files.source, files.output),
+    file = {
+        "frames_missing": float(timing.frames - timing.output_frames),
+        "time_error": timing.time_error,
+        **compare_audio(inputs.source, inputs.output),
     }
-    return ConvertedEvaluation(comparison, facts)
+    return ConvertedEvaluation(comparison, file)
 
 
-def _check(files: Files, readers: tuple[VideoReader, VideoReader]) -> None:
+def _check(inputs: ConvertedInputs, readers: tuple[VideoReader, VideoReader]) -> None:
     source, output = (reader.info for reader in readers)
     if (source.width, source.height) != (output.width, output.height):
         raise MediaError(
-            f"{files.output} is {output.width}x{output.height} pixels, {files.source} is "
-            f"{source.width}x{source.height}.",
-            "Name the very file that was converted as --source.",
+            f"Expected frames of equal size, found {output.width}x{output.height} pixels in "
+            f"{inputs.output} and {source.width}x{source.height} in {inputs.source}.",
+            "Set --source to the video that was converted.",
         )
-    if files.faceset is not None:
-        (found,) = find_sources([files.source])
-        if files.faceset.record["source"].get("sha256") != found.content_hash():
+    if inputs.faceset is not None:
+        (found,) = find_sources([inputs.source])
+        if inputs.faceset.record["source"].get("sha256") != found.content_hash():
             raise FacesetError(
-                f"The faceset {files.faceset.path} is not of {files.source}.",
-                "Name the faceset of this very file, or leave --faceset out.",
+                f"The faceset {inputs.faceset.path} was not extracted from {inputs.source}.",
+                "Set --faceset to the faceset of this video, or omit it.",
             )
 
 
-def _in_step(
-    readers: tuple[VideoReader, VideoReader], course: _Course, on_frames: Callable[[int], None]
+def _paired_frames(
+    readers: tuple[VideoReader, VideoReader], timing: _Timing, on_frames: Callable[[int], None]
 ) -> Iterator[tuple[Frame, Frame]]:
-    """Both frames of each index; counts those that have no partner."""
+    """Frames of both videos by index; updates ``timing``."""
     first, second = (iter(reader) for reader in readers)
     while True:
         source, output = next(first, None), next(second, None)
-        course.frames += source is not None
-        course.output_frames += output is not None
+        timing.frames += source is not None
+        timing.output_frames += output is not None
         if source is None and output is None:
             return
         if source is not None:
             on_frames(1)
         if source is not None and output is not None:
-            course.time_error = max(course.time_error, 1000 * abs(source.time - output.time))
+            timing.time_error = max(timing.time_error, 1000 * abs(source.time - output.time))
             yield source, output
 
 
-def _shots(
-    pairs: Iterator[tuple[Frame, Frame]], chosen: set[int], files: Files, finder: FaceFinder
-) -> Iterator[Shot]:
-    by_frame = files.faceset.by_frame() if files.faceset is not None else None
+def _samples(
+    pairs: Iterator[tuple[Frame, Frame]],
+    chosen: set[int],
+    inputs: ConvertedInputs,
+    finder: FaceFinder,
+) -> Iterator[Sample]:
+    by_frame = inputs.faceset.by_frame() if inputs.faceset is not None else None
     for source, output in pairs:
         if source.index not in chosen:
             continue
         if by_frame is None:
             faces: Sequence[NDArray[np.floating]] = [f.points for f in finder.all(source.image)]
         else:
-            known = by_frame.get(source.index, [])
-            largest = sorted(known, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
+            stored = by_frame.get(source.index, [])
+            largest = sorted(stored, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
             faces = [face.landmarks for face in largest]
         if faces:
-            name = files.source.stem
-            yield Shot(name, source.index, source.image, faces[0], tuple(faces), output.image)
+            name = inputs.source.stem
+            yield Sample(name, source.index, source.image, faces[0], tuple(faces), output.image)
 
 
-def _known(files: Files, finder: FaceFinder, recognizer: Recognizer | None) -> dict[str, Embedding]:
-    """The target and the source as embeddings; nothing when nobody said who the target is."""
-    if recognizer is None or files.target is None:
+def _references(
+    inputs: ConvertedInputs, finder: FaceFinder, recognizer: Recognizer | None
+) -> dict[str, Embedding]:
+    """Reference embeddings of target and source; empty without a target or a recognizer."""
+    if recognizer is None or inputs.target is None:
         return {}
-    faces = [(files.target, face) for face in files.target.trainable()]
+    faces = [(inputs.target, face) for face in inputs.target.trainable()]
     return {
-        files.target.name: faceset_reference(faces, recognizer),
-        SOURCE: _source_reference(files, finder, recognizer),
+        inputs.target.name: faceset_embedding(faces, recognizer),
+        SOURCE: _source_reference(inputs, finder, recognizer),
     }
 
 
-def _source_reference(files: Files, finder: FaceFinder, recognizer: Recognizer) -> Embedding:
-    reader = VideoReader(files.source)
-    wanted = set(evenly(range(reader.total), _REFERENCES))
+def _source_reference(
+    inputs: ConvertedInputs, finder: FaceFinder, recognizer: Recognizer
+) -> Embedding:
+    reader = VideoReader(inputs.source)
+    wanted = set(evenly_spaced(range(reader.total), _REFERENCE_FRAMES))
     embeddings = []
     for frame in reader:
         if frame.index in wanted and (faces := finder.all(frame.image)):
             embeddings.append(recognizer(frame.image, faces[0].points))
     if not embeddings:
         raise NoFacesError(
-            f"No face was found in {files.source}.", "Check that --source is the right file."
+            f"No face was found in {inputs.source}.", "Check that --source is the right file."
         )
-    return reference(embeddings)
+    return mean_embedding(embeddings)
 
 
-def _methods(files: Files, baseline: bool) -> Mapping[str, tuple[Kind, Method]]:
-    methods: dict[str, tuple[Kind, Method]] = {files.output.name: ("file", Converted())}
+def _methods(inputs: ConvertedInputs, baseline: bool) -> Mapping[str, tuple[Kind, Method]]:
+    methods: dict[str, tuple[Kind, Method]] = {inputs.output.name: ("file", Converted())}
     if baseline:
         methods[UNSWAPPED] = "baseline", Unswapped()
-    if baseline and files.target is not None:
-        faces = [(files.target, face) for face in files.target.trainable()]
+    if baseline and inputs.target is not None:
+        faces = [(inputs.target, face) for face in inputs.target.trainable()]
         methods[NEAREST] = "baseline", NearestCrop(faces)
     return methods

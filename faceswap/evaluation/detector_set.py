@@ -1,11 +1,10 @@
-"""Real and swapped faces as a set of images, on which a detector of swaps is trained and tested.
+"""Image sets of real and swapped faces for training and testing swap detectors.
 
-What would leak is kept apart. Whole people, with all their footage, go to one part. Within a part,
-people are swapped with one another; only someone who is alone in the test is drawn as people of
-others. Everyone in training is seen both really and as a swap: else a detector learns who is who
-(measured with two people, trained on the one as the other: it took every real face of the test for
-a swap, and every swap for real). Each frame gives one real and one swapped image, with the same
-cut, the same size and the same compression, so the swap is all that differs.
+The splits share no identity and no footage. Identities are swapped within their split; only an
+identity that is alone in the test split is swapped to identities of other splits. Every identity of
+the train split appears both real and as a swap target: otherwise a detector learns to recognise the
+person instead of the swap. Each frame gives one real and one swapped image with the same crop, size
+and compression, so that they differ in the swap alone.
 """
 
 import re
@@ -17,9 +16,9 @@ from pathlib import Path
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError
 from faceswap.core.files import atomic_directory, write_json
 from faceswap.core.seeding import generator
-from faceswap.evaluation.footage import find_footage, shots
-from faceswap.evaluation.identity import evenly
-from faceswap.evaluation.judge import Image, Shot
+from faceswap.evaluation.footage import find_footage, load_samples
+from faceswap.evaluation.frame_scoring import Image, Sample
+from faceswap.evaluation.identity import evenly_spaced
 from faceswap.evaluation.methods import Model
 from faceswap.evaluation.runs import Candidate, Faces
 from faceswap.facesets.faceset import Face, Faceset
@@ -27,124 +26,134 @@ from faceswap.geometry.alignment import crop_matrix, warp
 from faceswap.media.images import write_image
 from faceswap.provenance.metadata import xmp_packet
 
-PARTS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 REAL, SWAPPED, RECORD = "real", "swapped", "detector-set.json"
 _SIDE, _COVERAGE = 256, 1.6
-_QUALITIES = (75, 96)  # of the JPEG files, drawn anew for each pair
-_VALIDATION, _GAP = 0.2, 25  # share of a clip, and frames left out before it
+_QUALITIES = (75, 96)  # range of the JPEG quality, sampled for each pair
+_VALIDATION, _GAP = 0.2, 25  # fraction of a clip, and number of faces skipped before it
 
 
 @dataclass(frozen=True)
-class Division:
-    """Who goes where.
+class IdentitySplit:
+    """Assignment of identities to splits and swap targets.
 
     Attributes:
-        people: Names by part.
-        targets: For each person, as whom they are drawn, and by which run.
-        notes: What the division cannot promise.
+        identities: Names of the identities of each split.
+        targets: Index of the run and target identity of each swap, by source identity.
+        notes: Limitations of the split, one sentence each.
     """
 
-    people: dict[str, tuple[str, ...]]
+    identities: dict[str, tuple[str, ...]]
     targets: dict[str, tuple[tuple[int, str], ...]]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class DetectorSet:
-    """What was written.
+    """A detector set on disk.
 
     Attributes:
-        folder: The set.
-        counts: Images of one class by part; there are as many of the other.
-        division: Who is where.
+        folder: Folder of the set.
+        counts: Number of images of each class, by split.
+        split: Assignment of identities.
     """
 
     folder: Path
     counts: dict[str, int]
-    division: Division
+    split: IdentitySplit
 
     def describe(self) -> list[str]:
-        """Lines for the user."""
-        found = [
-            f"{part}: {count} real and {count} swapped faces"
-            f" ({', '.join(self.division.people[part]) or 'ends of the clips in train'})."
-            for part, count in self.counts.items()
+        """Summary, one line per item."""
+        counts = [
+            f"{split}: {count} real and {count} swapped faces"
+            f" ({', '.join(self.split.identities[split]) or 'ends of the train clips'})."
+            for split, count in self.counts.items()
         ]
-        return [*found, *self.division.notes, f"Written to {self.folder}."]
+        return [*counts, *self.split.notes, f"Written to {self.folder}."]
 
 
-def divide(runs: Sequence[Sequence[str]], test: Sequence[str]) -> Division:
-    """Gives every person a part.
+def split_identities(runs: Sequence[Sequence[str]], test: Sequence[str]) -> IdentitySplit:
+    """Assign every identity to a split.
 
-    Without names for the test, the last of several runs that share nobody with others is the test
-    (of three or more, the one before it the validation); of one run its last two people, when
-    there are four or more, else its last one.
+    Without names for the test split: of several runs without common identities, the last one is
+    the test split (and of three or more, the one before it the validation split). Of one run, its
+    last two identities are the test split if there are four or more, else its last one.
 
     Args:
-        runs: The identities of each run.
-        test: Who is kept for the test; empty to choose.
+        runs: Identities of each run.
+        test: Identities of the test split; empty for the default.
 
     Raises:
-        IdentityError: A name is unknown, or no two people that a run swaps are left to train on.
+        IdentityError: A name is unknown, or the train split lacks two identities of one run.
     """
-    people = list(dict.fromkeys(name for run in runs for name in run))
+    identities = list(dict.fromkeys(name for run in runs for name in run))
     for name in test:
-        if name not in people:
-            raise IdentityError(f"No run has an identity {name!r}.", f"Known: {', '.join(people)}.")
-    kept = {"val": [], "test": list(test)} if test else _choose(runs, people)
-    aside = {*kept["val"], *kept["test"]}
-    training = [name for name in people if name not in aside]
-    parts = {"train": tuple(training), "val": tuple(kept["val"]), "test": tuple(kept["test"])}
-    targets = {
-        name: _targets(name, members, runs) for members in parts.values() for name in members
+        if name not in identities:
+            raise IdentityError(
+                f"No run has the identity {name!r}.", f"Use one of {', '.join(identities)}."
+            )
+    held_out = {"val": [], "test": list(test)} if test else _default_split(runs, identities)
+    excluded = {*held_out["val"], *held_out["test"]}
+    training = [name for name in identities if name not in excluded]
+    splits = {
+        "train": tuple(training),
+        "val": tuple(held_out["val"]),
+        "test": tuple(held_out["test"]),
     }
-    lonely = [name for name in training if not {to for _, to in targets[name]} <= set(training)]
-    if lonely or not training:
+    targets = {
+        name: _targets(name, members, runs) for members in splits.values() for name in members
+    }
+    only_real = [name for name in training if not {to for _, to in targets[name]} <= set(training)]
+    if only_real or not training:
         raise IdentityError(
-            f"To train on {', '.join(training) or 'nobody'} and test on {', '.join(aside)} would "
-            "teach whose face it is, and not whether it was swapped: each face in training must "
-            "be there really and as a swap.",
-            "Name a run of three or more people, a second run of two others, or fewer with --test.",
+            f"The train split ({', '.join(training) or 'empty'}) needs at least two identities "
+            "that one run swaps with each other: a detector would otherwise learn to recognise "
+            "the person instead of the swap.",
+            "Use a run of three or more identities, add a run of two others, or name fewer "
+            "identities with --test.",
         )
-    return Division(parts, targets, _notes(parts, targets))
+    return IdentitySplit(splits, targets, _notes(splits, targets))
 
 
-def _choose(runs: Sequence[Sequence[str]], people: Sequence[str]) -> dict[str, list[str]]:
-    apart = len(people) == sum(len(run) for run in runs)
-    if len(runs) > 1 and apart:
+def _default_split(
+    runs: Sequence[Sequence[str]], identities: Sequence[str]
+) -> dict[str, list[str]]:
+    disjoint = len(identities) == sum(len(run) for run in runs)
+    if len(runs) > 1 and disjoint:
         return {"val": list(runs[-2]) if len(runs) > 2 else [], "test": list(runs[-1])}
-    last = list(people)
-    if len(people) >= 6:
+    last = list(identities)
+    if len(identities) >= 6:
         return {"val": last[-4:-2], "test": last[-2:]}
-    return {"val": [], "test": last[-2:] if len(people) >= 4 else last[-1:]}
+    return {"val": [], "test": last[-2:] if len(identities) >= 4 else last[-1:]}
 
 
 def _targets(
-    name: str, part: Sequence[str], runs: Sequence[Sequence[str]]
+    name: str, members: Sequence[str], runs: Sequence[Sequence[str]]
 ) -> tuple[tuple[int, str], ...]:
-    able = [
+    possible = [
         (number, other)
         for number, run in enumerate(runs)
         if name in run
         for other in run
         if other != name
     ]
-    within = [(number, other) for number, other in able if other in part]
-    return tuple(within or able)
+    within = [(number, other) for number, other in possible if other in members]
+    return tuple(within or possible)
 
 
 def _notes(
-    parts: Mapping[str, Sequence[str]], targets: Mapping[str, Sequence[tuple[int, str]]]
+    splits: Mapping[str, Sequence[str]], targets: Mapping[str, Sequence[tuple[int, str]]]
 ) -> tuple[str, ...]:
     notes = []
-    if not parts["val"]:
+    if not splits["val"]:
         notes.append(
-            "val holds the ends of the clips that train holds: good for stopping, not for claims."
+            "The val split holds the ends of the train clips: use it for early stopping, not for "
+            "reported scores."
         )
-    if any(to not in parts["test"] for name in parts["test"] for _, to in targets[name]):
+    if any(to not in splits["test"] for name in splits["test"] for _, to in targets[name]):
         notes.append(
-            "The faces drawn in test are of people whose footage is in another part; with four or "
-            "more people they would not be."
+            "The swap targets of the test split have their footage in another split; use four or "
+            "more identities to avoid this."
         )
     return tuple(notes)
 
@@ -157,41 +166,44 @@ def make_detector_set(
     seed: int = 0,
     on_faces: Callable[[int], None] = lambda _: None,
 ) -> DetectorSet:
-    """Writes the set: ``train|val|test/real|swapped/*.jpg`` and a record.
+    """Write ``train|val|test/real|swapped/*.jpg`` and ``detector-set.json``.
 
     Args:
-        candidates: Runs whose models swap.
-        folder: Where to; must not exist.
-        frames: Frames of each person, at most; all of a part have equally many.
-        test: Who is kept for the test; empty to choose.
-        seed: Decides about the compression.
-        on_faces: Called with the number of images written since the last call.
+        candidates: Runs whose models swap the faces.
+        folder: Output folder; must not exist.
+        frames: Maximum number of frames per identity; equal for all identities of a split.
+        test: Identities of the test split; empty for the default of ``split_identities``.
+        seed: Seed of the JPEG qualities.
+        on_faces: Callback with the number of images written since the last call.
 
     Raises:
-        ConfigError: The folder is there already.
-        IdentityError: ``test`` names nobody, or everybody.
-        StorageFullError: The disk is full; nothing is left.
+        ConfigError: The folder exists.
+        IdentityError: ``test`` has an unknown name or leaves too few identities to train on.
+        StorageFullError: The disk is full; the folder is not created.
     """
     if folder.exists():
-        raise ConfigError(f"{folder} is there already.", "Choose another folder.")
-    division = divide([list(c.held_out) for c in candidates], test)
-    counts: dict[str, int] = dict.fromkeys(PARTS, 0)
+        raise ConfigError(f"The folder {folder} exists.", "Choose another folder.")
+    split = split_identities([list(c.held_out) for c in candidates], test)
+    counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
     with atomic_directory(folder) as temporary:
         writer = _Writer(temporary, seed, counts, on_faces)
-        for home, members in division.people.items():
-            # The same number of each: a face that is more often real would tell by itself.
+        for split_name, members in split.identities.items():
+            # Equal numbers, so that an identity's frequency does not reveal the class.
             each = min([frames, *(len(_faces_of(candidates, name)) for name in members)])
             for name in members:
-                models = [Model(candidates[r].loaded, to) for r, to in division.targets[name]]
-                labels = [to for _, to in division.targets[name]]
+                models = [Model(candidates[r].loaded, to) for r, to in split.targets[name]]
+                labels = [to for _, to in split.targets[name]]
                 swaps = cycle(zip(labels, models, strict=True))
-                share = _VALIDATION if home == "train" and not division.people["val"] else 0.0
-                for part, shot in _shots(_faces_of(candidates, name), home, each, share):
+                fraction = (
+                    _VALIDATION if split_name == "train" and not split.identities["val"] else 0.0
+                )
+                faces = _faces_of(candidates, name)
+                for home, sample in _samples(faces, split_name, each, fraction):
                     to, model = next(swaps)
-                    writer.write(part, name, to, shot, model(shot))
-        made = DetectorSet(folder, counts, division)
-        write_json(temporary / RECORD, _record(made, candidates, seed))
-    return made
+                    writer.write(home, name, to, sample, model(sample))
+        detector_set = DetectorSet(folder, counts, split)
+        write_json(temporary / RECORD, _record(detector_set, candidates, seed))
+    return detector_set
 
 
 @dataclass
@@ -201,19 +213,19 @@ class _Writer:
     counts: dict[str, int]
     on_faces: Callable[[int], None]
 
-    def write(self, part: str, name: str, to: str, shot: Shot, swapped: Image) -> None:
-        """One real and one swapped image that differ in the swap alone."""
-        stem = _safe(f"{name}-{shot.clip}-{shot.index:06d}")
+    def write(self, split: str, name: str, to: str, sample: Sample, swapped: Image) -> None:
+        """Write one real and one swapped image of a sample."""
+        stem = _safe(f"{name}-{sample.clip}-{sample.index:06d}")
         quality = int(generator(self.seed, "jpeg", stem).integers(*_QUALITIES))
-        matrix = crop_matrix(shot.landmarks, _SIDE, _COVERAGE)
+        matrix = crop_matrix(sample.landmarks, _SIDE, _COVERAGE)
         # The mark is beside the pixels, which are all that a classifier is shown.
         for kind, image, ending, mark in (
-            (REAL, shot.image, "", b""),
+            (REAL, sample.image, "", b""),
             (SWAPPED, swapped, _safe(f"-as-{to}"), xmp_packet()),
         ):
-            path = self.folder / part / kind / f"{stem}{ending}.jpg"
+            path = self.folder / split / kind / f"{stem}{ending}.jpg"
             write_image(path, warp(image, matrix, _SIDE), quality, xmp=mark)
-        self.counts[part] += 1
+        self.counts[split] += 1
         self.on_faces(2)
 
 
@@ -231,39 +243,44 @@ def _faces_of(candidates: Sequence[Candidate], name: str) -> Faces:
     raise AssertionError(name)
 
 
-def _shots(faces: Faces, part: str, frames: int, share: float) -> Iterator[tuple[str, Shot]]:
+def _samples(
+    faces: Faces, split: str, frames: int, fraction: float
+) -> Iterator[tuple[str, Sample]]:
     facesets = {faceset.path: faceset for faceset, _ in faces}
     for path, faceset in facesets.items():
         own = [face for other, face in faces if other.path == path]
         footage = find_footage(faceset)
-        for home, chosen in _cut(own, part, share, faceset).items():
-            part_of = share if home == "val" and share else 1 - share
-            count = max(1, round(frames / len(facesets) * part_of))
-            picked = [chosen[place] for place in evenly(range(len(chosen)), count)]
-            yield from ((home, shot) for shot in shots(faceset, picked, footage))
+        for home, available in _split_clip(own, split, fraction, faceset).items():
+            weight = fraction if home == "val" and fraction else 1 - fraction
+            count = max(1, round(frames / len(facesets) * weight))
+            positions = evenly_spaced(range(len(available)), count)
+            chosen = [available[position] for position in positions]
+            yield from ((home, sample) for sample in load_samples(faceset, chosen, footage))
 
 
-def _cut(
-    faces: Sequence[Face], part: str, share: float, faceset: Faceset
+def _split_clip(
+    faces: Sequence[Face], split: str, fraction: float, faceset: Faceset
 ) -> dict[str, Sequence[Face]]:
-    """Faces of a clip by part: all in one, or its end in "val"."""
-    if not share:
-        return {part: faces}
-    last = len(faces) - round(share * len(faces))
+    """Faces of a clip by split; a ``fraction`` above 0 moves the end of the clip to ``val``."""
+    if not fraction:
+        return {split: faces}
+    last = len(faces) - round(fraction * len(faces))
     if last - _GAP < 1 or last >= len(faces):
         raise FacesetError(
-            f"{faceset.path} has {len(faces)} faces, too few to keep some aside.",
+            f"{faceset.path} has {len(faces)} faces, too few for a validation split.",
             "Use longer clips.",
         )
-    return {part: faces[: last - _GAP], "val": faces[last:]}
+    return {split: faces[: last - _GAP], "val": faces[last:]}
 
 
-def _record(made: DetectorSet, candidates: Sequence[Candidate], seed: int) -> dict[str, object]:
+def _record(
+    detector_set: DetectorSet, candidates: Sequence[Candidate], seed: int
+) -> dict[str, object]:
     return {
-        "synthetic": "The images in the folders 'swapped' show faces drawn by a neural network.",
+        "synthetic": "The images in the folders 'swapped' show faces generated by a network.",
         "runs": [{"name": c.name, "weights_sha256": c.loaded.digest} for c in candidates],
-        "images_per_class": made.counts,
-        "division": asdict(made.division),
+        "images_per_class": detector_set.counts,
+        "split": asdict(detector_set.split),
         "seed": seed,
         "side": _SIDE,
         "coverage": _COVERAGE,

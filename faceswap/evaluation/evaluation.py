@@ -1,4 +1,4 @@
-"""An evaluation: results, what was left out of them and why; as JSON and as lines of text."""
+"""An evaluation: results and skipped metrics, as JSON and as lines of text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,24 +6,29 @@ from typing import Any
 
 import faceswap
 from faceswap.evaluation.comparison import Comparison, Result
-from faceswap.evaluation.judge import FrameScore
-from faceswap.evaluation.metric import FILE, METRICS, RECONSTRUCTION, Metric
+from faceswap.evaluation.frame_scoring import FrameScore
+from faceswap.evaluation.metric import FILE_METRICS, METRICS, RECONSTRUCTION_METRICS, Metric
 from faceswap.evaluation.pose import angles
 from faceswap.evaluation.runs import Reconstruction
 from faceswap.evaluation.shape import lid_opening, mouth_opening
 
-IDENTITY = ("similarity_target", "similarity_source", "retrieval")
+IDENTITY_METRICS = ("similarity_target", "similarity_source", "retrieval")
 _REASONS = {
-    "jitter": "no three frames in a row were judged; raise --frames",
-    "flicker": "no three frames in a row were judged; raise --frames",
-    "codec_mean": "the frames have nothing that is far from the face",
+    "jitter": "no three consecutive frames were evaluated; raise --frames",
+    "flicker": "no three consecutive frames were evaluated; raise --frames",
+    "codec_mean": "no part of the frames is far enough from the face",
 }
-_TOO_FEW = "fewer than 8 frames show what it needs, or nothing moves"
+_TOO_FEW = "fewer than 8 usable frames, or no movement in them"
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Metrics that an evaluation lacks, and why."""
+class SkippedMetrics:
+    """Metrics that could not be measured.
+
+    Attributes:
+        metrics: Names of the metrics.
+        reason: Reason, without a final period.
+    """
 
     metrics: tuple[str, ...]
     reason: str
@@ -31,16 +36,16 @@ class LeftOut:
 
 @dataclass
 class Evaluation:
-    """What is written into a report.
+    """Content of a report.
 
     Attributes:
-        title: What was evaluated.
-        about: Where it came from, for programs: files, hashes, settings.
-        comparisons: Ways of swapping on the same frames; one for each pair of people.
-        reconstructions: Held-out faces drawn as themselves.
-        file: What is measured once for a file.
-        left_out: What could not be measured.
-        notes: What a reader should know.
+        title: Title of the report.
+        about: Provenance as JSON values: files, hashes, settings.
+        comparisons: Comparison of the methods for each pair of source and target.
+        reconstructions: Reconstruction quality for each run and identity.
+        file: Values measured once per file, by metric name.
+        skipped: Metrics that could not be measured.
+        notes: Remarks for the reader, item sentence each.
     """
 
     title: str
@@ -48,51 +53,54 @@ class Evaluation:
     comparisons: list[Comparison]
     reconstructions: list[Reconstruction] = field(default_factory=list)
     file: dict[str, float] = field(default_factory=dict)
-    left_out: list[LeftOut] = field(default_factory=list)
+    skipped: list[SkippedMetrics] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def results(self) -> list[Result]:
-        """All ways of swapping in all directions."""
+        """Results of all methods for all pairs of source and target."""
         return [result for comparison in self.comparisons for result in comparison.results]
 
-    def measured(self) -> list[Metric]:
-        """The metrics that anything has a value for, in their order."""
+    def measured_metrics(self) -> list[Metric]:
+        """Metrics with at least item value, in display order."""
         found = {name for result in self.results for name in result.summary.values}
-        found |= {name for one in self.reconstructions for name in one.values} | set(self.file)
+        found |= {name for item in self.reconstructions for name in item.values} | set(self.file)
         return [metric for name, metric in METRICS.items() if name in found]
 
-    def add_left_out(self, known: Sequence[LeftOut]) -> None:
-        """Notes what is missing: for reasons that are known, and all else of swapped frames."""
-        self.left_out.extend(known)
-        have = {metric.name for metric in self.measured()}
-        have |= {name for entry in self.left_out for name in entry.metrics}
-        # What has no meaning for this kind of evaluation is not missing.
-        foreign = (*RECONSTRUCTION, *FILE) if self.file else (*RECONSTRUCTION, *FILE, "codec_mean")
-        expected = [name for name in METRICS if name not in foreign]
-        missing = [name for name in expected if name not in have]
+    def add_skipped(self, skipped: Sequence[SkippedMetrics]) -> None:
+        """Record skipped metrics; the other metrics without a value get a default reason."""
+        self.skipped.extend(skipped)
+        named = {metric.name for metric in self.measured_metrics()}
+        named |= {name for entry in self.skipped for name in entry.metrics}
+        # Metrics that do not apply to this kind of evaluation are not reported as skipped.
+        inapplicable = (
+            (*RECONSTRUCTION_METRICS, *FILE_METRICS)
+            if self.file
+            else (*RECONSTRUCTION_METRICS, *FILE_METRICS, "codec_mean")
+        )
+        expected = [name for name in METRICS if name not in inapplicable]
+        missing = [name for name in expected if name not in named]
         for name in missing:
-            self.left_out.append(LeftOut((name,), _REASONS.get(name, _TOO_FEW)))
+            self.skipped.append(SkippedMetrics((name,), _REASONS.get(name, _TOO_FEW)))
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation as JSON values, frame by frame."""
+    """The evaluation as JSON values, with the values of each frame."""
     return {
         "program": f"faceswap-toolkit {faceswap.__version__}",
         "title": evaluation.title,
         **evaluation.about,
         "metrics": {
             metric.name: {"unit": metric.unit, "better": metric.better, "meaning": metric.meaning}
-            for metric in evaluation.measured()
+            for metric in evaluation.measured_metrics()
         },
-        "left_out": [
-            {"metrics": list(entry.metrics), "reason": entry.reason}
-            for entry in evaluation.left_out
+        "skipped": [
+            {"metrics": list(entry.metrics), "reason": entry.reason} for entry in evaluation.skipped
         ],
         "notes": evaluation.notes,
         "reconstruction": [
-            {"run": one.run, "identity": one.identity, "faces": one.faces, "values": one.values}
-            for one in evaluation.reconstructions
+            {"run": item.run, "identity": item.identity, "faces": item.faces, "values": item.values}
+            for item in evaluation.reconstructions
         ],
         "swaps": [_result_json(result) for result in evaluation.results],
         "file": evaluation.file,
@@ -108,41 +116,41 @@ def _result_json(result: Result) -> dict[str, Any]:
         "target": result.target,
         "frames": summary.frames,
         "values": summary.values,
-        "percentiles_10_50_90": {name: list(three) for name, three in summary.spread.items()},
+        "percentiles_10_50_90": {name: list(three) for name, three in summary.percentiles.items()},
         "by_frame": [_frame_json(score) for score in result.scores],
     }
 
 
 def _frame_json(score: FrameScore) -> dict[str, Any]:
     frame: dict[str, Any] = {"clip": score.clip, "frame": score.index, "values": score.values}
-    for name, look in (("before", score.before), ("after", score.after)):
-        if look is not None:
-            points = look.landmarks.points
-            pose = angles(look.landmarks.dense_mesh())
+    for name, seen in (("before", score.before), ("after", score.after)):
+        if seen is not None:
+            points = seen.landmarks.points
+            pose = angles(seen.landmarks.dense_mesh())
             frame[name] = {
                 "pitch": pose.pitch,
                 "yaw": pose.yaw,
                 "roll": pose.roll,
-                "mouth": mouth_opening(points),
-                "lids": lid_opening(points),
-                "gaze": look.gaze,
+                "mouth_opening": mouth_opening(points),
+                "eyelid_opening": lid_opening(points),
+                "gaze": seen.gaze,
             }
     return frame
 
 
-def lines(evaluation: Evaluation) -> list[str]:
-    """A line per metric that says what it means and which direction is good."""
+def describe_metrics(evaluation: Evaluation) -> list[str]:
+    """A line per measured metric (meaning and direction) and per skipped metric (reason)."""
     described = [
         f"{metric.title}{f' [{metric.unit}]' if metric.unit else ''}, {metric.direction}: "
         f"{metric.meaning}"
-        for metric in evaluation.measured()
+        for metric in evaluation.measured_metrics()
     ]
-    return described + missing_lines(evaluation)
+    return described + describe_skipped(evaluation)
 
 
-def missing_lines(evaluation: Evaluation) -> list[str]:
-    """A line for what was left out, with the reason."""
+def describe_skipped(evaluation: Evaluation) -> list[str]:
+    """A line per group of skipped metrics, with the reason."""
     return [
-        f"Left out: {', '.join(METRICS[name].title for name in entry.metrics)}: {entry.reason}."
-        for entry in evaluation.left_out
+        f"Skipped: {', '.join(METRICS[name].title for name in entry.metrics)}: {entry.reason}."
+        for entry in evaluation.skipped
     ]

@@ -1,4 +1,4 @@
-"""Finds the face to be judged anew in the pixels of each frame, without memory of others."""
+"""Detects faces in single frames, independently of other frames."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,20 +7,20 @@ from faceswap.detectors.nms import overlaps
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 
-_SAME_FACE = 0.25
+_SAME_FACE = 0.25  # IoU
 
 
 class FaceFinder:
-    """Detector and landmark net, run from scratch on every picture.
+    """Detector and landmarker, run on each image without tracking.
 
     Args:
         detector: Name of the detector.
-        landmarker: Name of the landmark net.
-        device: Where the nets are to run.
+        landmarker: Name of the landmarker.
+        device: Device of the networks.
 
     Raises:
-        ConfigError: There is no such detector or landmark net.
-        WeightsUnavailable: Weights could neither be found nor fetched.
+        ConfigError: The detector or landmarker is unknown.
+        WeightsUnavailable: The weights were not found and could not be downloaded.
     """
 
     def __init__(
@@ -29,29 +29,29 @@ class FaceFinder:
         self._tracker = build_tracker(detector, landmarker, device)
 
     def all(self, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
-        """All faces of a picture ``(H, W, 3) uint8 RGB``, the largest first."""
+        """All faces of an image ``(H, W, 3) uint8 RGB``, largest first."""
         faces = [face.landmarks for face in self._tracker.still(image)]
         return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
 
-    def at(self, image: NDArray[np.uint8], place: NDArray[np.floating]) -> FaceLandmarks | None:
-        """The face of a picture that lies where one is expected.
+    def at(self, image: NDArray[np.uint8], expected: NDArray[np.floating]) -> FaceLandmarks | None:
+        """The detected face that overlaps an expected position.
 
         Args:
             image: ``(H, W, 3) uint8 RGB``.
-            place: ``(68, 2)`` landmarks from elsewhere. They choose among the faces that are found
-                and have no other influence.
+            expected: ``(68, 2)`` landmarks in pixels. They select among the detected faces and
+                have no other influence.
 
         Returns:
-            None when no face is found there.
+            The face, or None when no detected face overlaps it enough (IoU of 0.25).
         """
         faces = self.all(image)
         if not faces:
             return None
-        # The landmarks leave out the forehead, as the iBUG points of the faces do here.
+        # Boxes of landmarks on both sides: detector boxes would include the forehead.
         boxes = np.stack([_box(face.points) for face in faces])
-        shares = overlaps(_box(place), boxes)
-        best = int(np.argmax(shares))
-        return faces[best] if shares[best] >= _SAME_FACE else None
+        ious = overlaps(_box(expected), boxes)
+        best = int(np.argmax(ious))
+        return faces[best] if ious[best] >= _SAME_FACE else None
 
 
 def _box(points: NDArray[np.floating]) -> NDArray[np.float32]:

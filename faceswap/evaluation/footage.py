@@ -1,11 +1,11 @@
-"""The frames that faces of a faceset were cut from: the original footage, or the stored crops."""
+"""Loads the frames that the faces of a faceset came from, or the stored crops."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from faceswap.core.errors import MediaError
-from faceswap.evaluation.judge import Shot
+from faceswap.evaluation.frame_scoring import Sample
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import transform_points
 from faceswap.media.sources import Source, find_sources, open_source
@@ -14,7 +14,7 @@ _SEEK_OVER = 50  # frames: shorter gaps are decoded through
 
 
 def find_footage(faceset: Faceset) -> Source | None:
-    """The footage of a faceset, if it is still where it was and still the same."""
+    """The source file of a faceset, or None when it is missing or its content changed."""
     record = faceset.record["source"]
     if "path" not in record or not Path(record["path"]).exists():
         return None
@@ -26,34 +26,36 @@ def find_footage(faceset: Faceset) -> Source | None:
     return source if same else None
 
 
-def shots(faceset: Faceset, faces: Sequence[Face], footage: Source | None) -> Iterator[Shot]:
-    """The frames of some faces, in order.
+def load_samples(
+    faceset: Faceset, faces: Sequence[Face], footage: Source | None
+) -> Iterator[Sample]:
+    """Load the frames of some faces, ordered by frame index.
 
     Args:
-        faceset: Where the faces are.
-        faces: Which; one of each frame at most counts.
-        footage: The faceset's footage; without it the stored crops (the whole head) are given.
+        faceset: Faceset of the faces.
+        faces: Faces to load; at most one per frame is used.
+        footage: Source file of the faceset. None uses the stored head crops as frames.
     """
     by_frame = {face.frame: face for face in faces}
     if footage is None:
-        yield from (_crop_shot(faceset, by_frame[frame]) for frame in sorted(by_frame))
+        yield from (_crop_sample(faceset, by_frame[frame]) for frame in sorted(by_frame))
         return
     for block in _blocks(sorted(by_frame)):
         for frame in open_source(footage, start=block[0]):
             if frame.index in by_frame:
                 points = by_frame[frame.index].landmarks
-                yield Shot(faceset.name, frame.index, frame.image, points, (points,))
+                yield Sample(faceset.name, frame.index, frame.image, points, (points,))
             if frame.index >= block[-1]:
                 break
 
 
-def _crop_shot(faceset: Faceset, face: Face) -> Shot:
+def _crop_sample(faceset: Faceset, face: Face) -> Sample:
     points = transform_points(face.matrix, face.landmarks)
-    return Shot(faceset.name, face.frame, faceset.load_crop(face), points, (points,))
+    return Sample(faceset.name, face.frame, faceset.load_crop(face), points, (points,))
 
 
 def _blocks(frames: Sequence[int]) -> list[list[int]]:
-    """Frames that are read in one go."""
+    """Groups of frame indices that are decoded without seeking."""
     if not frames:
         return []
     blocks = [[frames[0]]]

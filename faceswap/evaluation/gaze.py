@@ -1,4 +1,4 @@
-"""Where the pupils stand, from pixels: the landmark net has no point for them."""
+"""Horizontal pupil position, measured from pixels."""
 
 import cv2
 import numpy as np
@@ -9,28 +9,28 @@ from faceswap.geometry.landmarks68 import LEFT_EYE, LEFT_EYE_CORNERS, RIGHT_EYE,
 
 _EYES = ((*LEFT_EYE_CORNERS, LEFT_EYE), (*RIGHT_EYE_CORNERS, RIGHT_EYE))
 _WIDTH, _HEIGHT, _MARGIN = 48, 32, 8
-_OPEN = 0.12  # height over width; through narrower lids there is nothing to see
+_OPEN = 0.12  # height over width of the eye; narrower eyes count as closed
 
 
 def gaze(image: NDArray[np.uint8], points: NDArray[np.floating]) -> float | None:
-    """Place of the pupils between the corners of the eyes, from -1 (image left) to 1.
+    """Horizontal pupil position between the eye corners, -1 (image left) to 1 (image right).
 
-    Each eye is cut out level, and the centre of what is dark between its lids is taken; the mean
-    of both eyes takes out most of what light from one side does.
+    Each eye is warped so that its corners are level, and the centroid of the dark pixels between
+    the lids is taken. The mean of both eyes cancels most of the effect of side light.
 
     Args:
         image: ``(H, W, 3) uint8 RGB``.
-        points: ``(68, 2)`` in pixels.
+        points: ``(68, 2)`` landmarks in pixels.
 
     Returns:
-        None when an eye is closed.
+        The position, or None when an eye is closed or too small.
     """
-    places = [_place(image, points, *eye) for eye in _EYES]
-    found = [place for place in places if place is not None]
-    return sum(found) / len(found) if len(found) == len(places) else None
+    positions = [_pupil_position(image, points, *eye) for eye in _EYES]
+    found = [position for position in positions if position is not None]
+    return sum(found) / len(found) if len(found) == len(positions) else None
 
 
-def _place(
+def _pupil_position(
     image: NDArray[np.uint8], points: NDArray[np.floating], left: int, right: int, eye: slice
 ) -> float | None:
     width = float(np.linalg.norm(points[right] - points[left]))
@@ -43,7 +43,7 @@ def _place(
     inside = np.zeros((_HEIGHT, _WIDTH), np.uint8)
     cv2.fillPoly(inside, [np.round(outline * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
     values = grey[inside > 0]
-    # Darker than most: iris and pupil, and not the white.
+    # Darker than the median: iris and pupil, not the sclera.
     dark = np.where(inside > 0, np.maximum(np.percentile(values, 50) - grey, 0), 0)
     if dark.sum() < 1:
         return None
@@ -52,7 +52,7 @@ def _place(
 
 
 def _level(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.float64]:
-    """``(2, 3)``, image -> patch in which the corners lie level, ``_MARGIN`` from its sides."""
+    """Matrix ``(2, 3)``, image -> patch with level eye corners, ``_MARGIN`` from its sides."""
     along = np.asarray(right - left, np.float64)
     zoom = (_WIDTH - 1 - 2 * _MARGIN) / max(float(along @ along), 1e-9)
     cos, sin = zoom * along

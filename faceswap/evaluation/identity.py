@@ -1,4 +1,4 @@
-"""Whom a face resembles, by the embeddings of a recognition network."""
+"""Identity metrics from the embeddings of a recognition network."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,62 +11,62 @@ from faceswap.recognizers import Recognizer
 from faceswap.recognizers.mobilefacenet import normalised
 
 Embedding = NDArray[np.float32]
-"""``(D,)`` of length 1."""
+"""``(D,) float32`` of unit length."""
 
-MOST_REFERENCES = 64
-"""Faces that a person's reference is the mean of, at most."""
+MAX_REFERENCE_FACES = 64
+"""Maximum number of faces averaged into the reference embedding of an identity."""
 
 
-def reference(embeddings: Sequence[Embedding]) -> Embedding:
-    """A person as the direction of the mean of embeddings of real faces."""
+def mean_embedding(embeddings: Sequence[Embedding]) -> Embedding:
+    """Normalised mean of embeddings."""
     return normalised(np.mean(np.stack(embeddings), axis=0))
 
 
-def evenly(items: Sequence[int], at_most: int) -> list[int]:
-    """No more than so many of the items, evenly over all."""
-    if len(items) <= at_most:
+def evenly_spaced(items: Sequence[int], limit: int) -> list[int]:
+    """At most ``limit`` of the items, evenly spaced."""
+    if len(items) <= limit:
         return list(items)
-    places = np.linspace(0, len(items) - 1, at_most).round().astype(int)
-    return [items[place] for place in places]
+    positions = np.linspace(0, len(items) - 1, limit).round().astype(int)
+    return [items[position] for position in positions]
 
 
 def embed_faces(
-    faces: Sequence[tuple[Faceset, Face]], recognizer: Recognizer, at_most: int = MOST_REFERENCES
+    faces: Sequence[tuple[Faceset, Face]], recognizer: Recognizer, limit: int = MAX_REFERENCE_FACES
 ) -> list[Embedding]:
-    """Embeddings of faces in facesets, evenly chosen, by the landmarks they were extracted with."""
-    chosen = [faces[place] for place in evenly(range(len(faces)), at_most)]
+    """Embeddings of at most ``limit`` evenly spaced faces, aligned by their stored landmarks."""
+    chosen = [faces[position] for position in evenly_spaced(range(len(faces)), limit)]
     return [
         recognizer(faceset.load_crop(face), transform_points(face.matrix, face.landmarks))
         for faceset, face in chosen
     ]
 
 
-def faceset_reference(faces: Sequence[tuple[Faceset, Face]], recognizer: Recognizer) -> Embedding:
-    """A person by their faces in facesets."""
-    return reference(embed_faces(faces, recognizer))
+def faceset_embedding(faces: Sequence[tuple[Faceset, Face]], recognizer: Recognizer) -> Embedding:
+    """Mean embedding of an identity over faces of facesets."""
+    return mean_embedding(embed_faces(faces, recognizer))
 
 
 def identity_scores(
     before: Embedding | None,
     after: Embedding | None,
-    known: Mapping[str, Embedding],
+    references: Mapping[str, Embedding],
     target: str | None,
 ) -> dict[str, float]:
-    """Whom a face resembles; empty without embeddings.
+    """Similarity to source and target, and retrieval; empty without embeddings.
 
     Args:
-        before: Embedding of the face in the source.
-        after: Of the same face in the output.
-        known: Of every known person.
-        target: Who the face should be, if that is known.
+        before: Embedding ``(D,)`` of the face in the source frame.
+        after: Embedding ``(D,)`` of the face in the output frame.
+        references: Reference embedding of each identity, by name.
+        target: Identity that should appear; None when unknown.
     """
     if before is None or after is None:
         return {}
     scores = {"similarity_source": float(before @ after)}
-    if target is not None and known:
-        near = {name: float(after @ person) for name, person in known.items()}
-        scores["similarity_target"] = near[target]
-        others = [value for name, value in near.items() if name != target]
+    if target is not None and references:
+        similarities = {name: float(after @ mean) for name, mean in references.items()}
+        scores["similarity_target"] = similarities[target]
+        others = [value for name, value in similarities.items() if name != target]
         if others:
-            scores["retrieval"] = float(near[target] > max(others))
+            scores["retrieval"] = float(similarities[target] > max(others))
     return scores

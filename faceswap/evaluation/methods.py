@@ -1,4 +1,4 @@
-"""Ways to put another face into a frame: models, and the naive answers they must beat."""
+"""Swap methods under evaluation: trained models, converted files and baselines."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
 from faceswap.conversion.swapper import Swapper
-from faceswap.evaluation.identity import evenly
-from faceswap.evaluation.judge import Image, Shot
+from faceswap.evaluation.frame_scoring import Image, Sample
+from faceswap.evaluation.identity import evenly_spaced
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.geometry.landmarks68 import INNER
@@ -19,80 +19,80 @@ from faceswap.models.model_file import LoadedModel
 
 UNSWAPPED, NEAREST = "unswapped", "nearest crop"
 _COVERAGE = 1.25
-_MOST = 2000  # faces to choose from
+_MAX_FACES = 2000  # candidates of the nearest-crop baseline
 
 
 class Method(Protocol):
-    """Draws one frame's face as the target."""
+    """Produces the output frame of a sample."""
 
-    def __call__(self, shot: Shot) -> Image:
-        """A new frame of the same size; the shot's own is left as it is."""
+    def __call__(self, sample: Sample) -> Image:
+        """The output frame, ``(H, W, 3) uint8 RGB``; the sample is not modified."""
         ...
 
 
 class Model:
-    """A trained model, composited as ``faceswap convert`` does by default.
+    """A trained model with the default compositing of ``faceswap convert``.
 
     Args:
-        loaded: The model.
-        to: The identity to draw.
+        loaded: Trained model.
+        to: Target identity.
 
     Raises:
-        IdentityError: The model does not know ``to``.
+        IdentityError: The model has no identity ``to``.
     """
 
     def __init__(self, loaded: LoadedModel, to: str) -> None:
         self._swapper = Swapper(loaded, to, CompositeSettings())
 
-    def __call__(self, shot: Shot) -> Image:
-        """The frame with every face that is to be swapped drawn as the target."""
-        image = shot.image.copy()
-        self._swapper([image], [list(shot.swapped)])
+    def __call__(self, sample: Sample) -> Image:
+        """The frame with every face of ``sample.swapped`` swapped to the target."""
+        image = sample.image.copy()
+        self._swapper([image], [list(sample.swapped)])
         return image
 
 
 class Unswapped:
-    """The frame as it is: all expression, no identity."""
+    """Baseline: the source frame. Perfect expression, wrong identity."""
 
-    def __call__(self, shot: Shot) -> Image:
-        """A copy."""
-        return shot.image.copy()
+    def __call__(self, sample: Sample) -> Image:
+        """A copy of the source frame."""
+        return sample.image.copy()
 
 
 class Converted:
-    """The frame of a converted file."""
+    """A converted file."""
 
-    def __call__(self, shot: Shot) -> Image:
-        """The file's own frame."""
-        assert shot.output is not None
-        return shot.output
+    def __call__(self, sample: Sample) -> Image:
+        """The frame of the converted file."""
+        assert sample.output is not None
+        return sample.output
 
 
 class NearestCrop:
-    """The target's training face whose landmarks lie nearest, pasted: all identity, no model.
+    """Baseline: paste the training face of the target with the nearest landmarks.
 
-    Faces are compared upright and at one size, so what makes them near is turn, nod and
-    expression together. Colours and mask are those of ``faceswap convert``.
+    Landmarks are aligned before they are compared, so the distance covers pose and expression.
+    Mask and colour transfer are the defaults of ``faceswap convert``.
 
     Args:
-        faces: The target's faces to choose from.
+        faces: Training faces of the target identity.
     """
 
     def __init__(self, faces: Sequence[tuple[Faceset, Face]]) -> None:
-        self._faces = [faces[place] for place in evenly(range(len(faces)), _MOST)]
-        self._layouts = np.stack([_layout(face.landmarks) for _, face in self._faces])
+        self._faces = [faces[position] for position in evenly_spaced(range(len(faces)), _MAX_FACES)]
+        self._aligned = np.stack([_aligned_landmarks(face.landmarks) for _, face in self._faces])
         self._settings = CompositeSettings()
         self._masker = build_masker(self._settings.mask)
 
     def nearest(self, landmarks: NDArray[np.floating]) -> tuple[Faceset, Face]:
-        """The face of the target that is nearest to ``(68, 2)`` landmarks."""
-        apart = np.linalg.norm(self._layouts - _layout(landmarks), axis=2).mean(1)
-        return self._faces[int(np.argmin(apart))]
+        """The target face with the smallest mean distance to ``(68, 2)`` landmarks."""
+        distances = np.linalg.norm(self._aligned - _aligned_landmarks(landmarks), axis=2).mean(1)
+        return self._faces[int(np.argmin(distances))]
 
-    def __call__(self, shot: Shot) -> Image:
-        """The frame with the nearest crop in place of each face that is to be swapped."""
-        image = shot.image.copy()
-        for landmarks in shot.swapped:
+    def __call__(self, sample: Sample) -> Image:
+        """The frame with the nearest crop pasted over each face of ``sample.swapped``."""
+        image = sample.image.copy()
+        for landmarks in sample.swapped:
             self._paste(image, landmarks)
         return image
 
@@ -100,17 +100,17 @@ class NearestCrop:
         faceset, face = self.nearest(landmarks)
         size = round(faceset.crop_size * _COVERAGE / faceset.crop_coverage)
         cut = compose(crop_matrix(face.landmarks, size, _COVERAGE), invert(face.matrix))
-        drawn = _as_batch(warp(faceset.load_crop(face), cut, size))
+        pasted = _as_batch(warp(faceset.load_crop(face), cut, size))
         matrix = crop_matrix(landmarks, size, _COVERAGE)
         crop = warp(image, matrix, size)
         points = transform_points(matrix, landmarks)
         masks = face_masks([crop], [points], _COVERAGE, self._settings, self._masker)
-        matched = match_colour(drawn, _as_batch(crop), masks, self._settings)
+        matched = match_colour(pasted, _as_batch(crop), masks, self._settings)
         paste(image, matched[0], masks[0], landmarks, _COVERAGE)
 
 
-def _layout(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The inner landmarks in the upright square around the face, ``(51, 2)``."""
+def _aligned_landmarks(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Inner landmarks in the aligned unit square of the face, ``(51, 2)``."""
     return transform_points(crop_matrix(landmarks, 1, 1.0), landmarks)[INNER]
 
 

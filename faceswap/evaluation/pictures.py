@@ -1,4 +1,4 @@
-"""Pictures, plots and a clip of an evaluation."""
+"""Example pictures, plots and a side-by-side clip of an evaluation."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from faceswap.evaluation.comparison import Comparison, Result
-from faceswap.evaluation.judge import FrameScore, Image, Look
+from faceswap.evaluation.frame_scoring import FrameScore, Image, Observation
 from faceswap.evaluation.pose import angles
 from faceswap.evaluation.shape import mouth_opening
 from faceswap.evaluation.summary import rank
@@ -18,15 +18,15 @@ from faceswap.media.video import VideoInfo
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance.metadata import SYNTHETIC
 
-_FPS = 12  # slower than life: these are blocks of a few frames
-_MOST = 240  # frames of the clip
+_FPS = 12  # slowed down: the clip consists of blocks of a few frames
+_MAX_FRAMES = 240
 
 
 def examples(comparison: Comparison) -> list[tuple[str, Image]]:
-    """The best, the median and the worst frame of the first method, each beside all others.
+    """The best, median and worst frame of the first method, beside the other methods.
 
     Returns:
-        Captions, and rows of pictures ``(H, W, 3) uint8 RGB``: source, then every method.
+        Captions and image rows ``(H, W, 3) uint8 RGB``: source, then every method.
     """
     first = comparison.results[0]
     ranked = rank(first.scores)
@@ -40,22 +40,22 @@ def examples(comparison: Comparison) -> list[tuple[str, Image]]:
 
 def _caption(name: str, result: Result, score: FrameScore) -> str:
     values = score.values
-    told = [f"{name} of {result.method}: frame {score.index} of {score.clip}"]
+    texts = [f"{name} of {result.method}: frame {score.index} of {score.clip}"]
     if "similarity_target" in values:
-        told.append(f"like target {values['similarity_target']:.2f}")
-        told.append(f"like source {values['similarity_source']:.2f}")
+        texts.append(f"similarity to target {values['similarity_target']:.2f}")
+        texts.append(f"similarity to source {values['similarity_source']:.2f}")
     if "expression_error" in values:
-        told.append(f"expression {values['expression_error']:.3f}")
+        texts.append(f"expression {values['expression_error']:.3f}")
     if score.after is None:
-        told.append("no face is found")
-    return ", ".join(told)
+        texts.append("no face detected")
+    return ", ".join(texts)
 
 
 def _row(comparison: Comparison, score: FrameScore) -> Image:
-    place = [(s.clip, s.index) for s in comparison.originals].index((score.clip, score.index))
-    tiles = [titled(_decoded(comparison.originals[place].picture), "source")]
+    number = [(s.clip, s.index) for s in comparison.originals].index((score.clip, score.index))
+    tiles = [titled(_decoded(comparison.originals[number].picture), "source")]
     tiles += [
-        titled(_decoded(result.scores[place].picture), result.method)
+        titled(_decoded(result.scores[number].picture), result.method)
         for result in comparison.results
     ]
     return np.concatenate(tiles, axis=1)
@@ -68,10 +68,10 @@ def _decoded(jpeg: bytes) -> Image:
 
 
 def write_clip(comparison: Comparison, path: Path) -> int:
-    """Writes source and all methods side by side, whole frames above, heads below.
+    """Write source and all methods side by side: frames above, head crops below.
 
     Returns:
-        The number of frames.
+        Number of frames written.
 
     Raises:
         StorageFullError: The disk is full.
@@ -80,8 +80,8 @@ def write_clip(comparison: Comparison, path: Path) -> int:
     columns += [(result.method, list(result.scores)) for result in comparison.results]
     first = _tile(columns, 0)
     height, width = first.shape[:2]
-    count = min(len(comparison.originals), _MOST)
-    # Plain settings, so that every browser plays it.
+    count = min(len(comparison.originals), _MAX_FRAMES)
+    # H.264 with default settings plays in every browser.
     info = VideoInfo.for_new(width, height, _FPS)
     with VideoWriter(path, info, crf=23, metadata=SYNTHETIC) as writer:
         for number in range(count):
@@ -101,49 +101,51 @@ def _tile(columns: Sequence[tuple[str, Sequence[FrameScore]]], number: int) -> I
     return image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
 
 
-def plots(comparison: Comparison) -> list[tuple[str, Figure]]:
-    """Captions and figures: identity by frame, pose and mouth after against before."""
-    found = []
+def plot_figures(comparison: Comparison) -> list[tuple[str, Figure]]:
+    """Captions and figures: identity similarity by frame; pose and mouth, output against source."""
+    figures = []
     if any("similarity_target" in result.summary.values for result in comparison.results):
-        found.append(("Likeness by frame: full line to the target, dotted to the source.",
-                      _identity(comparison.results)))  # fmt: skip
-    judged = [result for result in comparison.results if result.method != "unswapped"]
-    measures: dict[str, Callable[[Look], float]] = {
-        "pitch [°]": lambda look: angles(look.landmarks.dense_mesh()).pitch,
-        "yaw [°]": lambda look: angles(look.landmarks.dense_mesh()).yaw,
-        "roll [°]": lambda look: angles(look.landmarks.dense_mesh()).roll,
-        "mouth opening": lambda look: mouth_opening(look.landmarks.points),
+        figures.append(("Identity similarity by frame: solid to the target, dotted to the source.",
+                      _plot_identity(comparison.results)))  # fmt: skip
+    results = [result for result in comparison.results if result.method != "unswapped"]
+    measures: dict[str, Callable[[Observation], float]] = {
+        "pitch [°]": lambda seen: angles(seen.landmarks.dense_mesh()).pitch,
+        "yaw [°]": lambda seen: angles(seen.landmarks.dense_mesh()).yaw,
+        "roll [°]": lambda seen: angles(seen.landmarks.dense_mesh()).roll,
+        "mouth opening": lambda seen: mouth_opening(seen.landmarks.points),
     }
     figure = Figure(figsize=(11, 3))
-    for place, (name, measure) in enumerate(measures.items(), start=1):
-        _scatter(figure.add_subplot(1, 4, place), judged, name, measure)
+    for position, (name, measure) in enumerate(measures.items(), start=1):
+        _plot_scatter(figure.add_subplot(1, 4, position), results, name, measure)
     figure.tight_layout()
-    found.append(("After (upwards) against before; on the line nothing changed.", figure))
-    return found
+    figures.append(
+        ("Output (vertical) against source (horizontal); points on the line are unchanged.", figure)
+    )
+    return figures
 
 
-def _identity(results: Sequence[Result]) -> Figure:
+def _plot_identity(results: Sequence[Result]) -> Figure:
     figure = Figure(figsize=(11, 3))
     axes = figure.add_subplot()
     for number, result in enumerate(results):
         scores = [score for score in result.scores if "similarity_target" in score.values]
-        places = range(len(scores))
+        positions = range(len(scores))
         colour = f"C{number}"
         targets = [score.values["similarity_target"] for score in scores]
         sources = [score.values["similarity_source"] for score in scores]
-        axes.plot(places, targets, color=colour, label=result.method)
-        axes.plot(places, sources, color=colour, linestyle=":", linewidth=1)
-    axes.set_xlabel("judged frame")
-    axes.set_ylabel("cosine")
+        axes.plot(positions, targets, color=colour, label=result.method)
+        axes.plot(positions, sources, color=colour, linestyle=":", linewidth=1)
+    axes.set_xlabel("evaluated frame")
+    axes.set_ylabel("cosine similarity")
     axes.set_ylim(-0.2, 1.05)
     axes.legend(fontsize=8)
     return figure
 
 
-def _scatter(
-    axes: Axes, results: Sequence[Result], name: str, measure: Callable[[Look], float]
+def _plot_scatter(
+    axes: Axes, results: Sequence[Result], name: str, measure: Callable[[Observation], float]
 ) -> None:
-    everything: list[float] = []
+    values: list[float] = []
     for result in results:
         pairs = [
             (measure(score.before), measure(score.after))
@@ -151,9 +153,9 @@ def _scatter(
             if score.before is not None and score.after is not None
         ]
         axes.scatter([a for a, _ in pairs], [b for _, b in pairs], s=6, label=result.method)
-        everything += [value for pair in pairs for value in pair]
-    if everything:
-        ends = [min(everything), max(everything)]
+        values += [value for pair in pairs for value in pair]
+    if values:
+        ends = [min(values), max(values)]
         axes.plot(ends, ends, color="grey", linewidth=0.8)
     axes.set_title(name, fontsize=9)
     axes.tick_params(labelsize=7)

@@ -1,11 +1,11 @@
-"""How the head is held, before and after."""
+"""Head pose angles and their differences."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.evaluation.shape import RIGID, fit
+from faceswap.evaluation.shape import RIGID, fit_similarity
 from faceswap.geometry.alignment import HeadPose, head_pose
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.landmarkers.mesh68 import mesh_to_68
@@ -13,7 +13,13 @@ from faceswap.landmarkers.mesh68 import mesh_to_68
 
 @dataclass(frozen=True)
 class Angles:
-    """Degrees upwards, towards image right, and clockwise."""
+    """Head pose in degrees.
+
+    Attributes:
+        pitch: Positive looks up.
+        yaw: Positive turns to image right.
+        roll: Positive is clockwise in the image.
+    """
 
     pitch: float
     yaw: float
@@ -31,12 +37,12 @@ def angles(mesh: NDArray[np.floating]) -> Angles:
         mesh: ``(468, 3)`` in pixels, z in the same unit.
     """
     points = mesh_to_68(np.asarray(mesh, np.float32)).astype(np.float64)
-    rotation, translation, scale = fit(MEAN_FACE[RIGID], points[RIGID])
+    rotation, translation, scale = fit_similarity(MEAN_FACE[RIGID], points[RIGID])
     return _of(HeadPose(rotation, scale, translation[:2]))
 
 
-def flat_angles(points: NDArray[np.floating]) -> Angles:
-    """Pose by a camera fitted to ``(68, 2)`` landmarks, as faces are cut by."""
+def angles_2d(points: NDArray[np.floating]) -> Angles:
+    """Pose by a camera fitted to ``(68, 2)`` landmarks, as in face alignment."""
     return _of(head_pose(points))
 
 
@@ -44,8 +50,8 @@ def _of(pose: HeadPose) -> Angles:
     return Angles(pose.pitch, pose.yaw, pose.roll)
 
 
-def turned(before: Angles, after: Angles) -> Angles:
-    """After minus before, each in -180 to 180."""
+def angle_difference(before: Angles, after: Angles) -> Angles:
+    """Difference ``after - before`` of each angle, in [-180, 180)."""
     return Angles(
         _wrapped(after.pitch - before.pitch),
         _wrapped(after.yaw - before.yaw),

@@ -1,4 +1,4 @@
-"""Writes an evaluation: ``metrics.json`` for programs, ``index.html`` for people."""
+"""Writes an evaluation as ``metrics.json`` and as the page ``index.html``."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -6,22 +6,22 @@ from tempfile import TemporaryDirectory
 from faceswap.core.files import write_json
 from faceswap.core.page import Page
 from faceswap.evaluation.comparison import Comparison, Result
-from faceswap.evaluation.evaluation import Evaluation, as_json, missing_lines
-from faceswap.evaluation.metric import FILE, METRICS, RECONSTRUCTION
-from faceswap.evaluation.pictures import examples, plots, write_clip
+from faceswap.evaluation.evaluation import Evaluation, as_json, describe_skipped
+from faceswap.evaluation.metric import FILE_METRICS, METRICS, RECONSTRUCTION_METRICS
+from faceswap.evaluation.pictures import examples, plot_figures, write_clip
 
 METRICS_FILE, PAGE = "metrics.json", "index.html"
 
 
 def write_report(evaluation: Evaluation, folder: Path) -> None:
-    """Writes both files; the page holds its plots, pictures and clips itself.
+    """Write both files; plots, pictures and clips are embedded in the page.
 
     Raises:
         StorageFullError: The disk is full.
     """
     write_json(folder / METRICS_FILE, as_json(evaluation))
     page = Page(evaluation.title)
-    page.section("", *evaluation.notes, *missing_lines(evaluation))
+    page.section("", *evaluation.notes, *describe_skipped(evaluation))
     for comparison in evaluation.comparisons:
         _add_comparison(page, comparison)
     _add_reconstructions(page, evaluation)
@@ -29,35 +29,35 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
     page.write(folder / PAGE)
 
 
-def table(results: list[Result]) -> tuple[list[str], list[list[str]]]:
-    """Results side by side: heads, and a row for each metric of swapped frames."""
-    columns = ["metric", *(result.method for result in results), "good is"]
+def comparison_table(results: list[Result]) -> tuple[list[str], list[list[str]]]:
+    """Results side by side: column titles, and a row for each metric of swapped frames."""
+    columns = ["metric", *(result.method for result in results), "better"]
     rows = []
     for metric in METRICS.values():
         values = [result.summary.values.get(metric.name) for result in results]
         if any(value is not None for value in values):
             title = f"{metric.title} [{metric.unit}]" if metric.unit else metric.title
             better = metric.direction.removesuffix(" is better").removesuffix(" is best")
-            rows.append([title, *(metric.show(value) for value in values), better])
+            rows.append([title, *(metric.format(value) for value in values), better])
     return columns, rows
 
 
 def reconstruction_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    """Heads, and a row for each run and identity."""
+    """Column titles, and a row for each run and identity."""
     names = [
         name
-        for name in RECONSTRUCTION
-        if any(name in one.values for one in evaluation.reconstructions)
+        for name in RECONSTRUCTION_METRICS
+        if any(name in item.values for item in evaluation.reconstructions)
     ]
     columns = ["run", "identity", "faces", *(METRICS[name].title for name in names)]
     rows = [
         [
-            one.run,
-            one.identity,
-            str(one.faces),
-            *(METRICS[name].show(one.values.get(name)) for name in names),
+            item.run,
+            item.identity,
+            str(item.faces),
+            *(METRICS[name].format(item.values.get(name)) for name in names),
         ]
-        for one in evaluation.reconstructions
+        for item in evaluation.reconstructions
     ]
     return columns, rows
 
@@ -66,48 +66,50 @@ def _add_comparison(page: Page, comparison: Comparison) -> None:
     results = comparison.results
     section = page.section(
         results[0].direction,
-        f"{results[0].summary.frames} frames. All faces but those of the source are synthetic.",
+        f"{results[0].summary.frames} frames. All faces except those of the source are synthetic.",
     )
-    columns, rows = table(results)
+    columns, rows = comparison_table(results)
     by_title = {metric.title: metric.meaning for metric in METRICS.values()}
     section.columns = [*columns, "meaning"]
     section.rows = [[*row, by_title[row[0].partition(" [")[0]]] for row in rows]
     for caption, row in examples(comparison):
         section.add_picture(row, caption)
-    for caption, figure in plots(comparison):
+    for caption, figure in plot_figures(comparison):
         section.add_plot(figure, caption)
     with TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         count = write_clip(comparison, clip)
-        section.add_video(clip, f"Side by side: {count} of the judged frames, slowed down.")
+        section.add_video(clip, f"Side by side: {count} of the evaluated frames, slowed down.")
 
 
 def _add_reconstructions(page: Page, evaluation: Evaluation) -> None:
     if not evaluation.reconstructions:
         return
     columns, rows = reconstruction_table(evaluation)
-    meanings = [f"{METRICS[name].title}: {METRICS[name].meaning}" for name in RECONSTRUCTION]
-    section = page.section("Held-out faces drawn as themselves", *meanings)
+    meanings = [
+        f"{METRICS[name].title}: {METRICS[name].meaning}" for name in RECONSTRUCTION_METRICS
+    ]
+    section = page.section("Reconstruction of held-out faces", *meanings)
     section.columns, section.rows = columns, rows
 
 
 def _add_file(page: Page, evaluation: Evaluation) -> None:
     if not evaluation.file:
         return
-    section = page.section("The file")
-    section.columns = ["metric", "value", "good is", "meaning"]
+    section = page.section("File")
+    section.columns = ["metric", "value", "better", "meaning"]
     section.rows = file_rows(evaluation)
 
 
 def file_rows(evaluation: Evaluation) -> list[list[str]]:
-    """A row for each metric of the file: title, value, direction, meaning."""
+    """A row for each file metric: title, value, direction, meaning."""
     return [
         [
             METRICS[name].title,
-            f"{METRICS[name].show(evaluation.file[name])} {METRICS[name].unit}".rstrip(),
+            f"{METRICS[name].format(evaluation.file[name])} {METRICS[name].unit}".rstrip(),
             METRICS[name].direction.removesuffix(" is better").removesuffix(" is best"),
             METRICS[name].meaning,
         ]
-        for name in FILE
+        for name in FILE_METRICS
         if name in evaluation.file
     ]

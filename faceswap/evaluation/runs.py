@@ -1,4 +1,4 @@
-"""Evaluates trained runs on the frames that none of them was trained on."""
+"""Evaluates trained runs on held-out frames."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,12 +11,12 @@ from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.core.files import read_json
 from faceswap.data.sampling import split_facesets
 from faceswap.evaluation.comparison import Comparison, Kind, compare
-from faceswap.evaluation.footage import find_footage, shots
-from faceswap.evaluation.identity import Embedding, embed_faces, evenly, faceset_reference
-from faceswap.evaluation.judge import Judge, Shot
+from faceswap.evaluation.footage import find_footage, load_samples
+from faceswap.evaluation.frame_scoring import FrameScorer, Sample
+from faceswap.evaluation.identity import Embedding, embed_faces, evenly_spaced, faceset_embedding
 from faceswap.evaluation.methods import NEAREST, UNSWAPPED, Method, Model, NearestCrop, Unswapped
 from faceswap.evaluation.reconstruction import (
-    SMALLEST,
+    MIN_SIDE,
     Lpips,
     held_out_tensor,
     quality,
@@ -33,13 +33,13 @@ Faces = list[tuple[Faceset, Face]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A run that is evaluated.
+    """A run to evaluate.
 
     Attributes:
-        name: Of its folder.
-        loaded: Its model.
-        training: Faces of each identity that it was trained on.
-        held_out: Faces of each identity that it never saw.
+        name: Name of the run folder.
+        loaded: Trained model.
+        training: Training faces of each identity, by name.
+        held_out: Held-out faces of each identity, by name.
     """
 
     name: str
@@ -50,7 +50,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """How well a run draws one identity's held-out faces as themselves."""
+    """Reconstruction quality of one run on the held-out faces of one identity.
+
+    Attributes:
+        run: Name of the run.
+        identity: Name of the identity.
+        faces: Number of faces.
+        values: Metric values by name, mean over the faces.
+    """
 
     run: str
     identity: str
@@ -60,28 +67,28 @@ class Reconstruction:
 
 @dataclass
 class RunsEvaluation:
-    """What is known of some runs.
+    """Results for several runs.
 
     Attributes:
-        comparisons: One for each pair of identities.
-        reconstructions: One for each run and identity.
-        footage: For each identity, where its frames came from.
-        likeness: For each identity, how much its held-out faces resemble the mean of those that
-            were trained on: what a perfect swap to it could reach. Empty without a recogniser.
+        comparisons: Comparison for each pair of source and target.
+        reconstructions: Reconstruction quality for each run and identity.
+        footage: Description of the origin of the frames, by identity.
+        real_similarity: Mean similarity (-1 to 1) of the held-out faces of each identity to the
+            mean of its training faces: an upper bound for swaps. Empty without a recognizer.
     """
 
     comparisons: list[Comparison] = field(default_factory=list)
     reconstructions: list[Reconstruction] = field(default_factory=list)
     footage: dict[str, str] = field(default_factory=dict)
-    likeness: dict[str, float] = field(default_factory=dict)
+    real_similarity: dict[str, float] = field(default_factory=dict)
 
 
 def open_runs(paths: Sequence[Path], device: str) -> list[Candidate]:
-    """Opens runs.
+    """Load runs with their training and held-out faces.
 
     Raises:
-        ModelFileError: One has no model.
-        FacesetError: A faceset is gone or holds other faces than the run was trained on.
+        ModelFileError: A run has no model.
+        FacesetError: A faceset is missing, or its faces differ from those of the training.
     """
     return _with_unique_names([_open_run(path, device) for path in paths], paths)
 
@@ -91,10 +98,10 @@ def _open_run(path: Path, device: str) -> Candidate:
     loaded = load_model(path, device)
     if not run.config.is_file() or not run.manifest.is_file():
         raise FacesetError(
-            f"{path} is a model without its run, so nobody knows which faces it was trained on.",
-            "Name the folder that `faceswap train` wrote, or evaluate a converted file.",
+            f"Expected a run folder, found only a model in {path}: the held-out faces are unknown.",
+            "Give the folder that `faceswap train` wrote, or evaluate a converted file.",
         )
-    share = run.stored_config().data.held_out
+    fraction = run.stored_config().data.held_out
     recorded = read_json(run.manifest)["identities"]
     training: dict[str, Faces] = {}
     held_out: dict[str, Faces] = {}
@@ -102,9 +109,9 @@ def _open_run(path: Path, device: str) -> Candidate:
         sets = [Faceset.open(faceset) for faceset in paths]
         _check_same(sets, [entry["sha256"] for entry in recorded[name]], path)
         pairs = [(faceset, face) for faceset in sets for face in faceset.trainable()]
-        used, kept = split_facesets(pairs, share)
+        used, reserved = split_facesets(pairs, fraction)
         training[name] = [pairs[i] for i in used]
-        held_out[name] = [pairs[i] for i in kept]
+        held_out[name] = [pairs[i] for i in reserved]
     return Candidate(path.resolve().name, loaded, training, held_out)
 
 
@@ -112,8 +119,8 @@ def _check_same(sets: Sequence[Faceset], hashes: Sequence[str], run: Path) -> No
     for faceset, expected in zip(sets, hashes, strict=True):
         if faceset.content_hash() != expected:
             raise FacesetError(
-                f"{faceset.path} does not hold the faces that {run} was trained on.",
-                "Restore it: which faces are held out depends on them.",
+                f"The faces in {faceset.path} differ from those that {run} was trained on.",
+                "Restore the faceset: the held-out split depends on it.",
             )
 
 
@@ -124,33 +131,35 @@ def _with_unique_names(candidates: Sequence[Candidate], paths: Sequence[Path]) -
     return [replace(c, name=str(path)) for c, path in zip(candidates, paths, strict=True)]
 
 
-def shared_held_out(candidates: Sequence[Candidate], at_most: int) -> dict[str, Faces]:
-    """Faces of each identity that no run was trained on, evenly chosen.
+def common_held_out(candidates: Sequence[Candidate], limit: int) -> dict[str, Faces]:
+    """At most ``limit`` evenly spaced faces of each identity that are held out in every run.
 
     Raises:
-        IdentityError: The runs are of different identities.
-        FacesetError: There are no such faces.
+        IdentityError: The runs have different identities.
+        FacesetError: An identity has no such faces.
     """
     first = candidates[0]
     for other in candidates[1:]:
         if set(other.held_out) != set(first.held_out):
             raise IdentityError(
-                f"{first.name} is of {', '.join(first.held_out)}, "
-                f"{other.name} of {', '.join(other.held_out)}.",
-                "Compare runs of the same identities, under the same names.",
+                f"Expected runs of the same identities, found {', '.join(first.held_out)} in "
+                f"{first.name} and {', '.join(other.held_out)} in {other.name}.",
+                "Compare runs with the same identity names.",
             )
     hashes: dict[Path, str] = {}
     shared: dict[str, Faces] = {}
     for name, faces in first.held_out.items():
         keys = [{_key(pair, hashes) for pair in other.held_out[name]} for other in candidates]
-        common = [pair for pair in faces if all(_key(pair, hashes) in known for known in keys)]
+        common = [
+            pair for pair in faces if all(_key(pair, hashes) in held_out for held_out in keys)
+        ]
         if not common:
             raise FacesetError(
-                f"There are no faces of {name!r} that were held out of the training of "
+                f"No face of {name!r} is held out in all of "
                 f"{', '.join(candidate.name for candidate in candidates)}.",
-                "Compare runs on the same facesets, trained with --set data.held_out above 0.",
+                "Compare runs trained on the same facesets with --set data.held_out above 0.",
             )
-        shared[name] = [common[place] for place in evenly(range(len(common)), at_most)]
+        shared[name] = [common[position] for position in evenly_spaced(range(len(common)), limit)]
     return shared
 
 
@@ -164,50 +173,52 @@ def _key(pair: tuple[Faceset, Face], hashes: dict[Path, str]) -> tuple[str, str]
 def evaluate_runs(
     candidates: Sequence[Candidate],
     faces: Mapping[str, Faces],
-    judge: Judge,
+    scorer: FrameScorer,
     *,
     recognizer: Recognizer | None,
     lpips: Lpips | None,
     baseline: bool,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> RunsEvaluation:
-    """Reconstructs held-out faces, and swaps held-out frames of each identity to each other one.
+    """Reconstruct the held-out faces, and swap the frames of each identity to every other one.
 
     Args:
-        candidates: The runs, judged on the same frames.
-        faces: For each identity the faces to judge, from ``shared_held_out``.
-        judge: Looks at the swapped frames.
-        recognizer: Identity, or None to leave it out.
-        lpips: Or None to leave it out.
-        baseline: Whether to judge naive answers too.
-        on_frames: Called with the number of frames done since the last call.
+        candidates: Runs, evaluated on the same frames.
+        faces: Faces to evaluate by identity, from ``common_held_out``.
+        scorer: Scores one frame.
+        recognizer: Recognition network, or None to skip the identity metrics.
+        lpips: Function of ``load_lpips``, or None to skip LPIPS.
+        baseline: Score the baselines too.
+        on_frames: Callback with the number of frames finished since the last call.
     """
-    known: dict[str, Embedding] = {}
+    references: dict[str, Embedding] = {}
     if recognizer is not None:
-        # Of the training faces: the held-out ones are the very frames that are judged.
+        # Training faces, because the held-out faces are the evaluated frames.
         trained = candidates[0].training
-        known = {name: faceset_reference(trained[name], recognizer) for name in faces}
-    likeness = {
-        name: float(np.mean([known[name] @ one for one in embed_faces(pairs, recognizer)]))
+        references = {name: faceset_embedding(trained[name], recognizer) for name in faces}
+    real_similarity = {
+        name: float(
+            np.mean([references[name] @ embedding for embedding in embed_faces(pairs, recognizer)])
+        )
         for name, pairs in faces.items()
         if recognizer is not None
     }
     footage = _find_all_footage(faces)
     evaluation = RunsEvaluation(
-        likeness=likeness,
+        real_similarity=real_similarity,
         reconstructions=_reconstructions(candidates, faces, lpips),
         footage={name: _describe_footage(pairs, footage) for name, pairs in faces.items()},
     )
     for source, target in permutations(faces, 2):
         methods = _methods(candidates, source, target, baseline)
-        frames = _shots(faces[source], footage)
-        judged = compare(frames, methods, judge, known, source, target, on_frames)
-        evaluation.comparisons.append(judged)
+        frames = _samples(faces[source], footage)
+        comparison = compare(frames, methods, scorer, references, source, target, on_frames)
+        evaluation.comparisons.append(comparison)
     return evaluation
 
 
-def frames_to_judge(faces: Mapping[str, Faces]) -> int:
-    """How many frames ``evaluate_runs`` counts, for a progress bar."""
+def count_frames(faces: Mapping[str, Faces]) -> int:
+    """Number of frames that ``evaluate_runs`` reports through ``on_frames``."""
     return sum(len(pairs) for pairs in faces.values()) * (len(faces) - 1)
 
 
@@ -219,9 +230,9 @@ def _methods(
     }
     if baseline:
         for candidate in candidates:
-            # What is wrong here already is the drawing's fault, and not the swap's.
-            itself = Model(candidate.loaded, source)
-            methods[f"{candidate.name}, redrawn"] = "baseline", itself
+            # Errors of this baseline are errors of reconstruction, not of the swap.
+            reconstruction = Model(candidate.loaded, source)
+            methods[f"{candidate.name}, reconstructed"] = "baseline", reconstruction
         methods[UNSWAPPED] = "baseline", Unswapped()
         methods[NEAREST] = "baseline", NearestCrop(candidates[0].training[target])
     return methods
@@ -235,18 +246,18 @@ def _find_all_footage(faces: Mapping[str, Faces]) -> dict[Path, Source | None]:
 def _describe_footage(faces: Faces, footage: Mapping[Path, Source | None]) -> str:
     found = {faceset.path: footage[faceset.path] for faceset, _ in faces}
     return ", ".join(
-        f"stored crops of {path.name} (its footage is gone or changed)"
+        f"stored crops of {path.name} (its footage is missing or changed)"
         if source is None
         else f"frames of {source.path.name}"
         for path, source in found.items()
     )
 
 
-def _shots(faces: Faces, footage: Mapping[Path, Source | None]) -> Iterator[Shot]:
+def _samples(faces: Faces, footage: Mapping[Path, Source | None]) -> Iterator[Sample]:
     facesets = {faceset.path: faceset for faceset, _ in faces}
     for path, faceset in facesets.items():
         own = [face for other, face in faces if other.path == path]
-        yield from shots(faceset, own, footage[path])
+        yield from load_samples(faceset, own, footage[path])
 
 
 def _reconstructions(
@@ -254,12 +265,12 @@ def _reconstructions(
 ) -> list[Reconstruction]:
     sizes = [c.loaded.model.output_size for c in candidates]
     sizes += [c.loaded.model.input_size for c in candidates]
-    side = max(SMALLEST, *sizes)
-    found = []
+    side = max(MIN_SIDE, *sizes)
+    reconstructions = []
     for candidate in candidates:
         for name, pairs in faces.items():
             real = held_out_tensor(pairs, side, candidate.loaded.coverage)
-            drawn = reconstruct(candidate.loaded, real, name)
-            values = quality(drawn, real, lpips)
-            found.append(Reconstruction(candidate.name, name, len(pairs), values))
-    return found
+            decoded = reconstruct(candidate.loaded, real, name)
+            values = quality(decoded, real, lpips)
+            reconstructions.append(Reconstruction(candidate.name, name, len(pairs), values))
+    return reconstructions

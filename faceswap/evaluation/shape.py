@@ -1,6 +1,6 @@
-"""What a face does, by its landmarks alone: expression, opening of mouth and eyes.
+"""Expression, mouth opening and eye opening from landmarks.
 
-Lengths are counted in distances between the outer corners of the eyes.
+Lengths are in units of the outer eye corner distance.
 """
 
 from collections.abc import Sequence
@@ -23,22 +23,24 @@ from faceswap.landmarkers.mesh68 import mesh_to_68
 Points = NDArray[np.floating]
 
 RIGID = np.r_[NOSE, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS]
-"""Nose and corners of the eyes: bone, which no expression moves."""
-_FEWEST = 8  # frames; fewer correlate by chance
+"""Nose and eye corners, which facial expression does not move."""
+_MIN_FRAMES = 8  # correlations of fewer frames are unreliable
 
 
 def eye_distance(points: Points) -> float:
-    """Distance between the outer corners of the eyes, in pixels, of ``(68, D)`` points."""
+    """Distance of the outer eye corners of ``(68, D)`` points, in their unit."""
     left, right = points[list(OUTER_EYE_CORNERS)]
     return max(float(np.linalg.norm(right - left)), 1e-6)
 
 
-def fit(points: Points, onto: Points) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """The similarity that brings points nearest to others (Umeyama, 1991).
+def fit_similarity(
+    points: Points, onto: Points
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Least-squares similarity transform between point sets (Umeyama, 1991).
 
     Args:
-        points: ``(N, D)``.
-        onto: ``(N, D)``.
+        points: Points to transform, ``(N, D)``.
+        onto: Target points, ``(N, D)``.
 
     Returns:
         ``rotation (D, D)``, ``translation (D,)`` and scale, such that
@@ -56,19 +58,18 @@ def fit(points: Points, onto: Points) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def expression_error(before: Points, after: Points) -> float:
-    """Mean distance of the inner landmarks after place, size and tilt are made equal.
+    """Mean distance of the inner landmarks after similarity alignment.
 
-    The plain measure: what is left is the expression, the head's turn where that differs too, and
-    that two people have two faces.
+    It includes differences of expression, of head pose, and of the two people's facial shape.
 
     Args:
-        before: ``(68, 2)`` in pixels; its eyes are the unit.
-        after: ``(68, 2)``.
+        before: Landmarks in the source, ``(68, 2)`` in pixels; they define the unit of length.
+        after: Landmarks in the output, ``(68, 2)`` in pixels.
     """
-    rotation, translation, scale = fit(after[INNER], before[INNER])
-    placed = scale * after[INNER] @ rotation.T + translation
-    apart = np.linalg.norm(placed - before[INNER], axis=1)
-    return float(apart.mean()) / eye_distance(before)
+    rotation, translation, scale = fit_similarity(after[INNER], before[INNER])
+    aligned = scale * after[INNER] @ rotation.T + translation
+    distances = np.linalg.norm(aligned - before[INNER], axis=1)
+    return float(distances.mean()) / eye_distance(before)
 
 
 def frontal(mesh: Points) -> NDArray[np.float64]:
@@ -83,40 +84,40 @@ def frontal(mesh: Points) -> NDArray[np.float64]:
         ``(51, 2)`` in distances of the eyes' outer corners.
     """
     points = mesh_to_68(np.asarray(mesh, np.float32)).astype(np.float64)
-    rotation, translation, scale = fit(points[RIGID], MEAN_FACE[RIGID])
+    rotation, translation, scale = fit_similarity(points[RIGID], MEAN_FACE[RIGID])
     front = scale * points @ rotation.T + translation
     return front[INNER, :2] / eye_distance(front)
 
 
 def movement_error(before: Sequence[Points], after: Sequence[Points]) -> float | None:
-    """Mean difference of what moves in two performances, each person's mean face taken off.
+    """Mean landmark distance after subtracting each person's mean face.
 
     Args:
-        before: ``frontal`` points, frame by frame.
-        after: Those of the same frames.
+        before: ``frontal`` points of the source, ``(51, 2)`` for each frame.
+        after: ``frontal`` points of the output for the same frames.
 
     Returns:
-        None when there are too few frames for a mean face.
+        The distance, or None with fewer than 8 frames.
     """
-    if len(before) < _FEWEST:
+    if len(before) < _MIN_FRAMES:
         return None
     first, second = np.stack(before), np.stack(after)
-    apart = (second - second.mean(0)) - (first - first.mean(0))
-    return float(np.linalg.norm(apart, axis=-1).mean())
+    difference = (second - second.mean(0)) - (first - first.mean(0))
+    return float(np.linalg.norm(difference, axis=-1).mean())
 
 
 def mouth_opening(points: Points) -> float:
-    """Gap between the inner lips of ``(68, 2)`` points."""
+    """Gap between the inner lips of ``(68, 2)`` points, in outer eye corner distances."""
     return float(mouth_gap(points)) / eye_distance(points)
 
 
 def lid_opening(points: Points) -> float:
-    """Gap between the lids, mean of both eyes, of ``(68, 2)`` points."""
+    """Mean gap between the eyelids of ``(68, 2)`` points, in outer eye corner distances."""
     return float(lid_gap(points)) / eye_distance(points)
 
 
 def correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Correlation of two series, or None when there are too few values or one stands still."""
-    if len(first) < _FEWEST or np.std(first) < 1e-9 or np.std(second) < 1e-9:
+    """Pearson correlation, or None with fewer than 8 values or a constant series."""
+    if len(first) < _MIN_FRAMES or np.std(first) < 1e-9 or np.std(second) < 1e-9:
         return None
     return float(np.corrcoef(first, second)[0, 1])

@@ -1,11 +1,12 @@
-"""From the scores of frames to one value per metric."""
+"""Aggregates frame scores to one value per metric."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from faceswap.evaluation.judge import FrameScore, Look
+from faceswap.evaluation.frame_scoring import FrameScore, Observation
+from faceswap.evaluation.jitter import flicker, jitter
 from faceswap.evaluation.metric import METRICS
 from faceswap.evaluation.shape import (
     correlation,
@@ -14,36 +15,35 @@ from faceswap.evaluation.shape import (
     mouth_opening,
     movement_error,
 )
-from faceswap.evaluation.steadiness import flicker, jitter
 
-Pairs = Sequence[tuple[Look, Look]]
+Pairs = Sequence[tuple[Observation, Observation]]
 
-_FOLLOWS: dict[str, Callable[[Look], float | None]] = {
-    "mouth_follows": lambda look: mouth_opening(look.landmarks.points),
-    "lids_follow": lambda look: lid_opening(look.landmarks.points),
-    "gaze_follows": lambda look: look.gaze,
+_CORRELATED: dict[str, Callable[[Observation], float | None]] = {
+    "mouth_correlation": lambda seen: mouth_opening(seen.landmarks.points),
+    "eyelid_correlation": lambda seen: lid_opening(seen.landmarks.points),
+    "gaze_correlation": lambda seen: seen.gaze,
 }
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a way of swapping is worth over all frames.
+    """Aggregate scores of a method.
 
     Attributes:
-        values: By name of the metric; what could not be measured is absent.
-        spread: For what is measured frame by frame, the 10th, 50th and 90th percentile.
-        frames: Frames that were judged.
+        values: Value by metric name; metrics that could not be measured are absent.
+        percentiles: 10th, 50th and 90th percentile of each metric measured per frame.
+        frames: Number of evaluated frames.
     """
 
     values: dict[str, float]
-    spread: dict[str, tuple[float, float, float]]
+    percentiles: dict[str, tuple[float, float, float]]
     frames: int
 
 
 def summarise(scores: Sequence[FrameScore]) -> Summary:
-    """Means over frames, and what needs several frames at once.
+    """Aggregate over frames, and compute the metrics that need several frames.
 
-    Frames in which no face is found count in ``face_found`` and in nothing that needs a face.
+    Frames without a detected face count in ``face_found`` and in no metric that needs a face.
     """
     columns: dict[str, list[float]] = {}
     for score in scores:
@@ -52,10 +52,10 @@ def summarise(scores: Sequence[FrameScore]) -> Summary:
     values = {name: float(np.mean(column)) for name, column in columns.items()}
     if "background_max" in columns:
         values["background_max"] = max(columns["background_max"])
-    values |= _over_time(scores)
-    spread = {name: _percentiles(column) for name, column in columns.items()}
+    values |= _temporal_values(scores)
+    percentiles = {name: _percentiles(column) for name, column in columns.items()}
     ordered = {name: values[name] for name in METRICS if name in values}
-    return Summary(ordered, spread, len(scores))
+    return Summary(ordered, percentiles, len(scores))
 
 
 def _percentiles(column: Sequence[float]) -> tuple[float, float, float]:
@@ -63,43 +63,43 @@ def _percentiles(column: Sequence[float]) -> tuple[float, float, float]:
     return float(low), float(middle), float(high)
 
 
-def _over_time(scores: Sequence[FrameScore]) -> dict[str, float]:
+def _temporal_values(scores: Sequence[FrameScore]) -> dict[str, float]:
     pairs = {
         (score.clip, score.index): (score.before, score.after)
         for score in scores
         if score.before is not None and score.after is not None
     }
-    looks = list(pairs.values())
-    found = {name: follows(looks, name) for name in _FOLLOWS}
+    observed = list(pairs.values())
+    found = {name: observation_correlation(observed, name) for name in _CORRELATED}
     found["movement_error"] = movement_error(
-        [frontal(before.landmarks.dense_mesh()) for before, _ in looks],
-        [frontal(after.landmarks.dense_mesh()) for _, after in looks],
+        [frontal(before.landmarks.dense_mesh()) for before, _ in observed],
+        [frontal(after.landmarks.dense_mesh()) for _, after in observed],
     )
     found["jitter"] = jitter(
-        {moment: before.landmarks.points for moment, (before, _) in pairs.items()},
-        {moment: after.landmarks.points for moment, (_, after) in pairs.items()},
+        {frame: before.landmarks.points for frame, (before, _) in pairs.items()},
+        {frame: after.landmarks.points for frame, (_, after) in pairs.items()},
     )
     found["flicker"] = flicker(
-        {moment: before.colour for moment, (before, _) in pairs.items()},
-        {moment: after.colour for moment, (_, after) in pairs.items()},
+        {frame: before.colour for frame, (before, _) in pairs.items()},
+        {frame: after.colour for frame, (_, after) in pairs.items()},
     )
     return {name: value for name, value in found.items() if value is not None}
 
 
-def follows(pairs: Pairs, name: str) -> float | None:
-    """Correlation of what faces do before and after, where both can be measured."""
-    both = [(_FOLLOWS[name](before), _FOLLOWS[name](after)) for before, after in pairs]
-    kept = [(a, b) for a, b in both if a is not None and b is not None]
-    return correlation([a for a, _ in kept], [b for _, b in kept])
+def observation_correlation(pairs: Pairs, name: str) -> float | None:
+    """Correlation between source and output over the frames in which both can be measured."""
+    both = [(_CORRELATED[name](before), _CORRELATED[name](after)) for before, after in pairs]
+    complete = [(a, b) for a, b in both if a is not None and b is not None]
+    return correlation([a for a, _ in complete], [b for _, b in complete])
 
 
 def rank(scores: Sequence[FrameScore]) -> list[FrameScore]:
-    """Frames from the best to the worst: by likeness to the target, else by expression.
+    """Frames from best to worst, by similarity to the target or else by expression error.
 
-    Frames in which no face is found any more are the worst.
+    Frames without a detected face come last.
     """
-    seen = [score for score in scores if "expression_error" in score.values]
-    unseen = [score for score in scores if "expression_error" not in score.values]
-    if all("similarity_target" in score.values for score in seen):
-        return sorted(seen, key=lambda score: -score.values["similarity_target"]) + unseen
-    return sorted(seen, key=lambda score: score.values["expression_error"]) + unseen
+    detected = [score for score in scores if "expression_error" in score.values]
+    missing = [score for score in scores if "expression_error" not in score.values]
+    if all("similarity_target" in score.values for score in detected):
+        return sorted(detected, key=lambda score: -score.values["similarity_target"]) + missing
+    return sorted(detected, key=lambda score: score.values["expression_error"]) + missing

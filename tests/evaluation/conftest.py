@@ -1,4 +1,4 @@
-"""A run on two facesets of one portrait, made without training."""
+"""A run on two facesets of one portrait, without training."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ HELD_OUT = 0.4  # of 30: blocks of three frames
 
 
 class Colours:
-    """A recogniser without a network: people are told apart by the colour of their face."""
+    """A recognizer without a network: embeds the colour of the face."""
 
     weights = ()
 
@@ -34,7 +34,7 @@ class Colours:
 
 
 def blue_portrait(index: int) -> np.ndarray:
-    """The same person in other light, so that colours tell two apart."""
+    """The same portrait with swapped colour channels, as a second identity."""
     return moving_portrait(index + 40)[..., ::-1].copy()
 
 
@@ -58,10 +58,10 @@ def facesets(clips, tmp_path_factory) -> dict[str, Faceset]:
 
 @pytest.fixture(scope="session")
 def make_run(facesets, tmp_path_factory) -> Callable[..., Path]:
-    """A function that makes a run of a network that has learnt nothing."""
+    """A function that makes a run of an untrained network."""
 
-    def make(name: str = "run", people: dict[str, str] | None = None, seed: int = 0) -> Path:
-        people = people or {"alice": "alice", "bob": "bob"}
+    def make(name: str = "run", identities: dict[str, str] | None = None, seed: int = 0) -> Path:
+        identities = identities or {"alice": "alice", "bob": "bob"}
         run = RunDirectory(tmp_path_factory.mktemp("runs") / name)
         config = TrainConfig.model_validate(
             {
@@ -70,9 +70,9 @@ def make_run(facesets, tmp_path_factory) -> Callable[..., Path]:
             }
         )
         seed_everything(seed)
-        model = build_model("small", list(people), OPTIONS)
-        run.begin(config, {name: [facesets[who]] for name, who in people.items()}, ["test"])
-        save_model(run.model, model, ModelMeta("small", OPTIONS, tuple(people), 1.25, 7))
+        model = build_model("small", list(identities), OPTIONS)
+        run.begin(config, {name: [facesets[faces]] for name, faces in identities.items()}, ["test"])
+        save_model(run.model, model, ModelMeta("small", OPTIONS, tuple(identities), 1.25, 7))
         return run.path
 
     return make

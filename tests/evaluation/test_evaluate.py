@@ -1,4 +1,4 @@
-"""The verb: what it takes, what it writes, what it says when something is missing."""
+"""The verb: options, output files, and messages about skipped metrics."""
 
 import pytest
 
@@ -18,27 +18,27 @@ def without(monkeypatch):
     monkeypatch.setattr(verb, "load_lpips", no_weights)
 
 
-def test_runs_without_weights_say_what_is_left_out(run, without, tmp_path, capsys):
+def test_missing_weights_skip_metrics(run, without, tmp_path, capsys):
     verb.evaluate([run], tmp_path / "out", frames=2, baseline=True, device="cpu")
-    said = capsys.readouterr()
+    shown = capsys.readouterr()
     assert (
-        "Left out: like target, like source, taken for target: These weights are nowhere. Fetch"
-        in (said.err)
+        "Skipped: similarity to target, similarity to source, ID retrieval: These weights are "
+        "nowhere. Fetch" in (shown.err)
     )
-    assert "Left out: LPIPS: These weights are nowhere." in said.err
-    assert "pitch [°], lower is better: " in said.err
-    assert "alice as bob (2 frames)" in said.out
+    assert "Skipped: LPIPS: These weights are nowhere." in shown.err
+    assert "pitch [°], lower is better: " in shown.err
+    assert "alice as bob (2 frames)" in shown.out
     numbers = read_json(tmp_path / "out" / "metrics.json")
     assert numbers["runs"][0]["step"] == 7
     ways = [(swap["method"], swap["source"], swap["target"]) for swap in numbers["swaps"]]
-    names = ["run", "run, redrawn", "unswapped", "nearest crop"]
+    names = ["run", "run, reconstructed", "unswapped", "nearest crop"]
     assert ways[:4] == [(name, "alice", "bob") for name in names]
     assert ("run", "bob", "alice") in ways
     assert (tmp_path / "out" / "index.html").stat().st_size > 20_000
 
 
 @pytest.mark.parametrize("needed", ["identity", "lpips"])
-def test_what_is_required_must_be_there(run, needed, tmp_path, monkeypatch):
+def test_required_metrics_must_be_measurable(run, needed, tmp_path, monkeypatch):
     monkeypatch.setattr(verb, "build_recognizer", no_weights if needed == "identity" else Colours)
     monkeypatch.setattr(verb, "load_lpips", no_weights)
     with pytest.raises(WeightsUnavailable, match="nowhere"):
@@ -46,7 +46,7 @@ def test_what_is_required_must_be_there(run, needed, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_converted_file(clips, facesets, tmp_path, monkeypatch, capsys):
+def test_converted_video(clips, facesets, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(verb, "build_recognizer", Colours)
     verb.evaluate(
         output=tmp_path / "out",
@@ -56,13 +56,13 @@ def test_a_converted_file(clips, facesets, tmp_path, monkeypatch, capsys):
         frames=4,
         device="cpu",
     )
-    said = capsys.readouterr()
-    assert "nobody said whose face it should be; add --target FACESET" in said.err
-    assert "sound packets" in said.out
+    shown = capsys.readouterr()
+    assert "the target is unknown; add --target FACESET" in shown.err
+    assert "audio packets equal" in shown.out
     assert read_json(tmp_path / "out" / "metrics.json")["file"]["frames_missing"] == 0
 
 
-def test_a_detector_set(make_run, tmp_path, capsys, monkeypatch):
+def test_detector_set(make_run, tmp_path, capsys, monkeypatch):
     run = make_run("three", {"alice": "alice", "bob": "bob", "carol": "carol"})
     monkeypatch.setattr("faceswap.evaluation.detector_set._GAP", 3)
     verb.evaluate([run], make_set=tmp_path / "set", frames=5, test=["alice"], device="cpu")
@@ -73,16 +73,16 @@ def test_a_detector_set(make_run, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "nothing to evaluate"),
-        ({"converted": "a.mp4"}, "not named"),
+        ({}, "Nothing to evaluate"),
+        ({"converted": "a.mp4"}, "needs --source"),
         ({"source": "a.mp4"}, "need --converted"),
-        ({"runs": ["r"], "converted": "a.mp4", "source": "b.mp4"}, "at once"),
-        ({"make_set": "s"}, "nothing to evaluate"),
-        ({"runs": ["r"], "test": ["alice"]}, "goes with"),
-        ({"runs": ["r"], "make_set": "s", "target": "t"}, "runs alone"),
+        ({"runs": ["r"], "converted": "a.mp4", "source": "b.mp4"}, "combined"),
+        ({"make_set": "s"}, "Nothing to evaluate"),
+        ({"runs": ["r"], "test": ["alice"]}, "needs --make-detector-set"),
+        ({"runs": ["r"], "make_set": "s", "target": "t"}, "runs only"),
         ({"runs": ["r"], "require": ["luck"]}, "luck"),
     ],
 )
-def test_what_does_not_go_together_is_said(options, message):
+def test_invalid_combinations_are_rejected(options, message):
     with pytest.raises(ConfigError, match=message):
         verb.evaluate(**options, device="cpu")

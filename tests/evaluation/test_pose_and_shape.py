@@ -1,14 +1,14 @@
-"""Known turns, known mouths: what is measured is what was made."""
+"""Pose and shape metrics on synthetic landmarks."""
 
 import numpy as np
 import pytest
 
-from faceswap.evaluation.pose import Angles, angles, flat_angles, turned
+from faceswap.evaluation.pose import Angles, angle_difference, angles, angles_2d
 from faceswap.evaluation.shape import (
     correlation,
     expression_error,
     eye_distance,
-    fit,
+    fit_similarity,
     frontal,
     lid_opening,
     mouth_opening,
@@ -48,54 +48,54 @@ def with_open_mouth(gap, face=MEAN_FACE):
 
 
 @pytest.mark.parametrize("turn", [(10, 0, 0), (0, 25, 0), (0, 0, -30), (-8, 0, 20)])
-def test_a_known_turn_is_measured(turn):
+def test_angle_difference_of_a_rotated_head(turn):
     pitch, yaw, roll = turn
     straight, away = head(), head(pitch=pitch, yaw=yaw, roll=roll)
     for moved in (
-        turned(angles(mesh_of(straight)), angles(mesh_of(away))),
-        turned(flat_angles(straight[:, :2]), flat_angles(away[:, :2])),
+        angle_difference(angles(mesh_of(straight)), angles(mesh_of(away))),
+        angle_difference(angles_2d(straight[:, :2]), angles_2d(away[:, :2])),
     ):
         assert (moved.pitch, moved.yaw, moved.roll) == pytest.approx(turn, abs=0.5)
 
 
-def test_an_open_mouth_does_not_turn_the_head():
+def test_open_mouth_does_not_change_pitch():
     closed, opened = mesh_of(head()), mesh_of(head(with_open_mouth(0.15)))
-    assert turned(angles(closed), angles(opened)).pitch == pytest.approx(0, abs=1e-3)
+    assert angle_difference(angles(closed), angles(opened)).pitch == pytest.approx(0, abs=1e-3)
 
 
-def test_a_difference_of_angles_goes_the_short_way():
-    moved = turned(Angles(0, 0, 175), Angles(0, 0, -175))
+def test_angle_difference_wraps_around():
+    moved = angle_difference(Angles(0, 0, 175), Angles(0, 0, -175))
     assert moved == Angles(0, 0, 10)
-    assert turned(moved, moved) == Angles(0, 0, 0)
+    assert angle_difference(moved, moved) == Angles(0, 0, 0)
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
-def test_a_similarity_is_found_again(dimensions):
+def test_similarity_transform_is_recovered(dimensions):
     points = np.random.default_rng(0).normal(size=(20, dimensions))
     turn = rotation(20, -30, 50)[:dimensions, :dimensions]
     if dimensions == 2:
         turn = rotation(roll=50)[:2, :2]
     onto = 3.5 * points @ turn.T + np.arange(dimensions)
-    found, translation, scale = fit(points, onto)
+    found, translation, scale = fit_similarity(points, onto)
     np.testing.assert_allclose(found, turn, atol=1e-9)
     np.testing.assert_allclose(translation, np.arange(dimensions), atol=1e-9)
     assert scale == pytest.approx(3.5)
 
 
-def test_a_mirror_image_is_not_taken_for_a_turn():
+def test_reflection_is_never_returned():
     points = np.random.default_rng(1).normal(size=(9, 3))
-    found, _, _ = fit(points, points * [1, 1, -1])
+    found, _, _ = fit_similarity(points, points * [1, 1, -1])
     assert np.linalg.det(found) == pytest.approx(1)
 
 
-def test_expression_does_not_depend_on_place_size_or_tilt():
+def test_expression_error_is_invariant_to_similarity_transforms():
     before = head()[:, :2]
     moved = 0.4 * head(roll=35)[:, :2] + [77, -5]
     assert expression_error(before, before) == pytest.approx(0, abs=1e-9)
     assert expression_error(before, moved) == pytest.approx(0, abs=1e-9)
 
 
-def test_expression_error_has_the_known_size():
+def test_expression_error_of_one_moved_point():
     before = head()[:, :2]
     after = before.copy()
     after[40] += [0, 0.51 * eye_distance(before)]  # one of 51 points
@@ -103,7 +103,7 @@ def test_expression_error_has_the_known_size():
     assert 0.01 < expression_error(before, after) < 0.022
 
 
-def test_frontal_takes_the_turn_away_and_leaves_the_mouth():
+def test_frontal_removes_rotation_and_keeps_the_mouth():
     straight = frontal(mesh_of(head()))
     away = frontal(mesh_of(head(pitch=12, yaw=30, roll=20)))
     np.testing.assert_allclose(away, straight, atol=1e-4)
@@ -114,7 +114,7 @@ def test_frontal_takes_the_turn_away_and_leaves_the_mouth():
     assert np.abs(np.delete(opened - straight, lips, 0)).max() < 1e-4
 
 
-def test_movement_is_free_of_the_person():
+def test_movement_error_is_independent_of_identity():
     rng = np.random.default_rng(2)
     other = MEAN_FACE + rng.normal(0, 0.03, MEAN_FACE.shape)
     gaps = 0.1 * rng.random(12)

@@ -4,13 +4,18 @@ import torch
 
 from faceswap.core.errors import FacesetError, IdentityError, WeightsUnavailable
 from faceswap.core.files import read_json
-from faceswap.evaluation.evaluation import IDENTITY, Evaluation, LeftOut, lines
+from faceswap.evaluation.evaluation import (
+    IDENTITY_METRICS,
+    Evaluation,
+    SkippedMetrics,
+    describe_metrics,
+)
 from faceswap.evaluation.face_finder import FaceFinder
-from faceswap.evaluation.judge import Judge
+from faceswap.evaluation.frame_scoring import FrameScorer
 from faceswap.evaluation.metric import METRICS
-from faceswap.evaluation.reconstruction import SMALLEST, load_lpips, quality, reconstruct
+from faceswap.evaluation.reconstruction import MIN_SIDE, load_lpips, quality, reconstruct
 from faceswap.evaluation.report import write_report
-from faceswap.evaluation.runs import evaluate_runs, frames_to_judge, open_runs, shared_held_out
+from faceswap.evaluation.runs import common_held_out, count_frames, evaluate_runs, open_runs
 from faceswap.models.model_file import load_model
 from tests.evaluation.conftest import FRAMES, HELD_OUT, Colours
 
@@ -18,18 +23,18 @@ from tests.evaluation.conftest import FRAMES, HELD_OUT, Colours
 @pytest.fixture(scope="module")
 def evaluated(make_run, run):
     candidates = open_runs([run, make_run("other", seed=1)], "cpu")
-    faces = shared_held_out(candidates, 3)
+    faces = common_held_out(candidates, 3)
     counted = []
     found = evaluate_runs(
         candidates,
         faces,
-        Judge(FaceFinder(), Colours()),
+        FrameScorer(FaceFinder(), Colours()),
         recognizer=Colours(),
         lpips=None,
         baseline=True,
         on_frames=counted.append,
     )
-    assert sum(counted) == frames_to_judge(faces) == 6
+    assert sum(counted) == count_frames(faces) == 6
     return found
 
 
@@ -38,9 +43,9 @@ def results(evaluated, source):
     return {result.method: result.summary.values for result in comparison.results}
 
 
-def test_faces_that_are_judged_were_never_trained_on(run):
+def test_evaluated_faces_are_held_out(run):
     (candidate,) = open_runs([run], "cpu")
-    faces = shared_held_out([candidate], 1000)
+    faces = common_held_out([candidate], 1000)
     assert len(faces["alice"]) == round(FRAMES * HELD_OUT)
     for name, pairs in faces.items():
         trained = {face.image for _, face in candidate.training[name]}
@@ -48,12 +53,12 @@ def test_faces_that_are_judged_were_never_trained_on(run):
         assert len(trained) + len(pairs) == FRAMES
 
 
-def test_all_methods_are_judged_on_the_same_frames(evaluated):
+def test_all_methods_use_the_same_frames(evaluated):
     assert evaluated.footage == {"alice": "frames of alice.mp4", "bob": "frames of bob.mp4"}
     for comparison in evaluated.comparisons:
         methods = [result.method for result in comparison.results]
         assert methods == [
-            *("run", "other", "run, redrawn", "other, redrawn"),
+            *("run", "other", "run, reconstructed", "other, reconstructed"),
             *("unswapped", "nearest crop"),
         ]
         frames = [[score.index for score in result.scores] for result in comparison.results]
@@ -61,7 +66,7 @@ def test_all_methods_are_judged_on_the_same_frames(evaluated):
         assert len(frames[0]) == 3
 
 
-def test_the_unswapped_frame_is_all_expression_and_no_identity(evaluated):
+def test_unswapped_baseline_has_perfect_expression_and_wrong_identity(evaluated):
     values = results(evaluated, "alice")["unswapped"]
     for name in ("face_found", "similarity_source", "mask_iou"):
         assert values[name] == pytest.approx(1, abs=1e-5)
@@ -72,14 +77,14 @@ def test_the_unswapped_frame_is_all_expression_and_no_identity(evaluated):
     assert values["similarity_target"] < 0.9
 
 
-def test_real_faces_tell_how_much_likeness_there_can_be(evaluated):
-    assert set(evaluated.likeness) == {"alice", "bob"}
-    for name, value in evaluated.likeness.items():
+def test_real_similarity_bounds_the_swaps(evaluated):
+    assert set(evaluated.real_similarity) == {"alice", "bob"}
+    for name, value in evaluated.real_similarity.items():
         (other,) = {"alice", "bob"} - {name}
         assert results(evaluated, other)["unswapped"]["similarity_target"] < value <= 1
 
 
-def test_the_nearest_crop_is_the_target(evaluated):
+def test_nearest_crop_baseline_shows_the_target(evaluated):
     values = results(evaluated, "alice")["nearest crop"]
     unswapped = results(evaluated, "alice")["unswapped"]
     # Colours are matched to the source's, so it is not all of the target.
@@ -91,7 +96,7 @@ def test_the_nearest_crop_is_the_target(evaluated):
     assert values != unswapped
 
 
-def test_models_change_the_face_and_not_the_background(evaluated):
+def test_models_leave_the_background_unchanged(evaluated):
     for name in ("run", "other"):
         values = results(evaluated, "bob")[name]
         assert values["background_max"] == 0
@@ -105,11 +110,11 @@ def test_reconstruction_is_measured_for_each_run_and_identity(evaluated):
     assert set(found) == {(run, who) for run in ("run", "other") for who in ("alice", "bob")}
     for values in found.values():
         assert set(values) == {"psnr", "ssim", "ms_ssim"}
-        assert 3 < values["psnr"] < 25  # it has learnt nothing
+        assert 3 < values["psnr"] < 25  # untrained
         assert -0.2 < values["ssim"] < 0.9
 
 
-def test_the_report_opens_offline_and_says_what_is_missing(evaluated, tmp_path):
+def test_report_is_self_contained_and_lists_skipped_metrics(evaluated, tmp_path):
     evaluation = Evaluation(
         "Evaluation <of> it",
         {"runs": []},
@@ -117,35 +122,35 @@ def test_the_report_opens_offline_and_says_what_is_missing(evaluated, tmp_path):
         evaluated.reconstructions,
         notes=["alice: frames of alice.mp4."],
     )
-    evaluation.add_left_out([LeftOut(("lpips",), "AlexNet is not here")])
+    evaluation.add_skipped([SkippedMetrics(("lpips",), "AlexNet is not here")])
     write_report(evaluation, tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "Evaluation &lt;of&gt; it" in page
-    assert "Left out: LPIPS: AlexNet is not here." in page
+    assert "Skipped: LPIPS: AlexNet is not here." in page
     assert page.count("data:video/mp4") == 2
     assert page.count("data:image/jpeg") == 6  # best, median and worst of both directions
     assert 'src="http' not in page
     assert "href=" not in page
-    told = "\n".join(lines(evaluation))
+    text = "\n".join(describe_metrics(evaluation))
     numbers = read_json(tmp_path / "metrics.json")
     assert len(numbers["swaps"]) == 12
     for swap in numbers["swaps"]:
         assert len(swap["by_frame"]) == swap["frames"] == 3
         for name in swap["values"]:
-            assert METRICS[name].meaning in told
+            assert METRICS[name].meaning in text
             assert numbers["metrics"][name]["better"] in ("higher", "lower", "zero")
-    missing = {name for entry in numbers["left_out"] for name in entry["metrics"]}
+    missing = {name for entry in numbers["skipped"] for name in entry["metrics"]}
     assert missing >= {"lpips"}
-    assert not missing & set(IDENTITY)
+    assert not missing & set(IDENTITY_METRICS)
 
 
-def test_runs_that_share_no_identities_are_refused(run, make_run):
+def test_runs_of_different_identities_are_rejected(run, make_run):
     other = make_run("others", {"carol": "alice", "dave": "bob"})
     with pytest.raises(IdentityError, match="carol"):
-        shared_held_out(open_runs([run, other], "cpu"), 5)
+        common_held_out(open_runs([run, other], "cpu"), 5)
 
 
-def test_facesets_that_changed_are_refused(make_run, facesets):
+def test_changed_facesets_are_rejected(make_run, facesets):
     run = make_run("changed")
     manifest = run / "manifest.json"
     before = facesets["alice"].content_hash()
@@ -154,12 +159,12 @@ def test_facesets_that_changed_are_refused(make_run, facesets):
         open_runs([run], "cpu")
 
 
-def test_a_model_without_its_run_is_refused(run):
-    with pytest.raises(FacesetError, match="without its run"):
+def test_model_without_run_is_rejected(run):
+    with pytest.raises(FacesetError, match="Expected a run folder"):
         open_runs([run / "model"], "cpu")
 
 
-def test_lpips_that_is_nowhere_says_where_it_should_be(tmp_path, monkeypatch):
+def test_missing_lpips_weights_name_their_path(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("FACESWAP_OFFLINE", "1")
     with pytest.raises(WeightsUnavailable, match="alexnet") as caught:
@@ -167,8 +172,8 @@ def test_lpips_that_is_nowhere_says_where_it_should_be(tmp_path, monkeypatch):
     assert str(tmp_path) in caught.value.hint
 
 
-def test_a_perfect_drawing_measures_as_perfect(run):
-    faces = torch.rand(3, 4, SMALLEST, SMALLEST, generator=torch.Generator().manual_seed(0))
+def test_quality_of_a_perfect_reconstruction(run):
+    faces = torch.rand(3, 4, MIN_SIDE, MIN_SIDE, generator=torch.Generator().manual_seed(0))
     faces[:, 3] = 0
     faces[:, 3, 40:140, 40:140] = 1
     perfect = quality(faces[:, :3], faces, lambda a, b: (a - b).abs().mean())
@@ -177,9 +182,9 @@ def test_a_perfect_drawing_measures_as_perfect(run):
     outside = torch.where(faces[:, 3:] > 0, faces[:, :3], 0.5)
     assert quality(outside, faces, None)["psnr"] == 100
     # Off by 0.1 everywhere: 10 log10(1 / 0.01) dB.
-    grey = torch.full((1, 4, SMALLEST, SMALLEST), 0.5)
+    grey = torch.full((1, 4, MIN_SIDE, MIN_SIDE), 0.5)
     grey[:, 3] = 1
     assert quality(grey[:, :3] + 0.1, grey, None)["psnr"] == pytest.approx(20, abs=1e-3)
-    drawn = reconstruct(load_model(run), faces, "bob")
-    assert drawn.shape == (3, 3, SMALLEST, SMALLEST)
-    assert not np.allclose(drawn, faces[:, :3])
+    decoded = reconstruct(load_model(run), faces, "bob")
+    assert decoded.shape == (3, 3, MIN_SIDE, MIN_SIDE)
+    assert not np.allclose(decoded, faces[:, :3])

@@ -6,7 +6,7 @@ from faceswap.evaluation.background import (
     background_change,
     face_colour,
     faces_mask,
-    mask_overlap,
+    mask_iou,
 )
 from faceswap.evaluation.gaze import gaze
 from faceswap.evaluation.seam import seam
@@ -32,30 +32,30 @@ def flat():
     return np.full((256, 256, 3), 120, np.uint8)
 
 
-def test_what_is_unchanged_has_no_seam(flat):
+def test_unchanged_frame_has_no_seam(flat):
     assert seam(flat, flat, POINTS) == 0
     assert seam(plain_picture(3), plain_picture(3), POINTS) == 0
 
 
 @pytest.mark.parametrize("inset", [0, 5, 9])
 @pytest.mark.parametrize("step", [10, 30, -30])
-def test_a_hard_edge_is_as_high_as_its_step(flat, inset, step):
+def test_seam_of_a_hard_edge_is_its_step(flat, inset, step):
     found = seam(flat, brightened(flat, step, inset), POINTS)
     assert found == pytest.approx(abs(step), rel=0.2)
 
 
-def test_a_narrow_face_has_a_seam_too(flat):
+def test_seam_of_a_narrow_face(flat):
     narrow = (POINTS - [128, 120]) * [0.25, 1] + [128, 120]
     output = np.where(faces_mask(flat, [narrow])[..., None], 140, flat).astype(np.uint8)
     assert 5 < seam(flat, output, narrow) < 30
 
 
-def test_a_soft_edge_is_less_of_a_seam(flat):
+def test_soft_edge_has_a_smaller_seam(flat):
     hard, soft = (seam(flat, brightened(flat, 30, 6, blur), POINTS) for blur in (0, 6))
     assert 0 < soft < 0.6 * hard
 
 
-def test_texture_that_was_there_before_is_no_seam():
+def test_existing_texture_is_no_seam():
     picture = plain_picture(0)
     assert seam(picture, brightened(picture, 20, 4), POINTS) == pytest.approx(20, rel=0.25)
     noise = np.random.default_rng(0).integers(-3, 4, picture.shape)
@@ -63,12 +63,12 @@ def test_texture_that_was_there_before_is_no_seam():
     assert seam(picture, noisy, POINTS) < 1.5
 
 
-def test_a_change_inside_the_face_leaves_the_background(flat):
+def test_change_inside_the_face_is_not_background(flat):
     change = background_change(flat, brightened(flat, 40), [POINTS])
     assert (change.largest, change.mean) == (0, 0)
 
 
-def test_a_change_outside_is_found(flat):
+def test_change_outside_the_face_is_measured(flat):
     output = flat.copy()
     output[2, 3] = (120, 127, 120)
     change = background_change(flat, output, [POINTS])
@@ -77,31 +77,31 @@ def test_a_change_outside_is_found(flat):
     assert change.mean == pytest.approx(7 / outside)
 
 
-def test_the_far_background_tells_what_encoding_did():
+def test_far_mean_isolates_encoding():
     before = np.full((256, 900, 3), 120, np.uint8)
     after = before + 2
     after[:, :256] += 5  # around the face
     change = background_change(before, after, [POINTS])
-    assert change.far == pytest.approx(2, abs=0.2)
+    assert change.far_mean == pytest.approx(2, abs=0.2)
     assert change.mean > 2.5
-    assert background_change(before[:, :256], after[:, :256], [POINTS]).far is None
+    assert background_change(before[:, :256], after[:, :256], [POINTS]).far_mean is None
 
 
-def test_the_second_face_is_no_background(flat):
+def test_second_swapped_face_is_not_background(flat):
     other = 0.3 * POINTS + [0, 0]
     output = np.where(faces_mask(flat, [other])[..., None], 200, flat).astype(np.uint8)
     assert background_change(flat, output, [POINTS, other]).largest == 0
     assert background_change(flat, output, [POINTS]).largest == 80
 
 
-def test_masks_overlap_as_much_as_they_do(flat):
-    assert mask_overlap(flat, POINTS, POINTS) == 1
-    assert mask_overlap(flat, POINTS, POINTS + np.array([500, 0])) == 0
-    half = mask_overlap(flat, POINTS, 0.5 * (POINTS - [128, 120]) + [128, 120])
+def test_mask_iou(flat):
+    assert mask_iou(flat, POINTS, POINTS) == 1
+    assert mask_iou(flat, POINTS, POINTS + np.array([500, 0])) == 0
+    half = mask_iou(flat, POINTS, 0.5 * (POINTS - [128, 120]) + [128, 120])
     assert half == pytest.approx(0.25, abs=0.02)  # half as wide and high, inside the other
 
 
-def test_colour_of_the_face_alone(flat):
+def test_face_colour_ignores_the_background(flat):
     image = flat.copy()
     image[faces_mask(flat, [POINTS])] = (255, 255, 255)
     assert face_colour(image, POINTS) == pytest.approx([100, 0, 0], abs=0.1)
@@ -119,14 +119,14 @@ def eyes(place):
     return image
 
 
-def test_the_pupils_are_where_they_were_put():
+def test_gaze_of_rendered_pupils():
     places = np.linspace(-0.5, 0.5, 9)
     found = np.array([gaze(eyes(place), POINTS) for place in places])
     assert np.corrcoef(places, found)[0, 1] > 0.99
     assert np.abs(found - places).max() < 0.15
 
 
-def test_closed_eyes_look_nowhere():
+def test_gaze_of_closed_eyes_is_none():
     points = POINTS.copy()
     for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
         points[upper] = points[lower]

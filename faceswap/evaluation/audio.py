@@ -1,4 +1,4 @@
-"""Whether sound and time of a converted file are those of its source."""
+"""Compares the audio streams of a converted file with those of its source."""
 
 from pathlib import Path
 
@@ -9,32 +9,33 @@ from numpy.typing import NDArray
 from faceswap.media.container import open_media
 
 
-def sound_exactness(source: Path, output: Path) -> dict[str, float]:
-    """Compares the sound of two files, stream by stream.
+def compare_audio(source: Path, output: Path) -> dict[str, float]:
+    """Compare the audio of two files, stream by stream.
 
     Args:
-        source: The original.
-        output: What was made of it.
+        source: Source file.
+        output: Converted file.
 
     Returns:
-        ``sound_packets_equal`` and ``sound_error``; nothing when the source has no sound.
+        ``audio_packets_equal`` (0 to 1) and ``audio_error`` (0 to 2, full scale is 1); empty when
+        the source has no audio.
 
     Raises:
         MediaError: A file cannot be read.
     """
-    streams, kept = _audio_streams(source), _audio_streams(output)
+    streams, output_streams = _audio_streams(source), _audio_streams(output)
     if not streams:
         return {}
     equal, errors = [], []
     for number in range(streams):
-        if number >= kept:
+        if number >= output_streams:
             equal.append(0.0)
             errors.append(1.0)
             continue
-        equal.append(_share_equal(_packets(source, number), _packets(output, number)))
-        # What is equal bit by bit sounds equal.
+        equal.append(_fraction_equal(_packets(source, number), _packets(output, number)))
+        # Equal packets decode to equal samples.
         errors.append(0.0 if equal[-1] == 1 else _sample_error(source, output, number))
-    return {"sound_packets_equal": float(np.mean(equal)), "sound_error": max(errors)}
+    return {"audio_packets_equal": float(np.mean(equal)), "audio_error": max(errors)}
 
 
 def _audio_streams(path: Path) -> int:
@@ -47,29 +48,29 @@ def _packets(path: Path, number: int) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(audio=number) if packet.size]
 
 
-def _share_equal(first: list[bytes], second: list[bytes]) -> float:
+def _fraction_equal(first: list[bytes], second: list[bytes]) -> float:
     pairs = sum(a == b for a, b in zip(first, second, strict=False))
     return pairs / max(len(first), len(second), 1)
 
 
 def _sample_error(source: Path, output: Path, number: int) -> float:
-    """Largest difference of the samples of both; 1 when one is shorter by more than 50 ms."""
+    """Largest sample difference; 1 when the lengths differ by more than 50 ms."""
     with open_media(source) as container:
         rate = container.streams.audio[number].rate
-    first, second = _samples(source, number, rate), _samples(output, number, rate)
+    first, second = _decode_mono(source, number, rate), _decode_mono(output, number, rate)
     common = min(len(first), len(second))
     if abs(len(first) - len(second)) > 0.05 * rate or not common:
         return 1.0
     return float(np.abs(first[:common] - second[:common]).max())
 
 
-def _samples(path: Path, number: int, rate: int) -> NDArray[np.float32]:
-    """Mono samples, ``(N,)`` in -1 to 1."""
+def _decode_mono(path: Path, number: int, rate: int) -> NDArray[np.float32]:
+    """Mono samples, ``(N,) float32`` in [-1, 1]."""
     resampler = AudioResampler(format="flt", layout="mono", rate=rate)
     with open_media(path) as container:
-        pieces = [
-            piece.to_ndarray().ravel().astype(np.float32)
+        chunks = [
+            chunk.to_ndarray().ravel().astype(np.float32)
             for frame in [*container.decode(audio=number), None]
-            for piece in resampler.resample(frame)
+            for chunk in resampler.resample(frame)
         ]
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)

@@ -1,4 +1,4 @@
-"""A portrait that is animated by known gestures: pixels in, gestures out."""
+"""Measurements on a portrait animated by given gestures."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ TURNS = [
 
 @pytest.fixture(scope="module")
 def perform():
-    """A function from gestures to what is seen of each: landmarks, and the picture."""
+    """A function from gestures to landmarks and frames."""
     finder = FaceFinder()
     portrait = SITTERS[0].load()
     mesh = finder.all(portrait)[0].dense_mesh()
@@ -36,7 +36,7 @@ def perform():
     return seen
 
 
-def test_turns_are_measured_in_degrees(perform):
+def test_pose_of_rendered_turns(perform):
     gestures = [Gesture(pitch=p, yaw=y, roll=r) for p, y, r in TURNS]
     found = [angles(face.dense_mesh()) for face, _ in perform(gestures)]
     rest = found[2]
@@ -46,17 +46,17 @@ def test_turns_are_measured_in_degrees(perform):
         assert pose.roll - rest.roll == pytest.approx(roll, abs=2)
 
 
-def test_an_open_mouth_is_no_nod(perform):
+def test_open_mouth_does_not_change_pitch(perform):
     (shut, _), (opened, _) = perform([Gesture(mouth=0.0), Gesture(mouth=1.0)])
     assert mouth_opening(opened.points) > mouth_opening(shut.points) + 0.1
     assert abs(angles(opened.dense_mesh()).pitch - angles(shut.dense_mesh()).pitch) < 1.5
 
 
-def test_lids_and_pupils_move_as_they_were_told(perform):
+def test_eyelids_and_pupils_follow_the_gesture(perform):
     (opened, _), (shut, _) = perform([Gesture(blink=0.0), Gesture(blink=1.0)])
     assert lid_opening(shut.points) < 0.9 * lid_opening(opened.points)
-    looks = np.linspace(-1, 1, 5)
-    pictures = perform([Gesture(gaze=float(look)) for look in looks])
+    gazes = np.linspace(-1, 1, 5)
+    pictures = perform([Gesture(gaze=float(value)) for value in gazes])
     found = [gaze(image, face.points) for face, image in pictures]
     assert None not in found
-    assert np.corrcoef(looks, np.array(found, float))[0, 1] > 0.95
+    assert np.corrcoef(gazes, np.array(found, float))[0, 1] > 0.95
