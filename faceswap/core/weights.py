@@ -6,7 +6,7 @@ folder; torch hub's cache; the origin in the table, unless ``FACESWAP_OFFLINE=1`
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
@@ -17,6 +17,9 @@ from faceswap.core.log import get_logger
 from faceswap.core.weights_fetch import FetchError, fetch
 from faceswap.core.weights_table import WEIGHTS, WeightsEntry, WeightsFile
 
+if TYPE_CHECKING:
+    from torch import nn
+
 __all__ = [
     "WEIGHTS",
     "WeightsEntry",
@@ -26,6 +29,7 @@ __all__ = [
     "hub_folder",
     "is_offline",
     "load_torch_archive",
+    "load_weights",
     "search_file",
     "search_weights",
     "unavailable_message",
@@ -206,4 +210,27 @@ def load_torch_archive(path: Path) -> Any:
         raise ModelFileError(
             f"Expected a torch archive that contains only tensors, found {path} ({first_line}).",
             "Download it again if it is damaged. Archives with other objects are not loaded.",
+        ) from error
+
+
+def load_weights(net: "nn.Module", name: str, explicit: Path | None = None) -> None:
+    """Loads published weights into a network; every tensor has to match.
+
+    Args:
+        net: Network, changed in place.
+        name: Name in the table.
+        explicit: File given by the user, used instead.
+
+    Raises:
+        WeightsUnavailable: The weights are not on this machine and cannot be downloaded.
+        ModelFileError: The file is damaged, or holds the weights of another network.
+    """
+    path = weights_path(name, explicit)
+    state = load_torch_archive(path)
+    try:
+        net.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise ModelFileError(
+            f"Expected the weights {name!r} in {path}, found those of another network.",
+            f"Omit the file to use the published weights ('faceswap weights fetch {name}').",
         ) from error

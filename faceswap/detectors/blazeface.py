@@ -1,4 +1,4 @@
-"""BlazeFace: boxes and six points of faces, upright or turned, near and far.
+"""BlazeFace: boxes and six points of faces of any roll up to about 90 degrees, at several scales.
 
 Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs", 2019. Anchors
 and thresholds are those of MediaPipe's published graphs.
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,32 +15,34 @@ from torch import Tensor
 
 from faceswap.core.tflite_net import TFLiteNet
 from faceswap.core.weights import weights_path
+from faceswap.detectors.inputs import group_by_shape, letterbox
 from faceswap.detectors.nms import drop_nested, merge_weighted
 from faceswap.detectors.registry import Detection, detectors
 
-# Sides of what goes in must be multiples of the networks' total stride.
+# Input sides are multiples of the networks' total stride.
 _STRIDE = 32
-# At this size the full range network finds faces that fill a picture.
-_COARSEST = 96
+# Input side at which the full-range network finds faces that fill the image.
+_MIN_SIDE = 96
+# Input side of the short-range network.
 _SHORT_SIDE = 128
-# Side of the smallest face that it finds, in pixels of what goes in.
-_SMALLEST_SEEN = 15
-# Bounds time and memory on huge pictures.
-_FINEST = 2048
-# A finer look than double size pays from this ratio on.
-_LEAST_STEP = 1.25
+# Side of the smallest face that the full-range network finds, in input pixels.
+_SMALLEST_FACE = 15
+# Largest input side: bounds time and memory on huge images.
+_MAX_SIDE = 2048
+# Smallest ratio of the last two input sides: below it the last pass finds hardly more.
+_MIN_STEP = 1.25
 
 
 @dataclass(frozen=True)
 class BlazeFaceNet:
-    """One of the networks with its anchors.
+    """A network with its anchors.
 
     Args:
-        name: Of its published weights.
-        net: Its graph, with the outputs (positions, 16) and (positions, 1).
-        strides: Input pixels between anchors, per output layer.
-        anchors: Anchors at each place, per output layer.
-        min_score: Below it a detection is dropped.
+        name: Name of its published weights.
+        net: Network with outputs (B, A, 16) and (B, A, 1) for A anchors.
+        strides: Distance of neighbouring anchors in input pixels, per output layer.
+        anchors: Number of anchors per position, per output layer.
+        min_score: Score in [0, 1] below which detections are dropped.
     """
 
     name: str
@@ -51,7 +52,7 @@ class BlazeFaceNet:
     min_score: float
 
     def detect(self, batch: Tensor) -> list[list[Detection]]:
-        """Faces in the pixels of the input, per image.
+        """Detections in input pixels, per image.
 
         Args:
             batch: (B, 3, H, W) float32 RGB in [-1, 1], sides multiples of 32.
@@ -73,7 +74,7 @@ class BlazeFaceNet:
         return found
 
     def anchor_centers(self, height: int, width: int) -> NDArray[np.float32]:
-        """(positions, 2) x, y in pixels of an input of that size; all anchors are of size 1."""
+        """(A, 2) x, y of the anchors in pixels of an input of that size; their sides are 1."""
         layers = []
         for stride, repeat in zip(self.strides, self.anchors, strict=True):
             rows, columns = np.mgrid[0 : height // stride, 0 : width // stride]
@@ -83,31 +84,31 @@ class BlazeFaceNet:
 
 
 def short_range(weights: Path | None = None, min_score: float = 0.5) -> BlazeFaceNet:
-    """For faces that fill a fifth of the picture or more; made for 128 x 128."""
-    # Published: four layers with strides 8, 16, 16, 16 and two anchors each.
+    """Network for faces that fill a fifth of the image or more; trained at 128 x 128."""
+    # Four layers with strides 8, 16, 16, 16 and two anchors each.
     name = "blazeface_short"
     net = TFLiteNet(weights_path(name, weights))
     return BlazeFaceNet(name, net, (8, 16), (2, 6), min_score)
 
 
 def full_range(weights: Path | None = None, min_score: float = 0.6) -> BlazeFaceNet:
-    """For small faces as well; made for 192 x 192."""
+    """Network for small and large faces; trained at 192 x 192."""
     name = "blazeface_full"
     net = TFLiteNet(weights_path(name, weights))
     return BlazeFaceNet(name, net, (4,), (1,), min_score)
 
 
 class BlazeFace:
-    """Networks looking at a picture at several scales, their findings put together.
+    """Detector that runs the networks at several scales and merges the detections.
 
-    Given a picture with a longer side of 192 px, the full range network finds faces between a
-    twelfth and a half of that. Looks at half and double size, and so on, cover the rest.
+    At an input side of 192 px the full-range network finds faces between a twelfth and a half of
+    that; passes at half, double, ... size find the others.
 
     Args:
-        full: The full range network.
-        short: The short range network, which looks once more at everything, or None.
-        smallest_face: Side in pixels of the smallest faces looked for.
-        device: Where they run.
+        full: Full-range network.
+        short: Short-range network for one more pass, or None.
+        smallest_face: Side in image pixels of the smallest detected faces.
+        device: Device of the networks.
     """
 
     def __init__(
@@ -127,35 +128,32 @@ class BlazeFace:
             network.net.to(self.device)
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        """Faces per image, the most certain first.
+        """Detections per image, highest score first.
 
         Args:
-            images: (H, W, 3) uint8 RGB; those of one size run as one batch.
+            images: (H, W, 3) uint8 RGB; images of one size run as one batch.
         """
-        by_shape: dict[tuple[int, ...], list[int]] = {}
-        for index, image in enumerate(images):
-            by_shape.setdefault(image.shape, []).append(index)
         results: list[list[Detection]] = [[] for _ in images]
-        for shape, indices in by_shape.items():
-            looks = [(self.full, side) for side in self.look_sides(max(shape[:2]))]
+        for shape, indices in group_by_shape(images).items():
+            passes = [(self.full, side) for side in self.input_sides(max(shape[:2]))]
             if self.short is not None:
-                looks.append((self.short, _SHORT_SIDE))
-            for network, side in looks:
-                found = self._look(network, side, [images[i] for i in indices])
+                passes.append((self.short, _SHORT_SIDE))
+            for network, side in passes:
+                found = self._detect(network, side, [images[i] for i in indices])
                 for index, detections in zip(indices, found, strict=True):
                     results[index] += detections
-        return [drop_nested(_merge_looks(detections)) for detections in results]
+        return [drop_nested(_merge_passes(detections)) for detections in results]
 
-    def look_sides(self, longer: int) -> list[int]:
-        """Sizes that the longer side of a picture is scaled to, the finest last."""
-        finest = -(-longer * _SMALLEST_SEEN // (self.smallest_face * _STRIDE)) * _STRIDE
-        finest = min(finest, _FINEST)
-        sides = [_COARSEST]
-        while sides[-1] * 2 * _LEAST_STEP <= finest:
+    def input_sides(self, longer: int) -> list[int]:
+        """Input sides that the longer side of an image is scaled to, ascending."""
+        finest = -(-longer * _SMALLEST_FACE // (self.smallest_face * _STRIDE)) * _STRIDE
+        finest = min(finest, _MAX_SIDE)
+        sides = [_MIN_SIDE]
+        while sides[-1] * 2 * _MIN_STEP <= finest:
             sides.append(sides[-1] * 2)
-        return [*sides, finest] if finest > _COARSEST else sides
+        return [*sides, finest] if finest > _MIN_SIDE else sides
 
-    def _look(
+    def _detect(
         self, network: BlazeFaceNet, side: int, images: Sequence[NDArray[np.uint8]]
     ) -> list[list[Detection]]:
         boards = [letterbox(image, side) for image in images]
@@ -164,33 +162,24 @@ class BlazeFace:
         found = network.detect(batch)
         # Continuous coordinates: pixel centres lie at .5 there, and at whole numbers in a frame.
         return [
-            [Detection(d.box / scale - 0.5, d.score, d.points / scale - 0.5) for d in detections]
+            [_to_frame(detection, scale) for detection in detections]
             for detections, (_, scale) in zip(found, boards, strict=True)
         ]
 
 
-def letterbox(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], float]:
-    """Scales the longer side to `side` and fills up with black at the right and below.
-
-    Returns:
-        (H, W, 3) uint8 with sides that are multiples of 32, and the scale.
-    """
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    inner = (max(1, round(height * scale)), max(1, round(width * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    board = np.zeros((*(-(-n // _STRIDE) * _STRIDE for n in inner), 3), np.uint8)
-    board[: inner[0], : inner[1]] = cv2.resize(image, inner[::-1], interpolation=method)
-    return board, scale
+def _to_frame(detection: Detection, scale: float) -> Detection:
+    assert detection.points is not None
+    box, points = detection.box / scale - 0.5, detection.points / scale - 0.5
+    return Detection(box, detection.score, points)
 
 
-def _merge_looks(detections: Sequence[Detection]) -> list[Detection]:
+def _merge_passes(detections: Sequence[Detection]) -> list[Detection]:
     if not detections:
         return []
     return merge_weighted(
         np.stack([d.box for d in detections]),
         np.array([d.score for d in detections], np.float32),
-        np.stack([d.points for d in detections]),
+        np.stack([d.points for d in detections if d.points is not None]),
     )
 
 
@@ -199,10 +188,10 @@ def blazeface(device: str = "cpu", smallest_face: int = 32, close_ups: bool = Fa
     """BlazeFace with the published weights.
 
     Args:
-        device: Where it runs.
-        smallest_face: Side in pixels of the smallest faces looked for. Time goes with the square
-            of the picture's side divided by it.
-        close_ups: Whether the short range network looks too. It sees large faces a little better,
-            and takes cats and dogs for faces.
+        device: Device of the networks.
+        smallest_face: Side in image pixels of the smallest detected faces. The time grows with the
+            square of the image side divided by it.
+        close_ups: Whether the short-range network runs too. It finds large faces a little better,
+            and has false detections on cats and dogs.
     """
     return BlazeFace(full_range(), short_range() if close_ups else None, smallest_face, device)

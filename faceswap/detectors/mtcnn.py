@@ -1,4 +1,4 @@
-"""MTCNN: boxes and five points of faces, down to 20 pixels; three networks, each stricter.
+"""MTCNN: boxes and five points of faces, down to 20 pixels, by a cascade of three networks.
 
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks",
 2016. The weights are those published with facenet-pytorch (MIT).
@@ -14,18 +14,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from faceswap.core.weights import load_torch_archive, weights_path
-from faceswap.detectors.nms import suppress
+from faceswap.core.weights import load_weights
+from faceswap.detectors.inputs import group_by_shape
+from faceswap.detectors.nms import nms
 from faceswap.detectors.registry import Detection, detectors
 
-# The proposal network sees faces of 12 px, two pixels apart.
+# Side of the faces that the proposal network detects, and its stride, in input pixels.
 _CELL, _STRIDE = 12, 2
-# Candidates per batch of the later networks: bounds the memory that a crowd takes.
+# Candidates per batch of the second and third network: bounds the memory that a crowd needs.
 _BATCH = 512
 
 
 class ProposalNet(nn.Module):
-    """Looks at every place of (B, 3, H, W) pictures for faces of 12 px."""
+    """First network: detects faces of 12 px at every position of (B, 3, H, W) images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,14 +36,14 @@ class ProposalNet(nn.Module):
         self.conv4_1, self.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Per cell (B, 2, h, w) logits of no face and face, (B, 4, h, w) shifts of the box."""
+        """(B, 2, h, w) logits of no face and face, (B, 4, h, w) box offsets, per position."""
         x = nn.functional.max_pool2d(self.prelu1(self.conv1(x)), 2, 2, ceil_mode=True)
         x = self.prelu3(self.conv3(self.prelu2(self.conv2(x))))
         return self.conv4_1(x), self.conv4_2(x)
 
 
 class RefineNet(nn.Module):
-    """Judges candidates, (B, 3, 24, 24)."""
+    """Second network: classifies candidates, (B, 3, 24, 24)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class RefineNet(nn.Module):
         self.dense5_1, self.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 2) logits, (B, 4) shifts of the box."""
+        """(B, 2) logits, (B, 4) box offsets."""
         x = nn.functional.max_pool2d(self.prelu1(self.conv1(x)), 3, 2, ceil_mode=True)
         x = nn.functional.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
         x = self.prelu4(self.dense4(_columns_first(self.prelu3(self.conv3(x)))))
@@ -61,7 +62,7 @@ class RefineNet(nn.Module):
 
 
 class OutputNet(nn.Module):
-    """Judges candidates and places five points, (B, 3, 48, 48)."""
+    """Third network: classifies candidates and locates five points, (B, 3, 48, 48)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class OutputNet(nn.Module):
         self.dense6_3 = nn.Linear(256, 10)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 2) logits, (B, 4) shifts of the box, (B, 10) five x, then five y."""
+        """(B, 2) logits, (B, 4) box offsets, (B, 10) five x, then five y."""
         x = nn.functional.max_pool2d(self.prelu1(self.conv1(x)), 3, 2, ceil_mode=True)
         x = nn.functional.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
         x = nn.functional.max_pool2d(self.prelu3(self.conv3(x)), 2, 2, ceil_mode=True)
@@ -83,7 +84,7 @@ class OutputNet(nn.Module):
 
 
 def _columns_first(x: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, W * H * C): the weights come from a framework that stores columns."""
+    """(B, C, H, W) -> (B, W * H * C), the order in which the weights were trained."""
     return x.permute(0, 3, 2, 1).flatten(1)
 
 
@@ -91,11 +92,11 @@ class MTCNN:
     """The cascade.
 
     Args:
-        networks: Proposal, refinement and output, with their weights.
-        min_size: Side of the smallest face looked for, in pixels of the picture.
-        min_scores: Below which each network drops a candidate.
-        step: Ratio of the pyramid's neighbouring scales.
-        device: Where the networks run.
+        networks: The three networks with their weights.
+        min_size: Side of the smallest detected face in image pixels.
+        min_scores: Score in [0, 1] below which each network drops a candidate.
+        step: Ratio in (0, 1) of neighbouring scales of the image pyramid.
+        device: Device of the networks.
     """
 
     weights: tuple[str, ...] = ("mtcnn_pnet", "mtcnn_rnet", "mtcnn_onet")
@@ -117,11 +118,11 @@ class MTCNN:
         self.step = step
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        """Faces per image, the most certain first.
+        """Detections per image, highest score first.
 
         Args:
-            images: (H, W, 3) uint8 RGB. The second and third network run over the candidates of all
-                images together, the first over those of one size.
+            images: (H, W, 3) uint8 RGB. The first network runs on batches of images of one size,
+                the others on the candidates of all images together.
         """
         with torch.inference_mode():
             candidates = self._proposals(images)
@@ -129,20 +130,19 @@ class MTCNN:
             return self._detections(images, candidates)
 
     def _proposals(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
-        by_shape: dict[tuple[int, ...], list[int]] = {}
-        for index, image in enumerate(images):
-            by_shape.setdefault(image.shape, []).append(index)
         found: list[list[NDArray[np.float64]]] = [[np.zeros((0, 5))] for _ in images]
-        for (height, width, _), indices in by_shape.items():
+        for (height, width, _), indices in group_by_shape(images).items():
             for scale in self._scales(height, width):
                 size = (int(width * scale + 1), int(height * scale + 1))
                 layer = [_resized(images[i], size) for i in indices]
-                logits, shifts = self.propose(self._batch(layer))
+                logits, offsets = self.propose(self._batch(layer))
                 scores = logits.softmax(1)[:, 1].cpu().numpy()
                 ratio = (width / size[0], height / size[1])
-                for index, values, moves in zip(indices, scores, shifts.cpu().numpy(), strict=True):
-                    found[index].append(_cells(values, moves, ratio, self.min_scores[0]))
-        return [_squares(_thinned(np.concatenate(layers), 0.7)) for layers in found]
+                for index, values, shift in zip(
+                    indices, scores, offsets.cpu().numpy(), strict=True
+                ):
+                    found[index].append(_cells(values, shift, ratio, self.min_scores[0]))
+        return [_squares(_nms_rows(np.concatenate(layers), 0.7)) for layers in found]
 
     def _scales(self, height: int, width: int) -> list[float]:
         scales = []
@@ -155,26 +155,28 @@ class MTCNN:
     def _refined(
         self, images: Sequence[NDArray[np.uint8]], candidates: list[NDArray[np.float64]]
     ) -> list[NDArray[np.float64]]:
-        logits, shifts = self._run(self.refine, 24, images, candidates)
+        logits, offsets = self._run(self.refine, 24, images, candidates)
         kept = []
-        for rows, scores, moves in _per_image(candidates, logits, shifts):
+        for rows, scores, shift in _per_image(candidates, logits, offsets):
             good = scores > self.min_scores[1]
-            boxes = np.column_stack([_shifted(rows[good], moves[good]), scores[good]])
-            kept.append(_squares(_thinned(boxes, 0.7)))
+            boxes = np.column_stack([_apply_offsets(rows[good], shift[good]), scores[good]])
+            kept.append(_squares(_nms_rows(boxes, 0.7)))
         return kept
 
     def _detections(
         self, images: Sequence[NDArray[np.uint8]], candidates: list[NDArray[np.float64]]
     ) -> list[list[Detection]]:
-        logits, shifts, marks = self._run(self.output, 48, images, candidates)
+        logits, offsets, coordinates = self._run(self.output, 48, images, candidates)
         results = []
-        for rows, scores, moves, places in _per_image(candidates, logits, shifts, marks):
+        for rows, scores, shift, fractions in _per_image(candidates, logits, offsets, coordinates):
             good = scores > self.min_scores[2]
             rows, scores = rows[good], scores[good]
             sides = (rows[:, 2:4] - rows[:, :2])[:, None]
-            points = places[good].reshape(-1, 2, 5).transpose(0, 2, 1) * sides + rows[:, None, :2]
-            boxes = _shifted(rows, moves[good])
-            # The networks learnt pixel indices counted from the cut's first pixel: nothing to add.
+            points = (
+                fractions[good].reshape(-1, 2, 5).transpose(0, 2, 1) * sides + rows[:, None, :2]
+            )
+            boxes = _apply_offsets(rows, shift[good])
+            # Trained with indices of the crop's pixels: no offset of half a pixel.
             results.append(
                 [
                     Detection(
@@ -182,7 +184,7 @@ class MTCNN:
                         float(scores[i]),
                         points[i].astype(np.float32),
                     )
-                    for i in suppress(boxes, scores, 0.7, over="smaller")
+                    for i in nms(boxes, scores, 0.7, over="smaller")
                 ]
             )
         return results
@@ -194,18 +196,18 @@ class MTCNN:
         images: Sequence[NDArray[np.uint8]],
         candidates: list[NDArray[np.float64]],
     ) -> tuple[NDArray[np.float64], ...]:
-        """Outputs of a network on the candidates of all images, cut at the size it needs."""
+        """Outputs of a network on the candidates of all images, cropped to (size, size)."""
         crops = [
-            _cut(image, row, size)
+            _crop(image, row, size)
             for image, rows in zip(images, candidates, strict=True)
             for row in rows
         ]
-        # A black picture stands in when there is nothing: the outputs keep their shapes.
-        parts = [
+        # Without candidates a black crop gives the outputs their shapes.
+        chunks = [
             net(self._batch(crops[start : start + _BATCH]))
             for start in range(0, len(crops), _BATCH)
         ] or [net(torch.zeros(1, 3, size, size, device=self.device))]
-        outputs = [torch.cat(part).cpu().double().numpy() for part in zip(*parts, strict=True)]
+        outputs = [torch.cat(values).cpu().double().numpy() for values in zip(*chunks, strict=True)]
         return tuple(output[: len(crops)] for output in outputs)
 
     def _batch(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
@@ -219,49 +221,55 @@ def mtcnn(
     min_size: int = 20,
     weights: tuple[Path, Path, Path] | None = None,
 ) -> MTCNN:
-    """MTCNN with the published weights (or those in three given files)."""
+    """MTCNN with the published weights.
+
+    Args:
+        device: Device of the networks.
+        min_size: Side of the smallest detected face in image pixels.
+        weights: Files with other weights of the three networks.
+    """
     networks = (ProposalNet(), RefineNet(), OutputNet())
     files = weights or (None, None, None)
     for net, name, given in zip(networks, MTCNN.weights, files, strict=True):
-        net.load_state_dict(load_torch_archive(weights_path(name, given)))
+        load_weights(net, name, given)
     return MTCNN(networks, min_size, device=device)
 
 
 def _cells(
     scores: NDArray[np.float32],
-    shifts: NDArray[np.float32],
+    offsets: NDArray[np.float32],
     ratio: tuple[float, float],
     min_score: float,
 ) -> NDArray[np.float64]:
-    """(N, 5) boxes and scores, in the picture, of the cells that may hold a face."""
+    """(N, 5) boxes and scores, in image pixels, of the positions that may hold a face."""
     rows, columns = np.nonzero(scores >= min_score)
     low = np.stack([columns, rows], axis=1) * float(_STRIDE)
     boxes = np.concatenate([low, low + _CELL], axis=1) * np.array([*ratio, *ratio])
     values = scores[rows, columns].astype(np.float64)
-    keep = suppress(boxes, values, 0.5)
-    boxes = _shifted(boxes[keep].astype(np.float64), shifts[:, rows[keep], columns[keep]].T)
+    keep = nms(boxes, values, 0.5)
+    boxes = _apply_offsets(boxes[keep].astype(np.float64), offsets[:, rows[keep], columns[keep]].T)
     return np.column_stack([boxes, values[keep]])
 
 
-def _thinned(rows: NDArray[np.float64], max_overlap: float) -> NDArray[np.float64]:
-    return rows[suppress(rows[:, :4], rows[:, 4], max_overlap)]
+def _nms_rows(rows: NDArray[np.float64], max_overlap: float) -> NDArray[np.float64]:
+    return rows[nms(rows[:, :4], rows[:, 4], max_overlap)]
 
 
-def _shifted(rows: NDArray[np.float64], shifts: NDArray[Any]) -> NDArray[np.float64]:
-    """(N, 4) boxes moved by what a network says, in shares of their sides."""
+def _apply_offsets(rows: NDArray[np.float64], offsets: NDArray[Any]) -> NDArray[np.float64]:
+    """(N, 4) boxes moved by a network's offsets, given as fractions of their sides."""
     sides = rows[:, 2:4] - rows[:, :2]
-    return rows[:, :4] + shifts * np.tile(sides, 2)
+    return rows[:, :4] + offsets * np.tile(sides, 2)
 
 
 def _squares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Boxes grown to squares around the same centres."""
+    """Boxes enlarged to squares with the same centres."""
     center = (rows[:, :2] + rows[:, 2:4]) / 2
     half = (rows[:, 2:4] - rows[:, :2]).max(axis=1, initial=0, keepdims=True) / 2
     return np.concatenate([center - half, center + half, rows[:, 4:]], axis=1)
 
 
-def _cut(image: NDArray[np.uint8], row: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
-    """(size, size, 3) picture of a square; beyond the image it is black."""
+def _crop(image: NDArray[np.uint8], row: NDArray[np.float64], size: int) -> NDArray[np.uint8]:
+    """Crop of a square, resized to (size, size, 3); black beyond the image."""
     x0, y0, x1, y1 = (round(float(v)) for v in row[:4])
     x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
     height, width = image.shape[:2]
@@ -276,7 +284,7 @@ def _cut(image: NDArray[np.uint8], row: NDArray[np.float64], size: int) -> NDArr
 
 
 def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """To (width, height) by averaging areas."""
+    """Image resized to (width, height) by area averaging."""
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -285,8 +293,8 @@ def _per_image(
     logits: NDArray[np.float64],
     *others: NDArray[np.float64],
 ) -> list[tuple[NDArray[np.float64], ...]]:
-    """Per image its candidates, their probability of a face, and the other outputs."""
-    # Of two classes the softmax is the sigmoid of the difference.
+    """Candidates, their face probabilities, and the other outputs, per image."""
+    # With two classes the softmax is the sigmoid of the difference.
     scores = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
     ends = np.cumsum([len(rows) for rows in candidates])[:-1]
     columns = [np.split(values, ends) for values in (scores, *others)]

@@ -1,4 +1,4 @@
-"""Detections of one face made into one."""
+"""Non-maximum suppression: several detections of one face become one."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from faceswap.detectors.registry import Detection
 def overlaps(
     box: NDArray[np.floating], boxes: NDArray[np.floating], over: str = "union"
 ) -> NDArray[np.float64]:
-    """Common area of a box and each of others, as a share.
+    """Overlap of a box with each of several others.
 
     Args:
         box: (4,) x0, y0, x1, y1.
         boxes: (N, 4).
-        over: Share of the "union" of both (IoU) or of the "smaller" of them.
+        over: Denominator of the common area: that of the "union" (IoU) or of the "smaller" box.
 
     Returns:
         (N,) in [0, 1].
@@ -30,22 +30,22 @@ def overlaps(
     return common / np.maximum(whole, 1e-9)
 
 
-def suppress(
+def nms(
     boxes: NDArray[np.floating],
     scores: NDArray[np.floating],
     max_overlap: float,
     over: str = "union",
 ) -> NDArray[np.int64]:
-    """Plain non-maximum suppression.
+    """Greedy non-maximum suppression.
 
     Args:
         boxes: (N, 4).
         scores: (N,).
-        max_overlap: Boxes that overlap more with a better one are left out.
+        max_overlap: Overlap in [0, 1] with a box of higher score above which a box is dropped.
         over: As in `overlaps`.
 
     Returns:
-        Indices of the boxes that stay, best first.
+        Indices of the boxes that are kept, highest score first.
     """
     order = np.argsort(-scores, kind="stable")
     kept = []
@@ -64,14 +64,17 @@ def merge_weighted(
 ) -> list[Detection]:
     """Weighted non-maximum suppression (Bazarevsky et al., "BlazeFace", 2019).
 
-    Of boxes that overlap, all count towards the place, by their scores: in video this jitters
-    less than taking the best alone.
+    Overlapping boxes are averaged with their scores as weights: in video this jitters less than
+    keeping the best one alone.
 
     Args:
         boxes: (N, 4).
         scores: (N,) in [0, 1].
         points: (N, K, 2).
-        min_overlap: IoU from which on two boxes mean one face.
+        min_overlap: IoU from which two boxes are the same face.
+
+    Returns:
+        Merged detections with the highest score of each group, highest first.
     """
     order = np.argsort(-scores, kind="stable")
     merged = []
@@ -92,14 +95,18 @@ def merge_weighted(
     return merged
 
 
-def drop_nested(detections: Sequence[Detection], min_share: float = 0.6) -> list[Detection]:
-    """Leaves out what lies mostly inside a more certain detection, or around it.
+def drop_nested(detections: Sequence[Detection], min_overlap: float = 0.6) -> list[Detection]:
+    """Drops detections that mostly lie inside one of higher score, or around it.
 
-    Networks at several scales find parts of large faces, and crowds as one face.
+    Networks at several scales detect parts of large faces, and crowds as one face.
+
+    Args:
+        detections: Detections in one image.
+        min_overlap: Fraction of the smaller box inside the other from which it is nested.
     """
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda d: -d.score):
         boxes = np.array([other.box for other in kept]).reshape(-1, 4)
-        if not (overlaps(detection.box, boxes, over="smaller") >= min_share).any():
+        if not (overlaps(detection.box, boxes, over="smaller") >= min_overlap).any():
             kept.append(detection)
     return kept

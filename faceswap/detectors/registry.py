@@ -1,4 +1,4 @@
-"""Face detectors by name, and the value that they give."""
+"""Face detectors by name, and the detections that they return."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,29 +14,33 @@ from faceswap.core.registry import Registry
 class Detection:
     """A face in a frame.
 
-    Args:
+    Pixel centres lie at whole numbers, x before y. Left and right are those of the image while the
+    head is upright.
+
+    Attributes:
         box: (4,) float32 x0, y0, x1, y1 in frame pixels; may reach beyond the frame.
-        score: Certainty in [0, 1].
-        points: (K, 2) float32 frame pixels, K >= 2. The first is the eye at image left when the
-            head is upright, the second the other eye.
+        score: Confidence in [0, 1]; not comparable between detectors.
+        points: (K, 2) float32 frame pixels: left eye, right eye, then further points in an order
+            of the detector's own (of five: nose tip, left and right mouth corner). None from
+            detectors that only find boxes; the face is then taken to be upright.
     """
 
     box: NDArray[np.float32]
     score: float
-    points: NDArray[np.float32]
+    points: NDArray[np.float32] | None = None
 
 
 class Detector(Protocol):
     """A face detector.
 
     Attributes:
-        weights: Names of its published weights, which its results depend on.
+        weights: Names of its published weights in the weights table.
     """
 
     weights: tuple[str, ...]
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        """Faces per image, the most certain first; images are (H, W, 3) uint8 RGB."""
+        """Detections per image, highest score first; images are (H, W, 3) uint8 RGB."""
         ...
 
 
@@ -44,10 +48,16 @@ detectors: Registry[Callable[..., Detector]] = Registry("detector")
 
 
 def build_detector(name: str = "blazeface", device: str = "cpu", **options: Any) -> Detector:
-    """The detector of that name, with its weights, on a device.
+    """Builds a detector with its weights.
+
+    Args:
+        name: Name in the registry.
+        device: Device of the networks.
+        **options: Options of that detector, such as ``min_score``.
 
     Raises:
         ConfigError: There is no such detector.
-        WeightsUnavailable: Its weights could neither be found nor fetched.
+        WeightsUnavailable: Its weights are not on this machine and cannot be downloaded.
+        ModelFileError: A weights file holds weights of another network.
     """
     return detectors.get(name)(device=device, **options)

@@ -67,11 +67,12 @@ class FaceMesh:
         return results
 
     @staticmethod
-    def roi_from_detection(box: NDArray[np.float32], points: NDArray[np.float32]) -> Roi:
+    def roi_from_detection(box: NDArray[np.float32], points: NDArray[np.float32] | None) -> Roi:
         """Region of a detected face; see ``Landmarker.roi_from_detection``."""
         x0, y0, x1, y1 = (float(v) for v in box)
         side = _ROI_SCALE * max(x1 - x0, y1 - y0)
-        return Roi(((x0 + x1) / 2, (y0 + y1) / 2), side, _angle(points[0], points[1]))
+        angle = 0.0 if points is None else _angle(points[0], points[1])
+        return Roi(((x0 + x1) / 2, (y0 + y1) / 2), side, angle)
 
     @staticmethod
     def roi_from_landmarks(landmarks: FaceLandmarks) -> Roi:

@@ -88,13 +88,15 @@ class Landmarker(Protocol):
         """
         ...
 
-    def roi_from_detection(self, box: NDArray[np.float32], points: NDArray[np.float32]) -> Roi:
+    def roi_from_detection(
+        self, box: NDArray[np.float32], points: NDArray[np.float32] | None
+    ) -> Roi:
         """Region of a detected face.
 
         Args:
             box: (4,) x0, y0, x1, y1 in frame pixels.
             points: (K, 2) frame pixels, K >= 2: the eye at image left of the upright head, then
-                the other eye.
+                the other eye. None if the detector finds boxes only: the region is then upright.
         """
         ...
 

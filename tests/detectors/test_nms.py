@@ -1,7 +1,7 @@
 import numpy as np
 
 from faceswap.detectors import Detection
-from faceswap.detectors.nms import drop_nested, merge_weighted, overlaps, suppress
+from faceswap.detectors.nms import drop_nested, merge_weighted, nms, overlaps
 
 BOXES = np.array([[0, 0, 10, 10], [0, 0, 10, 5], [20, 20, 30, 30], [1, 1, 11, 11]], np.float32)
 
@@ -14,11 +14,11 @@ def test_overlaps():
     assert overlaps(BOXES[0], np.zeros((0, 4))).shape == (0,)
 
 
-def test_suppress_keeps_the_best_of_each_place():
+def test_nms_keeps_the_best_of_each_place():
     scores = np.array([0.8, 0.7, 0.6, 0.9])
-    assert suppress(BOXES, scores, 0.3).tolist() == [3, 2]
-    assert suppress(BOXES, scores, 0.6).tolist() == [3, 1, 2]
-    assert suppress(np.zeros((0, 4)), np.zeros(0), 0.3).tolist() == []
+    assert nms(BOXES, scores, 0.3).tolist() == [3, 2]
+    assert nms(BOXES, scores, 0.6).tolist() == [3, 1, 2]
+    assert nms(np.zeros((0, 4)), np.zeros(0), 0.3).tolist() == []
 
 
 def test_merge_weighs_places_by_score():
@@ -28,6 +28,7 @@ def test_merge_weighs_places_by_score():
     far, merged = sorted(merge_weighted(BOXES, scores, points, 0.6), key=lambda d: d.score)[1:]
     assert far.box.tolist() == [20, 20, 30, 30]
     np.testing.assert_allclose(merged.box, [0.75, 0.75, 10.75, 10.75], atol=1e-5)
+    assert merged.points is not None
     np.testing.assert_allclose(merged.points, 3, atol=1e-5)
     assert merged.score == np.float32(0.9)
 

@@ -97,6 +97,11 @@ def test_region_from_a_detection():
     assert roi.angle == pytest.approx(45)
 
 
+def test_region_of_a_box_without_points_is_upright():
+    roi = FaceMesh.roi_from_detection(np.array([100, 100, 200, 180], np.float32), None)
+    assert roi == Roi((150, 140), 150, 0)
+
+
 def test_region_from_68_points_is_close_to_that_from_the_mesh(landmarker, astronaut):
     face = refined(landmarker, astronaut, ROI)
     by_mesh = landmarker.roi_from_landmarks(face)
