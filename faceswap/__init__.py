@@ -1,3 +1,62 @@
-"""Extract faces from footage, train an autoencoder on them, and put the swapped faces back."""
+"""Face swapping: extract faces from footage, train autoencoders, convert footage, evaluate swaps.
+
+The functions of this package are imported on first use, so ``import faceswap`` is fast.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faceswap.conversion.compositing import CompositeSettings
+    from faceswap.core.errors import FaceswapError
+    from faceswap.extraction.pipeline import ExtractSettings
+    from faceswap.facesets.faceset import Face, Faceset
+    from faceswap.library import (
+        evaluate_runs,
+        extract_faces,
+        load_model,
+        open_faceset,
+        swap_frames,
+        train_model,
+    )
+    from faceswap.models.model_file import LoadedModel
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CompositeSettings",
+    "ExtractSettings",
+    "Face",
+    "Faceset",
+    "FaceswapError",
+    "LoadedModel",
+    "__version__",
+    "evaluate_runs",
+    "extract_faces",
+    "load_model",
+    "open_faceset",
+    "swap_frames",
+    "train_model",
+]
+
+_MODULES = {
+    "CompositeSettings": "faceswap.conversion.compositing",
+    "ExtractSettings": "faceswap.extraction.pipeline",
+    "Face": "faceswap.facesets.faceset",
+    "Faceset": "faceswap.facesets.faceset",
+    "FaceswapError": "faceswap.core.errors",
+    "LoadedModel": "faceswap.models.model_file",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Functions of the library have their names here without the imports that they need.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULES.get(name, "faceswap.library")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -115,10 +115,10 @@ def convert_source(
     reader = open_source(source)
     frames = prefetch(reader, _QUEUE)
     if faceset is None:
-        found = _found_faces(frames, source, tracker or build_tracker())
+        found = find_landmarks(frames, source.kind, tracker or build_tracker())
     else:
         found = _known_faces(frames, source, faceset)
-    with closing(prefetch(_swapped(prefetch(found, _QUEUE), swapper), _QUEUE)) as swapped:
+    with closing(prefetch(swap_faces(prefetch(found, _QUEUE), swapper), _QUEUE)) as swapped:
         counts = _Counts(source)
         counted = counts.watch(swapped, on_frames)
         if isinstance(reader, VideoReader):
@@ -201,15 +201,25 @@ def _known_faces(frames: Iterable[Frame], source: Source, faceset: Faceset) -> F
     return ((frame, [face.landmarks for face in by_frame.get(frame.index, [])]) for frame in frames)
 
 
-def _found_faces(frames: Iterable[Frame], source: Source, tracker: Tracker) -> FramesWithFaces:
-    tracked = track_faces(frames, tracker, source.kind)
-    if source.kind == "video":
+def find_landmarks(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWithFaces:
+    """Find the faces of frames, smoothed in time for a video.
+
+    Args:
+        frames: Frames of one source, in order.
+        kind: ``video``, or ``images`` for independent frames.
+        tracker: Tracker of the frames.
+
+    Returns:
+        Each frame with the ``(68, 2)`` landmarks of its faces in frame pixels.
+    """
+    tracked = track_faces(frames, tracker, kind)
+    if kind == "video":
         tracked = smooth(prefetch(tracked, _QUEUE))
     return ((frame, [face.landmarks.points for face in faces]) for frame, faces in tracked)
 
 
-def _swapped(found: FramesWithFaces, swapper: Swapper) -> Iterator[tuple[Frame, int]]:
-    """Frames with their faces swapped, and how many faces each has."""
+def swap_faces(found: FramesWithFaces, swapper: Swapper) -> Iterator[tuple[Frame, int]]:
+    """Swap the faces of frames in place, in batches; yield each frame and its number of faces."""
     waiting = iter(found)
     while batch := list(islice(waiting, _BATCH)):
         swapper([frame.image for frame, _ in batch], [faces for _, faces in batch])

@@ -1,0 +1,38 @@
+"""Swap the faces of a list of NumPy frames.
+
+python examples/swap_frames.py runs/ab bob photos/ out/
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+
+import faceswap
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, help="run of `faceswap train`, or its model folder")
+    parser.add_argument("to", help="identity whose face is shown")
+    parser.add_argument("photos", type=Path, help="folder of images")
+    parser.add_argument("output", type=Path, help="folder of the results")
+    options = parser.parse_args()
+
+    paths = sorted(path for path in options.photos.iterdir() if path.suffix in {".jpg", ".png"})
+    # (H, W, 3) uint8 RGB; OpenCV reads BGR
+    frames = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in paths]
+
+    model = faceswap.load_model(options.model, device="cpu")
+    # Photos are independent; for consecutive frames of a video leave out video=False.
+    swapped = faceswap.swap_frames(frames, model, to=options.to, video=False)
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    for path, before, after in zip(paths, frames, swapped, strict=True):
+        cv2.imwrite(str(options.output / path.name), cv2.cvtColor(after, cv2.COLOR_RGB2BGR))
+        changed = (before != after).any(-1).mean()
+        print(f"{path.name}: {changed:.1%} of the pixels changed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""Functions behind ``import faceswap``: the stages of a swap for use in other programs."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.pipeline import find_landmarks, swap_faces
+from faceswap.conversion.swapper import Image, Swapper
+from faceswap.core.config import load_config
+from faceswap.core.device import pick_device
+from faceswap.core.errors import MediaError
+from faceswap.evaluation.face_finder import FaceFinder
+from faceswap.evaluation.judge import Judge
+from faceswap.evaluation.reconstruction import load_lpips
+from faceswap.evaluation.runs import RunsEvaluation, open_runs, shared_held_out
+from faceswap.evaluation.runs import evaluate_runs as _evaluate_runs
+from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.frame import Frame
+from faceswap.media.sources import find_sources
+from faceswap.models.model_file import LoadedModel
+from faceswap.models.model_file import load_model as _load_model
+from faceswap.recognizers import build_recognizer
+from faceswap.tracking.finder import build_tracker
+from faceswap.tracking.tracker import Tracker
+from faceswap.training.build import Callbacks, run_training
+from faceswap.training.settings import TrainConfig
+from faceswap.training.trainer import TrainResult
+
+PathLike = Path | str
+_EXTRACT, _COMPOSITE, _SILENT = ExtractSettings(), CompositeSettings(), Callbacks()
+
+
+def open_faceset(path: PathLike) -> Faceset:
+    """Open a faceset.
+
+    Args:
+        path: Directory of the faceset.
+
+    Raises:
+        FacesetError: The faceset is missing, unfinished, damaged or of a newer version.
+    """
+    return Faceset.open(Path(path))
+
+
+def extract_faces(
+    source: PathLike,
+    output: PathLike,
+    settings: ExtractSettings = _EXTRACT,
+    *,
+    device: str = "auto",
+    overwrite: bool = False,
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> Faceset:
+    """Extract the faces of one video, photo or folder of photos; resumes an interrupted run.
+
+    Args:
+        source: Video file, photo, or folder of photos.
+        output: Directory of the faceset.
+        settings: Detector, landmarker, masker, crop size and image format.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        overwrite: Whether to replace an existing faceset.
+        on_frames: Called with the number of frames processed since the last call.
+
+    Raises:
+        MediaError: There is no readable source, or more than one.
+        NoFacesError: No frame contains a face.
+        FacesetError: The directory holds a faceset of another source or of other settings.
+    """
+    sources = find_sources([Path(source)])
+    if len(sources) != 1:
+        names = ", ".join(str(found.path) for found in sources[:5])
+        raise MediaError(
+            f"Expected one source in {source}, found {len(sources)}: {names}.",
+            "Extract them one by one.",
+        )
+    report = extract_source(
+        sources[0],
+        Path(output),
+        settings,
+        device=str(pick_device(device)),
+        overwrite=overwrite,
+        on_frames=on_frames,
+    )
+    return Faceset.open(report.path)
+
+
+def load_model(path: PathLike, device: str = "auto") -> LoadedModel:
+    """Load a trained model.
+
+    Args:
+        path: Directory of a run, or of the model it exported.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        ModelFileError: The model is missing, damaged or of a newer version.
+    """
+    return _load_model(Path(path), pick_device(device))
+
+
+def swap_frames(
+    frames: Iterable[Image],
+    model: LoadedModel,
+    to: str,
+    *,
+    video: bool = True,
+    tracker: Tracker | None = None,
+    settings: CompositeSettings = _COMPOSITE,
+) -> Iterator[Image]:
+    """Swap all faces of frames that are in memory.
+
+    Frames are read a few ahead and swapped in batches, so memory does not grow with their number.
+    The results carry no provenance marks: mark what you publish as synthetic.
+
+    Args:
+        frames: ``(H, W, 3) uint8 RGB``; not modified.
+        model: Model from ``load_model``.
+        to: Identity whose face is shown.
+        video: Whether the frames are consecutive: faces are tracked, and landmarks smoothed in
+            time. Otherwise each frame is independent.
+        tracker: Tracker of other detectors or landmarkers; by default the default ones on the
+            device of the model.
+        settings: Colour transfer and mask.
+
+    Yields:
+        ``(H, W, 3) uint8 RGB``, one for each frame in the same order; a frame without a face is
+        returned unchanged.
+
+    Raises:
+        IdentityError: The model has no identity ``to``.
+    """
+    swapper = Swapper(model, to, settings)
+    device = str(next(model.model.parameters()).device)
+    numbered = (Frame(i, i, float(i), frame.copy()) for i, frame in enumerate(frames))
+    kind = "video" if video else "images"
+    found = find_landmarks(numbered, kind, tracker or build_tracker(device=device))
+    return (frame.image for frame, _ in swap_faces(found, swapper))
+
+
+def train_model(
+    faces: Mapping[str, PathLike | Sequence[PathLike]],
+    output: PathLike,
+    config: PathLike = "v1",
+    settings: Sequence[str] = (),
+    callbacks: Callbacks = _SILENT,
+) -> TrainResult:
+    """Train a model, or resume the training in ``output``; the model is in ``output/model``.
+
+    Args:
+        faces: For each identity, the directory or directories of its facesets.
+        output: Directory of the run.
+        config: Recipe by name, or path of a configuration file.
+        settings: Changes to it as ``name=value``, such as ``training.steps=1000``.
+        callbacks: Receivers of progress.
+
+    Raises:
+        ConfigError: A setting is unknown or invalid.
+        FacesetError: A faceset is missing, unfinished or too small.
+        TrainingError: The directory holds something else, or the loss diverged.
+    """
+    named = {
+        name: [Path(paths)] if isinstance(paths, Path | str) else [Path(path) for path in paths]
+        for name, paths in faces.items()
+    }
+    resolved = load_config(TrainConfig, "faceswap", str(config), settings)
+    return run_training(resolved, named, Path(output), callbacks=callbacks)
+
+
+def evaluate_runs(
+    runs: Sequence[PathLike],
+    frames: int = 100,
+    *,
+    identity: bool = True,
+    lpips: bool = False,
+    device: str = "auto",
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> RunsEvaluation:
+    """Evaluate the swaps of runs on held-out frames of their facesets.
+
+    Args:
+        runs: Directories of runs trained on the same facesets.
+        frames: Largest number of frames per identity.
+        identity: Whether to measure identity similarity; needs the weights of the recognizer.
+        lpips: Whether to measure LPIPS of reconstructions; needs its weights.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        on_frames: Called with the number of frames evaluated since the last call.
+
+    Raises:
+        WeightsUnavailable: Weights that were asked for can be neither found nor downloaded.
+        FaceswapError: The runs are incomplete or have no held-out frames in common.
+    """
+    place = str(pick_device(device))
+    candidates = open_runs([Path(run) for run in runs], place)
+    recognizer = build_recognizer() if identity else None
+    finder = FaceFinder(_EXTRACT.detector, _EXTRACT.landmarker, place)
+    return _evaluate_runs(
+        candidates,
+        shared_held_out(candidates, frames),
+        Judge(finder, recognizer),
+        recognizer=recognizer,
+        lpips=load_lpips() if lpips else None,
+        on_frames=on_frames,
+    )
