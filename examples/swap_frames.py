@@ -6,9 +6,8 @@ python examples/swap_frames.py runs/ab bob photos/ out/
 import argparse
 from pathlib import Path
 
-import cv2
-
 import faceswap
+from faceswap.media.images import read_image, write_image
 
 
 def main() -> None:
@@ -20,16 +19,14 @@ def main() -> None:
     options = parser.parse_args()
 
     paths = sorted(path for path in options.photos.iterdir() if path.suffix in {".jpg", ".png"})
-    # (H, W, 3) uint8 RGB; OpenCV reads BGR
-    frames = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in paths]
+    frames = [read_image(path) for path in paths]  # (H, W, 3) uint8 RGB
 
     model = faceswap.load_model(options.model, device="cpu")
     # Photos are independent; for consecutive frames of a video leave out video=False.
     swapped = faceswap.swap_frames(frames, model, to=options.to, video=False)
 
-    options.output.mkdir(parents=True, exist_ok=True)
     for path, before, after in zip(paths, frames, swapped, strict=True):
-        cv2.imwrite(str(options.output / path.name), cv2.cvtColor(after, cv2.COLOR_RGB2BGR))
+        write_image(options.output / path.name, after)
         changed = (before != after).any(-1).mean()
         print(f"{path.name}: {changed:.1%} of the pixels changed")
 

@@ -170,6 +170,7 @@ def evaluate_runs(
     runs: Sequence[PathLike],
     frames: int = 100,
     *,
+    baseline: bool = False,
     identity: bool = True,
     lpips: bool = False,
     device: str = "auto",
@@ -180,6 +181,7 @@ def evaluate_runs(
     Args:
         runs: Directories of runs trained on the same facesets.
         frames: Largest number of frames per identity.
+        baseline: Whether to evaluate naive methods on the same frames as well.
         identity: Whether to measure identity similarity; needs the weights of the recognizer.
         lpips: Whether to measure LPIPS of reconstructions; needs its weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
@@ -199,5 +201,6 @@ def evaluate_runs(
         Judge(finder, recognizer),
         recognizer=recognizer,
         lpips=load_lpips() if lpips else None,
+        baseline=baseline,
         on_frames=on_frames,
     )
