@@ -45,7 +45,7 @@ def _teach(lesson: Lesson, output: Path, seed: int, data: Path | None) -> None:
     else:
         result = lesson.run(seed, data, lambda _share: None)
     path = output / f"{lesson.topic}.png"
-    save_figure(lesson.picture(result), path)
+    save_figure(lesson.figure(result), path)
     for line in lesson.describe(result):
         typer.echo(line)
     typer.echo(f"Figure: {path}")

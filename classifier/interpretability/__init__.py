@@ -1,1 +1,1 @@
-"""What networks see and know: maps, filters, embeddings, probes."""
+"""Interpretability: attribution, feature maps, embeddings and probes."""

@@ -1,4 +1,4 @@
-"""What the layers of a network look like: filters, weights, and maps of one image."""
+"""Filters, first-layer weights and feature maps of a network, rendered as images."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,18 +11,18 @@ from classifier.evaluation.pictures import fit, stretch, tile
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 
-_MOST = 64  # filters or maps of a picture
+_MOST = 64  # filters shown
 _COLUMNS = 8
 _SIDE = 64
 
 
-def first_filters(module: nn.Module) -> NDArray[np.uint8] | None:
-    """The filters of the first convolution as one picture; None where there is none.
+def render_filters(module: nn.Module) -> NDArray[np.uint8] | None:
+    """Render the filters of the first convolution; None for a network without convolutions.
 
-    Filters that see three channels are shown in colour, others by their mean over the channels;
-    grey (128) is 0.
+    Filters of three channels are shown in colour, others as the mean over their channels. Grey
+    (128) is 0.
     """
-    layer = next((part for part in module.modules() if isinstance(part, nn.Conv2d)), None)
+    layer = next((inner for inner in module.modules() if isinstance(inner, nn.Conv2d)), None)
     if layer is None:
         return None
     weights = layer.weight.detach().float().cpu().numpy()[:_MOST]  # (F, C, h, w)
@@ -32,15 +32,15 @@ def first_filters(module: nn.Module) -> NDArray[np.uint8] | None:
     return tile([fit(image, _SIDE) for image in shown], _COLUMNS)
 
 
-def first_weights(module: nn.Module, shape: tuple[int, int, int]) -> NDArray[np.uint8] | None:
-    """The weights of the first dense layer, each row as the image it looks for.
+def render_weights(module: nn.Module, shape: tuple[int, int, int]) -> NDArray[np.uint8] | None:
+    """Render the weights of the first dense layer, one image for each of its units.
 
     Args:
-        module: A network that takes flattened images.
+        module: Network that takes flattened images.
         shape: ``(C, H, W)`` of its images.
 
     Returns:
-        One picture, or None where no parameter has a weight for each value of an image.
+        ``(H, W, 3) uint8`` picture; None if no layer has one weight per input value.
     """
     size = int(np.prod(shape))
     for value in module.parameters():
@@ -56,53 +56,55 @@ def first_weights(module: nn.Module, shape: tuple[int, int, int]) -> NDArray[np.
 
 
 def layer_named(module: nn.Module, name: str) -> nn.Module:
-    """A layer by its dotted name.
+    """Look up a layer by its dotted name.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: Unknown name.
     """
     layers = dict(module.named_modules())
     if not name or name not in layers:
-        known = [layer for layer in layers if layer]
+        names = [layer for layer in layers if layer]
         raise ConfigError(
             f"The network has no layer {name!r}.",
-            f"{nearest(name, known)}Layers of this one: {', '.join(known[:30])}"
-            f"{', ...' if len(known) > 30 else ''}.",
+            f"{nearest(name, names)}Its layers: {', '.join(names[:30])}"
+            f"{', ...' if len(names) > 30 else ''}.",
         )
     return layers[name]
 
 
 def name_of(module: nn.Module, layer: nn.Module) -> str:
-    """The dotted name of a layer inside a network."""
-    return next(name for name, part in module.named_modules() if part is layer)
+    """Dotted name of a layer inside a network."""
+    return next(name for name, inner in module.named_modules() if inner is layer)
 
 
 def feature_maps(
     forward: Callable[[Tensor], Tensor], layers: Sequence[nn.Module], images: Tensor
 ) -> list[Tensor]:
-    """What comes out of layers.
+    """Record the outputs of layers in a forward pass.
 
     Args:
-        forward: The network.
-        layers: Modules inside it.
-        images: ``(B, C, H, W)``, normalised.
+        forward: Forward function of the network.
+        layers: Modules inside the network.
+        images: ``(B, C, H, W)`` normalised images.
 
     Returns:
-        ``(B, F, h, w)`` for each layer.
+        ``(B, F, h, w)`` feature maps of each layer.
 
     Raises:
-        ConfigError: A layer gives no maps.
+        ConfigError: The output of a layer is not a batch of feature maps.
     """
     found: dict[int, Tensor] = {}
 
-    def keeper(number: int) -> Callable[[nn.Module, object, Tensor], None]:
-        def keep(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-            # A copy: the next layer may work in place.
+    def make_hook(number: int) -> Callable[[nn.Module, object, Tensor], None]:
+        def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            # Cloned, since the next layer may work in place.
             found[number] = output.detach().clone() if isinstance(output, Tensor) else output
 
-        return keep
+        return hook
 
-    handles = [layer.register_forward_hook(keeper(number)) for number, layer in enumerate(layers)]
+    handles = [
+        layer.register_forward_hook(make_hook(number)) for number, layer in enumerate(layers)
+    ]
     try:
         with torch.inference_mode():
             forward(images)
@@ -113,18 +115,21 @@ def feature_maps(
     for layer, output in zip(layers, maps, strict=True):
         if not isinstance(output, Tensor) or output.ndim != 4:
             raise ConfigError(
-                f"A {type(layer).__name__} of this network gives no maps.",
-                "Choose a convolution or what follows one.",
+                f"Expected a layer with feature maps (B, F, h, w), found {type(layer).__name__}.",
+                "Choose a convolution, or an activation or pooling layer after one.",
             )
     return [output for output in maps if output is not None]
 
 
-def maps_picture(maps: Tensor, most: int = 32) -> NDArray[np.uint8]:
-    """The maps of one image that vary most, each from its least (black) to its most (white).
+def render_maps(maps: Tensor, most: int = 32) -> NDArray[np.uint8]:
+    """Render the feature maps of largest variance, each scaled from its minimum to its maximum.
 
     Args:
-        maps: ``(F, h, w)``.
-        most: How many are shown.
+        maps: ``(F, h, w)`` feature maps of one image.
+        most: Largest number of maps shown.
+
+    Returns:
+        ``(H, W, 3) uint8`` picture; black is the minimum, white the maximum.
     """
     values = maps.float().cpu().numpy()
     order = np.argsort(-values.std((1, 2)), kind="stable")[:most]

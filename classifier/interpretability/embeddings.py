@@ -128,7 +128,7 @@ def probe(
     linear = fit_probe(known, labels, classes, seed)
     return ProbeResult(
         float((votes == truth).mean()),
-        float((linear.classes_of(queries) == truth).mean()),
+        float((linear.predict(queries) == truth).mean()),
         float(np.bincount(truth).max() / len(truth)),
         min(neighbours, len(known)),
         linear.penalty,

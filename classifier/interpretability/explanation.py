@@ -25,11 +25,11 @@ from classifier.evaluation.prediction import ImageFile
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.interpretability.activation_maps import (
     feature_maps,
-    first_filters,
-    first_weights,
     layer_named,
-    maps_picture,
     name_of,
+    render_filters,
+    render_maps,
+    render_weights,
 )
 from classifier.interpretability.embeddings import Embeddings, embed_data
 from classifier.interpretability.grad_cam import grad_cam, saliency
@@ -114,12 +114,12 @@ class Explainer:
     def _about_network(self) -> None:
         form = self.loaded.input
         section = self.page.section("", self.remark)
-        filters = first_filters(self.loaded.module)
+        filters = render_filters(self.loaded.module)
         if filters is not None:
             section.add_picture(filters, "Filters of the first convolution; grey is 0")
             write_picture(self.folder / "filters.png", filters)
             return
-        weights = first_weights(self.loaded.module, (form.channels, form.size, form.size))
+        weights = render_weights(self.loaded.module, (form.channels, form.size, form.size))
         if weights is not None:
             section.add_picture(weights, "Weights of the first layer as images; grey is 0")
             write_picture(self.folder / "weights.png", weights)
@@ -154,7 +154,7 @@ class Explainer:
         write_picture(self.folder / f"{stem}-{_file_name(Path(name))}.png", heated)
         maps = feature_maps(self._logits, [layer for _, layer in self.layers], images)
         for (layer, _), output in zip(self.layers, maps, strict=True):
-            picture = maps_picture(output[0])
+            picture = render_maps(output[0])
             size = f"{output.shape[1]} maps of {output.shape[2]} x {output.shape[3]}"
             section.add_picture(picture, f"{layer}: {size}, those that vary most")
             write_picture(self.folder / f"{stem}-{_file_name(Path(layer))}.png", picture)

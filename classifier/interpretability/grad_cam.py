@@ -1,4 +1,4 @@
-"""Where in an image a class is seen: Grad-CAM, and the gradient of the input."""
+"""Attribution of a class score to image regions: Grad-CAM and input-gradient saliency."""
 
 from collections.abc import Callable
 
@@ -14,71 +14,72 @@ Forward = Callable[[Tensor], Tensor]
 def grad_cam(
     forward: Forward, layer: nn.Module, images: Tensor, targets: Tensor, task: Task = "images"
 ) -> Tensor:
-    """Grad-CAM (Selvaraju et al., 2017): maps of a layer, weighed by what they do for a class.
+    """Grad-CAM (Selvaraju et al., 2017): feature maps weighted by the class score's gradient.
 
     Args:
-        forward: The network, ``(B, C, H, W)`` -> logits, in evaluation mode.
-        layer: A module inside it whose output is ``(B, F, h, w)``; the last such one.
-        images: ``(B, C, H, W)``, normalised.
-        targets: ``(B,) int64``, the class in question for each.
-        task: Where pixels have classes, those given the class count (Vinogradova et al., 2020).
+        forward: Forward function of a network in evaluation mode, ``(B, C, H, W)`` -> logits.
+        layer: Module of the network with output ``(B, F, h, w)``, usually the last such one.
+        images: ``(B, C, H, W)`` normalised images.
+        targets: ``(B,) int64`` target class of each image.
+        task: "images", or "pixels" for segmentation, where the score of a class is its sum over
+            the pixels predicted as the class (Vinogradova et al., 2020).
 
     Returns:
-        ``(B, H, W)`` in [0, 1]; all 0 where nothing speaks for the class.
+        ``(B, H, W)`` heat maps in [0, 1]; all 0 where no region increases the score.
     """
-    seen: list[Tensor] = []
+    outputs: list[Tensor] = []
 
-    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
-        seen.append(output)
-        # The network goes on with a copy, which a layer that works in place may overwrite.
+    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        outputs.append(output)
+        # The network continues with a copy, which an in-place layer may overwrite.
         return output.clone()
 
-    handle = layer.register_forward_hook(keep)
+    handle = layer.register_forward_hook(hook)
     try:
         with torch.enable_grad():
-            # The images need gradients, so that a layer whose weights are frozen gets them too.
+            # requires_grad on the images, so that layers with frozen weights get gradients too.
             logits = forward(images.detach().requires_grad_())
-            maps = seen[-1]
-            slopes = torch.autograd.grad(_class_scores(logits, targets, task).sum(), maps)[0]
+            maps = outputs[-1]
+            gradients = torch.autograd.grad(_class_scores(logits, targets, task).sum(), maps)[0]
     finally:
         handle.remove()
-    weights = slopes.mean((2, 3), keepdim=True)  # (B, F, 1, 1)
+    weights = gradients.mean((2, 3), keepdim=True)  # (B, F, 1, 1)
     heat = (weights * maps.detach()).sum(1, keepdim=True).relu()
     large = interpolate(heat, images.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
     return _to_unit(large)
 
 
 def saliency(forward: Forward, images: Tensor, targets: Tensor, task: Task = "images") -> Tensor:
-    """How much each pixel moves a class's score (Simonyan et al., 2013).
+    """Gradient of the class score with respect to each pixel (Simonyan et al., 2013).
 
     Args:
-        forward: As for ``grad_cam``.
-        images: ``(B, C, H, W)``, normalised.
-        targets: ``(B,) int64``.
-        task: As for ``grad_cam``.
+        forward: Forward function of a network in evaluation mode, ``(B, C, H, W)`` -> logits.
+        images: ``(B, C, H, W)`` normalised images.
+        targets: ``(B,) int64`` target class of each image.
+        task: "images", or "pixels" for segmentation; see ``grad_cam``.
 
     Returns:
-        ``(B, H, W)`` in [0, 1]; all 0 where the network has no gradient (a threshold).
+        ``(B, H, W)`` magnitudes in [0, 1]; all 0 if the network has no gradient (threshold units).
     """
     with torch.enable_grad():
         leaf = images.detach().clone().requires_grad_()
         scores = _class_scores(forward(leaf), targets, task).sum()
         if not scores.requires_grad:
             return images.new_zeros(images.shape[0], *images.shape[2:])
-        slope = torch.autograd.grad(scores, leaf, allow_unused=True)[0]
-    if slope is None:
+        gradient = torch.autograd.grad(scores, leaf, allow_unused=True)[0]
+    if gradient is None:
         return images.new_zeros(images.shape[0], *images.shape[2:])
-    return _to_unit(slope.abs().amax(1))
+    return _to_unit(gradient.abs().amax(1))
 
 
 def _class_scores(logits: Tensor, targets: Tensor, task: Task) -> Tensor:
-    """``(B,)``: the logit of each image's class, or its sum over the pixels that have the class."""
+    """``(B,)`` logit of the target class, or its sum over the pixels predicted as that class."""
     rows = torch.arange(len(targets), device=logits.device)
     chosen = logits[rows, targets]
     if task == "images":
         return chosen
     inside = logits.argmax(1) == targets[:, None, None]  # (B, H, W)
-    # An image without such pixels is asked about all of them.
+    # Without such pixels the sum is over all pixels.
     inside |= ~inside.flatten(1).any(1)[:, None, None]
     return (chosen * inside).sum((1, 2))
 

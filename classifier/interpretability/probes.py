@@ -1,4 +1,4 @@
-"""How much of the classes lies in vectors: by the nearest neighbours, and by one linear layer."""
+"""Probes of embeddings: k-nearest neighbours and logistic regression."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ _CHUNK = 1024
 
 @dataclass(frozen=True)
 class Nearest:
-    """Neighbours of vectors.
+    """Nearest neighbours of query vectors.
 
     Attributes:
-        positions: ``(N, k)`` into the vectors searched, the nearest first.
-        similarity: ``(N, k)`` cosine.
+        positions: ``(N, k)`` indices into the reference vectors, nearest first.
+        similarity: ``(N, k)`` cosine similarities, in [-1, 1].
     """
 
     positions: NDArray[np.int64]
@@ -28,17 +28,17 @@ class Nearest:
 
 
 def nearest_vectors(
-    queries: NDArray[np.float32], known: NDArray[np.float32], count: int
+    queries: NDArray[np.float32], reference: NDArray[np.float32], count: int
 ) -> Nearest:
-    """The most alike of known vectors, by the cosine of the angle between them.
+    """Find the reference vectors of highest cosine similarity.
 
     Args:
-        queries: ``(N, D)``.
-        known: ``(M, D)``.
-        count: How many; no more than there are.
+        queries: ``(N, D)`` query vectors.
+        reference: ``(M, D)`` reference vectors.
+        count: Number of neighbours, at most M.
     """
-    base = _unit(known).T
-    count = min(count, len(known))
+    base = _unit(reference).T
+    count = min(count, len(reference))
     similar, positions = [], []
     for first in range(0, len(queries), _CHUNK):
         top = (_unit(queries[first : first + _CHUNK]) @ base).topk(count, dim=1)
@@ -53,27 +53,27 @@ def _unit(vectors: NDArray[np.float32]) -> Tensor:
 
 def knn_classes(
     queries: NDArray[np.float32],
-    known: NDArray[np.float32],
+    reference: NDArray[np.float32],
     labels: NDArray[np.int64],
     count: int,
     classes: int,
 ) -> NDArray[np.int64]:
-    """The class most common among the nearest; of equally common ones the more alike.
+    """Classify by majority vote of the nearest neighbours; ties go to the more similar class.
 
     Args:
-        queries: ``(N, D)``.
-        known: ``(M, D)``.
-        labels: ``(M,)`` classes of those.
-        count: How many neighbours vote.
-        classes: How many there are.
+        queries: ``(N, D)`` vectors to classify.
+        reference: ``(M, D)`` labelled vectors.
+        labels: ``(M,)`` labels of the reference vectors.
+        count: Number of neighbours that vote.
+        classes: Number of classes.
 
     Returns:
-        ``(N,)``.
+        ``(N,)`` predicted classes.
     """
-    found = nearest_vectors(queries, known, count)
+    found = nearest_vectors(queries, reference, count)
     votes = np.zeros((len(queries), classes))
     rows = np.arange(len(queries))[:, None]
-    # The cosine, at most 1, only breaks ties between whole votes.
+    # The similarity is too small to do more than break ties between votes.
     np.add.at(votes, (rows, labels[found.positions]), 1 + 1e-4 * found.similarity)
     return votes.argmax(1)
 
@@ -83,11 +83,11 @@ class LinearProbe:
     """Logistic regression on standardised vectors.
 
     Attributes:
-        weight: ``(K, D)``.
-        bias: ``(K,)``.
-        mean: ``(D,)`` subtracted from vectors.
-        scale: ``(D,)`` by which the difference is divided.
-        penalty: Of the squared weights.
+        weight: ``(K, D)`` weights.
+        bias: ``(K,)`` biases.
+        mean: ``(D,)`` mean of the training vectors.
+        scale: ``(D,)`` standard deviation of the training vectors.
+        penalty: Weight of the L2 penalty.
     """
 
     weight: Tensor
@@ -96,8 +96,8 @@ class LinearProbe:
     scale: NDArray[np.float32]
     penalty: float
 
-    def classes_of(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
-        """``(N, D)`` -> ``(N,)`` classes."""
+    def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Classify vectors, ``(N, D)`` -> ``(N,)`` classes."""
         inputs = torch.from_numpy((vectors - self.mean) / self.scale)
         return (inputs @ self.weight.T + self.bias).argmax(1).numpy()
 
@@ -105,40 +105,41 @@ class LinearProbe:
 def fit_probe(
     vectors: NDArray[np.float32], labels: NDArray[np.int64], classes: int, seed: int = 0
 ) -> LinearProbe:
-    """Logistic regression; its penalty is the one that did best on a fifth kept out of the fit.
+    """Fit logistic regression; the L2 penalty is chosen on a validation fifth of the vectors.
 
     Args:
-        vectors: ``(N, D)``.
-        labels: ``(N,)``.
-        classes: How many there are.
-        seed: Of the choice of that fifth.
+        vectors: ``(N, D)`` training vectors.
+        labels: ``(N,)`` labels.
+        classes: Number of classes.
+        seed: Seed of the split into training and validation vectors.
     """
     order = generator(seed, "probe").permutation(len(vectors))
-    aside, rest = order[: len(order) // 5], order[len(order) // 5 :]
-    if not len(aside):
+    held_out, train = order[: len(order) // 5], order[len(order) // 5 :]
+    if not len(held_out):
         return fit_logistic(vectors, labels, classes, PENALTIES[2])
-    right = [
+    accuracy = [
         (
-            fit_logistic(vectors[rest], labels[rest], classes, penalty).classes_of(vectors[aside])
-            == labels[aside]
+            fit_logistic(vectors[train], labels[train], classes, penalty).predict(vectors[held_out])
+            == labels[held_out]
         ).mean()
         for penalty in PENALTIES
     ]
-    # Of equally good ones the stronger: it leans least on single vectors.
-    best = max(zip(right, PENALTIES, strict=True))[1]
+    # Of equally good penalties the largest, which regularises most.
+    best = max(zip(accuracy, PENALTIES, strict=True))[1]
     return fit_logistic(vectors, labels, classes, best)
 
 
 def fit_logistic(
     vectors: NDArray[np.float32], labels: NDArray[np.int64], classes: int, penalty: float
 ) -> LinearProbe:
-    """Multinomial logistic regression by L-BFGS.
+    """Fit multinomial logistic regression with L-BFGS.
 
     Args:
-        vectors: ``(N, D)``.
-        labels: ``(N,)``.
-        classes: How many there are.
-        penalty: Weight of half the squared weights beside the mean cross-entropy.
+        vectors: ``(N, D)`` training vectors.
+        labels: ``(N,)`` labels.
+        classes: Number of classes.
+        penalty: Weight of the L2 penalty (half the sum of squared weights), added to the mean
+            cross-entropy.
     """
     mean, scale = vectors.mean(0), vectors.std(0)
     scale = np.where(scale > 1e-6, scale, 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Vectors as points on a map: principal components, and t-SNE."""
+"""Two-dimensional projections of embeddings: PCA and t-SNE."""
 
 from collections.abc import Callable
 
@@ -10,23 +10,24 @@ from torch import Tensor
 from faceswap.core.seeding import generator
 
 MOST_POINTS = 2000
-"""Points up to which exact t-SNE, whose work grows with their square, is quick."""
+"""Largest number of points of exact t-SNE, whose cost grows quadratically."""
 
 STEPS = 750
-"""Steps of t-SNE's gradient descent."""
+"""Gradient descent steps of t-SNE."""
 
 _EXAGGERATION, _EXAGGERATED_STEPS = 12.0, 250
 
 
 def principal_components(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Coordinates along the directions of largest variance (Pearson, 1901).
+    """Project vectors onto their first principal components (Pearson, 1901).
 
     Args:
-        vectors: ``(N, D)``.
-        count: How many directions.
+        vectors: ``(N, D)`` vectors.
+        count: Number of components.
 
     Returns:
-        ``(N, min(count, N, D))``; the sign of each is such that its largest value is positive.
+        ``(N, min(count, N, D))`` coordinates; the sign of each component makes its value of largest
+        magnitude positive.
     """
     centred = torch.from_numpy(vectors - vectors.mean(0)).double()
     left, scale, _ = torch.linalg.svd(centred, full_matrices=False)
@@ -44,20 +45,19 @@ def tsne(
     seed: int = 0,
     on_step: Callable[[int], None] = lambda _: None,
 ) -> NDArray[np.float32]:
-    """Points whose near neighbours are those of the vectors (van der Maaten and Hinton, 2008).
+    """Exact t-SNE (van der Maaten and Hinton, 2008), initialised with the first two PCA components.
 
-    Exact, with the first two principal components as the beginning, by which the map keeps what it
-    can of the whole (Kobak and Berens, 2019).
+    The initialisation preserves the global structure (Kobak and Berens, 2019).
 
     Args:
-        vectors: ``(N, D)``; many dimensions are first brought down to 50.
-        perplexity: About how many neighbours count; less where there are few points.
-        steps: Of gradient descent.
-        seed: Of the little noise that parts equal vectors.
+        vectors: ``(N, D)`` vectors, reduced to 50 dimensions by PCA first.
+        perplexity: Effective number of neighbours; lower if there are few points.
+        steps: Number of gradient descent steps.
+        seed: Seed of the small noise that separates equal vectors.
         on_step: Called with 1 after each step.
 
     Returns:
-        ``(N, 2)``.
+        ``(N, 2)`` points.
     """
     count = len(vectors)
     if count < 5:
@@ -78,9 +78,9 @@ def _padded(points: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _affinities(squared: Tensor, perplexity: float, rounds: int = 60) -> Tensor:
-    """Symmetric ``(N, N)`` chances of being neighbours; each row's width found by bisection."""
+    """Symmetric ``(N, N)`` neighbour probabilities; bandwidths are found by bisection."""
     distances = squared.double().fill_diagonal_(torch.inf)
-    # Relative to the nearest, so that no row underflows as a whole.
+    # Relative to the nearest neighbour, so that no row underflows completely.
     distances = distances - distances.amin(1, keepdim=True)
     low = torch.zeros(len(distances), 1, dtype=torch.float64)
     high = torch.full_like(low, torch.inf)
@@ -100,22 +100,22 @@ def _affinities(squared: Tensor, perplexity: float, rounds: int = 60) -> Tensor:
 def _descend(
     affinities: Tensor, points: Tensor, steps: int, on_step: Callable[[int], None]
 ) -> Tensor:
-    """Gradient descent with momentum and a gain for each coordinate (Jacobs, 1988)."""
+    """Gradient descent with momentum and adaptive gains per coordinate (Jacobs, 1988)."""
     rate = max(len(points) / _EXAGGERATION / 4, 50.0)
     velocity, gains = torch.zeros_like(points), torch.ones_like(points)
     for step in range(steps):
         early = step < _EXAGGERATED_STEPS
-        slope = _gradient(affinities * (_EXAGGERATION if early else 1.0), points)
-        against = (slope > 0) != (velocity > 0)
-        gains = torch.where(against, gains + 0.2, gains * 0.8).clamp_min(0.01)
-        velocity = (0.5 if early else 0.8) * velocity - rate * gains * slope
+        gradient = _gradient(affinities * (_EXAGGERATION if early else 1.0), points)
+        consistent = (gradient > 0) != (velocity > 0)
+        gains = torch.where(consistent, gains + 0.2, gains * 0.8).clamp_min(0.01)
+        velocity = (0.5 if early else 0.8) * velocity - rate * gains * gradient
         points = points + velocity
         on_step(1)
     return points - points.mean(0)
 
 
 def _gradient(affinities: Tensor, points: Tensor) -> Tensor:
-    """Of the divergence of Kullback and Leibler between both sets of chances."""
+    """Gradient of the Kullback-Leibler divergence between the neighbour probabilities."""
     near = 1 / (1 + torch.cdist(points, points).square())
     near.fill_diagonal_(0)
     pull = (affinities - near / near.sum()) * near

@@ -1,4 +1,4 @@
-"""The lessons of ``classifier learn``, in the order in which one thing leads to the next."""
+"""The lessons of ``classifier learn``, in teaching order."""
 
 from typing import Any
 
@@ -39,18 +39,18 @@ _ORDER: tuple[Lesson[Any], ...] = (
     faceswap.LESSON,
 )
 LESSONS: dict[str, Lesson[Any]] = {lesson.topic: lesson for lesson in _ORDER}
-"""By topic, in order."""
+"""Lessons by topic, in teaching order."""
 
 
 def find_lesson(topic: str) -> Lesson[Any]:
-    """The lesson of a topic.
+    """Return the lesson of a topic.
 
     Raises:
-        ConfigError: There is none; the message offers the nearest name.
+        ConfigError: Unknown topic; the message suggests the nearest name.
     """
     if topic in LESSONS:
         return LESSONS[topic]
     raise ConfigError(
-        f"There is no lesson {topic!r}.",
+        f"Unknown lesson {topic!r}.",
         f"{nearest(topic, LESSONS)}Topics: {', '.join(LESSONS)}; all; list.",
     )

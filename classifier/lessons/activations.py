@@ -1,4 +1,4 @@
-"""What stands between two layers: the activations by name, and the slopes learning depends on."""
+"""Activation functions and their derivatives, which scale the gradient in back-propagation."""
 
 from dataclasses import dataclass
 
@@ -16,90 +16,94 @@ from classifier.models.activations import slope
 
 _RANGE = 4.0
 _PIECES = ((-0.5, -1.0), (0.25, 0.0), (1.2, -1.5))
-"""Slope and height of the three lines that the drawn maxout unit takes the largest of."""
+"""Slope and intercept of the three lines of the plotted maxout unit."""
 
 
-class DrawnMaxout(nn.Module):
-    """A maxout unit of one input with given lines: a net would learn them."""
+class FixedMaxout(nn.Module):
+    """A maxout unit of one input with fixed lines; in a network they are learnt."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines = nn.Linear(1, len(_PIECES))
-        self.largest = activation("maxout", len(_PIECES))
+        self.maximum = activation("maxout", len(_PIECES))
         with torch.no_grad():
             self.lines.weight.copy_(torch.tensor(_PIECES)[:, :1])
             self.lines.bias.copy_(torch.tensor(_PIECES)[:, 1])
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """``(N,)`` -> ``(N,)``."""
-        return self.largest(self.lines(values[:, None]))[:, 0]
+        return self.maximum(self.lines(values[:, None]))[:, 0]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """An activation over a range of inputs.
+    """An activation function over a range of inputs.
 
     Attributes:
-        name: As options of networks call it.
-        x: ``(N,)``.
+        name: Name in the options of networks.
+        x: ``(N,)`` inputs.
         y: ``(N,)`` outputs.
         slope: ``(N,)`` derivatives.
-        through: What ten layers in a row leave of a gradient if each multiplies it by the slope
-            at 2, and by that at -2.
+        ten_layers: Tenth power of the derivative at 2 and at -2: the factor by which ten layers in
+            a row scale a gradient.
     """
 
     name: str
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     slope: NDArray[np.float32]
-    through: tuple[float, float]
+    ten_layers: tuple[float, float]
 
 
 def compute(points: int = 801) -> tuple[Curve, ...]:
-    """The curves of all activations in the toolkit's table; nothing is random."""
+    """Evaluate all registered activations and their derivatives; nothing is random."""
     x = torch.linspace(-_RANGE, _RANGE, points)
     curves = []
     for name in ACTIVATIONS:
-        module = DrawnMaxout() if name == "maxout" else activation(name)
+        module = FixedMaxout() if name == "maxout" else activation(name)
         with torch.no_grad():
             y = module(x)
-        up, down = (slope(module, torch.tensor([2.0, -2.0])) ** 10).tolist()
+        positive, negative = (slope(module, torch.tensor([2.0, -2.0])) ** 10).tolist()
         slopes = slope(module, x)
-        curves.append(Curve(name, x.numpy(), y.numpy(), slopes.numpy(), (up, down)))
+        curves.append(Curve(name, x.numpy(), y.numpy(), slopes.numpy(), (positive, negative)))
     return tuple(curves)
 
 
 def describe(result: tuple[Curve, ...]) -> list[str]:
-    """Ranges and slopes."""
+    """Describe each activation in one line: output range, slope range, slope to the power of 10."""
     lines = [
-        f"{curve.name:>10}: from {curve.y.min():5.2f} to {curve.y.max():4.2f} on [-4, 4], slopes "
-        f"{curve.slope.min():5.2f} to {curve.slope.max():4.2f}; ten slopes in a row at 2: "
-        f"{curve.through[0]:.2g}, at -2: {curve.through[1]:.2g}"
+        f"{curve.name:>10}: output {curve.y.min():5.2f} to {curve.y.max():4.2f}, slope "
+        f"{curve.slope.min():5.2f} to {curve.slope.max():4.2f}; slope^10 at 2: "
+        f"{curve.ten_layers[0]:.2g}, at -2: {curve.ten_layers[1]:.2g}"
         for curve in result
     ]
-    return [*lines, "Gradients are multiplied by such slopes on their way back to the first layer."]
+    return [
+        "Inputs from -4 to 4. slope^10 is the factor by which ten layers scale a gradient.",
+        *lines,
+    ]
 
 
-def draw(result: tuple[Curve, ...]) -> Figure:
-    """A panel for each, the curve and its slope."""
+def plot(result: tuple[Curve, ...]) -> Figure:
+    """Plot each activation and its slope in a panel of its own."""
     figure = new_figure(6.2)
     rows = -(-len(result) // 3)
     axes = figure.subplots(rows, 3, sharex=True)
     for panel, curve in zip(axes.flat, result, strict=False):
-        _draw_curve(panel, curve)
+        _plot_curve(panel, curve)
     for panel in list(axes.flat)[len(result) :]:
         panel.set_axis_off()
     axes.flat[0].legend(loc="upper left")
     return figure
 
 
-def _draw_curve(panel: Axes, curve: Curve) -> None:
+def _plot_curve(panel: Axes, curve: Curve) -> None:
     panel.axhline(0, color=GREY, linewidth=0.8)
     panel.axvline(0, color=GREY, linewidth=0.8)
     if curve.name == "maxout":
-        for steep, height in _PIECES:
-            panel.plot(curve.x, steep * curve.x + height, color=GREY, linewidth=0.9, linestyle=":")
-    # A step is drawn as a step: the line between its two sides is not part of it.
+        for gradient, intercept in _PIECES:
+            line = gradient * curve.x + intercept
+            panel.plot(curve.x, line, color=GREY, linewidth=0.9, linestyle=":")
+    # A gap at each discontinuity, so that no vertical line connects its two sides.
     gaps = np.abs(np.diff(curve.y, prepend=curve.y[0])) > 0.5
     panel.plot(curve.x, np.where(gaps, np.nan, curve.y), color=BLUE, label="output")
     jumps = np.abs(np.diff(curve.slope, prepend=curve.slope[0])) > 0.2
@@ -111,8 +115,8 @@ def _draw_curve(panel: Axes, curve: Curve) -> None:
 
 LESSON = Lesson(
     "activations",
-    "Threshold, sigmoid, tanh, ReLU and their kin: curves, and the slopes learning needs.",
+    "Activation functions from threshold to SiLU, and why their slopes matter for training.",
     compute,
     describe,
-    draw,
+    plot,
 )

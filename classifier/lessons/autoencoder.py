@@ -1,4 +1,4 @@
-"""Through a narrow middle and out again: how few numbers tell a digit."""
+"""Autoencoders with several bottleneck widths on digits, compared with PCA."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classifier.lessons.figure import BLUE, GREY, ORANGE, new_figure, show_image, tile, two_parts
+from classifier.lessons.figure import BLUE, GREY, ORANGE, new_figure, show_image, split_figure, tile
 from classifier.lessons.fitting import FloatArray, fit, outputs, seeded_module
-from classifier.lessons.glyphs import SIZE, draw_glyphs
-from classifier.lessons.lesson import Lesson, silent
+from classifier.lessons.glyphs import SIZE, render_glyphs
+from classifier.lessons.lesson import Lesson, no_progress
 from classifier.models.activations import find_activation
 from classifier.models.mlp import MLP
 
@@ -24,32 +24,36 @@ _HIDDEN = 256
 
 @dataclass(frozen=True)
 class Reconstructions:
-    """Unseen digits through bottlenecks of several widths.
+    """Test digits reconstructed through bottlenecks of several widths.
 
     Attributes:
-        originals: ``(8, 32, 32)`` in [0, 1].
-        by_width: For each width, the same digits out of the trained network.
-        error: For each width, root mean square error on all unseen digits.
-        linear: The same for the best linear encoder and decoder, principal components.
-        by_step: For some steps of the training at ``followed`` numbers, the digits then.
-        history: Steps and errors on unseen digits of that training.
-        followed: Which width.
+        originals: ``(8, 32, 32)`` test digits, in [0, 1].
+        by_width: ``(8, 32, 32)`` reconstructions for each width.
+        error: Root mean square error on all test digits for each width, in [0, 1].
+        pca: The same errors for PCA, the optimal linear encoder and decoder.
+        by_step: ``(8, 32, 32)`` reconstructions at some steps of the training of ``followed``.
+        history: Test error by step of the same training.
+        followed: Width whose training is recorded.
     """
 
     originals: FloatArray
     by_width: dict[int, FloatArray]
     error: dict[int, float]
-    linear: dict[int, float]
+    pca: dict[int, float]
     by_step: dict[int, FloatArray]
     history: dict[int, float]
     followed: int
 
 
 class Autoencoder(nn.Module):
-    """``(B, 1024)`` -> ``(B, 1024)`` logits of grey values, through ``width`` numbers.
+    """Dense autoencoder, ``(B, pixels)`` grey values in [0, 1] -> ``(B, pixels)`` logits.
 
     Rumelhart, Hinton, Williams (1986); Hinton and Salakhutdinov (2006): Reducing the dimensionality
     of data with neural networks.
+
+    Args:
+        width: Size of the bottleneck.
+        pixels: Number of pixels.
     """
 
     def __init__(self, width: int, pixels: int) -> None:
@@ -59,7 +63,7 @@ class Autoencoder(nn.Module):
         self.decoder = MLP(width, (_HIDDEN,), pixels, relu)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Encodes and decodes."""
+        """Encode and decode."""
         return self.decoder(self.encoder(images))
 
 
@@ -68,33 +72,33 @@ def compute(
     images: int = 5000,
     steps: int = 1500,
     widths: tuple[int, ...] = WIDTHS,
-    on_progress: Callable[[float], None] = silent,
+    on_progress: Callable[[float], None] = no_progress,
 ) -> Reconstructions:
-    """Trains one autoencoder for each width on drawn digits.
+    """Train one autoencoder for each width on rendered digits.
 
     Args:
-        seed: Of digits and weights.
-        images: Digits to train on.
-        steps: Training steps of each.
-        widths: Numbers in the middle. The last but one is followed over its steps.
-        on_progress: See ``Lesson``.
+        seed: Seed of the digits and of the initial weights.
+        images: Number of training digits.
+        steps: Training steps of each autoencoder.
+        widths: Bottleneck widths; the training of the last but one is recorded.
+        on_progress: Progress callback; see ``Lesson``.
     """
-    train, unseen = (
-        torch.from_numpy(draw_glyphs(count, seed + part)[0]).flatten(1) / 255
-        for part, count in enumerate((images, 500))
+    train, test = (
+        torch.from_numpy(render_glyphs(count, seed + offset)[0]).flatten(1) / 255
+        for offset, count in enumerate((images, 500))
     )
     followed = widths[-2]
     by_width, error, by_step, history = {}, {}, {}, {}
-    looks = sorted({1, 10, 50, 200, steps, *range(0, steps + 1, max(steps // 30, 1))} - {0})
+    recorded = sorted({1, 10, 50, 200, steps, *range(0, steps + 1, max(steps // 30, 1))} - {0})
     for width in widths:
         module = seeded_module(lambda w=width: Autoencoder(w, train.shape[1]), seed)
 
-        def look(step: int, _loss: float, module: nn.Module = module, width: int = width) -> None:
+        def record(step: int, _loss: float, module: nn.Module = module, width: int = width) -> None:
             on_progress(1 / (steps * len(widths)))
-            if width == followed and step in looks:
-                found = _decode(module, unseen)
-                history[step] = _rms(found, unseen)
-                by_step[step] = _pictures(found)
+            if width == followed and step in recorded:
+                decoded = _reconstruct(module, test)
+                history[step] = _rms_error(decoded, test)
+                by_step[step] = _shown_digits(decoded)
                 module.train()
 
         fit(
@@ -106,74 +110,74 @@ def compute(
             lr=3e-3,
             seed=seed,
             loss=F.binary_cross_entropy_with_logits,
-            on_step=look,
+            on_step=record,
         )
-        found = _decode(module, unseen)
-        by_width[width], error[width] = _pictures(found), _rms(found, unseen)
-    linear = _linear_errors(train, unseen, widths)
+        decoded = _reconstruct(module, test)
+        by_width[width], error[width] = _shown_digits(decoded), _rms_error(decoded, test)
+    pca = _pca_errors(train, test, widths)
     shown = {step: by_step[step] for step in (1, 50, 200, steps) if step in by_step}
-    return Reconstructions(_pictures(unseen), by_width, error, linear, shown, history, followed)
+    return Reconstructions(_shown_digits(test), by_width, error, pca, shown, history, followed)
 
 
-def _decode(module: nn.Module, images: Tensor) -> Tensor:
+def _reconstruct(module: nn.Module, images: Tensor) -> Tensor:
     return outputs(module, images).sigmoid()
 
 
-def _rms(found: Tensor, images: Tensor) -> float:
-    return float((found - images).square().mean().sqrt())
+def _rms_error(decoded: Tensor, images: Tensor) -> float:
+    return float((decoded - images).square().mean().sqrt())
 
 
-def _pictures(flat: Tensor) -> FloatArray:
+def _shown_digits(flat: Tensor) -> FloatArray:
     return flat[:_SHOWN].reshape(-1, SIZE, SIZE).numpy()
 
 
-def _linear_errors(train: Tensor, unseen: Tensor, widths: tuple[int, ...]) -> dict[int, float]:
-    """Errors of as many principal components (Pearson, 1901)."""
+def _pca_errors(train: Tensor, test: Tensor, widths: tuple[int, ...]) -> dict[int, float]:
+    """Errors of PCA (Pearson, 1901) with as many components."""
     mean = train.mean(0)
     _, _, axes = torch.linalg.svd(train - mean, full_matrices=False)
     errors = {}
     for width in widths:
         kept = axes[:width]
-        errors[width] = _rms((unseen - mean) @ kept.T @ kept + mean, unseen)
+        errors[width] = _rms_error((test - mean) @ kept.T @ kept + mean, test)
     return errors
 
 
 def describe(result: Reconstructions) -> list[str]:
-    """Error by width, beside that of principal components, and over the steps."""
+    """Describe the error by bottleneck width, with that of PCA, and over the training steps."""
     lines = [
-        f"{width:>4} numbers for {SIZE * SIZE} pixels: error {100 * value:.1f} % of white "
-        f"(principal components {100 * result.linear[width]:.1f} %)"
+        f"Bottleneck {width:>3} of {SIZE * SIZE} pixels: RMS error {100 * value:.1f} % "
+        f"(PCA {100 * result.pca[width]:.1f} %)"
         for width, value in result.error.items()
     ]
-    told = [step for step in (1, 10, 50, 200, max(result.history)) if step in result.history]
-    course = ", ".join(f"step {step}: {100 * result.history[step]:.1f} %" for step in told)
-    return [*lines, f"At {result.followed} numbers, {course}"]
+    listed = [step for step in (1, 10, 50, 200, max(result.history)) if step in result.history]
+    steps = ", ".join(f"step {step} {100 * result.history[step]:.1f} %" for step in listed)
+    return [*lines, f"RMS error with bottleneck {result.followed}: {steps}"]
 
 
-def draw(result: Reconstructions) -> Figure:
-    """Digits by width and by step above, errors below."""
+def plot(result: Reconstructions) -> Figure:
+    """Plot reconstructions and errors by bottleneck width and by training step."""
     figure = new_figure(5.1)
-    above, below = two_parts(figure, 1.6)
+    above, below = split_figure(figure, 1.6)
     by_width, by_step = above.subplots(1, 2)
-    rows = {"unseen": result.originals}
+    rows = {"input": result.originals}
     rows |= {f"{width}": images for width, images in result.by_width.items()}
-    _show_rows(by_width, rows, "Numbers in the middle")
+    _plot_rows(by_width, rows, "By bottleneck width")
     rows = {f"{step}": images for step, images in result.by_step.items()}
-    _show_rows(
+    _plot_rows(
         by_step,
-        {"unseen": result.originals} | rows,
-        f"Steps of training ({result.followed} numbers)",
+        {"input": result.originals} | rows,
+        f"By training step (bottleneck {result.followed})",
     )
     widths, steps = below.subplots(1, 2)
     for errors, colour, marker, label in (
-        (result.linear, ORANGE, "s", "principal components"),
+        (result.pca, ORANGE, "s", "PCA"),
         (result.error, BLUE, "o", "autoencoder"),
     ):
         values = [100 * value for value in errors.values()]
         widths.plot(list(errors), values, color=colour, marker=marker, label=label)
     widths.set_xscale("log", base=2)
     widths.set_xticks(list(result.error), [str(width) for width in result.error])
-    widths.set(xlabel="numbers in the middle", ylabel="error, % of white", ylim=(0, None))
+    widths.set(xlabel="bottleneck width", ylabel="RMS error (%)", ylim=(0, None))
     widths.legend()
     steps.plot(list(result.history), [100 * value for value in result.history.values()], color=BLUE)
     steps.set(xlabel="step", ylim=(0, None))
@@ -182,7 +186,7 @@ def draw(result: Reconstructions) -> Figure:
     return figure
 
 
-def _show_rows(axes: Axes, rows: dict[str, FloatArray], title: str) -> None:
+def _plot_rows(axes: Axes, rows: dict[str, FloatArray], title: str) -> None:
     sheet = tile(np.concatenate(list(rows.values())), _SHOWN, gap=2)
     show_image(axes, sheet, vmin=0, vmax=1)
     for row, name in enumerate(rows):
@@ -192,8 +196,8 @@ def _show_rows(axes: Axes, rows: dict[str, FloatArray], title: str) -> None:
 
 LESSON = Lesson(
     "autoencoder",
-    "Through a narrow middle and out again: how few numbers tell a digit.",
+    "An autoencoder compresses digits through a bottleneck, compared with PCA.",
     compute,
     describe,
-    draw,
+    plot,
 )

@@ -1,4 +1,4 @@
-"""A small window slides over an image: the sum of products at each place, and edges of a photo."""
+"""Convolution: a small example in numbers, and Sobel edge filters on a photo."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ from classifier.lessons.figure import (
     SIGNED,
     new_figure,
     show_image,
+    split_figure,
     tint,
-    two_parts,
 )
 from classifier.lessons.lesson import Lesson
 
@@ -34,52 +34,56 @@ SOBEL_Y = SOBEL_X.T
 
 @dataclass(frozen=True)
 class Convolutions:
-    """Results of sliding windows.
+    """Results of convolutions.
 
     Attributes:
-        example: ``(3, 3)`` what the 3 x 3 kernel gives on the 5 x 5 image.
-        photo: ``(H, W) uint8``.
-        across: ``(H - 2, W - 2)`` answer to changes from left to right (Sobel, 1968).
-        down: The same from top to bottom.
-        edges: Length of the two answers together, however the edge runs.
-        weights: Numbers in one kernel, and in a dense layer with as many outputs.
+        example: ``(3, 3)`` convolution of the 5 x 5 example image with the 3 x 3 kernel.
+        photo: ``(H, W) uint8`` grey photo.
+        gradient_x: ``(H - 2, W - 2)`` horizontal Sobel filter response (Sobel, 1968).
+        gradient_y: ``(H - 2, W - 2)`` vertical Sobel filter response.
+        magnitude: ``(H - 2, W - 2)`` gradient magnitude, independent of the edge's direction.
+        weights: Number of weights of one kernel, and of a dense layer with as many outputs.
     """
 
     example: NDArray[np.int64]
     photo: NDArray[np.uint8]
-    across: NDArray[np.float64]
-    down: NDArray[np.float64]
-    edges: NDArray[np.float64]
+    gradient_x: NDArray[np.float64]
+    gradient_y: NDArray[np.float64]
+    magnitude: NDArray[np.float64]
     weights: tuple[int, int]
 
 
-def slide(image: NDArray[np.generic], kernel: NDArray[np.generic]) -> NDArray[np.float64]:
-    """What a convolution layer computes: ``(H, W)`` and ``(h, w)`` -> ``(H - h + 1, W - w + 1)``.
+def convolve(image: NDArray[np.generic], kernel: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Convolve as a ``Conv2d`` layer: ``(H, W)``, ``(h, w)`` -> ``(H - h + 1, W - w + 1)``.
 
-    The kernel is not mirrored, as in all of deep learning; mathematicians call it correlation.
+    As usual in deep learning the kernel is not flipped, so this is a cross-correlation.
     """
     plane, weight = (
-        torch.from_numpy(part.astype(np.float64))[None, None] for part in (image, kernel)
+        torch.from_numpy(array.astype(np.float64))[None, None] for array in (image, kernel)
     )
     return F.conv2d(plane, weight)[0, 0].numpy()
 
 
 def compute(side: int = 192) -> Convolutions:
-    """Slides over the small image, and over scikit-image's photo of a cameraman (CC0)."""
+    """Convolve the example image, and scikit-image's ``camera`` photo (CC0).
+
+    Args:
+        side: Side to which the photo is resized, in pixels.
+    """
     photo = cv2.resize(data.camera(), (side, side), interpolation=cv2.INTER_AREA)
-    across, down = slide(photo, SOBEL_X), slide(photo, SOBEL_Y)
+    gradient_x, gradient_y = convolve(photo, SOBEL_X), convolve(photo, SOBEL_Y)
     return Convolutions(
-        slide(IMAGE, KERNEL).round().astype(np.int64),
+        convolve(IMAGE, KERNEL).round().astype(np.int64),
         np.asarray(photo, np.uint8),
-        across,
-        down,
-        np.hypot(across, down),
-        (SOBEL_X.size, photo.size * across.size),
+        gradient_x,
+        gradient_y,
+        np.hypot(gradient_x, gradient_y),
+        (SOBEL_X.size, photo.size * gradient_x.size),
     )
 
 
 def describe(result: Convolutions) -> list[str]:
-    """The first sum written out, and the cost of one kernel against a dense layer."""
+    """Describe the example, the filter responses, and the weights against a dense layer."""
     window = IMAGE[:3, :3]
     products = " + ".join(
         f"{a}*{b}" for a, b in zip(window.ravel(), KERNEL.ravel(), strict=True) if b
@@ -88,39 +92,41 @@ def describe(result: Convolutions) -> list[str]:
     kernel, dense = result.weights
     height, width = result.photo.shape
     return [
-        f"First position: {products} = {result.example[0, 0]} (where the kernel is 0 nothing adds)",
+        f"First position: {products} = {result.example[0, 0]} (terms with weight 0 left out)",
         f"All nine positions: {rows}",
-        f"Photo {width}x{height}, Sobel: answers from {result.across.min():.0f} to "
-        f"{result.across.max():.0f}; strongest edge {result.edges.max():.0f}",
-        f"One kernel has {kernel} weights; a dense layer with as many outputs {dense:,}.",
+        f"Photo {width}x{height}, horizontal Sobel filter: {result.gradient_x.min():.0f} to "
+        f"{result.gradient_x.max():.0f}; largest gradient magnitude {result.magnitude.max():.0f}",
+        f"Weights: one kernel {kernel}, a dense layer with as many outputs {dense:,}",
     ]
 
 
-def draw(result: Convolutions) -> Figure:
-    """The example as numbers above, the photo and its edges below."""
+def plot(result: Convolutions) -> Figure:
+    """Plot the example in numbers, and the photo with its filter responses."""
     figure = new_figure(5.0)
-    above, below = two_parts(figure, 1.15)
-    image, kernel, answer = above.subplots(1, 3, width_ratios=(5, 4, 4))
-    _draw_numbers(image, IMAGE, "Image and window")
+    above, below = split_figure(figure, 1.15)
+    image, kernel, output = above.subplots(1, 3, width_ratios=(5, 4, 4))
+    _plot_numbers(image, IMAGE, "Image and window")
     image.add_patch(Rectangle((-0.5, -0.5), 3, 3, fill=False, edgecolor=ORANGE, linewidth=3))
     for (row, column), value in np.ndenumerate(KERNEL):
         image.text(column + 0.36, row + 0.4, f"×{value}", color=ORANGE, fontsize=7.5, ha="right")
-    _draw_numbers(kernel, KERNEL, "Kernel")
-    kernel.text(-1.2, 1, "×", ha="center", va="center", fontsize=20)
-    _draw_numbers(answer, result.example, "Sums of products")
-    answer.text(-1.2, 1, "=", ha="center", va="center", fontsize=20)
-    answer.add_patch(Rectangle((-0.5, -0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=3))
-    photo, across, down, edges = below.subplots(1, 4)
+    _plot_numbers(kernel, KERNEL, "Kernel")
+    # In mathematics an asterisk denotes convolution.
+    kernel.text(-1.2, 1, "∗", ha="center", va="center", fontsize=20)
+    _plot_numbers(output, result.example, "Feature map")
+    output.text(-1.2, 1, "=", ha="center", va="center", fontsize=20)
+    output.add_patch(Rectangle((-0.5, -0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=3))
+    photo, horizontal, vertical, magnitude = below.subplots(1, 4)
     show_image(photo, result.photo, "Photo")
-    top = float(np.percentile(result.edges, 99.5))
+    top = float(np.percentile(result.magnitude, 99.5))
     signed = {"cmap": SIGNED, "vmin": -top, "vmax": top}
-    show_image(across, result.across, "Brighter to the right", **signed)
-    show_image(down, result.down, "Brighter downwards", **signed)
-    show_image(edges, result.edges, "Edges of any direction", cmap="gray_r", vmin=0, vmax=top)
+    show_image(horizontal, result.gradient_x, "Horizontal gradient", **signed)
+    show_image(vertical, result.gradient_y, "Vertical gradient", **signed)
+    grey = {"cmap": "gray_r", "vmin": 0, "vmax": top}
+    show_image(magnitude, result.magnitude, "Gradient magnitude", **grey)
     return figure
 
 
-def _draw_numbers(axes: Axes, numbers: NDArray[np.int64], title: str) -> None:
+def _plot_numbers(axes: Axes, numbers: NDArray[np.int64], title: str) -> None:
     rows, columns = numbers.shape
     for (row, column), value in np.ndenumerate(numbers):
         colour = tint(BLUE, 0.16 * min(value, 4)) if value else (1, 1, 1)
@@ -128,17 +134,17 @@ def _draw_numbers(axes: Axes, numbers: NDArray[np.int64], title: str) -> None:
             Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="#b5b5b5")
         )
         axes.text(column, row, str(value), ha="center", va="center", fontsize=13, color=INK)
-    # All three are drawn five cells high, so that a cell is as large in each.
-    above = (5 - rows) / 2
-    axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows + above - 0.4, -above - 0.6), aspect="equal")
+    # All three panels are five cells high, so that their cells are equally large.
+    pad = (5 - rows) / 2
+    axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows + pad - 0.4, -pad - 0.6), aspect="equal")
     axes.set_axis_off()
     axes.text((columns - 1) / 2, -0.75, title, ha="center", va="bottom", fontweight="bold")
 
 
 LESSON = Lesson(
     "convolution",
-    "A 3x3 window slides over an image; the same with an edge filter on a photo.",
+    "A 3x3 kernel slides over an image; edge filters on a photo.",
     compute,
     describe,
-    draw,
+    plot,
 )

@@ -1,4 +1,4 @@
-"""The idea of a face swap in small: one encoder for both faces, and a decoder for each of them."""
+"""A minimal face swap: one shared encoder and one decoder per identity."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,14 +6,15 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from classifier.lessons.figure import BLUE, GREY, ORANGE, new_figure, show_image, tile, two_parts
+from classifier.lessons.figure import BLUE, GREY, ORANGE, new_figure, show_image, split_figure, tile
 from classifier.lessons.fitting import seeded_module
-from classifier.lessons.lesson import Lesson, silent
+from classifier.lessons.lesson import Lesson, no_progress
 from classifier.lessons.portraits import collins, hopper, varied_crops
 from faceswap.core.seeding import generator
 
@@ -22,10 +23,13 @@ _SHOWN = 5
 
 
 class Encoder(nn.Module):
-    """``(B, 3, 64, 64)`` -> ``(B, 48, 8, 8)``, through ``code`` numbers.
+    """Shared encoder, ``(B, 3, 64, 64)`` -> ``(B, 48, 8, 8)``, with a narrow bottleneck.
 
-    The narrow middle leaves room for pose, size and light, which both people share, and none for
-    the pixels of a face.
+    The bottleneck can hold what both identities share, such as pose, scale and light, but not the
+    appearance of a face.
+
+    Args:
+        code: Size of the bottleneck.
     """
 
     def __init__(self, code: int) -> None:
@@ -52,7 +56,7 @@ class Encoder(nn.Module):
 
 
 def new_decoder() -> nn.Sequential:
-    """``(B, 48, 8, 8)`` -> ``(B, 3, 64, 64)`` in [0, 1]; three doublings by PixelShuffle."""
+    """Build a decoder, ``(B, 48, 8, 8)`` -> ``(B, 3, 64, 64)`` in [0, 1], with PixelShuffle."""
     widths = (48, 48, 24, 16)
     doublings = [
         layer
@@ -64,7 +68,7 @@ def new_decoder() -> nn.Sequential:
 
 
 def _he_normal(module: nn.Module) -> None:
-    """He et al. (2015): with torch's own smaller weights the code says nothing for 300 steps."""
+    """He initialisation (He et al., 2015); PyTorch's default starts to learn 300 steps later."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="leaky_relu")
         assert module.bias is not None
@@ -73,27 +77,27 @@ def _he_normal(module: nn.Module) -> None:
 
 @dataclass(frozen=True)
 class Swaps:
-    """A trained pair, and what it makes of crops it has never seen.
+    """Held-out crops reconstructed and swapped by a trained model.
 
     Attributes:
-        names: Of the two people.
-        history: ``(steps, 2)`` mean absolute error of each person's training crops.
-        faces: ``(2, N, 64, 64, 3)`` crops of each person, in [0, 1].
-        same: The same crops through the person's own decoder.
-        swapped: And through the other person's.
-        error: Mean absolute error of ``same``, for each person.
-        mean_error: That of answering with the mean crop, whatever is asked.
-        gap: Mean absolute difference of the two decoders' answers to the same code.
+        names: Names of the two identities.
+        history: ``(steps, 2)`` mean absolute error on the training crops of each identity.
+        faces: ``(2, N, 64, 64, 3)`` held-out crops of each identity, in [0, 1].
+        reconstructed: ``(2, N, 64, 64, 3)`` the same crops, decoded by their own decoder.
+        swapped: ``(2, N, 64, 64, 3)`` the same crops, decoded by the other decoder.
+        error: Mean absolute error of ``reconstructed`` for each identity, in [0, 1].
+        baseline: Mean absolute error of the mean training crop, in [0, 1].
+        difference: Mean absolute difference of ``reconstructed`` and ``swapped``, in [0, 1].
     """
 
     names: tuple[str, str]
     history: NDArray[np.float64]
     faces: NDArray[np.float32]
-    same: NDArray[np.float32]
+    reconstructed: NDArray[np.float32]
     swapped: NDArray[np.float32]
     error: tuple[float, float]
-    mean_error: tuple[float, float]
-    gap: float
+    baseline: tuple[float, float]
+    difference: float
 
 
 def compute(
@@ -102,41 +106,41 @@ def compute(
     crops: int = 300,
     batch: int = 8,
     code: int = 24,
-    on_progress: Callable[[float], None] = silent,
+    on_progress: Callable[[float], None] = no_progress,
 ) -> Swaps:
-    """Trains on warped crops of two portraits to give the crops as they were, then swaps decoders.
+    """Train two decoders to undo random warps of two portraits' crops, then swap the decoders.
 
-    The scheme is that of the first face-swapping network (deepfakes, 2017).
+    This is the training of the first face-swap network (deepfakes, 2017).
 
     Args:
-        seed: Decides about weights, crops and their order.
-        steps: Training steps, each on ``batch`` crops of each person.
-        crops: Training crops made of each portrait.
-        batch: See ``steps``.
-        code: Width of the encoder's narrowest layer.
-        on_progress: See ``Lesson``.
+        seed: Seed of the initial weights, of the crops and of their order.
+        steps: Number of training steps.
+        crops: Number of training crops of each portrait.
+        batch: Crops of each identity in a step.
+        code: Size of the encoder's bottleneck.
+        on_progress: Progress callback; see ``Lesson``.
     """
-    people = (collins(), hopper())
-    pairs = [varied_crops(person, crops, _SIZE, seed) for person in people]
-    warped, whole = (torch.stack([_tensor(pair[part]) for pair in pairs]) for part in (0, 1))
+    portraits = (collins(), hopper())
+    pairs = [varied_crops(portrait, crops, _SIZE, seed) for portrait in portraits]
+    warped, targets = (torch.stack([_tensor(pair[kind]) for pair in pairs]) for kind in (0, 1))
     encoder = seeded_module(lambda: Encoder(code), seed)
-    decoders = [seeded_module(new_decoder, seed + which) for which in (1, 2)]
-    history = _train(encoder, decoders, warped, whole, steps, batch, seed, on_progress)
-    faces = torch.stack([_tensor(varied_crops(p, 24, _SIZE, seed + 1)[1]) for p in people])
+    decoders = [seeded_module(new_decoder, seed + number) for number in (1, 2)]
+    history = _train(encoder, decoders, warped, targets, steps, batch, seed, on_progress)
+    faces = torch.stack([_tensor(varied_crops(p, 24, _SIZE, seed + 1)[1]) for p in portraits])
     with torch.no_grad():
         codes = [encoder(own) for own in faces]
-        same = torch.stack([decoders[i](codes[i]) for i in (0, 1)])
+        reconstructed = torch.stack([decoders[i](codes[i]) for i in (0, 1)])
         swapped = torch.stack([decoders[1 - i](codes[i]) for i in (0, 1)])
-    means = whole.mean(1, keepdim=True)
+    means = targets.mean(1, keepdim=True)
     return Swaps(
-        (people[0].name, people[1].name),
+        (portraits[0].name, portraits[1].name),
         history,
-        _pictures(faces),
-        _pictures(same),
-        _pictures(swapped),
-        _errors(same, faces),
+        _arrays(faces),
+        _arrays(reconstructed),
+        _arrays(swapped),
+        _errors(reconstructed, faces),
         _errors(means.expand_as(faces), faces),
-        float((same - swapped).abs().mean()),
+        float((reconstructed - swapped).abs().mean()),
     )
 
 
@@ -144,12 +148,12 @@ def _tensor(crops: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(crops).permute(0, 3, 1, 2).contiguous() / 255
 
 
-def _pictures(faces: Tensor) -> NDArray[np.float32]:
-    return faces.permute(0, 1, 3, 4, 2).numpy()
+def _arrays(faces: Tensor) -> NDArray[np.float32]:
+    return faces.permute(0, 1, 3, 4, 2).numpy()  # (2, N, 3, H, W) -> (2, N, H, W, 3)
 
 
-def _errors(guesses: Tensor, faces: Tensor) -> tuple[float, float]:
-    first, second = (guesses - faces).abs().mean((1, 2, 3, 4)).tolist()
+def _errors(decoded: Tensor, faces: Tensor) -> tuple[float, float]:
+    first, second = (decoded - faces).abs().mean((1, 2, 3, 4)).tolist()
     return first, second
 
 
@@ -157,7 +161,7 @@ def _train(
     encoder: nn.Module,
     decoders: list[nn.Module],
     warped: Tensor,
-    whole: Tensor,
+    targets: Tensor,
     steps: int,
     batch: int,
     seed: int,
@@ -169,9 +173,9 @@ def _train(
     random = generator(seed, "batches")
     history = np.empty((steps, 2))
     for step in range(steps):
-        chosen = torch.from_numpy(random.integers(whole.shape[1], size=(2, batch)))
+        chosen = torch.from_numpy(random.integers(targets.shape[1], size=(2, batch)))
         losses = [
-            F.l1_loss(decoders[i](encoder(warped[i, chosen[i]])), whole[i, chosen[i]])
+            F.l1_loss(decoders[i](encoder(warped[i, chosen[i]])), targets[i, chosen[i]])
             for i in (0, 1)
         ]
         optimizer.zero_grad()
@@ -184,50 +188,53 @@ def _train(
 
 
 def describe(result: Swaps) -> list[str]:
-    """Errors against the mean crop, and how far the decoders are apart."""
+    """Describe the reconstruction errors and the difference between the two decoders."""
     lines = [
-        f"{name}: unseen crops come back with a mean error of {100 * error:.1f} % of white "
-        f"(always answering with the mean crop: {100 * mean:.1f} %)"
-        for name, error, mean in zip(result.names, result.error, result.mean_error, strict=True)
+        f"{name}: mean absolute error {100 * error:.1f} % on held-out crops "
+        f"(mean training crop: {100 * mean:.1f} %)"
+        for name, error, mean in zip(result.names, result.error, result.baseline, strict=True)
     ]
     return [
         *lines,
-        f"The two decoders' answers to the same code differ by {100 * result.gap:.1f} %: "
-        "the code says how a face is turned and lit, the decoder says whose it is.",
-        "The whole job, with video and sound: faceswap demo",
+        f"The outputs of the two decoders for the same code differ by "
+        f"{100 * result.difference:.1f} %",
+        "Complete pipeline, with video and sound: faceswap demo",
     ]
 
 
-def draw(result: Swaps) -> Figure:
-    """Unseen crops, the same through both decoders, and the error over the steps."""
+def plot(result: Swaps) -> Figure:
+    """Plot held-out crops decoded by both decoders, and the training error over the steps."""
     figure = new_figure(5.0)
-    faces, curve = two_parts(figure, 2.2, beside=True)
-    axes = faces.subplots(2, 1)
-    for which, panel in enumerate(axes):
-        own, other = (result.names[index].split()[-1] for index in (which, 1 - which))
-        rows = [part[which, :_SHOWN] for part in (result.faces, result.same, result.swapped)]
-        sheet = tile(np.concatenate(rows), _SHOWN, gap=2)
-        show_image(panel, sheet)
-        panel.set_anchor("E")  # what is left is for the names of the rows
-        for row, text in enumerate((f"{own} goes in", "her own decoder", f"{other}'s decoder")):
-            panel.text(-6, (row + 0.5) * (_SIZE + 2), text, ha="right", va="center")
-    plot = curve.subplots()
-    for which, colour in enumerate((BLUE, ORANGE)):
-        smooth = np.convolve(result.history[:, which], np.ones(15) / 15, "valid")
-        plot.plot(100 * smooth, color=colour, label=result.names[which])
-        mean = 100 * result.mean_error[which]
-        plot.axhline(mean, color=colour, linewidth=1, linestyle=":")
-    plot.axhline(np.nan, color=GREY, linewidth=1, linestyle=":", label="always the mean crop")
-    plot.set(xlabel="step", ylabel="error, % of white", ylim=(0, None))
-    plot.set_title("Error in training")
-    plot.legend(loc="upper right")
+    faces, curve = split_figure(figure, 2.2, side_by_side=True)
+    for identity, panel in enumerate(faces.subplots(2, 1)):
+        _plot_faces(panel, result, identity)
+    axes = curve.subplots()
+    for identity, colour in enumerate((BLUE, ORANGE)):
+        smooth = np.convolve(result.history[:, identity], np.ones(15) / 15, "valid")
+        axes.plot(100 * smooth, color=colour, label=result.names[identity])
+        mean = 100 * result.baseline[identity]
+        axes.axhline(mean, color=colour, linewidth=1, linestyle=":")
+    axes.axhline(np.nan, color=GREY, linewidth=1, linestyle=":", label="mean training crop")
+    axes.set(xlabel="step", ylabel="mean absolute error (%)", ylim=(0, None))
+    axes.set_title("Training error")
+    axes.legend(loc="upper right")
     return figure
+
+
+def _plot_faces(axes: Axes, result: Swaps, identity: int) -> None:
+    own, other = (result.names[index].split()[-1] for index in (identity, 1 - identity))
+    images = (result.faces, result.reconstructed, result.swapped)
+    rows = [faces[identity, :_SHOWN] for faces in images]
+    show_image(axes, tile(np.concatenate(rows), _SHOWN, gap=2))
+    axes.set_anchor("E")  # leaves room for the row labels on the left
+    for row, text in enumerate((f"input: {own}", f"{own}'s decoder", f"{other}'s decoder")):
+        axes.text(-6, (row + 0.5) * (_SIZE + 2), text, ha="right", va="center")
 
 
 LESSON = Lesson(
     "faceswap",
-    "One encoder, two decoders: a face goes in, the other person's face comes out.",
+    "One shared encoder and two decoders swap the faces of two people.",
     compute,
     describe,
-    draw,
+    plot,
 )

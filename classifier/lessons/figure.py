@@ -1,4 +1,4 @@
-"""The look of the lessons' figures: dark ink on white, colours the colour-blind tell apart."""
+"""Style and building blocks of the lessons' figures: a colour-blind-safe palette on white."""
 
 import io
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from faceswap.core.files import atomic_path
 
 INK, GREY, PALE = "#1a1a1a", "#6b6b6b", "#e9e9e9"
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#56b4e9"
-"""After Okabe and Ito (2008), with the purple darkened so that it shows as a thin line."""
+"""Palette of Okabe and Ito (2008); the purple is darker, so that thin lines stay visible."""
 CLASSES = (BLUE, ORANGE, GREEN, PURPLE, "#8c6d00", SKY, "#882255", "#44aa99", "#332288", "#777777")
-"""A colour for each of ten classes; where they matter, a marker or a letter tells them too."""
+"""Colours of up to ten classes. Plots add a marker or a letter where the class matters."""
 MARKERS = ("o", "s", "^", "D")
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [BLUE, "#ffffff", ORANGE]).with_extremes(
     bad="#b9b9b9"
 )
-"""For numbers around zero: blue below, orange above; grey where there is none."""
+"""Diverging colour map: blue below 0, white at 0, orange above; NaN is grey."""
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -56,13 +56,15 @@ _DPI = 125
 
 
 def new_figure(height: float) -> Figure:
-    """A figure as wide as a page and ``height`` inches high."""
+    """Create a page-wide figure, ``height`` inches high."""
     return Figure(figsize=(_WIDTH, height), layout="constrained", facecolor="white")
 
 
-def two_parts(figure: Figure, ratio: float, *, beside: bool = False) -> tuple[SubFigure, SubFigure]:
-    """Divides a figure; the first part, above or left, is ``ratio`` times as large."""
-    if beside:
+def split_figure(
+    figure: Figure, ratio: float, *, side_by_side: bool = False
+) -> tuple[SubFigure, SubFigure]:
+    """Split a figure in two; the first one (top or left) is ``ratio`` times as large."""
+    if side_by_side:
         first, second = np.asarray(figure.subfigures(1, 2, width_ratios=(ratio, 1))).tolist()
     else:
         first, second = np.asarray(figure.subfigures(2, 1, height_ratios=(ratio, 1))).tolist()
@@ -70,7 +72,7 @@ def two_parts(figure: Figure, ratio: float, *, beside: bool = False) -> tuple[Su
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG with a palette of 256 colours: a third of the size, no other look."""
+    """Save a figure as a PNG with 256 palette colours, a third of the size of a true-colour one."""
     buffer = io.BytesIO()
     with rc_context(STYLE):
         figure.savefig(buffer, dpi=_DPI)
@@ -80,13 +82,13 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def tint(colour: str, strength: float) -> tuple[float, float, float]:
-    """A colour mixed with white; strength 1 is the colour itself."""
-    red, green, blue = (1 + strength * (part - 1) for part in to_rgb(colour))
+    """Mix a colour with white; ``strength`` 0 is white, 1 is the colour itself."""
+    red, green, blue = (1 + strength * (channel - 1) for channel in to_rgb(colour))
     return red, green, blue
 
 
 def show_image(axes: Axes, image: NDArray[Any], title: str = "", **options: Any) -> None:
-    """Shows ``(H, W)`` (dark to light unless a ``cmap`` is given) or ``(H, W, 3)`` without axes."""
+    """Show an ``(H, W)`` (grey unless ``cmap`` is given) or ``(H, W, 3)`` image without axes."""
     shown: dict[str, Any] = {"cmap": "gray"} | options
     axes.imshow(image, **shown)
     axes.set_axis_off()
@@ -95,7 +97,7 @@ def show_image(axes: Axes, image: NDArray[Any], title: str = "", **options: Any)
 
 
 def tile(images: NDArray[Any], columns: int, gap: int = 1, fill: float = 1) -> NDArray[Any]:
-    """Puts ``(N, H, W, ...)`` images into one picture, row after row, with gaps of ``fill``."""
+    """Arrange ``(N, H, W, ...)`` images in rows; gaps have the value ``fill``."""
     count, height, width = images.shape[:3]
     rows = -(-count // columns)
     shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, *images.shape[3:])
@@ -106,25 +108,25 @@ def tile(images: NDArray[Any], columns: int, gap: int = 1, fill: float = 1) -> N
     return sheet
 
 
-def show_regions(
+def plot_regions(
     axes: Axes,
-    decide: Callable[[NDArray[np.float32]], NDArray[np.integer]],
+    classify: Callable[[NDArray[np.float32]], NDArray[np.integer]],
     extent: tuple[float, float, float, float],
     classes: int = 2,
     steps: int = 300,
 ) -> None:
-    """Paints which class a classifier of points gives to each place of the plane.
+    """Plot the decision regions of a classifier of points in the plane.
 
     Args:
-        axes: Where.
-        decide: ``(N, 2) float32`` -> ``(N,)`` class indices.
-        extent: x from, x to, y from, y to.
+        axes: Axes to plot into.
+        classify: Classifier, ``(N, 2) float32`` points -> ``(N,)`` class indices.
+        extent: Plotted range: x minimum, x maximum, y minimum, y maximum.
         classes: Number of classes.
-        steps: Places along each side.
+        steps: Grid points along each axis.
     """
     x, y = np.linspace(*extent[:2], steps), np.linspace(*extent[2:], steps)
-    places = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
-    regions = decide(places).reshape(steps, steps)
+    grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
+    regions = classify(grid).reshape(steps, steps)
     colours = ListedColormap([tint(colour, 0.22) for colour in CLASSES[:classes]])
     axes.imshow(
         regions,
@@ -140,10 +142,10 @@ def show_regions(
     axes.set_ylim(*extent[2:])
 
 
-def show_points(
+def plot_points(
     axes: Axes, points: NDArray[Any], labels: NDArray[np.integer], size: float = 22
 ) -> None:
-    """Plots ``(N, 2)`` points, a colour and a marker for each class."""
+    """Plot ``(N, 2)`` points with one colour and marker per class."""
     for label in np.unique(labels):
         chosen = points[labels == label]
         axes.scatter(

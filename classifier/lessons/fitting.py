@@ -1,4 +1,4 @@
-"""Teaching small networks small tasks: a seeded network, a plain loop, accuracy."""
+"""Training of small networks: seeded initial weights, a minimal training loop, accuracy."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,14 +19,14 @@ IntArray = NDArray[np.int64]
 def seeded_network(
     name: str, classes: int, options: Mapping[str, Any], seed: int, size: int | None = None
 ) -> BuiltNetwork:
-    """A network of the registry whose fresh weights depend on ``seed`` alone."""
+    """Build a registered network whose initial weights depend on ``seed`` only."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_network(name, classes, options, size)
 
 
 def seeded_module(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """What ``build`` makes, with fresh weights that depend on ``seed`` alone."""
+    """Call ``build`` so that the module's initial weights depend on ``seed`` only."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build()
@@ -44,21 +44,21 @@ def fit(
     loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
     on_step: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> list[float]:
-    """Trains by AdamW with a rate that falls to zero along half a cosine.
+    """Train with AdamW and a cosine learning-rate schedule that ends at 0.
 
     Args:
-        module: What is trained; left in evaluation mode.
-        inputs: ``(N, ...)``.
-        targets: ``(N, ...)``.
-        steps: How many batches.
-        batch: Examples in each.
-        lr: Highest rate.
-        seed: Decides which examples come when.
-        loss: Of outputs and targets.
-        on_step: Called after each step with its number, from 1, and its loss.
+        module: Network to train; left in evaluation mode.
+        inputs: Training inputs, ``(N, ...)``.
+        targets: Training targets, ``(N, ...)``.
+        steps: Number of steps, one batch each.
+        batch: Batch size.
+        lr: Initial learning rate.
+        seed: Seed of the batch sampling.
+        loss: Loss function of outputs and targets.
+        on_step: Called after each step with the step number (from 1) and the loss.
 
     Returns:
-        The loss of each step.
+        Loss of each step.
     """
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=1e-4)
@@ -81,11 +81,16 @@ def fit(
 
 @torch.no_grad()
 def outputs(module: nn.Module, inputs: Tensor, batch: int = 256) -> Tensor:
-    """What a network in evaluation mode answers, ``(N, ...)``, computed in batches."""
+    """Compute ``(N, ...)`` outputs of a network in evaluation mode, in batches."""
     module.eval()
-    return torch.cat([module(part) for part in inputs.split(batch)])
+    return torch.cat([module(chunk) for chunk in inputs.split(batch)])
 
 
-def share_right(module: nn.Module, inputs: Tensor, labels: Tensor) -> float:
-    """Share of inputs whose largest output is that of their label."""
+def count_parameters(module: nn.Module) -> int:
+    """Number of parameters of a network."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def top1_accuracy(module: nn.Module, inputs: Tensor, labels: Tensor) -> float:
+    """Fraction of inputs whose largest logit is that of their label."""
     return float((outputs(module, inputs).argmax(1) == labels).float().mean())

@@ -1,4 +1,4 @@
-"""Downhill on a bowl and in a valley: plain steps, momentum, Adam, and a rate that is too high."""
+"""Gradient descent, momentum and Adam on two quadratic functions, and a learning rate too high."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,30 +13,36 @@ from classifier.lessons.figure import BLUE, GREEN, GREY, ORANGE, PURPLE, new_fig
 from classifier.lessons.lesson import Lesson
 
 VALLEY = 30.0
-"""How much steeper the walls of the valley are than its floor."""
+"""Curvature across the valley, divided by that along it (the condition number)."""
 START = (-4.0, 1.5)
-_DONE = 1e-3
-_COLOURS = {"plain": BLUE, "momentum": ORANGE, "Adam": GREEN, "too high": PURPLE}
+_CONVERGED = 1e-3
+_COLOURS = {"SGD": BLUE, "momentum": ORANGE, "Adam": GREEN, "rate too high": PURPLE}
 
 
 @dataclass(frozen=True)
 class Descent:
-    """One walk.
+    """One run of an optimizer.
 
     Attributes:
-        path: ``(steps + 1, 2)`` places, the start first.
-        heights: ``(steps + 1,)`` values of the function there; the minimum is 0.
-        arrived: First step from which on the height stays under 0.001, or None.
+        path: ``(steps + 1, 2)`` points, the start first.
+        losses: ``(steps + 1,)`` function values at these points; the minimum is 0.
+        converged: First step from which the loss stays below 0.001, or None.
     """
 
     path: NDArray[np.float64]
-    heights: NDArray[np.float64]
-    arrived: int | None
+    losses: NDArray[np.float64]
+    converged: int | None
 
 
 @dataclass(frozen=True)
 class Descents:
-    """Walks by name, on the bowl and in the valley, and the highest rate that plain steps stand."""
+    """Runs by optimizer on the bowl and in the valley.
+
+    Attributes:
+        bowl: Runs on the bowl.
+        valley: Runs in the valley.
+        limit: Learning rate from which SGD diverges in the valley.
+    """
 
     bowl: dict[str, Descent]
     valley: dict[str, Descent]
@@ -44,19 +50,21 @@ class Descents:
 
 
 def compute(steps: int = 300) -> Descents:
-    """Walks from the same place by torch's own optimizers; nothing here is random.
+    """Run PyTorch's optimizers from the same start; nothing is random.
 
-    The function is ``(x^2 + c y^2) / 2``. Plain gradient descent multiplies y by ``1 - rate * c``
-    at each step, so it diverges from a rate of ``2 / c`` on. Momentum is Polyak's (1964), Adam
-    Kingma's and Ba's (2015).
+    The function is ``(x^2 + c y^2) / 2``. SGD multiplies y by ``1 - rate * c`` in each step, so it
+    diverges for rates above ``2 / c``. Momentum: Polyak (1964); Adam: Kingma and Ba (2015).
+
+    Args:
+        steps: Number of steps of each run.
     """
     limit = 2 / VALLEY
-    plain = _optimizer(torch.optim.SGD, lr=0.9 * limit)
+    sgd = _optimizer(torch.optim.SGD, lr=0.9 * limit)
     momentum = _optimizer(torch.optim.SGD, lr=0.5 * limit, momentum=0.8)
     adam = _optimizer(torch.optim.Adam, lr=0.15)
     too_high = _optimizer(torch.optim.SGD, lr=1.03 * limit)
-    bowl = {"plain": _optimizer(torch.optim.SGD, lr=0.3), "momentum": momentum, "Adam": adam}
-    valley = {"plain": plain, "momentum": momentum, "Adam": adam, "too high": too_high}
+    bowl = {"SGD": _optimizer(torch.optim.SGD, lr=0.3), "momentum": momentum, "Adam": adam}
+    valley = {"SGD": sgd, "momentum": momentum, "Adam": adam, "rate too high": too_high}
     return Descents(
         {name: descend(build, 1.0, steps) for name, build in bowl.items()},
         {name: descend(build, VALLEY, steps) for name, build in valley.items()},
@@ -67,79 +75,87 @@ def compute(steps: int = 300) -> Descents:
 def _optimizer(
     kind: Callable[..., torch.optim.Optimizer], **options: float
 ) -> Callable[[torch.Tensor], torch.optim.Optimizer]:
-    return lambda place: kind([place], **options)
+    return lambda point: kind([point], **options)
 
 
 def descend(
-    build: Callable[[torch.Tensor], torch.optim.Optimizer], steepness: float, steps: int
+    build: Callable[[torch.Tensor], torch.optim.Optimizer], curvature: float, steps: int
 ) -> Descent:
-    """Walks down ``(x^2 + steepness * y^2) / 2`` from ``START``."""
-    place = torch.tensor(START, dtype=torch.float64, requires_grad=True)
-    scale = torch.tensor([1.0, steepness], dtype=torch.float64)
-    optimizer = build(place)
-    path, heights = [], []
+    """Minimise ``(x^2 + curvature * y^2) / 2`` from ``START``.
+
+    Args:
+        build: Builds the optimizer of the point.
+        curvature: Second derivative along y; that along x is 1.
+        steps: Number of steps.
+    """
+    point = torch.tensor(START, dtype=torch.float64, requires_grad=True)
+    scale = torch.tensor([1.0, curvature], dtype=torch.float64)
+    optimizer = build(point)
+    path, losses = [], []
     for step in range(steps + 1):
-        height = (scale * place**2).sum() / 2
-        path.append(place.detach().numpy().copy())
-        heights.append(height.item())
+        loss = (scale * point**2).sum() / 2
+        path.append(point.detach().numpy().copy())
+        losses.append(loss.item())
         if step < steps:
             optimizer.zero_grad()
-            height.backward()
+            loss.backward()
             optimizer.step()
-    return Descent(np.array(path), np.array(heights), _arrival(heights))
+    return Descent(np.array(path), np.array(losses), _convergence(losses))
 
 
-def _arrival(heights: list[float]) -> int | None:
-    late = [step for step, height in enumerate(heights) if height >= _DONE]
-    first = late[-1] + 1 if late else 0
-    return first if first < len(heights) else None
+def _convergence(losses: list[float]) -> int | None:
+    above = [step for step, loss in enumerate(losses) if loss >= _CONVERGED]
+    first = above[-1] + 1 if above else 0
+    return first if first < len(losses) else None
 
 
 def describe(result: Descents) -> list[str]:
-    """Who arrives, and when."""
+    """Describe when each run converges."""
     lines = []
-    for ground, walks in (("bowl", result.bowl), ("valley", result.valley)):
-        for name, walk in walks.items():
-            end = f"height {walk.heights[-1]:.2g} after {len(walk.path) - 1} steps"
-            if walk.arrived is None:
-                lines.append(f"{ground}, {name}: does not arrive, {end}")
+    for surface, runs in (("bowl", result.bowl), ("valley", result.valley)):
+        for name, run in runs.items():
+            end = f"loss {run.losses[-1]:.2g} after {len(run.path) - 1} steps"
+            if run.converged is None:
+                lines.append(f"{surface}, {name}: diverges, {end}")
             else:
-                lines.append(f"{ground}, {name}: below {_DONE:g} from step {walk.arrived} on")
+                lines.append(
+                    f"{surface}, {name}: loss below {_CONVERGED:g} at step {run.converged}"
+                )
     lines.append(
-        f"The valley's walls are {VALLEY:g} times steeper than its floor: plain steps diverge from "
-        f"a rate of 2 / {VALLEY:g} = {result.limit:.3f} on."
+        f"The valley is {VALLEY:g} times more curved across than along: SGD diverges for learning "
+        f"rates above 2 / {VALLEY:g} = {result.limit:.3f}."
     )
     return lines
 
 
-def draw(result: Descents) -> Figure:
-    """The walks from above, and their heights over the steps."""
+def plot(result: Descents) -> Figure:
+    """Plot the paths on contour lines, and the loss over the steps."""
     figure = new_figure(5.6)
     axes = figure.subplots(2, 2, width_ratios=(1.15, 1))
-    for (above, curve), ground, walks, steepness in zip(
+    for (contours, curve), surface, runs, curvature in zip(
         axes, ("bowl", "valley"), (result.bowl, result.valley), (1.0, VALLEY), strict=True
     ):
-        _draw_map(above, walks, steepness)
-        above.set_title(f"Seen from above: the {ground}")
-        for name, walk in walks.items():
-            heights = np.maximum(walk.heights, 1e-12)
-            curve.semilogy(heights, color=_COLOURS[name], label=name)
-        curve.axhline(_DONE, color=GREY, linewidth=1, linestyle=":")
-        curve.set(xlim=(0, 150), ylim=(1e-6, 1e4), xlabel="step", ylabel="height above the minimum")
+        _plot_paths(contours, runs, curvature)
+        contours.set_title(f"Paths: {surface}")
+        for name, run in runs.items():
+            losses = np.maximum(run.losses, 1e-12)
+            curve.semilogy(losses, color=_COLOURS[name], label=name)
+        curve.axhline(_CONVERGED, color=GREY, linewidth=1, linestyle=":")
+        curve.set(xlim=(0, 150), ylim=(1e-6, 1e4), xlabel="step", ylabel="loss")
+        curve.set_title(f"Loss: {surface}")
         curve.legend(ncols=2, loc="upper right")
-    axes[0, 1].set_title("Height over the steps")
     return figure
 
 
-def _draw_map(axes: Axes, walks: dict[str, Descent], steepness: float) -> None:
+def _plot_paths(axes: Axes, runs: dict[str, Descent], curvature: float) -> None:
     x, y = np.meshgrid(np.linspace(-4.6, 2.2, 200), np.linspace(-2.4, 2.4, 200))
-    height = (x**2 + steepness * y**2) / 2
-    levels = np.geomspace(0.05, height.max(), 12)
-    axes.contour(x, y, height, levels=levels, colors=GREY, linewidths=0.6, alpha=0.6)
-    for name, walk in walks.items():
-        shown = walk.path[: 5 if name == "too high" else 40]
-        # On the bowl momentum goes straight too: the plain walk shows on both sides of it.
-        wide = 4.5 if name == "plain" and steepness == 1 else 1.4
+    loss = (x**2 + curvature * y**2) / 2
+    levels = np.geomspace(0.05, loss.max(), 12)
+    axes.contour(x, y, loss, levels=levels, colors=GREY, linewidths=0.6, alpha=0.6)
+    for name, run in runs.items():
+        shown = run.path[: 5 if name == "rate too high" else 40]
+        # On the bowl SGD and momentum take the same path: the wider line shows on both sides.
+        wide = 4.5 if name == "SGD" and curvature == 1 else 1.4
         axes.plot(*shown.T, ".-", color=_COLOURS[name], linewidth=wide, markersize=4)
     axes.plot(*START, "o", color=GREY, markersize=7)
     axes.plot(0, 0, "*", color="black", markersize=11, zorder=4)
@@ -149,8 +165,8 @@ def _draw_map(axes: Axes, walks: dict[str, Descent], steepness: float) -> None:
 
 LESSON = Lesson(
     "gradient-descent",
-    "Downhill on a bowl and in a valley: plain, momentum, Adam; too high a rate diverges.",
+    "SGD, momentum and Adam on a bowl and in a valley; too high a learning rate diverges.",
     compute,
     describe,
-    draw,
+    plot,
 )

@@ -1,4 +1,4 @@
-"""LeNet-5 learns to tell digits, layer by layer."""
+"""LeNet-5 classifies digits: layers, filters and feature maps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.figure import Figure, SubFigure
 from torch import Tensor, nn
 
 from classifier.lessons.figure import (
@@ -17,19 +16,32 @@ from classifier.lessons.figure import (
     SIGNED,
     new_figure,
     show_image,
+    split_figure,
     tile,
-    two_parts,
 )
-from classifier.lessons.fitting import FloatArray, fit, outputs, seeded_network, share_right
+from classifier.lessons.fitting import (
+    FloatArray,
+    count_parameters,
+    fit,
+    outputs,
+    seeded_network,
+    top1_accuracy,
+)
 from classifier.lessons.glyphs import DIGITS, glyph_tensors
-from classifier.lessons.lesson import Lesson, silent
+from classifier.lessons.lesson import Lesson, no_progress
 from classifier.lessons.own_data import load_own_images, tensors
 from classifier.models import BuiltNetwork
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer: its name, the shape of what it gives for an image, how many numbers it has."""
+    """Summary of one layer.
+
+    Attributes:
+        name: Name of the module's type.
+        shape: Output shape for one image.
+        parameters: Number of parameters.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -37,66 +49,88 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class LeNetLesson:
-    """A trained LeNet-5, opened up.
+class LeNetTraining:
+    """Training of LeNet-5.
 
     Attributes:
-        layers: From input to output.
-        source: What it was trained on, in words.
-        classes: Their names.
-        losses: Of each training step.
-        accuracy: On ``tested`` images that it was not trained on.
-        tested: How many.
-        image: ``(32, 32)`` one of those.
-        filters: ``(6, 5, 5)`` of the first layer.
-        first_maps: ``(6, 28, 28)`` what they make of the image.
-        second_maps: ``(16, 10, 10)`` what the second convolution makes of it.
-        chances: ``(classes,)`` the answer.
+        source: Description of the training data.
+        classes: Class names.
+        losses: Loss of each training step.
+        accuracy: Accuracy on the test images, in [0, 1].
+        test_images: Number of test images.
     """
 
-    layers: tuple[Layer, ...]
     source: str
     classes: tuple[str, ...]
     losses: list[float]
     accuracy: float
-    tested: int
+    test_images: int
+
+
+@dataclass(frozen=True)
+class LeNetActivations:
+    """Filters of a trained LeNet-5, and its activations for one test image.
+
+    Attributes:
+        image: ``(32, 32)`` normalised test image.
+        filters: ``(6, 5, 5)`` filters of the first convolution.
+        first_maps: ``(6, 28, 28)`` feature maps of the first convolution.
+        second_maps: ``(16, 10, 10)`` feature maps of the second convolution.
+        probabilities: ``(K,)`` predicted class probabilities.
+    """
+
     image: FloatArray
     filters: FloatArray
     first_maps: FloatArray
     second_maps: FloatArray
-    chances: FloatArray
+    probabilities: FloatArray
+
+
+@dataclass(frozen=True)
+class LeNetResult:
+    """A trained LeNet-5.
+
+    Attributes:
+        layers: Layers from input to output.
+        training: Data, losses and accuracy.
+        activations: Filters and feature maps.
+    """
+
+    layers: tuple[Layer, ...]
+    training: LeNetTraining
+    activations: LeNetActivations
 
 
 def compute(
     seed: int = 0,
     data: Path | None = None,
     images: int = 4000,
-    tested: int = 1000,
+    test_images: int = 1000,
     steps: int = 600,
-    on_progress: Callable[[float], None] = silent,
-) -> LeNetLesson:
-    """Trains on digits drawn with fonts, or on the user's own images, in grey at 32 x 32 pixels.
+    on_progress: Callable[[float], None] = no_progress,
+) -> LeNetResult:
+    """Train on rendered digits or on the user's own images, in grey at 32 x 32 pixels.
 
     LeCun, Bottou, Bengio, Haffner (1998): Gradient-based learning applied to document recognition.
 
     Args:
-        seed: Of digits and weights.
-        data: Folder of images, or idx files such as MNIST's; None draws digits.
-        images: How many to train on.
-        tested: How many to count on.
-        steps: Training steps of 64 images.
-        on_progress: See ``Lesson``.
+        seed: Seed of the digits and of the initial weights.
+        data: Folder of images, or idx files such as MNIST's; None renders digits.
+        images: Number of training images.
+        test_images: Number of test images.
+        steps: Number of training steps, at a batch size of 64.
+        on_progress: Progress callback; see ``Lesson``.
 
     Raises:
-        MediaError: The data cannot be used.
+        MediaError: Unusable data.
     """
     form = seeded_network("lenet5", 10, {"channels": 1}, seed).input
     if data is None:
-        classes, source = tuple(DIGITS), f"{images} digits drawn with fonts"
+        classes, source = tuple(DIGITS), f"{images} rendered digits"
         train = glyph_tensors(images, seed, form)
-        test = glyph_tensors(tested, seed + 1, form)
+        test = glyph_tensors(test_images, seed + 1, form)
     else:
-        own = load_own_images(data, form, (images, tested), seed)
+        own = load_own_images(data, form, (images, test_images), seed)
         classes, source = own.classes, f"{len(own.train)} images of {data.name}"
         train, test = tensors(own.train, form), tensors(own.test, form)
     built = seeded_network("lenet5", len(classes), {"channels": 1}, seed)
@@ -109,35 +143,33 @@ def compute(
         seed=seed,
         on_step=lambda _step, _loss: on_progress(1 / steps),
     )
-    right = share_right(built.module, *test)
-    # The image of most contrast: it shows best what filters do.
+    accuracy = top1_accuracy(built.module, *test)
+    # Filters show best on the image with the highest contrast.
     clearest = int(test[0].flatten(1).std(1).argmax())
-    facts = LeNetFacts(source, classes, losses, right, len(test[0]))
-    return _open_up(built, test[0][clearest : clearest + 1], facts)
-
-
-@dataclass(frozen=True)
-class LeNetFacts:
-    """What is known of a training besides the network."""
-
-    source: str
-    classes: tuple[str, ...]
-    losses: list[float]
-    accuracy: float
-    tested: int
+    image = test[0][clearest : clearest + 1]
+    return LeNetResult(
+        layer_table(built.module, image),
+        LeNetTraining(source, classes, losses, accuracy, len(test[0])),
+        _activations(built, image),
+    )
 
 
 def layer_table(module: nn.Module, image: Tensor) -> tuple[Layer, ...]:
-    """The layers that hold or halve something, in the order in which an image passes them."""
+    """List the convolution, pooling and dense layers in forward order.
+
+    Args:
+        module: Network.
+        image: ``(1, C, H, W)`` input.
+    """
     layers: list[Layer] = []
 
-    def note(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        count = sum(parameter.numel() for parameter in layer.parameters())
-        layers.append(Layer(type(layer).__name__, tuple(output.shape[1:]), count))
+    def hook(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        shape = tuple(output.shape[1:])
+        layers.append(Layer(type(layer).__name__, shape, count_parameters(layer)))
 
-    wanted = (nn.Conv2d, nn.AvgPool2d, nn.Linear)
+    listed = (nn.Conv2d, nn.AvgPool2d, nn.Linear)
     handles = [
-        part.register_forward_hook(note) for part in module.modules() if isinstance(part, wanted)
+        layer.register_forward_hook(hook) for layer in module.modules() if isinstance(layer, listed)
     ]
     outputs(module, image)
     for handle in handles:
@@ -145,18 +177,12 @@ def layer_table(module: nn.Module, image: Tensor) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-def _open_up(built: BuiltNetwork, image: Tensor, facts: LeNetFacts) -> LeNetLesson:
+def _activations(built: BuiltNetwork, image: Tensor) -> LeNetActivations:
     features = built.module.get_submodule("features")
     assert isinstance(features, nn.Sequential)
     first = features[0]
     assert isinstance(first, nn.Conv2d)
-    return LeNetLesson(
-        layer_table(built.module, image),
-        facts.source,
-        facts.classes,
-        facts.losses,
-        facts.accuracy,
-        facts.tested,
+    return LeNetActivations(
         image[0, 0].numpy(),
         first.weight.detach()[:, 0].numpy(),
         outputs(features[:2], image)[0].numpy(),
@@ -168,72 +194,76 @@ def _open_up(built: BuiltNetwork, image: Tensor, facts: LeNetFacts) -> LeNetLess
 _NAMES = ("C1", "S2", "C3", "S4", "C5", "F6", "output")
 
 
-def describe(result: LeNetLesson) -> list[str]:
-    """The layers with their shapes and parameters, and the accuracy."""
+def describe(result: LeNetResult) -> list[str]:
+    """Describe the layers with their output shapes and parameters, and the accuracy."""
     lines = [
         f"{name:>6} {layer.name:<9} -> {'x'.join(map(str, layer.shape)):<9} "
         f"{layer.parameters:>7,} parameters"
         for name, layer in zip(_NAMES, result.layers, strict=True)
     ]
     total = sum(layer.parameters for layer in result.layers)
+    training = result.training
     return [
         *lines,
-        f"{total:,} parameters in all.",
-        f"Trained on {result.source} in {len(result.losses)} steps: {result.accuracy:.1%} of "
-        f"{result.tested} others right.",
+        f"{total:,} parameters in total",
+        f"Trained on {training.source} for {len(training.losses)} steps: accuracy "
+        f"{training.accuracy:.1%} on {training.test_images} test images",
     ]
 
 
-def draw(result: LeNetLesson) -> Figure:
-    """One image on its way through the layers, the loss, and the layers' sizes."""
+def plot(result: LeNetResult) -> Figure:
+    """Plot filters and feature maps for one image, the loss, and a table of the layers."""
     figure = new_figure(5.0)
-    above, below = two_parts(figure, 0.95)
-    image, filters, first, second, chances = above.subplots(
-        1, 5, width_ratios=(1.3, 0.9, 0.9, 1.3, 1.1)
-    )
-    show_image(image, result.image, "An unseen image")
-    top = float(np.abs(result.filters).max())
-    sheet = tile(result.filters, 2, fill=np.nan)
-    show_image(filters, sheet, "C1 filters", cmap=SIGNED, vmin=-top, vmax=top)
-    show_image(first, _sheet(result.first_maps, 2), "C1 maps", cmap=SIGNED, vmin=-1, vmax=1)
-    show_image(second, _sheet(result.second_maps, 4), "C3 maps", cmap=SIGNED, vmin=-1, vmax=1)
-    for axes in (image, filters, first, second):
-        axes.set_anchor("N")
-    _draw_chances(chances, result)
+    above, below = split_figure(figure, 0.95)
+    _plot_activations(above, result.activations, result.training.classes)
     curve, table = below.subplots(1, 2, width_ratios=(1.3, 1))
-    curve.plot(result.losses, color=BLUE, linewidth=0.7, alpha=0.4)
-    smooth = np.convolve(result.losses, np.ones(20) / 20, "valid")
+    losses = result.training.losses
+    curve.plot(losses, color=BLUE, linewidth=0.7, alpha=0.4)
+    smooth = np.convolve(losses, np.ones(20) / 20, "valid")
     curve.plot(np.arange(len(smooth)) + 10, smooth, color=BLUE)
     curve.set(xlabel="step", ylabel="cross-entropy", ylim=(0, None))
-    curve.set_title(f"Loss; at the end {result.accuracy:.1%} of unseen images are right")
-    _draw_table(table, result.layers)
+    curve.set_title(f"Training loss (test accuracy {result.training.accuracy:.1%})")
+    _plot_table(table, result.layers)
     return figure
 
 
-def _sheet(maps: FloatArray, columns: int) -> NDArray[np.floating]:
-    return tile(maps, columns, fill=np.nan)
+def _plot_activations(figure: SubFigure, found: LeNetActivations, classes: tuple[str, ...]) -> None:
+    image, filters, first, second, output = figure.subplots(
+        1, 5, width_ratios=(1.3, 0.9, 0.9, 1.3, 1.1)
+    )
+    show_image(image, found.image, "Test image")
+    top = float(np.abs(found.filters).max())
+    for axes, maps, columns, title, limit in (
+        (filters, found.filters, 2, "C1 filters", top),
+        (first, found.first_maps, 2, "C1 maps", 1),
+        (second, found.second_maps, 4, "C3 maps", 1),
+    ):
+        sheet = tile(maps, columns, fill=np.nan)
+        show_image(axes, sheet, title, cmap=SIGNED, vmin=-limit, vmax=limit)
+    for axes in (image, filters, first, second):
+        axes.set_anchor("N")
+    _plot_probabilities(output, found.probabilities, classes)
 
 
-def _draw_chances(axes: Axes, result: LeNetLesson) -> None:
-    chosen = np.argsort(-result.chances)[:10]
-    chosen = np.sort(chosen)
-    best = int(result.chances.argmax())
-    names = [result.classes[index][:10] for index in chosen]
+def _plot_probabilities(axes: Axes, probabilities: FloatArray, classes: tuple[str, ...]) -> None:
+    chosen = np.sort(np.argsort(-probabilities)[:10])
+    best = int(probabilities.argmax())
+    names = [classes[index][:10] for index in chosen]
     colours = [ORANGE if index == best else BLUE for index in chosen]
-    axes.barh(names, result.chances[chosen], color=colours, height=0.7)
+    axes.barh(names, probabilities[chosen], color=colours, height=0.7)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xticks=(0, 1))
     axes.grid(visible=False)
-    axes.set_title("Output", fontsize=9, fontweight="normal", loc="center")
+    axes.set_title("Probabilities", fontsize=9, fontweight="normal", loc="center")
 
 
-def _draw_table(axes: Axes, layers: tuple[Layer, ...]) -> None:
-    heads = ("layer", "gives", "parameters")
+def _plot_table(axes: Axes, layers: tuple[Layer, ...]) -> None:
+    heads = ("layer", "output", "parameters")
     rows = [
         (name, "×".join(map(str, layer.shape)), f"{layer.parameters:,}")
         for name, layer in zip(_NAMES, layers, strict=True)
     ]
-    rows.append(("all", "", f"{sum(layer.parameters for layer in layers):,}"))
+    rows.append(("total", "", f"{sum(layer.parameters for layer in layers):,}"))
     for line, cells in enumerate((heads, *rows)):
         colour = GREY if line == 0 else None
         for x, cell, side in zip((0, 0.58, 1), cells, ("left", "right", "right"), strict=True):
@@ -246,8 +276,8 @@ def _draw_table(axes: Axes, layers: tuple[Layer, ...]) -> None:
 
 LESSON = Lesson(
     "lenet",
-    "LeNet-5 learns to tell digits: shapes, parameters, filters and maps, layer by layer.",
+    "LeNet-5 classifies digits: shapes, parameters, filters and feature maps.",
     compute,
     describe,
-    draw,
+    plot,
 )

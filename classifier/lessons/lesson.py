@@ -1,4 +1,4 @@
-"""What a lesson is: a computation, what to say about its result, and a picture of it."""
+"""A lesson: a computation, a text summary of its result, and a figure."""
 
 import inspect
 from collections.abc import Callable
@@ -21,43 +21,45 @@ class Lesson(Generic[R]):
     """One topic of ``classifier learn``.
 
     Attributes:
-        topic: Its name on the command line.
-        title: One line for the list of topics.
-        compute: Does what the lesson is about. Keyword arguments with defaults; among them ``seed``
-            where anything is random, ``data`` (a path or None) where the user's own data can be
-            used, and ``on_progress`` (called with the share of the work just done) where it takes
-            longer than a few seconds.
-        describe: The result in a few lines of text.
-        draw: The result as a picture.
+        topic: Name on the command line.
+        title: One-line description for the list of topics.
+        compute: Function that trains or computes the result. All arguments are keywords with
+            defaults. It takes ``seed`` if anything is random, ``data`` (a path or None) if the
+            user's own data can be used, and ``on_progress`` (called with the fraction of the work
+            done since the last call) if it takes longer than a few seconds.
+        describe: Function that summarises the result in a few lines of text.
+        plot: Function that plots the result.
     """
 
     topic: str
     title: str
     compute: Callable[..., R]
     describe: Callable[[R], list[str]]
-    draw: Callable[[R], Figure]
+    plot: Callable[[R], Figure]
 
     def takes(self, name: str) -> bool:
-        """Whether ``compute`` has an argument of that name."""
+        """Whether ``compute`` has an argument called ``name``."""
         return name in inspect.signature(self.compute).parameters
 
     def run(self, seed: int, data: Path | None, on_progress: Callable[[float], None]) -> R:
-        """Computes the lesson on one thread: small networks gain nothing from a second one.
+        """Compute the result on one thread: more do not speed up such small networks.
 
         Raises:
-            ConfigError: Data were given to a lesson that makes its own.
+            ConfigError: ``data`` was given to a lesson that generates its own.
         """
         if data is not None and not self.takes("data"):
-            raise ConfigError(f"The lesson {self.topic!r} takes no --data.", "Leave it out.")
+            raise ConfigError(
+                f"The lesson {self.topic!r} generates its own data.", "Remove --data."
+            )
         given: dict[str, Any] = {"seed": seed, "data": data, "on_progress": on_progress}
         with operator_threads(1):
             return self.compute(**{name: given[name] for name in given if self.takes(name)})
 
-    def picture(self, result: R) -> Figure:
-        """The picture, in the style that all lessons share."""
+    def figure(self, result: R) -> Figure:
+        """Plot the result in the style shared by all lessons."""
         with rc_context(STYLE):
-            return self.draw(result)
+            return self.plot(result)
 
 
-def silent(_share: float) -> None:
-    """Where nobody watches the progress."""
+def no_progress(_fraction: float) -> None:
+    """Ignore progress; the default of ``on_progress``."""

@@ -1,4 +1,4 @@
-"""Layers upon layers: what depth and width buy, and what an image costs a dense layer."""
+"""The multilayer perceptron: effect of depth and width, and its parameter count on images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,36 +7,44 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from classifier.lessons.figure import BLUE, ORANGE, new_figure, show_points, show_regions, two_parts
+from classifier.lessons.figure import (
+    BLUE,
+    ORANGE,
+    new_figure,
+    plot_points,
+    plot_regions,
+    split_figure,
+)
 from classifier.lessons.fitting import (
     FloatArray,
     IntArray,
+    count_parameters,
     fit,
     outputs,
     seeded_module,
-    share_right,
+    top1_accuracy,
 )
-from classifier.lessons.lesson import Lesson, silent
+from classifier.lessons.lesson import Lesson, no_progress
 from classifier.models import build_network
 from classifier.models.activations import find_activation
 from classifier.models.mlp import MLP
 from faceswap.core.seeding import generator
 
 SHAPES: tuple[tuple[int, ...], ...] = ((), (8,), (32,), (32, 32))
-_COSTED = ((28, 1), (32, 3), (64, 3), (128, 3), (256, 3))
-"""Side and channels of images whose cost is counted."""
+_IMAGE_SHAPES = ((28, 1), (32, 3), (64, 3), (128, 3), (256, 3))
+"""Side and channels of the images whose parameter count is shown."""
 _EXTENT = (-1.25, 1.25, -1.25, 1.25)
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A network of one shape on the spirals.
+class TrainedMLP:
+    """A network trained on the two spirals.
 
     Attributes:
-        hidden: Widths of its hidden layers.
-        module: The network.
-        parameters: How many numbers it has.
-        accuracy: On spirals it was not trained on.
+        hidden: Widths of the hidden layers.
+        module: Trained network.
+        parameters: Number of parameters.
+        accuracy: Accuracy on test points, in [0, 1].
     """
 
     hidden: tuple[int, ...]
@@ -46,14 +54,14 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a dense network pays for images of one size.
+class InputCost:
+    """Size of the registered ``mlp`` (256 and 128 hidden units, ten classes) for one image size.
 
     Attributes:
-        side: In pixels.
-        channels: 1 or 3.
-        inputs: Numbers in an image.
-        parameters: Of the registry's ``mlp`` (256 and 128 hidden units, ten classes).
+        side: Side of the images in pixels.
+        channels: Channels of the images, 1 or 3.
+        inputs: Number of inputs, one per pixel and channel.
+        parameters: Number of parameters.
     """
 
     side: int
@@ -63,22 +71,29 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Layers:
-    """Two spirals, the networks that learnt them, and the cost of images."""
+class MLPResult:
+    """Networks trained on two spirals, and the size of an MLP on images.
+
+    Attributes:
+        points: ``(N, 2)`` training points.
+        labels: ``(N,)`` labels, 0 or 1.
+        networks: Trained networks, one for each choice of hidden layers.
+        costs: Parameter counts by image size.
+    """
 
     points: FloatArray
     labels: IntArray
-    networks: tuple[Trained, ...]
-    costs: tuple[Cost, ...]
+    networks: tuple[TrainedMLP, ...]
+    costs: tuple[InputCost, ...]
 
 
 def two_spirals(count: int, seed: int) -> tuple[FloatArray, IntArray]:
-    """Two arms of one and a quarter turns wound into each other (Lang and Witbrock, 1988)."""
+    """Sample two interleaved spirals of one and a quarter turns (Lang and Witbrock, 1988)."""
     random = generator(seed, "spirals")
     labels = np.arange(count) % 2
-    along = random.uniform(0.1, 1, count)
-    angle = 2.5 * np.pi * along + np.pi * labels
-    arms = along[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    radius = random.uniform(0.1, 1, count)
+    angle = 2.5 * np.pi * radius + np.pi * labels
+    arms = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     return (arms + random.normal(0, 0.025, (count, 2))).astype(np.float32), labels
 
 
@@ -86,20 +101,20 @@ def compute(
     seed: int = 0,
     steps: int = 1500,
     shapes: tuple[tuple[int, ...], ...] = SHAPES,
-    on_progress: Callable[[float], None] = silent,
-) -> Layers:
-    """Trains a network of each shape on the same spirals, and counts what images would cost.
+    on_progress: Callable[[float], None] = no_progress,
+) -> MLPResult:
+    """Train networks of several shapes on the same spirals; count parameters on images.
 
     Rumelhart, Hinton and Williams (1986): Learning representations by back-propagating errors.
 
     Args:
-        seed: Of points and weights.
+        seed: Seed of the points and of the initial weights.
         steps: Training steps of each network.
-        shapes: Widths of the hidden layers of each network.
-        on_progress: See ``Lesson``.
+        shapes: Widths of the hidden layers, one tuple for each network.
+        on_progress: Progress callback; see ``Lesson``.
     """
     points, labels = two_spirals(400, seed)
-    fresh, fresh_labels = two_spirals(1000, seed + 1)
+    unseen, unseen_labels = two_spirals(1000, seed + 1)
     inputs, targets = torch.from_numpy(points), torch.from_numpy(labels)
     trained = []
     for hidden in shapes:
@@ -115,28 +130,25 @@ def compute(
             seed=seed,
             on_step=lambda _step, _loss: on_progress(1 / (steps * len(shapes))),
         )
-        right = share_right(module, torch.from_numpy(fresh), torch.from_numpy(fresh_labels))
-        trained.append(Trained(hidden, module, _count(module), right))
-    return Layers(points, labels, tuple(trained), tuple(_cost(*kind) for kind in _COSTED))
+        test = torch.from_numpy(unseen), torch.from_numpy(unseen_labels)
+        accuracy = top1_accuracy(module, *test)
+        trained.append(TrainedMLP(hidden, module, count_parameters(module), accuracy))
+    costs = tuple(_input_cost(*shape) for shape in _IMAGE_SHAPES)
+    return MLPResult(points, labels, tuple(trained), costs)
 
 
-def _count(module: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def _cost(side: int, channels: int) -> Cost:
-    # On the meta device a network has shapes and no numbers: nothing is allocated.
+def _input_cost(side: int, channels: int) -> InputCost:
+    # The meta device has shapes but no storage: nothing is allocated.
     with torch.device("meta"):
         built = build_network("mlp", 10, {"channels": channels}, size=side)
-    return Cost(side, channels, side * side * channels, _count(built.module))
+    return InputCost(side, channels, side * side * channels, count_parameters(built.module))
 
 
-def describe(result: Layers) -> list[str]:
-    """Accuracy by shape, and parameters by size of image."""
+def describe(result: MLPResult) -> list[str]:
+    """Describe accuracy by network shape and parameter count by image size."""
     lines = [
-        f"{_name(part.hidden)}: {part.parameters:,} parameters, "
-        f"{part.accuracy:.1%} of unseen points right"
-        for part in result.networks
+        f"{_name(one.hidden)}: {one.parameters:,} parameters, test accuracy {one.accuracy:.1%}"
+        for one in result.networks
     ]
     lines += [
         f"Images of {cost.side}x{cost.side}x{cost.channels}: {cost.inputs:,} inputs, "
@@ -150,37 +162,38 @@ def _name(hidden: tuple[int, ...]) -> str:
     return f"hidden {' and '.join(map(str, hidden))}" if hidden else "no hidden layer"
 
 
-def draw(result: Layers) -> Figure:
-    """What each network makes of the plane, and the cost of images."""
+def plot(result: MLPResult) -> Figure:
+    """Plot each network's decision regions, and the parameter count by image size."""
     figure = new_figure(4.7)
-    above, below = two_parts(figure, 1.35)
-    for axes, part in zip(above.subplots(1, len(result.networks)), result.networks, strict=True):
-        show_regions(axes, lambda p, m=part.module: _decide(m, p), _EXTENT)
-        show_points(axes, result.points, result.labels, size=7)
+    above, below = split_figure(figure, 1.35)
+    for axes, one in zip(above.subplots(1, len(result.networks)), result.networks, strict=True):
+        plot_regions(axes, lambda p, m=one.module: _classify(m, p), _EXTENT)
+        plot_points(axes, result.points, result.labels, size=7)
         axes.set(xticks=(), yticks=(), aspect="equal")
-        axes.set_title(_name(part.hidden), loc="center")
-        axes.set_xlabel(f"{part.accuracy:.0%} right, {part.parameters:,} weights")
+        axes.set_title(_name(one.hidden), loc="center")
+        axes.set_xlabel(f"{one.accuracy:.0%}, {one.parameters:,} parameters")
     bars = below.subplots()
     names = [f"{cost.side}×{cost.side}×{cost.channels}" for cost in result.costs]
     values = [cost.parameters / 1e6 for cost in result.costs]
-    drawn = bars.barh(names, values, color=[*[BLUE] * (len(values) - 1), ORANGE], height=0.65)
+    colours = [*[BLUE] * (len(values) - 1), ORANGE]
+    container = bars.barh(names, values, color=colours, height=0.65)
     labels = [f"{cost.inputs:,} inputs, {cost.parameters / 1e6:.1f} M" for cost in result.costs]
-    bars.bar_label(drawn, labels, padding=4, fontsize=8.5)
+    bars.bar_label(container, labels, padding=4, fontsize=8.5)
     bars.set(xlabel="million parameters", xlim=(0, 1.35 * max(values)))
     bars.invert_yaxis()
     bars.grid(visible=False, axis="y")
-    bars.set_title("The same dense network (256 and 128 hidden units) on images")
+    bars.set_title("An MLP with 256 and 128 hidden units on images of several sizes")
     return figure
 
 
-def _decide(module: torch.nn.Module, places: FloatArray) -> IntArray:
-    return outputs(module, torch.from_numpy(places), batch=8192).argmax(1).numpy()
+def _classify(module: torch.nn.Module, points: FloatArray) -> IntArray:
+    return outputs(module, torch.from_numpy(points), batch=8192).argmax(1).numpy()
 
 
 LESSON = Lesson(
     "mlp",
-    "Depth and width solve two spirals; what 196,608 inputs cost in weights.",
+    "Hidden layers separate two spirals; why a dense layer on images is expensive.",
     compute,
     describe,
-    draw,
+    plot,
 )

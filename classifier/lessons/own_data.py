@@ -1,4 +1,4 @@
-"""The user's own images for a lesson, in memory and as a network takes them."""
+"""The user's own images as data of a lesson."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +13,17 @@ from classifier.models.formats import normalise
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import generator
 
-_KEPT_ASIDE = 0.3
+_TEST_FRACTION = 0.3
 
 
 @dataclass(frozen=True)
 class OwnImages:
-    """Images with classes, in two parts.
+    """Labelled images in two splits.
 
     Attributes:
-        classes: Their names.
-        train: What is learnt from.
-        test: What accuracy is counted on.
+        classes: Class names.
+        train: Training images.
+        test: Test images.
     """
 
     classes: tuple[str, ...]
@@ -32,38 +32,38 @@ class OwnImages:
 
 
 def load_own_images(path: Path, form: InputFormat, most: tuple[int, int], seed: int) -> OwnImages:
-    """Opens data of any kind that has a class for each image, idx files among them.
+    """Load labelled images from a folder, a list or idx files.
 
     Args:
-        path: See ``classifier.data.open_dataset``.
-        form: Of the network that will see them.
-        most: How many images to learn from and to count on are taken; they are drawn at random.
-        seed: Of that draw, and of the division where the data have none.
+        path: Data set; see ``classifier.data.open_dataset``.
+        form: Input format of the network.
+        most: Largest number of training and of test images; more are sampled at random.
+        seed: Seed of that sample, and of the split if the data have no test split.
 
     Raises:
-        MediaError: There is nothing at the path, or its pixels have classes instead of its images.
+        MediaError: No usable data at the path, or segmentation data.
     """
     dataset = open_dataset(path)
     if dataset.task != "images":
         raise MediaError(
-            f"{path} has a class for each pixel; this lesson needs one for each image.",
-            "Give a folder with a sub-folder for each class.",
+            f"Expected one class per image, found masks in {path}.",
+            "Give a folder with one sub-folder per class.",
         )
-    divided = dataset if dataset.splits.get("test") else split_dataset(dataset, _KEPT_ASIDE, seed)
-    aside = divided.splits.get("test") or divided.splits["validation"]
-    parts = [
-        load_images(_drawn(samples, count, seed), form)[0]
-        for samples, count in zip((divided.splits["train"], aside), most, strict=True)
+    split = dataset if dataset.splits.get("test") else split_dataset(dataset, _TEST_FRACTION, seed)
+    test = split.splits.get("test") or split.splits["validation"]
+    loaded = [
+        load_images(_subset(samples, count, seed), form)[0]
+        for samples, count in zip((split.splits["train"], test), most, strict=True)
     ]
-    return OwnImages(dataset.classes, parts[0], parts[1])
+    return OwnImages(dataset.classes, loaded[0], loaded[1])
 
 
-def _drawn(samples: tuple[Sample, ...], count: int, seed: int) -> list[Sample]:
+def _subset(samples: tuple[Sample, ...], count: int, seed: int) -> list[Sample]:
     order = generator(seed, "own images").permutation(len(samples))
     return [samples[index] for index in order[:count]]
 
 
 def tensors(images: LoadedImages, form: InputFormat) -> tuple[Tensor, Tensor]:
-    """``(N, C, S, S) float32`` as the network takes them, and ``(N,) int64`` labels."""
+    """Convert to ``(N, C, S, S) float32`` normalised images and ``(N,) int64`` labels."""
     labels: IntArray = images.labels.astype("int64")
     return normalise(torch.from_numpy(images.images), form), torch.from_numpy(labels)

@@ -1,4 +1,4 @@
-"""A class for every pixel: a small FC-DenseNet cuts out shapes."""
+"""Semantic segmentation: a small FC-DenseNet (Tiramisu) segments shapes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from classifier.lessons.figure import (
     ORANGE,
     new_figure,
     show_image,
+    split_figure,
     tile,
     tint,
-    two_parts,
 )
-from classifier.lessons.fitting import fit, outputs, seeded_module
-from classifier.lessons.lesson import Lesson, silent
+from classifier.lessons.fitting import count_parameters, fit, outputs, seeded_module
+from classifier.lessons.lesson import Lesson, no_progress
 from classifier.models import build_network
 from classifier.models.tiramisu import FCDenseNet
 from faceswap.core.seeding import generator
@@ -40,32 +40,37 @@ _SHOWN = 6
 
 @dataclass(frozen=True)
 class Segmentation:
-    """A trained network, and unseen images it has cut up.
+    """A trained segmentation network and its predictions on test scenes.
 
     Attributes:
-        images: ``(N, S, S, 3) uint8``.
+        images: ``(N, S, S, 3) uint8`` RGB test scenes.
         truth: ``(N, S, S)`` true classes.
-        found: ``(N, S, S)`` classes that the network gave.
-        iou: ``(4,)`` intersection over union of each class, over all of them.
-        losses: Of each training step.
-        parameters: Of the network that was trained.
-        published: Parameters of FC-DenseNet 56, 67 and 103 at the eleven classes of CamVid.
+        predicted: ``(N, S, S)`` predicted classes.
+        iou: ``(4,)`` intersection over union of each class over all test scenes, in [0, 1].
+        losses: Loss of each training step.
+        parameters: Number of parameters of the trained network.
+        published: Number of parameters of FC-DenseNet 56, 67 and 103 with CamVid's 11 classes.
     """
 
     images: NDArray[np.uint8]
     truth: NDArray[np.uint8]
-    found: NDArray[np.uint8]
+    predicted: NDArray[np.uint8]
     iou: NDArray[np.float64]
     losses: list[float]
     parameters: int
     published: dict[int, int]
 
 
-def draw_scenes(count: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Plain discs, striped squares and chequered triangles of any colour before a cloudy ground.
+def render_scenes(count: int, seed: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Render plain discs, striped squares and chequered triangles on a cloudy background.
+
+    Args:
+        count: Number of scenes.
+        seed: Seed of all random choices.
+        size: Side of the scenes in pixels.
 
     Returns:
-        ``(count, size, size, 3) uint8`` images and ``(count, size, size) uint8`` classes.
+        ``(count, size, size, 3) uint8`` RGB images and ``(count, size, size) uint8`` classes.
     """
     random = generator(seed, "scenes")
     images = np.empty((count, size, size, 3), np.uint8)
@@ -75,29 +80,29 @@ def draw_scenes(count: int, seed: int, size: int) -> tuple[NDArray[np.uint8], ND
         ground = np.asarray(cv2.resize(clouds, (size, size), interpolation=cv2.INTER_CUBIC))
         for _ in range(random.integers(2, 5)):
             kind = int(random.integers(1, len(KINDS)))
-            stamp = _shape(kind, size, random)
+            shape = _shape_mask(kind, size, random)
             paint = random.choice([60, 195], 3) + 50 * _pattern(kind, size, random)[..., None]
-            ground[stamp > 0] = paint[stamp > 0]
-            mask[stamp > 0] = kind
+            ground[shape > 0] = paint[shape > 0]
+            mask[shape > 0] = kind
         image[:] = np.clip(ground + random.normal(0, 8, ground.shape), 0, 255)
     return images, masks
 
 
-def _shape(kind: int, size: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    stamp = np.zeros((size, size), np.uint8)
+def _shape_mask(kind: int, size: int, random: np.random.Generator) -> NDArray[np.uint8]:
+    mask = np.zeros((size, size), np.uint8)
     x, y = random.uniform(0.15, 0.85, 2) * size
     radius = random.uniform(0.12, 0.24) * size
     if KINDS[kind] == "disc":
-        return np.asarray(cv2.circle(stamp, (round(x), round(y)), round(radius), 1, -1), np.uint8)
+        return np.asarray(cv2.circle(mask, (round(x), round(y)), round(radius), 1, -1), np.uint8)
     corners = 4 if KINDS[kind] == "square" else 3
     angles = random.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(corners) / corners
     reach = 1.2 * radius
     points = np.stack([x + reach * np.cos(angles), y + reach * np.sin(angles)], 1)
-    return np.asarray(cv2.fillPoly(stamp, [points.round().astype(np.int32)], 1), np.uint8)
+    return np.asarray(cv2.fillPoly(mask, [points.round().astype(np.int32)], 1), np.uint8)
 
 
 def _pattern(kind: int, size: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """``(size, size)`` in [-1, 1]: nothing, stripes or a chequerboard, turned at random."""
+    """``(size, size)`` texture in [-1, 1]: constant, stripes or chequerboard, randomly rotated."""
     if KINDS[kind] == "disc":
         return np.zeros((size, size))
     y, x = np.mgrid[:size, :size]
@@ -113,26 +118,26 @@ def compute(
     images: int = 600,
     steps: int = 250,
     batch: int = 8,
-    tested: int = 60,
-    on_progress: Callable[[float], None] = silent,
+    test_images: int = 60,
+    on_progress: Callable[[float], None] = no_progress,
 ) -> Segmentation:
-    """Trains on drawn scenes.
+    """Train on rendered scenes.
 
     Jegou, Drozdzal, Vazquez, Romero, Bengio (2017): The one hundred layers Tiramisu.
 
     Args:
-        seed: Of scenes and weights.
-        size: Side of the scenes; a multiple of 4.
-        images: Scenes to train on.
-        steps: Training steps.
-        batch: Scenes in each.
-        tested: Unseen scenes that IoU is counted over.
-        on_progress: See ``Lesson``.
+        seed: Seed of the scenes and of the initial weights.
+        size: Side of the scenes in pixels; a multiple of 4.
+        images: Number of training scenes.
+        steps: Number of training steps.
+        batch: Batch size.
+        test_images: Number of test scenes.
+        on_progress: Progress callback; see ``Lesson``.
     """
     module = seeded_module(
         lambda: FCDenseNet(len(KINDS), _DOWN, _BOTTOM, _GROWTH, 3, 0.0, checkpoint=False), seed
     )
-    scenes, masks = draw_scenes(images, seed, size)
+    scenes, masks = render_scenes(images, seed, size)
     losses = fit(
         module,
         _tensor(scenes),
@@ -143,12 +148,12 @@ def compute(
         seed=seed,
         on_step=lambda _step, _loss: on_progress(1 / steps),
     )
-    unseen, truth = draw_scenes(tested, seed + 1, size)
-    found = outputs(module, _tensor(unseen), batch=20).argmax(1).numpy().astype(np.uint8)
-    pairs = zip(found, truth, strict=True)
+    test, truth = render_scenes(test_images, seed + 1, size)
+    predicted = outputs(module, _tensor(test), batch=20).argmax(1).numpy().astype(np.uint8)
+    pairs = zip(predicted, truth, strict=True)
     confusion = np.sum([count_pixels(a, b, len(KINDS)) for a, b in pairs], axis=0)
-    own = sum(parameter.numel() for parameter in module.parameters())
-    return Segmentation(unseen, truth, found, class_iou(confusion), losses, own, _published_sizes())
+    iou, parameters = class_iou(confusion), count_parameters(module)
+    return Segmentation(test, truth, predicted, iou, losses, parameters, _published_sizes())
 
 
 def _tensor(scenes: NDArray[np.uint8]) -> Tensor:
@@ -158,50 +163,44 @@ def _tensor(scenes: NDArray[np.uint8]) -> Tensor:
 def _published_sizes() -> dict[int, int]:
     sizes = {}
     for depth in _DEPTHS:
-        with torch.device("meta"):  # shapes without numbers
+        with torch.device("meta"):  # shapes without storage
             module = build_network(f"fcdensenet{depth}", 11, {}).module
-        sizes[depth] = sum(parameter.numel() for parameter in module.parameters())
+        sizes[depth] = count_parameters(module)
     return sizes
 
 
 def describe(result: Segmentation) -> list[str]:
-    """IoU of each class, and the sizes of the networks."""
+    """Describe mean IoU, pixel accuracy, IoU of each class, and the sizes of the networks."""
     each = ", ".join(f"{name} {value:.2f}" for name, value in zip(KINDS, result.iou, strict=True))
-    right = (result.found == result.truth).mean()
+    accuracy = (result.predicted == result.truth).mean()
     published = ", ".join(
         f"FC-DenseNet{depth} {count / 1e6:.2f} M" for depth, count in result.published.items()
     )
     return [
         f"{result.parameters:,} parameters, {len(result.losses)} steps: mean IoU "
-        f"{result.iou.mean():.2f} on {len(result.images)} unseen scenes, {right:.1%} of pixels",
+        f"{result.iou.mean():.2f}, pixel accuracy {accuracy:.1%} "
+        f"({len(result.images)} test scenes)",
         f"IoU: {each}",
-        f"Published networks at 11 classes: {published} parameters",
+        f"Parameters of the published networks (11 classes): {published}",
     ]
 
 
-def draw(result: Segmentation) -> Figure:
-    """Scenes, truth and answer; a dense block; IoU and sizes."""
+def plot(result: Segmentation) -> Figure:
+    """Plot scenes with truth and prediction, a dense block, IoU by class, and network sizes."""
     figure = new_figure(6.6)
-    above, below = two_parts(figure, 1.75)
-    panel = above.subplots()
-    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in _COLOURS], np.uint8)
-    rows = [result.images, palette[result.truth], palette[result.found]]
-    sheet = tile(np.concatenate([row[:_SHOWN] for row in rows]), _SHOWN, gap=2, fill=255)
-    show_image(panel, sheet)
-    side = result.images.shape[1] + 2
-    for row, text in enumerate(("unseen scene", "truth", "network")):
-        panel.text(-3, (row + 0.5) * side, text, ha="right", va="center")
+    above, below = split_figure(figure, 1.75)
+    _plot_scenes(above.subplots(), result)
     block, iou, sizes = below.subplots(1, 3, width_ratios=(1.7, 1, 1))
-    _draw_block(block)
-    drawn = iou.barh(KINDS, result.iou, color=_COLOURS, edgecolor=GREY, linewidth=0.6)
-    iou.bar_label(drawn, [f"{value:.2f}" for value in result.iou], padding=2, fontsize=8.5)
+    _plot_block(block)
+    container = iou.barh(KINDS, result.iou, color=_COLOURS, edgecolor=GREY, linewidth=0.6)
+    iou.bar_label(container, [f"{value:.2f}" for value in result.iou], padding=2, fontsize=8.5)
     iou.set(xlim=(0, 1.25), xticks=(0, 0.5, 1))
     iou.invert_yaxis()
     iou.set_title("IoU")
-    names = ["this one", *(str(depth) for depth in result.published)]
+    names = ["lesson", *(str(depth) for depth in result.published)]
     values = np.array([result.parameters, *result.published.values()]) / 1e6
-    drawn = sizes.barh(names, values, color=[GREY, BLUE, BLUE, BLUE])
-    sizes.bar_label(drawn, [f"{value:.2f}" for value in values], padding=2, fontsize=8.5)
+    container = sizes.barh(names, values, color=[GREY, BLUE, BLUE, BLUE])
+    sizes.bar_label(container, [f"{value:.2f}" for value in values], padding=2, fontsize=8.5)
     sizes.set(xlim=(0, 1.35 * values.max()))
     sizes.invert_yaxis()
     sizes.set_title("Million parameters")
@@ -210,12 +209,22 @@ def draw(result: Segmentation) -> Figure:
     return figure
 
 
-def _draw_block(axes: Axes) -> None:
-    """A dense block: each layer sees what came in and all that the others made."""
-    came = 16
+def _plot_scenes(axes: Axes, result: Segmentation) -> None:
+    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in _COLOURS], np.uint8)
+    rows = [result.images, palette[result.truth], palette[result.predicted]]
+    sheet = tile(np.concatenate([row[:_SHOWN] for row in rows]), _SHOWN, gap=2, fill=255)
+    show_image(axes, sheet)
+    side = result.images.shape[1] + 2
+    for row, text in enumerate(("test scene", "truth", "prediction")):
+        axes.text(-3, (row + 0.5) * side, text, ha="right", va="center")
+
+
+def _plot_block(axes: Axes) -> None:
+    """Plot a dense block: each layer takes the block's input and all earlier layers' outputs."""
+    inputs = 16
     for index in range(4):
         first = index == 0
-        text = f"{came} maps\ncome in" if first else f"layer {index}\n+{_GROWTH}"
+        text = f"{inputs} input\nmaps" if first else f"layer {index}\n+{_GROWTH}"
         axes.add_patch(
             FancyBboxPatch(
                 (index - 0.32, -0.3),
@@ -228,35 +237,34 @@ def _draw_block(axes: Axes) -> None:
         )
         axes.text(index, 0, text, ha="center", va="center", fontsize=8)
         for later in range(index + 1, 4):
-            bend = -0.45 if later > index + 1 else 0
-            height = 0.32 if later > index + 1 else 0
-            start, end = (
-                (index + (0 if bend else 0.34), height),
-                (later - (0 if bend else 0.34), height),
-            )
-            axes.add_patch(
-                FancyArrowPatch(
-                    start,
-                    end,
-                    connectionstyle=f"arc3,rad={bend}",
-                    arrowstyle="-|>",
-                    mutation_scale=9,
-                    color=ORANGE if bend else INK,
-                    linewidth=1.1,
-                )
-            )
+            axes.add_patch(_connection(index, later))
         if not first:
-            seen = came + (index - 1) * _GROWTH
-            axes.text(index, -0.5, f"sees {seen}", ha="center", fontsize=8, color=GREY, va="center")
+            taken = f"{inputs + (index - 1) * _GROWTH} in"
+            axes.text(index, -0.5, taken, ha="center", fontsize=8, color=GREY, va="center")
     axes.set(xlim=(-0.5, 3.5), ylim=(-0.75, 1.25))
     axes.set_axis_off()
-    axes.set_title("A dense block")
+    axes.set_title("Dense block")
+
+
+def _connection(index: int, later: int) -> FancyArrowPatch:
+    """Arrow from one layer to a later one; bent if there are layers between them."""
+    bent = later > index + 1
+    height, inset = (0.32, 0) if bent else (0, 0.34)
+    return FancyArrowPatch(
+        (index + inset, height),
+        (later - inset, height),
+        connectionstyle=f"arc3,rad={-0.45 if bent else 0}",
+        arrowstyle="-|>",
+        mutation_scale=9,
+        color=ORANGE if bent else INK,
+        linewidth=1.1,
+    )
 
 
 LESSON = Lesson(
     "tiramisu",
-    "A class for every pixel: a small FC-DenseNet cuts out shapes.",
+    "Semantic segmentation: a small FC-DenseNet predicts a class for every pixel.",
     compute,
     describe,
-    draw,
+    plot,
 )

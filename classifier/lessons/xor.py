@@ -1,4 +1,4 @@
-"""Either, but not both: no line can say that, and one hidden layer can."""
+"""XOR is not linearly separable: a perceptron fails, one hidden layer is enough."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from classifier.lessons.figure import INK, new_figure, show_points, show_regions
+from classifier.lessons.figure import INK, new_figure, plot_points, plot_regions
 from classifier.lessons.fitting import (
     FloatArray,
     IntArray,
     fit,
     outputs,
     seeded_module,
-    share_right,
+    top1_accuracy,
 )
 from classifier.lessons.lesson import Lesson
 from classifier.models.activations import find_activation
@@ -27,21 +27,22 @@ from faceswap.core.seeding import generator
 POINTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 LABELS = np.array([0, 1, 1, 0])
 _EXTENT = (-0.5, 1.5, -0.5, 1.5)
-_STARTS = 20
+_MOST_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
-class Exclusive:
-    """Both networks on the four points.
+class XORResult:
+    """A perceptron and a network with one hidden layer, both trained on XOR.
 
     Attributes:
-        perceptron: The single neuron with the best weights that it ever had.
-        best: Its accuracy with those.
-        mistakes: ``(passes,)``.
-        network: The network with a hidden layer.
-        accuracy: Of that.
-        hidden: ``(4, 2)`` what its hidden layer makes of the four points.
-        starts: How many draws of first weights it took: two units can get stuck.
+        perceptron: Single neuron with the best weights found in training.
+        best: Accuracy of the perceptron with those weights, in [0, 1].
+        mistakes: ``(passes,)`` mistakes of the perceptron in each pass.
+        network: Network with one hidden layer.
+        accuracy: Accuracy of the network, in [0, 1].
+        hidden: ``(4, 2)`` activations of the hidden layer for the four inputs.
+        attempts: Number of trainings, each from other initial weights, until all four points were
+            classified correctly; with two hidden units training can end in a local minimum.
     """
 
     perceptron: FormalNeuron
@@ -50,35 +51,35 @@ class Exclusive:
     network: MLP
     accuracy: float
     hidden: FloatArray
-    starts: int
+    attempts: int
 
 
-def compute(seed: int = 0, passes: int = 100, steps: int = 400) -> Exclusive:
-    """Trains both: the neuron by the rule of 1957, the network by back-propagation.
+def compute(seed: int = 0, passes: int = 100, steps: int = 400) -> XORResult:
+    """Train a neuron by the perceptron rule and a network with one hidden layer by AdamW.
 
     Minsky and Papert (1969): Perceptrons; Rumelhart, Hinton and Williams (1986).
 
     Args:
-        seed: Of the network's first weights, and of the order in each pass.
-        passes: Of the perceptron's rule over the four points.
-        steps: Of gradient descent, for each start.
+        seed: Seed of the network's initial weights and of the order of points in each pass.
+        passes: Passes of the perceptron over the four points.
+        steps: Training steps of the network in each attempt.
     """
     inputs, targets = torch.from_numpy(POINTS), torch.from_numpy(LABELS)
-    neuron, best, mistakes = _best_line(inputs, targets, passes, seed)
-    network, accuracy, starts = MLP(2, (2,), 2, find_activation("tanh")), 0.0, 0
-    while accuracy < 1 and starts < _STARTS:
-        starts += 1
-        network = _new_network(seed, starts)
+    neuron, best, mistakes = _train_perceptron(inputs, targets, passes, seed)
+    network, accuracy, attempts = MLP(2, (2,), 2, find_activation("tanh")), 0.0, 0
+    while accuracy < 1 and attempts < _MOST_ATTEMPTS:
+        attempts += 1
+        network = _new_network(seed, attempts)
         fit(network, inputs, targets, steps=steps, batch=16, lr=0.1, seed=seed)
-        accuracy = share_right(network, inputs, targets)
+        accuracy = top1_accuracy(network, inputs, targets)
     hidden = outputs(network.features, inputs).numpy()
-    return Exclusive(neuron, best, mistakes, network, accuracy, hidden, starts)
+    return XORResult(neuron, best, mistakes, network, accuracy, hidden, attempts)
 
 
-def _best_line(
+def _train_perceptron(
     inputs: Tensor, targets: Tensor, passes: int, seed: int
 ) -> tuple[FormalNeuron, float, IntArray]:
-    """The rule, with the best weights kept in the pocket (Gallant, 1990): it never settles."""
+    """Pocket algorithm (Gallant, 1990): the perceptron rule, keeping the best weights seen."""
     neuron, kept, best = FormalNeuron(2, binary=False), FormalNeuron(2, binary=False), 0.0
     mistakes = np.zeros(passes, np.int64)
     random = generator(seed, "order")
@@ -86,66 +87,67 @@ def _best_line(
         for one in random.permutation(len(inputs)):
             example = slice(one, one + 1)
             mistakes[number] += perceptron_update(neuron, inputs[example], targets[example], 1.0)
-            right = share_right(neuron, inputs, targets)
-            if right > best:
+            accuracy = top1_accuracy(neuron, inputs, targets)
+            if accuracy > best:
                 kept.load_state_dict(neuron.state_dict())
-                best = right
+                best = accuracy
     return kept, best, mistakes
 
 
-def _new_network(seed: int, start: int) -> MLP:
+def _new_network(seed: int, attempt: int) -> MLP:
     def build() -> MLP:
         return MLP(2, (2,), 2, find_activation("tanh"))
 
-    network = seeded_module(build, 1000 * seed + start)
+    network = seeded_module(build, 1000 * seed + attempt)
     assert isinstance(network, MLP)
     return network
 
 
-def describe(result: Exclusive) -> list[str]:
-    """Accuracies, and the hidden layer's view of the four points."""
-    seen = "  ".join(
+def describe(result: XORResult) -> list[str]:
+    """Describe both accuracies and the hidden activations of the four inputs."""
+    hidden = "  ".join(
         f"{int(x)}{int(y)}->({a:+.2f}, {b:+.2f})"
         for (x, y), (a, b) in zip(POINTS, result.hidden, strict=True)
     )
     return [
-        f"Perceptron: {result.mistakes.min()} to {result.mistakes.max()} mistakes in each of "
-        f"{len(result.mistakes)} passes, never better than {result.best:.0%} of the four points",
-        f"With two hidden units (tanh): {result.accuracy:.0%}, at start {result.starts}",
-        f"What the hidden layer makes of them: {seen}",
+        f"Perceptron: best accuracy {result.best:.0%}; {result.mistakes.min()} to "
+        f"{result.mistakes.max()} mistakes in each of {len(result.mistakes)} passes",
+        f"Two hidden units (tanh): accuracy {result.accuracy:.0%}, reached in attempt "
+        f"{result.attempts}",
+        f"Hidden activations: {hidden}",
     ]
 
 
-def draw(result: Exclusive) -> Figure:
-    """Decision regions side by side, and the four points as the hidden layer sees them."""
+def plot(result: XORResult) -> Figure:
+    """Plot both classifiers' decision regions, and the four points in the hidden layer's space."""
     figure = new_figure(3.3)
-    alone, layered, inside = figure.subplots(1, 3)
+    left, middle, right = figure.subplots(1, 3)
     for axes, module, title in (
-        (alone, result.perceptron, f"Perceptron: {result.best:.0%} at best"),
-        (layered, result.network, f"One hidden layer: {result.accuracy:.0%}"),
+        (left, result.perceptron, f"Perceptron: {result.best:.0%} at best"),
+        (middle, result.network, f"One hidden layer: {result.accuracy:.0%}"),
     ):
-        show_regions(axes, lambda p, m=module: _decide(m, p), _EXTENT)
-        show_points(axes, POINTS, LABELS, size=110)
+        plot_regions(axes, lambda p, m=module: _classify(m, p), _EXTENT)
+        plot_points(axes, POINTS, LABELS, size=110)
         axes.set(xlabel="x1", ylabel="x2", xticks=(0, 1), yticks=(0, 1))
         axes.set_title(title)
     head = result.network.head
-    show_regions(inside, lambda p: _decide(head, p), (-1.3, 1.3, -1.3, 1.3))
-    show_points(inside, result.hidden, LABELS, size=110)
-    _name_points(inside, result.hidden)
-    inside.set(xlabel="hidden unit 1", ylabel="hidden unit 2", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
-    inside.set_title("As the hidden layer sees it")
+    plot_regions(right, lambda p: _classify(head, p), (-1.3, 1.3, -1.3, 1.3))
+    plot_points(right, result.hidden, LABELS, size=110)
+    _label_points(right, result.hidden)
+    right.set(xlabel="hidden unit 1", ylabel="hidden unit 2", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+    right.set_title("Hidden layer's space")
     return figure
 
 
-def _decide(module: nn.Module, places: FloatArray) -> IntArray:
-    return outputs(module, torch.from_numpy(places), batch=len(places)).argmax(1).numpy()
+def _classify(module: nn.Module, points: FloatArray) -> IntArray:
+    return outputs(module, torch.from_numpy(points), batch=len(points)).argmax(1).numpy()
 
 
-def _name_points(axes: Axes, hidden: FloatArray) -> None:
-    """Writes beside each place which inputs come to lie there."""
+def _label_points(axes: Axes, hidden: FloatArray) -> None:
+    """Label each point of the hidden space with the inputs that are mapped to it."""
     named: dict[tuple[float, float], list[str]] = {}
-    for (x, y), place in zip(POINTS.astype(int), hidden.round(1).tolist(), strict=True):
-        named.setdefault((place[0], place[1]), []).append(f"{x}{y}")
+    for (x, y), point in zip(POINTS.astype(int), hidden.round(1).tolist(), strict=True):
+        named.setdefault((point[0], point[1]), []).append(f"{x}{y}")
     for (x, y), names in named.items():
         side = "right" if x > 0 else "left"
         axes.annotate(
@@ -162,8 +164,8 @@ def _name_points(axes: Axes, hidden: FloatArray) -> None:
 
 LESSON = Lesson(
     "xor",
-    "Either but not both: the perceptron fails, one hidden layer solves it.",
+    "XOR is not linearly separable: the perceptron fails, one hidden layer solves it.",
     compute,
     describe,
-    draw,
+    plot,
 )

@@ -4,18 +4,18 @@ from torch import Tensor, nn
 
 from classifier.interpretability.activation_maps import (
     feature_maps,
-    first_filters,
-    first_weights,
     layer_named,
-    maps_picture,
     name_of,
+    render_filters,
+    render_maps,
+    render_weights,
 )
 from classifier.interpretability.grad_cam import grad_cam, saliency
 from faceswap.core.errors import ConfigError
 
 
 class Quarters(nn.Module):
-    """Class 0 is light in the upper left quarter, class 1 in the lower right one."""
+    """Class 0 scores the brightness of the upper left quarter, class 1 of the lower right one."""
 
     def __init__(self, in_place: bool = False) -> None:
         super().__init__()
@@ -29,8 +29,8 @@ class Quarters(nn.Module):
         return (self.act(self.maps(images))[:, None] * self.places).sum((2, 3, 4))
 
 
-def test_grad_cam_by_hand() -> None:
-    """Two maps: one speaks for the class, the other against it."""
+def test_grad_cam_equals_a_calculation_by_hand() -> None:
+    """Two maps, one for light and one for dark regions."""
     maps, head = nn.Conv2d(1, 2, 1, bias=False), nn.Linear(2, 2, bias=False)
     network = nn.Sequential(maps, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def test_grad_cam_by_hand() -> None:
 
 
 @pytest.mark.parametrize("in_place", [False, True])
-def test_a_layer_that_works_in_place_changes_nothing(in_place: bool) -> None:
+def test_grad_cam_before_an_in_place_layer(in_place: bool) -> None:
     image = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)) - 0.5
     network = Quarters(in_place).requires_grad_(requires_grad=False)
     heat = grad_cam(network, network.maps, image, torch.tensor([0, 1]))
@@ -54,7 +54,7 @@ def test_a_layer_that_works_in_place_changes_nothing(in_place: bool) -> None:
     assert torch.allclose(heat, expected / expected.flatten(1).amax(1)[:, None, None])
 
 
-def test_saliency_is_where_the_class_looks() -> None:
+def test_saliency_covers_the_pixels_of_the_score() -> None:
     image = torch.ones(2, 1, 8, 8)
     heat = saliency(Quarters(), image, torch.tensor([0, 1]))
     assert heat[0].tolist() == Quarters().places[0, 0].tolist()
@@ -63,36 +63,36 @@ def test_saliency_is_where_the_class_looks() -> None:
     assert not threshold.any()
 
 
-def test_pixels_count_where_they_have_the_class() -> None:
-    """The class of a pixel depends on itself alone, so only its own pixels are salient."""
+def test_segmentation_saliency_covers_the_pixels_of_the_class() -> None:
+    """The class of a pixel depends on that pixel only, so only pixels of the class are salient."""
     image = torch.zeros(1, 1, 4, 4)
     image[..., :2] = 1
     heat = saliency(lambda x: torch.cat([x, 0.5 - x], 1), image, torch.tensor([0]), "pixels")
     assert heat[0].tolist() == image[0, 0].tolist()
 
 
-def test_filters_and_weights_as_pictures() -> None:
-    picture = first_filters(nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 2, 3)))
+def test_render_filters_and_weights() -> None:
+    picture = render_filters(nn.Sequential(nn.Conv2d(3, 5, 3), nn.Conv2d(5, 2, 3)))
     assert picture is not None
     assert picture.shape == (63 + 4, 5 * 65 + 2, 3)
-    assert first_filters(nn.Linear(2, 2)) is None
+    assert render_filters(nn.Linear(2, 2)) is None
     layer = nn.Linear(48, 2)
     with torch.no_grad():
         layer.weight.zero_()
         layer.weight[1, 0] = 1.0  # red, upper left
-    picture = first_weights(nn.Sequential(nn.Flatten(), layer), (3, 4, 4))
+    picture = render_weights(nn.Sequential(nn.Flatten(), layer), (3, 4, 4))
     assert picture is not None
     assert picture[2, 2].tolist() == [128, 128, 128]
     assert picture[4, 136].tolist() == [255, 128, 128]
-    assert first_weights(nn.Conv2d(3, 5, 3), (3, 4, 4)) is None
+    assert render_weights(nn.Conv2d(3, 5, 3), (3, 4, 4)) is None
 
 
 def test_layers_by_name() -> None:
     network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True), nn.Flatten())
     image = torch.rand(2, 1, 6, 6, generator=torch.Generator().manual_seed(0))
     maps = feature_maps(network, [layer_named(network, "0")], image)
-    assert torch.equal(maps[0], network[0](image))  # not what ReLU left of it
-    assert maps_picture(maps[0][0]).shape[2] == 3
+    assert torch.equal(maps[0], network[0](image))  # not overwritten by the in-place ReLU
+    assert render_maps(maps[0][0]).shape[2] == 3
     assert name_of(network, network[1]) == "1"
     with pytest.raises(ConfigError, match="no layer '3'"):
         layer_named(network, "3")

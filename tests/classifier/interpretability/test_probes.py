@@ -14,13 +14,13 @@ def clusters(count: int, each: int, spread: float, size: int = 20) -> tuple[np.n
     return points.astype(np.float32), labels
 
 
-def test_neighbours_by_angle() -> None:
+def test_neighbours_by_cosine_similarity() -> None:
     known = np.array([[1, 0], [0, 5], [-1, 0]], np.float32)
     found = nearest_vectors(np.array([[3, 1]], np.float32), known, 2)
     assert found.positions.tolist() == [[0, 1]]
     assert found.similarity[0] == pytest.approx(np.array([3, 1]) / np.sqrt(10))
     votes = knn_classes(np.array([[3, 1]], np.float32), known, np.array([1, 0, 0]), 2, 2)
-    assert votes.tolist() == [1]  # one vote each: the more alike
+    assert votes.tolist() == [1]  # one vote each: the more similar class wins
     votes = knn_classes(np.array([[3, 1]], np.float32), known, np.array([1, 0, 0]), 9, 2)
     assert votes.tolist() == [0]
 
@@ -36,15 +36,15 @@ def test_logistic_regression_finds_the_minimum() -> None:
     assert max(slope.abs().max().item() for slope in slopes) < 1e-4
 
 
-def test_probe_tells_clusters_apart_and_noise_not() -> None:
+def test_probe_separates_clusters_but_not_noise() -> None:
     vectors, labels = clusters(3, 60, spread=1.0)
-    aside = np.arange(len(labels)) % 3 == 0
-    probe = fit_probe(vectors[~aside], labels[~aside], 3)
-    assert (probe.classes_of(vectors[aside]) == labels[aside]).mean() == 1
+    held_out = np.arange(len(labels)) % 3 == 0
+    probe = fit_probe(vectors[~held_out], labels[~held_out], 3)
+    assert (probe.predict(vectors[held_out]) == labels[held_out]).mean() == 1
     noise = np.random.default_rng(1).normal(0, 1, (600, 5)).astype(np.float32)
     classes = np.arange(600) % 2
     probe = fit_probe(noise[:300], classes[:300], 2)
-    assert abs((probe.classes_of(noise[300:]) == classes[300:]).mean() - 0.5) < 0.1
+    assert abs((probe.predict(noise[300:]) == classes[300:]).mean() - 0.5) < 0.1
 
 
 def test_principal_components_of_a_line() -> None:
@@ -54,7 +54,7 @@ def test_principal_components_of_a_line() -> None:
     assert np.abs(points[:, 1]).max() < 1e-4
 
 
-def test_three_clusters_stay_apart_on_the_map() -> None:
+def test_tsne_separates_three_clusters() -> None:
     vectors, labels = clusters(3, 40, spread=2.0, size=60)
     points = tsne(vectors, steps=400)
     assert points.shape == (120, 2)
@@ -70,7 +70,7 @@ def test_three_clusters_stay_apart_on_the_map() -> None:
     assert np.array_equal(points, tsne(vectors, steps=400))
 
 
-def test_few_and_equal_points_have_a_map() -> None:
+def test_tsne_of_few_and_of_equal_points() -> None:
     assert tsne(np.zeros((3, 4), np.float32)).shape == (3, 2)
     assert np.isfinite(tsne(np.ones((12, 4), np.float32), steps=50)).all()
     assert np.isfinite(tsne(np.arange(12, dtype=np.float32)[:, None], steps=50)).all()

@@ -7,6 +7,6 @@ from faceswap.core.threads import operator_threads
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """As the lessons run: small networks only wait for a second thread."""
+    """Run on one thread, as ``Lesson.run`` does."""
     with operator_threads(1):
         yield

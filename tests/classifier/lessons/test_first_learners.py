@@ -7,7 +7,7 @@ from classifier.lessons import mlp, perceptron, xor
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_perceptron_ends_without_mistakes_within_novikoffs_bound(seed: int) -> None:
+def test_perceptron_converges_within_novikoffs_bound(seed: int) -> None:
     result = perceptron.compute(seed=seed)
     assert result.mistakes[-1] == 0
     assert 0 < result.mistakes.sum() <= result.bound
@@ -16,10 +16,10 @@ def test_the_perceptron_ends_without_mistakes_within_novikoffs_bound(seed: int) 
     assert len(result.lines) == len(result.mistakes)
 
 
-def test_perceptron_draws_every_stage() -> None:
+def test_perceptron_figure_and_description() -> None:
     result = perceptron.compute(count=40)
-    assert len(perceptron.LESSON.picture(result).axes) == 2
-    assert "0 mistakes; the line" in perceptron.describe(result)[-1]
+    assert len(perceptron.LESSON.figure(result).axes) == 2
+    assert "0 mistakes; final line" in perceptron.describe(result)[-1]
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -29,19 +29,19 @@ def test_xor_needs_a_hidden_layer(seed: int) -> None:
     assert result.mistakes.min() > 0
     assert result.accuracy == 1
     assert result.hidden.shape == (4, 2)
-    assert len(xor.LESSON.picture(result).axes) == 3
+    assert len(xor.LESSON.figure(result).axes) == 3
 
 
-def test_two_layers_solve_spirals_that_a_line_cannot() -> None:
+def test_hidden_layers_separate_spirals_that_a_line_cannot() -> None:
     result = mlp.compute(steps=700, shapes=((), (32, 32)))
     line, deep = result.networks
     assert line.accuracy < 0.65
     assert deep.accuracy > 0.97
     assert (line.parameters, deep.parameters) == (6, 3 * 32 + 33 * 32 + 33 * 2)
-    assert mlp.LESSON.picture(result).subfigs
+    assert mlp.LESSON.figure(result).subfigs
 
 
-def test_a_photo_costs_fifty_million_weights() -> None:
+def test_mlp_on_photos_has_fifty_million_parameters() -> None:
     result = mlp.compute(steps=1, shapes=())
     largest = result.costs[-1]
     assert largest.inputs == 196_608
