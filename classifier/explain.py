@@ -11,7 +11,7 @@ from classifier.evaluation.prediction import find_images
 from classifier.evaluation.run_data import RunRecord, know_data, read_run
 from classifier.evaluation.sample_reader import SampleReader, read_side
 from classifier.interpretability.embeddings import embed_samples
-from classifier.interpretability.explanation import Explainer, Neighbours
+from classifier.interpretability.explanation import Explainer, NeighbourSearch
 from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
@@ -50,7 +50,7 @@ def explain(
     neighbours = _neighbours(loaded, run, data, nearest, batch_size, place)
     side = read_side(loaded, run)
     explainer = Explainer(loaded, side, target, layers or [], output, neighbours)
-    note(explainer.remark)
+    note(explainer.method)
     explained = 0
     with progress_bar("explain", len(files), unit="images") as advance:
         for file in files:
@@ -77,7 +77,7 @@ def _neighbours(
     count: int,
     batch_size: int,
     device: torch.device,
-) -> Neighbours | None:
+) -> NeighbourSearch | None:
     """Vectors of the training images in ``data``."""
     if data is None:
         return None
@@ -89,4 +89,4 @@ def _neighbours(
         found = embed_samples(
             reader, samples, batch_size=batch_size, device=device, on_image=advance
         )
-    return Neighbours(found, reader, count)
+    return NeighbourSearch(found, reader, count)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from classifier.data import split_dataset
-from classifier.evaluation.charts import map_chart, write_chart
+from classifier.evaluation.charts import plot_map, write_figure
 from classifier.evaluation.measure import write_rows
 from classifier.evaluation.page import show_sample
 from classifier.evaluation.run_data import KnownData, know_data, read_run
@@ -126,14 +126,14 @@ def _draw(
         note(f"More than {_MOST_THUMBNAILS} images would cover one another: dots are drawn.")
     elif thumbnails:
         pictures = [show_sample(found.samples[place], reader, 64) for place in points.chosen]
-    figure = map_chart(
+    figure = plot_map(
         points.points,
         found.labels[points.chosen],
         reader.loaded.classes,
         ~train[points.chosen],
         pictures,
     )
-    write_chart(path, figure)
+    write_figure(path, figure)
 
 
 def _write_numbers(path: Path, found: Embeddings, result: ProbeResult | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from classifier.evaluation.bootstrap import Estimate
-from classifier.evaluation.charts import curves_chart
+from classifier.evaluation.charts import plot_curves
 from classifier.models.model_file import LoadedClassifier
 from classifier.training.state import EpochResult
 from faceswap.core.errors import MediaError
@@ -227,7 +227,7 @@ def write_comparison(
                 for summary, history in zip(summaries, histories, strict=True)
                 if history
             }
-            curves.add_plot(curves_chart(lines, across, up), f"{title} by {across}")
+            curves.add_plot(plot_curves(lines, across, up), f"{title} by {across}")
     page.write(path)
 
 

@@ -38,7 +38,7 @@ class ImageEvaluation:
 
     def mistakes(self, most: int) -> list[int]:
         """Positions of the wrong ones, the surest first."""
-        wrong = np.flatnonzero(self.scores.right == 0)
+        wrong = np.flatnonzero(self.scores.correct == 0)
         return wrong[np.argsort(-self.scores.confidence[wrong], kind="stable")][:most].tolist()
 
     def rows(self, classes: Sequence[str], split_of: dict[str, str]) -> pa.Table:
@@ -49,7 +49,7 @@ class ImageEvaluation:
                 **_about(self.samples, split_of),
                 "label": [classes[label] for label in scores.labels],
                 "predicted": [classes[label] for label in scores.predicted],
-                "right": scores.right.astype(bool),
+                "right": scores.correct.astype(bool),
                 "probability": scores.confidence,
                 "probabilities": list(scores.probabilities),
             }

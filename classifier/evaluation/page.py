@@ -86,18 +86,18 @@ def _image_sections(page: Page, result: ImageEvaluation, classes: Sequence[str])
     scores = result.scores
     plots = page.section("Which is taken for which, and how sure the network is")
     plots.add_plot(
-        charts.confusion_chart(scores.confusion(), classes, "images"), "Confusion matrix, in images"
+        charts.plot_confusion(scores.confusion(), classes, "images"), "Confusion matrix, in images"
     )
     plots.add_plot(
-        charts.reliability_chart(scores.reliability()),
+        charts.plot_reliability(scores.reliability()),
         "Reliability: below the dotted line the network is surer than it may be",
     )
-    plots.add_plot(charts.roc_chart(scores, classes), "One class against the rest")
+    plots.add_plot(charts.plot_roc(scores, classes), "One class against the rest")
 
 
 def _mistakes(page: Page, result: ImageEvaluation, reader: SampleReader) -> None:
     wrong = result.mistakes(_MOST_SHOWN)
-    total = int((result.scores.right == 0).sum())
+    total = int((result.scores.correct == 0).sum())
     section = page.section(
         "Worst mistakes",
         f"{total} of {len(result.samples)} images are called wrongly"
@@ -137,7 +137,7 @@ def _pixel_sections(
     confusion = result.scores.confusion()
     plots = page.section("Which is taken for which")
     plots.add_plot(
-        charts.confusion_chart(confusion, classes, "pixels"),
+        charts.plot_confusion(confusion, classes, "pixels"),
         "Confusion matrix, in per cent of the true class's pixels",
     )
     shown = list(enumerate(classes))[:_MOST_BARS]
@@ -146,7 +146,7 @@ def _pixel_sections(
         for label, name in shown
         for number in (numbers[f"iou/{label}"],)
     }
-    plots.add_plot(charts.bar_chart(bars, "IoU in per cent"), "IoU of each class with its interval")
+    plots.add_plot(charts.plot_bars(bars, "IoU in per cent"), "IoU of each class with its interval")
 
 
 def _extremes(page: Page, result: PixelEvaluation, reader: SampleReader, most: int = 6) -> None:

@@ -143,7 +143,7 @@ def plot(result: Descents) -> Figure:
         curve.axhline(_CONVERGED, color=GREY, linewidth=1, linestyle=":")
         curve.set(xlim=(0, 150), ylim=(1e-6, 1e4), xlabel="step", ylabel="loss")
         curve.set_title(f"Loss: {surface}")
-        curve.legend(ncols=2, loc="upper right")
+        curve.legend(loc="upper right")
     return figure
 
 

@@ -49,11 +49,11 @@ def load_own_images(path: Path, form: InputFormat, most: tuple[int, int], seed: 
             f"Expected one class per image, found masks in {path}.",
             "Give a folder with one sub-folder per class.",
         )
-    split = dataset if dataset.splits.get("test") else split_dataset(dataset, _TEST_FRACTION, seed)
-    test = split.splits.get("test") or split.splits["validation"]
+    divided = dataset if dataset.splits.get("test") else split_dataset(dataset, _TEST_FRACTION, seed)
+    test = divided.splits.get("test") or divided.splits["validation"]
     loaded = [
         load_images(_subset(samples, count, seed), form)[0]
-        for samples, count in zip((split.splits["train"], test), most, strict=True)
+        for samples, count in zip((divided.splits["train"], test), most, strict=True)
     ]
     return OwnImages(dataset.classes, loaded[0], loaded[1])
 

@@ -71,14 +71,14 @@ def test_charts_of_few_and_many_classes(classes: int, tmp_path: Path) -> None:
     raw = random.random((200, classes)).astype(np.float32)
     scores = ImageScores(raw / raw.sum(1, keepdims=True), random.integers(0, classes, 200))
     names = [f"class {number}" for number in range(classes)]
-    confusion = charts.confusion_chart(scores.confusion(), names, "images")
+    confusion = charts.plot_confusion(scores.confusion(), names, "images")
     written = [text.get_text() for text in confusion.axes[0].texts]
     counts = [str(count) for count in scores.confusion().ravel()]
     assert written == (counts if classes <= 20 else [])
-    curves = charts.roc_chart(scores, names).axes[0].get_lines()
+    curves = charts.plot_roc(scores, names).axes[0].get_lines()
     assert len(curves) == 1 + (1 if classes == 2 else min(classes, 12))
-    assert len(charts.reliability_chart(scores.reliability()).axes) == 2
+    assert len(charts.plot_reliability(scores.reliability()).axes) == 2
     points = random.random((200, 2))
-    figure = charts.map_chart(points, scores.labels, names, scores.labels % 2 == 0)
-    charts.write_chart(tmp_path / "map.png", figure)
+    figure = charts.plot_map(points, scores.labels, names, scores.labels % 2 == 0)
+    charts.write_figure(tmp_path / "map.png", figure)
     assert Image.open(tmp_path / "map.png").size == (1350, 1125)
