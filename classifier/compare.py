@@ -9,19 +9,25 @@ from rich.table import Table
 
 from classifier.evaluation.comparison import (
     COLUMNS,
-    MEASURED_COLUMNS,
-    Measured,
+    EVALUATION_COLUMNS,
+    RunEvaluation,
     RunSummary,
     as_records,
-    measured_rows,
+    evaluation_rows,
     read_history,
     short_names,
     summarise,
     summary_cells,
     write_comparison,
 )
-from classifier.evaluation.measure import Evaluation, difference, headlines, measure, with_intervals
-from classifier.evaluation.run_data import know_data, read_run
+from classifier.evaluation.measure import (
+    Evaluation,
+    difference,
+    headline_titles,
+    measure,
+    with_intervals,
+)
+from classifier.evaluation.run_data import open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.console import note, progress_bar, show_table
@@ -72,11 +78,11 @@ def compare(
             "The runs were measured on different images: their scores and losses are not "
             "comparable. On the same images they are (--data)."
         )
-    measured: list[Measured] = []
+    measured: list[RunEvaluation] = []
     titles: dict[str, str] = {}
     if data is not None:
         results, trained_on = _evaluate(runs, models, data, split, batch_size, place)
-        titles = headlines(results[0])
+        titles = headline_titles(results[0])
         measured = _measure(results, trained_on, resamples, seed)
         facts += _leaks(summaries, measured)
         _show_measured(summaries, measured, titles, len(results[0].samples))
@@ -90,7 +96,8 @@ def compare(
 
 
 def _show_summaries(summaries: list[RunSummary]) -> None:
-    table = Table(*COLUMNS, title=f"score: {summaries[0].metric} on the images kept aside")
+    metric = summaries[0].validation.metric
+    table = Table(*COLUMNS, title=f"score: {metric} on the validation images of each run")
     for summary in summaries:
         table.add_row(*summary_cells(summary))
     show_table(table)
@@ -106,19 +113,19 @@ def _evaluate(
 ) -> tuple[list[Evaluation], list[int]]:
     """All runs on the same samples, and how many of these each was trained on."""
     records = [read_run(run) for run in runs]
-    first = know_data(data, models[0], records[0])
-    chosen, samples = first.choose(split)
-    note(f"{first.remark} Split: {chosen}.")
+    first = open_evaluation_data(data, models[0], records[0])
+    chosen, samples = first.select(split)
+    note(f"{first.origin} Split: {chosen}.")
     results: list[Evaluation] = []
     trained_on: list[int] = []
     for run, model, record in zip(runs, models, records, strict=True):
-        known = know_data(data, model, record)
+        known = open_evaluation_data(data, model, record)
         reader = SampleReader(model, known.dataset, record)
         with progress_bar(f"evaluate {run}", len(samples), unit="images") as advance:
             results.append(
                 measure(reader, samples, batch_size=batch_size, device=device, on_image=advance)
             )
-        trained_on.append(sum(sample.name in known.trained for sample in samples))
+        trained_on.append(sum(sample.name in known.train_names for sample in samples))
     if any(result.samples != results[0].samples for result in results):
         raise MediaError("The images changed while they were read.", "Run it again.")
     return results, trained_on
@@ -126,18 +133,18 @@ def _evaluate(
 
 def _measure(
     results: list[Evaluation], trained_on: list[int], resamples: int, seed: int
-) -> list[Measured]:
-    measured: list[Measured] = []
+) -> list[RunEvaluation]:
+    measured: list[RunEvaluation] = []
     with progress_bar("intervals", len(results), unit="runs") as advance:
         for result, count in zip(results, trained_on, strict=True):
             numbers = with_intervals(result, resamples, seed)
             gap = None if result is results[0] else difference(results[0], result, resamples, seed)
-            measured.append(Measured(numbers, gap, count))
+            measured.append(RunEvaluation(numbers, gap, count))
             advance()
     return measured
 
 
-def _leaks(summaries: list[RunSummary], measured: list[Measured]) -> list[str]:
+def _leaks(summaries: list[RunSummary], measured: list[RunEvaluation]) -> list[str]:
     return [
         f"Warning: {summary.name} was trained on {one.trained_on} of these images."
         for summary, one in zip(summaries, measured, strict=True)
@@ -146,10 +153,10 @@ def _leaks(summaries: list[RunSummary], measured: list[Measured]) -> list[str]:
 
 
 def _show_measured(
-    summaries: list[RunSummary], measured: list[Measured], titles: dict[str, str], images: int
+    summaries: list[RunSummary], measured: list[RunEvaluation], titles: dict[str, str], images: int
 ) -> None:
     title = f"the same {images} images; a star: the interval leaves out 0"
-    table = Table(*MEASURED_COLUMNS, title=title)
-    for row in measured_rows(summaries, measured, titles):
+    table = Table(*EVALUATION_COLUMNS, title=title)
+    for row in evaluation_rows(summaries, measured, titles):
         table.add_row(*row)
     show_table(table)

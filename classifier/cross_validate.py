@@ -8,14 +8,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from classifier.data import open_dataset
 from classifier.evaluation.bootstrap import Estimate
-from classifier.evaluation.cross_validation import make_folds, pool, run_fold, write_list
+from classifier.evaluation.cross_validation import evaluate_fold, make_folds, pool, write_list
 from classifier.evaluation.measure import (
     Evaluation,
     as_record,
-    headlines,
+    headline_titles,
     with_intervals,
-    write_rows,
+    write_table,
 )
 from classifier.options import (
     Changes,
@@ -28,9 +29,11 @@ from classifier.options import (
     Weights,
     shorthands,
 )
+from classifier.training.run import run_training
 from classifier.training.run_directory import SECTION, RunDirectory
 from classifier.training.session import Voice
 from classifier.training.settings import Settings
+from classifier.training.training_data import class_file
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
@@ -63,33 +66,36 @@ def cross_validate(
     overrides = [*(changes or []), *named, "patience=0"]
     settings = load_config(Settings, SECTION, config, overrides)
     place = str(pick_device(settings.device))
-    parts: list[Evaluation] = []
-    folds = make_folds(data, settings, count)
-    for number, fold in enumerate(folds, start=1):
+    evaluations: list[Evaluation] = []
+    dataset = open_dataset(data, settings.data.group, class_file(settings))
+    for number, fold in enumerate(make_folds(dataset, count, settings.seed), start=1):
         listed = output / f"fold-{number}.csv"
         if not listed.is_file():
             write_list(fold, listed)
         note(f"Fold {number} of {count}")
         run = RunDirectory(output / f"fold-{number}")
         fixed = run.settings(config, overrides)
-        result = run_fold(listed, fixed, run, Voice(note, progress_bar), place)
-        if result is None:
+        if run_training(listed, fixed, run, Voice(note, progress_bar)).signal:
             note("Stopped and saved; the same command goes on from here.")
             raise typer.Exit(130)
-        parts.append(result)
-    _report(parts, folds[0].classes, output, settings.seed)
+        trained = open_dataset(listed, "", class_file(fixed))
+        ema, batch_size = fixed.optimizer.ema > 0, fixed.data.batch_size
+        evaluations.append(
+            evaluate_fold(trained, run, ema=ema, batch_size=batch_size, device=place)
+        )
+    _report(evaluations, dataset.classes, output, settings.seed)
 
 
-def _report(parts: list[Evaluation], classes: tuple[str, ...], output: Path, seed: int) -> None:
-    whole = pool(parts)
+def _report(folds: list[Evaluation], classes: tuple[str, ...], output: Path, seed: int) -> None:
+    whole = pool(folds)
     numbers = with_intervals(whole, _RESAMPLES, seed)
-    single = [part.scores.values() for part in parts]
+    single = [fold.scores.values() for fold in folds]
     table = Table("", "all folds", "95 % interval", "mean of folds", "deviation")
-    for name, title in headlines(whole).items():
+    for name, title in headline_titles(whole).items():
         values = [values[name] for values in single]
         table.add_row(title, *_cells(numbers[name], values))
     show_table(table)
-    write_rows(output / "predictions.parquet", whole.rows(classes, {}))
+    write_table(output / "predictions.parquet", whole.to_table(classes, {}))
     record = as_record(whole, numbers, classes)
     record["folds"] = [{name: _plain(value) for name, value in values.items()} for values in single]
     write_json(output / "cross-validation.json", record)

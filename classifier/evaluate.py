@@ -11,14 +11,14 @@ from classifier.evaluation.bootstrap import Estimate
 from classifier.evaluation.measure import (
     Evaluation,
     as_record,
-    each_class,
-    headlines,
+    class_table,
+    headline_titles,
     measure,
     with_intervals,
-    write_rows,
+    write_table,
 )
 from classifier.evaluation.page import write_page
-from classifier.evaluation.run_data import KnownData, know_data, read_run
+from classifier.evaluation.run_data import EvaluationData, open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.models.model_file import load_model
 from faceswap.core.console import note, progress_bar, show_table
@@ -59,8 +59,8 @@ def evaluate(
         raise ConfigError(f"There is no split {split!r}.", f"Choose one of {', '.join(_SPLITS)}.")
     place = pick_device(device)
     loaded, run = load_model(model), read_run(model)
-    known = know_data(data, loaded, run)
-    chosen, samples = known.choose(split)
+    known = open_evaluation_data(data, loaded, run)
+    chosen, samples = known.select(split)
     reader = SampleReader(loaded, known.dataset, run)
     with progress_bar(f"evaluate {chosen}", len(samples), unit="images") as advance:
         result = measure(reader, samples, batch_size=batch_size, device=place, on_image=advance)
@@ -75,7 +75,7 @@ def evaluate(
 
 
 def _facts(
-    model: Path, known: KnownData, split: str, result: Evaluation, reader: SampleReader
+    model: Path, known: EvaluationData, split: str, result: Evaluation, reader: SampleReader
 ) -> list[str]:
     """Says what was left out and what was trained on; the sentences go on the page too."""
     for path, reason in reader.skipped[:_MOST_NOTED]:
@@ -84,7 +84,7 @@ def _facts(
     facts = [
         f"{network} from {model}, on {len(result.samples)} images of {known.dataset.root} "
         f"({'all splits' if split == 'all' else split}).",
-        known.remark,
+        known.origin,
     ]
     if reader.skipped:
         facts.append(f"{len(reader.skipped)} images could not be read and are left out.")
@@ -105,20 +105,20 @@ def _facts(
     return facts
 
 
-def _leaked(known: KnownData, result: Evaluation) -> int:
-    return sum(sample.name in known.trained for sample in result.samples)
+def _leaked(known: EvaluationData, result: Evaluation) -> int:
+    return sum(sample.name in known.train_names for sample in result.samples)
 
 
 def _show(
     result: Evaluation, numbers: dict[str, Estimate], split: str, classes: Sequence[str]
 ) -> None:
     table = Table("", "value", "95 % interval", title=f"{len(result.samples)} images, {split}")
-    for name, title in headlines(result).items():
+    for name, title in headline_titles(result).items():
         number = numbers[name]
         table.add_row(title, f"{number.value:.4f}", number.interval())
     show_table(table)
     if len(classes) <= _MOST_CLASSES:
-        heads, rows = each_class(result, numbers, classes)
+        heads, rows = class_table(result, numbers, classes)
         table = Table(*heads)
         for row in rows:
             table.add_row(*map(str, row))
@@ -132,13 +132,13 @@ def _write(
     result: Evaluation,
     numbers: dict[str, Estimate],
     reader: SampleReader,
-    known: KnownData,
+    known: EvaluationData,
 ) -> None:
     classes = reader.loaded.classes
     skipped = [[str(path), reason] for path, reason in reader.skipped]
     record |= {"skipped": skipped, **as_record(result, numbers, classes)}
     write_json(output / "metrics.json", record)
-    write_rows(output / "predictions.parquet", result.rows(classes, known.split_of()))
+    write_table(output / "predictions.parquet", result.to_table(classes, known.split_of()))
     title = f"How well {reader.loaded.network} tells {len(classes)} classes apart"
     write_page(output / "report.html", title, facts, result, numbers, reader)
     note(f"Page, numbers and predictions: {output}")

@@ -8,7 +8,7 @@ import typer
 
 from classifier.data.images import UnreadableImage
 from classifier.evaluation.prediction import find_images
-from classifier.evaluation.run_data import RunRecord, know_data, read_run
+from classifier.evaluation.run_data import RunRecord, open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader, read_side
 from classifier.interpretability.embeddings import embed_samples
 from classifier.interpretability.explanation import Explainer, NeighbourSearch
@@ -81,8 +81,8 @@ def _neighbours(
     """Vectors of the training images in ``data``."""
     if data is None:
         return None
-    known = know_data(data, loaded, run)
-    note(known.remark)
+    known = open_evaluation_data(data, loaded, run)
+    note(known.origin)
     reader = SampleReader(loaded, known.dataset, run)
     samples = known.dataset.splits["train"]
     with progress_bar("embed training images", len(samples), unit="images") as advance:

@@ -8,7 +8,7 @@ import typer
 from numpy.typing import NDArray
 
 from classifier.data import middle
-from classifier.evaluation.run_data import RunRecord, know_data, read_run
+from classifier.evaluation.run_data import RunRecord, open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader, read_side
 from classifier.models.exporting import SUFFIXES, export_network
 from classifier.models.model_file import LoadedClassifier, load_model
@@ -99,7 +99,7 @@ def _real_images(
         if run is None or not run.data.exists():
             return none
         data = run.data
-    known = know_data(data, loaded, run)
+    known = open_evaluation_data(data, loaded, run)
     reader = SampleReader(loaded, known.dataset, run)
     samples = known.dataset.samples
     chosen = samples[:: max(1, len(samples) // _REAL)][:_REAL]

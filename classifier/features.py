@@ -11,9 +11,9 @@ from rich.table import Table
 
 from classifier.data import split_dataset
 from classifier.evaluation.charts import plot_map, write_figure
-from classifier.evaluation.measure import write_rows
+from classifier.evaluation.measure import write_table
 from classifier.evaluation.page import show_sample
-from classifier.evaluation.run_data import KnownData, know_data, read_run
+from classifier.evaluation.run_data import EvaluationData, open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.interpretability.embeddings import (
     Embeddings,
@@ -21,8 +21,8 @@ from classifier.interpretability.embeddings import (
     ProbeResult,
     as_table,
     embed_samples,
-    map_vectors,
     probe,
+    project_vectors,
 )
 from classifier.interpretability.projection import STEPS
 from classifier.models.model_file import load_model
@@ -60,8 +60,8 @@ def features(
     """
     place = pick_device(device)
     loaded, run = load_model(model), read_run(model)
-    known = know_data(data, loaded, run)
-    note(known.remark)
+    known = open_evaluation_data(data, loaded, run)
+    note(known.origin)
     known = _with_validation(known, seed)
     reader = SampleReader(loaded, known.dataset, run)
     samples = known.dataset.samples
@@ -75,21 +75,21 @@ def features(
     train = np.array([splits[sample.name] == "train" for sample in found.samples])
     result = _probe(found, train, len(loaded.classes), neighbours, seed)
     with progress_bar("map", STEPS if layout == "tsne" else None, unit="steps") as advance:
-        points = map_vectors(found.vectors, layout, perplexity, seed, advance)
+        points = project_vectors(found.vectors, layout, perplexity, seed, advance)
     if len(points.chosen) < len(found.samples):
         note(f"The map shows {len(points.chosen)} images, drawn at random.")
-    write_rows(output / "features.parquet", as_table(found, points, splits, loaded.classes))
+    write_table(output / "features.parquet", as_table(found, points, splits, loaded.classes))
     _draw(output / "map.png", found, points, train, reader, thumbnails=thumbnails)
     _write_numbers(output / "probes.json", found, result)
 
 
-def _with_validation(known: KnownData, seed: int) -> KnownData:
+def _with_validation(known: EvaluationData, seed: int) -> EvaluationData:
     """Data with a split to measure on; a fifth is kept aside where there is none."""
     if known.dataset.task == "pixels" or len([p for p in known.dataset.splits.values() if p]) > 1:
         return known
     note("The data are not divided: a fifth of each class is kept aside to measure on.")
     dataset = split_dataset(known.dataset, 0.2, seed)
-    return KnownData(dataset, known.remark, known.trained, known.same)
+    return EvaluationData(dataset, known.origin, known.train_names, known.from_run)
 
 
 def _probe(

@@ -14,7 +14,7 @@ import typer
 from classifier.evaluation.prediction import (
     ImageFile,
     Prediction,
-    class_rows,
+    class_row,
     find_images,
     predict_files,
     write_masks,
@@ -98,7 +98,7 @@ def _require_some(files: Sequence[ImageFile], unreadable: int) -> None:
 
 def _about(result: Prediction, loaded: LoadedClassifier, output: Path | None) -> dict[str, Any]:
     if loaded.built.task == "images":
-        return class_rows(result, loaded.classes)
+        return class_row(result, loaded.classes)
     assert output is not None, "asked for before"
     return write_masks(result, loaded.classes, output)
 

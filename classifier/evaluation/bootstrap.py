@@ -1,4 +1,4 @@
-"""Intervals by the bootstrap (Efron, 1979): how far a number would move with other images."""
+"""Confidence intervals by the bootstrap (Efron, 1979), resampling images or groups of images."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,21 +10,23 @@ from numpy.typing import NDArray
 from faceswap.core.seeding import generator
 
 Statistic = Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]
-"""``(b, N)`` counts of each image in ``b`` resamples -> ``(b,)`` values of each number."""
+"""Function ``(b, N)`` counts of each image in ``b`` resamples -> ``(b,)`` values, by metric."""
 
 LEVEL = 0.95
-_CHUNK = 4_000_000  # counts held at once
+"""Confidence level of the intervals."""
+
+_CHUNK = 4_000_000  # counts in memory at once
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its 95 % interval.
+    """A metric with its 95 % confidence interval.
 
     Attributes:
-        value: As measured on all images.
-        low: Lower end; NaN where there is no interval: no resample gives a value, or all images
-            are of one group.
-        high: Upper end.
+        value: Value on all images.
+        low: Lower bound of the interval. NaN without an interval: the metric is undefined on all
+            resamples, or all images belong to one group.
+        high: Upper bound of the interval; NaN as for ``low``.
     """
 
     value: float
@@ -32,23 +34,23 @@ class Estimate:
     high: float
 
     def interval(self, digits: int = 4) -> str:
-        """The interval in words; a dash where there is none."""
+        """Format the interval as "low to high"; "-" if there is none."""
         return f"{self.low:.{digits}f} to {self.high:.{digits}f}" if np.isfinite(self.low) else "-"
 
     def describe(self, digits: int = 3) -> str:
-        """The number with its interval in brackets."""
+        """Format the value with its interval in brackets."""
         ends = f" [{self.low:.{digits}f}, {self.high:.{digits}f}]" if np.isfinite(self.low) else ""
         return f"{self.value:.{digits}f}{ends}"
 
 
-def units_of(groups: Sequence[str]) -> NDArray[np.int64]:
-    """What is drawn together: a group, or an image that belongs to none.
+def resampling_units(groups: Sequence[str]) -> NDArray[np.int64]:
+    """Number the units that are resampled as a whole: groups, and images without a group.
 
     Args:
-        groups: Name of each image's group; empty for none.
+        groups: Group name of each image; empty for none.
 
     Returns:
-        ``(N,)`` number of each image's unit, counted from 0.
+        ``(N,)`` unit of each image, numbered from 0.
     """
     numbers: dict[tuple[str, int], int] = {}
     keys = [(group, -1 if group else position) for position, group in enumerate(groups)]
@@ -56,15 +58,16 @@ def units_of(groups: Sequence[str]) -> NDArray[np.int64]:
 
 
 def resample(units: NDArray[np.int64], resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """Draws as many units as there are, with replacement, again and again.
+    """Sample as many units as there are, with replacement.
 
     Args:
-        units: ``(N,)`` unit of each image.
-        resamples: How many resamples.
-        seed: The same seed gives the same resamples.
+        units: ``(N,)`` unit of each image, from ``resampling_units``.
+        resamples: Number of resamples.
+        seed: Random seed.
 
     Yields:
-        ``(b, N)``: how often each image is in each resample; the ``b`` add up to ``resamples``.
+        ``(b, N)`` number of times each image occurs in each of ``b`` resamples; the ``b`` of all
+        chunks sum to ``resamples``.
     """
     total = int(units.max()) + 1
     random = generator(seed, "bootstrap")
@@ -85,35 +88,35 @@ def estimate(
     seed: int = 0,
     on_resamples: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Estimate]:
-    """Percentile intervals of several numbers from the same resamples.
+    """Estimate percentile intervals of several metrics from the same resamples.
 
     Args:
-        values: The numbers measured on all images.
-        statistic: Gives the same numbers for resamples.
-        units: ``(N,)`` unit of each image, see ``units_of``.
-        resamples: How many resamples.
-        seed: The same seed gives the same intervals.
-        on_resamples: Called with the number of resamples just done.
+        values: Metrics on all images, by name.
+        statistic: Computes the same metrics for resamples.
+        units: ``(N,)`` unit of each image, from ``resampling_units``.
+        resamples: Number of resamples.
+        seed: Random seed.
+        on_resamples: Called with the number of resamples done since the last call.
     """
-    if not units.any():  # one unit alone: every resample is the same
+    if not units.any():  # a single unit: all resamples are equal
         on_resamples(resamples)
         return {name: Estimate(value, math.nan, math.nan) for name, value in values.items()}
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in values}
     for counts in resample(units, resamples, seed):
         measured = statistic(counts)
-        for name, parts in found.items():
-            parts.append(measured[name])
+        for name, chunks in found.items():
+            chunks.append(measured[name])
         on_resamples(len(counts))
     return {
-        name: Estimate(values[name], *_percentiles(np.concatenate(parts)))
-        for name, parts in found.items()
+        name: Estimate(values[name], *_percentiles(np.concatenate(chunks)))
+        for name, chunks in found.items()
     }
 
 
 def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
-    # A resample without any image of a class has no AUROC: those are left out.
-    usable = values[np.isfinite(values)]
-    if not len(usable):
+    # Left out: resamples on which the metric is undefined, such as AUROC with one class only.
+    defined = values[np.isfinite(values)]
+    if not len(defined):
         return math.nan, math.nan
-    low, high = np.quantile(usable, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

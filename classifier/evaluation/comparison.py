@@ -1,4 +1,4 @@
-"""Several runs side by side."""
+"""Comparison of several runs: summaries, metrics on the same images, learning curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +10,7 @@ import numpy as np
 
 from classifier.evaluation.bootstrap import Estimate
 from classifier.evaluation.charts import plot_curves
+from classifier.evaluation.measure import estimate_record
 from classifier.models.model_file import LoadedClassifier
 from classifier.training.state import EpochResult
 from faceswap.core.errors import MediaError
@@ -18,38 +19,60 @@ from faceswap.core.page import Page
 
 
 @dataclass(frozen=True)
-class RunSummary:
-    """How a training went.
+class ValidationScore:
+    """Validation result of the exported epoch; None where the model does not contain it.
 
     Attributes:
-        name: Of the run, as the user wrote it.
-        network: Its name.
-        parameters: Numbers that it has learnt.
-        metric: "balanced accuracy" or "mean IoU".
-        score: Of the exported epoch on the images kept aside; None where the model says nothing.
-        loss: Cross-entropy there.
-        best_epoch: The exported one.
-        epochs: Epochs done; None without a history.
-        seconds: Time of all training steps.
-        images_per_second: Median over the epochs.
+        metric: Name of the metric, "balanced accuracy" or "mean IoU".
+        score: Value of the metric, in [0, 1].
+        loss: Mean cross-entropy.
+        best_epoch: Number of the exported epoch.
+    """
+
+    metric: str
+    score: float | None
+    loss: float | None
+    best_epoch: int | None
+
+
+@dataclass(frozen=True)
+class TrainingTime:
+    """Duration of a training; None without a history.
+
+    Attributes:
+        epochs: Number of epochs done.
+        seconds: Total time of the training steps in seconds.
+        images_per_second: Median throughput of the epochs in images per second.
+    """
+
+    epochs: int | None = None
+    seconds: float | None = None
+    images_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """Summary of a run.
+
+    Attributes:
+        name: Short name of the run.
+        network: Registered name of the network.
+        parameters: Number of parameters.
+        validation: Validation result.
+        training: Duration of the training.
         data: Digest of the images and their splits.
     """
 
     name: str
     network: str
     parameters: int
-    metric: str
-    score: float | None
-    loss: float | None
-    best_epoch: int | None
-    epochs: int | None
-    seconds: float | None
-    images_per_second: float | None
+    validation: ValidationScore
+    training: TrainingTime
     data: str
 
 
 def short_names(paths: Sequence[Path]) -> list[str]:
-    """As much of the end of each path as tells them apart."""
+    """Shortest ends of the paths that are distinct."""
     parts = [path.resolve().parts for path in paths]
     names: list[str] = []
     for length in range(1, max(map(len, parts)) + 1):
@@ -60,10 +83,10 @@ def short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def read_history(folder: Path) -> list[EpochResult]:
-    """Epochs of a run; none for a model that came alone.
+    """Read the epochs of a run; an empty list for a model without its run.
 
     Raises:
-        MediaError: The file is not ours.
+        MediaError: The file is not a training history.
     """
     path = folder / "history.json"
     if not path.is_file():
@@ -72,45 +95,60 @@ def read_history(folder: Path) -> list[EpochResult]:
         return [EpochResult(**entry) for entry in read_json(path)]
     except (ValueError, TypeError) as error:
         raise MediaError(
-            f"{path} is no history of a run ({error}).", "Remove it, or train the run again."
+            f"Expected a training history, found something else in {path} ({error}).",
+            "Remove the file, or train the run again.",
         ) from error
 
 
 def summarise(name: str, loaded: LoadedClassifier, history: Sequence[EpochResult]) -> RunSummary:
-    """The numbers of one run."""
-    pixels = loaded.built.task == "pixels"
+    """Summarise a run.
+
+    Args:
+        name: Short name of the run.
+        loaded: Exported network.
+        history: Epochs of the training; empty if unknown.
+    """
+    parameters = sum(parameter.numel() for parameter in loaded.module.parameters())
+    score, time = _validation_score(loaded), _training_time(history)
+    return RunSummary(name, loaded.network, parameters, score, time, loaded.data)
+
+
+def _validation_score(loaded: LoadedClassifier) -> ValidationScore:
     scores = loaded.scores
+    pixels = loaded.built.task == "pixels"
     epoch = scores.get("epoch")
-    return RunSummary(
-        name,
-        loaded.network,
-        sum(parameter.numel() for parameter in loaded.module.parameters()),
+    return ValidationScore(
         "mean IoU" if pixels else "balanced accuracy",
         scores.get("mean_iou" if pixels else "balanced_accuracy"),
         scores.get("loss"),
         None if epoch is None else int(epoch),
-        len(history) or None,
-        sum(entry.seconds for entry in history) if history else None,
-        float(np.median([entry.images_per_second for entry in history])) if history else None,
-        loaded.data,
     )
+
+
+def _training_time(history: Sequence[EpochResult]) -> TrainingTime:
+    if not history:
+        return TrainingTime()
+    seconds = sum(entry.seconds for entry in history)
+    throughput = float(np.median([entry.images_per_second for entry in history]))
+    return TrainingTime(len(history), seconds, throughput)
 
 
 COLUMNS = ("run", "network", "parameters", "score", "loss", "epoch", "time", "images/s")
 
 
 def summary_cells(summary: RunSummary) -> tuple[str, ...]:
-    """One row of the table, in the order of ``COLUMNS``."""
-    best, done = summary.best_epoch, summary.epochs
+    """Format one row of the table of runs, in the order of ``COLUMNS``."""
+    validation, training = summary.validation, summary.training
+    best, done = validation.best_epoch, training.epochs
     return (
         summary.name,
         summary.network,
         f"{summary.parameters:,}",
-        _number(summary.score, 4),
-        _number(summary.loss, 4),
+        _number(validation.score, 4),
+        _number(validation.loss, 4),
         "-" if best is None else f"{best} of {done}" if done else str(best),
-        "-" if summary.seconds is None else _duration(summary.seconds),
-        _number(summary.images_per_second, 0),
+        "-" if training.seconds is None else _duration(training.seconds),
+        _number(training.images_per_second, 0),
     )
 
 
@@ -126,112 +164,117 @@ def _duration(seconds: float) -> str:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A run evaluated on the images that all are evaluated on.
+class RunEvaluation:
+    """Evaluation of a run on the images that all runs are evaluated on.
 
     Attributes:
-        numbers: With their intervals.
-        difference: To the first run's, with intervals; None for the first itself.
-        trained_on: How many of the images it was trained on.
+        metrics: Metrics with their intervals.
+        difference: Paired differences to the first run, with intervals; None for the first run.
+        trained_on: Number of these images the run was trained on.
     """
 
-    numbers: Mapping[str, Estimate]
+    metrics: Mapping[str, Estimate]
     difference: Mapping[str, Estimate] | None
     trained_on: int
 
 
-MEASURED_COLUMNS = ("", "run", "value [95 %]", "to the first [95 %]")
+EVALUATION_COLUMNS = ("metric", "run", "value [95 %]", "difference to first [95 %]")
 
 
-def measured_rows(
-    summaries: Sequence[RunSummary], measured: Sequence[Measured], titles: Mapping[str, str]
+def evaluation_rows(
+    summaries: Sequence[RunSummary], evaluations: Sequence[RunEvaluation], titles: Mapping[str, str]
 ) -> list[tuple[str, ...]]:
-    """A row for each number of each run, in the order of ``MEASURED_COLUMNS``."""
+    """Format one row for each metric and run, in the order of ``EVALUATION_COLUMNS``."""
     return [
         (
             title if number == 0 else "",
             summary.name,
-            one.numbers[key].describe(),
-            "" if one.difference is None else _signed(one.difference[key]),
+            one.metrics[name].describe(),
+            "" if one.difference is None else _signed(one.difference[name]),
         )
-        for key, title in titles.items()
-        for number, (summary, one) in enumerate(zip(summaries, measured, strict=True))
+        for name, title in titles.items()
+        for number, (summary, one) in enumerate(zip(summaries, evaluations, strict=True))
     ]
 
 
-def _signed(number: Estimate) -> str:
-    """A difference; a star where its interval leaves out 0."""
-    if not np.isfinite(number.low):
-        return f"{number.value:+.3f}"
-    star = "*" if number.low > 0 or number.high < 0 else ""
-    return f"{number.value:+.3f} [{number.low:+.3f}, {number.high:+.3f}]{star}"
+def _signed(metric: Estimate) -> str:
+    """Format a difference, with a star if its interval excludes 0."""
+    if not np.isfinite(metric.low):
+        return f"{metric.value:+.3f}"
+    star = "*" if metric.low > 0 or metric.high < 0 else ""
+    return f"{metric.value:+.3f} [{metric.low:+.3f}, {metric.high:+.3f}]{star}"
 
 
 def as_records(
     summaries: Sequence[RunSummary],
-    measured: Sequence[Measured],
+    evaluations: Sequence[RunEvaluation],
     titles: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """What the JSON file holds of each run; NaN becomes null."""
-    records = [asdict(summary) for summary in summaries]
-    for record, one in zip(records, measured, strict=False):
-        record["evaluated"] = _plain(one.numbers, titles)
+    """Build one record per run for a JSON file; NaN becomes null."""
+    records = [_flat_record(summary) for summary in summaries]
+    for record, one in zip(records, evaluations, strict=False):
+        record["evaluated"] = {name: estimate_record(one.metrics[name]) for name in titles}
         record["trained_on"] = one.trained_on
         if one.difference is not None:
-            record["difference_to_first"] = _plain(one.difference, titles)
+            difference = {name: estimate_record(one.difference[name]) for name in titles}
+            record["difference_to_first"] = difference
     return records
 
 
-def _plain(
-    numbers: Mapping[str, Estimate], titles: Mapping[str, str]
-) -> dict[str, dict[str, float | None]]:
-    return {
-        name: {
-            part: value if np.isfinite(value) else None
-            for part, value in asdict(numbers[name]).items()
-        }
-        for name in titles
-    }
+def _flat_record(summary: RunSummary) -> dict[str, Any]:
+    record = asdict(summary)
+    validation, training = record.pop("validation"), record.pop("training")
+    return record | validation | training
 
 
 def write_comparison(
     path: Path,
     summaries: Sequence[RunSummary],
     histories: Sequence[Sequence[EpochResult]],
-    measured: Sequence[Measured],
+    evaluations: Sequence[RunEvaluation],
     titles: Mapping[str, str],
-    facts: Sequence[str],
+    notes: Sequence[str],
 ) -> None:
-    """The page: both tables, and curves over epochs and over time."""
-    page = Page(f"{len(summaries)} runs compared")
-    table = page.section("Training", *facts)
+    """Write the HTML page with both tables, and validation curves over epochs and time.
+
+    Args:
+        path: HTML file.
+        summaries: Summaries of the runs.
+        histories: Epochs of each run.
+        evaluations: Evaluations on the same images; empty for none.
+        titles: Titles of the metrics, by name.
+        notes: Sentences for the top of the page.
+    """
+    page = Page(f"Comparison of {len(summaries)} runs")
+    table = page.section("Training", *notes)
     table.columns = COLUMNS
     table.rows = [summary_cells(summary) for summary in summaries]
-    if measured:
+    if evaluations:
         section = page.section(
-            "On the same images",
-            "Differences come from resamples of the same images for both runs. A star: the 95 % "
-            "interval leaves out 0.",
+            "Evaluation on the same images",
+            "Differences are paired: both runs are resampled together. A star marks differences "
+            "whose 95 % interval excludes 0.",
         )
-        section.columns = MEASURED_COLUMNS
-        section.rows = measured_rows(summaries, measured, titles)
-    curves = page.section("Curves", "On the images that each run kept aside.")
-    task = "pixels" if summaries[0].metric == "mean IoU" else "images"
-    for title, up, value in (
-        (summaries[0].metric, summaries[0].metric, lambda entry: entry.score(task)),
-        ("loss", "cross-entropy", lambda entry: entry.loss),
+        section.columns = EVALUATION_COLUMNS
+        section.rows = evaluation_rows(summaries, evaluations, titles)
+    curves = page.section("Validation curves", "Each run on its own validation images.")
+    metric = summaries[0].validation.metric
+    task = "pixels" if metric == "mean IoU" else "images"
+    for title, ylabel, value in (
+        (metric[0].upper() + metric[1:], metric, lambda entry: entry.score(task)),
+        ("Loss", "cross-entropy", lambda entry: entry.loss),
     ):
-        for across in ("epoch", "seconds of training"):
+        for axis in ("epoch", "training time (s)"):
             lines = {
-                summary.name: (_across(history, across), [value(entry) for entry in history])
+                summary.name: (_x_values(history, axis), [value(entry) for entry in history])
                 for summary, history in zip(summaries, histories, strict=True)
                 if history
             }
-            curves.add_plot(plot_curves(lines, across, up), f"{title} by {across}")
+            curves.add_plot(plot_curves(lines, axis, ylabel), f"{title} by {axis}")
     page.write(path)
 
 
-def _across(history: Sequence[EpochResult], axis: str) -> list[float]:
+def _x_values(history: Sequence[EpochResult], axis: str) -> list[float]:
     if axis == "epoch":
         return [entry.epoch for entry in history]
     return list(accumulate(entry.seconds for entry in history))

@@ -1,4 +1,4 @@
-"""Cross-validation: each image is predicted by a network that was trained without it."""
+"""Cross-validation: folds of a data set, evaluation of each fold, pooled predictions."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,46 +7,41 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from classifier.data import Dataset, folds, open_dataset
+from classifier.data import Dataset, folds
 from classifier.evaluation.measure import Evaluation, ImageEvaluation, PixelEvaluation, measure
 from classifier.evaluation.pixel_scoring import PixelScores
 from classifier.evaluation.run_data import read_run
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.evaluation.scoring import ImageScores
 from classifier.models.model_file import load_model
-from classifier.training.run import run_training
 from classifier.training.run_directory import RunDirectory
-from classifier.training.session import Voice
-from classifier.training.settings import Settings
 from classifier.training.state import load_into
-from classifier.training.training_data import class_file
 from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_path
 
 
-def make_folds(data: Path, settings: Settings, count: int) -> list[Dataset]:
-    """Divides data so that each sample is kept aside once; groups stay together.
+def make_folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
+    """Split a data set into folds; each sample is in the validation split of one fold.
 
     Args:
-        data: Of any kind but archives.
-        settings: Names groups and classes, and the seed.
-        count: How many folds.
+        dataset: Data set of image files; groups are not divided.
+        count: Number of folds.
+        seed: Random seed.
 
     Raises:
-        MediaError: The data cannot be used, are an archive, or are too few for so many folds.
+        MediaError: The data set is an archive, or too small for so many folds.
     """
-    dataset = open_dataset(data, settings.data.group, class_file(settings))
     if any(sample.index is not None for sample in dataset.samples):
         raise MediaError(
-            f"{data} is an archive; cross-validation takes images that are files.",
-            "So many images need none: train once and look at the images kept aside.",
+            f"Expected image files, found an archive: {dataset.root}.",
+            "Train once and evaluate on the validation or test split instead.",
         )
-    return folds(dataset, count, settings.seed)
+    return folds(dataset, count, seed)
 
 
 def write_list(fold: Dataset, path: Path) -> None:
-    """Writes a fold as a list that ``open_dataset`` reads back."""
+    """Write a fold as a list file for ``open_dataset``."""
     rows = [
         (sample, split)
         for split in ("train", "validation")
@@ -65,53 +60,46 @@ def write_list(fold: Dataset, path: Path) -> None:
         pa_csv.write_csv(pa.table(columns), temporary)
 
 
-def run_fold(
-    listed: Path,
-    settings: Settings,
+def evaluate_fold(
+    fold: Dataset,
     run: RunDirectory,
-    voice: Voice,
+    *,
+    ema: bool,
+    batch_size: int,
     device: str = "cpu",
     on_image: Callable[[int], None] = lambda _: None,
-) -> Evaluation | None:
-    """Trains on a fold, and predicts what was kept aside by the network of the last epoch.
+) -> Evaluation:
+    """Evaluate the network of a fold's last epoch on the fold's validation split.
 
-    The best epoch was chosen on these very images, so it would say too much.
+    The exported network is that of the best epoch. It was selected on the same images, so its
+    scores would be too optimistic.
 
     Args:
-        listed: From ``write_list``.
-        settings: Of the training.
-        run: Where the fold's run is; one that is there goes on.
-        voice: Says what happens.
-        device: Where to predict.
-        on_image: Called with the number of images predicted.
-
-    Returns:
-        What was measured; None if a signal ended the training.
+        fold: Data set of the fold.
+        run: Finished run of the fold.
+        ema: Whether the run has averaged weights, which are then the ones to evaluate.
+        batch_size: Images per batch.
+        device: Device of the network.
+        on_image: Called with the number of images done since the last call.
     """
-    result = run_training(listed, settings, run, voice)
-    if result.signal:
-        return None
     loaded, last = load_model(run.root), load_checkpoint(run.checkpoints)
     assert last is not None, "a finished training leaves a checkpoint"
-    load_into(loaded.module, last, "mean" if settings.optimizer.ema else "network")
-    dataset = open_dataset(listed, "", class_file(settings))
-    reader = SampleReader(loaded, dataset, read_run(run.root))
-    kept = dataset.splits["validation"]
-    return measure(
-        reader, kept, batch_size=settings.data.batch_size, device=device, on_image=on_image
-    )
+    load_into(loaded.module, last, "mean" if ema else "network")
+    reader = SampleReader(loaded, fold, read_run(run.root))
+    samples = fold.splits["validation"]
+    return measure(reader, samples, batch_size=batch_size, device=device, on_image=on_image)
 
 
-def pool(parts: Sequence[Evaluation]) -> Evaluation:
-    """Puts the folds together: one prediction for each sample."""
-    samples = tuple(sample for part in parts for sample in part.samples)
-    images = [part for part in parts if isinstance(part, ImageEvaluation)]
+def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Pool the evaluations of all folds: one prediction per sample."""
+    samples = tuple(sample for one in evaluations for sample in one.samples)
+    images = [one for one in evaluations if isinstance(one, ImageEvaluation)]
     if images:
         scores = ImageScores(
-            np.concatenate([part.scores.probabilities for part in images]),
-            np.concatenate([part.scores.labels for part in images]),
+            np.concatenate([one.scores.probabilities for one in images]),
+            np.concatenate([one.scores.labels for one in images]),
         )
         return ImageEvaluation(samples, scores)
-    pixels = [part for part in parts if isinstance(part, PixelEvaluation)]
-    counts = np.concatenate([part.scores.confusions for part in pixels])
+    pixels = [one for one in evaluations if isinstance(one, PixelEvaluation)]
+    counts = np.concatenate([one.scores.confusions for one in pixels])
     return PixelEvaluation(samples, PixelScores(counts))

@@ -1,4 +1,4 @@
-"""Measures a network on images: predictions, their scores, and the intervals of these."""
+"""Evaluation of a network: predictions, metrics, and confidence intervals of the metrics."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from classifier.data import Sample
 from classifier.evaluation import pixel_scoring, scoring
-from classifier.evaluation.bootstrap import Estimate, estimate, units_of
+from classifier.evaluation.bootstrap import Estimate, estimate, resampling_units
 from classifier.evaluation.pixel_scoring import PixelScores, count_pixels
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.evaluation.scoring import ImageScores
@@ -21,35 +21,40 @@ from classifier.models.inference import predict_images
 from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_path
 
-Report = Callable[[int], None]
+OnCount = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class ImageEvaluation:
-    """Predictions of images.
+    """Predictions of an image classifier.
 
     Attributes:
-        samples: What could be read.
-        scores: Their probabilities and labels.
+        samples: Evaluated samples; unreadable ones are left out.
+        scores: Predicted probabilities and labels.
     """
 
     samples: tuple[Sample, ...]
     scores: ImageScores
 
     def mistakes(self, most: int) -> list[int]:
-        """Positions of the wrong ones, the surest first."""
+        """Indices of up to ``most`` misclassified samples, highest confidence first."""
         wrong = np.flatnonzero(self.scores.correct == 0)
         return wrong[np.argsort(-self.scores.confidence[wrong], kind="stable")][:most].tolist()
 
-    def rows(self, classes: Sequence[str], split_of: dict[str, str]) -> pa.Table:
-        """A row for each image."""
+    def to_table(self, classes: Sequence[str], split_of: Mapping[str, str]) -> pa.Table:
+        """Build a table with one row per image.
+
+        Args:
+            classes: Class names.
+            split_of: Split of each sample, by sample name.
+        """
         scores = self.scores
         return pa.table(
             {
-                **_about(self.samples, split_of),
+                **_sample_columns(self.samples, split_of),
                 "label": [classes[label] for label in scores.labels],
                 "predicted": [classes[label] for label in scores.predicted],
-                "right": scores.correct.astype(bool),
+                "correct": scores.correct.astype(bool),
                 "probability": scores.confidence,
                 "probabilities": list(scores.probabilities),
             }
@@ -58,30 +63,35 @@ class ImageEvaluation:
 
 @dataclass(frozen=True)
 class PixelEvaluation:
-    """Predictions of pixels, counted image by image.
+    """Predictions of a segmentation network, counted image by image.
 
     Attributes:
-        samples: What could be read.
-        scores: Their confusion matrices.
+        samples: Evaluated samples; unreadable ones are left out.
+        scores: Confusion matrix of each image.
     """
 
     samples: tuple[Sample, ...]
     scores: PixelScores
 
     def ranked(self) -> list[int]:
-        """Positions from the lowest mean IoU to the highest; without those that have no mask."""
+        """Indices by increasing mean IoU, without images that have no labelled pixels."""
         values = self.scores.by_image()
         order = np.argsort(values, kind="stable")  # NaN comes last
         return [int(position) for position in order if np.isfinite(values[position])]
 
-    def rows(self, classes: Sequence[str], split_of: dict[str, str]) -> pa.Table:
-        """A row for each image."""
+    def to_table(self, classes: Sequence[str], split_of: Mapping[str, str]) -> pa.Table:
+        """Build a table with one row per image.
+
+        Args:
+            classes: Class names.
+            split_of: Split of each sample, by sample name.
+        """
         counts = self.scores.confusions
         total = np.maximum(counts.sum((1, 2)), 1)
         iou = pixel_scoring.class_iou(counts)
         return pa.table(
             {
-                **_about(self.samples, split_of),
+                **_sample_columns(self.samples, split_of),
                 "mean_iou": self.scores.by_image(),
                 "pixel_accuracy": np.trace(counts, axis1=1, axis2=2) / total,
                 **{f"iou_{name}": iou[:, label] for label, name in enumerate(classes)},
@@ -92,7 +102,7 @@ class PixelEvaluation:
 Evaluation = ImageEvaluation | PixelEvaluation
 
 
-def _about(samples: Sequence[Sample], split_of: dict[str, str]) -> dict[str, Any]:
+def _sample_columns(samples: Sequence[Sample], split_of: Mapping[str, str]) -> dict[str, Any]:
     return {
         "path": [sample.name for sample in samples],
         "split": [split_of.get(sample.name) for sample in samples],
@@ -106,19 +116,19 @@ def measure(
     *,
     batch_size: int = 64,
     device: torch.device | str = "cpu",
-    on_image: Report = lambda _: None,
+    on_image: OnCount = lambda _: None,
 ) -> Evaluation:
-    """Predicts samples and counts what is right.
+    """Predict samples and compare the predictions with their labels.
 
     Args:
-        reader: Reads them for its network.
-        samples: Which.
-        batch_size: Images at a time.
-        device: Where to compute.
-        on_image: Called with the number of images that were just read or left out.
+        reader: Reader of the samples, with the network.
+        samples: Samples to evaluate.
+        batch_size: Images per batch.
+        device: Device of the network.
+        on_image: Called with the number of images read or skipped since the last call.
 
     Raises:
-        MediaError: None can be read.
+        MediaError: No sample is readable.
     """
     loaded, classes = reader.loaded, len(reader.loaded.classes)
     kept: list[Sample] = []
@@ -139,25 +149,32 @@ def measure(
                 found += [count_pixels(image, mask, classes) for image, mask in pairs]
         kept += data.samples
     if not kept:
-        raise MediaError("There are no images to evaluate.", "Choose another --split.")
+        raise MediaError("Found no readable image to evaluate.", "Choose another --split.")
     if loaded.built.task == "images":
         scores = ImageScores(np.concatenate(found), np.concatenate(labels))
         return ImageEvaluation(tuple(kept), scores)
     return PixelEvaluation(tuple(kept), PixelScores(np.stack(found)))
 
 
-def headlines(result: Evaluation) -> dict[str, str]:
-    """Names of the numbers of an evaluation and how they are called."""
+def headline_titles(result: Evaluation) -> dict[str, str]:
+    """Titles of the headline metrics of an evaluation, by name."""
     if isinstance(result, ImageEvaluation):
         return scoring.HEADLINES
     return pixel_scoring.HEADLINES
 
 
 def with_intervals(
-    result: Evaluation, resamples: int, seed: int = 0, on_resamples: Report = lambda _: None
+    result: Evaluation, resamples: int, seed: int = 0, on_resamples: OnCount = lambda _: None
 ) -> dict[str, Estimate]:
-    """All numbers with their 95 % intervals: images, or the groups they come in, are redrawn."""
-    units = units_of([sample.group for sample in result.samples])
+    """Compute all metrics with 95 % bootstrap intervals.
+
+    Args:
+        result: Evaluation.
+        resamples: Number of resamples of the images, or of their groups.
+        seed: Random seed.
+        on_resamples: Called with the number of resamples done since the last call.
+    """
+    units = resampling_units([sample.group for sample in result.samples])
     scores = result.scores
     values = scores.values()
     return estimate(
@@ -168,13 +185,19 @@ def with_intervals(
 def difference(
     first: Evaluation, other: Evaluation, resamples: int, seed: int = 0
 ) -> dict[str, Estimate]:
-    """How much higher each number of ``other`` is, with the interval of that difference.
+    """Compute the paired difference ``other - first`` of each metric, with its 95 % interval.
 
-    Both must be of the same images, which are redrawn together, so that images that are hard for
-    both do not widen the interval.
+    Both evaluations are resampled together, so that images that are hard for both networks do not
+    widen the interval.
+
+    Args:
+        first: Evaluation of the reference network.
+        other: Evaluation of another network on the same samples.
+        resamples: Number of resamples.
+        seed: Random seed.
     """
-    assert first.samples == other.samples, "compared on the same images"
-    units = units_of([sample.group for sample in first.samples])
+    assert first.samples == other.samples, "evaluations of different samples"
+    units = resampling_units([sample.group for sample in first.samples])
     before, after = first.scores.values(), other.scores.values()
     values = {name: after[name] - before[name] for name in before}
 
@@ -188,67 +211,75 @@ def difference(
 Row = tuple[str | int | float, ...]
 
 
-def each_class(
-    result: Evaluation, numbers: Mapping[str, Estimate], classes: Sequence[str]
+def class_table(
+    result: Evaluation, metrics: Mapping[str, Estimate], classes: Sequence[str]
 ) -> tuple[tuple[str, ...], list[Row]]:
-    """Heads and rows of the table of classes; a dash where a class has no value."""
-    if isinstance(result, ImageEvaluation):
-        table = result.scores.by_class()
-        shares = (table.precision, table.recall, table.f1)
-        return ("class", "precision", "recall", "F1", "images"), [
-            (name, *(_rounded(share[label]) for share in shares), int(table.support[label]))
-            for label, name in enumerate(classes)
-        ]
+    """Build the table of per-class metrics with their 95 % intervals.
+
+    Args:
+        result: Evaluation.
+        metrics: Metrics from ``with_intervals``.
+        classes: Class names.
+
+    Returns:
+        Column titles and rows; "-" for an undefined metric.
+    """
     confusion = result.scores.confusion()
-    accuracy = pixel_scoring.class_accuracy(confusion)
-    share = 100 * confusion.sum(1) / max(1, confusion.sum())
-    return ("class", "IoU", "95 % interval", "accuracy", "% of pixels"), [
+    support = confusion.sum(1)
+    if isinstance(result, ImageEvaluation):
+        titles, size = ("precision", "recall", "F1"), ("images", support.tolist())
+    else:
+        fractions = (100 * support / max(1, support.sum())).round(2)
+        titles, size = ("IoU", "accuracy"), ("% of pixels", fractions.tolist())
+    return ("class", *(f"{title} [95 %]" for title in titles), size[0]), [
         (
             name,
-            _rounded(numbers[f"iou/{label}"].value),
-            numbers[f"iou/{label}"].interval(3),
-            _rounded(accuracy[label]),
-            _rounded(share[label], 2),
+            *(_cell(metrics[f"{title.lower()}/{label}"]) for title in titles),
+            size[1][label],
         )
         for label, name in enumerate(classes)
     ]
 
 
-def _rounded(value: float, digits: int = 3) -> float | str:
-    return round(float(value), digits) if np.isfinite(value) else "-"
+def _cell(metric: Estimate) -> str:
+    return metric.describe(3) if np.isfinite(metric.value) else "-"
 
 
 def as_record(
-    result: Evaluation, numbers: dict[str, Estimate], classes: Sequence[str]
+    result: Evaluation, metrics: Mapping[str, Estimate], classes: Sequence[str]
 ) -> dict[str, Any]:
-    """What ``metrics.json`` holds of an evaluation; NaN becomes null."""
-    by_class: dict[str, dict[str, Any]] = {}
-    if isinstance(result, ImageEvaluation):
-        table = result.scores.by_class()
-        for label, name in enumerate(classes):
-            by_class[name] = {
-                "precision": float(table.precision[label]),
-                "recall": float(table.recall[label]),
-                "f1": float(table.f1[label]),
-                "support": int(table.support[label]),
-            }
-    else:
-        for label, name in enumerate(classes):
-            by_class[name] = {"iou": _plain(numbers[f"iou/{label}"])}
+    """Build the record of an evaluation for a JSON file; NaN becomes null.
+
+    Args:
+        result: Evaluation.
+        metrics: Metrics from ``with_intervals``.
+        classes: Class names.
+    """
+    images = isinstance(result, ImageEvaluation)
+    names = ("precision", "recall", "f1") if images else ("iou", "accuracy")
+    confusion = result.scores.confusion()
+    by_class = {
+        title: {
+            **{name: estimate_record(metrics[f"{name}/{label}"]) for name in names},
+            "support": int(confusion[label].sum()),
+        }
+        for label, title in enumerate(classes)
+    }
     return {
         "images": len(result.samples),
-        "metrics": {name: _plain(numbers[name]) for name in headlines(result)},
+        "metrics": {name: estimate_record(metrics[name]) for name in headline_titles(result)},
         "classes": by_class,
-        "confusion": result.scores.confusion().tolist(),
+        "confusion": confusion.tolist(),
     }
 
 
-def _plain(number: Estimate) -> dict[str, float | None]:
-    parts = {"value": number.value, "low": number.low, "high": number.high}
-    return {name: value if np.isfinite(value) else None for name, value in parts.items()}
+def estimate_record(metric: Estimate) -> dict[str, float | None]:
+    """Convert an estimate to a JSON object; NaN becomes null."""
+    values = {"value": metric.value, "low": metric.low, "high": metric.high}
+    return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
-def write_rows(path: Path, table: pa.Table) -> None:
-    """Writes a table as Parquet, complete or not at all."""
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table as Parquet, atomically."""
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary)

@@ -1,4 +1,4 @@
-"""The page about an evaluation: numbers, plots, and the worst mistakes as pictures."""
+"""HTML report of an evaluation: metrics, plots, and the worst predictions as pictures."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,8 +16,8 @@ from classifier.evaluation.measure import (
     Evaluation,
     ImageEvaluation,
     PixelEvaluation,
-    each_class,
-    headlines,
+    class_table,
+    headline_titles,
 )
 from classifier.evaluation.pictures import (
     as_picture,
@@ -40,90 +40,96 @@ _MOST_BARS = 40
 def write_page(
     path: Path,
     title: str,
-    facts: Sequence[str],
+    notes: Sequence[str],
     result: Evaluation,
-    numbers: Mapping[str, Estimate],
+    metrics: Mapping[str, Estimate],
     reader: SampleReader,
 ) -> None:
-    """Writes the page.
+    """Write the report.
 
     Args:
-        path: The HTML file.
-        title: Its heading.
-        facts: Sentences about what was evaluated on what.
-        result: The predictions.
-        numbers: All numbers with their intervals.
-        reader: Reads the pictures again that are shown.
+        path: HTML file.
+        title: Title of the page.
+        notes: Sentences about the network and the data.
+        result: Evaluation.
+        metrics: Metrics with their intervals.
+        reader: Reader of the samples, to show images.
     """
     page = Page(title)
-    _numbers(page.section("", *facts), result, numbers)
+    _add_metrics(page.section("", *notes), result, metrics)
     classes = reader.loaded.classes
-    each = page.section("Each class")
-    each.columns, each.rows = each_class(result, numbers, classes)
+    table = page.section("Classes")
+    table.columns, table.rows = class_table(result, metrics, classes)
     if isinstance(result, ImageEvaluation):
-        _image_sections(page, result, classes)
-        _mistakes(page, result, reader)
+        _add_image_plots(page, result, classes)
+        _add_mistakes(page, result, reader)
     else:
-        _pixel_sections(page, result, numbers, classes)
-        _extremes(page, result, reader)
+        _add_pixel_plots(page, result, metrics, classes)
+        _add_extremes(page, result, reader)
     page.write(path)
 
 
-def _numbers(section: Section, result: Evaluation, numbers: Mapping[str, Estimate]) -> None:
-    section.columns = ("", "value", "95 % interval", "better")
+def _add_metrics(section: Section, result: Evaluation, metrics: Mapping[str, Estimate]) -> None:
+    section.columns = ("metric", "value", "95 % interval", "better")
     section.rows = [
         (
             title,
-            round(numbers[name].value, 4),
-            numbers[name].interval(),
+            round(metrics[name].value, 4),
+            metrics[name].interval(),
             "lower" if name in LOWER_IS_BETTER else "higher",
         )
-        for name, title in headlines(result).items()
+        for name, title in headline_titles(result).items()
     ]
 
 
-def _image_sections(page: Page, result: ImageEvaluation, classes: Sequence[str]) -> None:
+def _add_image_plots(page: Page, result: ImageEvaluation, classes: Sequence[str]) -> None:
     scores = result.scores
-    plots = page.section("Which is taken for which, and how sure the network is")
+    plots = page.section("Confusion, calibration and ROC")
     plots.add_plot(
-        charts.plot_confusion(scores.confusion(), classes, "images"), "Confusion matrix, in images"
+        charts.plot_confusion(scores.confusion(), classes, "images"), "Confusion matrix (images)"
     )
     plots.add_plot(
         charts.plot_reliability(scores.reliability()),
-        "Reliability: below the dotted line the network is surer than it may be",
+        "Reliability diagram: below the dotted line the network is overconfident",
     )
-    plots.add_plot(charts.plot_roc(scores, classes), "One class against the rest")
+    plots.add_plot(charts.plot_roc(scores, classes), "ROC curves, one class against the rest")
 
 
-def _mistakes(page: Page, result: ImageEvaluation, reader: SampleReader) -> None:
+def _add_mistakes(page: Page, result: ImageEvaluation, reader: SampleReader) -> None:
     wrong = result.mistakes(_MOST_SHOWN)
     total = int((result.scores.correct == 0).sum())
     section = page.section(
-        "Worst mistakes",
-        f"{total} of {len(result.samples)} images are called wrongly"
-        + (f"; the {len(wrong)} of which the network was surest:" if wrong else "."),
+        "Misclassified images",
+        f"{total} of {len(result.samples)} images are misclassified"
+        + (f"; the {len(wrong)} with the highest confidence:" if wrong else "."),
     )
     for position in wrong:
         sample = result.samples[position]
-        label, called = result.scores.labels[position], result.scores.predicted[position]
+        label, predicted = result.scores.labels[position], result.scores.predicted[position]
         classes = reader.loaded.classes
         own = result.scores.probabilities[position, label]
         section.add_picture(
             show_sample(sample, reader, _SIDE),
-            f"{classes[called]} ({100 * result.scores.confidence[position]:.1f} %) instead of "
+            f"{classes[predicted]} ({100 * result.scores.confidence[position]:.1f} %) instead of "
             f"{classes[label]} ({100 * own:.1f} %): {sample_name(sample)}",
         )
 
 
 def sample_name(sample: Sample) -> str:
-    """A short name for a caption."""
+    """Short name of a sample for a caption."""
     return sample.path.name if sample.index is None else f"{sample.path.name}#{sample.index}"
 
 
 def show_sample(sample: Sample, reader: SampleReader, side: int) -> NDArray[np.uint8]:
-    """The image itself, whole; what the network sees of it may be too small for a person."""
+    """Read the whole image of a sample for display; the network's input may be too small.
+
+    Args:
+        sample: Sample to show.
+        reader: Reader of the sample.
+        side: Approximate longer side of the picture in pixels.
+    """
     if sample.index is None:
-        with suppress(UnreadableImage):  # gone since it was evaluated: read as then, or an error
+        with suppress(UnreadableImage):  # removed since the evaluation: the reader reports it
             height, width = upright_size(sample.path)
             scale = min(1.0, side / max(height, width))
             sides = (max(1, round(scale * height)), max(1, round(scale * width)))
@@ -131,25 +137,25 @@ def show_sample(sample: Sample, reader: SampleReader, side: int) -> NDArray[np.u
     return fit(as_picture(reader.read([sample]).images[0]), side)
 
 
-def _pixel_sections(
-    page: Page, result: PixelEvaluation, numbers: Mapping[str, Estimate], classes: Sequence[str]
+def _add_pixel_plots(
+    page: Page, result: PixelEvaluation, metrics: Mapping[str, Estimate], classes: Sequence[str]
 ) -> None:
     confusion = result.scores.confusion()
-    plots = page.section("Which is taken for which")
+    plots = page.section("Confusion and IoU")
     plots.add_plot(
         charts.plot_confusion(confusion, classes, "pixels"),
-        "Confusion matrix, in per cent of the true class's pixels",
+        "Confusion matrix (per cent of the true class's pixels)",
     )
     shown = list(enumerate(classes))[:_MOST_BARS]
     bars = {
-        name: (100 * number.value, 100 * number.low, 100 * number.high)
+        name: (100 * iou.value, 100 * iou.low, 100 * iou.high)
         for label, name in shown
-        for number in (numbers[f"iou/{label}"],)
+        for iou in (metrics[f"iou/{label}"],)
     }
-    plots.add_plot(charts.plot_bars(bars, "IoU in per cent"), "IoU of each class with its interval")
+    plots.add_plot(charts.plot_bars(bars, "IoU (%)"), "IoU by class with 95 % intervals")
 
 
-def _extremes(page: Page, result: PixelEvaluation, reader: SampleReader, most: int = 6) -> None:
+def _add_extremes(page: Page, result: PixelEvaluation, reader: SampleReader, most: int = 6) -> None:
     order = result.ranked()
     values = result.scores.by_image()
     classes = reader.loaded.classes
@@ -157,8 +163,8 @@ def _extremes(page: Page, result: PixelEvaluation, reader: SampleReader, most: i
     worst, best = order[:most], order[most:][::-1][: most // 2]
     legend = page.section(
         "Images",
-        "From left to right: image, truth, prediction, and in colour "
-        "what is wrong. Grey counts for nothing.",
+        "From left to right: image, truth, prediction, and wrongly predicted pixels in the colour "
+        "of their predicted class. Grey pixels of the truth are unlabelled and not evaluated.",
     )
     for colour, name in zip(palette(len(classes)), classes, strict=True):
         legend.add_picture(np.full((18, 60, 3), colour, np.uint8), name)
@@ -166,18 +172,18 @@ def _extremes(page: Page, result: PixelEvaluation, reader: SampleReader, most: i
         section = page.section(heading)
         for position in chosen:
             sample = result.samples[position]
-            image, truth, predicted = _predicted(sample, reader)
+            image, truth, predicted = _predict(sample, reader)
             four = (
                 image,
                 overlay_labels(image, truth, len(classes)),
                 overlay_labels(image, predicted, len(classes)),
-                _wrong(image, truth, predicted, len(classes)),
+                _errors(image, truth, predicted, len(classes)),
             )
             caption = f"{sample_name(sample)}: mean IoU {values[position]:.3f}"
             section.add_picture(tile([fit(one, _SIDE) for one in four], 4), caption)
 
 
-def _predicted(
+def _predict(
     sample: Sample, reader: SampleReader
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     data = reader.read([sample])
@@ -189,12 +195,12 @@ def _predicted(
     return as_picture(data.images[0]), truth, probabilities.argmax(0).astype(np.uint8)
 
 
-def _wrong(
+def _errors(
     image: NDArray[np.uint8],
     truth: NDArray[np.uint8],
     predicted: NDArray[np.uint8],
     classes: int,
 ) -> NDArray[np.uint8]:
-    """The image, dark, with the prediction's colours where it is wrong."""
-    mistaken = ((truth != predicted) & (truth != IGNORE_INDEX))[..., None]
-    return np.where(mistaken, colour_labels(predicted, classes), image // 3).astype(np.uint8)
+    """Darkened image with wrongly predicted pixels in the colour of their predicted class."""
+    wrong = ((truth != predicted) & (truth != IGNORE_INDEX))[..., None]
+    return np.where(wrong, colour_labels(predicted, classes), image // 3).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Classes of image files, wherever they lie."""
+"""Prediction of the classes of image files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +25,11 @@ from classifier.models.model_file import LoadedClassifier
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image to be classified.
+    """An image file to classify.
 
     Attributes:
-        path: The file.
-        name: What it is called below the folder that the user named.
+        path: Path of the file.
+        name: Unique name without suffix, relative to the folder given by the user.
     """
 
     path: Path
@@ -38,11 +38,11 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says about one file.
+    """Prediction for one file.
 
     Attributes:
-        file: Which.
-        probabilities: ``(K,)``, or ``(K, h, w)`` where pixels have classes.
+        file: Image file.
+        probabilities: ``(K,)`` class probabilities; ``(K, h, w)`` for a segmentation network.
     """
 
     file: ImageFile
@@ -51,16 +51,21 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A file that is no image, and why."""
+    """An unreadable file.
+
+    Attributes:
+        file: Image file.
+        reason: Error message.
+    """
 
     file: ImageFile
     reason: str
 
 
 def find_images(paths: Sequence[Path]) -> list[ImageFile]:
-    """Files as given, and all images below folders, sorted; names are told apart.
+    """List the given files and all images below the given folders, with unique names.
 
-    A file is taken whatever it is called, or whether it is there: reading it says what is wrong.
+    Files that are given by path are not checked here: reading them reports what is wrong.
     """
     files: list[ImageFile] = []
     for path in paths:
@@ -70,11 +75,11 @@ def find_images(paths: Sequence[Path]) -> list[ImageFile]:
         else:
             files.append(ImageFile(path, Path(path.name)))
     taken: set[Path] = set()
-    return [_told_apart(file, taken) for file in files]
+    return [_with_unique_name(file, taken) for file in files]
 
 
-def _told_apart(file: ImageFile, taken: set[Path]) -> ImageFile:
-    """Gives it a name whose stem no other has: results are called by it."""
+def _with_unique_name(file: ImageFile, taken: set[Path]) -> ImageFile:
+    """Append a number to the stem if another file has the same: output files use this name."""
     stem, number = file.name.with_suffix(""), 1
     while stem in taken:
         number += 1
@@ -92,15 +97,18 @@ def predict_files(
     device: torch.device | str = "cpu",
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Prediction | Unreadable]:
-    """Classifies files, in their order; what cannot be read is said and passed over.
+    """Classify files in order.
 
     Args:
-        loaded: The network.
-        files: From ``find_images``.
-        side: Height and width that images are scaled to; None takes each at its own size.
-        batch_size: Images at a time.
-        device: Where to compute.
-        on_image: Called with the number of files done.
+        loaded: Network.
+        files: Files from ``find_images``.
+        side: Height and width that images are resized to; None keeps each image's own size.
+        batch_size: Images per batch.
+        device: Device of the network.
+        on_image: Called with the number of files done since the last call.
+
+    Yields:
+        Prediction for each file, or the reason why it is unreadable.
     """
 
     def read(file: ImageFile) -> NDArray[np.uint8] | Unreadable:
@@ -114,7 +122,7 @@ def predict_files(
         for first in range(0, len(files), batch_size):
             chosen = files[first : first + batch_size]
             pairs = list(zip(chosen, pool.map(read, chosen), strict=True))
-            # Images of one shape go through the network together; elsewhere the order is kept.
+            # Consecutive images of equal shape form a batch; this keeps the order of the files.
             for shape, run in groupby(pairs, key=_shape):
                 if shape is None:
                     yield from (result for _, result in run if isinstance(result, Unreadable))
@@ -143,10 +151,10 @@ def _predict(
             number += 1
 
 
-def class_rows(
+def class_row(
     prediction: Prediction, classes: Sequence[str]
 ) -> dict[str, str | float | dict[str, float]]:
-    """What is written about an image: class, its probability, and those of all classes."""
+    """Build the output row of an image: predicted class and probabilities."""
     best = int(prediction.probabilities.argmax())
     every = {
         name: round(float(value), 6)
@@ -163,15 +171,15 @@ def class_rows(
 def write_masks(
     prediction: Prediction, classes: Sequence[str], folder: Path
 ) -> dict[str, str | dict[str, float]]:
-    """Writes the class of each pixel, as large as the image is, and a picture with both.
+    """Write the predicted mask at the size of the image, and an overlay of image and mask.
 
     Args:
-        prediction: Of a network for pixels.
-        classes: Names.
-        folder: Gets ``masks/`` and ``overlays/``.
+        prediction: Prediction of a segmentation network.
+        classes: Class names.
+        folder: Output folder; files go to ``masks/`` and ``overlays/`` in it.
 
     Returns:
-        What is written about the image: the two files, and each class's fraction of the pixels.
+        Output row of the image: both files, and each class's fraction of the pixels.
     """
     labels = prediction.probabilities.argmax(0).astype(np.uint8)
     height, width = upright_size(prediction.file.path)

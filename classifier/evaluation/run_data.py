@@ -1,4 +1,4 @@
-"""Data as a run saw them: what it was trained on and what it kept aside."""
+"""Data of an evaluation, split as in the run of the network, and its overlap with training data."""
 
 import json
 import re
@@ -35,12 +35,12 @@ _MATTERS = (
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run's folder says of its data.
+    """Data of a run, as recorded in its folder.
 
     Attributes:
-        settings: Those of the training that its data depend on; all others are the defaults.
-        data: Where its images were.
-        digest: Hash of them.
+        settings: Settings of the run on which its data depend; all others are defaults.
+        data: Path of the data.
+        digest: SHA-256 digest of the data and their splits.
     """
 
     settings: Settings
@@ -49,10 +49,13 @@ class RunRecord:
 
 
 def read_run(folder: Path) -> RunRecord | None:
-    """The record of a run, given its folder or the model inside; None for a model that came alone.
+    """Read the record of a run from its folder or from the model folder in it.
+
+    Returns:
+        Record; None for a model without its run.
 
     Raises:
-        ConfigError: Its settings or its manifest are not ours, or damaged.
+        ConfigError: Invalid settings or manifest.
     """
     for place in (folder, folder.parent) if folder.name == "model" else (folder,):
         config, manifest = place / "config.yaml", place / "manifest.json"
@@ -63,14 +66,14 @@ def read_run(folder: Path) -> RunRecord | None:
             except (ValueError, KeyError, TypeError) as error:
                 raise ConfigError(
                     f"{manifest} is not the manifest of a run ({error}).",
-                    f"Give {place / 'model'} alone, copied elsewhere.",
+                    f"To use the model without its run, copy {place / 'model'} to another folder.",
                 ) from error
             return RunRecord(_data_settings(config), data, digest)
     return None
 
 
 def _data_settings(path: Path) -> Settings:
-    """Only what matters here, so that a run of another version, whose model still fits, is read."""
+    """Read only the settings used here, so that runs of other versions are readable."""
     stored = read_yaml(path.read_text(encoding="utf-8"), str(path))
     changes = []
     for name in _MATTERS:
@@ -83,38 +86,38 @@ def _data_settings(path: Path) -> Settings:
 
 
 @dataclass(frozen=True)
-class KnownData:
-    """Data, and what of them a network has seen.
+class EvaluationData:
+    """Data set to evaluate a network on, and its overlap with the network's training data.
 
     Attributes:
-        dataset: Divided as the run divided it, where it is the run's.
-        remark: What is known of them, in a sentence.
-        trained: Names of the samples it was trained on, as far as that is known.
-        same: Whether these are the data of the run.
+        dataset: Data set; split as in the run if it is the run's own data.
+        origin: Sentence about the relation to the training data.
+        train_names: Names of the samples the network was trained on, as far as known.
+        from_run: Whether this is the run's own data.
     """
 
     dataset: Dataset
-    remark: str
-    trained: frozenset[str] = frozenset()
-    same: bool = False
+    origin: str
+    train_names: frozenset[str] = frozenset()
+    from_run: bool = False
 
     def split_of(self) -> dict[str, str]:
-        """Part of each sample, by its name."""
+        """Split of each sample, by sample name."""
         splits = self.dataset.splits
         return {sample.name: split for split in SPLITS for sample in splits.get(split, ())}
 
-    def choose(self, split: str | None) -> tuple[str, tuple[Sample, ...]]:
-        """The samples of a split.
+    def select(self, split: str | None) -> tuple[str, tuple[Sample, ...]]:
+        """Select the samples of a split.
 
         Args:
-            split: "test", "validation", "train" or "all"; None takes the first of "test" and
-                "validation" that there is, else all.
+            split: "test", "validation", "train" or "all". None selects "test" if it exists, else
+                "validation" if it exists, else "all".
 
         Returns:
-            The name of the split and its samples.
+            Name of the split and its samples.
 
         Raises:
-            MediaError: There is no such split.
+            MediaError: The data set has no such split.
         """
         splits = {name: samples for name, samples in self.dataset.splits.items() if samples}
         if split is None:
@@ -124,46 +127,48 @@ class KnownData:
         if split not in splits:
             raise MediaError(
                 f"{self.dataset.root} has no split {split!r}; it has: {', '.join(splits)}.",
-                "Choose another --split. Splits are those of the folders, or of the run on whose "
-                "data it was trained.",
+                "Choose another --split. Splits come from the data's folders or, for a run's own "
+                "data, from the run.",
             )
         return split, splits[split]
 
 
-def know_data(path: Path, loaded: LoadedClassifier, run: RunRecord | None) -> KnownData:
-    """Opens data and finds out what of them a network was trained on.
+def open_evaluation_data(
+    path: Path, loaded: LoadedClassifier, run: RunRecord | None
+) -> EvaluationData:
+    """Open a data set and find the samples that the network was trained on.
 
     Args:
-        path: The data.
-        loaded: The network.
-        run: Its run, or None when the model came alone.
+        path: Path of the data.
+        loaded: Network.
+        run: Run of the network; None if unknown.
 
     Raises:
-        MediaError: There are no usable data, or they are for another task.
+        MediaError: Unusable data, or data of another task.
     """
     dataset = _open(path, run)
     if dataset.task != loaded.built.task:
         raise MediaError(
-            f"{path} gives classes to {dataset.task}, the network to {loaded.built.task}.",
-            "Choose data of that kind.",
+            f"Expected labels for {loaded.built.task}, found labels for {dataset.task} in {path}.",
+            "Choose data for the task of the network.",
         )
     if run is None:
-        return KnownData(dataset, "What the model was trained on is not known: it has no run.")
+        return EvaluationData(dataset, "The training data of the model are unknown: it has no run.")
     divided = _as_the_run(path, run)
     if divided is not None and divided.digest() in {run.digest, loaded.data}:
         trained = frozenset(sample.name for sample in divided.splits["train"])
-        remark = "These are the data of the run, divided as it divided them."
-        return KnownData(divided, remark, trained, same=True)
+        origin = "Data of the run, with the splits of the run."
+        return EvaluationData(divided, origin, trained, from_run=True)
     own = _as_the_run(run.data, run) if run.data.exists() else None
     if own is None:
-        remark = f"The run's own data ({run.data}) are not there to compare with."
-        return KnownData(dataset, remark)
-    remark = "These are not the data of the run, or they changed since."
-    return KnownData(dataset, remark, _copies(dataset.samples, own.splits["train"]))
+        origin = f"The training data ({run.data}) were not found, so overlap cannot be checked."
+        return EvaluationData(dataset, origin)
+    origin = "Not the data of the run, or changed since the training."
+    return EvaluationData(dataset, origin, _copies(dataset.samples, own.splits["train"]))
 
 
 def _as_the_run(path: Path, run: RunRecord) -> Dataset | None:
-    """Data as the run opened and divided its own; None for others that do not allow that."""
+    """Open and split data with the settings of the run; None if they do not fit the data."""
     try:
         return open_data(path, run.settings)
     except (MediaError, ConfigError):
@@ -171,18 +176,18 @@ def _as_the_run(path: Path, run: RunRecord) -> Dataset | None:
 
 
 def _open(path: Path, run: RunRecord | None) -> Dataset:
-    """Data as they lie there, with the groups and the names of classes of the run."""
+    """Open data with the groups and class names of the run, but with the data's own splits."""
     if run is None:
         return open_dataset(path)
     group, classes = run.settings.data.group, class_file(run.settings)
     dataset = open_dataset(path, "", classes)
-    # The run's groups hold for its own data; other files may be named otherwise.
+    # The file names of other data may not match the run's group pattern.
     fits = group and any(re.search(group, sample.path.name) for sample in dataset.samples)
     return open_dataset(path, group, classes) if fits else dataset
 
 
 def _copies(samples: Sequence[Sample], trained: Sequence[Sample]) -> frozenset[str]:
-    """Names of the samples whose very files were trained on, wherever they lie now."""
+    """Names of the samples whose files are identical to training files, at any path."""
     by_size: dict[int, list[Sample]] = defaultdict(list)
     for sample in trained:
         by_size[sample.path.stat().st_size].append(sample)
@@ -193,7 +198,7 @@ def _copies(samples: Sequence[Sample], trained: Sequence[Sample]) -> frozenset[s
             digests[sample.path] = sha256_file(sample.path)
         return digests[sample.path], sample.index
 
-    suspects = [sample for sample in samples if sample.path.stat().st_size in by_size]
-    sizes = {sample.path.stat().st_size for sample in suspects}
-    known = {key(sample) for size in sizes for sample in by_size[size]}
-    return frozenset(sample.name for sample in suspects if key(sample) in known)
+    candidates = [sample for sample in samples if sample.path.stat().st_size in by_size]
+    sizes = {sample.path.stat().st_size for sample in candidates}
+    train_keys = {key(sample) for size in sizes for sample in by_size[size]}
+    return frozenset(sample.name for sample in candidates if key(sample) in train_keys)

@@ -1,4 +1,4 @@
-"""Reads samples as a network takes them."""
+"""Reads samples as input of a network."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -13,18 +13,18 @@ from classifier.models.model_file import LoadedClassifier
 from classifier.training.training_data import stored_side
 from faceswap.core.errors import MediaError
 
-_CHUNK_BYTES = 512 << 20  # of decoded images held at once
+_CHUNK_BYTES = 512 << 20  # decoded images in memory at once
 
 
 @dataclass
 class SampleReader:
-    """Reads samples as a network takes them, a part at a time.
+    """Reads samples as input of a network, with labels in the network's class order.
 
     Attributes:
-        loaded: The network.
-        dataset: Where the samples are from; its classes are brought into the network's order.
-        run: The network's run, or None.
-        skipped: Files that could not be read so far, with reasons.
+        loaded: Network.
+        dataset: Data set of the samples; its classes must be classes of the network.
+        run: Run of the network; None if unknown.
+        skipped: Unreadable files so far, with reasons.
     """
 
     loaded: LoadedClassifier
@@ -36,18 +36,18 @@ class SampleReader:
         unknown = [name for name in self.dataset.classes if name not in self.loaded.classes]
         if unknown:
             raise MediaError(
-                f"{self.dataset.root} has classes that the network does not know: "
+                f"{self.dataset.root} has classes that are not classes of the network: "
                 f"{', '.join(unknown)}.",
-                f"It knows: {', '.join(self.loaded.classes)}.",
+                f"Classes of the network: {', '.join(self.loaded.classes)}.",
             )
         side = read_side(self.loaded, self.run, self.dataset)
-        assert side is not None, "a data set has a common size, or there is an error"
+        assert side is not None, "a data set of several sizes raises an error before"
         self.side = side
 
     def read(
         self, samples: Sequence[Sample], on_image: Callable[[int], None] = lambda _: None
     ) -> LoadedImages:
-        """Samples that fit into memory at once; what cannot be read is left out and noted."""
+        """Read samples that fit in memory at once; unreadable ones are added to ``skipped``."""
         data, skipped = load_images(
             samples,
             self.loaded.input,
@@ -62,13 +62,13 @@ class SampleReader:
     def chunks(
         self, samples: Sequence[Sample], on_image: Callable[[int], None] = lambda _: None
     ) -> Iterator[LoadedImages]:
-        """Any number of samples, some hundred megabytes at a time."""
+        """Read any number of samples in chunks of at most 512 MiB."""
         step = max(1, _CHUNK_BYTES // (self.loaded.input.channels * math.prod(self.side)))
         for first in range(0, len(samples), step):
             yield self.read(samples[first : first + step], on_image)
 
     def _relabel(self, labels: np.ndarray) -> np.ndarray:
-        """The network's number of each class, which may come in another order."""
+        """Map labels from the data set's class order to the network's."""
         if self.dataset.classes == self.loaded.classes:
             return labels
         table = np.arange(256 if labels.dtype == np.uint8 else len(self.dataset.classes))
@@ -82,19 +82,21 @@ class SampleReader:
 def read_side(
     loaded: LoadedClassifier, run: RunRecord | None, dataset: Dataset | None = None
 ) -> tuple[int, int] | None:
-    """Height and width that images are scaled to; of whole images the network sees the middle.
+    """Height and width that images are resized to, before the centre crop of image classifiers.
 
     Args:
-        loaded: The network.
-        run: Its run, which may have kept images a little larger than the network sees them.
-        dataset: Where masks were not scaled, all images of it must have one size.
+        loaded: Network.
+        run: Run of the network; its images may have been stored larger than the network's input.
+        dataset: Data set whose common image size is used by a segmentation network without a
+            fixed input size.
 
     Returns:
-        The sides; None for pixels at whatever size an image has, where no dataset is given.
+        Height and width; None for a segmentation network without a fixed input size if no data
+        set is given.
     """
     if loaded.built.task == "images":
-        nothing = Dataset(Path(), "images", loaded.classes, {})
-        larger = stored_side(loaded.built, run.settings, nothing) if run else None
+        empty = Dataset(Path(), "images", loaded.classes, {})
+        larger = stored_side(loaded.built, run.settings, empty) if run else None
         return larger or (loaded.input.size, loaded.input.size)
     if loaded.side is not None or dataset is None:
         return loaded.side

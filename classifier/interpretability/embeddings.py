@@ -1,6 +1,6 @@
-"""Images as vectors: what enters a network's last layers."""
+"""Embeddings: the features that enter a network's last layer, with probes and projections."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,24 +12,24 @@ from torch.nn.functional import pad
 from classifier.data import LoadedImages, Sample
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.interpretability.probes import fit_probe, knn_classes
-from classifier.interpretability.projection import MOST_POINTS, principal_components, tsne
+from classifier.interpretability.projection import MOST_POINTS, planar, principal_components, tsne
 from classifier.models.anatomy import embed
 from classifier.models.inference import seen
 from classifier.models.model_file import LoadedClassifier
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import generator
 
-_MULTIPLE = 32  # of the sides, for networks that halve them up to five times
+_MULTIPLE = 32  # sides are padded to a multiple, for networks that halve them up to five times
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Vectors of images.
+    """Embeddings of images.
 
     Attributes:
-        samples: What could be read.
-        vectors: ``(N, D)``.
-        labels: ``(N,)`` class of each in the network's order; -1 where pixels have classes.
+        samples: Embedded samples; unreadable ones are left out.
+        vectors: ``(N, D)`` embeddings.
+        labels: ``(N,)`` labels in the network's class order; -1 for segmentation data.
     """
 
     samples: tuple[Sample, ...]
@@ -40,7 +40,7 @@ class Embeddings:
 def embed_data(
     loaded: LoadedClassifier, data: LoadedImages, batch_size: int, device: torch.device | str
 ) -> NDArray[np.float32]:
-    """``(N, D)`` vectors of decoded images."""
+    """Compute ``(N, D)`` embeddings of decoded images."""
     loaded.module.eval().to(device)
     vectors: list[NDArray[np.float32]] = []
     for first in range(0, len(data), batch_size):
@@ -62,17 +62,17 @@ def embed_samples(
     device: torch.device | str = "cpu",
     on_image: Callable[[int], None] = lambda _: None,
 ) -> Embeddings:
-    """Vectors of samples; what cannot be read is left out.
+    """Compute embeddings of samples.
 
     Args:
-        reader: Reads them for its network.
-        samples: Which.
-        batch_size: Images at a time.
-        device: Where to compute.
-        on_image: Called with the number of images that were just read or left out.
+        reader: Reader of the samples, with the network.
+        samples: Samples to embed.
+        batch_size: Images per batch.
+        device: Device of the network.
+        on_image: Called with the number of images read or skipped since the last call.
 
     Raises:
-        MediaError: There are none.
+        MediaError: No sample is readable.
     """
     kept: list[Sample] = []
     vectors: list[NDArray[np.float32]] = []
@@ -83,22 +83,22 @@ def embed_samples(
         whole = reader.loaded.built.task == "images"
         labels.append(data.labels.astype(np.int64) if whole else np.full(len(data), -1, np.int64))
     if not kept:
-        raise MediaError("There are no images to embed.", "Choose other data.")
+        raise MediaError("Found no readable image to embed.", "Choose other data.")
     return Embeddings(tuple(kept), np.concatenate(vectors), np.concatenate(labels))
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """How well simple methods tell classes apart by the vectors alone.
+    """Accuracy of simple classifiers on frozen embeddings.
 
     Attributes:
-        knn_accuracy: Share of the images kept aside whose nearest neighbours have their class.
-        linear_accuracy: The same for logistic regression.
-        chance: Share of the class most common among those kept aside.
-        neighbours: How many of them voted.
-        penalty: Of the logistic regression, chosen on a fifth of the training vectors.
-        train: Images fitted on.
-        held_out: Images measured on.
+        knn_accuracy: Accuracy of k-nearest neighbours on the held-out images, in [0, 1].
+        linear_accuracy: Accuracy of logistic regression on the held-out images, in [0, 1].
+        chance: Accuracy of always predicting the most frequent held-out class, in [0, 1].
+        neighbours: Number of neighbours that vote.
+        penalty: L2 penalty of the logistic regression.
+        train: Number of training images.
+        held_out: Number of held-out images.
     """
 
     knn_accuracy: float
@@ -113,37 +113,37 @@ class ProbeResult:
 def probe(
     found: Embeddings, train: NDArray[np.bool_], classes: int, neighbours: int, seed: int
 ) -> ProbeResult:
-    """Fits on some vectors, measures on the others.
+    """Fit both probes on the training embeddings and test them on the others.
 
     Args:
-        found: Vectors with labels.
-        train: ``(N,)``, those to fit on.
-        classes: How many there are.
-        neighbours: How many vote; no more than there are.
-        seed: Of the choice of the penalty.
+        found: Embeddings with labels.
+        train: ``(N,)`` mask of the training embeddings.
+        classes: Number of classes.
+        neighbours: Number of neighbours that vote, at most the number of training embeddings.
+        seed: Seed of the choice of the penalty.
     """
-    known, labels = found.vectors[train], found.labels[train]
+    vectors, labels = found.vectors[train], found.labels[train]
     queries, truth = found.vectors[~train], found.labels[~train]
-    votes = knn_classes(queries, known, labels, neighbours, classes)
-    linear = fit_probe(known, labels, classes, seed)
+    votes = knn_classes(queries, vectors, labels, neighbours, classes)
+    linear = fit_probe(vectors, labels, classes, seed)
     return ProbeResult(
         float((votes == truth).mean()),
         float((linear.predict(queries) == truth).mean()),
         float(np.bincount(truth).max() / len(truth)),
-        min(neighbours, len(known)),
+        min(neighbours, len(vectors)),
         linear.penalty,
-        len(known),
+        len(vectors),
         len(queries),
     )
 
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """Points for some of the vectors.
+    """Two-dimensional projection of embeddings.
 
     Attributes:
-        chosen: Their positions, ascending.
-        points: ``(M, 2)``.
+        chosen: ``(M,)`` indices of the projected embeddings, ascending.
+        points: ``(M, 2)`` points.
         method: "pca" or "tsne".
     """
 
@@ -152,48 +152,52 @@ class FeatureMap:
     method: str
 
 
-def map_vectors(
+def project_vectors(
     vectors: NDArray[np.float32],
     method: str,
     perplexity: float,
     seed: int,
     on_step: Callable[[int], None] = lambda _: None,
 ) -> FeatureMap:
-    """Lays vectors out on a plane.
+    """Project embeddings to two dimensions.
 
     Args:
-        vectors: ``(N, D)``.
-        method: "pca", or "tsne", which takes some at random where there are very many.
-        perplexity: Of t-SNE: about how many neighbours count.
-        seed: Of that choice.
+        vectors: ``(N, D)`` embeddings.
+        method: "pca" or "tsne"; t-SNE projects a random sample of at most ``MOST_POINTS``.
+        perplexity: Perplexity of t-SNE, the effective number of neighbours.
+        seed: Seed of the sample and of t-SNE.
         on_step: Called with 1 after each of t-SNE's ``STEPS``.
     """
-    everything = np.arange(len(vectors))
+    chosen = np.arange(len(vectors))
     if method == "pca":
-        points = principal_components(vectors, 2)
-        points = np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
-        return FeatureMap(everything, points, method)
+        return FeatureMap(chosen, planar(principal_components(vectors, 2)), method)
     if len(vectors) > MOST_POINTS:
-        drawn = generator(seed, "map").permutation(len(vectors))[:MOST_POINTS]
-        everything = np.sort(drawn)
-    points = tsne(vectors[everything], perplexity=perplexity, seed=seed, on_step=on_step)
-    return FeatureMap(everything, points, method)
+        chosen = np.sort(generator(seed, "map").permutation(len(vectors))[:MOST_POINTS])
+    points = tsne(vectors[chosen], perplexity=perplexity, seed=seed, on_step=on_step)
+    return FeatureMap(chosen, points, method)
 
 
 def as_table(
-    found: Embeddings, layout: FeatureMap, split_of: dict[str, str], classes: Sequence[str]
+    found: Embeddings, layout: FeatureMap, split_of: Mapping[str, str], classes: Sequence[str]
 ) -> pa.Table:
-    """A row for each image: path, split, label, its place on the map if it has one, vector."""
-    places = np.full((len(found.samples), 2), np.nan)
-    places[layout.chosen] = layout.points
-    absent = np.isnan(places)
+    """Build a table with one row per image: path, split, label, projected point, embedding.
+
+    Args:
+        found: Embeddings.
+        layout: Projection; images that are not in it have null coordinates.
+        split_of: Split of each sample, by sample name.
+        classes: Class names.
+    """
+    points = np.full((len(found.samples), 2), np.nan)
+    points[layout.chosen] = layout.points
+    absent = np.isnan(points)
     return pa.table(
         {
             "path": [sample.name for sample in found.samples],
             "split": [split_of.get(sample.name) for sample in found.samples],
             "label": [classes[label] if label >= 0 else None for label in found.labels],
-            "x": pa.array(places[:, 0], mask=absent[:, 0]),
-            "y": pa.array(places[:, 1], mask=absent[:, 1]),
+            "x": pa.array(points[:, 0], mask=absent[:, 0]),
+            "y": pa.array(points[:, 1], mask=absent[:, 1]),
             "vector": pa.FixedSizeListArray.from_arrays(
                 pa.array(found.vectors.ravel()), found.vectors.shape[1]
             ),

@@ -61,19 +61,20 @@ def tsne(
     """
     count = len(vectors)
     if count < 5:
-        return _padded(principal_components(vectors, 2))
+        return planar(principal_components(vectors, 2))
     reduced = principal_components(vectors, 50)
     wanted = min(perplexity, (count - 1) / 3)
     inputs = torch.from_numpy(reduced)
     affinities = _affinities(torch.cdist(inputs, inputs).square(), wanted)
-    start = _padded(principal_components(reduced, 2))
+    start = planar(principal_components(reduced, 2))
     noise = generator(seed, "tsne").normal(0, 1e-6, start.shape)
     scaled = 1e-4 * start / max(float(start[:, 0].std()), 1e-12) + noise
     points = torch.from_numpy(scaled.astype(np.float32))
     return _descend(affinities, points, steps, on_step).numpy()
 
 
-def _padded(points: NDArray[np.float32]) -> NDArray[np.float32]:
+def planar(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pad ``(N, 0)`` to ``(N, 2)`` points with zeros to ``(N, 2)``."""
     return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))
 
 

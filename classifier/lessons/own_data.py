@@ -49,11 +49,12 @@ def load_own_images(path: Path, form: InputFormat, most: tuple[int, int], seed: 
             f"Expected one class per image, found masks in {path}.",
             "Give a folder with one sub-folder per class.",
         )
-    divided = dataset if dataset.splits.get("test") else split_dataset(dataset, _TEST_FRACTION, seed)
-    test = divided.splits.get("test") or divided.splits["validation"]
+    if not dataset.splits.get("test"):
+        dataset = split_dataset(dataset, _TEST_FRACTION, seed)
+    test = dataset.splits.get("test") or dataset.splits["validation"]
     loaded = [
         load_images(_subset(samples, count, seed), form)[0]
-        for samples, count in zip((divided.splits["train"], test), most, strict=True)
+        for samples, count in zip((dataset.splits["train"], test), most, strict=True)
     ]
     return OwnImages(dataset.classes, loaded[0], loaded[1])
 

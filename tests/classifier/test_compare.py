@@ -39,7 +39,7 @@ def test_two_runs_on_the_same_images(
     assert "difference_to_first" not in first
     text = page.read_text(encoding="utf-8")
     assert text.count("image/svg+xml") == 4
-    assert "to the first" in text
+    assert "difference to first" in text
 
 
 def test_without_data_and_mistakes(

@@ -7,7 +7,6 @@ import pytest
 
 from classifier.data import open_dataset
 from classifier.evaluation.cross_validation import make_folds, write_list
-from classifier.training.settings import Settings
 from faceswap.core.errors import MediaError
 
 QUICK = ("--epochs", "2", "--set", "optimizer.lr=3e-3", "--set", "data.batch_size=8")
@@ -30,7 +29,7 @@ def test_every_image_is_predicted_once_by_a_network_that_has_not_seen_it(
     record = json.loads((output / "cross-validation.json").read_text())
     assert record["images"] == 24
     assert len(record["folds"]) == 3
-    right = sum(row["right"] for row in rows) / 24
+    right = sum(row["correct"] for row in rows) / 24
     assert record["metrics"]["accuracy"]["value"] == pytest.approx(right)
     assert right > 0.9
     for number in (1, 2, 3):
@@ -45,8 +44,8 @@ def test_every_image_is_predicted_once_by_a_network_that_has_not_seen_it(
 
 
 def test_groups_stay_together(halves: Path, tmp_path: Path) -> None:
-    settings = Settings.model_validate({"data": {"group": r"(\d)\.png$"}})
-    for number, fold in enumerate(make_folds(halves, settings, 3)):
+    dataset = open_dataset(halves, r"(\d)\.png$")
+    for number, fold in enumerate(make_folds(dataset, 3, seed=0)):
         path = tmp_path / f"{number}.csv"
         write_list(fold, path)
         read = open_dataset(path)
@@ -63,4 +62,4 @@ def test_archives_are_refused(tmp_path: Path) -> None:
         head = b"".join(number.to_bytes(4, "big") for number in header)
         (tmp_path / name).write_bytes(head + body)
     with pytest.raises(MediaError, match="archive"):
-        make_folds(tmp_path, Settings(), 3)
+        make_folds(open_dataset(tmp_path), 3, seed=0)

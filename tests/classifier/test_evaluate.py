@@ -24,13 +24,13 @@ def test_what_a_run_kept_aside(
     said = capsys.readouterr()
     assert "9 images, validation" in said.out
     assert "crème brûlée" in said.out
-    assert "divided as it divided them" in said.err
+    assert "Data of the run" in said.err
     assert "Warning" not in said.err
 
     record = json.loads((tmp_path / "metrics.json").read_text())
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
     accuracy = record["metrics"]["accuracy"]
-    assert accuracy["value"] == sum(row["right"] for row in rows) / 9
+    assert accuracy["value"] == sum(row["correct"] for row in rows) / 9
     assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
     assert record["trained_on"] == 0
     # The same numbers that training found on the same images.
@@ -45,7 +45,7 @@ def test_what_a_run_kept_aside(
     assert np.sum(record["confusion"]) == 9
 
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Worst mistakes" in page
+    assert "Misclassified images" in page
     assert page.count("image/svg+xml") == 3
     assert 'src="http' not in page
 
@@ -61,7 +61,7 @@ def test_images_that_were_trained_on_are_said(
     assert classifier("evaluate", colour_run, colours, *arguments) == 0
     assert "Warning: the network was trained on 36 of these images" in capsys.readouterr().err
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
-    wrong = [row for row in rows if not row["right"]]
+    wrong = [row for row in rows if not row["correct"]]
     assert [Path(row["path"]).name for row in wrong] == ["wrong.png"]
     assert (wrong[0]["label"], wrong[0]["predicted"]) == ("red", "blue")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -87,9 +87,9 @@ def test_copies_in_another_folder_and_another_order_of_classes(
     first = ("evaluate", colour_run, other, "--resamples", 20)
     assert classifier(*first, "-o", tmp_path / "out") == 0
     said = capsys.readouterr().err
-    assert "not the data of the run" in said
+    assert "Not the data of the run" in said
     assert "Warning" not in said
-    assert all(row["right"] for row in pq.read_table(rows_of).to_pylist())
+    assert all(row["correct"] for row in pq.read_table(rows_of).to_pylist())
 
     for number in range(3, 15):
         shutil.copy(colours / "red" / f"{number:02d}.png", other / "red" / f"copy{number}.png")
@@ -140,7 +140,7 @@ def test_mistakes_give_code_2(
         ((colour_run, colours, "--split", "tset"), "no split 'tset'"),
         ((colour_run, colours, "--split", "test"), "has no split 'test'"),
         ((colour_run, unknown), "rouge"),
-        ((square_run, colours), "gives classes to images"),
+        ((square_run, colours), "found labels for images"),
         ((colour_run, colours, "--device", "tpu"), "no device"),
     ]
     for arguments, words in cases:

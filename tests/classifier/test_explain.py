@@ -22,7 +22,7 @@ def test_heat_filters_maps_and_neighbours(
     assert classifier("explain", colour_run, image, broken, "-o", folder, *more) == 0
     said = capsys.readouterr().err
     assert "Grad-CAM" in said
-    assert "The network says: blue" in said
+    assert "Prediction: blue" in said
     assert f"Cannot read {broken}: an empty file" in said
     names = {path.name for path in folder.iterdir()}
     assert {"report.html", "filters.png", "00-blue.png", "00-features.0.png"} <= names
@@ -50,7 +50,7 @@ def test_a_class_and_a_layer_by_name(
     for wrong, words in (
         (("--class", "blu"), "Did you mean 'blue'"),
         (("--layer", "features.99"), "no layer 'features.99'"),
-        (("--layer", "head"), "gives no maps"),
+        (("--layer", "head"), "Expected a layer with feature maps"),
     ):
         capsys.readouterr()
         assert classifier("explain", colour_run, image, "-o", tmp_path / "no", *wrong) == 2
@@ -67,7 +67,7 @@ def test_a_network_without_maps_shows_weights(
 ) -> None:
     image = colours / "red" / "00.png"
     assert classifier("explain", perceptron_model, image, "-o", tmp_path, "--class", "red") == 0
-    assert "no Grad-CAM" in capsys.readouterr().err
+    assert "Grad-CAM is not available" in capsys.readouterr().err
     assert Image.open(tmp_path / "weights.png").size == (3 * (128 + 2) + 2, 132)
     assert (tmp_path / "00-red.png").is_file()
 
@@ -76,6 +76,6 @@ def test_pixels(classifier: Run, square_run: Path, squares: Path, tmp_path: Path
     image = squares / "images" / "b_01.png"
     assert classifier("explain", square_run, image, "-o", tmp_path, "--class", "square") == 0
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "The class of each pixel" in page
-    assert "Shares of the pixels" in page
+    assert "Predicted class of each pixel" in page
+    assert "Predicted pixels" in page
     assert (tmp_path / "b_01-square.png").is_file()

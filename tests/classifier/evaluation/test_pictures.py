@@ -20,7 +20,7 @@ from classifier.evaluation.pictures import (
 from classifier.evaluation.scoring import ImageScores
 
 
-def test_every_class_has_a_colour_of_its_own() -> None:
+def test_palette_colours_are_unique() -> None:
     assert len({tuple(colour) for colour in palette(60).tolist()}) == 60
     assert palette(3).tolist() == palette(30)[:3].tolist()
 
@@ -34,30 +34,30 @@ def test_overlays() -> None:
     assert shown[3, 0].tolist() == [100, 100, 100]  # ignored pixels stay bare
     assert colour_labels(labels, 2)[3, 0].tolist() == [128, 128, 128]
     heated = overlay_heat(image, np.array([[0.0, 1.0]]), strength=1.0)
-    assert heated[0, 0, 2] > 100 > heated[0, 0, 0]  # blue where it is cold
+    assert heated[0, 0, 2] > 100 > heated[0, 0, 0]  # blue for low values
     assert heated[0, 3, 0] > 100 > heated[0, 3, 2]
 
 
-def test_sizes() -> None:
+def test_fit_and_tile() -> None:
     small = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    grown = fit(small, 9)
-    assert grown.shape == (8, 8, 3)
-    assert (grown[:4, :4] == small[0, 0]).all()
+    enlarged = fit(small, 9)
+    assert enlarged.shape == (8, 8, 3)
+    assert (enlarged[:4, :4] == small[0, 0]).all()
     assert fit(np.zeros((100, 50, 3), np.uint8), 20).shape == (20, 10, 3)
     assert fit(np.zeros((15, 9, 3), np.uint8), 20).shape == (15, 9, 3)
     sheet = tile([np.zeros((3, 4, 3), np.uint8)] * 5, 3, gap=1)
     assert sheet.shape == (2 * 4 + 1, 3 * 5 + 1, 3)
-    assert sheet[5, 11].tolist() == [255, 255, 255]  # the sixth place is empty
+    assert sheet[5, 11].tolist() == [255, 255, 255]  # the sixth cell is empty
     assert as_picture(np.zeros((1, 5, 6), np.uint8)).shape == (5, 6, 3)
 
 
-def test_ranges() -> None:
+def test_stretch() -> None:
     assert stretch(np.array([2.0, 4.0, 6.0])).tolist() == [0, 128, 255]
     assert stretch(np.array([-1.0, 0.0, 0.5]), symmetric=True).tolist() == [0, 128, 191]
     assert stretch(np.zeros(2)).tolist() == [0, 0]
 
 
-def test_masks_keep_their_values(tmp_path: Path) -> None:
+def test_written_masks_keep_their_values(tmp_path: Path) -> None:
     labels = np.array([[0, 2], [1, IGNORE_INDEX]], np.uint8)
     write_labels(tmp_path / "mask.png", labels, 3)
     image = Image.open(tmp_path / "mask.png")
@@ -66,15 +66,15 @@ def test_masks_keep_their_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 7, 60])
-def test_charts_of_few_and_many_classes(classes: int, tmp_path: Path) -> None:
+def test_plots_of_few_and_many_classes(classes: int, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     raw = random.random((200, classes)).astype(np.float32)
     scores = ImageScores(raw / raw.sum(1, keepdims=True), random.integers(0, classes, 200))
     names = [f"class {number}" for number in range(classes)]
     confusion = charts.plot_confusion(scores.confusion(), names, "images")
-    written = [text.get_text() for text in confusion.axes[0].texts]
+    annotations = [text.get_text() for text in confusion.axes[0].texts]
     counts = [str(count) for count in scores.confusion().ravel()]
-    assert written == (counts if classes <= 20 else [])
+    assert annotations == (counts if classes <= 20 else [])
     curves = charts.plot_roc(scores, names).axes[0].get_lines()
     assert len(curves) == 1 + (1 if classes == 2 else min(classes, 12))
     assert len(charts.plot_reliability(scores.reliability()).axes) == 2
