@@ -1,4 +1,4 @@
-"""The verb ``faceswap demo``: the whole job on two portraits that installed libraries carry."""
+"""The verb ``faceswap demo``: the complete workflow on two portraits of installed libraries."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,30 +8,35 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.pipeline import describe_conversion
 from faceswap.conversion.swapper import Swapper
 from faceswap.convert import convert_with_progress, write_report
+from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
-from faceswap.core.errors import NoFacesError
 from faceswap.core.files import read_json, sha256_file
-from faceswap.demonstration.settings import DemoSettings, claim_folder, train_config
-from faceswap.demonstration.side_by_side import Panel, picture_grid, write_side_by_side
-from faceswap.demonstration.stages import Figures, Stages
+from faceswap.demonstration.folder import DemoFolder, target_of
+from faceswap.demonstration.settings import DemoSettings, claim_folder
+from faceswap.demonstration.side_by_side import (
+    Panel,
+    frames_by_yaw,
+    picture_grid,
+    write_side_by_side,
+)
+from faceswap.demonstration.stages import StageMetrics, Stages
 from faceswap.demonstration.summary import SUMMARY, afterword, headline, summarise, write_summary
-from faceswap.demonstration.swap_check import LOOKED_AT, Swap, check_swaps, faces_at_check
+from faceswap.demonstration.swap_check import CHECKED_FACES, Swap, check_swaps, count_check_steps
 from faceswap.demonstration.talking_head.clip import (
-    FPS,
-    SITTERS,
+    DEMO_IDENTITIES,
     SOUND_RATE,
-    Sitter,
-    voice,
+    DemoIdentity,
+    clip_seed,
+    find_mesh,
+    mixed_voices,
     write_clip,
 )
-from faceswap.demonstration.talking_head.motion import perform
 from faceswap.extract import extract_with_progress
 from faceswap.extraction.pipeline import ExtractSettings
 from faceswap.facesets.faceset import RECORD, Faceset
@@ -44,7 +49,6 @@ from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
 from faceswap.provenance.stamp import Seal, Stamp
 from faceswap.provenance.subject import Subject
-from faceswap.tracking.finder import build_tracker
 from faceswap.train import train_with_progress
 from faceswap.training.settings import TrainConfig
 
@@ -53,146 +57,151 @@ _GRID_ROWS = 6
 
 
 def demo(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for everything the demo makes.")
-    ] = Path("faceswap-demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Output folder.")] = Path(
+        "faceswap-demo"
+    ),
     minutes: Annotated[
         float | None,
         typer.Option(
             min=0.01,
-            help=f"Training budget. [default: {_MINUTES_CPU:g}, with a GPU {_MINUTES_GPU:g}]",
+            help=f"Training minutes. [default: {_MINUTES_CPU:g} on CPU, {_MINUTES_GPU:g} on GPU]",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides about everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of clips and training.")] = 0,
     recipe: Annotated[str, typer.Option(help="Training recipe, by name or path.")] = "small",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """The whole job on two portraits: animate, extract, train, convert both ways, compare.
+    """Run the complete workflow on two portraits: animate, extract, train, convert, compare.
 
-    Interrupted and repeated, it goes on where it was. More --minutes train the same run further.
+    If it is interrupted, run the same command again to resume. More --minutes continue the training
+    of the same run.
     """
-    place = pick_device(device)
+    picked = pick_device(device)
     if minutes is None:
-        minutes = _MINUTES_CPU if place.type == "cpu" else _MINUTES_GPU
-    settings = DemoSettings(minutes, seed, recipe, device=str(place))
+        minutes = _MINUTES_CPU if picked.type == "cpu" else _MINUTES_GPU
+    settings = DemoSettings(minutes, seed, recipe, device=str(picked))
     run_demo(output, settings)
     note(headline(read_json(output / SUMMARY)))
     note(afterword(output))
 
 
 def run_demo(output: Path, settings: DemoSettings, overrides: Sequence[str] = ()) -> list[str]:
-    """The demo without its afterword.
+    """Run all stages of the demo and write the summary.
 
     Args:
-        output: Folder for everything.
-        settings: What it depends on.
-        overrides: Further training settings, "name=value".
+        output: Output folder.
+        settings: Settings of the demo.
+        overrides: Additional training settings as "name=value".
 
     Returns:
-        The stages that had to be done; those that an earlier run finished are not among them.
+        Names of the executed stages; stages finished by an earlier run are skipped.
 
     Raises:
         ConfigError: The folder holds a demo with other settings, or the recipe is unknown.
-        ProvenanceError: Converted media cannot be signed here.
-        KeyboardInterrupt: Training was told to stop; it is saved and can go on.
+        ProvenanceError: Converted media cannot be signed.
+        KeyboardInterrupt: Training was interrupted; its state is saved.
     """
     config = train_config(settings, overrides)
-    identity = open_identity()  # before minutes of training
+    identity = open_identity()  # fail before training, not after it
     claim_folder(output, settings)
-    job = _Job(output, settings, config, Stages(output / "stages.json"), identity)
-    figures: dict[str, Figures] = {}
-    for sitter in SITTERS:
-        figures[f"animate {sitter.name}"] = job.animate(sitter)
-    for sitter in SITTERS:
-        figures[f"extract {sitter.name}"] = job.extract(sitter)
-    figures["train"] = job.train()
-    model = load_model(job.run, settings.device)
-    for sitter in SITTERS:
-        figures[f"convert {sitter.name}"] = job.convert(sitter, model)
-    figures["side by side"] = job.show(model)
-    figures["check"] = job.check(model)
-    write_summary(output, summarise(figures, asdict(settings), model))
-    return job.stages.redone
+    job = _Job(DemoFolder(output), settings, config, identity)
+    metrics: dict[str, StageMetrics] = {}
+    for person in DEMO_IDENTITIES:
+        metrics[f"animate {person.name}"] = job.animate(person)
+    for person in DEMO_IDENTITIES:
+        metrics[f"extract {person.name}"] = job.extract(person)
+    metrics["train"] = job.train()
+    model = load_model(job.folder.run, settings.device)
+    for person in DEMO_IDENTITIES:
+        metrics[f"convert {person.name}"] = job.convert(person, model)
+    metrics["side by side"] = job.show(model)
+    metrics["check"] = job.check(model)
+    write_summary(output, summarise(metrics, asdict(settings), model))
+    return job.stages.executed
+
+
+def train_config(settings: DemoSettings, overrides: Sequence[str]) -> TrainConfig:
+    """The training configuration: the recipe with the seed, budget and device of the demo.
+
+    Raises:
+        ConfigError: The recipe or an override is unknown or invalid.
+    """
+    given = [
+        f"seed={settings.seed}",
+        "training.steps=null",
+        f"training.minutes={float(settings.minutes)}",
+        f"training.device={settings.device}",
+        *overrides,
+    ]
+    return load_config(TrainConfig, "faceswap", settings.recipe, given)
 
 
 class _Job:
-    """The stages of one demo; each is skipped when its result is there."""
+    """The stages of one demo; each is skipped if its results exist."""
 
     def __init__(
         self,
-        output: Path,
+        folder: DemoFolder,
         settings: DemoSettings,
         config: TrainConfig,
-        stages: Stages,
         identity: SigningIdentity,
     ) -> None:
+        self.folder, self.settings, self.config = folder, settings, config
         self.identity = identity
-        self.output, self.settings, self.config, self.stages = output, settings, config, stages
-        self.run = output / "runs" / "demo"
-        self.clips = {s.name: output / "clips" / f"{s.name}.mp4" for s in SITTERS}
-        self.faces = {s.name: output / "faces" / s.name for s in SITTERS}
-        first, second = SITTERS
-        self.others = {first.name: second, second.name: first}
-        self.converted = {
-            name: output / "converted" / f"{name}-as-{other.name}.mp4"
-            for name, other in self.others.items()
-        }
+        self.stages = Stages(folder.stages)
 
-    def animate(self, sitter: Sitter) -> Figures:
-        """Makes a clip of a portrait."""
-        settings, path = self.settings, self.clips[sitter.name]
+    def animate(self, person: DemoIdentity) -> StageMetrics:
+        """Render the source clip of an identity."""
+        settings, path = self.settings, self.folder.clips[person.name]
+        seed = clip_seed(person, settings.seed)
 
-        def work() -> Figures:
-            mesh = _find_mesh(sitter, settings.device)
-            with progress_bar(f"animate {sitter.name}", settings.frames, "frames") as advance:
+        def work() -> StageMetrics:
+            mesh = find_mesh(person, settings.device)
+            with progress_bar(f"animate {person.name}", settings.frames, "frames") as advance:
                 write_clip(
-                    sitter,
+                    person,
                     mesh,
                     path,
                     frames=settings.frames,
-                    seed=self._seed(sitter),
+                    seed=seed,
                     size=settings.size,
                     on_frames=advance,
                 )
             return {"frames": settings.frames}
 
-        key = {"seed": self._seed(sitter), "frames": settings.frames, "size": settings.size}
-        return self.stages.run(f"animate {sitter.name}", key, [path], work)
+        key = {"seed": seed, "frames": settings.frames, "size": settings.size}
+        return self.stages.run(f"animate {person.name}", key, [path], work)
 
-    def _seed(self, sitter: Sitter) -> int:
-        # Two people do not move in step.
-        return 2 * self.settings.seed + [s.name for s in SITTERS].index(sitter.name)
-
-    def _source(self, sitter: Sitter) -> Source:
-        (source,) = find_sources([self.clips[sitter.name]])
+    def _source(self, person: DemoIdentity) -> Source:
+        (source,) = find_sources([self.folder.clips[person.name]])
         return source
 
-    def extract(self, sitter: Sitter) -> Figures:
-        """Finds the faces of a clip."""
-        directory = self.faces[sitter.name]
+    def extract(self, person: DemoIdentity) -> StageMetrics:
+        """Extract the faces of a clip."""
+        directory = self.folder.faces[person.name]
 
-        def work() -> Figures:
+        def work() -> StageMetrics:
             report = extract_with_progress(
-                self._source(sitter), directory, ExtractSettings(), device=self.settings.device
+                self._source(person), directory, ExtractSettings(), device=self.settings.device
             )
-            set_subject(directory, Subject(sitter.title, "public-domain", sitter.source))
+            set_subject(directory, Subject(person.title, "public-domain", person.source))
             return {
                 "frames": report.frames,
                 "frames_with_face": report.frames_with_face,
                 "faces": report.faces,
             }
 
-        key = {"clip": sha256_file(self.clips[sitter.name])}
-        return self.stages.run(f"extract {sitter.name}", key, [directory / RECORD], work)
+        key = {"clip": sha256_file(self.folder.clips[person.name])}
+        return self.stages.run(f"extract {person.name}", key, [directory / RECORD], work)
 
-    def train(self) -> Figures:
-        """Trains, or goes on with the training, until the budget is spent."""
+    def train(self) -> StageMetrics:
+        """Train, or resume the training, until the time budget is spent."""
 
-        def work() -> Figures:
-            faces = {name: [path] for name, path in self.faces.items()}
-            result = train_with_progress(self.config, faces, self.run)
+        def work() -> StageMetrics:
+            faces = {name: [path] for name, path in self.folder.faces.items()}
+            result = train_with_progress(self.config, faces, self.folder.run)
             if result.interrupted:
-                note("Stopped and saved; the same command goes on from here.")
+                note("Training stopped and saved. Run the same command again to resume.")
                 raise KeyboardInterrupt
             return {
                 "seconds": result.seconds,
@@ -204,48 +213,53 @@ class _Job:
 
         key = {
             "config": self.config.model_dump(mode="json"),
-            "faces": [Faceset.open(path).content_hash() for path in self.faces.values()],
+            "faces": [Faceset.open(path).content_hash() for path in self.folder.faces.values()],
         }
-        return self.stages.run("train", key, [self.run / "model"], work)
+        return self.stages.run("train", key, [self.folder.run / "model"], work)
 
-    def convert(self, sitter: Sitter, model: LoadedModel) -> Figures:
-        """Puts the other one's face into a clip."""
-        output, to = self.converted[sitter.name], self.others[sitter.name].name
+    def convert(self, person: DemoIdentity, model: LoadedModel) -> StageMetrics:
+        """Convert the clip of an identity to the other one."""
+        output, to = self.folder.converted[person.name], target_of(person).name
 
-        def work() -> Figures:
-            source, swapper = self._source(sitter), Swapper(model, to, CompositeSettings())
+        def work() -> StageMetrics:
+            source, swapper = self._source(person), Swapper(model, to, CompositeSettings())
             report = convert_with_progress(
                 source,
                 output,
                 swapper,
-                faceset=Faceset.open(self.faces[sitter.name]),
+                faceset=Faceset.open(self.folder.faces[person.name]),
                 identity=self.identity,
             )
             write_report(report, source, swapper, self.identity)
             return {"frames": report.frames, "faces": report.faces_swapped}
 
-        key = {"model": model.digest, "clip": sha256_file(self.clips[sitter.name]), "signed": 1}
-        return self.stages.run(f"convert {sitter.name}", key, [output], work)
+        key = {
+            "model": model.digest,
+            "clip": sha256_file(self.folder.clips[person.name]),
+            "signed": 1,
+        }
+        return self.stages.run(f"convert {person.name}", key, [output], work)
 
-    def show(self, model: LoadedModel) -> Figures:
-        """Shows originals and swaps side by side, as a video and as pictures."""
-        video, grid = self.output / "side_by_side.mp4", self.output / "grid.jpg"
+    def show(self, model: LoadedModel) -> StageMetrics:
+        """Write source and converted clips side by side, as a video and as a picture."""
+        video, grid = self.folder.side_by_side, self.folder.grid
 
-        def work() -> Figures:
-            rows = [self._panels(sitter) for sitter in SITTERS]
+        def work() -> StageMetrics:
+            rows = [self._panels(person) for person in DEMO_IDENTITIES]
             seal = self._seal(model)
+            seeds = [clip_seed(person, self.settings.seed) for person in DEMO_IDENTITIES]
             with (
                 TemporaryDirectory() as folder,
                 progress_bar("side by side", self.settings.frames, "frames") as advance,
             ):
                 sound = Path(folder) / "voices.m4a"
-                write_sound(sound, self._voices(), SOUND_RATE)
+                write_sound(sound, mixed_voices(self.settings.frames, seeds), SOUND_RATE)
                 write_side_by_side(
                     rows, video, sound=sound, metadata=SYNTHETIC, seal=seal, on_frames=advance
                 )
             blocks = [
-                picture_grid(row, _poses(Faceset.open(path)), side=240)
-                for row, path in zip(rows, self.faces.values(), strict=True)
+                picture_grid(row, frames_by_yaw(Faceset.open(path), _GRID_ROWS), side=240)
+                for row, path in zip(rows, self.folder.faces.values(), strict=True)
             ]
             picture = np.concatenate(blocks, axis=1)
             write_image(grid, picture, quality=92, xmp=xmp_packet(), seal=seal)
@@ -255,52 +269,31 @@ class _Job:
         return self.stages.run("side by side", key, [video, grid], work)
 
     def _seal(self, model: LoadedModel) -> Seal:
-        """Marks what shows all clips beside one another."""
-        stamp = Stamp(self.identity, describe_conversion(model, *self.clips))
-        return stamp.seal(*self.clips.values(), *self.converted.values())
+        """Signing of the files that show all clips."""
+        stamp = Stamp(self.identity, describe_conversion(model, *self.folder.clips))
+        return stamp.seal(*self.folder.clips.values(), *self.folder.converted.values())
 
-    def _panels(self, sitter: Sitter) -> list[Panel]:
-        name = sitter.name
-        swapped = f"{sitter.title} as {self.others[name].title} (synthetic)"
-        return [Panel(self.clips[name], sitter.title), Panel(self.converted[name], swapped)]
+    def _panels(self, person: DemoIdentity) -> list[Panel]:
+        name = person.name
+        swapped = f"{person.title} as {target_of(person).title} (synthetic)"
+        clip, converted = self.folder.clips[name], self.folder.converted[name]
+        return [Panel(clip, person.title), Panel(converted, swapped)]
 
-    def _voices(self) -> np.ndarray:
-        seeds = [self._seed(sitter) for sitter in SITTERS]
-        voices = [voice(perform(self.settings.frames, s, FPS), s) for s in seeds]
-        return np.mean(voices, axis=0)
+    def check(self, model: LoadedModel) -> StageMetrics:
+        """Check resemblance to the target and motion compared with the source."""
 
-    def check(self, model: LoadedModel) -> Figures:
-        """Measures whom the swapped faces resemble and whether they follow the originals."""
-
-        def work() -> Figures:
+        def work() -> StageMetrics:
             forth, back = (
-                Swap(self.clips[name], self.converted[name], Faceset.open(self.faces[name]))
-                for name in self.clips
+                Swap(clip, self.folder.converted[name], Faceset.open(self.folder.faces[name]))
+                for name, clip in self.folder.clips.items()
             )
-            with progress_bar("check", faces_at_check(), "faces") as advance:
-                *checks, told_apart = check_swaps(forth, back, self.settings.device, advance)
-            names = [f"{name} as {other.name}" for name, other in self.others.items()]
+            with progress_bar("check", count_check_steps(), "faces") as advance:
+                *checks, accuracy = check_swaps(forth, back, self.settings.device, advance)
+            names = [f"{p.name} as {target_of(p).name}" for p in DEMO_IDENTITIES]
             return {
-                "faces_checked": LOOKED_AT,
-                "real_told_apart": told_apart,
+                "faces_checked": CHECKED_FACES,
+                "classifier_accuracy": accuracy,
                 "checks": {name: asdict(check) for name, check in zip(names, checks, strict=True)},
             }
 
         return self.stages.run("check", {"model": model.digest}, [], work)
-
-
-def _find_mesh(sitter: Sitter, device: str) -> NDArray[np.float32]:
-    faces = build_tracker(device=device).still(sitter.load())
-    if not faces:
-        raise NoFacesError(
-            f"No face was found in the portrait of {sitter.title}.",
-            "Run `faceswap doctor`: the detector or its weights may be broken.",
-        )
-    return faces[0].landmarks.dense_mesh()
-
-
-def _poses(faceset: Faceset) -> list[int]:
-    """Frames that show the head from one side to the other."""
-    turned = sorted(faceset.faces(), key=lambda face: face.yaw)
-    places = np.linspace(0.02, 0.98, _GRID_ROWS) * (len(turned) - 1)
-    return [turned[int(place)].frame for place in places]

@@ -1,1 +1,1 @@
-"""What ``faceswap demo`` does: its clips, stages, summary and checks."""
+"""Stages, clips, checks and summary of ``faceswap demo``."""

@@ -1,4 +1,4 @@
-"""Shows clips beside one another: as one video, and as a grid of pictures."""
+"""Combines clips side by side: as one video, and as a grid of pictures."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from faceswap.core.prefetch import prefetch
+from faceswap.facesets.faceset import Faceset
 from faceswap.media.captions import titled
 from faceswap.media.frame import Frame, Image
 from faceswap.media.video import VideoInfo, VideoReader
@@ -17,11 +18,11 @@ from faceswap.media.writer import VideoWriter
 
 @dataclass(frozen=True)
 class Panel:
-    """One clip of several that are shown together.
+    """A clip of a side-by-side view.
 
     Attributes:
-        path: The video.
-        title: What is written on it (plain ASCII letters only).
+        path: Video file.
+        title: Caption (ASCII only).
     """
 
     path: Path
@@ -37,22 +38,22 @@ def write_side_by_side(
     seal: Callable[[Path, Path], None] | None = None,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Plays clips of one size in step, as tiles of one video.
+    """Write clips of equal frame size as tiles of one video, which ends with the shortest clip.
 
     Args:
-        rows: Rows of panels, all of one length; it ends with the shortest clip.
-        output: The video; it appears when it is complete.
-        sound: A file whose sound goes with it.
-        metadata: Tags of the video.
+        rows: Rows of panels, all of the same length.
+        output: Output video; created when complete.
+        sound: File whose audio is copied, or None.
+        metadata: Metadata tags of the video.
         seal: Marks the finished video before it takes its name.
-        on_frames: Called with the number of frames written since the last call.
+        on_frames: Callback with the number of frames written since the last call.
 
     Returns:
-        The number of frames written.
+        Number of frames written.
 
     Raises:
-        MediaError: A clip cannot be read, or the output not be written.
-        StorageFullError: The disk is full; nothing is left at ``output``.
+        MediaError: A clip cannot be read or the output cannot be written.
+        StorageFullError: The disk is full; ``output`` is not created.
     """
     panels = [panel for row in rows for panel in row]
     first = VideoReader(panels[0].path).info
@@ -60,7 +61,7 @@ def write_side_by_side(
     info = VideoInfo.for_new(width, height, first.fps)
     count = 0
     with (
-        closing(prefetch(_in_step(panels), depth=8)) as steps,
+        closing(prefetch(_paired_frames(panels), depth=8)) as steps,
         VideoWriter(output, info, audio_from=sound, metadata=metadata, seal=seal) as writer,
     ):
         for images in steps:
@@ -71,7 +72,7 @@ def write_side_by_side(
     return count
 
 
-def _in_step(panels: Sequence[Panel]) -> Iterator[list[Image]]:
+def _paired_frames(panels: Sequence[Panel]) -> Iterator[list[Image]]:
     readers = [VideoReader(panel.path) for panel in panels]
     for frames in zip(*readers, strict=False):
         yield [
@@ -80,24 +81,31 @@ def _in_step(panels: Sequence[Panel]) -> Iterator[list[Image]]:
 
 
 def picture_grid(columns: Sequence[Panel], indices: Sequence[int], side: int = 240) -> Image:
-    """A row of pictures for each of several frames, a column for each clip.
+    """Grid of frames: a row for each frame index, a column for each clip.
 
     Args:
-        columns: The clips.
-        indices: Which frames of each, in the order of the rows.
-        side: Width of a picture in pixels; the height follows from the clip's.
+        columns: Clips.
+        indices: Frame indices, one for each row.
+        side: Width of a picture in pixels; the height keeps the aspect ratio.
 
     Returns:
-        ``(H, W, 3) uint8 RGB``; titles stand in the first row.
+        ``(H, W, 3) uint8 RGB``; the first row has the captions.
     """
     pictures = [_frames_at(panel.path, indices) for panel in columns]
     rows = []
     for number in range(len(indices)):
-        row = [_shrunk(column[number], side) for column in pictures]
+        row = [_resized(column[number], side) for column in pictures]
         if number == 0:
             row = [titled(image, panel.title) for image, panel in zip(row, columns, strict=True)]
         rows.append(row)
     return _tiled(rows)
+
+
+def frames_by_yaw(faceset: Faceset, count: int) -> list[int]:
+    """Indices of ``count`` frames, evenly spaced by head yaw from image left to image right."""
+    faces = sorted(faceset.faces(), key=lambda face: face.yaw)
+    positions = np.linspace(0.02, 0.98, count) * (len(faces) - 1)
+    return [faces[int(position)].frame for position in positions]
 
 
 def _frames_at(path: Path, indices: Sequence[int]) -> list[Image]:
@@ -112,7 +120,7 @@ def _frames_at(path: Path, indices: Sequence[int]) -> list[Image]:
     return [found[index] for index in indices]
 
 
-def _shrunk(image: Image, width: int) -> Image:
+def _resized(image: Image, width: int) -> Image:
     height = round(image.shape[0] * width / image.shape[1])
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 

@@ -1,4 +1,4 @@
-"""Remembers which stages of a long job are finished, so that a repeated job does not redo them."""
+"""Records the finished stages of a long job, so that a repeated job skips them."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,34 +8,38 @@ from typing import Any
 from faceswap.core.errors import FaceswapError
 from faceswap.core.files import read_json, write_json
 
-Figures = dict[str, Any]
+StageMetrics = dict[str, Any]
 
 
 class Stages:
-    """The finished stages of a job, in a JSON file beside its results.
+    """Finished stages of a job, kept in a JSON file.
 
-    A stage is finished when it was recorded with the same key and its results are still there.
+    A stage is finished if it was recorded with the same key and all its result files exist.
 
     Args:
-        path: The JSON file; it need not exist.
+        path: JSON file; created when missing.
+
+    Attributes:
+        path: JSON file.
+        executed: Names of the stages executed by this object.
 
     Raises:
-        FaceswapError: The file exists and is not one of these.
+        FaceswapError: The file exists and is damaged.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.redone: list[str] = []
+        self.executed: list[str] = []
         self._stages: dict[str, dict[str, Any]] = {}
         if path.exists():
             try:
                 self._stages = {
-                    name: {"key": s["key"], "figures": s["figures"]}
+                    name: {"key": s["key"], "metrics": s["metrics"]}
                     for name, s in read_json(path).items()
                 }
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise FaceswapError(
-                    f"{path} is damaged.", "Delete it: every stage is then gone through again."
+                    f"{path} is damaged.", "Delete it to run every stage again."
                 ) from error
 
     def run(
@@ -43,26 +47,26 @@ class Stages:
         name: str,
         key: Mapping[str, Any],
         results: Sequence[Path],
-        work: Callable[[], Figures],
-    ) -> Figures:
-        """Does a stage unless it is finished.
+        work: Callable[[], StageMetrics],
+    ) -> StageMetrics:
+        """Execute a stage unless it is finished.
 
         Args:
-            name: Of the stage.
-            key: What its results depend on (JSON values).
-            results: Files that it leaves, each complete or absent.
-            work: Does it and returns figures about it (JSON values).
+            name: Name of the stage.
+            key: Everything that the results depend on, as JSON values.
+            results: Files that the stage writes atomically.
+            work: Function that executes the stage and returns its metrics as JSON values.
 
         Returns:
-            The figures, of now or of then, with the time it took in ``seconds``.
+            New or recorded metrics, with the run time in ``seconds``.
         """
-        done = self._stages.get(name)
-        if done and done["key"] == dict(key) and all(path.exists() for path in results):
-            return done["figures"]
-        begun = time.monotonic()
-        figures = work()
-        figures = {"seconds": time.monotonic() - begun} | figures
-        self._stages[name] = {"key": dict(key), "figures": figures}
+        recorded = self._stages.get(name)
+        if recorded and recorded["key"] == dict(key) and all(path.exists() for path in results):
+            return recorded["metrics"]
+        start = time.monotonic()
+        metrics = work()
+        metrics = {"seconds": time.monotonic() - start} | metrics
+        self._stages[name] = {"key": dict(key), "metrics": metrics}
         write_json(self.path, self._stages)
-        self.redone.append(name)
-        return figures
+        self.executed.append(name)
+        return metrics

@@ -1,4 +1,4 @@
-"""What a demo did, in figures: for programs as JSON, for people as Markdown."""
+"""Summary of a demo as JSON and Markdown."""
 
 import platform
 from collections.abc import Mapping
@@ -7,27 +7,27 @@ from typing import Any
 
 import faceswap
 from faceswap.core.files import atomic_write, write_json
-from faceswap.demonstration.stages import Figures
+from faceswap.demonstration.stages import StageMetrics
 from faceswap.models.model_file import LoadedModel
 
 SUMMARY, PAGE = "summary.json", "summary.md"
 
 
 def summarise(
-    figures: Mapping[str, Figures], settings: Mapping[str, Any], model: LoadedModel
+    metrics: Mapping[str, StageMetrics], settings: Mapping[str, Any], model: LoadedModel
 ) -> dict[str, Any]:
-    """Brings the figures of all stages together.
+    """Combine the metrics of all stages.
 
     Args:
-        figures: By stage, each with its ``seconds``; stages with ``frames`` get a rate.
-        settings: What the demo was made with.
-        model: What it trained.
+        metrics: Metrics by stage, each with ``seconds``; stages with ``frames`` get a frame rate.
+        settings: Settings of the demo, as JSON values.
+        model: Trained model.
 
     Returns:
-        JSON values: settings, model, stages and total time.
+        Settings, model, stages and total time, as JSON values.
     """
     stages = {}
-    for name, stage in figures.items():
+    for name, stage in metrics.items():
         rate = {}
         if "frames" in stage and stage["seconds"] > 0:
             rate = {"frames_per_second": stage["frames"] / stage["seconds"]}
@@ -43,28 +43,28 @@ def summarise(
             "weights_sha256": model.digest,
         },
         "stages": stages,
-        "total_seconds": sum(stage["seconds"] for stage in figures.values()),
+        "total_seconds": sum(stage["seconds"] for stage in metrics.values()),
     }
 
 
 def write_summary(output: Path, summary: Mapping[str, Any]) -> None:
-    """Writes ``summary.json`` and ``summary.md`` into a folder."""
+    """Write ``summary.json`` and ``summary.md`` into a folder."""
     write_json(output / SUMMARY, summary)
     atomic_write(output / PAGE, as_markdown(summary).encode())
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """The summary in a few lines."""
+    """The main results in a few lines."""
     stages = summary["stages"]
     ssim = ", ".join(f"{name} {value:.2f}" for name, value in _ssim(summary).items())
     lines = [
-        f"{summary['total_seconds'] / 60:.1f} minutes in all; {stages['train']['steps']} steps of "
-        f"training at {stages['train']['faces_per_second']:.0f} faces/s; "
+        f"{summary['total_seconds'] / 60:.1f} minutes in total; {stages['train']['steps']} "
+        f"training steps at {stages['train']['faces_per_second']:.0f} faces/s; "
         f"held-out SSIM {ssim or 'not measured'}."
     ]
     lines += [
-        f"{name}: {check['taken_for_target']:.0%} taken for the target, the mouth follows with "
-        f"r = {check['mouth_follows']:.2f}."
+        f"{name}: {check['classified_as_target']:.0%} classified as the target, mouth correlation "
+        f"{check['mouth_correlation']:.2f}."
         for name, check in stages["check"]["checks"].items()
     ]
     return "\n".join(lines)
@@ -75,7 +75,7 @@ def _ssim(summary: Mapping[str, Any]) -> dict[str, float]:
 
 
 def as_markdown(summary: Mapping[str, Any]) -> str:
-    """The summary as a page."""
+    """The summary as a Markdown page."""
     checks = summary["stages"]["check"]
     ssim = ", ".join(f"{name} {value:.3f}" for name, value in _ssim(summary).items())
     lines = [
@@ -93,24 +93,23 @@ def as_markdown(summary: Mapping[str, Any]) -> str:
         "|---|---|---|---|",
         *(_row(name, stage) for name, stage in summary["stages"].items()),
         "",
-        f"Similarity of reconstructed to real faces that were kept aside (SSIM, 1 is perfect): "
-        f"{ssim or 'no faces were kept aside'}.",
+        f"SSIM of reconstructed held-out faces (1 is perfect): {ssim or 'no held-out faces'}.",
         "",
-        f"Checks on {checks['faces_checked']} faces of each clip. The judge is a linear "
-        f"classifier of the two people's pixels, which tells {checks['real_told_apart']:.0%} of "
-        "real faces apart. Following is the correlation with the original over time.",
+        f"Checks on {checks['faces_checked']} faces of each clip. Faces are classified by a linear "
+        f"pixel classifier with an accuracy of {checks['classifier_accuracy']:.0%} on real faces. "
+        "Correlations are between source and output over time.",
         "",
-        "| swap | face found | taken for the target | mouth follows | turning follows |",
+        "| swap | face found | classified as target | mouth correlation | yaw correlation |",
         "|---|---|---|---|---|",
     ]
     for name, check in checks["checks"].items():
-        found, taken = f"{check['faces_found']:.0%}", f"{check['taken_for_target']:.0%}"
-        follows = f"{check['mouth_follows']:.2f} | {check['yaw_follows']:.2f}"
-        lines.append(f"| {name} | {found} | {taken} | {follows} |")
+        found, classified = f"{check['faces_found']:.0%}", f"{check['classified_as_target']:.0%}"
+        correlations = f"{check['mouth_correlation']:.2f} | {check['yaw_correlation']:.2f}"
+        lines.append(f"| {name} | {found} | {classified} | {correlations} |")
     return "\n".join(lines) + "\n"
 
 
-def _row(name: str, stage: Figures) -> str:
+def _row(name: str, stage: StageMetrics) -> str:
     speed = ""
     if "frames_per_second" in stage:
         speed = f"{stage['frames_per_second']:.1f} frames/s"
@@ -122,7 +121,7 @@ def _row(name: str, stage: Figures) -> str:
 
 
 def afterword(output: Path) -> str:
-    """What to look at, and the same commands for footage of one's own."""
+    """The result files, and the commands for other footage."""
     commands = (
         "faceswap extract videos/ -o faces/",
         "faceswap train --config v1 --faces alice=faces/alice --faces bob=faces/bob -o runs/ab",
@@ -134,11 +133,10 @@ def afterword(output: Path) -> str:
     return "\n".join(
         [
             "",
-            f"Look at {output / 'side_by_side.mp4'}, {output / 'grid.jpg'} and "
+            f"Results: {output / 'side_by_side.mp4'}, {output / 'grid.jpg'} and "
             f"{output / 'summary.md'}.",
             "",
-            "The same with footage of your own, of people who agreed: alice.mp4 and bob.mp4 in "
-            "videos/",
+            "To swap your own footage of consenting people (alice.mp4 and bob.mp4 in videos/):",
             *(f"  {command}" for command in commands),
         ]
     )

@@ -21,7 +21,7 @@ def clip(path: Path, frames: int, colour: tuple[int, int, int]) -> Panel:
     return Panel(path, path.stem)
 
 
-def test_clips_play_in_step(tmp_path):
+def test_clips_are_synchronised(tmp_path):
     panels = [
         [
             clip(tmp_path / "red.mp4", 9, (150, 30, 30)),
@@ -33,15 +33,15 @@ def test_clips_play_in_step(tmp_path):
         ],
     ]
     write_sound(tmp_path / "s.m4a", np.sin(np.arange(12_000) / 5), 44_100)
-    told = []
+    counted = []
     count = write_side_by_side(
         panels,
         tmp_path / "all.mp4",
         sound=tmp_path / "s.m4a",
         metadata={"comment": "made here"},
-        on_frames=told.append,
+        on_frames=counted.append,
     )
-    assert count == 7 == sum(told)
+    assert count == 7 == sum(counted)
     reader = VideoReader(tmp_path / "all.mp4")
     frames = [frame.image for frame in reader]
     assert reader.info.audio_streams == 1
@@ -54,7 +54,7 @@ def test_clips_play_in_step(tmp_path):
         assert np.abs(frame[90, 40].astype(int) - (30 + step, 30 + step, 150 + step)).max() < 8
 
 
-def test_nothing_is_left_of_a_failure(tmp_path):
+def test_failure_leaves_no_file(tmp_path):
     panel = clip(tmp_path / "red.mp4", 4, (150, 30, 30))
     (tmp_path / "bad.mp4").write_text("not a video")
     with pytest.raises(MediaError):
@@ -74,7 +74,7 @@ def test_grid_has_a_row_per_frame_and_a_column_per_clip(tmp_path):
     assert grid[74, 70, 1] > grid[74, 70, 0] + 80
 
 
-def test_title_stays_inside_and_leaves_the_image_alone():
+def test_title_fits_and_does_not_modify_the_image():
     image = np.full((100, 120, 3), 200, np.uint8)
     shown = titled(image, "a title that is much too long for so small a picture")
     assert (image == 200).all()

@@ -16,7 +16,7 @@ class Work:
         return {"faces": self.times}
 
 
-def test_a_finished_stage_is_not_done_again(tmp_path):
+def test_finished_stage_is_skipped(tmp_path):
     work = Work(tmp_path / "result")
     first = Stages(tmp_path / "stages.json").run("extract", {"seed": 1}, [work.result], work)
     again = Stages(tmp_path / "stages.json")
@@ -24,23 +24,23 @@ def test_a_finished_stage_is_not_done_again(tmp_path):
     assert first["faces"] == 1
     assert first["seconds"] >= 0
     assert work.times == 1
-    assert again.redone == []
+    assert again.executed == []
 
 
 @pytest.mark.parametrize("change", ["key", "name", "result gone"])
-def test_anything_else_is(tmp_path, change):
+def test_changed_stage_is_executed(tmp_path, change):
     work = Work(tmp_path / "result")
     Stages(tmp_path / "stages.json").run("extract", {"seed": 1}, [work.result], work)
     if change == "result gone":
         work.result.unlink()
     name = "convert" if change == "name" else "extract"
     again = Stages(tmp_path / "stages.json")
-    figures = again.run(name, {"seed": 2 if change == "key" else 1}, [work.result], work)
-    assert figures["faces"] == work.times == 2
-    assert again.redone == [name]
+    metrics = again.run(name, {"seed": 2 if change == "key" else 1}, [work.result], work)
+    assert metrics["faces"] == work.times == 2
+    assert again.executed == [name]
 
 
-def test_a_failed_stage_is_not_finished(tmp_path):
+def test_failed_stage_is_not_recorded(tmp_path):
     def fail() -> dict[str, float]:
         raise KeyboardInterrupt
 
@@ -50,7 +50,7 @@ def test_a_failed_stage_is_not_finished(tmp_path):
     assert Stages(tmp_path / "stages.json").run("train", {}, [], lambda: {"steps": 5})["steps"] == 5
 
 
-def test_a_damaged_file_is_said_to_be(tmp_path):
+def test_damaged_file_is_reported(tmp_path):
     (tmp_path / "stages.json").write_text("{]")
     with pytest.raises(FaceswapError, match="damaged"):
         Stages(tmp_path / "stages.json")

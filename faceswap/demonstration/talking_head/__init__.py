@@ -1,1 +1,1 @@
-"""Clips of a talking head, animated from a portrait."""
+"""Talking-head clips animated from a single portrait."""

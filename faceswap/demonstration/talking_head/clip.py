@@ -1,4 +1,4 @@
-"""Clips of talking heads made from single portraits, with a voice: footage for a first try."""
+"""Renders talking-head clips with a voice from single portraits."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -11,29 +11,31 @@ from matplotlib import cbook
 from numpy.typing import NDArray
 from skimage import data
 
+from faceswap.core.errors import NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.core.seeding import generator
-from faceswap.demonstration.talking_head.motion import Gesture, perform, track_of, wander
+from faceswap.demonstration.talking_head.motion import Gesture, generate_gestures, track_of, wander
 from faceswap.demonstration.talking_head.portrait import Portrait
 from faceswap.media.frame import Image
 from faceswap.media.images import read_image
 from faceswap.media.sound import write_sound
 from faceswap.media.video import VideoInfo
 from faceswap.media.writer import VideoWriter
+from faceswap.tracking.finder import build_tracker
 
 FPS = 25
 SOUND_RATE = 44_100
 
 
 @dataclass(frozen=True)
-class Sitter:
-    """A person whose portrait comes inside an installed library.
+class DemoIdentity:
+    """An identity of the demo, whose portrait ships with an installed library.
 
     Attributes:
-        name: Short name, used for files and as the identity.
-        title: Who it is.
-        source: Where the picture comes from and why it may be used.
-        load: Gives the portrait, ``(H, W, 3) uint8 RGB``.
+        name: Name of the identity, also used for files.
+        title: Full name.
+        source: Origin and licence of the portrait.
+        load: Function that returns the portrait, ``(H, W, 3) uint8 RGB``.
     """
 
     name: str
@@ -50,10 +52,38 @@ def _hopper() -> Image:
     return read_image(Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))
 
 
-SITTERS = (
-    Sitter("collins", "Eileen Collins", "NASA, public domain (scikit-image's astronaut)", _collins),
-    Sitter("hopper", "Grace Hopper", "US Navy, public domain (matplotlib's grace_hopper)", _hopper),
+DEMO_IDENTITIES = (
+    DemoIdentity(
+        "collins", "Eileen Collins", "NASA, public domain (scikit-image's astronaut)", _collins
+    ),
+    DemoIdentity(
+        "hopper", "Grace Hopper", "US Navy, public domain (matplotlib's grace_hopper)", _hopper
+    ),
 )
+
+
+def clip_seed(person: DemoIdentity, seed: int) -> int:
+    """Random seed of the clip of an identity; differs between the identities of one demo."""
+    return 2 * seed + [p.name for p in DEMO_IDENTITIES].index(person.name)
+
+
+def find_mesh(person: DemoIdentity, device: str) -> NDArray[np.float32]:
+    """Face mesh of a portrait, ``(468, 3)`` in its pixels.
+
+    Args:
+        person: Identity with the portrait.
+        device: Device of the networks.
+
+    Raises:
+        NoFacesError: No face is found.
+    """
+    faces = build_tracker(device=device).still(person.load())
+    if not faces:
+        raise NoFacesError(
+            f"No face was found in the portrait of {person.title}.",
+            "Run `faceswap doctor`: the detector or its weights may be broken.",
+        )
+    return faces[0].landmarks.dense_mesh()
 
 
 def animate(
@@ -62,12 +92,12 @@ def animate(
     gestures: Sequence[Gesture],
     size: int = 480,
 ) -> Iterator[Image]:
-    """Frames of a portrait that carries out gestures.
+    """Render a portrait with the given gestures.
 
     Args:
-        portrait: ``(H, W, 3) uint8 RGB``, one person who looks at the camera.
+        portrait: ``(H, W, 3) uint8 RGB``, one person facing the camera.
         mesh: ``(468, 3)`` face mesh in pixels of the portrait.
-        gestures: One per frame; see ``faceswap.demonstration.talking_head.motion.perform``.
+        gestures: One per frame, for example from ``generate_gestures``.
         size: Side of the square frames in pixels.
 
     Yields:
@@ -79,7 +109,7 @@ def animate(
 
 
 def write_clip(
-    sitter: Sitter,
+    person: DemoIdentity,
     mesh: NDArray[np.floating],
     path: Path,
     *,
@@ -88,27 +118,27 @@ def write_clip(
     size: int = 480,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Writes a video of a portrait that talks, with its voice.
+    """Write a video of a talking portrait with a synthetic voice.
 
     Args:
-        sitter: Whose portrait.
+        person: Identity to animate.
         mesh: ``(468, 3)`` face mesh in pixels of the portrait.
-        path: The video; it appears when it is complete.
-        frames: Number of frames, 25 a second.
-        seed: Another seed gives another performance.
-        size: Side of the frames in pixels.
-        on_frames: Called with the number of frames written since the last call.
+        path: Output video; created when complete.
+        frames: Number of frames, at 25 frames per second.
+        seed: Random seed of motion and voice.
+        size: Side of the square frames in pixels.
+        on_frames: Callback with the number of frames written since the last call.
 
     Raises:
-        StorageFullError: The disk is full; nothing is left at ``path``.
+        StorageFullError: The disk is full; ``path`` is not created.
     """
-    gestures = perform(frames, seed, FPS)
-    images = prefetch(animate(sitter.load(), mesh, gestures, size), depth=8)
+    gestures = generate_gestures(frames, seed, FPS)
+    images = prefetch(animate(person.load(), mesh, gestures, size), depth=8)
     with TemporaryDirectory() as folder, closing(images):
         sound = Path(folder) / "voice.m4a"
         write_sound(sound, voice(gestures, seed), SOUND_RATE)
         info = VideoInfo.for_new(size, size, FPS)
-        metadata = {"comment": f"Made from one portrait. {sitter.title}: {sitter.source}"}
+        metadata = {"comment": f"Made from one portrait. {person.title}: {person.source}"}
         with VideoWriter(path, info, audio_from=sound, metadata=metadata) as writer:
             for index, image in enumerate(images):
                 writer.write(image, index)
@@ -118,19 +148,19 @@ def write_clip(
 def voice(
     gestures: Sequence[Gesture], seed: int, fps: float = FPS, rate: int = SOUND_RATE
 ) -> NDArray[np.float32]:
-    """A babbling voice that sounds while the mouth is open.
+    """Synthesise a babbling voice that is audible while the mouth is open.
 
-    A row of harmonics is shaped by two formants: the first rises as the mouth opens, as vowels do,
-    and the second wanders.
+    A harmonic series is shaped by two formants: the first rises with mouth opening, as in vowels,
+    and the second varies randomly.
 
     Args:
         gestures: One per frame.
-        seed: Another seed is another voice.
+        seed: Random seed of the voice.
         fps: Frames per second.
-        rate: Samples per second.
+        rate: Sample rate in Hz.
 
     Returns:
-        ``(N,) float32`` in [-1, 1], as long as the frames.
+        Mono samples, ``(N,) float32`` in [-1, 1], with the duration of the frames.
     """
     random = generator(seed, "voice")
     time = np.arange(round(len(gestures) / fps * rate)) / rate
@@ -149,3 +179,14 @@ def voice(
         sound += (gain + 0.05 / harmonic) * np.sin(harmonic * phase)
     loudness = np.minimum(2.5 * opening, 1)
     return (0.35 * loudness * sound).clip(-1, 1).astype(np.float32)
+
+
+def mixed_voices(frames: int, seeds: Sequence[int]) -> NDArray[np.float32]:
+    """Mean of the voices of several clips, ``(N,) float32`` in [-1, 1].
+
+    Args:
+        frames: Number of frames of each clip.
+        seeds: Random seed of each clip.
+    """
+    voices = [voice(generate_gestures(frames, seed, FPS), seed) for seed in seeds]
+    return np.mean(voices, axis=0)

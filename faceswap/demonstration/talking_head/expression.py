@@ -1,8 +1,8 @@
-"""Eyes that close and a mouth that opens, drawn on a portrait.
+"""Renders closing eyes and an opening mouth on a portrait.
 
-Lids and lips part the picture, so they cannot be a smooth warp: what moves is cut along the lid or
-the lip, slides over what is behind it (eyeball, teeth, the dark of the mouth), and takes the skin
-along. Every layer is a backward map in columns: output row -> row of the portrait.
+A smooth warp cannot separate lids or lips. The image is therefore cut along the lid or lip, and the
+moving part slides over a background layer (eyeball, teeth, mouth cavity). Every layer is a backward
+map within columns: output row -> row of the portrait.
 """
 
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ def _curve(points: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of the portrait and its coordinates.
+    """A rectangle of the portrait and its pixel coordinates.
 
     Attributes:
-        rows: Slice of rows.
-        columns: Slice of columns.
-        x: ``(1, W) float32`` column numbers.
-        y: ``(H, 1) float32`` row numbers.
+        rows: Rows of the portrait.
+        columns: Columns of the portrait.
+        x: Column indices, ``(1, W) float32``.
+        y: Row indices, ``(H, 1) float32``.
     """
 
     rows: slice
@@ -52,7 +52,7 @@ class Region:
 
     @classmethod
     def around(cls, low: np.ndarray, high: np.ndarray, shape: tuple[int, ...]) -> "Region":
-        """The whole pixels that hold the box from ``low`` to ``high`` (x, y), within the image."""
+        """The smallest pixel rectangle that contains a box (x, y), clipped to the image."""
         x0, y0 = (max(0, int(np.floor(value))) for value in low)
         x1 = min(shape[1], int(np.ceil(high[0])) + 1)
         y1 = min(shape[0], int(np.ceil(high[1])) + 1)
@@ -61,7 +61,7 @@ class Region:
         return cls(slice(y0, y1), slice(x0, x1), x, y)
 
     def sample(self, image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The portrait at the given places (broadcast to the region), ``(H, W, 3) float32``."""
+        """Sample the portrait at coordinates broadcast to the region, ``(H, W, 3) float32``."""
         shape = (self.y.shape[0], self.x.shape[1])
         x, y = (np.ascontiguousarray(np.broadcast_to(v, shape), np.float32) for v in (x, y))
         return cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(
@@ -76,20 +76,20 @@ def _over(top: np.ndarray, bottom: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def _layered(
     upper: np.ndarray, inside: np.ndarray, lower: np.ndarray, above: np.ndarray, below: np.ndarray
 ) -> np.ndarray:
-    """Three layers in one picture; ``above`` and ``below`` are pixels into the outer two."""
-    # Where the two edges touch there is no inside to show through the half-covered pixels.
-    parted = np.clip(-(above + below), 0, 1)
-    drawn = _over(lower, inside, 1 - (1 - np.clip(below + 0.5, 0, 1)) * parted)
-    return _over(upper, drawn, np.clip(above + 0.5, 0, 1))
+    """Blend three layers; ``above`` and ``below`` are signed distances into the outer two, px."""
+    # Where the two edges touch, partly covered pixels must not show the inner layer.
+    open_fraction = np.clip(-(above + below), 0, 1)
+    blended = _over(lower, inside, 1 - (1 - np.clip(below + 0.5, 0, 1)) * open_fraction)
+    return _over(upper, blended, np.clip(above + 0.5, 0, 1))
 
 
 class Eye:
-    """One eye of a portrait.
+    """Renders one eye of a portrait.
 
     Args:
-        image: The portrait, ``(H, W, 3) uint8``.
-        mesh: ``(468, 2)`` mesh points on it.
-        side: 0 = the eye at image left, 1 = the one at image right.
+        image: Portrait, ``(H, W, 3) uint8 RGB``.
+        mesh: Mesh points, ``(468, 2)`` in pixels.
+        side: 0 for the eye at image left, 1 for the eye at image right.
     """
 
     def __init__(self, image: np.ndarray, mesh: np.ndarray, side: int) -> None:
@@ -100,38 +100,38 @@ class Eye:
         self.region = Region.around(low - 0.6 * self.width, high + 0.6 * self.width, image.shape)
         columns = self.region.x[0]
         self.upper, self.lower = _curve(upper, columns), _curve(lower, columns)
-        # 0 beyond the corners, where the lids are one.
+        # 0 beyond the corners, where the lids meet.
         along = np.clip((columns - low[0]) / self.width, 0, 1)
         self.taper = smoothstep(4 * along) * smoothstep(4 * (1 - along))
         gap = np.maximum(self.lower - self.upper, 0)
         self.gap = gap * self.taper
 
-    def draw(self, canvas: np.ndarray, portrait: np.ndarray, blink: float, gaze: float) -> None:
-        """Draws the eye into ``canvas``, closed as far as ``blink`` (0 to 1) says."""
+    def render(self, canvas: np.ndarray, portrait: np.ndarray, blink: float, gaze: float) -> None:
+        """Render the eye into ``canvas``; ``blink`` is 0 to 1, ``gaze`` is -1 to 1."""
         region, blink = self.region, float(np.clip(blink, 0, 1))
-        # Lids meet low: the upper one does most of the way.
+        # The lids meet low: the upper lid moves most of the way.
         down, up = 0.86 * blink * self.gap, 0.14 * blink * self.gap
         margin, floor = self.upper + down, self.lower - up
         band, fold = 0.07 * self.width, 0.22 * self.width
         lid = _slide(margin - region.y, down, band, fold)
         cheek = _slide(region.y - floor, up, band, fold)
         ball = region.sample(portrait, region.x - 0.07 * self.width * gaze * self.taper, region.y)
-        # The lid shades the ball just under it.
+        # The lid casts a shadow on the eyeball below it.
         shade = 1 - 0.35 * blink * np.exp(-((region.y - margin) / (0.12 * self.width)))
         ball = ball * np.clip(shade, 0, 1)[..., None]
         bottom = region.sample(portrait, region.x, self.lower + cheek)
         top = region.sample(portrait, region.x, self.upper - lid)
         lash = np.exp(-(((margin - region.y) / (0.035 * self.width)) ** 2))
         top = top * (1 - 0.4 * min(2 * blink, 1.0) * lash * self.taper)[..., None]
-        drawn = _layered(top, ball, bottom, margin - region.y, region.y - floor)
-        canvas[region.rows, region.columns] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
+        eye = _layered(top, ball, bottom, margin - region.y, region.y - floor)
+        canvas[region.rows, region.columns] = np.clip(eye + 0.5, 0, 255).astype(np.uint8)
 
 
 def _slide(distance: np.ndarray, moved: np.ndarray, band: float, fold: float) -> np.ndarray:
-    """Distance from the portrait's edge that is seen at a distance from the moved edge.
+    """Map distance from the moved lid edge to distance from the lid edge in the portrait.
 
-    The band at the edge (lashes) keeps its size, the skin from there to the fold is stretched, and
-    beyond the fold nothing moves.
+    The band at the edge (lashes) keeps its size, the skin between band and fold is stretched, and
+    nothing moves beyond the fold.
     """
     stretch = (fold - band) / (fold - band + moved)
     skin = band + (distance - band) * stretch
@@ -139,12 +139,12 @@ def _slide(distance: np.ndarray, moved: np.ndarray, band: float, fold: float) ->
 
 
 class Mouth:
-    """The mouth and jaw of a portrait.
+    """Renders mouth and jaw of a portrait.
 
     Args:
-        image: The portrait, ``(H, W, 3) uint8``.
-        mesh: ``(468, 2)`` mesh points on it.
-        unit: Size of the face in pixels.
+        image: Portrait, ``(H, W, 3) uint8 RGB``.
+        mesh: Mesh points, ``(468, 2)`` in pixels.
+        unit: Face size in pixels.
     """
 
     def __init__(self, image: np.ndarray, mesh: np.ndarray, unit: float) -> None:
@@ -167,35 +167,35 @@ class Mouth:
         if not self.bares_teeth:
             self.upper, gap = (self.upper + self.lower) / 2, np.zeros_like(gap)
         self.lower, self.gap = self.upper + gap, gap
-        # How much of the jaw's way a place goes: all at the chin, none at ears and collar.
+        # Weight of jaw motion: 1 at the chin, 0 at ears and collar.
         across = np.abs(self.region.x - chin[0]) / (0.5 * unit)
         below = (self.region.y - chin[1]) / (0.55 * unit)
         self.jaw = (1 - smoothstep((across - 0.35) / 0.9)) * (1 - smoothstep(below))
 
-    def draw(self, canvas: np.ndarray, portrait: np.ndarray, opening: float) -> None:
-        """Draws the mouth into ``canvas``: 1 wide open, 0 as it is, -1 lips together."""
+    def render(self, canvas: np.ndarray, portrait: np.ndarray, opening: float) -> None:
+        """Render the mouth into ``canvas``: 1 wide open, 0 as in the portrait, -1 lips closed."""
         region, unit = self.region, self.unit
         drop = 0.15 * unit * max(opening, 0.0) + float(self.gap.max()) * min(opening, 0.0)
         lift = 0.12 * max(drop, 0.0)
         edge = self.lower + np.maximum(drop * self.taper, -self.gap)
         roof = self.upper - lift * self.taper
-        # Lips go at once, the cheeks beside them little by little.
+        # Lips move rigidly; the motion of the cheeks increases with distance.
         ease = smoothstep((region.y - edge) / (0.4 * unit))
         lips = (edge - self.lower) if drop > 0 else np.maximum(drop * self.taper, -self.gap)
-        # The uppermost row of the lip is half tooth: an open mouth leaves it out.
+        # The top row of the lip mixes with the teeth: skip it when the mouth opens.
         lips = lips - 1.2 * np.clip(edge - self.lower, 0, 1)
         fall = lips * (1 - ease) + drop * ease
         lower = region.sample(portrait, region.x, region.y - fall * self.jaw)
         rise = lift * self.taper * (1 - smoothstep((roof - region.y) / (0.2 * unit)))
         upper = region.sample(portrait, region.x, region.y + rise)
         inside = self._inside(portrait, roof, edge, lift)
-        drawn = _layered(upper, inside, lower, roof - region.y, region.y - edge)
-        canvas[region.rows, region.columns] = np.clip(drawn + 0.5, 0, 255).astype(np.uint8)
+        mouth = _layered(upper, inside, lower, roof - region.y, region.y - edge)
+        canvas[region.rows, region.columns] = np.clip(mouth + 0.5, 0, 255).astype(np.uint8)
 
     def _inside(
         self, portrait: np.ndarray, roof: np.ndarray, edge: np.ndarray, lift: float
     ) -> np.ndarray:
-        """What is seen between the lips: teeth, tongue and the dark, ``(H, W, 3) float32``."""
+        """Layer between the lips: teeth, tongue and cavity, ``(H, W, 3) float32``."""
         region, unit = self.region, self.unit
         depth = np.clip((region.y - roof) / np.maximum(edge - roof, 1), 0, 1)
         dark = _CAVITY * (0.55 + 0.6 * depth[..., None])
@@ -204,7 +204,7 @@ class Mouth:
         if self.bares_teeth:
             source = region.y + lift * self.taper
             teeth = region.sample(portrait, region.x, source)
-            # The last row of teeth is half lip: it shows only where the lip still covers it.
+            # The last row of teeth mixes with the lip: show it only where the lip covers it.
             rim = 2 - 2.5 * np.clip(edge - self.lower, 0, 1)
             return _over(teeth, inside, np.clip(self.lower - source + rim, 0, 1))
         height = 0.045 * unit

@@ -1,4 +1,4 @@
-"""The shape of a head seen from the front, on a coarse grid over its portrait."""
+"""Depth map of a head on a coarse grid over its portrait."""
 
 import cv2
 import numpy as np
@@ -10,31 +10,32 @@ _OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 37
 _OVAL += (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
 _EARS = (234, 93, 127, 454, 323, 356)
 _SLOPE = 1.7
-"""Steepest the head may be: below the cotangent of the largest yaw, or a turned head would fold."""
+"""Largest slope: below the cotangent of the largest yaw, so that a turned head never folds."""
 
 
 def smoothstep(value: np.ndarray) -> np.ndarray:
-    """0 below 0, 1 above 1, and a smooth rise between."""
+    """Smoothstep: 0 below 0, 1 above 1, cubic in between."""
     value = np.clip(value, 0, 1)
     return value * value * (3 - 2 * value)
 
 
-class Relief:
-    """How a head stands out of its portrait, at every node of a grid.
+class HeadSurface:
+    """Depth, normals and masks of a head at every node of a grid over its portrait.
 
     Args:
-        mesh: ``(468, 3)`` face mesh in pixels, z smaller = nearer.
-        unit: Size of the face in pixels.
+        mesh: ``(468, 3)`` face mesh in pixels; z is smaller towards the camera.
+        unit: Face size in pixels.
         side: Side of the square portrait in pixels.
-        step: Pixels between nodes.
+        step: Grid spacing in pixels.
 
     Attributes:
-        x: ``(h, w) float32`` place of each node; ``y`` likewise.
-        centre: ``(3,)`` the point the head turns about, between the ears.
-        height: ``(h, w) float32`` pixels in front of the centre.
-        follow: ``(h, w) float32`` 1 where the picture moves with the head, 0 where it stays.
-        skin: ``(h, w) float32`` 1 in the face, 0 outside, soft at the edge.
-        normal: ``(h, w, 3) float32`` direction the surface faces: right, down, away from us.
+        x: Column of each node in pixels, ``(h, w) float32``.
+        y: Row of each node in pixels, ``(h, w) float32``.
+        centre: Centre of rotation between the ears, ``(3,)`` in pixels.
+        height: Height in front of the centre in pixels, ``(h, w) float32``.
+        follow: Weight of head motion, ``(h, w) float32``: 1 on the head, 0 on the background.
+        skin: Face mask with soft edge, ``(h, w) float32`` in [0, 1].
+        normal: Unit surface normals, ``(h, w, 3) float32``: right, down, away from the camera.
     """
 
     def __init__(self, mesh: NDArray[np.floating], unit: float, side: int, step: int) -> None:
@@ -43,16 +44,16 @@ class Relief:
         self.x, self.y = np.meshgrid(nodes, nodes)
         oval, ears = mesh[list(_OVAL)], mesh[list(_EARS)]
         self.centre = np.array([*oval[:, :2].mean(0), ears[:, 2].mean()])
-        self.height = self._blunted(self._heights())
-        self.follow = self._following()
+        self.height = self._limit_slope(self._heights())
+        self.follow = self._follow_weights()
         self.skin = self._skin(oval)
         self.normal = self._normals()
 
     def _heights(self) -> Plane:
-        """A smooth surface through the mesh that reaches the ground around the head."""
+        """Smooth surface through the mesh that falls to 0 around the head."""
         angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1) * self._unit
-        # The skull is longer than wide, and wider than the face.
+        # Ellipses around the face: the skull is taller than wide, and wider than the face.
         rims = [self.centre[:2] + circle * axes for axes in ([0.8, 1.0], [1.2, 1.4])]
         anchors = np.concatenate([self._mesh[:, :2], *rims])
         values = np.zeros(len(anchors))
@@ -61,13 +62,13 @@ class Relief:
         surface = thin_plate(anchors / self._unit, values, nodes / self._unit)
         return np.maximum(surface.reshape(self.x.shape), 0).astype(np.float32)
 
-    def _blunted(self, height: Plane) -> Plane:
-        """The same head with its steep flanks eased, so that a turned cheek never folds over."""
-        while self._steepest(height) > _SLOPE:
+    def _limit_slope(self, height: Plane) -> Plane:
+        """Blur the surface until its slope is at most ``_SLOPE``."""
+        while self._max_slope(height) > _SLOPE:
             height = self._blur(height, 0.04)
         return height
 
-    def _steepest(self, height: Plane) -> float:
+    def _max_slope(self, height: Plane) -> float:
         down, right = np.gradient(height, self._step)
         return float(np.hypot(down, right).max())
 
@@ -75,7 +76,7 @@ class Relief:
         blurred = cv2.GaussianBlur(plane, (0, 0), radius * self._unit / self._step)
         return np.asarray(blurred, np.float32)
 
-    def _following(self) -> Plane:
+    def _follow_weights(self) -> Plane:
         x = (self.x - self.centre[0]) / self._unit
         y = (self.y - self.centre[1]) / self._unit
         head = 1 - smoothstep((np.hypot(x, y / 1.15) - 0.75) / 0.75)
@@ -93,17 +94,17 @@ class Relief:
         return (normal / np.linalg.norm(normal, axis=-1, keepdims=True)).astype(np.float32)
 
     def bump(self, centre: NDArray[np.floating], wide: float, tall: float) -> Plane:
-        """A Gaussian hill of height 1 at a place in pixels, its radii in face sizes, ``(h, w)``."""
+        """Gaussian of height 1, ``(h, w)``; ``centre`` in pixels, radii in face sizes."""
         x = (self.x - centre[0]) / (wide * self._unit)
         y = (self.y - centre[1]) / (tall * self._unit)
         return np.exp(-0.5 * (x**2 + y**2)).astype(np.float32)
 
 
 def rotation_matrix(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
-    """Rotation ``(3, 3)`` of points (right, down, away from us); angles in degrees.
+    """Rotation matrix ``(3, 3)`` for points (right, down, away from the camera).
 
-    A point nearer than the centre goes right by positive yaw and up by positive pitch; positive
-    roll is clockwise in the image.
+    Angles are in degrees. Positive yaw turns the face to image right, positive pitch looks up, and
+    positive roll is clockwise in the image.
     """
     a, b, c = np.deg2rad([yaw, pitch, roll])
     turn = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
@@ -115,15 +116,15 @@ def rotation_matrix(yaw: float, pitch: float, roll: float) -> NDArray[np.float64
 def thin_plate(
     anchors: NDArray[np.floating], values: NDArray[np.floating], nodes: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Smooth surface through scattered values (thin-plate spline; Duchon, 1977).
+    """Interpolate scattered values by a thin-plate spline (Duchon, 1977).
 
     Args:
-        anchors: ``(N, 2)`` places.
-        values: ``(N,)`` heights there.
-        nodes: ``(M, 2)`` places asked for.
+        anchors: Sample points, ``(N, 2)``.
+        values: Values at the sample points, ``(N,)``.
+        nodes: Query points, ``(M, 2)``.
 
     Returns:
-        ``(M,)`` heights, slightly smoothed: anchors need not lie exactly on the surface.
+        Interpolated values, ``(M,)``; slight regularisation, so anchors are not matched exactly.
     """
 
     def kernel(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -1,4 +1,4 @@
-"""How a talking head moves: one gesture per frame, smooth, never repeating, set by a seed."""
+"""Random motion of a talking head: one gesture per frame, smooth and without repetition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -8,28 +8,28 @@ import numpy as np
 from faceswap.core.seeding import generator
 
 _CYCLES = (0.11, 0.19, 0.31, 0.47, 0.73)
-"""Hz; no two are in a simple ratio, so their sum does not return to where it was in a clip."""
+"""Frequencies in Hz without simple ratios, so that their sum does not repeat within a clip."""
 
 
 @dataclass(frozen=True)
 class Gesture:
-    """What a head does in one frame. All zeros is the portrait itself.
+    """Pose, expression, camera and lighting of one frame. All zeros is the unchanged portrait.
 
     Attributes:
-        yaw: Degrees; positive turns the face to image right.
-        pitch: Degrees; positive looks up.
-        roll: Degrees; positive is clockwise in the image.
-        blink: 0 = eyes as in the portrait, 1 = closed.
-        mouth: 1 = wide open, 0 = as in the portrait, -1 = lips closed over bared teeth.
-        smile: -1 to 1, corners of the mouth down to up.
-        brow: -1 to 1, brows down to up.
-        gaze: -1 to 1, eyes to image left or right.
-        zoom: Logarithm of the camera's magnification.
-        shift_x: Camera movement to the right, in frame widths (the head goes left).
-        shift_y: Camera movement down, in frame widths.
-        exposure: Logarithm of the brightness.
-        side_light: -1 to 1, how much more light falls from image left or right.
-        warmth: -1 to 1, blue to amber light.
+        yaw: Head yaw in degrees; positive turns to image right.
+        pitch: Head pitch in degrees; positive looks up.
+        roll: Head roll in degrees; positive is clockwise in the image.
+        blink: Eye closure: 0 as in the portrait, 1 closed.
+        mouth: Mouth opening: 1 wide open, 0 as in the portrait, -1 lips closed.
+        smile: Mouth corners: -1 down to 1 up.
+        brow: Eyebrows: -1 down to 1 up.
+        gaze: Gaze direction: -1 image left to 1 image right.
+        zoom: Natural logarithm of the camera zoom.
+        shift_x: Camera shift to image right, in frame widths.
+        shift_y: Camera shift down, in frame widths.
+        exposure: Natural logarithm of the brightness factor.
+        side_light: Direction of additional light: -1 image left to 1 image right.
+        warmth: Colour temperature: -1 blue to 1 amber.
     """
 
     yaw: float = 0.0
@@ -48,16 +48,16 @@ class Gesture:
     warmth: float = 0.0
 
 
-def perform(frames: int, seed: int, fps: float = 25.0) -> list[Gesture]:
-    """The gestures of someone who talks to the camera.
+def generate_gestures(frames: int, seed: int, fps: float = 25.0) -> list[Gesture]:
+    """Generate the gestures of a person talking to the camera.
 
     Args:
-        frames: How many.
-        seed: Another seed gives another performance.
-        fps: Frames per second, so that speeds do not depend on the frame rate.
+        frames: Number of frames.
+        seed: Random seed.
+        fps: Frames per second; speeds are independent of it.
 
     Returns:
-        One gesture per frame; yaw stays within 25 degrees, pitch within 11, roll within 9.
+        One gesture per frame; yaw within 25 degrees, pitch within 11, roll within 9.
     """
     time = np.arange(frames) / fps
 
@@ -88,26 +88,26 @@ def perform(frames: int, seed: int, fps: float = 25.0) -> list[Gesture]:
 
 
 def track_of(gestures: Sequence[Gesture], name: str) -> np.ndarray:
-    """One attribute over all gestures, ``(N,) float64``."""
+    """One attribute of all gestures, ``(N,) float64``."""
     assert name in {field.name for field in fields(Gesture)}, name
     return np.array([getattr(gesture, name) for gesture in gestures], dtype=np.float64)
 
 
 def wander(time: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A curve in [-1, 1] that never repeats: seeded phases, slower waves are larger."""
+    """Non-repeating random curve in [-1, 1]; slower waves have larger amplitudes."""
     wave = np.zeros_like(time)
     for cycle in _CYCLES:
         frequency = cycle * random.uniform(0.85, 1.15)
         wave += np.sin(2 * np.pi * (frequency * time + random.uniform())) / np.sqrt(cycle)
     spread = np.sqrt(sum(0.5 / cycle for cycle in _CYCLES))
-    # Bounded without a sharp turn at the ends, which are visited now and then.
+    # A smooth bound without kinks at the extremes.
     return np.tanh(wave / spread)
 
 
 def _speech(time: np.ndarray, seed: int) -> np.ndarray:
-    """How far the mouth is open, -0.9 to 1: phrases of syllables with pauses between them."""
+    """Mouth opening, -0.9 to 1: phrases of syllables separated by pauses."""
     random = generator(seed, "motion", "speech")
-    # Syllables come at four a second or so, at an uneven pace.
+    # About four syllables per second, at a varying pace.
     pace = 2 * np.pi * (3.1 * time + 0.8 * wander(time, random))
     phrase = 1 / (1 + np.exp(-7 * (wander(2.2 * time, random) + 0.35)))
     loudness = 0.4 + 0.2 * wander(3 * time, random)
@@ -117,7 +117,7 @@ def _speech(time: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _blinks(time: np.ndarray, seed: int) -> np.ndarray:
-    """Closure by blinks, 0 to 1: one every 1.2 to 3.6 seconds, shut faster than opened."""
+    """Eye closure by blinks, 0 to 1: one every 1.2 to 3.6 seconds, closing faster than opening."""
     random = generator(seed, "motion", "blinks")
     closure = np.zeros_like(time)
     start = random.uniform(0.4, 1.4)

@@ -1,4 +1,4 @@
-"""The animated portraits, looked at with the face mesh that extraction uses."""
+"""Rendered portraits, measured with the face mesh of extraction."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from faceswap.demonstration.talking_head.clip import SITTERS, animate, voice
-from faceswap.demonstration.talking_head.motion import Gesture, perform, track_of
+from faceswap.demonstration.talking_head.clip import DEMO_IDENTITIES, animate, voice
+from faceswap.demonstration.talking_head.motion import Gesture, generate_gestures, track_of
 from faceswap.demonstration.talking_head.portrait import Portrait
 from faceswap.landmarkers import Roi, build_landmarker
 from faceswap.media.frame import Image
 
-# Where the faces are in the portraits, so that these tests need no detector.
-WHERE = {"collins": Roi((225, 120), 180, 0), "hopper": Roi((262, 232), 330, 0)}
+# Face regions of the portraits, so that these tests need no detector.
+FACE_REGIONS = {"collins": Roi((225, 120), 180, 0), "hopper": Roi((262, 232), 330, 0)}
 Mesh = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
-def look() -> Callable[[Image, Roi], Mesh]:
+def detect() -> Callable[[Image, Roi], Mesh]:
     net = build_landmarker("facemesh")
 
     def find(image: Image, roi: Roi) -> Mesh:
@@ -32,20 +32,20 @@ def look() -> Callable[[Image, Roi], Mesh]:
 
 
 @pytest.fixture(scope="module")
-def heads(look) -> dict[str, Portrait]:
+def heads(detect) -> dict[str, Portrait]:
     found = {}
-    for sitter in SITTERS:
-        image = sitter.load()
-        found[sitter.name] = Portrait(image, look(image, WHERE[sitter.name]), size=320)
+    for person in DEMO_IDENTITIES:
+        image = person.load()
+        found[person.name] = Portrait(image, detect(image, FACE_REGIONS[person.name]), size=320)
     return found
 
 
 def names() -> list[str]:
-    return [sitter.name for sitter in SITTERS]
+    return [person.name for person in DEMO_IDENTITIES]
 
 
-def seen(head: Portrait, gesture: Gesture, look) -> Mesh:
-    return look(head.render(gesture), Roi((160, 160), 200, 0))
+def seen(head: Portrait, gesture: Gesture, detect) -> Mesh:
+    return detect(head.render(gesture), Roi((160, 160), 200, 0))
 
 
 def width(mesh: Mesh) -> float:
@@ -53,7 +53,7 @@ def width(mesh: Mesh) -> float:
 
 
 @pytest.mark.parametrize("name", names())
-def test_no_gesture_is_the_portrait(heads, name):
+def test_zero_gesture_is_the_portrait(heads, name):
     head = heads[name]
     frame = head.render(Gesture())
     # It may lie a little off the middle, to keep the frame inside the picture.
@@ -63,8 +63,8 @@ def test_no_gesture_is_the_portrait(heads, name):
 
 @pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("yaw", [-20.0, 20.0])
-def test_yaw_moves_the_nose_by_its_depth(heads, look, name, yaw):
-    rest, turned = (seen(heads[name], Gesture(yaw=angle), look) for angle in (0.0, yaw))
+def test_yaw_moves_the_nose_by_its_depth(heads, detect, name, yaw):
+    rest, turned = (seen(heads[name], Gesture(yaw=angle), detect) for angle in (0.0, yaw))
     nose, eyes = 1, [33, 263]
 
     def lead(mesh: Mesh) -> float:
@@ -78,29 +78,29 @@ def test_yaw_moves_the_nose_by_its_depth(heads, look, name, yaw):
 
 
 @pytest.mark.parametrize("name", names())
-def test_pitch_and_roll_turn_the_head(heads, look, name):
+def test_pitch_and_roll_turn_the_head(heads, detect, name):
     head = heads[name]
-    rest, up = seen(head, Gesture(), look), seen(head, Gesture(pitch=10), look)
+    rest, up = seen(head, Gesture(), detect), seen(head, Gesture(pitch=10), detect)
     assert up[1, 1] - up[[33, 263], 1].mean() < rest[1, 1] - rest[[33, 263], 1].mean() - 2
 
     def tilt(mesh: Mesh) -> float:
         right, down = (mesh[263] - mesh[33])[:2]
         return float(np.degrees(np.arctan2(down, right)))
 
-    assert tilt(seen(head, Gesture(roll=8), look)) - tilt(rest) == pytest.approx(8, abs=1.5)
+    assert tilt(seen(head, Gesture(roll=8), detect)) - tilt(rest) == pytest.approx(8, abs=1.5)
 
 
 @pytest.mark.parametrize("name", names())
-def test_eyes_close(heads, look, name):
+def test_blink_closes_the_eyes(heads, detect, name):
     def opening(mesh: Mesh) -> float:
         return float(mesh[[145, 374], 1].mean() - mesh[[159, 386], 1].mean()) / width(mesh)
 
-    openings = [opening(seen(heads[name], Gesture(blink=b), look)) for b in (0.0, 0.5, 1.0)]
+    openings = [opening(seen(heads[name], Gesture(blink=b), detect)) for b in (0.0, 0.5, 1.0)]
     assert openings[0] > openings[1] > openings[2]
-    assert openings[2] < 0.9 * openings[0]  # this net hardly believes in closed eyes
+    assert openings[2] < 0.9 * openings[0]  # the network underestimates closed eyes
     # The dark of the iris is gone: the lid is there.
     opened, closed = (heads[name].render(Gesture(blink=b)).astype(float) for b in (0.0, 1.0))
-    mesh = seen(heads[name], Gesture(), look)
+    mesh = seen(heads[name], Gesture(), detect)
     for lids in ([159, 145], [386, 374]):
         x, y = mesh[lids, :2].mean(0).round().astype(int)
         spot = np.s_[y - 1 : y + 2, x - 1 : x + 2]
@@ -108,25 +108,25 @@ def test_eyes_close(heads, look, name):
 
 
 @pytest.mark.parametrize("name", names())
-def test_mouth_opens_onto_the_dark(heads, look, name):
+def test_open_mouth_shows_the_cavity(heads, detect, name):
     def opening(mesh: Mesh) -> float:
         return float(mesh[14, 1] - mesh[13, 1]) / width(mesh)
 
     head = heads[name]
-    shut, wide = (seen(head, Gesture(mouth=m), look) for m in (-1.0, 0.8))
+    shut, wide = (seen(head, Gesture(mouth=m), detect) for m in (-1.0, 0.8))
     assert opening(wide) > opening(shut) + 0.08
     x, y = (wide[13, :2] + 2 * wide[14, :2]).round().astype(int) // 3
     assert head.render(Gesture(mouth=0.8))[y, x].mean() < 90
 
 
 @pytest.mark.parametrize("name", names())
-def test_smile_widens_the_mouth_and_lifts_its_corners(heads, look, name):
-    sad, glad = (seen(heads[name], Gesture(smile=s), look) for s in (-1.0, 1.0))
+def test_smile_widens_the_mouth_and_lifts_its_corners(heads, detect, name):
+    sad, glad = (seen(heads[name], Gesture(smile=s), detect) for s in (-1.0, 1.0))
     assert glad[291, 0] - glad[61, 0] > 1.08 * (sad[291, 0] - sad[61, 0])
     assert glad[[61, 291], 1].mean() - glad[0, 1] < sad[[61, 291], 1].mean() - sad[0, 1] - 1
 
 
-def test_light_changes_what_it_says(heads):
+def test_light_parameters(heads):
     head = heads["hopper"]
     rest = head.render(Gesture()).astype(float)
     face = np.s_[120:200, 120:200]
@@ -137,11 +137,11 @@ def test_light_changes_what_it_says(heads):
     assert lit[150:190, 190:210].mean() > 1.1 * lit[150:190, 110:130].mean()
 
 
-def test_frames_are_deterministic_and_none_is_like_another(heads, look):
-    sitter = SITTERS[0]
-    image = sitter.load()
-    mesh = look(image, WHERE[sitter.name])
-    gestures = perform(40, seed=11)
+def test_frames_are_deterministic_and_distinct(heads, detect):
+    person = DEMO_IDENTITIES[0]
+    image = person.load()
+    mesh = detect(image, FACE_REGIONS[person.name])
+    gestures = generate_gestures(40, seed=11)
     frames = list(animate(image, mesh, gestures, size=160))
     again = list(animate(image, mesh, gestures[:3], size=160))
     assert all(np.array_equal(a, b) for a, b in zip(frames, again, strict=False))
@@ -152,8 +152,8 @@ def test_frames_are_deterministic_and_none_is_like_another(heads, look):
     assert min(steps) > 0.2
 
 
-def test_voice_is_heard_when_the_mouth_is_open():
-    gestures = perform(100, seed=4)
+def test_voice_is_audible_when_the_mouth_is_open():
+    gestures = generate_gestures(100, seed=4)
     sound = voice(gestures, seed=4, rate=8000)
     assert sound.shape == (32000,)
     assert sound.dtype == np.float32

@@ -5,7 +5,7 @@ from faceswap.demonstration.talking_head.head_surface import rotation_matrix, sm
 NEAR = np.array([0.0, 0.0, -1.0])
 
 
-def test_rotations_go_the_way_their_signs_say():
+def test_rotation_directions():
     assert (rotation_matrix(20, 0, 0) @ NEAR)[0] > 0.3  # to image right
     assert (rotation_matrix(0, 20, 0) @ NEAR)[1] < -0.3  # up
     top = np.array([0.0, -1.0, 0.0])
@@ -15,7 +15,7 @@ def test_rotations_go_the_way_their_signs_say():
     assert np.linalg.det(turned) > 0.999
 
 
-def test_thin_plate_passes_near_its_anchors_and_keeps_planes():
+def test_thin_plate_fits_anchors_and_reproduces_planes():
     random = np.random.default_rng(0)
     anchors = random.uniform(-1, 1, (40, 2))
     nodes = random.uniform(-1, 1, (30, 2))

@@ -1,6 +1,6 @@
 import numpy as np
 
-from faceswap.demonstration.talking_head.motion import Gesture, perform, track_of
+from faceswap.demonstration.talking_head.motion import Gesture, generate_gestures, track_of
 
 BOUNDS = {
     "yaw": 25,
@@ -18,24 +18,24 @@ BOUNDS = {
 }
 
 
-def test_performance_is_a_function_of_its_seed():
-    assert perform(50, seed=3) == perform(50, seed=3)
-    assert perform(50, seed=3) != perform(50, seed=4)
+def test_gestures_depend_only_on_the_seed():
+    assert generate_gestures(50, seed=3) == generate_gestures(50, seed=3)
+    assert generate_gestures(50, seed=3) != generate_gestures(50, seed=4)
 
 
-def test_longer_performance_begins_like_the_shorter_one():
-    long, short = perform(120, seed=5), perform(40, seed=5)
+def test_longer_clip_starts_with_the_shorter_one():
+    long, short = generate_gestures(120, seed=5), generate_gestures(40, seed=5)
     assert long[:40] == short
 
 
-def test_no_two_gestures_alike():
-    gestures = perform(600, seed=1)
+def test_gestures_are_distinct():
+    gestures = generate_gestures(600, seed=1)
     table = np.stack([track_of(gestures, name) for name in BOUNDS], axis=1)
     assert len(np.unique(table.round(6), axis=0)) == len(gestures)
 
 
-def test_movements_are_bounded_used_and_smooth():
-    gestures = perform(1000, seed=2)
+def test_motion_is_bounded_and_smooth():
+    gestures = generate_gestures(1000, seed=2)
     for name, bound in BOUNDS.items():
         track = track_of(gestures, name)
         assert np.abs(track).max() <= bound, name
@@ -45,17 +45,17 @@ def test_movements_are_bounded_used_and_smooth():
 
 
 def test_speed_does_not_depend_on_the_frame_rate():
-    slow, fast = perform(50, seed=6, fps=25), perform(100, seed=6, fps=50)
+    slow, fast = generate_gestures(50, seed=6, fps=25), generate_gestures(100, seed=6, fps=50)
     np.testing.assert_allclose(track_of(fast, "yaw")[::2], track_of(slow, "yaw"), atol=1e-9)
 
 
-def test_blinks_come_and_go():
-    closed = track_of(perform(1000, seed=9), "blink") > 0.95
+def test_blink_frequency():
+    closed = track_of(generate_gestures(1000, seed=9), "blink") > 0.95
     onsets = np.count_nonzero(np.diff(closed.astype(int)) == 1)
     assert 10 < onsets < 34  # 40 seconds
     assert closed.mean() < 0.2
 
 
-def test_no_frames_no_gestures():
-    assert perform(0, seed=1) == []
+def test_zero_frames():
+    assert generate_gestures(0, seed=1) == []
     assert Gesture() == Gesture(yaw=0.0)
