@@ -1,0 +1,68 @@
+"""Benchmark of conversion."""
+
+import tempfile
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.timing import Rate, exhaust, show, timed
+from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.pipeline import EncodeSettings, convert_source
+from faceswap.conversion.swapper import Swapper
+from faceswap.core.device import pick_device
+from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.frame import Frame
+from faceswap.media.sources import find_sources
+from faceswap.media.video import VideoReader, probe
+from faceswap.media.writer import VideoWriter
+from faceswap.models.model_file import load_model
+
+
+def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
+    """Time conversion with a faceset and its stages; the reference is the slowest stage."""
+    source = find_sources([clip])[0]
+    swapper = Swapper(load_model(model, pick_device()), to, CompositeSettings())
+    with tempfile.TemporaryDirectory() as folder:
+        extract_source(source, Path(folder) / "faces", ExtractSettings())
+        faceset = Faceset.open(Path(folder) / "faces")
+        images = list(islice(VideoReader(clip), frames))
+
+        def whole() -> int:
+            output = Path(folder) / "whole.mp4"
+            return convert_source(source, output, swapper, faceset=faceset).frames
+
+        stages = {
+            "decode only": timed(lambda: exhaust(VideoReader(clip))),
+            "swap and composite only": _time_swap(swapper, images, faceset),
+            "encode only": _time_encode(clip, images, Path(folder) / "encoded.mp4"),
+        }
+        for name, rate in stages.items():
+            show(name, rate, "frames/s")
+        slowest = min(stages.values(), key=lambda rate: rate.value)
+        show("convert (reference: slowest stage)", timed(whole), "frames/s", slowest)
+
+
+def _time_swap(swapper: Swapper, frames: list[Frame], faceset: Faceset) -> Rate:
+    by_frame = faceset.by_frame()
+    faces = [[face.landmarks for face in by_frame.get(frame.index, [])] for frame in frames]
+
+    def swap() -> int:
+        for start in range(0, len(frames), 8):
+            end = start + 8
+            swapper([f.image.copy() for f in frames[start:end]], faces[start:end])
+        return len(frames)
+
+    return timed(swap)
+
+
+def _time_encode(clip: Path, frames: list[Frame], output: Path) -> Rate:
+    settings = EncodeSettings()
+
+    def write() -> int:
+        options = {"encoder": settings.encoder, "crf": settings.crf, "preset": settings.preset}
+        with VideoWriter(output, probe(clip), **options) as writer:
+            for frame in frames:
+                writer.write(frame.image, frame.pts)
+        return len(frames)
+
+    return timed(write)
