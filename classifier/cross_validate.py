@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from classifier.console_reporter import ConsoleReporter
 from classifier.data import open_dataset
 from classifier.evaluation.bootstrap import Estimate
 from classifier.evaluation.cross_validation import evaluate_fold, make_folds, pool, write_list
@@ -30,12 +31,11 @@ from classifier.options import (
     shorthands,
 )
 from classifier.training.run import run_training
-from classifier.training.run_directory import SECTION, RunDirectory
-from classifier.training.session import Voice
+from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
-from classifier.training.training_data import class_file
+from classifier.training.training_data import find_class_file
 from faceswap.core.config import load_config
-from faceswap.core.console import note, progress_bar, show_table
+from faceswap.core.console import note, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json
 
@@ -64,24 +64,24 @@ def cross_validate(
     named = shorthands(model, weights, transfer, epochs, classes, pretrained=pretrained)
     # Stopping early would choose an epoch on the very images that are measured.
     overrides = [*(changes or []), *named, "patience=0"]
-    settings = load_config(Settings, SECTION, config, overrides)
+    settings = load_config(Settings, RunDirectory.section, config, overrides)
     place = str(pick_device(settings.device))
     evaluations: list[Evaluation] = []
-    dataset = open_dataset(data, settings.data.group, class_file(settings))
+    dataset = open_dataset(data, settings.data.group, find_class_file(settings.data.classes))
     for number, fold in enumerate(make_folds(dataset, count, settings.seed), start=1):
         listed = output / f"fold-{number}.csv"
         if not listed.is_file():
             write_list(fold, listed)
         note(f"Fold {number} of {count}")
         run = RunDirectory(output / f"fold-{number}")
-        fixed = run.settings(config, overrides)
-        if run_training(listed, fixed, run, Voice(note, progress_bar)).signal:
-            note("Stopped and saved; the same command goes on from here.")
-            raise typer.Exit(130)
-        trained = open_dataset(listed, "", class_file(fixed))
-        ema, batch_size = fixed.optimizer.ema > 0, fixed.data.batch_size
+        resolved = run.resolve_config(config, overrides)
+        result = run_training(listed, resolved, run, ConsoleReporter())
+        if result.signal:
+            note("Stopped and saved; run the same command again to resume.")
+            raise typer.Exit(128 + result.signal)
+        trained = open_dataset(listed, "", find_class_file(resolved.data.classes))
         evaluations.append(
-            evaluate_fold(trained, run, ema=ema, batch_size=batch_size, device=place)
+            evaluate_fold(trained, run, batch_size=resolved.data.batch_size, device=place)
         )
     _report(evaluations, dataset.classes, output, settings.seed)
 

@@ -1,6 +1,6 @@
-"""The verb ``faceswap train``; also run as a script: ``accelerate launch faceswap/train.py``.
+"""The verb ``faceswap train``; also a script: ``accelerate launch faceswap/train.py``.
 
-Worker processes import this file again, so it defines functions only.
+Worker processes import this file again, so it defines only functions.
 """
 
 import re
@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from faceswap.core.command_line import run_command
-from faceswap.core.config import load_config
 from faceswap.core.console import note
 from faceswap.core.errors import IdentityError
 from faceswap.facesets.subjects import how_to_state, unstated_facesets
@@ -28,41 +27,46 @@ _NAME = re.compile(r"\w[\w.-]{0,62}")
 
 def train(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of the run; one that is there goes on.")
+        Path, typer.Option("--output", "-o", help="Folder of the run; an existing run is resumed.")
     ],
     faces: Annotated[
         list[str] | None,
-        typer.Option(
-            help="NAME=FACESET; once or more per identity. May be left out when a run goes on."
-        ),
+        typer.Option(help="NAME=FACESET, at least once for each identity. Optional when resuming."),
     ] = None,
     config: Annotated[
-        str | None, typer.Option(help="Recipe, by name or path. [default: v1, or the run's]")
+        str | None,
+        typer.Option(help="Name or path of a recipe. [default: v1, or that of a resumed run]"),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="NAME=VALUE, such as optimizer.lr=5e-5.")
+        list[str] | None,
+        typer.Option("--set", help="Setting to change: NAME=VALUE, as in optimizer.lr=5e-5."),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Stop after so many minutes, over all starts.")
+        float | None, typer.Option(help="Budget in minutes, over all starts of the run.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Stop after so many steps, over all starts.")
+        int | None, typer.Option(help="Budget in steps, over all starts of the run.")
     ] = None,
+    allow_changes: Annotated[
+        bool,
+        typer.Option(
+            "--allow-changes", help="Resume although seed, model, identities or faces changed."
+        ),
+    ] = False,
 ) -> None:
     """Train a model on the faces of two or more people.
 
-    Ctrl-C saves before it stops; the same command goes on.
+    If it is interrupted, run the same command again to resume. Ctrl-C saves before it stops.
     """
     run = RunDirectory(output)
     overrides = _overrides(settings or [], minutes, steps)
-    if config is None and run.exists():
-        resolved = run.stored_config(overrides)
-    else:
-        resolved = load_config(TrainConfig, "faceswap", config or _DEFAULT_RECIPE, overrides)
-    named = parse_faces(faces) if faces or not run.exists() else run.stored_facesets()
+    resumes = run.exists()
+    recipe = config or (None if resumes else _DEFAULT_RECIPE)
+    resolved = run.resolve_config(recipe, overrides)
+    named = parse_faces(faces) if faces or not resumes else run.stored_facesets()
     for faceset in unstated_facesets(named):
         note(f"{faceset}: {how_to_state(faceset)}")
-    result = train_with_progress(resolved, named, output)
+    result = train_with_progress(resolved, named, output, allow_changes=allow_changes)
     for line in describe(result):
         note(line)
     note(f"Model: {run.model}. Previews: {run.previews}.")
@@ -71,7 +75,7 @@ def train(
 
 
 def _overrides(settings: list[str], minutes: float | None, steps: int | None) -> list[str]:
-    # A budget given on the command line replaces the recipe's, of whichever kind that is.
+    # A budget on the command line replaces that of the recipe, in steps or in minutes.
     budget = []
     if minutes is not None or steps is not None:
         budget = ["training.minutes=null", "training.steps=null"]
@@ -83,17 +87,17 @@ def _overrides(settings: list[str], minutes: float | None, steps: int | None) ->
 
 
 def parse_faces(faces: list[str] | None) -> dict[str, list[Path]]:
-    """``["alice=faces/alice", ...]`` by identity, in the order of their first mention.
+    """Parses ``["alice=faces/alice", ...]`` into facesets by identity, in order of appearance.
 
     Raises:
-        IdentityError: One is not NAME=FACESET.
+        IdentityError: An entry is not NAME=FACESET.
     """
     named: dict[str, list[Path]] = {}
     for text in faces or []:
         name, equals, path = text.partition("=")
         if not equals or not path or not _NAME.fullmatch(name):
             raise IdentityError(
-                f"--faces takes NAME=FACESET, found {text!r}.",
+                f"Expected --faces NAME=FACESET, found {text!r}.",
                 "A name has up to 63 letters, digits, '-', '_' or '.': --faces alice=faces/alice",
             )
         named.setdefault(name, []).append(Path(path))
@@ -101,11 +105,17 @@ def parse_faces(faces: list[str] | None) -> dict[str, list[Path]]:
 
 
 def train_with_progress(
-    config: TrainConfig, faces: dict[str, list[Path]], output: Path
+    config: TrainConfig,
+    faces: dict[str, list[Path]],
+    output: Path,
+    *,
+    allow_changes: bool = False,
 ) -> TrainResult:
-    """``run_training`` behind progress bars."""
+    """``run_training`` with progress bars."""
     with TrainBars(Budget(config.training.steps, config.training.minutes)) as bars:
-        return run_training(config, faces, output, sys.argv, bars.callbacks)
+        return run_training(
+            config, faces, output, sys.argv, bars.callbacks, allow_changes=allow_changes
+        )
 
 
 if __name__ == "__main__":

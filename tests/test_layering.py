@@ -37,7 +37,7 @@ COMMANDS = {"faceswap.cli", "faceswap.__main__", "classifier.cli", "classifier._
 # Functions behind `import faceswap` and `import classifier`; below the verbs, above all folders.
 LIBRARIES = {"faceswap.library", "classifier.library"}
 # Options that several verbs of the classifier take.
-SHARED_BY_VERBS = {"classifier.options"}
+SHARED_BY_VERBS = {"classifier.options", "classifier.console_reporter"}
 # Terminal output belongs to the verbs, and to the bars that one of them shows.
 CONSOLE = {"faceswap.core.console", "faceswap.core.command_line"}
 SHOWS_PROGRESS = {"faceswap.training.progress_bars"}

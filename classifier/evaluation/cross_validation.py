@@ -15,10 +15,10 @@ from classifier.evaluation.sample_reader import SampleReader
 from classifier.evaluation.scoring import ImageScores
 from classifier.models.model_file import load_model
 from classifier.training.run_directory import RunDirectory
-from classifier.training.state import load_into
 from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_path
+from faceswap.core.training_state import AVERAGED, MODEL, load_into
 
 
 def make_folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
@@ -64,7 +64,6 @@ def evaluate_fold(
     fold: Dataset,
     run: RunDirectory,
     *,
-    ema: bool,
     batch_size: int,
     device: str = "cpu",
     on_image: Callable[[int], None] = lambda _: None,
@@ -77,15 +76,14 @@ def evaluate_fold(
     Args:
         fold: Data set of the fold.
         run: Finished run of the fold.
-        ema: Whether the run has averaged weights, which are then the ones to evaluate.
         batch_size: Images per batch.
         device: Device of the network.
         on_image: Called with the number of images done since the last call.
     """
-    loaded, last = load_model(run.root), load_checkpoint(run.checkpoints)
+    loaded, last = load_model(run.path), load_checkpoint(run.checkpoints)
     assert last is not None, "a finished training leaves a checkpoint"
-    load_into(loaded.module, last, "mean" if ema else "network")
-    reader = SampleReader(loaded, fold, read_run(run.root))
+    load_into(loaded.module, last, AVERAGED if AVERAGED in last.tensors else MODEL)
+    reader = SampleReader(loaded, fold, read_run(run.path))
     samples = fold.splits["validation"]
     return measure(reader, samples, batch_size=batch_size, device=device, on_image=on_image)
 

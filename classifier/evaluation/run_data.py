@@ -15,11 +15,13 @@ from classifier.data import (
     open_dataset,
 )
 from classifier.models.model_file import LoadedClassifier
+from classifier.training.build import open_data
+from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
-from classifier.training.training_data import class_file, open_data
+from classifier.training.training_data import find_class_file
 from faceswap.core.config import load_config, read_yaml
 from faceswap.core.errors import ConfigError, MediaError
-from faceswap.core.files import read_json, sha256_file
+from faceswap.core.files import sha256_file
 
 _MATTERS = (
     "seed",
@@ -58,17 +60,17 @@ def read_run(folder: Path) -> RunRecord | None:
         ConfigError: Invalid settings or manifest.
     """
     for place in (folder, folder.parent) if folder.name == "model" else (folder,):
-        config, manifest = place / "config.yaml", place / "manifest.json"
-        if config.is_file() and manifest.is_file():
+        run = RunDirectory(place)
+        if run.config.is_file() and run.manifest.is_file():
             try:
-                about = read_json(manifest)
-                data, digest = Path(about["data"]), str(about["data_sha256"])
+                (source,) = run.read_manifest()["data"]["images"]
+                data, digest = Path(source["path"]), str(source["sha256"])
             except (ValueError, KeyError, TypeError) as error:
                 raise ConfigError(
-                    f"{manifest} is not the manifest of a run ({error}).",
-                    f"To use the model without its run, copy {place / 'model'} to another folder.",
+                    f"{run.manifest} is not the manifest of a run ({error}).",
+                    f"To use the model without its run, copy {run.model} to another folder.",
                 ) from error
-            return RunRecord(_data_settings(config), data, digest)
+            return RunRecord(_data_settings(run.config), data, digest)
     return None
 
 
@@ -179,7 +181,7 @@ def _open(path: Path, run: RunRecord | None) -> Dataset:
     """Open data with the groups and class names of the run, but with the data's own splits."""
     if run is None:
         return open_dataset(path)
-    group, classes = run.settings.data.group, class_file(run.settings)
+    group, classes = run.settings.data.group, find_class_file(run.settings.data.classes)
     dataset = open_dataset(path, "", classes)
     # The file names of other data may not match the run's group pattern.
     fits = group and any(re.search(group, sample.path.name) for sample in dataset.samples)

@@ -10,7 +10,7 @@ import numpy as np
 from classifier.data import IGNORE_INDEX, Dataset, LoadedImages, Sample, load_images, pixel_side
 from classifier.evaluation.run_data import RunRecord
 from classifier.models.model_file import LoadedClassifier
-from classifier.training.training_data import stored_side
+from classifier.training.build import stored_side
 from faceswap.core.errors import MediaError
 
 _CHUNK_BYTES = 512 << 20  # decoded images in memory at once

@@ -1,4 +1,4 @@
-"""What enters the head of a frozen network: computed once, then the head learns in seconds."""
+"""Features of a frozen network, computed once so that its head trains in seconds."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,27 +20,27 @@ _BATCH = 64
 
 
 class HeadInput:
-    """Catches what enters a network's head.
+    """Computes the input of a network's head.
 
     Args:
-        built: A network for whole images, on its device and in evaluation mode.
+        built: Network for whole images, on its device and in evaluation mode.
 
     Raises:
-        ConfigError: It gives classes to pixels, or its last layers are not its head alone.
+        ConfigError: The network classifies pixels, or its head is not its last layer.
     """
 
     def __init__(self, built: BuiltNetwork) -> None:
         if built.task == "pixels":
             raise ConfigError(
-                "Features of every pixel are too many to keep.",
-                "Use --transfer gradual or finetune with a network for pixels.",
+                "--transfer features needs a network for whole images; this one classifies pixels.",
+                "Use --transfer gradual or finetune.",
             )
         self._module = built.module
         self.head = built.module.get_submodule(built.head)
         self._require_head_last(built)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """``(B, C, S, S) float32`` normalised images -> ``(B, ...)`` what enters the head."""
+        """Normalised images ``(B, C, S, S) float32`` -> features ``(B, ...)``."""
         return self._watch(images)[0]
 
     @torch.no_grad()
@@ -69,7 +69,7 @@ class HeadInput:
             again.reshape(logits.shape), logits, atol=1e-4
         ):
             raise ConfigError(
-                "This network computes more after its head; its features cannot be kept.",
+                "--transfer features needs a network that ends with its head; this one does not.",
                 "Use --transfer gradual or finetune.",
             )
 
@@ -83,18 +83,18 @@ def compute_features(
     folder: Path | None,
     on_image: Callable[[int], object] = lambda _: None,
 ) -> NDArray[np.float32]:
-    """What enters the head for all images, read from the folder where it was computed before.
+    """Features of all images; reuses those computed before.
 
     Args:
         data: The images.
-        built: The network, on the device and in evaluation mode.
-        accelerator: Owns device and precision.
-        mirrored: Whether a second view of each, mirrored, is wanted.
-        folder: Where to keep them; None keeps them in memory.
+        built: The network, on its device and in evaluation mode.
+        accelerator: Accelerator of the training.
+        mirrored: Whether to add a mirrored view of each image.
+        folder: Folder for features; None keeps them in memory.
         on_image: Called with the number of images after each batch.
 
     Returns:
-        ``(views, N, ...)``, mapped from a file or in memory.
+        ``(views, N, ...) float32``, memory-mapped or in memory.
     """
     key = f"{_digest(built)} {[sample.name for sample in data.samples]} {mirrored}"
     path = None
@@ -132,7 +132,7 @@ def _compute(
                 result = _room(shape, path)
             result[view, first : first + len(features)] = features
         on_image(len(pixels))
-    assert result is not None, "a split without images is refused earlier"
+    assert result is not None, "an empty split is refused earlier"
     if isinstance(result, np.memmap):
         result.flush()
     return result
@@ -145,7 +145,7 @@ def _room(shape: tuple[int, ...], path: Path | None) -> NDArray[np.float32]:
 
 
 def _digest(built: BuiltNetwork) -> str:
-    """Hash of the weights the features depend on: all but the head's."""
+    """Hash of all weights but those of the head, on which the features depend."""
     digest = hashlib.sha256()
     for name, tensor in built.module.state_dict().items():
         if not name.startswith(f"{built.head}."):

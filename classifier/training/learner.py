@@ -1,30 +1,62 @@
-"""A network about to learn: its rates, its optimizer and the step it takes."""
+"""Optimizer of a network, and the layers it trains."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
 
 from classifier.models import BuiltNetwork
-from classifier.models.anatomy import layer_groups
 from classifier.training.mixing import Mixing
 from classifier.training.objective import Objective
-from classifier.training.settings import OptimizerSettings, Settings
 from classifier.training.sources import Source
 from classifier.training.step import GradientStep, PerceptronStep, Step
 from classifier.training.transfer import Transfer
 
 
 @dataclass(frozen=True)
-class Learner:
-    """What ``make_learner`` puts together.
+class OptimizerSpec:
+    """An optimizer and its constants.
 
     Attributes:
-        transfer: Which layers learn when, and how fast.
-        optimizer: Over the parameters, not wrapped; None for one that learns without.
-        make_step: Makes the step for the layers that are free now.
+        name: AdamW (Loshchilov & Hutter, 2019), SGD, or RMSprop.
+        lr: Highest learning rate.
+        momentum: Momentum of SGD and RMSprop, 0 to 1.
+        weight_decay: Weight decay; biases and norms have none.
+        clip: Largest gradient norm; 0 disables clipping.
+    """
+
+    name: Literal["adamw", "sgd", "rmsprop"]
+    lr: float
+    momentum: float
+    weight_decay: float
+    clip: float
+
+    def build(self, groups: Sequence[dict[str, Any]]) -> torch.optim.Optimizer:
+        """Builds the optimizer.
+
+        Args:
+            groups: Parameter groups with ``weight_decay`` and ``scale``.
+        """
+        devices = {parameter.device.type for group in groups for parameter in group["params"]}
+        fused = devices <= {"cpu", "cuda"}
+        chosen = [dict(group) for group in groups]
+        if self.name == "adamw":
+            return torch.optim.AdamW(chosen, lr=self.lr, fused=fused)
+        if self.name == "sgd":
+            return torch.optim.SGD(chosen, lr=self.lr, momentum=self.momentum, fused=fused)
+        return torch.optim.RMSprop(chosen, lr=self.lr, momentum=self.momentum)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How a network is trained.
+
+    Attributes:
+        transfer: Which layers are trained when, and at which learning rate.
+        optimizer: Optimizer of the parameters, not wrapped; None for a rule without one.
+        make_step: Builds the training step for the layers that are trainable now.
     """
 
     transfer: Transfer
@@ -33,63 +65,41 @@ class Learner:
 
 
 def make_learner(
-    settings: Settings,
+    accelerator: Accelerator,
     built: BuiltNetwork,
     source: Source,
+    transfer: Transfer,
+    spec: OptimizerSpec,
     objective: Objective,
-    accelerator: Accelerator,
+    mixing: Mixing,
 ) -> Learner:
-    """Prepares a network that is on its device.
+    """Builds the optimizer and the training step of a network.
 
     Args:
-        settings: Of the training.
-        built: The network.
-        source: Where the steps come from.
-        objective: What is made small.
-        accelerator: Owns device, processes and precision.
+        accelerator: Accelerator of the training.
+        built: The network, on its device.
+        source: Training and validation batches.
+        transfer: Which layers are trained when.
+        spec: The optimizer.
+        objective: The loss.
+        mixing: Mixup and CutMix.
     """
-    chosen = settings.transfer
-    groups = layer_groups(built)
-    transfer = Transfer(chosen.mode, groups, chosen.first_rate, chosen.unfreeze_every)
     if built.rule == "perceptron":
         return Learner(
             transfer, None, lambda: PerceptronStep(accelerator, built.module, source.prepare)
         )
-    parameters = transfer.parameter_groups(settings.optimizer.weight_decay)
-    optimizer = make_optimizer(settings.optimizer, parameters)
-    # Features are no images: mixing them is another method.
-    mixes = chosen.mode != "features"
-    mixing = Mixing(settings.seed, settings.augment.mixup * mixes, settings.augment.cutmix * mixes)
+    optimizer = spec.build(transfer.parameter_groups(spec.weight_decay))
     prepared = accelerator.prepare_optimizer(optimizer)
 
     def make_step() -> Step:
         return GradientStep(
             accelerator,
-            source.learner(built.module),
+            source.trained_module(built.module),
             prepared,
             objective,
             mixing,
             source.prepare,
-            settings.optimizer.clip,
+            spec.clip,
         )
 
     return Learner(transfer, optimizer, make_step)
-
-
-def make_optimizer(
-    settings: OptimizerSettings, groups: Sequence[dict[str, Any]]
-) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter, 2019), SGD with momentum, or RMSprop.
-
-    Args:
-        settings: Which, and its numbers.
-        groups: Parameters with ``weight_decay`` and ``scale``.
-    """
-    devices = {parameter.device.type for group in groups for parameter in group["params"]}
-    fused = devices <= {"cpu", "cuda"}
-    chosen = [dict(group) for group in groups]
-    if settings.name == "adamw":
-        return torch.optim.AdamW(chosen, lr=settings.lr, fused=fused)
-    if settings.name == "sgd":
-        return torch.optim.SGD(chosen, lr=settings.lr, momentum=settings.momentum, fused=fused)
-    return torch.optim.RMSprop(chosen, lr=settings.lr, momentum=settings.momentum)

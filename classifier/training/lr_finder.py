@@ -1,4 +1,4 @@
-"""Finds a learning rate by raising it step by step until the loss explodes.
+"""LR finder: raises the learning rate step by step until the loss diverges.
 
 Smith, 2017: Cyclical learning rates for training neural networks.
 """
@@ -18,19 +18,19 @@ from classifier.training.sources import Pair, Source
 from faceswap.core.errors import ConfigError, TrainingError
 from faceswap.core.files import atomic_path
 
-_MEMORY = 0.9  # of the running mean of losses
-_EXPLODED = 4.0  # times the lowest mean loss
-_LEAST = 10  # steps before anything is said to have exploded
+_DECAY = 0.9  # of the moving average of losses
+_DIVERGED = 4.0  # times the lowest average loss
+_LEAST = 10  # steps before the loss can count as diverged
 
 
 @dataclass(frozen=True)
-class Sweep:
+class LRFinderResult:
     """Loss by learning rate.
 
     Attributes:
         rates: ``(N,)`` learning rate of each step.
         losses: ``(N,)`` loss of each step.
-        smoothed: ``(N,)`` their running mean.
+        smoothed: ``(N,)`` moving average of the losses.
     """
 
     rates: NDArray[np.float64]
@@ -38,13 +38,13 @@ class Sweep:
     smoothed: NDArray[np.float64]
 
     def suggestion(self) -> float:
-        """The rate at which the loss falls most steeply over the logarithm of the rate.
+        """Learning rate at the steepest descent of the loss over the logarithm of the rate.
 
-        Steepness is that of a straight line through the losses around a rate, so that the noise of
-        single steps counts little, and is looked for up to the lowest mean loss.
+        The slope is that of a line fitted to the losses around each rate up to the lowest average
+        loss, so that single steps have little influence.
 
         Raises:
-            TrainingError: The loss never falls.
+            TrainingError: The loss does not decrease at any rate.
         """
         around = max(2, len(self.losses) // 16)
         lowest = int(self.smoothed.argmin())
@@ -57,40 +57,45 @@ class Sweep:
         steepest = min(slopes, key=lambda middle: slopes[middle], default=0)
         if not slopes or slopes[steepest] >= 0:
             raise TrainingError(
-                "The loss does not fall at any learning rate that was tried.",
-                "Look at the data, or begin lower with --low.",
+                "The loss does not decrease at any of the learning rates tried.",
+                "Check the data and labels, or start at a lower rate with --low.",
             )
         return float(self.rates[steepest])
 
 
-def sweep(
+def find_lr(
     session: Session,
     *,
     low: float = 1e-6,
     high: float = 10.0,
     steps: int = 100,
     on_step: Callable[[int], object] = lambda _: None,
-) -> Sweep:
-    """Trains with rates that rise by the same factor from step to step.
+) -> LRFinderResult:
+    """Trains with learning rates that increase geometrically.
 
-    The network is spoilt by it.
+    The weights are of no use afterwards.
 
     Args:
-        session: Network, data and learner.
-        low: First rate.
-        high: Last rate; the sweep ends earlier when the loss explodes.
-        steps: How many.
-        on_step: Called with 1 after each.
+        session: Network, data and optimizer.
+        low: First learning rate.
+        high: Last learning rate; training ends earlier if the loss diverges.
+        steps: Number of steps.
+        on_step: Called with 1 after each step.
 
     Raises:
-        ConfigError: The network learns without a rate that matters, or the range is empty.
+        ConfigError: The learning rate has no effect on this network, or the range is invalid.
+        TrainingError: The loss is non-finite at the lowest rate.
     """
     if session.learner.optimizer is None:
-        raise ConfigError("The perceptron learns the same at every rate.")
+        raise ConfigError(
+            "The perceptron rule gives the same result at every learning rate.",
+            "Choose another --model.",
+        )
     if not 0 < low < high or steps <= _LEAST:
         raise ConfigError(
-            f"A sweep from {low:g} to {high:g} in {steps} steps is none.",
-            f"Give 0 < --low < --high and more than {_LEAST} --steps.",
+            f"Expected 0 < --low < --high and more than {_LEAST} --steps, found {low:g} to "
+            f"{high:g} in {steps} steps.",
+            "Change --low, --high or --steps.",
         )
     transfer = session.learner.transfer
     transfer.freeze(0)
@@ -99,18 +104,18 @@ def sweep(
     rates, losses, smoothed, mean = np.geomspace(low, high, steps), [], [], 0.0
     for number, (inputs, labels) in enumerate(islice(_endless(session.source), steps)):
         loss = step(inputs, labels, 0, number, float(rates[number])).item()
-        mean = _MEMORY * mean + (1 - _MEMORY) * loss
-        current = mean / (1 - _MEMORY ** (number + 1))
+        mean = _DECAY * mean + (1 - _DECAY) * loss
+        current = mean / (1 - _DECAY ** (number + 1))
         if not math.isfinite(loss):
             break
         losses.append(loss)
         smoothed.append(current)
         on_step(1)
-        if number >= _LEAST and current > _EXPLODED * min(smoothed):
+        if number >= _LEAST and current > _DIVERGED * min(smoothed):
             break
     if len(losses) < 3:
-        raise TrainingError("The loss is not a number at the lowest rate.", "Lower --low.")
-    return Sweep(rates[: len(losses)], np.array(losses), np.array(smoothed))
+        raise TrainingError("The loss is non-finite at the lowest rate.", "Lower --low.")
+    return LRFinderResult(rates[: len(losses)], np.array(losses), np.array(smoothed))
 
 
 def _endless(source: Source) -> Iterator[Pair]:
@@ -118,17 +123,17 @@ def _endless(source: Source) -> Iterator[Pair]:
         yield from source.epoch(epoch)
 
 
-def plot_sweep(result: Sweep, suggestion: float, path: Path) -> None:
-    """Draws loss over rate as a picture; its suffix chooses the format."""
+def plot_result(result: LRFinderResult, suggestion: float, path: Path) -> None:
+    """Plots the loss over the learning rate; the suffix of ``path`` chooses the format."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(result.rates, result.losses, color="0.75", linewidth=1, label="loss of a step")
-    axes.plot(result.rates, result.smoothed, label="running mean")
+    axes.plot(result.rates, result.smoothed, label="moving average")
     axes.axvline(suggestion, color="C1", linestyle="--", label=f"steepest: {suggestion:.2g}")
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss")
-    # An exploding loss would press the rest to the floor.
+    # A diverging loss would hide the rest.
     axes.set_ylim(0, 1.5 * float(result.losses[:_LEAST].max()))
     axes.legend()
     with atomic_path(path) as temporary:

@@ -1,82 +1,83 @@
-"""The network of a training, as its settings say."""
+"""The network of a training."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 
 from classifier.data.dataset import Dataset
 from classifier.models import BuiltNetwork, build_network
 from classifier.models.pretrained import LoadReport, load_published, load_weights_file
-from classifier.training.settings import Settings
+from classifier.training.transfer import Mode
 from faceswap.core.errors import ConfigError
 
 
-def build(
-    settings: Settings, dataset: Dataset, *, fresh: bool = True
+def build_for(
+    dataset: Dataset,
+    name: str,
+    options: Mapping[str, Any],
+    size: int | None,
+    *,
+    pretrained: bool = False,
+    weights: Path | None = None,
 ) -> tuple[BuiltNetwork, LoadReport | None]:
-    """The network, on the CPU.
+    """Builds the network for a data set, on the CPU.
 
     Args:
-        settings: Of the training.
-        dataset: Its classes and task.
-        fresh: Whether to load what it shall know beforehand; a run that goes on has its own.
+        dataset: Data set with the classes.
+        name: Name of the network.
+        options: Options of the network.
+        size: Side of the input images in pixels; None is the network's own.
+        pretrained: Whether to load the published weights.
+        weights: File of weights to load, or None.
 
     Returns:
         The network, and what was loaded if anything was.
 
     Raises:
-        ConfigError: The settings contradict each other, or network and data do.
+        ConfigError: The network does not suit the data set, or an option is invalid.
         WeightsUnavailable: The published weights cannot be fetched.
     """
-    network, count = settings.network, len(dataset.classes)
-    _check_transfer(settings)
-    options: dict[str, Any] = dict(network.options)
-    report = None
-    if network.pretrained and fresh:
-        built, report = load_published(network.name, count, options, network.size)
+    count, report = len(dataset.classes), None
+    if pretrained:
+        built, report = load_published(name, count, options, size)
     else:
-        built = build_network(network.name, count, options, network.size)
-        if network.weights is not None and fresh:
-            report = load_weights_file(built, network.weights)
-    _check_network(built, settings, dataset)
+        built = build_network(name, count, options, size)
+        if weights is not None:
+            report = load_weights_file(built, weights)
+    if built.task != dataset.task:
+        raise ConfigError(
+            f"{name} classifies {built.task}, the data in {dataset.root} have classes of "
+            f"{dataset.task}.",
+            "Choose another --model: fcdensenet56 is for pixels, resnet18 for images.",
+        )
+    if not any(True for _ in built.module.parameters()):
+        raise ConfigError(f"{name} has no trainable parameters.", "Choose another --model.")
     return built, report
 
 
-def _check_transfer(settings: Settings) -> None:
-    network, mode = settings.network, settings.transfer.mode
-    if network.pretrained and network.weights is not None:
+def check_transfer(mode: Mode, *, pretrained: bool, weights: Path | None) -> None:
+    """Checks that the initial weights suit the mode of transfer.
+
+    Raises:
+        ConfigError: They contradict each other.
+    """
+    if pretrained and weights is not None:
         raise ConfigError(
-            "The network is to begin with published weights and with those of a file.",
-            "Leave out --pretrained or --weights.",
+            "Expected one source of initial weights, found --pretrained and --weights.",
+            "Leave one of them out.",
         )
-    if mode != "scratch" and not (network.pretrained or network.weights is not None):
+    if mode != "scratch" and not (pretrained or weights is not None):
         raise ConfigError(
-            f"--transfer {mode} needs a network that knows something.",
+            f"--transfer {mode} needs pretrained weights.",
             "Add --pretrained or --weights FILE, or use --transfer scratch.",
         )
 
 
-def _check_network(built: BuiltNetwork, settings: Settings, dataset: Dataset) -> None:
-    if built.task != dataset.task:
-        raise ConfigError(
-            f"{settings.network.name} gives classes to {built.task}, the data in {dataset.root} "
-            f"have classes of {dataset.task}.",
-            "Choose another --model: fcdensenet56 is for pixels, resnet18 for images.",
-        )
-    if not any(True for _ in built.module.parameters()):
-        raise ConfigError(f"{settings.network.name} has nothing that could learn.")
-    if built.rule == "perceptron" and (settings.augment.mixup or settings.augment.cutmix):
-        raise ConfigError("The perceptron's rule knows no mixed images.", "Turn mixup off.")
-
-
-def place(settings: Settings, built: BuiltNetwork, accelerator: Accelerator) -> None:
-    """Puts a network on its device, in the memory layout its kernels like."""
-    built.module.to(accelerator.device)
-    if is_channels_last(settings, built):
-        built.module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-
-
-def is_channels_last(settings: Settings, built: BuiltNetwork) -> bool:
-    """Whether images lie in memory pixel by pixel: what convolutions like."""
-    return settings.channels_last and any(p.dim() == 4 for p in built.module.parameters())
+def to_channels_last(built: BuiltNetwork) -> bool:
+    """Moves convolutions to channels_last memory; whether the network has any."""
+    if not any(p.dim() == 4 for p in built.module.parameters()):
+        return False
+    built.module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return True

@@ -1,85 +1,114 @@
 """Trains a network from its settings, and writes the run and the model."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from accelerate import Accelerator
 
+from classifier.data.dataset import Dataset
+from classifier.data.duplicates import find_conflicts, find_duplicates
 from classifier.models.model_file import ModelMeta, save_model
 from classifier.models.network import Task
-from classifier.training.ema import WeightMean
-from classifier.training.run_directory import RunDirectory
-from classifier.training.schedule import Schedule
-from classifier.training.session import Session, Voice, describe_duplicates, prepare
+from classifier.training.batch_size_finder import BatchSizeReport, Probe, find_largest_batch
+from classifier.training.build import (
+    build_learner,
+    build_network,
+    build_plan,
+    build_session,
+    build_source,
+    open_data,
+    place,
+    stored_side,
+)
+from classifier.training.objective import Objective
+from classifier.training.reporter import Reporter
+from classifier.training.run_directory import RunDirectory, describe_dataset
+from classifier.training.session import Session
 from classifier.training.settings import Settings
-from classifier.training.state import Course, EpochResult, TrainState
-from classifier.training.trainer import Listener, Trainer, TrainingPlan
-from classifier.training.training_data import open_data
-from classifier.training.training_log import TrainLog
+from classifier.training.state import EpochResult, Progress, best_weights
+from classifier.training.trainer import Callbacks, Trainer
+from classifier.training.training_data import LoadedSplits
+from classifier.training.training_log import TrainingLog
 from faceswap.core.checkpoint import Checkpoint, load_checkpoint
-from faceswap.core.interruption import stop_on_signals
+from faceswap.core.ema import EMA
 from faceswap.core.processes import open_accelerator
+from faceswap.core.training_state import TrainingState
+
+_ADVICE = (
+    "Lower --set optimizer.lr, set --set optimizer.clip=1, or use --set precision=fp32, and run "
+    "the same command again."
+)
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a training ended.
+    """Result of a training.
 
     Attributes:
-        history: Epochs done, over all starts.
-        best: The epoch that was exported; None when none is done.
-        task: What has classes.
-        kept_aside: Images that were measured on.
-        signal: Number of the signal that ended it, or 0.
-        stopped_early: Whether it ended because nothing got better.
+        history: Results of all epochs, over all starts of the run.
+        best: Result of the exported epoch; None before the first epoch is finished.
+        task: Whether images or pixels are classified.
+        validation_images: Number of validation images.
+        signal: Number of the signal that stopped it, or 0.
+        stopped_early: Whether early stopping ended it.
     """
 
     history: list[EpochResult]
     best: EpochResult | None
     task: Task
-    kept_aside: int
+    validation_images: int
     signal: int
     stopped_early: bool
 
 
 def run_training(
-    data: Path, settings: Settings, run: RunDirectory, voice: Voice, save_seconds: float = 120.0
+    data: Path,
+    settings: Settings,
+    run: RunDirectory,
+    reporter: Reporter | None = None,
+    *,
+    allow_changes: bool = False,
+    save_seconds: float = 120.0,
 ) -> TrainingResult:
-    """Trains a new run, or one that goes on.
+    """Trains a network, or resumes the training of ``run``.
 
     Args:
-        data: What to train on.
-        settings: From ``run.settings``.
-        run: Where results go.
-        voice: Says what happens.
+        data: The data set.
+        settings: All settings, from ``run.resolve_config``.
+        run: Folder of the run.
+        reporter: Receives what happens; None ignores it.
+        allow_changes: Resume although seed, network, classes or data changed.
         save_seconds: Longest time between checkpoints.
 
     Raises:
-        FaceswapError: Data, settings or weights cannot be used, or training broke.
+        FaceswapError: Data, settings, weights or the run cannot be used, or training diverged.
     """
+    reporter = reporter or Reporter()
     with open_accelerator(settings.device, settings.precision) as accelerator:
-        goes_on = run.goes_on
+        resumed = run.exists()
         dataset = open_data(data, settings)
-        if goes_on:
-            run.require_same(dataset)
-        found = load_checkpoint(run.checkpoints) if goes_on else None
+        changes = run.start(
+            settings, describe_dataset(dataset), sys.argv, allow_changes=allow_changes, write=False
+        )
+        found = load_checkpoint(run.checkpoints) if resumed else None
         accelerator.wait_for_everyone()  # all have looked before the first begins to write
-        session = prepare(dataset, settings, accelerator, voice, cache=run.cache, found=found)
+        session = build_session(
+            dataset, settings, accelerator, reporter, cache=run.cache, found=found
+        )
         if accelerator.is_main_process:
-            if not goes_on:
-                _say_duplicates(session, voice)
-                run.begin(dataset, settings.seed)
-            run.write_settings(settings)
-        return _train(session, settings, run, accelerator, voice, found, save_seconds)
+            if not resumed:
+                _report_duplicates(session.dataset, reporter)
+            run.start(settings, describe_dataset(dataset), sys.argv, allow_changes=allow_changes)
+            reporter.on_changes(changes)
+        return _train(session, settings, run, accelerator, reporter, found, save_seconds)
 
 
-def _say_duplicates(session: Session, voice: Voice) -> None:
-    dataset = session.dataset
-    with voice.bar("look for duplicates", len(dataset.samples), "images") as advance:
-        lines = describe_duplicates(dataset, advance)
-    for line in lines:
-        voice.note(line)
+def _report_duplicates(dataset: Dataset, reporter: Reporter) -> None:
+    with reporter.bar("find duplicates", len(dataset.samples), "images") as advance:
+        across_splits = find_duplicates(dataset, advance)
+    reporter.on_duplicates(across_splits, find_conflicts(dataset))
 
 
 def _train(
@@ -87,57 +116,53 @@ def _train(
     settings: Settings,
     run: RunDirectory,
     accelerator: Accelerator,
-    voice: Voice,
+    reporter: Reporter,
     found: Checkpoint | None,
     save_seconds: float,
 ) -> TrainingResult:
-    built, source = session.built, session.source
-    decay = settings.optimizer.ema
-    mean = WeightMean(built.module, decay) if decay else None
-    optimizer = session.learner.optimizer
-    state = TrainState(
-        run.checkpoints, built.module, mean, optimizer, accelerator.scaler, settings.keep
-    )
-    course = Course() if found is None else state.restore(found)
+    built, source, main = session.built, session.source, accelerator.is_main_process
+    state = _build_state(session, settings, run, accelerator)
+    progress = Progress() if found is None else state.restore(found, Progress)
+    progress.adopt_batch_size(source.batch_size)
     if found is not None:
-        voice.note(_where(course, source.steps))
-    left = max(0, (settings.epochs - course.epoch) * source.steps - course.step)
+        reporter.on_resume(progress, source.steps)
+    left = max(0, (settings.epochs - progress.epoch) * source.steps - progress.epoch_step)
+    images = left * source.batch_size
     with (
-        TrainLog(run, course, main=accelerator.is_main_process) as log,
-        voice.bar(f"train {settings.network.name}", left * source.batch_size, "images") as advance,
-        stop_on_signals() as stop,
+        TrainingLog(run, progress.epoch, main=main) as log,
+        reporter.bar(f"train {settings.network.name}", images, "images") as advance,
     ):
 
         def on_epoch(result: EpochResult) -> None:
-            voice.note(describe(result, built.task))
-            log(result)
+            reporter.on_epoch(result)
+            log(result, trainer.progress.history)
 
-        trainer = Trainer(
-            accelerator,
-            built,
-            source,
-            session.learner.transfer,
-            session.learner.make_step,
-            state,
-            make_plan(settings, save_seconds),
-            len(session.dataset.classes),
-            course,
-            Listener(_on_step(advance), on_epoch),
-        )
-        signal = trainer.run(stop)
-    best = course.best(built.task) if course.history else None
-    if accelerator.is_main_process and best is not None:
-        save_model(run.model, state.exported(), built, _meta(session, settings, best))
+        plan, callbacks = build_plan(settings, save_seconds), Callbacks(_on_step(advance), on_epoch)
+        trainer = Trainer(accelerator, session, state, progress, plan, callbacks)
+        signal = trainer.train()
+    history = trainer.progress.history
+    best = trainer.progress.best_epoch(built.task) if history else None
+    if main and best is not None:
+        weights = best_weights(run.checkpoints, averaged=state.ema is not None)
+        save_model(run.model, weights, built, _describe_model(session, settings, best))
     return TrainingResult(
-        course.history, best, built.task, session.kept_aside, signal, trainer.stale
+        history, best, built.task, session.validation_images, signal, trainer.stopped_early
     )
 
 
-def make_plan(settings: Settings, save_seconds: float) -> TrainingPlan:
-    """The numbers of the settings that steer the loop."""
-    chosen = settings.optimizer
-    schedule = Schedule(chosen.lr, chosen.schedule, settings.epochs, chosen.decay, chosen.warmup)
-    return TrainingPlan(settings.epochs, schedule, settings.patience, settings.seed, save_seconds)
+def _build_state(
+    session: Session, settings: Settings, run: RunDirectory, accelerator: Accelerator
+) -> TrainingState:
+    module, decay = session.built.module, settings.optimizer.ema
+    return TrainingState(
+        folder=run.checkpoints,
+        model=module,
+        optimizer=session.learner.optimizer,
+        scaler=accelerator.scaler,
+        ema=EMA(module, decay) if decay else None,
+        keep=settings.keep,
+        advice=_ADVICE,
+    )
 
 
 def _on_step(advance: Callable[..., None]) -> Callable[[int, float | None], None]:
@@ -147,9 +172,9 @@ def _on_step(advance: Callable[..., None]) -> Callable[[int, float | None], None
     return on_step
 
 
-def _meta(session: Session, settings: Settings, best: EpochResult) -> ModelMeta:
+def _describe_model(session: Session, settings: Settings, best: EpochResult) -> ModelMeta:
     scores = asdict(best)
-    kept = ("epoch", "loss", "accuracy", "balanced_accuracy", "mean_iou")
+    exported = ("epoch", "loss", "accuracy", "balanced_accuracy", "mean_iou")
     return ModelMeta(
         settings.network.name,
         dict(settings.network.options),
@@ -157,22 +182,43 @@ def _meta(session: Session, settings: Settings, best: EpochResult) -> ModelMeta:
         session.dataset.classes,
         session.side,
         session.dataset.ignore_index,
-        {name: scores[name] for name in kept},
+        {name: scores[name] for name in exported},
         session.dataset.digest(),
     )
 
 
-def _where(course: Course, steps: int) -> str:
-    if not course.step:
-        return f"Resuming after epoch {course.epoch}."
-    return f"Resuming in epoch {course.epoch + 1}, after step {course.step} of {steps}."
+def find_batch_size(
+    data: Path, settings: Settings, reporter: Reporter | None = None
+) -> BatchSizeReport:
+    """Finds the largest batch size that fits into memory; no run is written.
 
+    Args:
+        data: The data set.
+        settings: All settings.
+        reporter: Receives what happens; None ignores it.
 
-def describe(result: EpochResult, task: Task) -> str:
-    """One line about an epoch."""
-    name = "mIoU" if task == "pixels" else "balanced accuracy"
-    return (
-        f"epoch {result.epoch}: train loss {result.train_loss:.4f}, loss {result.loss:.4f}, "
-        f"accuracy {result.accuracy:.1%}, {name} {result.score(task):.1%}, lr {result.lr:.2g}, "
-        f"{result.images_per_second:.0f} images/s"
-    )
+    Raises:
+        FaceswapError: Data or settings cannot be used.
+    """
+    reporter = reporter or Reporter()
+    with open_accelerator(settings.device, settings.precision) as accelerator:
+        dataset = open_data(data, settings)
+        # Published weights take as much memory as random ones.
+        built = build_network(dataset, settings, reporter, fresh=False)
+        channels_last = place(built, settings, accelerator)
+        side = stored_side(built, settings, dataset) or (built.input.size, built.input.size)
+        images = Probe.images(dataset, built, side)
+        splits = LoadedSplits(images, images, [])
+        source = build_source(
+            built, splits, settings, accelerator, reporter, channels_last, cache=None
+        )
+        learner = build_learner(built, source, Objective(), settings, accelerator)
+        probe = Probe(accelerator, built, source, learner)
+        with reporter.bar("try batches", None, "batches") as advance:
+            return find_largest_batch(
+                probe,
+                len(dataset.splits["train"]),
+                settings.data.batch_size,
+                ema=bool(settings.optimizer.ema),
+                on_batch=advance,
+            )

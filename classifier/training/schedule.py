@@ -1,4 +1,4 @@
-"""The learning rate over the epochs."""
+"""Learning-rate schedule."""
 
 import math
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Schedule:
-    """Rises over the warm-up, then falls as its kind says.
+    """Linear warm-up followed by a decay.
 
     Attributes:
-        lr: Highest rate.
-        kind: ``constant``; ``cosine``, down to nothing at the last epoch (Loshchilov & Hutter,
-            2017); ``exponential``, by the same share each epoch.
-        epochs: Length of the training.
-        decay: What ``exponential`` leaves of the rate each epoch.
-        warmup: Epochs over which the rate rises linearly (Goyal et al., 2017).
+        lr: Highest learning rate.
+        kind: ``constant``; ``cosine``, to 0 at the last epoch (Loshchilov & Hutter, 2017);
+            ``exponential``, by a constant factor per epoch.
+        epochs: Number of epochs.
+        decay: Factor of ``exponential`` per epoch, 0 to 1.
+        warmup: Epochs of linear warm-up (Goyal et al., 2017).
     """
 
     lr: float
@@ -25,17 +25,17 @@ class Schedule:
     warmup: float = 0.0
 
     def rate(self, step: int, steps_per_epoch: int) -> float:
-        """Rate of a step; never nothing.
+        """Learning rate of a step, above 0.
 
         Args:
-            step: The step, from 0, over all epochs.
+            step: Step, from 0, over all epochs.
             steps_per_epoch: Steps of an epoch.
         """
         done = step / steps_per_epoch
         if done < self.warmup:
             return self.lr * min(1.0, (step + 1) / (self.warmup * steps_per_epoch))
         if self.kind == "cosine":
-            # A warm-up longer than the training leaves nothing to fall over.
+            # A warm-up longer than the training leaves no epochs to decay over.
             length = max(self.epochs - self.warmup, 1e-9)
             return self.lr * 0.5 * (1 + math.cos(math.pi * min((done - self.warmup) / length, 1)))
         if self.kind == "exponential":

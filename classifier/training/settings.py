@@ -1,4 +1,4 @@
-"""Settings of a training; a recipe in ``configs/classifier/`` is a difference from these."""
+"""Settings of a training; recipes in ``configs/classifier/`` override these defaults."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,125 +9,137 @@ from faceswap.core.config import StrictModel
 
 
 class NetworkSettings(StrictModel):
-    """Which network is trained, and what it knows beforehand."""
+    """The network and its initial weights."""
 
     name: str = Field(
-        default="lenet5", description="A network of ours, of torchvision, or timm:NAME."
+        default="lenet5",
+        description="Name of a built-in network, a torchvision network, or timm:NAME.",
     )
     options: dict[str, bool | int | float | str] = Field(
-        default_factory=dict, description="Options of that network."
+        default_factory=dict, description="Options of the network."
     )
     size: int | None = Field(
-        default=None, ge=8, description="Side of the images it sees; null is the network's own."
+        default=None,
+        ge=8,
+        description="Side of the input images in pixels; null is the network's own.",
     )
-    pretrained: bool = Field(default=False, description="Begin with the published weights.")
-    weights: Path | None = Field(default=None, description="Begin with the weights of this file.")
+    pretrained: bool = Field(default=False, description="Start from the published weights.")
+    weights: Path | None = Field(default=None, description="Start from the weights in this file.")
 
 
 class TransferSettings(StrictModel):
-    """How a network that knows something is taught something else."""
+    """Transfer learning."""
 
     mode: Literal["scratch", "features", "finetune", "gradual"] = Field(
         default="scratch",
-        description="scratch: all layers alike; features: the head alone, on features computed "
-        "once; finetune: lower rates towards the input; gradual: one group of layers after "
-        "another, from the head down.",
+        description="scratch: all layers at the same rate; features: only the head, on features "
+        "computed once; finetune: lower rates towards the input; gradual: finetune with groups of "
+        "layers unfrozen one after another, from the head down.",
     )
     first_rate: float = Field(
         default=0.1,
         gt=0,
         le=1,
-        description="Rate of the first layers over that of the head; those between lie between.",
+        description="Learning rate of the first layers over that of the head.",
     )
     unfreeze_every: int = Field(
-        default=1, ge=1, description="Epochs until gradual frees one group more."
+        default=1, ge=1, description="Epochs until gradual unfreezes the next group."
     )
 
 
 class DataSettings(StrictModel):
-    """Which images are trained on, and how they become batches."""
+    """Data set, splits and batches."""
 
-    classes: Path | None = Field(
-        default=None, description="File with the names of the classes of masks."
-    )
     validation: float = Field(
-        default=0.2, gt=0, lt=1, description="Share kept aside where the data are not divided."
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="Share of validation samples, where the data have no split of their own.",
     )
     group: str = Field(
         default="",
-        description="Regular expression with one group; images whose file names give the same "
-        "text (a person, a video) stay on one side of the split.",
+        description="Regular expression with one group, matched against file names; images with "
+        "the same text (a person, a video) stay on one side of the split.",
     )
     classes: Path | None = Field(
         default=None,
-        description="File that names the classes in order (classes.txt or classes.csv), where "
-        "none lies in the folder.",
+        description="File that names the classes in order (classes.txt or classes.csv); null "
+        "uses the one in the data folder, if there is one.",
     )
     height: int | None = Field(
-        default=None, ge=8, description="Height images with masks are scaled to; null keeps it."
+        default=None,
+        ge=8,
+        description="Height that images with masks are scaled to; null keeps it.",
     )
-    width: int | None = Field(default=None, ge=8, description="The same for the width.")
-    batch_size: int = Field(default=64, ge=1, description="Images a step, over all processes.")
+    width: int | None = Field(
+        default=None, ge=8, description="Width that images with masks are scaled to; null keeps it."
+    )
+    batch_size: int = Field(
+        default=64, ge=1, description="Batch size: images per step, over all processes."
+    )
     balance: Literal["none", "loss", "sampling"] = Field(
         default="loss",
-        description="Rare classes count as much as frequent ones: by weights in the loss (median "
-        "frequency for pixels), by being drawn more often, or not at all.",
+        description="Class balancing: weights in the loss (median frequency for pixels), "
+        "oversampling of rare classes, or none.",
     )
 
 
 class AugmentSettings(StrictModel):
-    """How training images are varied."""
+    """Augmentation of the training images."""
 
-    flip: bool = Field(default=False, description="Mirror every other image.")
-    shift: int = Field(default=0, ge=0, description="Move images by up to so many pixels.")
+    flip: bool = Field(default=False, description="Random horizontal flip.")
+    shift: int = Field(default=0, ge=0, description="Largest random shift in pixels.")
     crop: float = Field(
-        default=1.0, gt=0, le=1, description="Smallest share of the area that a random crop keeps."
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Smallest fraction of the area that a random crop keeps; 1 disables it.",
     )
-    rotate: float = Field(default=0.0, ge=0, le=180, description="Turn by up to so many degrees.")
-    colour: float = Field(
-        default=0.0, ge=0, le=1, description="Strength of changes of light and colour."
+    rotate: float = Field(
+        default=0.0, ge=0, le=180, description="Largest random rotation in degrees."
     )
+    colour: float = Field(default=0.0, ge=0, le=1, description="Strength of colour jitter.")
     policy: Literal["none", "randaugment", "trivial"] = Field(
-        default="none", description="RandAugment (Cubuk et al., 2020) or TrivialAugment (2021)."
+        default="none",
+        description="RandAugment (Cubuk et al., 2020) or TrivialAugment (Müller & Hutter, 2021).",
     )
-    operations: int = Field(default=2, ge=1, description="How many RandAugment puts together.")
-    magnitude: float = Field(default=0.3, ge=0, le=1, description="How strong RandAugment is.")
-    erase: float = Field(default=0.0, ge=0, le=1, description="Share of images with a hole.")
+    operations: int = Field(default=2, ge=1, description="Operations per image of RandAugment.")
+    magnitude: float = Field(default=0.3, ge=0, le=1, description="Magnitude of RandAugment.")
+    erase: float = Field(default=0.0, ge=0, le=1, description="Probability of random erasing.")
     mixup: float = Field(
-        default=0.0, ge=0, description="Alpha of mixup (Zhang et al., 2018); 0 is off."
+        default=0.0, ge=0, description="Alpha of mixup (Zhang et al., 2018); 0 disables it."
     )
     cutmix: float = Field(
-        default=0.0, ge=0, description="Alpha of CutMix (Yun et al., 2019); 0 is off."
+        default=0.0, ge=0, description="Alpha of CutMix (Yun et al., 2019); 0 disables it."
     )
 
 
 class OptimizerSettings(StrictModel):
-    """The optimizer and its rate over time."""
+    """Optimizer and learning-rate schedule."""
 
-    name: Literal["adamw", "sgd", "rmsprop"] = Field(default="adamw", description="Which one.")
+    name: Literal["adamw", "sgd", "rmsprop"] = Field(default="adamw", description="Optimizer.")
     lr: float = Field(default=1e-3, gt=0, description="Highest learning rate.")
     weight_decay: float = Field(
-        default=1e-2, ge=0, description="Decay of weights; biases and norms have none."
+        default=1e-2, ge=0, description="Weight decay; biases and norms have none."
     )
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Of SGD and RMSprop.")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD and RMSprop.")
     schedule: Literal["constant", "cosine", "exponential"] = Field(
-        default="cosine", description="How the rate falls over the epochs."
+        default="cosine", description="Learning-rate schedule."
     )
     decay: float = Field(
-        default=0.995, gt=0, le=1, description="What exponential leaves of the rate each epoch."
+        default=0.995, gt=0, le=1, description="Factor of the exponential schedule per epoch."
     )
-    warmup: float = Field(
-        default=0.0, ge=0, description="Epochs over which the rate rises at the beginning."
+    warmup: float = Field(default=0.0, ge=0, description="Epochs of linear warm-up.")
+    clip: float = Field(
+        default=0.0, ge=0, description="Largest gradient norm; 0 disables clipping."
     )
-    clip: float = Field(default=0.0, ge=0, description="Largest norm of the gradient; 0 is off.")
-    label_smoothing: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of the target given to all classes alike."
-    )
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Label smoothing.")
     ema: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="Decay of the mean of weights that is evaluated and exported; 0 is off.",
+        description="Decay of the moving average of the weights that is validated and exported; "
+        "0 disables it.",
     )
 
 
@@ -139,15 +151,21 @@ class Settings(StrictModel):
     data: DataSettings = DataSettings()
     augment: AugmentSettings = AugmentSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
-    epochs: int = Field(default=30, ge=1, description="Passes over the training images.")
+    epochs: int = Field(default=30, ge=1, description="Number of epochs.")
     patience: int = Field(
-        default=0, ge=0, description="Stop after so many epochs without a better one; 0 never."
+        default=0,
+        ge=0,
+        description="Early stopping after so many epochs without a better one; 0 disables it.",
     )
-    seed: int = Field(default=0, ge=0, description="Fixes split, order, weights, augmentation.")
+    seed: int = Field(
+        default=0, ge=0, description="Seed of the split, order, initial weights and augmentation."
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto",
-        description="Arithmetic of the forward pass; auto is bf16 where the hardware does it.",
+        description="Mixed precision; auto is bf16 where the hardware supports it, else fp32.",
     )
-    channels_last: bool = Field(default=True, description="Memory layout of images.")
-    device: Literal["auto", "cpu"] = Field(default="auto", description="Where to compute.")
-    keep: int = Field(default=2, ge=1, description="How many of the last checkpoints to keep.")
+    channels_last: bool = Field(default=True, description="Use channels_last memory format.")
+    device: Literal["auto", "cpu"] = Field(
+        default="auto", description="Device; auto is the GPU if there is one."
+    )
+    keep: int = Field(default=2, ge=1, description="Newest checkpoints to keep, besides the best.")

@@ -1,9 +1,9 @@
-"""Where the steps of a training come from: images, or what enters the head of a frozen network."""
+"""Training and validation batches: of images, or of the features of a frozen network."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,24 +11,21 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from classifier.data.augmentation import Augmentation
 from classifier.data.batches import BatchPlan
 from classifier.data.dataset import LoadedImages
 from classifier.models import BuiltNetwork
 from classifier.models.formats import normalise
 from classifier.models.inference import seen, whole_logits
 from classifier.training.head_features import compute_features
-from classifier.training.networks import is_channels_last
-from classifier.training.settings import AugmentSettings, Settings
-from classifier.training.training_data import OnImage, Splits, silent
+from classifier.training.training_data import LoadedSplits, OnImage, silent
 from faceswap.core.seeding import generator
 
 Pair = tuple[Tensor, Tensor]
-"""Inputs and labels of one process's share of a batch, on the CPU."""
+"""Inputs and labels of this process's part of a batch, on the CPU."""
 
 
 class Source(Protocol):
-    """What a training learns from and is measured on."""
+    """Batches of a training."""
 
     @property
     def batch_size(self) -> int:
@@ -40,37 +37,43 @@ class Source(Protocol):
         """Steps of an epoch."""
         ...
 
-    def learner(self, module: nn.Module) -> nn.Module:
-        """What of the network learns from the inputs: all of it, or its head."""
+    def trained_module(self, module: nn.Module) -> nn.Module:
+        """The part of the network that takes the inputs: all of it, or its head."""
         ...
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Pair]:
-        """Inputs and labels of the steps of an epoch."""
+    def epoch(self, epoch: int, first_step: int = 0, rollbacks: int = 0) -> Iterator[Pair]:
+        """Training batches of an epoch.
+
+        Args:
+            epoch: Epoch, from 0.
+            first_step: First step, from 0, after resuming within the epoch.
+            rollbacks: Number of rollbacks of the run, each of which changes the order.
+        """
         ...
 
     def prepare(self, inputs: Tensor) -> Tensor:
-        """Makes inputs on the device what the learner takes."""
+        """Converts inputs, on the device, to what the trained module takes."""
         ...
 
-    def kept_aside(self) -> Iterator[Pair]:
-        """This process's share of the images kept aside, in batches."""
+    def validation_batches(self) -> Iterator[Pair]:
+        """This process's part of the validation images, in batches."""
         ...
 
     def logits(self, module: nn.Module, inputs: Tensor) -> Tensor:
-        """Logits of inputs that were kept aside, on the device."""
+        """Logits of validation inputs, on the device."""
         ...
 
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Images, augmented anew each time.
+    """Batches of images, augmented anew in each epoch.
 
     Attributes:
-        built: The network they are for.
-        plan: How they become batches.
-        train: Images to learn from.
-        validation: Images kept aside.
-        channels_last: Memory layout of the prepared images.
+        built: The network that the images are for.
+        plan: How images become batches.
+        train: Training images.
+        validation: Validation images.
+        channels_last: Whether prepared images are in channels_last memory.
     """
 
     built: BuiltNetwork
@@ -89,28 +92,28 @@ class ImageSource:
         """Steps of an epoch."""
         return self.plan.steps(self.train)
 
-    def learner(self, module: nn.Module) -> nn.Module:
+    def trained_module(self, module: nn.Module) -> nn.Module:
         """The whole network."""
         return module
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Pair]:
+    def epoch(self, epoch: int, first_step: int = 0, rollbacks: int = 0) -> Iterator[Pair]:
         """``(b, C, S, S) uint8`` images and their labels."""
-        for batch in self.plan.epoch(self.train, epoch, first_step):
+        for batch in _reseeded(self.plan, rollbacks).epoch(self.train, epoch, first_step):
             yield batch.images, batch.labels
 
     def prepare(self, inputs: Tensor) -> Tensor:
         """Normalises images."""
         return self._laid_out(normalise(inputs, self.built.input))
 
-    def kept_aside(self) -> Iterator[Pair]:
-        """Whole stored images and their labels."""
-        share = _shares(len(self.validation), self.plan.rank, self.plan.world_size)
-        for chosen in _chunks(share, self.batch_size):
+    def validation_batches(self) -> Iterator[Pair]:
+        """Stored images and their labels."""
+        mine = _own_positions(len(self.validation), self.plan)
+        for chosen in _chunks(mine, self.batch_size):
             labels = torch.from_numpy(self.validation.labels[chosen]).long()
             yield torch.from_numpy(self.validation.images[chosen]), labels
 
     def logits(self, module: nn.Module, inputs: Tensor) -> Tensor:
-        """Logits of the middle of images, or of all their pixels."""
+        """Logits of the centre crops of images, or of all pixels."""
         return whole_logits(module, self._laid_out(seen(inputs, self.built)), self.built)
 
     def _laid_out(self, images: Tensor) -> Tensor:
@@ -119,15 +122,15 @@ class ImageSource:
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """What enters the head of a frozen network, computed beforehand.
+    """Batches of the inputs of a frozen network's head, computed in advance.
 
     Attributes:
         head: Dotted name of the head.
-        plan: How the images become batches: which, in which order. A mirrored view, where there
-            is one, is drawn for every other image.
-        train: ``(views, N, ...) float32``.
-        validation: ``(1, M, ...) float32``.
-        train_images: The images behind ``train``.
+        plan: How images become batches. A mirrored view, where there is one, is sampled for every
+            other image.
+        train: ``(views, N, ...) float32`` features of the training images.
+        validation: ``(1, M, ...) float32`` features of the validation images.
+        train_images: The training images.
         validation_labels: ``(M,) int64``.
     """
 
@@ -148,42 +151,50 @@ class FeatureSource:
         """Steps of an epoch."""
         return self.plan.steps(self.train_images)
 
-    def learner(self, module: nn.Module) -> nn.Module:
+    def trained_module(self, module: nn.Module) -> nn.Module:
         """The head."""
         return module.get_submodule(self.head)
 
-    def epoch(self, epoch: int, first_step: int = 0) -> Iterator[Pair]:
+    def epoch(self, epoch: int, first_step: int = 0, rollbacks: int = 0) -> Iterator[Pair]:
         """``(b, ...) float32`` features and their labels."""
+        plan = _reseeded(self.plan, rollbacks)
         labels = torch.from_numpy(self.train_images.labels)
-        order = self.plan.order(self.train_images, epoch)
+        order = plan.order(self.train_images, epoch)
         for step in range(first_step, self.steps):
             batch = order[step * self.batch_size : (step + 1) * self.batch_size]
-            # Drawn for the whole batch, so that an image's fate does not depend on the process.
-            random = generator(self.plan.seed, "view", epoch, step)
+            # Sampled for the whole batch, so that it does not depend on the number of processes.
+            random = generator(plan.seed, "view", epoch, step)
             views = random.integers(len(self.train), size=len(batch))
-            mine = slice(self.plan.rank, None, self.plan.world_size)
+            mine = slice(plan.rank, None, plan.world_size)
             chosen = batch[mine]
             yield torch.from_numpy(self.train[views[mine], chosen]), labels[chosen]
 
     def prepare(self, inputs: Tensor) -> Tensor:
-        """Features are as the head takes them."""
+        """Returns features as they are."""
         return inputs
 
-    def kept_aside(self) -> Iterator[Pair]:
+    def validation_batches(self) -> Iterator[Pair]:
         """Features and labels."""
         labels = torch.from_numpy(self.validation_labels)
-        share = _shares(len(labels), self.plan.rank, self.plan.world_size)
-        for chosen in _chunks(share, self.batch_size):
+        mine = _own_positions(len(labels), self.plan)
+        for chosen in _chunks(mine, self.batch_size):
             yield torch.from_numpy(self.validation[0, chosen]), labels[chosen]
 
     def logits(self, module: nn.Module, inputs: Tensor) -> Tensor:
-        """What the head says of features."""
-        logits = self.learner(module)(inputs)
+        """Logits of features."""
+        logits = self.trained_module(module)(inputs)
         return logits.reshape(len(logits), -1)
 
 
-def _shares(count: int, rank: int, world_size: int) -> NDArray[np.int64]:
-    return np.arange(rank, count, world_size)
+def _reseeded(plan: BatchPlan, rollbacks: int) -> BatchPlan:
+    """The plan with another random stream after rollbacks."""
+    if not rollbacks:
+        return plan
+    return replace(plan, seed=int(generator(plan.seed, "rollback", rollbacks).integers(2**31)))
+
+
+def _own_positions(count: int, plan: BatchPlan) -> NDArray[np.int64]:
+    return np.arange(plan.rank, count, plan.world_size)
 
 
 def _chunks(positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
@@ -191,57 +202,30 @@ def _chunks(positions: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int6
         yield positions[first : first + size]
 
 
-def make_source(
-    settings: Settings,
+def make_feature_source(
     built: BuiltNetwork,
-    splits: Splits,
+    plan: BatchPlan,
+    splits: LoadedSplits,
     accelerator: Accelerator,
     cache: Path | None,
     on_image: OnImage = silent,
-) -> Source:
-    """Where the steps come from; computes the features of a frozen network, if that is wanted.
+) -> FeatureSource:
+    """Computes the features of a frozen network.
 
     Args:
-        settings: Of the training.
-        built: The network, on the device.
+        built: The network, on its device.
+        plan: How images become batches; ``augment.flip`` adds mirrored views.
         splits: The images.
-        accelerator: Owns device and processes.
+        accelerator: Accelerator of the training.
         cache: Folder for features; None keeps them in memory.
-        on_image: Called with the number of images whose features are known.
+        on_image: Called with the number of images whose features are computed.
     """
-    size = built.input.size
-    plan = BatchPlan(
-        settings.seed,
-        settings.data.batch_size,
-        _augmentation(settings.augment),
-        size,
-        settings.data.balance,
-        accelerator.process_index,
-        accelerator.num_processes,
-    )
-    if settings.transfer.mode != "features":
-        last = is_channels_last(settings, built)
-        return ImageSource(built, plan, splits.train, splits.validation, last)
     built.module.eval()
-    views = [
+    train, validation = (
         compute_features(
             images, built, accelerator, mirrored=mirrored, folder=cache, on_image=on_image
         )
-        for images, mirrored in ((splits.train, settings.augment.flip), (splits.validation, False))
-    ]
+        for images, mirrored in ((splits.train, plan.augment.flip), (splits.validation, False))
+    )
     labels = splits.validation.labels.astype(np.int64)
-    return FeatureSource(built.head, plan, views[0], views[1], splits.train, labels)
-
-
-def _augmentation(settings: AugmentSettings) -> Augmentation:
-    """What changes single images, of the settings."""
-    return Augmentation(**settings.model_dump(exclude={"mixup", "cutmix"}))
-
-
-def without_effect(settings: Settings) -> list[str]:
-    """Settings of augmentation that features computed once cannot follow."""
-    if settings.transfer.mode != "features":
-        return []
-    chosen: Mapping[str, Any] = settings.augment.model_dump()
-    defaults = AugmentSettings().model_dump()
-    return [f"augment.{n}" for n, v in chosen.items() if v != defaults[n] and n != "flip"]
+    return FeatureSource(built.head, plan, train, validation, splits.train, labels)

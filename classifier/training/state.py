@@ -1,39 +1,32 @@
-"""What of a training is kept on disk: where it stands, to go on from, and its best epoch."""
+"""Progress of a classifier's training, and the best of its epochs."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from classifier.models.network import Task
-from classifier.training.ema import WeightMean
-from faceswap.core.checkpoint import (
-    Checkpoint,
-    flatten_optimizer,
-    load_checkpoint,
-    mark_best,
-    restore_optimizer,
-    save_checkpoint,
-)
-from faceswap.core.errors import CheckpointError, TrainingError
+from faceswap.core import training_state
+from faceswap.core.checkpoint import load_checkpoint
+from faceswap.core.training_state import AVERAGED, MODEL
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """How one epoch went.
+    """Metrics of one epoch.
 
     Attributes:
-        epoch: Counted from 1.
-        train_loss: Mean loss of its steps, with weights of classes, smoothing and mixing.
-        loss: Mean cross entropy of the images or pixels kept aside.
-        accuracy: Share of those that got the right class.
-        balanced_accuracy: Mean over the classes of the share that was found.
-        mean_iou: Mean over the classes of intersection over union.
-        lr: Learning rate of the last step, of the layers that learn fastest.
+        epoch: Number of the epoch, from 1.
+        train_loss: Mean training loss, with class weights, label smoothing and mixing.
+        loss: Mean cross entropy of the validation images or pixels.
+        accuracy: Validation accuracy, 0 to 1.
+        balanced_accuracy: Mean recall over the classes, 0 to 1.
+        mean_iou: Mean intersection over union over the classes, 0 to 1.
+        lr: Learning rate of the last step, of the fastest layers.
         images_per_second: Training throughput over all processes.
-        seconds: Time of its steps, over all starts.
+        seconds: Duration of the training steps, over all starts.
     """
 
     epoch: int
@@ -47,143 +40,73 @@ class EpochResult:
     seconds: float
 
     def score(self, task: Task) -> float:
-        """What chooses the best epoch: balanced accuracy of images, mean IoU of pixels."""
+        """Metric that chooses the best epoch: balanced accuracy, or mean IoU of pixels."""
         return self.mean_iou if task == "pixels" else self.balanced_accuracy
 
 
 @dataclass
-class Course:
-    """Where a training stands, besides its tensors.
+class Progress(training_state.Progress):
+    """Progress of a training.
 
     Attributes:
-        step: Steps done of the epoch that is under way.
-        loss: Sum of their losses.
-        seconds: Time they took.
-        history: Epochs that are done.
+        epoch_step: Number of finished steps of the current epoch.
+        epoch_loss: Sum of their losses.
+        epoch_seconds: Their duration.
+        batch_size: Images of each of these steps, over all processes.
+        history: Results of the finished epochs.
     """
 
-    step: int = 0
-    loss: float = 0.0
-    seconds: float = 0.0
+    epoch_step: int = 0
+    epoch_loss: float = 0.0
+    epoch_seconds: float = 0.0
+    batch_size: int = 0
     history: list[EpochResult] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Restores what ``asdict`` gave, after a trip through JSON."""
+        history = [EpochResult(**entry) for entry in values["history"]]
+        return super().from_json({**values, "history": history})
 
     @property
     def epoch(self) -> int:
-        """Epochs done, and so the number of the one under way, from 0."""
+        """Number of finished epochs, which is the number of the current one, from 0."""
         return len(self.history)
 
-    def finish_epoch(self, result: EpochResult) -> None:
-        """Adds an epoch; the next begins."""
-        self.history.append(result)
-        self.step, self.loss, self.seconds = 0, 0.0, 0.0
+    def finish_epoch(self, result: EpochResult, task: Task) -> bool:
+        """Adds an epoch to the history.
 
-    def best(self, task: Task) -> EpochResult:
-        """The epoch with the highest score; of equal ones that with the lowest loss."""
+        Returns:
+            Whether it is the best so far: highest score, then lowest validation loss.
+        """
+        self.history.append(result)
+        self.epoch_step, self.epoch_loss, self.epoch_seconds = 0, 0.0, 0.0
+        return self.evaluated(result.score(task), -result.loss)
+
+    def best_epoch(self, task: Task) -> EpochResult:
+        """The epoch with the highest score; among equals, the one with the lowest loss."""
         return max(self.history, key=lambda result: (result.score(task), -result.loss))
 
-
-@dataclass(frozen=True)
-class TrainState:
-    """Ties a network and its optimizer to a folder of checkpoints.
-
-    Attributes:
-        folder: Of the checkpoints.
-        module: The network, not wrapped.
-        mean: The mean of its weights, or None.
-        optimizer: Over its parameters, not wrapped; None for one that learns without.
-        scaler: Of fp16, or None.
-        keep: How many checkpoints to keep, besides the best.
-    """
-
-    folder: Path
-    module: nn.Module
-    mean: WeightMean | None
-    optimizer: torch.optim.Optimizer | None
-    scaler: "torch.amp.GradScaler | None"
-    keep: int
-
-    def save(self, course: Course, steps_per_epoch: int, *, best: bool = False) -> None:
-        """Writes a checkpoint, which becomes the best if so said.
-
-        Raises:
-            StorageFullError: The disk is full; what was saved before is intact.
-            TrainingError: A weight is not a number; what was saved before is intact.
-        """
-        groups: dict[str, dict[str, Tensor]] = {"network": self.module.state_dict()}
-        require_numbers(groups["network"], course.epoch)
-        values: dict[str, Any] | None = None
-        if self.optimizer is not None:
-            groups["optimizer"], values = flatten_optimizer(self.optimizer)
-        if self.mean is not None:
-            groups["mean"] = self.mean.module.state_dict()
-        state = {
-            "course": asdict(course),
-            "optimizer": values,
-            "scaler": None if self.scaler is None else self.scaler.state_dict(),
-        }
-        step = course.epoch * steps_per_epoch + course.step
-        save_checkpoint(self.folder, step, groups, state, self.keep)
-        if best:
-            mark_best(self.folder, step)
-
-    def restore(self, found: Checkpoint) -> Course:
-        """Puts a checkpoint back.
-
-        Raises:
-            CheckpointError: It belongs to another network or optimizer.
-        """
-        load_into(self.module, found, "network")
-        if self.mean is not None:
-            load_into(self.mean.module, found, "mean")
-        if self.optimizer is not None:
-            values = found.state["optimizer"]
-            restore_optimizer(self.optimizer, found.tensors["optimizer"], values)
-        if self.scaler is not None and found.state["scaler"]:
-            self.scaler.load_state_dict(found.state["scaler"])
-        stored = dict(found.state["course"])
-        history = [EpochResult(**entry) for entry in stored.pop("history")]
-        return Course(**stored, history=history)
-
-    def exported(self) -> dict[str, Tensor]:
-        """Weights of the best epoch, as they were measured: their mean where there is one.
-
-        Raises:
-            CheckpointError: The best checkpoint and all before it are damaged.
-        """
-        found = load_checkpoint(self.folder, "best")
-        assert found is not None, "every epoch leaves a checkpoint"
-        return found.tensors["mean" if self.mean is not None else "network"]
+    def adopt_batch_size(self, batch_size: int) -> None:
+        """Converts the position within the epoch after a change of the batch size."""
+        if self.epoch_step and self.batch_size and batch_size != self.batch_size:
+            # A batch that straddles the old position is repeated.
+            step = self.epoch_step * self.batch_size // batch_size
+            self.epoch_loss *= step / self.epoch_step
+            self.epoch_step = step
+        self.batch_size = batch_size
 
 
-def load_into(module: nn.Module, found: Checkpoint, group: str) -> None:
-    """Gives a network the weights of a checkpoint.
+def best_weights(checkpoints: Path, *, averaged: bool) -> dict[str, Tensor]:
+    """Weights of the best epoch, as they were validated.
+
+    Args:
+        checkpoints: Folder of the run's checkpoints.
+        averaged: Whether the moving average was validated.
 
     Raises:
-        CheckpointError: It belongs to another network.
+        CheckpointError: The best checkpoint and all before it are damaged.
     """
-    try:
-        module.load_state_dict(found.tensors[group])
-    except (RuntimeError, KeyError) as error:
-        raise CheckpointError(
-            f"{found.path} belongs to another network.", "Choose another output folder."
-        ) from error
-
-
-def require_numbers(tensors: dict[str, Tensor], epoch: int) -> None:
-    """Checks that training has not broken.
-
-    Raises:
-        TrainingError: A value is infinite or not a number.
-    """
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise not_a_number(epoch, f"The weights {name} are")
-
-
-def not_a_number(epoch: int, what: str = "The loss is") -> TrainingError:
-    """The error of a training that broke in an epoch, counted from 0."""
-    return TrainingError(
-        f"{what} no longer a number in epoch {epoch + 1}.",
-        "The checkpoint before it is intact. Begin a new run with a lower --set optimizer.lr, or "
-        "with --set optimizer.clip=1.",
-    )
+    found = load_checkpoint(checkpoints, "best")
+    assert found is not None, "every epoch leaves a checkpoint"
+    return found.tensors[AVERAGED if averaged else MODEL]

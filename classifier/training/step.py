@@ -16,43 +16,41 @@ from faceswap.core.errors import ConfigError
 
 
 class Step(Protocol):
-    """How a network learns from a batch."""
+    """A training step."""
 
-    def __call__(
-        self, inputs: Tensor, labels: Tensor, epoch: int, step: int, rate: float
-    ) -> Tensor:
-        """Learns from this process's share of a batch.
+    def __call__(self, inputs: Tensor, labels: Tensor, epoch: int, step: int, lr: float) -> Tensor:
+        """Trains on this process's part of a batch.
 
         Args:
-            inputs: As the source gives them, on the CPU.
-            labels: ``(b,)`` or ``(b, S, S)`` int64, on the CPU.
-            epoch: The epoch, from 0.
-            step: The step in it, from 0.
-            rate: Learning rate.
+            inputs: Inputs from the source, on the CPU.
+            labels: ``(b,)`` or ``(b, S, S) int64``, on the CPU.
+            epoch: Epoch, from 0.
+            step: Step within the epoch, from 0.
+            lr: Learning rate.
 
         Returns:
-            The loss before the step, a scalar on the device.
+            Loss before the step, a scalar on the device.
         """
         ...
 
 
 class GradientStep:
-    """Follows the gradient of the loss.
+    """Step of gradient descent.
 
     Args:
-        accelerator: Owns device, processes and precision.
-        part: What learns, on the device: the network, or its head.
-        optimizer: Over its parameters, prepared by Accelerate; its groups have a ``scale``.
-        objective: What is made small.
-        mixing: How images are mixed.
-        prepare: Makes inputs on the device what ``part`` takes.
-        clip: Largest norm of the gradient; 0 is off.
+        accelerator: Accelerator of the training.
+        module: Trained module on its device: the network, or its head.
+        optimizer: Optimizer prepared by Accelerate; its groups have a ``scale``.
+        objective: The loss.
+        mixing: Mixup and CutMix.
+        prepare: Converts inputs, on the device, to what the module takes.
+        clip: Largest gradient norm; 0 disables clipping.
     """
 
     def __init__(
         self,
         accelerator: Accelerator,
-        part: nn.Module,
+        module: nn.Module,
         optimizer: torch.optim.Optimizer,
         objective: Objective,
         mixing: Mixing,
@@ -66,41 +64,39 @@ class GradientStep:
         self._objective = replace(
             objective, weights=None if weights is None else weights.to(device)
         )
-        self._part = part
+        self._module = module
         if accelerator.num_processes > 1:
             devices = [device] if device.type == "cuda" else None
-            self._part = DistributedDataParallel(part, devices, gradient_as_bucket_view=True)
+            self._module = DistributedDataParallel(module, devices, gradient_as_bucket_view=True)
 
-    def __call__(
-        self, inputs: Tensor, labels: Tensor, epoch: int, step: int, rate: float
-    ) -> Tensor:
-        """Takes a step of the optimizer."""
+    def __call__(self, inputs: Tensor, labels: Tensor, epoch: int, step: int, lr: float) -> Tensor:
+        """Takes an optimizer step."""
         for group in self._optimizer.param_groups:
-            group["lr"] = rate * group["scale"]
+            group["lr"] = lr * group["scale"]
         device = self._accelerator.device
         images = self._prepare(inputs.to(device, non_blocking=True))
         mixture = self._mixing(images, labels.to(device, non_blocking=True), epoch, step)
         with self._accelerator.autocast():
-            logits = self._part(mixture.images)
+            logits = self._module(mixture.images)
         loss = self._objective(logits, mixture)
         self._accelerator.backward(loss)
         if self._clip:
-            self._accelerator.clip_grad_norm_(self._part.parameters(), self._clip)
+            self._accelerator.clip_grad_norm_(self._module.parameters(), self._clip)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return loss.detach()
 
 
 class PerceptronStep:
-    """The perceptron's own rule: only mistakes are learned from, image after image.
+    """Step of the perceptron rule: only mistakes change the weights, one image after another.
 
     Args:
-        accelerator: Owns the device.
-        module: The network, on the device.
-        prepare: Makes inputs on the device what it takes.
+        accelerator: Accelerator of the training.
+        module: The network, on its device.
+        prepare: Converts inputs, on the device, to what the network takes.
 
     Raises:
-        ConfigError: Several processes: the rule takes one image after another.
+        ConfigError: There are several processes.
     """
 
     def __init__(
@@ -108,7 +104,8 @@ class PerceptronStep:
     ) -> None:
         if accelerator.num_processes > 1:
             raise ConfigError(
-                "The perceptron learns from one image after another, in one process.",
+                "The perceptron rule is sequential and runs in one process, found "
+                f"{accelerator.num_processes}.",
                 "Train it without a launcher.",
             )
         self._device, self._module, self._prepare = accelerator.device, module, prepare
@@ -117,11 +114,11 @@ class PerceptronStep:
         self,
         inputs: Tensor,
         labels: Tensor,
-        epoch: int,  # noqa: ARG002 (nothing is drawn)
+        epoch: int,  # noqa: ARG002 (nothing is random)
         step: int,  # noqa: ARG002
-        rate: float,
+        lr: float,
     ) -> Tensor:
-        """Learns from the mistakes; the loss is the share of them."""
+        """Learns from the mistakes; the loss is their fraction."""
         images = self._prepare(inputs.to(self._device))
-        mistakes = perceptron_update(self._module, images, labels.to(self._device), rate)
+        mistakes = perceptron_update(self._module, images, labels.to(self._device), lr)
         return torch.tensor(mistakes / len(labels))

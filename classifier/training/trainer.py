@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, measured on images kept aside, and safe at any moment."""
+"""The training loop."""
 
 import math
 import time
@@ -12,33 +12,37 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from classifier.data.dataset import IGNORE_INDEX
-from classifier.models import BuiltNetwork
 from classifier.training.confusion import count_pairs, scores
-from classifier.training.ema import WeightMean
 from classifier.training.schedule import Schedule
-from classifier.training.sources import Pair, Source
-from classifier.training.state import Course, EpochResult, TrainState, not_a_number
+from classifier.training.session import Session
+from classifier.training.sources import Pair
+from classifier.training.state import EpochResult, Progress
 from classifier.training.step import Step
-from classifier.training.transfer import Transfer
-from faceswap.core.interruption import StopRequest
+from faceswap.core.interruption import StopRequest, stop_on_signals
+from faceswap.core.log import get_logger
 from faceswap.core.memory import return_freed_memory
 from faceswap.core.prefetch import prefetch
-from faceswap.core.seeding import generator
+from faceswap.core.processes import agree_to_stop
+from faceswap.core.seeding import seed_layers
+from faceswap.core.training_state import TrainingState
 
-_LOOK_EVERY = 20  # steps between looks at the loss, which wait for the device
+_log = get_logger(__name__)
+_READ_EVERY = 20  # steps between reads of the loss, which wait for the device
 _AGREE_EVERY = 10  # steps between exchanges of processes on GPUs, where each would be waited for
+_NO_INDEX = -100  # labels of whole images are never ignored, and 255 may be a class
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
+class Plan:
     """Numbers that steer the loop.
 
     Attributes:
-        epochs: Where to stop, counted from the start of the run.
-        schedule: Of the learning rate.
-        patience: Stop after so many epochs without a better one; 0 never.
-        seed: The run's seed.
-        save_seconds: Longest time between checkpoints, however long an epoch is.
+        epochs: Number of epochs, over all starts of the run.
+        schedule: Learning-rate schedule.
+        patience: Epochs without a better one after which training ends; 0 disables early
+            stopping.
+        seed: Seed of the run.
+        save_seconds: Longest time between checkpoints.
     """
 
     epochs: int
@@ -49,12 +53,12 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Who is told how training goes.
+class Callbacks:
+    """Callbacks of the loop.
 
     Attributes:
-        on_step: Called with the images of each step, and now and then with the mean loss.
-        on_epoch: Called with the result of each epoch, once it is saved.
+        on_step: Called with the images of each step, and every few steps with the mean loss.
+        on_epoch: Called with the result of each epoch, after it is saved.
     """
 
     on_step: Callable[[int, float | None], object] = lambda _images, _loss: None
@@ -62,201 +66,214 @@ class Listener:
 
 
 class Trainer:
-    """Trains a network from where its run stands.
+    """Trains a network from the progress of its run.
 
     Args:
-        accelerator: Owns device, processes and precision.
-        built: The network, on the device.
-        source: What it learns from and is measured on.
-        transfer: Which layers learn when.
-        make_step: Makes the step; called again whenever other layers learn, since several
-            processes exchange the gradients of those that do.
-        state: Its checkpoints.
+        accelerator: Accelerator of the training.
+        session: Network, data and optimizer.
+        state: Model, optimizer and checkpoints, already restored.
+        progress: Progress of the run; it is updated.
         plan: Numbers that steer the loop.
-        classes: How many classes there are.
-        course: Where the training stands; it is moved on.
-        listener: Who is told how it goes.
+        callbacks: Callbacks of the loop.
     """
 
     def __init__(
         self,
         accelerator: Accelerator,
-        built: BuiltNetwork,
-        source: Source,
-        transfer: Transfer,
-        make_step: Callable[[], Step],
-        state: TrainState,
-        plan: TrainingPlan,
-        classes: int,
-        course: Course,
-        listener: Listener = Listener(),
+        session: Session,
+        state: TrainingState,
+        progress: Progress,
+        plan: Plan,
+        callbacks: Callbacks = Callbacks(),
     ) -> None:
-        self._accelerator, self._built, self._source = accelerator, built, source
-        self._transfer, self._make_step = transfer, make_step
-        self._state, self._plan, self._listener = state, plan, listener
-        self._classes = classes
-        self._mean: WeightMean | None = state.mean
+        self._accelerator, self._state = accelerator, state
+        self._plan, self._callbacks = plan, callbacks
+        self._built, self._source = session.built, session.source
+        self._learner, self._classes = session.learner, len(session.dataset.classes)
+        self.progress = progress
         self._step: Step | None = None
-        self._free = 0
+        self._trainable = 0
         self._saved_at = time.monotonic()
-        self.course = course
 
-    def run(self, stop: StopRequest | None = None) -> int:
-        """Trains until all epochs are done, none got better for long, or a signal comes.
-
-        Args:
-            stop: Says when to save and end.
+    def train(self) -> int:
+        """Trains until all epochs are done, early stopping ends it, or a signal arrives.
 
         Returns:
             Number of the signal that ended it, or 0.
 
         Raises:
-            TrainingError: The loss is no longer a number.
+            TrainingError: The loss becomes non-finite again and again.
             StorageFullError: The disk is full; the last checkpoint is intact.
         """
-        stop = stop or StopRequest()
-        self._saved_at = time.monotonic()
+        signal = 0
         try:
-            while self.course.epoch < self._plan.epochs and not self.stale:
-                signal = self._run_epoch(stop)
-                if signal:
-                    return signal
+            with stop_on_signals() as stop:
+                if (
+                    not self.progress.step
+                ):  # something to roll back to, and a full disk shows at once
+                    self._save()
+                while not signal and not self._is_finished():
+                    step = self._prepare_step()  # freezes and unfreezes layers
+                    self._start_measuring()
+                    finite = True
+                    for inputs, labels in self._sample():
+                        self._take_step(step, inputs, labels)  # forward, loss, backward, step
+                        signal, late = self._agree(stop)
+                        if signal or late or self._is_due(_READ_EVERY):
+                            finite = self._read_loss()
+                        self._report_step()
+                        if late:
+                            finite = finite and self._state.is_finite()
+                        if signal or not finite:
+                            break
+                        if late:
+                            self._save()
+                    finite = finite and self._read_loss() and self._state.is_finite()
+                    validated = self._validate(stop) if finite and not signal else None
+                    if not finite:
+                        self._roll_back()
+                    elif validated is None:
+                        self._save()
+                        signal = signal or stop.signal
+                    else:
+                        self._finish_epoch(validated)
         finally:
-            # What Accelerate wrapped would keep the processes' connection from being closed.
+            # What Accelerate wrapped would keep the process group from being destroyed.
             self._step = None
-        return 0
+        return signal
 
     @property
-    def stale(self) -> bool:
-        """Whether the last epochs brought nothing better, for longer than patience allows."""
-        course = self.course
-        if not self._plan.patience or not course.history:
-            return False
-        return course.epoch - course.best(self._built.task).epoch >= self._plan.patience
+    def stopped_early(self) -> bool:
+        """Whether early stopping has ended the training."""
+        return self.progress.is_stale(self._plan.patience)
 
-    def _run_epoch(self, stop: StopRequest) -> int:
-        epoch, course = self.course.epoch, self.course
-        step = self._prepare_step(epoch)
-        signal = self._train(step, epoch, stop)
-        measured = None if signal else self._measure(stop)
-        if measured is None:
-            self._save()
-            return signal or stop.signal
-        images = self._source.steps * self._source.batch_size
-        result = EpochResult(
-            epoch=epoch + 1,
-            train_loss=course.loss / self._source.steps,
-            loss=measured[0],
-            **vars(scores(measured[1])),
-            lr=self._rate(self._source.steps - 1),
-            images_per_second=images / max(course.seconds, 1e-9),
-            seconds=course.seconds,
-        )
-        course.finish_epoch(result)
-        self._save(best=course.best(self._built.task) is result)
-        self._listener.on_epoch(result)
-        return_freed_memory()
-        return 0
+    def _is_finished(self) -> bool:
+        return self.progress.epoch >= self._plan.epochs or self.stopped_early
 
-    def _prepare_step(self, epoch: int) -> Step:
-        """Freezes and frees layers, which must be known before processes are connected."""
-        free = self._transfer.free(epoch)
-        if self._step is None or free != self._free:
-            self._transfer.freeze(epoch)
-            self._step, self._free = self._make_step(), free
-        self._transfer.train_mode(self._built.module, epoch)
+    def _is_due(self, every: int) -> bool:
+        return self.progress.epoch_step % every == 0
+
+    def _prepare_step(self) -> Step:
+        """Freezes and unfreezes layers, which must happen before processes are connected."""
+        epoch, transfer = self.progress.epoch, self._learner.transfer
+        trainable = transfer.trainable_groups(epoch)
+        if self._step is None or trainable != self._trainable:
+            transfer.freeze(epoch)
+            self._step, self._trainable = self._learner.make_step(), trainable
+        transfer.train_mode(self._built.module, epoch)
         return self._step
 
-    def _train(self, step: Step, epoch: int, stop: StopRequest) -> int:
-        """Takes the steps of an epoch that are left; the number of a signal that came, or 0."""
-        course, begun = self.course, time.perf_counter()
-        total = self._zeros()
-        before, seconds = course.loss, course.seconds
+    def _start_measuring(self) -> None:
+        """Starts summing losses, on the device, and time from the current step on."""
+        self._total, self._begun = self._zeros(), time.perf_counter()
+        self._before = self.progress.epoch_loss, self.progress.epoch_seconds
 
-        def look() -> None:
-            course.loss = before + self._sum(total).item() / self._accelerator.num_processes
-            course.seconds = seconds + time.perf_counter() - begun
-            if not math.isfinite(course.loss):
-                raise not_a_number(epoch)
-
-        for inputs, labels in self._batches(epoch):
-            self._seed_layers(epoch)
-            total += step(inputs, labels, epoch, course.step, self._rate(course.step))
-            if self._mean is not None:
-                self._mean.update(epoch * self._source.steps + course.step)
-            course.step += 1
-            signal, late = self._agree(stop)
-            if signal or late or course.step % _LOOK_EVERY == 0:
-                look()
-            shown = course.loss / course.step if course.step % _LOOK_EVERY == 0 else None
-            self._listener.on_step(self._source.batch_size, shown)
-            if signal:
-                return signal
-            if late:
-                self._save()
-        look()
-        return 0
-
-    def _batches(self, epoch: int) -> Generator[Pair, None, None]:
-        drawn = self._source.epoch(epoch, self.course.step)
+    def _sample(self) -> Generator[Pair, None, None]:
+        """The batches of the rest of the epoch."""
+        progress = self.progress
+        batches = self._source.epoch(progress.epoch, progress.epoch_step, progress.rollbacks)
         if self._accelerator.device.type == "cuda":
-            drawn = ((inputs.pin_memory(), labels.pin_memory()) for inputs, labels in drawn)
-        with closing(prefetch(drawn, depth=3)) as batches:
-            yield from batches
+            batches = ((inputs.pin_memory(), labels.pin_memory()) for inputs, labels in batches)
+        with closing(prefetch(batches, depth=3)) as loaded:
+            yield from loaded
 
-    def _rate(self, step: int) -> float:
+    def _take_step(self, step: Step, inputs: Tensor, labels: Tensor) -> None:
+        epoch, number = self.progress.epoch, self.progress.epoch_step
+        seed_layers(self._plan.seed, epoch, number, self._accelerator.process_index)
+        self._total += step(inputs, labels, epoch, number, self._lr(number))
+        if self._state.ema is not None:
+            self._state.ema.update(self.progress.step)
+        self.progress.epoch_step += 1
+        self.progress.step += 1
+
+    def _lr(self, step: int) -> float:
         steps = self._source.steps
-        return self._plan.schedule.rate(self.course.epoch * steps + step, steps)
-
-    def _seed_layers(self, epoch: int) -> None:
-        """Layers that draw random numbers draw the same after a resume."""
-        rank = self._accelerator.process_index
-        random = generator(self._plan.seed, "layers", epoch, self.course.step, rank)
-        torch.manual_seed(int(random.integers(2**63)))
+        return self._plan.schedule.rate(self.progress.epoch * steps + step, steps)
 
     def _agree(self, stop: StopRequest) -> tuple[int, bool]:
-        """The signal to stop and whether it is time to save, known alike to all processes."""
-        late = time.monotonic() - self._saved_at >= self._plan.save_seconds
-        if self._accelerator.num_processes == 1:
-            return stop.signal, late
-        on_gpu = self._accelerator.device.type == "cuda"
-        if on_gpu and self.course.step % _AGREE_EVERY:
+        """The stop signal, and whether a checkpoint is due, the same on all processes."""
+        several = self._accelerator.num_processes > 1
+        if several and self._accelerator.device.type == "cuda" and not self._is_due(_AGREE_EVERY):
             return 0, False
-        mine = torch.tensor([stop.signal, late and self._accelerator.is_main_process])
-        gathered = self._accelerator.gather(mine.to(self._accelerator.device)[None])
-        assert isinstance(gathered, Tensor)
-        signal, late = gathered.amax(0).tolist()
-        return int(signal), bool(late)
+        late = time.monotonic() - self._saved_at >= self._plan.save_seconds
+        mine = float(late and self._accelerator.is_main_process)
+        signal, _, (due,) = agree_to_stop(self._accelerator, stop, torch.zeros(0), [mine])
+        return signal, due > 0
+
+    def _read_loss(self) -> bool:
+        """Adds up the loss and the time of the epoch so far; whether the loss is finite."""
+        loss, seconds = self._before
+        elapsed = time.perf_counter() - self._begun
+        self.progress.epoch_loss = (
+            loss + self._sum(self._total).item() / self._accelerator.num_processes
+        )
+        self.progress.seconds += seconds + elapsed - self.progress.epoch_seconds
+        self.progress.epoch_seconds = seconds + elapsed
+        return math.isfinite(self.progress.epoch_loss)
+
+    def _report_step(self) -> None:
+        progress = self.progress
+        mean = progress.epoch_loss / progress.epoch_step if self._is_due(_READ_EVERY) else None
+        self._callbacks.on_step(self._source.batch_size, mean)
+
+    def _finish_epoch(self, validated: tuple[float, Tensor]) -> None:
+        progress, steps = self.progress, self._source.steps
+        loss, confusion = validated
+        result = EpochResult(
+            epoch=progress.epoch + 1,
+            train_loss=progress.epoch_loss / steps,
+            loss=loss,
+            **vars(scores(confusion)),
+            lr=self._lr(steps - 1),
+            images_per_second=steps * self._source.batch_size / max(progress.epoch_seconds, 1e-9),
+            seconds=progress.epoch_seconds,
+        )
+        best = progress.finish_epoch(result, self._built.task)
+        self._save(best=best)
+        self._callbacks.on_epoch(result)
+        return_freed_memory()
 
     @torch.no_grad()
-    def _measure(self, stop: StopRequest) -> tuple[float, Tensor] | None:
-        """Mean cross entropy and pairs of classes on what was kept aside; None if stopped."""
-        device = self._accelerator.device
-        module = self._built.module if self._mean is None else self._mean.module
+    def _validate(self, stop: StopRequest) -> tuple[float, Tensor] | None:
+        """Mean cross entropy and confusion matrix of the validation split; None if stopped."""
+        device, ema = self._accelerator.device, self._state.ema
+        module = self._built.module if ema is None else ema.module
         self._share_buffers(module)
         module.eval()
         sums, pairs = self._zeros(2), self._zeros(self._classes, self._classes)
-        for inputs, labels in self._source.kept_aside():
+        for inputs, labels in self._source.validation_batches():
             if stop.signal and self._accelerator.num_processes == 1:
                 return None
             labels = labels.to(device)
             with self._accelerator.autocast():
                 logits = self._source.logits(module, inputs.to(device)).float()
-            ignored = IGNORE_INDEX if labels.dim() > 1 else -100
+            ignored = IGNORE_INDEX if labels.dim() > 1 else _NO_INDEX
             loss = cross_entropy(logits, labels, ignore_index=ignored, reduction="sum")
             sums += torch.stack([loss, (labels != ignored).sum()])
             pairs += count_pairs(logits, labels)
-        loss, known = self._sum(sums).tolist()
-        return loss / max(known, 1), self._sum(pairs)
+        loss, labelled = self._sum(sums).tolist()
+        return loss / max(labelled, 1), self._sum(pairs)
+
+    def _roll_back(self) -> None:
+        step = self.progress.step
+        # The first process writes the checkpoint: all processes must see it complete.
+        self._accelerator.wait_for_everyone()
+        self.progress = self._state.roll_back(self.progress)
+        _log.warning(
+            "Non-finite loss or weights at step %d: rolled back to step %d; training continues "
+            "with other batches.",
+            step,
+            self.progress.step,
+        )
 
     def _zeros(self, *shape: int) -> Tensor:
-        """Zeros to add up in, as exact as the device can."""
+        """Zeros for sums, as exact as the device allows."""
         device = self._accelerator.device
         exact = torch.float32 if device.type == "mps" else torch.float64
         return torch.zeros(shape, dtype=exact, device=device)
 
     def _share_buffers(self, module: nn.Module) -> None:
-        """Gives all processes the first one's batch-norm statistics, which are saved."""
+        """Gives all processes the batch-norm statistics of the first, which are saved."""
         if self._accelerator.num_processes > 1:
             for buffer in module.buffers():
                 torch.distributed.broadcast(buffer, 0)
@@ -270,6 +287,6 @@ class Trainer:
 
     def _save(self, *, best: bool = False) -> None:
         if self._accelerator.is_main_process:
-            self._state.save(self.course, self._source.steps, best=best)
+            self._state.save(self.progress, best=best)
         self._accelerator.wait_for_everyone()
         self._saved_at = time.monotonic()

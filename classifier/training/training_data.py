@@ -1,4 +1,4 @@
-"""The images of a training: opened, divided and decoded as its settings say."""
+"""The images of a training: split, decoded, and the weights of their classes."""
 
 import math
 from collections.abc import Callable
@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from classifier.data import load_images, open_dataset, split_dataset
 from classifier.data.balance import class_weights, require_every_class
 from classifier.data.dataset import Dataset, LoadedImages
-from classifier.data.loading import Skipped, pixel_side
+from classifier.data.loading import Skipped
 from classifier.models import BuiltNetwork
-from classifier.training.settings import Settings
 from faceswap.core.config import find_recipe
 from faceswap.core.errors import MediaError
 
@@ -21,51 +20,49 @@ OnImage = Callable[[int], None]
 
 
 def silent(_count: int) -> None:
-    """Where nobody wants to know about progress."""
+    """Ignores progress."""
 
 
-def class_file(settings: Settings) -> Path | None:
-    """The file that names the classes; a recipe names one beside itself."""
-    path = settings.data.classes
+def find_class_file(path: Path | None) -> Path | None:
+    """The file with the class names; one that a recipe names lies beside the recipe."""
     if path is None or path.is_file() or path.is_absolute():
         return path
     beside = find_recipe("classifier", "lenet5").parent / path
     return beside if beside.is_file() else path
 
 
-def open_data(path: Path, settings: Settings) -> Dataset:
-    """The samples at a path, with some kept aside for validation.
+def open_splits(
+    path: Path, group: str, classes: Path | None, fraction: float, seed: int
+) -> Dataset:
+    """Opens a data set and splits off validation samples where it has no split of its own.
+
+    Args:
+        path: The data.
+        group: Regular expression of samples that stay on one side of the split; may be empty.
+        classes: File with the class names, or None.
+        fraction: Fraction of validation samples, 0 to 1.
+        seed: Seed of the split.
 
     Raises:
         MediaError: The data are missing, malformed or too few.
-        ConfigError: A setting about them is wrong.
+        ConfigError: A setting about them is invalid.
     """
-    dataset = open_dataset(path, settings.data.group, class_file(settings))
-    return split_dataset(dataset, settings.data.validation, settings.seed)
+    return split_dataset(open_dataset(path, group, find_class_file(classes)), fraction, seed)
 
 
-def stored_side(
-    built: BuiltNetwork, settings: Settings, dataset: Dataset
-) -> tuple[int, int] | None:
-    """Height and width at which images are stored; None is the network's own size.
-
-    Images that are cropped at random are stored a little larger, so that the crops lose nothing.
-    """
-    if built.task == "pixels":
-        return pixel_side(dataset.samples, settings.data.height, settings.data.width)
-    if settings.augment.crop < 1 and settings.transfer.mode != "features":
-        side = math.ceil(built.input.size * 8 / 7)
-        return side, side
-    return None
+def padded_side(size: int) -> tuple[int, int]:
+    """Height and width at which images are stored for random crops of ``size`` pixels."""
+    side = math.ceil(size * 8 / 7)
+    return side, side
 
 
 @dataclass(frozen=True)
-class Splits:
-    """The images of a training, decoded.
+class LoadedSplits:
+    """Decoded images of a training.
 
     Attributes:
-        train: To learn from.
-        validation: Kept aside.
+        train: Training images.
+        validation: Validation images.
         skipped: Files that cannot be read, with the reasons.
     """
 
@@ -80,15 +77,22 @@ def load_splits(
     side: tuple[int, int] | None,
     cache: Path | None,
     on_image: OnImage = silent,
-) -> Splits:
-    """Decodes training images and those kept aside.
+) -> LoadedSplits:
+    """Decodes the training and validation images.
+
+    Args:
+        dataset: The data set, split.
+        built: The network that the images are for.
+        side: Height and width to store images at; None is the network's own size.
+        cache: Folder for decoded images; None keeps them in memory.
+        on_image: Called with the number of images after some of them.
 
     Raises:
-        MediaError: A class has no image that can be read, or none is kept aside.
+        MediaError: A class has no readable training image, or no validation image is readable.
     """
     loaded, skipped = [], []
     for split in ("train", "validation"):
-        images, left_out = load_images(
+        images, unreadable = load_images(
             dataset.splits[split],
             built.input,
             task=dataset.task,
@@ -98,19 +102,30 @@ def load_splits(
             on_image=on_image,
         )
         loaded.append(images)
-        skipped += left_out
+        skipped += unreadable
     train, validation = loaded
     if dataset.task == "images":
         require_every_class(train, dataset.classes, "to train on")
+    elif train.labels.min() > len(dataset.classes):
+        raise MediaError(
+            f"No pixel of the masks in {dataset.root} has a class.",
+            "Check the class file and the values of the masks.",
+        )
     if len(validation) == 0:
-        raise MediaError(f"None of the images kept aside in {dataset.root} can be read.")
-    return Splits(train, validation, skipped)
+        raise MediaError(
+            f"No validation image in {dataset.root} can be read.", "Replace the damaged files."
+        )
+    return LoadedSplits(train, validation, skipped)
 
 
-def loss_weights(
-    settings: Settings, dataset: Dataset, train: LoadedImages
-) -> NDArray[np.float32] | None:
-    """Weights of the classes in the loss, or None for all alike."""
-    if settings.data.balance != "loss":
+def loss_weights(balance: str, dataset: Dataset, train: LoadedImages) -> NDArray[np.float32] | None:
+    """Class weights of the loss, ``(K,)``, or None for equal weights.
+
+    Args:
+        balance: ``loss`` for weights; any other value for none.
+        dataset: The data set with the classes.
+        train: Training images.
+    """
+    if balance != "loss":
         return None
     return class_weights(train.labels, len(dataset.classes), dataset.task)

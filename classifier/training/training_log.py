@@ -1,9 +1,10 @@
-"""What a training writes down for people: curves for TensorBoard, and a table of its epochs."""
+"""Log of a training: TensorBoard curves, and a table of its epochs."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from classifier.training.run_directory import RunDirectory
-from classifier.training.state import Course, EpochResult
+from classifier.training.state import EpochResult
 from faceswap.core.files import write_json
 from faceswap.core.tensorboard_log import open_scalar_log
 
@@ -18,33 +19,37 @@ _CURVES = {
 }
 
 
-class TrainLog:
+class TrainingLog:
     """Writes ``logs/`` and ``history.json`` of a run; a context manager.
 
     Args:
-        run: The run.
-        course: Where it stands; its history is what is written.
-        main: Whether this process is the one that writes.
+        run: Folder of the run.
+        epochs: Number of finished epochs; later log entries of earlier starts are dropped.
+        main: Whether this process writes.
     """
 
-    def __init__(self, run: RunDirectory, course: Course, *, main: bool) -> None:
-        self._run, self._course = run, course
-        # Curves of epochs that a resume takes again are dropped.
-        purge = course.epoch + 1
-        self._writer = open_scalar_log(run.logs, purge) if main else None
+    def __init__(self, run: RunDirectory, epochs: int, *, main: bool) -> None:
+        self._run, self._main = run, main
+        self._writer = open_scalar_log(run.logs, epochs + 1) if main else None
 
-    def __enter__(self) -> "TrainLog":
+    def __enter__(self) -> "TrainingLog":
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._writer is not None:
             self._writer.close()
 
-    def __call__(self, result: EpochResult) -> None:
-        """Adds an epoch that is in the history already."""
-        if self._writer is None:
+    def __call__(self, result: EpochResult, history: Sequence[EpochResult]) -> None:
+        """Logs an epoch.
+
+        Args:
+            result: Result of the epoch.
+            history: Results of all epochs, with this one.
+        """
+        if not self._main:
             return
-        values = asdict(result)
-        for name, title in _CURVES.items():
-            self._writer.add_scalar(title, values[name], result.epoch)
-        write_json(self._run.history, [asdict(entry) for entry in self._course.history])
+        if self._writer is not None:
+            values = asdict(result)
+            for name, title in _CURVES.items():
+                self._writer.add_scalar(title, values[name], result.epoch)
+        write_json(self._run.history, [asdict(entry) for entry in history])

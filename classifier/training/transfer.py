@@ -1,4 +1,4 @@
-"""Teaching a network that knows something: rates of its layers, and which of them learn when."""
+"""Transfer learning: learning rates of layers, and which layers are trained when."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ Mode = Literal["scratch", "features", "finetune", "gradual"]
 
 @dataclass(frozen=True)
 class Transfer:
-    """Which layers learn, and how fast.
+    """Which layers are trained, and at which learning rate.
 
     Attributes:
-        mode: ``scratch``: all alike. ``features``: the head alone. ``finetune``: the rate falls
-            geometrically from the head towards the input. ``gradual``: the same, and at
-            first the head alone learns, then one group more after another (Howard & Ruder, 2018:
-            universal language model fine-tuning).
-        groups: Layers from the input to the head.
-        first_rate: Rate of the first group over that of the head, however many lie between.
-        unfreeze_every: Epochs until one group more is free.
+        mode: ``scratch``: all layers at the same rate. ``features``: the head only. ``finetune``:
+            the rate decreases geometrically from the head to the input. ``gradual``: as
+            ``finetune``, with groups unfrozen one after another, starting from the head (Howard &
+            Ruder, 2018: universal language model fine-tuning).
+        groups: Groups of layers, from the input to the head.
+        first_rate: Learning rate of the first group over that of the head, 0 to 1.
+        unfreeze_every: Epochs until ``gradual`` unfreezes the next group.
     """
 
     mode: Mode
@@ -30,8 +30,8 @@ class Transfer:
     first_rate: float = 1.0
     unfreeze_every: int = 1
 
-    def free(self, epoch: int) -> int:
-        """How many groups, counted from the head, learn in an epoch (from 0)."""
+    def trainable_groups(self, epoch: int) -> int:
+        """Number of groups, counted from the head, that are trained in an epoch (from 0)."""
         if self.mode == "features":
             return 1
         if self.mode == "gradual":
@@ -39,9 +39,9 @@ class Transfer:
         return len(self.groups)
 
     def parameter_groups(self, weight_decay: float) -> list[dict[str, Any]]:
-        """Groups for an optimizer, each with the ``scale`` of its rate.
+        """Parameter groups for an optimizer, each with the ``scale`` of its learning rate.
 
-        Biases and the weights of norms, which have one dimension, do not decay.
+        Parameters with one dimension (biases, norms) have no weight decay.
         """
         found: list[dict[str, Any]] = []
         seen: set[int] = set()
@@ -62,15 +62,15 @@ class Transfer:
         return found
 
     def freeze(self, epoch: int) -> None:
-        """Lets the groups of an epoch learn, and no other."""
-        frozen = len(self.groups) - self.free(epoch)
+        """Freezes all groups that are not trained in an epoch."""
+        frozen = len(self.groups) - self.trainable_groups(epoch)
         for number, group in enumerate(self.groups):
             for parameter in group.parameters():
                 parameter.requires_grad_(number >= frozen)
 
     def train_mode(self, module: nn.Module, epoch: int) -> None:
-        """Puts a network in training mode, but for frozen layers: their batch norms stay still."""
+        """Sets training mode; frozen layers stay in evaluation mode, so batch norms do not move."""
         module.train()
-        for group in self.groups[: len(self.groups) - self.free(epoch)]:
+        for group in self.groups[: len(self.groups) - self.trainable_groups(epoch)]:
             for part in group.modules:
                 part.eval()

@@ -1,4 +1,4 @@
-"""Lets a long job finish its step and save when it is told to stop."""
+"""Stops a long job at the end of a step, or at once on the third Ctrl-C."""
 
 import signal
 from collections.abc import Iterator
@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from types import FrameType
 
 _PATIENCE = 3
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Signals that stop a job."""
 
 
 @dataclass
 class StopRequest:
-    """Whether the process has been told to stop.
+    """Signals that this process has received.
 
     Attributes:
-        signal: Number of the signal, or 0.
-        count: How often it came.
+        signal: Number of the first signal, or 0.
+        count: Number of signals received.
     """
 
     signal: int = 0
@@ -24,14 +26,14 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Notes Ctrl-C and SIGTERM instead of dying of them; the job looks at the result each step.
+    """Records SIGINT and SIGTERM instead of ending the process; the job polls the result.
 
-    A launcher sends its processes the same signal again, so only a third Ctrl-C interrupts at once.
-    Outside the main thread, where Python allows no handlers, it does nothing.
+    A launcher forwards the same signal to its processes, so only the third Ctrl-C interrupts at
+    once. Outside the main thread, where Python allows no handlers, it has no effect.
     """
     request = StopRequest()
 
-    def note(number: int, _frame: FrameType | None) -> None:
+    def record(number: int, _frame: FrameType | None) -> None:
         request.signal = request.signal or number
         request.count += 1
         if number == signal.SIGINT and request.count >= _PATIENCE:
@@ -39,8 +41,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
     before = {}
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, note)
+        for number in SIGNALS:
+            before[number] = signal.signal(number, record)
     except ValueError:
         pass
     try:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from faceswap.core.device import pick_device, supports_bf16
 from faceswap.core.errors import ConfigError
+from faceswap.core.interruption import SIGNALS, StopRequest
 from faceswap.core.log import get_logger
 
 _log = get_logger(__name__)
@@ -112,24 +113,31 @@ def _close(opened: Accelerator, wait: bool) -> None:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def agree(opened: Accelerator, mean: Tensor, total: Sequence[float]) -> tuple[Tensor, list[float]]:
-    """Lets all processes know the same numbers, in one exchange.
+def agree_to_stop(
+    opened: Accelerator, stop: StopRequest, mean: Tensor, total: Sequence[float] = ()
+) -> tuple[int, Tensor, list[float]]:
+    """Shares the stop signal of any process with all, and other numbers in the same exchange.
 
     Args:
-        opened: Accelerate.
-        mean: ``(N,)`` float tensor, to be averaged over the processes.
-        total: Numbers to be summed over them.
+        opened: Accelerator of the training.
+        stop: Signals of this process.
+        mean: ``(N,)`` float tensor, averaged over the processes.
+        total: Numbers to be summed over the processes.
 
     Returns:
-        The average on the CPU, and the sums.
+        Number of the signal or 0, the averages on the CPU, and the sums.
     """
-    values = torch.cat([mean.detach().double().cpu(), torch.tensor(total, dtype=torch.float64)])
+    received = [float(stop.signal == number) for number in SIGNALS]
+    sums = torch.tensor([*received, *total], dtype=torch.float64)
+    values = torch.cat([mean.detach().double().cpu(), sums])
     if opened.num_processes > 1:
         moved = values.to(opened.device) if opened.device.type == "cuda" else values
         torch.distributed.all_reduce(moved)
         values = moved.cpu()
         values[: len(mean)] /= opened.num_processes
-    return values[: len(mean)].float(), values[len(mean) :].tolist()
+    counts = values[len(mean) :].tolist()
+    signals = [int(n) for n, count in zip(SIGNALS, counts, strict=False) if count]
+    return signals[0] if signals else 0, values[: len(mean)].float(), counts[len(SIGNALS) :]
 
 
 def local_threads() -> int:

@@ -1,4 +1,4 @@
-"""Randomness as a pure function of numbers and names, so that a resumed run draws the same."""
+"""Randomness as a pure function of numbers and names, so that a resumed run samples the same."""
 
 import hashlib
 import random
@@ -30,3 +30,13 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 (libraries that draw from the global one)
     torch.manual_seed(seed)
+
+
+def seed_layers(seed: int, *position: int) -> None:
+    """Seeds torch for one step, so that dropout and the like are the same after resuming.
+
+    Args:
+        seed: Seed of the run.
+        position: Position of the step in the run, and the rank of the process.
+    """
+    torch.manual_seed(int(generator(seed, "layers", *position).integers(2**63)))

@@ -1,6 +1,6 @@
-"""Random changes of light and colour, the same on what goes in and what shall come out.
+"""Photometric augmentation, applied alike to input and target.
 
-All use of albumentations is here, so that it can be replaced.
+The only module of faceswap that uses albumentations, so that it can be replaced.
 """
 
 import os
@@ -8,17 +8,18 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-# It would otherwise ask the network for a newer version of itself when it is imported.
+# Disables the update check that albumentations makes when it is imported.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations as A
 
 
 class PhotometricChange:
-    """Changes brightness, contrast, gamma, hue and saturation of a face.
+    """Random change of brightness, contrast, gamma, hue and saturation.
 
     Args:
-        strength: 0 = none, 1 = as much as footage of one person usually varies.
+        strength: Strength of the change; 0 disables it, 1 matches the usual variation within
+            footage of one person.
     """
 
     def __init__(self, strength: float) -> None:
@@ -33,11 +34,14 @@ class PhotometricChange:
         )
 
     def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-        """The changed image; a pure function of its arguments.
+        """Augments an image; a pure function of its arguments.
 
         Args:
-            image: ``(H, W, 3) uint8 RGB``; left as it is.
-            seed: Decides about the change.
+            image: ``(H, W, 3) uint8 RGB``; not modified.
+            seed: Seed of the change.
+
+        Returns:
+            ``(H, W, 3) uint8 RGB``.
         """
         if self.strength == 0:
             return image

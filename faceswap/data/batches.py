@@ -1,8 +1,9 @@
-"""Batches of faces: drawn and recoloured ahead of the step, warped on the device."""
+"""Batches of faces: sampled and recoloured ahead of the step, warped on the device."""
 
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,23 +17,37 @@ from faceswap.data.augmentation import PhotometricChange
 from faceswap.data.cache import FaceCache
 from faceswap.data.colour_statistics import colour_statistics, transfer_matrix
 from faceswap.data.sampling import face_at, rank_slots
-from faceswap.data.warp import WarpRanges, apply_warps, draw_warp
+from faceswap.data.warp import WarpRanges, apply_warps, sample_warp
 
-RawBatch = dict[str, Tensor]
-"""``crops (I, B, S, S, 5) uint8``, ``affine``, ``jitter`` and ``colour`` of each, and whether the
-slot is ``matched``."""
+
+class RawBatch(NamedTuple):
+    """What the loader hands to a step, on the CPU, identity-major.
+
+    Attributes:
+        crops: ``(I, B, S, S, 5) uint8``: RGB, face mask, and mask of eyes and mouth.
+        affine: ``(I, B, 2, 3) float32``, see ``warp.Warp``.
+        jitter: ``(I, B, 2, GRID, GRID) float32``, see ``warp.Warp``.
+        colour: ``(I, B, 3, 4) float32`` colour matrices.
+        matched: ``(I, B) bool``, whether the slot holds a matched pair.
+    """
+
+    crops: Tensor
+    affine: Tensor
+    jitter: Tensor
+    colour: Tensor
+    matched: Tensor
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step trains on.
+    """Inputs and targets of one forward pass, on the device.
 
     Attributes:
-        distorted: ``(I, B, 3, S, S) float32 RGB in [0, 1]``, what goes in.
-        target: ``(I, B, 3, s, s)``, what shall come out.
-        mask: ``(I, B, 1, s, s)`` in [0, 1], the target's face.
-        features: ``(I, B, 1, s, s)`` in [0, 1], its eyes and mouth.
-        matched: In how many of the first slots the faces of all identities show the same.
+        distorted: ``(I, B, 3, S, S) float32 RGB in [0, 1]``, warped input.
+        target: ``(I, B, 3, s, s)``, undistorted target.
+        mask: ``(I, B, 1, s, s)`` in [0, 1], face mask of the target.
+        features: ``(I, B, 1, s, s)`` in [0, 1], mask of its eyes and mouth.
+        matched: Number of leading slots that hold matched pairs.
     """
 
     distorted: Tensor
@@ -44,19 +59,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """What decides about every batch.
+    """Settings that determine every batch.
 
     Attributes:
-        seed: The run's seed; another one draws other batches.
+        seed: Seed of the run.
         batch: Faces per identity and step, over all processes.
-        ranges: How faces are moved and distorted.
-        photometric: Strength of the change of light and colour.
-        colour_transfer: Share of faces that get the colours of another identity's face.
-        match: Share of the slots in which all identities show the same pose and expression.
-        rank: This process.
-        ranks: How many there are.
-        parts: Parts whose gradients are accumulated into one step.
-        course: Raised when a run is taken back, so that it goes on with other batches.
+        ranges: Ranges of the random warp.
+        photometric: Strength of photometric augmentation; 1 is the default.
+        colour_transfer: Fraction of faces that take the colours of another identity's face, 0 to 1.
+        match: Fraction of the slots that hold matched pairs, 0 to 1.
+        rank: Rank of this process.
+        world_size: Number of processes.
+        micro_batches: Micro-batches whose gradients are accumulated into one step.
+        rollbacks: Number of rollbacks of the run, so that training continues with other batches.
     """
 
     seed: int
@@ -66,28 +81,30 @@ class BatchPlan:
     colour_transfer: float = 0.0
     match: float = 0.0
     rank: int = 0
-    ranks: int = 1
-    parts: int = 1
-    course: int = 0
+    world_size: int = 1
+    micro_batches: int = 1
+    rollbacks: int = 0
 
 
 @dataclass
 class FaceBatches(Dataset[RawBatch]):
-    """The batches of a run by number: ``step * parts + part``. For one thread at a time.
+    """Micro-batches of a run, by number: ``step * micro_batches + micro_batch``.
+
+    Not thread-safe.
 
     Attributes:
-        caches: Faces of each identity, in the model's order.
-        training: For each identity, the indices of the faces that may be trained on.
-        plan: What decides about the batches.
-        twins: For each pair of identities, ``(N, k)``: for each training face of the first, the
-            places in ``training`` of the second's faces that are most like it. Needed where
-            ``plan.match`` is not 0.
+        caches: Cached faces of each identity, in the model's order.
+        training: For each identity, the indices of its training faces in the cache.
+        plan: Settings that determine the batches.
+        matches: For each ordered pair of identities ``(N, k)``: for each training face of the
+            first, the positions in ``training`` of the k most similar faces of the second. Needed
+            unless ``plan.match`` is 0.
     """
 
     caches: Mapping[str, FaceCache]
     training: Mapping[str, NDArray[np.int64]]
     plan: BatchPlan
-    twins: Mapping[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
+    matches: Mapping[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
     _statistics: dict[tuple[str, int], NDArray[np.float32]] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, object]:
@@ -96,7 +113,7 @@ class FaceBatches(Dataset[RawBatch]):
             "caches": self.caches,
             "training": self.training,
             "plan": self.plan,
-            "twins": self.twins,
+            "matches": self.matches,
             "_statistics": {},
         }
 
@@ -109,60 +126,56 @@ class FaceBatches(Dataset[RawBatch]):
         return PhotometricChange(self.plan.photometric)
 
     def __getitem__(self, number: int) -> RawBatch:
-        """Draws a batch: this process's slots of one part of one step."""
+        """Samples a micro-batch: the slots of this process."""
         plan = self.plan
-        step, part = divmod(number, plan.parts)
-        slots = rank_slots(plan.batch, plan.rank, plan.ranks, part, plan.parts)
-        faces = [[self._draw(name, step, slot) for slot in slots] for name in self.caches]
-        return {
-            key: torch.from_numpy(np.stack([np.stack([f[key] for f in row]) for row in faces]))
-            for key in faces[0][0]
-        }
+        step, micro_batch = divmod(number, plan.micro_batches)
+        slots = rank_slots(plan.batch, plan.rank, plan.world_size, micro_batch, plan.micro_batches)
+        faces = [[self._sample(name, step, slot) for slot in slots] for name in self.caches]
+        fields = zip(*(zip(*row, strict=True) for row in faces), strict=True)
+        return RawBatch(
+            *(torch.from_numpy(np.stack([np.stack(row) for row in field])) for field in fields)
+        )
 
-    def _draw(self, name: str, step: int, slot: int) -> dict[str, NDArray[np.generic]]:
+    def _sample(self, name: str, step: int, slot: int) -> tuple[NDArray[np.generic], ...]:
+        """The fields of ``RawBatch`` of one face."""
         plan = self.plan
-        random = generator(plan.seed, "face", name, step, slot, plan.course)
+        random = generator(plan.seed, "face", name, step, slot, plan.rollbacks)
         crop = np.array(self._crops[name][self._face(name, step, slot)])
-        warp = draw_warp(random, plan.ranges)
+        warp = sample_warp(random, plan.ranges)
         affine = warp.affine
         if self._is_matched(slot):
-            # What is shown is the same only if it is turned and moved alike.
-            pair = generator(plan.seed, "pair", step, slot, plan.course)
-            affine = draw_warp(pair, plan.ranges).affine
+            # A matched pair stays matched only under the same rotation and translation.
+            pair = generator(plan.seed, "pair", step, slot, plan.rollbacks)
+            affine = sample_warp(pair, plan.ranges).affine
         crop[..., :3] = self._change(
             np.ascontiguousarray(crop[..., :3]), int(random.integers(2**31))
         )
-        return {
-            "crops": crop,
-            "affine": affine,
-            "jitter": warp.jitter,
-            "colour": self._colour(name, crop, random),
-            "matched": np.array(self._is_matched(slot)),
-        }
+        colour = self._colour(name, crop, random)
+        return crop, affine, warp.jitter, colour, np.array(self._is_matched(slot))
 
     def _is_matched(self, slot: int) -> bool:
         return slot < round(self.plan.match * self.plan.batch)
 
     def _face(self, name: str, step: int, slot: int) -> int:
-        """Index of the face in a slot: its own turn, or the twin of the slot's leader."""
+        """Index of the face in a slot: its turn, or a match of the slot's leading identity."""
         place = self._place(name, step, slot)
         if self._is_matched(slot):
             leader = list(self.caches)[(step + slot) % len(self.caches)]
             if leader != name:
-                alike = self.twins[leader, name][self._place(leader, step, slot)]
-                random = generator(self.plan.seed, "twin", name, step, slot, self.plan.course)
-                place = int(alike[random.integers(len(alike))])
+                similar = self.matches[leader, name][self._place(leader, step, slot)]
+                random = generator(self.plan.seed, "twin", name, step, slot, self.plan.rollbacks)
+                place = int(similar[random.integers(len(similar))])
         return int(self.training[name][place])
 
     def _place(self, name: str, step: int, slot: int) -> int:
-        stream = f"{name}/{self.plan.course}"
+        stream = f"{name}/{self.plan.rollbacks}"
         count = len(self.training[name])
         return face_at(self.plan.seed, stream, step, slot, self.plan.batch, count)
 
     def _colour(
         self, name: str, crop: NDArray[np.uint8], random: np.random.Generator
     ) -> NDArray[np.float32]:
-        """A ``(3, 4)`` colour matrix, mostly the identity."""
+        """A ``(3, 4)`` colour matrix; the identity without colour transfer."""
         chance, other, face = random.random(3)
         if chance >= self.plan.colour_transfer:
             return np.eye(3, 4, dtype=np.float32)
@@ -181,12 +194,12 @@ class FaceBatches(Dataset[RawBatch]):
 def load_ahead(
     batches: FaceBatches, numbers: Iterable[int], workers: int
 ) -> Generator[RawBatch, None, None]:
-    """Draws batches ahead of the step, in order, until closed.
+    """Samples micro-batches ahead of the step, in order, until closed.
 
     Args:
-        batches: The batches.
-        numbers: Which, in order; may be endless.
-        workers: Processes that draw; 0 takes a thread, which a CPU's training step leaves room for.
+        batches: Micro-batches of the run.
+        numbers: Numbers of the micro-batches, in order; may be endless.
+        workers: Worker processes; 0 uses a thread.
     """
     if workers == 0:
         yield from prefetch((batches[number] for number in numbers), depth=3)
@@ -207,26 +220,25 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
     """Recolours and warps a batch on the device.
 
     Args:
-        raw: What ``FaceBatches`` drew.
-        device: Where to.
-        sizes: Sides of the faces that go into the model and come out of it.
+        raw: Batch from ``FaceBatches``.
+        device: Device of the model.
+        sizes: Input and output size of the model in pixels.
         margin: ``CropGeometry.margin`` of the crops.
     """
-    placed = {key: value.to(device, non_blocking=True) for key, value in raw.items()}
-    identities = len(placed["crops"])
-    flat = {key: value.flatten(0, 1) for key, value in placed.items()}
-    # uint8 is moved, float is made on the device: a quarter of the traffic.
-    crops = flat["crops"].permute(0, 3, 1, 2).float() / 255
-    colour = flat["colour"]
+    identities = len(raw.crops)
+    flat = RawBatch(*(value.to(device, non_blocking=True).flatten(0, 1) for value in raw))
+    # Moving uint8 and converting on the device takes a quarter of the traffic.
+    crops = flat.crops.permute(0, 3, 1, 2).float() / 255
+    colour = flat.colour
     rgb = torch.baddbmm(colour[:, :, 3:], colour[:, :, :3], crops[:, :3].flatten(2))
     crops[:, :3] = rgb.clamp_(0, 1).unflatten(2, crops.shape[2:])
-    # The masks of what goes in are thrown away: one resampling costs less than two.
-    distorted, straight = apply_warps(crops, flat["affine"], flat["jitter"], sizes, margin)
+    # The masks of the distorted faces are discarded: one resampling costs less than two.
+    distorted, straight = apply_warps(crops, flat.affine, flat.jitter, sizes, margin)
     straight = straight.unflatten(0, (identities, -1))
     return Batch(
         distorted[:, :3].unflatten(0, (identities, -1)),
         straight[:, :, :3],
         straight[:, :, 3:4],
         straight[:, :, 4:5],
-        int(raw["matched"][0].sum()),
+        int(raw.matched[0].sum()),
     )

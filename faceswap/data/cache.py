@@ -1,7 +1,7 @@
-"""The faces of one identity at training size, decoded once and mapped into memory.
+"""The faces of one identity at training size, decoded once and memory-mapped.
 
-A file ``(N, S, S, 5) uint8``: RGB, the face's mask, and the mask of eyes and mouth. Crops are
-larger than what is trained on, so that turning and shifting them never shows a border.
+A file ``(N, S, S, 5) uint8``: RGB, face mask, and mask of eyes and mouth. Crops are larger than the
+training square, so that rotating and shifting them does not expose a border.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.faceset import IMAGES, Face, Faceset
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.geometry.landmarks68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from faceswap.maskers.hull import fill_hull
@@ -33,12 +33,12 @@ Array = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class CropGeometry:
-    """How large the cached crops are.
+    """Size of the cached crops.
 
     Attributes:
-        size: Side in pixels of the square that is trained on.
-        coverage: The same in face squares.
-        side: Side in pixels of the cached crops, ``size`` plus twice a whole number.
+        size: Side of the training square in pixels.
+        coverage: Side of the training square in face squares.
+        side: Side of the cached crops in pixels: ``size`` plus an even number.
     """
 
     size: int
@@ -47,13 +47,13 @@ class CropGeometry:
 
     @classmethod
     def with_reach(cls, size: int, coverage: float, reach: float, stored: float) -> "CropGeometry":
-        """The geometry for crops that ``reach`` times the trained square must cover.
+        """Geometry of crops that cover ``reach`` times the training square.
 
         Args:
-            size: Side in pixels of the square that is trained on.
-            coverage: The same in face squares.
+            size: Side of the training square in pixels.
+            coverage: Side of the training square in face squares.
             reach: ``WarpRanges.reach``.
-            stored: Coverage of the crops in the facesets: more than that there is not.
+            stored: Coverage of the crops in the facesets, which limits the margin.
         """
         reach = min(reach, stored / coverage)
         margin = max(0, math.floor((reach - 1) * size / 2))
@@ -61,24 +61,24 @@ class CropGeometry:
 
     @property
     def margin(self) -> float:
-        """Side of the cached crops over that of the trained square."""
+        """Side of the cached crops over the side of the training square, at least 1."""
         return self.side / self.size
 
 
 @dataclass(frozen=True)
 class FaceCache:
-    """Cached faces; only the path travels to other processes.
+    """Cached faces of one identity; only the path is sent to other processes.
 
     Attributes:
-        path: The file.
-        geometry: Size of its crops.
+        path: Path of the ``.npy`` file.
+        geometry: Size of the crops.
     """
 
     path: Path
     geometry: CropGeometry
 
     def open(self) -> Array:
-        """Maps the file: ``(N, S, S, 5) uint8``, read-only."""
+        """Maps the file into memory: ``(N, S, S, 5) uint8``, read-only."""
         return np.load(self.path, mmap_mode="r")
 
 
@@ -89,14 +89,14 @@ def build_cache(
     geometry: CropGeometry,
     on_faces: Callable[[int], object] = lambda _: None,
 ) -> FaceCache:
-    """Makes the cache of an identity, or finds the one made before of the same faces.
+    """Builds the cache of an identity, or reuses the one of the same faces.
 
     Args:
-        folder: Where caches are kept; may be deleted between runs.
-        name: The identity, which names the file.
-        faces: Its faces in order.
+        folder: Folder of the caches; may be deleted between runs.
+        name: Name of the identity, part of the file name.
+        faces: Faces of the identity, in order.
         geometry: Size of the crops.
-        on_faces: Is told how many more faces are done.
+        on_faces: Called with the number of faces finished since the last call.
 
     Raises:
         FacesetError: A crop is missing or cannot be read.
@@ -117,11 +117,11 @@ def build_cache(
 
 
 def _key(faces: Sequence[tuple[Faceset, Face]], geometry: CropGeometry) -> str:
-    parts = [
+    sources = [
         [str(faceset.path.resolve()), faceset.content_hash()]
         for faceset in {id(faceset): faceset for faceset, _ in faces}.values()
     ]
-    described = json.dumps([parts, [face.image for _, face in faces], asdict(geometry)])
+    described = json.dumps([sources, [face.image for _, face in faces], asdict(geometry)])
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
@@ -132,30 +132,30 @@ def _remove_older(folder: Path, name: str) -> None:
 
 def _crops(faces: Sequence[tuple[Faceset, Face]], geometry: CropGeometry) -> Iterator[Array]:
     with ThreadPoolExecutor(_THREADS) as pool:
-        # In portions: map would queue all faces at once and hold the decoded crops.
+        # In chunks: map would queue all faces at once and hold the decoded crops.
         for start in range(0, len(faces), 64):
-            portion = faces[start : start + 64]
-            yield from pool.map(lambda pair: training_crop(pair[0], pair[1], geometry), portion)
+            chunk = faces[start : start + 64]
+            yield from pool.map(lambda pair: training_crop(pair[0], pair[1], geometry), chunk)
 
 
 def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array:
-    """``(S, S, 5) uint8``: RGB, mask, and mask of eyes and mouth of one face.
+    """Crop of one face at training size, ``(S, S, 5) uint8``; see the module.
 
     Raises:
-        FacesetError: The stored crop is not of the size the faceset says.
+        FacesetError: The stored crop does not have the size recorded in the faceset.
     """
     crop = faceset.load_crop(face)
     stored = faceset.crop_size
     if crop.shape[:2] != (stored, stored):
         raise FacesetError(
-            f"{face.image} of {faceset.path} is {crop.shape[1]}x{crop.shape[0]} pixels, "
-            f"the faceset says {stored}x{stored}.",
-            "Delete that image, or extract the source again.",
+            f"Expected {stored}x{stored} pixels in {faceset.path / IMAGES / face.image}, found "
+            f"{crop.shape[1]}x{crop.shape[0]}.",
+            "Delete that image to leave the face out, or extract the source again.",
         )
     points = transform_points(face.matrix, face.landmarks)
     mask = faceset.load_mask(face) if face.mask else fill_hull(len(crop), points)
     features = _feature_mask(points, stored, stored / faceset.crop_coverage)
-    # As conversion cuts: by the smoothed landmarks, which the stored crop was not cut by.
+    # By the smoothed landmarks, as in conversion; the stored crop was cut by the raw ones.
     cut = crop_matrix(face.landmarks, geometry.side, geometry.coverage * geometry.margin)
     matrix = compose(cut, invert(face.matrix))
     layers = [warp(layer, matrix, geometry.side) for layer in (crop, mask, features)]
@@ -163,7 +163,7 @@ def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array
 
 
 def _feature_mask(points: NDArray[np.floating], side: int, square: float) -> Array:
-    """Eyes and mouth with a margin, ``(side, side) uint8``; ``square`` is the face square in px."""
+    """Mask of eyes and mouth with a margin, ``(side, side) uint8``; ``square`` in pixels."""
     mask = np.zeros((side, side), dtype=np.uint8)
     for feature in _FEATURES:
         outline = cv2.convexHull(np.round(points[feature] * 16).astype(np.int32))

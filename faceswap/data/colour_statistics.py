@@ -1,7 +1,6 @@
-"""Colour of a face as mean and spread, and the matrix that gives one face the colours of another.
+"""Colour statistics of faces, and colour transfer between them as an affine map of RGB.
 
-After Reinhard et al. (2001), in the linear opponent space of JPEG (Y, Cb, Cr), where the whole
-transfer is one affine map of RGB.
+Reinhard et al. (2001), in the linear opponent space of JPEG (Y, Cb, Cr).
 """
 
 import numpy as np
@@ -15,10 +14,10 @@ _LARGEST_GAIN = 2.0
 
 
 def colour_statistics(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Mean and standard deviation of a face's colours in opponent space, ``(2, 3)``.
+    """Mean and standard deviation of a face's colours in opponent space, ``(2, 3) float32``.
 
     Args:
-        crop: ``(S, S, 5) uint8``: RGB, mask, features; every fourth pixel is looked at.
+        crop: ``(S, S, 5) uint8``: RGB, face mask, feature mask; every fourth pixel is used.
     """
     small = crop[::4, ::4]
     inside = small[..., 3] > 127
@@ -30,7 +29,7 @@ def colour_statistics(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
 def transfer_matrix(
     source: NDArray[np.float32], target: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The ``(3, 4)`` matrix on RGB in [0, 1] that gives ``source`` the statistics of ``target``."""
+    """The ``(3, 4)`` matrix that maps RGB in [0, 1] from one colour statistics to another."""
     gain = (target[1] / np.maximum(source[1], 1e-3)).clip(1 / _LARGEST_GAIN, _LARGEST_GAIN)
     linear = _BACK @ (gain[:, None] * _OPPONENT)
     shift = _BACK @ (target[0] - gain * source[0])

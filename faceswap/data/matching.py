@@ -1,8 +1,8 @@
-"""Which faces of two people show the same pose and expression.
+"""Matched pairs: faces of two people with the same pose and expression.
 
-Frames of two people never correspond, but some are alike. Drawn into the same slot of a batch, they
-say what one person's face should look like as the other: without that an encoder may well describe
-the expressions of two people in two languages, and each decoder understands but one.
+Frames of two people do not correspond, but some are similar. In the same slot of a batch they are a
+target for the swapped face. Without such pairs, the encoder may use different codes for the
+expressions of the two people, each of which only one decoder can decode.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,27 +16,27 @@ from faceswap.geometry.landmarks68 import INNER, LEFT_EYE, lid_gap, mouth_gap
 
 _EXPRESSIVE = slice(LEFT_EYE.start - INNER.start, None)  # eyes and mouth among the inner ones
 _EXPRESSIVE_WEIGHT = 2.0
-_OPENING_WEIGHT = 8.0  # an open mouth or a closed eye is what is seen first
-_AT_REST = 0.2  # share of the faces, those with the mouth most closed
-_PERSONAL = 0.5  # of a face at rest is taken for the person's, the other half for expression
-_DISTANCES = 4_000_000  # held at once
-_TWINS = 3  # from which one is drawn, so that the same few faces do not come again and again
+_OPENING_WEIGHT = 8.0  # an open mouth or a closed eye is seen first
+_AT_REST = 0.2  # fraction of the faces, those with the most closed mouths
+_PERSONAL = 0.5  # fraction of the face at rest that is attributed to the person
+_DISTANCES = 4_000_000  # in memory at a time
+_CANDIDATES = 3  # to sample from, so that the same few faces are not repeated
 
 
 def expressions(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
-    """What the faces of one person show, in numbers that can be compared with another person's.
+    """Descriptors of pose and expression that are comparable between people.
 
-    Half of the person's face at rest is taken off. Without that a person with a wide mouth would
-    be matched to a smile. But to take off all of it, or the person's mean face, would bring a
-    person who talks through all the footage together with the closed mouth of one who is silent.
+    Half of the person's face at rest is subtracted. Without that, a wide mouth would match a smile;
+    subtracting all of it, or the mean face, would match the open mouth of someone who talks
+    throughout the footage to the closed mouth of someone silent.
 
     Args:
         landmarks: ``(68, 2)`` each, in pixels of any frame.
 
     Returns:
-        ``(N, 104)``: places of the inner landmarks in face squares, eyes and mouth weighted twice,
-        and how far mouth and eyes are open. The turn of the head moves the landmarks as well, so
-        that it counts too.
+        ``(N, 104) float32``: positions of the inner landmarks in face squares, with eyes and mouth
+        weighted twice, and the openings of mouth and eyes. Head pose moves the landmarks and so
+        contributes too.
     """
     placed = np.stack(
         [transform_points(crop_matrix(points, 2, 2.0), points) for points in landmarks]
@@ -46,7 +46,7 @@ def expressions(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
     inner = placed[:, INNER]
     shown = inner - _PERSONAL * inner[closed].mean(0)
     shown[:, _EXPRESSIVE] *= _EXPRESSIVE_WEIGHT
-    # Closed lips are the same for all; eyes at rest are open, each person's more or less.
+    # Closed lips are the same for everyone; open eyes at rest differ between people.
     openings = _OPENING_WEIGHT * np.stack([mouth, eyes - np.median(eyes)], 1)
     return np.concatenate([shown.reshape(len(shown), -1), openings], 1).astype(np.float32)
 
@@ -54,15 +54,15 @@ def expressions(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
 def nearest(
     queries: NDArray[np.float32], pool: NDArray[np.float32], count: int
 ) -> NDArray[np.int64]:
-    """The most similar entries of a pool.
+    """Nearest neighbours by Euclidean distance.
 
     Args:
         queries: ``(N, D)``.
         pool: ``(M, D)``.
-        count: How many for each; fewer if the pool is smaller.
+        count: Neighbours of each query; fewer if the pool is smaller.
 
     Returns:
-        ``(N, count)`` positions in the pool, the nearest first.
+        ``(N, count)`` indices into the pool, nearest first.
     """
     count = min(count, len(pool))
     power = np.square(pool).sum(1)
@@ -70,25 +70,25 @@ def nearest(
     rows = max(1, _DISTANCES // len(pool))
     for start in range(0, len(queries), rows):
         some = queries[start : start + rows]
-        distance = power - 2 * some @ pool.T  # without the query's own power, alike in a row
+        distance = power - 2 * some @ pool.T  # up to a constant in each row
         near = np.argpartition(distance, count - 1, axis=1)[:, :count]
         order = np.argsort(np.take_along_axis(distance, near, 1), axis=1, kind="stable")
         found.append(np.take_along_axis(near, order, 1))
     return np.concatenate(found).astype(np.int64)
 
 
-def find_twins(
+def find_matches(
     shown: Mapping[str, NDArray[np.float32]],
 ) -> dict[tuple[str, str], NDArray[np.int64]]:
-    """For each pair of people, the faces of the second that are most like each of the first's.
+    """For each ordered pair of identities, the best matches of each face of the first.
 
     Args:
-        shown: ``(N, D)`` of each person, from ``expressions``.
+        shown: ``(N, D)`` descriptors of each identity, from ``expressions``.
 
     Returns:
-        ``(N, k)`` places among the second's faces.
+        For each ordered pair ``(N, k)`` indices into the second identity's faces.
     """
     return {
-        (first, second): nearest(shown[first], shown[second], _TWINS)
+        (first, second): nearest(shown[first], shown[second], _CANDIDATES)
         for first, second in permutations(shown, 2)
     }

@@ -1,7 +1,7 @@
-"""Which faces are kept aside, and which face goes where in a batch.
+"""The held-out split, and which face goes into which slot of a batch.
 
-The choice is a pure function of the seed, the identity, the step and the slot in the global batch:
-one process and many draw the same batches, and a resumed run goes on with the next one.
+Sampling is a pure function of the seed, the identity, the step and the slot in the global batch:
+any number of processes samples the same batches, and a resumed run continues with the next one.
 """
 
 from collections.abc import Sequence
@@ -18,45 +18,45 @@ _BLOCKS = 4
 
 
 def split_held_out(
-    order: Sequence[int], share: float, blocks: int = _BLOCKS
+    order: Sequence[int], fraction: float, blocks: int = _BLOCKS
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Keeps contiguous blocks of frames aside.
+    """Holds out contiguous blocks of frames.
 
-    Neighbouring frames look alike, so faces kept aside one by one would have twins in training.
+    Neighbouring frames look alike, so single held-out faces would have near-duplicates in training.
 
     Args:
-        order: Frame of each face.
-        share: Share of the faces to keep aside, 0 to 0.5.
-        blocks: Into how many blocks, spread evenly over the footage.
+        order: Frame index of each face.
+        fraction: Fraction of the frames to hold out, 0 to 0.5.
+        blocks: Number of blocks, spread evenly over the footage.
 
     Returns:
-        Indices of the faces to train on and of those kept aside, each in the order of the frames.
-        All faces of a frame are on the same side.
+        Indices of the training faces and of the held-out faces, each in frame order. All faces of
+        a frame are on the same side.
     """
     by_frame = np.argsort(np.asarray(order), kind="stable")
     frames = np.unique(np.asarray(order))
-    count = round(len(frames) * share)
+    count = round(len(frames) * fraction)
     blocks = min(blocks, count)
-    kept: set[int] = set()
+    chosen: set[int] = set()
     for block in range(blocks):
         length = count * (block + 1) // blocks - count * block // blocks
         middle = len(frames) * (2 * block + 1) // (2 * blocks)
         first = middle - length // 2
-        kept.update(frames[first : first + length].tolist())
-    aside = np.array([order[face] in kept for face in by_frame], dtype=bool)
-    return by_frame[~aside], by_frame[aside]
+        chosen.update(frames[first : first + length].tolist())
+    held_out = np.array([order[face] in chosen for face in by_frame], dtype=bool)
+    return by_frame[~held_out], by_frame[held_out]
 
 
 def face_at(seed: int, identity: str, step: int, slot: int, batch: int, faces: int) -> int:
-    """The face in a slot of the global batch: every face once, in random order, then again.
+    """The face in a slot of the global batch: random order without replacement, then again.
 
     Args:
-        seed: The run's seed.
-        identity: Whose faces.
+        seed: Seed of the run.
+        identity: Name of the identity, part of the random stream.
         step: Optimizer step, from 0.
-        slot: Place in the global batch of this identity, 0 to ``batch - 1``.
+        slot: Slot in the global batch of this identity, 0 to ``batch - 1``.
         batch: Size of the global batch of one identity.
-        faces: How many faces there are to draw from.
+        faces: Number of faces to sample from.
     """
     round_, place = divmod(step * batch + slot, faces)
     return int(_order(seed, identity, round_, faces)[place])
@@ -67,42 +67,52 @@ def _order(seed: int, identity: str, round_: int, faces: int) -> NDArray[np.int6
     return generator(seed, "order", identity, round_).permutation(faces)
 
 
-def rank_slots(batch: int, rank: int, ranks: int, part: int = 0, parts: int = 1) -> range:
-    """The slots of the global batch that a process computes.
+def rank_slots(
+    batch: int, rank: int, world_size: int, micro_batch: int = 0, micro_batches: int = 1
+) -> range:
+    """The slots of the global batch that one process computes in one micro-batch.
 
     Args:
         batch: Size of the global batch of one identity.
-        rank: The process.
-        ranks: How many processes there are.
-        part: Which of the parts whose gradients are accumulated.
-        parts: How many of them there are.
+        rank: Rank of the process.
+        world_size: Number of processes.
+        micro_batch: Number of the micro-batch, from 0.
+        micro_batches: Micro-batches in a step.
 
     Raises:
         ConfigError: The batch cannot be divided evenly.
     """
-    pieces = ranks * parts
+    pieces = world_size * micro_batches
     if batch % pieces:
         near = sorted({max(1, batch // pieces) * pieces, (batch // pieces + 1) * pieces})
         raise ConfigError(
-            f"The batch of {batch} faces per identity cannot be divided evenly over {ranks} "
-            f"process(es) with {parts} accumulated part(s).",
+            f"The batch of {batch} faces per identity cannot be divided evenly over {world_size} "
+            f"process(es) with {micro_batches} micro-batch(es) each.",
             f"Use --set training.batch={' or '.join(map(str, near))}.",
         )
     size = batch // pieces
-    first = (rank * parts + part) * size
+    first = (rank * micro_batches + micro_batch) * size
     return range(first, first + size)
 
 
 def split_facesets(
-    pairs: Sequence[tuple[Faceset, Face]], share: float
+    pairs: Sequence[tuple[Faceset, Face]], fraction: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Splits each faceset by itself; indices into ``pairs``, to train on and kept aside."""
+    """Splits each faceset by itself into training and held-out faces.
+
+    Args:
+        pairs: Faces with their facesets.
+        fraction: Fraction of the frames to hold out, 0 to 0.5.
+
+    Returns:
+        Indices into ``pairs`` of the training faces and of the held-out faces.
+    """
     training: list[NDArray[np.int64]] = []
-    aside: list[NDArray[np.int64]] = []
+    held_out: list[NDArray[np.int64]] = []
     sources = [id(faceset) for faceset, _ in pairs]
     for source in dict.fromkeys(sources):
         members = np.array([i for i, s in enumerate(sources) if s == source])
-        used, kept = split_held_out([pairs[i][1].frame for i in members], share)
+        used, held = split_held_out([pairs[i][1].frame for i in members], fraction)
         training.append(members[used])
-        aside.append(members[kept])
-    return np.concatenate(training), np.concatenate(aside)
+        held_out.append(members[held])
+    return np.concatenate(training), np.concatenate(held_out)

@@ -1,10 +1,10 @@
 """Affine change and random warp of faces, in one resampling.
 
-The autoencoder learns to draw the straight face from a distorted one (the trick of the first face
-swap): so it cannot copy pixels, and takes another person's face for a distortion of its own.
+The autoencoder learns to reconstruct the undistorted face from a distorted one, as in the first
+face swap: it cannot copy pixels, and treats another person's face as one more distortion.
 
-Convention: coordinates are normalised, (-1, -1) and (1, 1) are the outer corners of the square that
-is trained on (``align_corners=False``), x before y.
+Convention: coordinates are normalised, (-1, -1) and (1, 1) are the outer corners of the training
+square (``align_corners=False``), x before y.
 """
 
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 GRID = 5
-"""Control points of the random warp along a side."""
+"""Control points of the random warp along each side."""
 
 
 @dataclass(frozen=True)
 class WarpRanges:
-    """How far faces may be moved and distorted.
+    """Ranges of the random affine change and warp.
 
     Attributes:
-        rotation: Largest turn in degrees, either way.
-        zoom: Largest change of size, 0.05 = 5 %.
-        shift: Largest shift along each axis, as a share of the side.
-        flip: Share of faces that are mirrored.
-        jitter: Standard deviation of the warp's control points, as a share of the side.
+        rotation: Largest rotation in degrees, in either direction.
+        zoom: Largest relative change of size; 0.05 is 5 %.
+        shift: Largest shift along each axis, as a fraction of the side.
+        flip: Fraction of faces that are mirrored, 0 to 1.
+        jitter: Standard deviation of the warp's control points, as a fraction of the side.
     """
 
     rotation: float = 10.0
@@ -40,7 +40,7 @@ class WarpRanges:
 
     @property
     def reach(self) -> float:
-        """Side of what a warped crop may look at, over the side of the crop."""
+        """Side of the region that a warp may sample, over the side of the training square."""
         angle = np.deg2rad(min(self.rotation, 45.0))
         turned = (1 + self.zoom) * (np.cos(angle) + np.sin(angle))
         return float(turned + 2 * self.shift + 4 * self.jitter)
@@ -48,19 +48,20 @@ class WarpRanges:
 
 @dataclass(frozen=True)
 class Warp:
-    """One draw for one face.
+    """Affine change and warp of one face.
 
     Attributes:
-        affine: ``(2, 3) float32``, place in the trained square -> place in the face.
-        jitter: ``(2, GRID, GRID) float32``, displacement of the input (not of the target).
+        affine: ``(2, 3) float32``, maps points of the training square to points of the crop.
+        jitter: ``(2, GRID, GRID) float32``, displacement of the input's control points; the target
+            is not displaced.
     """
 
     affine: NDArray[np.float32]
     jitter: NDArray[np.float32]
 
 
-def draw_warp(random: np.random.Generator, ranges: WarpRanges) -> Warp:
-    """Draws a warp; how many numbers are taken from ``random`` does not depend on the ranges."""
+def sample_warp(random: np.random.Generator, ranges: WarpRanges) -> Warp:
+    """Samples a warp; consumes the same random numbers whatever the ranges."""
     turn, zoom, right, down = random.uniform(-1, 1, 4)
     mirror = -1.0 if random.random() < ranges.flip else 1.0
     jitter = random.standard_normal((2, GRID, GRID)) * 2 * ranges.jitter
@@ -75,18 +76,18 @@ def draw_warp(random: np.random.Generator, ranges: WarpRanges) -> Warp:
 def apply_warps(
     crops: Tensor, affine: Tensor, jitter: Tensor, sizes: tuple[int, int], margin: float
 ) -> tuple[Tensor, Tensor]:
-    """Cuts the distorted and the straight face out of crops with a margin.
+    """Samples the distorted and the undistorted face from crops with a margin.
 
     Args:
         crops: ``(B, C, S, S) float32``.
-        affine: ``(B, 2, 3)``, one ``Warp.affine`` for each crop.
-        jitter: ``(B, 2, GRID, GRID)``.
-        sizes: Sides of the distorted and of the straight face in pixels.
-        margin: Side of the crops over the side of the square that is trained on.
+        affine: ``(B, 2, 3) float32``, ``Warp.affine`` of each crop.
+        jitter: ``(B, 2, GRID, GRID) float32``, ``Warp.jitter`` of each crop.
+        sizes: Sides of the distorted and the undistorted face in pixels.
+        margin: Side of the crops over the side of the training square, at least 1.
 
     Returns:
-        Distorted ``(B, C, s0, s0)`` and straight ``(B, C, s1, s1)``. Beyond the crops' edges their
-        border is mirrored.
+        Distorted ``(B, C, s0, s0)`` and undistorted ``(B, C, s1, s1)`` faces. Beyond their edges,
+        crops are continued by reflection.
     """
     distorted = _places(sizes[0], crops.device) + _displacement(jitter, sizes[0])
     straight = _places(sizes[1], crops.device).expand(len(crops), -1, -1, -1)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from faceswap.core.errors import FacesetError, IdentityError
-from faceswap.core.files import read_json
 from faceswap.data.sampling import split_facesets
 from faceswap.evaluation.comparison import Comparison, Kind, compare
 from faceswap.evaluation.footage import find_footage, load_samples
@@ -101,8 +100,8 @@ def _open_run(path: Path, device: str) -> Candidate:
             f"Expected a run folder, found only a model in {path}: the held-out faces are unknown.",
             "Give the folder that `faceswap train` wrote, or evaluate a converted file.",
         )
-    fraction = run.stored_config().data.held_out
-    recorded = read_json(run.manifest)["identities"]
+    fraction = run.resolve_config(None).data.held_out
+    recorded = run.read_manifest()["data"]
     training: dict[str, Faces] = {}
     held_out: dict[str, Faces] = {}
     for name, paths in run.stored_facesets().items():

@@ -1,34 +1,34 @@
-"""Finds by trying whether a training step on a CPU is faster with all threads or with one."""
+"""Chooses by timing whether CPU training uses all threads or one."""
 
 from statistics import median
 
 import torch
 
-_STEPS = 3  # timed per try; one more before them warms up
+_STEPS = 3  # timed per trial, after one warm-up step
 _PAUSE_SECONDS = 20.0
-_PAUSE_STEPS = 60  # so that tries cost little where steps are long, too
+_PAUSE_STEPS = 60  # keeps trials cheap where steps are long
 
 
 class ThreadChoice:
-    """Switches torch between all its threads and one, and keeps to what was faster when last tried.
+    """Switches torch between all threads and one, and keeps what was faster in the last trial.
 
-    With several threads an operator ends when the last of them does. While another program, or a
-    neighbour of this virtual machine, takes one of the cores, a network of small operators waits
-    most of its time, and one thread alone is several times as fast.
+    An operator with several threads ends when its slowest thread does. While another process uses
+    one of the cores, a network of small operators spends most of its time waiting, and a single
+    thread can be several times as fast.
 
     Args:
-        most: The larger number of threads; 1 leaves nothing to choose.
+        most: Number of threads in the multi-threaded setting; 1 disables switching.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         torch.set_num_threads(most)
         self._times: list[float] = []
-        self._usual: float | None = None  # of a step before the try under way
+        self._usual: float | None = None  # seconds per step before the current trial
         self._pause = 0.0
 
     def after_step(self, seconds: float) -> None:
-        """Takes the time of a step, and may change the number of threads for the next."""
+        """Records the duration of a step; may change the number of threads for the next one."""
         self._pause -= seconds
         self._times.append(seconds)
         if self._most == 1 or len(self._times) <= _STEPS:
@@ -45,7 +45,7 @@ class ThreadChoice:
         self._pause = _PAUSE_SECONDS + _PAUSE_STEPS * seconds
 
     def end(self) -> None:
-        """Gives torch all threads again."""
+        """Restores all threads."""
         torch.set_num_threads(self._most)
 
     def _switch(self) -> None:

@@ -1,4 +1,4 @@
-"""Metrics on faces that are never trained on."""
+"""Metrics on held-out faces."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ _CHUNK = 16
 
 @dataclass(frozen=True)
 class Quality:
-    """How well faces are reconstructed, averaged over faces and, within each, over its mask.
+    """Quality of reconstruction, averaged over faces and over the mask of each.
 
     Attributes:
-        ssim: Structural similarity; 1 is perfect.
-        l1: Mean absolute difference in [0, 1]; 0 is perfect.
+        ssim: Structural similarity, at most 1; higher is better.
+        l1: Mean absolute difference, 0 to 1; lower is better.
     """
 
     ssim: float
@@ -32,13 +32,13 @@ class Quality:
 def untouched_faces(
     cache: FaceCache, indices: NDArray[np.int64], at_most: int, size: int
 ) -> Tensor:
-    """Faces as conversion cuts them: straight, unwarped, in their own colours.
+    """Cached faces without augmentation, as conversion crops them.
 
     Args:
-        cache: Where they are.
-        indices: Which; when there are more than ``at_most``, evenly chosen ones.
-        at_most: How many.
-        size: Side in pixels.
+        cache: Cached faces of one identity.
+        indices: Indices of the faces; evenly spaced ones if there are more than ``at_most``.
+        at_most: Largest number of faces.
+        size: Side of the result in pixels.
 
     Returns:
         ``(N, 4, size, size) float32`` in [0, 1]: RGB and mask.
@@ -62,9 +62,9 @@ def evaluate(
     """Reconstructs held-out faces of each identity with its own decoder.
 
     Args:
-        model: The model.
-        faces: For each identity ``(N, 4, S, S)``, S = the larger of the model's two sizes.
-        device: Where the model is.
+        model: Face autoencoder.
+        faces: For each identity ``(N, 4, S, S)``, S being the larger of the model's two sizes.
+        device: Device of the model.
         bf16: Whether to compute in bf16.
     """
     return {name: _evaluate(model, name, f, device, bf16) for name, f in faces.items()}
@@ -74,10 +74,10 @@ def evaluate(
 def _evaluate(
     model: FaceAutoencoder, name: str, faces: Tensor, device: torch.device, bf16: bool
 ) -> Quality:
-    similar, different = [], []
+    ssims, l1s = [], []
     for chunk in faces.to(device).split(_CHUNK):
         drawn = decode(model, chunk[:, :3], name, bf16)
         target = resize(chunk, model.output_size)
-        similar.append(weighted_mean(ssim_map(drawn, target[:, :3]), target[:, 3:]))
-        different.append(l1(drawn, target[:, :3], target[:, 3:]))
-    return Quality(torch.cat(similar).mean().item(), torch.cat(different).mean().item())
+        ssims.append(weighted_mean(ssim_map(drawn, target[:, :3]), target[:, 3:]))
+        l1s.append(l1(drawn, target[:, :3], target[:, 3:]))
+    return Quality(torch.cat(ssims).mean().item(), torch.cat(l1s).mean().item())

@@ -1,8 +1,8 @@
-"""What training minimises: absolute and structural differences, weighted by where they are.
+"""Loss terms: L1 and structural dissimilarity, weighted by pixel.
 
-Images are ``(..., C, H, W) float32``; a weight map is ``(..., 1, H, W)`` and every loss is the
-weighted mean over channels and places, one value per image, so that the mean over a batch does not
-depend on how the batch is divided over processes.
+Images are ``(..., C, H, W) float32``; weight maps are ``(..., 1, H, W)``. Every loss is a weighted
+mean over channels and pixels, one value per image, so that the mean over a batch does not depend on
+how the batch is split over processes.
 """
 
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ _C1, _C2 = 0.01**2, 0.03**2
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each part counts.
+    """Weights of the loss terms.
 
     Attributes:
-        l1: Mean absolute difference of colour.
-        dssim: Structural dissimilarity.
-        mask: Mean absolute difference of the predicted mask, where the model predicts one.
-        inside: Weight of a pixel inside the face's mask; outside it is 1.
+        l1: Weight of the mean absolute difference.
+        dssim: Weight of the structural dissimilarity.
+        mask: Weight of the mean absolute difference of the predicted mask, if there is one.
+        inside: Weight of pixels inside the face mask; pixels outside have 1.
         features: Factor on the weight of eyes and mouth.
-        stride: Evaluate structure every so many pixels.
-        swap: Structural dissimilarity of a swapped face to the one it is matched with.
+        stride: Stride of the SSIM window in pixels.
+        swap: Weight of the structural dissimilarity between a swapped face and its matched target.
     """
 
     l1: float = 1.0
@@ -41,43 +41,45 @@ class LossWeights:
     swap: float = 0.0
 
     def map(self, mask: Tensor, features: Tensor) -> Tensor:
-        """The weight of each pixel, ``(..., 1, H, W)``.
+        """Weight of each pixel, ``(..., 1, H, W)``.
 
         Args:
             mask: ``(..., 1, H, W)`` in [0, 1], 1 inside the face.
-            features: The same for eyes and mouth.
+            features: ``(..., 1, H, W)`` in [0, 1], 1 on eyes and mouth.
         """
         return (1 + (self.inside - 1) * mask) * (1 + (self.features - 1) * features)
 
 
-def reconstruction_losses(drawn: Reconstruction, batch: Batch, weights: LossWeights) -> Tensor:
-    """The loss of each identity, ``(I,)``: mean over its faces of the weighted parts.
+def reconstruction_losses(decoded: Reconstruction, batch: Batch, weights: LossWeights) -> Tensor:
+    """Loss of each identity, ``(I,)``: mean over its faces of the weighted terms.
 
     Args:
-        drawn: What the model drew, ``(I, B, ...)``.
-        batch: What it should have drawn.
-        weights: Of the parts.
+        decoded: Output of the model, ``(I, B, ...)``.
+        batch: Targets.
+        weights: Weights of the terms.
     """
     where = weights.map(batch.mask, batch.features)
     losses = torch.zeros(batch.target.shape[:2], device=batch.target.device)
     if weights.l1:
-        losses = losses + weights.l1 * l1(drawn.face, batch.target, where)
+        losses = losses + weights.l1 * l1(decoded.face, batch.target, where)
     if weights.dssim:
-        unlike = dssim(drawn.face, batch.target, where, weights.stride)
-        losses = losses + weights.dssim * unlike
-    if weights.mask and drawn.mask is not None:
-        losses = losses + weights.mask * l1(drawn.mask, batch.mask)
-    if weights.swap and drawn.swapped is not None:
-        count = drawn.swapped.shape[1]
-        # Structure alone: light and colour of the two were changed each by itself.
-        unlike = dssim(drawn.swapped, batch.target[:, :count], where[:, :count], weights.stride)
-        # A mean over all slots, matched or not, however the batch is divided.
-        losses = losses + weights.swap * pad(unlike, (0, losses.shape[1] - count))
+        dissimilarity = dssim(decoded.face, batch.target, where, weights.stride)
+        losses = losses + weights.dssim * dissimilarity
+    if weights.mask and decoded.mask is not None:
+        losses = losses + weights.mask * l1(decoded.mask, batch.mask)
+    if weights.swap and decoded.swapped is not None:
+        count = decoded.swapped.shape[1]
+        # Structure only: light and colour of the two were augmented independently.
+        dissimilarity = dssim(
+            decoded.swapped, batch.target[:, :count], where[:, :count], weights.stride
+        )
+        # Mean over all slots, matched or not, so that it does not depend on the batch's split.
+        losses = losses + weights.swap * pad(dissimilarity, (0, losses.shape[1] - count))
     return losses.mean(1)
 
 
 def weighted_mean(values: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean over channels and places, ``(..., C, H, W) -> (...)``."""
+    """Weighted mean over channels and pixels, ``(..., C, H, W) -> (...)``."""
     if weights is None:
         return values.mean(dim=(-3, -2, -1))
     return (values.mean(-3, keepdim=True) * weights).sum((-3, -2, -1)) / weights.sum((-3, -2, -1))

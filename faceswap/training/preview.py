@@ -1,4 +1,4 @@
-"""The picture that shows how far training has come."""
+"""Preview images of a training."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,12 +18,12 @@ _GAP, _TITLE, _SIDE = 4, 22, 128
 def preview_grid(
     model: FaceAutoencoder, faces: Mapping[str, Tensor], device: torch.device, bf16: bool
 ) -> Image:
-    """A block per identity: its faces, their reconstruction, and the same drawn as each other one.
+    """One block per identity: its faces, their reconstructions, and their swaps.
 
     Args:
         model: The model.
         faces: For each identity ``(N, 3 or more, S, S)`` in [0, 1]; the first three are RGB.
-        device: Where the model is.
+        device: Device of the model.
         bf16: Whether to compute in bf16.
 
     Returns:

@@ -1,10 +1,10 @@
-"""Shows a training on the terminal: a bar for the cache, then one for the steps."""
+"""Progress bars of a training: one for the cache, one for the steps."""
 
 from contextlib import ExitStack
 
 from faceswap.core.console import Advance, progress_bar
 from faceswap.training.build import Callbacks
-from faceswap.training.report import Progress
+from faceswap.training.report import StepReport
 from faceswap.training.schedule import Budget
 from faceswap.training.trainer import TrainResult
 
@@ -13,7 +13,7 @@ class TrainBars:
     """Progress bars of one training; a context manager.
 
     Args:
-        budget: How long it goes on.
+        budget: Budget of the training.
     """
 
     def __init__(self, budget: Budget) -> None:
@@ -31,48 +31,50 @@ class TrainBars:
 
     @property
     def callbacks(self) -> Callbacks:
-        """What to give to ``run_training``."""
-        return Callbacks(self._on_faces, self._on_progress)
+        """Callbacks for ``run_training``."""
+        return Callbacks(self._on_faces, self._on_step)
 
     def _on_faces(self, amount: int) -> None:
         if self._advance is None:
             self._advance = self._open.enter_context(progress_bar("prepare", None, "faces"))
         self._advance(amount)
 
-    def _on_progress(self, progress: Progress) -> None:
+    def _on_step(self, report: StepReport) -> None:
         by_time = self._budget.minutes is not None
-        done = progress.seconds / 60 if by_time else float(progress.step)
+        done = report.seconds / 60 if by_time else float(report.step)
         if not self._training or self._advance is None:
             self._open.close()
             limit = self._budget.minutes if by_time else self._budget.steps
             left = None if limit is None else round(max(limit - done, 0.0), 2)
-            title = f"train from step {progress.step}" if progress.step else "train"
+            title = f"train from step {report.step}" if report.step else "train"
             self._advance = self._open.enter_context(
                 progress_bar(title, left, "minutes" if by_time else "steps")
             )
             self._training, self._done = True, done
-        self._advance(done - self._done, _in_words(progress) if progress.losses else "")
+        self._advance(done - self._done, _describe_report(report) if report.losses else "")
         self._done = done
 
 
-def _in_words(progress: Progress) -> str:
-    losses = ", ".join(f"{name} {loss:.4f}" for name, loss in progress.losses.items())
+def _describe_report(report: StepReport) -> str:
+    losses = ", ".join(f"{name} {loss:.4f}" for name, loss in report.losses.items())
     return (
-        f"step {progress.step}, loss {losses}, {progress.faces_per_second:.1f} faces/s, "
-        f"{progress.waiting:.1%} waiting for data"
+        f"step {report.step}, loss {losses}, {report.faces_per_second:.1f} faces/s, "
+        f"{report.waiting:.1%} waiting for data"
     )
 
 
 def describe(result: TrainResult) -> list[str]:
-    """A few lines about a training that ended."""
+    """Summary of a finished training, as lines of text."""
     lines = [
         f"{result.step} steps in {result.seconds / 60:.1f} minutes, "
         f"{result.faces_per_second:.1f} faces/s, {result.waiting:.1%} of the time waiting for data."
     ]
     lines += [
-        f"{name}: held-out SSIM {q.ssim:.3f} (1 is perfect), L1 {q.l1:.4f} (0 is perfect)."
+        f"{name}: held-out SSIM {q.ssim:.3f} (higher is better), L1 {q.l1:.4f} (lower is better)."
         for name, q in result.quality.items()
     ]
     if result.interrupted:
-        lines.append("Stopped and saved; the same command goes on from here.")
+        lines.append("Stopped and saved; run the same command again to resume.")
+    if result.stopped_early:
+        lines.append("Stopped early: the held-out SSIM no longer improves.")
     return lines

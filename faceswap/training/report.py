@@ -1,4 +1,4 @@
-"""What a training tells: log lines, TensorBoard, previews, metrics on held-out faces."""
+"""Reports of a training: TensorBoard log, previews and held-out metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,38 +17,38 @@ from faceswap.training.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How training stands.
+class StepReport:
+    """Report on the steps since the last one.
 
     Attributes:
-        step: Finished steps.
-        seconds: Time spent, over all starts of the run.
-        share: Share of the budget used up, 0 to 1.
-        losses: For each identity, the mean loss since the last report; empty in the first one.
-        rate: The learning rate.
-        faces_per_second: Speed since the last report, all processes together.
-        waiting: Share of the time spent waiting for data, 0 to 1.
+        step: Number of finished steps, over all starts of the run.
+        seconds: Elapsed training time, over all starts.
+        fraction: Fraction of the budget used up, 0 to 1.
+        losses: Mean loss of each identity since the last report; empty in the first report.
+        lr: Learning rate.
+        faces_per_second: Throughput since the last report, over all processes.
+        waiting: Fraction of the time spent waiting for data, 0 to 1.
     """
 
     step: int
     seconds: float
-    share: float
+    fraction: float
     losses: dict[str, float]
-    rate: float
+    lr: float
     faces_per_second: float
     waiting: float
 
 
 class Reporter:
-    """Writes what the first of the processes tells.
+    """Writes the log and the previews of a run; used by the first process only.
 
     Args:
-        run: Where to.
-        model: What is trained, not wrapped.
-        held_out: For each identity, faces ``(N, 4, S, S)`` it is not trained on.
-        device: Where the model is.
+        run: Folder of the run.
+        model: Model to evaluate, not wrapped by Accelerate.
+        held_out: For each identity, its held-out faces ``(N, 4, S, S)``.
+        device: Device of the model.
         bf16: Whether to compute in bf16.
-        step: Finished steps; later entries of an earlier start are dropped.
+        step: Number of finished steps; later log entries of earlier starts are dropped.
     """
 
     def __init__(
@@ -65,21 +65,21 @@ class Reporter:
         self._writer = open_scalar_log(run.logs, purge_step=step + 1)
 
     def close(self) -> None:
-        """Writes what is pending."""
+        """Flushes and closes the log."""
         self._writer.close()
 
-    def log(self, progress: Progress) -> None:
-        """Adds a point to the curves."""
-        values = {f"loss/{name}": loss for name, loss in progress.losses.items()} | {
-            "training/learning rate": progress.rate,
-            "training/faces per second": progress.faces_per_second,
-            "training/waiting for data": progress.waiting,
+    def log(self, report: StepReport) -> None:
+        """Adds an entry to the log."""
+        values = {f"loss/{name}": loss for name, loss in report.losses.items()} | {
+            "training/learning rate": report.lr,
+            "training/faces per second": report.faces_per_second,
+            "training/waiting for data": report.waiting,
         }
         for name, value in values.items():
-            self._writer.add_scalar(name, value, progress.step)
+            self._writer.add_scalar(name, value, report.step)
 
     def measure(self, step: int) -> dict[str, Quality]:
-        """Metrics on held-out faces of each identity; empty when there are none."""
+        """Metrics of each identity on held-out faces; empty without held-out faces."""
         self._model.eval()
         quality = evaluate(self._model, self._held_out, self._device, self._bf16)
         self._model.train()
@@ -89,7 +89,7 @@ class Reporter:
         return quality
 
     def show(self, faces: Mapping[str, Tensor], step: int) -> None:
-        """Writes the preview ``step-*.jpg`` of ``faces``, ``(N, 4, S, S)`` for each identity."""
+        """Writes the preview ``step-*.jpg`` of faces, ``(N, 4, S, S)`` for each identity."""
         self._model.eval()
         image = preview_grid(self._model, faces, self._device, self._bf16)
         self._model.train()
@@ -99,5 +99,5 @@ class Reporter:
 
 
 def mean_ssim(quality: Mapping[str, Quality]) -> float | None:
-    """Mean over the identities, or None without held-out faces."""
+    """Mean SSIM over the identities, or None without held-out faces."""
     return fmean(q.ssim for q in quality.values()) if quality else None

@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from faceswap.data.batches import FaceBatches, RawBatch, prepare
+from faceswap.data.batches import RawBatch, prepare
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.losses import LossWeights, reconstruction_losses
 
@@ -16,12 +16,12 @@ class TrainStep:
     """Takes optimizer steps.
 
     Args:
-        accelerator: Owns device, processes and precision.
-        model: On the device.
-        optimizer: Over the model's parameters.
-        batches: Where the raw batches come from: their crops' margin.
-        weights: Of the parts of the loss.
-        clip: Largest norm of the gradient; 0 = any.
+        accelerator: Accelerator of the training.
+        model: The model, on its device.
+        optimizer: Optimizer of the model's parameters.
+        margin: ``CropGeometry.margin`` of the crops.
+        weights: Weights of the loss terms.
+        clip: Largest gradient norm; 0 disables clipping.
     """
 
     def __init__(
@@ -29,35 +29,35 @@ class TrainStep:
         accelerator: Accelerator,
         model: FaceAutoencoder,
         optimizer: torch.optim.Optimizer,
-        batches: FaceBatches,
+        margin: float,
         weights: LossWeights,
         clip: float = 0.0,
     ) -> None:
         self._accelerator, self._weights, self._clip = accelerator, weights, clip
         self._sizes = (model.input_size, model.output_size)
-        self._margin = next(iter(batches.caches.values())).geometry.margin
+        self._margin = margin
         self._network, self._optimizer = accelerator.prepare(model, optimizer)
 
-    def __call__(self, parts: Sequence[RawBatch], rate: float) -> Tensor:
-        """Takes one step.
+    def __call__(self, micro_batches: Sequence[RawBatch], lr: float) -> Tensor:
+        """Takes one optimizer step.
 
         Args:
-            parts: The batch, in parts whose gradients are accumulated.
-            rate: Learning rate.
+            micro_batches: This process's part of the batch, whose gradients are accumulated.
+            lr: Learning rate.
 
         Returns:
-            This process's loss of each identity, ``(I,)``.
+            Loss of each identity on this process, ``(I,)``.
         """
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = lr
         losses = []
-        for number, raw in enumerate(parts, start=1):
-            last = number == len(parts)
+        for number, raw in enumerate(micro_batches, start=1):
+            last = number == len(micro_batches)
             with nullcontext() if last else self._accelerator.no_sync(self._network):
                 batch = prepare(raw, self._accelerator.device, self._sizes, self._margin)
-                drawn = self._network(batch.distorted, batch.matched if self._weights.swap else 0)
-                loss = reconstruction_losses(drawn, batch, self._weights)  # (I,)
-                self._accelerator.backward(loss.sum() / len(parts))
+                decoded = self._network(batch.distorted, batch.matched if self._weights.swap else 0)
+                loss = reconstruction_losses(decoded, batch, self._weights)  # (I,)
+                self._accelerator.backward(loss.sum() / len(micro_batches))
             losses.append(loss.detach())
         if self._clip:
             self._accelerator.clip_grad_norm_(self._network.parameters(), self._clip)
@@ -65,6 +65,6 @@ class TrainStep:
         self._optimizer.zero_grad()
         return torch.stack(losses).mean(0)
 
-    def forget(self) -> None:
-        """Drops gradients of a step that broke."""
+    def zero_grad(self) -> None:
+        """Discards the gradients of a diverged step."""
         self._optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""How fast training goes, and how much of the time it waits for data."""
+"""Training throughput, and the fraction of time spent waiting for data."""
 
 import time
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Counts faces, and the time between steps that is spent waiting for the next batch."""
+    """Measures faces per second and the time spent waiting for the next batch."""
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        """Forgets everything."""
+        """Resets all counters."""
         self.faces = 0
         self.waited = 0.0
         self._excluded = 0.0
@@ -22,25 +22,25 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """Time since the start, without what was excluded."""
+        """Seconds since the start, without excluded time."""
         return max(time.perf_counter() - self._begun - self._excluded, 1e-9)
 
     @property
     def faces_per_second(self) -> float:
-        """Faces trained on per second."""
+        """Training throughput in faces per second."""
         return self.faces / self.seconds
 
     @property
     def waiting(self) -> float:
-        """Share of the time that was spent waiting for data, 0 to 1."""
+        """Fraction of the time spent waiting for data, 0 to 1."""
         return self.waited / self.seconds
 
     def exclude(self, seconds: float) -> None:
-        """Leaves out time that was not spent on training (saving, evaluating)."""
+        """Excludes time that was not spent on training, such as saving."""
         self._excluded += seconds
 
     def watch(self, batches: Iterator[T]) -> Iterator[T]:
-        """Hands batches on and notes how long each was waited for."""
+        """Passes batches on and measures the time spent waiting for each."""
         while True:
             begun = time.perf_counter()
             batch = next(batches, None)

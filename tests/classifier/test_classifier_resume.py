@@ -12,10 +12,8 @@ import torch
 
 from classifier.training.run import run_training
 from classifier.training.run_directory import RunDirectory
-from classifier.training.session import Voice
 from classifier.training.step import GradientStep
 from faceswap.core.checkpoint import Checkpoint, load_checkpoint
-from faceswap.core.console import note, progress_bar
 from faceswap.core.errors import TrainingError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,11 +61,11 @@ def test_longer_is_the_same_as_at_once(
     assert classifier("train", halves, "-o", parts, "--epochs", 1, *settings) == 0
     capsys.readouterr()
     assert classifier("train", halves, "-o", parts, "--epochs", 3) == 0
-    assert "Resuming after epoch 1." in capsys.readouterr().err
+    assert "Resumed after epoch 1." in capsys.readouterr().err
     require_equal(whole, parts)
 
 
-def test_stopped_within_an_epoch_it_goes_on_as_if_never_stopped(
+def test_a_run_stopped_within_an_epoch_resumes_exactly(
     halves: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -88,7 +86,7 @@ def test_stopped_within_an_epoch_it_goes_on_as_if_never_stopped(
         assert "Stopped and saved" in capsys.readouterr().err
         assert last(parts).step == moment
     assert classifier("train", halves, "-o", parts) == 0
-    assert "Resuming in epoch 2, after step 5 of 8" in capsys.readouterr().err
+    assert "Resumed in epoch 2, after step 5 of 8" in capsys.readouterr().err
     require_equal(whole, parts)
     one, two = (json.loads((path / "history.json").read_text()) for path in (whole, parts))
     for before, after in zip(one, two, strict=True):
@@ -98,7 +96,7 @@ def test_stopped_within_an_epoch_it_goes_on_as_if_never_stopped(
 
 def test_a_long_epoch_is_saved_on_the_way(halves: Path, tmp_path: Path, monkeypatch) -> None:
     run_directory = RunDirectory(tmp_path / "run")
-    settings = run_directory.settings(None, ["epochs=1", "data.batch_size=8", "keep=20"])
+    settings = run_directory.resolve_config(None, ["epochs=1", "data.batch_size=8", "keep=20"])
     # As at kill -9 in the last step: what is there then?
     taken: list[int] = []
     original = GradientStep.__call__
@@ -110,11 +108,10 @@ def test_a_long_epoch_is_saved_on_the_way(halves: Path, tmp_path: Path, monkeypa
         return original(self, *arguments)
 
     monkeypatch.setattr(GradientStep, "__call__", call)
-    voice = Voice(note, progress_bar)
     with pytest.raises(RuntimeError, match="killed"):
-        run_training(halves, settings, run_directory, voice, save_seconds=0)
+        run_training(halves, settings, run_directory, save_seconds=0)
     assert last(tmp_path / "run").step == STEPS - 1
-    result = run_training(halves, settings, run_directory, voice)
+    result = run_training(halves, settings, run_directory)
     assert len(result.history) == 1
 
 
@@ -123,36 +120,79 @@ def test_damaged_checkpoint_is_replaced_by_the_one_before(
 ) -> None:
     output = tmp_path / "run"
     assert classifier("train", halves, "-o", output, "--epochs", 2, *SMALL) == 0
-    before = last(output).tensors["network"]
-    file = output / "checkpoints" / "step-00000016" / "network.safetensors"
+    before = last(output).tensors["model"]
+    file = output / "checkpoints" / "step-00000016" / "model.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
     assert classifier("train", halves, "-o", output, "--epochs", 2) == 0
     said = capsys.readouterr().err
     assert "step-00000016 is damaged" in said
-    assert "Resuming after epoch 1." in said
-    for name, value in last(output).tensors["network"].items():
+    assert "Resumed after epoch 1." in said
+    for name, value in last(output).tensors["model"].items():
         assert torch.equal(value, before[name])
 
 
-def test_numbers_that_break_end_it_and_leave_the_last_epoch(
-    halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def diverge(monkeypatch: pytest.MonkeyPatch, steps: Callable[[int], bool]) -> None:
+    """Makes the loss of some steps, counted from 1, non-finite."""
     taken: list[int] = []
     original = GradientStep.__call__
 
     def call(self, inputs, labels, *arguments):
         taken.append(1)
         loss = original(self, inputs, labels, *arguments)
-        return loss * float("nan") if len(taken) == STEPS + 2 else loss
+        return loss * float("nan") if steps(len(taken)) else loss
 
     monkeypatch.setattr(GradientStep, "__call__", call)
-    run_directory = RunDirectory(tmp_path / "run")
-    settings = run_directory.settings(None, ["epochs=3", "data.batch_size=8"])
-    with pytest.raises(TrainingError, match="no longer a number in epoch 2"):
-        run_training(halves, settings, run_directory, Voice(note, progress_bar))
+
+
+def test_a_non_finite_loss_rolls_the_run_back(
+    halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    diverge(monkeypatch, lambda step: step == STEPS + 2)
+    run = RunDirectory(tmp_path / "run")
+    settings = run.resolve_config(None, ["epochs=3", "data.batch_size=8"])
+    with caplog.at_level("WARNING", logger="faceswap"):
+        result = run_training(halves, settings, run)
+    assert f"rolled back to step {STEPS}" in caplog.text
+    assert len(result.history) == 3
+    assert last(tmp_path / "run").step == 3 * STEPS
+    assert last(tmp_path / "run").state["progress"]["rollbacks"] == 1
+    monkeypatch.undo()
+    clean = run_training(halves, settings, RunDirectory(tmp_path / "clean"))
+    assert clean.history[0].train_loss == result.history[0].train_loss
+    # The epoch that diverged was repeated with other batches.
+    assert clean.history[1].train_loss != result.history[1].train_loss
+
+
+def test_repeated_divergence_ends_training_with_advice(
+    halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverge(monkeypatch, lambda step: step >= STEPS + 2)
+    run = RunDirectory(tmp_path / "run")
+    settings = run.resolve_config(None, ["epochs=3", "data.batch_size=8"])
+    with pytest.raises(TrainingError, match="non-finite 4 times") as raised:
+        run_training(halves, settings, run)
+    assert "optimizer.lr" in raised.value.hint
     found = last(tmp_path / "run")
     assert found.step == STEPS
-    assert all(bool(value.isfinite().all()) for value in found.tensors["network"].values())
+    assert all(bool(value.isfinite().all()) for value in found.tensors["model"].values())
+
+
+def test_another_batch_size_resumes_at_the_same_place(
+    halves: Path, tmp_path: Path, monkeypatch, capsys, classifier: Classifier
+) -> None:
+    output = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 4)  # 32 of 64 images
+        assert classifier("train", halves, "-o", output, "--epochs", 2, *SMALL) == 130
+    capsys.readouterr()
+    changed = ("--set", "data.batch_size=16", "--set", "optimizer.lr=1e-3")
+    assert classifier("train", halves, "-o", output, *changed) == 0
+    said = capsys.readouterr().err
+    assert "data.batch_size: 8 -> 16" in said
+    assert "optimizer.lr: 0.003 -> 0.001" in said
+    assert "Resumed in epoch 1, after step 2 of 4" in said
+    # Four steps of 8 images, two of 16, and an epoch of four.
+    assert last(output).step == 4 + 2 + 4
 
 
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
@@ -184,8 +224,8 @@ def test_two_processes_learn_the_same_as_one(
     process = launched(halves, "-o", shared, *settings)
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 0, said
-    assert said.count("epoch 2:") == 1  # only the first process speaks
-    histories = [last(path).state["course"]["history"] for path in (alone, shared)]
+    assert said.count("epoch 2:") == 1  # only the first process reports
+    histories = [last(path).state["progress"]["history"] for path in (alone, shared)]
     for before, after in zip(*histories, strict=True):
         assert before["train_loss"] == pytest.approx(after["train_loss"], abs=1e-5)
         assert before["loss"] == pytest.approx(after["loss"], abs=1e-5)

@@ -21,20 +21,21 @@ def test_learns_what_it_should(
     assert classifier("train", halves, "-o", output, "--epochs", 5, *SMALL) == 0
     said = capsys.readouterr().err
     assert "train: 64 images (above 32, beside 32)" in said
-    assert "kept aside: 16 images (above 8, beside 8)" in said
+    assert "validation: 16 images (above 8, beside 8)" in said
     assert said.count(", balanced accuracy") == 5
     found = load_checkpoint(output / "checkpoints", "best")
     assert found is not None
-    assert found.state["course"]["history"][-1]["balanced_accuracy"] >= 0.95
+    assert found.state["progress"]["history"][-1]["balanced_accuracy"] >= 0.95
 
     model = load_model(output)
     assert model.classes == ("above", "beside")
     for name, value in model.module.state_dict().items():
-        assert torch.equal(value, found.tensors["network"][name])
+        assert torch.equal(value, found.tensors["model"][name])
     assert list((output / "logs").glob("events*"))
     manifest = json.loads((output / "manifest.json").read_text())
-    assert manifest["classes"] == ["above", "beside"]
-    assert model.data == manifest["data_sha256"]
+    (source,) = manifest["data"]["images"]
+    assert source["classes"] == ["above", "beside"]
+    assert model.data == source["sha256"]
     history = json.loads((output / "history.json").read_text())
     assert [entry["epoch"] for entry in history] == [1, 2, 3, 4, 5]
     assert model.scores["balanced_accuracy"] == max(e["balanced_accuracy"] for e in history)
@@ -52,18 +53,21 @@ def test_mistakes_give_two_lines_and_code_2(
     cases = [
         ((halves / "above", "-o", tmp_path / "a"), "Expected"),
         ((tmp_path / "none", "-o", tmp_path / "a"), "no file or folder"),
-        ((halves,), "needs a folder for its run"),
+        ((halves,), "Expected a folder for the run"),
         ((*new, "--model", "lenet"), "no network called 'lenet'"),
         ((*new, "--config", "lenet6"), "no recipe called 'lenet6'"),
         ((*new, "--set", "optimiser.lr=1"), "'optimizer'"),
-        ((halves, "-o", output, "--set", "optimizer.lr=1"), "optimizer.lr was 0.003, now 1.0"),
-        ((halves, "-o", output), "not those that the run"),
+        ((halves, "-o", output, "--set", "optimizer.name=sgd"), "optimizer.name: 'adamw' -> 'sgd'"),
+        ((halves, "-o", output), "images has other content"),
         ((*new, "--set", "precision=fp16", *SMALL), "needs a GPU"),
-        ((*new, "--transfer", "gradual"), "needs a network that knows something"),
+        ((*new, "--transfer", "gradual"), "needs pretrained weights"),
         ((*new, "--transfer", "some"), "transfer.mode"),
-        ((*new, "--pretrained", "--weights", "x.pth"), "published weights and with those"),
-        ((*new, "--model", "fcdensenet56"), "gives classes to pixels"),
-        ((*new, "--model", "perceptron", "--set", "augment.mixup=1"), "no mixed images"),
+        ((*new, "--pretrained", "--weights", "x.pth"), "found --pretrained and --weights"),
+        ((*new, "--model", "fcdensenet56"), "classifies pixels"),
+        (
+            (*new, "--model", "perceptron", "--set", "augment.mixup=1"),
+            "cannot learn from mixed images",
+        ),
     ]
     for arguments, words in cases:
         capsys.readouterr()
@@ -81,8 +85,8 @@ def test_corrupt_images_are_skipped_and_counted(
         (halves / "above" / f"{number}.png").write_bytes(b"broken")
     assert classifier("train", halves, "-o", tmp_path / "r", "--epochs", 1, *SMALL) == 0
     said = capsys.readouterr().err
-    assert said.count("Skipped ") == 5
-    assert "7 of 80 images could not be read" in said
+    assert said.count("Skipped ") == 6
+    assert "Skipped 7 of 80 images that could not be read" in said
 
 
 def test_what_lies_on_both_sides_is_said_and_kept(
@@ -101,8 +105,8 @@ def test_what_lies_on_both_sides_is_said_and_kept(
     data = tmp_path / "parted"
     assert classifier("train", data, "-o", output, "--epochs", 1, *SMALL) == 0
     said = capsys.readouterr().err
-    assert "4 images look the same as one in another split" in said
-    assert "1 images are equal to one of another class" in said
+    assert "4 near-duplicate images appear in more than one split" in said
+    assert "1 images are identical to one of another class" in said
     assert "twin.png" in said
     assert "train: 41 images" in said
 
@@ -115,7 +119,7 @@ def test_without_progress_it_stops_early(
     history = json.loads((tmp_path / "run" / "history.json").read_text())
     best = max(history, key=lambda entry: (entry["balanced_accuracy"], -entry["loss"]))
     assert len(history) == best["epoch"] + 2
-    assert "Nothing got better" in capsys.readouterr().err
+    assert "Stopped early" in capsys.readouterr().err
 
 
 def test_the_perceptron_learns_by_its_own_rule(
@@ -139,10 +143,10 @@ def test_fit_and_lr_find_leave_nothing_but_what_they_say(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.rglob("*"))
-    assert classifier("train", halves, "-o", tmp_path / "run", "--fit", *SMALL) == 0
+    assert classifier("train", halves, "-o", tmp_path / "run", "--find-batch-size", *SMALL) == 0
     said = capsys.readouterr().err
     assert "--set data.batch_size=64" in said  # all training images fit
-    assert "batches of 8" in said
+    assert "batch size 8" in said
     assert set(tmp_path.rglob("*")) == before
     options = ("--low", 1e-4, "--steps", 40, *SMALL)
     assert classifier("lr-find", halves, "-o", tmp_path / "p.png", *options) == 0

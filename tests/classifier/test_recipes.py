@@ -7,13 +7,11 @@ import pytest
 from PIL import Image
 
 from classifier.models import known_networks
+from classifier.training.build import open_data
 from classifier.training.run import run_training
-from classifier.training.run_directory import SECTION, RunDirectory
-from classifier.training.session import Voice
+from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
-from classifier.training.training_data import open_data
 from faceswap.core.config import load_config, recipe_names
-from faceswap.core.console import note, progress_bar
 
 RECIPES = recipe_names("classifier")
 MASKED = {"tiramisu": 11, "face_masks": 6}  # classes
@@ -52,7 +50,7 @@ def portraits(tmp_path: Path) -> Path:
 def test_every_recipe_trains(
     recipe: str, photos: Path, portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = load_config(Settings, SECTION, recipe)
+    settings = load_config(Settings, RunDirectory.section, recipe)
     network = settings.network
     assert network.name in known_networks()
     changes = ["epochs=1", "device=cpu", "data.batch_size=4"]
@@ -65,8 +63,8 @@ def test_every_recipe_trains(
         changes += ["network.pretrained=false", f"network.weights={weights}"]
     run = RunDirectory(tmp_path / "run")
     data = portraits if recipe in MASKED else photos
-    resolved = run.settings(recipe, changes)
-    result = run_training(data, resolved, run, Voice(note, progress_bar))
+    resolved = run.resolve_config(recipe, changes)
+    result = run_training(data, resolved, run)
     assert len(result.history) == 1
     assert np.isfinite(result.history[0].loss)
 
@@ -85,7 +83,7 @@ def test_recipes_for_masks_find_their_classes_from_anywhere(
     recipe: str, portraits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    dataset = open_data(portraits, load_config(Settings, SECTION, recipe))
+    dataset = open_data(portraits, load_config(Settings, RunDirectory.section, recipe))
     assert len(dataset.classes) == MASKED[recipe]
     assert "void" not in dataset.classes
     if recipe == "face_masks":
@@ -97,7 +95,9 @@ def test_recipes_for_masks_find_their_classes_from_anywhere(
 
 
 def test_the_persons_of_the_real_faces_stay_together(shared_data: Path) -> None:
-    dataset = open_data(shared_data / "face_masks", load_config(Settings, SECTION, "face_masks"))
+    dataset = open_data(
+        shared_data / "face_masks", load_config(Settings, RunDirectory.section, "face_masks")
+    )
     train, kept = (
         {sample.group for sample in dataset.splits[split]} for split in ("train", "validation")
     )
@@ -106,7 +106,9 @@ def test_the_persons_of_the_real_faces_stay_together(shared_data: Path) -> None:
 
 
 def test_camvid_has_its_eleven_classes(shared_data: Path) -> None:
-    dataset = open_data(shared_data / "camvid", load_config(Settings, SECTION, "tiramisu"))
+    dataset = open_data(
+        shared_data / "camvid", load_config(Settings, RunDirectory.section, "tiramisu")
+    )
     assert {split: len(samples) for split, samples in dataset.splits.items()} == {
         "train": 367,
         "validation": 101,

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,13 @@ import pytest
 import torch
 
 from faceswap.core.errors import ConfigError
-from faceswap.core.processes import agree, choose_device, choose_precision, open_accelerator
+from faceswap.core.interruption import StopRequest
+from faceswap.core.processes import (
+    agree_to_stop,
+    choose_device,
+    choose_precision,
+    open_accelerator,
+)
 
 REPO = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
@@ -61,30 +68,36 @@ def test_the_one_thread_of_a_launcher_is_not_taken_for_a_wish(
     assert taken == expected
 
 
-def test_alone_all_agree():
+@pytest.mark.parametrize("number", [0, signal.SIGINT, signal.SIGTERM])
+def test_a_single_process_agrees_with_itself(number):
     with open_accelerator("cpu", "fp32") as opened:
-        mean, total = agree(opened, torch.tensor([1.0, 2.0]), [3.0])
+        stop = StopRequest(number)
+        received, mean, total = agree_to_stop(opened, stop, torch.tensor([1.0, 2.0]), [3.0])
+    assert received == number
     assert mean.tolist() == [1.0, 2.0]
     assert total == [3.0]
 
 
 _TWO = """
-import sys
+import signal, sys
 from pathlib import Path
 import torch
-from faceswap.core.processes import agree, open_accelerator
+from faceswap.core.interruption import StopRequest
+from faceswap.core.processes import agree_to_stop, open_accelerator
 
 with open_accelerator("cpu", "fp32") as opened:
     rank = opened.process_index
     model = opened.prepare(torch.nn.Linear(8, 8))
     model(torch.randn(2, 8)).sum().backward()
-    mean, total = agree(opened, torch.tensor([float(rank)]), [rank + 1.0])
-    said = f"world {opened.num_processes} mean {mean.tolist()} total {total}"
+    # Only the second process has received a signal.
+    stop = StopRequest(signal.SIGTERM * rank)
+    number, mean, total = agree_to_stop(opened, stop, torch.tensor([float(rank)]), [rank + 1.0])
+    shared = f"world {opened.num_processes} signal {number} mean {mean.tolist()} total {total}"
     del model
 names = [task.read_text().strip() for task in Path("/proc/self/task").glob("*/comm")]
 left = sorted(name for name in names if "gloo" in name)
 # A file each: what two processes print gets mixed up.
-Path(sys.argv[1], str(rank)).write_text(f"{said} threads left {left}")
+Path(sys.argv[1], str(rank)).write_text(f"{shared} threads left {left}")
 """
 
 
@@ -109,5 +122,5 @@ def test_two_processes_agree_and_leave_no_thread_behind(tmp_path):
     assert ended.returncode == 0, ended.stderr
     # A thread of gloo that outlives the interpreter aborts the process now and then.
     for rank in ("0", "1"):
-        said = (tmp_path / rank).read_text()
-        assert said == "world 2 mean [0.5] total [3.0] threads left []"
+        shared = (tmp_path / rank).read_text()
+        assert shared == "world 2 signal 15 mean [0.5] total [3.0] threads left []"

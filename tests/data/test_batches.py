@@ -32,22 +32,22 @@ def with_plan(batches, **changes):
 
 
 def equal(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+    return all(torch.equal(one, other) for one, other in zip(a, b, strict=True))
 
 
 def test_a_batch_has_the_faces_of_each_identity(batches):
     raw = batches[0]
-    assert raw["crops"].shape == (3, 8, 24, 24, 5)
-    assert raw["crops"].dtype == torch.uint8
-    assert raw["affine"].shape == (3, 8, 2, 3)
-    assert raw["colour"].shape == (3, 8, 3, 4)
-    marks = raw["crops"][:, :, 0, 0, 4]
+    assert raw.crops.shape == (3, 8, 24, 24, 5)
+    assert raw.crops.dtype == torch.uint8
+    assert raw.affine.shape == (3, 8, 2, 3)
+    assert raw.colour.shape == (3, 8, 3, 4)
+    marks = raw.crops[:, :, 0, 0, 4]
     for shade, row in enumerate(marks):
         assert all(20 * shade + 4 <= mark < 20 * shade + 20 for mark in row)
 
 
 def test_held_out_faces_never_come(batches):
-    marks = torch.cat([batches[step]["crops"][:, :, 0, 0, 4] for step in range(12)], 1)
+    marks = torch.cat([batches[step].crops[:, :, 0, 0, 4] for step in range(12)], 1)
     for shade, row in enumerate(marks):
         assert set((row - 20 * shade).tolist()) == set(range(4, 20))
 
@@ -59,18 +59,20 @@ def test_batches_are_a_pure_function_of_their_number(batches):
         assert equal(again[step], forwards[step])
     assert not equal(forwards[0], forwards[1])
     assert not equal(with_plan(batches, seed=1)[0], forwards[0])
-    assert not equal(with_plan(batches, course=1)[0], forwards[0])
+    assert not equal(with_plan(batches, rollbacks=1)[0], forwards[0])
 
 
-@pytest.mark.parametrize(("ranks", "parts"), [(2, 1), (1, 2), (4, 2)])
-def test_ranks_and_parts_draw_the_same_global_batch(batches, ranks, parts):
+@pytest.mark.parametrize(("world_size", "micro_batches"), [(2, 1), (1, 2), (4, 2)])
+def test_processes_and_micro_batches_make_up_the_global_batch(batches, world_size, micro_batches):
     whole = batches[3]
     pieces = [
-        with_plan(batches, rank=rank, ranks=ranks, parts=parts)[3 * parts + part]
-        for rank in range(ranks)
-        for part in range(parts)
+        with_plan(batches, rank=rank, world_size=world_size, micro_batches=micro_batches)[
+            3 * micro_batches + number
+        ]
+        for rank in range(world_size)
+        for number in range(micro_batches)
     ]
-    assert equal({k: torch.cat([p[k] for p in pieces], 1) for k in whole}, whole)
+    assert equal([torch.cat(field, 1) for field in zip(*pieces, strict=True)], whole)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -86,7 +88,7 @@ def test_prepared_faces_are_the_crops_middle(batches):
     still = with_plan(batches, ranges=STILL, photometric=0.0, colour_transfer=0.0)
     raw = still[0]
     batch = prepare(raw, torch.device("cpu"), (16, 16), GEOMETRY.margin)
-    expected = raw["crops"][:, :, 4:20, 4:20].permute(0, 1, 4, 2, 3) / 255
+    expected = raw.crops[:, :, 4:20, 4:20].permute(0, 1, 4, 2, 3) / 255
     torch.testing.assert_close(batch.target, expected[:, :, :3], atol=1e-5, rtol=0)
     torch.testing.assert_close(batch.distorted, batch.target, atol=1e-5, rtol=0)
     torch.testing.assert_close(batch.mask, expected[:, :, 3:4], atol=1e-5, rtol=0)
@@ -113,15 +115,15 @@ def test_the_distorted_face_differs_from_the_target_by_the_warp_alone(batches):
     torch.testing.assert_close(batch.distorted, batch.target, atol=1e-4, rtol=0)
 
 
-def test_matched_slots_show_a_face_and_its_twins(batches):
+def test_matched_slots_show_a_face_and_its_matches(batches):
     # The twin of the n-th training face is the one before it, and the last that of the first.
     back = np.roll(np.arange(16), 1)[:, None]
-    twins = {(a, b): back for a in NAMES for b in NAMES if a != b}
-    matched = replace(with_plan(batches, match=0.5), twins=twins)
+    matches = {(a, b): back for a in NAMES for b in NAMES if a != b}
+    matched = replace(with_plan(batches, match=0.5), matches=matches)
     for step in range(4):
         raw = matched[step]
-        assert raw["matched"].tolist() == [[1] * 4 + [0] * 4] * 3
-        marks = raw["crops"][:, :, 0, 0, 4].long() - 4 - 20 * torch.arange(3)[:, None]
+        assert raw.matched.tolist() == [[1] * 4 + [0] * 4] * 3
+        marks = raw.crops[:, :, 0, 0, 4].long() - 4 - 20 * torch.arange(3)[:, None]
         for slot in range(4):
             leader = (step + slot) % 3
             expected = [(int(marks[leader, slot]) - (i != leader)) % 16 for i in range(3)]
@@ -129,9 +131,9 @@ def test_matched_slots_show_a_face_and_its_twins(batches):
         assert torch.equal(marks[:, 4:], unmatched(batches, step)[:, 4:])
         assert prepare(raw, torch.device("cpu"), (16, 16), GEOMETRY.margin).matched == 4
         for slot in range(8):
-            alike = torch.equal(raw["affine"][0, slot], raw["affine"][1, slot])
+            alike = torch.equal(raw.affine[0, slot], raw.affine[1, slot])
             assert alike == (slot < 4)
 
 
 def unmatched(batches, step):
-    return batches[step]["crops"][:, :, 0, 0, 4].long() - 4 - 20 * torch.arange(3)[:, None]
+    return batches[step].crops[:, :, 0, 0, 4].long() - 4 - 20 * torch.arange(3)[:, None]

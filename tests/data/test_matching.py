@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from faceswap.data.matching import expressions, find_twins, nearest
+from faceswap.data.matching import expressions, find_matches, nearest
 from faceswap.geometry.mean_face import MEAN_FACE
 
 
@@ -24,20 +24,20 @@ def test_expressions_know_neither_place_nor_size():
 
 
 def test_a_wide_face_and_a_narrow_one_are_matched_by_what_the_mouth_does():
-    twins = find_twins(
+    matches = find_matches(
         {"wide": expressions(faces(9, 100.0, 1.1)), "narrow": expressions(faces(9, 100.0, 0.95))}
     )
-    assert set(twins) == {("wide", "narrow"), ("narrow", "wide")}
-    assert np.abs(twins["wide", "narrow"][:, 0] - np.arange(9)).max() <= 1
+    assert set(matches) == {("wide", "narrow"), ("narrow", "wide")}
+    assert np.abs(matches["wide", "narrow"][:, 0] - np.arange(9)).max() <= 1
 
 
 def test_one_who_talks_through_is_not_matched_to_the_closed_mouth_of_another():
     # Nine of ten faces of the first have an open mouth, one of ten faces of the second.
     opening, closed = faces(10, 100.0)[7:], faces(10, 100.0)[:1]
     talks, silent = closed + 3 * opening, 9 * closed + opening[-1:]
-    twins = find_twins({"talks": expressions(talks), "silent": expressions(silent)})
-    assert twins["talks", "silent"][1:, 0].tolist() == [9] * 9
-    assert twins["talks", "silent"][0, 0] < 9
+    matches = find_matches({"talks": expressions(talks), "silent": expressions(silent)})
+    assert matches["talks", "silent"][1:, 0].tolist() == [9] * 9
+    assert matches["talks", "silent"][0, 0] < 9
 
 
 def blinking(lids: float) -> list[np.ndarray]:
@@ -55,10 +55,10 @@ def blinking(lids: float) -> list[np.ndarray]:
 def test_a_blink_is_matched_to_a_blink_though_the_brows_differ():
     large, small = blinking(0.09), blinking(0.07)
     small[3][17:27, 1] -= 8  # brows raised
-    twins = find_twins({"large": expressions(large), "small": expressions(small)})
-    assert twins["large", "small"][3, 0] == 3
-    assert twins["small", "large"][3, 0] == 3
-    assert (twins["large", "small"][:3, 0] < 3).all()
+    matches = find_matches({"large": expressions(large), "small": expressions(small)})
+    assert matches["large", "small"][3, 0] == 3
+    assert matches["small", "large"][3, 0] == 3
+    assert (matches["large", "small"][:3, 0] < 3).all()
 
 
 def test_the_nearest_come_first_and_a_small_pool_gives_what_it_has():

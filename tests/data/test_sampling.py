@@ -47,13 +47,13 @@ def test_the_draw_depends_on_seed_identity_step_and_slot_only():
     assert face_at(0, "alice", 17, 3, 8, 100) == draw(0, "alice")[17 * 8 + 3]
 
 
-@pytest.mark.parametrize(("ranks", "parts"), [(1, 1), (2, 1), (1, 4), (4, 2), (8, 1)])
-def test_ranks_and_parts_share_out_the_batch(ranks, parts):
+@pytest.mark.parametrize(("world_size", "micro_batches"), [(1, 1), (2, 1), (1, 4), (4, 2), (8, 1)])
+def test_processes_and_micro_batches_split_the_batch(world_size, micro_batches):
     slots = [
         slot
-        for rank in range(ranks)
-        for part in range(parts)
-        for slot in rank_slots(16, rank, ranks, part, parts)
+        for rank in range(world_size)
+        for number in range(micro_batches)
+        for slot in rank_slots(16, rank, world_size, number, micro_batches)
     ]
     assert slots == list(range(16))
 

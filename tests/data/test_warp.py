@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from faceswap.data.warp import GRID, WarpRanges, apply_warps, draw_warp
+from faceswap.data.warp import GRID, WarpRanges, apply_warps, sample_warp
 
 STILL = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
 SMOOTH = torch.zeros(1, 2, GRID, GRID)
@@ -66,7 +66,7 @@ def test_sizes_of_input_and_target_may_differ():
 
 def test_draws_stay_within_the_ranges():
     ranges = WarpRanges(rotation=10, zoom=0.05, shift=0.04, flip=0.5, jitter=0.03)
-    warps = [draw_warp(np.random.default_rng(seed), ranges) for seed in range(300)]
+    warps = [sample_warp(np.random.default_rng(seed), ranges) for seed in range(300)]
     affine = np.stack([warp.affine for warp in warps])
     scale = np.sqrt(np.abs(np.linalg.det(affine[:, :, :2])))
     angle = np.rad2deg(np.arctan2(-affine[:, 0, 1], affine[:, 1, 1]))
@@ -81,7 +81,7 @@ def test_draws_stay_within_the_ranges():
 
 
 def test_no_range_means_no_change():
-    warp = draw_warp(np.random.default_rng(0), WarpRanges(0, 0, 0, 0, 0))
+    warp = sample_warp(np.random.default_rng(0), WarpRanges(0, 0, 0, 0, 0))
     np.testing.assert_array_equal(warp.affine, STILL[0])
     assert not warp.jitter.any()
 
@@ -90,5 +90,5 @@ def test_the_reach_covers_every_corner():
     ranges = WarpRanges(jitter=0.0)
     corners = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]]).T
     for seed in range(300):
-        affine = draw_warp(np.random.default_rng(seed), ranges).affine
+        affine = sample_warp(np.random.default_rng(seed), ranges).affine
         assert np.abs(affine @ corners).max() <= ranges.reach

@@ -12,7 +12,7 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
 from faceswap.models import build_model
 from faceswap.models.model_file import ModelMeta, save_model
-from faceswap.training.run_directory import RunDirectory
+from faceswap.training.run_directory import RunDirectory, describe_facesets
 from faceswap.training.settings import TrainConfig
 from tests.footage import moving_portrait, write_clip
 
@@ -71,7 +71,8 @@ def make_run(facesets, tmp_path_factory) -> Callable[..., Path]:
         )
         seed_everything(seed)
         model = build_model("small", list(identities), OPTIONS)
-        run.begin(config, {name: [facesets[faces]] for name, faces in identities.items()}, ["test"])
+        data = describe_facesets({name: [facesets[faces]] for name, faces in identities.items()})
+        run.start(config, data, ["test"])
         save_model(run.model, model, ModelMeta("small", OPTIONS, tuple(identities), 1.25, 7))
         return run.path
 

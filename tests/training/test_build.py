@@ -93,7 +93,7 @@ def test_a_run_trains_and_leaves_everything_behind(faces, tmp_path):
     assert sum(prepared) == 96
     assert told[0].losses == {}
     assert [p.step for p in told[1:]] == list(range(2, 61, 2))
-    assert told[-1].share == 1
+    assert told[-1].fraction == 1
     # Two newest checkpoints and the best.
     steps = checkpoint_steps(run / "checkpoints")
     assert steps[-2:] == [40, 60]
@@ -111,9 +111,9 @@ def test_a_run_trains_and_leaves_everything_behind(faces, tmp_path):
     )
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_resumed_run_is_the_uninterrupted_run(faces, tmp_path, accumulate):
-    extra = f"training.accumulate={accumulate}"
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_a_resumed_run_is_the_uninterrupted_run(faces, tmp_path, micro_batches):
+    extra = f"training.micro_batches={micro_batches}"
     whole = run_training(configured("training.steps=12", extra), faces, tmp_path / "whole")
     first = run_training(configured("training.steps=7", extra), faces, tmp_path / "run")
     second = run_training(configured("training.steps=12", extra), faces, tmp_path / "run")
@@ -123,11 +123,11 @@ def test_a_resumed_run_is_the_uninterrupted_run(faces, tmp_path, accumulate):
 
 
 @pytest.mark.parametrize("matched", [(), ("data.match=0.5", "loss.swap=1.0")])
-def test_accumulated_parts_are_the_whole_batch(faces, tmp_path, matched):
+def test_accumulated_micro_batches_equal_the_whole_batch(faces, tmp_path, matched):
     no_dropout = ["training.steps=3", "optimizer.lr=1e-3", *matched]
     models._entries["tiny"] = lambda names: _without_dropout(tiny(names))
     whole = run_training(configured(*no_dropout), faces, tmp_path / "a")
-    parts = run_training(configured(*no_dropout, "training.accumulate=4"), faces, tmp_path / "b")
+    parts = run_training(configured(*no_dropout, "training.micro_batches=4"), faces, tmp_path / "b")
     for name, losses in whole.losses.items():
         assert parts.losses[name] == pytest.approx(losses, abs=1e-5)
 
@@ -169,7 +169,7 @@ def test_a_signal_saves_and_stops(faces, tmp_path, number):
             os.kill(os.getpid(), number)
 
     config = configured("training.steps=1000")
-    result = run_training(config, faces, tmp_path / "run", (), Callbacks(on_progress=interrupt))
+    result = run_training(config, faces, tmp_path / "run", (), Callbacks(on_step=interrupt))
     assert result.interrupted == number
     assert result.step in (4, 5)
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
@@ -192,17 +192,17 @@ class Poisoned(nn.Module):
         return features
 
 
-def test_broken_numbers_take_the_run_back(faces, tmp_path, caplog):
+def test_a_non_finite_loss_rolls_the_run_back(faces, tmp_path, caplog):
     poison = Poisoned(at=8, times=1)
     models._entries["tiny"] = lambda names: _poisoned(tiny(names), poison)
     with caplog.at_level("WARNING", logger="faceswap"):
         result = run_training(configured("training.steps=12"), faces, tmp_path / "run")
-    assert "back to step 5" in caplog.text
+    assert "rolled back to step 5" in caplog.text
     assert result.step == 12
     assert all(len(losses) == 12 for losses in result.losses.values())
     assert np.isfinite(result.losses["alice"]).all()
     assert all(w.isfinite().all() for w in weights(tmp_path / "run").values())
-    # It went on with other faces than it broke on.
+    # Training continued with other faces.
     clean = run_training(configured("training.steps=12"), faces, tmp_path / "clean")
     assert clean.losses["alice"][:5] == result.losses["alice"][:5]
     assert clean.losses["alice"][5:7] != result.losses["alice"][5:7]
@@ -213,17 +213,17 @@ def _poisoned(model, poison):
     return model
 
 
-def test_numbers_that_break_again_and_again_end_it(faces, tmp_path):
+def test_repeated_divergence_ends_training(faces, tmp_path):
     poison = Poisoned(at=8, times=10**9)
     models._entries["tiny"] = lambda names: _poisoned(tiny(names), poison)
-    with pytest.raises(TrainingError, match="not a number"):
+    with pytest.raises(TrainingError, match="non-finite 4 times"):
         run_training(configured("training.steps=12"), faces, tmp_path / "run")
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
     assert checkpoint is not None
     assert checkpoint.step == 5
 
 
-def test_broken_weights_are_never_saved(faces, tmp_path):
+def test_non_finite_weights_are_never_saved(faces, tmp_path):
     def break_weights(progress):
         if progress.step == 4 and not broken:
             broken.append(True)
@@ -234,7 +234,7 @@ def test_broken_weights_are_never_saved(faces, tmp_path):
 
     def build(names):
         model.append(tiny(names))
-        # Weights that draw nothing: the loss stays a number when they break.
+        # Unused weights: the loss stays finite when they do not.
         model[-1].spare = nn.Parameter(torch.zeros(3))
         return model[-1]
 
@@ -244,7 +244,7 @@ def test_broken_weights_are_never_saved(faces, tmp_path):
         faces,
         tmp_path / "run",
         (),
-        Callbacks(on_progress=break_weights),
+        Callbacks(on_step=break_weights),
     )
     assert result.step == 10
     assert all(w.isfinite().all() for w in weights(tmp_path / "run").values())
@@ -256,11 +256,11 @@ def test_broken_weights_are_never_saved(faces, tmp_path):
         (["data.coverage=1.5"], ConfigError, "data.coverage"),
         (["seed=1"], ConfigError, "seed"),
         (["model.name=original"], ConfigError, "model.name"),
-        (["training.batch=5", "training.accumulate=2"], ConfigError, "batch of 5"),
+        (["training.batch=5", "training.micro_batches=2"], ConfigError, "batch of 5"),
         (["training.precision=fp16"], ConfigError, "fp16"),
     ],
 )
-def test_a_run_goes_on_only_as_what_it_is(faces, tmp_path, overrides, error, said):
+def test_a_fixed_setting_cannot_change_on_resuming(faces, tmp_path, overrides, error, said):
     run_training(configured("training.steps=2"), faces, tmp_path / "run")
     before = (tmp_path / "run" / "config.yaml").read_text()
     with pytest.raises(error, match=said):
@@ -268,7 +268,7 @@ def test_a_run_goes_on_only_as_what_it_is(faces, tmp_path, overrides, error, sai
     assert (tmp_path / "run" / "config.yaml").read_text() == before
 
 
-def test_a_changed_learning_rate_is_said_and_used(faces, tmp_path, caplog):
+def test_a_changed_learning_rate_is_reported_and_used(faces, tmp_path, caplog):
     run_training(configured("training.steps=2"), faces, tmp_path / "run")
     with caplog.at_level("INFO", logger="faceswap"):
         run_training(configured("training.steps=4", "optimizer.lr=1e-9"), faces, tmp_path / "run")
@@ -279,7 +279,7 @@ def test_facesets_that_do_not_do_are_refused(faces, make_faceset, tmp_path):
     with pytest.raises(IdentityError, match="found 1: alice"):
         open_facesets({"alice": faces["alice"]}, 2)
     few = make_faceset(tmp_path / "few", faces=5)
-    with pytest.raises(FacesetError, match="'carol' has 5 faces; training needs at least 32"):
+    with pytest.raises(FacesetError, match="at least 32 faces of 'carol', found 5"):
         open_facesets({**faces, "carol": [few]}, 32)
     with pytest.raises(FacesetError, match="nowhere"):
         open_facesets({**faces, "carol": [tmp_path / "nowhere"]}, 32)
@@ -289,7 +289,7 @@ def test_facesets_that_do_not_do_are_refused(faces, make_faceset, tmp_path):
 
 def test_nothing_is_written_for_a_command_that_cannot_work(faces, tmp_path):
     for config in (
-        configured("training.batch=3", "training.accumulate=2"),
+        configured("training.batch=3", "training.micro_batches=2"),
         configured("model.name=tinny"),
     ):
         with pytest.raises(ConfigError):
@@ -297,12 +297,12 @@ def test_nothing_is_written_for_a_command_that_cannot_work(faces, tmp_path):
         assert not (tmp_path / "run").exists()
 
 
-def test_each_faceset_keeps_faces_aside(faces):
+def test_each_faceset_holds_out_faces(faces):
     sets = [Faceset.open(path[0]) for path in faces.values()]
     pairs = [(faceset, face) for faceset in sets for face in faceset.trainable()]
-    training, aside = split_facesets(pairs, 0.1)
-    assert sorted([*training, *aside]) == list(range(96))
-    assert sum(i < 48 for i in aside) == sum(i >= 48 for i in aside) == 5
+    training, held_out = split_facesets(pairs, 0.1)
+    assert sorted([*training, *held_out]) == list(range(96))
+    assert sum(i < 48 for i in held_out) == sum(i >= 48 for i in held_out) == 5
 
 
 def test_three_identities_and_bf16(faces, make_faceset, tmp_path):

@@ -3,12 +3,12 @@ import pytest
 from faceswap.training.schedule import Budget, Schedule
 
 
-def test_progress_is_that_of_the_nearer_limit():
-    assert Budget().progress(10**6, 10**6) == 0
-    assert Budget(steps=200).progress(50, 10**6) == 0.25
-    assert Budget(minutes=10).progress(10**6, 150) == 0.25
-    assert Budget(steps=200, minutes=10).progress(50, 300) == 0.5
-    assert Budget(steps=200).progress(300, 0) == 1
+def test_the_nearer_limit_gives_the_fraction():
+    assert Budget().fraction(10**6, 10**6) == 0
+    assert Budget(steps=200).fraction(50, 10**6) == 0.25
+    assert Budget(minutes=10).fraction(10**6, 150) == 0.25
+    assert Budget(steps=200, minutes=10).fraction(50, 300) == 0.5
+    assert Budget(steps=200).fraction(300, 0) == 1
 
 
 def test_the_rate_rises_stays_and_falls():

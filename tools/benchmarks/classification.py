@@ -1,7 +1,6 @@
 """Benchmark of classifier training."""
 
 import tempfile
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -10,11 +9,10 @@ from benchmarks.timing import Rate, show, timed
 from classifier.data import LoadedImages, load_images
 from classifier.models import BuiltNetwork, build_network
 from classifier.models.formats import normalise
+from classifier.training.build import open_data
 from classifier.training.run import run_training
 from classifier.training.run_directory import RunDirectory
-from classifier.training.session import Voice
 from classifier.training.settings import Settings
-from classifier.training.training_data import open_data
 from faceswap.core.config import load_config
 
 
@@ -28,8 +26,7 @@ def benchmark_classifier(data: Path, model: str, batch: int, epochs: int) -> Non
     reference = minimal_training(built, images, batch)
     with tempfile.TemporaryDirectory() as folder:
         run = RunDirectory(Path(folder) / "run")
-        quiet = Voice(lambda _: None, lambda *_: nullcontext(lambda *_: None))
-        history = run_training(data, settings, run, quiet).history
+        history = run_training(data, settings, run).history
     fastest = max(result.images_per_second for result in history)
     show("reference: minimal fp32 loop", reference, "images/s")
     show(f"classifier train {model}", Rate(fastest, 1.0), "images/s", reference)

@@ -1,6 +1,12 @@
 import pytest
 
-from classifier.training.batch_size_finder import Fit, describe_fit, largest, line
+from classifier.train import describe_memory
+from classifier.training.batch_size_finder import (
+    BatchSizeReport,
+    StateMemory,
+    largest,
+    line,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,10 +30,11 @@ def test_a_line_through_two_measurements():
     assert line({4: 40.0}) == (0.0, 40.0)
 
 
-def test_what_is_said_adds_up():
-    fit = Fit(10**6, 10**6, 2 * 10**6, 0, 0.0, 5e5, 1e9, 256, 8, "cpu")
-    assert fit.total(8) == 8e6
-    said = describe_fit(fit)
-    assert said[0].startswith("A step on cpu takes 8 MB with batches of 8: weights 1 MB")
+def test_the_terms_add_up():
+    state = StateMemory(10**6, 10**6, 2 * 10**6, 0)
+    report = BatchSizeReport(state, 0.0, 5e5, 1e9, 256, 8, "cpu")
+    assert report.total(8) == 8e6
+    said = describe_memory(report)
+    assert said[0].startswith("A step with batch size 8 takes 8 MB on cpu: weights 1 MB")
     assert "activations of 8 images 4 MB" in said[0]
     assert said[-1].endswith("--set data.batch_size=256")

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from classifier.training.lr_finder import Sweep
+from classifier.training.lr_finder import LRFinderResult
 from faceswap.core.errors import TrainingError
 
 
-def swept(losses: np.ndarray) -> Sweep:
+def swept(losses: np.ndarray) -> LRFinderResult:
     rates = np.geomspace(1e-6, 10, len(losses))
-    return Sweep(rates, losses, losses)
+    return LRFinderResult(rates, losses, losses)
 
 
 def test_the_steepest_fall_is_suggested_in_spite_of_noise():

@@ -55,7 +55,7 @@ def test_gradual_frees_a_group_every_other_epoch_from_the_head_down():
     for epoch in range(2 * len(plan.groups) + 2):
         plan.freeze(epoch)
         counts.append(len(learning(module)))
-        assert plan.free(epoch) == min(len(plan.groups), 1 + epoch // 2)
+        assert plan.trainable_groups(epoch) == min(len(plan.groups), 1 + epoch // 2)
     assert counts[0] == 1
     assert counts == sorted(counts)
     assert all(p.requires_grad for p in module.parameters())

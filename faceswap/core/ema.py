@@ -1,4 +1,4 @@
-"""The running mean of a network's weights, which is often better than the weights themselves."""
+"""Exponential moving average of a network's weights."""
 
 import copy
 
@@ -7,16 +7,19 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
-class WeightMean:
-    """An exponential mean of weights over the steps (Polyak & Juditsky, 1992).
+class EMA:
+    """Exponential moving average of weights over the steps (Polyak & Juditsky, 1992).
 
-    The statistics of batch norms are averaged alike, so that they belong to the mean weights.
-    Counters are copied.
+    Batch-norm statistics are averaged too, so that they belong to the averaged weights; integer
+    buffers are copied.
 
     Args:
-        module: The network at its start; it is copied.
-        decay: What the mean keeps of itself in a step. At first it keeps less, (1 + n) / (10 + n)
-            after n steps, so that the random start is soon forgotten.
+        module: The network before its first step; it is copied.
+        decay: Decay per step, below 1. After n steps at most (1 + n) / (10 + n) is used, so that
+            the random initial weights fade quickly.
+
+    Attributes:
+        module: Copy of the network with the averaged weights, in evaluation mode.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:
@@ -26,10 +29,10 @@ class WeightMean:
 
     @torch.no_grad()
     def update(self, steps: int) -> None:
-        """Takes the network's present weights in.
+        """Adds the network's current weights to the average.
 
         Args:
-            steps: Steps done before, over all starts of the run.
+            steps: Number of updates before this one, over all starts of the run.
         """
         decay = min(self._decay, (1 + steps) / (10 + steps))
         floats = [pair for pair in self._pairs if pair[0].is_floating_point()]

@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch import nn
 
-from classifier.training.ema import WeightMean
+from faceswap.core.ema import EMA
 
 
-def test_it_is_the_running_mean_of_weights_and_of_norms_statistics():
+def test_weights_and_batch_norm_statistics_are_averaged():
     linear, norm = nn.Linear(2, 2), nn.BatchNorm1d(2)
-    mean = WeightMean(nn.Sequential(linear, norm), 0.9)
+    mean = EMA(nn.Sequential(linear, norm), 0.9)
     assert norm.running_var is not None
     assert norm.num_batches_tracked is not None
     expected = linear.weight.detach().clone()
@@ -26,10 +26,10 @@ def test_it_is_the_running_mean_of_weights_and_of_norms_statistics():
     assert state["1.num_batches_tracked"] == 3
 
 
-def test_the_network_itself_is_left_alone():
+def test_the_network_itself_is_not_changed():
     module = nn.Linear(2, 2)
     before = module.weight.detach().clone()
-    mean = WeightMean(module, 0.5)
+    mean = EMA(module, 0.5)
     mean.update(0)
     assert torch.equal(module.weight, before)
     assert module.weight.requires_grad

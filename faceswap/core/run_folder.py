@@ -1,0 +1,219 @@
+"""Folder of a training: its files, what it was started from, and what may change on resuming."""
+
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import faceswap
+from faceswap.core.checkpoint import checkpoint_steps
+from faceswap.core.config import StrictModel, dump_yaml, load_config
+from faceswap.core.errors import ConfigError, TrainingError
+from faceswap.core.files import atomic_write
+from faceswap.core.formats import Format
+
+MANIFEST = Format("training-run", 1, TrainingError)
+
+_LIBRARIES = ("torch", "torchvision", "accelerate", "albumentations", "numpy", "safetensors")
+# Left by a start that failed before training began.
+_EARLY = {"cache", "logs", "manifest.json"}
+
+C = TypeVar("C", bound=StrictModel)
+Data = dict[str, list[dict[str, Any]]]
+"""What a run is trained on, by identity or split: sources with a path and a ``sha256``."""
+
+
+@dataclass(frozen=True)
+class RunFolder(Generic[C]):
+    """A training on disk.
+
+    On resuming, learning rate, batch size, budget and the like may change, and the changes are
+    returned. What the weights, the split and the random stream depend on may not.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    schema: ClassVar[type[StrictModel]]
+    """Class of the settings."""
+    section: ClassVar[str]
+    """Folder of the recipes below ``configs/``."""
+    fixed: ClassVar[tuple[str, ...]]
+    """Settings, or groups of settings, that may not change on resuming."""
+
+    @property
+    def config(self) -> Path:
+        """All settings of the last start."""
+        return self.path / "config.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        """Seed, data, and the command and versions of each start."""
+        return self.path / "manifest.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the TensorBoard logs."""
+        return self.path / "logs"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of decoded data; may be deleted."""
+        return self.path / "cache"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the exported model."""
+        return self.path / "model"
+
+    def exists(self) -> bool:
+        """Whether a training was started here.
+
+        Raises:
+            TrainingError: The folder is in use for something else, or its checkpoints are missing.
+        """
+        if self.config.is_file() and self.manifest.is_file():
+            if self.model.is_dir() and not checkpoint_steps(self.checkpoints):
+                raise TrainingError(
+                    f"{self.path} holds a trained model but no checkpoints to resume from.",
+                    f"Restore {self.checkpoints}, or choose another folder for --output.",
+                )
+            return True
+        if self.path.is_file() or (self.path.is_dir() and _is_foreign(self.path)):
+            raise TrainingError(
+                f"{self.path} exists and is not the folder of a training.",
+                "Choose another folder for --output.",
+            )
+        return False
+
+    def resolve_config(self, recipe: str | None, overrides: Sequence[str] = ()) -> C:
+        """Settings of a new run, or those of the run's last start with changes.
+
+        Args:
+            recipe: Name or path of a recipe; None for the run's own settings.
+            overrides: Changes, ``name=value`` each.
+
+        Raises:
+            ConfigError: A setting is unknown or invalid.
+        """
+        source = self.config if recipe is None and self.exists() else recipe
+        return load_config(self.schema, self.section, source, overrides)  # type: ignore[return-value]
+
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest.
+
+        Raises:
+            TrainingError: It is damaged or of a newer version.
+        """
+        return MANIFEST.read(self.manifest)
+
+    def start(
+        self,
+        config: C,
+        data: Data,
+        command: Sequence[str],
+        *,
+        allow_changes: bool = False,
+        write: bool = True,
+    ) -> list[str]:
+        """Records a start of the run, after comparing it with earlier ones.
+
+        Args:
+            config: All settings.
+            data: What the run is trained on.
+            command: Command line, for the record.
+            allow_changes: Accept changes of what is otherwise fixed.
+            write: Whether to write; one process writes, all compare.
+
+        Returns:
+            The changes since the last start, in words.
+
+        Raises:
+            TrainingError: Data changed, or the folder is in use for something else.
+            ConfigError: A fixed setting changed.
+        """
+        changes: list[str] = []
+        if self.exists():
+            manifest = self.read_manifest()
+            changes = self._changes(config, manifest["data"], data, allow_changes=allow_changes)
+            manifest["data"] = data
+        else:
+            manifest = {"command": f"{self.section} train", "data": data, "starts": []}
+        manifest["seed"] = config.model_dump()["seed"]
+        manifest["starts"].append(
+            {
+                "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "command": list(command),
+                "versions": _versions(),
+                "changes": changes,
+            }
+        )
+        if write:
+            self.path.mkdir(parents=True, exist_ok=True)
+            MANIFEST.write(self.manifest, manifest)
+            atomic_write(self.config, dump_yaml(config).encode())
+        return changes
+
+    def _changes(self, config: C, before: Data, now: Data, *, allow_changes: bool) -> list[str]:
+        stored = load_config(self.schema, self.section, self.config)
+        old, new = _flatten(stored.model_dump()), _flatten(config.model_dump())
+        changed = [name for name in new if old.get(name) != new[name]]
+        words = {name: f"{name}: {old.get(name)!r} -> {new[name]!r}" for name in changed}
+        fixed = [words[name] for name in changed if self._is_fixed(name)]
+        if fixed and not allow_changes:
+            raise ConfigError(
+                f"The run {self.path} was started with other settings: {'; '.join(fixed)}.",
+                "Restore them, choose another folder for --output, or resume all the same with "
+                "--allow-changes.",
+            )
+        data = list(self.data_changes(before, now))
+        if data and not allow_changes:
+            raise TrainingError(
+                f"The data of the run {self.path} changed: {'; '.join(data)}.",
+                "Restore the data, choose another folder for --output, or resume all the same "
+                "with --allow-changes.",
+            )
+        return [*data, *words.values()]
+
+    def data_changes(self, before: Data, now: Data) -> Iterator[str]:
+        """Differences in the data that matter to the run, in words."""
+        if list(before) != list(now):
+            yield f"{', '.join(before)} -> {', '.join(now)}"
+        for name, sources in now.items():
+            old = [source["sha256"] for source in before.get(name, [])]
+            if name in before and old != [source["sha256"] for source in sources]:
+                yield f"{name} has other content"
+
+    def _is_fixed(self, name: str) -> bool:
+        return any(name == fixed or name.startswith(f"{fixed}.") for fixed in self.fixed)
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a folder holds anything but what a start that failed early leaves."""
+    return any(child.name not in _EARLY and child.name[0] != "." for child in path.iterdir())
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in _LIBRARIES}
+    return {"faceswap": faceswap.__version__, "python": platform.python_version(), **libraries}
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by dotted name; the options of a network stay together."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and name != "options":
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

@@ -1,0 +1,203 @@
+"""State of a training: what its checkpoints hold, how it resumes, and how it rolls back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from faceswap.core.checkpoint import (
+    Checkpoint,
+    flatten_optimizer,
+    load_checkpoint,
+    mark_best,
+    restore_optimizer,
+    save_checkpoint,
+)
+from faceswap.core.ema import EMA
+from faceswap.core.errors import CheckpointError, TrainingError
+
+MODEL, AVERAGED = "model", "ema"
+"""Groups of tensors in a checkpoint: the weights, and their exponential moving average."""
+
+_ROLLBACKS = 3  # in a row, before training stops
+
+
+@dataclass
+class Progress:
+    """Progress of a training, apart from its tensors.
+
+    Attributes:
+        step: Number of finished optimizer steps, over all starts of the run.
+        seconds: Elapsed training time, over all starts.
+        rollbacks: Number of rollbacks after a non-finite loss. Part of the random stream, so that
+            the same batches are not met again.
+        diverged_at: Step of the last non-finite loss; -1 if there was none.
+        best: Best metric so far, compared from the left; None before the first evaluation.
+        since_best: Number of evaluations since the best one.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    rollbacks: int = 0
+    diverged_at: int = -1
+    best: tuple[float, ...] | None = None
+    since_best: int = 0
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Restores what ``asdict`` gave, after a trip through JSON.
+
+        Raises:
+            TypeError: A value is missing or unknown.
+        """
+        best = values["best"]
+        return cls(**{**values, "best": None if best is None else tuple(best)})
+
+    def evaluated(self, *metric: float) -> bool:
+        """Records an evaluation.
+
+        Args:
+            metric: Values that decide which evaluation is best, higher is better, compared from
+                the left.
+
+        Returns:
+            Whether it is the best so far.
+        """
+        if self.best is None or metric > self.best:
+            self.best, self.since_best = metric, 0
+            return True
+        self.since_best += 1
+        return False
+
+    def is_stale(self, patience: int) -> bool:
+        """Whether ``patience`` evaluations have passed without a better one; 0 disables it."""
+        return 0 < patience <= self.since_best
+
+
+P = TypeVar("P", bound=Progress)
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """A model, its optimizer and the folder of their checkpoints.
+
+    Attributes:
+        folder: Folder of the checkpoints.
+        model: The model, not wrapped by Accelerate.
+        optimizer: Optimizer of its parameters, not wrapped; None for a rule without one.
+        scaler: Gradient scaler of fp16 training, or None.
+        ema: Moving average of the weights, or None.
+        keep: Number of newest checkpoints to keep, besides the best.
+        advice: What the user can do when training diverges again and again.
+    """
+
+    folder: Path
+    model: nn.Module
+    optimizer: torch.optim.Optimizer | None
+    scaler: "torch.amp.GradScaler | None"
+    ema: EMA | None
+    keep: int
+    advice: str
+
+    def is_finite(self) -> bool:
+        """Whether all weights and buffers are finite."""
+        return all(
+            bool(torch.isfinite(tensor).all())
+            for tensor in self.model.state_dict().values()
+            if tensor.is_floating_point()
+        )
+
+    def save(self, progress: Progress, *, best: bool = False) -> None:
+        """Writes a checkpoint; marks it as the best if ``best``.
+
+        Raises:
+            StorageFullError: The disk is full; earlier checkpoints are intact.
+        """
+        groups: dict[str, Mapping[str, Tensor]] = {MODEL: self.model.state_dict()}
+        values: dict[str, Any] | None = None
+        if self.optimizer is not None:
+            groups["optimizer"], values = flatten_optimizer(self.optimizer)
+        if self.ema is not None:
+            groups[AVERAGED] = self.ema.module.state_dict()
+        state = {
+            "progress": asdict(progress),
+            "optimizer": values,
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
+        }
+        save_checkpoint(self.folder, progress.step, groups, state, self.keep)
+        if best:
+            mark_best(self.folder, progress.step)
+
+    def load(self, kind: type[P]) -> P | None:
+        """Restores the newest usable checkpoint.
+
+        Args:
+            kind: Class of the progress.
+
+        Returns:
+            The progress at that checkpoint, or None if there is no checkpoint.
+
+        Raises:
+            CheckpointError: No checkpoint can be used, or it is of another model or optimizer.
+        """
+        found = load_checkpoint(self.folder)
+        return None if found is None else self.restore(found, kind)
+
+    def restore(self, found: Checkpoint, kind: type[P]) -> P:
+        """Restores a checkpoint; see ``load``."""
+        load_into(self.model, found, MODEL)
+        if self.ema is not None:
+            load_into(self.ema.module, found, AVERAGED)
+        try:
+            if self.optimizer is not None:
+                tensors, values = found.tensors["optimizer"], found.state["optimizer"]
+                restore_optimizer(self.optimizer, tensors, values)
+            if self.scaler is not None and found.state["scaler"]:
+                self.scaler.load_state_dict(found.state["scaler"])
+            return kind.from_json(found.state["progress"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(
+                f"The checkpoint {found.path} is incomplete or of another training: {error}.",
+                "Restore the run from a backup, or choose another folder for --output.",
+            ) from error
+
+    def roll_back(self, diverged: P) -> P:
+        """Restores the newest checkpoint after a non-finite loss or weight.
+
+        Args:
+            diverged: Progress at which training diverged.
+
+        Returns:
+            Progress to continue from, with another random stream.
+
+        Raises:
+            TrainingError: Training diverged several times without reaching the next checkpoint.
+        """
+        saved = self.load(type(diverged))
+        rollbacks = diverged.rollbacks + 1
+        if saved is None or rollbacks - saved.rollbacks > _ROLLBACKS:
+            raise TrainingError(
+                f"The loss became non-finite {rollbacks} times around step {diverged.step}.",
+                f"{self.advice} The run then resumes from its last checkpoint.",
+            )
+        return replace(
+            saved, rollbacks=rollbacks, diverged_at=diverged.step, seconds=diverged.seconds
+        )
+
+
+def load_into(module: nn.Module, found: Checkpoint, group: str) -> None:
+    """Loads one group of a checkpoint's tensors into a module.
+
+    Raises:
+        CheckpointError: The checkpoint is of another model.
+    """
+    try:
+        module.load_state_dict(found.tensors[group])
+    except (RuntimeError, KeyError) as error:
+        raise CheckpointError(
+            f"The checkpoint {found.path} does not fit the model that the settings describe.",
+            "Restore the run's config.yaml, or choose another folder for --output.",
+        ) from error
