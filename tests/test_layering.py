@@ -108,6 +108,11 @@ def test_verbs_do_not_import_each_other(module: str) -> None:
         assert name not in (VERBS - allowed) | COMMANDS, f"{module}: {name}"
 
 
+@pytest.mark.parametrize("module", sorted(LIBRARIES))
+def test_libraries_import_no_verbs(module: str) -> None:
+    assert not ours(module) & (VERBS | COMMANDS | SHARED_BY_VERBS)
+
+
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("classifier")])
 def test_classifier_knows_only_core(module: str) -> None:
     for name in ours(module):

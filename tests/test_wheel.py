@@ -1,4 +1,4 @@
-"""What ``pip install .`` gives: a real wheel, not the checkout."""
+"""The wheel that ``pip install .`` builds, not the checkout."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel's content, unpacked as an installation is."""
+    """Content of the wheel, unpacked as an installation is."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir"]
     subprocess.run([*command, str(folder), str(ROOT)], check=True)
@@ -24,7 +24,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, code: str) -> str:
-    """Runs code that sees the installation first, and the checkout not at all."""
+    """Run code that imports the installation, not the checkout."""
     path = f"import sys; sys.path.insert(0, {str(installed)!r})\n"
     check = f"import faceswap; assert faceswap.__file__.startswith({str(installed)!r})\n"
     result = subprocess.run(
@@ -37,6 +37,20 @@ def run(installed: Path, code: str) -> str:
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
+
+
+def test_type_information_and_extras_are_installed(installed: Path) -> None:
+    assert (installed / "faceswap" / "py.typed").is_file()
+    assert (installed / "classifier" / "py.typed").is_file()
+    metadata = next(installed.glob("*.dist-info/METADATA")).read_text(encoding="utf-8")
+    for extra in ("export", "tensorboard", "timm", "dev"):
+        assert f"Provides-Extra: {extra}" in metadata
+
+
+def test_the_library_is_imported_lazily(installed: Path) -> None:
+    code = "import sys, classifier\nprint(faceswap.__version__, 'torch' in sys.modules)\n"
+    code += "print(faceswap.open_faceset.__module__, classifier.predict_files.__module__)"
+    assert run(installed, code).splitlines()[0].endswith(" False")
 
 
 @pytest.mark.parametrize("section", ["faceswap", "classifier"])
