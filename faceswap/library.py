@@ -10,9 +10,9 @@ from faceswap.core.config import load_config
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError
 from faceswap.evaluation.face_finder import FaceFinder
-from faceswap.evaluation.judge import Judge
+from faceswap.evaluation.frame_scoring import FrameScorer
 from faceswap.evaluation.reconstruction import load_lpips
-from faceswap.evaluation.runs import RunsEvaluation, open_runs, shared_held_out
+from faceswap.evaluation.runs import RunsEvaluation, common_held_out, open_runs
 from faceswap.evaluation.runs import evaluate_runs as _evaluate_runs
 from faceswap.extraction.pipeline import ExtractSettings, extract_source
 from faceswap.facesets.faceset import Faceset
@@ -197,8 +197,8 @@ def evaluate_runs(
     finder = FaceFinder(_EXTRACT.detector, _EXTRACT.landmarker, place)
     return _evaluate_runs(
         candidates,
-        shared_held_out(candidates, frames),
-        Judge(finder, recognizer),
+        common_held_out(candidates, frames),
+        FrameScorer(finder, recognizer),
         recognizer=recognizer,
         lpips=load_lpips() if lpips else None,
         baseline=baseline,
