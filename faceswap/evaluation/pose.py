@@ -27,14 +27,14 @@ class Angles:
 
 
 def angles(mesh: NDArray[np.floating]) -> Angles:
-    """Pose of a head by nose and corners of the eyes of its mesh, in 3D.
+    """Head pose from the nose and eye corners of a 3D mesh.
 
-    These points are bone: on portraits animated by known angles, what is measured does not move
-    with the mouth, and nod scatters by 1.3 degrees. Fitting a camera to all 68 flat points scatters
-    by 1.9, follows the mouth, and sees seven to eight tenths of a nod.
+    These points do not move with the expression. On portraits rendered with known angles, the
+    standard deviation of pitch is 1.3 degrees; a camera fitted to the 68 2D landmarks has 1.9
+    degrees, depends on the mouth, and underestimates pitch by 20 to 30 %.
 
     Args:
-        mesh: ``(468, 3)`` in pixels, z in the same unit.
+        mesh: ``(468, 3)`` face mesh in pixels, z in the same unit.
     """
     points = mesh_to_68(np.asarray(mesh, np.float32)).astype(np.float64)
     rotation, translation, scale = fit_similarity(MEAN_FACE[RIGID], points[RIGID])

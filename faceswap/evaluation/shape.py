@@ -73,15 +73,15 @@ def expression_error(before: Points, after: Points) -> float:
 
 
 def frontal(mesh: Points) -> NDArray[np.float64]:
-    """The inner landmarks as they would be seen from the front.
+    """Inner landmarks in frontal view.
 
-    The mesh is turned and scaled in 3D until nose and corners of the eyes lie as in the mean face.
+    The mesh is aligned in 3D so that nose and eye corners match the mean face.
 
     Args:
-        mesh: ``(468, 3)`` in pixels.
+        mesh: ``(468, 3)`` face mesh in pixels.
 
     Returns:
-        ``(51, 2)`` in distances of the eyes' outer corners.
+        ``(51, 2)`` in units of the outer eye corner distance.
     """
     points = mesh_to_68(np.asarray(mesh, np.float32)).astype(np.float64)
     rotation, translation, scale = fit_similarity(points[RIGID], MEAN_FACE[RIGID])

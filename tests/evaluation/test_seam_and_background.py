@@ -17,7 +17,7 @@ POINTS = 110 * MEAN_FACE[:, :2] + [128, 120]
 
 
 def brightened(image, by, inset=0, blur=0.0):
-    """The face drawn in by ``inset`` pixels made brighter, with a soft edge if ``blur``."""
+    """Brighten the face mask, eroded by ``inset`` and blurred by ``blur`` pixels."""
     mask = faces_mask(image, [POINTS]).astype(np.float32)
     if inset:
         side = (2 * inset + 1, 2 * inset + 1)

@@ -70,7 +70,7 @@ def test_yaw_moves_the_nose_by_its_depth(heads, detect, name, yaw):
     def lead(mesh: Mesh) -> float:
         return float(mesh[nose, 0] - mesh[eyes, 0].mean()) / width(rest)
 
-    # The nose stands a quarter of the face's width in front of the outer corners of the eyes.
+    # The nose is a quarter of the face width in front of the outer eye corners.
     moved = lead(turned) - lead(rest)
     assert 0.06 < moved * np.sign(yaw) < 0.2
     # Eyes stay level, and the face does not shrink as a flat picture would not either.
