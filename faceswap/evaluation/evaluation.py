@@ -80,8 +80,10 @@ class Evaluation:
         )
         expected = [name for name in METRICS if name not in inapplicable]
         missing = [name for name in expected if name not in named]
+        by_reason: dict[str, list[str]] = {}
         for name in missing:
-            self.skipped.append(SkippedMetrics((name,), _REASONS.get(name, _TOO_FEW)))
+            by_reason.setdefault(_REASONS.get(name, _TOO_FEW), []).append(name)
+        self.skipped += [SkippedMetrics(tuple(names), why) for why, names in by_reason.items()]
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:

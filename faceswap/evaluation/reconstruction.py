@@ -46,12 +46,12 @@ def load_lpips() -> Lpips:
         WeightsUnavailable: AlexNet is not in the cache and cannot be downloaded.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / _BACKBONE
-    reason = "FACESWAP_OFFLINE forbids downloading it"
+    reason = "FACESWAP_OFFLINE forbids downloading them"
     if path.is_file() or not is_offline():
         try:
             return LearnedPerceptualImagePatchSimilarity("alex", normalize=True).eval()
         except (URLError, OSError) as error:
-            reason = f"it cannot be downloaded ({error})"
+            reason = f"they cannot be downloaded ({error})"
     raise WeightsUnavailable(
         f"The AlexNet weights ({_BACKBONE}) are not in {path.parent} and {reason}.",
         f"Copy https://download.pytorch.org/models/{_BACKBONE} to {path}.",
