@@ -155,14 +155,13 @@ def _mtcnn(stage: str, sha256: str, size: int) -> WeightsEntry:
     )
 
 
-def _face_alignment(filename: str, role: str, note: str) -> WeightsEntry:
-    """Weights that the library face-alignment downloads; only part of their hash is published."""
-    file = file_at_url(f"https://www.adrianbulat.com/downloads/python-fan/{filename}")
+def _face_alignment(filename: str, sha256: str, size: int, role: str, note: str) -> WeightsEntry:
+    """Weights that the library face-alignment downloads."""
     return WeightsEntry(
-        filename=file.filename,
-        sha256=file.sha256,
-        origin=file.origin,
-        size=None,
+        filename=filename,
+        sha256=sha256,
+        size=size,
+        origin=f"https://www.adrianbulat.com/downloads/python-fan/{filename}",
         role=role,
         licence="BSD-3-Clause",
         commercial=False,
@@ -232,8 +231,20 @@ WEIGHTS: dict[str, WeightsEntry] = {
         "2b075657aef954b9426f938ac7fce100b6910fe6/weights/mobilenet0.25_Final.pth",
         note=_WIDER_FACE,
     ),
-    "sfd": _face_alignment("s3fd-619a316812.pth", "face detector", _WIDER_FACE),
-    "fan": _face_alignment("2DFAN4-11f355bf06.pth.tar", "68 face landmarks", "Trained on 300W-LP."),
+    "sfd": _face_alignment(
+        "s3fd-619a316812.pth",
+        "619a31681264d3f7f7fc7a16a42cbbe8b23f31a256f75a366e5a1bcd59b33543",
+        89_843_225,
+        "face detector",
+        _WIDER_FACE,
+    ),
+    "fan": _face_alignment(
+        "2DFAN4-11f355bf06.pth.tar",
+        "11f355bf0693120222f5955ce3f9dc8fb5763ebb30a47d7906e509490d32e4aa",
+        95_641_761,
+        "68 face landmarks",
+        "Trained on 300W-LP.",
+    ),
     "resnet20": WeightsEntry(
         filename="resnet20-12fca82f.th",
         sha256="12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8",

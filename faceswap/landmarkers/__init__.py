@@ -1,6 +1,6 @@
-"""Landmark networks; importing this package fills the registry."""
+"""Landmarkers; importing this package fills their registry."""
 
-from faceswap.landmarkers import facemesh
+from faceswap.landmarkers import facemesh, fan
 from faceswap.landmarkers.registry import (
     FaceLandmarks,
     Landmarker,
@@ -9,4 +9,12 @@ from faceswap.landmarkers.registry import (
     landmarkers,
 )
 
-__all__ = ["FaceLandmarks", "Landmarker", "Roi", "build_landmarker", "facemesh", "landmarkers"]
+__all__ = [
+    "FaceLandmarks",
+    "Landmarker",
+    "Roi",
+    "build_landmarker",
+    "facemesh",
+    "fan",
+    "landmarkers",
+]

@@ -21,8 +21,6 @@ from faceswap.core.weights import (
 from faceswap.core.weights_fetch import FetchError, fetch
 from faceswap.core.weights_table import WeightsEntry, WeightsFile, Wheel, WheelMember
 
-# Only the beginning of their hash is published, in the file name.
-HASH_BY_NAME = {"sfd", "fan"}
 CONTENT = b"numbers"
 SHA = hashlib.sha256(CONTENT).hexdigest()
 
@@ -248,9 +246,9 @@ def test_table_is_complete() -> None:
     files = [row.filename for row in WEIGHTS.values()]
     assert len(set(files)) == len(files)
     for name, row in WEIGHTS.items():
-        assert row.is_hash_complete or name in HASH_BY_NAME, name
+        assert row.is_hash_complete, name
         assert row.licence, name
-        assert row.size is None if name in HASH_BY_NAME else row.size, name
+        assert row.size, name
 
 
 def test_default_weights_come_from_the_package_index() -> None:
