@@ -30,7 +30,7 @@ class FaceFinder:
 
     def all(self, image: NDArray[np.uint8]) -> list[FaceLandmarks]:
         """All faces of an image ``(H, W, 3) uint8 RGB``, largest first."""
-        faces = [face.landmarks for face in self._tracker.still(image)]
+        faces = [face.landmarks for face in self._tracker.find_faces(image)]
         return sorted(faces, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
 
     def at(self, image: NDArray[np.uint8], expected: NDArray[np.floating]) -> FaceLandmarks | None:

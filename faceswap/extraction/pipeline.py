@@ -34,7 +34,8 @@ from faceswap.media.images import encode_image
 from faceswap.media.sources import Source, open_source
 from faceswap.media.video import probe
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker, track_faces
-from faceswap.tracking.tracker import TrackedFace, Tracker
+from faceswap.tracking.tracker import Tracker
+from faceswap.tracking.tracks import TrackedFace
 
 PART_FRAMES = 200
 _QUEUE = 8

@@ -32,7 +32,7 @@ from faceswap.geometry.alignment import head_pose
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.provenance.subject import Subject
 from faceswap.tracking.smoothing import smooth
-from faceswap.tracking.tracker import TrackedFace
+from faceswap.tracking.tracks import TrackedFace
 
 Row = dict[str, Any]
 _GROUP = 4096  # rows in memory at a time while the parts are merged

@@ -1,1 +1,1 @@
-"""Faces through time: tracking, smoothing, scene cuts."""
+"""Faces in video: tracking, smoothing, scene cuts."""

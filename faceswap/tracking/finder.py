@@ -1,20 +1,21 @@
-"""Finds the faces of footage: builds a tracker from named parts and runs it over frames."""
+"""Builds a tracker by name and runs it over the frames of a source."""
 
 from collections.abc import Iterable, Iterator
 
 from faceswap.detectors import build_detector
 from faceswap.landmarkers import build_landmarker
 from faceswap.media.frame import Frame
-from faceswap.tracking.tracker import TrackedFace, Tracker
+from faceswap.tracking.tracker import Tracker
+from faceswap.tracking.tracks import TrackedFace
 
 DETECTOR, LANDMARKER = "blazeface", "facemesh"
-"""The default parts."""
+"""Names of the default detector and landmarker."""
 
 
 def build_tracker(
     detector: str = DETECTOR, landmarker: str = LANDMARKER, device: str = "cpu"
 ) -> Tracker:
-    """A tracker with its networks' weights loaded on the device.
+    """Builds a tracker with the default settings and loads its networks' weights.
 
     Args:
         detector: Name of the detector.
@@ -33,13 +34,13 @@ def build_tracker(
 def track_faces(
     frames: Iterable[Frame], tracker: Tracker, kind: str
 ) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-    """The faces of each frame, in order.
+    """Yields each frame with its faces, in order.
 
     Args:
         frames: Frames of one source.
-        tracker: Carries the tracks from frame to frame of a video.
-        kind: The source's kind: "video", or "images", which have nothing to do with each other.
+        tracker: Tracker that follows the faces of a video from frame to frame.
+        kind: Kind of the source: "video", or "images", whose faces are found independently.
     """
     for frame in frames:
-        find = tracker.still if kind == "images" else tracker.update
+        find = tracker.find_faces if kind == "images" else tracker.update
         yield frame, find(frame.image)

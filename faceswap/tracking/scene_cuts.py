@@ -1,4 +1,4 @@
-"""How alike two frames are: little means that there is a cut between them."""
+"""Similarity of consecutive frames, by which cuts are recognised."""
 
 import math
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 
 def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(16, 16) uint8 grey picture of a frame, all that telling cuts needs."""
-    # Every so many pixels are enough to tell cuts, and cost a tenth of averaging all.
+    """Reduces a frame (H, W, 3) uint8 RGB to (16, 16) uint8 grey, which suffices to find cuts."""
+    # A sample of the pixels finds cuts as well as all of them, at a tenth of the cost.
     height, width = image.shape[:2]
     sample = np.ascontiguousarray(image[:: max(1, height // 64), :: max(1, width // 64)])
     grey = cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY)
@@ -17,13 +17,13 @@ def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Correlation of two thumbnails in [-1, 1].
+    """Correlation of two thumbnails, in [-1, 1].
 
-    Changes of light alone leave it at 1, and so do blank pictures. Measured on footage: under 0.3
-    at cuts, over 0.7 elsewhere.
+    It is 1 if only the brightness changed, and for two blank images. Typically under 0.3 at cuts
+    and over 0.7 elsewhere.
     """
     a, b = (picture - picture.mean(dtype=np.float64) for picture in (one, other))
-    # Keeps noise in nearly blank pictures from looking like cuts.
+    # Keeps noise in nearly blank images from looking like cuts.
     blank = 25.0
     spread = math.sqrt(float((a * a).mean() * (b * b).mean()))
     return (float((a * b).mean()) + blank) / (spread + blank)

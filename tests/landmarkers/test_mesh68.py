@@ -26,7 +26,7 @@ def test_accuracy_on_300w(shared_data):
     errors, missed = [], 0
     for name, points in zip(truth["names"], truth["pts"], strict=True):
         with Image.open(shared_data / "landmarks68" / "dev" / str(name)) as picture:
-            faces = tracker.still(np.asarray(picture.convert("RGB")))
+            faces = tracker.find_faces(np.asarray(picture.convert("RGB")))
         centers = [np.abs(face.landmarks.points.mean(axis=0) - 127.5).max() for face in faces]
         if not faces or min(centers) > 60:
             missed += 1

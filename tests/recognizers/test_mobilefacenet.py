@@ -70,7 +70,7 @@ def test_people_are_told_apart(shared_data):
             assert grey is not None
             image = cv2.copyMakeBorder(grey, 40, 40, 40, 40, cv2.BORDER_REPLICATE)
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
-            faces = tracker.still(image)
+            faces = tracker.find_faces(image)
             embeddings += [network(image, face.landmarks.points) for face in faces[:1]]
         people.append(embeddings)
     assert sum(len(person) for person in people) >= 10

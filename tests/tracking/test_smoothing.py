@@ -5,7 +5,7 @@ import pytest
 
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.tracking.smoothing import smooth
-from faceswap.tracking.tracker import TrackedFace
+from faceswap.tracking.tracks import TrackedFace
 
 RNG = np.random.default_rng(3)
 SHAPE = RNG.uniform(0, 200, (468, 3)).astype(np.float32)
@@ -21,13 +21,13 @@ def meshes_of(frames, track=0):
     return np.stack([f.landmarks.mesh for _, faces in frames for f in faces if f.track == track])
 
 
-def test_tremble_shrinks_by_half():
-    tremble = RNG.normal(0, 0.5, (60, 468, 3))
-    frames = [(i, [face(SHAPE + noise)]) for i, noise in enumerate(tremble)]
+def test_jitter_shrinks_by_half():
+    jitter = RNG.normal(0, 0.5, (60, 468, 3))
+    frames = [(i, [face(SHAPE + noise)]) for i, noise in enumerate(jitter)]
     out = meshes_of(list(smooth(frames)))
     inner = slice(2, -2)
-    assert (out[inner] - SHAPE).std() < 0.55 * tremble[inner].std()
-    # The 68 points are steadied like the mesh.
+    assert (out[inner] - SHAPE).std() < 0.55 * jitter[inner].std()
+    # The 68 points are smoothed like the mesh.
     points = np.stack([f.landmarks.points for _, (f,) in smooth(frames)])
     np.testing.assert_allclose(points, out[:, :68, :2], atol=1e-4)
 
@@ -44,7 +44,7 @@ def test_points_without_a_mesh_are_smoothed_in_the_same_way():
         np.testing.assert_array_equal(ours.landmarks.points, theirs.landmarks.points)
 
 
-def test_steady_motion_passes_at_any_speed():
+def test_uniform_motion_passes_at_any_speed():
     frames = [(i, [face(SHAPE + i * np.array([9, -5, 2], np.float32))]) for i in range(12)]
     for (_, (before,)), (_, (after,)) in zip(frames, smooth(frames), strict=True):
         np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""Logic with scripted networks, and the real ones on pictures that come with libraries."""
+"""The tracker's logic with scripted networks, and the real ones on images of libraries."""
 
 import json
 from xml.etree import ElementTree
@@ -14,7 +14,7 @@ from faceswap.detectors import Detection, build_detector
 from faceswap.landmarkers import FaceLandmarks, build_landmarker
 from faceswap.landmarkers.facemesh import FaceMesh
 from faceswap.media.video import VideoReader
-from faceswap.tracking.tracker import Tracker
+from faceswap.tracking.tracker import Tracker, TrackerSettings
 
 FRAME = np.full((200, 300, 3), 100, np.uint8)
 
@@ -80,14 +80,14 @@ def scene():
 
 
 def tracker_of(scene, **options):
-    return Tracker(scene, SceneLandmarker(scene), **options)
+    return Tracker(scene, SceneLandmarker(scene), TrackerSettings(**options))
 
 
 def numbers(faces):
     return [face.track for face in faces]
 
 
-def test_follows_one_face_and_looks_only_now_and_then(scene):
+def test_follows_one_face_and_detects_only_now_and_then(scene):
     tracker = tracker_of(scene, detect_every=5)
     for frame in range(20):
         scene.faces = [(60 + 4 * frame, 100, 50, 0.9, 0.95)]
@@ -98,8 +98,8 @@ def test_follows_one_face_and_looks_only_now_and_then(scene):
     assert scene.detections == 4  # frames 0, 5, 10, 15
 
 
-def test_a_lost_face_keeps_its_number_for_a_while(scene):
-    tracker = tracker_of(scene, patience=3)
+def test_a_lost_face_keeps_its_track_for_a_while(scene):
+    tracker = tracker_of(scene, max_lost_frames=3)
     here = (100, 100, 50, 0.9, 0.95)
     seen = []
     for faces in [[here], [], [], [here], [], [], [], [], [], [here]]:
@@ -117,8 +117,8 @@ def test_a_face_that_runs_out_of_its_region_is_found_again(scene):
     assert face.box[0] == pytest.approx(230, abs=0.01)
 
 
-def test_a_long_empty_stretch_is_searched_now_and_then(scene):
-    tracker = tracker_of(scene, patience=4, detect_every=5)
+def test_a_long_stretch_without_faces_is_searched_now_and_then(scene):
+    tracker = tracker_of(scene, max_lost_frames=4, detect_every=5)
     for _ in range(5):
         assert tracker.update(FRAME) == []
     assert scene.detections == 5
@@ -132,29 +132,29 @@ def test_a_long_empty_stretch_is_searched_now_and_then(scene):
 def test_low_presence_is_no_face(scene):
     scene.faces = [(100, 100, 50, 0.9, 0.45)]
     assert tracker_of(scene).update(FRAME) == []
-    assert tracker_of(scene).still(FRAME) == []
+    assert tracker_of(scene).find_faces(FRAME) == []
 
 
-def test_a_doubtful_second_face_must_be_found_twice(scene):
-    tracker = tracker_of(scene, sure_score=0.75)
-    first, doubtful = (80, 100, 50, 0.9, 0.95), (220, 100, 50, 0.65, 0.95)
+def test_an_uncertain_second_face_must_be_detected_twice(scene):
+    tracker = tracker_of(scene, confirm_score=0.75)
+    first, uncertain = (80, 100, 50, 0.9, 0.95), (220, 100, 50, 0.65, 0.95)
     seen = []
-    # Flickers up once: never shown. Then stays: shown from its second frame on.
-    for faces in [[first], *[[first]] * 4, [first, doubtful], [first], *[[first, doubtful]] * 7]:
+    # Flickers up once: never reported. Then stays: reported from its second frame on.
+    for faces in [[first], *[[first]] * 4, [first, uncertain], [first], *[[first, uncertain]] * 7]:
         scene.faces = faces
         seen.append(numbers(tracker.update(FRAME)))
     assert seen[:9] == [[0]] * 9
-    shown = [s for s in seen if len(s) == 2]
-    assert len(shown) >= 2
-    assert all(s == shown[0] for s in shown)
+    reported = [s for s in seen if len(s) == 2]
+    assert len(reported) >= 2
+    assert all(s == reported[0] for s in reported)
 
 
-def test_a_sure_second_face_is_shown_at_once(scene):
+def test_a_certain_second_face_is_reported_at_once(scene):
     scene.faces = [(80, 100, 50, 0.9, 0.95), (220, 100, 50, 0.8, 0.95)]
     assert numbers(tracker_of(scene).update(FRAME)) == [0, 1]
 
 
-def test_two_regions_that_slip_onto_one_face_become_one(scene):
+def test_two_tracks_that_slip_onto_one_face_become_one(scene):
     tracker = tracker_of(scene)
     scene.faces = [(100, 100, 50, 0.9, 0.95), (160, 100, 50, 0.85, 0.95)]
     assert numbers(tracker.update(FRAME)) == [0, 1]
@@ -162,8 +162,8 @@ def test_two_regions_that_slip_onto_one_face_become_one(scene):
     assert numbers(tracker.update(FRAME)) == [0]
 
 
-def test_what_the_detector_never_sees_is_dropped(scene):
-    tracker = tracker_of(scene, detect_every=2, max_unseen=2)
+def test_a_face_that_the_detector_never_finds_is_dropped(scene):
+    tracker = tracker_of(scene, detect_every=2, max_missed_detections=2)
     scene.faces = [(80, 100, 50, 0.9, 0.95), (220, 100, 50, 0.9, 0.95)]
     tracker.update(FRAME)
     scene.hidden_from_detector = {1}
@@ -185,25 +185,25 @@ def test_after_a_cut_all_faces_are_new(scene):
     assert numbers(tracker.update(noise)) == [1]
 
 
-def test_a_lone_face_of_low_presence_needs_a_second_look(scene):
+def test_a_lone_face_of_low_presence_needs_a_second_detection(scene):
     tracker = tracker_of(scene)
     scene.faces = [(100, 100, 50, 0.9, 0.7)]
     assert [numbers(tracker.update(FRAME)) for _ in range(3)] == [[], [0], [0]]
 
 
-def test_a_texture_beside_a_face_is_never_shown(scene):
+def test_a_texture_beside_a_face_is_never_reported(scene):
     """Detected again and again, but with a presence that faces exceed."""
     tracker = tracker_of(scene)
     scene.faces = [(80, 100, 50, 0.9, 0.99), (220, 100, 50, 0.74, 0.8)]
     assert [numbers(tracker.update(FRAME)) for _ in range(12)] == [[0]] * 12
 
 
-def test_still_knows_nothing_of_other_pictures(scene):
+def test_single_images_are_independent_of_the_video(scene):
     tracker = tracker_of(scene)
     scene.faces = [(100, 100, 50, 0.6, 0.95), (220, 100, 50, 0.7, 0.95)]
     before = tracker.state()
-    assert numbers(tracker.still(FRAME)) == [0, 1]
-    assert numbers(tracker.still(FRAME)) == [0, 1]
+    assert numbers(tracker.find_faces(FRAME)) == [0, 1]
+    assert numbers(tracker.find_faces(FRAME)) == [0, 1]
     assert tracker.state() == before
 
 
@@ -230,13 +230,13 @@ def values(faces):
 @pytest.mark.parametrize("stop", [1, 4, 6, 8, 11])
 def test_a_resumed_run_gives_the_very_same_values(networks, stop):
     frames = list(clip())
-    whole = Tracker(*networks, detect_every=3)
+    whole = Tracker(*networks, settings=TrackerSettings(detect_every=3))
     expected = [values(whole.update(frame)) for frame in frames]
-    first = Tracker(*networks, detect_every=3)
+    first = Tracker(*networks, settings=TrackerSettings(detect_every=3))
     for frame in frames[:stop]:
         first.update(frame)
     saved = json.loads(json.dumps(first.state()))
-    second = Tracker(*networks, detect_every=3)
+    second = Tracker(*networks, settings=TrackerSettings(detect_every=3))
     second.restore(saved)
     assert [values(second.update(frame)) for frame in frames[stop:]] == expected[stop:]
     assert sum(map(len, expected)) >= 12
@@ -246,15 +246,15 @@ def test_portraits_have_one_face_each(networks):
     hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     tracker = Tracker(*networks)
     for picture in (data.astronaut(), np.asarray(Image.open(str(hopper)).convert("RGB"))):
-        (face,) = tracker.still(np.ascontiguousarray(picture))
+        (face,) = tracker.find_faces(np.ascontiguousarray(picture))
         assert face.landmarks.presence > 0.99
         assert face.score > 0.6
 
 
-def test_cat_and_coffee_have_none(networks):
+def test_cat_and_coffee_have_no_face(networks):
     tracker = Tracker(*networks)
-    assert tracker.still(data.chelsea()) == []
-    assert tracker.still(data.coffee()) == []
+    assert tracker.find_faces(data.chelsea()) == []
+    assert tracker.find_faces(data.coffee()) == []
 
 
 def read(path):
@@ -269,7 +269,7 @@ def test_all_faces_of_the_photos_and_no_others(networks, shared_data):
     sheet = ElementTree.parse(folder / "dlib" / "training_with_face_landmarks.xml")
     found = wanted = 0
     for entry in sheet.iter("image"):
-        faces = tracker.still(read(folder / "dlib" / entry.get("file", "")))
+        faces = tracker.find_faces(read(folder / "dlib" / entry.get("file", "")))
         centers = np.array([(face.box[:2] + face.box[2:]) / 2 for face in faces])
         for box in entry.iter("box"):
             left, top, side = (int(box.get(key, "")) for key in ("left", "top", "width"))
@@ -283,7 +283,7 @@ def test_all_faces_of_the_photos_and_no_others(networks, shared_data):
         "face_alignment/grass.jpg": 0,
         "dlib/dogs.jpg": 0,
     }
-    assert {name: len(tracker.still(read(folder / name))) for name in counts} == counts
+    assert {name: len(tracker.find_faces(read(folder / name))) for name in counts} == counts
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def benchmark_extraction(clip: Path, frames: int) -> None:
     def sequential() -> int:
         count = frames // 4
         for frame in islice(VideoReader(clip), count):
-            for face in tracker.still(frame.image):
+            for face in tracker.find_faces(frame.image):
                 matrix = crop_matrix(face.landmarks.points, settings.crop_size, HEAD_COVERAGE)
                 encode_image(warp(frame.image, matrix, settings.crop_size), ".jpg")
         return count

@@ -77,7 +77,7 @@ def find_mesh(person: DemoIdentity, device: str) -> NDArray[np.float32]:
     Raises:
         NoFacesError: No face is found.
     """
-    faces = build_tracker(device=device).still(person.load())
+    faces = build_tracker(device=device).find_faces(person.load())
     if not faces:
         raise NoFacesError(
             f"No face was found in the portrait of {person.title}.",

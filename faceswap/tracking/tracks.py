@@ -1,0 +1,115 @@
+"""Tracked faces, and the matching of detections to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.detectors import Detection
+from faceswap.detectors.nms import overlaps
+from faceswap.landmarkers import FaceLandmarks, Roi
+
+# IoU from which a detection belongs to a tracked face.
+_SAME_FACE = 0.25
+# Intersection over the smaller box from which two tracked faces are one.
+_DUPLICATE = 0.6
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """A face in one frame.
+
+    Args:
+        track: Number of its track, from 0; never reused for another face.
+        box: (4,) float32 x0, y0, x1, y1 of the landmarks in frame pixels.
+        score: Confidence of its last detection, in [0, 1].
+        landmarks: Landmarks in this frame.
+    """
+
+    track: int
+    box: NDArray[np.float32]
+    score: float
+    landmarks: FaceLandmarks
+
+
+@dataclass
+class Track:
+    """A face followed through a video.
+
+    Args:
+        number: Number of the track.
+        roi: Region in which the landmarker searches the next frame.
+        box: (4,) box in the last frame in which the face was present, in frame pixels.
+        score: Confidence of the last detection.
+        confirmed: Whether the face is reported; a tentative one waits for a second detection.
+        missed_detections: Consecutive detection passes that did not find the face.
+        lost_frames: Consecutive frames in which no face was present in the region.
+        landmarks: Landmarks in the current frame; None if no face was present.
+    """
+
+    number: int
+    roi: Roi
+    box: NDArray[np.float32]
+    score: float
+    confirmed: bool
+    missed_detections: int = 0
+    lost_frames: int = 0
+    landmarks: FaceLandmarks | None = None
+
+    def place(self, landmarks: FaceLandmarks, roi: Roi) -> None:
+        """Updates the track with landmarks of the current frame and the next frame's region."""
+        self.landmarks = landmarks
+        self.roi = roi
+        self.box = landmarks.box
+        self.lost_frames = 0
+
+    def state(self) -> dict[str, Any]:
+        """All that later frames depend on, as JSON values."""
+        return {
+            "number": self.number,
+            "roi": [*self.roi.center, self.roi.side, self.roi.angle],
+            "box": [float(v) for v in self.box],
+            "score": self.score,
+            "confirmed": self.confirmed,
+            "missed_detections": self.missed_detections,
+            "lost_frames": self.lost_frames,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Track":
+        """The track that gave ``state``."""
+        x, y, side, angle = state["roi"]
+        values = {**state, "roi": Roi((x, y), side, angle)}
+        values["box"] = np.array(state["box"], np.float32)
+        return cls(**values)
+
+
+def match(detections: Sequence[Detection], tracks: Sequence[Track]) -> dict[int, int]:
+    """Assigns detections to tracks greedily, highest IoU first.
+
+    Returns:
+        Index of the detection -> index of the track.
+    """
+    if not tracks:
+        return {}
+    boxes = np.stack([track.box for track in tracks])
+    candidates = [
+        (float(overlap), first, second)
+        for first, detection in enumerate(detections)
+        for second, overlap in enumerate(overlaps(detection.box, boxes))
+        if overlap >= _SAME_FACE
+    ]
+    pairs: dict[int, int] = {}
+    for _, first, second in sorted(candidates, reverse=True):
+        if first not in pairs and second not in pairs.values():
+            pairs[first] = second
+    return pairs
+
+
+def is_duplicate(box: NDArray[np.float32], others: Sequence[NDArray[np.float32]]) -> bool:
+    """Whether a box covers the same face as one of the others."""
+    if not others:
+        return False
+    return bool((overlaps(box, np.stack(others), over="smaller") >= _DUPLICATE).any())
