@@ -13,7 +13,7 @@ import typer
 from faceswap.core.command_line import run_command
 from faceswap.core.console import note
 from faceswap.core.errors import IdentityError
-from faceswap.facesets.subjects import how_to_state, unstated_facesets
+from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.training.build import run_training
 from faceswap.training.progress_bars import TrainBars, describe
 from faceswap.training.run_directory import RunDirectory
@@ -65,7 +65,7 @@ def train(
     resolved = run.resolve_config(recipe, overrides)
     named = parse_faces(faces) if faces or not resumes else run.stored_facesets()
     for faceset in unstated_facesets(named):
-        note(f"{faceset}: {how_to_state(faceset)}")
+        note(f"{faceset}: {subject_hint(faceset)}")
     result = train_with_progress(resolved, named, output, allow_changes=allow_changes)
     for line in describe(result):
         note(line)

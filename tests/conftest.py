@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from faceswap.core.files import write_json
-from faceswap.facesets.faceset import SCHEMA
+from faceswap.facesets.faceset import FORMAT, SCHEMA
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.media.images import write_image
@@ -85,13 +84,12 @@ def make_faceset() -> Callable[..., Path]:
             write_image(path / "images" / row["image"], row.pop("crop"))
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path / "faces.parquet")
         record = {
-            "schema_version": 1,
             "complete": True,
             "source": {"name": path.name},
             "subject": {"name": path.name, "basis": "self", "reference": ""},
             "extractor": {"crop_size": size, "crop_coverage": HEAD_COVERAGE},
         }
-        write_json(path / "faceset.json", record)
+        FORMAT.write(path / "faceset.json", record)
         return path
 
     return make

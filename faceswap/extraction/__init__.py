@@ -1,1 +1,1 @@
-"""From footage to facesets."""
+"""Extraction: from footage to facesets."""

@@ -1,60 +1,47 @@
 """Finds the faces of one source and writes them into its faceset.
 
-Three stages run at once behind bounded queues: decoding, tracking, and cutting and writing crops.
+Three stages run at once behind bounded queues: decoding, tracking, and cropping and writing.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from faceswap.core.errors import NoFacesError
-from faceswap.core.files import storage_errors
 from faceswap.core.prefetch import prefetch
 from faceswap.core.weights import weights_entry
-from faceswap.facesets.faceset import IMAGES, MASKS
+from faceswap.extraction.cropping import store_faces
 from faceswap.facesets.writer import FacesetWriter
-from faceswap.geometry.alignment import (
-    HEAD_COVERAGE,
-    crop_matrix,
-    head_pose,
-    transform_points,
-    warp,
-)
+from faceswap.geometry.alignment import HEAD_COVERAGE
 from faceswap.maskers import Masker, build_masker
 from faceswap.media.frame import Frame
-from faceswap.media.images import encode_image
 from faceswap.media.sources import Source, open_source
 from faceswap.media.video import probe
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker, track_faces
 from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
 
-PART_FRAMES = 200
+SHARD_FRAMES = 200
 _QUEUE = 8
-_MEASURE_SIZE = 96  # px: sharpness must not depend on the size of the stored crop
 
 
 @dataclass(frozen=True)
 class ExtractSettings:
-    """What the faces of a faceset depend on besides the source.
+    """Settings that the faces of a faceset depend on.
 
     Attributes:
         detector: Name of the detector.
-        landmarker: Name of the landmark net.
+        landmarker: Name of the landmarker.
         masker: Name of the masker.
         crop_size: Side of the stored crops in pixels.
-        image_format: "jpg" (quality 95) or "png" (lossless).
-        every: Only every n-th frame is looked at.
-        min_size: Faces whose face square is smaller than this in frame pixels are left out.
-        mask_model: Folder of the masker's network, for a masker that has one.
+        image_format: Format of the stored crops: "jpg" (quality 95) or "png" (lossless).
+        every: Step between processed frames; 1 processes all frames.
+        min_size: Side of the face square in frame pixels below which a face is skipped.
+        mask_model: Run or model folder of the masker's network; None for maskers without one.
     """
 
     detector: str = DETECTOR
@@ -69,17 +56,17 @@ class ExtractSettings:
 
 @dataclass(frozen=True)
 class ExtractReport:
-    """What became of one source.
+    """Result of extracting one source.
 
     Attributes:
-        name: The source's name.
-        path: The faceset's directory.
-        frames: Frames of the source that were looked at, by this run and earlier ones.
-        frames_with_face: Those in which at least one face was found.
-        faces: Faces found.
-        seconds: Time this run took.
-        frames_now: Frames that this run got through.
-        damage: What could not be read of the source, or "".
+        name: Name of the source.
+        path: Directory of the faceset.
+        frames: Number of processed frames, those of earlier runs included.
+        frames_with_face: Number of frames with at least one face.
+        faces: Number of faces.
+        seconds: Duration of this run in seconds.
+        frames_now: Number of frames that this run read.
+        damage: What could not be read of the source; "" if nothing.
     """
 
     name: str
@@ -101,21 +88,21 @@ def extract_source(
     overwrite: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> ExtractReport:
-    """Extracts one source into one faceset, going on where an interrupted run stopped.
+    """Extracts one source into one faceset; resumes an interrupted extraction.
 
     Args:
-        source: A video, or the photos of a folder.
-        directory: Where the faceset is, or is to be.
-        settings: How to find and store faces.
-        device: Device of the nets.
-        overwrite: Replace a faceset that is there.
-        on_frames: Called with the number of frames done since the last call.
+        source: Video, or the photos of a folder.
+        directory: Directory of the faceset.
+        settings: Settings that the faces depend on.
+        device: Device of the networks.
+        overwrite: Whether to replace an existing faceset.
+        on_frames: Callback with the number of frames done since its last call.
 
     Raises:
         NoFacesError: No frame has a face.
-        FacesetError: The directory holds another source's faces or other settings'.
+        FacesetError: The directory holds the faces of another source or of other settings.
         MediaError: The source cannot be read at all.
-        StorageFullError: The disk is full; finished parts are kept.
+        StorageFullError: The disk is full; finished shards are kept.
     """
     begun = time.monotonic()
     tracker = build_tracker(settings.detector, settings.landmarker, device)
@@ -159,94 +146,43 @@ def _extract(
     done = writer.next_frame
     with closing(prefetch(tracked, _QUEUE)) as results:
         for frame, faces, state in results:
-            for row in _rows(frame, faces, settings, masker, writer.path):
+            rows = store_faces(
+                frame,
+                faces,
+                masker,
+                writer.path,
+                crop_size=settings.crop_size,
+                image_format=settings.image_format,
+                min_size=settings.min_size,
+            )
+            for row in rows:
                 writer.add(row)
             on_frames(frame.index + 1 - done)
             done = frame.index + 1
             if state is not None:
-                writer.end_part(done, state)
-    writer.end_part(done, tracker.state())
+                writer.end_shard(done, state)
+    writer.end_shard(done, tracker.state())
     if not writer.finish(frames=done, damage=reader.damage or ""):
         writer.discard()
         raise NoFacesError(
-            f"No face was found in {source.path} ({done} frames looked at).",
-            "Try another --detector, or a smaller --min-size.",
+            f"No face was found in {source.path} ({done} frames read).",
+            "Try another --detector or a smaller --min-size.",
         )
 
 
 def _with_states(
     tracked: Iterable[tuple[Frame, list[TrackedFace]]], tracker: Tracker
 ) -> Iterator[tuple[Frame, list[TrackedFace], Any]]:
-    """Adds the tracker's state to the last frame of each part, and None to the others."""
+    """Adds the tracker's state to the last frame of each shard, and None to the others."""
     for count, (frame, faces) in enumerate(tracked, start=1):
-        yield frame, faces, tracker.state() if count % PART_FRAMES == 0 else None
-
-
-def _rows(
-    frame: Frame,
-    faces: Sequence[TrackedFace],
-    settings: ExtractSettings,
-    masker: Masker,
-    directory: Path,
-) -> Iterator[dict[str, Any]]:
-    """Cuts and writes the crops of a frame and gives their rows."""
-    for number, face in enumerate(faces):
-        landmarks = face.landmarks.points
-        pose = head_pose(landmarks)
-        if pose.scale < settings.min_size:
-            continue
-        matrix = crop_matrix(landmarks, settings.crop_size, HEAD_COVERAGE)
-        crop = warp(frame.image, matrix, settings.crop_size)
-        (mask,) = masker([crop], [transform_points(matrix, landmarks)])
-        sharpness, exposure = _quality(crop, mask)
-        stem = f"{frame.index:06d}-{number}"
-        image_name, mask_name = f"{stem}.{settings.image_format}", f"{stem}.png"
-        _store(directory / IMAGES / image_name, crop)
-        _store(directory / MASKS / mask_name, mask)
-        yield {
-            "frame": frame.index,
-            "pts": frame.pts,
-            "time": frame.time,
-            "face": number,
-            "track": face.track,
-            "box": np.asarray(face.box, np.float32),
-            "score": float(face.score),
-            "landmarks": landmarks,
-            "mesh": face.landmarks.mesh,
-            "matrix": matrix,
-            "yaw": pose.yaw,
-            "pitch": pose.pitch,
-            "roll": pose.roll,
-            "sharpness": sharpness,
-            "exposure": exposure,
-            "embedding": None,
-            "image": image_name,
-            "mask": mask_name,
-        }
-
-
-def _store(path: Path, image: NDArray[np.uint8]) -> None:
-    # Neither atomic nor synced: crops of an unfinished part are cut again after a crash.
-    with storage_errors(path):
-        path.write_bytes(encode_image(image, path.suffix))
-
-
-def _quality(crop: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[float, float]:
-    """Sharpness (variance of the Laplacian) and exposure (mean luma, 0 to 1) within the mask."""
-    side = (_MEASURE_SIZE, _MEASURE_SIZE)
-    grey = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), side, interpolation=cv2.INTER_AREA)
-    inside = cv2.resize(mask, side, interpolation=cv2.INTER_AREA) > 127
-    if not inside.any():
-        return 0.0, 0.0
-    laplacian = cv2.Laplacian(grey, cv2.CV_32F)
-    return float(laplacian[inside].var()), float(grey[inside].mean()) / 255
+        yield frame, faces, tracker.state() if count % SHARD_FRAMES == 0 else None
 
 
 def _extractor_record(
     settings: ExtractSettings, tracker: Tracker, masker: Masker
 ) -> dict[str, Any]:
     names = (*tracker.detector.weights, *tracker.landmarker.weights)
-    # The network of a masker goes by its hash, wherever it lies.
+    # A masker's network is identified by its hash, not by its path.
     chosen = {key: value for key, value in asdict(settings).items() if key != "mask_model"}
     return (
         chosen

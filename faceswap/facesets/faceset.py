@@ -1,8 +1,8 @@
 """A faceset: the faces of one source on disk, browsable by a person and readable by any tool.
 
-``faceset.json`` says where the faces come from and how they were found, ``faces.parquet`` holds a
-row per face, ``images/`` the crops and ``masks/`` their masks. Deleting an image removes that face
-from training and from nothing else.
+``faceset.json`` describes the source and the extraction, ``faces.parquet`` holds a row per face,
+``images/`` the crops and ``masks/`` their masks. Deleting an image removes that face from training
+and from nothing else.
 """
 
 import hashlib
@@ -19,10 +19,14 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import read_json, sha256_file
+from faceswap.core.formats import Format
 from faceswap.media.images import read_image
 
-SCHEMA_VERSION = 1
-RECORD, ROWS, IMAGES, MASKS, PARTS = "faceset.json", "faces.parquet", "images", "masks", "parts"
+FORMAT = Format("faceswap-faceset", 1, FacesetError)
+"""Format of ``faceset.json``."""
+RECORD, ROWS, IMAGES, MASKS = "faceset.json", "faces.parquet", "images", "masks"
+SHARDS = "shards"
+"""Folder of the rows written so far, while an extraction is unfinished."""
 
 SCHEMA = pa.schema(
     [
@@ -46,10 +50,12 @@ SCHEMA = pa.schema(
         pa.field("mask", pa.string()),
     ]
 )
-"""The columns of ``faces.parquet``; arrays are stored flat in C order. ``mesh``, ``embedding`` and
-``mask`` may be null."""
+"""Columns of ``faces.parquet``; arrays are stored flat in C order. ``mesh`` is null for landmarkers
+of 68 points, ``mask`` for faces without a mask. ``embedding`` is always null: it is reserved for a
+vector of the face's identity."""
 
-# What is read into memory: the mesh would be nine tenths of it, and few things need it.
+_EXTRACT_AGAIN = "Extract the source again with --overwrite."
+# The columns read into memory. The mesh would be nine tenths of it, and few computations need it.
 _READ = [name for name in SCHEMA.names if name not in ("mesh", "embedding")]
 
 
@@ -58,22 +64,23 @@ class Face:
     """One face of a faceset.
 
     Attributes:
-        frame: Index of the frame (of the file, for photos).
+        frame: Index of the frame from 0; for photos, of the file in ``record["source"]["files"]``.
         pts: Presentation time stamp in the source's time base.
-        time: The same in seconds.
-        face: Index of the face within its frame.
-        track: Number of the track it belongs to, -1 for photos.
-        box: ``(4,)`` x0, y0, x1, y1 in frame pixels.
-        score: Confidence of the detection, 0 to 1.
-        landmarks: ``(68, 2) float32`` in frame pixels, smoothed in time.
+        time: Presentation time in seconds.
+        face: Index of the face within its frame, from 0.
+        track: Number of the track in a video, from 0; for photos, number of the face within its
+            photo.
+        box: ``(4,) float32`` x0, y0, x1, y1 in frame pixels.
+        score: Confidence of the detection, in [0, 1].
+        landmarks: ``(68, 2) float32`` landmarks68 in frame pixels; smoothed in time for videos.
         matrix: ``(2, 3) float64``, frame pixel -> pixel of the stored crop.
-        yaw: Degrees towards image right.
-        pitch: Degrees upwards.
-        roll: Degrees clockwise.
+        yaw: Turn of the head towards image right, in degrees.
+        pitch: Turn of the head upwards, in degrees.
+        roll: Tilt of the head clockwise in the image, in degrees.
         sharpness: Variance of the Laplacian over the face at a fixed size; higher is sharper.
-        exposure: Mean luma over the face, 0 to 1.
-        image: Name of the crop in ``images/``.
-        mask: Name of the mask in ``masks/``, or None.
+        exposure: Mean luma over the face, in [0, 1].
+        image: File name of the crop in ``images/``.
+        mask: File name of the mask in ``masks/``, or None.
     """
 
     frame: int
@@ -99,9 +106,9 @@ class Faceset:
     """A complete faceset on disk.
 
     Attributes:
-        path: Its directory.
-        record: The content of ``faceset.json``.
-        rows: ``faces.parquet`` without the mesh and the embedding.
+        path: Directory of the faceset.
+        record: Content of ``faceset.json``.
+        rows: Content of ``faces.parquet`` without mesh and embedding.
     """
 
     path: Path
@@ -110,16 +117,19 @@ class Faceset:
 
     @classmethod
     def open(cls, path: Path) -> "Faceset":
-        """Reads a faceset.
+        """Opens a faceset.
+
+        Args:
+            path: Directory of the faceset.
 
         Raises:
-            FacesetError: There is none at ``path``, or it is unfinished, too new or damaged.
+            FacesetError: There is no faceset, or it is unfinished, damaged or of a newer version.
         """
         record = read_record(path)
         if not record["complete"]:
             raise FacesetError(
                 f"The faceset {path} is unfinished.",
-                "Run the same `faceswap extract` again: it goes on where it was.",
+                "Run the same `faceswap extract` again to resume it.",
             )
         try:
             rows = pq.read_table(path / ROWS, columns=_READ)
@@ -136,7 +146,7 @@ class Faceset:
 
     @property
     def subject(self) -> dict[str, Any]:
-        """Who is in it and on what basis they may be used."""
+        """Subject record: the person, and the basis on which they may be shown."""
         return self.record["subject"]
 
     @property
@@ -146,7 +156,7 @@ class Faceset:
 
     @property
     def crop_coverage(self) -> float:
-        """Side of the stored crops in face squares."""
+        """Side of the stored crops in face squares (1 = brows to chin)."""
         return self.record["extractor"]["crop_coverage"]
 
     @cached_property
@@ -164,30 +174,30 @@ class Faceset:
         return [Face(**dict(zip(names, row, strict=True))) for row in rows]
 
     def faces(self) -> list[Face]:
-        """All faces in the order of the source."""
+        """All faces in the order of the source, those with deleted images included."""
         return list(self._faces)
 
     def trainable(self) -> list[Face]:
-        """The faces whose image has not been deleted."""
+        """Faces whose image has not been deleted, in the order of the source."""
         kept = {file.name for file in (self.path / IMAGES).iterdir()}
         return [face for face in self._faces if face.image in kept]
 
     def by_frame(self) -> dict[int, list[Face]]:
-        """The faces of each frame that has any."""
+        """Faces by frame index; frames without a face are absent."""
         frames: dict[int, list[Face]] = {}
         for face in self._faces:
             frames.setdefault(face.frame, []).append(face)
         return frames
 
     def load_crop(self, face: Face) -> NDArray[np.uint8]:
-        """``(S, S, 3) uint8 RGB``, S = ``crop_size``."""
+        """Stored crop of a face, ``(S, S, 3) uint8 RGB``, S = ``crop_size``."""
         return read_image(self.path / IMAGES / face.image)
 
     def load_mask(self, face: Face) -> NDArray[np.uint8]:
-        """``(S, S) uint8``, 255 = face.
+        """Stored mask of a face, ``(S, S) uint8``, 255 = face.
 
         Raises:
-            FacesetError: The face has no mask.
+            FacesetError: The face has no mask, or its file is missing or damaged.
         """
         if face.mask is None:
             raise FacesetError(f"{face.image} of {self.path} has no mask.", "Extract it again.")
@@ -198,7 +208,7 @@ class Faceset:
         return np.asarray(mask, np.uint8)
 
     def content_hash(self) -> str:
-        """SHA-256 over the rows and the names of the images that are there."""
+        """SHA-256 of the rows and of the names of the images that have not been deleted."""
         digest = hashlib.sha256(sha256_file(self.path / ROWS).encode())
         for face in self.trainable():
             digest.update(face.image.encode())
@@ -213,28 +223,32 @@ def _matrix_column(rows: pa.Table, name: str, shape: tuple[int, ...]) -> NDArray
 def read_record(path: Path) -> dict[str, Any]:
     """Reads ``faceset.json`` of a finished or unfinished faceset.
 
+    Args:
+        path: Directory of the faceset.
+
     Raises:
-        FacesetError: There is none, or it is of a version this program does not know.
+        FacesetError: There is no faceset, or ``faceset.json`` is damaged or of a newer version.
     """
-    if not (path / RECORD).is_file():
-        raise FacesetError(f"There is no faceset in {path}.", _what_to_do_without(path))
+    file = path / RECORD
+    if not file.is_file():
+        raise FacesetError(f"There is no faceset in {path}.", _other_facesets(path))
     try:
-        record = read_json(path / RECORD)
-        version = record["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise FacesetError(
-            f"{path / RECORD} is damaged.", "Extract the source again with --overwrite."
-        ) from error
-    if version > SCHEMA_VERSION:
-        raise FacesetError(
-            f"The faceset {path} has version {version}; this program knows up to {SCHEMA_VERSION}.",
-            "Update the program.",
-        )
+        document = read_json(file)
+    except (ValueError, RecursionError) as error:
+        raise FacesetError(f"{file} is not valid JSON: {error}.", _EXTRACT_AGAIN) from error
+    if isinstance(document, dict) and "schema_version" in document:
+        # Written before formats had names; nothing else differs.
+        version = document.pop("schema_version")
+        document = {"format": FORMAT.name, "version": version, **document}
+    record = FORMAT.migrate(document, file)
+    missing = [key for key in ("complete", "source", "extractor", "subject") if key not in record]
+    if missing:
+        raise FacesetError(f"{file} has no {', '.join(missing)}.", _EXTRACT_AGAIN)
     return record
 
 
-def _what_to_do_without(path: Path) -> str:
+def _other_facesets(path: Path) -> str:
     inside = sorted(child.parent.name for child in path.glob(f"*/{RECORD}"))
     if inside:
-        return f"It holds several facesets; name one of them: {', '.join(inside)}."
-    return "Make one with `faceswap extract VIDEO -o FOLDER`."
+        return f"Expected one faceset, found a folder of several. Name one: {', '.join(inside)}."
+    return "Create one with `faceswap extract VIDEO -o FOLDER`."

@@ -1,29 +1,29 @@
-"""The subject records of facesets, models and runs: finds, sets and words them."""
+"""Subject records of facesets, models and runs: finds and sets them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from faceswap.core.errors import FaceswapError
-from faceswap.core.files import read_json, write_json
-from faceswap.facesets.faceset import RECORD, read_record
+from faceswap.core.files import read_json
+from faceswap.facesets.faceset import FORMAT, RECORD, read_record
 from faceswap.models.model_file import ABOUT, FOLDER, find_model, read_about
 from faceswap.provenance.subject import Subject, is_unstated
 
 Records = dict[str, list[dict[str, Any]]]
-"""Subject records by whom they are of: an identity of a model, or the source of a faceset."""
+"""Subject records by identity of a model, or by source name of a faceset."""
 
 
 def is_faceset(path: Path) -> bool:
-    """Whether a faceset lies there, finished or not."""
+    """Whether ``path`` is a faceset, finished or unfinished."""
     return (path / RECORD).is_file()
 
 
 def find_records(path: Path) -> Records:
-    """The records of a faceset, of each faceset in a folder, of a model, or of a run.
+    """Finds the records of a faceset, of each faceset in a folder, of a model, or of a run.
 
     Raises:
-        FaceswapError: There is none of these at ``path``.
+        FaceswapError: ``path`` is none of these.
     """
     if is_faceset(path):
         record = read_record(path)
@@ -37,34 +37,37 @@ def find_records(path: Path) -> Records:
     inside = sorted(child.parent for child in path.glob(f"*/{RECORD}"))
     if not inside:
         raise FaceswapError(
-            f"{path} is no faceset, no model and no run.",
-            "Give the output of `faceswap extract` or of `faceswap train`.",
+            f"Expected a faceset, a model or a run, found none in {path}.",
+            "Give the output of `faceswap extract` or `faceswap train`.",
         )
     return {child.name: [read_record(child)["subject"]] for child in inside}
 
 
 def set_subject(faceset: Path, subject: Subject) -> None:
-    """Writes the record of a faceset; nothing else of it changes.
+    """Replaces the subject record of a faceset; nothing else changes.
 
     Raises:
-        FacesetError: There is no faceset.
+        FacesetError: There is no faceset, or it is damaged.
     """
-    write_json(faceset / RECORD, read_record(faceset) | {"subject": subject.to_json()})
+    FORMAT.write(faceset / RECORD, read_record(faceset) | {"subject": subject.to_json()})
 
 
 def unstated_facesets(facesets: Mapping[str, Sequence[Path]]) -> list[Path]:
-    """Facesets whose record says no basis.
+    """Facesets whose subject record has no basis.
+
+    Args:
+        facesets: Directories of facesets, by identity.
 
     Raises:
-        FacesetError: One is missing.
+        FacesetError: A faceset is missing or damaged.
     """
     paths = [path for sets in facesets.values() for path in sets]
     return [path for path in paths if is_unstated(read_record(path)["subject"])]
 
 
-def how_to_state(path: Path) -> str:
-    """What to do about an unstated subject."""
+def subject_hint(path: Path) -> str:
+    """Hint for a faceset whose subject is unstated."""
     return (
-        f"who it is and on what basis is unstated; say it with "
+        f"person and basis are unstated; set them with "
         f"`faceswap subject {path} --name NAME --basis BASIS`."
     )

@@ -1,8 +1,8 @@
-"""Writes a faceset in parts, so that a killed extraction loses at most the last part.
+"""Writes a faceset in shards, so that an interrupted extraction loses at most the last shard.
 
-While extraction runs, ``parts/part-<first frame>.parquet`` files are added, each complete or
-absent, each with the tracker's state after its last frame. ``finish`` smooths the landmarks in
-time, merges the parts into ``faces.parquet`` and marks the record complete.
+During extraction, files ``shards/shard-<first frame>.parquet`` are added, each complete or absent,
+each with the tracker's state after its last frame. ``finish`` smooths the landmarks in time, merges
+the shards into ``faces.parquet`` and marks the record complete.
 """
 
 import json
@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceswap.core.errors import FacesetError
-from faceswap.core.files import atomic_path, write_json
+from faceswap.core.files import atomic_path
 from faceswap.facesets.faceset import (
+    FORMAT,
     IMAGES,
     MASKS,
-    PARTS,
     RECORD,
     ROWS,
     SCHEMA,
-    SCHEMA_VERSION,
+    SHARDS,
     read_record,
 )
 from faceswap.geometry.alignment import head_pose
@@ -35,33 +35,37 @@ from faceswap.tracking.smoothing import smooth
 from faceswap.tracking.tracks import TrackedFace
 
 Row = dict[str, Any]
-_GROUP = 4096  # rows in memory at a time while the parts are merged
+_GROUP = 4096  # rows in memory at a time while the shards are merged
+_OLD_SHARDS = "parts"  # their folder before the format had a name
 _RESUME = b"resume"
 
 
 class FacesetWriter:
-    """Adds faces to a faceset that is new or was interrupted.
+    """Adds faces to a new or unfinished faceset.
 
     Attributes:
-        path: The faceset's directory.
-        next_frame: Index of the first frame that is not in a finished part.
-        state: The tracker's state after the last finished part, or None at the start.
-        complete: The faceset was finished by an earlier run; there is nothing to do.
+        path: Directory of the faceset.
+        record: Content of ``faceset.json``.
+        next_frame: Index of the first frame that no finished shard covers.
+        state: State of the tracker after the last finished shard; None at the start.
+        complete: Whether the faceset is finished.
     """
 
     def __init__(
         self, path: Path, source: dict[str, Any], extractor: dict[str, Any], *, overwrite: bool
     ) -> None:
-        """Opens the directory.
+        """Opens or creates the directory.
 
         Args:
             path: Directory of the faceset.
-            source: The record of the source (name, kind, sha256, size, fps, frames).
+            source: Record of the source (name, kind, sha256, size, fps, frames).
             extractor: Settings and weights that the faces depend on.
-            overwrite: Throw away what is there, but for the subject record of the same source.
+            overwrite: Whether to replace an existing faceset. Its subject record is kept if the
+                source is the same.
 
         Raises:
-            FacesetError: The directory holds the faces of another source or of other settings.
+            FacesetError: The directory holds the faces of another source or of other settings, or
+                an unfinished faceset that an earlier version wrote.
         """
         self.path = path
         self.next_frame = 0
@@ -70,7 +74,7 @@ class FacesetWriter:
         self._rows: list[Row] = []
         subject = Subject().to_json()
         if overwrite:
-            subject = _stated_subject(path, source) or subject
+            subject = _subject_of_same_source(path, source) or subject
             _remove_faceset(path)
         if (path / RECORD).exists():
             self.record = read_record(path)
@@ -79,23 +83,22 @@ class FacesetWriter:
             self._resume()
         else:
             self.record = {
-                "schema_version": SCHEMA_VERSION,
                 "complete": False,
                 "source": source,
                 "extractor": extractor,
                 "subject": subject,
             }
-            write_json(path / RECORD, self.record)
-        for folder in (IMAGES, MASKS, PARTS):
+            FORMAT.write(path / RECORD, self.record)
+        for folder in (IMAGES, MASKS, SHARDS):
             if not self.complete:
                 (path / folder).mkdir(exist_ok=True)
 
     def _check_same(self, source: dict[str, Any], extractor: dict[str, Any]) -> None:
         if self.record["source"]["sha256"] != source["sha256"]:
             raise FacesetError(
-                f"{self.path} holds the faces of another source "
-                f"({self.record['source']['path']}, with other content).",
-                "Choose another -o, or --overwrite to replace it.",
+                f"{self.path} holds the faces of another source: "
+                f"{self.record['source']['path']}, whose content differs.",
+                "Choose another folder with -o, or replace it with --overwrite.",
             )
         old = self.record["extractor"]
         differing = sorted(k for k in extractor if old.get(k) != extractor[k])
@@ -103,51 +106,65 @@ class FacesetWriter:
             changes = ", ".join(f"{k}: {old.get(k)!r} -> {extractor[k]!r}" for k in differing)
             raise FacesetError(
                 f"{self.path} was extracted with other settings ({changes}).",
-                "Choose another -o, or --overwrite to replace it.",
+                "Choose another folder with -o, or replace it with --overwrite.",
             )
 
     def _resume(self) -> None:
-        parts = self._parts()
-        if not parts:
+        if not self.complete and (self.path / _OLD_SHARDS).is_dir():
+            raise FacesetError(
+                f"{self.path} was left unfinished by an earlier version of this program.",
+                "Extract the source again with --overwrite.",
+            )
+        shards = self._shards()
+        if not shards:
             return
-        metadata = pq.read_schema(parts[-1]).metadata[_RESUME]
-        resume = json.loads(metadata)
+        resume = json.loads(pq.read_schema(shards[-1]).metadata[_RESUME])
         self.next_frame, self.state = resume["next_frame"], resume["state"]
 
-    def _parts(self) -> list[Path]:
-        return sorted((self.path / PARTS).glob("part-*.parquet"))
+    def _shards(self) -> list[Path]:
+        return sorted((self.path / SHARDS).glob("shard-*.parquet"))
 
     def add(self, row: Row) -> None:
-        """Takes a row of ``SCHEMA``; numpy arrays of any shape stand for the list columns."""
+        """Adds a row of ``SCHEMA``; list columns may be numpy arrays of any shape."""
         self._rows.append(row)
 
-    def end_part(self, next_frame: int, state: Any) -> None:
-        """Puts the rows taken so far on disk.
+    def end_shard(self, next_frame: int, state: Any) -> None:
+        """Writes the rows added since the last shard to disk.
 
         Args:
-            next_frame: Index of the first frame that is not in this part.
-            state: JSON value from which the tracker goes on.
+            next_frame: Index of the first frame after this shard.
+            state: State of the tracker after this shard, as JSON value.
 
         Raises:
-            StorageFullError: The disk is full; the earlier parts are intact.
+            StorageFullError: The disk is full; earlier shards are intact.
         """
         resume = json.dumps({"next_frame": next_frame, "state": state}).encode()
         table = _table(self._rows).replace_schema_metadata({_RESUME: resume})
-        part = self.path / PARTS / f"part-{self.next_frame:09d}.parquet"
-        with atomic_path(part) as temporary:
+        shard = self.path / SHARDS / f"shard-{self.next_frame:09d}.parquet"
+        with atomic_path(shard) as temporary:
             pq.write_table(table, temporary, compression="zstd")
         self._rows.clear()
         self.next_frame, self.state = next_frame, state
 
     def finish(self, **facts: Any) -> int:
-        """Merges the parts and marks the faceset complete.
+        """Merges the shards and marks the faceset complete.
 
         Args:
-            **facts: What is known of the source only after it was read (frames, damage, ...).
+            **facts: Entries of the source's record that are known only after reading it (frames,
+                damage).
 
         Returns:
-            The number of faces.
+            Number of faces.
         """
+        faces, frames_with_face = self._merge_shards()
+        self.record["source"] |= facts | {"faces": faces, "frames_with_face": frames_with_face}
+        self.record["complete"] = self.complete = True
+        FORMAT.write(self.path / RECORD, self.record)
+        shutil.rmtree(self.path / SHARDS)
+        return faces
+
+    def _merge_shards(self) -> tuple[int, int]:
+        """Writes ``faces.parquet``; returns the numbers of faces and of frames with a face."""
         faces, last, frames_with_face = 0, -1, 0
         with (
             atomic_path(self.path / ROWS) as temporary,
@@ -163,15 +180,10 @@ class FacesetWriter:
                 frames_with_face += row["frame"] != last
                 last = row["frame"]
             writer.write_table(_table(group))
-        counts = {"faces": faces, "frames_with_face": frames_with_face}
-        self.record["source"] |= facts | counts
-        self.record["complete"] = self.complete = True
-        write_json(self.path / RECORD, self.record)
-        shutil.rmtree(self.path / PARTS)
-        return faces
+        return faces, frames_with_face
 
     def discard(self) -> None:
-        """Removes the faceset: the source had no face."""
+        """Removes the faceset, for a source without faces."""
         _remove_faceset(self.path)
 
     def _final_rows(self) -> Iterator[Row]:
@@ -179,12 +191,12 @@ class FacesetWriter:
         return _smoothed(stored) if self.record["source"]["kind"] == "video" else stored
 
     def _stored_rows(self) -> Iterator[Row]:
-        for part in self._parts():
-            yield from pq.read_table(part, schema=SCHEMA).to_pylist()
+        for shard in self._shards():
+            yield from pq.read_table(shard, schema=SCHEMA).to_pylist()
 
 
-def _stated_subject(path: Path, source: dict[str, Any]) -> dict[str, Any] | None:
-    """What somebody said of the same source before; the faces are found anew, the people stay."""
+def _subject_of_same_source(path: Path, source: dict[str, Any]) -> dict[str, Any] | None:
+    """Subject record of an existing faceset of the same source."""
     try:
         record = read_record(path)
         same = record["source"]["sha256"] == source["sha256"]
@@ -194,8 +206,8 @@ def _stated_subject(path: Path, source: dict[str, Any]) -> dict[str, Any] | None
 
 
 def _remove_faceset(path: Path) -> None:
-    """Removes our own files and, when nothing else is in it, the directory."""
-    for folder in (IMAGES, MASKS, PARTS):
+    """Removes the faceset's files, and the directory if it is empty then."""
+    for folder in (IMAGES, MASKS, SHARDS, _OLD_SHARDS):
         shutil.rmtree(path / folder, ignore_errors=True)
     for file in (RECORD, ROWS):
         (path / file).unlink(missing_ok=True)
@@ -216,9 +228,9 @@ def _plain(value: Any) -> Any:
 
 
 def _smoothed(rows: Iterator[Row]) -> Iterator[Row]:
-    """Rows with landmarks, mesh and pose smoothed in time.
+    """Smooths landmarks, mesh and pose in time.
 
-    The stored crops were cut before, by the unsmoothed landmarks; their matrices stay true.
+    The stored crops were cut before, by the unsmoothed landmarks; their matrices remain valid.
     """
     frames = (list(group) for _, group in groupby(rows, key=lambda row: row["frame"]))
     tracked = ((group, [_tracked_face(row) for row in group]) for group in frames)

@@ -81,7 +81,7 @@ def test_sharpness_tells_a_blurred_face(faceset, tmp_path):
 
 
 def test_killed_and_repeated_gives_the_same_faces(clip, faceset, tmp_path, monkeypatch):
-    monkeypatch.setattr(extraction, "PART_FRAMES", 7)
+    monkeypatch.setattr(extraction, "SHARD_FRAMES", 7)
     source = find_sources([clip])[0]
 
     class KilledError(Exception):
@@ -146,7 +146,7 @@ def test_too_small_faces_are_left_out(clip, tmp_path):
 
 
 def test_full_disk_is_said_and_resumable(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(extraction, "PART_FRAMES", 7)
+    monkeypatch.setattr(extraction, "SHARD_FRAMES", 7)
     real = Path.write_bytes
 
     def full(self, data):

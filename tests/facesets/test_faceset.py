@@ -6,10 +6,12 @@ import pytest
 
 from faceswap.core.errors import FacesetError, StorageFullError
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.subjects import set_subject
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, head_pose
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.media.images import write_image
+from faceswap.provenance.subject import Subject
 
 SOURCE = {"name": "clip", "path": "clip.mp4", "kind": "video", "sha256": "a" * 64}
 EXTRACTOR = {"detector": "d", "crop_size": 32, "crop_coverage": HEAD_COVERAGE, "every": 1}
@@ -46,7 +48,7 @@ def write_faceset(path, frames=range(6), source=SOURCE) -> Faceset:
         writer.add(row(frame))
         write_image(path / "images" / f"{frame:06d}-0.png", np.full((32, 32, 3), frame, np.uint8))
         write_image(path / "masks" / f"{frame:06d}-0.png", np.full((32, 32), 255, np.uint8))
-    writer.end_part(max(frames) + 1, {"tracks": []})
+    writer.end_shard(max(frames) + 1, {"tracks": []})
     writer.finish(frames=max(frames) + 1, damage="")
     return Faceset.open(path)
 
@@ -64,7 +66,7 @@ def test_what_is_written_is_read(tmp_path):
     assert faceset.subject == {"name": "", "basis": "unstated", "reference": ""}
     assert faceset.by_frame()[5][0].image == "000005-0.png"
     assert faceset.record["source"]["faces"] == faceset.record["source"]["frames_with_face"] == 6
-    assert not (tmp_path / "clip" / "parts").exists()
+    assert not (tmp_path / "clip" / "shards").exists()
 
 
 def test_parquet_holds_the_mesh_and_is_plain(tmp_path):
@@ -79,7 +81,7 @@ def test_jitter_is_smoothed(tmp_path):
     writer = FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=False)
     for frame in range(20):
         writer.add(row(frame, shift=0.2 * (-1) ** frame))
-    writer.end_part(20, None)
+    writer.end_shard(20, None)
     writer.finish(frames=20, damage="")
     found = [face.landmarks[30, 0] for face in Faceset.open(tmp_path / "clip").faces()]
     rough = [row(f, shift=0.2 * (-1) ** f)["landmarks"][30, 0] for f in range(20)]
@@ -95,13 +97,13 @@ def test_deleting_an_image_removes_the_face_from_training_only(tmp_path):
     assert faceset.content_hash() != before
 
 
-def test_an_interrupted_writer_goes_on_after_the_last_part(tmp_path):
+def test_an_interrupted_writer_resumes_after_the_last_shard(tmp_path):
     path = tmp_path / "clip"
     writer = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
     for frame in range(3):
         writer.add(row(frame))
-    writer.end_part(3, {"next_track": 7})
-    writer.add(row(3))  # lost: the part was never ended
+    writer.end_shard(3, {"next_track": 7})
+    writer.add(row(3))  # lost: the shard was never ended
 
     with pytest.raises(FacesetError, match="unfinished"):
         Faceset.open(path)
@@ -109,7 +111,7 @@ def test_an_interrupted_writer_goes_on_after_the_last_part(tmp_path):
     assert (again.next_frame, again.state) == (3, {"next_track": 7})
     for frame in range(3, 6):
         again.add(row(frame))
-    again.end_part(6, None)
+    again.end_shard(6, None)
     assert again.finish(frames=6, damage="") == 6
     whole = write_faceset(tmp_path / "whole")
     resumed = Faceset.open(path)
@@ -129,7 +131,7 @@ def test_another_source_or_other_settings_are_refused(tmp_path):
     assert not fresh.complete
 
 
-def test_overwrite_and_discard_leave_other_people_s_files(tmp_path):
+def test_overwrite_and_discard_leave_other_files(tmp_path):
     write_faceset(tmp_path / "clip")
     (tmp_path / "clip" / "notes.txt").write_text("mine")
     FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=True).discard()
@@ -146,12 +148,67 @@ def test_errors_say_what_to_do(tmp_path):
     assert "alice" in error.value.hint
 
     record = tmp_path / "alice" / "faceset.json"
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"schema_version": 99}))
-    with pytest.raises(FacesetError, match="version 99"):
-        Faceset.open(tmp_path / "alice")
+    document = json.loads(record.read_text())
+    for damaged, message in (
+        (document | {"version": 99}, "version 99"),
+        (document | {"format": "other"}, "found 'other'"),
+        ({k: v for k, v in document.items() if k != "source"}, "no source"),
+        ({"schema_version": 2}, "version 2"),
+        ([], "found None"),
+    ):
+        record.write_text(json.dumps(damaged))
+        with pytest.raises(FacesetError, match=message):
+            Faceset.open(tmp_path / "alice")
     record.write_text("{")
-    with pytest.raises(FacesetError, match="damaged"):
+    with pytest.raises(FacesetError, match="not valid JSON"):
         Faceset.open(tmp_path / "alice")
+
+
+def make_unversioned(path) -> None:
+    """Rewrites faceset.json as it was before formats had names."""
+    document = json.loads((path / "faceset.json").read_text())
+    del document["format"], document["version"]
+    (path / "faceset.json").write_text(json.dumps({"schema_version": 1, **document}))
+
+
+def test_a_faceset_from_before_formats_had_names_is_read(tmp_path):
+    faceset = write_faceset(tmp_path / "clip")
+    make_unversioned(faceset.path)
+    again = Faceset.open(faceset.path)
+    assert again.record == faceset.record
+    assert again.content_hash() == faceset.content_hash()
+    set_subject(faceset.path, Subject("Alice", "self"))
+    document = json.loads((faceset.path / "faceset.json").read_text())
+    assert (document["format"], document["version"]) == ("faceswap-faceset", 1)
+    assert Faceset.open(faceset.path).subject["name"] == "Alice"
+
+
+def test_an_unfinished_one_from_before_is_refused_and_can_be_overwritten(tmp_path):
+    path = tmp_path / "clip"
+    FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
+    make_unversioned(path)
+    (path / "shards").rename(path / "parts")
+    with pytest.raises(FacesetError, match="earlier version") as error:
+        FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
+    assert "--overwrite" in error.value.hint
+    FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=True)
+    assert not (path / "parts").exists()
+
+
+def test_faces_without_a_mesh_are_smoothed_and_have_none(tmp_path):
+    sets = []
+    for name, bare in (("with", False), ("without", True)):
+        writer = FacesetWriter(tmp_path / name, SOURCE, EXTRACTOR, overwrite=False)
+        for frame in range(8):
+            one = row(frame, shift=0.2 * (-1) ** frame)
+            writer.add(one | {"mesh": None} if bare else one)
+        writer.end_shard(8, None)
+        writer.finish(frames=8, damage="")
+        sets.append(Faceset.open(tmp_path / name))
+    for ours, theirs in zip(sets[1].faces(), sets[0].faces(), strict=True):
+        np.testing.assert_array_equal(ours.landmarks, theirs.landmarks)
+    table = pq.read_table(tmp_path / "without" / "faces.parquet")
+    assert table["mesh"].null_count == 8
 
 
 def test_half_a_parquet_is_an_error_not_a_traceback(tmp_path):
@@ -162,11 +219,11 @@ def test_half_a_parquet_is_an_error_not_a_traceback(tmp_path):
         Faceset.open(tmp_path / "clip")
 
 
-def test_full_disk_keeps_the_finished_parts(tmp_path, monkeypatch):
+def test_full_disk_keeps_the_finished_shards(tmp_path, monkeypatch):
     path = tmp_path / "clip"
     writer = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
     writer.add(row(0))
-    writer.end_part(1, None)
+    writer.end_shard(1, None)
     writer.add(row(1))
 
     def full(*_args, **_options):
@@ -174,7 +231,7 @@ def test_full_disk_keeps_the_finished_parts(tmp_path, monkeypatch):
 
     monkeypatch.setattr("faceswap.facesets.writer.pq.write_table", full)
     with pytest.raises(StorageFullError, match="full"):
-        writer.end_part(2, None)
+        writer.end_shard(2, None)
     monkeypatch.undo()
     assert FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False).next_frame == 1
-    assert [file.suffix for file in (path / "parts").iterdir()] == [".parquet"]
+    assert [file.suffix for file in (path / "shards").iterdir()] == [".parquet"]

@@ -1,0 +1,106 @@
+"""Crops the faces of a frame, masks and measures them, and stores crops and masks as images."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.core.files import storage_errors
+from faceswap.facesets.faceset import IMAGES, MASKS
+from faceswap.geometry.alignment import (
+    HEAD_COVERAGE,
+    crop_matrix,
+    head_pose,
+    transform_points,
+    warp,
+)
+from faceswap.maskers import Masker
+from faceswap.media.frame import Frame
+from faceswap.media.images import encode_image
+from faceswap.tracking.tracks import TrackedFace
+
+_MEASURE_SIZE = 96  # px; one size for all, so that sharpness does not depend on the crop size
+
+
+def store_faces(
+    frame: Frame,
+    faces: Sequence[TrackedFace],
+    masker: Masker,
+    directory: Path,
+    *,
+    crop_size: int,
+    image_format: str,
+    min_size: int,
+) -> Iterator[dict[str, Any]]:
+    """Stores crops and masks of the faces of a frame, and yields their rows.
+
+    Args:
+        frame: Frame.
+        faces: Faces in it.
+        masker: Masker of the stored masks.
+        directory: Directory of the faceset.
+        crop_size: Side of the crops in pixels.
+        image_format: "jpg" or "png".
+        min_size: Side of the face square in frame pixels below which a face is skipped.
+
+    Yields:
+        One row of ``facesets.faceset.SCHEMA`` per stored face.
+    """
+    for number, face in enumerate(faces):
+        landmarks = face.landmarks.points
+        pose = head_pose(landmarks)
+        if pose.scale < min_size:
+            continue
+        matrix = crop_matrix(landmarks, crop_size, HEAD_COVERAGE)
+        crop = warp(frame.image, matrix, crop_size)
+        (mask,) = masker([crop], [transform_points(matrix, landmarks)])
+        sharpness, exposure = measure(crop, mask)
+        stem = f"{frame.index:06d}-{number}"
+        image_name, mask_name = f"{stem}.{image_format}", f"{stem}.png"
+        _store(directory / IMAGES / image_name, crop)
+        _store(directory / MASKS / mask_name, mask)
+        yield {
+            "frame": frame.index,
+            "pts": frame.pts,
+            "time": frame.time,
+            "face": number,
+            "track": face.track,
+            "box": np.asarray(face.box, np.float32),
+            "score": float(face.score),
+            "landmarks": landmarks,
+            "mesh": face.landmarks.mesh,
+            "matrix": matrix,
+            "yaw": pose.yaw,
+            "pitch": pose.pitch,
+            "roll": pose.roll,
+            "sharpness": sharpness,
+            "exposure": exposure,
+            "embedding": None,
+            "image": image_name,
+            "mask": mask_name,
+        }
+
+
+def measure(crop: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[float, float]:
+    """Sharpness (variance of the Laplacian) and exposure (mean luma, 0 to 1) within the mask.
+
+    Args:
+        crop: (S, S, 3) uint8 RGB.
+        mask: (S, S) uint8, 255 = face.
+    """
+    side = (_MEASURE_SIZE, _MEASURE_SIZE)
+    grey = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), side, interpolation=cv2.INTER_AREA)
+    inside = cv2.resize(mask, side, interpolation=cv2.INTER_AREA) > 127
+    if not inside.any():
+        return 0.0, 0.0
+    laplacian = cv2.Laplacian(grey, cv2.CV_32F)
+    return float(laplacian[inside].var()), float(grey[inside].mean()) / 255
+
+
+def _store(path: Path, image: NDArray[np.uint8]) -> None:
+    # Neither atomic nor synced: after a crash the crops of an unfinished shard are cut again.
+    with storage_errors(path):
+        path.write_bytes(encode_image(image, path.suffix))
