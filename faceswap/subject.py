@@ -1,4 +1,4 @@
-"""The verb ``faceswap subject``: shows or sets who is in facesets and on what basis."""
+"""The verb ``faceswap subject``: shows and sets the subject records of facesets."""
 
 import json
 from dataclasses import replace
@@ -15,37 +15,40 @@ from faceswap.facesets.faceset import read_record
 from faceswap.facesets.subjects import Records, find_records, is_faceset, set_subject
 from faceswap.provenance.subject import BASES, Evidence, Subject, is_unstated, matches_evidence
 
-_MISMATCH = 3
-_WIDEST = 100
+_MISMATCH = 3  # exit code
+_MAX_WIDTH = 100  # characters
 
 
 def subject(
     paths: Annotated[
-        list[Path], typer.Argument(help="Facesets, or folders of them; to show, models and runs.")
+        list[Path],
+        typer.Argument(help="Facesets. Folders of facesets, models and runs can only be shown."),
     ],
-    name: Annotated[str | None, typer.Option(help="Name or pseudonym.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name or pseudonym of the person.")] = None,
     basis: Annotated[
-        str | None, typer.Option(help=f"Why they may be shown: {', '.join(BASES)}.")
+        str | None,
+        typer.Option(help=f"Basis on which the person may be shown: {', '.join(BASES)}."),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Number of the release, licence, address; free text.")
+        str | None, typer.Option(help="Reference of the basis: release number, licence, URL.")
     ] = None,
     evidence: Annotated[
-        Path | None, typer.Option(help="Signed release; its name and hash are kept.")
+        Path | None,
+        typer.Option(help="File such as a signed release; its name and hash are stored."),
     ] = None,
     check: Annotated[
-        Path | None, typer.Option(help="Say whether this file still is the evidence.")
+        Path | None, typer.Option(help="Check whether this file is the stored evidence.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
-    """Show or set who is in facesets, and on what basis they may be shown.
+    """Show or set the person in facesets and the basis on which they may be shown.
 
-    What is not named stays as it was; but evidence belongs to the basis it was given for. Exit code
-    0; 3: the file of --check is not the evidence of all of them.
+    Options that are not given keep their value, but a new --basis drops the old evidence. Exit code
+    3 if the file of --check is not the evidence of every record.
     """
     if any(given is not None for given in (name, basis, reference, evidence)):
         kept = Evidence.of(evidence) if evidence else None
-        # All of them are looked at before the first is changed.
+        # All are read before the first is changed.
         changed = [(path, _changed(path, name, basis, reference, kept)) for path in paths]
         for path, record in changed:
             set_subject(path, record)
@@ -58,7 +61,7 @@ def subject(
         for path, each in found.items():
             show_table(_as_table(path, each, check))
     if not as_json and any(is_unstated(record) for record in records):
-        note("Unstated: nobody has said on what basis these people may be shown.")
+        note("Unstated: no basis has been given for showing these people.")
     if not all(answers):
         raise typer.Exit(_MISMATCH)
 
@@ -70,12 +73,12 @@ def _changed(
     reference: str | None,
     evidence: Evidence | None,
 ) -> Subject:
-    """The record of a faceset with what was given in place of what was there."""
+    """The record of a faceset with the given values replaced."""
     if not is_faceset(path) and find_records(path):
         raise FacesetError(
-            f"{path} is not one faceset.",
-            "Set the records of its facesets one by one; a model takes them over when its training "
-            "is started, or goes on.",
+            f"Expected a faceset, found several, a model or a run in {path}.",
+            "Set the records of the facesets; a model copies them when its training is started or "
+            "resumed.",
         )
     old = Subject.from_json(read_record(path)["subject"])
     if basis is not None and basis != old.basis:
@@ -86,9 +89,9 @@ def _changed(
 
 
 def _as_table(path: Path, records: Records, check: Path | None) -> Table:
-    width = min(len(str(path)), _WIDEST)  # a title is folded to the width of its table
+    width = min(len(str(path)), _MAX_WIDTH)  # a title is folded to the width of its table
     table = Table(title=Text(str(path)), title_justify="left", min_width=width)
-    for column in ("whose faces", "name", "basis", "reference", "evidence"):
+    for column in ("identity or source", "name", "basis", "reference", "evidence"):
         table.add_column(column, overflow="fold")
     for identity, sets in records.items():
         for record in sets or [Subject().to_json()]:
@@ -97,9 +100,9 @@ def _as_table(path: Path, records: Records, check: Path | None) -> Table:
 
 
 def _cells(identity: str, record: dict[str, Any], check: Path | None) -> tuple[str, ...]:
-    who = Subject.from_json(record)
-    kept = f"{who.evidence.file} {who.evidence.sha256[:12]}..." if who.evidence else ""
+    stated = Subject.from_json(record)
+    shown = f"{stated.evidence.file} {stated.evidence.sha256[:12]}..." if stated.evidence else ""
     if check:
-        words = {True: "matches", False: "does not match", None: "none is kept"}
-        kept = words[matches_evidence(record, check)]
-    return identity, who.name or "unstated", who.basis, who.reference, kept
+        results = {True: "matches", False: "does not match", None: "none stored"}
+        shown = results[matches_evidence(record, check)]
+    return identity, stated.name or "unstated", stated.basis, stated.reference, shown

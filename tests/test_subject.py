@@ -1,4 +1,4 @@
-"""Who is in a faceset, on what basis, and how that travels."""
+"""Subject records: set on facesets, and copied into runs and models."""
 
 import json
 
@@ -39,11 +39,11 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
     return int(ended.value.code or 0), said.out, said.err
 
 
-def test_at_first_nobody_has_said_anything(capsys, facesets):
+def test_a_new_faceset_is_unstated(capsys, facesets):
     code, shown, said = run(capsys, "subject", *map(str, facesets))
     assert code == 0
     assert shown.count("│ unstated") == 4  # name and basis of two
-    assert "nobody has said" in said
+    assert "no basis has been given" in said
     assert unstated_facesets({"alice": facesets}) == facesets
 
 
@@ -64,7 +64,7 @@ def test_several_are_set_at_once_and_nothing_else_changes(facesets, release):
     assert unstated_facesets({"alice": facesets}) == []
 
 
-def test_what_is_not_named_stays(facesets, release):
+def test_options_that_are_not_given_keep_their_value(facesets, release):
     subject(facesets, name="Alice", basis="consent", evidence=release)
     subject(facesets[:1], reference="release 8")
     record = Faceset.open(facesets[0]).subject
@@ -79,7 +79,7 @@ def test_evidence_belongs_to_the_basis_it_was_given_for(facesets, release):
     assert "evidence" not in Faceset.open(facesets[0]).subject
 
 
-def test_a_later_check_says_whether_the_file_still_matches(capsys, facesets, release):
+def test_check_compares_a_file_with_the_evidence(capsys, facesets, release):
     subject(facesets, basis="consent", evidence=release)
     code, shown, _ = run(capsys, "subject", str(facesets[0]), "--check", str(release))
     assert code == 0
@@ -99,18 +99,18 @@ def test_a_later_check_says_whether_the_file_still_matches(capsys, facesets, rel
         ({"reference": "x" * 501}, ConfigError, "500"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_written(facesets, given, error, words):
+def test_invalid_records_are_refused_before_anything_is_written(facesets, given, error, words):
     with pytest.raises(error, match=words):
         subject(facesets, **given)
     assert Faceset.open(facesets[0]).subject == UNSTATED
 
 
-def test_a_bad_path_spares_the_good_ones(facesets, tmp_path):
+def test_one_bad_path_changes_no_faceset(facesets, tmp_path):
     with pytest.raises(FaceswapError):
         subject([facesets[0], tmp_path / "absent"], name="Alice")
     with pytest.raises(MediaError, match="no file"):
         subject(facesets, evidence=tmp_path / "absent.pdf")
-    with pytest.raises(FacesetError, match="not one faceset"):
+    with pytest.raises(FacesetError, match="Expected a faceset"):
         subject([tmp_path], name="Alice")
     assert Faceset.open(facesets[0]).subject == UNSTATED
 
@@ -124,14 +124,14 @@ def test_a_folder_a_run_and_a_model_show_their_records(capsys, facesets, tmp_pat
     code, shown, _ = run(capsys, "subject", str(tmp_path / "run"), "--json")
     assert code == 0
     assert json.loads(shown)[str(tmp_path / "run")]["alice"][0]["name"] == "Alice"
-    with pytest.raises(FacesetError, match="not one faceset") as error:
+    with pytest.raises(FacesetError, match="Expected a faceset") as error:
         subject([tmp_path / "run"], name="Bob")
-    assert "model takes them over" in error.value.hint
-    with pytest.raises(FaceswapError, match="no faceset, no model and no run"):
+    assert "model copies them" in error.value.hint
+    with pytest.raises(FaceswapError, match="Expected a faceset, a model or a run"):
         find_records(tmp_path / "run" / "absent")
 
 
-def test_words():
+def test_records_are_described_in_one_line():
     assert describe_records([]) == "name unstated, basis unstated"
     record = Subject("Alice", "consent", "release 7", Evidence("r.pdf", "ab" * 32)).to_json()
     assert describe_records([record, record]) == (
@@ -142,15 +142,15 @@ def test_words():
         Subject.from_json({"evidence": {"file": "x"}})
 
 
-def test_it_can_be_said_while_extracting(capsys, tmp_path, release, monkeypatch):
+def test_extract_stores_the_subject(capsys, tmp_path, release, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_clip(tmp_path / "clip.mp4", 3)
     code, _, said = run(capsys, "extract", "clip.mp4")
     assert code == 0
-    assert "who it is and on what basis is unstated" in said
+    assert "person and basis are unstated" in said
     assert "faceswap subject faces/clip" in said
     options = ("--subject", "Alice", "--basis", "consent", "--evidence", "release.pdf")
-    code, _, said = run(capsys, "extract", "clip.mp4", *options)  # it was complete already
+    code, _, said = run(capsys, "extract", "clip.mp4", *options)  # already complete
     assert "Subject: Alice, basis consent, evidence release.pdf" in said
     record = Faceset.open(tmp_path / "faces" / "clip").subject
     assert record["evidence"]["sha256"] == Evidence.of(release).sha256
@@ -159,7 +159,7 @@ def test_it_can_be_said_while_extracting(capsys, tmp_path, release, monkeypatch)
     assert not (tmp_path / "other").exists()
 
 
-def test_the_same_source_extracted_anew_keeps_its_people(facesets):
+def test_overwriting_with_the_same_source_keeps_its_subject(facesets):
     subject(facesets[:1], name="Alice", basis="self")
     again = FacesetWriter(facesets[0], SOURCE, EXTRACTOR, overwrite=True)
     assert again.record["subject"]["name"] == "Alice"
@@ -167,10 +167,10 @@ def test_the_same_source_extracted_anew_keeps_its_people(facesets):
     assert another.record["subject"] == UNSTATED
 
 
-def test_training_says_what_is_unstated(capsys, facesets, tmp_path):
+def test_training_reports_unstated_subjects(capsys, facesets, tmp_path):
     subject(facesets[:1], name="Alice", basis="self")
     faces = [f"--faces={name}={path}" for name, path in zip("ab", facesets, strict=True)]
     code, _, said = run(capsys, "train", *faces, "-o", str(tmp_path / "run"))
     assert code == 2  # so few faces
-    assert f"{facesets[1]}: who it is" in said
-    assert f"{facesets[0]}: who it is" not in said
+    assert f"{facesets[1]}: person and basis" in said
+    assert f"{facesets[0]}: person and basis" not in said
