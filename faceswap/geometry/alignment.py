@@ -1,8 +1,8 @@
-"""Where a face is in the frame, and the similarity that cuts it out upright at a given size.
+"""Alignment: pose of a face from its landmarks, and the similarity that crops it upright.
 
-A scaled orthographic camera is fitted to the landmarks (a linear least squares against a mean face
-in 3D). Its scale does not shrink when the head turns, as that of a 2D similarity would, so a
-profile is cut at the same size as a frontal face. Training and conversion use the same cut.
+A scaled orthographic camera is fitted to the landmarks by linear least squares against a mean face
+in 3D. Unlike that of a 2D similarity, its scale does not shrink when the head turns, so a profile
+is cropped at the same size as a frontal face. Training and conversion use the same crops.
 
 Convention: points are ``(N, 2)``, x before y, in pixels, with pixel centres at integers (OpenCV's).
 Matrices are ``(2, 3) float64`` and map frame pixels to crop pixels.
@@ -21,10 +21,10 @@ from faceswap.geometry.mean_face import MEAN_FACE
 FloatArray = NDArray[np.floating]
 
 HEAD_COVERAGE = 2.0
-"""Side, in face squares, of the crops that facesets store: any tighter coverage fits inside."""
+"""Side of the crops that facesets store, in face squares; tighter crops can be cut from them."""
 
-# The point of the mean face that is kept in the middle of the crop: behind the nose bridge, so that
-# the crop follows the head and not the tip of the nose when the head turns.
+# Point of the mean face at the centre of the crop: behind the nose bridge, so that the crop follows
+# the head and not the tip of the nose when the head turns.
 _CENTRE = np.array([0.0, 0.0, 0.07])
 
 
@@ -35,7 +35,7 @@ class HeadPose:
     Attributes:
         rotation: ``(3, 3)``; camera axes are x right, y down, z away from the viewer.
         scale: Side of the face square in frame pixels.
-        translation: ``(2,)`` frame pixel of the mean face's origin.
+        translation: ``(2,)`` position of the mean face's origin in frame pixels.
     """
 
     rotation: FloatArray
@@ -44,18 +44,18 @@ class HeadPose:
 
     @property
     def roll(self) -> float:
-        """Degrees the head is tilted clockwise in the image."""
+        """Tilt of the head clockwise in the image, in degrees."""
         return math.degrees(math.atan2(-self.rotation[0, 1], self.rotation[1, 1]))
 
     @property
     def yaw(self) -> float:
-        """Degrees the face is turned towards image right."""
+        """Turn of the head towards image right, in degrees."""
         upright = _rotation_z(-self.roll) @ self.rotation
         return -math.degrees(math.atan2(upright[0, 2], upright[0, 0]))
 
     @property
     def pitch(self) -> float:
-        """Degrees the face looks up."""
+        """Turn of the head upwards, in degrees."""
         upright = _rotation_z(-self.roll) @ self.rotation
         return -math.degrees(math.atan2(upright[2, 1], upright[1, 1]))
 
@@ -71,8 +71,8 @@ def _rotation_z(degrees: float) -> FloatArray:
 
 
 def _camera_weights() -> FloatArray:
-    # The jaw is left out: nets disagree about it and it slides along the cheek when the head turns.
-    # Brows and mouth move with the expression, so they count less than eyes and nose.
+    # The jaw has no weight: landmarkers disagree about it, and it slides along the cheek when the
+    # head turns. Brows and mouth move with the expression, so they weigh less than eyes and nose.
     weights = np.ones(68)
     weights[JAW] = 0.0
     weights[BROWS] = 0.5
@@ -82,7 +82,7 @@ def _camera_weights() -> FloatArray:
 
 _WEIGHTS = _camera_weights()
 _DESIGN = np.c_[MEAN_FACE, np.ones(68)]
-# (4, 68): landmarks -> affine camera, the weighted pseudo-inverse of the mean face.
+# (4, 68), the weighted pseudo-inverse of the mean face: landmarks -> affine camera.
 _SOLVE = np.linalg.pinv(_DESIGN * np.sqrt(_WEIGHTS)[:, None]) * np.sqrt(_WEIGHTS)
 
 
@@ -92,26 +92,26 @@ def head_pose(landmarks: ArrayLike) -> HeadPose:
     The affine camera is solved linearly, then replaced by the nearest scaled rotation.
 
     Args:
-        landmarks: ``(68, 2)`` in frame pixels, iBUG order.
+        landmarks: ``(68, 2)`` landmarks68 in frame pixels.
     """
     camera = _SOLVE @ np.asarray(landmarks, dtype=np.float64)
     u, singular, vt = np.linalg.svd(camera[:3].T, full_matrices=False)
     rows = u @ vt  # (2, 3)
     scale = float(singular.mean())
     rotation = np.vstack([rows, np.cross(rows[0], rows[1])])
-    # The translation that suits the rigid camera: the weighted mean residual.
+    # The best translation for the rigid camera is the weighted mean residual.
     residual = np.asarray(landmarks) - scale * MEAN_FACE @ rows.T
     translation = np.average(residual, axis=0, weights=_WEIGHTS)
     return HeadPose(rotation, scale, translation)
 
 
 def crop_matrix(landmarks: ArrayLike, size: int, coverage: float) -> FloatArray:
-    """The similarity that cuts an upright square around a face.
+    """Similarity that crops an upright square around a face.
 
     Args:
-        landmarks: ``(68, 2)`` in frame pixels, iBUG order.
+        landmarks: ``(68, 2)`` landmarks68 in frame pixels.
         size: Side of the crop in pixels.
-        coverage: Side of the crop in face squares (1 = brows to chin, 2 = the whole head).
+        coverage: Side of the crop in face squares (1 = brows to chin, 2 = whole head).
 
     Returns:
         ``(2, 3) float64``, frame pixel -> crop pixel.
@@ -123,23 +123,6 @@ def crop_matrix(landmarks: ArrayLike, size: int, coverage: float) -> FloatArray:
     linear = np.array([[c, -s], [s, c]])
     centre = pose.project(_CENTRE[None])[0]
     return np.c_[linear, (size - 1) / 2 - linear @ centre]
-
-
-def recrop_matrix(matrix: ArrayLike, stored: int, size: int, ratio: float) -> FloatArray:
-    """The matrix of a tighter crop with the same centre, from that of a stored one.
-
-    Args:
-        matrix: ``(2, 3)`` frame -> stored crop.
-        stored: Side of the stored crop in pixels.
-        size: Side of the new crop in pixels.
-        ratio: Coverage of the new crop over that of the stored one.
-
-    Returns:
-        ``(2, 3)``, frame pixel -> new crop pixel.
-    """
-    zoom = size / (stored * ratio)
-    shift = (size - 1) / 2 - zoom * (stored - 1) / 2
-    return compose(np.array([[zoom, 0.0, shift], [0.0, zoom, shift]]), matrix)
 
 
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> FloatArray:
@@ -163,12 +146,12 @@ def compose(outer: ArrayLike, inner: ArrayLike) -> FloatArray:
 
 
 def matrix_scale(matrix: ArrayLike) -> float:
-    """How many output pixels one input pixel becomes."""
+    """Scale of a similarity: output pixels per input pixel."""
     return math.sqrt(abs(float(np.linalg.det(np.asarray(matrix)[:, :2]))))
 
 
 def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int) -> NDArray[np.uint8]:
-    """Cuts a square crop, without aliasing when it shrinks.
+    """Crops a square, without aliasing when it shrinks.
 
     Args:
         image: ``(H, W)`` or ``(H, W, 3) uint8``.
@@ -176,10 +159,10 @@ def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int) -> NDArray[np.u
         size: Side of the crop in pixels.
 
     Returns:
-        ``(size, size[, 3]) uint8``; beyond the image's edge its last pixels go on.
+        ``(size, size[, 3]) uint8``; pixels beyond the image's edge repeat the edge.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
-    # Bilinear sampling reads 2x2 pixels, so what shrinks more is cut larger and averaged down.
+    # Bilinear sampling reads 2x2 pixels; stronger reductions average a larger crop.
     factor = min(4, max(1, math.ceil(0.75 / matrix_scale(matrix))))
     shift = (factor - 1) / 2
     larger = compose([[factor, 0, shift], [0, factor, shift]], matrix)
@@ -188,7 +171,7 @@ def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int) -> NDArray[np.u
         larger,
         (size * factor, size * factor),
         flags=cv2.INTER_LINEAR if factor > 1 else cv2.INTER_CUBIC,
-        # Not mirrored: a mirrored mouth below the chin would look like a second face.
+        # Not reflected: a reflected mouth below the chin would look like a second face.
         borderMode=cv2.BORDER_REPLICATE,
     )
     if factor > 1:

@@ -1,4 +1,4 @@
-"""The 68 landmarks of iBUG (300-W, Sagonas et al., 2013): which is which.
+"""Indices of landmarks68, the 68-point convention of iBUG 300-W (Sagonas et al., 2013).
 
 Left and right are those of the image.
 """
@@ -25,12 +25,12 @@ _LIDS = np.array([(37, 41), (38, 40), (43, 47), (44, 46)])
 
 
 def mouth_gap(points: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Mean distance between the inner lips: ``(..., 68, D) -> (...)`` in the points' unit."""
+    """Mean distance between the inner lips, in the points' unit: ``(..., 68, D) -> (...)``."""
     return _gap(points, _LIPS)
 
 
 def lid_gap(points: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Mean distance between the lids of both eyes: ``(..., 68, D) -> (...)``."""
+    """Mean distance between the lids, in the points' unit: ``(..., 68, D) -> (...)``."""
     return _gap(points, _LIDS)
 
 

@@ -1,6 +1,6 @@
-"""A mean face in 3D, 68 points in iBUG order.
+"""A mean face in 3D: landmarks68 (iBUG 300-W).
 
-It is the mean of FaceMesh's output on two public-domain portraits (scikit-image's ``astronaut``
+It is the mean of Face Mesh's output on two public-domain portraits (scikit-image's ``astronaut``
 and matplotlib's ``grace_hopper.jpg``) and on their mirror images, aligned by generalised Procrustes
 analysis and made symmetric. The unit is the side of the *face square*: 1.5 times the distance
 between the outer eye corners, centred between brows and chin, which is the origin. x points to

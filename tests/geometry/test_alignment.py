@@ -5,13 +5,11 @@ import numpy as np
 import pytest
 
 from faceswap.geometry.alignment import (
-    HEAD_COVERAGE,
     compose,
     crop_matrix,
     head_pose,
     invert,
     matrix_scale,
-    recrop_matrix,
     transform_points,
     warp,
 )
@@ -68,15 +66,6 @@ def test_crop_is_upright_centred_and_of_the_asked_coverage():
 def test_size_of_the_crop_does_not_depend_on_yaw():
     scales = [matrix_scale(crop_matrix(turned(yaw, 0, 0), 128, 1.25)) for yaw in (0, 30, 60)]
     assert scales == pytest.approx([scales[0]] * 3)
-
-
-def test_recrop_equals_a_direct_crop():
-    landmarks = turned(20, 5, -10)
-    stored = crop_matrix(landmarks, 384, HEAD_COVERAGE)
-    direct = crop_matrix(landmarks, 96, 1.25)
-    np.testing.assert_allclose(
-        recrop_matrix(stored, 384, 96, 1.25 / HEAD_COVERAGE), direct, atol=1e-9
-    )
 
 
 def test_invert_and_compose_round_trip():
