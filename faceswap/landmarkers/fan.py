@@ -83,7 +83,7 @@ class FanLandmarker:
     @staticmethod
     def roi_from_detection(
         box: NDArray[np.float32],
-        points: NDArray[np.float32],  # noqa: ARG004 - upright regions need no eyes
+        points: NDArray[np.float32] | None,  # noqa: ARG004 - upright regions need no eyes
     ) -> Roi:
         """Region of a detected face; always upright."""
         x0, y0, x1, y1 = (float(v) for v in box)
@@ -94,7 +94,7 @@ class FanLandmarker:
     def roi_from_landmarks(landmarks: FaceLandmarks) -> Roi:
         """Region around a face's 68 points, as in the network's training."""
         low, high = landmarks.points.min(axis=0), landmarks.points.max(axis=0)
-        return FanLandmarker.roi_from_detection(np.concatenate([low, high]), landmarks.points)
+        return FanLandmarker.roi_from_detection(np.concatenate([low, high]), None)
 
 
 @landmarkers.register

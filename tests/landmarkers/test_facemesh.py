@@ -95,6 +95,7 @@ def test_region_from_a_detection():
     assert roi.center == (150.0, 140.0)
     assert roi.side == pytest.approx(150)
     assert roi.angle == pytest.approx(45)
+    assert FaceMesh.roi_from_detection(np.array([0, 0, 1, 1], np.float32), None).angle == 0
 
 
 def test_region_of_a_box_without_points_is_upright():

@@ -19,11 +19,10 @@ from faceswap.landmarkers.fan import FanLandmarker, cut_roi, decode
 from tests.random_weights import use_random_fan, write_random_fan
 
 BOXES = [np.array([170.25, 60, 280.75, 190.5]), np.array([-20, 300.5, 90.25, 420.75])]
-NO_EYES = np.empty((0, 2), np.float32)
 
 
 def region(box) -> Roi:
-    return FanLandmarker.roi_from_detection(np.asarray(box, np.float32), NO_EYES)
+    return FanLandmarker.roi_from_detection(np.asarray(box, np.float32), None)
 
 
 @pytest.fixture(scope="module")
