@@ -168,3 +168,41 @@ def test_no_two_modules_import_each_other() -> None:
 
     for module in MODULES:
         visit(module, ())
+
+
+# Builders turn settings into plain values; run directories read and write them.
+BUILDERS = {
+    "faceswap.training.build",
+    "faceswap.training.run_directory",
+    "classifier.training.build",
+    "classifier.training.run",
+    "classifier.training.run_directory",
+    "faceswap.core.config",
+    "faceswap.core.run_folder",
+}
+
+
+def settings_classes() -> set[str]:
+    """Names of all classes of settings: ``StrictModel`` and what derives from it."""
+    bases = {
+        node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+    found = {"StrictModel"}
+    while more := {name for name, above in bases.items() if above & found} - found:
+        found |= more
+    return found
+
+
+def test_settings_stop_at_the_builders() -> None:
+    settings = settings_classes()
+    assert {"TrainConfig", "OptimizerConfig", "Settings", "OptimizerSettings"} <= settings
+    for module, path in MODULES.items():
+        if not folder(module) or module in BUILDERS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.arg) and node.annotation is not None:
+                names = {x.id for x in ast.walk(node.annotation) if isinstance(x, ast.Name)}
+                assert not names & settings, f"{module} takes settings: {node.arg}"

@@ -153,8 +153,12 @@ class TrainingState:
             load_into(self.ema.module, found, AVERAGED)
         try:
             if self.optimizer is not None:
+                settings = [_without_parameters(group) for group in self.optimizer.param_groups]
                 tensors, values = found.tensors["optimizer"], found.state["optimizer"]
                 restore_optimizer(self.optimizer, tensors, values)
+                # The checkpoint's hyperparameters would undo a change of the settings.
+                for group, values in zip(self.optimizer.param_groups, settings, strict=True):
+                    group.update(values)
             if self.scaler is not None and found.state["scaler"]:
                 self.scaler.load_state_dict(found.state["scaler"])
             return kind.from_json(found.state["progress"])
@@ -186,6 +190,10 @@ class TrainingState:
         return replace(
             saved, rollbacks=rollbacks, diverged_at=diverged.step, seconds=diverged.seconds
         )
+
+
+def _without_parameters(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if name != "params"}
 
 
 def load_into(module: nn.Module, found: Checkpoint, group: str) -> None:

@@ -327,3 +327,51 @@ def test_slow_steps_are_saved_by_the_clock(faces, tmp_path):
     config = configured("training.steps=3", "output.save_every=1000", "output.save_minutes=1.0e-9")
     run_training(config, faces, tmp_path / "run")
     assert {2, 3} <= set(checkpoint_steps(tmp_path / "run" / "checkpoints"))
+
+
+def test_early_stopping_ends_a_run_that_no_longer_improves(faces, tmp_path):
+    # A learning rate of almost 0 never improves on the first evaluation by much.
+    config = configured(
+        "optimizer.lr=1e-12", "training.patience=2", "output.save_every=2", "training.steps=1000"
+    )
+    result = run_training(config, faces, tmp_path / "run")
+    assert result.stopped_early
+    assert result.step < 1000
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    assert checkpoint.state["progress"]["since_best"] >= 2
+
+
+def test_the_moving_average_is_evaluated_and_exported(faces, tmp_path):
+    run_training(configured("training.steps=6", "optimizer.ema=0.9"), faces, tmp_path / "run")
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    exported = weights(tmp_path / "run")
+    assert same(exported, checkpoint.tensors["ema"])
+    assert not same(exported, checkpoint.tensors["model"])
+    # It resumes exactly.
+    run_training(configured("training.steps=9", "optimizer.ema=0.9"), faces, tmp_path / "run")
+    run_training(configured("training.steps=9", "optimizer.ema=0.9"), faces, tmp_path / "whole")
+    assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+
+
+def test_other_faces_are_accepted_with_allow_changes(faces, tmp_path, caplog):
+    run_training(configured("training.steps=2"), faces, tmp_path / "run")
+    next((faces["bob"][0] / "images").iterdir()).unlink()
+    with pytest.raises(TrainingError, match="bob has other content"):
+        run_training(configured("training.steps=4"), faces, tmp_path / "run")
+    with caplog.at_level("INFO", logger="faceswap"):
+        result = run_training(
+            configured("training.steps=4"), faces, tmp_path / "run", allow_changes=True
+        )
+    assert result.step == 4
+    assert "bob has other content" in caplog.text
+
+
+def test_a_changed_weight_decay_takes_effect_on_resuming(faces, tmp_path):
+    for name, decay in (("weak", 0.0), ("strong", 0.9)):
+        adamw = "optimizer.name=adamw"
+        run_training(configured("training.steps=2", adamw), faces, tmp_path / name)
+        change = f"optimizer.weight_decay={decay}"
+        run_training(configured("training.steps=4", adamw, change), faces, tmp_path / name)
+    assert not same(weights(tmp_path / "weak"), weights(tmp_path / "strong"))
