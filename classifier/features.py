@@ -1,6 +1,5 @@
 """The verb ``classifier features``: images as vectors, and what can be told from these."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -104,10 +103,13 @@ def _probe(
     with progress_bar("probes", None) as advance:
         result = probe(found, train, classes, neighbours, seed)
         advance(1)
-    table = Table("", "accuracy", title=f"{result.held_out} images kept aside")
-    table.add_row(f"{result.neighbours} nearest neighbours", f"{result.knn_accuracy:.4f}")
-    table.add_row("linear probe", f"{result.linear_accuracy:.4f}")
-    table.add_row("always the commonest class", f"{result.chance:.4f}")
+    table = Table("", "accuracy", "95 % interval", title=f"{result.held_out} held-out images")
+    for name, accuracy in (
+        (f"{result.neighbours} nearest neighbours", result.knn_accuracy),
+        ("linear probe", result.linear_accuracy),
+    ):
+        table.add_row(name, f"{accuracy.value:.4f}", accuracy.interval())
+    table.add_row("most frequent class", f"{result.chance:.4f}", "-")
     show_table(table)
     return result
 
@@ -138,5 +140,5 @@ def _draw(
 
 def _write_numbers(path: Path, found: Embeddings, result: ProbeResult | None) -> None:
     numbers = {"images": len(found.samples), "dimensions": found.vectors.shape[1]}
-    write_json(path, {**numbers, "probes": None if result is None else asdict(result)})
+    write_json(path, {**numbers, "probes": None if result is None else result.record()})
     note(f"Vectors, numbers and the map: {path.parent}")

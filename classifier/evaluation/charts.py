@@ -54,8 +54,10 @@ def plot_reliability(diagram: Reliability) -> Figure:
     filled = diagram.count > 0
     confidence, accuracy = diagram.confidence[filled], diagram.accuracy[filled]
     upper.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfect calibration")
-    upper.bar(centres[filled], accuracy, 0.92 * width, alpha=0.5, label="accuracy in the bin")
-    upper.plot(confidence, accuracy, "o-", markersize=4, color="C3", label="over mean confidence")
+    upper.bar(centres[filled], accuracy, 0.92 * width, alpha=0.5, label="accuracy")
+    upper.plot(
+        confidence, accuracy, "o-", markersize=4, color="C3", label="accuracy at mean confidence"
+    )
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
     upper.legend(loc="upper left", fontsize=8)
     lower.bar(centres, diagram.count, 0.92 * width, color="grey")

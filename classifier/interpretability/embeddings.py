@@ -1,7 +1,8 @@
 """Embeddings: the features that enter a network's last layer, with probes and projections."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from torch.nn.functional import pad
 
 from classifier.data import LoadedImages, Sample
+from classifier.evaluation.bootstrap import Estimate, estimate, resampling_units
+from classifier.evaluation.measure import estimate_record
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.interpretability.probes import fit_probe, knn_classes
 from classifier.interpretability.projection import MOST_POINTS, planar, principal_components, tsne
@@ -92,8 +95,9 @@ class ProbeResult:
     """Accuracy of simple classifiers on frozen embeddings.
 
     Attributes:
-        knn_accuracy: Accuracy of k-nearest neighbours on the held-out images, in [0, 1].
-        linear_accuracy: Accuracy of logistic regression on the held-out images, in [0, 1].
+        knn_accuracy: Accuracy of k-nearest neighbours on the held-out images, in [0, 1], with its
+            95 % interval.
+        linear_accuracy: Accuracy of logistic regression on the same images, with its interval.
         chance: Accuracy of always predicting the most frequent held-out class, in [0, 1].
         neighbours: Number of neighbours that vote.
         penalty: L2 penalty of the logistic regression.
@@ -101,13 +105,21 @@ class ProbeResult:
         held_out: Number of held-out images.
     """
 
-    knn_accuracy: float
-    linear_accuracy: float
+    knn_accuracy: Estimate
+    linear_accuracy: Estimate
     chance: float
     neighbours: int
     penalty: float
     train: int
     held_out: int
+
+    def record(self) -> dict[str, Any]:
+        """Convert to a JSON object; missing interval bounds become null."""
+        accuracies = {
+            "knn_accuracy": estimate_record(self.knn_accuracy),
+            "linear_accuracy": estimate_record(self.linear_accuracy),
+        }
+        return asdict(self) | accuracies
 
 
 def probe(
@@ -120,21 +132,34 @@ def probe(
         train: ``(N,)`` mask of the training embeddings.
         classes: Number of classes.
         neighbours: Number of neighbours that vote, at most the number of training embeddings.
-        seed: Seed of the choice of the penalty.
+        seed: Seed of the choice of the penalty and of the bootstrap.
     """
     vectors, labels = found.vectors[train], found.labels[train]
     queries, truth = found.vectors[~train], found.labels[~train]
     votes = knn_classes(queries, vectors, labels, neighbours, classes)
     linear = fit_probe(vectors, labels, classes, seed)
+    held_out = [sample for sample, used in zip(found.samples, train, strict=True) if not used]
+    correct = {"knn": votes == truth, "linear": linear.predict(queries) == truth}
+    accuracy = _accuracies(correct, resampling_units([one.group for one in held_out]), seed)
     return ProbeResult(
-        float((votes == truth).mean()),
-        float((linear.predict(queries) == truth).mean()),
+        accuracy["knn"],
+        accuracy["linear"],
         float(np.bincount(truth).max() / len(truth)),
         min(neighbours, len(vectors)),
         linear.penalty,
         len(vectors),
         len(queries),
     )
+
+
+def _accuracies(
+    correct: Mapping[str, NDArray[np.bool_]], units: NDArray[np.int64], seed: int
+) -> dict[str, Estimate]:
+    def accuracy(counts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return {name: counts @ hits / counts.sum(1) for name, hits in correct.items()}
+
+    values = {name: float(hits.mean()) for name, hits in correct.items()}
+    return estimate(values, accuracy, units, seed=seed)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ def test_what_a_run_kept_aside(
     assert all(sum(row["probabilities"]) == pytest.approx(1, abs=1e-5) for row in rows)
     assert all((Path(row["path"]).parent.name == row["label"]) for row in rows)
     assert list(record["classes"]) == ["blue", "crème brûlée", "red"]
+    for scores in record["classes"].values():
+        assert all(scores[name]["low"] <= scores[name]["high"] for name in ("recall", "f1"))
     assert np.sum(record["confusion"]) == 9
 
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
