@@ -1,4 +1,4 @@
-"""Carrying the sound of one file over into another, packet by packet."""
+"""Copies the audio of one file into another, packet by packet."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from av.error import FFmpegError
 
 from faceswap.media.container import keep_only, open_media
 
-# FFmpeg would put these into an MP4, but next to nothing plays them there.
+# FFmpeg muxes these into MP4, but hardly any player supports them there.
 _POOR_FIT = {".mp4": ("pcm_", "vorbis", "truehd"), ".m4v": ("pcm_", "vorbis", "truehd")}
 _FALLBACK = {".webm": "libopus"}
 _COMMON_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
@@ -25,14 +25,14 @@ _JITTER = 0.02  # seconds
 
 @dataclass
 class _Track:
-    """One stream of sound on its way.
+    """An audio stream that is copied or re-encoded.
 
     Attributes:
-        source: Where it comes from.
-        target: Where it goes; has an encoder when ``encode`` is set.
-        encode: The packets are not copied, the sound is encoded anew.
-        last_dts: Decoding time of the last packet that was copied.
-        samples: Time, in samples, of the next frame to encode.
+        source: Stream of the input.
+        target: Stream of the output; has an encoder when ``encode`` is set.
+        encode: Whether the audio is re-encoded; packets are copied otherwise.
+        last_dts: Decoding time stamp of the last copied packet.
+        samples: Presentation time of the next frame to encode, in samples.
     """
 
     source: AudioStream
@@ -43,15 +43,18 @@ class _Track:
 
 
 class AudioFeed:
-    """Copies all sound of a file into an output, in step with the pictures.
+    """Copies all audio streams of a file into an output, interleaved with the video.
 
-    Packets go over untouched when the container holds their codec, and are encoded anew to AAC
-    (Opus for WebM) when not. They are read as they are needed, so memory stays flat.
+    Packets are copied if the container supports their codec, and re-encoded to AAC (Opus for WebM)
+    otherwise. They are read when they are needed, so memory use is constant.
 
     Args:
-        path: The file with the sound; it may have none.
-        output: The file being written; its header must not be written yet.
-        suffix: Ending of the output's name.
+        path: File with the audio; it may have no audio stream.
+        output: Container being written, before its header is written.
+        suffix: Suffix of the output file.
+
+    Attributes:
+        notes: Messages for the user about audio that was re-encoded, dropped or truncated.
 
     Raises:
         MediaError: The file cannot be opened.
@@ -73,7 +76,7 @@ class AudioFeed:
 
     def _add_track(self, source: AudioStream, suffix: str, number: int) -> _Track | None:
         if source.codec_context is None:
-            self.notes.append(f"sound track {number} is of an unknown codec and was left out")
+            self.notes.append(f"audio stream {number} has an unknown codec and was dropped")
             return None
         codec = source.codec_context.codec.canonical_name
         target, encode = None, False
@@ -86,8 +89,8 @@ class AudioFeed:
             encoder = _FALLBACK.get(suffix, "aac")
             target, encode = self._add_encoder(source, encoder), True
             self.notes.append(
-                f"sound track {number} was encoded anew to {encoder.removeprefix('lib')}:"
-                f" {suffix} does not hold {codec}"
+                f"audio stream {number} was re-encoded to {encoder.removeprefix('lib')}:"
+                f" {suffix} does not support {codec}"
             )
         kept = {"language", "title", "handler_name"}
         target.metadata.update({k: v for k, v in source.metadata.items() if k in kept})
@@ -96,9 +99,9 @@ class AudioFeed:
 
     def _add_encoder(self, source: AudioStream, encoder: str) -> AudioStream:
         rates = av.Codec(encoder, "w").audio_rates or [source.rate]
-        # The next higher rate loses nothing.
+        # The next higher rate keeps all frequencies.
         rate = min((r for r in rates if r >= source.rate), default=max(rates))
-        # A WAV file may not name its channels, and some encoders know the common layouts only.
+        # A WAV file may not name its channels, and some encoders support common layouts only.
         wanted = (source.layout.name, _COMMON_LAYOUTS.get(source.channels, "stereo"))
         layout = next((name for name in wanted if _opens(encoder, rate, name)), "stereo")
         target = self._output.add_stream(encoder, rate=rate)
@@ -108,13 +111,13 @@ class AudioFeed:
         return target
 
     def advance(self, until: float) -> None:
-        """Carries over all sound up to a time in seconds."""
+        """Writes all audio up to a time in seconds."""
         while self._next is not None and _time(self._next) <= until:
             self._carry(self._next)
             self._next = next(self._packets, None)
 
     def finish(self) -> None:
-        """Carries over the rest."""
+        """Writes the remaining audio."""
         self.advance(float("inf"))
         for track in self._tracks.values():
             if track.encode:
@@ -122,7 +125,7 @@ class AudioFeed:
                 self._output.mux(track.target.encode(None))
 
     def close(self) -> None:
-        """Closes the file with the sound."""
+        """Closes the input."""
         self._input.close()
 
     def _carry(self, packet: Packet) -> None:
@@ -131,7 +134,7 @@ class AudioFeed:
             self._encode(track, packet)
             return
         if packet.dts is not None:
-            # A clock that was set back, in a damaged file: no container takes it.
+            # Time stamps that run backwards, in a damaged file: no muxer accepts them.
             if track.last_dts is not None and packet.dts <= track.last_dts:
                 return
             track.last_dts = packet.dts
@@ -143,7 +146,7 @@ class AudioFeed:
             rate = frame.sample_rate
             if frame.pts is not None and frame.time_base is not None:
                 at = round(frame.pts * frame.time_base * rate)
-                # Matroska rounds to milliseconds; only a real gap may break the even flow.
+                # Matroska rounds to milliseconds: only a real gap may move the time stamps.
                 if track.samples is None or abs(at - track.samples) > _JITTER * rate:
                     track.samples = at
             frame.pts, frame.time_base = track.samples or 0, Fraction(1, rate)
@@ -155,15 +158,15 @@ class AudioFeed:
             return
         try:
             for packet in container.demux(*(track.source for track in self._tracks.values())):
-                # The last packet of a file that was cut off is incomplete.
+                # The last packet of a truncated file is incomplete.
                 if packet.size and not packet.is_corrupt:
                     yield packet
         except FFmpegError as error:
-            self.notes.append(f"the sound of {self._path.name} ends early: {error.strerror}")
+            self.notes.append(f"the audio of {self._path.name} ends early: {error.strerror}")
 
 
 def _opens(encoder: str, rate: int, layout: str) -> bool:
-    """Whether an encoder takes a channel layout."""
+    """Whether an encoder supports a channel layout."""
     context = av.CodecContext.create(encoder, "w")
     assert isinstance(context, AudioCodecContext)
     try:
@@ -184,5 +187,5 @@ def _decode(stream: AudioStream, packet: Packet | None) -> list[av.AudioFrame]:
     try:
         return stream.decode(packet)
     except FFmpegError:
-        # A click is better than no sound at all.
+        # A click is better than no audio.
         return []

@@ -1,4 +1,4 @@
-"""Captions on pictures."""
+"""Captions on images."""
 
 import cv2
 

@@ -1,4 +1,4 @@
-"""Colour of video: what matrix and range a stream means, and exact RGB conversion."""
+"""Colour of video: matrix and range of a stream, and exact conversion from and to 8-bit RGB."""
 
 import os
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from av.filter import Graph
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-# ITU-T H.273 code points, which FFmpeg uses as they are.
+# ITU-T H.273 code points, as FFmpeg uses them.
 RGB, BT709, UNSPECIFIED, BT470BG, SMPTE170M, BT2020_CL = 0, 1, 2, 5, 6, 10
 
 # Weights of red and blue in the luma of each matrix that can be converted.
@@ -24,17 +24,17 @@ _LUMA_WEIGHTS = {
     9: (0.2627, 0.0593),
 }
 
-# swscale's quick path is up to 3 levels off and 1.5 too dark on average; these flags are exact.
+# swscale's fast path is up to 3 levels off and 1.5 too dark on average; these flags are exact.
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-# The way back averages the chroma of four pixels: up and down again changes nothing then.
+# Downsampling averages the chroma of four pixels, so that a round trip changes nothing.
 _EXACT_DOWN = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
-# A scaler that is kept keeps its threads too; making a new one for every frame halves the speed.
+# A scaler keeps its threads: creating one per frame halves the speed.
 _THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
 class ColourTags:
-    """What a stream says about its colours, as H.273 code points; 2 (range: 0) is "unspecified".
+    """Colour tags of a stream as H.273 code points; 2 (range: 0) means "unspecified".
 
     Attributes:
         matrix: RGB to YUV matrix (1 = BT.709, 5 and 6 = BT.601, 9 = BT.2020).
@@ -54,10 +54,10 @@ class ColourTags:
         return cls(frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc)
 
     def effective_matrix(self, width: int, height: int) -> int:
-        """The matrix to convert with: the tag, or what players assume for an untagged picture.
+        """Matrix for the conversion: the tag, or what players assume for an untagged stream.
 
-        Players take untagged pictures of 1280 pixels and wider, or higher than 576 lines, for
-        BT.709 and smaller ones for BT.601.
+        Players assume BT.709 for untagged streams at least 1280 pixels wide or more than 576
+        lines high, and BT.601 for smaller ones.
         """
         if self.matrix == BT2020_CL:
             return 9
@@ -68,16 +68,16 @@ class ColourTags:
     def for_upright(
         self, stored: tuple[int, int], upright: tuple[int, int], pixel_format: str
     ) -> "ColourTags":
-        """The tags to write for pictures that came in another size or format.
+        """Tags to write for frames that were stored in another size or format.
 
-        They are the same, except where a reader would come to another matrix: for one that cannot
-        be written, or when turning an untagged picture changes what players assume about it. What
-        was stored as RGB becomes limited range, which every player knows.
+        They are unchanged unless a player would use another matrix: if the matrix cannot be
+        written, or if rotating an untagged stream changes what players assume. Streams stored as
+        RGB become limited range, which every player supports.
 
         Args:
-            stored: Width and height at which the pictures were converted to RGB.
-            upright: Width and height at which they are written.
-            pixel_format: FFmpeg's name of the format they were stored in.
+            stored: Width and height in pixels at which the frames were converted to RGB.
+            upright: Width and height in pixels at which they are written.
+            pixel_format: FFmpeg's name of the stored pixel format.
         """
         if VideoFormat(pixel_format).is_rgb:
             return replace(self, matrix=self.effective_matrix(*upright), range=1)
@@ -88,19 +88,19 @@ class ColourTags:
         return replace(self, matrix=matrix)
 
     def effective_range(self, pixel_format: str) -> int:
-        """The range to convert with; untagged is limited, save for the ``yuvj`` formats."""
+        """Range for the conversion; limited if untagged, except for the ``yuvj`` formats."""
         if pixel_format.startswith("yuvj"):
             return int(ColorRange.JPEG)
         return self.range if self.range in (1, 2) else int(ColorRange.MPEG)
 
 
 class RgbConverter:
-    """Turns decoded frames into RGB arrays, all of one size.
+    """Converts decoded frames of any bit depth to 8-bit RGB arrays of one size.
 
     Args:
         width: Width of the arrays in pixels.
         height: Height of the arrays in pixels.
-        colour: The tags of the stream.
+        colour: Colour tags of the stream.
     """
 
     def __init__(self, width: int, height: int, colour: ColourTags) -> None:
@@ -126,16 +126,16 @@ class RgbConverter:
 
 
 class YuvConverter:
-    """Turns RGB arrays into frames for an encoder, as the exact inverse of ``RgbConverter``.
+    """Converts 8-bit RGB arrays to frames for an encoder, the exact inverse of ``RgbConverter``.
 
-    Chroma is placed at the left of every pair of pixels, where H.264 and its kin have it; centred
-    chroma would move by half a pixel with every copy.
+    Chroma is sited at the left of every pair of pixels, the default of H.264 and H.265; centred
+    chroma would move by half a pixel with every generation.
 
     Args:
         width: Width in pixels.
         height: Height in pixels.
-        colour: The tags to write, which also choose matrix and range.
-        pixel_format: FFmpeg's name of the format to make.
+        colour: Colour tags to write, which also determine matrix and range.
+        pixel_format: FFmpeg's name of the pixel format of the frames.
     """
 
     def __init__(self, width: int, height: int, colour: ColourTags, pixel_format: str) -> None:
@@ -175,7 +175,7 @@ class YuvConverter:
 
 
 def _full_range_matrix(matrix: int) -> NDArray[np.float64]:
-    """The ``(3, 4)`` matrix from RGB, all 0 to 255, to Y, Cb + 128, Cr + 128."""
+    """``(3, 4)`` matrix from RGB in [0, 255] to Y, Cb + 128, Cr + 128."""
     red, blue = _LUMA_WEIGHTS[matrix]
     luma = np.array([red, 1 - red - blue, blue, 0])
     return np.stack(
@@ -188,16 +188,16 @@ def _full_range_matrix(matrix: int) -> NDArray[np.float64]:
 
 
 def _pixels(frame: VideoFrame, index: int) -> NDArray[np.uint8]:
-    """The bytes of a plane, as rows without padding; writing to them writes to the frame."""
+    """View of the bytes of a plane, rows without padding."""
     plane = frame.planes[index]
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
     return rows[:, : plane.width * (3 if frame.format.is_rgb else 1)]
 
 
 def _left_sited(width: int, height: int, pixel_format: str) -> VideoFrame:
-    """A frame that hands on its chroma location to what is made of it.
+    """A frame whose chroma location is passed on to frames converted from it.
 
-    A filter marks it, for nothing else in PyAV can.
+    PyAV can set the location through a filter only.
     """
     graph = Graph()
     kind = VideoFormat(pixel_format, width, height)

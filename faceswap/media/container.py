@@ -1,4 +1,4 @@
-"""Opening media files for reading, with errors that speak to the person."""
+"""Opens media files for reading."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +21,7 @@ def open_media(path: Path) -> InputContainer:
     if not path.exists():
         raise MediaError(f"There is no file {path}.", "Check the path.")
     if not path.is_file():
-        raise MediaError(f"{path} is not a file.", "Give a video file.")
+        raise MediaError(f"{path} is not a file.", "Pass a video file.")
     try:
         # The prefix keeps a file name with a colon from being read as a network address.
         return av.open(f"file:{path}", metadata_errors="replace")
@@ -38,16 +38,16 @@ def _hint(path: Path, error: FFmpegError) -> str:
         if file.read(12)[4:8] == b"ftyp":
             return (
                 "Its index (normally the last part of the file) is missing or damaged: the file was"
-                " cut short, or the recording was not finished. Copy or download it again."
+                " truncated, or the recording was not finished. Copy or download it again."
             )
-    return "It is damaged or no video at all; the content decides, not the ending of its name."
+    return "It is damaged or not a video (the content decides, not the suffix)."
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The first real video stream; a cover picture of a song does not count.
+    """First video stream that is not a cover picture.
 
     Raises:
-        MediaError: There is none.
+        MediaError: There is no such stream.
     """
     for stream in container.streams.video:
         # A stream of an unknown codec has no context at all.
@@ -56,17 +56,17 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     kinds = sorted({stream.type for stream in container.streams})
     raise MediaError(
         f"{path} has no video that can be decoded, only: {', '.join(kinds) or 'nothing'}.",
-        "Give a file with pictures in it.",
+        "Pass a file with a video stream.",
     )
 
 
 def keep_only(container: InputContainer, *streams: Stream) -> None:
-    """Tells the container to skip all other streams, which saves reading them."""
+    """Makes the demuxer skip all other streams, which saves reading them."""
     for stream in container.streams:
         if stream not in streams:
             stream.discard = Discard.all
 
 
 def frame_rate(stream: VideoStream) -> Fraction:
-    """Average frames per second; 25 when a stream (one picture, say) has none."""
+    """Average frames per second; 25 if a stream (of one picture, for example) has none."""
     return stream.average_rate or stream.guessed_rate or Fraction(25)

@@ -1,4 +1,4 @@
-"""Video encoders: which are usable here, and good settings for each."""
+"""Video encoders: which of them work on this machine, and good settings for each."""
 
 import os
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ from faceswap.core.errors import MediaError
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """How an encoder is asked for near-transparent quality at a sensible speed.
+    """Settings of an encoder for near-transparent quality at a reasonable speed.
 
     Attributes:
-        options: The encoder's own options.
-        quality: Name of its quality option, which ``crf`` sets; empty when it has none.
-        speed: Name of its speed option, which ``preset`` sets; empty when it has none.
-        even: Takes odd widths and heights only without chroma subsampling.
-        tag: Codec tag that players expect in MP4; empty for the muxer's choice.
+        options: Options of the encoder.
+        quality: Name of the quality option that ``crf`` sets; empty if it has none.
+        speed: Name of the speed option that ``preset`` sets; empty if it has none.
+        even: Whether 4:2:0 needs even width and height.
+        tag: Codec tag that players expect in MP4; empty for the muxer's default.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -33,8 +33,8 @@ class EncoderSettings:
 
 _NVENC = {"preset": "p5", "rc": "vbr", "cq": "17", "b": "0"}
 
-# Measured on footage of faces: x264's "medium" costs 2.5 times the work of "veryfast"; at crf 14
-# the quick one is as close to the original (46 dB) as "medium" at 18, in a larger file.
+# On footage of faces x264's "medium" takes 2.5 times as long as "veryfast", which at crf 14 is as
+# close to the original (46 dB) as "medium" at 18, in a larger file.
 ENCODERS: dict[str, EncoderSettings] = {
     "libx264": EncoderSettings({"preset": "veryfast", "crf": "14"}, "crf", "preset"),
     "libx265": EncoderSettings(
@@ -57,7 +57,7 @@ ENCODERS: dict[str, EncoderSettings] = {
     "ffv1": EncoderSettings({"level": "3", "slicecrc": "1"}, even=False),
 }
 
-# Built into FFmpeg whether the machine has the hardware or not.
+# FFmpeg lists these encoders even if the machine lacks the hardware.
 _HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_videotoolbox")
 
 DEFAULT_ENCODER = {
@@ -70,10 +70,10 @@ DEFAULT_ENCODER = {
 
 
 def usable_encoders(holds: set[str] | None = None) -> list[str]:
-    """The known encoders that really start on this machine, hardware encoders included.
+    """Known encoders that can be opened on this machine, including hardware encoders.
 
     Args:
-        holds: Codecs that the container holds; None for any.
+        holds: Codecs that the container supports; None for any.
     """
     return [
         name
@@ -99,16 +99,16 @@ def _starts(name: str) -> bool:
 
 
 def find_encoder(name: str, holds: set[str]) -> EncoderSettings:
-    """The settings of an encoder; neutral ones for an encoder that is not in the table.
+    """Settings of an encoder; empty ones for an encoder that is not in the table.
 
     Args:
         name: FFmpeg's name of the encoder.
-        holds: Codecs that the container holds.
+        holds: Codecs that the container supports.
 
     Raises:
-        MediaError: There is no such video encoder, or its codec does not fit in the container.
+        MediaError: There is no such video encoder, or the container does not support its codec.
     """
-    # SVT-AV1 prints a page about itself to the terminal and listens to nothing else.
+    # Only this variable stops SVT-AV1 from printing its settings to the terminal.
     os.environ.setdefault("SVT_LOG", "1")
     problem = "There is no video encoder"
     try:
@@ -116,7 +116,7 @@ def find_encoder(name: str, holds: set[str]) -> EncoderSettings:
         if codec.type == "video":
             if codec.canonical_name in holds:
                 return ENCODERS.get(name, EncoderSettings())
-            problem = "That container cannot hold the output of"
+            problem = "The container does not support the encoder"
     except ValueError:
         pass
     raise MediaError(f"{problem} {name!r}.", f"Use one of {', '.join(usable_encoders(holds))}.")
@@ -129,38 +129,35 @@ def encoder_options(
     preset: str | None,
     extra: Mapping[str, str],
 ) -> dict[str, str]:
-    """Puts the user's wishes in place of the defaults.
+    """Options of an encoder: the defaults, overridden by the user's choices.
 
     Raises:
-        MediaError: ``crf`` or ``preset`` for an encoder that has no such thing.
+        MediaError: ``crf`` or ``preset`` is given for an encoder without such an option.
     """
     options = dict(settings.options)
     for wish, key, value in (("crf", settings.quality, crf), ("preset", settings.speed, preset)):
         if value is None:
             continue
         if not key:
-            raise MediaError(
-                f"The encoder {name!r} has no {wish}.", "Leave it out, or use libx264."
-            )
+            raise MediaError(f"The encoder {name!r} has no {wish}.", "Omit it, or use libx264.")
         options[key] = str(value)
     return options | dict(extra)
 
 
 def choose_pixel_format(name: str, width: int, height: int, *, even: bool = True) -> str:
-    """The pixel format to encode in: 4:2:0 where possible, for that plays everywhere.
+    """Pixel format for an encoder: 4:2:0 if possible, which every player supports.
 
-    Odd sizes become 4:4:4 where the encoder would refuse 4:2:0, so that not one row of the picture
-    is lost or made up.
+    Odd sizes become 4:4:4 if the encoder rejects them in 4:2:0, so that no row is lost or padded.
 
     Raises:
-        MediaError: The encoder takes even sizes only.
+        MediaError: The encoder supports even sizes only.
     """
     formats = [known.name for known in av.Codec(name, "w").video_formats or ()]
     if even and (width % 2 or height % 2):
         formats = [known for known in formats if known.startswith("yuv444p")]
         if not formats:
             raise MediaError(
-                f"The encoder {name!r} takes even sizes only, not {width} x {height}.",
+                f"The encoder {name!r} supports even sizes only, found {width} x {height}.",
                 "Use libx264 or libvpx-vp9.",
             )
     if "yuv420p" in formats or not formats:

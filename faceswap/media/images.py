@@ -1,4 +1,4 @@
-"""Still images: reading anything photographs come in, writing what others can read."""
+"""Still images: reads all common formats as 8-bit RGB, writes widely supported ones."""
 
 import io
 import zlib
@@ -21,16 +21,16 @@ WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def read_image(path: Path) -> Image:
-    """Reads an image upright, as its EXIF orientation says, and in sRGB.
+    """Reads an image as 8-bit sRGB, upright according to its EXIF orientation.
 
-    16-bit, CMYK, grey and palette images are converted, transparency is dropped, and an embedded
-    colour profile (Display P3 of a phone, Adobe RGB of a camera) is applied.
+    16-bit, CMYK, grey and palette images are converted to 8-bit RGB, transparency is dropped, and
+    an embedded colour profile (Display P3 of a phone, Adobe RGB of a camera) is applied.
 
     Returns:
-        ``(H, W, 3) uint8`` RGB.
+        ``(H, W, 3) uint8`` RGB in [0, 255].
 
     Raises:
-        MediaError: No such file, not an image, or cut short.
+        MediaError: The file does not exist, is not an image, or is truncated.
     """
     try:
         data = path.read_bytes()
@@ -38,9 +38,9 @@ def read_image(path: Path) -> Image:
         raise MediaError(
             f"The image {path} cannot be opened: {error.strerror}.", "Check the path."
         ) from error
-    hint = "It is damaged or of an unknown format: copy it again, or save it as PNG or JPEG."
+    hint = "It is damaged or has an unknown format: copy it again, or save it as PNG or JPEG."
     if not data or _is_cut_short(data):
-        raise MediaError(f"The image {path} is empty or cut short.", hint)
+        raise MediaError(f"The image {path} is empty or truncated.", hint)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -52,24 +52,24 @@ def read_image(path: Path) -> Image:
 
 
 def _is_cut_short(data: bytes) -> bool:
-    """Whether the end of a JPEG or PNG is missing, which decoders fill with grey silently."""
+    """Whether the end of a JPEG or PNG is missing; decoders silently fill the rest with grey."""
     if data.startswith(b"\x89PNG"):
         return b"IEND" not in data
     if not data.startswith(b"\xff\xd8\xff"):
         return False
     position = 2
-    # Step over the header segments: a thumbnail in them has an end marker of its own.
+    # Skip the header segments: a thumbnail in them has its own end marker.
     while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] != b"\xda":
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return data.find(b"\xff\xd9", position) < 0
 
 
 def _to_srgb(image: Image, data: bytes) -> Image:
-    """Applies the embedded RGB colour profile of a file, if it has one that is not sRGB."""
+    """Applies the embedded RGB colour profile of a file unless it is sRGB."""
     try:
-        # Pillow reads the header only; the pixels come from OpenCV, which knows 16-bit files.
+        # Pillow reads the header only; the pixels come from OpenCV, which supports 16-bit files.
         embedded = PillowImage.open(io.BytesIO(data)).info.get("icc_profile")
-        # Bytes 16 to 19 of a profile name its colour space; a CMYK one does not fit RGB pixels.
+        # Bytes 16 to 19 of a profile name its colour space; CMYK profiles do not apply to RGB.
         if not embedded or embedded[16:20] != b"RGB ":
             return image
         profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
@@ -79,7 +79,7 @@ def _to_srgb(image: Image, data: bytes) -> Image:
             PillowImage.fromarray(image), profile, ImageCms.createProfile("sRGB")
         )
     except (OSError, ImageCms.PyCMSError, PillowImage.DecompressionBombError):
-        # Pillow does not know the format, or the profile is broken: viewers show it as sRGB then.
+        # Unknown to Pillow, or the profile is broken: viewers show such files as sRGB.
         return image
     return np.array(converted, np.uint8)
 
@@ -89,12 +89,12 @@ def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"")
 
     Args:
         image: ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
-        suffix: File name ending that names the format, one of ``WRITABLE``.
-        quality: 1 to 100 for JPEG and WebP; the others are lossless.
-        xmp: An XMP packet to put inside; BMP has no room for one.
+        suffix: File suffix of the format, one of ``WRITABLE``.
+        quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
+        xmp: XMP packet to embed; BMP cannot contain one.
 
     Raises:
-        MediaError: A format that cannot be written.
+        MediaError: The format cannot be written.
     """
     suffix = suffix.lower()
     if suffix not in WRITABLE:
@@ -104,7 +104,7 @@ def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"")
     if xmp and suffix in _PILLOW_WITH_XMP:
         return _encode_by_pillow(image, suffix, quality, xmp)
     options = {
-        # Chroma at full resolution: lips and eyes are small and red or blue.
+        # 4:4:4 chroma: lips and eyes are small and coloured.
         ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality, *_FULL_CHROMA],
         ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality, *_FULL_CHROMA],
         ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
@@ -129,7 +129,7 @@ _XMP_IN_PNG = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no lang
 
 
 def _encode_by_pillow(image: Image, suffix: str, quality: int, xmp: bytes) -> bytes:
-    # OpenCV cannot write XMP, and these two need more than a block put between two others.
+    # OpenCV cannot write XMP, and in these formats it is not a block that could be inserted.
     buffer, picture = io.BytesIO(), PillowImage.fromarray(image)
     try:
         if suffix == ".webp":
@@ -146,17 +146,17 @@ def _encode_by_pillow(image: Image, suffix: str, quality: int, xmp: bytes) -> by
 
 
 def _with_xmp(data: bytes, suffix: str, xmp: bytes) -> bytes:
-    """Puts an XMP packet into an encoded JPEG or PNG; a BMP stays as it is."""
+    """Inserts an XMP packet into an encoded JPEG or PNG; BMP is returned unchanged."""
     if suffix in (".jpg", ".jpeg"):
         payload = _XMP_IN_JPEG + xmp
         block = b"\xff\xe1" + (len(payload) + 2).to_bytes(2, "big") + payload
-        # Behind the JFIF header, which has to come first.
+        # After the JFIF header, which has to come first.
         place = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
     elif suffix == ".png":
         body = b"iTXt" + _XMP_IN_PNG + xmp
         length, check = len(body) - 4, zlib.crc32(body)
         block = length.to_bytes(4, "big") + body + check.to_bytes(4, "big")
-        place = 8 + 25  # behind signature and header
+        place = 8 + 25  # after signature and header
     else:
         return data
     return data[:place] + block + data[place:]
@@ -170,17 +170,17 @@ def write_image(
     xmp: bytes = b"",
     seal: Callable[[Path, Path], None] | None = None,
 ) -> None:
-    """Writes an image, wholly or not at all.
+    """Writes an image atomically.
 
     Args:
-        path: Where to; its ending (see ``WRITABLE``) chooses the format.
+        path: Destination; its suffix (see ``WRITABLE``) determines the format.
         image: ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
-        quality: 1 to 100 for JPEG and WebP; the others are lossless.
-        xmp: An XMP packet to put inside; BMP has no room for one.
-        seal: Called with the complete temporary file and ``path`` before it takes that name.
+        quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
+        xmp: XMP packet to embed; BMP cannot contain one.
+        seal: Called with the complete temporary file and ``path`` before it is renamed.
 
     Raises:
-        MediaError: A format that cannot be written.
+        MediaError: The format cannot be written.
         StorageFullError: The disk is full.
     """
     data = encode_image(image, path.suffix, quality, xmp)
@@ -191,13 +191,17 @@ def write_image(
 
 
 class ImageReader:
-    """Iterates photographs as frames; unreadable ones are passed over and listed.
+    """Iterates over photographs as frames; unreadable ones are skipped and listed.
 
-    The index of a frame is the place of its file in ``files``, whether others can be read or not.
+    The index of a frame is the position of its file in ``files``.
 
     Args:
-        files: The image files.
+        files: Image files.
         start: Index of the first file to read.
+
+    Attributes:
+        total: Number of files.
+        skipped: Unreadable files of the last iteration, with the reason.
     """
 
     def __init__(self, files: Sequence[Path], start: int = 0) -> None:
@@ -208,7 +212,7 @@ class ImageReader:
 
     @property
     def damage(self) -> str | None:
-        """What could not be read, or None."""
+        """Description of the unreadable files, or None."""
         if not self.skipped:
             return None
         names = ", ".join(path.name for path in list(self.skipped)[:5])
@@ -230,12 +234,12 @@ class ImageReader:
 class ImageWriter:
     """Writes converted photographs into a folder under the names of the originals.
 
-    A format that can be read but not written (AVIF, say) becomes PNG.
+    A format that can be read but not written (for example AVIF) becomes PNG.
 
     Args:
-        directory: The folder; made when it is absent.
-        quality: 1 to 100 for JPEG and WebP.
-        xmp: An XMP packet for each image.
+        directory: Folder; created if absent.
+        quality: Quality from 1 to 100 for JPEG and WebP.
+        xmp: XMP packet to embed into each image.
     """
 
     def __init__(self, directory: Path, quality: int = 95, xmp: bytes = b"") -> None:
@@ -246,12 +250,12 @@ class ImageWriter:
     def write(
         self, name: str, image: Image, seal: Callable[[Path, Path], None] | None = None
     ) -> Path:
-        """Writes one image and says where.
+        """Writes one image and returns its path.
 
         Args:
-            name: Of the original.
+            name: File name of the original.
             image: ``(H, W, 3) uint8`` RGB.
-            seal: Called with the complete temporary file and the final path, before it is renamed.
+            seal: Called with the complete temporary file and the final path before it is renamed.
 
         Raises:
             StorageFullError: The disk is full.

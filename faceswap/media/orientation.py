@@ -1,4 +1,4 @@
-"""Turning stored pictures upright."""
+"""Rotation and mirroring of stored pictures."""
 
 import struct
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ _DEGREES = {(False, True, True): 180, (True, True, False): 90, (True, False, Tru
 
 @dataclass(frozen=True)
 class Orientation:
-    """How a stored picture is shown: rows and columns exchanged first, then mirrored.
+    """Transformation of a stored picture into the upright one: transposed first, then mirrored.
 
     Attributes:
-        transpose: Rows become columns.
-        flip_x: Mirrored left to right (after the exchange).
-        flip_y: Mirrored top to bottom (after the exchange).
+        transpose: Whether rows become columns.
+        flip_x: Whether it is mirrored left to right after transposing.
+        flip_y: Whether it is mirrored top to bottom after transposing.
     """
 
     transpose: bool = False
@@ -28,7 +28,7 @@ class Orientation:
 
     @classmethod
     def of_frame(cls, frame: VideoFrame) -> "Orientation":
-        """Reads the display matrix of a decoded frame; upright when it has none."""
+        """Reads the display matrix of a decoded frame; upright if it has none."""
         data = frame.side_data.get("DISPLAYMATRIX")
         return cls.of_matrix(bytes(data)) if data is not None else cls()
 
@@ -36,7 +36,7 @@ class Orientation:
     def of_matrix(cls, matrix: bytes) -> "Orientation":
         """Reads the nine 32-bit numbers of a display matrix, rounded to quarter turns.
 
-        The matrix takes a stored point to a shown one: ``x' = a x + c y``, ``y' = b x + d y``.
+        The matrix maps a stored point to a displayed one: ``x' = a x + c y``, ``y' = b x + d y``.
         """
         a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
         if abs(b) + abs(c) > abs(a) + abs(d):
@@ -45,15 +45,15 @@ class Orientation:
 
     @property
     def rotation(self) -> int:
-        """The clockwise turn in degrees: 0, 90, 180 or 270; 0 for a mirrored picture."""
+        """Clockwise rotation in degrees: 0, 90, 180 or 270; 0 for a mirrored picture."""
         return _DEGREES.get((self.transpose, self.flip_x, self.flip_y), 0)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """The shown width and height of a picture stored at this width and height."""
+        """Upright width and height in pixels of a picture stored at this width and height."""
         return (height, width) if self.transpose else (width, height)
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turns a stored ``(H, W, 3)`` picture upright; returns it as it is when it already is."""
+        """Rotates a stored ``(H, W, 3)`` picture upright; returned as it is if it already is."""
         if self.transpose:
             image = cv2.transpose(image)  # pyright: ignore[reportAssignmentType]
         flip = _FLIP_CODES.get((self.flip_x, self.flip_y))

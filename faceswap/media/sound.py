@@ -1,4 +1,4 @@
-"""Writing sound that was made, not recorded."""
+"""Writes synthesised audio."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +14,12 @@ _BIT_RATE = 96_000
 
 
 def write_sound(path: Path, samples: NDArray[np.floating], rate: int) -> None:
-    """Writes mono sound as AAC, which every video container here carries over untouched.
+    """Writes mono audio as AAC, which MP4, MOV and MKV store without re-encoding.
 
     Args:
-        path: Where to, ``.m4a`` or ``.mp4``.
+        path: Destination, ``.m4a`` or ``.mp4``.
         samples: ``(N,)`` in [-1, 1].
-        rate: Samples per second; one that AAC knows (44100, 48000, ...).
+        rate: Sample rate in Hz that AAC supports (44100, 48000, ...).
 
     Raises:
         StorageFullError: The disk is full; nothing is left at ``path``.

@@ -1,4 +1,4 @@
-"""Finding the videos and photographs that a user points at."""
+"""Finds the videos and photographs in files and folders."""
 
 import hashlib
 import re
@@ -22,13 +22,13 @@ IMAGE_SUFFIXES = READABLE
 
 @dataclass(frozen=True)
 class Source:
-    """Footage that belongs together: one video, or the photographs of one folder.
+    """A video, or the photographs of one folder.
 
     Attributes:
-        path: The video file, the folder of the photographs, or the one photograph.
+        path: Video file, folder of the photographs, or single photograph.
         kind: ``video`` or ``images``.
-        name: Unique among the sources found together; fit for a folder name.
-        files: The video file, or the photographs in natural order (2 before 10).
+        name: Name that is unique among the sources found together, usable as a folder name.
+        files: Video file, or photographs in natural order (2 before 10).
     """
 
     path: Path
@@ -37,7 +37,7 @@ class Source:
     files: tuple[Path, ...]
 
     def content_hash(self) -> str:
-        """SHA-256, in hex, of the video file or of the photographs with their names."""
+        """SHA-256 in hex of the video file, or of the photographs with their names."""
         if self.kind == "video":
             return sha256_file(self.path)
         digest = hashlib.sha256()
@@ -47,16 +47,16 @@ class Source:
 
 
 class FrameReader(Protocol):
-    """What ``open_source`` gives: frames in order, how many to expect, and what was damaged."""
+    """Reader of a source: its frames in order, their number, and a description of damage."""
 
     @property
     def total(self) -> int:
-        """Number of frames from the beginning of the source; an estimate for some videos."""
+        """Number of frames of the whole source; an estimate for some videos."""
         ...
 
     @property
     def damage(self) -> str | None:
-        """After the iteration: what could not be read, or None."""
+        """Description of what could not be read, after the iteration; None if undamaged."""
         ...
 
     def __iter__(self) -> Iterator[Frame]: ...
@@ -67,7 +67,7 @@ def open_source(source: Source, start: int = 0) -> FrameReader:
 
     Args:
         source: Video or photographs.
-        start: Index of the first frame to give.
+        start: Index of the first frame to read.
 
     Raises:
         MediaError: The video cannot be read.
@@ -78,15 +78,15 @@ def open_source(source: Source, start: int = 0) -> FrameReader:
 
 
 def find_sources(paths: Sequence[Path]) -> list[Source]:
-    """Finds all videos and photographs in files and folders, folders recursively.
+    """Finds all videos and photographs in files and folders, recursively.
 
-    A video is one source; the photographs that lie directly in one folder are one source together;
-    a photograph given by its own path is one source. Hidden files and folders are passed over, and
-    what is given twice counts once. A file of unknown ending that is given by its own path is taken
-    for what it contains.
+    A video is one source; the photographs directly in one folder are one source together; a
+    photograph given by its path is one source. Hidden files and folders and duplicates are skipped.
+    The type of a file with an unknown suffix, if given by its path, is detected from its content.
 
     Raises:
-        MediaError: No such path, a folder with nothing usable, or a file that is neither.
+        MediaError: A path does not exist, a folder contains no video and no image, or a file is
+            neither.
     """
     found: list[tuple[str, Source]] = []
     seen: set[Path] = set()
@@ -94,8 +94,8 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
         entries = list(_in_folder(path) if path.is_dir() else _single(path))
         if not entries:
             raise MediaError(
-                f"{path} holds no video and no image.",
-                "Looked in all its folders for files ending in "
+                f"The folder {path} contains no video and no image.",
+                "Searched it recursively for files with the suffixes "
                 f"{_listing(VIDEO_SUFFIXES)} or {_listing(IMAGE_SUFFIXES)}.",
             )
         for stem, source in entries:
@@ -124,7 +124,7 @@ def _single(path: Path) -> Iterator[tuple[str, Source]]:
 
 
 def _kind_by_content(path: Path) -> Literal["video", "images"]:
-    # Images first: FFmpeg opens them too, as films of one frame.
+    # Images first: FFmpeg opens them too, as videos of one frame.
     try:
         read_image(path)
     except MediaError:
@@ -136,7 +136,7 @@ def _kind_by_content(path: Path) -> Literal["video", "images"]:
     except MediaError as error:
         raise MediaError(
             f"{path} is neither a video nor an image.",
-            f"Known endings are {_listing(VIDEO_SUFFIXES)} and {_listing(IMAGE_SUFFIXES)}.",
+            f"Known suffixes: {_listing(VIDEO_SUFFIXES)} and {_listing(IMAGE_SUFFIXES)}.",
         ) from error
     return "video"
 
@@ -158,13 +158,13 @@ def _in_folder(root: Path) -> Iterator[tuple[str, Source]]:
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sorts numbers in names by value, so that frame2 comes before frame10."""
+    """Sort key that orders numbers in names by value: frame2 before frame10."""
     pieces = re.split(r"(\d+)", path.as_posix().casefold())
     return [(0, int(p), p) if p.isdigit() else (1, 0, p) for p in pieces]
 
 
 def _with_unique_names(found: list[tuple[str, Source]]) -> list[Source]:
-    """Adds the file ending to names that occur twice, and a number where that is not enough."""
+    """Appends the suffix to names that occur twice, and a number if that is not enough."""
     stems = [stem.casefold() for stem, _ in found]
     taken: set[str] = set()
     sources = []

@@ -1,4 +1,4 @@
-"""Numbering the pictures of a stream, finding one of them, and telling what is damaged."""
+"""Indices of the pictures of a stream, seeking to one of them, and a report of damage."""
 
 import heapq
 from collections import deque
@@ -14,15 +14,15 @@ from av.video.stream import VideoStream
 
 from faceswap.media.container import keep_only, open_media, video_stream
 
-# H.264 and H.265 let at most 16 pictures wait for their turn; twice that is safe.
+# H.264 and H.265 reorder at most 16 pictures; twice that is safe.
 _REORDER = 32
 
 
 def is_picture(packet: Packet, codec: str) -> bool:
-    """Whether a packet holds a picture that is meant to be shown.
+    """Whether a packet contains a picture that is displayed.
 
-    Not shown are pictures before the start of an edit, and VP8's hidden reference pictures, which
-    travel as packets of their own.
+    Not displayed are pictures before the start of an edit list, and VP8's hidden reference
+    pictures, which have packets of their own.
     """
     if not packet.size or packet.is_discard:
         return False
@@ -30,28 +30,31 @@ def is_picture(packet: Packet, codec: str) -> bool:
 
 
 def has_presentation_stamps(container: InputContainer) -> bool:
-    """Whether packets say when they are shown; in AVI they only say when they are decoded."""
+    """Whether packets have presentation time stamps; in AVI they only have decoding ones."""
     return container.format.name != "avi"
 
 
 def is_incomplete(packet: Packet) -> bool:
-    """Whether a packet is the torn end of a file that was cut short.
+    """Whether a packet is the incomplete end of a truncated file.
 
-    Transport streams mark every packet around a disturbance in this way; decoders mend those.
+    Transport streams flag every packet around an error; decoders conceal those.
     """
     return packet.is_corrupt and packet.stream.container.format.name != "mpegts"
 
 
 class PictureOrder:
-    """Gives every picture its place in presentation order while the stream is decoded.
+    """Assigns each picture its index in presentation order while the stream is decoded.
 
-    The place is the rank of the picture's time stamp among all packets, so a picture that cannot
-    be decoded leaves a gap and shifts nothing. Without usable time stamps pictures are counted.
+    The index is the rank of the picture's time stamp among all packets, so a picture that cannot
+    be decoded leaves a gap. Without usable time stamps pictures are counted.
 
     Args:
-        first: Time stamp where reading begins; earlier pictures have no place. None: at the start.
-        passed: Place of the picture at ``first``.
-        stamped: Packets say when they are shown.
+        first: Time stamp at which reading starts; earlier pictures have no index. None: the start.
+        passed: Index of the picture at ``first``.
+        stamped: Whether packets have presentation time stamps.
+
+    Attributes:
+        missing: Number of pictures that could not be decoded.
     """
 
     def __init__(self, first: int | None = None, passed: int = 0, *, stamped: bool = True) -> None:
@@ -66,24 +69,24 @@ class PictureOrder:
 
     @property
     def total(self) -> int:
-        """Number of pictures known so far, decoded or not, including those passed over."""
+        """Number of pictures known so far, decoded or not, including those before ``first``."""
         return self._next + len(self._pending)
 
     def add(self, packet: Packet) -> None:
-        """Notes the time stamps of a packet that goes to the decoder."""
+        """Records the time stamps of a packet that is sent to the decoder."""
         pts = packet.pts
         if not self._stamped:
             if packet.dts is not None:
                 self._decode_stamps.append(packet.dts)
         elif pts is None or (self._last is not None and pts <= self._last):
-            # No stamps, or a clock that was set back: rank means nothing from here on.
+            # No time stamps, or they run backwards: ranks are meaningless from here on.
             self._counting = True
             self._pending.clear()
         elif not self._counting and (self._first is None or pts >= self._first):
             heapq.heappush(self._pending, pts)
 
     def place(self, pts: int | None) -> int | None:
-        """The place of a decoded picture; None when it comes before the beginning."""
+        """Index of a decoded picture; None if it precedes ``first``."""
         if self._first is not None and (pts is None or pts < self._first):
             return None
         if pts is not None and not self._counting:
@@ -98,17 +101,17 @@ class PictureOrder:
         return self._next - 1
 
     def stamp(self, pts: int | None) -> int | None:
-        """The time stamp of the picture placed last, if the file has one for it.
+        """Time stamp of the picture that was indexed last, if the file has one for it.
 
-        Where packets have decoding times only, the pictures take those in turn: they come at the
-        right pace then, frames that were dropped in recording included.
+        If packets have decoding time stamps only, pictures take those in order, which keeps the
+        gaps of frames that were dropped while recording.
         """
         if self._stamped:
             return pts
         return self._decode_stamps.popleft() if self._decode_stamps else None
 
     def finish(self) -> None:
-        """Counts the pictures that were still awaited when the stream ended as missing."""
+        """Counts pictures that are still pending at the end of the stream as missing."""
         self.missing += len(self._pending)
         self._next += len(self._pending)
         self._pending.clear()
@@ -116,13 +119,13 @@ class PictureOrder:
 
 @dataclass(frozen=True)
 class SeekPoint:
-    """Where to go to read on at a certain picture.
+    """Position from which a certain picture can be decoded.
 
     Attributes:
-        pts: Time stamp of the picture.
-        key: Time stamp of the key frame from which it can be decoded.
-        seek: What to ask the container for to arrive at that key frame.
-        skipped: Packets passed over that are never shown.
+        pts: Presentation time stamp of the picture.
+        key: Presentation time stamp of the key frame from which it can be decoded.
+        seek: Time stamp to seek to in order to reach that key frame.
+        skipped: Number of earlier packets that are never displayed.
     """
 
     pts: int
@@ -132,11 +135,11 @@ class SeekPoint:
 
 
 def find_seek_point(path: Path, index: int) -> SeekPoint | None:
-    """Finds the picture of a given index by reading packets without decoding them.
+    """Finds the picture with a given index by reading packets without decoding them.
 
     Returns:
-        None when the time stamps of the file leave any doubt about which picture that is, or when
-        the container does not arrive where it was sent.
+        None if the time stamps do not identify that picture with certainty, or if seeking does not
+        reach the key frame.
     """
     with open_media(path) as container:
         stream = video_stream(container, path)
@@ -175,7 +178,7 @@ def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None
             heapq.heappush(window, pts)
         else:
             passed = heapq.heappushpop(window, pts)
-        # Enough packets further on, no earlier picture can appear any more.
+        # No earlier picture can appear after this many packets.
         if len(shown) > index + 2 * _REORDER:
             break
     shown.sort()
@@ -189,21 +192,21 @@ def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None
 
 
 class Damage:
-    """Keeps account of what of a stream could not be decoded.
+    """Record of what could not be decoded in a stream.
 
     Args:
-        expected_frames: Frames the header promises; 0 when it does not say.
-        expected_end: Time in seconds at which the stream should end; 0 when not known.
-        skipped: Promised frames already known to be never shown.
+        expected_frames: Number of frames according to the header; 0 if unknown.
+        expected_end: End of the stream in seconds according to the header; 0 if unknown.
+        skipped: Number of expected frames that are known not to be displayed.
 
     Attributes:
-        total: Frames in the file, decoded or not.
-        missing: Frames that could not be decoded.
-        faulty: Frames that were decoded with errors.
-        skipped: Frames that are never shown (before the start of an edit).
-        end: Time in seconds at which the last frame ends.
-        clock_reset: A time stamp ran backwards by more than a second.
-        failure: Why reading stopped before the end; empty if it did not.
+        total: Number of frames in the file, decoded or not.
+        missing: Number of frames that could not be decoded.
+        faulty: Number of frames that were decoded with errors.
+        skipped: Number of frames that are not displayed (before the start of an edit list).
+        end: End of the last frame in seconds.
+        clock_reset: Whether a time stamp ran backwards by more than a second.
+        failure: Reason why reading stopped before the end; empty if it did not.
     """
 
     def __init__(
@@ -221,7 +224,7 @@ class Damage:
 
     @classmethod
     def expecting(cls, stream: VideoStream, skipped: int = 0) -> "Damage":
-        """Takes over what the container promises about a stream."""
+        """Reads from the container how long a stream should be."""
         names = stream.container.format.name
         if "mp4" in names:
             return cls(expected_frames=stream.frames, skipped=skipped)
@@ -230,21 +233,21 @@ class Damage:
         return cls(expected_end=_seconds(stream.metadata.get("DURATION", "")))
 
     def text(self) -> str | None:
-        """Says what is damaged and how much, or None for a sound stream."""
+        """Description of the damage, or None for an undamaged stream."""
         parts = []
         promised = self._expected_frames - self.skipped
         if promised > self.total:
-            parts.append(f"the file is cut short after {self.total} of {promised} frames")
+            parts.append(f"the file is truncated after {self.total} of {promised} frames")
         elif self._expected_end - self.end > 0.5:
             parts.append(
-                f"the file is cut short after {self.end:.1f} of {self._expected_end:.1f} seconds"
+                f"the file is truncated after {self.end:.1f} of {self._expected_end:.1f} seconds"
             )
         if self.missing:
             parts.append(f"{self.missing} of {_frames(self.total)} could not be decoded")
         if self.faulty:
-            parts.append(f"{_frames(self.faulty)} came out with errors")
+            parts.append(f"{_frames(self.faulty)} decoded with errors")
         if self.clock_reset:
-            parts.append("its clock is set back on the way, times after that are wrong")
+            parts.append("time stamps run backwards; times after that are wrong")
         if self.failure:
             parts.append(f"reading stopped early ({self.failure})")
         return "; ".join(parts) or None
@@ -255,7 +258,7 @@ def _frames(number: int) -> str:
 
 
 def _seconds(clock: str) -> float:
-    """Reads Matroska's ``HH:MM:SS.nnn``; 0 when it is anything else."""
+    """Parses Matroska's ``HH:MM:SS.nnn``; 0 for anything else."""
     try:
         hours, minutes, seconds = clock.split(":")
         return float(int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds))

@@ -1,4 +1,4 @@
-"""Reading video: what a file holds, and its frames upright and in exact RGB."""
+"""Reads video: metadata of a file, and its frames upright and in exact 8-bit RGB."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ from faceswap.media.timeline import (
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says about itself.
+    """Metadata of a video file.
 
     Attributes:
-        path: The file.
+        path: Video file.
         width: Width in pixels of the upright picture.
         height: Height in pixels of the upright picture.
         fps: Average frames per second.
-        frames: Number of frames, as the header has it or estimated from the duration.
-        duration: Length in seconds; 0 when unknown.
-        orientation: How the stored picture is turned to be upright.
+        frames: Number of frames, from the header or estimated from the duration.
+        duration: Duration in seconds; 0 if unknown.
+        orientation: Transformation of stored pictures into upright ones.
         time_base: Seconds per unit of ``Frame.pts``.
         audio_streams: Number of audio streams.
         colour: Colour tags of the stream.
@@ -61,7 +61,7 @@ class VideoInfo:
 
     @classmethod
     def for_new(cls, width: int, height: int, fps: Fraction | int) -> "VideoInfo":
-        """Describes a video that is made from nothing: BT.709, and the time stamp is the index."""
+        """Metadata of a new video: BT.709, time stamps are frame indices."""
         return cls(
             path=Path(),
             width=width,
@@ -80,7 +80,7 @@ class VideoInfo:
 
     @property
     def rotation(self) -> int:
-        """Clockwise quarter turn in degrees that makes the stored picture upright."""
+        """Clockwise rotation in degrees, a multiple of 90, that makes stored pictures upright."""
         return self.orientation.rotation
 
 
@@ -88,7 +88,7 @@ def probe(path: Path) -> VideoInfo:
     """Reads the header and the first frame of a video.
 
     Raises:
-        MediaError: No such file, not a video, audio only, or no frame can be decoded.
+        MediaError: The file does not exist, is not a video, or no frame can be decoded.
     """
     with open_media(path) as container:
         stream = video_stream(container, path)
@@ -135,20 +135,21 @@ def _time_base(stream: VideoStream) -> Fraction:
 
 
 class VideoReader:
-    """Iterates the frames of a video in presentation order.
+    """Iterates over the frames of a video in presentation order.
 
-    Frames come upright, converted to RGB with the stream's own matrix and range, with the time
-    stamps of the file. A damaged file gives every frame that can be decoded; ``damage`` says after
-    the iteration what could not. Each iteration reads the file anew; memory does not grow with it.
+    Frames are upright, with the time stamps of the file, converted to 8-bit RGB with the matrix and
+    range of the stream: streams with 10 or 12 bits lose the additional bits, and HDR is not tone
+    mapped. All decodable frames of a damaged file are returned; ``damage`` describes the others
+    after the iteration. Each iteration opens the file again; memory use is constant.
 
     Args:
-        path: The file.
-        start: Index of the first frame to give. Reading goes to the last key frame before it when
-            the file's time stamps allow that without doubt, and decodes from the beginning
-            otherwise; the frames are the same either way.
+        path: Video file.
+        start: Index of the first frame. The reader seeks to the last key frame before it if the
+            time stamps identify it with certainty, and decodes from the beginning otherwise; the
+            frames are the same either way.
 
     Raises:
-        MediaError: No such file, not a video, audio only, or no frame can be decoded.
+        MediaError: The file does not exist, is not a video, or no frame can be decoded.
     """
 
     def __init__(self, path: Path, start: int = 0) -> None:
@@ -158,7 +159,7 @@ class VideoReader:
 
     @property
     def total(self) -> int:
-        """Number of frames of the whole video, as far as its header tells."""
+        """Number of frames of the whole video according to its header."""
         return self.info.frames
 
     def __iter__(self) -> Iterator[Frame]:
@@ -190,7 +191,7 @@ class VideoReader:
         order: PictureOrder,
         damage: Damage,
     ) -> Iterator[tuple[int, int, VideoFrame]]:
-        """Decodes; yields index, pts and picture from ``start`` on, and keeps the account."""
+        """Yields index, pts and picture from ``start`` on, and records damage."""
         info = self.info
         step = max(1, round(1 / (info.fps * info.time_base)))
         last: int | None = None
@@ -203,7 +204,7 @@ class VideoReader:
             pts = guess if stamp is None else stamp
             if last is not None and (last - pts) * info.time_base > 1:
                 damage.clock_reset = True
-            # Encoders and muxers refuse time that stands still or runs backwards.
+            # Encoders and muxers need strictly increasing time stamps.
             last = pts if last is None else max(pts, last + 1)
             damage.faulty += picture.is_corrupt
             damage.end = float((last + step) * info.time_base)
@@ -216,11 +217,11 @@ class VideoReader:
 def decode(
     container: InputContainer, stream: VideoStream, order: PictureOrder, damage: Damage
 ) -> Iterator[VideoFrame]:
-    """Decodes what can be decoded, in presentation order, and goes on after errors."""
+    """Yields all decodable pictures in presentation order; continues after errors."""
     codec = stream.codec_context.name
     packets = container.demux(stream)
     while packet := _next_packet(packets, damage):
-        # An empty packet in mid-stream (a frame that was dropped) would end the decoding.
+        # An empty packet (a dropped frame) would flush the decoder.
         if not packet.size:
             continue
         if is_picture(packet, codec):
@@ -244,5 +245,5 @@ def _decode_packet(stream: VideoStream, packet: Packet | None) -> list[VideoFram
     try:
         return stream.decode(packet)
     except FFmpegError:
-        # The picture stays away; its time stamp, which the order knows, tells that it is missing.
+        # The time stamp of the packet, already recorded, shows that a picture is missing.
         return []

@@ -1,4 +1,4 @@
-"""Writing video: exact time stamps and colours, the sound carried over, all or nothing on disk."""
+"""Writes video with exact time stamps and colours and the audio of another file, atomically."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,31 +27,32 @@ from faceswap.media.video import VideoInfo
 
 
 class VideoWriter:
-    """Writes a video that stands in for another: same frames at the same times, same colours.
+    """Writes a video with the time stamps and colours of another one.
 
-    Used as a context manager; ``path`` appears when the block ends well and not at all otherwise.
-    Pictures are written upright, so the file has no rotation flag. MP4 and MOV keep every time
-    stamp exactly; Matroska and WebM know milliseconds only. Odd sizes are kept exactly, with H.264
-    and H.265 at the price of 4:4:4, which some hardware players do not know.
+    A context manager; ``path`` appears if the block succeeds and not at all otherwise. Frames are
+    written upright, without a rotation flag. MP4 and MOV keep every time stamp exactly; Matroska
+    and WebM round to milliseconds. Odd sizes are kept; with H.264 and H.265 they need 4:4:4, which
+    some hardware players do not support.
 
     Args:
-        path: Where to; ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
-        info: The video it stands in for (``probe``), or ``VideoInfo.for_new``.
+        path: Destination, ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
+        info: Metadata of the original video (``probe``), or ``VideoInfo.for_new``.
         encoder: FFmpeg's name of the encoder; None for libx264 (WebM: libvpx-vp9).
         crf: Quality, lower is better; None for near-transparent.
-        preset: The encoder's speed setting; None for a quick one.
-        options: More options of the encoder.
-        pixel_format: None for 4:2:0 in 8 bits, where the encoder has it.
-        metadata: Tags of the file; in MP4 and MOV, too, any key is kept.
-        audio_from: A file whose sound is carried over; None for a silent video.
-        seal: Called with the complete temporary file and ``path`` before it takes that name; when
-            it raises, no file is left.
+        preset: Speed setting of the encoder; None for a fast one.
+        options: Additional options of the encoder.
+        pixel_format: FFmpeg's name of the pixel format; None for 8-bit 4:2:0 if the encoder
+            supports it.
+        metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
+        audio_from: File whose audio is copied; None for a video without audio.
+        seal: Called with the complete temporary file and ``path`` before it is renamed; if it
+            raises, no file is left.
 
     Attributes:
-        notes: What happened to the sound that the user should know. Complete after the block.
+        notes: Messages for the user about the audio, complete after the block.
 
     Raises:
-        MediaError: Unknown ending or encoder, or settings the encoder refuses.
+        MediaError: Unknown suffix or encoder, or options that the encoder rejects.
         StorageFullError: The disk is full; nothing is left at ``path``.
     """
 
@@ -120,7 +121,7 @@ class VideoWriter:
 
         Args:
             image: ``(H, W, 3) uint8`` RGB of the size of ``info``.
-            pts: Time stamp in units of ``info.time_base``, later than the one before.
+            pts: Time stamp in units of ``info.time_base``, greater than the previous one.
         """
         if image.shape != (self.info.height, self.info.width, 3):
             raise ValueError(
@@ -129,12 +130,12 @@ class VideoWriter:
         frame = self._convert(image)
         frame.pts, frame.time_base, frame.duration = pts, self.info.time_base, self._duration
         self._frames += 1
-        with _in_words(f"Frame {self._frames} cannot be written to {self.path}"):
+        with _as_media_error(f"Frame {self._frames} cannot be written to {self.path}"):
             self._mux(self._stream.encode(frame))
 
     @contextmanager
     def _sealed(self, temporary: Path) -> Iterator[None]:
-        yield  # everything that is written, and the closing of the container
+        yield  # writing all frames and closing the container
         if self._seal is not None:
             self._seal(temporary, self.path)
 
@@ -143,7 +144,7 @@ class VideoWriter:
             return {}
         scale = str(self.info.time_base.denominator)
         flags = "+faststart+use_metadata_tags" if self._metadata else "+faststart"
-        # The movie's own clock measures where the pictures start; by default it knows milliseconds.
+        # The movie time scale measures the start of the video; the default is milliseconds.
         return {"movflags": flags, "video_track_timescale": scale, "movie_timescale": scale}
 
     def _add_video(self) -> VideoStream:
@@ -172,7 +173,7 @@ class VideoWriter:
         return stream
 
     def _begin(self) -> None:
-        with _in_words(
+        with _as_media_error(
             f"The encoder {self._encoder!r} cannot be started for"
             f" {self.info.width} x {self.info.height} pixels"
         ):
@@ -181,7 +182,7 @@ class VideoWriter:
     def _mux(self, packets: list[Packet]) -> None:
         for packet in packets:
             if self._frames < 3:
-                # x265 leaves the decoding times of so short a film to chance.
+                # x265 does not set the decoding time stamps of such short videos.
                 packet.dts = packet.pts
             if self._audio is not None and packet.dts is not None:
                 self._audio.advance(float(packet.dts * packet.time_base))
@@ -189,8 +190,8 @@ class VideoWriter:
 
     def _finish(self) -> None:
         if not self._frames:
-            raise MediaError(f"There was no frame to write to {self.path}.")
-        with _in_words(f"{self.path} cannot be completed"):
+            raise MediaError(f"Expected at least one frame for {self.path}, found none.")
+        with _as_media_error(f"{self.path} cannot be completed"):
             self._mux(self._stream.encode(None))
             if self._audio is not None:
                 self._audio.finish()
@@ -203,7 +204,7 @@ def _create(path: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
     try:
         yield output
     except BaseException:
-        # The file is thrown away; what closing it says about the same trouble adds nothing.
+        # The file is discarded: further errors from closing it add nothing.
         with suppress(Exception):
             output.close()
         raise
@@ -211,11 +212,11 @@ def _create(path: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
 
 
 @contextmanager
-def _in_words(problem: str) -> Iterator[None]:
+def _as_media_error(problem: str) -> Iterator[None]:
     try:
         yield
     except FFmpegError as error:
-        # What the system says (disk full, no permission) is an OSError and has its own handling.
+        # System errors (disk full, no permission) are handled as OSError.
         if isinstance(error, OSError):
             raise
         raise MediaError(

@@ -1,4 +1,4 @@
-"""MobileFaceNet: a small network for identity.
+"""MobileFaceNet: a small network for identity embeddings.
 
 Chen et al., "MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification on Mobile
 Devices", 2018; the published network was trained with the ArcFace loss (Deng et al., 2019).
@@ -19,27 +19,27 @@ from faceswap.recognizers.registry import recognizers
 SIDE = 112
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
-# Where eyes, tip of the nose and corners of the mouth lie in the square that it was trained on.
+# Eyes, nose tip and mouth corners in pixels of the aligned input that it was trained on.
 _TEMPLATE = np.array(
     [(38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20)]
 )
 
 
 class MobileFaceNet:
-    """The published network with its way in and out.
+    """The published network with alignment and normalisation.
 
     Args:
-        path: The ONNX file.
+        path: ONNX file of the network.
 
     Raises:
-        ModelFileError: It is not a network of this kind.
+        ModelFileError: The file is not an ONNX network.
     """
 
     weights: tuple[str, ...] = ("mobilefacenet",)
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()
-        # One face at a time is too little work to share.
+        # One face at a time does not benefit from several threads.
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         try:
@@ -48,14 +48,15 @@ class MobileFaceNet:
             )
         except Exception as error:  # onnxruntime raises many kinds, none of them public
             raise ModelFileError(
-                f"{path} cannot be read as an ONNX network.", "Fetch the weights anew."
+                f"Expected an ONNX network in {path}, found another file.",
+                "Run `faceswap weights fetch mobilefacenet`.",
             ) from error
         self._input = self._session.get_inputs()[0].name
 
     def __call__(
         self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]
     ) -> NDArray[np.float32]:
-        """``(128,) float32`` of length 1: the mean over the face and its mirror image."""
+        """Embedding ``(128,) float32`` of length 1, the mean over the face and its mirror image."""
         crop = warp(image, template_matrix(landmarks), SIDE).astype(np.float32) / 255
         total = np.zeros(128, np.float32)
         for picture in (crop, crop[:, ::-1]):
@@ -67,24 +68,24 @@ class MobileFaceNet:
 
 @recognizers.register
 def mobilefacenet(weights: Path | None = None) -> MobileFaceNet:
-    """MobileFaceNet with the published weights (or those in a given file)."""
+    """MobileFaceNet with the published weights, or with those of a given file."""
     return MobileFaceNet(weights_path("mobilefacenet", weights))
 
 
 def normalised(vector: ArrayLike) -> NDArray[np.float32]:
-    """A vector stretched to length 1."""
+    """Vector scaled to length 1."""
     vector = np.asarray(vector, np.float32)
     return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
 
 def five_points(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """``(68, 2)`` landmarks -> ``(5, 2)``: eyes, tip of the nose, corners of the mouth."""
+    """``(68, 2)`` landmarks -> ``(5, 2)``: eyes, nose tip, mouth corners."""
     eyes = landmarks[LEFT_EYE].mean(0), landmarks[RIGHT_EYE].mean(0)
     return np.array([*eyes, landmarks[NOSE_TIP], *landmarks[list(MOUTH_CORNERS)]], np.float64)
 
 
 def template_matrix(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """``(2, 3)``, image pixel -> pixel of the network's square: the least-squares similarity.
+    """``(2, 3)`` matrix from image pixels to input pixels: the least-squares similarity.
 
     Args:
         landmarks: ``(68, 2)`` in image pixels.

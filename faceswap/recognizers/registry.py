@@ -1,4 +1,4 @@
-"""Face recognition networks by name, and what they give."""
+"""Face recognition networks by name."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -10,10 +10,10 @@ from faceswap.core.registry import Registry
 
 
 class Recognizer(Protocol):
-    """A network that turns a face into a direction; faces of one person point the same way.
+    """A face recognition network: similar embeddings for faces of one person.
 
     Attributes:
-        weights: Names of its published weights, which its results depend on.
+        weights: Names of its published weights in the weights table.
     """
 
     weights: tuple[str, ...]
@@ -21,11 +21,11 @@ class Recognizer(Protocol):
     def __call__(
         self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]
     ) -> NDArray[np.float32]:
-        """The embedding of one face, ``(D,)`` of length 1.
+        """Embedding of one face, ``(D,) float32`` of length 1.
 
         Args:
             image: ``(H, W, 3) uint8 RGB``.
-            landmarks: ``(68, 2)`` in pixels of the image, iBUG order.
+            landmarks: ``(68, 2)`` in image pixels, iBUG 300-W order.
         """
         ...
 
@@ -34,10 +34,14 @@ recognizers: Registry[Callable[..., Recognizer]] = Registry("recognizer")
 
 
 def build_recognizer(name: str = "mobilefacenet", **options: Any) -> Recognizer:
-    """The recognition network of that name, with its weights.
+    """Builds a recognition network with its weights.
+
+    Args:
+        name: Name in the registry.
+        **options: Options of that network, such as ``weights``, a file to load.
 
     Raises:
         ConfigError: There is no such network.
-        WeightsUnavailable: Its weights could neither be found nor fetched.
+        WeightsUnavailable: Its weights are not on this machine and cannot be downloaded.
     """
     return recognizers.get(name)(**options)

@@ -54,7 +54,7 @@ def test_errors_say_what_was_looked_for(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "notes.txt").write_text("x")
-    with pytest.raises(MediaError, match="holds no video and no image") as caught:
+    with pytest.raises(MediaError, match="contains no video and no image") as caught:
         find_sources([empty])
     assert ".mp4" in caught.value.hint
     assert ".jpg" in caught.value.hint
