@@ -1,4 +1,4 @@
-"""The command ``faceswap``: the table of its verbs."""
+"""The command ``faceswap`` and its verbs."""
 
 from typing import NoReturn
 
@@ -7,16 +7,22 @@ from faceswap.core.command_line import Verb, run_program
 
 VERBS = {
     "demo": Verb("faceswap.demo:demo", "Run the complete workflow on two bundled portraits."),
-    "extract": Verb("faceswap.extract:extract", "Find, track and align the faces in footage."),
-    "train": Verb("faceswap.train:train", "Train a model on the faces of two or more people."),
-    "convert": Verb("faceswap.convert:convert", "Put an identity's face into footage."),
+    "extract": Verb(
+        "faceswap.extract:extract", "Detect, track and align the faces in videos and photos."
+    ),
+    "train": Verb("faceswap.train:train", "Train a model on facesets of two or more identities."),
+    "convert": Verb(
+        "faceswap.convert:convert", "Swap the faces in videos and photos to an identity."
+    ),
     "evaluate": Verb("faceswap.evaluate:evaluate", "Measure the quality of swaps."),
-    "subject": Verb("faceswap.subject:subject", "Show or set whose faces they are, and why."),
-    "inspect": Verb("faceswap.inspection:inspect", "Say what marks say and whether they hold."),
+    "subject": Verb(
+        "faceswap.subject:subject", "Show or set the subject of a faceset and the legal basis."
+    ),
+    "inspect": Verb("faceswap.inspection:inspect", "Read and verify the provenance of a file."),
     "doctor": Verb(
         "faceswap.doctor:doctor", "Check this machine's environment and report what to fix."
     ),
-    "weights": Verb("faceswap.weights:weights", "List, fetch and verify published weights."),
+    "weights": Verb("faceswap.weights:weights", "List, download and verify published weights."),
 }
 
 

@@ -144,7 +144,7 @@ def test_interrupted_it_saves_and_the_same_command_goes_on(faces, tmp_path, numb
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--config", "v11"], r"no recipe called 'v11'[\s\S]*Did you mean 'v1'"),
+        (["--config", "v11"], r"Unknown recipe 'v11'[\s\S]*Did you mean 'v1'"),
         (["--set", "optimizer.lrr=1"], r"optimizer.lrr[\s\S]*Did you mean 'optimizer.lr'"),
         (["--set", "optimizer.lr=fast"], r"optimizer.lr"),
         (["--faces", "alice"], r"NAME=FACESET, found 'alice'"),

@@ -1,4 +1,4 @@
-"""What the command lines of both packages share: verbs imported when used, errors in words."""
+"""Command lines of both packages: verbs are imported on use, errors become messages."""
 
 import errno
 import functools
@@ -25,8 +25,8 @@ class Verb:
 
     Attributes:
         place: ``package.module:name`` of its typer command function, or of a ``typer.Typer``
-            that has verbs of its own.
-        help: One line for the list of verbs.
+            with subcommands.
+        help: One-line summary for the list of verbs.
     """
 
     place: str
@@ -34,9 +34,9 @@ class Verb:
 
 
 def run_command(function: Callable[..., object]) -> NoReturn:
-    """Runs one typer command function as a whole program and exits.
+    """Runs one typer command function as a program and exits.
 
-    For a verb that is also a script: ``if __name__ == "__main__": run_command(train)``.
+    For verbs that are scripts, too: ``if __name__ == "__main__": run_command(train)``.
     """
     setup_logging()
     app = _new_app()
@@ -50,13 +50,13 @@ def run_program(
 ) -> NoReturn:
     """Runs a program of several verbs and exits.
 
-    Only the verb that the arguments name is imported, so that help comes at once.
+    Only the verb named by the arguments is imported, so ``--help`` is fast.
 
     Args:
-        name: The program's name.
-        verbs: By name, in the order of the help page.
-        version: What ``--version`` prints.
-        arguments: Without the program's name; those of the process when left out.
+        name: Name of the program.
+        verbs: Verbs by name, in the order of the help page.
+        version: Version printed by ``--version``.
+        arguments: Arguments without the program name; those of the process by default.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     chosen = next((argument for argument in given if not argument.startswith("-")), None)
@@ -68,7 +68,7 @@ def run_program(
             _guard_all(command)
             app.add_typer(command, name=verb_name, help=verb.help)
         else:
-            # The page of the verb itself shows its docstring, the list of verbs one line.
+            # The help page of a verb shows its docstring, the list of verbs one line.
             text = verb.help if command is _placeholder else None
             app.command(verb_name, help=text, short_help=verb.help)(_guarded(command))
     app(given, prog_name=name)
@@ -85,7 +85,7 @@ def _new_app() -> typer.Typer:
 
 
 def _placeholder() -> None:
-    """Stands for a verb that is listed but not called."""
+    """Placeholder of a verb that is listed but not called."""
 
 
 def load_verb(verb: Verb) -> Any:
@@ -102,10 +102,10 @@ def _options(name: str, version: str) -> Callable[..., None]:
 
     def options(
         verbose: Annotated[
-            bool, typer.Option("--verbose", "-v", help="Say more, tracebacks included.")
+            bool, typer.Option("--verbose", "-v", help="Show debug messages and tracebacks.")
         ] = False,
         quiet: Annotated[
-            bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")
+            bool, typer.Option("--quiet", "-q", help="Show warnings and errors only.")
         ] = False,
         _version: Annotated[
             bool,
@@ -126,7 +126,7 @@ def _guard_all(app: typer.Typer) -> None:
 
 
 def _guarded(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, with errors the user can mend turned into words and an exit code."""
+    """Wraps a function: errors that the user can fix become a message and an exit code."""
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -135,19 +135,19 @@ def _guarded(function: Callable[P, R]) -> Callable[P, R]:
         except FaceswapError as error:
             _fail(error)
         except KeyboardInterrupt:
-            _say("Interrupted.")
+            _print("Interrupted.")
             raise SystemExit(_INTERRUPTED) from None
         except OSError as error:
-            problem = _as_problem(error)
-            if problem is None:
+            user_error = _as_user_error(error)
+            if user_error is None:
                 raise
-            _fail(problem)
+            _fail(user_error)
 
     return guarded
 
 
-def _as_problem(error: OSError) -> FaceswapError | None:
-    """The user's problem behind a system error, or None when it is a fault of ours."""
+def _as_user_error(error: OSError) -> FaceswapError | None:
+    """Error message for a system error that the user can fix; None for others (bugs)."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFullError("The disk is full.", "Free some space and run the command again.")
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
@@ -156,20 +156,20 @@ def _as_problem(error: OSError) -> FaceswapError | None:
         )
     if error.errno in {errno.ENOTDIR, errno.EISDIR}:
         return FaceswapError(
-            f"{error.filename} is a file where a folder is needed, or the other way round.",
+            f"Expected a folder but found a file, or the reverse: {error.filename}.",
             "Choose another path.",
         )
     return None
 
 
 def _fail(error: FaceswapError) -> NoReturn:
-    _log.debug("Where it happened:", exc_info=True)
-    _say(f"Error: {error.message}")
+    _log.debug("Traceback:", exc_info=True)
+    _print(f"Error: {error.message}")
     if error.hint:
-        _say(error.hint)
+        _print(error.hint)
     raise SystemExit(error.exit_code)
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     prefix = f"[rank {rank()}] " if rank() else ""
     typer.echo(f"{prefix}{text}", err=True)

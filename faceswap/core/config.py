@@ -1,7 +1,7 @@
-"""Strict settings: a pydantic model, a recipe that differs from its defaults, and overrides.
+"""Strict settings: pydantic models, recipes with values that differ from the defaults, overrides.
 
-A recipe is a YAML file ``configs/<section>/<name>.yaml``. It is found by name from a checkout and
-from an installed wheel alike.
+A recipe is a YAML file ``configs/<section>/<name>.yaml``, found by name in a checkout and in an
+installed wheel.
 """
 
 import json
@@ -25,20 +25,20 @@ _FLOAT = re.compile(
 
 
 class StrictModel(BaseModel):
-    """Base of every settings class: unknown keys and loose types are errors, values are fixed."""
+    """Base of all settings classes: frozen; unknown keys and other types are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people expect it: ``5e-5`` is a number; ``no``, ``on`` and dates are text."""
+    """YAML loader in which ``5e-5`` is a number, and ``no``, ``on`` and dates are text."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes whatever ``_Loader`` would not read back as text."""
+    """YAML dumper that quotes text which ``_Loader`` would not read back as text."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (pyyaml names it)
-        """Writes a value that occurs twice in full, twice."""
+        """Writes repeated values in full, without aliases."""
         return True
 
 
@@ -58,22 +58,22 @@ _set_resolvers(_Dumper)
 
 
 def _folder() -> Path:
-    """Where recipes are: inside the installed package, or beside it in a checkout."""
+    """Folder of the recipes: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "configs"
     return installed if installed.is_dir() else package.parent / "configs"
 
 
 def recipe_names(section: str) -> list[str]:
-    """Names of the recipes of a section ("faceswap", "classifier"), sorted."""
+    """Sorted names of the recipes of a section ("faceswap", "classifier")."""
     return sorted(path.stem for path in (_folder() / section).glob("*.yaml"))
 
 
 def find_recipe(section: str, name: str | Path) -> Path:
-    """File of a recipe given by name (``v1``) or by path (``mine/v1.yaml``).
+    """Path of a recipe given by name (``v1``) or by path (``mine/v1.yaml``).
 
     Raises:
-        ConfigError: There is no such recipe; the message offers the nearest name.
+        ConfigError: There is no such recipe; the hint suggests the nearest name.
     """
     given = Path(name)
     if given.suffix in {".yaml", ".yml"} or len(given.parts) > 1:
@@ -85,9 +85,9 @@ def find_recipe(section: str, name: str | Path) -> Path:
         return path
     names = recipe_names(section)
     raise ConfigError(
-        f"There is no recipe called {str(name)!r}.",
+        f"Unknown recipe {str(name)!r}.",
         f"{nearest(str(name), names)}Known recipes: {', '.join(names) or 'none'}. "
-        "A recipe of your own is given as a path that ends in .yaml.",
+        "For a recipe of your own pass a path that ends in .yaml.",
     )
 
 
@@ -95,13 +95,13 @@ def read_yaml(text: str, where: str) -> Any:
     """Parses YAML.
 
     Raises:
-        ConfigError: It is not YAML; ``where`` names its origin in the message.
+        ConfigError: The text is not YAML; ``where`` is its origin in the message.
     """
     try:
         return yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         what = " ".join(str(error).split())
-        raise ConfigError(f"{where} is not valid YAML: {what}", "Mend its syntax.") from error
+        raise ConfigError(f"{where} is not valid YAML: {what}", "Correct its syntax.") from error
 
 
 def dump_yaml(config: BaseModel) -> str:
@@ -120,8 +120,8 @@ def _read_recipe(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(data, dict):
         raise ConfigError(
-            f"The recipe {path} should hold names with values, found {type(data).__name__}.",
-            "A recipe looks like 'optimizer:' and, below and indented, 'lr: 1e-4'.",
+            f"Expected a mapping in the recipe {path}, found {type(data).__name__}.",
+            "For example: 'optimizer:' and, indented on the next line, 'lr: 1e-4'.",
         )
     return data
 
@@ -131,14 +131,14 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
     keys = name.strip().split(".")
     if not equals or not all(keys):
         raise ConfigError(
-            f"A setting is changed with NAME=VALUE, found {override!r}.",
+            f"Expected NAME=VALUE, found {override!r}.",
             "For example: --set optimizer.lr=5e-5",
         )
     value = read_yaml(text, f"The value of {name}")
     place = data
     for key in keys[:-1]:
         inner = place.get(key)
-        # A null or a missing section starts empty; text in its place is for the check to refuse.
+        # A null or missing section becomes empty.
         if not isinstance(inner, dict):
             inner = {}
             place[key] = inner
@@ -147,42 +147,42 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
 
 
 def parse_config(model_class: type[M], data: Mapping[str, Any], where: str) -> M:
-    """Checks plain data against a settings class.
+    """Validates plain data against a settings class.
 
     Args:
-        model_class: The settings class.
-        data: Names with values; nested mappings are sections.
-        where: Where the data come from, for the message ("the recipe v1").
+        model_class: Settings class.
+        data: Values by name; nested mappings are sections.
+        where: Origin of the data for the message ("the recipe v1").
 
     Raises:
-        ConfigError: A key is unknown or a value is ill-typed or out of range. The message names
-            the field, what was expected and what was found; the hint the nearest valid name.
+        ConfigError: A key is unknown, or a value has the wrong type or is out of range. The message
+            gives the field, what was expected and what was found; the hint the nearest valid name.
     """
     try:
-        # By way of JSON, where strict mode still takes a list for a tuple and text for a path.
+        # Via JSON, where strict mode accepts a list for a tuple and text for a path.
         return model_class.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         problems = [describe_problem(model_class, detail) for detail in error.errors()]
     except TypeError as error:
-        problems = [(f"a value has no place in settings: {error}", "Use text, numbers or lists.")]
+        problems = [(f"a value has an unsupported type: {error}", "Use text, numbers or lists.")]
     message = "; ".join(dict.fromkeys(text for text, _ in problems))
     hint = " ".join(dict.fromkeys(hint for _, hint in problems if hint))
-    raise ConfigError(f"Wrong setting in {where}: {message}.", hint)
+    raise ConfigError(f"Invalid setting in {where}: {message}.", hint)
 
 
 def load_config(
     model_class: type[M], section: str, recipe: str | Path | None, overrides: Sequence[str] = ()
 ) -> M:
-    """Settings from defaults, then a recipe, then overrides; the later wins.
+    """Settings from the defaults, overridden by a recipe, overridden by NAME=VALUE pairs.
 
     Args:
-        model_class: The settings class; its defaults are the start.
-        section: Folder below ``configs/``.
-        recipe: A recipe's name or path, or none.
-        overrides: ``a.b.c=VALUE`` each, the value in YAML.
+        model_class: Settings class with the defaults.
+        section: Folder in ``configs/``.
+        recipe: Name or path of a recipe, or None.
+        overrides: Strings ``a.b.c=VALUE``, the value in YAML.
 
     Raises:
-        ConfigError: As ``find_recipe`` and ``parse_config`` do.
+        ConfigError: See ``find_recipe`` and ``parse_config``.
     """
     data: dict[str, Any] = {}
     sources: list[str] = []

@@ -1,4 +1,4 @@
-"""Turns a failed check of the settings into words: which field, what was expected, what found."""
+"""Messages for invalid settings: the field, what was expected, what was found."""
 
 import difflib
 import types
@@ -11,17 +11,17 @@ from pydantic_core import ErrorDetails
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Offers the name most like the given one ("Did you mean 'x'? "), or says nothing."""
+    """Suggests the most similar name ("Did you mean 'x'? "); empty if none is similar."""
     near = difflib.get_close_matches(name, list(names), n=1)
     return f"Did you mean {near[0]!r}? " if near else ""
 
 
 def describe_problem(model_class: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
-    """A message and a hint for one problem that pydantic found."""
+    """Message and hint for an error reported by pydantic."""
     location = [str(part) for part in detail["loc"]]
     name = ".".join(location)
     if detail["type"] == "extra_forbidden":
-        return f"there is no setting {name!r}", _suggest(model_class, location)
+        return f"unknown setting {name!r}", _suggest(model_class, location)
     if detail["type"] == "missing":
         return f"{name} has no default and must be given", f"Add it: --set {name}=VALUE."
     expected = detail["msg"]
@@ -47,7 +47,7 @@ def _suggest(model_class: type[BaseModel], location: list[str]) -> str:
     near = difflib.get_close_matches(location[-1], [n[len(prefix) :] for n in siblings], n=1)
     if near:
         return f"Did you mean {prefix + near[0]!r}?"
-    # The right name in the wrong section is the other common slip.
+    # Another common mistake is the right name in the wrong section.
     elsewhere = [n for n in every if n.rpartition(".")[2] == location[-1]]
     if elsewhere:
         return f"Did you mean {elsewhere[0]!r}?"
@@ -66,7 +66,7 @@ def _all_names(model_class: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Settings classes that a field may hold directly: plain, optional or one of several."""
+    """Settings classes in the type of a field: plain, optional or in a union."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
         return

@@ -1,4 +1,4 @@
-"""Progress bars and notes for the verbs, on stderr: bars on a terminal, plain lines elsewhere."""
+"""Progress and notes on stderr: bars on a terminal, plain lines in log files and pipes."""
 
 import sys
 import time
@@ -22,41 +22,41 @@ from rich.text import Text
 from faceswap.core.log import rank
 
 _LINE_EVERY_S = 10.0
-_SLOWEST_SHOWN = 0.05  # units per second: minutes of minutes say nothing
+_SLOWEST_SHOWN = 0.05  # units per second; slower rates are not displayed
 
 
 class Advance(Protocol):
-    """What a progress bar hands to the work inside it."""
+    """Callback that reports progress."""
 
     def __call__(self, amount: float = 1, text: str = "") -> None:
-        """Says that so many units more are done; ``text`` is shown behind the bar."""
+        """Advances by a number of units; ``text`` is displayed after the bar."""
 
 
 def note(text: str) -> None:
-    """Says one thing to the user; only the first of several processes does."""
+    """Prints a line to stderr, on rank 0 only."""
     if rank() == 0:
-        # No wrapping: in a log file or a pipe a line stays a line.
+        # No wrapping: log files and pipes need whole lines.
         Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_table(table: Table) -> None:
-    """Prints a table to stdout: it is a result."""
-    # A pipe has no width; rich would take 80 columns and cut what a script wants to read.
+    """Prints a table to stdout."""
+    # rich would assume 80 columns for a pipe and truncate cells.
     width = None if sys.stdout.isatty() else 100
     Console(width=width).print(table)
 
 
 @contextmanager
 def progress_bar(title: str, total: float | None, unit: str = "") -> Iterator[Advance]:
-    """Shows how a job comes along.
+    """Displays the progress of a job.
 
     Args:
-        title: What is done, in a few words.
-        total: How many units there are, or None when nobody knows.
-        unit: What is counted, in the plural ("frames").
+        title: Description of the job in a few words.
+        total: Number of units; None if unknown.
+        unit: Name of the units in the plural ("frames").
 
     Yields:
-        A function to call with the number of units just done.
+        Callback that takes the number of units just completed.
     """
     if rank() != 0:
         yield _silent
@@ -70,11 +70,11 @@ def progress_bar(title: str, total: float | None, unit: str = "") -> Iterator[Ad
 
 
 def _silent(amount: float = 1, text: str = "") -> None:
-    """Where another process shows the progress."""
+    """Reports nothing: rank 0 displays the progress."""
 
 
 class _RateColumn(ProgressColumn):
-    """Units done and units per second."""
+    """Completed units and units per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -105,7 +105,7 @@ def _bar(title: str, total: float | None, unit: str) -> Iterator[Advance]:
 
 
 class _Lines:
-    """A line now and then instead of a bar, for log files and pipes."""
+    """A line every ten seconds instead of a bar, for log files and pipes."""
 
     def __init__(self, title: str, total: float | None, unit: str) -> None:
         self.title, self.total, self.unit = title, total, unit
@@ -119,26 +119,26 @@ class _Lines:
         now = time.monotonic()
         if now - self.last >= _LINE_EVERY_S:
             self.last = now
-            self._say(now)
+            self._print(now)
 
     def finish(self) -> None:
-        """The last line, with the mean rate."""
-        self._say(time.monotonic())
+        """Prints the last line, with the mean rate."""
+        self._print(time.monotonic())
 
-    def _say(self, now: float) -> None:
+    def _print(self, now: float) -> None:
         seconds = max(now - self.begun, 1e-9)
         rate = self.done / seconds
-        parts = [f"{self.title}: {_count(self.done, self.total)} {self.unit}".rstrip()]
+        fields = [f"{self.title}: {_count(self.done, self.total)} {self.unit}".rstrip()]
         if self.total:
-            parts[0] += f" ({100 * self.done / self.total:.0f} %)"
+            fields[0] += f" ({100 * self.done / self.total:.0f} %)"
         if rate >= _SLOWEST_SHOWN:
-            parts.append(f"{_number(rate)}/s")
+            fields.append(f"{_number(rate)}/s")
         if self.total and rate > 0 and self.done < self.total:
             left = int((self.total - self.done) / rate)
-            parts.append(f"{left // 60}:{left % 60:02d} left")
+            fields.append(f"{left // 60}:{left % 60:02d} left")
         if self.text:
-            parts.append(self.text)
-        note(", ".join(parts))
+            fields.append(self.text)
+        note(", ".join(fields))
 
 
 def _count(done: float, total: float | None) -> str:

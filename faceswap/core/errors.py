@@ -1,17 +1,16 @@
-"""Errors that speak to the person at the keyboard.
+"""Errors that the user can fix: an input, a setting or the machine has to change.
 
-Every error here means that an input, a setting or the machine has to change. The command line
-prints the message and the hint in two or three lines and exits with code 2; a library user catches
-``FaceswapError``. Broken invariants of our own code stay ``AssertionError`` and show a traceback.
+The command line prints the message and the hint and exits with code 2; library users catch
+``FaceswapError``. Violated invariants of the code itself are ``AssertionError``.
 """
 
 
 class FaceswapError(Exception):
-    """A problem the user can mend.
+    """Base of all errors that the user can fix.
 
     Args:
         message: What was expected and what was found, in one sentence.
-        hint: What to do about it. May be empty.
+        hint: How to fix it; may be empty.
     """
 
     exit_code = 2
@@ -23,40 +22,40 @@ class FaceswapError(Exception):
 
 
 class ConfigError(FaceswapError):
-    """A setting, recipe or registry name that is unknown or of the wrong type."""
+    """An unknown setting, recipe or registered name, or a value of the wrong type."""
 
 
 class MediaError(FaceswapError):
-    """A file or folder that is missing, empty, or not the kind of media that was asked for."""
+    """A media file or folder that is missing, empty or of the wrong kind."""
 
 
 class NoFacesError(FaceswapError):
-    """Footage in which no face was found."""
+    """No face was found in the footage."""
 
 
 class FacesetError(FaceswapError):
-    """A faceset that is missing, damaged, incomplete or too small."""
+    """A missing, damaged, incomplete or too small faceset."""
 
 
 class CheckpointError(FaceswapError):
-    """No checkpoint of a run can be used."""
+    """A run without a usable checkpoint."""
 
 
 class ModelFileError(FaceswapError):
-    """A model file that is not ours, is damaged, or is of a newer version."""
+    """A model file that is damaged, of another program or of a newer version."""
 
 
 class IdentityError(FaceswapError):
-    """An identity name that the model or the faceset does not have."""
+    """An identity that the model or the faceset does not contain."""
 
 
 class WeightsUnavailable(FaceswapError):
-    """Published weights that could neither be found nor fetched."""
+    """Published weights that are not on this machine and cannot be downloaded."""
 
 
 class StorageFullError(FaceswapError):
-    """The disk filled up while writing; what was complete before is intact."""
+    """The disk is full; files that were complete before are intact."""
 
 
 class TrainingError(FaceswapError):
-    """Training cannot start or go on."""
+    """Training cannot start or continue."""

@@ -1,4 +1,4 @@
-"""Log lines on stderr that know which process of several they come from."""
+"""Logging to stderr, with the rank of the process."""
 
 import logging
 import os
@@ -9,12 +9,12 @@ _PACKAGES = ("faceswap", "classifier")
 
 
 def rank() -> int:
-    """This process's number among those that a launcher started together; 0 when alone."""
+    """Rank of this process among those started by a launcher; 0 for a single process."""
     return int(os.environ.get("RANK", "0") or "0")
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
-    """Writes to what ``sys.stderr`` is now: progress bars and tests put another in its place."""
+    """Writes to the current ``sys.stderr``, which progress bars and tests replace."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -25,7 +25,7 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
 
 
 class _RankFilter(logging.Filter):
-    """Lets only rank 0 say what all ranks would say alike."""
+    """Drops messages below warnings on ranks other than 0."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return rank() == 0 or record.levelno >= logging.WARNING
@@ -40,9 +40,9 @@ class _Formatter(logging.Formatter):
 
 
 def get_logger(name: str) -> logging.Logger:
-    """The logger of a module (pass ``__name__``).
+    """Logger of a module (pass ``__name__``).
 
-    A verb that runs as a script is called ``__main__``; it logs below ``faceswap`` all the same.
+    A verb that runs as a script has the name ``__main__`` and logs below ``faceswap``.
     """
     if name.partition(".")[0] not in _PACKAGES:
         name = f"faceswap.{name.strip('_')}"
@@ -50,10 +50,10 @@ def get_logger(name: str) -> logging.Logger:
 
 
 def setup_logging(verbosity: int = 0) -> None:
-    """Sends the packages' log lines to stderr; called by the command line, never by a library.
+    """Sends the log messages of both packages to stderr; for command lines, not for libraries.
 
     Args:
-        verbosity: Below 0: warnings only; 0: progress as well; above 0: everything.
+        verbosity: Below 0: warnings; 0: info messages too; above 0: debug messages too.
     """
     level = logging.WARNING if verbosity < 0 else logging.INFO
     level = logging.DEBUG if verbosity > 0 else level

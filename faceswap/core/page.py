@@ -1,4 +1,4 @@
-"""A report as one HTML page that opens offline: figures, pictures and videos lie inside it."""
+"""A report as a self-contained HTML page with embedded figures, images and videos."""
 
 import base64
 import io
@@ -35,15 +35,15 @@ img, video { max-width: 100%; height: auto; display: block; }
   .plot { background: #fff; } }
 </style></head><body>
 <h1>{{ page.title }}</h1>
-{% for part in page.parts %}
-{% if part.heading %}<h2>{{ part.heading }}</h2>{% endif %}
-{% for text in part.paragraphs %}<p>{{ text }}</p>{% endfor %}
-{% if part.rows %}<table><thead><tr>{% for name in part.columns %}
-<th{% if loop.index0 in part.texts %} class="text"{% endif %}>{{ name }}</th>{% endfor %}
-</tr></thead><tbody>{% for row in part.rows %}<tr>{% for cell in row %}
-<td{% if loop.index0 in part.texts %} class="text"{% endif %}>{{ cell }}</td>{% endfor %}
+{% for section in page.sections %}
+{% if section.heading %}<h2>{{ section.heading }}</h2>{% endif %}
+{% for text in section.paragraphs %}<p>{{ text }}</p>{% endfor %}
+{% if section.rows %}<table><thead><tr>{% for name in section.columns %}
+<th{% if loop.index0 in section.texts %} class="text"{% endif %}>{{ name }}</th>{% endfor %}
+</tr></thead><tbody>{% for row in section.rows %}<tr>{% for cell in row %}
+<td{% if loop.index0 in section.texts %} class="text"{% endif %}>{{ cell }}</td>{% endfor %}
 </tr>{% endfor %}</tbody></table>{% endif %}
-<div class="grid">{% for item in part.items %}<figure>
+<div class="grid">{% for item in section.items %}<figure>
 {% if item.kind == "video" %}<video controls loop muted src="{{ item.source }}"></video>
 {% else %}<img{% if item.kind == "plot" %} class="plot"{% endif %} alt="{{ item.caption }}"
  src="{{ item.source }}">{% endif %}
@@ -51,7 +51,7 @@ img, video { max-width: 100%; height: auto; display: block; }
 {% endfor %}</body></html>
 """
 
-_NUMBER = re.compile(r"[-+−±.]*\d|[-–]?$")  # or nothing, where there is no number
+_NUMBER = re.compile(r"[-+−±.]*\d|[-–]?$")  # or a dash or nothing in place of a number
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,14 @@ class _Item:
 
 @dataclass
 class Section:
-    """A heading with text, a table, and pictures.
+    """A heading with text, a table and figures.
 
     Attributes:
-        heading: May be empty.
-        paragraphs: Plain text.
-        columns: Heads of the table.
-        rows: Its cells; numbers are written as given, so round them first.
+        heading: Heading; may be empty.
+        paragraphs: Paragraphs of plain text.
+        columns: Column names of the table.
+        rows: Cells of the table; numbers are not rounded.
+        items: Figures, images and videos below the table.
     """
 
     heading: str = ""
@@ -80,7 +81,7 @@ class Section:
 
     @property
     def texts(self) -> frozenset[int]:
-        """Columns of names and words, set from the left; numbers are set from the right."""
+        """Indices of the text columns, aligned left; columns of numbers are aligned right."""
         return frozenset(
             column
             for row in self.rows
@@ -89,36 +90,36 @@ class Section:
         )
 
     def add_plot(self, figure: Figure, caption: str = "") -> None:
-        """Adds a figure of matplotlib."""
+        """Adds a matplotlib figure as SVG."""
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", bbox_inches="tight")
         self.items.append(_Item("plot", _data("image/svg+xml", buffer.getvalue()), caption))
 
     def add_picture(self, image: NDArray[np.uint8], caption: str = "") -> None:
-        """Adds a picture, ``(H, W, 3)`` RGB or ``(H, W)`` grey, as JPEG."""
+        """Adds an image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey, as JPEG."""
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "JPEG", quality=90)
         self.items.append(_Item("picture", _data("image/jpeg", buffer.getvalue()), caption))
 
     def add_video(self, path: Path, caption: str = "") -> None:
-        """Adds a video that browsers play (MP4 with H.264), whole."""
+        """Embeds a video that browsers play (MP4 with H.264)."""
         self.items.append(_Item("video", _data("video/mp4", path.read_bytes()), caption))
 
 
 @dataclass
 class Page:
-    """A page of sections."""
+    """An HTML page of sections."""
 
     title: str
-    parts: list[Section] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
 
     def section(self, heading: str = "", *paragraphs: str) -> Section:
-        """Begins another section and returns it."""
-        self.parts.append(Section(heading, list(paragraphs)))
-        return self.parts[-1]
+        """Appends a section and returns it."""
+        self.sections.append(Section(heading, list(paragraphs)))
+        return self.sections[-1]
 
     def write(self, path: Path) -> None:
-        """Writes the page; all text is escaped."""
+        """Writes the page atomically; all text is escaped."""
         environment = jinja2.Environment(autoescape=True, trim_blocks=True)
         atomic_write(path, environment.from_string(_TEMPLATE).render(page=self).encode())
 

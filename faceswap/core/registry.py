@@ -1,4 +1,4 @@
-"""Named functions: models, detectors and landmarkers are looked up by name."""
+"""Registries of models, detectors, landmarkers and other parts by name."""
 
 import difflib
 from collections.abc import Callable
@@ -10,10 +10,10 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 class Registry(Generic[F]):
-    """Functions by name; the key is the function's own name.
+    """Functions by their names.
 
     Args:
-        kind: What the entries are, in the singular, for error messages ("model", "detector").
+        kind: Kind of the entries in the singular, for error messages ("model", "detector").
     """
 
     def __init__(self, kind: str) -> None:
@@ -21,24 +21,24 @@ class Registry(Generic[F]):
         self._entries: dict[str, F] = {}
 
     def register(self, function: F) -> F:
-        """Decorator that adds a function under its own name."""
+        """Decorator that registers a function under its name."""
         name = function.__name__  # pyright: ignore[reportFunctionMemberAccess]
         assert name not in self._entries, f"two {self.kind}s are called {name!r}"
         self._entries[name] = function
         return function
 
     def get(self, name: str) -> F:
-        """The function of that name.
+        """Function with a name.
 
         Raises:
-            ConfigError: There is none; the message offers the nearest name.
+            ConfigError: The name is unknown; the hint suggests the nearest one.
         """
         if name in self._entries:
             return self._entries[name]
         near = difflib.get_close_matches(name, self._entries, n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         raise ConfigError(
-            f"There is no {self.kind} called {name!r}.",
+            f"Unknown {self.kind} {name!r}.",
             f"{hint}Known {self.kind}s: {', '.join(self.names())}.",
         )
 

@@ -1,4 +1,4 @@
-"""Writes tensors to a safetensors file, whatever memory they live in."""
+"""Writes tensors of any device and memory layout to a safetensors file."""
 
 import errno
 from collections.abc import Mapping
@@ -12,28 +12,28 @@ from torch import Tensor
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None
 ) -> None:
-    """Writes tensors of any dtype, device and memory layout; tied ones are written twice.
+    """Writes tensors of any dtype, device and memory layout; tied tensors are duplicated.
 
-    Not atomic by itself: call it inside ``atomic_path`` or ``atomic_directory``.
+    Not atomic: call it inside ``atomic_path`` or ``atomic_directory``.
 
     Args:
-        path: The file.
-        tensors: By name.
-        about: Text that goes into the file's header.
+        path: Destination.
+        tensors: Tensors by name.
+        about: Metadata for the header of the file.
 
     Raises:
-        OSError: It cannot be written; a full disk is ENOSPC, as for any other file.
+        OSError: The file cannot be written; ENOSPC if the disk is full.
     """
     seen: set[int] = set()
     plain: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         value = tensor.detach().cpu().contiguous()
-        # The format refuses two names for one memory, which tied weights have.
+        # The format rejects two names for one storage, which tied weights have.
         if value.untyped_storage().data_ptr() in seen:
             value = value.clone()
         seen.add(value.untyped_storage().data_ptr())
         plain[name] = value
-    # The writer makes files that only the owner may read; ours are like any other file.
+    # The library creates files that only the owner may read: restore the default mode.
     path.touch()
     mode = path.stat().st_mode
     try:

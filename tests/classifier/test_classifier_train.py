@@ -55,7 +55,7 @@ def test_mistakes_give_two_lines_and_code_2(
         ((tmp_path / "none", "-o", tmp_path / "a"), "no file or folder"),
         ((halves,), "Expected a folder for the run"),
         ((*new, "--model", "lenet"), "no network called 'lenet'"),
-        ((*new, "--config", "lenet6"), "no recipe called 'lenet6'"),
+        ((*new, "--config", "lenet6"), "Unknown recipe 'lenet6'"),
         ((*new, "--set", "optimiser.lr=1"), "'optimizer'"),
         ((halves, "-o", output, "--set", "optimizer.name=sgd"), "optimizer.name: 'adamw' -> 'sgd'"),
         ((halves, "-o", output), "images has other content"),

@@ -77,13 +77,13 @@ def test_null_and_true() -> None:
 
 
 def test_unknown_key_offers_the_nearest_name() -> None:
-    with pytest.raises(ConfigError, match=r"no setting 'optimizer\.lrr'") as caught:
+    with pytest.raises(ConfigError, match=r"unknown setting 'optimizer\.lrr'") as caught:
         load("optimizer.lrr=1")
     assert "'optimizer.lr'" in caught.value.hint
 
 
 def test_right_name_in_the_wrong_section() -> None:
-    with pytest.raises(ConfigError, match="no setting 'lr'") as caught:
+    with pytest.raises(ConfigError, match="unknown setting 'lr'") as caught:
         load("lr=1")
     assert "'optimizer.lr'" in caught.value.hint
 

@@ -25,7 +25,7 @@ def test_get_by_function_name() -> None:
 
 
 def test_unknown_name_offers_the_nearest_and_lists_all() -> None:
-    with pytest.raises(ConfigError, match="no model called 'orignal'") as caught:
+    with pytest.raises(ConfigError, match="Unknown model 'orignal'") as caught:
         make().get("orignal")
     assert "'original'" in caught.value.hint
     assert "light, original" in caught.value.hint

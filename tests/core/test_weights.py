@@ -1,3 +1,4 @@
+import ast
 import dataclasses
 import hashlib
 import logging
@@ -249,6 +250,21 @@ def test_table_is_complete() -> None:
         assert row.is_hash_complete, name
         assert row.licence, name
         assert row.size, name
+
+
+def test_every_entry_is_loaded_by_code() -> None:
+    """``faceswap weights list`` names nothing that the toolkit does not use."""
+    root = Path(weights.__file__).parents[2]
+    used: set[object] = set()
+    for path in [*root.glob("faceswap/**/*.py"), *root.glob("classifier/**/*.py")]:
+        if path.name == "weights_table.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant):
+                used.add(node.value)
+            elif isinstance(node, ast.FunctionDef):
+                used.add(node.name)  # a registered network, loaded by its name
+    assert [name for name in WEIGHTS if name not in used | {"tiny"}] == []
 
 
 def test_default_weights_come_from_the_package_index() -> None:
