@@ -1,7 +1,7 @@
 """Reads a TFLite flatbuffer into plain values: operators, constants, shapes.
 
-Constants arrive ready for use: half precision is widened to float32 (``DEQUANTIZE``) and sparse
-weights are made dense (``DENSIFY``), so neither operator is left in the list.
+Constants are ready for use: half precision becomes float32 (``DEQUANTIZE``) and sparse weights
+become dense (``DENSIFY``), so the list contains neither operator.
 """
 
 import struct
@@ -30,7 +30,7 @@ _INDEX_VECTORS = {
 _OPERATORS = {
     code: name for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)
 }
-# Operator -> (its options table, the fields of it that matter).
+# Operator -> (its options table, the fields that are read).
 _OPTIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "CONV_2D": (
         tflite.Conv2DOptions,
@@ -74,13 +74,13 @@ _OPTIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Operator:
-    """One step of a graph.
+    """An operator of a graph.
 
     Args:
         kind: TFLite name, such as ``CONV_2D``.
-        inputs: Tensor numbers that it reads.
-        output: Tensor number that it writes.
-        options: Fields of its options table, under the flatbuffer's names.
+        inputs: Numbers of its input tensors.
+        output: Number of its output tensor.
+        options: Fields of its options table by their flatbuffer names.
     """
 
     kind: str
@@ -91,12 +91,12 @@ class Operator:
 
 @dataclass(frozen=True)
 class TFLiteGraph:
-    """A whole network.
+    """A network.
 
     Args:
-        input: Tensor number of the one input.
-        outputs: Tensor numbers of the outputs, in the order of the file.
-        operators: In an order in which they can run.
+        input: Number of the input tensor.
+        outputs: Numbers of the output tensors, in the order of the file.
+        operators: Operators in execution order.
         constants: Dense arrays by tensor number, in TFLite's layouts.
         shapes: Static shapes by tensor number, images as (1, H, W, C).
     """
@@ -112,16 +112,18 @@ def read_graph(path: Path) -> TFLiteGraph:
     """Reads a file with one subgraph, one input, and operators with one output each.
 
     Raises:
-        ModelFileError: The file is not TFLite, or is not of that simple kind.
+        ModelFileError: The file is not TFLite, or has another structure.
     """
     buffer = path.read_bytes()
     if buffer[4:8] != b"TFL3":
-        raise ModelFileError(f"{path} is not a TFLite file.", "Fetch it again.")
+        raise ModelFileError(
+            f"Expected a TFLite file in {path}, found another file.", "Download it again."
+        )
     try:
         return _parsed(buffer, path)
     except (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(
-            f"{path} is a damaged TFLite file ({error}).", "Fetch it again."
+            f"The TFLite file {path} is damaged ({error}).", "Download it again."
         ) from error
 
 
@@ -130,13 +132,13 @@ def _parsed(buffer: bytes, path: Path) -> TFLiteGraph:
     model: Any = tflite.Model.GetRootAs(buffer, 0)
     graph: Any = model.Subgraphs(0)
     if model.SubgraphsLength() != 1 or graph.InputsLength() != 1:
-        raise ModelFileError(f"{path} has several subgraphs or inputs; one of each was expected.")
+        raise ModelFileError(f"Expected one subgraph and one input in {path}, found several.")
     constants = _stored_constants(model, graph, path)
     operators: list[Operator] = []
     for index in range(graph.OperatorsLength()):
         operator = _operator(model, graph.Operators(index), path)
         if operator.kind in ("DEQUANTIZE", "DENSIFY") and operator.inputs[0] in constants:
-            # A sparse constant became dense when it was read: both operators only widen now.
+            # Sparse constants are dense already: both operators only convert to float32.
             constants[operator.output] = constants[operator.inputs[0]].astype(np.float32)
         else:
             operators.append(operator)
@@ -151,10 +153,10 @@ def _parsed(buffer: bytes, path: Path) -> TFLiteGraph:
 
 def _operator(model: Any, operator: Any, path: Path) -> Operator:
     code = model.OperatorCodes(operator.OpcodeIndex())
-    # Old writers fill only the deprecated 8-bit field, new ones both.
+    # Old files have only the deprecated 8-bit field, new ones both.
     kind = _OPERATORS[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
     if operator.OutputsLength() != 1:
-        raise ModelFileError(f"{path}: operator {kind} has several outputs; one was expected.")
+        raise ModelFileError(f"Expected one output of operator {kind} in {path}, found several.")
     options: dict[str, int] = {}
     if kind in _OPTIONS and operator.BuiltinOptions() is not None:
         table_class, fields = _OPTIONS[kind]
@@ -178,7 +180,7 @@ def _stored_constants(model: Any, graph: Any, path: Path) -> dict[int, NDArray[A
         if stored.DataLength() == 0:
             continue
         if tensor.Type() not in _DTYPES:
-            raise ModelFileError(f"{path}: constant {index} is of a type that is not supported.")
+            raise ModelFileError(f"Constant {index} in {path} has an unsupported type.")
         values = np.frombuffer(stored.DataAsNumpy().tobytes(), _DTYPES[tensor.Type()])
         sparsity = tensor.Sparsity()
         shape = _shape(tensor)
@@ -191,8 +193,8 @@ def _stored_constants(model: Any, graph: Any, path: Path) -> dict[int, NDArray[A
 def _densify(values: NDArray[Any], sparsity: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     """Dense array of stored non-zero values (the TACO format of TFLite's ``SparsityParameters``).
 
-    Dimensions are walked in ``TraversalOrder``; those past ``len(shape)`` are the insides of the
-    blocks that ``BlockMap`` cuts some dimensions into.
+    Dimensions are traversed in ``TraversalOrder``; those from ``len(shape)`` on are the blocks into
+    which ``BlockMap`` divides some dimensions.
     """
     order = [int(n) for n in sparsity.TraversalOrderAsNumpy()]
     blocks = [int(n) for n in sparsity.BlockMapAsNumpy()] if sparsity.BlockMapLength() else []

@@ -1,4 +1,4 @@
-"""A TFLite network as a torch module: batched, on any device, with the numbers of the original."""
+"""A TFLite network as a torch module, batched and on any device."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 class TFLiteNet(nn.Module):
     """Runs the operators of a TFLite file on NCHW tensors.
 
-    Inside, images are (B, C, H, W) in channels-last memory. A reshape goes through TFLite's
-    (B, H, W, C) order, so flattened outputs hold their values where the original has them.
+    Images are (B, C, H, W) in channels-last memory. Reshapes use TFLite's (B, H, W, C) order, so
+    flattened outputs have the order of the original.
 
-    The networks are convolutional: an input with sides that are other multiples of the total
-    stride works too and gives outputs with more (or fewer) positions.
+    Fully convolutional networks also accept inputs with other sides that are multiples of the total
+    stride; their outputs then have more or fewer positions.
 
     Args:
-        path: A file as `read_graph` takes it.
+        path: TFLite file with the structure that `read_graph` supports.
 
     Raises:
         ModelFileError: The file is not TFLite or uses an operator that is not supported.
@@ -41,7 +41,7 @@ class TFLiteNet(nn.Module):
         wiring: list[tuple[tuple[int, ...], int]] = []
         for operator, padding in _fold_padding(graph):
             if operator.kind not in _BUILDERS:
-                raise ModelFileError(f"{path}: operator {operator.kind} is not supported.")
+                raise ModelFileError(f"Operator {operator.kind} in {path} is not supported.")
             self.steps.append(_BUILDERS[operator.kind](graph, operator, padding))
             reads = tuple(i for i in operator.inputs if i not in graph.constants)
             wiring.append((reads, operator.output))
@@ -71,7 +71,7 @@ class TFLiteNet(nn.Module):
 def _with_last_uses(
     wiring: list[tuple[tuple[int, ...], int]], outputs: tuple[int, ...]
 ) -> list[tuple[tuple[int, ...], int, tuple[int, ...]]]:
-    """Adds to each step the tensors that nothing after it reads, so that they can be freed."""
+    """Adds to each step the tensors that no later step reads, so that they can be freed."""
     needed = set(outputs)
     result = []
     for reads, output in reversed(wiring):
@@ -81,7 +81,7 @@ def _with_last_uses(
 
 
 def _fold_padding(graph: TFLiteGraph) -> list[tuple[Operator, Padding]]:
-    """Operators with their own padding; a PAD that only feeds convolutions goes into them."""
+    """Operators with their padding; a PAD that only feeds convolutions is merged into them."""
     pads: dict[int, tuple[int, Padding]] = {}
     folded: list[tuple[Operator, Padding]] = []
     for operator in graph.operators:
@@ -110,7 +110,7 @@ def _takes_padding(operator: Operator) -> bool:
 
 
 def _same_padding(graph: TFLiteGraph, operator: Operator) -> Padding:
-    """TFLite's SAME: what is odd goes after, not before as symmetric padding would have it."""
+    """TFLite's SAME padding: the odd pixel is added at the end."""
     if operator.options.get("Padding") != tflite.Padding.SAME or "StrideH" not in operator.options:
         return ((0, 0), (0, 0))
     options = operator.options
@@ -240,7 +240,7 @@ class _Resize(nn.Module):
         self.factors = (to_height // height, to_width // width)
         assert (height * self.factors[0], width * self.factors[1]) == (to_height, to_width)
         self.align_corners = bool(operator.options["AlignCorners"])
-        # torch knows two of TFLite's three sampling grids; the third starts at the pixel's corner.
+        # torch supports two of TFLite's three sampling grids, not that of pixel corners.
         assert self.align_corners or operator.options["HalfPixelCenters"], "corner-based resize"
 
     def forward(self, x: Tensor) -> Tensor:
@@ -256,7 +256,7 @@ class _DepthToSpace(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
         block = self.block
-        # TFLite counts the place inside the block first and the channel last.
+        # In TFLite the position inside the block comes first and the channel last.
         x = x.reshape(batch, block, block, channels // block**2, height, width)
         x = x.permute(0, 3, 4, 1, 5, 2)  # (B, C, H, block, W, block)
         return x.reshape(batch, channels // block**2, height * block, width * block)

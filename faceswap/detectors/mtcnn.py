@@ -172,20 +172,13 @@ class MTCNN:
             good = scores > self.min_scores[2]
             rows, scores = rows[good], scores[good]
             sides = (rows[:, 2:4] - rows[:, :2])[:, None]
-            points = (
-                fractions[good].reshape(-1, 2, 5).transpose(0, 2, 1) * sides + rows[:, None, :2]
-            )
+            inside = fractions[good].reshape(-1, 2, 5).transpose(0, 2, 1)  # (N, 5, 2) in [0, 1]
+            points = (rows[:, None, :2] + inside * sides).astype(np.float32)
             boxes = _apply_offsets(rows, shift[good])
             # Trained with indices of the crop's pixels: no offset of half a pixel.
+            kept = nms(boxes, scores, 0.7, over="smaller")
             results.append(
-                [
-                    Detection(
-                        boxes[i].astype(np.float32),
-                        float(scores[i]),
-                        points[i].astype(np.float32),
-                    )
-                    for i in nms(boxes, scores, 0.7, over="smaller")
-                ]
+                [Detection(boxes[i].astype(np.float32), float(scores[i]), points[i]) for i in kept]
             )
         return results
 

@@ -138,7 +138,7 @@ def test_densify_blocks(plain_vectors):
 def test_a_text_file_is_refused(tmp_path):
     path = tmp_path / "net.tflite"
     path.write_text("this is no network")
-    with pytest.raises(ModelFileError, match="not a TFLite file"):
+    with pytest.raises(ModelFileError, match="Expected a TFLite file"):
         TFLiteNet(path)
 
 
