@@ -94,6 +94,8 @@ def test_conversion_equals_that_on_the_cpu(tmp_path: Path) -> None:
 
 
 def test_faces_are_found_at_the_same_places(tmp_path: Path) -> None:
-    found = [build_tracker(device=device).still(moving_portrait(3)) for device in ("cpu", DEVICE)]
+    found = [
+        build_tracker(device=device).find_faces(moving_portrait(3)) for device in ("cpu", DEVICE)
+    ]
     (expected,), (face,) = found
     np.testing.assert_allclose(face.landmarks.points, expected.landmarks.points, atol=0.5)
