@@ -97,7 +97,7 @@ def test_divergence_rolls_back_and_then_ends_with_advice(tmp_path):
     progress = Progress(step=7, seconds=2.0)
     for attempt in range(1, 4):
         with torch.no_grad():
-            state.model.weight[0, 0] = float("nan")
+            state.model.get_parameter("weight")[0, 0] = float("nan")
         assert not state.is_finite()
         progress = state.roll_back(progress)
         assert state.is_finite()
