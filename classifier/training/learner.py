@@ -54,7 +54,7 @@ class Learner:
     """How a network is trained.
 
     Attributes:
-        transfer: Which layers are trained when, and at which learning rate.
+        transfer: Trained layers and their learning rates, by epoch.
         optimizer: Optimizer of the parameters, not wrapped; None for a rule without one.
         make_step: Builds the training step for the layers that are trainable now.
     """
@@ -79,7 +79,7 @@ def make_learner(
         accelerator: Accelerator of the training.
         built: The network, on its device.
         source: Training and validation batches.
-        transfer: Which layers are trained when.
+        transfer: Trained layers and their learning rates, by epoch.
         spec: The optimizer.
         objective: The loss.
         mixing: Mixup and CutMix.

@@ -1,4 +1,4 @@
-"""Mixup and CutMix: training images put together from two, on the device."""
+"""Mixup and CutMix, on the device."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ class Mixture:
 
     Attributes:
         images: ``(B, C, S, S) float32``.
-        labels: Of the first images; ``(B,)`` or ``(B, S, S)``.
-        others: Of the second ones, of the same shape; None where nothing is shared.
-        fraction: What the first ones contribute to the loss.
+        labels: Labels of the first images, ``(B,)`` or ``(B, S, S)``.
+        others: Labels of the second images, of the same shape; None without a second label.
+        fraction: Weight of the first labels in the loss, 0 to 1.
     """
 
     images: Tensor
@@ -27,16 +27,16 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Mixing:
-    """How batches are mixed, drawn from nothing but the seed and the step.
+    """Mixes the images of a batch; a pure function of the seed and the step.
 
-    Image i of b images is mixed with image i - b/2 (round the end). Batches are in random
-    order, so that the pairs are random, and the same on one process and on several as long as each
-    has an even number of images.
+    Image i of b is mixed with image i - b/2, modulo b. Batches are in random order, so the pairs
+    are random; they are the same on any number of processes if each has an even number of images.
 
     Attributes:
-        seed: The run's seed.
-        mixup: Alpha of mixup (Zhang et al., 2018: beyond empirical risk minimization); 0 is off.
-        cutmix: Alpha of CutMix (Yun et al., 2019); 0 is off. With both on, each step tosses a coin.
+        seed: Seed of the run.
+        mixup: Alpha of mixup (Zhang et al., 2018: beyond empirical risk minimization); 0 disables it.
+        cutmix: Alpha of CutMix (Yun et al., 2019); 0 disables it. With both, each
+            step chooses one at random.
     """
 
     seed: int
@@ -49,8 +49,8 @@ class Mixing:
         Args:
             images: ``(B, C, S, S) float32``.
             labels: ``(B,)`` or ``(B, S, S)`` int64.
-            epoch: The epoch, from 0.
-            step: The step in it, from 0.
+            epoch: Epoch, from 0.
+            step: Step within the epoch, from 0.
         """
         if not (self.mixup or self.cutmix) or len(images) < 2:
             return Mixture(images, labels)

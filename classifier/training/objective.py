@@ -1,4 +1,4 @@
-"""What training makes small: cross entropy of images or pixels, with weights of classes."""
+"""Loss of a training: cross entropy of images or pixels, with class weights."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ _NONE = -100
 
 @dataclass(frozen=True)
 class Objective:
-    """Cross entropy that weighs classes and smooths labels.
+    """Cross entropy with class weights and label smoothing.
 
     Attributes:
-        weights: ``(K,) float32`` weight of each class, or None for all alike.
-        mean_weight: Mean weight of the training labels, void ones with 0. The sum over a batch is
-            divided by this times its size, and not by the batch's own weights, so that several
-            processes, each with its images of the batch, find the loss of one.
-        smoothing: Share of the target given to all classes alike (Szegedy et al., 2016).
+        weights: ``(K,) float32`` class weights, or None for equal weights.
+        mean_weight: Mean class weight of the training labels, 0 for ignored ones. The sum over a
+            batch is divided by this times its size instead of by the batch's own weights, so that
+            the loss does not depend on the number of processes.
+        smoothing: Label smoothing, 0 to 1 (Szegedy et al., 2016).
     """
 
     weights: Tensor | None = None
@@ -42,7 +42,7 @@ class Objective:
             logits.float(),
             labels,
             weight=None if self.weights is None else self.weights.to(logits.device),
-            # Whole images are never void, and 255 may be one of their classes.
+            # Labels of whole images are never ignored, and 255 may be a class.
             ignore_index=IGNORE_INDEX if labels.dim() > 1 else _NONE,
             reduction="sum",
             label_smoothing=self.smoothing,
@@ -60,9 +60,9 @@ def make_objective(
 
     Args:
         labels: ``(N,)`` or ``(N, H, W)``, with ``IGNORE_INDEX`` for unlabelled pixels.
-        classes: How many there are.
+        classes: Number of classes.
         weights: ``(classes,)`` weight of each, or None.
-        smoothing: Of the labels.
+        smoothing: Label smoothing, 0 to 1.
     """
     # Masks are counted one by one: they may be mapped from a file larger than memory.
     parts = [labels] if labels.ndim == 1 else labels

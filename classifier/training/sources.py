@@ -70,7 +70,7 @@ class ImageSource:
 
     Attributes:
         built: The network that the images are for.
-        plan: How images become batches.
+        plan: Plan of the batches.
         train: Training images.
         validation: Validation images.
         channels_last: Whether prepared images are in channels_last memory.
@@ -126,8 +126,8 @@ class FeatureSource:
 
     Attributes:
         head: Dotted name of the head.
-        plan: How images become batches. A mirrored view, where there is one, is sampled for every
-            other image.
+        plan: Plan of the batches. A mirrored view, if there is one, is sampled for every other
+            image.
         train: ``(views, N, ...) float32`` features of the training images.
         validation: ``(1, M, ...) float32`` features of the validation images.
         train_images: The training images.
@@ -214,7 +214,7 @@ def make_feature_source(
 
     Args:
         built: The network, on its device.
-        plan: How images become batches; ``augment.flip`` adds mirrored views.
+        plan: Plan of the batches; ``augment.flip`` adds mirrored views.
         splits: The images.
         accelerator: Accelerator of the training.
         cache: Folder for features; None keeps them in memory.

@@ -1,7 +1,7 @@
-"""Checkpoints of a run: complete or absent, verified by checksums, and free of pickle.
+"""Checkpoints of a run: complete or absent, verified by checksums, without pickle.
 
 Layout below ``root``: ``step-00000123/{<group>.safetensors, state.json, checksums.json}`` for each
-checkpoint, and the files ``latest`` and ``best`` that hold the name of one of them.
+checkpoint, and the files ``latest`` and ``best`` that contain the name of one of them.
 """
 
 import re
@@ -29,13 +29,13 @@ _STATE, _CHECKSUMS = "state.json", "checksums.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was saved at one step.
+    """A checkpoint.
 
     Attributes:
         step: Number of finished steps.
-        tensors: Tensors on the CPU by group and name.
-        state: Everything else, as JSON.
-        path: Its directory.
+        tensors: Tensors on the CPU, by group and name.
+        state: All other state, as JSON values.
+        path: Directory of the checkpoint.
     """
 
     step: int
@@ -45,7 +45,7 @@ class Checkpoint:
 
 
 class _Damaged(Exception):
-    """Why a checkpoint cannot be used."""
+    """The reason why a checkpoint cannot be used."""
 
 
 def _directory(root: Path, step: int) -> Path:
@@ -70,14 +70,14 @@ def save_checkpoint(
     """Writes a checkpoint, makes it the latest, and removes old ones.
 
     A crash at any moment leaves it complete or absent. Checkpoints of later steps are removed: they
-    belong to a course of the run that was given up when an earlier one was resumed.
+    were abandoned when the run was resumed from an earlier one.
 
     Args:
         root: Directory of the run's checkpoints.
         step: Number of finished steps.
         tensors: Groups ("model", "optimizer") of tensors by name, of any dtype and on any device.
         state: JSON values.
-        keep: How many of the newest to keep, at least 1. The best is kept besides.
+        keep: Number of newest checkpoints to keep, at least 1, besides the best.
 
     Returns:
         The checkpoint's directory.
@@ -102,7 +102,7 @@ def save_checkpoint(
 
 
 def _remove_leftovers(root: Path) -> None:
-    """Clears what a save left behind that was killed half-way; its name starts with a dot."""
+    """Removes what an interrupted save left behind; its name starts with a dot."""
     for path in root.glob(".step-*"):
         shutil.rmtree(path, ignore_errors=True)
 
@@ -122,7 +122,7 @@ def _pointer(root: Path, which: str) -> str | None:
 
 
 def mark_best(root: Path, step: int) -> None:
-    """Makes the checkpoint of that step the best one; it is then never pruned.
+    """Marks the checkpoint of a step as the best one, which is never pruned.
 
     Raises:
         CheckpointError: There is no checkpoint of that step.
@@ -136,17 +136,17 @@ def mark_best(root: Path, step: int) -> None:
 def load_checkpoint(root: Path, which: str = "latest") -> Checkpoint | None:
     """Reads a checkpoint after checking its checksums.
 
-    A damaged one is passed over with a warning that names it, and the one before it is used.
+    A damaged checkpoint is skipped with a warning, and the previous one is used.
 
     Args:
         root: Directory of the run's checkpoints.
-        which: ``latest``, ``best``, or a checkpoint's name (``step-00000123``).
+        which: ``latest``, ``best``, or the name of a checkpoint (``step-00000123``).
 
     Returns:
-        The checkpoint, or None when there has never been one.
+        The checkpoint, or None if there is none.
 
     Raises:
-        CheckpointError: The one asked for by name is not there, or all are damaged.
+        CheckpointError: The named checkpoint does not exist, or all are damaged.
     """
     steps = checkpoint_steps(root)
     if not steps:
@@ -156,7 +156,8 @@ def load_checkpoint(root: Path, which: str = "latest") -> Checkpoint | None:
         first = _pointer(root, which) if which == "best" else which
         if first is None or first not in names:
             raise CheckpointError(
-                f"There is no checkpoint {which!r} in {root}.", f"There are: {', '.join(names)}."
+                f"Expected the checkpoint {which!r} in {root}, found {', '.join(names)}.",
+                "Choose one of these.",
             )
         names = [first, *(name for name in names if name < first)]
     problems = []
@@ -165,9 +166,7 @@ def load_checkpoint(root: Path, which: str = "latest") -> Checkpoint | None:
             return _read(root / name)
         except _Damaged as damage:
             problems.append(f"{name}: {damage}")
-            _log.warning(
-                "The checkpoint %s is damaged (%s); the one before it is used.", root / name, damage
-            )
+            _log.warning("The checkpoint %s is damaged (%s); it is skipped.", root / name, damage)
     raise CheckpointError(
         f"No checkpoint in {root} can be used: {'; '.join(problems)}.",
         "Restore the folder from a backup, or train into another output folder.",
@@ -191,15 +190,15 @@ def _read(path: Path) -> Checkpoint:
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
-    # Copies, since the reader maps the file, which may be pruned while the tensors are in use.
+    # Copied, since the reader maps the file, which may be pruned while the tensors are in use.
     return {name: tensor.clone() for name, tensor in load_file(path).items()}
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimizer's whole state as named tensors and JSON, for ``save_checkpoint``.
+    """State of an optimizer as named tensors and JSON values, for ``save_checkpoint``.
 
     Args:
-        optimizer: A torch optimizer, or one that Accelerate wrapped.
+        optimizer: A torch optimizer, or one wrapped by Accelerate.
     """
     content = optimizer.state_dict()
     tensors: dict[str, Tensor] = {}
@@ -221,12 +220,12 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tenso
 def restore_optimizer(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
 ) -> None:
-    """Puts back exactly what ``flatten_optimizer`` gave, dtypes and memory layouts included.
+    """Restores the result of ``flatten_optimizer``, dtypes and memory layouts included.
 
     Args:
         optimizer: A new optimizer of the same kind over the same parameters.
-        tensors: Its tensors.
-        values: Its JSON.
+        tensors: Tensors of the saved state.
+        values: JSON values of the saved state.
 
     Raises:
         CheckpointError: The state belongs to another optimizer or other parameters.
@@ -253,10 +252,10 @@ def restore_optimizer(
 def _match_layouts(
     optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, Any]]
 ) -> None:
-    """Gives moments the dtype they had and the memory layout of their parameter.
+    """Gives moments their saved dtype and the memory layout of their parameter.
 
-    torch casts them to the parameter's dtype, and fused kernels walk both memories side by side, so
-    that a moment laid out differently from a channels_last parameter would be mixed up.
+    torch casts moments to the dtype of the parameter, and fused kernels read both memories in
+    parallel, so a moment in another layout than its channels_last parameter would be misread.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for index, entries in state.items():

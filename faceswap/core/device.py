@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""Devices and what they support."""
 
 import torch
 
@@ -16,13 +16,13 @@ def _available(kind: str) -> bool:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; ``auto`` takes the fastest there is.
+    """The named device; ``auto`` is the fastest available.
 
     Args:
         name: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
 
     Raises:
-        ConfigError: The name is none of these, or this machine has no such device.
+        ConfigError: The name is unknown, or this machine has no such device.
     """
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if _available(kind)))

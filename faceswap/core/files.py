@@ -1,4 +1,4 @@
-"""Files that are either complete or absent, whatever happens while they are written."""
+"""Files that are complete or absent, whatever happens while they are written."""
 
 import errno
 import hashlib
@@ -19,7 +19,7 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turns "no space left" below it into a ``StorageFullError`` that names the place."""
+    """Turns "no space left" within its block into a ``StorageFullError`` that names the path."""
     try:
         yield
     except OSError as error:
@@ -27,16 +27,16 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise
         raise StorageFullError(
             f"The disk that holds {path} is full.",
-            "Free some space and run the same command again: it goes on where it was.",
+            "Free some space, and run the same command again to resume.",
         ) from error
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside ``path`` that takes its name when the block succeeds.
+    """Yields a temporary path beside ``path`` that replaces it when the block succeeds.
 
-    The suffix is kept, since some writers choose the format by it. On any error the temporary file
-    is removed and whatever stood at ``path`` is untouched.
+    The suffix is kept, since some writers choose the format by it. On an error the temporary file
+    is removed and ``path`` is unchanged.
 
     Raises:
         StorageFullError: The disk is full.
@@ -55,9 +55,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Gives a temporary directory that takes the name ``path`` when the block succeeds.
+    """Yields a temporary directory that replaces ``path`` when the block succeeds.
 
-    An older directory of that name is replaced as a whole. On any error it is left as it was.
+    An existing directory is replaced as a whole; on an error it is unchanged.
 
     Raises:
         StorageFullError: The disk is full.
@@ -80,7 +80,7 @@ def _replace_directory(new: Path, path: Path) -> None:
     if not path.exists():
         new.rename(path)
         return
-    # A directory cannot be renamed over a full one, so the old one steps aside for an instant.
+    # A directory cannot be renamed over one with content: the old one is renamed first.
     aside = path.with_name(f".{path.name}-old-{uuid.uuid4().hex[:8]}")
     path.rename(aside)
     try:
@@ -92,7 +92,7 @@ def _replace_directory(new: Path, path: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Asks the system to put a file or a directory entry on the disk; a no-op where it cannot."""
+    """Flushes a file or a directory entry to disk, where the system supports it."""
     if os.name == "nt" and path.is_dir():
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -106,18 +106,18 @@ def _sync(path: Path) -> None:
 
 
 def atomic_write(path: Path, data: bytes) -> None:
-    """Writes a whole file at once, or leaves what was there."""
+    """Writes a file completely, or leaves the old one unchanged."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON, indented so that a person can read it."""
+    """Writes indented JSON."""
     atomic_write(path, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def read_json(path: Path) -> Any:
-    """Reads JSON."""
+    """Reads a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 

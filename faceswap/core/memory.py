@@ -1,4 +1,4 @@
-"""Keeps long jobs from growing."""
+"""Returns freed memory, so that long jobs do not grow."""
 
 import ctypes
 from functools import lru_cache
@@ -10,14 +10,14 @@ def _malloc_trim() -> Any:
     try:
         return ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):
-        return None  # not glibc: macOS, Windows and musl return memory by themselves
+        return None  # not glibc: macOS, Windows and musl return memory themselves
 
 
 def return_freed_memory() -> None:
-    """Gives memory that was freed back to the system, where the C library keeps it.
+    """Returns freed memory to the system, where the C library keeps it.
 
-    glibc keeps what large tensors leave in its heaps, and when they come and go in several threads
-    it keeps a little more with every step, a gigabyte after a thousand. A call takes milliseconds.
+    glibc keeps freed tensors in its heaps; when several threads allocate and free them, its heaps
+    grow with every step, by about a gigabyte in a thousand steps. A call takes milliseconds.
     """
     trim = _malloc_trim()
     if trim is not None:

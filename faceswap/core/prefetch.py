@@ -1,4 +1,4 @@
-"""Work ahead of the consumer: a thread behind a bounded queue."""
+"""Prefetching: an iterable in a thread of its own, behind a bounded queue."""
 
 import queue
 import threading
@@ -59,14 +59,14 @@ class _Producer(Generic[T]):
 def prefetch(iterable: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     """Runs an iterable in a thread of its own, up to ``depth`` items ahead.
 
-    The order is the iterable's. Its exception is raised here, after the items before it. A
+    Order is preserved. An exception of the iterable is raised here, after the items before it. A
     consumer that stops early (closing the generator, or leaving the frame that holds it) stops
-    the thread and waits for it. Pipelines are made by nesting:
+    the thread and waits for it. Pipelines are built by nesting:
     ``prefetch(map(swap, prefetch(decode)))``.
 
     Args:
-        iterable: What to run; it starts when the first item is asked for.
-        depth: Items that may wait in the queue; at least 1.
+        iterable: Iterable to run; it starts when the first item is requested.
+        depth: Capacity of the queue, at least 1.
 
     Yields:
         The iterable's items.

@@ -1,4 +1,4 @@
-"""Accelerate, which owns devices, processes and precision: opened and closed cleanly."""
+"""Devices, processes and precision through Accelerate, opened and closed cleanly."""
 
 import gc
 import os
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 # Before any process group exists: its functions take the group of the moment they are defined as a
-# default, and would hold it for ever (see ``_close``). DistributedDataParallel imports it later.
+# default argument, and would never release it (see ``_close``). DistributedDataParallel imports it.
 import torch.distributed.nn.functional
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -25,7 +25,7 @@ _AS_ACCELERATE_SAYS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 def choose_device(name: str) -> torch.device:
-    """The device to train on; ``auto`` heeds ``ACCELERATE_USE_CPU`` of a launcher.
+    """Device to train on; ``auto`` respects ``ACCELERATE_USE_CPU`` of a launcher.
 
     Raises:
         ConfigError: This machine has no such device.
@@ -36,7 +36,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """``fp32``, ``bf16`` or ``fp16``; ``auto`` takes bf16 where the hardware has it.
+    """Precision to train in: ``fp32``, ``bf16`` or ``fp16``; ``auto`` is bf16 where supported.
 
     Raises:
         ConfigError: The device cannot compute in that precision.
@@ -46,23 +46,23 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name == "fp16" and device.type == "cpu":
         raise ConfigError(
             "fp16 needs a GPU; this training runs on the CPU.",
-            "Choose the precision auto: bf16 where the hardware has it.",
+            "Choose the precision auto: bf16 where the hardware supports it.",
         )
     if name == "bf16" and not supports_bf16(device):
-        _log.warning("%s has no bf16 arithmetic; it is emulated, and slower than fp32.", device)
+        _log.warning("%s does not support bf16; it is emulated, and slower than fp32.", device)
     return name
 
 
 @contextmanager
 def open_accelerator(device: str, precision: str) -> Iterator[Accelerator]:
-    """Opens Accelerate for one training, and ends its processes' connection afterwards.
+    """Opens Accelerate for one training; destroys its process group afterwards.
 
     Args:
-        device: As ``choose_device`` takes it.
-        precision: As ``choose_precision`` takes it.
+        device: Name of the device, see ``choose_device``.
+        precision: Name of the precision, see ``choose_precision``.
 
     Raises:
-        ConfigError: As these do.
+        ConfigError: The device or the precision is not available.
     """
     place = choose_device(device)
     chosen = choose_precision(precision, place)
@@ -84,10 +84,10 @@ def open_accelerator(device: str, precision: str) -> Iterator[Accelerator]:
 
 
 def _take_threads() -> None:
-    """Uses this process's share of the cores where the launcher left it one thread.
+    """Uses this process's fraction of the cores where the launcher set one thread.
 
-    ``accelerate launch`` and ``torchrun`` set one thread per process unless told otherwise, which
-    is meant for GPUs; on a CPU the other cores would idle. Another number is somebody's choice.
+    ``accelerate launch`` and ``torchrun`` set one thread per process by default, which suits GPUs;
+    on a CPU the other cores would idle. Any other number was chosen by the user.
     """
     launched = "ACCELERATE_MIXED_PRECISION" in os.environ or "LOCAL_WORLD_SIZE" in os.environ
     if launched and os.environ.get("OMP_NUM_THREADS") == "1":
@@ -95,21 +95,21 @@ def _take_threads() -> None:
 
 
 def _close(opened: Accelerator, wait: bool) -> None:
-    """Ends the processes' connection and its threads.
+    """Destroys the process group and ends its threads.
 
-    A thread of gloo that is still tidying up its last work when Python exits asks for the
-    interpreter's lock, is ended by Python instead, and takes the process with it ("terminate called
-    without an active exception"). ``destroy_process_group`` alone does not help: the threads end
-    only when nobody holds the group any more. DistributedDataParallel holds it, and so do the
-    default arguments of ``torch.distributed.nn.functional`` when that is imported too late.
+    A gloo thread that is still cleaning up when Python exits asks for the interpreter lock, is
+    ended by Python, and aborts the process ("terminate called without an active exception").
+    ``destroy_process_group`` alone is not enough: the threads end only when no reference to the
+    group is left. DistributedDataParallel holds one, and so do the default arguments of
+    ``torch.distributed.nn.functional`` if it is imported after the group was created.
     """
-    # After an error the others may be stuck or dead: waiting for them would hang.
+    # After an error the other processes may hang or be dead: waiting for them would hang too.
     if wait:
         opened.wait_for_everyone()
     opened.free_memory()
     gc.collect()
     opened.end_training()
-    # Its state outlives it; the next training in this process may want another precision.
+    # Its state is global; the next training in this process may need another precision.
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
@@ -141,6 +141,6 @@ def agree_to_stop(
 
 
 def local_threads() -> int:
-    """CPU cores that this process may use for preparing data."""
+    """Number of CPU cores this process may use."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, (available or 1) // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))

@@ -23,7 +23,7 @@ _EARLY = {"cache", "logs", "manifest.json"}
 
 C = TypeVar("C", bound=StrictModel)
 Data = dict[str, list[dict[str, Any]]]
-"""What a run is trained on, by identity or split: sources with a path and a ``sha256``."""
+"""Sources of the training data, by identity or kind, each with a path and a ``sha256``."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class RunFolder(Generic[C]):
 
         Args:
             config: All settings.
-            data: What the run is trained on.
+            data: Sources of the training data.
             command: Command line, for the record.
             allow_changes: Accept changes of what is otherwise fixed.
             write: Whether to write; one process writes, all compare.

@@ -8,12 +8,12 @@ import torch
 
 
 def generator(seed: int, *stream: int | str) -> np.random.Generator:
-    """A random generator that depends on nothing but its arguments.
+    """A random generator that depends only on its arguments.
 
     Args:
-        seed: The run's seed.
-        *stream: What the numbers are for, for example ``("warp", step, slot)``. Streams that
-            differ anywhere are independent; ``1`` and ``"1"`` differ.
+        seed: Seed of the run.
+        *stream: Purpose of the numbers, such as ``("warp", step, slot)``. Streams that differ
+            anywhere are independent; ``1`` and ``"1"`` differ.
 
     Returns:
         A Philox generator (Salmon et al., 2011) keyed with a hash of the arguments.
@@ -26,9 +26,9 @@ def generator(seed: int, *stream: int | str) -> np.random.Generator:
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds the global generators of Python, numpy and torch (weight init draws from torch's)."""
+    """Seeds the global generators of Python, numpy and torch (which initialises weights)."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 (libraries that draw from the global one)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (libraries that use the global generator)
     torch.manual_seed(seed)
 
 

@@ -1,4 +1,4 @@
-"""How many processor threads torch uses for one operator."""
+"""Number of CPU threads of torch operators."""
 
 import threading
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ import torch
 
 @contextmanager
 def operator_threads(count: int) -> Iterator[None]:
-    """Lets torch's operators use so many threads within the block, in the calling thread alone.
+    """Sets the number of threads of torch operators within the block, for the calling thread only.
 
-    Small networks gain little from several, and lose much where other stages of a pipeline compete
-    for the same cores: then every operator waits for its slowest thread.
+    Small networks gain little from several threads, and lose where other stages of a pipeline
+    compete for the same cores: every operator then waits for its slowest thread.
     """
     before = torch.get_num_threads()
     if before == count:
         yield
         return
     torch.set_num_threads(count)
-    # That set the calling thread's number, and the default of threads that use torch for the first
-    # time from now on. The default is put back at once, from a thread that has no other purpose.
+    # This also changed the default of threads that use torch for the first time from now on. A
+    # short-lived thread restores the default.
     restorer = threading.Thread(target=torch.set_num_threads, args=(before,))
     restorer.start()
     restorer.join()

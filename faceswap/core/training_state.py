@@ -91,7 +91,7 @@ class TrainingState:
         scaler: Gradient scaler of fp16 training, or None.
         ema: Moving average of the weights, or None.
         keep: Number of newest checkpoints to keep, besides the best.
-        advice: What the user can do when training diverges again and again.
+        advice: Remedy in the error raised after repeated divergence.
     """
 
     folder: Path

@@ -76,8 +76,8 @@ def _evaluate(
 ) -> Quality:
     ssims, l1s = [], []
     for chunk in faces.to(device).split(_CHUNK):
-        drawn = decode(model, chunk[:, :3], name, bf16)
+        decoded = decode(model, chunk[:, :3], name, bf16)
         target = resize(chunk, model.output_size)
-        ssims.append(weighted_mean(ssim_map(drawn, target[:, :3]), target[:, 3:]))
-        l1s.append(l1(drawn, target[:, :3], target[:, 3:]))
+        ssims.append(weighted_mean(ssim_map(decoded, target[:, :3]), target[:, 3:]))
+        l1s.append(l1(decoded, target[:, :3], target[:, 3:]))
     return Quality(torch.cat(ssims).mean().item(), torch.cat(l1s).mean().item())

@@ -97,7 +97,7 @@ def dssim(
 
     Args:
         predicted: ``(..., C, H, W)`` in [0, 1].
-        target: The same.
+        target: Target, of the same shape.
         weights: ``(..., 1, H, W)``.
         stride: Evaluate every so many pixels; windows overlap, so that 2 loses next to nothing.
     """
@@ -111,7 +111,7 @@ def ssim_map(first: Tensor, second: Tensor, stride: int = 1) -> Tensor:
 
     Args:
         first: ``(..., C, H, W)`` in [0, 1].
-        second: The same.
+        second: Second image, of the same shape.
         stride: Evaluate every so many pixels.
 
     Returns:

@@ -37,7 +37,10 @@ def _block(model: FaceAutoencoder, name: str, faces: Tensor, bf16: bool) -> Imag
     others = [identity for identity in model.identities if identity != name]
     columns = [(name, _as_images(faces))]
     columns += [
-        (f"{name} drawn" if to == name else f"as {to}", _as_images(decode(model, faces, to, bf16)))
+        (
+            f"{name} decoded" if to == name else f"as {to}",
+            _as_images(decode(model, faces, to, bf16)),
+        )
         for to in [name, *others]
     ]
     return _join([_titled(title, images) for title, images in columns], axis=1)

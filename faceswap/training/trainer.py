@@ -83,7 +83,7 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class Output:
-    """What the first process writes and reports.
+    """Reports, previews and metrics; written by the first process.
 
     Attributes:
         reporter: Log, previews and metrics; None in all other processes.
@@ -106,7 +106,7 @@ class Trainer:
         state: Model, optimizer and checkpoints, already restored.
         progress: Progress of the run; None for a new run.
         plan: Numbers that steer the loop.
-        output: What is written and reported.
+        output: Reports, previews and metrics of the first process.
     """
 
     def __init__(
