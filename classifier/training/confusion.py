@@ -1,4 +1,4 @@
-"""Which classes a network takes for which, and the numbers that follow from it."""
+"""Confusion matrix of a validation, and the metrics that follow from it."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,12 @@ from classifier.data.dataset import IGNORE_INDEX
 
 @dataclass(frozen=True)
 class Scores:
-    """How right predictions are.
+    """Metrics of predictions.
 
     Attributes:
-        accuracy: Share of images or pixels that got the right class.
-        balanced_accuracy: Mean over the classes of the share that was found.
-        mean_iou: Mean over the classes of intersection over union; a class that neither occurs nor
-            is predicted does not count.
+        accuracy: Fraction of correctly classified images or pixels.
+        balanced_accuracy: Mean recall over the classes that occur.
+        mean_iou: Mean intersection over union, over the classes that occur or are predicted.
     """
 
     accuracy: float
@@ -25,36 +24,36 @@ class Scores:
 
 
 def count_pairs(logits: Tensor, labels: Tensor) -> Tensor:
-    """Counts true classes by predicted ones.
+    """Confusion matrix of a batch.
 
     Args:
         logits: ``(B, K)``, or ``(B, K, H, W)``.
-        labels: ``(B,)``, or ``(B, H, W)``, int64; a pixel that is ``IGNORE_INDEX`` does not count.
+        labels: ``(B,)``, or ``(B, H, W)``, int64; pixels with ``IGNORE_INDEX`` are ignored.
 
     Returns:
-        ``(K, K) int64``, true classes down, predicted ones across.
+        ``(K, K) int64``; rows are true classes, columns predicted ones.
     """
     classes = logits.shape[1]
     predicted = logits.argmax(1)
     if labels.dim() > 1:
-        known = labels != IGNORE_INDEX
-        labels, predicted = labels[known], predicted[known]
+        labelled = labels != IGNORE_INDEX
+        labels, predicted = labels[labelled], predicted[labelled]
     pairs = labels * classes + predicted
     return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def scores(counts: Tensor) -> Scores:
-    """The numbers of a table from ``count_pairs``; all are 0 when it is empty."""
+    """Metrics of a confusion matrix; all are 0 if it is empty."""
     counts = counts.cpu().double()
-    right, true, called = counts.diagonal(), counts.sum(1), counts.sum(0)
-    union = true + called - right
+    correct, true, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
+    union = true + predicted - correct
     return Scores(
-        accuracy=float(right.sum() / counts.sum().clamp(min=1)),
-        balanced_accuracy=_mean(right, true),
-        mean_iou=_mean(right, union),
+        accuracy=float(correct.sum() / counts.sum().clamp(min=1)),
+        balanced_accuracy=_mean(correct, true),
+        mean_iou=_mean(correct, union),
     )
 
 
-def _mean(part: Tensor, whole: Tensor) -> float:
-    occurs = whole > 0
-    return float((part[occurs] / whole[occurs]).mean()) if bool(occurs.any()) else 0.0
+def _mean(counts: Tensor, totals: Tensor) -> float:
+    occurs = totals > 0
+    return float((counts[occurs] / totals[occurs]).mean()) if bool(occurs.any()) else 0.0

@@ -56,21 +56,21 @@ def make_objective(
     weights: NDArray[np.float32] | None,
     smoothing: float,
 ) -> Objective:
-    """The objective for these training labels.
+    """The loss for given training labels.
 
     Args:
         labels: ``(N,)`` or ``(N, H, W)``, with ``IGNORE_INDEX`` for unlabelled pixels.
         classes: Number of classes.
-        weights: ``(classes,)`` weight of each, or None.
+        weights: ``(classes,)`` class weights, or None.
         smoothing: Label smoothing, 0 to 1.
     """
     # Masks are counted one by one: they may be mapped from a file larger than memory.
-    parts = [labels] if labels.ndim == 1 else labels
+    arrays = [labels] if labels.ndim == 1 else labels
     counts = np.zeros(classes, np.int64)
-    for part in parts:
-        counts += np.bincount(part.ravel(), minlength=classes)[:classes]
+    for array in arrays:
+        counts += np.bincount(array.ravel(), minlength=classes)[:classes]
     if weights is None:
-        # Void pixels count for nothing, and must not make the loss of the others small.
+        # Ignored pixels must not lower the mean loss of the others.
         return Objective(None, float(counts.sum() / labels.size), smoothing)
     mean = float((counts * weights).sum() / labels.size)
     return Objective(torch.from_numpy(weights), mean, smoothing)
