@@ -34,7 +34,7 @@ class Mixing:
 
     Attributes:
         seed: Seed of the run.
-        mixup: Alpha of mixup (Zhang et al., 2018: beyond empirical risk minimization); 0 disables it.
+        mixup: Alpha of mixup (Zhang et al., 2018); 0 disables it.
         cutmix: Alpha of CutMix (Yun et al., 2019); 0 disables it. With both, each
             step chooses one at random.
     """
