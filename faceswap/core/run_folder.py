@@ -80,14 +80,9 @@ class RunFolder(Generic[C]):
         """Whether a training was started here.
 
         Raises:
-            TrainingError: The folder is in use for something else, or its checkpoints are missing.
+            TrainingError: The folder is in use for something else.
         """
         if self.config.is_file() and self.manifest.is_file():
-            if self.model.is_dir() and not checkpoint_steps(self.checkpoints):
-                raise TrainingError(
-                    f"{self.path} holds a trained model but no checkpoints to resume from.",
-                    f"Restore {self.checkpoints}, or choose another folder for --output.",
-                )
             return True
         if self.path.is_file() or (self.path.is_dir() and _is_foreign(self.path)):
             raise TrainingError(
@@ -139,11 +134,13 @@ class RunFolder(Generic[C]):
             The changes since the last start, in words.
 
         Raises:
-            TrainingError: Data changed, or the folder is in use for something else.
+            TrainingError: Data changed, checkpoints are missing, or the folder is in use for
+                something else.
             ConfigError: A fixed setting changed.
         """
         changes: list[str] = []
         if self.exists():
+            self._require_checkpoints()
             manifest = self.read_manifest()
             changes = self._changes(config, manifest["data"], data, allow_changes=allow_changes)
             manifest["data"] = data
@@ -184,6 +181,13 @@ class RunFolder(Generic[C]):
                 "with --allow-changes.",
             )
         return [*data, *words.values()]
+
+    def _require_checkpoints(self) -> None:
+        if self.model.is_dir() and not checkpoint_steps(self.checkpoints):
+            raise TrainingError(
+                f"{self.path} holds a trained model but no checkpoints to resume from.",
+                f"Restore {self.checkpoints}, or choose another folder for --output.",
+            )
 
     def data_changes(self, before: Data, now: Data) -> Iterator[str]:
         """Differences in the data that matter to the run, in words."""
