@@ -1,36 +1,54 @@
-"""A trained network on disk: ``model.safetensors`` and ``model.json``, complete by themselves."""
+"""A trained classifier on disk: its weights, and the metadata needed to rebuild it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from classifier.models import BuiltNetwork, InputFormat, build_network
 from faceswap.core.errors import ConfigError, ModelFileError
-from faceswap.core.files import atomic_directory, read_json, sha256_file, write_json
-from faceswap.core.tensor_files import save_tensors
+from faceswap.core.formats import Document, Format
+from faceswap.core.model_folder import (
+    DIGEST,
+    METADATA,
+    find_model_folder,
+    read_metadata,
+    read_weights,
+    save_model_folder,
+)
 
-_FORMAT, _VERSION = "classifier-model", 3
-_WEIGHTS, _ABOUT = "model.safetensors", "model.json"
+
+def _rename(old: str, new: str) -> Callable[[Document], Document]:
+    def migrate(document: Document) -> Document:
+        document[new] = document.pop(old)
+        return document
+
+    return migrate
+
+
+MODEL_FORMAT = Format(
+    "classifier-model",
+    4,
+    ModelFileError,
+    {2: _rename("void", "ignore_index"), 3: _rename("sha256", DIGEST)},
+)
 
 
 @dataclass(frozen=True)
 class ModelMeta:
-    """What a trained network says of itself.
+    """Metadata stored beside the weights.
 
     Attributes:
-        network: Its name in the registry.
-        options: Options it was built with.
-        size: Side of the images that was asked for; None is the network's own.
-        classes: Names of its outputs.
-        side: Height and width that images with masks were scaled to; None keeps them, and None
-            for whole images.
+        network: Name in the registry of networks.
+        options: Options of the network.
+        size: Requested side of the input images in pixels; None for the default of the network.
+        classes: Names of the outputs, in order.
+        side: Height and width in pixels that images with masks were scaled to; None when they kept
+            their size, and for classification of whole images.
         ignore_index: Mask value of unlabelled pixels, or None.
-        scores: How the exported epoch did on the images kept aside, by name.
+        scores: Validation scores of the exported epoch, by name.
         data: Digest of the images and their splits, by which runs are compared.
     """
 
@@ -49,27 +67,14 @@ class LoadedClassifier:
     """A trained network.
 
     Attributes:
-        built: The network in evaluation mode, and the images it takes.
-        classes: Names of its outputs.
-        digest: SHA-256 of the file of weights, in hex.
-        network: Its name in the registry.
-        options: Options it was built with.
-        side: Height and width that images with masks were scaled to; None keeps them, and None
-            for whole images.
-        ignore_index: Mask value of unlabelled pixels, or None.
-        scores: How it did on the images kept aside, by name.
-        data: Digest of the images it was trained and measured on.
+        built: Network in evaluation mode, and its input format.
+        meta: Its metadata.
+        digest: SHA-256 of the weights file, in hex.
     """
 
     built: BuiltNetwork
-    classes: tuple[str, ...]
+    meta: ModelMeta
     digest: str
-    network: str
-    options: dict[str, Any]
-    side: tuple[int, int] | None = None
-    ignore_index: int | None = None
-    scores: dict[str, float] = field(default_factory=dict)
-    data: str = ""
 
     @property
     def module(self) -> nn.Module:
@@ -78,86 +83,89 @@ class LoadedClassifier:
 
     @property
     def input(self) -> InputFormat:
-        """The images it takes."""
+        """Format of the input images."""
         return self.built.input
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return self.meta.classes
+
+    @property
+    def network(self) -> str:
+        """Name in the registry of networks."""
+        return self.meta.network
+
+    @property
+    def side(self) -> tuple[int, int] | None:
+        """Height and width in pixels that images with masks were scaled to, or None."""
+        return self.meta.side
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Validation scores of the exported epoch, by name."""
+        return self.meta.scores
+
+    @property
+    def data(self) -> str:
+        """Digest of the images and their splits."""
+        return self.meta.data
 
 
 def save_model(
     directory: Path, tensors: Mapping[str, Tensor], built: BuiltNetwork, meta: ModelMeta
 ) -> None:
-    """Writes a trained network, complete or not at all.
+    """Writes a model folder, complete or not at all.
 
     Args:
-        directory: Folder of the model; one that is there is replaced.
-        tensors: Its state, which may differ from that of ``built``.
-        built: A network of the same kind: its input, task and head are written down.
-        meta: What it says of itself.
+        directory: Model folder; an existing one is replaced.
+        tensors: Weights by name, which may differ from those of ``built``.
+        built: Network of the same kind, whose task, head and input format are recorded.
+        meta: Metadata.
     """
-    with atomic_directory(directory) as temporary:
-        save_tensors(temporary / _WEIGHTS, tensors)
-        about = {
-            "format": _FORMAT,
-            "version": _VERSION,
-            **asdict(meta),
-            "task": built.task,
-            "rule": built.rule,
-            "head": built.head,
-            "input": asdict(built.input),
-            "sha256": sha256_file(temporary / _WEIGHTS),
-        }
-        write_json(temporary / _ABOUT, about)
+    facts = {
+        "task": built.task,
+        "rule": built.rule,
+        "head": built.head,
+        "input": asdict(built.input),
+    }
+    save_model_folder(directory, MODEL_FORMAT, tensors, asdict(meta) | facts)
 
 
 def load_model(directory: Path, device: str = "cpu") -> LoadedClassifier:
-    """Reads a trained network, given its folder or the run that holds it.
+    """Loads a trained network.
 
     Args:
-        directory: The folder.
-        device: Where the network is put.
+        directory: Model folder, or the run that holds it.
+        device: Device of the network.
 
     Raises:
-        ModelFileError: It is not one of ours, is damaged, or is of another version.
+        ModelFileError: There is no model, or it is damaged or of a version that cannot be read.
     """
-    inner = directory / "model"
-    folder = inner if (inner / _ABOUT).is_file() else directory
+    folder = find_model_folder(directory, "classifier train")
+    metadata = read_metadata(folder, MODEL_FORMAT)
+    weights = read_weights(folder, metadata)
     try:
-        about = read_json(folder / _ABOUT)
-        if about["version"] == 2:
-            about |= {"version": 3, "ignore_index": about.pop("void")}
-        _check(about, folder)
-        classes = tuple(about["classes"])
-        built = build_network(about["network"], len(classes), about["options"], about["size"])
-        built.module.load_state_dict(load_file(folder / _WEIGHTS))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        meta = _parse_meta(metadata)
+        built = build_network(meta.network, len(meta.classes), meta.options, meta.size)
+        built.module.load_state_dict(weights)
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelFileError(
-            f"{folder} is not a classifier's model ({error}).", "Give the folder of a run."
+            f"{folder / METADATA} does not describe the weights beside it: {error}.",
+            "Copy the whole folder again.",
         ) from error
     except ConfigError as error:
         raise ModelFileError(
-            f"{folder} holds a network that cannot be built here: {error.message}", error.hint
+            f"The network in {folder} cannot be built: {error.message}", error.hint
         ) from error
     built.module.eval().to(device)
-    side = about["side"]
-    return LoadedClassifier(
-        built,
-        classes,
-        about["sha256"],
-        about["network"],
-        about["options"],
-        None if side is None else (side[0], side[1]),
-        about["ignore_index"],
-        about["scores"],
-        about["data"],
-    )
+    return LoadedClassifier(built, meta, metadata[DIGEST])
 
 
-def _check(about: dict[str, Any], folder: Path) -> None:
-    if about["format"] != _FORMAT:
-        raise ModelFileError(f"{folder} is not a classifier's model.", "Check the path.")
-    if about["version"] != _VERSION:
-        remedy = "Update the program." if about["version"] > _VERSION else "Train it again."
-        raise ModelFileError(
-            f"{folder} is of version {about['version']}; this program reads {_VERSION}.", remedy
-        )
-    if sha256_file(folder / _WEIGHTS) != about["sha256"]:
-        raise ModelFileError(f"{folder / _WEIGHTS} is damaged.", "Copy it again.")
+def _parse_meta(metadata: Document) -> ModelMeta:
+    values: dict[str, Any] = {name: metadata[name] for name in ModelMeta.__dataclass_fields__}
+    values["classes"] = tuple(values["classes"])
+    if values["side"] is not None:
+        height, width = values["side"]
+        values["side"] = (height, width)
+    return ModelMeta(**values)

@@ -174,7 +174,8 @@ def _model_file(folder: Path) -> Path:
 
 def _check_digest(folder: Path) -> None:
     try:
-        expected = read_json(folder / _ABOUT).get("sha256")
+        about = read_json(folder / _ABOUT)
+        expected = about.get("weights_sha256", about.get("sha256"))
     except (OSError, ValueError, AttributeError):
         return  # a folder of somebody else's, with nothing to hold the file against
     if expected is not None and sha256_file(folder / _MODEL) != expected:

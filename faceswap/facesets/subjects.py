@@ -6,8 +6,9 @@ from typing import Any
 
 from faceswap.core.errors import FaceswapError
 from faceswap.core.files import read_json
+from faceswap.core.model_folder import FOLDER, METADATA
 from faceswap.facesets.faceset import FORMAT, RECORD, read_record
-from faceswap.models.model_file import ABOUT, FOLDER, find_model, read_about
+from faceswap.models.model_file import read_model_metadata
 from faceswap.provenance.subject import Subject, is_unstated
 
 Records = dict[str, list[dict[str, Any]]]
@@ -28,8 +29,8 @@ def find_records(path: Path) -> Records:
     if is_faceset(path):
         record = read_record(path)
         return {record["source"]["name"]: [record["subject"]]}
-    if any((place / ABOUT).is_file() for place in (path, path / FOLDER)) or path.is_file():
-        return read_about(find_model(path) / ABOUT)["subjects"]
+    if any((place / METADATA).is_file() for place in (path, path / FOLDER)) or path.is_file():
+        return read_model_metadata(path)[1]["subjects"]
     manifest = path / "manifest.json"
     if manifest.is_file():  # a run that has no model yet
         identities = read_json(manifest).get("identities", {})

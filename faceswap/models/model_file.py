@@ -1,4 +1,4 @@
-"""A model as other people get it: ``model.safetensors`` and ``model.json`` in one directory."""
+"""A trained face model on disk: its weights, and the metadata needed to rebuild it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -6,34 +6,38 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from torch import Tensor
 
 from faceswap import __version__
 from faceswap.core.errors import ModelFileError
-from faceswap.core.files import atomic_directory, read_json, sha256_file, write_json
-from faceswap.core.tensor_files import save_tensors
+from faceswap.core.formats import Document, Format
+from faceswap.core.model_folder import (
+    DIGEST,
+    METADATA,
+    find_model_folder,
+    read_metadata,
+    read_weights,
+    save_model_folder,
+)
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.registry import build_model
 
-FORMAT, VERSION = "faceswap-model", 1
-WEIGHTS, ABOUT = "model.safetensors", "model.json"
-FOLDER = "model"
-"""Name of the model's directory inside a run."""
+MODEL_FORMAT = Format("faceswap-model", 1, ModelFileError)
+_COMMAND = "faceswap train"
 
 
 @dataclass(frozen=True)
 class ModelMeta:
-    """What is written beside the weights.
+    """Metadata stored beside the weights.
 
     Attributes:
         architecture: Name in the registry of models.
-        options: Its options.
-        identities: Whom it can draw.
-        coverage: Side of the faces it takes and gives, in face squares.
+        options: Options of the architecture.
+        identities: Identities the model can produce, in the order of its decoders.
+        coverage: Side of the crops it takes and gives, in face squares.
         step: Optimizer steps it was trained for.
         subjects: For each identity, the subject records of the facesets it was trained on.
-        seed: The run's seed.
+        seed: Seed of the run.
         program: Version of the program that wrote it.
     """
 
@@ -52,31 +56,34 @@ class LoadedModel:
     """A model ready to swap.
 
     Attributes:
-        model: In evaluation mode, on the device asked for.
-        meta: What is known of it.
-        digest: SHA-256 of its weights, which names it.
-        path: Its directory.
+        model: Model in evaluation mode, on the requested device.
+        meta: Its metadata.
+        digest: SHA-256 of the weights file in hex, which identifies the model.
+        path: Its model folder.
+        checkpoint: ``best``, ``latest`` or ``step N``, when it was loaded from a checkpoint of a
+            run; "" for an exported model.
     """
 
     model: FaceAutoencoder
     meta: ModelMeta
     digest: str
     path: Path
+    checkpoint: str = ""
 
     @property
     def identities(self) -> Sequence[str]:
-        """Whom it can draw."""
+        """Identities the model can produce."""
         return self.meta.identities
 
     @property
     def coverage(self) -> float:
-        """Side of the faces it takes and gives, in face squares."""
+        """Side of the crops it takes and gives, in face squares."""
         return self.meta.coverage
 
     def record(self) -> dict[str, Any]:
-        """What a converted file says about the model; the digest names it."""
+        """Description of the model for the manifest of a converted file, as JSON values."""
         return {
-            "weights_sha256": self.digest,
+            DIGEST: self.digest,
             "architecture": self.meta.architecture,
             "identities": list(self.meta.identities),
             "step": self.meta.step,
@@ -85,113 +92,90 @@ class LoadedModel:
 
 
 def save_model(directory: Path, model: FaceAutoencoder, meta: ModelMeta) -> None:
-    """Writes a model; the directory holds the old one or the new one, never a mixture.
+    """Writes a model folder, complete or not at all.
 
     Raises:
-        StorageFullError: The disk is full; what was there before is intact.
+        StorageFullError: The disk is full; an existing model is left as it was.
     """
-    with atomic_directory(directory) as temporary:
-        marks = {"format": FORMAT, "version": str(VERSION)}
-        save_tensors(temporary / WEIGHTS, model.state_dict(), marks)
-        about = {
-            "format": FORMAT,
-            "version": VERSION,
-            **asdict(meta),
-            "input_size": model.input_size,
-            "output_size": model.output_size,
-            "weights_sha256": sha256_file(temporary / WEIGHTS),
-        }
-        write_json(temporary / ABOUT, about)
-
-
-def find_model(path: Path) -> Path:
-    """The directory of a model, given as itself, as a run, or as one of its two files.
-
-    Raises:
-        ModelFileError: There is no model.
-    """
-    for candidate in (path, path / FOLDER, path.parent):
-        if (candidate / ABOUT).is_file() and (candidate != path.parent or path.is_file()):
-            return candidate
-    if not path.exists():
-        raise ModelFileError(f"There is no model {path}.", "Check the path.")
-    if (path / "checkpoints").is_dir():
-        raise ModelFileError(
-            f"The run {path} has no model yet.", "Train it until the first checkpoint is saved."
-        )
-    raise ModelFileError(
-        f"{path} is not a model of this program: there is no {ABOUT}.",
-        "Give the output folder of `faceswap train`, or its folder 'model'.",
-    )
+    sizes = {"input_size": model.input_size, "output_size": model.output_size}
+    save_model_folder(directory, MODEL_FORMAT, model.state_dict(), asdict(meta) | sizes)
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:
-    """Reads a model.
+    """Loads an exported model.
 
     Args:
-        path: The model's directory, or the run that made it.
-        device: Where to put it.
+        path: Model folder, the run that holds it, or one of the folder's files.
+        device: Device of the model.
 
     Raises:
-        ModelFileError: There is none, it is not ours, damaged, or of a newer version.
-        ConfigError: It is of an architecture that this program does not have.
+        ModelFileError: There is no model, or it is damaged or of a newer version.
+        ConfigError: Its architecture is not registered.
     """
-    directory = find_model(path)
-    about = read_about(directory / ABOUT)
-    digest = about["weights_sha256"]
-    if not (directory / WEIGHTS).is_file() or sha256_file(directory / WEIGHTS) != digest:
-        raise ModelFileError(
-            f"The weights {directory / WEIGHTS} are missing or do not match {ABOUT}.",
-            "The file was cut short or changed: copy the whole folder again.",
-        )
-    meta = _as_meta(about, directory)
-    model = build_model(meta.architecture, meta.identities, meta.options)
-    try:
-        model.load_state_dict(load_file(directory / WEIGHTS))
-    except (RuntimeError, SafetensorError) as error:
-        raise ModelFileError(
-            f"The weights {directory / WEIGHTS} do not fit the architecture {meta.architecture!r}.",
-            "The file was made by another version of the program.",
-        ) from error
-    model.requires_grad_(requires_grad=False).eval()
-    return LoadedModel(model.to(device), meta, digest, directory)
+    folder = find_model_folder(path, _COMMAND)
+    metadata = read_metadata(folder, MODEL_FORMAT)
+    meta = parse_meta(metadata, folder)
+    model = build_with_weights(meta, read_weights(folder, metadata), folder)
+    return LoadedModel(model.to(device), meta, metadata[DIGEST], folder)
 
 
-def read_about(path: Path) -> dict[str, Any]:
-    """What is written beside the weights, unread by the network.
+def read_model_metadata(path: Path) -> tuple[Path, Document]:
+    """Finds a model and reads its metadata only.
 
     Args:
-        path: The file ``ABOUT`` of a model.
+        path: As for ``load_model``.
+
+    Returns:
+        Model folder, and its metadata as JSON values.
 
     Raises:
-        ModelFileError: It is not ours, damaged, or of a newer version.
+        ModelFileError: As for ``load_model``.
+    """
+    folder = find_model_folder(path, _COMMAND)
+    return folder, read_metadata(folder, MODEL_FORMAT)
+
+
+def parse_meta(metadata: Mapping[str, Any], folder: Path) -> ModelMeta:
+    """Converts the metadata of a model folder.
+
+    Raises:
+        ModelFileError: A value is missing or of the wrong type.
     """
     try:
-        about = read_json(path)
-        ours = about["format"] == FORMAT
-        version = about["version"] if ours else 0
-    except (OSError, ValueError, KeyError, TypeError):
-        ours, version, about = False, 0, {}
-    if not ours:
-        raise ModelFileError(
-            f"{path} does not describe a model of this program.",
-            "Give the output folder of `faceswap train`, or its folder 'model'.",
-        )
-    if version > VERSION:
-        raise ModelFileError(
-            f"The model {path.parent} has version {version}; this program knows up to {VERSION}.",
-            "Update the program.",
-        )
-    return about
-
-
-def _as_meta(about: Mapping[str, Any], directory: Path) -> ModelMeta:
-    try:
-        known: dict[str, Any] = {name: about[name] for name in ModelMeta.__dataclass_fields__}
-        known["identities"] = tuple(known["identities"])
-        return ModelMeta(**known)
+        values: dict[str, Any] = {name: metadata[name] for name in ModelMeta.__dataclass_fields__}
+        values["identities"] = tuple(values["identities"])
+        return ModelMeta(**values)
     except (KeyError, TypeError) as error:
         raise ModelFileError(
-            f"{directory / ABOUT} is damaged: {error} is missing or of the wrong kind.",
+            f"{folder / METADATA} is damaged: {error} is missing or of the wrong type.",
             "Copy the whole folder again.",
         ) from error
+
+
+def build_with_weights(
+    meta: ModelMeta, weights: Mapping[str, Tensor], source: Path
+) -> FaceAutoencoder:
+    """Builds a model for inference.
+
+    Args:
+        meta: Architecture, options and identities.
+        weights: Weights by name.
+        source: File or folder of the weights, named in the error message.
+
+    Returns:
+        Model in evaluation mode on the CPU, without gradients.
+
+    Raises:
+        ModelFileError: The weights do not fit the architecture.
+        ConfigError: The architecture is not registered.
+    """
+    model = build_model(meta.architecture, meta.identities, meta.options)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ModelFileError(
+            f"The weights in {source} do not fit the architecture {meta.architecture!r}.",
+            "They were written by another version of the program.",
+        ) from error
+    model.requires_grad_(requires_grad=False).eval()
+    return model

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from classifier.models.formats import InputFormat
-from classifier.models.model_file import LoadedClassifier
+from classifier.models.model_file import LoadedClassifier, ModelMeta
 from classifier.models.network import BuiltNetwork
 from faceswap.core.errors import ConfigError
 from faceswap.geometry.mean_face import MEAN_FACE
@@ -41,14 +41,7 @@ def masker(classes: tuple[str, ...] = CLASSES) -> SegmentationMasker:
         task="pixels",
     )
     return SegmentationMasker(
-        LoadedClassifier(
-            built=network,
-            classes=classes,
-            digest="abc",
-            network="by_colour",
-            options={},
-            side=(SIZE, SIZE),
-        )
+        LoadedClassifier(network, ModelMeta("by_colour", {}, 64, classes, (SIZE, SIZE)), "abc")
     )
 
 

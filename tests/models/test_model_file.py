@@ -64,9 +64,9 @@ def test_damaged_weights_are_refused(model, tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("not json", "does not describe"),
-        ('{"format": "other"}', "does not describe"),
-        ("[]", "does not describe"),
+        ("not json", "not valid JSON"),
+        ('{"format": "other"}', "found 'other'"),
+        ("[]", "Expected the format"),
         ('{"format": "faceswap-model", "version": 99}', "version 99"),
     ],
 )

@@ -9,7 +9,7 @@ from classifier.data import IGNORE_INDEX, Dataset, open_dataset
 from classifier.evaluation.run_data import RunRecord, open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader, read_side
 from classifier.models import build_network
-from classifier.models.model_file import LoadedClassifier, load_model
+from classifier.models.model_file import LoadedClassifier, ModelMeta, load_model
 from classifier.training.settings import Settings
 from faceswap.core.errors import ConfigError, MediaError
 
@@ -78,7 +78,7 @@ def test_random_crops_need_larger_images(colour_run: Path) -> None:
 
 def pixel_classifier(classes: tuple[str, ...]) -> LoadedClassifier:
     built = build_network("fcdensenet56", len(classes), {"growth": 1}, 32)
-    return LoadedClassifier(built, classes, "", "fcdensenet56", {}, (40, 48))
+    return LoadedClassifier(built, ModelMeta("fcdensenet56", {}, 32, classes, (40, 48)), "")
 
 
 def test_masks_are_relabelled_to_the_networks_class_order(squares: Path) -> None:

@@ -28,8 +28,7 @@ def test_what_is_saved_comes_back(tmp_path):
     built = saved(tmp_path, "fcdensenet56", 96, **facts)
     loaded = load_model(tmp_path)
     assert loaded.classes == CLASSES
-    assert (loaded.side, loaded.ignore_index, loaded.data) == ((48, 64), 11, "abc")
-    assert loaded.scores == {"mean_iou": 0.5}
+    assert loaded.meta == ModelMeta("fcdensenet56", {}, 96, CLASSES, **facts)
     assert loaded.input.size == 96
     assert loaded.built.task == "pixels"
     for name, value in built.module.state_dict().items():
@@ -41,15 +40,15 @@ def test_what_is_saved_comes_back(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"version": 1}, "Train it again"),
-        ({"version": 99}, "Update the program"),
-        ({"format": "other"}, "Check the path"),
+        ({"version": 1}, "Create it again"),
+        ({"version": 99}, "Upgrade this program"),
+        ({"format": "other"}, "choose another folder"),
         ({"network": "gone"}, "Known networks"),
-        ({"classes": ["one"]}, "folder of a run"),
-        ({"sha256": "0"}, "Copy it again"),
+        ({"classes": ["one"]}, "Copy the whole folder"),
+        ({"weights_sha256": "0"}, "copy the whole folder"),
     ],
 )
-def test_files_that_cannot_be_used_are_refused_in_words(tmp_path, change, words):
+def test_models_that_cannot_be_used_are_refused(tmp_path, change, words):
     saved(tmp_path)
     file = tmp_path / "model" / "model.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
@@ -58,8 +57,20 @@ def test_files_that_cannot_be_used_are_refused_in_words(tmp_path, change, words)
     assert words in caught.value.hint
 
 
-def test_what_is_no_model_is_refused(tmp_path):
-    with pytest.raises(ModelFileError):
+def test_the_previous_version_is_migrated(tmp_path):
+    saved(tmp_path, ignore_index=11)
+    file = tmp_path / "model" / "model.json"
+    old = json.loads(file.read_text()) | {"version": 2}
+    old["void"] = old.pop("ignore_index")
+    old["sha256"] = old.pop("weights_sha256")
+    file.write_text(json.dumps(old))
+    loaded = load_model(tmp_path)
+    assert loaded.meta.ignore_index == 11
+    assert loaded.digest == old["sha256"]
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(ModelFileError, match=r"no model\.json"):
         load_model(tmp_path)
 
 
