@@ -1,6 +1,5 @@
-"""The verb ``faceswap convert``: puts an identity's face into footage."""
+"""The verb ``faceswap convert``: swaps the faces of videos and photos."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,107 +7,127 @@ import typer
 
 from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.pipeline import ConvertReport, EncodeSettings, convert_source
+from faceswap.conversion.report import describe, describe_model, write_report
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError
-from faceswap.core.files import sha256_file, write_json
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
-from faceswap.models.model_file import load_model
+from faceswap.models.run_model import load_run_model
 from faceswap.provenance.identity import SigningIdentity, open_identity
-from faceswap.provenance.manifest import readable_name
-from faceswap.provenance.metadata import SYNTHETIC, TOOL
-from faceswap.provenance.sidecar import sidecar_path
 from faceswap.provenance.subject import describe_shown
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 from faceswap.tracking.tracker import Tracker
 
 _COMPOSITE, _ENCODE = CompositeSettings(), EncodeSettings()
 
+Inputs = Annotated[
+    list[Path], typer.Argument(help="Videos, photos, or folders of both (searched recursively).")
+]
+Model = Annotated[
+    Path, typer.Option(help="Run of `faceswap train`, or a model folder exported by one.")
+]
+To = Annotated[str, typer.Option(help="Target identity: the face to show.")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="File for one video or photo; folder for several.")
+]
+CheckpointName = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="best|latest|STEP",
+        help="Checkpoint of the run to convert with. [default: best, else latest]",
+    ),
+]
+FacesetFolder = Annotated[
+    Path | None,
+    typer.Option("--faceset", help="Faceset extracted from this source, instead of detection."),
+]
+DetectorName = Annotated[str, typer.Option("--detector", help="Face detector.")]
+LandmarkerName = Annotated[str, typer.Option("--landmarker", help="Landmark network.")]
+Colour = Annotated[str, typer.Option(help="Colour transfer: lab or none.")]
+Mask = Annotated[str, typer.Option(help="Masker: hull, or segmentation (needs --mask-model).")]
+MaskModel = Annotated[
+    Path | None,
+    typer.Option(help="Run or model folder of `classifier train` for --mask segmentation."),
+]
+Erode = Annotated[
+    float, typer.Option(help="Erosion of the mask in percent of the face size; negative dilates.")
+]
+Feather = Annotated[
+    float, typer.Option(min=0, help="Width of the soft mask edge in percent of the face size.")
+]
+Encoder = Annotated[
+    str | None, typer.Option(help="FFmpeg name of the video encoder. [default: by container]")
+]
+Crf = Annotated[
+    int | None,
+    typer.Option(min=0, max=63, help="Constant rate factor: lower is better and larger."),
+]
+Preset = Annotated[str | None, typer.Option(help="Preset of the encoder.")]
+SignCert = Annotated[
+    Path | None,
+    typer.Option(help="Certificate chain (PEM) to sign with; requires --sign-key."),
+]
+SignKey = Annotated[
+    Path | None, typer.Option(help="Private key (PEM) of the first certificate of --sign-cert.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
+
 
 def convert(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(help="Videos, photos, or folders of both (searched recursively)."),
-    ],
-    model: Annotated[Path, typer.Option(help="A run, or the model folder exported by it.")],
-    to: Annotated[str, typer.Option(help="The identity whose face is to be shown.")],
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="File for one video or photo; folder for several."),
-    ],
-    faceset: Annotated[
-        Path | None, typer.Option(help="Faceset of the video; else faces are found on the fly.")
-    ] = None,
-    detector: Annotated[str, typer.Option(help="Detector to use.")] = DETECTOR,
-    landmarker: Annotated[str, typer.Option(help="Landmark net to use.")] = LANDMARKER,
-    colour: Annotated[str, typer.Option(help="Colour transfer: lab or none.")] = _COMPOSITE.colour,
-    mask: Annotated[
-        str, typer.Option(help="What is face: hull, or segmentation with --mask-model.")
-    ] = _COMPOSITE.mask,
-    mask_model: Annotated[
-        Path | None, typer.Option(help="Run or model of `classifier train` for the mask.")
-    ] = None,
-    erode: Annotated[
-        float,
-        typer.Option(help="Draw the mask in by this per cent of the face; negative grows it."),
-    ] = _COMPOSITE.erode,
-    feather: Annotated[
-        float, typer.Option(min=0, help="Width of the soft edge in per cent of the face.")
-    ] = _COMPOSITE.feather,
-    encoder: Annotated[
-        str | None, typer.Option(help="FFmpeg's name of the encoder; else one for the container.")
-    ] = None,
-    crf: Annotated[
-        int | None, typer.Option(min=0, max=63, help="Quality; lower is better and larger.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="The encoder's preset.")] = None,
-    sign_cert: Annotated[
-        Path | None,
-        typer.Option(help="Your own chain of certificates (PEM) to sign with; with --sign-key."),
-    ] = None,
-    sign_key: Annotated[
-        Path | None, typer.Option(help="The private key (PEM) that belongs to --sign-cert.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace output that is there.")
-    ] = False,
+    inputs: Inputs,
+    model: Model,
+    to: To,
+    output: Output,
+    checkpoint: CheckpointName = None,
+    faceset: FacesetFolder = None,
+    detector: DetectorName = DETECTOR,
+    landmarker: LandmarkerName = LANDMARKER,
+    colour: Colour = _COMPOSITE.colour,
+    mask: Mask = _COMPOSITE.mask,
+    mask_model: MaskModel = None,
+    erode: Erode = _COMPOSITE.erode,
+    feather: Feather = _COMPOSITE.feather,
+    encoder: Encoder = None,
+    crf: Crf = None,
+    preset: Preset = None,
+    sign_cert: SignCert = None,
+    sign_key: SignKey = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
-    """Put an identity's face into footage; sound, time stamps and frame count stay.
+    """Swap every face of videos or photos to one identity.
 
-    The result says that it is synthetic: in a signed C2PA manifest, in plain metadata, and in a
-    JSON report beside it. `faceswap inspect` reads them.
+    Audio, timestamps and frame count are kept. The output is labelled as synthetic by Content
+    Credentials (a signed C2PA manifest), by plain metadata, and by a JSON report beside it; read
+    them with `faceswap inspect`. An interrupted conversion starts over.
     """
     identity = open_identity(sign_cert, sign_key)  # first: unsigned output is never written
     place = pick_device(device)
-    loaded = load_model(model, place)
+    loaded = load_run_model(model, place, checkpoint)
     composite = CompositeSettings(
         colour=colour, mask=mask, mask_model=mask_model, erode=erode, feather=feather
     )
     swapper = Swapper(loaded, to, composite)
-    sources = find_sources(inputs)
-    if faceset is not None and len(sources) > 1:
-        raise MediaError(
-            f"--faceset goes with one source; {len(sources)} were found.",
-            "Convert them one by one, or leave --faceset out.",
-        )
-    known = Faceset.open(faceset) if faceset is not None else None
-    jobs = [(source, _destination(source, output, len(sources), overwrite)) for source in sources]
+    jobs = _plan(inputs, output, overwrite)
+    stored = _open_faceset(faceset, len(jobs))
     for source, destination in jobs:
         report = convert_with_progress(
             source,
             destination,
             swapper,
-            faceset=known,
-            tracker=build_tracker(detector, landmarker, str(place)) if known is None else None,
+            faceset=stored,
+            tracker=build_tracker(detector, landmarker, str(place)) if stored is None else None,
             encode=EncodeSettings(encoder=encoder, crf=crf, preset=preset),
             identity=identity,
         )
         write_report(report, source, swapper, identity)
         note(describe(report))
+    note(describe_model(model, loaded))
     note(describe_shown(to, loaded.meta.subjects))
 
 
@@ -122,7 +141,7 @@ def convert_with_progress(
     encode: EncodeSettings = _ENCODE,
     identity: SigningIdentity | None = None,
 ) -> ConvertReport:
-    """``convert_source`` behind a progress bar."""
+    """Runs ``convert_source`` behind a progress bar."""
     frames = probe(source.path).frames if source.kind == "video" else len(source.files)
     with progress_bar(f"convert {source.name}", frames, unit="frames") as advance:
         return convert_source(
@@ -137,6 +156,23 @@ def convert_with_progress(
         )
 
 
+def _plan(inputs: list[Path], output: Path, overwrite: bool) -> list[tuple[Source, Path]]:
+    """Each source and where it is converted to."""
+    sources = find_sources(inputs)
+    return [(source, _destination(source, output, len(sources), overwrite)) for source in sources]
+
+
+def _open_faceset(faceset: Path | None, sources: int) -> Faceset | None:
+    if faceset is None:
+        return None
+    if sources > 1:
+        raise MediaError(
+            f"--faceset needs exactly one source, found {sources}.",
+            "Convert them one by one, or leave --faceset out.",
+        )
+    return Faceset.open(faceset)
+
+
 def _destination(source: Source, output: Path, sources: int, overwrite: bool) -> Path:
     """The file, or the folder for the photos of one folder, that a source is converted into."""
     is_file = len(source.files) == 1 and source.path.is_file()
@@ -148,57 +184,10 @@ def _destination(source: Source, output: Path, sources: int, overwrite: bool) ->
         destination = output / source.name
     if any(destination.resolve() == path.resolve() for path in (source.path, *source.files)):
         raise MediaError(
-            f"{destination} is the source itself.", "Choose another -o: originals are kept."
+            f"The output {destination} is the source itself.", "Choose another --output."
         )
     if destination.is_file() and not overwrite:
         raise MediaError(
-            f"{destination} exists already.", "Choose another -o, or --overwrite to replace it."
+            f"{destination} already exists.", "Choose another --output, or add --overwrite."
         )
     return destination
-
-
-def write_report(
-    report: ConvertReport,
-    source: Source,
-    swapper: Swapper,
-    identity: SigningIdentity,
-) -> None:
-    """Writes the JSON report beside the output, and beside a folder of photos."""
-    settings = {
-        key: value for key, value in asdict(swapper.settings).items() if key != "mask_model"
-    }
-    path = report.output.with_name(report.output.name + ".json")
-    write_json(
-        path,
-        {
-            "tool": TOOL,
-            "synthetic": SYNTHETIC,
-            "source": {"name": readable_name(source.path), "sha256": source.content_hash()},
-            "model": {"sha256": swapper.loaded.digest, **asdict(swapper.loaded.meta)},
-            "identity": swapper.to,
-            # The network of a masker goes by its hash, wherever it lies.
-            "settings": settings | dict(swapper.masker.facts),
-            "frames": report.frames,
-            "frames_swapped": report.frames_swapped,
-            "faces_swapped": report.faces_swapped,
-            "damage": report.damage,
-            "notes": list(report.notes),
-            "signed_by": {"name": identity.name, "certificate_sha256": identity.fingerprint},
-            "files": [_described(file) for file in report.files],
-        },
-    )
-
-
-def _described(file: Path) -> dict[str, str]:
-    beside = sidecar_path(file)
-    place = beside.name if beside.is_file() else "embedded"
-    return {"name": readable_name(file), "sha256": sha256_file(file), "manifest": place}
-
-
-def describe(report: ConvertReport) -> str:
-    """One line about a finished conversion."""
-    line = (
-        f"{report.output}: {report.faces_swapped} faces swapped in {report.frames_swapped} of "
-        f"{report.frames} frames, {report.frames / report.seconds:.1f} frames/s"
-    )
-    return ". ".join([line, *report.notes, *([report.damage] if report.damage else [])])

@@ -11,8 +11,9 @@ import typer
 
 from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.pipeline import describe_conversion
+from faceswap.conversion.report import write_report
 from faceswap.conversion.swapper import Swapper
-from faceswap.convert import convert_with_progress, write_report
+from faceswap.convert import convert_with_progress
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device

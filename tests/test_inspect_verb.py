@@ -9,8 +9,8 @@ from torch import nn
 import faceswap.cli
 from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.pipeline import ConvertReport, convert_source
+from faceswap.conversion.report import write_report
 from faceswap.conversion.swapper import Swapper
-from faceswap.convert import write_report
 from faceswap.core.command_line import run_program
 from faceswap.core.files import read_json
 from faceswap.media.images import write_image

@@ -6,7 +6,7 @@ checkpoint, and the files ``latest`` and ``best`` that contain the name of one o
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,13 @@ def _pointer(root: Path, which: str) -> str | None:
     return file.read_text(encoding="utf-8").strip() if file.is_file() else None
 
 
+def pointed_step(root: Path, which: str) -> int | None:
+    """Step of the checkpoint that ``latest`` or ``best`` names; None when there is none."""
+    match = _NAME.fullmatch(_pointer(root, which) or "")
+    step = int(match[1]) if match else None
+    return step if step in checkpoint_steps(root) else None
+
+
 def mark_best(root: Path, step: int) -> None:
     """Marks the checkpoint of a step as the best one, which is never pruned.
 
@@ -133,7 +140,9 @@ def mark_best(root: Path, step: int) -> None:
     atomic_write(root / "best", path.name.encode())
 
 
-def load_checkpoint(root: Path, which: str = "latest") -> Checkpoint | None:
+def load_checkpoint(
+    root: Path, which: str = "latest", groups: Collection[str] | None = None
+) -> Checkpoint | None:
     """Reads a checkpoint after checking its checksums.
 
     A damaged checkpoint is skipped with a warning, and the previous one is used.
@@ -141,6 +150,7 @@ def load_checkpoint(root: Path, which: str = "latest") -> Checkpoint | None:
     Args:
         root: Directory of the run's checkpoints.
         which: ``latest``, ``best``, or the name of a checkpoint (``step-00000123``).
+        groups: Groups of tensors to check and read; None for all.
 
     Returns:
         The checkpoint, or None if there is none.
@@ -163,7 +173,7 @@ def load_checkpoint(root: Path, which: str = "latest") -> Checkpoint | None:
     problems = []
     for name in names:
         try:
-            return _read(root / name)
+            return _read(root / name, groups)
         except _Damaged as damage:
             problems.append(f"{name}: {damage}")
             _log.warning("The checkpoint %s is damaged (%s); it is skipped.", root / name, damage)
@@ -173,15 +183,22 @@ def load_checkpoint(root: Path, which: str = "latest") -> Checkpoint | None:
     )
 
 
-def _read(path: Path) -> Checkpoint:
+def _read(path: Path, groups: Collection[str] | None) -> Checkpoint:
     try:
         for name, expected in read_json(path / _CHECKSUMS).items():
+            stem, _, suffix = name.rpartition(".")
+            if groups is not None and suffix == "safetensors" and stem not in groups:
+                continue
             if sha256_file(path / name) != expected:
                 raise _Damaged(f"{name} does not match its checksum")
         body = read_json(path / _STATE)
         if body["version"] > _VERSION:
             raise _Damaged(f"it is of the newer format {body['version']}")
-        tensors = {group: _read_tensors(path / f"{group}.safetensors") for group in body["groups"]}
+        tensors = {
+            group: _read_tensors(path / f"{group}.safetensors")
+            for group in body["groups"]
+            if groups is None or group in groups
+        }
         return Checkpoint(body["step"], tensors, body["state"], path)
     except FileNotFoundError as error:
         raise _Damaged(f"{Path(str(error.filename)).name} is missing") from error

@@ -1,0 +1,107 @@
+"""What ``faceswap convert`` writes and prints."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import faceswap.cli
+from faceswap.core.checkpoint import mark_best, save_checkpoint
+from faceswap.core.command_line import run_program
+from faceswap.core.files import read_json
+from faceswap.media.images import read_image, write_image
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.model_file import ModelMeta, save_model
+from faceswap.models.registry import models
+from tests.footage import moving_portrait
+
+SHADES = {5: -4.0, 9: 4.0}
+"""Logit of the one grey that the model decodes at each step."""
+
+
+class Shade(nn.Module):
+    """A decoder of one grey."""
+
+    def __init__(self, logit: float = 0.0) -> None:
+        super().__init__()
+        self.logit = nn.Parameter(torch.full((1, 3, 1, 1), logit))
+
+    def forward(self, code: torch.Tensor) -> torch.Tensor:
+        return self.logit.expand(len(code), 3, 64, 64)
+
+
+def shades(identities, logit: float = 0.0) -> FaceAutoencoder:
+    decoders = {name: Shade(logit) for name in identities}
+    return FaceAutoencoder(nn.Identity(), nn.Identity(), decoders, 64, 64)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch) -> Path:
+    """A run whose best checkpoint, of step 5, is dark, and whose latest, of step 9, is bright."""
+    monkeypatch.setitem(models._entries, "shades", shades)
+    path = tmp_path / "run"
+    for step, logit in SHADES.items():
+        model = shades(("alice", "bob"), logit)
+        save_checkpoint(path / "checkpoints", step, {"model": model.state_dict()}, {}, keep=2)
+        meta = ModelMeta("shades", {}, model.identities, 1.25, step)
+        save_model(path / "model", model, meta)
+    mark_best(path / "checkpoints", 5)
+    return path
+
+
+@pytest.fixture
+def convert(tmp_path, capsys):
+    """A function that runs the verb on a photo: exit code, and what was printed."""
+    write_image(tmp_path / "photo.png", moving_portrait(0))
+
+    def work(*arguments: object) -> tuple[int, str]:
+        line = ["convert", tmp_path / "photo.png", "--to", "bob", "--colour", "none", *arguments]
+        with pytest.raises(SystemExit) as ended:
+            run_program("faceswap", faceswap.cli.VERBS, "0", [str(word) for word in line])
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), " ".join((printed.out + printed.err).split())
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("options", "grey", "printed", "recorded"),
+    [
+        ([], 5, "best checkpoint (step 5)", "best"),
+        (["--checkpoint", "best"], 5, "best checkpoint (step 5)", "best"),
+        (["--checkpoint", "latest"], 250, "latest checkpoint (step 9)", "latest"),
+        (["--checkpoint", "9"], 250, "step 9.", "step 9"),
+    ],
+)
+def test_the_checkpoint_decides_the_pixels(
+    run, convert, tmp_path, options, grey, printed, recorded
+):
+    output = tmp_path / "out.png"
+    code, said = convert("--model", run, "-o", output, *options)
+    assert code == 0
+    assert printed in said
+    swapped = read_image(output)
+    face = swapped[(swapped != read_image(tmp_path / "photo.png")).any(2)]
+    assert np.median(face, 0).tolist() == pytest.approx([grey] * 3, abs=3)
+    model = read_json(tmp_path / "out.png.json")["model"]
+    assert (model["checkpoint"], model["step"]) == (recorded, 5 if grey == 5 else 9)
+
+
+def test_an_unknown_step_lists_the_known_ones(run, convert, tmp_path):
+    code, said = convert("--model", run, "-o", tmp_path / "out.png", "--checkpoint", "7")
+    assert code == 2
+    assert "no checkpoint '7'" in said
+    assert "It has: 5, 9, latest, best" in said
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_an_exported_model_has_no_checkpoints(run, convert, tmp_path):
+    model = run / "model"
+    code, said = convert("--model", model, "-o", tmp_path / "out.png", "--checkpoint", "best")
+    assert code == 2
+    assert "has no checkpoints" in said
+    code, said = convert("--model", model, "-o", tmp_path / "out.png")
+    assert code == 0
+    assert "step 9" in said
