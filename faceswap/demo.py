@@ -48,7 +48,7 @@ from faceswap.media.sources import Source, find_sources
 from faceswap.models.model_file import LoadedModel, load_model
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
-from faceswap.provenance.stamp import Seal, Stamp
+from faceswap.provenance.signing import FileSigner, ManifestSigner
 from faceswap.provenance.subject import Subject
 from faceswap.train import train_with_progress
 from faceswap.training.settings import TrainConfig
@@ -247,7 +247,7 @@ class _Job:
 
         def work() -> StageMetrics:
             rows = [self._panels(person) for person in DEMO_IDENTITIES]
-            seal = self._seal(model)
+            sign = self._file_signer(model)
             seeds = [clip_seed(person, self.settings.seed) for person in DEMO_IDENTITIES]
             with (
                 TemporaryDirectory() as folder,
@@ -256,23 +256,23 @@ class _Job:
                 sound = Path(folder) / "voices.m4a"
                 write_sound(sound, mixed_voices(self.settings.frames, seeds), SOUND_RATE)
                 write_side_by_side(
-                    rows, video, sound=sound, metadata=SYNTHETIC, seal=seal, on_frames=advance
+                    rows, video, sound=sound, metadata=SYNTHETIC, sign=sign, on_frames=advance
                 )
             blocks = [
                 picture_grid(row, frames_by_yaw(Faceset.open(path), _GRID_ROWS), side=240)
                 for row, path in zip(rows, self.folder.faces.values(), strict=True)
             ]
             picture = np.concatenate(blocks, axis=1)
-            write_image(grid, picture, quality=92, xmp=xmp_packet(), seal=seal)
+            write_image(grid, picture, quality=92, xmp=xmp_packet(), sign=sign)
             return {"frames": self.settings.frames}
 
         key = {"model": model.digest, "signed": 1}
         return self.stages.run("side by side", key, [video, grid], work)
 
-    def _seal(self, model: LoadedModel) -> Seal:
+    def _file_signer(self, model: LoadedModel) -> FileSigner:
         """Signing of the files that show all clips."""
-        stamp = Stamp(self.identity, describe_conversion(model, *self.folder.clips))
-        return stamp.seal(*self.folder.clips.values(), *self.folder.converted.values())
+        signer = ManifestSigner(self.identity, describe_conversion(model, *self.folder.clips))
+        return signer.for_sources(*self.folder.clips.values(), *self.folder.converted.values())
 
     def _panels(self, person: DemoIdentity) -> list[Panel]:
         name = person.name

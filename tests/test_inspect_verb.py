@@ -19,7 +19,7 @@ from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
 from faceswap.provenance.identity import open_identity
 from faceswap.provenance.manifest import Conversion
-from faceswap.provenance.stamp import Stamp
+from faceswap.provenance.signing import ManifestSigner
 from faceswap.provenance.subject import Evidence, Subject
 from faceswap.subject import subject
 from tests.facesets.test_faceset import write_faceset
@@ -182,12 +182,18 @@ def test_what_strangers_signed_is_shown_and_does_no_harm(inspect, tmp_path):
     identity = open_identity(own.certificate, own.key)
     odd = Conversion({"architecture": "\x1b[2Jgone"}, ["bob"], {"bob": [{"basis": "whim"}]})
     clip = write_clip(tmp_path / "clip.mp4", 2)
-    write_image(tmp_path / "a.png", moving_portrait(0), seal=Stamp(identity, odd).seal(clip))
+    write_image(
+        tmp_path / "a.png", moving_portrait(0), sign=ManifestSigner(identity, odd).for_sources(clip)
+    )
     code, said = inspect(tmp_path / "a.png")
     assert code == 0
     assert "a form that this program does not write" in said
     fine = Conversion({"architecture": "\x1b[2Jgone"}, ["bob"], {})
-    write_image(tmp_path / "b.png", moving_portrait(0), seal=Stamp(identity, fine).seal(clip))
+    write_image(
+        tmp_path / "b.png",
+        moving_portrait(0),
+        sign=ManifestSigner(identity, fine).for_sources(clip),
+    )
     code, said = inspect(tmp_path / "b.png")
     assert "gone, step ?" in said
     assert "\x1b[2J" not in said

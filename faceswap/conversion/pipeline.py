@@ -25,7 +25,7 @@ from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
 from faceswap.provenance.sidecar import sidecar_path
-from faceswap.provenance.stamp import Stamp
+from faceswap.provenance.signing import ManifestSigner
 from faceswap.tracking.finder import build_tracker, track_faces
 from faceswap.tracking.smoothing import smooth
 from faceswap.tracking.tracker import Tracker
@@ -111,7 +111,9 @@ def convert_source(
     """
     begun = time.monotonic()
     encode = encode or EncodeSettings()
-    stamp = Stamp(identity or open_identity(), describe_conversion(swapper.loaded, swapper.to))
+    signer = ManifestSigner(
+        identity or open_identity(), describe_conversion(swapper.loaded, swapper.to)
+    )
     reader = open_source(source)
     frames = prefetch(reader, _QUEUE)
     if faceset is None:
@@ -122,9 +124,9 @@ def convert_source(
         counts = _Counts(source)
         counted = counts.watch(swapped, on_frames)
         if isinstance(reader, VideoReader):
-            files, notes = _write_video(counted, counts, output, reader, encode, stamp)
+            files, notes = _write_video(counted, counts, output, reader, encode, signer)
         else:
-            files, notes = _write_photos(counted, counts, source, output, encode, stamp)
+            files, notes = _write_photos(counted, counts, source, output, encode, signer)
     return ConvertReport(
         output=output,
         files=files,
@@ -232,7 +234,7 @@ def _write_video(
     output: Path,
     reader: VideoReader,
     encode: EncodeSettings,
-    stamp: Stamp,
+    signer: ManifestSigner,
 ) -> _Written:
     with VideoWriter(
         output,
@@ -242,7 +244,7 @@ def _write_video(
         preset=encode.preset,
         metadata=SYNTHETIC,
         audio_from=reader.info.path,
-        seal=stamp.seal(reader.info.path, counts=counts.of_video),
+        sign=signer.for_sources(reader.info.path, counts=counts.of_video),
     ) as writer:
         for frame in frames:
             writer.write(frame.image, frame.pts)
@@ -256,7 +258,7 @@ def _write_photos(
     source: Source,
     output: Path,
     encode: EncodeSettings,
-    stamp: Stamp,
+    signer: ManifestSigner,
 ) -> _Written:
     # One photo can be given a name; several keep theirs, in a folder.
     single = len(source.files) == 1 and bool(output.suffix)
@@ -264,8 +266,8 @@ def _write_photos(
     files = []
     for frame in frames:
         name = output.name if single else frame.name
-        seal = stamp.seal(source.files[frame.index], counts=counts.of_photo)
-        files.append(writer.write(name, frame.image, seal))
+        sign = signer.for_sources(source.files[frame.index], counts=counts.of_photo)
+        files.append(writer.write(name, frame.image, sign))
     try:
         counts.check()
     except NoFacesError:

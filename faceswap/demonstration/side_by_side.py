@@ -35,7 +35,7 @@ def write_side_by_side(
     *,
     sound: Path | None = None,
     metadata: dict[str, str] | None = None,
-    seal: Callable[[Path, Path], None] | None = None,
+    sign: Callable[[Path, Path], None] | None = None,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Write clips of equal frame size as tiles of one video, which ends with the shortest clip.
@@ -45,7 +45,7 @@ def write_side_by_side(
         output: Output video; created when complete.
         sound: File whose audio is copied, or None.
         metadata: Metadata tags of the video.
-        seal: Marks the finished video before it takes its name.
+        sign: Marks the finished video before it takes its name.
         on_frames: Callback with the number of frames written since the last call.
 
     Returns:
@@ -62,7 +62,7 @@ def write_side_by_side(
     count = 0
     with (
         closing(prefetch(_paired_frames(panels), depth=8)) as steps,
-        VideoWriter(output, info, audio_from=sound, metadata=metadata, seal=seal) as writer,
+        VideoWriter(output, info, audio_from=sound, metadata=metadata, sign=sign) as writer,
     ):
         for images in steps:
             tiles = iter(images)

@@ -168,7 +168,7 @@ def write_image(
     quality: int = 95,
     *,
     xmp: bytes = b"",
-    seal: Callable[[Path, Path], None] | None = None,
+    sign: Callable[[Path, Path], None] | None = None,
 ) -> None:
     """Writes an image atomically.
 
@@ -177,7 +177,7 @@ def write_image(
         image: ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
         quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
         xmp: XMP packet to embed; BMP cannot contain one.
-        seal: Called with the complete temporary file and ``path`` before it is renamed.
+        sign: Called with the complete temporary file and ``path`` before it is renamed.
 
     Raises:
         MediaError: The format cannot be written.
@@ -186,8 +186,8 @@ def write_image(
     data = encode_image(image, path.suffix, quality, xmp)
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
-        if seal is not None:
-            seal(temporary, path)
+        if sign is not None:
+            sign(temporary, path)
 
 
 class ImageReader:
@@ -248,14 +248,14 @@ class ImageWriter:
         self._xmp = xmp
 
     def write(
-        self, name: str, image: Image, seal: Callable[[Path, Path], None] | None = None
+        self, name: str, image: Image, sign: Callable[[Path, Path], None] | None = None
     ) -> Path:
         """Writes one image and returns its path.
 
         Args:
             name: File name of the original.
             image: ``(H, W, 3) uint8`` RGB.
-            seal: Called with the complete temporary file and the final path before it is renamed.
+            sign: Called with the complete temporary file and the final path before it is renamed.
 
         Raises:
             StorageFullError: The disk is full.
@@ -263,5 +263,5 @@ class ImageWriter:
         path = self.directory / name
         if path.suffix.lower() not in WRITABLE:
             path = path.with_suffix(".png")
-        write_image(path, image, self._quality, xmp=self._xmp, seal=seal)
+        write_image(path, image, self._quality, xmp=self._xmp, sign=sign)
         return path

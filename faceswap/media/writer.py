@@ -45,7 +45,7 @@ class VideoWriter:
             supports it.
         metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
         audio_from: File whose audio is copied; None for a video without audio.
-        seal: Called with the complete temporary file and ``path`` before it is renamed; if it
+        sign: Called with the complete temporary file and ``path`` before it is renamed; if it
             raises, no file is left.
 
     Attributes:
@@ -68,7 +68,7 @@ class VideoWriter:
         pixel_format: str | None = None,
         metadata: Mapping[str, str] | None = None,
         audio_from: Path | None = None,
-        seal: Callable[[Path, Path], None] | None = None,
+        sign: Callable[[Path, Path], None] | None = None,
     ) -> None:
         suffix = path.suffix.lower()
         if suffix not in DEFAULT_ENCODER:
@@ -85,14 +85,14 @@ class VideoWriter:
         self._pixel_format = pixel_format
         self._metadata = dict(metadata or {})
         self._audio_from = audio_from
-        self._seal = seal
+        self._sign = sign
         self._frames = 0
         self._duration = max(1, round(1 / (info.fps * info.time_base)))
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self.path))
-            stack.enter_context(self._sealed(temporary))
+            stack.enter_context(self._signed(temporary))
             self._output = stack.enter_context(_create(temporary, self._muxer_options()))
             self._output.metadata.update(self._metadata)
             self._stream = self._add_video()
@@ -134,10 +134,10 @@ class VideoWriter:
             self._mux(self._stream.encode(frame))
 
     @contextmanager
-    def _sealed(self, temporary: Path) -> Iterator[None]:
+    def _signed(self, temporary: Path) -> Iterator[None]:
         yield  # writing all frames and closing the container
-        if self._seal is not None:
-            self._seal(temporary, self.path)
+        if self._sign is not None:
+            self._sign(temporary, self.path)
 
     def _muxer_options(self) -> dict[str, str]:
         if self._suffix not in (".mp4", ".m4v", ".mov"):

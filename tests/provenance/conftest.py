@@ -11,7 +11,7 @@ from faceswap.media.writer import VideoWriter
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
-from faceswap.provenance.stamp import Stamp
+from faceswap.provenance.signing import ManifestSigner
 from tests.footage import moving_portrait, write_clip
 
 CONVERSION = Conversion(
@@ -22,8 +22,8 @@ CONVERSION = Conversion(
 
 
 @pytest.fixture
-def stamp() -> Stamp:
-    return Stamp(open_identity(), CONVERSION)
+def signer() -> ManifestSigner:
+    return ManifestSigner(open_identity(), CONVERSION)
 
 
 @pytest.fixture(scope="session")
@@ -39,18 +39,18 @@ def make_marked(tmp_path, clip) -> Callable[..., Path]:
         name: str, source: Path | None = None, identity: SigningIdentity | None = None
     ) -> Path:
         path = tmp_path / name
-        stamp = Stamp(identity or open_identity(), CONVERSION)
+        signer = ManifestSigner(identity or open_identity(), CONVERSION)
         if path.suffix in (".mp4", ".m4v", ".mov", ".mkv", ".webm"):
             reader = VideoReader(clip)
-            seal = stamp.seal(source or clip)
-            with VideoWriter(path, reader.info, metadata=SYNTHETIC, seal=seal) as writer:
+            sign = signer.for_sources(source or clip)
+            with VideoWriter(path, reader.info, metadata=SYNTHETIC, sign=sign) as writer:
                 for frame in reader:
                     writer.write(frame.image, frame.pts)
         else:
             photo = tmp_path / f"source{path.suffix}"
             write_image(photo, moving_portrait(1))
-            seal = stamp.seal(source or photo)
-            write_image(path, moving_portrait(2), xmp=xmp_packet(), seal=seal)
+            sign = signer.for_sources(source or photo)
+            write_image(path, moving_portrait(2), xmp=xmp_packet(), sign=sign)
         return path
 
     return make

@@ -23,11 +23,11 @@ from faceswap.provenance.sidecar import find_sidecar, sidecar_path
 if TYPE_CHECKING:
     import c2pa
 
-Seal = Callable[[Path, Path], None]
+FileSigner = Callable[[Path, Path], None]
 """Signs a complete file: called with the temporary file and the name it is about to take."""
 
 
-class Stamp:
+class ManifestSigner:
     """Marks files as made by one conversion and signs them as one identity.
 
     Args:
@@ -39,7 +39,9 @@ class Stamp:
         self.identity = identity
         self.conversion = conversion
 
-    def seal(self, *sources: Path, counts: Callable[[], Mapping[str, int]] = lambda: {}) -> Seal:
+    def for_sources(
+        self, *sources: Path, counts: Callable[[], Mapping[str, int]] = lambda: {}
+    ) -> FileSigner:
         """What a writer calls before a finished file takes its name.
 
         Args:

@@ -12,7 +12,7 @@ from faceswap.core.files import sha256_file
 from faceswap.media.images import read_image, write_image
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
-from faceswap.provenance import stamp as stamp_module
+from faceswap.provenance import signing
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.metadata import COMPOSITE
@@ -95,9 +95,9 @@ def test_any_source_will_do(make_marked, tmp_path, name):
     assert "cannot be read" in marks.sources[0]["remark"]
 
 
-def test_several_sources_are_shown_together(stamp, make_marked, clip, tmp_path):
+def test_several_sources_are_shown_together(signer, make_marked, clip, tmp_path):
     parts = [clip, make_marked("a.mp4"), make_marked("b.mkv")]
-    write_image(tmp_path / "grid.png", moving_portrait(1), seal=stamp.seal(*parts))
+    write_image(tmp_path / "grid.png", moving_portrait(1), sign=signer.for_sources(*parts))
     marks = read_provenance(tmp_path / "grid.png")
     assert marks.state == "intact"
     assert [action["action"] for action in marks.actions] == [
@@ -109,54 +109,54 @@ def test_several_sources_are_shown_together(stamp, make_marked, clip, tmp_path):
     assert [bool(source["manifest"]) for source in marks.sources] == [False, True, True]
 
 
-def test_the_file_takes_its_name_only_when_it_is_signed(stamp, clip, tmp_path, monkeypatch):
+def test_the_file_takes_its_name_only_when_it_is_signed(signer, clip, tmp_path, monkeypatch):
     seen = []
-    sign = stamp._sign
+    sign = signer._sign
 
     def watched(file, final, *rest) -> None:
         seen.append((final.name, final.exists()))
         sign(file, final, *rest)
         seen.append((read_provenance(file).state, final.exists()))
 
-    monkeypatch.setattr(stamp, "_sign", watched)
-    write_image(tmp_path / "out.png", moving_portrait(0), seal=stamp.seal(clip))
-    with VideoWriter(tmp_path / "out.mp4", probe(clip), seal=stamp.seal(clip)) as writer:
+    monkeypatch.setattr(signer, "_sign", watched)
+    write_image(tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(clip))
+    with VideoWriter(tmp_path / "out.mp4", probe(clip), sign=signer.for_sources(clip)) as writer:
         writer.write(moving_portrait(0), 0)
     assert seen == [("out.png", False), ("intact", False), ("out.mp4", False), ("intact", False)]
 
 
-def test_what_cannot_be_signed_is_not_written(stamp, clip, tmp_path, monkeypatch):
+def test_what_cannot_be_signed_is_not_written(signer, clip, tmp_path, monkeypatch):
     def fails(*_args: object) -> None:
         raise ProvenanceError("cannot be signed")
 
-    monkeypatch.setattr(stamp, "_sign", fails)
+    monkeypatch.setattr(signer, "_sign", fails)
     info = VideoReader(clip).info
     with (
         pytest.raises(ProvenanceError),
-        VideoWriter(tmp_path / "out.mp4", info, seal=stamp.seal(clip)) as writer,
+        VideoWriter(tmp_path / "out.mp4", info, sign=signer.for_sources(clip)) as writer,
     ):
         writer.write(moving_portrait(0), 0)
     with pytest.raises(ProvenanceError):
-        write_image(tmp_path / "out.png", moving_portrait(0), seal=stamp.seal(clip))
+        write_image(tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(clip))
     assert not list(tmp_path.iterdir())
 
 
-def test_the_library_s_refusal_is_put_into_words(stamp, clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(stamp_module, "media_type", lambda _path: "image/png")
+def test_the_library_s_refusal_is_put_into_words(signer, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(signing, "media_type", lambda _path: "image/png")
     with pytest.raises(ProvenanceError, match=r"out\.jpg cannot be signed"):
-        write_image(tmp_path / "out.jpg", moving_portrait(0), seal=stamp.seal(clip))
+        write_image(tmp_path / "out.jpg", moving_portrait(0), sign=signer.for_sources(clip))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_fills_up_while_signing_is_said_to_be_full(stamp, clip, tmp_path, monkeypatch):
-    class Full(stamp_module._Sink):
+def test_a_disk_that_fills_up_while_signing_is_said_to_be_full(signer, clip, tmp_path, monkeypatch):
+    class Full(signing._Sink):
         def write(self, data, /):
             self.error = OSError(errno.ENOSPC, "No space left on device")
             raise self.error
 
-    monkeypatch.setattr(stamp_module, "_Sink", Full)
+    monkeypatch.setattr(signing, "_Sink", Full)
     with pytest.raises(StorageFullError, match="full"):
-        write_image(tmp_path / "out.png", moving_portrait(0), seal=stamp.seal(clip))
+        write_image(tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(clip))
     assert not list(tmp_path.iterdir())
 
 
