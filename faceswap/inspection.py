@@ -1,4 +1,4 @@
-"""The verb ``faceswap inspect``: what the marks of files say and whether they hold."""
+"""The verb ``faceswap inspect``: reads and verifies the provenance of files."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,26 +24,28 @@ _WIDEST = 100
 def inspect(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Images, videos, folders of them; also facesets, models and runs."),
+        typer.Argument(help="Images, videos, folders of them, facesets, models or runs."),
     ],
     trust: Annotated[
-        Path | None, typer.Option(help="Certificates (PEM) of authorities whose word you take.")
+        Path | None, typer.Option(help="Certificates (PEM) of the authorities you trust.")
     ] = None,
     evidence: Annotated[
-        Path | None, typer.Option(help="Compare this file with the evidence that is recorded.")
+        Path | None,
+        typer.Option(help="File to compare with the evidence hash in the subject records."),
     ] = None,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what the marks of files say, who signed them, and whether they still hold.
+    """Read and verify the Content Credentials and metadata of files.
 
-    Exit code 0: an intact signed mark says that it is synthetic; 1: none does; 3: a mark was broken
-    or the content changed. Of several files the worst counts. Facesets, models and runs give 0.
+    Exit code 0: an intact manifest declares the content synthetic; 1: no manifest does; 3: a
+    manifest is not valid, or the content was changed after signing. With several files the highest
+    code counts. For facesets, models and runs the subject records are shown, with exit code 0.
     """
-    anchors = _content(trust) if trust else b""
+    anchors = _read_certificates(trust) if trust else b""
     found: list[dict[str, Any]] = []
     worst = 0
     for path in paths:
-        for item in _look_at(path, anchors):
+        for item in _inspect(path, anchors):
             if isinstance(item, FileProvenance):
                 worst = max(worst, verdict(item))
                 found.append(as_json(item))
@@ -57,13 +59,13 @@ def inspect(
         raise typer.Exit(worst)
 
 
-def _content(path: Path) -> bytes:
+def _read_certificates(path: Path) -> bytes:
     if not path.is_file():
-        raise MediaError(f"There is no file {path}.", "Give certificates in PEM form.")
+        raise MediaError(f"There is no file {path}.", "Give a file of certificates in PEM format.")
     return path.read_bytes()
 
 
-def _look_at(path: Path, anchors: bytes) -> Iterator[FileProvenance | Records]:
+def _inspect(path: Path, anchors: bytes) -> Iterator[FileProvenance | Records]:
     if path.is_file() and path.suffix not in _MODEL_FILES:
         yield read_provenance(path, anchors)
         return
@@ -84,24 +86,24 @@ def _as_table(path: Path, item: FileProvenance | Records, evidence: Path | None)
     if isinstance(item, FileProvenance):
         title, lines = f"{item.path}: {headline(item)}", list(describe(item, evidence))
     else:
-        title, lines = f"{path}: whose faces", _about_people(item)
+        title, lines = f"{path}: subject records", _subject_lines(item)
     width = min(len(title), _WIDEST)  # a title is folded to the width of its table
     table = Table(
         title=Text(_printable(title)), title_justify="left", show_header=False, min_width=width
     )
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", ratio=1)
-    for about, said in lines:
-        table.add_row(about, Text(_printable(said)))
+    for topic, text in lines:
+        table.add_row(topic, Text(_printable(text)))
     return table
 
 
 def _printable(text: str) -> str:
-    """What strangers wrote must not steer the terminal."""
+    """Replaces control characters: text of unknown origin must not reach the terminal as codes."""
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
 
 
-def _about_people(records: Records) -> Sequence[tuple[str, str]]:
+def _subject_lines(records: Records) -> Sequence[tuple[str, str]]:
     return [(name, describe_records(sets)) for name, sets in records.items()]

@@ -89,18 +89,18 @@ def test_all_files_with_swapped_faces_are_signed(made):
         "grid.jpg": ["collins", "hopper"],
     }
     for name, identities in shown.items():
-        marks = read_provenance(made / name)
-        assert (marks.state, marks.synthetic, marks.signer) == ("intact", True, "local"), name
-        assert marks.conversion is not None
-        assert marks.conversion["model"]["weights_sha256"] == model.digest
-        assert sorted(marks.conversion["shows"]) == identities
+        found = read_provenance(made / name)
+        assert (found.state, found.synthetic, found.signer) == ("intact", True, "local"), name
+        assert found.conversion is not None
+        assert found.conversion["model"]["weights_sha256"] == model.digest
+        assert sorted(found.conversion["shows"]) == identities
         # The record went from faceset to model to file.
         record = Faceset.open(made / "faces" / "hopper").subject
-        assert marks.conversion["subjects"]["hopper"] == [record]
-        assert marks.metadata["digital_source_type"].endswith(
+        assert found.conversion["subjects"]["hopper"] == [record]
+        assert found.metadata["digital_source_type"].endswith(
             "compositeWithTrainedAlgorithmicMedia"
         )
-    sources = read_provenance(made / "grid.jpg").sources
+    sources = read_provenance(made / "grid.jpg").ingredients
     assert {source["title"]: source["synthetic"] for source in sources} == {
         "collins.mp4": False,
         "hopper.mp4": False,

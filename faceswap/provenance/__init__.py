@@ -1,4 +1,4 @@
-"""Says of converted media what they are: signed manifests, plain metadata, and reading both.
+"""Provenance of synthetic media: signed C2PA manifests and plain metadata, written and read.
 
-It stands alone: it knows files and certificates, and neither faces nor models.
+The package depends on files and certificates only, not on faces or models.
 """

@@ -1,4 +1,4 @@
-"""Certificates: makes a chain fit for C2PA, and judges one that the user brings.
+"""Certificates: creates a chain for C2PA, and checks one given by the user.
 
 The rules are those of the C2PA specification, section "Certificate profile".
 """
@@ -26,9 +26,9 @@ class KeyPair:
     """A private key and its certificates.
 
     Attributes:
-        key: The key, PKCS #8 in PEM.
+        key: Private key, PKCS #8 in PEM.
         chain: Certificates in PEM, that of the key first.
-        algorithm: C2PA's name of the signature algorithm.
+        algorithm: C2PA name of the signature algorithm.
     """
 
     key: bytes
@@ -40,10 +40,10 @@ class KeyPair:
 
 
 def make_key_pair() -> KeyPair:
-    """A fresh P-256 key with a certificate by a fresh authority, valid for ten years.
+    """Creates a P-256 key, with a certificate by a new authority that is valid for ten years.
 
-    The authority's key is thrown away at once: nothing else can ever be issued in its name. The
-    names hold nothing about the user or the machine, since they travel with every file.
+    The authority's key is discarded at once, so nothing else can be issued in its name. The names
+    contain nothing about the user or the machine, since they are part of every signed file.
     """
     number = secrets.token_hex(4)
     authority, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
@@ -81,7 +81,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        # A day back, for clocks that differ a little.
+        # Valid from yesterday, to tolerate clock differences.
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=365.25 * _YEARS))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -115,27 +115,27 @@ def _certificate_pem(certificate: x509.Certificate) -> bytes:
 
 
 def read_key_pair(certificate: Path, key: Path) -> KeyPair:
-    """Reads a chain and a key in PEM and checks that they belong together and are valid today.
+    """Reads a chain and a key in PEM and checks that they match and are valid today.
 
     Raises:
-        ProvenanceError: They cannot be read or used; the message says why.
+        ProvenanceError: They cannot be read or used.
     """
     chain = read_chain(certificate)
     private = _read_key(key)
     _check_match(chain, private, certificate, key)
     _check_dates(chain[0], certificate)
     if chain[0].issuer == chain[0].subject:
-        # The library signs with it all the same, and other programs then refuse the file.
+        # The library accepts it, but other programs then reject the file.
         raise ProvenanceError(
-            f"The certificate {certificate} is signed by itself, which C2PA does not allow.",
-            "Have it issued by an authority, if need be one of your own.",
+            f"The certificate {certificate} is self-signed, which C2PA does not allow.",
+            "Use one that is issued by an authority; it may be your own.",
         )
     pem = b"".join(_certificate_pem(c) for c in chain)
     return KeyPair(_as_pem(private), pem, _algorithm(private, key))
 
 
 def read_chain(path: Path) -> list[x509.Certificate]:
-    """The certificates of a PEM file, in its order.
+    """Reads the certificates of a PEM file, in its order.
 
     Raises:
         ProvenanceError: There are none.
@@ -144,8 +144,8 @@ def read_chain(path: Path) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(_content(path))
     except ValueError as error:
         raise ProvenanceError(
-            f"{path} holds no certificate in PEM form.",
-            "Give a text file with BEGIN CERTIFICATE in it, the signer's own certificate first.",
+            f"Expected certificates in PEM format in {path}, found none.",
+            "Give a text file with BEGIN CERTIFICATE, the signer's own certificate first.",
         ) from error
 
 
@@ -163,13 +163,13 @@ def _read_key(path: Path) -> PrivateKeyTypes:
         return serialization.load_pem_private_key(_content(path), password=None)
     except TypeError as error:
         raise ProvenanceError(
-            f"The key {path} is protected by a password, which is not asked for.",
+            f"The key {path} is protected by a password, which is not supported.",
             f"Decrypt a copy that only you can read: openssl pkey -in {path} -out plain.pem",
         ) from error
     except ValueError as error:
         raise ProvenanceError(
-            f"{path} holds no private key in PEM form.",
-            "Give a text file with BEGIN PRIVATE KEY in it.",
+            f"Expected a private key in PEM format in {path}, found none.",
+            "Give a text file with BEGIN PRIVATE KEY.",
         ) from error
 
 
@@ -180,13 +180,12 @@ def _check_match(
     places = [i for i, c in enumerate(chain) if _public_bytes(c.public_key()) == public]
     if not places:
         raise ProvenanceError(
-            f"The key {path} does not belong to the certificate {certificate}.",
+            f"The key {path} does not match the certificate {certificate}.",
             "Give the key that the certificate was issued for.",
         )
     if places[0]:
         raise ProvenanceError(
-            f"The key {path} belongs to certificate {places[0] + 1} of {certificate}, not to the "
-            "first.",
+            f"The key {path} matches certificate {places[0] + 1} of {certificate}, not the first.",
             "Order the chain from the signer's own certificate upwards.",
         )
 
@@ -203,7 +202,7 @@ def _check_dates(certificate: x509.Certificate, path: Path) -> None:
     if not begin <= now <= end:
         raise ProvenanceError(
             f"The certificate {path} is valid from {begin:%Y-%m-%d} to {end:%Y-%m-%d}, not today.",
-            "Have it renewed, or leave out --sign-cert to sign with the local identity.",
+            "Renew it, or leave out --sign-cert to sign with the local identity.",
         )
 
 
@@ -215,6 +214,6 @@ def _algorithm(key: PrivateKeyTypes, path: Path) -> str:
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "ed25519"
     raise ProvenanceError(
-        f"The key {path} is of a kind that C2PA does not allow.",
-        "Use an elliptic curve key (P-256, P-384, P-521), Ed25519, or RSA with 2048 bits and more.",
+        f"The key {path} is of a type that C2PA does not allow.",
+        "Use an elliptic curve key (P-256, P-384, P-521), Ed25519, or RSA with at least 2048 bits.",
     )

@@ -1,4 +1,4 @@
-"""Puts the marks of a file into words, for people, and into one verdict, for scripts."""
+"""Describes the provenance of a file: lines for people, and one exit code for scripts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -10,130 +10,125 @@ from faceswap.provenance.file_provenance import FileProvenance
 from faceswap.provenance.metadata import SYNTHETIC_TYPES
 from faceswap.provenance.subject import describe_records, matches_evidence
 
-MARKED, UNMARKED, DAMAGED = 0, 1, 3
-"""Exit codes: an intact signed mark says "synthetic"; none does; a mark does not hold. 2 is taken:
-bad input."""
+DECLARED, UNDECLARED, INVALID = 0, 1, 3
+"""Exit codes: an intact manifest declares synthetic content; none does; a manifest is not valid.
+Code 2 stands for bad input."""
 
 _STATES = {
-    "intact": "the content is what was signed",
-    "changed": "THE CONTENT WAS CHANGED after it was signed",
+    "intact": "valid, and the content is unchanged",
+    "changed": "THE CONTENT WAS CHANGED after signing",
     "broken": "THE MANIFEST IS DAMAGED or was altered",
 }
 _SIGNERS = {
     "local": "the local identity of this machine",
-    "trusted": "vouched for by the given authorities",
-    "unknown": "not in a trust list: the signature holds, but nobody here vouches for the signer",
+    "trusted": "certified by one of the trusted authorities",
+    "unknown": "valid signature of an unknown signer: not certified by a trusted authority",
 }
 
 
-def verdict(marks: FileProvenance) -> int:
-    """``MARKED``, ``UNMARKED`` or ``DAMAGED``."""
-    if marks.state in ("changed", "broken"):
-        return DAMAGED
-    return MARKED if marks.state == "intact" and marks.synthetic else UNMARKED
+def verdict(found: FileProvenance) -> int:
+    """Exit code of a file: ``DECLARED``, ``UNDECLARED`` or ``INVALID``."""
+    if found.state in ("changed", "broken"):
+        return INVALID
+    return DECLARED if found.state == "intact" and found.synthetic else UNDECLARED
 
 
-def headline(marks: FileProvenance) -> str:
+def headline(found: FileProvenance) -> str:
     """The verdict in a few words."""
-    code = verdict(marks)
-    if code == MARKED:
-        return "marked as synthetic, intact"
-    if code == DAMAGED:
-        return "marked, but the mark does not hold"
-    if marks.state == "intact":
-        return "a manifest that holds, and does not say that this is synthetic"
-    if _says_so(marks.metadata):
-        return "no signed mark, only metadata that says synthetic: the manifest may have been lost"
-    return "no mark found"
+    code = verdict(found)
+    if code == DECLARED:
+        return "declared synthetic by an intact manifest"
+    if code == INVALID:
+        return "the manifest is not valid"
+    if found.state == "intact":
+        return "an intact manifest that does not declare synthetic content"
+    if found.metadata.get("digital_source_type") in SYNTHETIC_TYPES:
+        return "declared synthetic by plain metadata only: the manifest may have been removed"
+    return "no Content Credentials found"
 
 
-def _says_so(metadata: Mapping[str, str]) -> bool:
-    return metadata.get("digital_source_type") in SYNTHETIC_TYPES
-
-
-def as_json(marks: FileProvenance) -> dict[str, Any]:
-    """Everything found, as JSON values."""
-    values = asdict(marks)
+def as_json(found: FileProvenance) -> dict[str, Any]:
+    """Everything that was found, as JSON values."""
+    values = asdict(found)
     return {
-        "verdict": headline(marks),
-        "exit_code": verdict(marks),
+        "verdict": headline(found),
+        "exit_code": verdict(found),
         **values,
-        "path": str(marks.path),
+        "path": str(found.path),
     }
 
 
-def describe(marks: FileProvenance, evidence: Path | None = None) -> Iterator[tuple[str, str]]:
-    """What the marks say, line by line.
+def describe(found: FileProvenance, evidence: Path | None = None) -> Iterator[tuple[str, str]]:
+    """Describes the provenance of a file line by line.
 
     Args:
-        marks: Of a file.
-        evidence: A file to compare with the evidence of the subject records.
+        found: Provenance of the file.
+        evidence: File to compare with the evidence in the subject records.
 
     Yields:
-        What it is about, and what is said.
+        Topic and text of each line.
     """
-    if marks.state == "none":
-        yield "manifest", "; ".join(["none", *marks.problems])
+    if found.state == "none":
+        yield "manifest", "; ".join(["none", *found.problems])
     else:
-        yield "manifest", f"{marks.place or 'embedded'}; {_STATES[marks.state]}"
-        yield from _about_signature(marks)
-        yield from _about_content(marks)
-    if marks.conversion:
+        yield "manifest", f"{found.place or 'embedded'}; {_STATES[found.state]}"
+        yield from _signature_lines(found)
+        yield from _content_lines(found)
+    if found.conversion:
         try:
-            yield from list(_about_conversion(marks.conversion, evidence))
+            yield from list(_conversion_lines(found.conversion, evidence))
         except (AttributeError, KeyError, TypeError, ConfigError):
-            # Anybody may sign anything under our label.
-            yield "conversion", "recorded in a form that this program does not write"
-    for name, text in marks.metadata.items():
+            # Anybody may sign anything under the label of our assertion.
+            yield "conversion", "not in a form that this program writes"
+    for name, text in found.metadata.items():
         yield "metadata", f"{name.replace('_', ' ')}: {_short(text)}"
-    if not marks.metadata:
-        yield "metadata", "says nothing of it"
-    yield "report", _about_report(marks)
+    if not found.metadata:
+        yield "metadata", "no digital source type"
+    yield "report", _report_line(found)
 
 
-def _about_signature(marks: FileProvenance) -> Iterator[tuple[str, str]]:
-    if marks.problems:
-        yield "problems", "; ".join(marks.problems)
-    if marks.signer is not None:
-        name = marks.signature.get("common_name") or marks.signature.get("issuer") or "?"
-        yield "signed by", f"{name} ({_SIGNERS[marks.signer]})"
-    if marks.signature.get("time"):
-        yield "signed at", f"{marks.signature['time']} (time stamp)"
-    if marks.expired:
-        yield "certificate", "has expired; without a time stamp nobody can tell when it was signed"
+def _signature_lines(found: FileProvenance) -> Iterator[tuple[str, str]]:
+    if found.problems:
+        yield "problems", "; ".join(found.problems)
+    if found.signer is not None:
+        name = found.signature.get("common_name") or found.signature.get("issuer") or "?"
+        yield "signed by", f"{name} ({_SIGNERS[found.signer]})"
+    if found.signature.get("time"):
+        yield "signed at", f"{found.signature['time']} (trusted timestamp)"
+    if found.expired:
+        yield "certificate", "expired; without a trusted timestamp the time of signing is unknown"
 
 
-def _about_content(marks: FileProvenance) -> Iterator[tuple[str, str]]:
-    for action in marks.actions:
+def _content_lines(found: FileProvenance) -> Iterator[tuple[str, str]]:
+    for action in found.actions:
         kind = action.get("digitalSourceType", "")
-        said = f"{action.get('action')}: {_short(kind)}" if kind else f"{action.get('action')}"
-        yield "action", f"{said}, {action['when']}" if action.get("when") else said
-    yield from _about_sources(marks.sources, depth=0)
+        text = f"{action.get('action')}: {_short(kind)}" if kind else f"{action.get('action')}"
+        yield "action", f"{text}, {action['when']}" if action.get("when") else text
+    yield from _ingredient_lines(found.ingredients, level=1)
 
 
-def _about_sources(sources: Sequence[Mapping[str, Any]], depth: int) -> Iterator[tuple[str, str]]:
-    for source in sources:
-        if source["problems"]:
-            state = f"its manifest did not hold: {', '.join(source['problems'])}"
-        elif source["manifest"]:
-            state = f"with a manifest: {', '.join(source['actions'])}"
-            state += ", synthetic itself" if source["synthetic"] else ""
+def _ingredient_lines(
+    ingredients: Sequence[Mapping[str, Any]], level: int
+) -> Iterator[tuple[str, str]]:
+    for ingredient in ingredients:
+        if ingredient["problems"]:
+            state = f"its manifest is not valid: {', '.join(ingredient['problems'])}"
+        elif ingredient["manifest"]:
+            state = f"with a manifest: {', '.join(ingredient['actions'])}"
+            state += ", declared synthetic" if ingredient["synthetic"] else ""
         else:
-            state = source["remark"] or "without a manifest of its own"
-        yield ("made from" if depth == 0 else "and that from"), f"{source['title']} ({state})"
-        yield from _about_sources(source["sources"], depth + 1)
+            state = ingredient["remark"] or "without a manifest"
+        topic = "ingredient" if level == 1 else f"ingredient, level {level}"
+        yield topic, f"{ingredient['title']} ({state})"
+        yield from _ingredient_lines(ingredient["ingredients"], level + 1)
 
 
-def _about_conversion(
+def _conversion_lines(
     conversion: Mapping[str, Any], evidence: Path | None
 ) -> Iterator[tuple[str, str]]:
     tool, model = conversion.get("tool", {}), conversion.get("model", {})
     yield "tool", f"{tool.get('name', '?')} {tool.get('version', '')}".strip()
-    yield (
-        "model",
-        f"{model.get('architecture', '?')}, step {model.get('step', '?')}, "
-        f"weights sha256 {model.get('weights_sha256', '?')}",
-    )
+    yield "model", _model_line(model)
     counts = conversion.get("counts", {})
     if "frames" in counts:
         of_frames = f" in {counts['frames_swapped']} of {counts['frames']} frames"
@@ -142,33 +137,39 @@ def _about_conversion(
         yield "faces", f"{counts['faces_swapped']} swapped"
     shown = conversion.get("shows", [])
     for identity, records in conversion.get("subjects", {}).items():
-        role = "shows" if identity in shown else "model knows"
-        yield role, f"{identity}: {describe_records(records)}"
+        topic = "shows" if identity in shown else "other identity"
+        yield topic, f"{identity}: {describe_records(records)}"
         if evidence is not None:
-            yield "evidence", _about_evidence(records, evidence)
+            yield "evidence", _evidence_line(records, evidence)
     for identity in shown:
         if identity not in conversion.get("subjects", {}):
             yield "shows", f"{identity}: {describe_records([])}"
 
 
-def _about_evidence(records: Sequence[Mapping[str, Any]], file: Path) -> str:
-    answers = [matches_evidence(record, file) for record in records]
-    if any(answers):
+def _model_line(model: Mapping[str, Any]) -> str:
+    if "methods" in model:  # an evaluation shows several models beside each other
+        return f"several: {', '.join(model['methods'])}"
+    digest = f", weights sha256 {model['weights_sha256']}" if "weights_sha256" in model else ""
+    return f"{model.get('architecture', '?')}, step {model.get('step', '?')}{digest}"
+
+
+def _evidence_line(records: Sequence[Mapping[str, Any]], file: Path) -> str:
+    if any(matches_evidence(record, file) for record in records):
         return f"{file} is the evidence of this record"
     return f"{file} is not the evidence of this record"
 
 
-def _about_report(marks: FileProvenance) -> str:
-    if marks.report is None:
-        return "none beside it"
-    words: dict[bool | None, str] = {
-        True: "its hash is that of the file",
-        False: "IT IS OF ANOTHER CONTENT than the file",
+def _report_line(found: FileProvenance) -> str:
+    if found.report is None:
+        return "none"
+    matches: dict[bool | None, str] = {
+        True: "its hash matches the file",
+        False: "ITS HASH DOES NOT MATCH the file",
         None: "it has no hash of the file",
     }
-    return f"by {marks.report.get('tool', '?')}; {words[marks.report_matches]}"
+    return f"by {found.report.get('tool', '?')}; {matches[found.report_matches]}"
 
 
 def _short(text: str) -> str:
-    """The last part of an address of the vocabulary; anything else as it is."""
+    """Last part of a term of the IPTC vocabulary; any other text unchanged."""
     return text.rpartition("/")[2] if text.startswith("http://cv.iptc.org/") else text

@@ -1,7 +1,7 @@
-"""What can go wrong with marks, in words."""
+"""Errors of signing and of reading manifests."""
 
 from faceswap.core.errors import FaceswapError
 
 
 class ProvenanceError(FaceswapError):
-    """Converted media cannot be signed, or a mark cannot be read."""
+    """A file cannot be signed, or a manifest cannot be read."""

@@ -1,4 +1,4 @@
-"""Reads the marks of a file: manifest, signature, plain metadata, and the report beside it."""
+"""Reads the provenance of a file: manifest, signature, plain metadata, and the report beside it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ Signer = Literal["local", "trusted", "unknown"]
 _CHUNK = 1 << 20
 _STORE = b"jumdc2pa"  # a JUMBF description box, and the type of a manifest store
 
-# The file is what was signed, and the signature is good: only who signed, or when, is in doubt.
+# The content and the signature are valid; only the signer or the time is in doubt.
 _NO_DAMAGE = frozenset(
     {"signingCredential.untrusted", "signingCredential.expired", "claimSignature.outsideValidity"}
 )
@@ -40,26 +40,26 @@ _CONTENT_CHANGED = frozenset(
 
 @dataclass(frozen=True)
 class FileProvenance:
-    """What the marks of a file say.
+    """Provenance of a file.
 
     Attributes:
         path: The file.
-        state: Of its manifest: ``intact``; ``changed``: the content is not what was signed;
-            ``broken``: the manifest itself is damaged; ``none``: there is none.
-        problems: What does not hold, as codes of the C2PA specification or the library's words.
-        place: ``embedded``, the name of the file beside it, or "".
-        synthetic: Whether a manifest of the file or of its sources says that it is synthetic.
-        signer: ``local``: an identity of this machine; ``trusted``: by the given authorities;
-            ``unknown``: the signature holds, but nobody here vouches for the signer.
-        signature: Of the active manifest: issuer, name, algorithm, serial number.
-        expired: Whether the signer's certificate has expired; without a time stamp nobody knows
-            whether it was signed before.
-        actions: Of the active manifest.
-        sources: The ingredients of the active manifest, with theirs below.
-        conversion: Model, identity shown, subjects and hashes, as the toolkit wrote them, or None.
+        state: State of its manifest. ``intact``: valid; ``changed``: the content differs from what
+            was signed; ``broken``: the manifest itself is damaged; ``none``: there is no manifest.
+        problems: Validation failures: codes of the C2PA specification, or messages of the library.
+        place: ``embedded``, the name of the sidecar file, or "".
+        synthetic: Whether a manifest of the file or of its ingredients declares synthetic content.
+        signer: ``local``: an identity of this machine; ``trusted``: certified by a given
+            authority; ``unknown``: valid signature of any other signer.
+        signature: Signature of the active manifest: issuer, name, algorithm, serial number.
+        expired: Whether the signer's certificate has expired; without a trusted timestamp it is
+            unknown whether the file was signed before that.
+        actions: Actions of the active manifest.
+        ingredients: Ingredients of the active manifest, as a tree.
+        conversion: Our own assertion: model, identities shown, subjects and hashes; or None.
         metadata: Digital source type and comment in the plain metadata.
-        report: The report beside it, or None.
-        report_matches: Whether the report's hash is that of the file; None when it has none.
+        report: Conversion report beside the file, or None.
+        report_matches: Whether the report's hash matches the file; None when it has no hash of it.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class FileProvenance:
     signature: Mapping[str, Any] = field(default_factory=dict)
     expired: bool = False
     actions: tuple[Mapping[str, Any], ...] = ()
-    sources: tuple[Mapping[str, Any], ...] = ()
+    ingredients: tuple[Mapping[str, Any], ...] = ()
     conversion: Mapping[str, Any] | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     report: Mapping[str, Any] | None = None
@@ -79,22 +79,21 @@ class FileProvenance:
 
 
 def read_provenance(path: Path, anchors: bytes = b"") -> FileProvenance:
-    """Reads all marks of an image or video.
+    """Reads and verifies the provenance of an image or video.
 
     Args:
         path: The file.
-        anchors: Certificates (PEM) of authorities whose signers are trusted.
+        anchors: Certificates (PEM) of trusted authorities.
 
     Raises:
-        MediaError: There is no such file, or it is a manifest that belongs to another.
-        ProvenanceError: c2pa-python cannot be used, or the anchors are no certificates.
+        MediaError: There is no such file, or it is a sidecar manifest.
+        ProvenanceError: c2pa-python cannot be used, or the anchors are not certificates.
     """
     if not path.is_file():
         raise MediaError(f"There is no file {path}.", "Check the path.")
     if path.suffix == SUFFIX:
         raise MediaError(
-            f"{path} is a manifest that lies beside a file.",
-            f"Name the file: {path.with_suffix('')}",
+            f"{path} is a sidecar manifest.", f"Give the file itself: {path.with_suffix('')}"
         )
     report = _report(path)
     matches = _report_hash(path, report)
@@ -106,17 +105,17 @@ def read_provenance(path: Path, anchors: bytes = b"") -> FileProvenance:
     except (library.C2paError.ManifestNotFound, library.C2paError.NotSupported):
         return FileProvenance(path, **plain)
     except library.C2paError as error:
-        # A file that is damaged as a whole, or is none of its kind, need not have had a mark.
+        # A damaged file, or one of another type than it claims, need not have had a manifest.
         state: State = "broken" if find_sidecar(path) or _holds_manifest(path) else "none"
         return FileProvenance(path, state, (str(error).strip(),), **plain)
     if found is None:
         return FileProvenance(path, **plain)
     store, place = found
-    return FileProvenance(path, place=place, **_judged(store), **plain)
+    return FileProvenance(path, place=place, **_evaluate(store), **plain)
 
 
 def _holds_manifest(path: Path) -> bool:
-    """Whether the beginning of a manifest store is anywhere in a file."""
+    """Whether a file contains the start of a manifest store."""
     tail = b""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -127,7 +126,7 @@ def _holds_manifest(path: Path) -> bool:
 
 
 def _open_manifest(path: Path, context: "c2pa.Context") -> tuple[dict[str, Any], str] | None:
-    """The manifest store as the library reads it, and where it was."""
+    """The manifest store as the library reads it, and where it was found."""
     library = load_library()
     kind, beside = media_type(path), find_sidecar(path)
     if kind in EMBEDDABLE:
@@ -148,19 +147,19 @@ def _open_manifest(path: Path, context: "c2pa.Context") -> tuple[dict[str, Any],
 
 
 def _anchors(given: bytes) -> list[bytes]:
-    """Whose word counts here, in PEM: this machine's own and those that were given."""
+    """Trusted certificates in PEM: those of this machine and the given ones."""
     try:
         trusted = x509.load_pem_x509_certificates(given) if given else []
     except ValueError as error:
         raise ProvenanceError(
-            "The trusted authorities are no certificates in PEM form.",
-            "Give a text file with BEGIN CERTIFICATE in it.",
+            "Expected trusted certificates in PEM format, found none.",
+            "Give a text file with BEGIN CERTIFICATE.",
         ) from error
     every = [certificate for chain in (*local_chains(), trusted) for certificate in chain]
     return [certificate.public_bytes(serialization.Encoding.PEM) for certificate in every]
 
 
-def _judged(store: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluate(store: Mapping[str, Any]) -> dict[str, Any]:
     active = store["manifests"][store["active_manifest"]]
     failures = validation_codes(store.get("validation_results"), "failure")
     problems = tuple(dict.fromkeys(code for code in failures if code not in _NO_DAMAGE))
@@ -171,12 +170,12 @@ def _judged(store: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "state": state,
         "problems": problems,
-        "synthetic": _says_synthetic(store["manifests"].values()),
+        "synthetic": _declares_synthetic(store["manifests"].values()),
         "signer": None if state == "broken" else _signer(failures, signature),
         "signature": signature,
         "expired": any("expired" in code or "outside" in code for code in failures),
         "actions": tuple(_actions(active)),
-        "sources": tuple(_sources(active, store["manifests"])),
+        "ingredients": tuple(_ingredients(active, store["manifests"])),
         "conversion": _assertion(active, CONVERSION),
     }
 
@@ -198,7 +197,7 @@ def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from (_assertion(manifest, label) or {}).get("actions", [])
 
 
-def _says_synthetic(manifests: Any) -> bool:
+def _declares_synthetic(manifests: Any) -> bool:
     return any(
         action.get("digitalSourceType") in SYNTHETIC_TYPES
         for manifest in manifests
@@ -206,10 +205,10 @@ def _says_synthetic(manifests: Any) -> bool:
     )
 
 
-def _sources(
+def _ingredients(
     manifest: Mapping[str, Any], manifests: Mapping[str, Any]
 ) -> Iterator[Mapping[str, Any]]:
-    """Ingredients as a tree; each says whether it had a manifest and whether that held."""
+    """Ingredients as a tree, each with its manifest and the problems found in it."""
     for ingredient in manifest.get("ingredients", []):
         label = ingredient.get("active_manifest")
         failures = validation_codes(ingredient.get("validation_results"), "failure")
@@ -221,8 +220,8 @@ def _sources(
             "manifest": label,
             "problems": [code for code in failures if code not in _NO_DAMAGE],
             "actions": [a.get("action") for a in _actions(below)] if below else [],
-            "synthetic": _says_synthetic([below]) if below else False,
-            "sources": list(_sources(below, manifests)) if below else [],
+            "synthetic": _declares_synthetic([below]) if below else False,
+            "ingredients": list(_ingredients(below, manifests)) if below else [],
         }
 
 
@@ -241,7 +240,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def _report(path: Path) -> dict[str, Any] | None:
-    """The report beside a file, or beside the folder it was converted into."""
+    """The conversion report beside a file, or beside its folder."""
     for candidate in (path, path.parent):
         place = candidate.with_name(candidate.name + ".json") if candidate.name else None
         if place is not None and place.is_file():

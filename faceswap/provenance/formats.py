@@ -1,15 +1,15 @@
-"""Which kind of media a file is, by its content, and whether a manifest fits inside."""
+"""Media types by file content, and which of them can embed a manifest."""
 
 from pathlib import Path
 
 ANY = "application/octet-stream"
-"""What C2PA takes for a file that it cannot look into."""
+"""Media type of files that C2PA treats as opaque."""
 
 EMBEDDABLE = frozenset(
     {"image/jpeg", "image/png", "image/webp", "image/tiff", "image/gif", "image/avif"}
     | {"image/heic", "video/mp4", "video/quicktime", "video/x-msvideo"}
 )
-"""Kinds that hold a manifest inside; all others have it in a file beside them."""
+"""Media types that embed a manifest; all others have it in a sidecar file."""
 
 _BEGINNINGS = {
     b"\xff\xd8\xff": "image/jpeg",
@@ -26,7 +26,7 @@ _BRANDS |= dict.fromkeys((b"heic", b"heix", b"mif1"), "image/heic")
 
 
 def media_type(path: Path) -> str:
-    """The media type of a file, by its first bytes; ``ANY`` for what is not known."""
+    """Media type of a file by its first bytes; ``ANY`` when unknown."""
     with path.open("rb") as file:
         head = file.read(16)
     if head[:4] == b"RIFF":

@@ -1,4 +1,4 @@
-"""The signing identity: made on this machine on first use, or the user's own."""
+"""The signing identity: created on this machine on first use, or given by the user."""
 
 import datetime
 import io
@@ -31,11 +31,11 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class SigningIdentity:
-    """Who signs.
+    """A key with its certificates.
 
     Attributes:
-        pair: Key and certificates.
-        origin: ``local``, made on this machine, or ``own``, given by the user.
+        pair: Private key and certificate chain.
+        origin: ``local``: created on this machine; ``own``: given by the user.
     """
 
     pair: KeyPair
@@ -43,7 +43,7 @@ class SigningIdentity:
 
     @property
     def certificate(self) -> x509.Certificate:
-        """The signer's own certificate."""
+        """Certificate of the signer."""
         return x509.load_pem_x509_certificates(self.pair.chain)[0]
 
     @property
@@ -53,11 +53,11 @@ class SigningIdentity:
 
     @property
     def name(self) -> str:
-        """Whom the certificate names."""
+        """Subject of the certificate, as an RFC 4514 string."""
         return self.certificate.subject.rfc4514_string()
 
     def signer(self) -> "c2pa.Signer":
-        """A new signer of the library; it asks no time-stamp server, so it works offline."""
+        """A new signer of the library; without a timestamp server, so it works offline."""
         library, pair = load_library(), self.pair
         info = library.C2paSignerInfo(pair.algorithm, pair.chain, pair.key, None)
         return library.Signer.from_info(info)
@@ -65,13 +65,13 @@ class SigningIdentity:
 
 @dataclass(frozen=True)
 class IdentityStatus:
-    """How it is with the local identity.
+    """Status of the local identity.
 
     Attributes:
-        key: Where its key is, or is to be.
-        expires: End of its validity; None when it is still to be made.
-        readable_by_others: Whether its key can be read by other users of the machine.
-        problem: Why nothing can be signed, or "".
+        key: Path of its key, which need not exist yet.
+        expires: End of its validity; None when it does not exist yet.
+        readable_by_others: Whether other users of the machine can read its key.
+        problem: Reason why nothing can be signed, or "".
     """
 
     key: Path = Path()
@@ -81,25 +81,25 @@ class IdentityStatus:
 
 
 def config_folder() -> Path:
-    """Where this user's settings are: ``$FACESWAP_CONFIG``, or the system's place for them."""
+    """Configuration folder of this user: ``$FACESWAP_CONFIG``, or the default of the system."""
     given = os.environ.get("FACESWAP_CONFIG")
     return Path(given) if given else platformdirs.user_config_path("faceswap")
 
 
 def open_identity(certificate: Path | None = None, key: Path | None = None) -> SigningIdentity:
-    """The identity to sign with, proved by a trial signature.
+    """Opens the identity to sign with and verifies it by a trial signature.
 
     Args:
-        certificate: The user's own chain; None for the local identity.
-        key: Its key.
+        certificate: Certificate chain (PEM) of the user; None for the local identity.
+        key: Private key (PEM) of the first certificate.
 
     Raises:
-        ProvenanceError: Nothing can be signed with it; the message says what to do.
+        ProvenanceError: The identity cannot be used or created.
     """
     if (certificate is None) != (key is None):
         raise ProvenanceError(
-            "--sign-cert and --sign-key go together; one of them is missing.",
-            "Give the chain of certificates and its private key, or neither.",
+            "Expected both --sign-cert and --sign-key, found only one of them.",
+            "Give the certificate chain and its private key, or neither.",
         )
     load_library()
     if certificate is not None and key is not None:
@@ -112,13 +112,13 @@ def open_identity(certificate: Path | None = None, key: Path | None = None) -> S
 
 
 def local_identity() -> SigningIdentity:
-    """The identity of this user on this machine, made when there is none or it is about to expire.
+    """The identity of this user on this machine, created when missing or about to expire.
 
-    The key lies in the user's configuration folder, readable by the user only. Processes that want
-    it at the same time get the same one.
+    The key is in the user's configuration folder, readable by the user only. Concurrent processes
+    get the same identity.
 
     Raises:
-        ProvenanceError: It cannot be made or read.
+        ProvenanceError: It cannot be created or read.
     """
     folder = config_folder() / FOLDER
     try:
@@ -127,19 +127,20 @@ def local_identity() -> SigningIdentity:
         pair = read_key_pair(folder / CHAIN, folder / KEY)
     except Timeout as error:
         raise ProvenanceError(
-            f"Another program has held {folder}.lock for a minute.", "Run the command again."
+            f"{folder}.lock has been held by another process for a minute.",
+            "Run the command again.",
         ) from error
     except OSError as error:
         raise ProvenanceError(
-            f"Converted media are always signed, and the signing identity cannot be kept in "
+            f"Synthetic media are always signed, and the signing identity cannot be stored in "
             f"{folder}: {error.strerror}.",
-            "Make that folder writable, set FACESWAP_CONFIG to one that is, or give --sign-cert "
+            "Make that folder writable, set FACESWAP_CONFIG to a writable one, or give --sign-cert "
             "and --sign-key.",
         ) from error
     except ProvenanceError as error:
         raise ProvenanceError(
             f"The signing identity is damaged. {error.message}",
-            f"Move the folder {folder} away: a new identity is then made.",
+            f"Move the folder {folder} away; a new identity will be created.",
         ) from error
     return SigningIdentity(pair, "local")
 
@@ -155,7 +156,7 @@ def _make(folder: Path) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{FOLDER}.lock"), timeout=_PATIENCE_S, mode=0o600):
         if _is_usable(folder):
-            return  # another process was quicker
+            return  # created by another process in the meantime
         with atomic_directory(folder) as temporary:
             temporary.chmod(0o700)
             for old in _chains(folder):
@@ -172,23 +173,23 @@ def _chains(folder: Path) -> list[Path]:
 
 
 def _write_private(path: Path, data: bytes) -> None:
-    # Never, not even for an instant, readable by others.
+    # Created with its final permissions, so that others can never read it.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
 
 
 def local_chains() -> list[list[x509.Certificate]]:
-    """The certificates of this machine's identities, past ones too; makes nothing.
+    """Certificate chains of this machine's identities, retired ones included; creates nothing.
 
     Raises:
-        ProvenanceError: They are there and cannot be read.
+        ProvenanceError: They exist and cannot be read.
     """
     return [read_chain(path) for path in _chains(config_folder() / FOLDER)]
 
 
 def local_status() -> IdentityStatus:
-    """Looks at the local identity without making it."""
+    """Checks the local identity without creating it."""
     folder = config_folder() / FOLDER
     key = folder / KEY
     try:
@@ -207,7 +208,7 @@ def _why_not_writable(folder: Path) -> str:
     place = next(p for p in folder.parents if p.exists())
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
         return ""
-    return f"the signing identity cannot be made in {folder}: {place} cannot be written"
+    return f"the signing identity cannot be created in {folder}: {place} is not writable"
 
 
 def _prove(identity: SigningIdentity, place: Path) -> None:
@@ -237,6 +238,6 @@ def _prove(identity: SigningIdentity, place: Path) -> None:
 def _unfit(place: Path, reason: str) -> ProvenanceError:
     return ProvenanceError(
         f"{place} cannot sign a C2PA manifest: {reason.strip()}.",
-        "A certificate for it is X.509 v3, issued by an authority (not by itself), with key usage "
-        "digitalSignature and extended key usage emailProtection or documentSigning.",
+        "Use an X.509 v3 certificate that is not self-signed, with key usage digitalSignature and "
+        "extended key usage emailProtection or documentSigning.",
     )

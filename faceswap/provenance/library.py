@@ -1,4 +1,4 @@
-"""The one door to c2pa-python: loaded when it is needed, and without network."""
+"""Access to c2pa-python: imported on first use, without network access."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from faceswap.provenance.errors import ProvenanceError
 if TYPE_CHECKING:
     import c2pa
 
-# No thumbnails: one of the source would show the face that was replaced. No look-ups on the
-# network either, neither of manifests that live elsewhere nor of revoked certificates.
+# No thumbnails: one of the source would show the face that was replaced. No network access
+# either, neither for remote manifests nor for revoked certificates.
 _SETTINGS: dict[str, Any] = {
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
@@ -18,26 +18,26 @@ _SETTINGS: dict[str, Any] = {
 
 
 def load_library() -> Any:
-    """The module ``c2pa``.
+    """Imports the module ``c2pa``.
 
     Raises:
-        ProvenanceError: It is missing, or its compiled part does not work here.
+        ProvenanceError: It is not installed, or its native library cannot be loaded.
     """
     try:
         return importlib.import_module("c2pa")
-    except Exception as error:  # a broken binary fails in many ways, all of them worth telling
+    except Exception as error:  # a broken native library fails in many ways
         raise ProvenanceError(
-            f"Converted media are always signed, and c2pa-python cannot be used: {error}.",
-            "Install it again: pip install --force-reinstall c2pa-python",
+            f"Synthetic media are always signed, and c2pa-python cannot be used: {error}.",
+            "Reinstall it: pip install --force-reinstall c2pa-python",
         ) from error
 
 
 def new_context(anchors: Sequence[bytes] = (), *, trust: bool = False) -> "c2pa.Context":
-    """Settings for signing and reading.
+    """Builds the library's settings for signing and reading.
 
     Args:
-        anchors: Certificates (PEM) whose issue is trusted.
-        trust: Whether to compare signers with the anchors at all.
+        anchors: Certificates (PEM) of trusted authorities.
+        trust: Whether to check signers against the anchors.
     """
     settings = {**_SETTINGS, "verify": _SETTINGS["verify"] | {"verify_trust": trust}}
     if anchors:
@@ -46,10 +46,10 @@ def new_context(anchors: Sequence[bytes] = (), *, trust: bool = False) -> "c2pa.
 
 
 def validation_codes(results: Mapping[str, Any] | None, kind: str) -> list[str]:
-    """Codes of the C2PA specification about the active manifest.
+    """Validation codes of the active manifest, as the C2PA specification defines them.
 
     Args:
-        results: As the library gives them.
+        results: Validation results of the library.
         kind: ``success``, ``informational`` or ``failure``.
     """
     active = (results or {}).get("activeManifest") or {}

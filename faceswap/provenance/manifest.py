@@ -1,4 +1,4 @@
-"""What a C2PA manifest says of a converted file.
+"""Contents of the C2PA manifest of a synthetic file.
 
 The vocabulary is that of the C2PA specification 2.x: https://spec.c2pa.org
 """
@@ -14,18 +14,18 @@ from faceswap.core.files import sha256_file
 from faceswap.provenance.metadata import COMPOSITE, DESCRIPTION
 
 CONVERSION = "org.faceswap-toolkit.conversion"
-"""Label of our own assertion: model, identity shown, subject records, hashes of the sources."""
+"""Label of our own assertion: model, identities shown, subject records, hashes of the sources."""
 
 _TOOL = {"name": "faceswap-toolkit", "version": __version__}
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was done, as JSON values.
+    """Content of our assertion, as JSON values.
 
     Attributes:
-        model: Of the model that was used: ``weights_sha256``, which names it, and more.
-        shows: The identities whose faces are shown.
+        model: Description of the model, with ``weights_sha256`` where the weights are on disk.
+        shows: Identities whose faces are shown.
         subjects: For each identity of the model, the subject records it was trained on.
     """
 
@@ -41,73 +41,62 @@ def manifest_definition(
     sources: Sequence[Path],
     counts: Mapping[str, int],
 ) -> dict[str, Any]:
-    """The definition that the library's Builder takes.
+    """Builds the manifest definition for the Builder of c2pa-python.
 
     Args:
-        title: Name of the converted file.
-        media_type: Of the converted file.
-        conversion: What was done.
-        sources: What it was made of: one file that was edited, or several shown together. Each is
-            to be added as the ingredient ``source-<number>``.
-        counts: How many faces were swapped, and the like.
+        title: Name of the file.
+        media_type: Media type of the file.
+        conversion: Content of our assertion.
+        sources: Files it was made from: one that was edited, several that are shown together, or
+            none. Each must be added as the ingredient ``source-<number>``.
+        counts: Numbers of frames and of swapped faces.
 
     Returns:
         JSON values.
     """
     names = [ingredient_id(number) for number in range(len(sources))]
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    swapped = {
-        "action": "c2pa.edited",
-        "when": now,
-        "digitalSourceType": COMPOSITE,
-        "softwareAgent": _TOOL,
-        "description": DESCRIPTION,
-    }
     return {
         "claim_generator_info": [_TOOL],
         "title": title,
         "format": media_type,
         "assertions": [
-            {
-                "label": "c2pa.actions.v2",
-                "data": {"actions": [*_origin(names, now), swapped]},
-            },
+            {"label": "c2pa.actions.v2", "data": {"actions": _actions(names)}},
             {
                 "label": CONVERSION,
-                "data": _described(conversion, sources) | {"counts": dict(counts)},
+                "data": _assertion(conversion, sources) | {"counts": dict(counts)},
             },
         ],
     }
 
 
 def readable_name(path: Path) -> str:
-    """The name of a file as text; names on Linux may hold bytes that are none."""
+    """Name of a file as valid Unicode; names on Linux may hold other bytes."""
     return path.name.encode("utf-8", "replace").decode()
 
 
 def ingredient_id(number: int) -> str:
-    """How actions refer to a source."""
+    """Identifier by which actions refer to a source."""
     return f"source-{number}"
 
 
-def _origin(names: Sequence[str], now: str) -> list[dict[str, Any]]:
-    """One source was opened; several were placed into something new."""
+def _actions(names: Sequence[str]) -> list[dict[str, Any]]:
+    """Actions: one source is opened and edited; several are placed; without any, all is created."""
+    when = {"when": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+    synthetic = when | {"digitalSourceType": COMPOSITE, "softwareAgent": _TOOL}
+    edited = {"action": "c2pa.edited", **synthetic, "description": DESCRIPTION}
+    created = {"action": "c2pa.created", **synthetic}
+    if not names:
+        return [created | {"description": DESCRIPTION}]
     if len(names) == 1:
-        return [{"action": "c2pa.opened", "when": now, "parameters": {"ingredientIds": [names[0]]}}]
-    created = {
-        "action": "c2pa.created",
-        "when": now,
-        "digitalSourceType": COMPOSITE,
-        "softwareAgent": _TOOL,
-    }
-    placed = [
-        {"action": "c2pa.placed", "when": now, "parameters": {"ingredientIds": [name]}}
-        for name in names
-    ]
-    return [created, *placed]
+        return [_of_ingredient("c2pa.opened", names[0]) | when, edited]
+    return [created, *(_of_ingredient("c2pa.placed", name) | when for name in names), edited]
 
 
-def _described(conversion: Conversion, sources: Sequence[Path]) -> dict[str, Any]:
+def _of_ingredient(action: str, name: str) -> dict[str, Any]:
+    return {"action": action, "parameters": {"ingredientIds": [name]}}
+
+
+def _assertion(conversion: Conversion, sources: Sequence[Path]) -> dict[str, Any]:
     return {
         "tool": _TOOL,
         "model": dict(conversion.model),

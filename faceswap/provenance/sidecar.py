@@ -1,4 +1,4 @@
-"""Manifests in a file of their own, beside media that cannot hold one."""
+"""Sidecar manifests, for media that cannot embed one."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ SUFFIX = ".c2pa"
 
 
 def sidecar_path(path: Path) -> Path:
-    """Where the manifest of a file is written: ``clip.mkv.c2pa``.
+    """Path of the sidecar manifest of a file: ``clip.mkv.c2pa``.
 
-    The ending of the file stays in it, since a folder may hold ``1.bmp`` and ``1.jpg``.
+    The suffix of the file is kept, since a folder may hold ``1.bmp`` and ``1.jpg``.
     """
     return path.with_name(path.name + SUFFIX)
 
 
 def find_sidecar(path: Path) -> Path | None:
-    """The manifest beside a file; other programs call it ``clip.c2pa``, which is found too."""
+    """Sidecar manifest of a file, also under the name of other programs, ``clip.c2pa``; or None."""
     candidates = (sidecar_path(path), path.with_suffix(SUFFIX))
     return next((p for p in candidates if p != path and p.is_file()), None)

@@ -1,4 +1,4 @@
-"""The one way in which converted media are marked: a signed manifest in the file or beside it."""
+"""Signs synthetic media: a C2PA manifest embedded in the file, or in a sidecar."""
 
 import io
 import json
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     import c2pa
 
 FileSigner = Callable[[Path, Path], None]
-"""Signs a complete file: called with the temporary file and the name it is about to take."""
+"""Signs a complete temporary file; the second argument is the name it is about to get."""
 
 
 class ManifestSigner:
-    """Marks files as made by one conversion and signs them as one identity.
+    """Signs files as synthetic, as one identity.
 
     Args:
-        identity: Who signs.
-        conversion: What is said.
+        identity: Signing identity.
+        conversion: Model, identities shown and subject records.
     """
 
     def __init__(self, identity: SigningIdentity, conversion: Conversion) -> None:
@@ -42,15 +42,16 @@ class ManifestSigner:
     def for_sources(
         self, *sources: Path, counts: Callable[[], Mapping[str, int]] = lambda: {}
     ) -> FileSigner:
-        """What a writer calls before a finished file takes its name.
+        """Gives the function that a writer calls before it renames a finished file.
 
         Args:
-            *sources: The files it was made of: the one that was edited, or several shown together.
-            counts: Gives, when the file is complete, how many faces were swapped, and the like.
+            *sources: Files it was made from: the one that was edited, several that are shown
+                together, or none.
+            counts: Called when the file is complete; numbers of frames and of swapped faces.
 
         Returns:
-            A function that raises ``ProvenanceError`` when the file cannot be signed; the writer
-            then leaves no file.
+            Function that raises ``ProvenanceError`` when the file cannot be signed; the writer then
+            leaves no file.
         """
 
         def sign(file: Path, final: Path) -> None:
@@ -64,9 +65,8 @@ class ManifestSigner:
         gone = [str(source) for source in sources if not source.is_file()]
         if gone:
             raise ProvenanceError(
-                f"{final} cannot be signed: {', '.join(gone)} is no longer there, and the manifest "
-                "names what it was made from.",
-                "Put it back and run the command again.",
+                f"{final} cannot be signed: its source {', '.join(gone)} no longer exists.",
+                "Restore it and run the command again.",
             )
         kind = media_type(file)
         embeds = kind in EMBEDDABLE
@@ -92,20 +92,20 @@ class ManifestSigner:
         except library.C2paError as error:
             raise ProvenanceError(
                 f"{final} cannot be signed: {error}.",
-                "Nothing was left there, since converted media are always signed. Try another "
-                "format for the output.",
+                "No file was written, since synthetic media are always signed. Try another output "
+                "format.",
             ) from error
         if embeds:
-            sidecar_path(final).unlink(missing_ok=True)  # of a file that was here before
+            sidecar_path(final).unlink(missing_ok=True)  # of a previous file
         else:
             atomic_write(sidecar_path(final), manifest)
 
 
 class _Sink(io.FileIO):
-    """A file for the library to write to; remembers what the system said, which the library hides.
+    """File that the library writes to; keeps the system error, which the library hides.
 
     Attributes:
-        error: Why the last write failed, or None.
+        error: Error of the last failed write, or None.
     """
 
     def __init__(self, path: Path) -> None:
@@ -122,7 +122,7 @@ class _Sink(io.FileIO):
 
 @contextmanager
 def _system_errors(sink: _Sink) -> Iterator[None]:
-    """Raises what the system said in place of what the library made of it."""
+    """Raises the system error of a failed write instead of the library's own."""
     try:
         yield
     except Exception as error:
@@ -132,7 +132,7 @@ def _system_errors(sink: _Sink) -> Iterator[None]:
 
 
 def _add_source(builder: "c2pa.Builder", path: Path, relationship: str, identifier: str) -> None:
-    """Adds a source as an ingredient, with its own manifest if it has one."""
+    """Adds a source as an ingredient, with its manifest if it has one."""
     ingredient = {
         "title": readable_name(path),
         "relationship": relationship,
@@ -148,8 +148,8 @@ def _add_source(builder: "c2pa.Builder", path: Path, relationship: str, identifi
         beside = find_sidecar(path)
         chained = _with_sidecar(builder, path, beside, identifier) if beside else {}
     except library.C2paError as error:
-        # The sources of photographs are in any state; the swap is marked all the same.
-        chained = {"description": f"Its content credentials, if any, cannot be read: {error}"}
+        # Sources may be in any state; the output is signed all the same.
+        chained = {"description": f"Its Content Credentials, if any, cannot be read: {error}"}
     with path.open("rb") as file:
         builder.add_ingredient(ingredient | {"format": kind} | chained, ANY, file)
 
@@ -157,7 +157,7 @@ def _add_source(builder: "c2pa.Builder", path: Path, relationship: str, identifi
 def _with_sidecar(
     builder: "c2pa.Builder", path: Path, beside: Path, identifier: str
 ) -> dict[str, Any]:
-    """What an ingredient says whose manifest lies beside it."""
+    """Ingredient fields of a source with a sidecar manifest."""
     manifest = beside.read_bytes()
     with (
         path.open("rb") as file,

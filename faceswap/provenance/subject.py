@@ -1,4 +1,4 @@
-"""The subject record: who is in a faceset and on what basis they may be used."""
+"""The subject record: who is shown in a faceset, and on what basis."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ _LONGEST = 500
 
 @dataclass(frozen=True)
 class Evidence:
-    """A file that shows the basis, a signed release say; it stays where it is.
+    """A file that documents the basis, such as a signed release; only its hash is stored.
 
     Attributes:
-        file: Its name, without folders.
-        sha256: Of its content, in hex.
+        file: File name without folders.
+        sha256: SHA-256 of the content, in hex.
     """
 
     file: str
@@ -27,13 +27,13 @@ class Evidence:
 
     @classmethod
     def of(cls, path: Path) -> "Evidence":
-        """Describes a file.
+        """Hashes a file.
 
         Raises:
-            MediaError: There is none.
+            MediaError: There is no such file.
         """
         if not path.is_file():
-            raise MediaError(f"There is no file {path}.", "Give the signed release itself.")
+            raise MediaError(f"There is no file {path}.", "Give the path of the signed release.")
         return cls(path.name, sha256_file(path))
 
 
@@ -45,10 +45,10 @@ class Subject:
         name: Name or pseudonym; may be empty.
         basis: One of ``BASES``.
         reference: Free text: number of the release, licence, ethics vote, address.
-        evidence: A file whose hash is kept, or None.
+        evidence: File whose hash is stored, or None.
 
     Raises:
-        ConfigError: An unknown basis, or text that is too long or no text.
+        ConfigError: Unknown basis, or text that is too long or not printable.
     """
 
     name: str = ""
@@ -58,23 +58,20 @@ class Subject:
 
     def __post_init__(self) -> None:
         if self.basis not in BASES:
-            raise ConfigError(
-                f"{self.basis!r} is no basis on which a person may be shown.",
-                f"Use one of {', '.join(BASES)}.",
-            )
+            raise ConfigError(f"Unknown basis {self.basis!r}.", f"Use one of {', '.join(BASES)}.")
         for what, text in (("name", self.name), ("reference", self.reference)):
             if len(text) > _LONGEST or not (text.isprintable() or not text):
                 raise ConfigError(
-                    f"The {what} of a subject is one line of up to {_LONGEST} letters.",
-                    "Keep the long text in a file and name that file with --evidence.",
+                    f"The {what} of a subject must be one line of up to {_LONGEST} characters.",
+                    "Put longer text into a file and give that file with --evidence.",
                 )
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Subject":
-        """Reads a record as it is stored.
+        """Parses a stored record.
 
         Raises:
-            ConfigError: It is damaged.
+            ConfigError: The record is damaged.
         """
         try:
             evidence = value.get("evidence")
@@ -90,7 +87,7 @@ class Subject:
             ) from error
 
     def to_json(self) -> dict[str, Any]:
-        """The record as it is stored; without evidence there is no such key."""
+        """The record as JSON values; the key ``evidence`` exists only with evidence."""
         value: dict[str, Any] = {
             "name": self.name,
             "basis": self.basis,
@@ -101,7 +98,7 @@ class Subject:
         return value
 
     def describe(self) -> str:
-        """One line, in which what is unstated is said to be so."""
+        """One line about the record."""
         parts = [self.name or "name unstated", f"basis {self.basis}"]
         if self.reference:
             parts.append(self.reference)
@@ -111,12 +108,12 @@ class Subject:
 
 
 def is_unstated(record: Mapping[str, Any]) -> bool:
-    """Whether a stored record says no basis."""
+    """Whether a stored record has no stated basis."""
     return record.get("basis", UNSTATED) == UNSTATED
 
 
 def matches_evidence(record: Mapping[str, Any], file: Path) -> bool | None:
-    """Whether a file is, byte for byte, the evidence of a stored record; None without evidence.
+    """Whether a file is identical to the evidence of a stored record; None without evidence.
 
     Raises:
         MediaError: There is no such file.
@@ -126,11 +123,11 @@ def matches_evidence(record: Mapping[str, Any], file: Path) -> bool | None:
 
 
 def describe_records(records: Sequence[Mapping[str, Any]]) -> str:
-    """One line about the records of one identity; equal ones are said once."""
+    """One line about the records of one identity, without duplicates."""
     lines = dict.fromkeys(Subject.from_json(record).describe() for record in records)
     return "; ".join(lines) or Subject().describe()
 
 
 def describe_shown(identity: str, subjects: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Whose face converted media show, and on what basis."""
+    """One line about the identity that converted media show, and on what basis."""
     return f"Shows {identity}: {describe_records(subjects.get(identity, []))}."

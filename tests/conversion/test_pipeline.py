@@ -25,7 +25,7 @@ GREEN = torch.tensor([-4.0, 4.0, -4.0]).view(1, 3, 1, 1)
 
 
 class Painter(nn.Module):
-    """A decoder that draws one colour, whatever it is shown."""
+    """A decoder of one colour, whatever the input."""
 
     def __init__(self, logits: torch.Tensor) -> None:
         super().__init__()
@@ -82,25 +82,25 @@ def test_frames_times_and_sound_are_those_of_the_source(converted, clip):
     assert sound(converted) == sound(clip)
 
 
-def test_it_says_that_it_is_synthetic(converted, clip):
-    marks = read_provenance(converted)
-    assert (marks.state, marks.synthetic, marks.place) == ("intact", True, "embedded")
-    assert marks.sources[0]["title"] == clip.name
-    assert marks.conversion is not None
-    assert marks.conversion["counts"]["faces_swapped"] == FRAMES
+def test_the_output_is_declared_synthetic(converted, clip):
+    found = read_provenance(converted)
+    assert (found.state, found.synthetic, found.place) == ("intact", True, "embedded")
+    assert found.ingredients[0]["title"] == clip.name
+    assert found.conversion is not None
+    assert found.conversion["counts"]["faces_swapped"] == FRAMES
     with av.open(converted) as container:
         assert "neural network" in container.metadata["comment"]
         source_type = container.metadata["digital_source_type"]
     assert source_type.endswith("compositeWithTrainedAlgorithmicMedia")
 
 
-def test_a_faceset_gives_the_same_as_the_fly(converted, clip, faceset, tmp_path):
+def test_a_faceset_gives_the_same_pixels_as_detection(converted, clip, faceset, tmp_path):
     convert_source(find_sources([clip])[0], tmp_path / "out.mp4", swapper(), faceset=faceset)
     for ours, theirs in zip(VideoReader(tmp_path / "out.mp4"), VideoReader(converted), strict=True):
         np.testing.assert_array_equal(ours.image, theirs.image)
 
 
-def test_a_deleted_image_does_not_spare_the_face(clip, faceset, tmp_path):
+def test_a_deleted_faceset_image_does_not_matter(clip, faceset, tmp_path):
     image = faceset.path / "images" / faceset.faces()[4].image
     content = image.read_bytes()
     image.unlink()

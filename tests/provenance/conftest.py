@@ -1,4 +1,4 @@
-"""What the tests of marks share."""
+"""Fixtures of the provenance tests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,8 +32,8 @@ def clip(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def make_marked(tmp_path, clip) -> Callable[..., Path]:
-    """A function that writes a marked file: ``make_marked("out.png")``."""
+def make_signed(tmp_path, clip) -> Callable[..., Path]:
+    """A function that writes a signed file: ``make_signed("out.png")``."""
 
     def make(
         name: str, source: Path | None = None, identity: SigningIdentity | None = None

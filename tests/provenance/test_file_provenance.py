@@ -1,4 +1,4 @@
-"""Marks that are whole, tampered with, torn off, or somebody else's."""
+"""Manifests that are intact, altered, removed, or of another program."""
 
 import datetime
 
@@ -11,7 +11,7 @@ from faceswap.core.errors import MediaError
 from faceswap.core.files import sha256_file, write_json
 from faceswap.media.images import read_image, write_image
 from faceswap.provenance import identity as identity_module
-from faceswap.provenance.describe import UNMARKED, headline, verdict
+from faceswap.provenance.describe import UNDECLARED, headline, verdict
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.identity import open_identity
@@ -35,43 +35,43 @@ def pixels_changed(path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.mp4", "a.mov"])
-def test_changed_content_is_found_out(make_marked, name):
-    path = make_marked(name)
+def test_changed_content_is_detected(make_signed, name):
+    path = make_signed(name)
     pixels_changed(path)
-    marks = read_provenance(path)
-    assert marks.state == "changed"
-    assert all("mismatch" in problem for problem in marks.problems)
-    assert marks.synthetic
+    found = read_provenance(path)
+    assert found.state == "changed"
+    assert all("mismatch" in problem for problem in found.problems)
+    assert found.synthetic
 
 
 @pytest.mark.parametrize("name", ["a.bmp", "a.mkv"])
-def test_changed_content_beside_a_sidecar_is_found_out(make_marked, name):
-    path = make_marked(name)
+def test_changed_content_with_a_sidecar_is_detected(make_signed, name):
+    path = make_signed(name)
     pixels_changed(path)
     assert read_provenance(path).state == "changed"
 
 
-def test_an_altered_manifest_is_found_out(make_marked):
-    path = make_marked("a.png")
+def test_an_altered_manifest_is_detected(make_signed):
+    path = make_signed("a.png")
     data = path.read_bytes()
     assert data.count(b"release 7") == 1
     path.write_bytes(data.replace(b"release 7", b"release 8"))
-    marks = read_provenance(path)
-    assert marks.state == "broken"
-    assert "assertion.hashedURI.mismatch" in marks.problems
+    found = read_provenance(path)
+    assert found.state == "broken"
+    assert "assertion.hashedURI.mismatch" in found.problems
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png"])
-def test_saving_anew_tears_the_manifest_off(make_marked, tmp_path, name):
-    path = make_marked(name)
+def test_encoding_again_removes_the_manifest(make_signed, tmp_path, name):
+    path = make_signed(name)
     write_image(tmp_path / f"again{path.suffix}", read_image(path))
-    marks = read_provenance(tmp_path / f"again{path.suffix}")
-    assert (marks.state, marks.synthetic, dict(marks.metadata)) == ("none", False, {})
+    found = read_provenance(tmp_path / f"again{path.suffix}")
+    assert (found.state, found.synthetic, dict(found.metadata)) == ("none", False, {})
 
 
-def test_a_video_packed_anew_keeps_the_plain_metadata_only(make_marked, tmp_path):
+def test_remuxing_keeps_the_plain_metadata_only(make_signed, tmp_path):
     with (
-        av.open(str(make_marked("a.mp4"))) as source,
+        av.open(str(make_signed("a.mp4"))) as source,
         av.open(str(tmp_path / "b.mkv"), "w") as target,
     ):
         target.metadata.update(source.metadata)
@@ -80,13 +80,13 @@ def test_a_video_packed_anew_keeps_the_plain_metadata_only(make_marked, tmp_path
             if packet.dts is not None:
                 packet.stream = stream
                 target.mux(packet)
-    marks = read_provenance(tmp_path / "b.mkv")
-    assert marks.state == "none"
-    assert marks.metadata["digital_source_type"] == COMPOSITE
+    found = read_provenance(tmp_path / "b.mkv")
+    assert found.state == "none"
+    assert found.metadata["digital_source_type"] == COMPOSITE
 
 
-def test_without_its_sidecar_a_file_has_no_mark(make_marked, tmp_path):
-    path = make_marked("a.mkv")
+def test_without_its_sidecar_a_file_has_no_manifest(make_signed, tmp_path):
+    path = make_signed("a.mkv")
     (tmp_path / "a.mkv.c2pa").rename(tmp_path / "a.c2pa")  # as other programs call it
     assert read_provenance(path).state == "intact"
     (tmp_path / "a.c2pa").unlink()
@@ -94,58 +94,58 @@ def test_without_its_sidecar_a_file_has_no_mark(make_marked, tmp_path):
     assert read_provenance(path).metadata["digital_source_type"] == COMPOSITE
 
 
-def test_a_sidecar_that_is_none_is_broken(make_marked, tmp_path):
-    path = make_marked("a.bmp")
+def test_an_invalid_sidecar_is_broken(make_signed, tmp_path):
+    path = make_signed("a.bmp")
     (tmp_path / "a.bmp.c2pa").write_bytes(b"nonsense")
-    marks = read_provenance(path)
-    assert marks.state == "broken"
-    assert marks.problems
+    found = read_provenance(path)
+    assert found.state == "broken"
+    assert found.problems
 
 
-def test_rubbish_had_no_mark(tmp_path):
+def test_files_of_no_known_type_have_no_manifest(tmp_path):
     for name in ("a.jpg", "a.mp4", "a.txt"):
         (tmp_path / name).write_bytes(b"\xff\xd8\xff\0ftypmp42 no media at all" * 9)
         assert read_provenance(tmp_path / name).state == "none"
 
 
-def test_a_marked_file_cut_short_is_broken(make_marked):
-    path = make_marked("a.mp4")
+def test_a_truncated_signed_file_is_broken(make_signed):
+    path = make_signed("a.mp4")
     path.write_bytes(path.read_bytes()[:-2000])
     assert read_provenance(path).state in ("changed", "broken")
     path.write_bytes(path.read_bytes()[:3000])
     assert read_provenance(path).state == "broken"
 
 
-def test_footage_that_nobody_marked(clip, tmp_path):
+def test_footage_without_a_manifest(clip, tmp_path):
     write_image(tmp_path / "a.png", moving_portrait(0))
     for path in (clip, tmp_path / "a.png", write_clip(tmp_path / "b.mkv", 3)):
-        marks = read_provenance(path)
-        assert (marks.state, marks.synthetic, marks.signer) == ("none", False, None)
-        assert "digital_source_type" not in marks.metadata
+        found = read_provenance(path)
+        assert (found.state, found.synthetic, found.signer) == ("none", False, None)
+        assert "digital_source_type" not in found.metadata
 
 
-def test_a_signer_whom_nobody_vouches_for(make_marked, monkeypatch, tmp_path):
-    path = make_marked("a.png")
+def test_an_unknown_signer(make_signed, monkeypatch, tmp_path):
+    path = make_signed("a.png")
     without_own_identity(monkeypatch, tmp_path)
-    marks = read_provenance(path)
-    assert (marks.state, marks.signer) == ("intact", "unknown")
+    found = read_provenance(path)
+    assert (found.state, found.signer) == ("intact", "unknown")
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_signer_of_a_trusted_authority(make_marked, tmp_path):
+def test_a_signer_of_a_trusted_authority(make_signed, tmp_path):
     own = issue(tmp_path / "own")
-    path = make_marked("a.mp4", identity=open_identity(own.certificate, own.key))
+    path = make_signed("a.mp4", identity=open_identity(own.certificate, own.key))
     assert read_provenance(path).signer == "unknown"
-    marks = read_provenance(path, own.root)
-    assert (marks.state, marks.signer) == ("intact", "trusted")
-    assert marks.signature["common_name"] == "Signer"
-    with pytest.raises(ProvenanceError, match="no certificates"):
+    found = read_provenance(path, own.root)
+    assert (found.state, found.signer) == ("intact", "trusted")
+    assert found.signature["common_name"] == "Signer"
+    with pytest.raises(ProvenanceError, match="Expected trusted certificates"):
         read_provenance(path, b"nonsense")
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
-def test_xmp_is_where_other_programs_look(make_marked, name):
-    path = make_marked(name)
+def test_other_programs_read_the_xmp(make_signed, name):
+    path = make_signed(name)
     assert read_provenance(path).metadata == {"digital_source_type": COMPOSITE}
     with PillowImage.open(path) as image:
         image.load()
@@ -157,23 +157,23 @@ def test_xmp_is_where_other_programs_look(make_marked, name):
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm"])
-def test_tags_are_where_other_programs_look(make_marked, name):
-    with av.open(str(make_marked(name))) as container:
+def test_other_programs_read_the_tags(make_signed, name):
+    with av.open(str(make_signed(name))) as container:
         tags = {key.lower(): value for key, value in container.metadata.items()}
     assert tags["digital_source_type"] == COMPOSITE
     assert "neural network" in tags["comment"]
 
 
-def test_metadata_of_a_camera_is_not_taken_for_ours(tmp_path):
+def test_metadata_of_a_camera_does_not_declare_synthetic_content(tmp_path):
     camera = xmp_packet().replace(COMPOSITE.encode(), f"{SOURCE_TYPES}digitalCapture".encode())
     write_image(tmp_path / "a.jpg", moving_portrait(0), xmp=camera)
-    marks = read_provenance(tmp_path / "a.jpg")
-    assert marks.metadata["digital_source_type"].endswith("digitalCapture")
-    assert headline(marks) == "no mark found"
+    found = read_provenance(tmp_path / "a.jpg")
+    assert found.metadata["digital_source_type"].endswith("digitalCapture")
+    assert headline(found) == "no Content Credentials found"
 
 
-def test_the_report_beside_it(make_marked, tmp_path):
-    path = make_marked("a.png")
+def test_the_report_of_a_file(make_signed, tmp_path):
+    path = make_signed("a.png")
     assert read_provenance(path).report is None
     files = [{"name": "a.png", "sha256": sha256_file(path)}]
     write_json(tmp_path / "a.png.json", {"synthetic": {}, "tool": "t", "files": files})
@@ -184,20 +184,20 @@ def test_the_report_beside_it(make_marked, tmp_path):
     assert read_provenance(path).report is None
 
 
-def test_what_an_earlier_identity_signed_is_still_ours(make_marked, monkeypatch, tmp_path):
+def test_a_retired_identity_is_still_local(make_signed, monkeypatch, tmp_path):
     monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "config"))
-    path = make_marked("a.png")
+    path = make_signed("a.png")
     monkeypatch.setattr(identity_module, "_RENEW_BEFORE", datetime.timedelta(days=36500))
     serial = str(open_identity().certificate.serial_number)
-    marks = read_provenance(path)
-    assert marks.signer == "local"
-    assert marks.signature["cert_serial_number"] != serial
+    found = read_provenance(path)
+    assert found.signer == "local"
+    assert found.signature["cert_serial_number"] != serial
     (tmp_path / "config" / "identity" / "chain.pem").write_text("nonsense")
-    with pytest.raises(ProvenanceError, match="no certificate"):
+    with pytest.raises(ProvenanceError, match="Expected certificates"):
         read_provenance(path)
 
 
-def test_a_camera_s_manifest_holds_and_says_nothing_of_synthetic(tmp_path):
+def test_a_camera_s_manifest_is_intact_and_not_synthetic(tmp_path):
     write_image(tmp_path / "plain.png", moving_portrait(0))
     source_type = f"{SOURCE_TYPES}digitalCapture"
     created = {"action": "c2pa.created", "digitalSourceType": source_type}
@@ -209,15 +209,15 @@ def test_a_camera_s_manifest_holds_and_says_nothing_of_synthetic(tmp_path):
     builder = load_library().Builder(definition, context=new_context())
     with (tmp_path / "plain.png").open("rb") as source, (tmp_path / "a.png").open("w+b") as target:
         builder.sign(open_identity().signer(), "image/png", source, target)
-    marks = read_provenance(tmp_path / "a.png")
-    assert (marks.state, marks.synthetic, marks.conversion) == ("intact", False, None)
-    assert verdict(marks) == UNMARKED
-    assert "does not say that this is synthetic" in headline(marks)
+    found = read_provenance(tmp_path / "a.png")
+    assert (found.state, found.synthetic, found.conversion) == ("intact", False, None)
+    assert verdict(found) == UNDECLARED
+    assert "does not declare synthetic content" in headline(found)
 
 
-def test_a_sidecar_is_not_looked_at_by_itself(make_marked, tmp_path):
-    make_marked("a.bmp")
-    with pytest.raises(MediaError, match="beside a file") as error:
+def test_a_sidecar_is_not_read_by_itself(make_signed, tmp_path):
+    make_signed("a.bmp")
+    with pytest.raises(MediaError, match="sidecar manifest") as error:
         read_provenance(tmp_path / "a.bmp.c2pa")
     assert error.value.hint.endswith("a.bmp")
 

@@ -32,7 +32,7 @@ def config(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-def test_it_is_made_once_and_kept(config):
+def test_it_is_created_once_and_kept(config):
     first, again = open_identity(), open_identity()
     assert first.origin == "local"
     assert first.fingerprint == again.fingerprint
@@ -91,7 +91,7 @@ def test_processes_get_the_same_one(config):
     assert all(process.returncode == 0 for process in running)
 
 
-def test_one_that_is_about_to_expire_is_renewed_and_still_known(config, monkeypatch):
+def test_an_identity_about_to_expire_is_renewed_and_still_local(config, monkeypatch):
     old = local_identity()
     monkeypatch.setattr(identity_module, "_RENEW_BEFORE", datetime.timedelta(days=36500))
     new = local_identity()
@@ -100,7 +100,7 @@ def test_one_that_is_about_to_expire_is_renewed_and_still_known(config, monkeypa
 
 
 @pytest.mark.parametrize("file", ["key.pem", "chain.pem"])
-def test_a_damaged_one_is_said_to_be_so(config, file):
+def test_a_damaged_identity_is_reported(config, file):
     local_identity()
     (config / "identity" / file).write_text("nonsense")
     with pytest.raises(ProvenanceError, match="damaged") as error:
@@ -109,25 +109,25 @@ def test_a_damaged_one_is_said_to_be_so(config, file):
     assert local_status().problem
 
 
-def test_a_key_of_another_certificate_is_said_to_be_so(config, tmp_path, monkeypatch):
+def test_a_key_of_another_certificate_is_refused(config, tmp_path, monkeypatch):
     local_identity()
     other = issue(tmp_path / "other")
     (config / "identity" / "key.pem").write_bytes(other.key.read_bytes())
-    with pytest.raises(ProvenanceError, match="does not belong"):
+    with pytest.raises(ProvenanceError, match="does not match"):
         open_identity()
 
 
-def test_where_it_cannot_be_kept_the_remedy_is_named(tmp_path, monkeypatch):
+def test_where_it_cannot_be_stored_the_remedy_is_named(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "file" / "config"))
-    with pytest.raises(ProvenanceError, match="cannot be kept") as error:
+    with pytest.raises(ProvenanceError, match="cannot be stored") as error:
         open_identity()
     assert "FACESWAP_CONFIG" in error.value.hint
     assert "--sign-cert" in error.value.hint
-    assert "cannot be made" in local_status().problem
+    assert "cannot be created" in local_status().problem
 
 
-def test_looking_makes_nothing(config):
+def test_the_status_creates_nothing(config):
     status = local_status()
     assert status.expires is None
     assert not status.problem
@@ -139,7 +139,7 @@ def test_looking_makes_nothing(config):
     assert expires.year >= datetime.datetime.now(datetime.UTC).year + 9
 
 
-def test_a_missing_library_is_said_before_anything_is_made(config, monkeypatch):
+def test_a_missing_library_is_reported_before_anything_is_created(config, monkeypatch):
     def missing(_name: str) -> None:
         raise ImportError("No module named 'c2pa'")
 
@@ -165,13 +165,13 @@ def test_the_user_s_own_certificate(config, tmp_path, kind):
     [
         ({"days": -1}, "valid from"),
         ({"password": b"secret"}, "protected by a password"),
-        ({"root_first": True}, "belongs to certificate 2"),
-        ({"self_signed": True}, "signed by itself"),
+        ({"root_first": True}, "matches certificate 2"),
+        ({"self_signed": True}, "self-signed"),
         ({"purpose": False}, "cannot sign a C2PA manifest"),
         ({"kind": "secp256k1"}, "does not allow"),
     ],
 )
-def test_a_certificate_that_is_not_fit_is_refused(tmp_path, wrong, words):
+def test_an_unsuitable_certificate_is_refused(tmp_path, wrong, words):
     own = issue(tmp_path, **wrong)
     with pytest.raises(ProvenanceError, match=words) as error:
         open_identity(own.certificate, own.key)
@@ -181,11 +181,11 @@ def test_a_certificate_that_is_not_fit_is_refused(tmp_path, wrong, words):
 def test_certificate_and_key_must_belong_together_and_be_there(tmp_path):
     own, other = issue(tmp_path / "own"), issue(tmp_path / "other")
     for pair, words in (
-        ((own.certificate, other.key), "does not belong"),
-        ((own.certificate, None), "go together"),
-        ((None, own.key), "go together"),
-        ((own.key, own.key), "no certificate"),
-        ((own.certificate, own.certificate), "no private key"),
+        ((own.certificate, other.key), "does not match"),
+        ((own.certificate, None), "Expected both"),
+        ((None, own.key), "Expected both"),
+        ((own.key, own.key), "Expected certificates"),
+        ((own.certificate, own.certificate), "Expected a private key"),
         ((tmp_path / "absent.pem", own.key), "cannot be read"),
     ):
         with pytest.raises(ProvenanceError, match=words):

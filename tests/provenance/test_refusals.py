@@ -37,7 +37,7 @@ def convert(tmp_path, capsys):
 def test_a_key_of_another_certificate(convert, tmp_path):
     own, other = issue(tmp_path / "own"), issue(tmp_path / "other")
     said = convert("--sign-cert", own.certificate, "--sign-key", other.key)
-    assert "does not belong to the certificate" in said
+    assert "does not match the certificate" in said
 
 
 def test_a_certificate_out_of_date(convert, tmp_path):
@@ -59,9 +59,9 @@ def test_a_certificate_for_another_purpose(convert, tmp_path):
     assert "emailProtection" in said
 
 
-def test_half_of_a_pair(convert, tmp_path):
+def test_a_certificate_without_its_key(convert, tmp_path):
     own = issue(tmp_path / "own")
-    assert "go together" in convert("--sign-cert", own.certificate)
+    assert "Expected both --sign-cert and --sign-key" in convert("--sign-cert", own.certificate)
 
 
 def test_a_good_pair_gets_as_far_as_the_model(convert, tmp_path):
@@ -69,7 +69,7 @@ def test_a_good_pair_gets_as_far_as_the_model(convert, tmp_path):
     assert "absent" in convert("--sign-cert", own.certificate, "--sign-key", own.key)
 
 
-def test_no_place_for_an_identity(convert, tmp_path, monkeypatch):
+def test_no_folder_for_the_identity(convert, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "file" / "config"))
     said = convert()
@@ -77,7 +77,7 @@ def test_no_place_for_an_identity(convert, tmp_path, monkeypatch):
     assert "FACESWAP_CONFIG" in said
 
 
-def test_as_a_library_too(tmp_path, monkeypatch):
+def test_from_python(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "file" / "config"))
     (source,) = find_sources([write_clip(tmp_path / "clip.mp4", 2)])
