@@ -50,6 +50,15 @@ class ModelMeta:
     seed: int = 0
     program: str = __version__
 
+    def record(self) -> dict[str, Any]:
+        """Description of the model for manifests, as JSON values."""
+        return {
+            "architecture": self.architecture,
+            "identities": list(self.identities),
+            "step": self.step,
+            "program": self.program,
+        }
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -81,14 +90,8 @@ class LoadedModel:
         return self.meta.coverage
 
     def record(self) -> dict[str, Any]:
-        """Description of the model for the manifest of a converted file, as JSON values."""
-        return {
-            DIGEST: self.digest,
-            "architecture": self.meta.architecture,
-            "identities": list(self.meta.identities),
-            "step": self.meta.step,
-            "program": self.meta.program,
-        }
+        """Description of the model with the hash of its weights, for manifests."""
+        return {DIGEST: self.digest, **self.meta.record()}
 
 
 def save_model(directory: Path, model: FaceAutoencoder, meta: ModelMeta) -> None:

@@ -282,6 +282,7 @@ def _build_output(
     reporter = Reporter(
         run,
         model,
+        state.meta,
         {n: untouched_faces(caches[n], i, _MEASURED_FACES, size) for n, i in held_out.items()},
         opened.device,
         opened.mixed_precision == "bf16",

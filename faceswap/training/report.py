@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
-import cv2
 import torch
 from torch import Tensor
 
-from faceswap.core.files import atomic_write
 from faceswap.core.tensorboard_log import open_scalar_log
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.model_file import ModelMeta
 from faceswap.training.held_out import Quality, evaluate
 from faceswap.training.preview import preview_grid
+from faceswap.training.preview_writer import PreviewWriter
 from faceswap.training.run_directory import RunDirectory
 
 
@@ -45,6 +45,7 @@ class Reporter:
     Args:
         run: Folder of the run.
         model: Model to evaluate, not wrapped by Accelerate.
+        meta: Metadata of the model, for the manifests of the previews.
         held_out: For each identity, its held-out faces ``(N, 4, S, S)``.
         device: Device of the model.
         bf16: Whether to compute in bf16.
@@ -55,12 +56,14 @@ class Reporter:
         self,
         run: RunDirectory,
         model: FaceAutoencoder,
+        meta: ModelMeta,
         held_out: Mapping[str, Tensor],
         device: torch.device,
         bf16: bool,
         step: int,
     ) -> None:
-        self._run, self._model, self._held_out = run, model, held_out
+        self._model, self._held_out = model, held_out
+        self._previews = PreviewWriter(run.previews, meta)
         self._device, self._bf16 = device, bf16
         self._writer = open_scalar_log(run.logs, purge_step=step + 1)
 
@@ -93,9 +96,7 @@ class Reporter:
         self._model.eval()
         image = preview_grid(self._model, faces, self._device, self._bf16)
         self._model.train()
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
-        atomic_write(self._run.previews / f"step-{step:08d}.jpg", encoded.tobytes())
+        self._previews.write(image, step)
 
 
 def mean_ssim(quality: Mapping[str, Quality]) -> float | None:
