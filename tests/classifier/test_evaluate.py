@@ -34,7 +34,7 @@ def test_what_a_run_kept_aside(
     assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
     assert record["trained_on"] == 0
     # The same numbers that training found on the same images.
-    known = load_model(colour_run).meta.scores
+    known = load_model(colour_run).scores
     assert record["metrics"]["balanced_accuracy"]["value"] == pytest.approx(
         known["balanced_accuracy"], abs=1e-6
     )
@@ -112,7 +112,7 @@ def test_pixels_in_groups(
     assert "All images are of one group" in capsys.readouterr().err
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert record["images"] == 4
-    known = load_model(square_run).meta.scores
+    known = load_model(square_run).scores
     assert record["metrics"]["miou"]["value"] == pytest.approx(known["mean_iou"], abs=1e-4)
     assert record["metrics"]["miou"]["low"] is None
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
