@@ -117,6 +117,7 @@ def evaluate(
     """
     device_name = str(pick_device(device))
     required = _checked_requirements(require or [])
+    identity = open_identity()  # first: everything synthetic is signed
     if make_set is not None:
         _reject(converted or source or target or faceset, "--make-detector-set takes runs only.")
         _make_set(_run_paths(runs), make_set, frames or _FRAMES_SET, test or [], device_name)
@@ -132,7 +133,7 @@ def evaluate(
         candidates = open_runs(_run_paths(runs), device_name)
         finder = FaceFinder(detector, landmarker, device_name)
         evaluation = _evaluate_runs(candidates, finder, frames or _FRAMES_RUN, baseline, required)
-    write_report(evaluation, output)
+    write_report(evaluation, output, identity)
     _show(evaluation)
     note(f"Report: {output / PAGE}. Metrics: {output / METRICS_FILE}.")
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
 
+from faceswap.conversion.pipeline import describe_conversion
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError
 from faceswap.core.files import atomic_directory, write_json
 from faceswap.core.seeding import generator
@@ -24,7 +25,10 @@ from faceswap.evaluation.runs import Candidate, Faces
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import crop_matrix, warp
 from faceswap.media.images import write_image
+from faceswap.models.model_file import LoadedModel
+from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.metadata import xmp_packet
+from faceswap.provenance.signing import ManifestSigner
 
 SPLITS = ("train", "val", "test")
 REAL, SWAPPED, RECORD = "real", "swapped", "detector-set.json"
@@ -164,6 +168,7 @@ def make_detector_set(
     frames: int,
     test: Sequence[str] = (),
     seed: int = 0,
+    identity: SigningIdentity | None = None,
     on_faces: Callable[[int], None] = lambda _: None,
 ) -> DetectorSet:
     """Write ``train|val|test/real|swapped/*.jpg`` and ``detector-set.json``.
@@ -174,10 +179,12 @@ def make_detector_set(
         frames: Maximum number of frames per identity; equal for all identities of a split.
         test: Identities of the test split; empty for the default of ``split_identities``.
         seed: Seed of the JPEG qualities.
+        identity: Signing identity of the swapped images; None for the local identity.
         on_faces: Callback with the number of images written since the last call.
 
     Raises:
         ConfigError: The folder exists.
+        ProvenanceError: Nothing can be signed.
         IdentityError: ``test`` has an unknown name or leaves too few identities to train on.
         StorageFullError: The disk is full; the folder is not created.
     """
@@ -186,7 +193,7 @@ def make_detector_set(
     split = split_identities([list(c.held_out) for c in candidates], test)
     counts: dict[str, int] = dict.fromkeys(SPLITS, 0)
     with atomic_directory(folder) as temporary:
-        writer = _Writer(temporary, seed, counts, on_faces)
+        writer = _Writer(temporary, seed, identity or open_identity(), counts, on_faces)
         for split_name, members in split.identities.items():
             # Equal numbers, so that an identity's frequency does not reveal the class.
             each = min([frames, *(len(_faces_of(candidates, name)) for name in members)])
@@ -200,7 +207,7 @@ def make_detector_set(
                 faces = _faces_of(candidates, name)
                 for home, sample in _samples(faces, split_name, each, fraction):
                     to, model = next(swaps)
-                    writer.write(home, name, to, sample, model(sample))
+                    writer.write(home, name, to, sample, model(sample), model.loaded)
         detector_set = DetectorSet(folder, counts, split)
         write_json(temporary / RECORD, _record(detector_set, candidates, seed))
     return detector_set
@@ -210,21 +217,31 @@ def make_detector_set(
 class _Writer:
     folder: Path
     seed: int
+    identity: SigningIdentity
     counts: dict[str, int]
     on_faces: Callable[[int], None]
 
-    def write(self, split: str, name: str, to: str, sample: Sample, swapped: Image) -> None:
+    def write(
+        self,
+        split: str,
+        name: str,
+        to: str,
+        sample: Sample,
+        swapped: Image,
+        loaded: LoadedModel,
+    ) -> None:
         """Write one real and one swapped image of a sample."""
         stem = _safe(f"{name}-{sample.clip}-{sample.index:06d}")
         quality = int(generator(self.seed, "jpeg", stem).integers(*_QUALITIES))
         matrix = crop_matrix(sample.landmarks, _SIDE, _COVERAGE)
-        # The mark is beside the pixels, which are all that a classifier is shown.
-        for kind, image, ending, mark in (
-            (REAL, sample.image, "", b""),
-            (SWAPPED, swapped, _safe(f"-as-{to}"), xmp_packet()),
+        # Manifest and XMP are outside the pixels, which are all that a classifier sees.
+        signer = ManifestSigner(self.identity, describe_conversion(loaded, to))
+        for kind, image, ending, xmp, sign in (
+            (REAL, sample.image, "", b"", None),
+            (SWAPPED, swapped, _safe(f"-as-{to}"), xmp_packet(), signer.for_sources()),
         ):
             path = self.folder / split / kind / f"{stem}{ending}.jpg"
-            write_image(path, warp(image, matrix, _SIDE), quality, xmp=mark)
+            write_image(path, warp(image, matrix, _SIDE), quality, xmp=xmp, sign=sign)
         self.counts[split] += 1
         self.on_faces(2)
 

@@ -16,7 +16,10 @@ from faceswap.evaluation.summary import rank
 from faceswap.media.captions import titled
 from faceswap.media.video import VideoInfo
 from faceswap.media.writer import VideoWriter
+from faceswap.provenance.identity import SigningIdentity
+from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.metadata import SYNTHETIC
+from faceswap.provenance.signing import ManifestSigner
 
 _FPS = 12  # slowed down: the clip consists of blocks of a few frames
 _MAX_FRAMES = 240
@@ -67,13 +70,19 @@ def _decoded(jpeg: bytes) -> Image:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def write_clip(comparison: Comparison, path: Path) -> int:
-    """Write source and all methods side by side: frames above, head crops below.
+def write_clip(comparison: Comparison, path: Path, identity: SigningIdentity) -> int:
+    """Write source and all methods side by side, signed: frames above, head crops below.
+
+    Args:
+        comparison: Judged frames of every method.
+        path: Output file.
+        identity: Signing identity.
 
     Returns:
         Number of frames written.
 
     Raises:
+        ProvenanceError: The clip cannot be signed.
         StorageFullError: The disk is full.
     """
     columns = [("source", comparison.originals)]
@@ -83,7 +92,11 @@ def write_clip(comparison: Comparison, path: Path) -> int:
     count = min(len(comparison.originals), _MAX_FRAMES)
     # H.264 with default settings plays in every browser.
     info = VideoInfo.for_new(width, height, _FPS)
-    with VideoWriter(path, info, crf=23, metadata=SYNTHETIC) as writer:
+    methods = [result.method for result in comparison.results]
+    targets = [target for target in {r.target: None for r in comparison.results} if target]
+    shown = Conversion({"methods": methods}, targets, {})
+    sign = ManifestSigner(identity, shown).for_sources()
+    with VideoWriter(path, info, crf=23, metadata=SYNTHETIC, sign=sign) as writer:
         for number in range(count):
             writer.write(_tile(columns, number), number)
     return count

@@ -9,21 +9,31 @@ from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.evaluation import Evaluation, as_json, describe_skipped
 from faceswap.evaluation.metric import FILE_METRICS, METRICS, RECONSTRUCTION_METRICS
 from faceswap.evaluation.pictures import examples, plot_figures, write_clip
+from faceswap.provenance.identity import SigningIdentity, open_identity
 
 METRICS_FILE, PAGE = "metrics.json", "index.html"
 
 
-def write_report(evaluation: Evaluation, folder: Path) -> None:
-    """Write both files; plots, pictures and clips are embedded in the page.
+def write_report(
+    evaluation: Evaluation, folder: Path, identity: SigningIdentity | None = None
+) -> None:
+    """Write both files; plots, pictures and signed clips are embedded in the page.
+
+    Args:
+        evaluation: Results.
+        folder: Output folder.
+        identity: Signing identity of the clips; None for the local identity.
 
     Raises:
+        ProvenanceError: Nothing can be signed.
         StorageFullError: The disk is full.
     """
+    identity = identity or open_identity()
     write_json(folder / METRICS_FILE, as_json(evaluation))
     page = Page(evaluation.title)
     page.section("", *evaluation.notes, *describe_skipped(evaluation))
     for comparison in evaluation.comparisons:
-        _add_comparison(page, comparison)
+        _add_comparison(page, comparison, identity)
     _add_reconstructions(page, evaluation)
     _add_file(page, evaluation)
     page.write(folder / PAGE)
@@ -62,7 +72,7 @@ def reconstruction_table(evaluation: Evaluation) -> tuple[list[str], list[list[s
     return columns, rows
 
 
-def _add_comparison(page: Page, comparison: Comparison) -> None:
+def _add_comparison(page: Page, comparison: Comparison, identity: SigningIdentity) -> None:
     results = comparison.results
     section = page.section(
         results[0].direction,
@@ -78,7 +88,7 @@ def _add_comparison(page: Page, comparison: Comparison) -> None:
         section.add_plot(figure, caption)
     with TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
-        count = write_clip(comparison, clip)
+        count = write_clip(comparison, clip, identity)
         section.add_video(clip, f"Side by side: {count} of the evaluated frames, slowed down.")
 
 

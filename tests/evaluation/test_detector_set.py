@@ -92,10 +92,14 @@ def test_real_and_swapped_images_differ_only_in_the_swap(detector_set):
             a, b = Image.open(first), Image.open(second)
             assert a.size == b.size == (256, 256)
             assert a.quantization == b.quantization  # pyright: ignore[reportAttributeAccessIssue]
-            assert (
-                b"TrainedAlgorithmicMedia" in second.read_bytes()
-            )  # the mark that it is synthetic
+            assert read_provenance(first).state == "none"
             assert b"TrainedAlgorithmicMedia" not in first.read_bytes()
+            found = read_provenance(second)
+            assert (found.state, found.synthetic) == ("intact", True)
+            assert found.metadata["digital_source_type"].endswith("TrainedAlgorithmicMedia")
+            assert found.conversion is not None
+            assert second.stem.endswith(f"-as-{found.conversion['shows'][0]}")
+            assert found.conversion["model"]["architecture"] == "small"
             change = cv2.absdiff(np.asarray(a), np.asarray(b)).astype(float)
             assert change[:, :20].mean() < 1
             assert change[100:180, 100:160].mean() > 4

@@ -127,7 +127,13 @@ def test_report_is_self_contained_and_lists_skipped_metrics(evaluated, tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "Evaluation &lt;of&gt; it" in page
     assert "Skipped: LPIPS: AlexNet is not here." in page
-    assert page.count("data:video/mp4") == 2
+    clips = re.findall(r"data:video/mp4;base64,([A-Za-z0-9+/=]+)", page)
+    assert len(clips) == 2
+    (tmp_path / "clip.mp4").write_bytes(base64.b64decode(clips[0]))
+    found = read_provenance(tmp_path / "clip.mp4")
+    assert (found.state, found.place, found.synthetic) == ("intact", "embedded", True)
+    assert found.conversion is not None
+    assert "run" in found.conversion["model"]["methods"]
     assert page.count("data:image/jpeg") == 6  # best, median and worst of both directions
     assert 'src="http' not in page
     assert "href=" not in page
