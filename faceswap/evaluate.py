@@ -39,6 +39,7 @@ from faceswap.evaluation.runs import (
 from faceswap.extraction.pipeline import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.video import probe
+from faceswap.provenance.identity import open_identity
 from faceswap.recognizers import build_recognizer
 
 _EXTRACT = ExtractSettings()

@@ -42,6 +42,7 @@ class Model:
     """
 
     def __init__(self, loaded: LoadedModel, to: str) -> None:
+        self.loaded = loaded
         self._swapper = Swapper(loaded, to, CompositeSettings())
 
     def __call__(self, sample: Sample) -> Image:

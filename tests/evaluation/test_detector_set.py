@@ -7,6 +7,7 @@ from faceswap.core.errors import ConfigError, IdentityError
 from faceswap.core.files import read_json
 from faceswap.evaluation.detector_set import make_detector_set, split_identities
 from faceswap.evaluation.runs import open_runs
+from faceswap.provenance.file_provenance import read_provenance
 
 
 def pairs(split, name):

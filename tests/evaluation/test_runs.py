@@ -1,3 +1,6 @@
+import base64
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +20,7 @@ from faceswap.evaluation.reconstruction import MIN_SIDE, load_lpips, quality, re
 from faceswap.evaluation.report import write_report
 from faceswap.evaluation.runs import common_held_out, count_frames, evaluate_runs, open_runs
 from faceswap.models.model_file import load_model
+from faceswap.provenance.file_provenance import read_provenance
 from tests.evaluation.conftest import FRAMES, HELD_OUT, Colours
 
 
