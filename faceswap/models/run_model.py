@@ -8,6 +8,7 @@ import torch
 from faceswap.core.checkpoint import Checkpoint, checkpoint_steps, load_checkpoint, pointed_step
 from faceswap.core.errors import ModelFileError
 from faceswap.core.files import sha256_file
+from faceswap.core.training_state import AVERAGED, MODEL
 from faceswap.models.model_file import (
     LoadedModel,
     build_with_weights,
@@ -17,7 +18,7 @@ from faceswap.models.model_file import (
 )
 
 BEST, LATEST = "best", "latest"
-_CHECKPOINTS, _GROUP = "checkpoints", "model"
+_CHECKPOINTS = "checkpoints"
 
 
 def load_run_model(
@@ -50,8 +51,9 @@ def load_run_model(
     if meta.step == step:  # exported together with this checkpoint
         return replace(load_model(folder, device), checkpoint=name)
     loaded = _read_checkpoint(root, step, exact=name not in (BEST, LATEST))
-    weights = loaded.path / f"{_GROUP}.safetensors"
-    model = build_with_weights(meta, loaded.tensors[_GROUP], weights).to(device)
+    group = AVERAGED if AVERAGED in loaded.tensors else MODEL  # what the run exports, too
+    weights = loaded.path / f"{group}.safetensors"
+    model = build_with_weights(meta, loaded.tensors[group], weights).to(device)
     if loaded.step != step:  # the chosen one was damaged, and an earlier one took its place
         name = _step_name(loaded.step)
     return LoadedModel(
@@ -82,7 +84,7 @@ def _step_name(step: int) -> str:
 
 
 def _read_checkpoint(root: Path, step: int, *, exact: bool) -> Checkpoint:
-    loaded = load_checkpoint(root, f"step-{step:08d}", groups=[_GROUP])
+    loaded = load_checkpoint(root, f"step-{step:08d}", groups=[MODEL, AVERAGED])
     assert loaded is not None  # there are checkpoints
     if exact and loaded.step != step:
         raise ModelFileError(

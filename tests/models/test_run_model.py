@@ -85,6 +85,18 @@ def test_a_damaged_checkpoint_is_refused_by_step_and_replaced_as_best(run):
     assert shade(loaded) == pytest.approx(0.1, abs=1e-6)
 
 
+def test_averaged_weights_are_preferred(run):
+    raw, averaged = tiny(("alice", "bob")), tiny(("alice", "bob"))
+    with torch.no_grad():
+        for values in averaged.parameters():
+            values.zero_()
+    groups = {"model": raw.state_dict(), "ema": averaged.state_dict()}
+    save_checkpoint(run / "checkpoints", 4, groups, {}, keep=3)
+    loaded = load_run_model(run, checkpoint="4")
+    assert shade(loaded) == pytest.approx(0.5, abs=1e-6)
+    assert loaded.digest == sha256_file(run / "checkpoints" / "step-00000004" / "ema.safetensors")
+
+
 def test_a_damaged_optimizer_does_not_matter(run):
     (run / "checkpoints" / "step-00000002" / "optimizer.safetensors").write_bytes(b"")
     assert shade(load_run_model(run, checkpoint="2")) == pytest.approx(0.2, abs=1e-6)
