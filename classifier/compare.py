@@ -1,4 +1,4 @@
-"""The verb ``classifier compare``: several runs in one table."""
+"""The verb ``classifier compare``: several runs side by side."""
 
 from pathlib import Path
 from typing import Annotated
@@ -37,34 +37,38 @@ from faceswap.core.files import write_json
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Runs, or the model folders in them.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Data to evaluate all of them on, with intervals.")
-    ] = None,
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run directories, or their model/ directories.")
+    ],
+    data: Annotated[Path | None, typer.Option(help="Data set to evaluate all runs on.")] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Of --data: test, validation, train or all, as the first run divides."),
+        typer.Option(help="Split of --data: test, validation, train or all (of the first run)."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="HTML page with tables and curves.")
+        Path | None, typer.Option("--output", "-o", help="HTML report to write.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all numbers.")] = None,
-    resamples: Annotated[int, typer.Option(min=10, help="Resamples for the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="JSON file of all results to write.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
 ) -> None:
-    """Show several runs side by side: network, size, score, time, and on the same images.
+    """Compare runs: network, parameters, score, time, and results on the same images.
 
-    Differences to the first run are measured on the same resamples, so they have intervals too.
+    With --data, every run is evaluated on the same images, and its difference to the first run is
+    given with a 95 % interval from paired bootstrap resamples.
     """
     if len({run.resolve() for run in runs}) < len(runs):
-        raise ConfigError("A run was given twice.", "Give each run once.")
+        raise ConfigError("A run is listed more than once.", "List each run once.")
     place = pick_device(device)
     models = [load_model(run) for run in runs]
     if len({model.built.task for model in models}) > 1:
         raise ConfigError(
-            "Some of these give classes to images, others to pixels.", "Compare like with like."
+            "Expected runs of one task, found classification and segmentation runs.",
+            "Compare runs of the same task.",
         )
     histories = [read_history(run.parent if run.name == "model" else run) for run in runs]
     summaries = [
@@ -75,8 +79,8 @@ def compare(
     facts = []
     if len({summary.data for summary in summaries}) > 1:
         facts.append(
-            "The runs were measured on different images: their scores and losses are not "
-            "comparable. On the same images they are (--data)."
+            "The runs were validated on different images, so their scores and losses are not "
+            "comparable. Use --data to evaluate them on the same images."
         )
     measured: list[RunEvaluation] = []
     titles: dict[str, str] = {}
@@ -92,7 +96,7 @@ def compare(
         write_json(json_file, as_records(summaries, measured, titles))
     if output is not None:
         write_comparison(output, summaries, histories, measured, titles, facts)
-        note(f"Page: {output}")
+        note(f"Report: {output}")
 
 
 def _show_summaries(summaries: list[RunSummary]) -> None:
@@ -111,7 +115,7 @@ def _evaluate(
     batch_size: int,
     device: torch.device,
 ) -> tuple[list[Evaluation], list[int]]:
-    """All runs on the same samples, and how many of these each was trained on."""
+    """Evaluate all runs on the same samples; count the training samples of each among them."""
     records = [read_run(run) for run in runs]
     first = open_evaluation_data(data, models[0], records[0])
     chosen, samples = first.select(split)
@@ -127,7 +131,7 @@ def _evaluate(
             )
         trained_on.append(sum(sample.name in known.train_names for sample in samples))
     if any(result.samples != results[0].samples for result in results):
-        raise MediaError("The images changed while they were read.", "Run it again.")
+        raise MediaError("The images changed during the evaluation.", "Run the command again.")
     return results, trained_on
 
 
@@ -146,7 +150,7 @@ def _measure(
 
 def _leaks(summaries: list[RunSummary], measured: list[RunEvaluation]) -> list[str]:
     return [
-        f"Warning: {summary.name} was trained on {one.trained_on} of these images."
+        f"Warning: {one.trained_on} of these images were used to train {summary.name}."
         for summary, one in zip(summaries, measured, strict=True)
         if one.trained_on
     ]
@@ -155,7 +159,7 @@ def _leaks(summaries: list[RunSummary], measured: list[RunEvaluation]) -> list[s
 def _show_measured(
     summaries: list[RunSummary], measured: list[RunEvaluation], titles: dict[str, str], images: int
 ) -> None:
-    title = f"the same {images} images; a star: the interval leaves out 0"
+    title = f"{images} images; * marks intervals that exclude 0"
     table = Table(*EVALUATION_COLUMNS, title=title)
     for row in evaluation_rows(summaries, measured, titles):
         table.add_row(*row)

@@ -1,4 +1,4 @@
-"""The verb ``classifier cross-validate``: how good a recipe is on few images."""
+"""The verb ``classifier cross-validate``: k-fold cross-validation of a recipe."""
 
 import math
 from pathlib import Path
@@ -39,15 +39,18 @@ from faceswap.core.console import note, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json
 
-_RESAMPLES = 2000  # resamples for the intervals
+_RESAMPLES = 2000
 
 
 def cross_validate(
-    data: Annotated[Path, typer.Argument(help="Data of any kind that train takes, but idx.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of the runs; those there go on.")
+    data: Annotated[
+        Path, typer.Argument(help="Data set in any format that train accepts, except idx.")
     ],
-    count: Annotated[int, typer.Option("--folds", min=2, help="How many runs.")] = 5,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Directory of the runs; existing runs are resumed."),
+    ],
+    count: Annotated[int, typer.Option("--folds", min=2, help="Number of folds.")] = 5,
     config: Config = None,
     model: Model = None,
     pretrained: Pretrained = False,
@@ -57,12 +60,13 @@ def cross_validate(
     classes: Classes = None,
     changes: Changes = None,
 ) -> None:
-    """Train several times, each time without another part of the images, and predict that part.
+    """Train one network per fold and evaluate it on that fold.
 
-    Every image is predicted once by a network that has not seen it. Run it again to go on.
+    Every image is predicted once, by a network that was not trained on it. If the command is
+    interrupted, run it again to resume.
     """
     named = shorthands(model, weights, transfer, epochs, classes, pretrained=pretrained)
-    # Stopping early would choose an epoch on the very images that are measured.
+    # Early stopping would select the epoch on the images that are evaluated.
     overrides = [*(changes or []), *named, "patience=0"]
     settings = load_config(Settings, RunDirectory.section, config, overrides)
     place = str(pick_device(settings.device))
@@ -77,7 +81,7 @@ def cross_validate(
         resolved = run.resolve_config(config, overrides)
         result = run_training(listed, resolved, run, ConsoleReporter())
         if result.signal:
-            note("Stopped and saved; run the same command again to resume.")
+            note("Stopped and saved. Run the same command to resume.")
             raise typer.Exit(128 + result.signal)
         trained = open_dataset(listed, "", find_class_file(resolved.data.classes))
         evaluations.append(
@@ -90,7 +94,7 @@ def _report(folds: list[Evaluation], classes: tuple[str, ...], output: Path, see
     whole = pool(folds)
     numbers = with_intervals(whole, _RESAMPLES, seed)
     single = [fold.scores.values() for fold in folds]
-    table = Table("", "all folds", "95 % interval", "mean of folds", "deviation")
+    table = Table("", "all folds", "95 % interval", "mean of folds", "std of folds")
     for name, title in headline_titles(whole).items():
         values = [values[name] for values in single]
         table.add_row(title, *_cells(numbers[name], values))
@@ -99,7 +103,7 @@ def _report(folds: list[Evaluation], classes: tuple[str, ...], output: Path, see
     record = as_record(whole, numbers, classes)
     record["folds"] = [{name: _plain(value) for name, value in values.items()} for values in single]
     write_json(output / "cross-validation.json", record)
-    note(f"Numbers and predictions: {output}")
+    note(f"Metrics and predictions: {output}")
 
 
 def _cells(number: Estimate, values: list[float]) -> list[str]:
@@ -112,5 +116,5 @@ def _cells(number: Estimate, values: list[float]) -> list[str]:
 
 
 def _plain(value: float) -> float | None:
-    """JSON has no word for what is not a number."""
+    """None for values that JSON cannot represent (NaN, infinity)."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The verb ``classifier evaluate``: measures a network on images it has not seen."""
+"""The verb ``classifier evaluate``: metrics of a model, with confidence intervals."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,35 +28,35 @@ from faceswap.core.files import write_json
 
 _SPLITS = ("test", "validation", "train", "all")
 _MOST_NOTED = 5
-_MOST_CLASSES = 40  # that a terminal shows; the page and the file have all
+_MOST_CLASSES = 40  # listed in the terminal; the report lists all
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
-    data: Annotated[Path, typer.Argument(help="Data of any kind that train takes.")],
+    model: Annotated[Path, typer.Argument(help="Run directory, or its model/ directory.")],
+    data: Annotated[Path, typer.Argument(help="Data set in any format that train accepts.")],
     split: Annotated[
         str | None,
         typer.Option(
-            help="test, validation, train or all; else the first there is of the first 2."
+            help="Split: test, validation, train or all. Default: test, else validation, else all."
         ),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Folder for the page, the numbers and the predictions."
+            "--output", "-o", help="Directory for the report, the metrics and the predictions."
         ),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=10, help="Resamples for the intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
 ) -> None:
-    """Measure a network: accuracy, F1, AUROC, calibration or IoU, with 95 % intervals.
+    """Evaluate a model: accuracy, F1, AUROC, calibration or IoU, with 95 % intervals.
 
-    Of a run's own data, what the run kept aside is "validation".
+    On the data of the run, the splits are those of the training.
     """
     if split not in (None, *_SPLITS):
-        raise ConfigError(f"There is no split {split!r}.", f"Choose one of {', '.join(_SPLITS)}.")
+        raise ConfigError(f"Unknown split {split!r}.", f"Choose one of {', '.join(_SPLITS)}.")
     place = pick_device(device)
     loaded, run = load_model(model), read_run(model)
     known = open_evaluation_data(data, loaded, run)
@@ -77,7 +77,7 @@ def evaluate(
 def _facts(
     model: Path, known: EvaluationData, split: str, result: Evaluation, reader: SampleReader
 ) -> list[str]:
-    """Says what was left out and what was trained on; the sentences go on the page too."""
+    """Report skipped and training images; the sentences also go into the report."""
     for path, reason in reader.skipped[:_MOST_NOTED]:
         note(f"Skipped {path}: {reason}")
     network = reader.loaded.network
@@ -87,18 +87,18 @@ def _facts(
         known.origin,
     ]
     if reader.skipped:
-        facts.append(f"{len(reader.skipped)} images could not be read and are left out.")
+        facts.append(f"{len(reader.skipped)} images could not be read and were skipped.")
     groups = {sample.group for sample in result.samples if sample.group}
     if groups:
         facts.append(
-            f"Intervals redraw {len(groups)} groups, not single images."
+            f"Intervals resample {len(groups)} groups instead of single images."
             if len(groups) > 1
-            else "All images are of one group, so there are no intervals."
+            else "All images belong to one group, so there are no intervals."
         )
     if leaked := _leaked(known, result):
         facts.append(
-            f"Warning: the network was trained on {leaked} of these images. It knows them, so the "
-            "numbers say nothing about images it has not seen."
+            f"Warning: {leaked} of these images were used to train the network; its scores on them "
+            "are too optimistic."
         )
     for fact in [*known.dataset.notes, *facts[1:]]:
         note(fact)
@@ -139,6 +139,6 @@ def _write(
     record |= {"skipped": skipped, **as_record(result, numbers, classes)}
     write_json(output / "metrics.json", record)
     write_table(output / "predictions.parquet", result.to_table(classes, known.split_of()))
-    title = f"How well {reader.loaded.network} tells {len(classes)} classes apart"
+    title = f"{reader.loaded.network}: evaluation on {len(classes)} classes"
     write_page(output / "report.html", title, facts, result, numbers, reader)
-    note(f"Page, numbers and predictions: {output}")
+    note(f"Report, metrics and predictions: {output}")

@@ -1,4 +1,4 @@
-"""The verb ``classifier explain``: shows why a network says what it says."""
+"""The verb ``classifier explain``: explanations of predictions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,34 +19,35 @@ from faceswap.core.errors import MediaError
 
 
 def explain(
-    model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
-    images: Annotated[list[Path], typer.Argument(help="Images, or folders of them.")],
+    model: Annotated[Path, typer.Argument(help="Run directory, or its model/ directory.")],
+    images: Annotated[list[Path], typer.Argument(help="Images or directories of images.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the page and the pictures.")
+        Path, typer.Option("--output", "-o", help="Directory for the report and the images.")
     ],
     target: Annotated[
-        str | None, typer.Option("--class", help="Class to explain; else the predicted one.")
+        str | None, typer.Option("--class", help="Class to explain. Default: the predicted class.")
     ] = None,
     layers: Annotated[
         list[str] | None,
-        typer.Option("--layer", help="Layer whose maps are shown; may be given again."),
+        typer.Option("--layer", help="Layer whose feature maps are shown; repeatable."),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Data to find the nearest training images in.")
+        Path | None, typer.Option(help="Data set to search for similar training images.")
     ] = None,
-    nearest: Annotated[int, typer.Option(min=1, help="How many of these to show.")] = 6,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time, of --data.")] = 64,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    nearest: Annotated[int, typer.Option(min=1, help="Number of similar images.")] = 6,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images of --data per batch.")] = 64,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
 ) -> None:
-    """Show where a network looks: Grad-CAM, filters, maps of features, similar images.
+    """Explain predictions: Grad-CAM, filters, feature maps and similar training images.
 
-    A network without maps (mlp, perceptron) shows its weights and the gradient of its input.
+    For networks without feature maps (mlp, perceptron) it shows the weights of the first layer and
+    the input gradient.
     """
     place = pick_device(device)
     loaded, run = load_model(model, str(place)), read_run(model)
     files = find_images(images)
     if not files:
-        raise MediaError(f"There are no images in {images[0]}.", "Check the paths.")
+        raise MediaError(f"No images found in {images[0]}.", "Check the paths.")
     neighbours = _neighbours(loaded, run, data, nearest, batch_size, place)
     side = read_side(loaded, run)
     explainer = Explainer(loaded, side, target, layers or [], output, neighbours)
@@ -55,19 +56,17 @@ def explain(
     with progress_bar("explain", len(files), unit="images") as advance:
         for file in files:
             try:
-                said = explainer.explain(file)
+                summary = explainer.explain(file)
             except UnreadableImage as error:
                 note(f"Cannot read {file.path}: {error}")
             else:
                 explained += 1
-                note(f"{file.path}. {said}")
+                note(f"{file.path}. {summary}")
             advance()
     if not explained:
-        raise MediaError(
-            f"None of the {len(files)} files could be read.", "They are named above with reasons."
-        )
+        raise MediaError(f"None of the {len(files)} files could be read.", "See the reasons above.")
     explainer.write()
-    note(f"Page and pictures: {output}")
+    note(f"Report and images: {output}")
 
 
 def _neighbours(
@@ -78,7 +77,7 @@ def _neighbours(
     batch_size: int,
     device: torch.device,
 ) -> NeighbourSearch | None:
-    """Vectors of the training images in ``data``."""
+    """Embeddings of the training images in ``data``."""
     if data is None:
         return None
     known = open_evaluation_data(data, loaded, run)

@@ -1,4 +1,4 @@
-"""The verb ``classifier export``: a network as a file that runs without this program."""
+"""The verb ``classifier export``: a model as ONNX or a torch.export program."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,20 +20,24 @@ _MULTIPLE = 32
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="FILE.onnx or FILE.pt2.")],
+    model: Annotated[Path, typer.Argument(help="Run directory, or its model/ directory.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write: FILE.onnx or FILE.pt2.")
+    ],
     data: Annotated[
         Path | None,
-        typer.Option(help="Data whose images prove it; else the run's own, where they are there."),
+        typer.Option(help="Data set to verify the export on. Default: the data of the run."),
     ] = None,
     height: Annotated[
-        int | None, typer.Option(min=32, help="For pixels: height of the images it takes.")
+        int | None, typer.Option(min=32, help="Input height (segmentation only).")
     ] = None,
-    width: Annotated[int | None, typer.Option(min=32, help="For pixels: their width.")] = None,
+    width: Annotated[
+        int | None, typer.Option(min=32, help="Input width (segmentation only).")
+    ] = None,
 ) -> None:
-    """Write ONNX or a torch.export program, and prove on images that it is equal.
+    """Export to ONNX or torch.export, and verify that the outputs are equal.
 
-    Normalisation and softmax lie inside. The batch may be of any size.
+    Normalisation and softmax are included. The batch size is dynamic.
     """
     if output.suffix not in SUFFIXES:
         raise ConfigError(
@@ -52,31 +56,32 @@ def export(
         f"{sides[1]}) in [0, 1] -> logits, probabilities."
     )
     note(
-        f"Equal to {proof.difference:.1e} on {proof.random} random and {proof.real} real images."
-        + ("" if proof.real else " Give --data to prove it on real ones.")
+        f"Verified: largest difference {proof.difference:.1e} on {proof.random} random and "
+        f"{proof.real} real images."
+        + ("" if proof.real else " Add --data to verify it on real images.")
     )
 
 
 def _sides(
     loaded: LoadedClassifier, run: RunRecord | None, height: int | None, width: int | None
 ) -> tuple[int, int]:
-    """Height and width of what the exported network takes."""
+    """Height and width of the exported network's input, in pixels."""
     if loaded.built.task == "images":
         if height or width:
-            raise ConfigError("--height and --width are for networks that give classes to pixels.")
+            raise ConfigError("--height and --width apply to segmentation networks only.")
         return loaded.input.size, loaded.input.size
     stored = read_side(loaded, run) or (loaded.input.size, loaded.input.size)
     sides = (height or _up(stored[0]), width or _up(stored[1]))
     if sides[0] % _MULTIPLE or sides[1] % _MULTIPLE:
         raise ConfigError(
             f"Height and width must be multiples of {_MULTIPLE}, found {sides[0]} x {sides[1]}.",
-            f"The nearest above are {_up(sides[0])} x {_up(sides[1])}.",
+            f"Use --height {_up(sides[0])} --width {_up(sides[1])}.",
         )
     return sides
 
 
 def _framing(loaded: LoadedClassifier, run: RunRecord | None, sides: tuple[int, int]) -> str:
-    """How an image becomes what the network was evaluated on."""
+    """Description of how an image is preprocessed to the input size."""
     stored = read_side(loaded, run)
     if loaded.built.task == "pixels":
         scaled = "as it is" if stored is None else f"scaled to {stored[0]} x {stored[1]}"
@@ -93,7 +98,7 @@ def _up(length: int) -> int:
 def _real_images(
     loaded: LoadedClassifier, run: RunRecord | None, data: Path | None, sides: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """A few images ``(N, C, *sides)`` as the network sees them; none where there are no data."""
+    """A few images ``(N, C, *sides)`` at the input size; empty without data."""
     none = np.empty((0, loaded.input.channels, *sides), np.uint8)
     if data is None:
         if run is None or not run.data.exists():

@@ -1,4 +1,4 @@
-"""The verb ``classifier features``: images as vectors, and what can be told from these."""
+"""The verb ``classifier features``: embeddings of images, probes and a map."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -33,29 +33,28 @@ _MOST_THUMBNAILS = 400
 
 
 def features(
-    model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
-    data: Annotated[Path, typer.Argument(help="Data of any kind that train takes.")],
+    model: Annotated[Path, typer.Argument(help="Run directory, or its model/ directory.")],
+    data: Annotated[Path, typer.Argument(help="Data set in any format that train accepts.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for vectors, numbers and the map.")
+        Path, typer.Option("--output", "-o", help="Directory for embeddings, metrics and the map.")
     ],
-    neighbours: Annotated[int, typer.Option(min=1, help="How many of the nearest vote.")] = 10,
+    neighbours: Annotated[int, typer.Option(min=1, help="Neighbours of the k-NN probe.")] = 10,
     layout: Annotated[
-        Literal["tsne", "pca"], typer.Option("--map", help="How the map is laid out.")
+        Literal["tsne", "pca"], typer.Option("--map", help="Projection of the map: tsne or pca.")
     ] = "tsne",
-    perplexity: Annotated[
-        float, typer.Option(min=2, help="Of t-SNE: about how many neighbours count.")
-    ] = 30.0,
+    perplexity: Annotated[float, typer.Option(min=2, help="Perplexity of t-SNE.")] = 30.0,
     thumbnails: Annotated[
-        bool, typer.Option("--thumbnails", help="Draw the images on the map.")
+        bool, typer.Option("--thumbnails", help="Show thumbnails on the map.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of divisions and of the map.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the split, the probes and the map.")
+    ] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
 ) -> None:
-    """Write what enters the network's last layers, and test how much of the classes is in it.
+    """Extract embeddings (the input of the network's head), probe them and plot a map.
 
-    The nearest neighbours and a linear layer are fitted on the split "train" and measured on the
-    others.
+    A k-NN and a linear probe are fitted on the split "train" and evaluated on the other splits.
     """
     place = pick_device(device)
     loaded, run = load_model(model), read_run(model)
@@ -76,17 +75,17 @@ def features(
     with progress_bar("map", STEPS if layout == "tsne" else None, unit="steps") as advance:
         points = project_vectors(found.vectors, layout, perplexity, seed, advance)
     if len(points.chosen) < len(found.samples):
-        note(f"The map shows {len(points.chosen)} images, drawn at random.")
+        note(f"The map shows a random sample of {len(points.chosen)} images.")
     write_table(output / "features.parquet", as_table(found, points, splits, loaded.classes))
-    _draw(output / "map.png", found, points, train, reader, thumbnails=thumbnails)
+    _plot_map(output / "map.png", found, points, train, reader, thumbnails=thumbnails)
     _write_numbers(output / "probes.json", found, result)
 
 
 def _with_validation(known: EvaluationData, seed: int) -> EvaluationData:
-    """Data with a split to measure on; a fifth is kept aside where there is none."""
+    """Data with a split to evaluate on; a fifth becomes "validation" if there is none."""
     if known.dataset.task == "pixels" or len([p for p in known.dataset.splits.values() if p]) > 1:
         return known
-    note("The data are not divided: a fifth of each class is kept aside to measure on.")
+    note("The data have no splits: using 20 % of each class for validation.")
     dataset = split_dataset(known.dataset, 0.2, seed)
     return EvaluationData(dataset, known.origin, known.train_names, known.from_run)
 
@@ -95,10 +94,10 @@ def _probe(
     found: Embeddings, train: NDArray[np.bool_], classes: int, neighbours: int, seed: int
 ) -> ProbeResult | None:
     if (found.labels < 0).any():
-        note("The images have no classes of their own, only their pixels: nothing to tell apart.")
+        note("Skipping the probes: only the pixels of these images have classes.")
         return None
     if train.all() or not train.any():
-        note("All images are in one split: nothing to measure on.")
+        note("Skipping the probes: all images are in one split.")
         return None
     with progress_bar("probes", None) as advance:
         result = probe(found, train, classes, neighbours, seed)
@@ -114,7 +113,7 @@ def _probe(
     return result
 
 
-def _draw(
+def _plot_map(
     path: Path,
     found: Embeddings,
     points: FeatureMap,
@@ -125,7 +124,7 @@ def _draw(
 ) -> None:
     pictures = []
     if thumbnails and len(points.chosen) > _MOST_THUMBNAILS:
-        note(f"More than {_MOST_THUMBNAILS} images would cover one another: dots are drawn.")
+        note(f"Showing dots: more than {_MOST_THUMBNAILS} thumbnails would overlap.")
     elif thumbnails:
         pictures = [show_sample(found.samples[place], reader, 64) for place in points.chosen]
     figure = plot_map(
@@ -141,4 +140,4 @@ def _draw(
 def _write_numbers(path: Path, found: Embeddings, result: ProbeResult | None) -> None:
     numbers = {"images": len(found.samples), "dimensions": found.vectors.shape[1]}
     write_json(path, {**numbers, "probes": None if result is None else result.record()})
-    note(f"Vectors, numbers and the map: {path.parent}")
+    note(f"Embeddings, metrics and map: {path.parent}")

@@ -1,4 +1,4 @@
-"""The verb ``classifier learn``: from one neuron to a face swap, each step a run and a picture."""
+"""The verb ``classifier learn``: short lessons, from one neuron to a face swap."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,19 +13,20 @@ from faceswap.core.errors import ConfigError
 
 def learn(
     topic: Annotated[
-        str, typer.Argument(help="A topic, 'all', or 'list' for all topics in order.")
+        str, typer.Argument(help="Topic, 'all', or 'list' to list the topics.")
     ] = "list",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the figures.")] = Path(
-        "lessons"
-    ),
-    seed: Annotated[int, typer.Option(min=0, help="Decides about everything random.")] = 0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Directory for the figures.")
+    ] = Path("lessons"),
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     data: Annotated[
-        Path | None, typer.Option(help="Your own data, for lenet (idx files) and transfer.")
+        Path | None,
+        typer.Option(help="Data set for lenet or transfer."),
     ] = None,
 ) -> None:
-    """Learn how it works, from one neuron to a face swap: a few lines and a figure for each topic.
+    """Run short lessons, from one neuron to a face swap; each prints results and plots a figure.
 
-    Every topic runs in seconds to about a minute, on data it makes itself.
+    A lesson takes seconds to about a minute and generates its own data.
     """
     if topic == "list":
         width = max(len(name) for name in LESSONS)
@@ -33,17 +34,17 @@ def learn(
             typer.echo(f"{lesson.topic:{width}}  {lesson.title}")
         return
     if topic == "all" and data is not None:
-        raise ConfigError("--data is for one topic, found 'all'.", "Name the topic.")
+        raise ConfigError("--data expects one topic, found 'all'.", "Choose a topic.")
     for lesson in LESSONS.values() if topic == "all" else [find_lesson(topic)]:
-        _teach(lesson, output, seed, data)
+        _run_lesson(lesson, output, seed, data)
 
 
-def _teach(lesson: Lesson, output: Path, seed: int, data: Path | None) -> None:
+def _run_lesson(lesson: Lesson, output: Path, seed: int, data: Path | None) -> None:
     if lesson.takes("on_progress"):
         with progress_bar(lesson.topic, 100, "%") as advance:
-            result = lesson.run(seed, data, lambda share: advance(100 * share))
+            result = lesson.run(seed, data, lambda fraction: advance(100 * fraction))
     else:
-        result = lesson.run(seed, data, lambda _share: None)
+        result = lesson.run(seed, data, lambda _fraction: None)
     path = output / f"{lesson.topic}.png"
     save_figure(lesson.figure(result), path)
     for line in lesson.describe(result):

@@ -1,4 +1,4 @@
-"""Options that several verbs of ``classifier`` have in common."""
+"""Options shared by several verbs of ``classifier``."""
 
 import json
 from pathlib import Path
@@ -6,17 +6,20 @@ from typing import Annotated
 
 import typer
 
-Config = Annotated[str | None, typer.Option(help="Recipe: a name (lenet5) or a .yaml file.")]
-Model = Annotated[str | None, typer.Option(help="Network, as --set network.name=.")]
-Pretrained = Annotated[bool, typer.Option("--pretrained", help="Begin with the published weights.")]
-Weights = Annotated[Path | None, typer.Option(help="Begin with the weights of this file.")]
-TransferMode = Annotated[
-    str | None, typer.Option("--transfer", help="scratch, features, finetune or gradual.")
+Config = Annotated[str | None, typer.Option(help="Recipe: a name such as lenet5, or a .yaml file.")]
+Model = Annotated[str | None, typer.Option(help="Network name (network.name).")]
+Pretrained = Annotated[
+    bool, typer.Option("--pretrained", help="Start from the published weights of the network.")
 ]
-Epochs = Annotated[int | None, typer.Option(help="Passes over the images, as --set epochs=.")]
-Classes = Annotated[Path | None, typer.Option(help="File with the names of the classes of masks.")]
+Weights = Annotated[Path | None, typer.Option(help="Start from a weights file or run.")]
+TransferMode = Annotated[
+    str | None,
+    typer.Option("--transfer", help="Transfer mode: scratch, features, finetune or gradual."),
+]
+Epochs = Annotated[int | None, typer.Option(help="Number of epochs (epochs).")]
+Classes = Annotated[Path | None, typer.Option(help="File of class names (data.classes).")]
 Changes = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a setting: optimizer.lr=5e-4.")
+    list[str] | None, typer.Option("--set", help="Override a setting, e.g. optimizer.lr=5e-4.")
 ]
 
 
@@ -29,7 +32,7 @@ def shorthands(
     *,
     pretrained: bool,
 ) -> list[str]:
-    """What options of the command line stand for, as ``NAME=VALUE`` of settings."""
+    """Convert shorthand options to ``NAME=VALUE`` overrides of settings."""
     given = {
         "network.name": model,
         "network.weights": None if weights is None else str(weights),
@@ -38,5 +41,5 @@ def shorthands(
         "epochs": epochs,
         "data.classes": None if classes is None else str(classes),
     }
-    # JSON is YAML, and quotes what has a meaning there.
+    # JSON is valid YAML and quotes special characters.
     return [f"{name}={json.dumps(value)}" for name, value in given.items() if value is not None]

@@ -1,4 +1,4 @@
-"""The verb ``classifier predict``: gives files their classes."""
+"""The verb ``classifier predict``: classes of image files."""
 
 import csv
 import io
@@ -29,36 +29,38 @@ from faceswap.core.files import atomic_path
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A run, or the model folder in it.")],
+    model: Annotated[Path, typer.Argument(help="Run directory, or its model/ directory.")],
     inputs: Annotated[
         list[str],
-        typer.Argument(help="Images, folders of them (searched whole), or - for paths on stdin."),
+        typer.Argument(
+            help="Images, directories (searched recursively), or - to read paths from stdin."
+        ),
     ],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="File for the rows; for pixels the folder for the masks."
+            "--output", "-o", help="File of predictions, or directory of masks (segmentation)."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON object in each line.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated, with a head.")] = False,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON lines.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a header.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
+    device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
 ) -> None:
-    """Say of images which class they are, or of each pixel.
+    """Predict the class of images, or of each pixel.
 
-    Files that cannot be read are named on stderr; only if all are is the exit code 2.
+    Unreadable files are reported on stderr and skipped. The exit code is 2 if no file is readable.
     """
     if as_json and as_csv:
-        raise ConfigError("--json and --csv were both given.", "Choose one.")
+        raise ConfigError("--json and --csv are mutually exclusive.", "Choose one.")
     place = pick_device(device)
     loaded, run = load_model(model), read_run(model)
     pixels = loaded.built.task == "pixels"
     if pixels and output is None:
-        raise ConfigError("This network gives a class to each pixel.", "Add -o FOLDER for masks.")
+        raise ConfigError("A segmentation network needs an output directory.", "Add -o DIRECTORY.")
     files = find_images(_paths(inputs))
     if not files:
-        raise MediaError(f"There are no images in {', '.join(inputs)}.", "Check the paths.")
+        raise MediaError(f"No images found in {', '.join(inputs)}.", "Check the paths.")
     side = read_side(loaded, run)
     unreadable = 0
     with (
@@ -70,7 +72,7 @@ def predict(
         )
         for result in results:
             if isinstance(result, Prediction):
-                write(_about(result, loaded, output))
+                write(_row(result, loaded, output))
             else:
                 unreadable += 1
                 note(f"Cannot read {result.file.path}: {result.reason}")
@@ -91,15 +93,13 @@ def _paths(inputs: Sequence[str]) -> list[Path]:
 
 def _require_some(files: Sequence[ImageFile], unreadable: int) -> None:
     if unreadable == len(files):
-        raise MediaError(
-            f"None of the {len(files)} files could be read.", "They are named above with reasons."
-        )
+        raise MediaError(f"None of the {len(files)} files could be read.", "See the reasons above.")
 
 
-def _about(result: Prediction, loaded: LoadedClassifier, output: Path | None) -> dict[str, Any]:
+def _row(result: Prediction, loaded: LoadedClassifier, output: Path | None) -> dict[str, Any]:
     if loaded.built.task == "images":
         return class_row(result, loaded.classes)
-    assert output is not None, "asked for before"
+    assert output is not None, "checked by the verb"
     return write_masks(result, loaded.classes, output)
 
 
@@ -113,14 +113,14 @@ def _format(as_json: bool, as_csv: bool) -> str:
 
 @contextmanager
 def _rows(output: Path | None, form: str) -> Iterator[_Write]:
-    """Where rows go: to stdout as they come, or into a file that is complete or absent."""
+    """A function that writes rows, to stdout or to a file that is complete or absent."""
     if output is None:
         heads: list[str] = []
 
-        def say(row: dict[str, Any]) -> None:
+        def write_line(row: dict[str, Any]) -> None:
             typer.echo(_line(row, form, heads), nl=False)
 
-        yield say
+        yield write_line
         return
     with atomic_path(output) as temporary:
         with temporary.open("w", encoding="utf-8", newline="") as file:
@@ -134,7 +134,7 @@ def _rows(output: Path | None, form: str) -> Iterator[_Write]:
 
 
 def _line(row: dict[str, Any], form: str, heads: list[str]) -> str:
-    """A row as text; ``heads`` gets the columns once they are written."""
+    """A row as text. ``heads`` receives the columns when the CSV header is written."""
     if form == "json":
         return json.dumps(row, ensure_ascii=False) + "\n"
     if form == "text":
@@ -146,9 +146,9 @@ def _line(row: dict[str, Any], form: str, heads: list[str]) -> str:
     flat = {name: value for name, value in row.items() if not isinstance(value, dict)}
     inner = {
         name: value
-        for part in row.values()
-        if isinstance(part, dict)
-        for name, value in part.items()
+        for group in row.values()
+        if isinstance(group, dict)
+        for name, value in group.items()
     }
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

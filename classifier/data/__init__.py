@@ -1,4 +1,4 @@
-"""Images with classes: from files to batches."""
+"""Labelled images: from files to batches."""
 
 from classifier.data.augmentation import Augmentation
 from classifier.data.balance import (

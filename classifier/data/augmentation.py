@@ -1,6 +1,6 @@
-"""Random changes of single images, with their masks.
+"""Random augmentation of single images and their masks.
 
-All use of albumentations is here, so that it can be replaced.
+The only module that uses albumentations, so that the library can be replaced here.
 """
 
 import os
@@ -16,31 +16,31 @@ from numpy.typing import NDArray
 
 from classifier.data.dataset import IGNORE_INDEX
 
-# It would otherwise ask the network for a newer version of itself when it is imported.
+# Importing albumentations would otherwise check for a newer version online.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations as A
 
 Transform = A.BasicTransform
-_LEVELS = 30  # steps of strength in both papers
-# Grey where nothing is, as in both papers.
+_LEVELS = 30  # magnitude levels in both papers
+# Pixels outside the image are grey, as in both papers.
 _EDGES = {"border_mode": cv2.BORDER_CONSTANT, "fill": 128, "fill_mask": IGNORE_INDEX, "p": 1.0}
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training images are varied; the fields of ``AugmentSettings`` that change one image.
+    """Augmentation of training images; the fields of ``AugmentSettings`` for a single image.
 
     Attributes:
-        flip: Mirror every other image.
-        shift: Move images by up to so many pixels.
-        crop: Smallest fraction of the area that a random crop keeps (Szegedy et al., 2015).
-        rotate: Turn by up to so many degrees.
-        colour: Strength of changes of light and colour, 0 to 1.
+        flip: Flip horizontally with probability 0.5.
+        shift: Largest translation in pixels, in each direction.
+        crop: Smallest fraction of the area kept by a random resized crop (Szegedy et al., 2015).
+        rotate: Largest rotation in degrees.
+        colour: Strength of the colour jitter, 0 to 1.
         policy: RandAugment (Cubuk et al., 2020) or TrivialAugment (Müller and Hutter, 2021).
-        operations: How many changes RandAugment puts together.
-        magnitude: How strong RandAugment is, 0 to 1.
-        erase: Share of images with a hole (Zhong et al., 2020).
+        operations: Number of RandAugment operations per image.
+        magnitude: Magnitude of RandAugment, 0 to 1.
+        erase: Probability of random erasing (Zhong et al., 2020).
     """
 
     flip: bool = False
@@ -55,23 +55,23 @@ class Augmentation:
 
     @property
     def slow(self) -> bool:
-        """Whether it takes more than cutting windows out of arrays."""
+        """Whether images need more than flips and translations, which array slicing does."""
         return (
             self.crop < 1 or self.policy != "none" or max(self.rotate, self.colour, self.erase) > 0
         )
 
 
-class SampleChange:
-    """Applies all but flip and shift to one image; may be called from several threads.
+class SampleAugmenter:
+    """Augments one image with all but flip and shift; may be called from several threads.
 
     Args:
-        augment: What is asked for.
-        size: Height and width of the result.
+        augment: Augmentation to apply.
+        size: Height and width of the output in pixels.
     """
 
     def __init__(self, augment: Augmentation, size: tuple[int, int]) -> None:
         self.augment, self.size = augment, size
-        self._own = threading.local()  # transforms keep their random state in themselves
+        self._own = threading.local()  # transforms hold their random state
 
     def __call__(
         self,
@@ -79,13 +79,13 @@ class SampleChange:
         mask: NDArray[np.uint8] | None,
         random: np.random.Generator,
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """The changed image; a pure function of its arguments.
+        """Augment an image; a pure function of its arguments.
 
         Args:
-            image: ``(C, H, W)``; left as it is.
-            mask: ``(H, W)`` or None. It follows the geometry by the nearest pixel; where nothing
-                of the image is, it is ``IGNORE_INDEX``.
-            random: Decides about the changes.
+            image: ``(C, H, W) uint8``; not modified.
+            mask: ``(H, W) uint8`` or None. Resampled by nearest neighbour; ``IGNORE_INDEX``
+                outside the image.
+            random: Random generator.
 
         Returns:
             ``(C, *size)`` and ``(*size)``.
@@ -97,8 +97,8 @@ class SampleChange:
             "image": np.ascontiguousarray(image.transpose(1, 2, 0))
         }  # CHW -> HWC
         data |= {} if mask is None else {"mask": mask}
-        for transform in transforms.draw(random):
-            # One generator for all: they would draw the same numbers from equal seeds.
+        for transform in transforms.sample(random):
+            # One generator for all transforms: equal seeds would give equal numbers.
             numbers = python_random.Random(int(random.integers(2**63)))
             transform.set_random_state(random, numbers)
             data = transform(**data)
@@ -107,7 +107,7 @@ class SampleChange:
 
 
 class _Transforms:
-    """The transforms of one thread; those of the policies are built when they are first drawn."""
+    """The transforms of one thread; those of the policies are built when first sampled."""
 
     def __init__(self, augment: Augmentation, size: tuple[int, int], grey: bool) -> None:
         self.augment, self.size, self.grey = augment, size, grey
@@ -139,8 +139,8 @@ class _Transforms:
             chosen.append(hole)
         return chosen
 
-    def draw(self, random: np.random.Generator) -> list[Transform]:
-        """What one image goes through."""
+    def sample(self, random: np.random.Generator) -> list[Transform]:
+        """Sample the transforms of one image, in order."""
         augment, policy = self.augment, []
         if augment.policy == "randaugment":
             level = round(augment.magnitude * _LEVELS) / _LEVELS
@@ -192,7 +192,7 @@ def _light(which: str, level: float, wide: bool) -> Transform:
 
 
 def _sharpness(level: float, wide: bool) -> Transform | None:
-    """Towards a sharpened image, or towards a blurred one."""
+    """Sharpen for positive levels, blur for negative ones."""
     if level == 0:
         return None
     strength = abs(level) * (0.99 if wide else 0.9)
@@ -227,4 +227,5 @@ _OPERATIONS: dict[str, Callable[[float, bool], Transform | None]] = {
     "autocontrast": lambda _level, _wide: A.AutoContrast(p=1.0),
     "equalize": lambda _level, _wide: A.Equalize(p=1.0),
 }
-"""Changes by name: from a signed strength up to 1, and whether the space is the wide one."""
+"""Operations by name: functions of a signed magnitude in [-1, 1] and of whether to use
+TrivialAugment's wide space."""

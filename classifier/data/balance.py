@@ -1,4 +1,4 @@
-"""How many there are of each class, and what to do when they are not alike."""
+"""Class counts, loss weights and balanced sampling."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ Labels = NDArray[np.int64] | NDArray[np.uint8]
 
 
 def class_counts(labels: Labels, classes: int) -> NDArray[np.int64]:
-    """``(classes,) int64`` images of each class, or pixels."""
+    """``(classes,) int64`` number of images or pixels of each class."""
     if labels.ndim == 1:
         return np.bincount(labels, minlength=classes)
     return _pixel_counts(labels, classes).sum(0)
@@ -25,10 +25,10 @@ def count_classes(labels: Labels, classes: Sequence[str]) -> dict[str, int]:
 
 
 def require_every_class(images: LoadedImages, classes: Sequence[str], purpose: str) -> None:
-    """Checks that no class is empty.
+    """Check that every class has images.
 
     Raises:
-        MediaError: One is.
+        MediaError: A class has no images.
     """
     for name, count in count_classes(images.labels, classes).items():
         if count == 0:
@@ -39,19 +39,18 @@ def require_every_class(images: LoadedImages, classes: Sequence[str], purpose: s
 
 
 def class_weights(labels: Labels, classes: int, task: Task) -> NDArray[np.float32]:
-    """What each class counts in the loss, so that rare ones are not drowned.
+    """Weights of the classes in the loss, larger for rare classes.
 
-    Images: the inverse of the class's frequency. Pixels: median frequency balancing (Eigen and
-    Fergus, 2015): the median of the frequencies over the class's own, which is its fraction of the
-    pixels of those images that show it.
+    Images: inverse class frequency. Pixels: median frequency balancing (Eigen and Fergus, 2015),
+    where the frequency of a class is its fraction of the pixels of the images that contain it.
 
     Args:
         labels: ``(N,) int64`` or ``(N, H, W) uint8``.
-        classes: How many there are.
-        task: What has a class.
+        classes: Number of classes.
+        task: Whether images or pixels are classified.
 
     Returns:
-        ``(classes,) float32``, mean 1; a class that does not occur has 1.
+        ``(classes,) float32`` with mean 1; absent classes have weight 1.
     """
     if task == "images":
         fractions = class_counts(labels, classes) / max(len(labels), 1)
@@ -70,17 +69,17 @@ def class_weights(labels: Labels, classes: int, task: Task) -> NDArray[np.float3
 def balanced_order(
     labels: NDArray[np.int64], random: np.random.Generator, length: int
 ) -> NDArray[np.int64]:
-    """Positions in random order in which each class comes equally often.
+    """Sample positions in random order with each class equally often.
 
-    Of a frequent class as many images are drawn as there is room for, none twice before all were
-    drawn once; a rare one begins anew when it is through.
+    Each class is sampled without replacement; a class with fewer images than needed is
+    reshuffled and repeated.
 
     Args:
-        labels: ``(N,)``.
-        random: Decides about the order.
-        length: How many to draw.
+        labels: ``(N,) int64``.
+        random: Random generator.
+        length: Number of positions.
     """
-    present = random.permutation(np.unique(labels))  # who gets one more when it does not work out
+    present = random.permutation(np.unique(labels))  # the first classes get the remainder
     order: list[NDArray[np.int64]] = []
     for place, label in enumerate(present):
         members = np.flatnonzero(labels == label)
@@ -92,6 +91,6 @@ def balanced_order(
 
 def _pixel_counts(masks: Labels, classes: int) -> NDArray[np.int64]:
     """``(N, H, W)`` -> ``(N, classes)`` pixels of each class."""
-    assert classes <= IGNORE_INDEX, "the last value is that of pixels that count for nothing"
+    assert classes <= IGNORE_INDEX, "255 is reserved for unlabelled pixels"
     rows = [np.bincount(mask.reshape(-1), minlength=256)[:classes] for mask in masks]
     return np.array(rows, np.int64).reshape(len(masks), classes)

@@ -1,4 +1,4 @@
-"""Batches as a pure function of seed and step, the same after a resume and on many GPUs."""
+"""Batches as a pure function of seed and step: equal after resuming and for any world size."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from classifier.data.augmentation import Augmentation, SampleChange
+from classifier.data.augmentation import Augmentation, SampleAugmenter
 from classifier.data.balance import balanced_order
 from classifier.data.dataset import LoadedImages
 from classifier.data.windows import Windows
@@ -34,17 +34,17 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How training images become batches.
+    """Sampling of training images into batches.
 
     Attributes:
-        seed: The run's seed.
-        batch_size: Images of a step over all processes; fewer where there are fewer.
-        augment: How images are varied.
-        size: Side of what comes out; None keeps what is stored. Where more is stored, images give
-            their middle (or a random crop, if ``augment`` asks for crops), and images with masks
-            a random square.
-        balance: "sampling" draws all classes equally often; the others change nothing here.
-        rank: Which of the processes this one is.
+        seed: Seed of the run.
+        batch_size: Images per step over all processes, limited to the number of images.
+        augment: Augmentation of the images.
+        size: Side of the batch images in pixels; None keeps the stored size. Larger stored images
+            are cropped: at the centre (or at random, if ``augment.crop`` is below 1), or at a
+            random position if they have masks.
+        balance: "sampling" samples all classes equally often; other values have no effect here.
+        rank: Rank of this process.
         world_size: Number of processes that split a batch.
     """
 
@@ -59,16 +59,16 @@ class BatchPlan:
     def __post_init__(self) -> None:
         if self.batch_size % self.world_size:
             raise ConfigError(
-                f"A batch of {self.batch_size} images cannot be split between {self.world_size} "
-                "processes evenly.",
-                "Choose --set data.batch_size as a multiple of the number of processes.",
+                f"Expected a batch size divisible by the {self.world_size} processes, found "
+                f"{self.batch_size}.",
+                "Change --set data.batch_size.",
             )
 
     def batch(self, data: LoadedImages) -> int:
-        """Images of a step over all processes.
+        """Images per step over all processes.
 
         Raises:
-            ConfigError: There are fewer images than processes.
+            ConfigError: Fewer images than processes.
         """
         if len(data) < self.world_size:
             raise ConfigError(
@@ -78,20 +78,20 @@ class BatchPlan:
         return min(self.batch_size, len(data) // self.world_size * self.world_size)
 
     def steps(self, data: LoadedImages) -> int:
-        """Steps of an epoch; a last batch that is not full is left out."""
+        """Steps per epoch; an incomplete last batch is dropped."""
         return len(data) // self.batch(data)
 
     def order(self, data: LoadedImages, epoch: int) -> NDArray[np.int64]:
-        """``(N,)`` positions in the order in which an epoch draws them.
+        """``(N,) int64`` positions of the images in the order of an epoch.
 
         Raises:
-            ConfigError: Balanced sampling of images whose pixels have the classes.
+            ConfigError: Balanced sampling of images with masks.
         """
         if self.balance != "sampling":
             return generator(self.seed, "order", epoch).permutation(len(data))
         if data.labels.ndim != 1:
             raise ConfigError(
-                "data.balance sampling is for images with one class each; masks have many.",
+                "data.balance=sampling expects images with one class each, found masks.",
                 "Use --set data.balance=loss.",
             )
         labels = data.labels.astype(np.int64)
@@ -101,12 +101,12 @@ class BatchPlan:
         """The batches of an epoch, reduced to this process's images.
 
         Args:
-            data: What to draw from.
-            epoch: Counted from 0.
-            first_step: Where to begin, after a resume within the epoch.
+            data: Images to sample from.
+            epoch: Number of the epoch, from 0.
+            first_step: First step, after resuming within the epoch.
         """
         order, count = self.order(data, epoch), self.batch(data)
-        change = SampleChange(self.augment, self._size(data)) if self.augment.slow else None
+        change = SampleAugmenter(self.augment, self._size(data)) if self.augment.slow else None
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             for step in range(first_step, self.steps(data)):
                 batch = order[step * count : (step + 1) * count]
@@ -119,11 +119,11 @@ class BatchPlan:
         self,
         data: LoadedImages,
         batch: NDArray[np.int64],
-        change: SampleChange | None,
+        change: SampleAugmenter | None,
         when: tuple[int, int],
         pool: ThreadPoolExecutor,
     ) -> Batch:
-        # Drawn for the whole batch, so that an image's fate does not depend on the process.
+        # Sampled for the whole batch, so that augmentation does not depend on the world size.
         windows = self._windows(data, len(batch), when).every(self.rank, self.world_size)
         mine = batch[self.rank :: self.world_size]
         images, labels = data.images[mine], data.labels[mine]
@@ -138,16 +138,16 @@ class BatchPlan:
             if masks is not None:
                 masks = np.stack([mask for _, mask in changed if mask is not None])
         wanted = labels if masks is None else masks
-        # Of a mapped file numpy gives arrays of a class of its own.
+        # Indexing a memory map gives arrays of a subclass.
         plain = np.asarray(images), np.asarray(wanted, np.int64)
         return Batch(torch.from_numpy(plain[0]), torch.from_numpy(plain[1]))
 
     def _windows(self, data: LoadedImages, count: int, when: tuple[int, int]) -> Windows:
-        """Where in what is stored each image of a batch is cut out."""
+        """Windows of the batch images within the stored images."""
         stored, size = data.images.shape[2:], self._size(data)
         masked = data.labels.ndim == 3
         if self.augment.crop < 1 and not masked:
-            size = stored  # the random crop sees all of it
+            size = stored  # the random crop needs the whole stored image
         random = generator(self.seed, "augment", *when)
         flips = random.random(count) < 0.5 if self.augment.flip else np.zeros(count, bool)
         shift = self.augment.shift

@@ -1,7 +1,7 @@
-"""What is learned from: samples, their classes, and the arrays made of them."""
+"""Data sets: samples on disk, their classes, and decoded images."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,18 +14,18 @@ from classifier.models.network import Task
 SPLITS = ("train", "validation", "test")
 
 IGNORE_INDEX = 255
-"""Class of a pixel that counts for nothing; also torch's ``ignore_index`` here."""
+"""Label of unlabelled pixels, passed to torch as ``ignore_index``."""
 
 Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class MaskCode:
-    """What is written in masks: which value, or which colour, stands for which class.
+    """Encoding of masks: the class of each value, or of each colour.
 
     Attributes:
-        values: Pairs of a value and its class; ``IGNORE_INDEX`` where it counts for nothing.
-        colours: Pairs of an RGB colour and its class, for masks in colour; may be empty.
+        values: Pairs of a value and its class, ``IGNORE_INDEX`` for unlabelled pixels.
+        colours: Pairs of an RGB colour and its class, for colour masks; may be empty.
     """
 
     values: tuple[tuple[int, int], ...]
@@ -33,7 +33,7 @@ class MaskCode:
 
     @cached_property
     def table(self) -> NDArray[np.int16]:
-        """``(256,) int16`` class of each value, -1 where it is none; 255 counts for nothing."""
+        """``(256,) int16`` class of each value, -1 for undefined values."""
         table = np.full(256, -1, np.int16)
         table[IGNORE_INDEX] = IGNORE_INDEX
         for value, label in self.values:
@@ -43,15 +43,15 @@ class MaskCode:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and what it shows.
+    """One image with its label or mask.
 
     Attributes:
-        path: The image file, or the archive that holds it.
-        label: Number of its class; -1 where the mask gives the class of each pixel.
-        mask: File with the class of each pixel, or None.
-        group: Samples of one group (a person, a video) never lie in two splits.
-        index: Position in an archive (idx), or None.
-        code: What the values of the mask mean; None where they are class numbers.
+        path: Image file, or archive that contains the image.
+        label: Class index; -1 if a mask gives the class of each pixel.
+        mask: Mask file, or None.
+        group: Group (a person, a video) that is never divided between splits; empty for none.
+        index: Position in an idx archive, or None.
+        code: Encoding of the mask; None if its values are class indices.
     """
 
     path: Path
@@ -63,22 +63,22 @@ class Sample:
 
     @property
     def name(self) -> str:
-        """The path, with the position in an archive."""
+        """Path, with the position in an archive as ``PATH#INDEX``."""
         return str(self.path) if self.index is None else f"{self.path}#{self.index}"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples on disk, in one heap or already divided.
+    """Samples on disk, by split.
 
     Attributes:
-        root: Folder or file that the user named.
-        task: Whether images or pixels have a class.
-        classes: Names of the classes; a label is a position here.
-        splits: Samples by split ("train", "validation", "test"); a heap that is not divided yet
-            is all "train".
+        root: Directory or file passed by the user.
+        task: Whether images or pixels are classified.
+        classes: Class names, by class index.
+        splits: Samples by split ("train", "validation", "test"). Data without splits are all
+            "train".
         ignore_index: Mask value of unlabelled pixels, or None.
-        notes: What was left out when the data were opened, a sentence each, to be shown.
+        notes: Messages for the user about skipped files, one sentence each.
     """
 
     root: Path
@@ -90,11 +90,11 @@ class Dataset:
 
     @property
     def samples(self) -> tuple[Sample, ...]:
-        """All samples, split by split."""
+        """All samples, in the order of ``SPLITS``."""
         return tuple(sample for name in SPLITS for sample in self.splits.get(name, ()))
 
     def digest(self) -> str:
-        """Hash of names, sizes, labels and splits; changes when the data do."""
+        """SHA-256 of file names, sizes, labels and splits."""
         sizes: dict[Path, int] = {}
         lines = [
             ",".join(self.classes),
@@ -118,13 +118,13 @@ class Dataset:
 
 @dataclass(frozen=True)
 class LoadedImages:
-    """Decoded images, in memory or mapped from a file.
+    """Decoded images, in memory or memory-mapped.
 
     Attributes:
         images: ``(N, C, H, W) uint8``, RGB or grey.
         labels: ``(N,) int64``, or ``(N, H, W) uint8`` class of each pixel
             (``IGNORE_INDEX`` where it is unlabelled).
-        samples: What each image is.
+        samples: ``(N,)`` sample of each image.
     """
 
     images: NDArray[np.uint8]
@@ -133,11 +133,3 @@ class LoadedImages:
 
     def __len__(self) -> int:
         return len(self.samples)
-
-    def subset(self, chosen: Sequence[int] | NDArray[np.int64]) -> "LoadedImages":
-        """A copy of some of them, in the order given."""
-        return LoadedImages(
-            self.images[chosen],
-            self.labels[chosen],
-            tuple(self.samples[position] for position in chosen),
-        )

@@ -1,4 +1,4 @@
-"""Finds images that are nearly the same in two splits, and equal files with different labels."""
+"""Find near-duplicate images in different splits, and equal files with different labels."""
 
 import hashlib
 import os
@@ -18,37 +18,37 @@ from classifier.data.readers.idx import open_archive
 _SIDE = 32  # of the thumbnails
 _BANDS, _BAND_BITS = 7, 9
 _PHASH_BITS = _BANDS * _BAND_BITS
-_PHASH_LIMIT = _BANDS - 1  # hashes nearer than that are equal in at least one band
+_PHASH_LIMIT = _BANDS - 1  # hashes within this distance agree in at least one band
 _DHASH_LIMIT = 10
-# Of photographs; and of idx archives, whose small drawings of a few strokes are all much alike.
+# Photographs; images of idx archives, where different digits already correlate strongly.
 _CORRELATIONS = (0.92, 0.99)
 _PARTNERS = 64
-_AT_ONCE = 1 << 22  # pairs compared at a time: 32 MiB
+_AT_ONCE = 1 << 22  # pairs per comparison: 32 MiB
 _BITS = np.array([bin(value).count("1") for value in range(1 << 16)], np.uint8)
 
-Quiet = Callable[[int], None]
+OnImage = Callable[[int], None]
 Thumbnails = NDArray[np.uint8]
 
 
 def find_duplicates(
-    dataset: Dataset, on_image: Quiet = lambda _: None
+    dataset: Dataset, on_image: OnImage = lambda _: None
 ) -> list[tuple[Sample, Sample]]:
-    """Images that are nearly the same and lie in different splits.
+    """Find near-duplicate images in different splits.
 
-    Two images are held to be the same when their perceptual hashes (signs of the low frequencies;
-    Zauner, 2010) differ in at most 6 of 63 bits, their difference hashes in at most 10 of 64, and
-    their thumbnails correlate by 0.92 (0.99 in idx archives). That finds copies of another size,
-    compression or brightness; not mirrored or turned ones, nor those cut by more than 2 %.
+    Two images are near-duplicates if their perceptual hashes (Zauner, 2010) differ in at most 6 of
+    63 bits, their difference hashes in at most 10 of 64 bits, and their thumbnails correlate by at
+    least 0.92 (0.99 in idx archives). This finds copies of another size, compression or brightness,
+    but not flipped, rotated or cropped ones (by more than 2 %).
 
-    Only images whose hashes agree in one of seven bands are compared, which loses none of these.
+    Only images whose hashes agree in one of seven bands are compared; this misses no pair.
 
     Args:
-        dataset: Divided; images that cannot be read are passed over.
-        on_image: Called with the number of images after some of them.
+        dataset: Data set with splits; unreadable images are skipped.
+        on_image: Progress callback, called with the number of images just processed.
 
     Returns:
-        For each image that has a double in an earlier split: that one (the nearest, where there
-        are several), and itself.
+        Pairs ``(original, duplicate)``: for each image with a duplicate in an earlier split, the
+        nearest such duplicate and the image.
     """
     splits = [dataset.splits.get(split, ()) for split in SPLITS]
     hashed = [_Hashed(*_thumbnails(samples, on_image)) for samples in splits]
@@ -62,16 +62,16 @@ def find_duplicates(
 
 
 def find_conflicts(
-    dataset: Dataset, on_image: Quiet = lambda _: None
+    dataset: Dataset, on_image: OnImage = lambda _: None
 ) -> list[tuple[Sample, Sample]]:
-    """Images that are equal byte by byte but have different labels.
+    """Find byte-identical images with different labels.
 
     Args:
-        dataset: Divided or not; of masks there are no labels to compare, so that none is found.
-        on_image: Called with the number of images after some of them.
+        dataset: Data set; nothing is found for masks, which have no image label.
+        on_image: Progress callback, called with the number of images just processed.
 
     Returns:
-        Pairs: the first image of that content, and a later one with another label.
+        Pairs: the first image of some content, and a later one with another label.
     """
     by_size: dict[int, list[Sample]] = defaultdict(list)
     for sample in dataset.samples:
@@ -81,7 +81,7 @@ def find_conflicts(
     for members in by_size.values():
         first: dict[bytes, Sample] = {}
         for sample in members:
-            # A file whose size no other has needs not be read.
+            # A file of unique size has no copy.
             content = _content(sample) if len(members) > 1 else b""
             earlier = first.setdefault(content, sample)
             if earlier.label != sample.label:
@@ -97,9 +97,9 @@ def _content(sample: Sample) -> bytes:
 
 
 def _thumbnails(
-    samples: Sequence[Sample], on_image: Quiet
+    samples: Sequence[Sample], on_image: OnImage
 ) -> tuple[tuple[Sample, ...], Thumbnails]:
-    """``(N, 32, 32) uint8`` grey, of those samples that can be read."""
+    """Readable samples and their grey thumbnails ``(N, 32, 32) uint8``."""
 
     def read(sample: Sample) -> NDArray[np.uint8] | None:
         side = (_SIDE, _SIDE)
@@ -110,7 +110,7 @@ def _thumbnails(
         try:
             return read_image(sample.path, side, 1, "pixels")
         except UnreadableImage:
-            return None  # said where it is decoded for training
+            return None  # reported by load_images
 
     kept: list[Sample] = []
     thumbnails = np.empty((len(samples), _SIDE, _SIDE), np.uint8)
@@ -124,21 +124,21 @@ def _thumbnails(
 
 
 class _Hashed:
-    """The images of a split with their hashes, each ``(N,) uint64``."""
+    """Images of a split with their hashes ``(N,) uint64``."""
 
     def __init__(self, samples: tuple[Sample, ...], thumbnails: Thumbnails) -> None:
         self.samples, self.thumbnails = samples, thumbnails
         self.phash = perceptual_hashes(thumbnails)
         self.dhash = difference_hashes(thumbnails)
-        # Many equal images (blank pages) are one entry in the buckets.
+        # Equal hashes (blank pages) share one entry in the buckets.
         self.unique, place = np.unique(self.phash, return_inverse=True)
         self.counts = np.bincount(place, minlength=len(self.unique))
-        self.members = place.argsort(kind="stable")  # those of one hash side by side
+        self.members = place.argsort(kind="stable")  # grouped by hash
         self.starts = self.counts.cumsum() - self.counts
 
 
 def perceptual_hashes(thumbnails: Thumbnails) -> NDArray[np.uint64]:
-    """63-bit hashes: which of the lowest frequencies exceed their median.
+    """Perceptual hashes of 63 bits: which of the lowest DCT coefficients exceed their median.
 
     Args:
         thumbnails: ``(N, 32, 32)``.
@@ -146,12 +146,12 @@ def perceptual_hashes(thumbnails: Thumbnails) -> NDArray[np.uint64]:
     frequency, position = np.arange(8)[:, None], np.arange(_SIDE)
     cosines = np.cos(np.pi * frequency * (2 * position + 1) / (2 * _SIDE)).astype(np.float32)
     low = cosines @ thumbnails.astype(np.float32) @ cosines.T  # (N, 8, 8)
-    low = low.reshape(-1, 64)[:, 1:]  # without the mean, so that brightness does not count
+    low = low.reshape(-1, 64)[:, 1:]  # without the mean: invariant to brightness
     return _pack(low > np.median(low, axis=1, keepdims=True))
 
 
 def difference_hashes(thumbnails: Thumbnails) -> NDArray[np.uint64]:
-    """64-bit hashes: whether it gets brighter towards the right, in 8 rows.
+    """Difference hashes of 64 bits: the sign of the horizontal gradient in 8 rows.
 
     Args:
         thumbnails: ``(N, 32, 32)``.
@@ -169,7 +169,7 @@ def _pack(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
 
 
 def _distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """In how many bits hashes differ."""
+    """Hamming distances of hashes."""
     words = np.ascontiguousarray(first ^ second).view(np.uint16)
     return _BITS[words].reshape(*np.broadcast_shapes(first.shape, second.shape), 4).sum(-1)
 
@@ -177,7 +177,7 @@ def _distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[
 def _near(
     earlier: _Hashed, later: _Hashed
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
-    """Positions of pairs that are nearly the same, and how far their hashes are apart."""
+    """Positions of near-duplicate pairs, and the distances of their hashes."""
     first, second = _expanded(earlier, later, _near_hashes(earlier.unique, later.unique))
     near = _distance(earlier.dhash[first], later.dhash[second]) <= _DHASH_LIMIT
     first, second = first[near], second[near]
@@ -214,7 +214,7 @@ def _expanded(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Pairs of hashes as pairs of images."""
     ours, theirs = pairs.T
-    # Of thousands of images with one hash (blank pages) some stand for all.
+    # Of many images with one hash (blank pages), a few are compared.
     our_counts = np.minimum(earlier.counts[ours], _PARTNERS)
     their_counts = later.counts[theirs]
     counts = our_counts * their_counts
@@ -231,7 +231,7 @@ def _correlations(
     others: Thumbnails,
     second: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """``(P,) float32`` of pairs of positions; of two blank images it is 1."""
+    """``(P,) float32`` correlations of pairs; 1 for two blank images."""
     result = np.empty(len(first), np.float32)
     for start in range(0, len(first), 4096):
         some = slice(start, start + 4096)

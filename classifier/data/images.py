@@ -1,4 +1,4 @@
-"""Reads image files of any kind into arrays of one size."""
+"""Read image files into arrays of one size."""
 
 import struct
 import warnings
@@ -14,7 +14,7 @@ from classifier.models.network import Task
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
 )
-# Pillow knows more, some of which call other programs (EPS).
+# Pillow reads more formats, some by calling other programs (EPS).
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 BROKEN = (
     OSError,
@@ -26,24 +26,23 @@ BROKEN = (
     zlib.error,
     Image.DecompressionBombError,
 )
-"""What Pillow raises about damaged files."""
+"""Exceptions that Pillow raises for damaged files."""
 
-# Pillow warns of a size and refuses twice that, and of damage that does not matter; what cannot be
-# read is reported once for each file.
+# Pillow warns about large sizes and harmless damage; unreadable files are reported by the reader.
 warnings.filterwarnings("ignore", module="PIL")
 
 
 class UnreadableImage(Exception):
-    """Why a file cannot be used as an image."""
+    """A file that cannot be used as an image; the message is the reason."""
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is called like an image and not hidden."""
+    """Whether a file has an image suffix and is not hidden."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def reason(error: Exception, path: Path) -> str:
-    """What is wrong with a file, in a few words."""
+    """Short reason why a file cannot be read."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if path.is_file() and path.stat().st_size == 0:
@@ -52,20 +51,20 @@ def reason(error: Exception, path: Path) -> str:
 
 
 def read_image(path: Path, side: tuple[int, int], channels: int, task: Task) -> NDArray[np.uint8]:
-    """Reads an image upright and brings it to a size.
+    """Read an image upright (EXIF) and resize it.
 
     Args:
-        path: File; of an animation the first picture is taken.
+        path: Image file; the first frame of an animation is used.
         side: Height and width of the result in pixels.
         channels: 1 (grey) or 3 (RGB).
-        task: For "images" the middle in the shape of the result is cut out; for "pixels" the
-            whole image is stretched, so that what is found in it can be carried back.
+        task: For "images", the image is centre-cropped to the aspect ratio of ``side``; for
+            "pixels", the whole image is stretched to it.
 
     Returns:
         ``(channels, height, width) uint8``.
 
     Raises:
-        UnreadableImage: It is no image, is damaged, or is absurdly large.
+        UnreadableImage: Not an image, damaged, or above Pillow's size limit.
     """
     return read_image_and_size(path, side, channels, task)[0]
 
@@ -73,13 +72,13 @@ def read_image(path: Path, side: tuple[int, int], channels: int, task: Task) -> 
 def read_image_and_size(
     path: Path, side: tuple[int, int], channels: int, task: Task
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """As ``read_image``, with the upright height and width in the file."""
+    """As ``read_image``; also returns the upright height and width of the file's image."""
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
-            if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):  # turned by a quarter
+            if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):  # rotated by 90 degrees
                 width, height = height, width
-            # JPEG is decoded at an eighth to a half of its size where that is enough.
+            # Decodes JPEG at a reduced size where that is enough.
             image.draft("RGB", (2 * max(side), 2 * max(side)))
             upright = ImageOps.exif_transpose(image)
             pixels = scale(_eight_bit(upright), side, channels, task)
@@ -91,7 +90,7 @@ def read_image_and_size(
 def scale(
     image: Image.Image, side: tuple[int, int], channels: int, task: Task
 ) -> NDArray[np.uint8]:
-    """An 8-bit image at a size, as ``(channels, height, width) uint8``."""
+    """Resize an 8-bit image to ``(channels, height, width) uint8``."""
     plain = image.convert("L" if channels == 1 else "RGB")
     size = (side[1], side[0])
     if plain.size != size:
@@ -104,10 +103,10 @@ def scale(
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Height and width of an image, from its header alone.
+    """Upright height and width of an image, from its header.
 
     Raises:
-        UnreadableImage: It is no image, or is absurdly large.
+        UnreadableImage: Not an image, or above Pillow's size limit.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -119,9 +118,9 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Brings 16-bit grey to 8 bits, and puts what is transparent on white."""
+    """Convert 16-bit grey to 8 bits, and composite transparency onto white."""
     if image.mode == "F":
-        raise ValueError("its values are 32-bit floats; expected 8 or 16 bits")
+        raise ValueError("expected 8 or 16 bits per channel, found 32-bit floats")
     if image.mode.startswith("I"):
         values = np.asarray(image, np.float32)
         return Image.fromarray((values / 257).round().clip(0, 255).astype(np.uint8))

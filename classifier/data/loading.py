@@ -1,4 +1,4 @@
-"""Decodes samples once, into memory or into a file that is mapped."""
+"""Decode samples once, into memory or into a memory-mapped cache."""
 
 import hashlib
 import math
@@ -24,9 +24,9 @@ from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_directory, read_json, write_json
 
 MEMORY_LIMIT = 1 << 30
-"""Bytes above which decoded images go into a file, where there is a folder for it."""
+"""Size in bytes above which decoded images are cached in a memory-mapped file."""
 
-_VERSION = 1  # of the cache; to be raised when decoding gives other pixels
+_VERSION = 1  # of the cache; raised when decoding changes
 _CHUNK = 32
 
 Skipped = list[tuple[Path, str]]
@@ -34,7 +34,7 @@ Skipped = list[tuple[Path, str]]
 
 @dataclass(frozen=True)
 class _Decoder:
-    """What becomes of a file."""
+    """Decoder of samples, with everything that determines the pixels."""
 
     side: tuple[int, int]
     channels: int
@@ -42,7 +42,7 @@ class _Decoder:
     ignore_index: int | None
 
     def __call__(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """Pixels ``(C, H, W)``, and the mask ``(H, W)`` where pixels have a class."""
+        """Decode to pixels ``(C, H, W) uint8`` and, for segmentation, a mask ``(H, W) uint8``."""
         if sample.index is not None:
             picture = Image.fromarray(open_archive(sample.path)[sample.index])
             return scale(picture, self.side, self.channels, self.task), None
@@ -65,23 +65,23 @@ def load_images(
     cache: Path | None = None,
     on_image: Callable[[int], None] = lambda _: None,
 ) -> tuple[LoadedImages, Skipped]:
-    """Decodes all samples, in several threads; those that cannot be read are left out.
+    """Decode samples in several threads; unreadable ones are skipped.
 
     Args:
-        samples: What to read. A sample without a mask gets one that counts for nothing.
-        form: Its size is the side of images where ``side`` is None; its channels are 1 or 3.
-        task: What has a class.
-        side: Height and width to store; None: ``form.size``, or for pixels the size that all
-            images have.
+        samples: Samples to read. For segmentation, a sample without a mask is all unlabelled.
+        form: Input format of the network.
+        task: Whether images or pixels are classified.
+        side: Height and width of the decoded images in pixels; None for ``form.size``, or, for
+            segmentation, the common size of the images.
         ignore_index: Additional mask value of unlabelled pixels, or None.
-        cache: Folder for the decoded images if they need more than ``MEMORY_LIMIT``.
-        on_image: Called with the number of images after some of them.
+        cache: Directory for decoded images larger than ``MEMORY_LIMIT``; None to use memory.
+        on_image: Progress callback, called with the number of images just processed.
 
     Returns:
-        The images in the order of the samples, and the files left out with the reason of each.
+        The images in the order of the samples, and skipped files with their reasons.
 
     Raises:
-        MediaError: None can be used, or there is no common size.
+        MediaError: No sample is usable, or the images have no common size.
         StorageFullError: The cache does not fit on the disk.
     """
     samples = tuple(samples)
@@ -98,7 +98,7 @@ def load_images(
     if samples and not usable:
         first = next(iter(skipped.values()))
         raise MediaError(
-            f"None of the {len(samples)} images can be used; the first, {samples[0].name}: {first}."
+            f"None of the {len(samples)} images is usable; the first, {samples[0].name}: {first}."
         )
     images = images[: len(usable)]
     labels = (
@@ -113,21 +113,22 @@ def load_images(
 def pixel_side(
     samples: Sequence[Sample], height: int | None = None, width: int | None = None
 ) -> tuple[int, int]:
-    """Height and width to store images with masks at.
+    """Height and width at which images with masks are decoded.
 
     Args:
-        samples: Images; their headers are read unless both sides are given.
-        height: Wanted height, or None.
-        width: Wanted width; where only one is given, the other follows the commonest shape.
+        samples: Samples; their headers are read unless both sides are given.
+        height: Height in pixels, or None.
+        width: Width in pixels, or None. If one side is None, it follows from the most frequent
+            aspect ratio.
 
     Raises:
-        MediaError: Neither is given and the images differ in size, or none can be read.
+        MediaError: Neither side is given and the images differ in size, or none is readable.
     """
     if height and width:
         return height, width
     sizes = Counter(_sizes(samples))
     if not sizes:
-        raise MediaError("None of the images can be read to see how large they are.")
+        raise MediaError("None of the images can be read.")
     ((first, _), *more) = sizes.most_common()
     if height or width:
         scale_by = height / first[0] if height else (width or 0) / first[1]
@@ -136,8 +137,8 @@ def pixel_side(
         (high, wide), (other_high, other_wide) = first, more[0][0]
         raise MediaError(
             f"The images have {len(sizes)} sizes, such as {wide}x{high} and "
-            f"{other_wide}x{other_high}; they have to be scaled to one.",
-            f"Choose it: --set data.height={high} --set data.width={wide}.",
+            f"{other_wide}x{other_high}; segmentation expects one.",
+            f"Set the size, e.g. --set data.height={high} --set data.width={wide}.",
         )
     return first
 
@@ -147,9 +148,9 @@ def _sizes(samples: Sequence[Sample]) -> Iterator[tuple[int, int]]:
         try:
             return upright_size(sample.path)
         except UnreadableImage:
-            return None  # said when it is decoded
+            return None  # reported by load_images
 
-    # In threads, since Pillow decodes a PNG to see whether it is turned.
+    # In threads, since Pillow decodes a PNG to read its orientation.
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         yield from (found for found in pool.map(size, samples) if found is not None)
 
@@ -161,10 +162,10 @@ def _decode(
     masks: NDArray[np.uint8] | None,
     on_image: Callable[[int], None],
 ) -> dict[int, str]:
-    """Fills the arrays from the front, without gaps.
+    """Fill the arrays from the front, without gaps.
 
     Returns:
-        Positions of the samples left out, with the reasons.
+        Reasons of skipped samples, by position.
     """
 
     def read(chunk: tuple[Sample, ...]) -> list[tuple[NDArray, NDArray | None] | str]:
@@ -181,7 +182,7 @@ def _decode(
     threads = min(16, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:
         chunks = [tuple(samples[n : n + _CHUNK]) for n in range(0, len(samples), _CHUNK)]
-        # A few chunks at a time: what is decoded and waits for its place takes memory.
+        # A few chunks at a time, to bound the memory of decoded chunks.
         for first in range(0, len(chunks), 4 * threads):
             for results in pool.map(read, chunks[first : first + 4 * threads]):
                 for result in results:
@@ -204,10 +205,10 @@ def _cached(
     cache: Path,
     on_image: Callable[[int], None],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, dict[int, str]]:
-    """Maps the decoded images from a file, which is made if it is not there."""
+    """Memory-map the decoded images from the cache, which is written if it does not exist."""
     folder = cache / _key(samples, decoder)
     cache.mkdir(parents=True, exist_ok=True)
-    # Of the processes of a training one decodes, the others wait and map the same file.
+    # One process decodes; the others wait and map the same file.
     with FileLock(folder.with_suffix(".lock")):
         if folder.is_dir():
             on_image(len(samples))
@@ -220,7 +221,7 @@ def _cached(
                 )
                 skipped = _decode(samples, decoder, images, masks, on_image)
                 write_json(unfinished / "skipped.json", list(skipped.items()))
-                del images, masks  # written out
+                del images, masks  # flushed to disk
     mapped = np.load(folder / "images.npy", mmap_mode="r")
     masks = np.load(folder / "masks.npy", mmap_mode="r") if decoder.task == "pixels" else None
     return mapped, masks, dict(read_json(folder / "skipped.json"))
@@ -231,7 +232,7 @@ def _new_file(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _key(samples: Sequence[Sample], decoder: _Decoder) -> str:
-    """Changes when files, masks or what is made of them do."""
+    """Cache key: changes with the files, the masks and the decoder."""
     digest = hashlib.sha256(repr((_VERSION, decoder)).encode())
     codes: dict[object, str] = {}
     for sample in samples:

@@ -1,4 +1,4 @@
-"""Keeps samples aside: by class, with groups together, the same for the same seed."""
+"""Stratified, seeded splits and folds that keep groups together."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from faceswap.core.seeding import generator
 
 @dataclass(frozen=True)
 class _Unit:
-    """Samples that stay together.
+    """Samples of one group, or a single sample without a group.
 
     Attributes:
-        members: Their positions.
-        counts: ``(classes,)`` how many of each class.
+        members: Positions of the samples.
+        counts: ``(classes,) int64`` samples of each class.
     """
 
     members: tuple[int, ...]
@@ -32,12 +32,12 @@ def split_dataset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     at least one sample of each class on both sides. Samples with masks are not stratified.
 
     Args:
-        dataset: Returned as it is when it has a split "validation".
+        dataset: Data set; returned unchanged if it has a split "validation".
         fraction: Fraction of the samples for validation, between 0 and 1.
-        seed: The same seed and data give the same division.
+        seed: Random seed.
 
     Raises:
-        MediaError: A class has only one image, or all of it lies in one group.
+        MediaError: A class has only one image, or only one group.
     """
     if dataset.splits.get("validation"):
         return dataset
@@ -58,18 +58,18 @@ def split_dataset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
 
 
 def folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
-    """Divisions for cross-validation: each sample is kept aside in exactly one.
+    """Folds for cross-validation: each sample is in the validation split of exactly one.
 
-    What the data keep aside for validation themselves takes part like all others; a split "test"
-    stays what it is. Stratified by class, groups together, as far as these allow.
+    The splits "train" and "validation" of the data set are pooled; "test" is unchanged. Folds are
+    stratified by class as far as the groups allow.
 
     Args:
-        dataset: What to divide.
-        count: How many, at least 2.
-        seed: The same seed and data give the same folds.
+        dataset: Data set.
+        count: Number of folds, at least 2.
+        seed: Random seed.
 
     Raises:
-        MediaError: A class has fewer images (or groups) than there are folds.
+        MediaError: A class has fewer images or groups than folds.
     """
     samples = (*dataset.splits["train"], *dataset.splits.get("validation", ()))
     units = _shuffled_units(dataset, samples, seed, "folds")
@@ -78,7 +78,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
         if number < count:
             raise MediaError(
                 f"{name} has {number} image(s) or group(s), too few for {count} folds.",
-                "Ask for fewer folds, or add images.",
+                "Reduce --folds, or add images.",
             )
     totals = np.sum([unit.counts for unit in units], axis=0)
     filled = np.zeros((count, len(totals)))
@@ -100,7 +100,7 @@ def _class_names(dataset: Dataset) -> list[str]:
 def _shuffled_units(
     dataset: Dataset, samples: Sequence[Sample], seed: int, purpose: str
 ) -> list[_Unit]:
-    """Units in random order, large ones first: the small ones then even out what is left."""
+    """Units in random order, large ones first, so that small ones even out the splits."""
     classes = len(_class_names(dataset))
     grouped: dict[str | int, list[int]] = defaultdict(list)
     for position, sample in enumerate(samples):
@@ -121,13 +121,13 @@ def _require_two(dataset: Dataset, units: Sequence[_Unit]) -> None:
         if number < 2:
             where = f"{total} images, all in one group" if total > 1 else f"{total} usable image(s)"
             raise MediaError(
-                f"{name} has {where}; one to train on and one to keep aside are the least.",
+                f"{name} has {where}; training and validation need at least one each.",
                 "Add images, or remove the class.",
             )
 
 
 def _leaves_each(left: NDArray[np.int64], counts: NDArray[np.int64]) -> bool:
-    """Whether of each class that would be taken something is left to train on."""
+    """Whether every class in ``counts`` keeps a sample for training."""
     return bool((left[counts > 0] > 0).all())
 
 
@@ -137,7 +137,7 @@ def _one_of_each(
     kept: NDArray[np.int64],
     totals: NDArray[np.int64],
 ) -> list[_Unit]:
-    """Smallest further units, so that each class is kept aside at least once."""
+    """Smallest additional units, so that each class has a validation sample."""
     more: list[_Unit] = []
     for label in range(len(totals)):
         have = kept[label] + sum(unit.counts[label] for unit in more)
@@ -152,8 +152,8 @@ def _one_of_each(
                 break
         else:
             raise MediaError(
-                f"The groups cannot be divided so that class {label} lies on both sides.",
-                "Use smaller groups, or give the splits yourself.",
+                f"No split by groups has class {label} in both training and validation.",
+                "Use smaller groups, or provide train/ and val/ yourself.",
             )
     return more
 

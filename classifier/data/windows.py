@@ -1,4 +1,4 @@
-"""Cuts windows out of many images at once."""
+"""Vectorised cropping of windows from batches of images."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from classifier.data.dataset import IGNORE_INDEX
 
 @dataclass(frozen=True)
 class Windows:
-    """A window in each of B images; where it leaves the image the edge is repeated.
+    """One window in each of B images; pixels outside the image repeat its edge.
 
     Attributes:
-        corners: ``(B, 2) int64`` first row and first column; may lie outside.
-        size: Height and width, the same for all.
-        flips: ``(B,) bool``, whether the window is mirrored.
+        corners: ``(B, 2) int64`` first row and column; may be outside the image.
+        size: Height and width of all windows in pixels.
+        flips: ``(B,) bool`` whether a window is flipped horizontally.
     """
 
     corners: NDArray[np.int64]
@@ -23,17 +23,17 @@ class Windows:
     flips: NDArray[np.bool_]
 
     def every(self, first: int, step: int) -> "Windows":
-        """Those of one process."""
+        """The windows ``first``, ``first + step``, ... of one process."""
         return Windows(self.corners[first::step], self.size, self.flips[first::step])
 
     def cut(
         self, images: NDArray[np.uint8], masks: NDArray[np.uint8] | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """Cuts images and masks alike.
+        """Crop images and masks.
 
         Args:
-            images: ``(B, C, H, W)``.
-            masks: ``(B, H, W)`` or None; outside it nothing counts.
+            images: ``(B, C, H, W) uint8``.
+            masks: ``(B, H, W) uint8`` or None; ``IGNORE_INDEX`` outside the image.
 
         Returns:
             ``(B, C, *size)`` and ``(B, *size)``.
@@ -60,6 +60,6 @@ class Windows:
 
 
 def middle(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """The middle square of images that are stored larger: ``(..., H, W)`` -> ``(..., S, S)``."""
+    """Centre crop: ``(..., H, W)`` -> ``(..., size, size)``."""
     top, left = ((side - size) // 2 for side in images.shape[-2:])
     return images[..., top : top + size, left : left + size]

@@ -1,4 +1,4 @@
-"""Networks; importing this package fills the registry."""
+"""Networks. Importing this package registers the networks that it defines."""
 
 from classifier.models import cifar_resnet, lenet5, mlp, neuron, perceptron, tiramisu
 from classifier.models.activations import ACTIVATIONS, activation

@@ -1,9 +1,9 @@
-"""Activations by name: what stands between two layers of a network.
+"""Activations by name.
 
-threshold: McCulloch and Pitts 1943, the all-or-none step. sigmoid and tanh: the smooth steps of
-back-propagation (Rumelhart, Hinton, Williams 1986). relu: Nair and Hinton 2010. leaky_relu: Maas,
-Hannun, Ng 2013. maxout: Goodfellow et al. 2013. elu: Clevert, Unterthiner, Hochreiter 2016. gelu:
-Hendrycks and Gimpel 2016. silu: Elfwing, Uchibe, Doya 2017 (as Swish: Ramachandran et al. 2017).
+threshold: McCulloch and Pitts 1943. sigmoid, tanh: Rumelhart, Hinton, Williams 1986. relu: Nair and
+Hinton 2010. leaky_relu: Maas, Hannun, Ng 2013. maxout: Goodfellow et al. 2013. elu: Clevert,
+Unterthiner, Hochreiter 2016. gelu: Hendrycks and Gimpel 2016. silu: Elfwing, Uchibe, Doya 2017 (as
+Swish: Ramachandran et al. 2017).
 """
 
 from collections.abc import Callable
@@ -20,23 +20,21 @@ from faceswap.core.errors import ConfigError
 class Threshold(nn.Module):
     """The Heaviside step: 1 where the input is at least 0, else 0.
 
-    It is flat everywhere, so no gradient comes through it: layers before it cannot learn by
-    back-propagation. That is what the smooth activations were brought in for.
+    Its gradient is zero everywhere, so layers before it cannot learn by back-propagation.
     """
 
     def forward(self, values: Tensor) -> Tensor:
-        """Any shape -> the same shape of zeros and ones, cut off from the graph."""
+        """Any shape -> the same shape of zeros and ones, without a gradient."""
         return (values >= 0).to(values.dtype)
 
 
 class Maxout(nn.Module):
-    """The largest of ``pieces`` linear functions (Goodfellow et al. 2013: Maxout networks).
+    """The maximum of ``pieces`` linear functions (Goodfellow et al. 2013: Maxout networks).
 
-    The layer before it computes them all, so it must be ``pieces`` times as wide. A unit learns its
-    own activation: any convex function, piece by piece.
+    The preceding layer computes the linear functions and is ``pieces`` times as wide.
 
     Args:
-        pieces: How many linear functions compete in a unit.
+        pieces: Linear functions per unit.
     """
 
     def __init__(self, pieces: int) -> None:
@@ -48,17 +46,17 @@ class Maxout(nn.Module):
         return values.unflatten(1, (-1, self.pieces)).amax(2)
 
     def extra_repr(self) -> str:
-        """Shown when the network is printed."""
+        """Options shown in the repr of the module."""
         return f"pieces={self.pieces}"
 
 
 @dataclass(frozen=True)
 class Activation:
-    """How an activation is made, and what it asks of the layer before it.
+    """Factory of an activation, and the width it requires of the preceding layer.
 
     Attributes:
-        build: Makes the module.
-        pieces: How many times wider the layer before it must be; 1 for all but maxout.
+        build: Factory of the module.
+        pieces: Width factor of the preceding layer; 1 except for maxout.
     """
 
     build: Callable[[], nn.Module]
@@ -77,41 +75,43 @@ _PLAIN: dict[str, Callable[[], nn.Module]] = {
 }
 
 ACTIVATIONS: tuple[str, ...] = (*_PLAIN, "maxout")
-"""All names."""
+"""Names of all activations."""
 
 
 def find_activation(name: str, pieces: int = 2) -> Activation:
-    """An activation by name.
+    """Look up an activation.
 
     Args:
         name: One of ``ACTIVATIONS``.
-        pieces: Linear functions in each unit of maxout; the others have none.
+        pieces: Linear functions per unit; maxout only.
 
     Raises:
-        ConfigError: There is no such activation, or maxout has fewer than two pieces.
+        ConfigError: Unknown activation, or fewer than two pieces.
     """
     if name == "maxout":
         if pieces < 2:
-            raise ConfigError(f"maxout takes at least 2 pieces, found {pieces}.", "Raise pieces.")
+            raise ConfigError(
+                f"maxout expects at least 2 pieces, found {pieces}.", "Increase pieces."
+            )
         return Activation(partial(Maxout, pieces), pieces)
     if name not in _PLAIN:
         raise ConfigError(
-            f"There is no activation {name!r}.",
+            f"Unknown activation {name!r}.",
             f"{nearest(name, ACTIVATIONS)}Known: {', '.join(ACTIVATIONS)}.",
         )
     return Activation(_PLAIN[name])
 
 
 def activation(name: str, pieces: int = 2) -> nn.Module:
-    """The module alone; see ``find_activation``."""
+    """Build the module of an activation; see ``find_activation``."""
     return find_activation(name, pieces).build()
 
 
 def slope(module: nn.Module, values: Tensor) -> Tensor:
-    """Derivative of an activation that keeps the shape, at each value; zero for the step.
+    """Derivative of an elementwise activation at each value; zero for ``threshold``.
 
     Args:
-        module: Made by ``activation``; not maxout.
+        module: Activation, except maxout.
         values: Any shape.
     """
     points = values.detach().clone().requires_grad_()

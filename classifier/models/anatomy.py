@@ -1,7 +1,7 @@
-"""Splits of a network, whoever wrote it: groups of layers, embedding, last maps, backbone.
+"""Structure of any network: layer groups, embedding, last feature maps, backbone.
 
-Transfer learning gives groups of layers their own rates or frees them one by one (Howard and Ruder
-2018); embeddings are what the head sees; Grad-CAM (Selvaraju et al. 2017) looks at the last maps.
+Layer groups are for discriminative learning rates and gradual unfreezing (Howard and Ruder 2018),
+the last feature maps for Grad-CAM (Selvaraju et al. 2017).
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from torch import Tensor, fx, nn
 from classifier.models.network import BuiltNetwork
 from faceswap.core.errors import ConfigError
 
-_MOST = 0.8  # fraction of the body's weights that no single group should hold, if it can be opened
-_FEWEST = 3  # groups before the head, if the network can be divided into so many
+_MOST = 0.8  # largest fraction of the body's weights in one group, if it can be split
+_FEWEST = 3  # smallest number of groups before the head, if possible
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,22 @@ class LayerGroup:
     """Layers that are trained or frozen together.
 
     Attributes:
-        name: Dotted name of the first of its modules.
-        modules: Their parameters are the group's; none is in two groups. Parameters that belong to
-            no layer of their own (a class token) come in an ``nn.ParameterList``.
+        name: Dotted name of the first module.
+        modules: Modules of the group; groups are disjoint. Parameters outside of layers (a class
+            token) are wrapped in an ``nn.ParameterList``.
     """
 
     name: str
     modules: tuple[nn.Module, ...]
 
     def parameters(self) -> list[nn.Parameter]:
-        """All of them."""
+        """All parameters of the group."""
         return [parameter for module in self.modules for parameter in module.parameters()]
 
 
 @dataclass(frozen=True)
 class _Unit:
-    """A module, or the bare parameters of one, in the order of registration."""
+    """A module, or the parameters that a module holds directly, in order of registration."""
 
     name: str
     module: nn.Module
@@ -50,30 +50,30 @@ class _Unit:
 
     @property
     def is_minor(self) -> bool:
-        """Norms, scales and bare parameters go along with the layer before them."""
+        """Whether it joins the preceding layer: norms, scales and direct parameters."""
         bare = isinstance(self.module, nn.ParameterList)
         return bare or all(parameter.dim() < 2 for parameter in self.module.parameters())
 
     @property
     def is_list(self) -> bool:
-        # Their subclasses (torchvision's dense blocks) are layers with a forward of their own.
+        # Subclasses (torchvision's dense blocks) are layers with their own forward.
         return type(self.module) in (nn.ModuleList, nn.ModuleDict)
 
 
 def layer_groups(built: BuiltNetwork) -> list[LayerGroup]:
-    """The network's layers from input to head; every parameter is in exactly one group.
+    """Group the layers from input to head; every parameter is in exactly one group.
 
-    Stages stay whole where there are a few of them (a ResNet: stem, four stages, head). Where one
-    container holds nearly all, its parts are the groups (VGG: each convolution; ViT: each block).
+    A few stages are groups (ResNet: stem, four stages, head). If one container holds nearly all
+    weights, its children are groups (VGG: each convolution; ViT: each block).
 
     Returns:
-        Groups in the order in which the network registered its layers. The last is the head.
+        Groups in order of registration; the last one is the head.
     """
-    units = _divide(built)
+    units = _split_units(built)
     at = next(index for index, unit in enumerate(units) if unit.name == built.head)
     groups: list[list[_Unit]] = []
     for unit in units[:at]:
-        # Minor layers at the very beginning wait for the first real one.
+        # Minor layers at the beginning join the first main layer.
         opens = groups and all(other.is_minor for other in groups[-1])
         if groups and (unit.is_minor or opens):
             groups[-1].append(unit)
@@ -83,23 +83,23 @@ def layer_groups(built: BuiltNetwork) -> list[LayerGroup]:
     return [LayerGroup(group[0].name, tuple(unit.module for unit in group)) for group in groups]
 
 
-def _divide(built: BuiltNetwork) -> list[_Unit]:
-    units = list(_parts(_Unit("", built.module)))
+def _split_units(built: BuiltNetwork) -> list[_Unit]:
+    units = list(_children(_Unit("", built.module)))
     while True:
         chosen = _to_open(units, built.head)
         if chosen is None:
             return units
         at = units.index(chosen)
-        units[at : at + 1] = _parts(chosen)
+        units[at : at + 1] = _children(chosen)
 
 
 def _to_open(units: list[_Unit], head: str) -> _Unit | None:
-    """The unit to be opened next: what holds the head, lists, and what is far too large."""
+    """The unit to split next: one that contains the head, a list, or one that is too large."""
     for unit in units:
         if head.startswith(f"{unit.name}.") or (unit.is_list and unit.name != head):
             return unit
     end = next(index for index, unit in enumerate(units) if unit.name == head)
-    # Layers beside the head, as the dense ones of VGG, do not count as stages.
+    # Siblings of the head, such as VGG's dense layers, are not stages.
     beside = head.rpartition(".")[0]
     body = [
         unit
@@ -121,8 +121,8 @@ def _holds_something(module: nn.Module) -> bool:
     return any(True for _ in module.parameters()) or any(True for _ in module.buffers())
 
 
-def _parts(unit: _Unit) -> Iterator[_Unit]:
-    """Bare parameters first, as most networks use them before the layers."""
+def _children(unit: _Unit) -> Iterator[_Unit]:
+    """Direct parameters first, as most networks use them before the layers."""
     prefix = f"{unit.name}." if unit.name else ""
     bare = list(unit.module.named_parameters(recurse=False))
     if bare:
@@ -133,14 +133,14 @@ def _parts(unit: _Unit) -> Iterator[_Unit]:
 
 
 def embed(built: BuiltNetwork, images: Tensor) -> Tensor:
-    """What enters the head. The caller decides on gradients and on evaluation mode.
+    """Compute embeddings: the input of the head. Gradients and mode are up to the caller.
 
     Args:
-        built: The network.
-        images: ``(B, channels, size, size)``, as the network takes them.
+        built: Network.
+        images: ``(B, channels, size, size) float32``, normalised.
 
     Returns:
-        ``(B, D)``; of maps the mean over pixels.
+        ``(B, D)``; feature maps are averaged over pixels.
     """
     caught: list[Tensor] = []
 
@@ -157,12 +157,12 @@ def embed(built: BuiltNetwork, images: Tensor) -> Tensor:
 
 
 def last_maps(built: BuiltNetwork) -> nn.Module:
-    """The last module before the head, and before pooling, whose output is ``(B, F, h, w)``.
+    """Find the last module before pooling and head whose output is ``(B, F, h, w)``.
 
-    The network sees one empty image to find out.
+    Runs the network on one empty image.
 
     Raises:
-        ConfigError: It has no maps (a perceptron), or goes on with tokens (a transformer).
+        ConfigError: No feature maps (perceptron), or tokens instead (transformer).
     """
     return built.module.get_submodule(_last_maps_name(built))
 
@@ -173,7 +173,7 @@ def _last_maps_name(built: BuiltNetwork) -> str:
         for name, module, shape in outputs:
             if _inside(name, built.head):
                 break
-            # As oblong as the image (square), or these are tokens in rows with features last.
+            # Square like the image; otherwise these are tokens with features last.
             is_maps = len(shape) == 4 and shape[2] == shape[3] > 1
             if is_maps and not isinstance(module, nn.AdaptiveAvgPool2d | nn.Dropout | nn.Identity):
                 found = name
@@ -181,7 +181,7 @@ def _last_maps_name(built: BuiltNetwork) -> str:
                 found = ""
     if not found:
         raise ConfigError(
-            f"{type(built.module).__name__} makes no maps of features before its last layers.",
+            f"{type(built.module).__name__} has no feature maps before its head.",
             "Choose a convolutional network, for example resnet18.",
         )
     return found
@@ -193,7 +193,7 @@ def _inside(name: str, outer: str) -> bool:
 
 @contextmanager
 def _traced(built: BuiltNetwork) -> Iterator[list[tuple[str, nn.Module, tuple[int, ...]]]]:
-    """Name, module and shape of every tensor that a module gives, in the order of finishing."""
+    """Name, module and shape of every output tensor, in order of execution."""
     outputs: list[tuple[str, nn.Module, tuple[int, ...]]] = []
     handles = []
     for name, module in built.module.named_modules():
@@ -218,21 +218,21 @@ def _traced(built: BuiltNetwork) -> Iterator[list[tuple[str, nn.Module, tuple[in
 
 
 def backbone(built: BuiltNetwork) -> nn.Module:
-    """The network up to its last maps, as a module of its own that shares its weights.
+    """Extract the network up to its last feature maps, as a module that shares its weights.
 
-    What comes after (pooling, head) is not in it, so that all of its parameters are used.
+    Pooling and head are excluded, so that all parameters of the module are used.
 
     Returns:
-        ``(B, channels, S, S)`` -> ``(B, F, h, w)``; S may be any side that the layers allow.
+        ``(B, channels, S, S)`` -> ``(B, F, h, w)``; S may be any size that the layers support.
 
     Raises:
-        ConfigError: There are no maps, or the network's code cannot be cut there.
+        ConfigError: No feature maps, or the network cannot be traced.
     """
     name, module = _last_maps_name(built), built.module
     training = module.training
     try:
         graph = _Tracer(name).trace(module.eval())
-    except Exception as error:  # tracing runs the network's own code with stand-ins
+    except Exception as error:  # tracing runs arbitrary network code on proxies
         raise ConfigError(
             f"{type(module).__name__} cannot be cut at {name} ({error}).",
             "Choose another network, for example resnet18.",
@@ -245,13 +245,13 @@ def backbone(built: BuiltNetwork) -> nn.Module:
             graph.erase_node(node)
     with graph.inserting_after(maps):
         graph.output(maps)
-    # Erased rather than left as dead: what writes in place counts as having an effect.
+    # Erased explicitly: in-place operations would not count as dead code.
     _erase_after(graph, maps)
     return fx.GraphModule(module, graph).train(training)
 
 
 class _Tracer(fx.Tracer):
-    """Looks only into the modules that the wanted one lies in; the others stay whole.
+    """Traces only into the modules that contain the wanted one.
 
     Args:
         wanted: Dotted name of a module.
@@ -262,13 +262,13 @@ class _Tracer(fx.Tracer):
         self.wanted = wanted
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Whether a module is one step of the graph."""
+        """Whether a module is a single node of the graph."""
         del m
         return not self.wanted.startswith(f"{module_qualified_name}.")
 
 
 def _erase_after(graph: fx.Graph, last: fx.Node) -> None:
-    """Takes out what the given node does not need."""
+    """Erase all nodes that the given node does not depend on."""
     needed, waiting = {last}, [last]
     while waiting:
         for node in waiting.pop().all_input_nodes:

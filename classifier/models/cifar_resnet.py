@@ -1,9 +1,8 @@
-"""Residual networks for images of 32 pixels.
+"""ResNets for images of 32 x 32 pixels.
 
 He, Zhang, Ren, Sun 2016: Deep residual learning for image recognition, section 4.2. A 3x3 stem and
-three stages of 16, 32 and 64 maps; shortcuts hold no parameters (option A). Module names are those
-of the published CIFAR-10 weights (Idelbayev, github.com/akamaster/pytorch_resnet_cifar10), which
-``load_published("resnet20", ...)`` begins with.
+three stages of 16, 32 and 64 channels; shortcuts without parameters (option A). Module names match
+the published CIFAR-10 weights (Idelbayev, github.com/akamaster/pytorch_resnet_cifar10).
 """
 
 import torch
@@ -19,16 +18,16 @@ CIFAR10 = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
-"""What the outputs of the published weights mean, in order."""
+"""Class names of the published weights."""
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions whose result is added to their input.
+    """Two 3x3 convolutions with a residual connection.
 
     Args:
-        inputs: Maps that come in.
-        outputs: Maps that go out.
-        stride: Of the first convolution.
+        inputs: Input channels.
+        outputs: Output channels.
+        stride: Stride of the first convolution.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -46,7 +45,7 @@ class BasicBlock(nn.Module):
         return functional.relu(change + self._shortcut(maps))
 
     def _shortcut(self, maps: Tensor) -> Tensor:
-        """Option A: every other pixel, and new maps of zeros, half on either side."""
+        """Option A: subsampling, and zero padding of the channels on both sides."""
         if self.stride != 1:
             maps = maps[:, :, :: self.stride, :: self.stride]
         before = self.new_maps // 2
@@ -55,12 +54,12 @@ class BasicBlock(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """Stem, three stages, mean over pixels, one linear layer.
+    """Stem, three stages, global average pooling, linear layer.
 
     Args:
-        blocks: In each stage; the depth is ``6 * blocks + 2``.
+        blocks: Blocks per stage; the depth is ``6 * blocks + 2``.
         classes: Number of outputs.
-        channels: Of the input images.
+        channels: Channels of the input images.
     """
 
     def __init__(self, blocks: int, classes: int, channels: int) -> None:
@@ -91,7 +90,7 @@ def _build(depth: int, classes: int, size: int, channels: int) -> BuiltNetwork:
     check_channels(f"resnet{depth}", channels)
     check_at_least(f"resnet{depth}", "a size", size, 8)
     module = CifarResNet((depth - 2) // 6, classes, channels)
-    # The published weights were trained with the statistics of ImageNet.
+    # The published weights were trained with ImageNet statistics.
     return BuiltNetwork(module, input_format(size, channels), head="linear")
 
 

@@ -1,4 +1,4 @@
-"""A trained network as a file that runs without this program, proved equal before it is left."""
+"""Export of models to ONNX and torch.export, verified against the original."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -22,16 +22,16 @@ TOLERANCE = 1e-4
 SUFFIXES = (".onnx", ".pt2")
 _INPUT, _OUTPUTS = "images", ("logits", "probabilities")
 _FACTS = "classifier.json"
-_LARGEST = 2 << 30  # bytes that one protobuf file may have
+_LARGEST = 2 << 30  # size limit of protobuf in bytes
 
 Runner = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
 
 
 class Portable(nn.Module):
-    """A network with its normalisation before it and softmax behind.
+    """A network with normalisation before and softmax after it.
 
     Args:
-        loaded: The trained network.
+        loaded: Model.
     """
 
     def __init__(self, loaded: LoadedClassifier) -> None:
@@ -48,13 +48,13 @@ class Portable(nn.Module):
 
 @dataclass(frozen=True)
 class Proof:
-    """How near the file's results are to those of the network.
+    """Result of the comparison of an exported file with its network.
 
     Attributes:
-        difference: Largest difference of a probability or a logit; where logits are larger than 1,
-            over the largest.
-        random: Random images it was measured on.
-        real: Real images it was measured on.
+        difference: Largest absolute difference of probabilities and logits; logits above 1 are
+            compared relative to the largest.
+        random: Number of random images compared.
+        real: Number of real images compared.
     """
 
     difference: float
@@ -69,20 +69,20 @@ def export_network(
     real: NDArray[np.uint8],
     framing: str = "",
 ) -> Proof:
-    """Writes a network as ONNX or as an exported program of torch, by the suffix.
+    """Export a model to ONNX or torch.export, depending on the suffix.
 
-    The batch may be of any size. The file is read back and run; it is left only when it is equal.
+    The batch size is dynamic. The file is loaded and run, and kept only if the outputs are equal.
 
     Args:
-        loaded: The network, on the CPU.
-        path: ``.onnx`` or ``.pt2``.
-        sides: Height and width of its images.
-        real: ``(N, C, H, W)`` images to prove it on beside random ones; may be none.
-        framing: Says in the file how an image is brought to its size.
+        loaded: Model on the CPU.
+        path: File ending in ``.onnx`` or ``.pt2``.
+        sides: Height and width of the input in pixels.
+        real: ``(N, C, H, W) uint8`` images to compare besides random ones; may be empty.
+        framing: Description of the preprocessing, stored in the file.
 
     Raises:
-        ConfigError: The suffix is another one, or the network cannot be written so.
-        ModelFileError: What was written is not equal.
+        ConfigError: Unknown suffix, or the network cannot be exported.
+        ModelFileError: The exported outputs differ.
     """
     if path.suffix not in SUFFIXES:
         raise ConfigError(
@@ -97,15 +97,15 @@ def export_network(
         proof = prove(network, read(temporary), (loaded.input.channels, *sides), real)
         if not proof.difference <= TOLERANCE:
             raise ModelFileError(
-                f"The exported network differs by {proof.difference:.1e}; at most {TOLERANCE:.0e} "
-                "was expected.",
-                f"Nothing was written. Try the other of {' and '.join(SUFFIXES)}.",
+                f"Expected a difference of at most {TOLERANCE:.0e} after the export, found "
+                f"{proof.difference:.1e}; nothing was written.",
+                f"Try the other format ({' or '.join(SUFFIXES)}).",
             )
     return proof
 
 
 def _facts(loaded: LoadedClassifier, sides: tuple[int, int], framing: str) -> dict[str, Any]:
-    """What whoever runs the file has to know."""
+    """Metadata stored in the file."""
     return {
         "classes": list(loaded.classes),
         "task": loaded.built.task,
@@ -128,11 +128,11 @@ def _capture(network: Portable, shape: tuple[int, int, int]) -> torch.export.Exp
     batch = torch.export.Dim("batch", min=1)
     try:
         return torch.export.export(network, (example,), dynamic_shapes={_INPUT: {0: batch}})
-    # torch names no common base of what it raises here.
+    # torch.export raises many unrelated exception types.
     except Exception as error:
         raise ConfigError(
             f"torch cannot export this network: {str(error).splitlines()[0]}",
-            "Its own files (classifier predict) are not affected.",
+            "Use the model with classifier predict instead.",
         ) from error
 
 
@@ -141,7 +141,7 @@ def _write_onnx(
 ) -> None:
     size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     if size >= _LARGEST:
-        raise ConfigError("The network is larger than the 2 GiB of an ONNX file.", "Use .pt2.")
+        raise ConfigError("The network exceeds the 2 GiB limit of ONNX files.", "Use FILE.pt2.")
     onnx = require("onnx", "export")
     require("onnxscript", "export")
     captured = _capture(network, shape)
@@ -193,27 +193,16 @@ def _runner(path: Path) -> Runner:
     return run
 
 
-def read_facts(path: Path) -> dict[str, Any]:
-    """What an exported file says of itself."""
-    if path.suffix == ".pt2":
-        found: dict[str, Any] = {_FACTS: ""}
-        torch.export.load(path, extra_files=found)
-        return json.loads(found[_FACTS])
-    pairs = {prop.key: prop.value for prop in require("onnx", "export").load(path).metadata_props}
-    structured = {"classes", "input", "outputs"}
-    return {name: json.loads(v) if name in structured else v for name, v in pairs.items()}
-
-
 def prove(
     network: nn.Module, run: Runner, shape: tuple[int, int, int], real: NDArray[np.uint8]
 ) -> Proof:
-    """Runs both on random images, in batches of one, two and five, and on real ones.
+    """Compare outputs on random images, in batches of 1, 2 and 5, and on real images.
 
     Args:
-        network: Gives logits and probabilities.
-        run: The exported one.
-        shape: ``(C, H, W)``.
-        real: ``(N, C, H, W)``; may be none.
+        network: Original network, returning logits and probabilities.
+        run: Function that runs the exported network.
+        shape: ``(C, H, W)`` of the input.
+        real: ``(N, C, H, W) uint8``; may be empty.
     """
     random = generator(0, "export")
     batches = [random.random((count, *shape), np.float32) for count in (1, 2, 5)]
@@ -226,6 +215,6 @@ def prove(
         for mine, theirs in zip(expected, run(images), strict=True):
             scale = max(1.0, float(np.abs(mine).max()))
             difference = float(np.abs(mine - theirs).max()) / scale
-            # NaN compares as false: without this it would pass for equal.
+            # NaN compares as false and would pass as equal.
             worst = max(worst, difference) if np.isfinite(difference) else float("inf")
     return Proof(worst, 8, len(real))

@@ -1,4 +1,4 @@
-"""The images a network takes: side, channels, and how values are centred and scaled."""
+"""Input formats of networks: size, channels and normalisation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class InputFormat:
-    """The images that a network takes: ``(B, channels, size, size) float32``.
+    """Input format of a network: ``(B, channels, size, size) float32``.
 
     Attributes:
-        size: Side in pixels. A network for pixels takes other sides and oblongs too.
+        size: Height and width in pixels. Segmentation networks also accept other sizes.
         channels: 1 (grey) or 3 (RGB).
-        mean: Subtracted from values in [0, 1], for each channel.
-        std: What the difference is divided by.
+        mean: Mean of each channel, for values in [0, 1].
+        std: Standard deviation of each channel, for values in [0, 1].
     """
 
     size: int
@@ -33,19 +33,19 @@ def input_format(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> InputFormat:
-    """The format with these statistics of RGB; grey images take their mean over the colours."""
+    """Input format with RGB statistics; for one channel, they are averaged over the colours."""
     if channels == 1:
         mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
     return InputFormat(size, channels, tuple(mean), tuple(std))
 
 
 def signed_format(size: int, channels: int) -> InputFormat:
-    """Values from -1 to 1: for networks that know no images yet."""
+    """Input format that maps values to [-1, 1], for networks trained from scratch."""
     return input_format(size, channels, (0.5,) * 3, (0.5,) * 3)
 
 
 def normalise(images: Tensor, form: InputFormat) -> Tensor:
-    """``(B, C, S, S) uint8`` -> float32 as the network takes it."""
+    """Normalise images: ``(B, C, H, W) uint8`` -> ``(B, C, H, W) float32``."""
     mean = torch.tensor(form.mean, device=images.device).view(1, -1, 1, 1)
     std = torch.tensor(form.std, device=images.device).view(1, -1, 1, 1)
     return (images.float() / 255 - mean) / std

@@ -1,4 +1,4 @@
-"""First and last layers of networks that others wrote: find them, and fit them to the images."""
+"""Find and adapt the first and last layers of torchvision and timm networks."""
 
 from typing import Any
 
@@ -10,10 +10,13 @@ from faceswap.core.errors import ConfigError
 
 
 def find_head(module: nn.Module, classes: int) -> str:
-    """Dotted name of the last linear layer or convolution, which must have one output per class.
+    """Find the head: the last linear layer or convolution, with one output per class.
+
+    Returns:
+        Dotted name of the layer.
 
     Raises:
-        ConfigError: The last such layer has another number of outputs.
+        ConfigError: The layer has another number of outputs.
     """
     name, last = None, None
     for name_, layer in module.named_modules():
@@ -23,13 +26,13 @@ def find_head(module: nn.Module, classes: int) -> str:
     if name is None or outputs != classes:
         raise ConfigError(
             f"{type(module).__name__} has no last layer with {classes} outputs.",
-            "It cannot be trained for these classes; choose another network.",
+            "Choose another network.",
         )
     return name
 
 
 def replace_stem(module: nn.Module, channels: int) -> None:
-    """Gives the first convolution another number of input channels, with fresh weights."""
+    """Replace the first convolution by a newly initialised one with other input channels."""
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Conv2d):
             settings: dict[str, Any] = {
@@ -40,14 +43,14 @@ def replace_stem(module: nn.Module, channels: int) -> None:
             parent, _, child = name.rpartition(".")
             setattr(module.get_submodule(parent), child, fresh)
             return
-    raise ConfigError(f"{type(module).__name__} has no convolution.", "Leave channels at 3.")
+    raise ConfigError(f"{type(module).__name__} has no convolution.", "Use channels=3.")
 
 
 def try_size(name: str, built: BuiltNetwork) -> None:
-    """Sends one empty image through, to know now whether the network takes that size.
+    """Check that a network accepts its input size, by a forward pass.
 
     Raises:
-        ConfigError: It does not.
+        ConfigError: Unsupported input size.
     """
     form, device = built.input, next(built.module.parameters()).device
     image = torch.zeros(1, form.channels, form.size, form.size, device=device)
@@ -58,8 +61,8 @@ def try_size(name: str, built: BuiltNetwork) -> None:
     except (RuntimeError, ValueError, AssertionError) as error:
         first_line = next(iter(str(error).splitlines()), type(error).__name__)
         raise ConfigError(
-            f"{name} does not take images of {form.size} pixels ({first_line}).",
-            "Leave the size out, or choose a larger one.",
+            f"{name} does not support images of {form.size} pixels ({first_line}).",
+            "Remove network.size, or increase it.",
         ) from error
     finally:
         built.module.train(training)

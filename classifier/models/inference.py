@@ -1,4 +1,4 @@
-"""Runs a network over images that are in memory, a batch at a time."""
+"""Batched inference on images in memory."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ from classifier.models import BuiltNetwork
 from classifier.models.formats import normalise
 from classifier.models.model_file import LoadedClassifier
 
-_MULTIPLE = 32  # of the sides, for networks that halve them up to five times
+_MULTIPLE = 32  # of height and width, for networks that downsample by 32
 
 
 def predict_images(
@@ -22,21 +22,21 @@ def predict_images(
     device: str | torch.device = "cpu",
     on_batch: Callable[[int], object] = lambda _: None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Probabilities of the classes, batch by batch.
+    """Predict class probabilities, batch by batch.
 
     Args:
-        loaded: The network; it is moved to the device.
-        images: ``(N, C, H, W)``, as large as the network sees them or a little larger.
-        batch_size: Images at a time.
-        device: Where to compute.
-        on_batch: Called with the number of images after each batch.
+        loaded: Model; moved to ``device``.
+        images: ``(N, C, H, W) uint8`` at the stored size.
+        batch_size: Images per batch.
+        device: Device of the computation.
+        on_batch: Progress callback, called with the number of images of each batch.
 
     Yields:
-        ``(b, classes)``, or ``(b, classes, H, W)`` where pixels have classes.
+        ``(b, classes) float32``, or ``(b, classes, H, W)`` for segmentation.
     """
     loaded.module.eval().to(device)
     for first in range(0, len(images), batch_size):
-        pixels = np.array(images[first : first + batch_size])  # the file may be read-only
+        pixels = np.array(images[first : first + batch_size])  # a copy: memory maps are read-only
         with torch.inference_mode():
             batch = torch.from_numpy(pixels).to(device)
             logits = whole_logits(loaded.module, seen(batch, loaded.built), loaded.built)
@@ -46,14 +46,14 @@ def predict_images(
 
 
 def seen(images: Tensor, built: BuiltNetwork) -> Tensor:
-    """What a network sees of stored images when it is evaluated.
+    """Preprocess stored images for evaluation: centre crop and normalisation.
 
     Args:
         images: ``(B, C, H, W) uint8``.
-        built: Whether images or pixels have classes, and the side of its input.
+        built: Network, for its task and input size.
 
     Returns:
-        Float32 as the network takes it: the middle square, or the whole image for pixels.
+        Normalised float32: the centre crop, or the whole image for segmentation.
     """
     size = built.input.size
     if built.task == "images" and images.shape[-2:] != (size, size):
@@ -63,16 +63,16 @@ def seen(images: Tensor, built: BuiltNetwork) -> Tensor:
 
 
 def whole_logits(module: nn.Module, images: Tensor, built: BuiltNetwork) -> Tensor:
-    """The logits of images whose sides a network for pixels may not take as they are.
+    """Logits of images of any size; for segmentation, images are padded as needed.
 
     Args:
-        module: The network, or a copy of it.
-        images: ``(B, C, H, W)``, normalised.
-        built: What the network is for.
+        module: Module of the network, or a copy (EMA).
+        images: ``(B, C, H, W) float32``, normalised.
+        built: Network, for its task.
 
     Returns:
-        ``(B, classes)``, or ``(B, classes, H, W)``: images are continued at their right and lower
-        edges up to a multiple of 32, and the result is cut back.
+        ``(B, classes)``, or ``(B, classes, H, W)``. For segmentation, images are padded at the
+        right and bottom to a multiple of 32 by repeating the edge, and the logits are cropped.
     """
     if built.task == "images":
         return module(images)

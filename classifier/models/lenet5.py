@@ -12,15 +12,15 @@ _SIZE = 32
 
 
 class LeNet5(nn.Module):
-    """Two rounds of convolution and subsampling, then three dense layers.
+    """Two stages of convolution and subsampling, then three dense layers.
 
-    As in most later work, C3 sees all maps of S2, subsampling is a plain mean, and the output layer
-    gives logits instead of distances to drawn digits.
+    As in most later work, C3 is connected to all maps of S2, subsampling is average pooling, and
+    the output layer is linear instead of radial basis functions.
 
     Args:
         classes: Number of outputs.
-        channels: Of the input images.
-        activation: Layer that follows each convolution and dense layer.
+        channels: Channels of the input images.
+        activation: Activation after each convolution and hidden layer.
     """
 
     def __init__(self, classes: int, channels: int, activation: Activation) -> None:
@@ -53,5 +53,5 @@ def lenet5(classes: int, channels: int = 3, activation: str = "tanh") -> BuiltNe
     """
     check_channels("lenet5", channels)
     module = LeNet5(classes, channels, find_activation(activation))
-    # Images become -1 to 1, where tanh is steepest.
+    # Inputs in [-1, 1], where tanh is steepest.
     return BuiltNetwork(module, signed_format(_SIZE, channels), head="head")

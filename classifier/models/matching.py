@@ -1,4 +1,4 @@
-"""Puts tensors from elsewhere into a network: by name where it can, by renaming where it must."""
+"""Load weights into a network by matching names and shapes."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ from torch.nn.functional import interpolate
 from faceswap.core.errors import ModelFileError
 
 _PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "network.", "net.")
-_DEPTH = 3  # wrappers around wrappers that are still recognised
-# Names in torchvision's older files, which its own loaders translate as well.
+_DEPTH = 3  # nested wrappers that are recognised
+# Names in older torchvision files.
 _OLD_NAMES = (
     (re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)"), r"\1\2"),
     (re.compile(r"\.mlp\.linear_1\."), ".mlp.0."),
@@ -23,15 +23,15 @@ _SHOWN = 6
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of a network's tensors; those of ``missing`` and ``resized`` stay fresh.
+    """Result of loading weights. Tensors in ``missing`` and ``resized`` keep their initialisation.
 
     Attributes:
-        loaded: How many came from the file, adapted ones included.
-        missing: Names that the file does not have.
-        unexpected: Names in the file that the network does not have.
-        resized: Names that the file has in another size, as a head of other classes.
-        adapted: Names whose values were made to fit: a first convolution for grey or colour, the
-            positions of a transformer at another size.
+        loaded: Number of loaded tensors, including adapted ones.
+        missing: Names that are not in the file.
+        unexpected: Names in the file that are not in the network.
+        resized: Names with another shape in the file, such as the head for other classes.
+        adapted: Names of converted tensors: the first convolution between grey and RGB, the
+            position embeddings of a transformer for another size.
     """
 
     loaded: int
@@ -41,31 +41,31 @@ class LoadReport:
     adapted: list[str] = field(default_factory=list)
 
     def describe(self) -> str:
-        """All of it in a few short sentences."""
+        """Summary of the result in a few sentences."""
         total = self.loaded + len(self.missing) + len(self.resized)
-        parts = [f"Loaded {self.loaded} of {total} tensors."]
+        sentences = [f"Loaded {self.loaded} of {total} tensors."]
         for opening, names in (
-            ("Made to fit", self.adapted),
-            ("Fresh, of another size in the file", self.resized),
-            ("Fresh, not in the file", self.missing),
-            ("In the file but not used", self.unexpected),
+            ("Adapted", self.adapted),
+            ("Initialised, other shape in the file", self.resized),
+            ("Initialised, not in the file", self.missing),
+            ("Ignored from the file", self.unexpected),
         ):
             if names:
                 more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-                parts.append(f"{opening}: {', '.join(names[:_SHOWN])}{more}.")
-        return " ".join(parts)
+                sentences.append(f"{opening}: {', '.join(names[:_SHOWN])}{more}.")
+        return " ".join(sentences)
 
 
 def load_matching(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> LoadReport:
-    """Loads all tensors whose names and shapes fit.
+    """Load all tensors whose names and shapes match.
 
     Args:
-        module: Changed in place.
-        tensors: By name.
-        source: Where they come from, for messages.
+        module: Network; modified in place.
+        tensors: Tensors by name.
+        source: Name of the source, for messages.
 
     Raises:
-        ModelFileError: Not one weight of a layer fits.
+        ModelFileError: No weight matrix matches.
     """
     own = module.state_dict()
     found = _rename(tensors, own)
@@ -83,12 +83,12 @@ def load_matching(module: nn.Module, tensors: Mapping[str, Tensor], source: str)
         fitting[name] = value
     if not any(value.dim() > 1 for value in fitting.values()):
         raise ModelFileError(
-            f"No layer of {type(module).__name__} fits the weights in {source}: it has "
-            f"{_example(own)}, there are {_example(tensors)}.",
-            "Give weights of the same network, or name the network they belong to.",
+            f"No weights in {source} match {type(module).__name__}: expected {_example(own)} "
+            f"found {_example(tensors)}",
+            "Use weights of the same network, or select their network with --model.",
         )
     module.load_state_dict(own | fitting)
-    # Counters of batches are left out by old files and matter to nothing.
+    # Batch counters are missing in old files and not needed.
     missing = [n for n in own if n not in found and not n.endswith("num_batches_tracked")]
     loaded = sum(not name.endswith("num_batches_tracked") for name in fitting)
     order = list(own)
@@ -107,7 +107,7 @@ def _example(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _rename(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under the names, of all that can be tried, by which most of them fit."""
+    """Rename tensors by the candidate that matches most names and shapes."""
 
     def fitting(candidate: Mapping[str, Tensor]) -> int:
         same = own.keys() & candidate.keys()
@@ -119,7 +119,7 @@ def _rename(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[st
 def _candidates(
     tensors: Mapping[str, Tensor], own: Mapping[str, Tensor], depth: int
 ) -> Iterator[dict[str, Tensor]]:
-    """As they are, and without each prefix that some names have."""
+    """The names unchanged, and with known prefixes removed."""
     yield {_modern(name, own): value for name, value in tensors.items()}
     if depth == 0:
         return
@@ -139,9 +139,9 @@ def _modern(name: str, own: Mapping[str, Tensor]) -> str:
 
 
 def _adapt(name: str, value: Tensor, like: Tensor) -> Tensor | None:
-    """The tensor in another size that means the same, or None if there is none."""
+    """Convert a tensor to another shape, or None if there is no conversion."""
     if _differ_in_colours(value, like):
-        # A grey image is one whose colours are equal: the sum over colours answers it alike.
+        # A grey image has equal colours, so summing over the colours is equivalent.
         if like.shape[1] == 1:
             return value.sum(1, keepdim=True)
         return value.expand(like.shape) / 3
@@ -157,10 +157,10 @@ def _differ_in_colours(value: Tensor, like: Tensor) -> bool:
 
 
 def _resample_positions(value: Tensor, tokens: int) -> Tensor | None:
-    """``(1, 1 + n * n, D)`` -> ``(1, tokens, D)``: the class token stays, the grid is resampled."""
+    """``(1, 1 + n * n, D)`` -> ``(1, tokens, D)``: keep the class token, resample the grid."""
     old, new = round((value.shape[1] - 1) ** 0.5), round((tokens - 1) ** 0.5)
     if old * old != value.shape[1] - 1 or new * new != tokens - 1:
-        return None  # no square grid behind one class token
+        return None  # not one class token and a square grid
     grid = value[:, 1:].transpose(1, 2).unflatten(2, (old, old))
     grid = interpolate(grid, size=(new, new), mode="bicubic", align_corners=True)
     return torch.cat((value[:, :1], grid.flatten(2).transpose(1, 2)), dim=1)

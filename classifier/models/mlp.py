@@ -17,15 +17,15 @@ from faceswap.core.errors import ConfigError
 
 
 class MLP(nn.Module):
-    """Dense layers, one after another.
+    """A stack of dense layers.
 
     Args:
-        inputs: Numbers in an image: its sides times its channels.
-        hidden: Widths of the hidden layers; none makes a single layer of linear units.
+        inputs: Number of inputs: channels x size x size.
+        hidden: Widths of the hidden layers; empty for a linear classifier.
         classes: Number of outputs.
-        activation: What follows each hidden layer.
-        dropout: Fraction of a hidden layer's units that is silenced in training.
-        input_dropout: The same for the numbers of the image.
+        activation: Activation after each hidden layer.
+        dropout: Dropout probability of the hidden layers.
+        input_dropout: Dropout probability of the inputs.
     """
 
     def __init__(
@@ -61,18 +61,18 @@ def mlp(
     activation: str = "relu",
     dropout: float = 0.0,
 ) -> BuiltNetwork:
-    """Any depth and width; 256 x 256 x 3 are 196,608 inputs, 50 million weights in its first layer.
+    """Multilayer perceptron of any depth and width; 50 million parameters by default.
 
     Args:
         classes: Number of outputs.
-        size: Side of the images.
-        channels: 1 or 3.
-        hidden: Widths of the hidden layers, separated by commas; empty for none.
-        activation: By name. Behind ``threshold`` nothing learns but the head.
-        dropout: Fraction of hidden units silenced in training.
+        size: Side of the images in pixels.
+        channels: Channels of the images, 1 or 3.
+        hidden: Comma-separated widths of the hidden layers; empty for none.
+        activation: Name of the activation. With ``threshold`` only the head learns.
+        dropout: Dropout probability of the hidden layers.
 
     Raises:
-        ConfigError: An option has a value it cannot have.
+        ConfigError: Invalid option.
     """
     _check("mlp", size, channels, dropout)
     inputs, kind = size * size * channels, find_activation(activation)
@@ -90,21 +90,21 @@ def maxout_mlp(
     dropout: float = 0.5,
     input_dropout: float = 0.2,
 ) -> BuiltNetwork:
-    """Two layers of 240 maxout units of 5 pieces with dropout, as for MNIST in the paper.
+    """Maxout network: by default two layers of 240 units of 5 pieces, as for MNIST in the paper.
 
-    The paper's bound on the norm of each unit's weights is left to weight decay.
+    The max-norm constraint of the paper is replaced by weight decay.
 
     Args:
         classes: Number of outputs.
-        size: Side of the images.
-        channels: 1 or 3.
-        hidden: Widths of the hidden layers, separated by commas.
-        pieces: Linear functions that compete in each unit.
-        dropout: Fraction of hidden units silenced in training.
-        input_dropout: Fraction of the image's numbers silenced in training.
+        size: Side of the images in pixels.
+        channels: Channels of the images, 1 or 3.
+        hidden: Comma-separated widths of the hidden layers.
+        pieces: Linear functions per unit.
+        dropout: Dropout probability of the hidden layers.
+        input_dropout: Dropout probability of the inputs.
 
     Raises:
-        ConfigError: An option has a value it cannot have.
+        ConfigError: Invalid option.
     """
     _check("maxout_mlp", size, channels, dropout)
     check_dropout("maxout_mlp", input_dropout)
@@ -122,12 +122,12 @@ def _check(name: str, size: int, channels: int, dropout: float) -> None:
 
 def _widths(name: str, hidden: str) -> list[int]:
     try:
-        widths = [int(part) for part in hidden.split(",")] if hidden.strip() else []
+        widths = [int(width) for width in hidden.split(",")] if hidden.strip() else []
     except ValueError:
         widths = [0]
     if any(width < 1 for width in widths):
         raise ConfigError(
-            f"{name} takes hidden as widths separated by commas, found {hidden!r}.",
-            'For example: hidden="256,128".',
+            f"{name} expects comma-separated widths in hidden, found {hidden!r}.",
+            'Example: hidden="256,128".',
         )
     return widths

@@ -1,4 +1,4 @@
-"""A network, and what a training has to know of it."""
+"""A built network with its input format, head, task and learning rule."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,24 +8,24 @@ from torch import nn
 from classifier.models.formats import InputFormat
 
 Task = Literal["images", "pixels"]
-"""What gets a class: a whole image, or each of its pixels."""
+"""What is classified: whole images, or each pixel (segmentation)."""
 
 TIMM = "timm:"
-"""What the names of timm's networks begin with."""
+"""Prefix of the names of timm networks."""
 
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """A network, and what a training has to know of it.
+    """A built network with its input format, head, task and learning rule.
 
     Attributes:
         module: ``(B, channels, size, size) float32`` -> logits, ``(B, classes)`` for images and
             ``(B, classes, size, size)`` for pixels.
-        input: What it takes.
-        head: Dotted name, in ``module``, of the last layers, which a new set of classes replaces:
-            what enters them is the embedding (features) of an image.
-        task: Whether images or pixels get a class.
-        rule: How it learns: by gradients, or by the perceptron's own rule of 1957.
+        input: Input format.
+        head: Dotted name of the classification head in ``module``. Its input is the embedding of
+            an image; other classes need a new head.
+        task: Whether images or pixels are classified.
+        rule: Learning rule: gradient descent, or the perceptron rule of 1957.
     """
 
     module: nn.Module

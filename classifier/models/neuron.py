@@ -1,4 +1,4 @@
-"""The formal neuron: inputs that are on or off, a weighted sum, a threshold, all or nothing.
+"""The formal neuron: binary inputs, a weighted sum and a threshold.
 
 McCulloch and Pitts 1943: A logical calculus of the ideas immanent in nervous activity.
 """
@@ -19,11 +19,11 @@ from faceswap.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Neuron:
-    """One neuron whose weights somebody sets: logic, no learning.
+    """A neuron with fixed weights: logic without learning.
 
     Attributes:
-        weights: One for each input; negative ones inhibit.
-        threshold: The neuron fires when the weighted sum reaches it.
+        weights: Weight of each input; negative weights inhibit.
+        threshold: Smallest weighted sum at which the neuron fires.
     """
 
     weights: tuple[float, ...]
@@ -51,11 +51,11 @@ class Neuron:
 
 
 class FormalNeuron(nn.Module):
-    """A neuron that looks at an image and says yes (class 1) or no (class 0).
+    """A neuron that classifies images into two classes.
 
     Args:
-        inputs: Numbers in an image.
-        binary: Whether a pixel is only on (0.5 or brighter) or off, as in 1943.
+        inputs: Number of inputs: channels x size x size.
+        binary: Whether pixels are binarised at 0.5, as in the paper.
     """
 
     def __init__(self, inputs: int, binary: bool) -> None:
@@ -66,14 +66,14 @@ class FormalNeuron(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def inputs(self, images: Tensor) -> Tensor:
-        """``(B, channels, size, size)`` in [0, 1] -> ``(B, inputs)``, what the synapses get."""
+        """Flatten and binarise: ``(B, channels, size, size)`` in [0, 1] -> ``(B, inputs)``."""
         flat = images.flatten(1)
         return (flat >= 0.5).to(flat.dtype) if self.binary else flat
 
     def forward(self, images: Tensor) -> Tensor:
-        """``(B, channels, size, size)`` -> ``(B, 2)``: how far the sum is below, and above.
+        """``(B, channels, size, size)`` -> ``(B, 2)``: minus and plus (sum - threshold).
 
-        The larger one is the neuron's answer; a sum that just reaches the threshold is a yes.
+        The larger output is the predicted class; a sum equal to the threshold is class 1.
         """
         above = self.head(self.inputs(images))
         least = torch.finfo(above.dtype).tiny
@@ -84,16 +84,16 @@ class FormalNeuron(nn.Module):
 def neuron(classes: int, size: int = 32, channels: int = 1, binary: bool = True) -> BuiltNetwork:
     """One formal neuron on a flattened image; 1,025 parameters for 32 x 32 grey pixels.
 
-    McCulloch and Pitts gave it no way to learn. Weights begin at zero and are either set or found
-    by the perceptron's rule, which for one unit is Rosenblatt's.
+    The original neuron does not learn. Weights are initialised to zero and trained by the
+    perceptron rule.
 
     Raises:
-        ConfigError: There are not exactly two classes, or an option has a value it cannot have.
+        ConfigError: Not exactly two classes, or an invalid option.
     """
     if classes != 2:
         raise ConfigError(
-            f"A neuron says yes or no: it takes 2 classes, found {classes}.",
-            "Use the network perceptron for more.",
+            f"neuron expects 2 classes, found {classes}.",
+            "Use --model perceptron for more classes.",
         )
     check_at_least("neuron", "a size", size, 1)
     check_channels("neuron", channels)

@@ -1,8 +1,8 @@
 """The perceptron and its learning rule.
 
-Rosenblatt 1957: The perceptron, a perceiving and recognizing automaton; for several classes by
-Kesler's construction (Nilsson 1965: Learning machines): one unit for each class, the largest wins,
-and a mistake moves the right unit towards the example and the winner away from it.
+Rosenblatt 1957: The perceptron, a perceiving and recognizing automaton; multiclass by
+Kesler's construction (Nilsson 1965: Learning machines): one unit per class; a mistake moves the
+unit of the label towards the example and the unit with the largest sum away from it.
 """
 
 import numpy as np
@@ -19,10 +19,10 @@ from faceswap.core.errors import ConfigError
 
 
 class Perceptron(nn.Module):
-    """One linear unit for each class on a flattened image; all weights begin at zero.
+    """One linear unit per class on flattened images, initialised to zero.
 
     Args:
-        inputs: Numbers in an image.
+        inputs: Number of inputs: channels x size x size.
         classes: Number of units.
     """
 
@@ -33,11 +33,11 @@ class Perceptron(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def inputs(self, images: Tensor) -> Tensor:
-        """``(B, channels, size, size)`` -> ``(B, inputs)``."""
+        """Flatten images: ``(B, channels, size, size)`` -> ``(B, inputs)``."""
         return images.flatten(1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """``(B, channels, size, size)`` -> ``(B, classes)``; the largest is the answer."""
+        """``(B, channels, size, size)`` -> ``(B, classes)`` logits."""
         return self.head(self.inputs(images))
 
 
@@ -46,7 +46,7 @@ def perceptron(classes: int, size: int = 32, channels: int = 3) -> BuiltNetwork:
     """A perceptron on a flattened image; 30,730 parameters for 10 classes of 32 x 32 RGB.
 
     Raises:
-        ConfigError: An option has a value it cannot have.
+        ConfigError: Invalid option.
     """
     check_at_least("perceptron", "a size", size, 1)
     check_channels("perceptron", channels)
@@ -56,34 +56,33 @@ def perceptron(classes: int, size: int = 32, channels: int = 3) -> BuiltNetwork:
 
 @torch.no_grad()
 def perceptron_update(module: nn.Module, images: Tensor, labels: Tensor, rate: float) -> int:
-    """One pass of the learning rule over a batch, one image after another as in 1957.
+    """Apply the perceptron rule to a batch, one image after another.
 
-    The result is that of the plain loop. It is quick because an update changes the later images'
-    sums by inner products between images, which are computed once for the batch.
+    Equivalent to the plain loop, but faster: updates change the sums of later images by inner
+    products between images, which are computed once per batch.
 
     Args:
-        module: A ``Perceptron`` or a ``FormalNeuron``, changed in place.
-        images: ``(B, channels, size, size) float32``, as the network takes them.
+        module: ``Perceptron`` or ``FormalNeuron``; modified in place.
+        images: ``(B, channels, size, size) float32``, normalised.
         labels: ``(B,) int64``.
-        rate: How far a mistake moves the weights. From zero weights it scales them and nothing
-            else.
+        rate: Learning rate. With weights initialised to zero, it only scales them.
 
     Returns:
-        Number of images that were answered wrongly before they were learnt from. Of equal sums
-        none wins: such an image counts as a mistake (for a neuron: the sum at the threshold fires).
+        Number of mistakes, each counted before the update of its image. Equal sums are a mistake
+        (for a neuron, a sum equal to the threshold is class 1).
 
     Raises:
-        ConfigError: The network does not learn by this rule.
+        ConfigError: The network does not use this rule.
     """
     if not isinstance(module, Perceptron | FormalNeuron):
         raise ConfigError(
-            f"{type(module).__name__} does not learn by the perceptron's rule.",
-            "Use the network perceptron or neuron.",
+            f"{type(module).__name__} does not use the perceptron rule.",
+            "Use --model perceptron or --model neuron.",
         )
     x = module.inputs(images).double()
     weight, bias = module.head.weight, module.head.bias
     sums = (x @ weight.double().T + bias.double()).cpu().numpy()  # (B, units)
-    # The bias is the weight of one more input that is always 1.
+    # The bias is the weight of a constant input 1.
     products = (x @ x.T + 1).cpu().numpy()
     learn = _learn_classes if isinstance(module, Perceptron) else _learn_neuron
     coefficients, mistakes = learn(sums, products, labels.cpu().numpy(), rate)
@@ -96,7 +95,7 @@ def perceptron_update(module: nn.Module, images: Tensor, labels: Tensor, rate: f
 def _learn_classes(
     sums: NDArray[np.float64], products: NDArray[np.float64], labels: NDArray[np.int64], rate: float
 ) -> tuple[NDArray[np.float64], int]:
-    """How much of each image goes into each unit ``(units, B)``, and the number of mistakes."""
+    """Coefficients of the images in each unit ``(units, B)``, and the number of mistakes."""
     coefficients = np.zeros(sums.shape[::-1])
     mistakes = 0
     for image, label in enumerate(labels):
@@ -115,7 +114,7 @@ def _learn_classes(
 def _learn_neuron(
     sums: NDArray[np.float64], products: NDArray[np.float64], labels: NDArray[np.int64], rate: float
 ) -> tuple[NDArray[np.float64], int]:
-    """The same for one unit that fires from zero on."""
+    """As ``_learn_classes``, for one unit that fires at sums of at least zero."""
     coefficients = np.zeros((1, len(labels)))
     mistakes = 0
     for image, label in enumerate(labels):

@@ -1,6 +1,6 @@
-"""Begins a network with weights that somebody trained: published ones, a file, or one of our runs.
+"""Pretrained weights: published ones, a file, or a run.
 
-What fits is loaded; a head of other classes stays fresh; the report says which is which.
+Matching tensors are loaded; a head for other classes keeps its initialisation.
 """
 
 from collections.abc import Mapping
@@ -37,20 +37,20 @@ _MODEL, _ABOUT = "model.safetensors", "model.json"
 def load_published(
     name: str, classes: int, options: Mapping[str, Any], size: int | None = None
 ) -> tuple[BuiltNetwork, LoadReport]:
-    """Builds a network and loads the weights its authors published (for most: ImageNet-1k).
+    """Build a network and load its published weights (mostly ImageNet-1k).
 
     Args:
-        name: As for ``build_network``. Of our own networks ``resnet20`` has weights (CIFAR-10).
-        classes: Number of outputs. With the number the weights have, the head is loaded too.
+        name: Network, see ``build_network``. Of this package, ``resnet20`` has weights (CIFAR-10).
+        classes: Number of outputs. The head is loaded if the weights have the same number.
         options: Options of the network.
-        size: Side of the images; see ``build_network``.
+        size: Side of the input images in pixels; see ``build_network``.
 
     Returns:
-        The network, and what was loaded.
+        The network and the load report.
 
     Raises:
-        ConfigError: There is no such network, an option is wrong, or it has no published weights.
-        WeightsUnavailable: They are not on this machine and cannot be fetched.
+        ConfigError: Unknown network or option, or no published weights.
+        WeightsUnavailable: The weights are not stored locally and cannot be downloaded.
         ModelFileError: The file is damaged.
     """
     built = build_network(name, classes, options, size)
@@ -72,12 +72,12 @@ def _own_weights(name: str) -> Path:
     have = [other for other in networks.names() if other in WEIGHTS]
     raise ConfigError(
         f"The network {name!r} has no published weights.",
-        f"Those that have: {', '.join([*have, *torchvision_names()])}, and {TIMM}NAME.",
+        f"Networks with weights: {', '.join([*have, *torchvision_names()])}, and {TIMM}NAME.",
     )
 
 
 def _timm_weights(name: str, options: Mapping[str, Any], size: int | None) -> dict[str, Tensor]:
-    """The weights as timm makes them fit its network: it renames and resamples where needed."""
+    """Weights as loaded by timm, which renames and resamples tensors."""
     timm = require("timm", "timm")
     plain = name.removeprefix(TIMM)
     config = timm.get_pretrained_cfg(plain)
@@ -92,10 +92,10 @@ def _timm_weights(name: str, options: Mapping[str, Any], size: int | None) -> di
         trained = create_timm(plain, None, options, size, pretrained=True, **extra)
     except ConfigError:
         raise
-    except Exception as error:  # the hub's client raises many kinds
+    except Exception as error:  # the hub client raises many types
         if found is not None:
             raise ModelFileError(
-                f"{found} does not fit {name} ({error}).", "Fetch it anew."
+                f"{found} does not fit {name} ({error}).", "Download it again."
             ) from error
         first_line = next(iter(str(error).splitlines()), type(error).__name__)
         reason = f"the download failed ({first_line})"
@@ -104,7 +104,7 @@ def _timm_weights(name: str, options: Mapping[str, Any], size: int | None) -> di
 
 
 def _timm_file(config: Any) -> tuple[WeightsFile, Path | None, list[str]]:
-    """The published file, its path if it is on this machine, and the searched places."""
+    """The weights file, its local path or None, and the searched places."""
     from huggingface_hub import try_to_load_from_cache
 
     if not config.hf_hub_id:
@@ -112,7 +112,7 @@ def _timm_file(config: Any) -> tuple[WeightsFile, Path | None, list[str]]:
         return file, *search_file(file)
     inner = config.hf_hub_filename or "model.safetensors"
     origin = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{inner}"
-    # Every repository calls its file the same, so here it goes by the network's name.
+    # All repositories use the same file name; store it under the name of the network.
     filename = f"{config.hf_hub_id.rpartition('/')[2]}{Path(inner).suffix}"
     file = WeightsFile(filename=filename, sha256="", origin=origin)
     found, tried = search_file(file)
@@ -124,7 +124,7 @@ def _timm_file(config: Any) -> tuple[WeightsFile, Path | None, list[str]]:
 
 
 def load_weights_file(built: BuiltNetwork, path: Path) -> LoadReport:
-    """Loads what fits from a file or from one of our runs.
+    """Load matching weights from a file or a run.
 
     Prefixes that training programs add (``module.``, ``model.``, ``backbone.``, ``_orig_mod.``) and
     containers (``state_dict``, ``model``, ...) are recognised.

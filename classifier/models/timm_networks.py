@@ -1,6 +1,6 @@
-"""Any network of timm (Wightman 2019, github.com/huggingface/pytorch-image-models): ``timm:NAME``.
+"""Networks of timm (Wightman 2019, github.com/huggingface/pytorch-image-models): ``timm:NAME``.
 
-The name may carry a tag of published weights (``timm:resnet50.a1_in1k``), as in timm.
+As in timm, the name may include a tag of published weights (``timm:resnet50.a1_in1k``).
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _OURS = {"num_classes", "pretrained", "pretrained_cfg", "in_chans", "checkpoint_
 
 @cache
 def timm_names() -> tuple[str, ...]:
-    """Names of timm's networks, without tags."""
+    """Names of the timm networks, without tags."""
     timm = require("timm", "timm")
     return tuple(timm.list_models())
 
@@ -30,16 +30,16 @@ def timm_names() -> tuple[str, ...]:
 def build_timm(
     name: str, classes: int, options: Mapping[str, Any], size: int | None
 ) -> BuiltNetwork:
-    """Builds one with random weights.
+    """Build a timm network with random weights.
 
     Args:
-        name: As timm calls it, with or without a tag.
+        name: Name in timm, with or without a tag.
         classes: Number of outputs.
-        options: What timm's ``create_model`` takes, and ``channels`` (1 or 3).
-        size: Side of the images; that of timm's weights if None.
+        options: Options of ``timm.create_model``, and ``channels`` (1 or 3).
+        size: Side of the images in pixels; None for that of the published weights.
 
     Raises:
-        ConfigError: There is no such network, an option is wrong, or it does not take that size.
+        ConfigError: Unknown network, invalid option, or unsupported size.
     """
     module = create_timm(name, classes, options, size)
     config = require("timm.data.config", "timm").resolve_model_data_config(module)
@@ -55,24 +55,24 @@ def build_timm(
 def create_timm(
     name: str, classes: int | None, options: Mapping[str, Any], size: int | None, **extra: Any
 ) -> nn.Module:
-    """Calls timm's ``create_model`` with our options; classes None keeps those of the weights.
+    """Call ``timm.create_model``; ``classes=None`` keeps the classes of the weights.
 
     Raises:
-        ConfigError: There is no such network, or an option is wrong.
+        ConfigError: Unknown network, or invalid option.
     """
     timm = require("timm", "timm")
     if not timm.is_model(name):
         raise ConfigError(
-            f"timm has no network called {name!r}.",
+            f"Unknown timm network {name!r}.",
             nearest(TIMM + name, [TIMM + other for other in timm_names()])
-            or "Its list: python -c 'import timm; print(timm.list_models())'.",
+            or "List the networks: python -c 'import timm; print(timm.list_models())'.",
         )
     given = dict(options)
     channels = given.pop("channels", 3)
     check_channels(TIMM + name, channels)
     for option in _OURS & given.keys():
         raise ConfigError(
-            f"The network 'timm:{name}' has no option {option!r}.", "Images: channels=1 or 3."
+            f"The network 'timm:{name}' has no option {option!r}.", "Use channels=1 or 3."
         )
     config = timm.get_pretrained_cfg(name)
     if size is not None and config is not None and config.fixed_input_size:
@@ -85,15 +85,15 @@ def create_timm(
         shown = ", ".join(f"{option}={value!r}" for option, value in given.items())
         raise ConfigError(
             f"timm:{name} cannot be built with {shown} ({error}).",
-            "Correct the options, or leave them out.",
+            "Change or remove the options.",
         ) from error
 
 
 def _head(module: nn.Module, classes: int) -> str:
-    """What timm says of its classifier; for two (distilled networks) the first."""
+    """Head according to timm; the first of two for distilled networks."""
     config = getattr(module, "pretrained_cfg", {})
-    told = config.get("classifier") or ""
-    name = told if isinstance(told, str) else told[0]
+    names = config.get("classifier") or ""
+    name = names if isinstance(names, str) else names[0]
     if name and name in dict(module.named_modules()):
         return name
     return find_head(module, classes)

@@ -1,11 +1,11 @@
 """FC-DenseNet, "the one hundred layers Tiramisu" (Jégou, Drozdzal, Vazquez, Romero, Bengio 2017).
 
-A U of dense blocks for a class at every pixel. On the way down each block's layers are added to
-what came in, so the maps grow; on the way up only what a block made anew is carried on, so they do
-not. Layers are BN, ReLU, 3x3 convolution, dropout.
+A U-Net of dense blocks for semantic segmentation. On the way down, a block's output is concatenated
+to its input; on the way up, only the new channels are passed on. Layers are BN, ReLU, 3x3
+convolution, dropout.
 
-The paper rounds its sizes to 1.5, 3.5 and 9.4 million parameters. Built from its text, with 48 maps
-in the stem and biases in the convolutions, the networks have 1.38, 3.46 and 9.32 million.
+The paper rounds the sizes to 1.5, 3.5 and 9.4 million parameters; as described in its text, the
+networks have 1.38, 3.46 and 9.32 million.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,18 +21,18 @@ from classifier.models.network import BuiltNetwork
 from classifier.models.option_checks import check_at_least, check_channels, check_dropout
 from classifier.models.registry import networks
 
-_STEM = 48  # maps of the first convolution, for all three networks of the paper
-_LEAST_SIZE = 32  # five times halved leaves one pixel
+_STEM = 48  # channels of the first convolution in all three networks of the paper
+_LEAST_SIZE = 32  # one pixel after five poolings
 
 
 class DenseLayer(nn.Module):
-    """BN, ReLU, 3x3 convolution, dropout: ``growth`` new maps from all maps so far.
+    """BN, ReLU, 3x3 convolution, dropout: ``growth`` new channels from all preceding ones.
 
     Args:
-        inputs: Maps that come in.
-        growth: Maps it adds.
-        dropout: Fraction of values silenced in training.
-        checkpoint: Whether training forgets what lies between and computes it again when needed.
+        inputs: Input channels.
+        growth: Output channels.
+        dropout: Dropout probability.
+        checkpoint: Whether activations are recomputed in the backward pass.
     """
 
     def __init__(self, inputs: int, growth: int, dropout: float, checkpoint: bool) -> None:
@@ -43,7 +43,7 @@ class DenseLayer(nn.Module):
         self.checkpoint = checkpoint
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """List of ``(B, f, h, w)`` with ``inputs`` maps in all -> ``(B, growth, h, w)``."""
+        """List of ``(B, f, h, w)`` with ``inputs`` channels in total -> ``(B, growth, h, w)``."""
         if self.checkpoint and self.training and torch.is_grad_enabled():
             contexts = partial(_forward_and_again, self.norm)
             result = recompute(self._compute, *maps, use_reentrant=False, context_fn=contexts)
@@ -52,7 +52,7 @@ class DenseLayer(nn.Module):
         return self._compute(*maps)
 
     def _compute(self, *maps: Tensor) -> Tensor:
-        together = torch.cat(maps, dim=1)  # the copy that checkpointing saves keeping
+        together = torch.cat(maps, dim=1)  # not kept with checkpointing
         return self.drop(self.conv(torch.relu(self.norm(together))))
 
 
@@ -64,27 +64,27 @@ def _forward_and_again(
 
 @contextmanager
 def _without_statistics(norm: nn.BatchNorm2d) -> Iterator[None]:
-    """A second pass over the same batch must not count it twice in the running mean."""
+    """The recomputation must not update the running statistics again."""
     momentum, counter = norm.momentum, norm.num_batches_tracked
     assert counter is not None
     counted = counter.clone()
     norm.momentum = 0.0
     try:
         yield
-    finally:  # torch leaves by an exception as soon as it has what it needs
+    finally:  # torch stops the recomputation early by an exception
         norm.momentum = momentum
         counter.copy_(counted)
 
 
 class DenseBlock(nn.Module):
-    """Dense layers, each of which sees what came in and all that the others made.
+    """Dense layers, each connected to the input and to all preceding layers.
 
     Args:
-        inputs: Maps that come in.
-        layers: How many.
-        growth: Maps that each adds.
-        dropout: Of each layer.
-        checkpoint: Of each layer.
+        inputs: Input channels.
+        layers: Number of layers.
+        growth: New channels per layer.
+        dropout: Dropout probability.
+        checkpoint: Whether activations are recomputed in the backward pass.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class DenseBlock(nn.Module):
         self.made = layers * growth
 
     def forward(self, maps: Tensor) -> Tensor:
-        """``(B, inputs, h, w)`` -> what was made anew, ``(B, layers * growth, h, w)``."""
+        """``(B, inputs, h, w)`` -> the new channels, ``(B, layers * growth, h, w)``."""
         seen = [maps]
         for layer in self.layers:
             seen.append(layer(seen))
@@ -104,12 +104,12 @@ class DenseBlock(nn.Module):
 
 
 class Down(nn.Module):
-    """A dense block, then half the sides: BN, ReLU, 1x1 convolution, dropout, 2x2 max pooling.
+    """A dense block and a transition down: BN, ReLU, 1x1 convolution, dropout, 2x2 max pooling.
 
     Args:
-        block: The dense block.
-        maps: How many come out: those that came in and those the block made.
-        dropout: Fraction of values silenced in training.
+        block: Dense block.
+        maps: Output channels: those of the input and the new ones.
+        dropout: Dropout probability.
     """
 
     def __init__(self, block: DenseBlock, maps: int, dropout: float) -> None:
@@ -127,11 +127,11 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Doubles the sides, joins the maps of the way down, and works on both with a dense block.
+    """Upsampling by two, concatenation of the skip connection, and a dense block.
 
     Args:
-        inputs: Maps that come from below.
-        block: The dense block, for those and the maps of the way down.
+        inputs: Input channels.
+        block: Dense block of the concatenated channels.
     """
 
     def __init__(self, inputs: int, block: DenseBlock) -> None:
@@ -140,30 +140,30 @@ class Up(nn.Module):
         self.block = block
 
     def forward(self, maps: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B, inputs, h // 2, w // 2)`` and ``(B, skip, h, w)`` -> all joined, and made anew."""
+        """``(B, inputs, h // 2, w // 2)``, ``(B, skip, h, w)`` -> block input, and new channels."""
         joined = torch.cat((_centre(self.transposed(maps), skip), skip), dim=1)
         return joined, self.block(joined)
 
 
 def _centre(maps: Tensor, like: Tensor) -> Tensor:
-    """The middle of the maps, as large as the others: one row may be too many, at any side."""
+    """Centre crop of feature maps to the size of others."""
     height, width = like.shape[2:]
     top, left = (maps.shape[2] - height) // 2, (maps.shape[3] - width) // 2
     return maps[:, :, top : top + height, left : left + width]
 
 
 class FCDenseNet(nn.Module):
-    """The whole U: stem, five blocks down, the bottleneck, five blocks up, a 1x1 convolution.
+    """Stem, five blocks down, bottleneck, five blocks up, and a 1x1 convolution.
 
     Args:
-        classes: Number of outputs at each pixel.
-        down: Layers of the five blocks on the way down, from the image on.
-        bottleneck: Layers of the lowest block.
-        growth: Maps that each layer adds.
-        channels: Of the input images.
-        dropout: Of all layers.
-        checkpoint: Whether dense layers are computed again in the backward pass. For the 56 layers
-            on 224 pixels a step took half as long again, with two thirds of the memory.
+        classes: Number of outputs per pixel.
+        down: Layers of the five blocks on the way down, from the input on.
+        bottleneck: Layers of the bottleneck block.
+        growth: New channels per layer.
+        channels: Channels of the input images.
+        dropout: Dropout probability of all layers.
+        checkpoint: Whether dense layers are recomputed in the backward pass: about 50 % slower
+            with two thirds of the memory.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class FCDenseNet(nn.Module):
         self.apply(_he_uniform)
 
     def forward(self, images: Tensor) -> Tensor:
-        """``(B, channels, H, W)`` -> ``(B, classes, H, W)`` logits; sides of 32 or more."""
+        """``(B, channels, H, W)`` -> ``(B, classes, H, W)`` logits; H and W of at least 32."""
         maps, skips = self.stem(images), []
         for down in self.downs:
             skip, maps = down(maps)
@@ -209,7 +209,7 @@ class FCDenseNet(nn.Module):
 
 
 def _he_uniform(module: nn.Module) -> None:
-    """He et al. 2015, as in the paper; biases begin at zero."""
+    """He initialisation as in the paper; zero biases."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
         assert module.bias is not None
@@ -244,18 +244,18 @@ def fcdensenet56(
     dropout: float = 0.2,
     checkpoint: bool = False,
 ) -> BuiltNetwork:
-    """Four layers a block; 1,376,795 parameters at 11 classes.
+    """FC-DenseNet-56, four layers per block; 1,376,795 parameters for 11 classes.
 
     Args:
-        classes: Number of outputs at each pixel.
-        size: Side of the crops it trains on; other sides of 32 or more work as well.
-        channels: 1 or 3.
-        growth: Maps that each layer adds.
-        dropout: Fraction of values silenced in training.
-        checkpoint: Compute dense layers again in the backward pass, for small memories.
+        classes: Number of outputs per pixel.
+        size: Side of the training crops in pixels; other sizes of at least 32 work as well.
+        channels: Channels of the images, 1 or 3.
+        growth: New channels per layer.
+        dropout: Dropout probability.
+        checkpoint: Recompute dense layers in the backward pass, to save memory.
 
     Raises:
-        ConfigError: An option has a value it cannot have.
+        ConfigError: Invalid option.
     """
     layers = ((4, 4, 4, 4, 4), 4)
     return _build(56, layers, classes, size, channels, growth, dropout, checkpoint)
@@ -270,7 +270,7 @@ def fcdensenet67(
     dropout: float = 0.2,
     checkpoint: bool = False,
 ) -> BuiltNetwork:
-    """Five layers a block; 3,463,243 parameters at 11 classes. Options: see ``fcdensenet56``."""
+    """FC-DenseNet-67, five layers per block; 3,463,243 parameters for 11 classes."""
     layers = ((5, 5, 5, 5, 5), 5)
     return _build(67, layers, classes, size, channels, growth, dropout, checkpoint)
 
@@ -284,6 +284,6 @@ def fcdensenet103(
     dropout: float = 0.2,
     checkpoint: bool = False,
 ) -> BuiltNetwork:
-    """Four to 15 layers a block; 9,322,091 parameters at 11 classes. Options: ``fcdensenet56``."""
+    """FC-DenseNet-103, 4 to 15 layers per block; 9,322,091 parameters for 11 classes."""
     layers = ((4, 5, 7, 10, 12), 15)
     return _build(103, layers, classes, size, channels, growth, dropout, checkpoint)

@@ -1,8 +1,8 @@
-"""All classification networks of torchvision, by the names it gives them.
+"""All classification networks of torchvision, under the same names.
 
 AlexNet (Krizhevsky 2014, one tower), VGG, ResNet, ResNeXt, DenseNet, SqueezeNet, MobileNet,
-EfficientNet, ConvNeXt, ViT, Swin and others: torchvision's docstrings name the papers. They are
-built with random weights and give logits only, also where the paper has further outputs.
+EfficientNet, ConvNeXt, ViT, Swin and others: see torchvision for the papers. Networks
+are built with random weights and without auxiliary outputs.
 """
 
 import inspect
@@ -20,9 +20,9 @@ from classifier.models.option_checks import check_channels, unknown_option
 from faceswap.core.errors import ConfigError
 
 _MNASNET = {"mnasnet0_5": 0.5, "mnasnet0_75": 0.75, "mnasnet1_0": 1.0, "mnasnet1_3": 1.3}
-# Second outputs help to train these from nothing; our loss has one.
+# Auxiliary outputs are disabled: the loss takes one output.
 _WITHOUT_AUX = {"googlenet": {"aux_logits": False}, "inception_v3": {"aux_logits": False}}
-# Those two were trained on values from -1 to 1; torchvision converts inside the network instead.
+# These expect values in [-1, 1]; torchvision would convert inside the network.
 _SIGNED = set(_WITHOUT_AUX)
 _SIZE_OPTION = {"vit": "image_size", "maxvit": "input_size"}
 _OURS = {"num_classes", "weights", "progress", "init_weights", "aux_logits", "transform_input"}
@@ -39,16 +39,16 @@ def torchvision_names() -> tuple[str, ...]:
 def build_torchvision(
     name: str, classes: int, options: Mapping[str, Any], size: int | None
 ) -> BuiltNetwork:
-    """Builds one with random weights.
+    """Build a torchvision network with random weights.
 
     Args:
-        name: As torchvision calls it.
+        name: Name in torchvision.
         classes: Number of outputs.
-        options: What torchvision's own builder takes, and ``channels`` (1 or 3).
-        size: Side of the images; that of torchvision's weights if None.
+        options: Options of torchvision's builder, and ``channels`` (1 or 3).
+        size: Side of the images in pixels; None for that of the published weights.
 
     Raises:
-        ConfigError: An option is unknown or wrong, or the network cannot take that size.
+        ConfigError: Unknown or invalid option, or unsupported size.
     """
     given = dict(options)
     channels = given.pop("channels", 3)
@@ -72,14 +72,14 @@ def build_torchvision(
 def _one_size(
     name: str, options: dict[str, Any], size_option: str | None, size: int | None
 ) -> int | None:
-    """The side that was asked for, as a setting or as torchvision's own option."""
+    """Requested size, from the setting or from torchvision's option."""
     if size_option is None or size_option not in options:
         return size
     option = options.pop(size_option)
     if not isinstance(option, int) or size not in (None, option):
         raise ConfigError(
-            f"{name} takes {size_option} as one whole number, found {option!r} (size: {size}).",
-            "Give the size once.",
+            f"{name} expects {size_option} as one integer, found {option!r} (size: {size}).",
+            "Set the size once, as network.size.",
         )
     return option
 
@@ -96,7 +96,7 @@ def _format(name: str, channels: int, size: int | None) -> InputFormat:
 
 
 def _construct(name: str, classes: int, options: Mapping[str, Any]) -> nn.Module:
-    """Raises ``ConfigError`` in place of the many errors that torchvision has for options."""
+    """Build the module; invalid options raise ``ConfigError``."""
     for option in options:
         if option in _OURS:
             raise unknown_option(name, option, _option_names(name))
@@ -106,7 +106,7 @@ def _construct(name: str, classes: int, options: Mapping[str, Any]) -> nn.Module
         from torchvision import models
 
         with warnings.catch_warnings():
-            # "The default weight initialization will be changed": of no use to the person here.
+            # "The default weight initialization will be changed": not relevant to users.
             warnings.simplefilter("ignore", FutureWarning)
             extra = _WITHOUT_AUX.get(name, {})
             return models.get_model(name, num_classes=classes, **extra, **options)
@@ -118,7 +118,7 @@ def _construct(name: str, classes: int, options: Mapping[str, Any]) -> nn.Module
         shown = ", ".join(f"{option}={value!r}" for option, value in options.items())
         raise ConfigError(
             f"{name} cannot be built with {shown or 'its defaults'} ({error}).",
-            f"Its options: {', '.join(known)}.",
+            f"Available options: {', '.join(known)}.",
         ) from error
 
 
@@ -126,7 +126,7 @@ def _mnasnet(alpha: float, classes: int, options: Mapping[str, Any]) -> nn.Modul
     from torchvision.models.mnasnet import MNASNet
 
     class PlainMNASNet(MNASNet):
-        """Loads weights that carry no version, as safetensors; torchvision's own refuses them."""
+        """MNASNet that accepts weights without a version, such as safetensors."""
 
         def _load_from_state_dict(
             self,
@@ -153,11 +153,11 @@ def _mnasnet(alpha: float, classes: int, options: Mapping[str, Any]) -> nn.Modul
 
 
 def _option_names(name: str) -> list[str]:
-    """Options of the network's class that a person can set to a number, a text or a switch."""
+    """Names of options that take a number, a string or a boolean."""
     from torchvision import models
 
     builder = models.get_model_builder(name)
-    # A builder hands its options to the class that its module defines; its return type names it.
+    # A builder forwards its options to the class that it is annotated to return.
     made = inspect.signature(inspect.unwrap(builder)).return_annotation
     names = {"channels"}
     for parameter in inspect.signature(made.__init__).parameters.values():

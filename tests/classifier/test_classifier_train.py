@@ -54,7 +54,7 @@ def test_mistakes_give_two_lines_and_code_2(
         ((halves / "above", "-o", tmp_path / "a"), "Expected"),
         ((tmp_path / "none", "-o", tmp_path / "a"), "no file or folder"),
         ((halves,), "Expected a folder for the run"),
-        ((*new, "--model", "lenet"), "no network called 'lenet'"),
+        ((*new, "--model", "lenet"), "Unknown network 'lenet'"),
         ((*new, "--config", "lenet6"), "Unknown recipe 'lenet6'"),
         ((*new, "--set", "optimiser.lr=1"), "'optimizer'"),
         ((halves, "-o", output, "--set", "optimizer.name=sgd"), "optimizer.name: 'adamw' -> 'sgd'"),

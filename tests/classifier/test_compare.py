@@ -54,7 +54,7 @@ def test_without_data_and_mistakes(
     assert classifier("compare", square_run) == 0
     assert "mean IoU" in capsys.readouterr().out
     assert classifier("compare", colour_run, square_run) == 2
-    assert "Compare like with like" in capsys.readouterr().err
+    assert "Compare runs of the same task" in capsys.readouterr().err
     assert classifier("compare", colour_run, colour_run) == 2
 
 

@@ -109,7 +109,7 @@ def test_pixels_in_groups(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert classifier("evaluate", square_run, squares, "-o", tmp_path, "--resamples", 50) == 0
-    assert "All images are of one group" in capsys.readouterr().err
+    assert "All images belong to one group" in capsys.readouterr().err
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert record["images"] == 4
     known = load_model(square_run).scores
@@ -122,7 +122,7 @@ def test_pixels_in_groups(
     assert "Worst" in page
     assert page.count(": mean IoU ") == 2 * 3  # the two worst and the best; captions and texts
     assert classifier("evaluate", square_run, squares, "--split", "all", "--resamples", 50) == 0
-    assert "Intervals redraw 4 groups" in capsys.readouterr().err
+    assert "Intervals resample 4 groups" in capsys.readouterr().err
 
 
 def test_mistakes_give_code_2(

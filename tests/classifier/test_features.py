@@ -51,7 +51,7 @@ def test_data_of_others_are_divided_and_mapped_by_principal_components(
 ) -> None:
     arguments = ("features", perceptron_model, colours, "-o", tmp_path, "--map", "pca")
     assert classifier(*arguments) == 0
-    assert "a fifth of each class is kept aside" in capsys.readouterr().err
+    assert "20 % of each class" in capsys.readouterr().err
     rows = pq.read_table(tmp_path / "features.parquet").to_pylist()
     points = np.array([[row["x"], row["y"]] for row in rows])
     assert points.mean(0) == pytest.approx([0, 0], abs=1e-4)

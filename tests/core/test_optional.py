@@ -61,7 +61,7 @@ def test_timm_networks_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_network_is_reported_without_timm(monkeypatch: pytest.MonkeyPatch) -> None:
     hide(monkeypatch, "timm")
-    with pytest.raises(ConfigError, match="no network called 'qqq'"):
+    with pytest.raises(ConfigError, match="Unknown network 'qqq'"):
         build_network("qqq", 2, {})
 
 

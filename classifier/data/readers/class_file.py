@@ -1,4 +1,4 @@
-"""Files that name the classes: ``classes.txt`` and ``classes.csv``."""
+"""Class files: ``classes.txt`` and ``classes.csv``."""
 
 import csv
 import re
@@ -12,18 +12,18 @@ from faceswap.core.errors import MediaError
 
 _UNLABELLED = frozenset({"void", "ignore", "ignored", "unlabelled", "unlabeled"})
 _HINT = (
-    "classes.txt holds a name a line, beginning with value 0; classes.csv has the columns index, "
-    "name and, for masks in colour, colour (#rrggbb or r g b)."
+    "Expected one class name per line (classes.txt), or the columns index, name and, for colour "
+    "masks, colour as #rrggbb or r g b (classes.csv)."
 )
 
 
 @dataclass(frozen=True)
 class ClassNames:
-    """The classes of a file.
+    """Contents of a class file.
 
     Attributes:
-        names: In order; what counts for nothing is not among them.
-        code: What the values of masks mean.
+        names: Class names in order, without unlabelled classes.
+        code: Encoding of the masks.
         ignore_index: First mask value of unlabelled pixels, or None.
     """
 
@@ -33,22 +33,22 @@ class ClassNames:
 
 
 def find_class_file(root: Path) -> Path | None:
-    """``classes.csv`` or ``classes.txt`` in a folder, or None."""
+    """Path of ``classes.csv`` or ``classes.txt`` in a directory, or None."""
     return next(
         (f for name in ("classes.csv", "classes.txt") if (f := root / name).is_file()), None
     )
 
 
 def read_class_file(path: Path) -> ClassNames:
-    """Reads names of classes; those called void, ignore or unlabelled count for nothing.
+    """Read a class file. Classes named void, ignore or unlabelled mark unlabelled pixels.
 
     Raises:
-        MediaError: It is missing, empty or malformed, or names a class or value twice.
+        MediaError: Missing, empty or malformed, or with duplicate names or indices.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise MediaError(f"The file of classes {path} cannot be read: {error}.", _HINT) from error
+        raise MediaError(f"The class file {path} cannot be read: {error}.", _HINT) from error
     rows = _csv_rows(text, path) if path.suffix.lower() == ".csv" else _text_rows(text)
     _check(rows, path)
     names: list[str] = []
@@ -79,7 +79,7 @@ def _csv_rows(text: str, path: Path) -> list[Row]:
     colour = columns.get("colour", columns.get("color"))
     if not {"index", "name"} <= set(columns):
         found = ", ".join(columns) or "none"
-        raise MediaError(f"{path} needs the columns index and name; it has {found}.", _HINT)
+        raise MediaError(f"Expected the columns index and name in {path}, found {found}.", _HINT)
     rows: list[Row] = []
     for number, row in enumerate(table, 2):
         try:
@@ -97,7 +97,7 @@ def _colour(text: str) -> Colour:
         return red, green, blue
     numbers = [int(number) for number in re.findall(r"\d+", text)]
     if len(numbers) != 3 or max(numbers) > 255:
-        raise ValueError(f"{text!r} is no colour")
+        raise ValueError(f"{text!r} is not a colour")
     return numbers[0], numbers[1], numbers[2]
 
 
@@ -105,10 +105,10 @@ def _check(rows: list[Row], path: Path) -> None:
     names = [name for _, name, _ in rows]
     values = [value for value, _, _ in rows]
     if len([name for name in names if name.lower() not in _UNLABELLED]) < 2:
-        raise MediaError(f"{path} names fewer than two classes.", _HINT)
+        raise MediaError(f"Expected at least two classes in {path}.", _HINT)
     for what, entries in (("class", names), ("index", values)):
         (commonest, times) = Counter(map(str, entries)).most_common(1)[0]
         if times > 1:
             raise MediaError(f"{path} has the {what} {commonest!r} twice.", _HINT)
     if not all(0 <= value <= 255 for value in values):
-        raise MediaError(f"{path} has an index outside 0 to 255.", _HINT)
+        raise MediaError(f"Expected indices from 0 to 255 in {path}.", _HINT)

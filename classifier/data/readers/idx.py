@@ -1,4 +1,4 @@
-"""The idx format of MNIST (LeCun, Cortes and Burges, 1998): all images in one file."""
+"""The idx format of MNIST (LeCun, Cortes and Burges, 1998): all images in one archive."""
 
 import gzip
 import math
@@ -20,40 +20,41 @@ _UNSIGNED_BYTES = 0x08
 
 
 def is_idx(path: Path) -> bool:
-    """Whether a file is called like images or labels in idx format."""
+    """Whether a file is named like an idx archive of images or labels."""
     return bool(_IMAGES.match(path.name) or _LABELS.match(path.name)) and path.is_file()
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """Reads an idx file of bytes, exactly.
+    """Read an idx file of unsigned bytes.
 
     Args:
-        path: File, gzipped where its name ends in ``.gz``.
+        path: File, gzip-compressed if its name ends in ``.gz``.
         dimensions: 3 for images ``(N, H, W)``, 1 for labels ``(N,)``.
 
     Raises:
-        MediaError: Magic number, dimensions or length are not what they should be.
+        MediaError: Wrong magic number, number of dimensions, or length.
     """
     try:
         data = path.read_bytes()
         data = gzip.decompress(data) if path.suffix == ".gz" else data
     except (OSError, EOFError, zlib.error) as error:
-        raise MediaError(f"{path} cannot be read: {error}.", "Get the file anew.") from error
+        raise MediaError(f"{path} cannot be read: {error}.", "Download the file again.") from error
     magic = bytes([0, 0, _UNSIGNED_BYTES, dimensions])
     if data[:4] != magic:
         raise MediaError(
-            f"{path} is not idx with {dimensions} dimension(s): it begins with "
-            f"{data[:4].hex() or 'nothing'}, expected {magic.hex()}.",
+            f"Expected an idx file with {dimensions} dimension(s), magic number {magic.hex()}; "
+            f"{path} starts with {data[:4].hex() or 'nothing'}.",
             _HINT,
         )
     start = 4 + 4 * dimensions
     if len(data) < start:
-        raise MediaError(f"{path} ends within its header.", "Get the file anew.")
+        raise MediaError(f"{path} is truncated: incomplete header.", "Download the file again.")
     shape = tuple(int(side) for side in np.frombuffer(data, ">u4", dimensions, 4))
     if len(data) - start != math.prod(shape):
         raise MediaError(
-            f"{path} should hold {math.prod(shape)} bytes {shape}, but holds {len(data) - start}.",
-            "Get the file anew.",
+            f"Expected {math.prod(shape)} bytes of shape {shape} in {path}, found "
+            f"{len(data) - start}.",
+            "Download the file again.",
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
@@ -64,19 +65,19 @@ def _archive(path: Path, _changed: int) -> NDArray[np.uint8]:
 
 
 def open_archive(path: Path) -> NDArray[np.uint8]:
-    """``(N, H, W) uint8`` images of a file; the last two files are kept in memory."""
+    """``(N, H, W) uint8`` images of an archive; the last two archives are cached."""
     return _archive(path, path.stat().st_mtime_ns)
 
 
 def open_idx(path: Path, names: tuple[str, ...] | None) -> Dataset:
-    """Opens a folder of idx pairs, or the pair that a file belongs to.
+    """Open a directory of idx pairs, or the pair of one file.
 
     Args:
-        path: Folder or file.
-        names: Names of the labels, from 0; None: the numbers.
+        path: Directory, or one file of a pair.
+        names: Class names of the labels 0, 1, ...; None to use the labels as names.
 
     Raises:
-        MediaError: A file is missing or malformed, or images and labels differ in number.
+        MediaError: A file is missing or malformed, or the numbers of images and labels differ.
     """
     folder = path if path.is_dir() else path.parent
     only = None if path.is_dir() else _set_of(path)
@@ -87,14 +88,14 @@ def open_idx(path: Path, names: tuple[str, ...] | None) -> Dataset:
             split = "test" if re.search("t10k|test", name) else "train"
             if split in splits:
                 raise MediaError(
-                    f"{folder} holds several sets to {split} on: {splits[split][0].name} and "
-                    f"{images.name}.",
-                    "Name one of the files instead of the folder.",
+                    f"Expected one archive for the split {split!r} in {folder}, found "
+                    f"{splits[split][0].name} and {images.name}.",
+                    "Pass one of the files instead of the directory.",
                 )
             splits[split] = (images, _labels_of(images))
     if not splits:
-        raise MediaError(f"{path} has labels in idx format but no images.", _HINT)
-    if len(splits) == 1:  # a test set that is named alone is all there is
+        raise MediaError(f"Expected idx images in {path}, found only labels.", _HINT)
+    if len(splits) == 1:  # a test archive passed alone is the whole data set
         splits = {"train": next(iter(splits.values()))}
     present = sorted({int(label) for _, labels in splits.values() for label in np.unique(labels)})
     classes = _names(present, names, path)
@@ -110,7 +111,7 @@ def open_idx(path: Path, names: tuple[str, ...] | None) -> Dataset:
 
 def _set_of(path: Path) -> str:
     match = _IMAGES.match(path.name) or _LABELS.match(path.name)
-    assert match, "is_idx was asked before"
+    assert match, "checked by is_idx"
     return match["set"]
 
 
@@ -121,24 +122,24 @@ def _labels_of(images: Path) -> NDArray[np.uint8]:
         if (match := _LABELS.match(file.name)) and match["set"] == _set_of(images)
     ]
     if not same:
-        raise MediaError(f"{images} has no labels beside it.", _HINT)
+        raise MediaError(f"No labels found for {images}.", _HINT)
     labels, count = read_idx(same[0], 1), len(open_archive(images))
     if len(labels) != count:
         raise MediaError(
-            f"{images.name} holds {count} images, but {same[0].name} {len(labels)} labels.",
-            "Get both files anew, from the same place.",
+            f"{images.name} has {count} images, but {same[0].name} has {len(labels)} labels.",
+            "Download both files again, from the same source.",
         )
     return labels
 
 
 def _names(present: list[int], names: tuple[str, ...] | None, path: Path) -> tuple[str, ...]:
     if len(present) < 2:
-        raise MediaError(f"{path} has {len(present)} class; telling apart takes at least two.")
+        raise MediaError(f"Expected at least two classes in {path}, found {len(present)}.")
     if names is None:
         return tuple(map(str, present))
     if present[-1] >= len(names):
         raise MediaError(
-            f"{path} has labels up to {present[-1]}, but the file of classes {len(names)} names.",
-            "Name every class, beginning with that of label 0.",
+            f"{path} has labels up to {present[-1]}, but the class file has {len(names)} names.",
+            "List every class, starting with label 0.",
         )
     return tuple(names[label] for label in present)

@@ -1,4 +1,4 @@
-"""Image folders: a class is a folder."""
+"""Image folders: one directory per class."""
 
 import unicodedata
 from collections import defaultdict
@@ -19,27 +19,27 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-"""What splits are called in folders and lists."""
+"""Split of each accepted directory or column value."""
 
 _LAYOUT = "Expected DATA/<class>/<images>, or DATA/train/<class>/<images> and DATA/val/..."
 _FOLDER_SPLITS = ("train", "val", "valid", "validation", "test")
 
 
 def composed(name: str) -> str:
-    """A name in Unicode's composed form: macOS writes é as two characters, others as one."""
+    """Normalise a name to Unicode NFC; macOS file systems decompose accented characters."""
     return unicodedata.normalize("NFC", name)
 
 
 def open_image_folder(root: Path, names: tuple[str, ...] | None) -> Dataset:
-    """Finds the classes and files of an image folder.
+    """Open an image folder.
 
     Args:
-        root: Folder of class folders, or of ``train/``, ``val/`` and ``test/`` with those.
-        names: The classes in order; None: all that training has, sorted.
+        root: Directory of class directories, or of ``train/``, ``val/`` and ``test/``.
+        names: Class names in order; None for the sorted names in the training split.
 
     Raises:
-        MediaError: It holds no images in class folders, fewer than two classes, or classes that
-            training or ``names`` do not have.
+        MediaError: No images in class directories, fewer than two classes, or classes that are
+            not in the training split or in ``names``.
     """
     folders = {"train": root}
     if _class_folders(root / "train"):
@@ -52,8 +52,9 @@ def open_image_folder(root: Path, names: tuple[str, ...] | None) -> Dataset:
     for split, found in files.items():
         if unknown := sorted(set(found) - set(classes)):
             raise MediaError(
-                f"{folders[split]} has classes that training has not: {', '.join(unknown)}.",
-                "Give the class folders the same names everywhere.",
+                f"{folders[split]} has classes that are not in the training split: "
+                f"{', '.join(unknown)}.",
+                "Use the same class directories in every split.",
             )
     splits = {
         split: tuple(
@@ -64,36 +65,35 @@ def open_image_folder(root: Path, names: tuple[str, ...] | None) -> Dataset:
         for split, found in files.items()
     }
     loose = sum(map(is_image, root.iterdir()))
-    notes = (f"{loose} images in {root} lie outside any class folder.",) if loose else ()
+    notes = (f"Skipped {loose} images in {root} outside the class directories.",) if loose else ()
     return Dataset(root, "images", classes, splits, notes=notes)
 
 
 def order_classes(
     found: Sequence[str], names: tuple[str, ...] | None, origin: Path
 ) -> tuple[str, ...]:
-    """Classes in the order the user gave, or sorted.
+    """Class names in the given order, or sorted.
 
     Raises:
-        MediaError: There are fewer than two, or some that the user did not name.
+        MediaError: Fewer than two classes, or classes that are not in ``names``.
     """
     if names is not None:
         if unknown := sorted(set(found) - set(names)):
             raise MediaError(
-                f"{origin} has classes that the file of classes does not name: "
-                f"{', '.join(unknown)}.",
-                f"It names: {', '.join(names)}.",
+                f"{origin} has classes that are not in the class file: {', '.join(unknown)}.",
+                f"The class file has: {', '.join(names)}.",
             )
         return names
     if len(found) == 1:
         raise MediaError(
-            f"{origin} has only one class, {found[0]!r}; telling apart takes at least two.",
+            f"Expected at least two classes in {origin}, found only {found[0]!r}.",
             "Add images of another class.",
         )
     return tuple(sorted(found))
 
 
 def _class_folders(folder: Path) -> dict[str, list[Path]]:
-    """Images by class; empty for a class of pictures of trains that is called ``train``."""
+    """Images by class; empty if ``folder`` is itself a class directory (named ``train``, say)."""
     found: dict[str, list[Path]] = defaultdict(list)
     if not folder.is_dir():
         return found
@@ -109,5 +109,5 @@ def _require_classes(root: Path, found: dict[str, list[Path]]) -> list[str]:
     if found:
         return list(found)
     loose = sum(map(is_image, root.iterdir()))
-    what = f"{loose} images outside any class folder" if loose else "no images"
-    raise MediaError(f"{root} has no classes: found {what}.", _LAYOUT)
+    what = f"{loose} images outside class directories" if loose else "no images"
+    raise MediaError(f"Expected class directories in {root}, found {what}.", _LAYOUT)

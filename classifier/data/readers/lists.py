@@ -16,8 +16,8 @@ from faceswap.core.errors import MediaError
 
 SUFFIXES = (".csv", ".parquet", ".pq")
 _HINT = (
-    "Expected the columns path (or file, image) and label (or class), or mask; optional are split "
-    "(train, validation, test) and group. Paths are relative to the list."
+    "Expected the columns path (or file, image) and either label (or class) or mask. Optional "
+    "columns: split (train, validation, test), group. Paths are relative to the list."
 )
 _COLUMNS = {
     "path": "path",
@@ -42,22 +42,24 @@ class _Row:
 
 
 def open_list(path: Path, names: ClassNames | None) -> Dataset:
-    """Opens a list of images.
+    """Open a CSV or Parquet list.
 
     Args:
         path: CSV or Parquet file.
-        names: The classes; None: all in the list, sorted.
+        names: Classes; None for the sorted labels of the list.
 
     Raises:
-        MediaError: It cannot be read, lacks columns or values, names no file that exists, or has
-            fewer than two classes.
+        MediaError: Unreadable, missing columns or values, no existing files, or fewer than two
+            classes.
     """
     columns, notes = _columns(_read(path), path)
     rows, missing = _rows(columns, path)
     if not rows:
-        raise MediaError(f"None of the images that {path} names exists.", _HINT)
+        raise MediaError(f"None of the images listed in {path} exists.", _HINT)
     if missing:
-        notes.append(f"{len(missing)} files in {path.name} do not exist, such as {missing[0]}.")
+        notes.append(
+            f"Skipped {len(missing)} files of {path.name} that do not exist, such as {missing[0]}."
+        )
     splits = _by_split(rows, path)
     if "mask" in columns:
         samples = {
@@ -69,7 +71,9 @@ def open_list(path: Path, names: ClassNames | None) -> Dataset:
     classes = order_classes(found, names.names if names else None, path)
     number = {name: label for label, name in enumerate(classes)}
     if unknown := sorted({row.label for row in rows} - set(classes)):
-        raise MediaError(f"{path} has classes that training has not: {', '.join(unknown)}.", _HINT)
+        raise MediaError(
+            f"{path} has classes that are not in the training split: {', '.join(unknown)}.", _HINT
+        )
     samples = {
         split: tuple(Sample(row.path, number[row.label], group=row.group) for row in members)
         for split, members in splits.items()
@@ -83,7 +87,7 @@ def _read(path: Path) -> pa.Table:
             return pq.read_table(path)
         with pa_csv.open_csv(path) as reader:
             names = reader.schema.names
-        # As text, since a label of 01 is not 1.
+        # As text: the labels 01 and 1 differ.
         options = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
         return pa_csv.read_csv(path, convert_options=options)
     except (OSError, pa.ArrowException) as error:
@@ -91,7 +95,7 @@ def _read(path: Path) -> pa.Table:
 
 
 def _columns(table: pa.Table, path: Path) -> tuple[dict[str, list[str]], list[str]]:
-    """Texts by what they mean, and what is to be said of the columns."""
+    """Column values by meaning, and notes for the user."""
     columns: dict[str, list[str]] = {}
     ignored: list[str] = []
     for name in table.column_names:
@@ -99,21 +103,21 @@ def _columns(table: pa.Table, path: Path) -> tuple[dict[str, list[str]], list[st
         if meaning is None:
             ignored.append(name)
         elif meaning in columns:
-            raise MediaError(f"{path} has two columns for the {meaning}, one is {name!r}.", _HINT)
+            raise MediaError(f"{path} has more than one {meaning} column; one is {name!r}.", _HINT)
         else:
             values = table.column(name).to_pylist()
             columns[meaning] = ["" if value is None else str(value).strip() for value in values]
     if "path" not in columns or not {"label", "mask"} & set(columns):
         found = ", ".join(table.column_names) or "none"
-        raise MediaError(f"{path} lacks columns; it has {found}.", _HINT)
+        raise MediaError(f"{path} lacks required columns; found: {found}.", _HINT)
     if not columns["path"]:
         raise MediaError(f"{path} has no rows.", _HINT)
-    notes = [f"Columns of {path.name} that are not used: {', '.join(ignored)}."] if ignored else []
+    notes = [f"Ignored columns of {path.name}: {', '.join(ignored)}."] if ignored else []
     return columns, notes
 
 
 def _rows(columns: dict[str, list[str]], path: Path) -> tuple[list[_Row], list[Path]]:
-    """Rows whose files exist, and the files that do not."""
+    """Rows whose files exist, and missing files."""
     count = len(columns["path"])
     blank = [""] * count
     masked = "mask" in columns
@@ -123,7 +127,7 @@ def _rows(columns: dict[str, list[str]], path: Path) -> tuple[list[_Row], list[P
     for number, (file, label, mask, split, group) in enumerate(zip(*texts, strict=True), 1):
         if not file or not (mask if masked else label):
             what = "path" if not file else "mask" if masked else "label"
-            raise MediaError(f"{path}, row {number}: there is no {what}.", _HINT)
+            raise MediaError(f"{path}, row {number}: missing {what}.", _HINT)
         files = [path.parent / name for name in ([file, mask] if masked else [file])]
         absent = [name for name in files if not name.is_file()]
         missing += absent
@@ -141,11 +145,11 @@ def _by_split(rows: Sequence[_Row], path: Path) -> dict[str, list[_Row]]:
         split = SPLIT_NAMES.get(row.split.lower())
         if split is None:
             raise MediaError(
-                f"{path}, row {row.number}: the split {row.split!r} is none of train, validation "
-                "and test.",
+                f"{path}, row {row.number}: expected a split train, validation or test, found "
+                f"{row.split!r}.",
                 _HINT,
             )
         splits.setdefault(split, []).append(row)
     if not splits["train"]:
-        raise MediaError(f"{path} has no rows to train on.", _HINT)
+        raise MediaError(f"{path} has no rows with split train.", _HINT)
     return splits

@@ -1,4 +1,4 @@
-"""Folders of images and masks, where each pixel has a class."""
+"""Directories of images and masks (semantic segmentation)."""
 
 import os
 from collections import defaultdict
@@ -17,15 +17,15 @@ from classifier.data.readers.masks import open_mask
 from faceswap.core.errors import MediaError
 
 _LAYOUT = (
-    "Expected images/ and masks/ with files of the same names (also in sub-folders, also below "
-    "train/, val/ and test/), or train/ and trainannot/, val/ and valannot/."
+    "Expected images/ and masks/ with files of the same names (also below train/, val/ and test/), "
+    "or train/ and trainannot/, val/ and valannot/."
 )
 
 Pair = tuple[Path, Path]
 
 
 def find_mask_folders(root: Path) -> dict[str, list[Pair]]:
-    """Folders of images with their folders of masks, by split; empty where there are none."""
+    """Find pairs of image and mask directories, by split; empty if there are none."""
     pairs: dict[str, list[Pair]] = defaultdict(list)
     for name, split in SPLIT_NAMES.items():
         if (root / name).is_dir() and (root / f"{name}annot").is_dir():
@@ -40,7 +40,7 @@ def find_mask_folders(root: Path) -> dict[str, list[Pair]]:
 
 
 def _by_split(root: Path, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """Sorts them by the split that the first folder is called like, if all are."""
+    """Group pairs by split, if every top-level directory is named after one."""
     names = [images.relative_to(root).parts[0] for images, _ in pairs]
     found = [SPLIT_NAMES.get(name) for name in names]
     if "train" not in found or None in found:
@@ -54,15 +54,15 @@ def _by_split(root: Path, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
 def open_mask_folders(
     root: Path, folders: Mapping[str, Sequence[Pair]], names: ClassNames | None
 ) -> Dataset:
-    """Pairs images with masks by name.
+    """Open directories of images and masks, paired by file name.
 
     Args:
-        root: The folder that the user named.
-        folders: Of ``find_mask_folders``.
-        names: The classes; None: the values that are found in the masks.
+        root: Directory passed by the user.
+        folders: Result of ``find_mask_folders``.
+        names: Classes; None for the values in the masks.
 
     Raises:
-        MediaError: No image has a mask, or the masks have fewer than two classes.
+        MediaError: No training image has a mask, or the masks have fewer than two classes.
     """
     splits: dict[str, tuple[Sample, ...]] = {}
     alone: list[Path] = []
@@ -74,10 +74,10 @@ def open_mask_folders(
             alone += unpaired
         splits[split] = tuple(samples)
     if not splits.get("train"):
-        raise MediaError(f"No image of {root} to train on has a mask.", _LAYOUT)
+        raise MediaError(f"No training image of {root} has a mask.", _LAYOUT)
     notes = ()
     if alone:
-        notes = (f"{len(alone)} images have no mask and are left out, such as {alone[0]}.",)
+        notes = (f"Skipped {len(alone)} images without a mask, such as {alone[0]}.",)
     return with_codes(Dataset(root, "pixels", (), splits, notes=notes), names)
 
 
@@ -99,10 +99,10 @@ def _pair(images: Path, masks: Path) -> tuple[list[Sample], list[Path]]:
 
 
 def with_codes(dataset: Dataset, names: ClassNames | None) -> Dataset:
-    """Fills in classes, and says of each sample what its mask means.
+    """Set the classes of a data set, and the mask encoding of its samples.
 
     Raises:
-        MediaError: Without names: masks are in colour, or hold fewer than two values.
+        MediaError: Without ``names``, the masks are coloured or have fewer than two values.
     """
     classes, code, ignore_index = (
         (names.names, names.code, names.ignore_index) if names else _from_values(dataset)
@@ -115,17 +115,17 @@ def with_codes(dataset: Dataset, names: ClassNames | None) -> Dataset:
 
 
 def _from_values(dataset: Dataset) -> tuple[tuple[str, ...], MaskCode, int | None]:
-    """Classes 0 to the highest value of all masks; this reads them all."""
+    """Classes from 0 to the highest value in the masks; reads every mask."""
     masks = sorted({sample.mask for sample in dataset.samples if sample.mask})
     with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
         found = [value for values in pool.map(_values, masks) for value in values]
     values = sorted(set(found) - {IGNORE_INDEX})
     if len(values) < 2:
-        held = ", ".join(map(str, sorted(set(found)))) or "nothing that can be read"
+        held = ", ".join(map(str, sorted(set(found)))) or "no readable values"
         raise MediaError(
-            f"The masks of {dataset.root} hold {held}; expected the number of a class in each "
-            f"pixel, at least 0 and 1, with {IGNORE_INDEX} for what counts for nothing.",
-            "Masks with other values (as 0 and 255) need a classes.csv with index and name.",
+            f"Expected class indices (at least 0 and 1) in the masks of {dataset.root}, with "
+            f"{IGNORE_INDEX} for unlabelled pixels; found {held}.",
+            "For other values (such as 0 and 255), add a classes.csv with index and name.",
         )
     count = values[-1] + 1
     code = MaskCode(tuple((value, value) for value in range(count)))
@@ -136,13 +136,12 @@ def _values(mask: Path) -> list[int]:
     try:
         written = open_mask(mask)
     except UnreadableImage:
-        return []  # said where the sample is read
+        return []  # reported by load_images
     if written.ndim == 3:
         if (written != written[..., :1]).any():
             raise MediaError(
-                f"The mask {mask} is in colour, and nothing says what the colours mean.",
-                "Put a classes.csv with the columns index, name and colour beside the images, or "
-                "name one.",
+                f"The mask {mask} is in colour, but the classes of the colours are unknown.",
+                "Add a classes.csv with the columns index, name and colour to the directory.",
             )
         written = written[..., 0]
     return np.unique(written).tolist()

@@ -1,4 +1,4 @@
-"""Reads masks: index images (grey or palette) and coloured ones."""
+"""Read masks: index images (grey or palette) and colour images."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ _PLAIN = MaskCode(tuple((value, value) for value in range(IGNORE_INDEX)))
 
 
 def open_mask(path: Path) -> NDArray[np.uint8]:
-    """A mask as it is written.
+    """Read the raw values of a mask.
 
     Returns:
         ``(H, W) uint8`` values, or ``(H, W, 3) uint8`` colours.
 
     Raises:
-        UnreadableImage: It is no image, or its values do not fit in 8 bits.
+        UnreadableImage: Not an image, or values above 8 bits.
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
@@ -28,7 +28,7 @@ def open_mask(path: Path) -> NDArray[np.uint8]:
             if image.mode.startswith("I"):
                 values = np.asarray(image)
                 if values.size and (values.min() < 0 or values.max() > 255):
-                    raise ValueError(f"value {values.max()} in a mask; expected 0 to 255")
+                    raise ValueError(f"expected mask values from 0 to 255, found {values.max()}")
                 return values.astype(np.uint8)
             return np.asarray(image.convert("RGB"))
     except BROKEN as error:
@@ -38,20 +38,20 @@ def open_mask(path: Path) -> NDArray[np.uint8]:
 def read_mask(
     path: Path, code: MaskCode | None, ignore_index: int | None, image: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """The class of each pixel.
+    """Read the class of each pixel.
 
     Args:
-        path: File of the mask.
-        code: What its values mean; None: they are the classes.
+        path: Mask file.
+        code: Encoding of the mask; None if its values are class indices.
         ignore_index: Additional mask value of unlabelled pixels, or None.
-        image: Height and width of the image it belongs to.
+        image: Height and width of the image in pixels.
 
     Returns:
         ``(H, W) uint8``; ``IGNORE_INDEX`` where a pixel is unlabelled.
 
     Raises:
-        UnreadableImage: It cannot be read, is of another size than the image, or holds a value
-            or colour that is no class.
+        UnreadableImage: Unreadable, of another size than the image, or with a value or colour
+            that is not a class.
     """
     written = open_mask(path)
     if written.shape[:2] != image:
@@ -71,14 +71,14 @@ def read_mask(
     labels = table[written]
     if (labels < 0).any():
         value = int(written[labels < 0][0])
-        raise UnreadableImage(f"value {value} in mask {path.name} is no class")
+        raise UnreadableImage(f"value {value} in mask {path.name} is not a class")
     return labels.astype(np.uint8)
 
 
 def _from_colours(colours: NDArray[np.uint8], code: MaskCode, path: Path) -> NDArray[np.uint8]:
     if not code.colours:
         raise UnreadableImage(
-            f"mask {path.name} is in colour, and no classes.csv says what the colours mean"
+            f"mask {path.name} is in colour, but there is no classes.csv with its colours"
         )
     packed = _pack(colours)
     known = np.array([_pack(np.array(colour)) for colour, _ in code.colours])
@@ -87,17 +87,17 @@ def _from_colours(colours: NDArray[np.uint8], code: MaskCode, path: Path) -> NDA
     wrong = known[place] != packed
     if wrong.any():
         colour = tuple(int(value) for value in colours[wrong][0])
-        raise UnreadableImage(f"colour {colour} in mask {path.name} is no class")
+        raise UnreadableImage(f"colour {colour} in mask {path.name} is not a class")
     return np.array([label for _, label in code.colours], np.uint8)[place]
 
 
 def _pack(colours: NDArray[np.integer]) -> NDArray[np.int64]:
-    """``(..., 3)`` -> one number for each colour."""
+    """Colours ``(..., 3)`` -> 24-bit integers ``(...)``."""
     return colours.astype(np.int64) @ np.array([65536, 256, 1])
 
 
 def scale_mask(labels: NDArray[np.uint8], side: tuple[int, int]) -> NDArray[np.uint8]:
-    """``(H, W)`` -> ``side``, by the nearest pixel: classes are not mixed."""
+    """Resize a mask ``(H, W)`` to ``side`` by nearest neighbour."""
     if labels.shape == side:
         return labels
     size = (side[1], side[0])

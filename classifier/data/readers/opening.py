@@ -1,4 +1,4 @@
-"""Recognises what kind of data lies at a path, and opens it."""
+"""Detect the format of a data set and open it."""
 
 import re
 from dataclasses import replace
@@ -14,28 +14,28 @@ from classifier.data.readers.mask_folders import find_mask_folders, open_mask_fo
 from faceswap.core.errors import ConfigError, MediaError
 
 _KINDS = (
-    "Expected a folder of class folders, of images/ and masks/, or of idx files, or a list "
+    "Expected a directory of class directories, of images/ and masks/, or of idx files, or a list "
     "(.csv, .parquet)."
 )
 
 
 def open_dataset(path: Path, group: str = "", classes: Path | None = None) -> Dataset:
-    """Finds the samples at a path; what it is, is recognised by what is there.
+    """Open a data set; its format is detected from its contents.
 
     Args:
-        path: An image folder, a folder of images and masks, a CSV or Parquet list, or idx files.
-        group: Regular expression with one group; samples whose file names give the same text
-            belong together. A list may have a column for that instead.
-        classes: File that names the classes in order (``.txt``, or ``.csv`` with index, name and
-            colour); None: ``classes.csv`` or ``classes.txt`` in the folder, if there is one.
+        path: Image folder, directory of images and masks, CSV or Parquet list, or idx files.
+        group: Regular expression with one capture group; samples whose file names match with
+            the same text form a group. Lists may have a column ``group`` instead.
+        classes: Class file (``.txt``, or ``.csv`` with index, name and colour); None for
+            ``classes.csv`` or ``classes.txt`` in the directory, if there is one.
 
     Raises:
-        MediaError: Nothing is there, it is of no known kind, or it is malformed.
-        ConfigError: The expression is none, or has not one group.
+        MediaError: Missing, of unknown format, or malformed.
+        ConfigError: ``group`` is invalid or does not have exactly one capture group.
     """
     pattern = _pattern(group)
     if not path.exists():
-        raise MediaError(f"There is no file or folder {path}.", _KINDS)
+        raise MediaError(f"No such file or directory: {path}.", _KINDS)
     dataset = _open(path, classes or find_class_file(path))
     return dataset if pattern is None else _grouped(dataset, pattern)
 
@@ -48,7 +48,7 @@ def _open(path: Path, class_file: Path | None) -> Dataset:
             return open_idx(path, names)
         if path.suffix.lower() in lists.SUFFIXES:
             return open_list(path, named)
-        raise MediaError(f"{path} is no data to train on.", _KINDS)
+        raise MediaError(f"{path} is not a supported data set.", _KINDS)
     if any(map(is_idx, path.iterdir())):
         return open_idx(path, names)
     if folders := find_mask_folders(path):
@@ -62,17 +62,17 @@ def _pattern(group: str) -> re.Pattern[str] | None:
     try:
         pattern = re.compile(group)
     except re.error as error:
-        raise ConfigError(f"data.group {group!r} is no regular expression: {error}.") from error
+        raise ConfigError(f"data.group {group!r} is not a regular expression: {error}.") from error
     if pattern.groups != 1:
         raise ConfigError(
-            f"data.group {group!r} has {pattern.groups} groups; expected one.",
-            r"For names such as anna_0012.jpg: '^([a-z]+)_'.",
+            f"Expected one capture group in data.group, found {pattern.groups} in {group!r}.",
+            r"For file names such as anna_0012.jpg, use '^([a-z]+)_'.",
         )
     return pattern
 
 
 def _grouped(dataset: Dataset, pattern: re.Pattern[str]) -> Dataset:
-    """Gives a group to each sample that has none and whose name matches."""
+    """Set the group of samples without one whose file name matches."""
 
     def group(sample: Sample) -> Sample:
         match = None if sample.group else pattern.search(sample.path.name)
@@ -81,7 +81,7 @@ def _grouped(dataset: Dataset, pattern: re.Pattern[str]) -> Dataset:
     splits = {split: tuple(map(group, samples)) for split, samples in dataset.splits.items()}
     if not any(sample.group for samples in splits.values() for sample in samples):
         raise ConfigError(
-            f"data.group {pattern.pattern!r} matches no file name of {dataset.root}.",
-            f"The first is {dataset.samples[0].path.name}.",
+            f"data.group {pattern.pattern!r} matches no file name in {dataset.root}.",
+            f"The first file name is {dataset.samples[0].path.name}.",
         )
     return replace(dataset, splits=splits)

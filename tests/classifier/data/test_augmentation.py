@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from classifier.data import IGNORE_INDEX
-from classifier.data.augmentation import _OPERATIONS, Augmentation, SampleChange
+from classifier.data.augmentation import _OPERATIONS, Augmentation, SampleAugmenter
 from faceswap.core.seeding import generator
 
 KINDS = {
@@ -27,7 +27,7 @@ def photo(channels: int = 3, size: int = 40) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pure_function_of_the_generator(kind: str, channels: int) -> None:
-    change, image = SampleChange(KINDS[kind], (24, 24)), photo(channels, 24)
+    change, image = SampleAugmenter(KINDS[kind], (24, 24)), photo(channels, 24)
     before = image.copy()
     results = [change(image, None, generator(0, n))[0] for n in range(30)]
     assert {result.shape for result in results} == {(channels, 24, 24)}
@@ -45,7 +45,7 @@ def test_slow_or_not() -> None:
 
 
 def test_crop_keeps_the_share_asked_for() -> None:
-    change = SampleChange(Augmentation(crop=0.5), (20, 20))
+    change = SampleAugmenter(Augmentation(crop=0.5), (20, 20))
     spans = []
     for n in range(50):
         image = change(photo(), None, generator(1, n))[0].astype(int)
@@ -63,7 +63,7 @@ def test_masks_follow(kind: str) -> None:
     geometry = Augmentation(
         crop=KINDS[kind].crop, rotate=KINDS[kind].rotate, policy=KINDS[kind].policy
     )
-    change = SampleChange(geometry, (32, 32))
+    change = SampleAugmenter(geometry, (32, 32))
     moved = 0
     for n in range(40):
         out, labels = change(image, mask, generator(2, n))
@@ -85,7 +85,7 @@ def test_masks_follow(kind: str) -> None:
 
 def test_nothing_counts_where_nothing_is() -> None:
     mask = np.ones((32, 32), np.uint8)
-    change = SampleChange(Augmentation(rotate=45), (32, 32))
+    change = SampleAugmenter(Augmentation(rotate=45), (32, 32))
     counted = []
     for n in range(20):
         image, labels = change(photo(3, 32), mask, generator(3, n))
@@ -99,7 +99,7 @@ def test_nothing_counts_where_nothing_is() -> None:
 def test_a_hole_counts_for_nothing() -> None:
     mask = np.ones((32, 32), np.uint8)
     image = photo(3, 32)
-    out, labels = SampleChange(Augmentation(erase=1.0), (32, 32))(image, mask, generator(0))
+    out, labels = SampleAugmenter(Augmentation(erase=1.0), (32, 32))(image, mask, generator(0))
     assert labels is not None
     hole = labels == IGNORE_INDEX
     assert 0.01 < hole.mean() < 0.4
@@ -108,7 +108,7 @@ def test_a_hole_counts_for_nothing() -> None:
 
 
 def test_half_of_the_images_have_a_hole() -> None:
-    change = SampleChange(Augmentation(erase=0.5), (32, 32))
+    change = SampleAugmenter(Augmentation(erase=0.5), (32, 32))
     image = photo(3, 32)
     holes = [not np.array_equal(change(image, None, generator(4, n))[0], image) for n in range(200)]
     assert 75 <= sum(holes) <= 125
@@ -138,7 +138,7 @@ def test_operations_grow_with_their_strength(name: str, wide: bool) -> None:
 
 def test_both_policies_use_all_operations() -> None:
     for augment in (Augmentation(policy="randaugment"), Augmentation(policy="trivial")):
-        change = SampleChange(augment, (8, 8))
+        change = SampleAugmenter(augment, (8, 8))
         for n in range(400):
             change(photo(3, 8), None, generator(5, n))
         built = change._own.transforms.built

@@ -69,7 +69,7 @@ def test_an_epoch_can_be_entered_anywhere(loaded: Make) -> None:
 
 
 def test_uneven_shares_are_refused(loaded: Make) -> None:
-    with pytest.raises(ConfigError, match="10 images cannot be split between 4"):
+    with pytest.raises(ConfigError, match="divisible by the 4 processes, found 10"):
         BatchPlan(0, 10, world_size=4)
     with pytest.raises(ConfigError, match="3 images cannot be split between 4"):
         BatchPlan(0, 8, world_size=4).steps(loaded(3))

@@ -1,14 +1,16 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 from PIL import Image
 
 from classifier.models import exporting
-from classifier.models.exporting import read_facts
 
 Run = Callable[..., int | str | None]
 
@@ -16,6 +18,16 @@ Run = Callable[..., int | str | None]
 def as_input(path: Path, size: int) -> np.ndarray:
     image = Image.open(path).resize((size, size), Image.Resampling.LANCZOS)
     return (np.asarray(image, np.float32) / 255).transpose(2, 0, 1)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    if path.suffix == ".pt2":
+        found: dict[str, Any] = {"classifier.json": ""}
+        torch.export.load(path, extra_files=found)
+        return json.loads(found["classifier.json"])
+    pairs = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
+    structured = {"classes", "input", "outputs"}
+    return {name: json.loads(v) if name in structured else v for name, v in pairs.items()}
 
 
 def test_onnx_runs_alone(
@@ -47,7 +59,7 @@ def test_program_of_torch(
 ) -> None:
     file = tmp_path / "perceptron.pt2"
     assert classifier("export", perceptron_model, "-o", file) == 0
-    assert "Give --data to prove it on real ones" in capsys.readouterr().err
+    assert "Add --data to verify it on real images" in capsys.readouterr().err
     logits, probabilities = torch.export.load(file).module()(torch.rand(7, 3, 16, 16))
     assert torch.allclose(logits.softmax(1), probabilities)
     assert logits.shape == (7, 3)

@@ -198,7 +198,7 @@ def test_other_sizes(name: str, size: int | None, options: dict[str, int]) -> No
         ("mlp", {"size": 8}, 16, "twice"),
         ("mlp", {"hidden": "8,x"}, None, "commas"),
         ("mlp", {"dropout": "much"}, None, "a number"),
-        ("perceptron", {"channels": True}, None, "whole number"),
+        ("perceptron", {"channels": True}, None, "an integer"),
     ],
 )
 def test_mistakes_are_explained(

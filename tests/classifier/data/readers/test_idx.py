@@ -64,19 +64,19 @@ def test_malformed_files(mnist: Path) -> None:
     path = mnist / "t10k-labels-idx1-ubyte"
     whole = path.read_bytes()
     write_idx(path, np.array([1]))
-    with pytest.raises(MediaError, match="holds 2 images, but t10k-labels-idx1-ubyte 1 labels"):
+    with pytest.raises(MediaError, match="has 2 images, but t10k-labels-idx1-ubyte has 1 labels"):
         open_dataset(mnist)
     path.write_bytes(whole[:-1])
-    with pytest.raises(MediaError, match="should hold 2 bytes"):
+    with pytest.raises(MediaError, match="Expected 2 bytes"):
         open_dataset(mnist)
     path.write_bytes(whole[:6])
-    with pytest.raises(MediaError, match="ends within its header"):
+    with pytest.raises(MediaError, match="incomplete header"):
         open_dataset(mnist)
     path.write_bytes(b"\x00\x00\x0d\x01" + whole[4:])
-    with pytest.raises(MediaError, match="begins with 00000d01, expected 00000801"):
+    with pytest.raises(MediaError, match="magic number 00000801; .* starts with 00000d01"):
         open_dataset(mnist)
     path.unlink()
-    with pytest.raises(MediaError, match="has no labels beside it"):
+    with pytest.raises(MediaError, match="No labels found"):
         open_dataset(mnist)
     compressed = mnist / "train-labels-idx1-ubyte.gz"
     compressed.write_bytes(compressed.read_bytes()[:20])

@@ -59,7 +59,7 @@ def test_one_name_from_two_systems_is_one_class(tmp_path: Path, fill: Fill) -> N
 
 
 def test_bad_folders(tmp_path: Path, fill: Fill, picture: Fill) -> None:
-    with pytest.raises(MediaError, match="no file or folder"):
+    with pytest.raises(MediaError, match="No such file or directory"):
         open_dataset(tmp_path / "none")
     with pytest.raises(MediaError, match="found no images"):
         open_dataset(tmp_path)
@@ -67,15 +67,15 @@ def test_bad_folders(tmp_path: Path, fill: Fill, picture: Fill) -> None:
     with pytest.raises(MediaError, match="1 images outside"):
         open_dataset(tmp_path)
     fill(tmp_path, only=2)
-    with pytest.raises(MediaError, match="only one class, 'only'"):
+    with pytest.raises(MediaError, match="found only 'only'"):
         open_dataset(tmp_path)
     fill(tmp_path, other=1)
     assert "1 images" in open_dataset(tmp_path).notes[0]
     fill(tmp_path / "train", a=2, b=2)
     fill(tmp_path / "val", a=2, c=2)
-    with pytest.raises(MediaError, match="training has not: c"):
+    with pytest.raises(MediaError, match="not in the training split: c"):
         open_dataset(tmp_path)
-    with pytest.raises(MediaError, match="is no data to train on"):
+    with pytest.raises(MediaError, match="not a supported data set"):
         open_dataset(tmp_path / "loose.png")
 
 
@@ -87,7 +87,7 @@ def test_the_user_may_order_the_classes(tmp_path: Path, fill: Fill) -> None:
     assert data.classes == ("b", "a", "z")
     assert sorted((s.path.parent.name, s.label) for s in data.samples) == [("a", 1), ("b", 0)]
     names.write_text("b\nz\n")
-    with pytest.raises(MediaError, match="does not name: a"):
+    with pytest.raises(MediaError, match="not in the class file: a"):
         open_dataset(tmp_path / "data", classes=names)
 
 
@@ -97,9 +97,9 @@ def test_groups_by_name(tmp_path: Path, picture: Fill) -> None:
             picture(tmp_path / label / f"{name}.png")
     data = open_dataset(tmp_path, group=r"^(\w+)_")
     assert [sample.group for sample in data.samples] == ["anna", "anna", "ben", ""] * 2
-    with pytest.raises(ConfigError, match="no regular expression"):
+    with pytest.raises(ConfigError, match="not a regular expression"):
         open_dataset(tmp_path, group="(")
-    with pytest.raises(ConfigError, match="has 0 groups"):
+    with pytest.raises(ConfigError, match="found 0 in"):
         open_dataset(tmp_path, group="anna")
     with pytest.raises(ConfigError, match="matches no file"):
         open_dataset(tmp_path, group="(zoe)")

@@ -28,7 +28,7 @@ def test_csv(tmp_path: Path, fill: Write) -> None:
     assert data.classes == ("01", "1", "one, two")  # text: 01 and 1 are two classes
     assert labelled(data.splits["train"]) == [("000.png", 0), ("001.png", 1), ("002.png", 2)]
     assert [sample.group for sample in data.samples] == ["g", "", "h"]
-    assert data.notes == ("Columns of list.csv that are not used: who.",)
+    assert data.notes == ("Ignored columns of list.csv: who.",)
 
 
 def test_parquet_with_parts(tmp_path: Path, fill: Write) -> None:
@@ -56,13 +56,13 @@ def test_list_of_masks(tmp_path: Path, picture: Write, mask: Write) -> None:
     assert data.samples[0].mask == tmp_path / "m.png"
 
 
-def test_files_that_are_missing_are_told(tmp_path: Path, fill: Write) -> None:
+def test_missing_files_are_reported(tmp_path: Path, fill: Write) -> None:
     fill(tmp_path, pictures=2)
     rows = [f"pictures/{number:03d}.png,{number}" for number in range(3)]
     (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
     data = open_dataset(tmp_path / "list.csv")
     assert len(data.samples) == 2
-    assert data.notes[0].startswith("1 files in list.csv do not exist, such as ")
+    assert data.notes[0].startswith("Skipped 1 files of list.csv that do not exist, such as ")
     (tmp_path / "list.csv").write_text("path,label\nx.png,a\n")
     with pytest.raises(MediaError, match="None of the images"):
         open_dataset(tmp_path / "list.csv")
@@ -73,19 +73,22 @@ def test_files_that_are_missing_are_told(tmp_path: Path, fill: Write) -> None:
     [
         ("", "cannot be read as a list"),
         ("path,label\n", "has no rows"),
-        ("name,label\n000.png,a\n", "lacks columns; it has name, label"),
-        ("path,note\n000.png,a\n", "lacks columns"),
-        ("path,file,label\n000.png,000.png,a\n", "two columns for the path"),
+        ("name,label\n000.png,a\n", "lacks required columns; found: name, label"),
+        ("path,note\n000.png,a\n", "lacks required columns"),
+        ("path,file,label\n000.png,000.png,a\n", "more than one path column"),
         ("path,label\n000.png,a\n001.png\n", "cannot be read as a list"),
-        ("path,label\n000.png,a\n001.png,\n", "row 2: there is no label"),
-        ("path,label\n000.png,a\n,b\n", "row 2: there is no path"),
-        ("path,label\n000.png,a\n001.png,a\n", "only one class, 'a'"),
-        ("path,label,split\n000.png,a,train\n001.png,b,mine\n", "row 2: the split 'mine'"),
-        ("path,label,split\n000.png,a,train\n001.png,b,\n", "row 2: the split ''"),
-        ("path,label,split\n000.png,a,val\n001.png,b,val\n", "no rows to train on"),
+        ("path,label\n000.png,a\n001.png,\n", "row 2: missing label"),
+        ("path,label\n000.png,a\n,b\n", "row 2: missing path"),
+        ("path,label\n000.png,a\n001.png,a\n", "found only 'a'"),
+        (
+            "path,label,split\n000.png,a,train\n001.png,b,mine\n",
+            "row 2: expected a split .* found 'mine'",
+        ),
+        ("path,label,split\n000.png,a,train\n001.png,b,\n", "row 2: expected a split .* found ''"),
+        ("path,label,split\n000.png,a,val\n001.png,b,val\n", "no rows with split train"),
         (
             "path,label,split\n000.png,a,train\n001.png,b,train\n000.png,c,val\n",
-            "training has not: c",
+            "not in the training split: c",
         ),
     ],
 )
