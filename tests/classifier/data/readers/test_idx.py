@@ -73,7 +73,7 @@ def test_malformed_files(mnist: Path) -> None:
     with pytest.raises(MediaError, match="incomplete header"):
         open_dataset(mnist)
     path.write_bytes(b"\x00\x00\x0d\x01" + whole[4:])
-    with pytest.raises(MediaError, match="magic number 00000801; .* starts with 00000d01"):
+    with pytest.raises(MediaError, match=r"magic number 00000801; .* starts with 00000d01"):
         open_dataset(mnist)
     path.unlink()
     with pytest.raises(MediaError, match="No labels found"):

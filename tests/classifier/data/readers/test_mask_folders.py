@@ -152,9 +152,11 @@ def test_masks_are_scaled_by_the_nearest_pixel(tmp_path: Path, pair: Callable) -
     assert set(loaded.labels.ravel().tolist()) == {0, 9}
 
 
-def test_masks_that_say_too_little(tmp_path: Path, pair: Callable, picture: Write) -> None:
+def test_masks_without_class_indices_are_refused(
+    tmp_path: Path, pair: Callable, picture: Write
+) -> None:
     pair(tmp_path / "images", tmp_path / "masks", "x", np.array([[0, 255]] * 2))
-    with pytest.raises(MediaError, match="Expected class indices .* found 0, 255"):
+    with pytest.raises(MediaError, match=r"Expected class indices .* found 0, 255"):
         open_dataset(tmp_path)
     (tmp_path / "masks" / "x.png").unlink()
     with pytest.raises(MediaError, match=r"No training image of .* has a mask"):
