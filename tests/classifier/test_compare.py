@@ -23,7 +23,7 @@ def test_two_runs_on_the_same_images(
     said = capsys.readouterr()
     assert "8" in said.out
     assert "lenet5" in said.out
-    assert "Warning: lenet was trained on 36 of these images" in said.err
+    assert "36 of these images were used to train lenet" in said.err
     first, other = json.loads(numbers.read_text())
     assert first["parameters"] == 61_326 + 85
     assert first["epochs"] == 8
@@ -50,7 +50,7 @@ def test_without_data_and_mistakes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert classifier("compare", colour_run, perceptron_model) == 0
-    assert "measured on different images" in capsys.readouterr().err
+    assert "validated on different images" in capsys.readouterr().err
     assert classifier("compare", square_run) == 0
     assert "mean IoU" in capsys.readouterr().out
     assert classifier("compare", colour_run, square_run) == 2

@@ -61,7 +61,7 @@ def test_images_that_were_trained_on_are_said(
 ) -> None:
     arguments = ("--split", "all", "--resamples", 20, "-o", tmp_path)
     assert classifier("evaluate", colour_run, colours, *arguments) == 0
-    assert "Warning: the network was trained on 36 of these images" in capsys.readouterr().err
+    assert "Warning: 36 of these images were used to train" in capsys.readouterr().err
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
     wrong = [row for row in rows if not row["correct"]]
     assert [Path(row["path"]).name for row in wrong] == ["wrong.png"]
@@ -137,9 +137,9 @@ def test_mistakes_give_code_2(
     shutil.copytree(colours, unknown)
     (unknown / "red").rename(unknown / "rouge")
     cases = [
-        ((colour_run, tmp_path / "none"), "no file or folder"),
+        ((colour_run, tmp_path / "none"), "No such file or directory"),
         ((tmp_path, colours), "not a classifier's model"),
-        ((colour_run, colours, "--split", "tset"), "no split 'tset'"),
+        ((colour_run, colours, "--split", "tset"), "Unknown split 'tset'"),
         ((colour_run, colours, "--split", "test"), "has no split 'test'"),
         ((colour_run, unknown), "rouge"),
         ((square_run, colours), "found labels for images"),

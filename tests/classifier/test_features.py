@@ -66,7 +66,7 @@ def test_pixels_have_vectors_and_no_probes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert classifier("features", square_run, squares, "-o", tmp_path) == 0
-    assert "no classes of their own" in capsys.readouterr().err
+    assert "only the pixels" in capsys.readouterr().err
     rows = pq.read_table(tmp_path / "features.parquet").to_pylist()
     assert len(rows) == 16
     assert rows[0]["label"] is None

@@ -80,7 +80,7 @@ def test_masks_as_large_as_the_images(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert classifier("predict", square_run, squares / "images") == 2
-    assert "-o FOLDER" in capsys.readouterr().err
+    assert "-o DIRECTORY" in capsys.readouterr().err
     large = tmp_path / "large.png"
     image = Image.open(squares / "images" / "a_00.png")
     image.resize((96, 80), Image.Resampling.NEAREST).save(large)
