@@ -52,7 +52,7 @@ def test_mistakes_give_two_lines_and_code_2(
     new = (halves, "-o", tmp_path / "a")
     cases = [
         ((halves / "above", "-o", tmp_path / "a"), "Expected"),
-        ((tmp_path / "none", "-o", tmp_path / "a"), "no file or folder"),
+        ((tmp_path / "none", "-o", tmp_path / "a"), "No such file or directory"),
         ((halves,), "Expected a folder for the run"),
         ((*new, "--model", "lenet"), "Unknown network 'lenet'"),
         ((*new, "--config", "lenet6"), "Unknown recipe 'lenet6'"),

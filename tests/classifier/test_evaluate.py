@@ -97,8 +97,8 @@ def test_copies_in_another_folder_and_another_order_of_classes(
         shutil.copy(colours / "red" / f"{number:02d}.png", other / "red" / f"copy{number}.png")
     assert classifier(*first) == 0
     said = capsys.readouterr().err
-    counted = int(said.split("was trained on ")[1].split()[0])
-    assert 9 <= counted <= 12  # of 12 copies, those that were not kept aside
+    counted = int(said.split("Warning: ")[1].split()[0])
+    assert 9 <= counted <= 12  # of 12 copies, those that were not used for validation
 
 
 def test_pixels_in_groups(
