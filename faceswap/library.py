@@ -24,8 +24,8 @@ from faceswap.recognizers import build_recognizer
 from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
 from faceswap.training.build import Callbacks, run_training
+from faceswap.training.plan import TrainResult
 from faceswap.training.settings import TrainConfig
-from faceswap.training.trainer import TrainResult
 
 PathLike = Path | str
 _EXTRACT, _COMPOSITE, _SILENT = ExtractSettings(), CompositeSettings(), Callbacks()

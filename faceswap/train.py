@@ -15,11 +15,11 @@ from faceswap.core.console import note
 from faceswap.core.errors import IdentityError
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.training.build import run_training
+from faceswap.training.plan import TrainResult
 from faceswap.training.progress_bars import TrainBars, describe
 from faceswap.training.run_directory import RunDirectory
 from faceswap.training.schedule import Budget
 from faceswap.training.settings import TrainConfig
-from faceswap.training.trainer import TrainResult
 
 _DEFAULT_RECIPE = "v1"
 _NAME = re.compile(r"\w[\w.-]{0,62}")

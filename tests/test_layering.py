@@ -173,6 +173,7 @@ def test_no_two_modules_import_each_other() -> None:
 # Builders turn settings into plain values; run directories read and write them.
 BUILDERS = {
     "faceswap.training.build",
+    "faceswap.training.prepare",
     "faceswap.training.run_directory",
     "classifier.training.build",
     "classifier.training.run",

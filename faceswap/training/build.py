@@ -4,40 +4,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 
 from faceswap.core.ema import EMA
-from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.core.log import get_logger
 from faceswap.core.processes import local_threads, open_accelerator
 from faceswap.core.seeding import seed_everything
 from faceswap.core.training_state import Progress
-from faceswap.data.batches import BatchPlan, FaceBatches
-from faceswap.data.cache import CropGeometry, FaceCache, build_cache
-from faceswap.data.matching import expressions, find_matches
-from faceswap.data.sampling import rank_slots, split_facesets
-from faceswap.data.warp import WarpRanges
 from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
 from faceswap.training.held_out import untouched_faces
 from faceswap.training.losses import LossWeights
+from faceswap.training.plan import Output, Plan, TrainResult
+from faceswap.training.prepare import TrainingData, open_facesets, prepare_data
 from faceswap.training.report import Reporter, StepReport
 from faceswap.training.run_directory import RunDirectory, describe_facesets
 from faceswap.training.schedule import Budget, Schedule
 from faceswap.training.settings import (
-    AugmentationConfig,
     LossConfig,
     OptimizerConfig,
     TrainConfig,
 )
 from faceswap.training.state import RunState
 from faceswap.training.step import TrainStep
-from faceswap.training.trainer import Output, Plan, Trainer, TrainResult
+from faceswap.training.trainer import Trainer
 
 _log = get_logger(__name__)
 _MEASURED_FACES, _PREVIEW_FACES, _MAX_WORKERS = 64, 5, 8
@@ -58,34 +51,6 @@ class Callbacks:
 
     on_faces: Callable[[int], object] = lambda _: None
     on_step: Callable[[StepReport], object] = lambda _: None
-
-
-def open_facesets(faces: Mapping[str, Sequence[Path]], minimum: int) -> dict[str, list[Faceset]]:
-    """Opens the facesets of each identity.
-
-    Args:
-        faces: For each identity, the directories of its facesets.
-        minimum: Fewest faces an identity may have.
-
-    Raises:
-        IdentityError: There are fewer than two identities.
-        FacesetError: A faceset is missing, incomplete or damaged, or there are too few faces.
-    """
-    if len(faces) < 2:
-        raise IdentityError(
-            f"Expected at least two identities, found {len(faces)}: {', '.join(faces) or 'none'}.",
-            "Repeat --faces: --faces alice=faces/alice --faces bob=faces/bob",
-        )
-    opened = {name: [Faceset.open(path) for path in paths] for name, paths in faces.items()}
-    for name, sets in opened.items():
-        found = sum(len(faceset.trainable()) for faceset in sets)
-        if found < minimum:
-            raise FacesetError(
-                f"Expected at least {minimum} faces of {name!r}, found {found}.",
-                "Extract more footage of this person, or lower --set data.minimum at the cost of "
-                "quality.",
-            )
-    return opened
 
 
 def run_training(
@@ -117,7 +82,7 @@ def run_training(
     with open_accelerator(config.training.device, config.training.precision) as opened:
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
-        data = _prepare_data(config, facesets, run, opened, model, callbacks)
+        data = prepare_data(config, facesets, run, opened, model, callbacks.on_faces)
         changes = run.start(
             config,
             describe_facesets(facesets),
@@ -139,76 +104,13 @@ def run_training(
         return trainer.train()
 
 
-@dataclass(frozen=True)
-class _Data:
-    batches: FaceBatches
-    held_out: dict[str, NDArray[np.int64]]
-
-
-def _prepare_data(
-    config: TrainConfig,
-    facesets: Mapping[str, Sequence[Faceset]],
-    run: RunDirectory,
-    opened: Accelerator,
-    model: FaceAutoencoder,
-    callbacks: Callbacks,
-) -> _Data:
-    plan = BatchPlan(
-        seed=config.seed,
-        batch=config.training.batch,
-        ranges=warp_ranges(config.augmentation),
-        photometric=config.augmentation.photometric,
-        colour_transfer=config.augmentation.colour_transfer,
-        match=config.data.match,
-        rank=opened.process_index,
-        world_size=opened.num_processes,
-        micro_batches=config.training.micro_batches,
-    )
-    rank_slots(
-        plan.batch, plan.rank, plan.world_size, 0, plan.micro_batches
-    )  # before anything is written
-    caches: dict[str, FaceCache] = {}
-    training: dict[str, NDArray[np.int64]] = {}
-    held_out: dict[str, NDArray[np.int64]] = {}
-    shown: dict[str, NDArray[np.float32]] = {}
-    # One process of each machine builds the cache, the others reuse it.
-    with opened.local_main_process_first():
-        for name, sets in facesets.items():
-            pairs = [(faceset, face) for faceset in sets for face in faceset.trainable()]
-            geometry = _geometry(config, sets, model, plan.ranges)
-            caches[name] = build_cache(run.cache, name, pairs, geometry, callbacks.on_faces)
-            training[name], held_out[name] = split_facesets(pairs, config.data.held_out)
-            if plan.match:
-                shown[name] = expressions([pairs[i][1].landmarks for i in training[name]])
-    return _Data(FaceBatches(caches, training, plan, find_matches(shown)), held_out)
-
-
-def warp_ranges(config: AugmentationConfig) -> WarpRanges:
-    """Ranges of the random warp, from the settings."""
-    return WarpRanges(config.rotation, config.zoom, config.shift, config.flip, config.warp)
-
-
-def _geometry(
-    config: TrainConfig, sets: Sequence[Faceset], model: FaceAutoencoder, ranges: WarpRanges
-) -> CropGeometry:
-    size = max(model.input_size, model.output_size)
-    stored = min(faceset.crop_coverage for faceset in sets)
-    if stored < config.data.coverage:
-        raise FacesetError(
-            f"Expected crops of at least {config.data.coverage} face squares in {sets[0].path}, "
-            f"found {stored}.",
-            "Lower --set data.coverage, or extract again.",
-        )
-    return CropGeometry.with_reach(size, config.data.coverage, ranges.reach, stored)
-
-
 def _build_trainer(
     config: TrainConfig,
     facesets: Mapping[str, Sequence[Faceset]],
     run: RunDirectory,
     opened: Accelerator,
     model: FaceAutoencoder,
-    data: _Data,
+    data: TrainingData,
     callbacks: Callbacks,
 ) -> Trainer:
     model.to(opened.device)
@@ -268,7 +170,7 @@ def _build_output(
     state: RunState,
     run: RunDirectory,
     opened: Accelerator,
-    data: _Data,
+    data: TrainingData,
     progress: Progress | None,
     callbacks: Callbacks,
 ) -> Output:

@@ -1,9 +1,9 @@
 """The training loop."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count, islice
 
 import torch
@@ -19,81 +19,13 @@ from faceswap.core.training_state import Progress
 from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
 from faceswap.training.cpu_threads import ThreadChoice
 from faceswap.training.held_out import Quality
-from faceswap.training.report import Reporter, StepReport, mean_ssim
-from faceswap.training.schedule import Budget, Schedule
+from faceswap.training.plan import Output, Plan, TrainResult
+from faceswap.training.report import StepReport, mean_ssim
 from faceswap.training.state import RunState
 from faceswap.training.step import TrainStep
 from faceswap.training.throughput import Stopwatch
 
 _log = get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Numbers that steer the loop.
-
-    Attributes:
-        schedule: Learning-rate schedule.
-        budget: Steps and minutes after which training ends.
-        patience: Evaluations without a better held-out SSIM after which training ends; 0 disables
-            early stopping.
-        adapt_threads: Whether to use fewer CPU threads while they are faster.
-        workers: Worker processes that sample batches; 0 uses a thread.
-        save_every: Steps between checkpoints.
-        save_seconds: Longest time between checkpoints.
-        preview_every: Steps between previews.
-        log_every: Steps between reports.
-    """
-
-    schedule: Schedule
-    budget: Budget
-    patience: int = 0
-    adapt_threads: bool = False
-    workers: int = 0
-    save_every: int = 500
-    save_seconds: float = 300.0
-    preview_every: int = 500
-    log_every: int = 20
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """Result of a training.
-
-    Attributes:
-        step: Number of finished steps, over all starts of the run.
-        seconds: Elapsed training time, over all starts.
-        losses: Loss of each identity at every step of this start.
-        quality: Metrics of each identity on held-out faces; empty without held-out faces.
-        faces_per_second: Mean throughput of this start, over all processes.
-        waiting: Fraction of this start's time spent waiting for data, 0 to 1.
-        interrupted: Number of the signal that stopped it, or 0.
-        stopped_early: Whether ``Plan.patience`` ended it.
-    """
-
-    step: int
-    seconds: float
-    losses: dict[str, list[float]]
-    quality: dict[str, Quality]
-    faces_per_second: float
-    waiting: float
-    interrupted: int
-    stopped_early: bool = False
-
-
-@dataclass(frozen=True)
-class Output:
-    """Reports, previews and metrics; written by the first process.
-
-    Attributes:
-        reporter: Log, previews and metrics; None in all other processes.
-        shown: For each identity, the faces ``(N, 4, S, S)`` of the previews.
-        on_step: Called with a report at the start and every ``Plan.log_every`` steps.
-    """
-
-    reporter: Reporter | None
-    shown: Mapping[str, Tensor]
-    on_step: Callable[[StepReport], object] = lambda _: None
 
 
 class Trainer:

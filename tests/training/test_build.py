@@ -22,7 +22,8 @@ from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import Bottleneck, Downscale, Upscale
 from faceswap.models.model_file import load_model
 from faceswap.models.registry import models
-from faceswap.training.build import Callbacks, open_facesets, run_training
+from faceswap.training.build import Callbacks, run_training
+from faceswap.training.prepare import open_facesets
 from faceswap.training.settings import TrainConfig
 
 SETTINGS = [
