@@ -64,12 +64,7 @@ def compare(
     if len({run.resolve() for run in runs}) < len(runs):
         raise ConfigError("A run is listed more than once.", "List each run once.")
     place = pick_device(device)
-    models = [load_model(run) for run in runs]
-    if len({model.built.task for model in models}) > 1:
-        raise ConfigError(
-            "Expected runs of one task, found classification and segmentation runs.",
-            "Compare runs of the same task.",
-        )
+    models = _load_models(runs)
     histories = [read_history(run.parent if run.name == "model" else run) for run in runs]
     summaries = [
         summarise(name, model, history)
@@ -97,6 +92,16 @@ def compare(
     if output is not None:
         write_comparison(output, summaries, histories, measured, titles, facts)
         note(f"Report: {output}")
+
+
+def _load_models(runs: list[Path]) -> list[LoadedClassifier]:
+    models = [load_model(run) for run in runs]
+    if len({model.built.task for model in models}) > 1:
+        raise ConfigError(
+            "Expected runs of one task, found classification and segmentation runs.",
+            "Compare runs of the same task.",
+        )
+    return models
 
 
 def _show_summaries(summaries: list[RunSummary]) -> None:

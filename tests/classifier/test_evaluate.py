@@ -138,7 +138,7 @@ def test_mistakes_give_code_2(
     (unknown / "red").rename(unknown / "rouge")
     cases = [
         ((colour_run, tmp_path / "none"), "No such file or directory"),
-        ((tmp_path, colours), "not a classifier's model"),
+        ((tmp_path, colours), "is not a model"),
         ((colour_run, colours, "--split", "tset"), "Unknown split 'tset'"),
         ((colour_run, colours, "--split", "test"), "has no split 'test'"),
         ((colour_run, unknown), "rouge"),

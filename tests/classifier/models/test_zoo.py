@@ -196,7 +196,7 @@ def test_other_sizes(name: str, size: int | None, options: dict[str, int]) -> No
         ("vit_b_32", {}, 50, "50"),
         ("lenet5", {}, 64, "32 pixels"),
         ("mlp", {"size": 8}, 16, "twice"),
-        ("mlp", {"hidden": "8,x"}, None, "commas"),
+        ("mlp", {"hidden": "8,x"}, None, "comma-separated"),
         ("mlp", {"dropout": "much"}, None, "a number"),
         ("perceptron", {"channels": True}, None, "an integer"),
     ],
