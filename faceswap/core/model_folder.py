@@ -36,8 +36,8 @@ def save_model_folder(
         StorageFullError: The disk is full; an existing folder is left as it was.
     """
     with atomic_directory(folder) as temporary:
-        header = {"format": form.name, "version": str(form.version)}
-        save_tensors(temporary / WEIGHTS, tensors, header)
+        # One key: the library writes several in random order, and equal weights give equal files.
+        save_tensors(temporary / WEIGHTS, tensors, {"format": f"{form.name} {form.version}"})
         digest = sha256_file(temporary / WEIGHTS)
         form.write(temporary / METADATA, {**metadata, DIGEST: digest})
 
