@@ -137,7 +137,7 @@ def test_interrupted_it_saves_and_the_same_command_goes_on(faces, tmp_path, numb
     # Without --faces and --config: both are known.
     resumed = run([], "-o", out, "--steps", step + 2)
     assert resumed.returncode == 0, resumed.stderr
-    assert f"Going on from step {step}" in resumed.stderr
+    assert f"Resumed at step {step}" in resumed.stderr
     assert load_model(out).meta.step == step + 2
 
 
@@ -150,7 +150,7 @@ def test_interrupted_it_saves_and_the_same_command_goes_on(faces, tmp_path, numb
         (["--faces", "alice"], r"NAME=FACESET, found 'alice'"),
         (["--faces", "a/b=x"], r"NAME=FACESET, found 'a/b=x'"),
         (["--faces", "carol=nowhere"], r"no faceset in nowhere"),
-        (["--set", "data.minimum=50"], r"'alice' has 40 faces; training needs at least 50"),
+        (["--set", "data.minimum=50"], r"at least 50 faces of 'alice', found 40"),
         (["--set", "model.options.size=33"], r"multiple of 32"),
     ],
 )
