@@ -147,7 +147,7 @@ def train_model(
     """Train a model, or resume the training in ``output``; the model is in ``output/model``.
 
     Args:
-        faces: For each identity, the directory or directories of its facesets.
+        faces: Faceset directory or directories of each identity.
         output: Directory of the run.
         config: Recipe by name, or path of a configuration file.
         settings: Changes to it as ``name=value``, such as ``training.steps=1000``.

@@ -187,7 +187,7 @@ def test_text_of_an_unknown_signer_is_shown_without_control_characters(inspect, 
     )
     code, said = inspect(tmp_path / "a.png")
     assert code == 0
-    assert "not in a form that this program writes" in said
+    assert "not in the format of this program" in said
     fine = Conversion({"architecture": "\x1b[2Jgone"}, ["bob"], {})
     write_image(
         tmp_path / "b.png",

@@ -2,7 +2,7 @@
 
 Every transfer maps ``face (B, 3, H, W)``, ``target (B, 3, H, W)`` and ``weight (B, 1, H, W)`` to a
 new face ``(B, 3, H, W)``, all ``float32`` RGB in [0, 1]; the statistics are taken where ``weight``
-(0 to 1) says that there is face.
+(0 to 1) is the face mask.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Puts swapped faces back into the frame: colour, mask, warp, blend, all on the device.
+"""Composites swapped faces into frames: colour transfer, mask, warp, blend, all on the device.
 
-Colour and mask are worked out in the space of the crop, where every face has the same size, and are
-then warped into the frame together with the face. Only the pixels under the mask are touched.
+Colour and mask are computed in crop space, where every face has the same size, and are then warped
+into the frame together with the face. Only the pixels under the mask are touched.
 """
 
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ _MASK_SIZE = 128  # px: masks are blurred anyway, so they need no finer grid
 
 @dataclass(frozen=True)
 class CompositeSettings:
-    """How a face is put back.
+    """Compositing settings.
 
     Attributes:
         colour: Name of the colour transfer.
         mask: Name of the masker.
-        mask_model: Folder of its network, for a masker that has one.
-        erode: How far the mask is drawn in, in per cent of the face square; negative grows it.
-        feather: Width of the soft edge, in the same unit.
+        mask_model: Folder of the masker's network; None for a masker without one.
+        erode: Erosion of the mask, in per cent of the face square; negative values dilate it.
+        feather: Width of the soft edge, in per cent of the face square.
     """
 
     colour: str = "lab"
@@ -49,31 +49,31 @@ def face_masks(
     masker: Masker,
     predicted: Tensor | None = None,
 ) -> Tensor:
-    """Soft masks in the space of the crop.
+    """Computes soft masks in crop space.
 
     Args:
-        crops: ``(S, S, 3) uint8 RGB`` crops of the frame.
-        landmarks: ``(68, 2)`` in crop pixels, one per crop.
+        crops: Crops of the frame, ``(S, S, 3) uint8 RGB``.
+        landmarks: Landmarks of each crop, ``(68, 2)`` in crop pixels.
         coverage: Side of the crops in face squares.
-        settings: Erosion and feather.
-        masker: Says what is face in the frame.
-        predicted: ``(B, 1, s, s)`` in [0, 1], where the swapped faces are face, if the model says
-            so. Where the frame's face is wider than the new one, hair and background that the
-            network drew beside it would be shown without it.
+        settings: Compositing settings; only ``erode`` and ``feather`` are used.
+        masker: Masker of the frame's own faces.
+        predicted: Masks of the swapped faces, ``(B, 1, s, s)`` in [0, 1]; None if the model does
+            not predict them. They remove decoded hair and background where the frame's face is
+            wider than the swapped one.
 
     Returns:
-        ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
+        Soft masks, ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
     """
     sides = (_MASK_SIZE, _MASK_SIZE)
     masks = [
         cv2.resize(mask, sides, interpolation=cv2.INTER_AREA) for mask in masker(crops, landmarks)
     ]
     if predicted is not None:
-        drawn = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
-        shares = drawn[:, 0].float().cpu().numpy()
+        resized = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
+        fractions = resized[:, 0].float().cpu().numpy()
         masks = [
-            (mask * share).round().astype(np.uint8)
-            for mask, share in zip(masks, shares, strict=True)
+            (mask * fraction).round().astype(np.uint8)
+            for mask, fraction in zip(masks, fractions, strict=True)
         ]
     masks = [_soften(mask, coverage, settings) for mask in masks]
     return torch.from_numpy(np.stack(masks)[:, None])
@@ -83,10 +83,10 @@ def _soften(mask: MatLike, coverage: float, settings: CompositeSettings) -> NDAr
     pixel = _MASK_SIZE / coverage / 100  # one per cent of the face square, in mask pixels
     feather = settings.feather * pixel
     inner = mask.copy()
-    # The crop ends where the mask may not: the edge of what the network drew is never shown.
+    # Zero at the border, so that the edge of the decoded image is never visible.
     border = max(1, round(feather / 2))
     inner[:border] = inner[-border:] = inner[:, :border] = inner[:, -border:] = 0
-    # The blur reaches half the feather outwards, so the mask is drawn in by that much first.
+    # The blur extends half the feather outwards, so the mask is eroded by that much first.
     inner = _erode(inner, settings.erode * pixel + feather / 2)
     soft = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), max(feather / 4, 0.3))
     soft[[0, -1]] = soft[:, [0, -1]] = 0
@@ -99,23 +99,23 @@ def _erode(mask: MatLike, radius: float) -> MatLike:
         return mask
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     grow_or_shrink = cv2.erode if radius > 0 else cv2.dilate
-    # What lies beyond the crop is not face.
+    # Pixels outside the crop are not face.
     return grow_or_shrink(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
 
 
 def match_colour(
     faces: Tensor, crops: Tensor, masks: Tensor, settings: CompositeSettings
 ) -> Tensor:
-    """Gives the swapped faces the colours of the crops they replace.
+    """Transfers the colours of the frame's own faces to the swapped faces.
 
     Args:
-        faces: ``(B, 3, S, S)`` swapped faces, float32 RGB in [0, 1].
-        crops: ``(B, 3, s, s)`` the frame's own faces.
-        masks: ``(B, 1, M, M)`` in [0, 1].
-        settings: Names the colour transfer.
+        faces: Swapped faces, ``(B, 3, S, S) float32 RGB`` in [0, 1].
+        crops: The frame's own faces, ``(B, 3, s, s) float32 RGB`` in [0, 1].
+        masks: Face masks, ``(B, 1, M, M)`` in [0, 1].
+        settings: Compositing settings; only ``colour`` is used.
 
     Returns:
-        ``(B, 3, S, S)``.
+        Faces after the transfer, ``(B, 3, S, S) float32 RGB``.
     """
     size = faces.shape[-2:]
     target = F.interpolate(crops, size, mode="bilinear", align_corners=False, antialias=True)
@@ -133,10 +133,10 @@ def paste(
     """Blends one face into a frame, in place.
 
     Args:
-        frame: ``(H, W, 3) uint8 RGB``.
-        face: ``(3, S, S) float32 RGB`` in [0, 1], on the device where the blending is to be done.
-        mask: ``(1, M, M) float32`` in [0, 1], on the same device.
-        landmarks: ``(68, 2)`` in frame pixels.
+        frame: Frame, ``(H, W, 3) uint8 RGB``.
+        face: Swapped face, ``(3, S, S) float32 RGB`` in [0, 1], on the device to blend on.
+        mask: Soft mask, ``(1, M, M) float32`` in [0, 1], on the same device.
+        landmarks: Landmarks, ``(68, 2)`` in frame pixels.
         coverage: Side of the face's crop in face squares.
     """
     to_unit = crop_matrix(landmarks, 2, coverage)  # frame -> pixels of a crop of side 2
@@ -145,25 +145,25 @@ def paste(
         return
     x0, y0, x1, y1 = region
     grid = _sampling_grid(to_unit, region, face.device)
-    drawn = F.grid_sample(
+    warped = F.grid_sample(
         face[None], grid, mode="bicubic", padding_mode="border", align_corners=False
     )
     alpha = F.grid_sample(mask[None], grid, mode="bilinear", align_corners=False)[0]
     pixels = frame[y0:y1, x0:x1]
     under = torch.from_numpy(pixels).to(face.device).permute(2, 0, 1).float()
-    blended = torch.lerp(under, drawn[0].clamp(0, 1) * 255, alpha)
+    blended = torch.lerp(under, warped[0].clamp(0, 1) * 255, alpha)
     pixels[:] = blended.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
 
 
 def _region(
     mask: Tensor, to_unit: NDArray[np.floating], shape: tuple[int, ...]
 ) -> tuple[int, int, int, int] | None:
-    """Bounding box in the frame of what the mask shows, or None when that is nothing."""
+    """Bounding box of the mask in the frame, ``(x0, y0, x1, y1)``; None if it is empty."""
     rows, columns = mask[0].amax(1).nonzero(), mask[0].amax(0).nonzero()
     if not len(rows):
         return None
     size = mask.shape[-1]
-    # One mask pixel more on each side: bilinear sampling reaches that far.
+    # One more mask pixel on each side, for bilinear sampling.
     x0, x1 = int(columns[0]) - 1, int(columns[-1]) + 2
     y0, y1 = int(rows[0]) - 1, int(rows[-1]) + 2
     corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) * 2 / size - 0.5

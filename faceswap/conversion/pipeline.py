@@ -1,7 +1,7 @@
 """Converts one source: decode, find the faces, swap them, encode.
 
-The stages run at once behind bounded queues, so memory does not grow with the length of the input
-and the order of the frames is exact.
+The stages run concurrently with bounded queues between them: memory use does not depend on the
+length of the input, and frames keep their order.
 """
 
 import time
@@ -36,13 +36,14 @@ _BATCH = 8  # frames that are swapped together
 
 @dataclass(frozen=True)
 class EncodeSettings:
-    """How converted video is written.
+    """Encoding of converted video and photos.
 
     Attributes:
-        encoder: FFmpeg's name of the video encoder; None for the one that suits the container.
-        crf: Constant rate factor, lower is better and larger; None for near-transparent.
-        preset: The encoder's trade of speed for size; None for a quick one.
-        quality: JPEG quality of converted photos.
+        encoder: FFmpeg name of the video encoder; None for the default of the container.
+        crf: Constant rate factor: lower is better quality and a larger file; None for visually
+            near-lossless.
+        preset: Speed preset of the encoder; None for a fast one.
+        quality: JPEG quality of converted photos, 1 to 100.
     """
 
     encoder: str | None = None
@@ -53,17 +54,17 @@ class EncodeSettings:
 
 @dataclass(frozen=True)
 class ConvertReport:
-    """What became of one source.
+    """Result of converting one source.
 
     Attributes:
-        output: The file, or the folder of photos, that was written.
-        files: The files that were written.
-        frames: Frames written.
-        frames_swapped: Frames in which at least one face was swapped.
-        faces_swapped: Faces swapped.
-        seconds: Time taken.
-        damage: What could not be read of the source, or "".
-        notes: What the writer had to do differently from the source.
+        output: Written video file, or folder of photos.
+        files: Written files.
+        frames: Number of frames written.
+        frames_swapped: Number of frames with at least one swapped face.
+        faces_swapped: Number of swapped faces.
+        seconds: Duration in seconds.
+        damage: Description of the unreadable part of the source; "" if there is none.
+        notes: Differences from the source that the writer had to make, one line each.
     """
 
     output: Path
@@ -90,24 +91,24 @@ def convert_source(
     identity: SigningIdentity | None = None,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> ConvertReport:
-    """Swaps the faces of a video or of photos and writes the result, marked and signed.
+    """Swaps the faces of a video or of photos, and writes and signs the result.
 
     Args:
-        source: What to convert.
-        output: File for a video, folder for photos. It appears only when the work is complete.
-        swapper: Model, identity and compositing.
-        faceset: Where the faces are; without it they are found on the fly.
-        tracker: Finds them on the fly, and has seen no other footage; None for a default one.
-        encode: How to write video.
-        identity: Who signs; None for the local identity, which is made when there is none.
+        source: Video or photos to convert.
+        output: File for a video, folder for photos. A video appears there only when it is complete.
+        swapper: Swapper, with model, identity and compositing settings.
+        faceset: Faceset of the source; None to detect faces during conversion.
+        tracker: Unused tracker for detection without a faceset; None for the default.
+        encode: Encoding settings; None for the defaults.
+        identity: Signing identity; None for the local identity, created on first use.
         on_frames: Called with the number of frames written since the last call.
 
     Raises:
-        ProvenanceError: Nothing can be signed, and so nothing is converted.
-        FacesetError: The faceset is of another source or skips frames.
-        NoFacesError: There was no face to swap; no output is left.
+        ProvenanceError: The output cannot be signed; nothing is written.
+        FacesetError: The faceset was extracted from another source, or skips frames.
+        NoFacesError: No face was found; nothing is written.
         MediaError: The source cannot be read or the output cannot be written.
-        StorageFullError: The disk is full; no half output is left.
+        StorageFullError: The disk is full; no incomplete file is left.
     """
     begun = time.monotonic()
     encode = encode or EncodeSettings()
@@ -119,7 +120,7 @@ def convert_source(
     if faceset is None:
         found = find_landmarks(frames, source.kind, tracker or build_tracker())
     else:
-        found = _known_faces(frames, source, faceset)
+        found = _stored_faces(frames, source, faceset)
     with closing(prefetch(swap_faces(prefetch(found, _QUEUE), swapper), _QUEUE)) as swapped:
         counts = _Counts(source)
         counted = counts.watch(swapped, on_frames)
@@ -140,7 +141,7 @@ def convert_source(
 
 
 def describe_conversion(loaded: LoadedModel, *shows: str) -> Conversion:
-    """What the marks of a file say that shows the faces of these identities of a model."""
+    """Content of the manifest of a file that shows these identities of a model."""
     return Conversion(loaded.record(), shows, loaded.meta.subjects)
 
 
@@ -148,7 +149,7 @@ _Written = tuple[tuple[Path, ...], tuple[str, ...]]  # files, and notes about th
 
 
 class _Counts:
-    """Counts what passes on its way to the writer."""
+    """Counts frames and swapped faces as they are written."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -174,30 +175,29 @@ class _Counts:
         }
 
     def of_photo(self) -> dict[str, int]:
-        # One in which no face was found went through the same hands, and is marked with a nought.
+        # Photos without a face are signed too, with a count of 0.
         return {"faces_swapped": self.in_frame}
 
     def check(self) -> None:
         if not self.faces_swapped:
             raise NoFacesError(
-                f"No face was found in {self._source.path} ({self.frames} frames looked at), "
-                "so there is nothing to convert.",
-                "Try another --detector, or check that this is the right file.",
+                f"Expected faces in {self._source.path}, found none in {self.frames} frames.",
+                "Try another --detector, or check the input file.",
             )
 
 
-def _known_faces(frames: Iterable[Frame], source: Source, faceset: Faceset) -> FramesWithFaces:
+def _stored_faces(frames: Iterable[Frame], source: Source, faceset: Faceset) -> FramesWithFaces:
     if faceset.record["source"]["sha256"] != source.content_hash():
         raise FacesetError(
-            f"The faceset {faceset.path} was extracted from {faceset.record['source']['path']}, "
-            f"not from {source.path}.",
-            "Name the faceset of this very file, or leave --faceset out to find faces on the fly.",
+            f"Expected a faceset of {source.path}, found {faceset.path} extracted from "
+            f"{faceset.record['source']['path']}.",
+            "Give the faceset of this file, or omit --faceset to detect faces during conversion.",
         )
     if faceset.record["extractor"]["every"] != 1:
         raise FacesetError(
-            f"The faceset {faceset.path} holds only every "
-            f"{faceset.record['extractor']['every']}th frame.",
-            "Leave --faceset out to find the faces of every frame on the fly.",
+            f"Expected a faceset of all frames, found {faceset.path} extracted with --every "
+            f"{faceset.record['extractor']['every']}.",
+            "Extract it with --every 1, or omit --faceset to detect faces during conversion.",
         )
     by_frame = faceset.by_frame()
     return ((frame, [face.landmarks for face in by_frame.get(frame.index, [])]) for frame in frames)
@@ -248,7 +248,7 @@ def _write_video(
     ) as writer:
         for frame in frames:
             writer.write(frame.image, frame.pts)
-        counts.check()  # while the output can still be given up
+        counts.check()  # raises before the writer publishes the file
     return (output,), tuple(writer.notes)
 
 
@@ -260,7 +260,7 @@ def _write_photos(
     encode: EncodeSettings,
     signer: ManifestSigner,
 ) -> _Written:
-    # One photo can be given a name; several keep theirs, in a folder.
+    # A single photo may be given a file name; several keep their names, in a folder.
     single = len(source.files) == 1 and bool(output.suffix)
     writer = ImageWriter(output.parent if single else output, encode.quality, xmp_packet())
     files = []
@@ -277,7 +277,7 @@ def _write_photos(
 
 
 def _remove(files: Iterable[Path]) -> None:
-    """Takes back photos that were written before it was known that none has a face."""
+    """Deletes photos written before it was known that none of them has a face."""
     for file in files:
         file.unlink()
         sidecar_path(file).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The report of a conversion: one line for the user, and JSON beside the output."""
+"""Conversion report: one line for the user, and JSON beside the output."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ def write_report(
     Args:
         report: Result of the conversion.
         source: Converted source.
-        swapper: Model, identity and compositing it was converted with.
+        swapper: Swapper of the conversion.
         identity: Signing identity.
     """
     loaded = swapper.loaded

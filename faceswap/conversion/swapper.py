@@ -1,4 +1,4 @@
-"""Swaps the faces of frames: cut, network, colour, mask, paste."""
+"""Swaps the faces of frames: crop, decode, transfer colour, mask, paste."""
 
 from collections.abc import Sequence
 
@@ -18,22 +18,22 @@ Landmarks = NDArray[np.floating]
 
 
 class Swapper:
-    """Draws every face it is shown as one identity.
+    """Swaps every face of a frame to one identity.
 
     Args:
-        loaded: The model, on the device where the work is to be done.
-        to: The identity to draw.
-        settings: How faces are put back.
+        loaded: Model, on the device to compute on.
+        to: Identity to decode as.
+        settings: Compositing settings.
 
     Attributes:
-        loaded: The model.
-        to: The identity it draws.
-        settings: How faces are put back.
-        masker: Says which pixels are face.
+        loaded: Model.
+        to: Identity of the swapped faces.
+        settings: Compositing settings.
+        masker: Masker of the crops.
 
     Raises:
-        IdentityError: The model does not know ``to``.
-        ConfigError: There is no such masker, or it lacks its network.
+        IdentityError: The model was not trained on ``to``.
+        ConfigError: The masker is not registered, or its network is missing.
     """
 
     def __init__(self, loaded: LoadedModel, to: str, settings: CompositeSettings) -> None:
@@ -52,28 +52,28 @@ class Swapper:
         """Swaps the faces of several frames in place; their faces make one batch.
 
         Args:
-            frames: ``(H, W, 3) uint8 RGB`` each.
-            faces: For each frame, the ``(68, 2)`` landmarks of its faces in frame pixels.
+            frames: Frames, ``(H, W, 3) uint8 RGB`` each.
+            faces: Landmarks of the faces of each frame, ``(68, 2)`` each in frame pixels.
         """
-        shown = [
+        found = [
             (frame, landmarks)
             for frame, of_frame in zip(frames, faces, strict=True)
             for landmarks in of_frame
         ]
-        if shown:
+        if found:
             with operator_threads(self._threads), torch.inference_mode():
-                self._swap(shown)
+                self._swap(found)
 
-    def _swap(self, shown: Sequence[tuple[Image, Landmarks]]) -> None:
+    def _swap(self, found: Sequence[tuple[Image, Landmarks]]) -> None:
         size = self._model.input_size
-        matrices = [crop_matrix(landmarks, size, self._coverage) for _, landmarks in shown]
-        crops = [warp(frame, m, size) for (frame, _), m in zip(shown, matrices, strict=True)]
-        points = [transform_points(m, p) for m, (_, p) in zip(matrices, shown, strict=True)]
+        matrices = [crop_matrix(landmarks, size, self._coverage) for _, landmarks in found]
+        crops = [warp(frame, m, size) for (frame, _), m in zip(found, matrices, strict=True)]
+        points = [transform_points(m, p) for m, (_, p) in zip(matrices, found, strict=True)]
         batch = torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            drawn, predicted, _ = self._model.swap(batch, to=self.to)
+            decoded, predicted, _ = self._model.swap(batch, to=self.to)
         masks = face_masks(crops, points, self._coverage, self.settings, self.masker, predicted)
         masks = masks.to(self._device)
-        faces_drawn = match_colour(drawn, batch, masks, self.settings)
-        for (frame, landmarks), face, mask in zip(shown, faces_drawn, masks, strict=True):
+        swapped = match_colour(decoded, batch, masks, self.settings)
+        for (frame, landmarks), face, mask in zip(found, swapped, masks, strict=True):
             paste(frame, face, mask, landmarks, self._coverage)

@@ -1,1 +1,1 @@
-"""What both packages share and what knows nothing of faces: config, files, weights, errors."""
+"""Code shared by both packages, independent of faces: configuration, files, weights, errors."""

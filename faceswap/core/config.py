@@ -182,7 +182,7 @@ def load_config(
         overrides: Strings ``a.b.c=VALUE``, the value in YAML.
 
     Raises:
-        ConfigError: See ``find_recipe`` and ``parse_config``.
+        ConfigError: The recipe is not found, or a value is invalid.
     """
     data: dict[str, Any] = {}
     sources: list[str] = []

@@ -34,7 +34,7 @@ def pick_device(name: str = "auto") -> torch.device:
     if not _available(kind):
         raise ConfigError(
             f"The device {name!r} was asked for, but torch {torch.__version__} finds none here.",
-            "Use --device auto, or see what 'faceswap doctor' says.",
+            "Use --device auto, or run 'faceswap doctor'.",
         )
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise ConfigError(

@@ -9,8 +9,8 @@ class FaceswapError(Exception):
     """Base of all errors that the user can fix.
 
     Args:
-        message: What was expected and what was found, in one sentence.
-        hint: How to fix it; may be empty.
+        message: Sentence on the expected and the found value.
+        hint: Instruction to fix the problem; may be empty.
     """
 
     exit_code = 2

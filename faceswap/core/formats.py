@@ -19,7 +19,7 @@ class Format:
         name: Name stored in every document, such as ``faceswap-faceset``.
         version: Version that is written; raised whenever a key changes its meaning.
         error: Error type raised for a document that cannot be used.
-        migrations: For each older version, a function from its document to the next version's.
+        migrations: Function of each older version, from its document to that of the next version.
     """
 
     name: str
@@ -35,8 +35,8 @@ class Format:
         """Reads a document and migrates it to the current version.
 
         Raises:
-            FaceswapError: Of type ``error``: the file is not valid JSON, is of another format, of
-                a newer version, or of an older one that has no migration.
+            FaceswapError: The file is not valid JSON, or is of another format, of a newer version
+                or of an older one without migration; the type is ``error``.
             FileNotFoundError: There is no such file.
         """
         try:

@@ -46,7 +46,7 @@ def find_model_folder(path: Path, command: str) -> Path:
     """Finds a model folder, given as the folder, as the run that holds it, or as one of its files.
 
     Args:
-        path: Where to look.
+        path: Model folder, run folder, or file of a model folder.
         command: Command that trains such models, named in error messages.
 
     Raises:

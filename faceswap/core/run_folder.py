@@ -108,7 +108,7 @@ class RunFolder(Generic[C]):
         """The manifest.
 
         Raises:
-            TrainingError: It is damaged or of a newer version.
+            TrainingError: The manifest is damaged or of a newer version.
         """
         return MANIFEST.read(self.manifest)
 

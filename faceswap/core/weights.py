@@ -132,10 +132,10 @@ def find_or_fetch(name: str, file: WeightsFile, folder: Path, hint: str) -> Path
         name: Name for error messages.
         file: The file.
         folder: Destination of a download.
-        hint: What the user can do if it is unavailable.
+        hint: Instruction for the user if the file is unavailable.
 
     Raises:
-        WeightsUnavailable: It is not on this machine and cannot be downloaded.
+        WeightsUnavailable: The file is not on this machine and cannot be downloaded.
     """
     found, tried = search_file(file)
     if found is not None:
@@ -195,7 +195,8 @@ def load_torch_archive(path: Path) -> Any:
     The only place that reads torch's archive format; the toolkit never writes it.
 
     Raises:
-        ModelFileError: It is not such a file, or contains objects whose loading would run code.
+        ModelFileError: The file is of another format, or contains objects whose loading would run
+            code.
     """
     import torch
 

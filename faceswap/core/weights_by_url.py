@@ -20,8 +20,8 @@ def weights_by_url(name: str, url: str) -> Path:
             (``resnet18-f37072fd.pth``), the file is verified with them.
 
     Raises:
-        WeightsUnavailable: It is not on this machine and cannot be downloaded. The message names
-            the file, the URL, the searched places and what to do.
+        WeightsUnavailable: The file is not on this machine and cannot be downloaded. The message
+            names the file, the URL, the searched places and what to do.
     """
     file = file_at_url(url)
     return find_or_fetch(name, file, hub_folder(), _hint(file))

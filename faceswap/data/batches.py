@@ -94,11 +94,11 @@ class FaceBatches(Dataset[RawBatch]):
 
     Attributes:
         caches: Cached faces of each identity, in the model's order.
-        training: For each identity, the indices of its training faces in the cache.
+        training: Cache indices of the training faces of each identity.
         plan: Settings that determine the batches.
-        matches: For each ordered pair of identities ``(N, k)``: for each training face of the
-            first, the positions in ``training`` of the k most similar faces of the second. Needed
-            unless ``plan.match`` is 0.
+        matches: Matched faces of each ordered pair of identities, ``(N, k)``: for each training
+            face of the first, the positions in ``training`` of the k most similar faces of the
+            second. Needed unless ``plan.match`` is 0.
     """
 
     caches: Mapping[str, FaceCache]

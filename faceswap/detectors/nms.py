@@ -42,7 +42,7 @@ def nms(
         boxes: (N, 4).
         scores: (N,).
         max_overlap: Overlap in [0, 1] with a box of higher score above which a box is dropped.
-        over: As in `overlaps`.
+        over: Denominator of the overlap, see ``overlaps``.
 
     Returns:
         Indices of the boxes that are kept, highest score first.

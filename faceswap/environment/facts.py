@@ -63,14 +63,14 @@ class Facts:
         opencv: Installed OpenCV module (``cv2``).
         opencv_builds: Version of each installed OpenCV distribution.
         av: Installed PyAV.
-        encoders: For each encoder, the reason why it does not work; empty when it works.
+        encoders: Failure of each encoder; empty when it works.
         gpus: CUDA devices.
         torch_cuda: CUDA version torch was built for, or None.
         driver_found: Whether an NVIDIA driver is installed.
         apple_gpu: Whether torch can use an Apple GPU.
         cores: Number of CPU cores.
         bf16: Whether the default device supports bf16 in hardware.
-        weights: For each file of default weights, its path, or None when it is missing.
+        weights: Path of each file of default weights; None when it is missing.
         offline: Whether ``FACESWAP_OFFLINE`` forbids downloads.
         index_reachable: Whether pip can download the missing weights.
         free_here: Free bytes on the disk of the working directory.

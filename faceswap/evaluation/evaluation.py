@@ -45,7 +45,7 @@ class Evaluation:
         reconstructions: Reconstruction quality for each run and identity.
         file: Values measured once per file, by metric name.
         skipped: Metrics that could not be measured.
-        notes: Remarks for the reader, item sentence each.
+        notes: Remarks for the reader, one sentence each.
     """
 
     title: str
@@ -62,7 +62,7 @@ class Evaluation:
         return [result for comparison in self.comparisons for result in comparison.results]
 
     def measured_metrics(self) -> list[Metric]:
-        """Metrics with at least item value, in display order."""
+        """Metrics with at least one value, in display order."""
         found = {name for result in self.results for name in result.summary.values}
         found |= {name for item in self.reconstructions for name in item.values} | set(self.file)
         return [metric for name, metric in METRICS.items() if name in found]

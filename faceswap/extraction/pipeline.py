@@ -66,7 +66,7 @@ class ExtractReport:
         faces: Number of faces.
         seconds: Duration of this run in seconds.
         frames_now: Number of frames that this run read.
-        damage: What could not be read of the source; "" if nothing.
+        damage: Description of the unreadable part of the source; "" if there is none.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Which pixels of a crop are face: importing this package fills the registry."""
+"""Face masks of crops; importing this package fills the registry."""
 
 from faceswap.maskers import hull, segmentation
 from faceswap.maskers.registry import Masker, build_masker, maskers

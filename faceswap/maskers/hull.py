@@ -1,4 +1,4 @@
-"""The hull of the landmarks: needs no network, knows nothing of hair or hands before the face."""
+"""Masker by the convex hull of the landmarks: without a network, ignores hair and hands."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,18 +12,18 @@ from faceswap.core.errors import ConfigError
 from faceswap.geometry.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from faceswap.maskers.registry import maskers
 
-_FOREHEAD = 0.75  # of the distance from eye to brow: how far above the brows the mask reaches
+_FOREHEAD = 0.75  # extent above the brows, as a fraction of the distance from eye to brow
 
 
 def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[np.float32]:
-    """The convex outline of a face, from jaw to a little above the brows.
+    """Computes the convex outline of a face, from the jaw to above the brows.
 
     Args:
-        landmarks: ``(68, 2)`` in pixels, iBUG order.
-        forehead: How far above the brows it reaches, over the distance from eye to brow.
+        landmarks: Landmarks, ``(68, 2)`` in pixels, iBUG 300-W order.
+        forehead: Extent above the brows, as a fraction of the distance from eye to brow.
 
     Returns:
-        ``(N, 2) float32`` polygon in the same pixels.
+        Polygon, ``(N, 2) float32`` in the same pixels.
     """
     points = np.array(landmarks, dtype=np.float32)
     for brow, eye in ((LEFT_BROW, LEFT_EYE), (RIGHT_BROW, RIGHT_EYE)):
@@ -34,16 +34,16 @@ def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[n
 def fill_hull(
     size: int, landmarks: ArrayLike, grow: float = 0.0, forehead: float = _FOREHEAD
 ) -> NDArray[np.uint8]:
-    """The hull as a mask with an anti-aliased edge.
+    """Renders the hull as a mask with an anti-aliased edge.
 
     Args:
         size: Side of the mask in pixels.
-        landmarks: ``(68, 2)`` in pixels of the mask.
-        grow: Distance by which the hull is widened, in pixels.
-        forehead: As for ``hull_polygon``.
+        landmarks: Landmarks, ``(68, 2)`` in pixels of the mask.
+        grow: Dilation of the hull in pixels.
+        forehead: Extent above the brows, as a fraction of the distance from eye to brow.
 
     Returns:
-        ``(size, size) uint8``, 255 = inside.
+        Mask, ``(size, size) uint8``, 255 inside.
     """
     mask = np.zeros((size, size), dtype=np.uint8)
     fixed_point = 4  # fractional bits: vertices are placed to a 16th of a pixel
@@ -57,14 +57,14 @@ def fill_hull(
 
 
 class HullMasker:
-    """Fills the landmarks' hull."""
+    """Masks the convex hull of the landmarks."""
 
     facts: Mapping[str, str] = MappingProxyType({})
 
     def __call__(
         self, crops: Sequence[NDArray[np.uint8]], landmarks: Sequence[NDArray[np.floating]]
     ) -> list[NDArray[np.uint8]]:
-        """See ``Masker``."""
+        """Computes one mask per crop, as described in ``Masker``."""
         return [
             fill_hull(crop.shape[0], points) for crop, points in zip(crops, landmarks, strict=True)
         ]
@@ -72,13 +72,14 @@ class HullMasker:
 
 @maskers.register
 def hull(device: str = "cpu", model: Path | None = None) -> HullMasker:  # noqa: ARG001 (no network)
-    """The landmarks' hull.
+    """Builds the masker ``hull``.
 
     Raises:
-        ConfigError: A network was given, which it has no use for.
+        ConfigError: A network is given.
     """
     if model is not None:
         raise ConfigError(
-            "The masker 'hull' takes no network.", "Leave it out, or use --masker segmentation."
+            "The masker 'hull' does not use a network.",
+            "Omit --mask-model, or choose the masker 'segmentation'.",
         )
     return HullMasker()

@@ -1,4 +1,4 @@
-"""Maskers by name, and what they give."""
+"""Masker interface, and the registry of maskers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -10,10 +10,10 @@ from faceswap.core.registry import Registry
 
 
 class Masker(Protocol):
-    """Says which pixels of a crop are face.
+    """Computes the face masks of crops.
 
     Attributes:
-        facts: What its masks depend on besides the picture, for the faceset's record.
+        facts: Values that its masks depend on besides the image, stored with the results.
     """
 
     facts: Mapping[str, str]
@@ -21,14 +21,14 @@ class Masker(Protocol):
     def __call__(
         self, crops: Sequence[NDArray[np.uint8]], landmarks: Sequence[NDArray[np.floating]]
     ) -> list[NDArray[np.uint8]]:
-        """A mask per crop, 255 = face.
+        """Computes one mask per crop.
 
         Args:
-            crops: ``(S, S, 3) uint8 RGB``, all of one size.
-            landmarks: ``(68, 2)`` in crop pixels, one per crop.
+            crops: Crops, ``(S, S, 3) uint8 RGB``, all of one size.
+            landmarks: Landmarks of each crop, ``(68, 2)`` in crop pixels.
 
         Returns:
-            ``(S, S) uint8`` each.
+            Mask of each crop, ``(S, S) uint8``, 255 inside the face.
         """
         ...
 
@@ -37,15 +37,15 @@ maskers: Registry[Callable[..., Masker]] = Registry("masker")
 
 
 def build_masker(name: str = "hull", device: str = "cpu", **options: Any) -> Masker:
-    """The masker of that name, with its network if it has one, on a device.
+    """Builds a masker by name.
 
     Args:
         name: Name in the registry.
-        device: Where a network computes.
-        **options: ``model``: folder of a trained network, for the maskers that take one.
+        device: Device of the network, if the masker has one.
+        **options: Options of the masker; ``model`` is the folder of a trained network.
 
     Raises:
-        ConfigError: There is no such masker, or it lacks its network.
-        ModelFileError: Its network cannot be read.
+        ConfigError: The masker is not registered, or its network is missing.
+        ModelFileError: The network cannot be read.
     """
     return maskers.get(name)(device=device, **options)

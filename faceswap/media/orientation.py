@@ -18,8 +18,8 @@ class Orientation:
 
     Attributes:
         transpose: Whether rows become columns.
-        flip_x: Whether it is mirrored left to right after transposing.
-        flip_y: Whether it is mirrored top to bottom after transposing.
+        flip_x: Whether the picture is mirrored left to right after transposing.
+        flip_y: Whether the picture is mirrored top to bottom after transposing.
     """
 
     transpose: bool = False

@@ -1,4 +1,4 @@
-"""The one model class: a shared encoder and inter, and a decoder for each identity."""
+"""Face autoencoder: shared encoder and intermediate layers, and one decoder per identity."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from faceswap.core.errors import IdentityError
 
 
 class Reconstruction(NamedTuple):
-    """What decoders draw.
+    """Output of the decoders.
 
     Attributes:
-        face: ``(..., 3, H, W) float32 RGB in [0, 1]``.
-        mask: ``(..., 1, H, W) float32 in [0, 1]``, 1 where the face is, or None when the decoders
-            do not predict it.
-        swapped: ``(I, M, 3, H, W)``: the first M faces of each identity's neighbour, drawn as that
-            identity; or None.
+        face: Decoded faces, ``(..., 3, H, W) float32 RGB`` in [0, 1].
+        mask: Predicted face masks, ``(..., 1, H, W) float32`` in [0, 1], 1 inside the face; None
+            if the decoders do not predict them.
+        swapped: Swaps, ``(I, M, 3, H, W) float32 RGB`` in [0, 1]: the first M faces of the
+            preceding identity decoded as identity i; None without swaps.
     """
 
     face: Tensor
@@ -26,19 +26,19 @@ class Reconstruction(NamedTuple):
 
 
 class FaceAutoencoder(nn.Module):
-    """Encodes any face, and draws it as one of the identities it was trained on.
+    """Encodes any face and decodes it as one of the identities it was trained on.
 
-    A face is swapped by encoding one person and decoding with another's decoder. All share the
-    encoder, which should describe what they have in common, pose and expression; it may still
-    describe them differently for each person, which training on matched faces works against.
+    A face is swapped by encoding it and decoding with another identity's decoder. The shared
+    encoder should represent what identities have in common, pose and expression. Its codes may
+    still differ between identities; training on matched pairs reduces that.
 
     Args:
-        encoder: ``(B, 3, S, S) -> (B, C, H, W)`` features.
+        encoder: Encoder, ``(B, 3, S, S) -> (B, C, H, W)`` features.
         inter: Shared layers between encoder and decoders, features -> features.
-        decoders: For each identity, features -> ``(B, 3 or 4, s, s)`` logits; a fourth channel is
-            the mask. The order is that of the identities in a training batch.
-        input_size: S, side of the faces going in, in pixels.
-        output_size: s, side of the faces coming out, in pixels.
+        decoders: Decoder of each identity, features -> ``(B, 3 or 4, s, s)`` logits; the optional
+            fourth channel is the mask. Ordered as the identities of a training batch.
+        input_size: Side S of the input faces in pixels.
+        output_size: Side s of the decoded faces in pixels.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class FaceAutoencoder(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.inter = inter
-        # A list, since a ModuleDict refuses names like "items" or "train" that a person may choose.
+        # A list, since ModuleDict rejects identity names such as "items" or "train".
         self.decoders = nn.ModuleList(decoders.values())
         self.identities = tuple(decoders)
         self.input_size = input_size
@@ -62,18 +62,19 @@ class FaceAutoencoder(nn.Module):
         """Reconstructs each identity's faces with its own decoder, using every parameter.
 
         Args:
-            faces: ``(I, B, 3, S, S) float32 RGB in [0, 1]``, identity-major.
-            swaps: How many of the first faces are also drawn as the next identity.
+            faces: Faces, ``(I, B, 3, S, S) float32 RGB`` in [0, 1], identity-major.
+            swaps: Number of faces per identity, the first of the batch, also decoded as the next
+                identity; 0 to B.
 
         Returns:
-            ``face (I, B, 3, s, s)``, ``mask (I, B, 1, s, s)`` or None, and ``swapped
-            (I, swaps, 3, s, s)`` if there are any.
+            Reconstruction with ``face (I, B, 3, s, s)``, ``mask (I, B, 1, s, s)`` or None, and
+            ``swapped (I, swaps, 3, s, s)`` or None.
         """
         codes = self.encode(faces.flatten(0, 1)).unflatten(0, faces.shape[:2])
-        # An identity's decoder draws its own faces and its neighbour's first ones in one pass.
-        shown = torch.cat([codes, codes.roll(1, 0)[:, :swaps]], 1) if swaps else codes
-        drawn = [decode(code) for decode, code in zip(self.decoders, shown, strict=True)]
-        whole = _as_reconstruction(torch.stack(drawn))
+        # Each decoder processes its own faces and the swaps of the preceding identity in one pass.
+        inputs = torch.cat([codes, codes.roll(1, 0)[:, :swaps]], 1) if swaps else codes
+        outputs = [decode(code) for decode, code in zip(self.decoders, inputs, strict=True)]
+        whole = _as_reconstruction(torch.stack(outputs))
         if not swaps:
             return whole
         own = faces.shape[1]
@@ -81,18 +82,18 @@ class FaceAutoencoder(nn.Module):
         return Reconstruction(whole.face[:, :own], mask, whole.face[:, own:])
 
     def encode(self, faces: Tensor) -> Tensor:
-        """Features of faces ``(B, 3, S, S)`` that any of the decoders understands."""
+        """Features of faces ``(B, 3, S, S)``, the input of every decoder."""
         return self.inter(self.encoder(faces.contiguous(memory_format=torch.channels_last)))
 
     def swap(self, faces: Tensor, to: str) -> Reconstruction:
-        """Draws faces as an identity, without gradients.
+        """Decodes faces as an identity, without gradients.
 
         Args:
-            faces: ``(B, 3, S, S) float32 RGB in [0, 1]`` of anyone.
-            to: Whom to draw.
+            faces: Faces of any person, ``(B, 3, S, S) float32 RGB`` in [0, 1].
+            to: Identity to decode as.
 
         Raises:
-            IdentityError: The model does not know ``to``.
+            IdentityError: The model was not trained on ``to``.
         """
         self.check_identity(to)
         with torch.inference_mode():
@@ -100,20 +101,20 @@ class FaceAutoencoder(nn.Module):
             return _as_reconstruction(decoder(self.encode(faces)))
 
     def check_identity(self, name: str) -> None:
-        """Makes sure that the model can draw an identity.
+        """Checks that the model was trained on an identity.
 
         Raises:
-            IdentityError: It cannot.
+            IdentityError: The identity is unknown.
         """
         if name not in self.identities:
             raise IdentityError(
-                f"The model has no identity called {name!r}.",
-                f"It has: {', '.join(self.identities)}.",
+                f"The model has no identity {name!r}.",
+                f"Use one of {', '.join(self.identities)}.",
             )
 
 
 def _as_reconstruction(logits: Tensor) -> Reconstruction:
-    # In float32 even under autocast: bf16 has no more than 8 bits between 0.5 and 1.
-    drawn = torch.sigmoid(logits.float())
-    face, mask = drawn[..., :3, :, :], drawn[..., 3:, :, :]
+    # In float32 even under autocast: bf16 has only 8 bits of precision.
+    images = torch.sigmoid(logits.float())
+    face, mask = images[..., :3, :, :], images[..., 3:, :, :]
     return Reconstruction(face, mask if mask.shape[-3] else None)

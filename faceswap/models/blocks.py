@@ -1,6 +1,6 @@
-"""Layers that several face autoencoders are made of.
+"""Layers of the face autoencoders.
 
-All take and give ``(B, C, H, W)`` tensors; none depends on the memory format.
+Inputs and outputs are ``(B, C, H, W)`` tensors in any memory format.
 """
 
 import torch
@@ -11,14 +11,14 @@ from faceswap.models.convolution import Conv2d
 
 
 class Downscale(nn.Module):
-    """Halves the sides: a strided convolution and a LeakyReLU.
+    """Halves height and width: a strided convolution and a LeakyReLU.
 
-    ``(B, in, H, W) -> (B, out, H / 2, W / 2)`` for even sides.
+    ``(B, in, H, W) -> (B, out, H / 2, W / 2)`` for even H and W.
 
     Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        kernel: Side of the kernel, odd.
+        inputs: Number of input channels.
+        outputs: Number of output channels.
+        kernel: Kernel size, odd.
         slope: Slope of the LeakyReLU below zero.
     """
 
@@ -33,13 +33,13 @@ class Downscale(nn.Module):
 
 
 class Upscale(nn.Module):
-    """Doubles the sides: a 3x3 convolution, a LeakyReLU, and a pixel shuffle (Shi et al., 2016).
+    """Doubles height and width: 3x3 convolution, LeakyReLU, pixel shuffle (Shi et al., 2016).
 
     ``(B, in, H, W) -> (B, out, 2 H, 2 W)``.
 
     Args:
-        inputs: Channels in.
-        outputs: Channels out.
+        inputs: Number of input channels.
+        outputs: Number of output channels.
         slope: Slope of the LeakyReLU below zero.
     """
 
@@ -54,10 +54,10 @@ class Upscale(nn.Module):
 
 
 def depth_to_space(features: Tensor, factor: int) -> Tensor:
-    """Pixel shuffle in TensorFlow's order of channels: ``(B, r * r * C, H, W) -> (B, C, rH, rW)``.
+    """Pixel shuffle with TensorFlow's channel order: ``(B, r * r * C, H, W) -> (B, C, rH, rW)``.
 
-    The channel runs fastest, so that on channels_last features whole pixels are copied; torch's own
-    order takes them apart channel by channel, which costs a CPU a quarter of a convolution's time.
+    The channel index varies fastest, so that whole pixels of channels_last features are copied.
+    torch's order copies single channels and is slower on a CPU.
     """
     batch, _, height, width = features.shape
     blocks = features.permute(0, 2, 3, 1).reshape(batch, height, width, factor, factor, -1)
@@ -69,7 +69,7 @@ class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut (He et al., 2016), ``(B, C, H, W)`` both ways.
 
     Args:
-        channels: Channels in and out.
+        channels: Number of input and output channels.
         slope: Slope of the LeakyReLUs below zero.
     """
 
@@ -86,17 +86,17 @@ class ResidualBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Two dense layers, through which a face passes without its place in the image.
+    """Two dense layers that remove spatial structure.
 
-    ``(B, in, S, S) -> (B, out, G, G)``. Position survives only as far as the code describes it,
-    which is what lets a decoder draw another person on it.
+    ``(B, in, S, S) -> (B, out, G, G)``. Position is kept only as far as the code represents it,
+    which lets a decoder produce another identity from it.
 
     Args:
-        inputs: Channels in.
-        side: Sides of the features in.
-        code: Length of the code between the layers.
-        outputs: Channels out.
-        grid: Sides of the features out.
+        inputs: Number of input channels.
+        side: Height and width of the input features.
+        code: Number of elements of the code between the layers.
+        outputs: Number of output channels.
+        grid: Height and width of the output features.
     """
 
     def __init__(self, inputs: int, side: int, code: int, outputs: int, grid: int) -> None:
@@ -124,8 +124,8 @@ def space_to_depth(images: Tensor, factor: int) -> Tensor:
 def he_init(module: nn.Module, slope: float = 0.1) -> None:
     """He initialisation of convolutions, Glorot's of dense layers (He et al., 2015).
 
-    torch's own default keeps a third of the signal's power per layer, which starves a network
-    without normalisation at this depth.
+    torch's default keeps a third of the signal's power per layer, too little for a network of this
+    depth without normalisation.
     """
     for layer in module.modules():
         if isinstance(layer, Conv2d):
@@ -140,7 +140,7 @@ def he_init(module: nn.Module, slope: float = 0.1) -> None:
 
 @torch.no_grad()
 def smooth_shuffle_init(conv: Conv2d, factor: int) -> None:
-    """Starts a pixel shuffle as nearest-neighbour upsampling, free of its checkerboard.
+    """Initialises a pixel shuffle as nearest-neighbour upsampling, without checkerboard artefacts.
 
     After Aitken et al. (2017), "Checkerboard artifact free sub-pixel convolution".
     """

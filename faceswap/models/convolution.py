@@ -1,4 +1,4 @@
-"""A convolution that is also fast on a CPU where the weights outweigh the image."""
+"""Convolution that is fast on a CPU for large weights and small images."""
 
 from typing import Any
 
@@ -6,26 +6,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# From this many weights on, with the image this small, one matrix product beats the convolution
-# kernels of CPUs, most of all for the gradient of the weights (2.5 to 3.7 times, measured in bf16).
+# With at least this many weights and at most this many output pixels, one matrix product is faster
+# than the convolution kernels of CPUs (2.5 to 3.7 times for the weight gradient in bf16).
 _MANY_WEIGHTS = 1 << 20
 _SMALL_OUTPUT = 8 * 8
 
 
 class Conv2d(nn.Module):
-    """A convolution with TensorFlow's SAME padding: ``ceil(side / stride)`` pixels come out.
+    """Convolution with TensorFlow's SAME padding: the output has ``ceil(side / stride)`` pixels.
 
-    With an even side and stride 2 the end is padded by one pixel more than the start. Padding both
-    alike would shift every feature by a pixel against networks published for TensorFlow.
+    With an even side and stride 2, the end is padded by one pixel more than the start. Symmetric
+    padding would shift features by a pixel relative to networks published for TensorFlow.
 
-    The weight is stored ``(out, k, k, in)``, so that in the network it is channels_last, as the
-    fastest kernels want it, and in the optimizer contiguous, which spares it a copy per step.
+    The weight is stored as ``(out, k, k, in)``: channels_last for the fastest kernels, and
+    contiguous for the optimizer, which saves a copy per step.
 
     Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        kernel: Side of the kernel.
-        stride: Step of the kernel.
+        inputs: Number of input channels.
+        outputs: Number of output channels.
+        kernel: Kernel size.
+        stride: Stride.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
@@ -33,15 +33,15 @@ class Conv2d(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, kernel, kernel, inputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.stride = stride
-        nn.init.kaiming_uniform_(self.filters, a=5**0.5)  # torch's own default
+        nn.init.kaiming_uniform_(self.filters, a=5**0.5)  # torch's default
 
     @property
     def filters(self) -> Tensor:
-        """The weight as torch's functions take it, a view ``(out, in, k, k)``."""
+        """The weight in torch's layout, a view ``(out, in, k, k)``."""
         return self.weight.permute(0, 3, 1, 2)
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(B, in, H, W) -> (B, out, H / stride, W / stride)`` for sides the stride divides."""
+        """``(B, in, H, W) -> (B, out, H / stride, W / stride)``, sides divisible by stride."""
         free = self.weight.shape[1] - self.stride
         start, end = free // 2, (free + 1) // 2
         if self._as_product(features):
@@ -52,7 +52,7 @@ class Conv2d(nn.Module):
         return F.conv2d(padded, self.filters, self.bias, self.stride)
 
     def extra_repr(self) -> str:
-        """What ``print`` shows."""
+        """Parameters of the layer in ``print(module)``."""
         outputs, kernel, _, inputs = self.weight.shape
         return f"{inputs}, {outputs}, kernel={kernel}, stride={self.stride}"
 
@@ -69,7 +69,7 @@ class Conv2d(nn.Module):
 
 
 class _Patches(torch.autograd.Function):
-    """What the kernel sees at each place: ``(B, H, W, C) -> (B, h, w, k * k * C)``."""
+    """Input patch of each output pixel: ``(B, H, W, C) -> (B, h, w, k * k * C)``."""
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, side: int, step: int, start: int, end: int) -> Tensor:
@@ -87,12 +87,12 @@ class _Patches(torch.autograd.Function):
         (batch, height, width, channels), side, step, start, end = ctx.geometry
         (gradient,) = gradients
         _, rows, columns, _ = gradient.shape
-        parts = gradient.view(batch, rows, columns, side, side, channels)
+        patches = gradient.view(batch, rows, columns, side, side, channels)
         shape = (batch, height + start + end, width + start + end, channels)
         image = gradient.new_zeros(shape)
         for y in range(side):
             for x in range(side):
                 down, right = slice(y, y + rows * step, step), slice(x, x + columns * step, step)
-                image[:, down, right] += parts[:, :, :, y, x]
+                image[:, down, right] += patches[:, :, :, y, x]
         inner = image[:, start : start + height, start : start + width]
         return inner, None, None, None, None

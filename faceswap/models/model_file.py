@@ -34,9 +34,9 @@ class ModelMeta:
         architecture: Name in the registry of models.
         options: Options of the architecture.
         identities: Identities the model can produce, in the order of its decoders.
-        coverage: Side of the crops it takes and gives, in face squares.
-        step: Optimizer steps it was trained for.
-        subjects: For each identity, the subject records of the facesets it was trained on.
+        coverage: Side of the input and output crops, in face squares.
+        step: Number of optimizer steps of its training.
+        subjects: Subject records of the facesets of each identity.
         seed: Seed of the run.
         program: Version of the program that wrote it.
     """
@@ -66,9 +66,9 @@ class LoadedModel:
 
     Attributes:
         model: Model in evaluation mode, on the requested device.
-        meta: Its metadata.
+        meta: Metadata of the model.
         digest: SHA-256 of the weights file in hex, which identifies the model.
-        path: Its model folder.
+        path: Model folder.
         checkpoint: ``best``, ``latest`` or ``step N``, when it was loaded from a checkpoint of a
             run; "" for an exported model.
     """
@@ -86,7 +86,7 @@ class LoadedModel:
 
     @property
     def coverage(self) -> float:
-        """Side of the crops it takes and gives, in face squares."""
+        """Side of the input and output crops, in face squares."""
         return self.meta.coverage
 
     def record(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:
         device: Device of the model.
 
     Raises:
-        ModelFileError: There is no model, or it is damaged or of a newer version.
+        ModelFileError: The model is missing, damaged or of a newer version.
         ConfigError: Its architecture is not registered.
     """
     folder = find_model_folder(path, _COMMAND)
@@ -126,13 +126,13 @@ def read_model_metadata(path: Path) -> tuple[Path, Document]:
     """Finds a model and reads its metadata only.
 
     Args:
-        path: As for ``load_model``.
+        path: Model folder, the run that holds it, or one of the folder's files.
 
     Returns:
         Model folder, and its metadata as JSON values.
 
     Raises:
-        ModelFileError: As for ``load_model``.
+        ModelFileError: The model is missing, damaged or of a newer version.
     """
     folder = find_model_folder(path, _COMMAND)
     return folder, read_metadata(folder, MODEL_FORMAT)
@@ -178,7 +178,7 @@ def build_with_weights(
     except RuntimeError as error:
         raise ModelFileError(
             f"The weights in {source} do not fit the architecture {meta.architecture!r}.",
-            "They were written by another version of the program.",
+            "Use the program version that wrote them, or train the model again.",
         ) from error
     model.requires_grad_(requires_grad=False).eval()
     return model

@@ -1,4 +1,4 @@
-"""The network of the first face swaps (2017): 64 px, 82 million parameters for two identities."""
+"""Face autoencoder of 2017: 64 px, 82 million parameters for two identities."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def _decoder() -> nn.Module:
 
 @models.register
 def original(identities: Sequence[str]) -> FaceAutoencoder:
-    """The classic: 5x5 convolutions to 4x4x1024, a code of 1024, three upscales per identity."""
+    """Builds the model ``original``: 5x5 convolutions to 4x4x1024, a code of 1024, 3 upscales."""
     decoders = {name: _decoder() for name in identities}
     model = FaceAutoencoder(_encoder(), _inter(), decoders, input_size=64, output_size=64)
     he_init(model)

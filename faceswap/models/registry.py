@@ -1,4 +1,4 @@
-"""Models by name."""
+"""Registry of face autoencoders."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +14,10 @@ models: Registry[Callable[..., FaceAutoencoder]] = Registry("model")
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a model with its defaults filled in.
+    """Validates the options of a model and fills in its defaults.
 
     Raises:
-        ConfigError: There is no such model, it has no such option, or a value is of the wrong type.
+        ConfigError: The model or an option is unknown, or a value has the wrong type.
     """
     parameters = list(inspect.signature(models.get(name)).parameters.values())[1:]
     known = {parameter.name: parameter.default for parameter in parameters}
@@ -25,12 +25,12 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if key not in known:
             raise ConfigError(
                 f"The model {name!r} has no option {key!r}.",
-                f"{nearest(key, list(known))}It has: {', '.join(known) or 'none'}.",
+                f"{nearest(key, list(known))}Its options are: {', '.join(known) or 'none'}.",
             )
         if type(value) is not type(known[key]):
             raise ConfigError(
-                f"The option {key!r} of the model {name!r} should be like {known[key]!r}, "
-                f"found {value!r}.",
+                f"Expected a value like {known[key]!r} for the option {key!r} of the model "
+                f"{name!r}, found {value!r}.",
                 f"For example: --set model.options.{key}={known[key]}",
             )
     return known | dict(options)
@@ -39,15 +39,15 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def build_model(
     name: str, identities: Sequence[str], options: Mapping[str, Any] | None = None
 ) -> FaceAutoencoder:
-    """A new model with random weights, drawn from torch's global generator.
+    """Builds a model with random weights from torch's global generator.
 
     Args:
         name: Key in the registry.
-        identities: Names of the people it shall draw, in the order of a training batch.
-        options: Options of that model.
+        identities: Names of the identities, in the order of a training batch.
+        options: Options of the model; None for its defaults.
 
     Raises:
-        ConfigError: As ``check_options``.
+        ConfigError: The model or an option is unknown, or a value has the wrong type.
     """
     checked = check_options(name, options or {})
     return models.get(name)(identities, **checked)

@@ -1,8 +1,8 @@
-"""A network for CPUs: a recognisable swap of 128 px faces after minutes on two cores.
+"""Face autoencoder for CPUs: recognisable swaps at 128 px after minutes on two cores.
 
-It works on 32x32 grids and below, where the matrix units of a CPU are busy and its memory is not:
-pixels enter and leave as 4x4 blocks in the channels. The code between encoder and decoders is
-short, so that little but pose and expression passes through it.
+All layers run on grids of 32x32 or smaller, where a CPU is compute-bound, not memory-bound: 4x4
+blocks of pixels are folded into channels. The code between encoder and decoders is short, so that
+it carries little besides pose and expression.
 """
 
 from collections.abc import Sequence
@@ -81,20 +81,20 @@ def _decoder(channels: int) -> nn.Module:
 def small(
     identities: Sequence[str], size: int = 128, code: int = 256, *, mask: bool = False
 ) -> FaceAutoencoder:
-    """About 15 million parameters for two identities.
+    """Builds the model ``small``: about 15 million parameters for two identities.
 
     Args:
-        identities: Whom to draw.
+        identities: Names of the identities, in the order of a training batch.
         size: Side of the faces in pixels, a multiple of 32.
-        code: Length of the code.
-        mask: Whether the decoders predict a mask beside the face.
+        code: Number of elements of the code.
+        mask: Whether the decoders also predict a face mask.
 
     Raises:
         ConfigError: The size is not a multiple of 32.
     """
     if size < 32 or size % 32:
         raise ConfigError(
-            f"The model 'small' takes faces of a multiple of 32 pixels, found {size}.",
+            f"Expected a multiple of 32 as the face size of the model 'small', found {size}.",
             f"Use --set model.options.size={max(32, round(size / 32) * 32)}.",
         )
     side = size // 32

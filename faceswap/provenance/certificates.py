@@ -18,7 +18,7 @@ from faceswap.provenance.errors import ProvenanceError
 
 _YEARS = 10
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
-_ORGANISATION = "faceswap-toolkit, made on this machine, vouched for by nobody"
+_ORGANISATION = "faceswap-toolkit, self-issued, not verified by an authority"
 
 
 @dataclass(frozen=True)

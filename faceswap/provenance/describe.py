@@ -78,8 +78,8 @@ def describe(found: FileProvenance, evidence: Path | None = None) -> Iterator[tu
         try:
             yield from list(_conversion_lines(found.conversion, evidence))
         except (AttributeError, KeyError, TypeError, ConfigError):
-            # Anybody may sign anything under the label of our assertion.
-            yield "conversion", "not in a form that this program writes"
+            # Other signers may use the label of our assertion for any content.
+            yield "conversion", "not in the format of this program"
     for name, text in found.metadata.items():
         yield "metadata", f"{name.replace('_', ' ')}: {_short(text)}"
     if not found.metadata:

@@ -118,7 +118,7 @@ def local_identity() -> SigningIdentity:
     get the same identity.
 
     Raises:
-        ProvenanceError: It cannot be created or read.
+        ProvenanceError: The identity cannot be created or read.
     """
     folder = config_folder() / FOLDER
     try:
@@ -183,7 +183,7 @@ def local_chains() -> list[list[x509.Certificate]]:
     """Certificate chains of this machine's identities, retired ones included; creates nothing.
 
     Raises:
-        ProvenanceError: They exist and cannot be read.
+        ProvenanceError: The chains exist but cannot be read.
     """
     return [read_chain(path) for path in _chains(config_folder() / FOLDER)]
 

@@ -21,7 +21,7 @@ def load_library() -> Any:
     """Imports the module ``c2pa``.
 
     Raises:
-        ProvenanceError: It is not installed, or its native library cannot be loaded.
+        ProvenanceError: The module is not installed, or its native library cannot be loaded.
     """
     try:
         return importlib.import_module("c2pa")

@@ -26,7 +26,7 @@ class Conversion:
     Attributes:
         model: Description of the model, with ``weights_sha256`` where the weights are on disk.
         shows: Identities whose faces are shown.
-        subjects: For each identity of the model, the subject records it was trained on.
+        subjects: Subject records of the facesets of each identity of the model.
     """
 
     model: Mapping[str, Any]
@@ -47,8 +47,8 @@ def manifest_definition(
         title: Name of the file.
         media_type: Media type of the file.
         conversion: Content of our assertion.
-        sources: Files it was made from: one that was edited, several that are shown together, or
-            none. Each must be added as the ingredient ``source-<number>``.
+        sources: Source files: one that was edited, several that are shown together, or none. Each
+            must be added as the ingredient ``source-<number>``.
         counts: Numbers of frames and of swapped faces.
 
     Returns:

@@ -45,8 +45,8 @@ class ManifestSigner:
         """Gives the function that a writer calls before it renames a finished file.
 
         Args:
-            *sources: Files it was made from: the one that was edited, several that are shown
-                together, or none.
+            *sources: Source files: the one that was edited, several that are shown together, or
+                none.
             counts: Called when the file is complete; numbers of frames and of swapped faces.
 
         Returns:

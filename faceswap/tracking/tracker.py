@@ -48,7 +48,7 @@ class Tracker:
     Args:
         detector: Face detector.
         landmarker: Landmarker.
-        settings: When the detector runs, and when tracks begin and end.
+        settings: Detection interval, and thresholds for starting and ending tracks.
     """
 
     def __init__(

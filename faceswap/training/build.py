@@ -66,7 +66,7 @@ def run_training(
 
     Args:
         config: All settings.
-        faces: For each identity, the directories of its facesets, in the order of the model.
+        faces: Faceset directories of each identity, in the order of the model.
         output: Folder of the run.
         command: Command line, for the record.
         callbacks: Callbacks of the training.

@@ -63,7 +63,8 @@ def evaluate(
 
     Args:
         model: Face autoencoder.
-        faces: For each identity ``(N, 4, S, S)``, S being the larger of the model's two sizes.
+        faces: Held-out faces of each identity, ``(N, 4, S, S)``; S is the larger of the model's
+            input and output sizes.
         device: Device of the model.
         bf16: Whether to compute in bf16.
     """

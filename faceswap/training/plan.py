@@ -69,7 +69,7 @@ class Output:
 
     Attributes:
         reporter: Log, previews and metrics; None in all other processes.
-        shown: For each identity, the faces ``(N, 4, S, S)`` of the previews.
+        shown: Preview faces of each identity, ``(N, 4, S, S)``.
         on_step: Called with a report at the start and every ``Plan.log_every`` steps.
     """
 

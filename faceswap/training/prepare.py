@@ -24,7 +24,7 @@ def open_facesets(faces: Mapping[str, Sequence[Path]], minimum: int) -> dict[str
     """Opens the facesets of each identity.
 
     Args:
-        faces: For each identity, the directories of its facesets.
+        faces: Faceset directories of each identity.
         minimum: Fewest faces an identity may have.
 
     Raises:
@@ -54,7 +54,7 @@ class TrainingData:
 
     Attributes:
         batches: Training batches.
-        held_out: For each identity, the indices of its held-out faces in the cache.
+        held_out: Cache indices of the held-out faces of each identity.
     """
 
     batches: FaceBatches

@@ -22,7 +22,8 @@ def preview_grid(
 
     Args:
         model: The model.
-        faces: For each identity ``(N, 3 or more, S, S)`` in [0, 1]; the first three are RGB.
+        faces: Faces of each identity, ``(N, 3 or more, S, S)`` in [0, 1]; the first three channels
+            are RGB.
         device: Device of the model.
         bf16: Whether to compute in bf16.
 

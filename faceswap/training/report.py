@@ -46,7 +46,7 @@ class Reporter:
         run: Folder of the run.
         model: Model to evaluate, not wrapped by Accelerate.
         meta: Metadata of the model, for the manifests of the previews.
-        held_out: For each identity, its held-out faces ``(N, 4, S, S)``.
+        held_out: Held-out faces of each identity, ``(N, 4, S, S)``.
         device: Device of the model.
         bf16: Whether to compute in bf16.
         step: Number of finished steps; later log entries of earlier starts are dropped.

@@ -26,7 +26,7 @@ def smooth_image(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("roll", [0, 25, -70])
-def test_pasting_a_crop_back_where_it_was_changes_nothing(roll):
+def test_pasting_an_unchanged_crop_changes_nothing(roll):
     frame = smooth_image(300, 400)
     landmarks = landmarks_at(210, 140, 110, roll)
     crop = warp(frame, crop_matrix(landmarks, 256, COVERAGE), 256)
@@ -59,7 +59,7 @@ def test_blend_is_linear_in_the_mask():
     assert frame[150, 200].tolist() == pytest.approx([178] * 3, abs=1)
 
 
-def test_a_face_outside_or_half_outside_the_frame_is_no_error():
+def test_a_face_partly_or_fully_outside_the_frame_is_supported():
     frame = smooth_image(100, 100)
     before = frame.copy()
     paste(frame, torch.ones(3, 64, 64), torch.ones(1, 8, 8), landmarks_at(900, 50, 80), COVERAGE)
@@ -84,7 +84,7 @@ def test_mask_is_soft_inside_the_hull_and_zero_at_the_border():
     assert profile.diff().abs().max() < 0.3
 
 
-def test_feather_and_erosion_have_the_effect_they_name():
+def test_effect_of_feather_and_erosion():
     crop = np.zeros((96, 96, 3), np.uint8)
     points = transform_points(
         crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
@@ -102,13 +102,13 @@ def test_feather_and_erosion_have_the_effect_they_name():
     assert partial[0] > 2 * partial[1]
 
 
-def test_colour_match_moves_the_face_to_the_crop_s_colours():
+def test_match_colour_transfers_the_colours_of_the_crop():
     faces, crops = torch.full((1, 3, 64, 64), 0.2), torch.full((1, 3, 96, 96), 0.7)
     matched = match_colour(faces, crops, torch.ones(1, 1, 128, 128), CompositeSettings())
     torch.testing.assert_close(matched, torch.full((1, 3, 64, 64), 0.7), atol=0.01, rtol=0)
 
 
-def test_what_the_model_calls_background_is_left_out():
+def test_pixels_predicted_as_background_are_excluded():
     crop = np.zeros((96, 96, 3), np.uint8)
     points = transform_points(
         crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)

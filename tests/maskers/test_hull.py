@@ -7,7 +7,7 @@ from faceswap.maskers.hull import hull_polygon
 LANDMARKS = 100 * MEAN_FACE[:, :2] + 100
 
 
-def test_hull_covers_the_face_and_a_little_forehead_only():
+def test_hull_covers_the_face_and_part_of_the_forehead():
     (mask,) = build_masker("hull")([np.zeros((200, 200, 3), np.uint8)], [LANDMARKS])
     brow, chin = LANDMARKS[19], LANDMARKS[8]
     assert mask[int(LANDMARKS[30, 1]), 100] == 255

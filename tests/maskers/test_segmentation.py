@@ -1,4 +1,4 @@
-"""The masker trusts its network; here the network is one whose answer is known."""
+"""Tests of the segmentation masker with a network of known output."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_skin_is_face_near_the_landmarks_only():
     assert mask[-5:].max() == 0  # the neck
 
 
-def test_what_hangs_before_the_face_is_left_out():
+def test_objects_in_front_of_the_face_are_excluded():
     picture = crop((255, 0, 0))
     picture[:, 64:] = (0, 0, 255)
     (mask,) = masker()([picture], [LANDMARKS])
@@ -64,14 +64,14 @@ def test_what_hangs_before_the_face_is_left_out():
     assert mask[70, 75] == 0
 
 
-def test_a_narrow_gap_is_closed():
+def test_narrow_gaps_are_closed():
     picture = crop((255, 0, 0))
     picture[60:63] = (0, 0, 255)
     (mask,) = masker()([picture], [LANDMARKS])
     assert mask[61, 64] > 250
 
 
-def test_hair_is_face_where_the_brows_are():
+def test_hair_at_the_brows_is_face():
     (mask,) = masker()([crop((0, 255, 0))], [LANDMARKS])
     x, y = LANDMARKS[19].round().astype(int)
     assert mask[y, x] == 255
@@ -85,10 +85,10 @@ def test_each_crop_gets_its_own_mask():
     assert masker()([], []) == []
 
 
-def test_mistakes_are_explained():
+def test_error_messages():
     with pytest.raises(ConfigError, match="needs a network"):
         build_masker("segmentation")
-    with pytest.raises(ConfigError, match="takes no network"):
+    with pytest.raises(ConfigError, match="does not use a network"):
         build_masker("hull", model="somewhere")
     with pytest.raises(ConfigError, match="chihuahua, muffin"):
         masker(("chihuahua", "muffin"))

@@ -24,7 +24,7 @@ def model(monkeypatch, tmp_path):
     return built
 
 
-def test_what_is_written_is_read(model, tmp_path):
+def test_save_and_load_round_trip(model, tmp_path):
     for path in (tmp_path, tmp_path / "model", tmp_path / "model" / "model.json"):
         loaded = load_model(path)
         assert loaded.meta.architecture == "tiny"
@@ -38,7 +38,7 @@ def test_what_is_written_is_read(model, tmp_path):
     assert loaded.record()["weights_sha256"] == about["weights_sha256"]
 
 
-def test_saving_again_replaces_the_whole(model, tmp_path):
+def test_saving_again_replaces_the_whole_folder(model, tmp_path):
     (tmp_path / "model" / "stray").write_text("left over")
     with torch.no_grad():
         model.encoder.weight.zero_()
@@ -51,7 +51,7 @@ def test_saving_again_replaces_the_whole(model, tmp_path):
     assert not weights.any()
 
 
-def test_damaged_weights_are_refused(model, tmp_path):
+def test_damaged_weights_are_rejected(model, tmp_path):
     weights = tmp_path / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
     with pytest.raises(ModelFileError, match="do not match"):
@@ -70,13 +70,13 @@ def test_damaged_weights_are_refused(model, tmp_path):
         ('{"format": "faceswap-model", "version": 99}', "version 99"),
     ],
 )
-def test_files_that_are_not_ours_are_refused(content, said, tmp_path):
+def test_foreign_files_are_rejected(content, said, tmp_path):
     (tmp_path / "model.json").write_text(content)
     with pytest.raises(ModelFileError, match=said):
         load_model(tmp_path)
 
 
-def test_places_without_a_model_are_refused(tmp_path):
+def test_paths_without_a_model_are_rejected(tmp_path):
     with pytest.raises(ModelFileError, match="no model"):
         load_model(tmp_path / "nowhere")
     with pytest.raises(ModelFileError, match="not a model"):
@@ -89,7 +89,7 @@ def test_places_without_a_model_are_refused(tmp_path):
         load_model(tmp_path)
 
 
-def test_weights_of_another_network_are_refused(model, tmp_path, monkeypatch):
+def test_weights_of_another_network_are_rejected(model, tmp_path, monkeypatch):
     about_path = tmp_path / "model" / "model.json"
     about = json.loads(about_path.read_text())
     about["identities"] = ["alice", "bob", "carol"]

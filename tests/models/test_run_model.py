@@ -74,7 +74,7 @@ def test_a_model_folder_has_no_checkpoints(run):
         load_run_model(run / "model", checkpoint="best")
 
 
-def test_a_damaged_checkpoint_is_refused_by_step_and_replaced_as_best(run):
+def test_a_damaged_checkpoint_is_rejected_by_step_and_replaced_as_best(run):
     mark_best(run / "checkpoints", 2)
     weights = run / "checkpoints" / "step-00000002" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4])

@@ -1,4 +1,4 @@
-"""What every registered model must do; a new model is picked up by its registration."""
+"""Tests of every registered model; a new model is included once it is registered."""
 
 import pytest
 import torch
@@ -25,16 +25,16 @@ def build(name, options, identities=("alice", "bob")):
 def test_forward_uses_every_parameter(name, options, identities):
     model = build(name, options, identities)
     size = model.input_size
-    drawn = model(torch.rand(len(identities), 2, 3, size, size))
+    decoded = model(torch.rand(len(identities), 2, 3, size, size))
     out = model.output_size
-    assert drawn.face.shape == (len(identities), 2, 3, out, out)
-    assert drawn.face.min() >= 0
-    assert drawn.face.max() <= 1
-    assert (drawn.mask is not None) == bool(options.get("mask"))
-    loss = drawn.face.mean()
-    if drawn.mask is not None:
-        assert drawn.mask.shape == (len(identities), 2, 1, out, out)
-        loss = loss + drawn.mask.mean()
+    assert decoded.face.shape == (len(identities), 2, 3, out, out)
+    assert decoded.face.min() >= 0
+    assert decoded.face.max() <= 1
+    assert (decoded.mask is not None) == bool(options.get("mask"))
+    loss = decoded.face.mean()
+    if decoded.mask is not None:
+        assert decoded.mask.shape == (len(identities), 2, 1, out, out)
+        loss = loss + decoded.mask.mean()
     loss.backward()
     without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
@@ -64,22 +64,22 @@ def test_swap_is_the_decoder_of_the_other_identity(name, options):
     torch.testing.assert_close(model.swap(faces[0], to="alice").face, reconstructed[0])
     torch.testing.assert_close(model.swap(faces[1], to="bob").face, reconstructed[1])
     assert (model.swap(faces[0], to="bob").face - reconstructed[0]).abs().max() > 1e-3
-    drawn = model(faces, swaps=1)
-    torch.testing.assert_close(drawn.face, reconstructed)
-    assert drawn.swapped is not None
-    torch.testing.assert_close(drawn.swapped[0], model.swap(faces[1, :1], to="alice").face)
-    torch.testing.assert_close(drawn.swapped[1], model.swap(faces[0, :1], to="bob").face)
+    decoded = model(faces, swaps=1)
+    torch.testing.assert_close(decoded.face, reconstructed)
+    assert decoded.swapped is not None
+    torch.testing.assert_close(decoded.swapped[0], model.swap(faces[1, :1], to="alice").face)
+    torch.testing.assert_close(decoded.swapped[1], model.swap(faces[0, :1], to="bob").face)
     with pytest.raises(IdentityError, match="carol"):
         model.swap(faces[0], to="carol")
 
 
-def test_original_has_the_classic_number_of_parameters():
+def test_original_has_the_published_number_of_parameters():
     model = build("original", {})
     assert sum(p.numel() for p in model.parameters()) == 82_062_470
     assert (model.input_size, model.output_size) == (64, 64)
 
 
-def test_small_takes_other_sizes():
+def test_small_supports_other_sizes():
     model = build("small", {"size": 64})
     assert model(torch.rand(2, 1, 3, 64, 64)).face.shape == (2, 1, 3, 64, 64)
     with pytest.raises(ConfigError, match="100") as caught:
@@ -87,7 +87,7 @@ def test_small_takes_other_sizes():
     assert "size=96" in caught.value.hint
 
 
-def test_unknown_models_and_options_are_named():
+def test_unknown_models_and_options_are_rejected_by_name():
     with pytest.raises(ConfigError, match="orignal") as caught:
         build_model("orignal", ["a", "b"])
     assert "original" in caught.value.hint
