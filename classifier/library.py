@@ -71,7 +71,7 @@ def predict_files(
         batch_size: Images per batch.
 
     Yields:
-        For each file, its probabilities, or the reason why it cannot be read.
+        Probabilities of each file, or the reason why it cannot be read.
     """
     listed = [paths] if isinstance(paths, Path | str) else paths
     files = find_images([Path(path) for path in listed])
@@ -91,7 +91,7 @@ def predict_images(
         batch_size: Images per batch.
 
     Yields:
-        For each image, probabilities ``(K,)``, or ``(K, h, w)`` of a network for pixels, where
+        Probabilities of each image, ``(K,)``, or ``(K, h, w)`` of a network for pixels, where
         ``(h, w)`` is the size the network was given.
     """
     for batch in _batches(classifier, images, batch_size):

@@ -98,7 +98,7 @@ def _describe(result: TrainingResult, run: RunDirectory) -> Iterator[str]:
 
 
 def describe_memory(report: BatchSizeReport) -> list[str]:
-    """Lines about the memory of a training step; the last one says what to do."""
+    """Lines about the memory of a training step; the last one names the setting or the remedy."""
     activations = report.total(report.wanted) - report.total(0) + report.fixed
     terms = {
         "weights": report.state.weights,

@@ -47,7 +47,7 @@ def class_weights(labels: Labels, classes: int, task: Task) -> NDArray[np.float3
     Args:
         labels: ``(N,) int64`` or ``(N, H, W) uint8``.
         classes: Number of classes.
-        task: Whether images or pixels are classified.
+        task: "images" (one class per image) or "pixels" (one class per pixel).
 
     Returns:
         ``(classes,) float32`` with mean 1; absent classes have weight 1.

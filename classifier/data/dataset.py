@@ -49,7 +49,7 @@ class Sample:
         path: Image file, or archive that contains the image.
         label: Class index; -1 if a mask gives the class of each pixel.
         mask: Mask file, or None.
-        group: Group (a person, a video) that is never divided between splits; empty for none.
+        group: Group (a person, a video) that stays in one split; empty for none.
         index: Position in an idx archive, or None.
         code: Encoding of the mask; None if its values are class indices.
     """
@@ -73,7 +73,7 @@ class Dataset:
 
     Attributes:
         root: Directory or file passed by the user.
-        task: Whether images or pixels are classified.
+        task: "images" (one class per image) or "pixels" (one class per pixel).
         classes: Class names, by class index.
         splits: Samples by split ("train", "validation", "test"). Data without splits are all
             "train".

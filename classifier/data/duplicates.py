@@ -130,7 +130,7 @@ class _Hashed:
         self.samples, self.thumbnails = samples, thumbnails
         self.phash = perceptual_hashes(thumbnails)
         self.dhash = difference_hashes(thumbnails)
-        # Equal hashes (blank pages) share one entry in the buckets.
+        # Equal hashes (blank pages) have one entry in the buckets.
         self.unique, place = np.unique(self.phash, return_inverse=True)
         self.counts = np.bincount(place, minlength=len(self.unique))
         self.members = place.argsort(kind="stable")  # grouped by hash

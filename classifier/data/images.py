@@ -57,7 +57,7 @@ def read_image(path: Path, side: tuple[int, int], channels: int, task: Task) -> 
         path: Image file; the first frame of an animation is used.
         side: Height and width of the result in pixels.
         channels: 1 (grey) or 3 (RGB).
-        task: For "images", the image is centre-cropped to the aspect ratio of ``side``; for
+        task: "images" or "pixels". For "images", the image is centre-cropped to the aspect ratio of ``side``; for
             "pixels", the whole image is stretched to it.
 
     Returns:

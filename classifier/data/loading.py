@@ -70,7 +70,7 @@ def load_images(
     Args:
         samples: Samples to read. For segmentation, a sample without a mask is all unlabelled.
         form: Input format of the network.
-        task: Whether images or pixels are classified.
+        task: "images" (one class per image) or "pixels" (one class per pixel).
         side: Height and width of the decoded images in pixels; None for ``form.size``, or, for
             segmentation, the common size of the images.
         ignore_index: Additional mask value of unlabelled pixels, or None.

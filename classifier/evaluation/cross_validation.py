@@ -25,7 +25,7 @@ def make_folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
     """Split a data set into folds; each sample is in the validation split of one fold.
 
     Args:
-        dataset: Data set of image files; groups are not divided.
+        dataset: Data set of image files; groups stay in one fold.
         count: Number of folds.
         seed: Random seed.
 

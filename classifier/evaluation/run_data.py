@@ -94,8 +94,8 @@ class EvaluationData:
     Attributes:
         dataset: Data set; split as in the run if it is the run's own data.
         origin: Sentence about the relation to the training data.
-        train_names: Names of the samples the network was trained on, as far as known.
-        from_run: Whether this is the run's own data.
+        train_names: Names of the training samples of the network that could be identified.
+        from_run: True for the data set the run was trained on.
     """
 
     dataset: Dataset

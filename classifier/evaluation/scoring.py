@@ -181,7 +181,7 @@ class ImageScores:
         return np.abs(_sum_by(self._bins, counts * gap, BINS + 1)).sum(1)
 
     def _weighted_auroc(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        # Of two classes, each against the other gives the same value.
+        # With two classes, both one-against-rest values are equal.
         positives = [1] if self.classes == 2 else range(self.classes)
         values = [
             weighted_auroc(self.probabilities[:, label], self.labels == label, counts)

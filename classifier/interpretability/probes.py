@@ -124,7 +124,7 @@ def fit_probe(
         ).mean()
         for penalty in PENALTIES
     ]
-    # Of equally good penalties the largest, which regularises most.
+    # On ties, prefer the largest penalty.
     best = max(zip(accuracy, PENALTIES, strict=True))[1]
     return fit_logistic(vectors, labels, classes, best)
 

@@ -30,7 +30,7 @@ class Reconstructions:
         originals: ``(8, 32, 32)`` test digits, in [0, 1].
         by_width: ``(8, 32, 32)`` reconstructions for each width.
         error: Root mean square error on all test digits for each width, in [0, 1].
-        pca: The same errors for PCA, the optimal linear encoder and decoder.
+        pca: RMS errors of PCA, the optimal linear encoder and decoder, as for ``errors``.
         by_step: ``(8, 32, 32)`` reconstructions at some steps of the training of ``followed``.
         history: Test error by step of the same training.
         followed: Width whose training is recorded.

@@ -25,8 +25,8 @@ _SHOWN = 5
 class Encoder(nn.Module):
     """Shared encoder, ``(B, 3, 64, 64)`` -> ``(B, 48, 8, 8)``, with a narrow bottleneck.
 
-    The bottleneck can hold what both identities share, such as pose, scale and light, but not the
-    appearance of a face.
+    The bottleneck can encode what both identities have in common, such as pose, scale and light,
+    but not the appearance of a face.
 
     Args:
         code: Size of the bottleneck.

@@ -22,7 +22,7 @@ class Lesson(Generic[R]):
 
     Attributes:
         topic: Name on the command line.
-        title: One-line description for the list of topics.
+        title: Description in one line, for the list of topics.
         compute: Function that trains or computes the result. All arguments are keywords with
             defaults. It takes ``seed`` if anything is random, ``data`` (a path or None) if the
             user's own data can be used, and ``on_progress`` (called with the fraction of the work
@@ -38,7 +38,7 @@ class Lesson(Generic[R]):
     plot: Callable[[R], Figure]
 
     def takes(self, name: str) -> bool:
-        """Whether ``compute`` has an argument called ``name``."""
+        """Whether ``compute`` has an argument ``name``."""
         return name in inspect.signature(self.compute).parameters
 
     def run(self, seed: int, data: Path | None, on_progress: Callable[[float], None]) -> R:

@@ -29,7 +29,7 @@ class Representation:
         maps: ``(N, 2)`` t-SNE map of each layer in ``MAPPED``.
         widths: Number of features of each layer in ``LAYERS``.
         trained: Test accuracy of a linear probe on each layer in ``LAYERS``, in [0, 1].
-        untrained: The same accuracies before the network was trained.
+        untrained: Probe accuracies of the untrained network, in [0, 1].
         examples: Number of labelled digits each probe was fitted on.
     """
 

@@ -82,7 +82,7 @@ def find_activation(name: str, pieces: int = 2) -> Activation:
     """Look up an activation.
 
     Args:
-        name: One of ``ACTIVATIONS``.
+        name: Key of ``ACTIVATIONS``.
         pieces: Linear functions per unit; maxout only.
 
     Raises:

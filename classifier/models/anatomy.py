@@ -251,7 +251,7 @@ def backbone(built: BuiltNetwork) -> nn.Module:
 
 
 class _Tracer(fx.Tracer):
-    """Traces only into the modules that contain the wanted one.
+    """Traces only into the modules that contain the given one.
 
     Args:
         wanted: Dotted name of a module.

@@ -119,7 +119,7 @@ def _rename(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[st
 def _candidates(
     tensors: Mapping[str, Tensor], own: Mapping[str, Tensor], depth: int
 ) -> Iterator[dict[str, Tensor]]:
-    """The names unchanged, and with known prefixes removed."""
+    """The names unchanged, and with the usual prefixes removed."""
     yield {_modern(name, own): value for name, value in tensors.items()}
     if depth == 0:
         return

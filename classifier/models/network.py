@@ -24,7 +24,7 @@ class BuiltNetwork:
         input: Input format.
         head: Dotted name of the classification head in ``module``. Its input is the embedding of
             an image; other classes need a new head.
-        task: Whether images or pixels are classified.
+        task: "images" (one class per image) or "pixels" (one class per pixel).
         rule: Learning rule: gradient descent, or the perceptron rule of 1957.
     """
 

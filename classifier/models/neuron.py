@@ -55,7 +55,7 @@ class FormalNeuron(nn.Module):
 
     Args:
         inputs: Number of inputs: channels x size x size.
-        binary: Whether pixels are binarised at 0.5, as in the paper.
+        binary: Binarise pixels at 0.5, as in the paper.
     """
 
     def __init__(self, inputs: int, binary: bool) -> None:

@@ -135,7 +135,7 @@ def load_weights_file(built: BuiltNetwork, path: Path) -> LoadReport:
             run's folder or its ``model/``.
 
     Returns:
-        What was loaded, and what not.
+        Report of the loaded, adapted, resized and missing tensors.
 
     Raises:
         ModelFileError: It is no such file, is damaged, or nothing in it fits the network.
@@ -144,7 +144,7 @@ def load_weights_file(built: BuiltNetwork, path: Path) -> LoadReport:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """All tensors of a file or of one of our runs, by name; containers are opened.
+    """All tensors of a file or of a run, by name; containers are opened.
 
     Raises:
         ModelFileError: It is no such file, is damaged, or holds no tensors.
@@ -177,7 +177,7 @@ def _check_digest(folder: Path) -> None:
         about = read_json(folder / _ABOUT)
         expected = about.get("weights_sha256", about.get("sha256"))
     except (OSError, ValueError, AttributeError):
-        return  # a folder of somebody else's, with nothing to hold the file against
+        return  # not a model folder of this toolkit: there is no digest to compare with
     if expected is not None and sha256_file(folder / _MODEL) != expected:
         raise ModelFileError(f"{folder / _MODEL} is damaged.", "Copy it again.")
 
@@ -192,7 +192,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _open_containers(value: Any) -> dict[str, Tensor]:
-    """The tensors of the outermost dictionary that has some; of several, the one with most."""
+    """The tensors of the outermost dictionary that has some; of several, the largest."""
     if not isinstance(value, Mapping):
         return {}
     tensors = {str(name): part for name, part in value.items() if isinstance(part, Tensor)}

@@ -198,7 +198,7 @@ def _measure_gpu(
 def _measure_cpu(
     probe: Probe, state: StateMemory, images: int, on_batch: Callable[..., object]
 ) -> _Measured:
-    # The memory kept by a step is known exactly; running out of it would end the process.
+    # The memory kept by a step is known exactly; running out of it would kill the process.
     usable = state.total + _USABLE * psutil.virtual_memory().available
     fixed, per_image = line({size: _WORKSPACE * probe.activations(size) for size in (2, 6)})
     on_batch(2)

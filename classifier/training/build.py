@@ -147,7 +147,7 @@ def build_source(
     channels_last: bool,
     cache: Path | None,
 ) -> Source:
-    """Builds the training and validation batches; computes features if they are wanted."""
+    """Builds the training and validation batches; computes features in mode ``features``."""
     plan = BatchPlan(
         settings.seed,
         settings.data.batch_size,

@@ -69,7 +69,7 @@ class Mixing:
 
 
 def _span(side: int, fraction: float, centre: float) -> slice:
-    """Where the hole lies along one side; it is cut off at the edges, as in the paper."""
+    """Range of the hole along one side; clipped at the edges, as in the paper."""
     length = (1 - fraction) ** 0.5 * side
     first, last = (round(centre * side + sign * length / 2) for sign in (-1, 1))
     return slice(max(0, first), min(side, last))
@@ -78,7 +78,7 @@ def _span(side: int, fraction: float, centre: float) -> slice:
 def _paste(images: Tensor, labels: Tensor, shift: int, rows: slice, columns: slice) -> Mixture:
     mixed = images.clone()
     mixed[..., rows, columns] = images.roll(shift, 0)[..., rows, columns]
-    if labels.dim() > 1:  # each pixel takes its own class along
+    if labels.dim() > 1:  # each pixel keeps its class
         pasted = labels.clone()
         pasted[..., rows, columns] = labels.roll(shift, 0)[..., rows, columns]
         return Mixture(mixed, pasted)

@@ -23,7 +23,7 @@ class Reporter:
         return nullcontext(_ignore)
 
     def on_dataset(self, dataset: Dataset) -> None:
-        """The data set was opened; ``dataset.notes`` says how it was interpreted."""
+        """The data set was opened; ``dataset.notes`` states how it was interpreted."""
 
     def on_weights(self, report: LoadReport) -> None:
         """Pretrained weights were loaded."""

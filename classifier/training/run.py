@@ -49,7 +49,7 @@ class TrainingResult:
     Attributes:
         history: Results of all epochs, over all starts of the run.
         best: Result of the exported epoch; None before the first epoch is finished.
-        task: Whether images or pixels are classified.
+        task: "images" (one class per image) or "pixels" (one class per pixel).
         validation_images: Number of validation images.
         signal: Number of the signal that stopped it, or 0.
         stopped_early: Whether early stopping ended it.

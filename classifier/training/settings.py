@@ -54,12 +54,12 @@ class DataSettings(StrictModel):
         default=0.2,
         gt=0,
         lt=1,
-        description="Share of validation samples, where the data have no split of their own.",
+        description="Fraction of each class used for validation if the data have no such split.",
     )
     group: str = Field(
         default="",
         description="Regular expression with one group, matched against file names; images with "
-        "the same text (a person, a video) stay on one side of the split.",
+        "the same text (a person, a video) stay in one split.",
     )
     classes: Path | None = Field(
         default=None,
@@ -155,7 +155,7 @@ class Settings(StrictModel):
     patience: int = Field(
         default=0,
         ge=0,
-        description="Early stopping after so many epochs without a better one; 0 disables it.",
+        description="Early stopping after so many epochs without improvement; 0 disables it.",
     )
     seed: int = Field(
         default=0, ge=0, description="Seed of the split, order, initial weights and augmentation."

@@ -21,7 +21,7 @@ from classifier.training.training_data import LoadedSplits, OnImage, silent
 from faceswap.core.seeding import generator
 
 Pair = tuple[Tensor, Tensor]
-"""Inputs and labels of this process's part of a batch, on the CPU."""
+"""Inputs and labels of this process's slice of a batch, on the CPU."""
 
 
 class Source(Protocol):
@@ -38,7 +38,7 @@ class Source(Protocol):
         ...
 
     def trained_module(self, module: nn.Module) -> nn.Module:
-        """The part of the network that takes the inputs: all of it, or its head."""
+        """The module that takes the inputs: the whole network, or its head."""
         ...
 
     def epoch(self, epoch: int, first_step: int = 0, rollbacks: int = 0) -> Iterator[Pair]:
@@ -56,7 +56,7 @@ class Source(Protocol):
         ...
 
     def validation_batches(self) -> Iterator[Pair]:
-        """This process's part of the validation images, in batches."""
+        """This process's slice of the validation images, in batches."""
         ...
 
     def logits(self, module: nn.Module, inputs: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ class Step(Protocol):
     """A training step."""
 
     def __call__(self, inputs: Tensor, labels: Tensor, epoch: int, step: int, lr: float) -> Tensor:
-        """Trains on this process's part of a batch.
+        """Trains on this process's slice of a batch.
 
         Args:
             inputs: Inputs from the source, on the CPU.

@@ -24,7 +24,7 @@ def silent(_count: int) -> None:
 
 
 def find_class_file(path: Path | None) -> Path | None:
-    """The file with the class names; one that a recipe names lies beside the recipe."""
+    """Path of the class file; a path in a recipe is relative to the recipe."""
     if path is None or path.is_file() or path.is_absolute():
         return path
     beside = find_recipe("classifier", "lenet5").parent / path
@@ -34,7 +34,7 @@ def find_class_file(path: Path | None) -> Path | None:
 def open_splits(
     path: Path, group: str, classes: Path | None, fraction: float, seed: int
 ) -> Dataset:
-    """Opens a data set and splits off validation samples where it has no split of its own.
+    """Opens a data set and splits off validation samples if the data have no validation split.
 
     Args:
         path: The data.

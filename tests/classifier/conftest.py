@@ -14,7 +14,7 @@ from classifier.models import build_network
 from classifier.models.model_file import ModelMeta, save_model
 
 COLOURS = {"red": (200, 40, 40), "crème brûlée": (210, 180, 90), "blue": (40, 60, 200)}
-WRONG = "wrong.png"  # lies among the red ones and is blue
+WRONG = "wrong.png"  # a blue image in the folder red
 
 
 def call(*arguments: object) -> int | str | None:
@@ -34,7 +34,7 @@ def classifier() -> Callable[..., int | str | None]:
 
 @pytest.fixture
 def make_halves(tmp_path: Path) -> Callable[..., Path]:
-    """Draws two classes: the upper half is lighter, or the left one.
+    """Generates two classes: the upper or the left half is lighter.
 
     ``make_halves(count=40, second="beside", noise=50) -> folder``; images are ``above/0.png`` ...
     """
@@ -58,13 +58,13 @@ def make_halves(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def halves(make_halves: Callable[..., Path]) -> Path:
-    """Forty images of each half, under much noise."""
+    """Forty images of each half, with strong noise."""
     return make_halves()
 
 
 @pytest.fixture(scope="session")
 def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of noisy colours, 15 images each of many sizes; one lies in a wrong folder."""
+    """Three classes of noisy colours, 15 images each of many sizes; one is in a wrong folder."""
     root = tmp_path_factory.mktemp("data") / "colours"
     random = np.random.default_rng(0)
     for name, colour in COLOURS.items():
@@ -80,10 +80,10 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def colour_run(colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """LeNet-5 trained on these; right about all but the misplaced one."""
+    """LeNet-5 trained on these; correct on all images but the misplaced one."""
     run = tmp_path_factory.mktemp("runs") / "lenet"
     settings = ("data.batch_size=8", "optimizer.lr=3e-3", "device=cpu", "precision=fp32")
-    changes = [part for setting in settings for part in ("--set", setting)]
+    changes = [word for setting in settings for word in ("--set", setting)]
     assert call("train", colours, "-o", run, "--model", "lenet5", "--epochs", 8, *changes) == 0
     return run
 
@@ -122,7 +122,7 @@ def square_run(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "device=cpu",
         "precision=fp32",
     )
-    changes = [part for setting in settings for part in ("--set", setting)]
+    changes = [word for setting in settings for word in ("--set", setting)]
     arguments = ("train", squares, "-o", run, "--model", "fcdensenet56", "--epochs", 3, *changes)
     assert call(*arguments) == 0
     return run
@@ -130,7 +130,7 @@ def square_run(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def perceptron_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A perceptron for the colours that came without a run; its weights are drawn."""
+    """A perceptron for the colours that came without a run; its weights are random."""
     torch.manual_seed(0)
     built = build_network("perceptron", 3, {}, 16)
     weight = built.module.get_parameter("head.weight")

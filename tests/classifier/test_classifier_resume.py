@@ -52,17 +52,17 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(GradientStep, "__call__", call)
 
 
-def test_longer_is_the_same_as_at_once(
+def test_extended_run_equals_an_uninterrupted_run(
     halves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], classifier: Classifier
 ) -> None:
     settings = (*SMALL, *CONSTANT, "--set", "augment.flip=true", "--set", "augment.shift=2")
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     assert classifier("train", halves, "-o", whole, "--epochs", 3, *settings) == 0
-    assert classifier("train", halves, "-o", parts, "--epochs", 1, *settings) == 0
+    assert classifier("train", halves, "-o", resumed, "--epochs", 1, *settings) == 0
     capsys.readouterr()
-    assert classifier("train", halves, "-o", parts, "--epochs", 3) == 0
+    assert classifier("train", halves, "-o", resumed, "--epochs", 3) == 0
     assert "Resumed after epoch 1." in capsys.readouterr().err
-    require_equal(whole, parts)
+    require_equal(whole, resumed)
 
 
 def test_a_run_stopped_within_an_epoch_resumes_exactly(
@@ -77,24 +77,24 @@ def test_a_run_stopped_within_an_epoch_resumes_exactly(
     settings += ("augment.mixup=0.2", "--set", "optimizer.warmup=0.5", "--set", "augment.flip=true")
     whole = tmp_path / "whole"
     assert classifier("train", halves, "-o", whole, *settings) == 0
-    parts = tmp_path / "parts"
+    resumed = tmp_path / "resumed"
     # In the middle of an epoch, in its last step, and again in the next.
     for moment, steps in ((3, 3), (STEPS, STEPS - 3), (STEPS + 5, 5)):
         with monkeypatch.context() as patch:
             stop_after(patch, steps)
-            assert classifier("train", halves, "-o", parts, *settings) == 130
+            assert classifier("train", halves, "-o", resumed, *settings) == 130
         assert "Stopped and saved" in capsys.readouterr().err
-        assert last(parts).step == moment
-    assert classifier("train", halves, "-o", parts) == 0
+        assert last(resumed).step == moment
+    assert classifier("train", halves, "-o", resumed) == 0
     assert "Resumed in epoch 2, after step 5 of 8" in capsys.readouterr().err
-    require_equal(whole, parts)
-    one, two = (json.loads((path / "history.json").read_text()) for path in (whole, parts))
+    require_equal(whole, resumed)
+    one, two = (json.loads((path / "history.json").read_text()) for path in (whole, resumed))
     for before, after in zip(one, two, strict=True):
         assert before["train_loss"] == pytest.approx(after["train_loss"], abs=1e-12)
         assert before["loss"] == after["loss"]
 
 
-def test_a_long_epoch_is_saved_on_the_way(halves: Path, tmp_path: Path, monkeypatch) -> None:
+def test_checkpoints_within_a_long_epoch(halves: Path, tmp_path: Path, monkeypatch) -> None:
     run_directory = RunDirectory(tmp_path / "run")
     settings = run_directory.resolve_config(None, ["epochs=1", "data.batch_size=8", "keep=20"])
     # As at kill -9 in the last step: what is there then?
@@ -115,7 +115,7 @@ def test_a_long_epoch_is_saved_on_the_way(halves: Path, tmp_path: Path, monkeypa
     assert len(result.history) == 1
 
 
-def test_damaged_checkpoint_is_replaced_by_the_one_before(
+def test_damaged_checkpoint_falls_back_to_the_previous_one(
     halves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], classifier: Classifier
 ) -> None:
     output = tmp_path / "run"
@@ -124,9 +124,9 @@ def test_damaged_checkpoint_is_replaced_by_the_one_before(
     file = output / "checkpoints" / "step-00000016" / "model.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
     assert classifier("train", halves, "-o", output, "--epochs", 2) == 0
-    said = capsys.readouterr().err
-    assert "step-00000016 is damaged" in said
-    assert "Resumed after epoch 1." in said
+    printed = capsys.readouterr().err
+    assert "step-00000016 is damaged" in printed
+    assert "Resumed after epoch 1." in printed
     for name, value in last(output).tensors["model"].items():
         assert torch.equal(value, before[name])
 
@@ -177,7 +177,7 @@ def test_repeated_divergence_ends_training_with_advice(
     assert all(bool(value.isfinite().all()) for value in found.tensors["model"].values())
 
 
-def test_another_batch_size_resumes_at_the_same_place(
+def test_resume_with_another_batch_size_keeps_the_position(
     halves: Path, tmp_path: Path, monkeypatch, capsys, classifier: Classifier
 ) -> None:
     output = tmp_path / "run"
@@ -187,10 +187,10 @@ def test_another_batch_size_resumes_at_the_same_place(
     capsys.readouterr()
     changed = ("--set", "data.batch_size=16", "--set", "optimizer.lr=1e-3")
     assert classifier("train", halves, "-o", output, *changed) == 0
-    said = capsys.readouterr().err
-    assert "data.batch_size: 8 -> 16" in said
-    assert "optimizer.lr: 0.003 -> 0.001" in said
-    assert "Resumed in epoch 1, after step 2 of 4" in said
+    printed = capsys.readouterr().err
+    assert "data.batch_size: 8 -> 16" in printed
+    assert "optimizer.lr: 0.003 -> 0.001" in printed
+    assert "Resumed in epoch 1, after step 2 of 4" in printed
     # Four steps of 8 images, two of 16, and an epoch of four.
     assert last(output).step == 4 + 2 + 4
 
@@ -210,7 +210,7 @@ def launched(*arguments: object) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", [(), ("--transfer", "gradual"), ("--transfer", "features")])
-def test_two_processes_learn_the_same_as_one(
+def test_two_processes_train_like_one(
     extra: tuple[str, ...], halves: Path, tmp_path: Path, classifier: Classifier
 ) -> None:
     alone, shared = tmp_path / "alone", tmp_path / "shared"
@@ -222,9 +222,9 @@ def test_two_processes_learn_the_same_as_one(
         settings += [*extra, "--weights", str(first / "model")]
     assert classifier("train", halves, "-o", alone, *settings) == 0
     process = launched(halves, "-o", shared, *settings)
-    said = process.communicate(timeout=120)[1]
-    assert process.returncode == 0, said
-    assert said.count("epoch 2:") == 1  # only the first process reports
+    printed = process.communicate(timeout=120)[1]
+    assert process.returncode == 0, printed
+    assert printed.count("epoch 2:") == 1  # only the first process reports
     histories = [last(path).state["progress"]["history"] for path in (alone, shared)]
     for before, after in zip(*histories, strict=True):
         assert before["train_loss"] == pytest.approx(after["train_loss"], abs=1e-5)
@@ -240,6 +240,6 @@ def test_two_processes_stop_together(halves: Path, tmp_path: Path) -> None:
     while not history.is_file() and process.poll() is None:
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=60)[1]
-    assert "Stopped and saved" in said
+    printed = process.communicate(timeout=60)[1]
+    assert "Stopped and saved" in printed
     assert last(tmp_path / "run").step > 0

@@ -14,15 +14,15 @@ Classifier = Callable[..., int | str | None]
 SMALL = ("--set", "data.batch_size=8", "--set", "optimizer.lr=3e-3", "--set", "device=cpu")
 
 
-def test_learns_what_it_should(
+def test_train_reaches_high_accuracy(
     halves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], classifier: Classifier
 ) -> None:
     output = tmp_path / "run"
     assert classifier("train", halves, "-o", output, "--epochs", 5, *SMALL) == 0
-    said = capsys.readouterr().err
-    assert "train: 64 images (above 32, beside 32)" in said
-    assert "validation: 16 images (above 8, beside 8)" in said
-    assert said.count(", balanced accuracy") == 5
+    printed = capsys.readouterr().err
+    assert "train: 64 images (above 32, beside 32)" in printed
+    assert "validation: 16 images (above 8, beside 8)" in printed
+    assert printed.count(", balanced accuracy") == 5
     found = load_checkpoint(output / "checkpoints", "best")
     assert found is not None
     assert found.state["progress"]["history"][-1]["balanced_accuracy"] >= 0.95
@@ -43,7 +43,7 @@ def test_learns_what_it_should(
     assert history[0]["images_per_second"] * history[0]["seconds"] == pytest.approx(64)
 
 
-def test_mistakes_give_two_lines_and_code_2(
+def test_errors_are_two_lines_and_exit_code_2(
     halves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], classifier: Classifier
 ) -> None:
     output = tmp_path / "run"
@@ -72,9 +72,9 @@ def test_mistakes_give_two_lines_and_code_2(
     for arguments, words in cases:
         capsys.readouterr()
         assert classifier("train", *arguments) == 2, arguments
-        said = capsys.readouterr().err
-        assert words in said
-        assert "Traceback" not in said
+        printed = capsys.readouterr().err
+        assert words in printed
+        assert "Traceback" not in printed
     assert not (tmp_path / "a").exists()
 
 
@@ -84,12 +84,12 @@ def test_corrupt_images_are_skipped_and_counted(
     for number in range(7):
         (halves / "above" / f"{number}.png").write_bytes(b"broken")
     assert classifier("train", halves, "-o", tmp_path / "r", "--epochs", 1, *SMALL) == 0
-    said = capsys.readouterr().err
-    assert said.count("Skipped ") == 6
-    assert "Skipped 7 of 80 images that could not be read" in said
+    printed = capsys.readouterr().err
+    assert printed.count("Skipped ") == 6
+    assert "Skipped 7 of 80 images that could not be read" in printed
 
 
-def test_what_lies_on_both_sides_is_said_and_kept(
+def test_duplicates_across_splits_are_reported_and_kept(
     halves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], classifier: Classifier
 ) -> None:
     for label in ("above", "beside"):
@@ -104,14 +104,14 @@ def test_what_lies_on_both_sides_is_said_and_kept(
     output = tmp_path / "run"
     data = tmp_path / "parted"
     assert classifier("train", data, "-o", output, "--epochs", 1, *SMALL) == 0
-    said = capsys.readouterr().err
-    assert "4 near-duplicate images appear in more than one split" in said
-    assert "1 images are identical to one of another class" in said
-    assert "twin.png" in said
-    assert "train: 41 images" in said
+    printed = capsys.readouterr().err
+    assert "4 near-duplicate images appear in more than one split" in printed
+    assert "1 images are identical to one of another class" in printed
+    assert "twin.png" in printed
+    assert "train: 41 images" in printed
 
 
-def test_without_progress_it_stops_early(
+def test_early_stopping(
     halves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], classifier: Classifier
 ) -> None:
     settings = (*SMALL, "--set", "patience=2", "--set", "optimizer.lr=1e-12", "--epochs", 20)
@@ -122,7 +122,7 @@ def test_without_progress_it_stops_early(
     assert "Stopped early" in capsys.readouterr().err
 
 
-def test_the_perceptron_learns_by_its_own_rule(
+def test_perceptron_trains_with_its_own_rule(
     halves: Path, tmp_path: Path, classifier: Classifier
 ) -> None:
     settings = (*SMALL, "--model", "perceptron", "--epochs", 2)
@@ -134,7 +134,7 @@ def test_the_perceptron_learns_by_its_own_rule(
     assert load_model(tmp_path / "run").built.rule == "perceptron"
 
 
-def test_fit_and_lr_find_leave_nothing_but_what_they_say(
+def test_find_batch_size_and_lr_find_write_no_run(
     halves: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -144,14 +144,14 @@ def test_fit_and_lr_find_leave_nothing_but_what_they_say(
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.rglob("*"))
     assert classifier("train", halves, "-o", tmp_path / "run", "--find-batch-size", *SMALL) == 0
-    said = capsys.readouterr().err
-    assert "--set data.batch_size=64" in said  # all training images fit
-    assert "batch size 8" in said
+    printed = capsys.readouterr().err
+    assert "--set data.batch_size=64" in printed  # all training images fit
+    assert "batch size 8" in printed
     assert set(tmp_path.rglob("*")) == before
     options = ("--low", 1e-4, "--steps", 40, *SMALL)
     assert classifier("lr-find", halves, "-o", tmp_path / "p.png", *options) == 0
-    said = capsys.readouterr().err
-    rate = float(said.split("--set optimizer.lr=")[1].split()[0])
+    printed = capsys.readouterr().err
+    rate = float(printed.split("--set optimizer.lr=")[1].split()[0])
     assert 1e-4 < rate < 1
     assert set(tmp_path.rglob("*")) - before == {tmp_path / "p.png"}
     assert Image.open(tmp_path / "p.png").size[0] > 500

@@ -9,7 +9,7 @@ from classifier.evaluation.comparison import short_names
 Run = Callable[..., int | str | None]
 
 
-def test_two_runs_on_the_same_images(
+def test_compare_two_runs_on_the_same_images(
     classifier: Run,
     colour_run: Path,
     perceptron_model: Path,
@@ -20,10 +20,10 @@ def test_two_runs_on_the_same_images(
     page, numbers = tmp_path / "page.html", tmp_path / "numbers.json"
     more = ("--data", colours, "--split", "all", "--resamples", 200, "-o", page, "--json", numbers)
     assert classifier("compare", colour_run, perceptron_model, *more) == 0
-    said = capsys.readouterr()
-    assert "8" in said.out
-    assert "lenet5" in said.out
-    assert "36 of these images were used to train lenet" in said.err
+    output = capsys.readouterr()
+    assert "8" in output.out
+    assert "lenet5" in output.out
+    assert "36 of these images were used to train lenet" in output.err
     first, other = json.loads(numbers.read_text())
     assert first["parameters"] == 61_326 + 85
     assert first["epochs"] == 8
@@ -42,7 +42,7 @@ def test_two_runs_on_the_same_images(
     assert "difference to first" in text
 
 
-def test_without_data_and_mistakes(
+def test_compare_without_data_and_invalid_input(
     classifier: Run,
     colour_run: Path,
     square_run: Path,
@@ -58,6 +58,6 @@ def test_without_data_and_mistakes(
     assert classifier("compare", colour_run, colour_run) == 2
 
 
-def test_names_as_short_as_they_can_be() -> None:
+def test_run_names_are_shortened_uniquely() -> None:
     assert short_names([Path("/a/x"), Path("/a/y")]) == ["x", "y"]
     assert short_names([Path("/a/x"), Path("/b/x")]) == ["a/x", "b/x"]

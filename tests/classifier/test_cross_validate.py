@@ -17,7 +17,7 @@ def halves(make_halves: Callable[..., Path]) -> Path:
     return make_halves(12, "beside it", noise=4.0)
 
 
-def test_every_image_is_predicted_once_by_a_network_that_has_not_seen_it(
+def test_every_image_is_predicted_once_by_a_network_not_trained_on_it(
     halves: Path, tmp_path: Path, classifier: Callable[..., int | str | None]
 ) -> None:
     output = tmp_path / "cv"
@@ -39,7 +39,7 @@ def test_every_image_is_predicted_once_by_a_network_that_has_not_seen_it(
         assert not train & kept
         assert len(train | kept) == 24
     before = (output / "fold-1" / "model" / "model.safetensors").read_bytes()
-    assert classifier(*command, "--set", "device=cpu") == 0  # goes on: nothing is left to do
+    assert classifier(*command, "--set", "device=cpu") == 0  # resumed: all folds are complete
     assert (output / "fold-1" / "model" / "model.safetensors").read_bytes() == before
 
 
@@ -49,12 +49,12 @@ def test_groups_stay_together(halves: Path, tmp_path: Path) -> None:
         path = tmp_path / f"{number}.csv"
         write_list(fold, path)
         read = open_dataset(path)
-        groups = [{s.group for s in read.splits[part]} for part in ("train", "validation")]
+        groups = [{s.group for s in read.splits[split]} for split in ("train", "validation")]
         assert not groups[0] & groups[1]
         assert read.classes == ("above", "beside it")
 
 
-def test_archives_are_refused(tmp_path: Path) -> None:
+def test_idx_files_are_rejected(tmp_path: Path) -> None:
     for name, header, body in (
         ("train-images-idx3-ubyte", (2051, 4, 2, 2), bytes(16)),
         ("train-labels-idx1-ubyte", (2049, 4), bytes([0, 1, 0, 1])),

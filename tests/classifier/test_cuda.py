@@ -24,7 +24,7 @@ def test_an_epoch_is_finite_and_another_resumes(
 ) -> None:
     run = tmp_path / "run"
     settings = ("data.batch_size=8", f"device={DEVICE}", f"precision={precision}")
-    changes = [part for setting in settings for part in ("--set", setting)]
+    changes = [word for setting in settings for word in ("--set", setting)]
     for epochs in (1, 2):
         command = ("train", colours, "-o", run, "--model", "lenet5", "--epochs", epochs, *changes)
         assert classifier(*command) == 0

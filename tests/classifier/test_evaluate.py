@@ -13,7 +13,7 @@ from classifier.models.model_file import load_model
 Run = Callable[..., int | str | None]
 
 
-def test_what_a_run_kept_aside(
+def test_validation_split_of_the_run_is_evaluated(
     classifier: Run,
     colour_run: Path,
     colours: Path,
@@ -21,11 +21,11 @@ def test_what_a_run_kept_aside(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert classifier("evaluate", colour_run, colours, "-o", tmp_path, "--resamples", 200) == 0
-    said = capsys.readouterr()
-    assert "9 images, validation" in said.out
-    assert "crème brûlée" in said.out
-    assert "Data of the run" in said.err
-    assert "Warning" not in said.err
+    output = capsys.readouterr()
+    assert "9 images, validation" in output.out
+    assert "crème brûlée" in output.out
+    assert "Data of the run" in output.err
+    assert "Warning" not in output.err
 
     record = json.loads((tmp_path / "metrics.json").read_text())
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
@@ -52,7 +52,7 @@ def test_what_a_run_kept_aside(
     assert 'src="http' not in page
 
 
-def test_images_that_were_trained_on_are_said(
+def test_training_images_cause_a_warning(
     classifier: Run,
     colour_run: Path,
     colours: Path,
@@ -71,7 +71,7 @@ def test_images_that_were_trained_on_are_said(
     assert "wrong.png" in page
 
 
-def test_copies_in_another_folder_and_another_order_of_classes(
+def test_copied_data_with_reordered_classes(
     classifier: Run,
     colour_run: Path,
     colours: Path,
@@ -88,20 +88,20 @@ def test_copies_in_another_folder_and_another_order_of_classes(
     rows_of = tmp_path / "out" / "predictions.parquet"
     first = ("evaluate", colour_run, other, "--resamples", 20)
     assert classifier(*first, "-o", tmp_path / "out") == 0
-    said = capsys.readouterr().err
-    assert "Not the data of the run" in said
-    assert "Warning" not in said
+    output = capsys.readouterr().err
+    assert "Not the data of the run" in output
+    assert "Warning" not in output
     assert all(row["correct"] for row in pq.read_table(rows_of).to_pylist())
 
     for number in range(3, 15):
         shutil.copy(colours / "red" / f"{number:02d}.png", other / "red" / f"copy{number}.png")
     assert classifier(*first) == 0
-    said = capsys.readouterr().err
-    counted = int(said.split("Warning: ")[1].split()[0])
+    output = capsys.readouterr().err
+    counted = int(output.split("Warning: ")[1].split()[0])
     assert 9 <= counted <= 12  # of 12 copies, those that were not used for validation
 
 
-def test_pixels_in_groups(
+def test_segmentation_with_groups(
     classifier: Run,
     square_run: Path,
     squares: Path,
@@ -125,7 +125,7 @@ def test_pixels_in_groups(
     assert "Intervals resample 4 groups" in capsys.readouterr().err
 
 
-def test_mistakes_give_code_2(
+def test_invalid_input_exits_with_code_2(
     classifier: Run,
     colour_run: Path,
     square_run: Path,
@@ -148,18 +148,18 @@ def test_mistakes_give_code_2(
     for arguments, words in cases:
         capsys.readouterr()
         assert classifier("evaluate", *arguments) == 2, arguments
-        said = capsys.readouterr().err
-        assert words in said
-        assert "Traceback" not in said
+        output = capsys.readouterr().err
+        assert words in output
+        assert "Traceback" not in output
 
 
-def test_a_model_without_its_run(
+def test_model_without_its_run(
     classifier: Run,
     perceptron_model: Path,
     colours: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert classifier("evaluate", perceptron_model, colours, "--resamples", 20) == 0
-    said = capsys.readouterr()
-    assert "it has no run" in said.err
-    assert "45 images, all" in said.out
+    output = capsys.readouterr()
+    assert "it has no run" in output.err
+    assert "45 images, all" in output.out

@@ -8,7 +8,7 @@ from PIL import Image
 Run = Callable[..., int | str | None]
 
 
-def test_heat_filters_maps_and_neighbours(
+def test_explain_writes_heat_map_filters_and_neighbours(
     classifier: Run,
     colour_run: Path,
     colours: Path,
@@ -20,10 +20,10 @@ def test_heat_filters_maps_and_neighbours(
     folder = tmp_path / "out"
     more = ("--data", colours, "--nearest", 3)
     assert classifier("explain", colour_run, image, broken, "-o", folder, *more) == 0
-    said = capsys.readouterr().err
-    assert "Grad-CAM" in said
-    assert "Prediction: blue" in said
-    assert f"Cannot read {broken}: an empty file" in said
+    output = capsys.readouterr().err
+    assert "Grad-CAM" in output
+    assert "Prediction: blue" in output
+    assert f"Cannot read {broken}: an empty file" in output
     names = {path.name for path in folder.iterdir()}
     assert {"report.html", "filters.png", "00-blue.png", "00-features.0.png"} <= names
     assert np.asarray(Image.open(folder / "00-blue.png")).std() > 0
@@ -35,7 +35,7 @@ def test_heat_filters_maps_and_neighbours(
     assert not any(caption.endswith(" 00.png") and "blue" in caption for caption in near)
 
 
-def test_a_class_and_a_layer_by_name(
+def test_class_and_layer_options(
     classifier: Run,
     colour_run: Path,
     colours: Path,
@@ -58,7 +58,7 @@ def test_a_class_and_a_layer_by_name(
     assert classifier("explain", colour_run, tmp_path / "none.png", "-o", tmp_path / "no") == 2
 
 
-def test_a_network_without_maps_shows_weights(
+def test_network_without_feature_maps_shows_weights(
     classifier: Run,
     perceptron_model: Path,
     colours: Path,

@@ -10,7 +10,7 @@ from PIL import Image
 Run = Callable[..., int | str | None]
 
 
-def test_vectors_probes_and_map(
+def test_embeddings_probes_and_map(
     classifier: Run,
     colour_run: Path,
     colours: Path,
@@ -42,7 +42,7 @@ def test_vectors_probes_and_map(
     assert Image.open(tmp_path / "map.png").size == (1350, 1125)
 
 
-def test_data_of_others_are_divided_and_mapped_by_principal_components(
+def test_data_without_splits_are_split_and_mapped_by_pca(
     classifier: Run,
     perceptron_model: Path,
     colours: Path,
@@ -58,7 +58,7 @@ def test_data_of_others_are_divided_and_mapped_by_principal_components(
     assert points[:, 0].std() > points[:, 1].std()
 
 
-def test_pixels_have_vectors_and_no_probes(
+def test_segmentation_has_embeddings_but_no_probes(
     classifier: Run,
     square_run: Path,
     squares: Path,

@@ -55,11 +55,11 @@ def test_unreadable_files_are_counted(
     good, output = colours / "red" / "00.png", tmp_path / "rows.json"
     arguments = ("predict", colour_run, broken, good, missing, "--json", "-o", output)
     assert classifier(*arguments) == 0
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert f"Cannot read {broken}: not an image" in said.err
-    assert f"Cannot read {missing}: no such file" in said.err
-    assert "2 of 3 files could not be read" in said.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert f"Cannot read {broken}: not an image" in printed.err
+    assert f"Cannot read {missing}: no such file" in printed.err
+    assert "2 of 3 files could not be read" in printed.err
     (line,) = output.read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["class"] == "red"
 
@@ -72,7 +72,7 @@ def test_unreadable_files_are_counted(
     assert classifier("predict", colour_run, tmp_path / "empty") == 2
 
 
-def test_masks_as_large_as_the_images(
+def test_masks_have_the_size_of_the_images(
     classifier: Run,
     square_run: Path,
     squares: Path,
@@ -100,7 +100,7 @@ def test_masks_as_large_as_the_images(
     assert Image.open(rows[-1]["overlay"]).size == (96, 80)
 
 
-def test_names_are_told_apart(tmp_path: Path) -> None:
+def test_equal_file_names_get_unique_outputs(tmp_path: Path) -> None:
     for name in ("a/x.png", "b/x.png", "b/x.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (4, 4)).save(tmp_path / name)

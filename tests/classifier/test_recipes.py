@@ -1,4 +1,4 @@
-"""Every recipe builds what it says, fits its data, and takes steps."""
+"""Every recipe builds its network, reads its data and trains for a few steps."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_every_recipe_trains(
         changes.append(f"network.size={SMALLEST[network.name]}")
     if recipe in MASKED:
         changes += ["data.height=40", "data.width=32"]
-    if network.pretrained:  # published weights have tests of their own; here nothing is fetched
+    if network.pretrained:  # published weights are tested elsewhere; nothing is downloaded here
         weights = _weights_of(network.name, tmp_path)
         changes += ["network.pretrained=false", f"network.weights={weights}"]
     run = RunDirectory(tmp_path / "run")
@@ -90,11 +90,11 @@ def test_recipes_for_masks_find_their_classes_from_anywhere(
         assert dataset.classes[1] == "skin"
         groups = [{sample.group for sample in split} for split in dataset.splits.values()]
         assert all(groups)
-        assert not groups[0] & groups[1]  # persons stay together
+        assert not groups[0] & groups[1]  # persons stay in one split
         assert {"personne00", "personne01", "personne02"} == groups[0] | groups[1]
 
 
-def test_the_persons_of_the_real_faces_stay_together(shared_data: Path) -> None:
+def test_persons_stay_in_one_split(shared_data: Path) -> None:
     dataset = open_data(
         shared_data / "face_masks", load_config(Settings, RunDirectory.section, "face_masks")
     )
@@ -105,7 +105,7 @@ def test_the_persons_of_the_real_faces_stay_together(shared_data: Path) -> None:
     assert len(train | kept) == 27  # 7 from many sides, 20 once
 
 
-def test_camvid_has_its_eleven_classes(shared_data: Path) -> None:
+def test_camvid_has_eleven_classes(shared_data: Path) -> None:
     dataset = open_data(
         shared_data / "camvid", load_config(Settings, RunDirectory.section, "tiramisu")
     )

@@ -39,12 +39,12 @@ def test_a_pure_function_of_the_generator(kind: str, channels: int) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(results, threaded, strict=True))
 
 
-def test_slow_or_not() -> None:
+def test_only_expensive_augmentations_use_threads() -> None:
     assert not Augmentation(flip=True, shift=4).slow
     assert all(kind.slow for kind in KINDS.values())
 
 
-def test_crop_keeps_the_share_asked_for() -> None:
+def test_random_crop_keeps_the_given_fraction() -> None:
     change = SampleAugmenter(Augmentation(crop=0.5), (20, 20))
     spans = []
     for n in range(50):
@@ -55,7 +55,7 @@ def test_crop_keeps_the_share_asked_for() -> None:
 
 
 @pytest.mark.parametrize("kind", ["crop", "rotate", "trivial", "randaugment"])
-def test_masks_follow(kind: str) -> None:
+def test_masks_are_augmented_with_their_images(kind: str) -> None:
     # Right half class 1, and as bright in the image: light changes keep the order.
     mask = np.zeros((32, 32), np.uint8)
     mask[:, 16:] = 1
@@ -83,7 +83,7 @@ def test_masks_follow(kind: str) -> None:
     assert moved > 5
 
 
-def test_nothing_counts_where_nothing_is() -> None:
+def test_pixels_outside_the_image_are_ignored() -> None:
     mask = np.ones((32, 32), np.uint8)
     change = SampleAugmenter(Augmentation(rotate=45), (32, 32))
     counted = []
@@ -96,7 +96,7 @@ def test_nothing_counts_where_nothing_is() -> None:
     assert min(counted) < 0.9
 
 
-def test_a_hole_counts_for_nothing() -> None:
+def test_erased_pixels_are_ignored() -> None:
     mask = np.ones((32, 32), np.uint8)
     image = photo(3, 32)
     out, labels = SampleAugmenter(Augmentation(erase=1.0), (32, 32))(image, mask, generator(0))
@@ -107,7 +107,7 @@ def test_a_hole_counts_for_nothing() -> None:
     assert not np.array_equal(out[:, hole], image[:, hole])
 
 
-def test_half_of_the_images_have_a_hole() -> None:
+def test_random_erasing_probability() -> None:
     change = SampleAugmenter(Augmentation(erase=0.5), (32, 32))
     image = photo(3, 32)
     holes = [not np.array_equal(change(image, None, generator(4, n))[0], image) for n in range(200)]
@@ -116,7 +116,7 @@ def test_half_of_the_images_have_a_hole() -> None:
 
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("name", _OPERATIONS)
-def test_operations_grow_with_their_strength(name: str, wide: bool) -> None:
+def test_operations_scale_with_magnitude(name: str, wide: bool) -> None:
     image = np.ascontiguousarray(photo().transpose(1, 2, 0))
 
     def difference(level: float) -> float:

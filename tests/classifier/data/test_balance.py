@@ -16,7 +16,7 @@ from faceswap.core.errors import MediaError
 Make = Callable[..., LoadedImages]
 
 
-def test_counts() -> None:
+def test_class_counts() -> None:
     assert class_counts(np.array([2, 0, 2]), 4).tolist() == [1, 0, 2, 0]
     masks = np.array([[[0, 0], [1, 255]], [[1, 1], [1, 1]]], np.uint8)
     assert class_counts(masks, 3).tolist() == [2, 5, 0]
@@ -41,13 +41,13 @@ def test_median_frequency() -> None:
     assert weights.tolist() == pytest.approx((expected / expected.mean()).tolist())
 
 
-def test_every_class_is_needed(loaded: Make) -> None:
+def test_missing_classes_are_rejected(loaded: Make) -> None:
     data = loaded(3, labels=[0, 2, 0])
     with pytest.raises(MediaError, match="'b' has no usable image to train on"):
         require_every_class(data, ["a", "b", "c"], "to train on")
 
 
-def test_classes_are_drawn_equally_often() -> None:
+def test_classes_are_sampled_equally_often() -> None:
     labels = np.array([0] * 80 + [1] * 15 + [2] * 5)
     order = balanced_order(labels, np.random.default_rng(0), 100)
     counts = np.bincount(labels[order])

@@ -25,7 +25,7 @@ def same(one: list[Batch], other: list[Batch]) -> bool:
     )
 
 
-def test_an_epoch_sees_each_image_once_in_an_order_of_its_own(loaded: Make) -> None:
+def test_epoch_contains_each_image_once_in_random_order(loaded: Make) -> None:
     plan, data = BatchPlan(1, 4), loaded()
     assert plan.steps(data) == 5
     labels = [
@@ -36,7 +36,7 @@ def test_an_epoch_sees_each_image_once_in_an_order_of_its_own(loaded: Make) -> N
     assert len(set(labels[0])) == 20
 
 
-def test_images_follow_their_labels(loaded: Make) -> None:
+def test_images_match_their_labels(loaded: Make) -> None:
     data = loaded()
     for images, labels in BatchPlan(1, 4).epoch(data, 0):
         assert images.dtype == torch.uint8
@@ -46,7 +46,7 @@ def test_images_follow_their_labels(loaded: Make) -> None:
 
 @pytest.mark.parametrize("augment", [Augmentation(flip=True, shift=2), ALL])
 @pytest.mark.parametrize("masked", [False, True])
-def test_processes_share_the_very_same_batches(
+def test_processes_split_identical_batches(
     loaded: Make, augment: Augmentation, masked: bool
 ) -> None:
     masks = np.random.default_rng(1).integers(0, 3, (22, 20, 20), dtype=np.uint8)
@@ -60,7 +60,7 @@ def test_processes_share_the_very_same_batches(
         assert same(part, wanted)
 
 
-def test_an_epoch_can_be_entered_anywhere(loaded: Make) -> None:
+def test_epoch_can_start_at_any_step(loaded: Make) -> None:
     data = loaded(size=20)
     plan = BatchPlan(1, 4, ALL, 16)
     assert same(epoch(plan, data, 2, first=3), epoch(plan, data, 2)[3:])
@@ -68,7 +68,7 @@ def test_an_epoch_can_be_entered_anywhere(loaded: Make) -> None:
     assert not same(epoch(plan, data), epoch(BatchPlan(2, 4, ALL, 16), data))
 
 
-def test_uneven_shares_are_refused(loaded: Make) -> None:
+def test_indivisible_batch_size_is_rejected(loaded: Make) -> None:
     with pytest.raises(ConfigError, match="divisible by the 4 processes, found 10"):
         BatchPlan(0, 10, world_size=4)
     with pytest.raises(ConfigError, match="3 images cannot be split between 4"):
@@ -80,7 +80,7 @@ def test_fewer_images_than_a_batch(loaded: Make) -> None:
     assert BatchPlan(0, 64).steps(data) == 1
     assert sorted(epoch(BatchPlan(0, 64), data)[0].labels.tolist()) == list(range(7))
     slices = [epoch(BatchPlan(0, 64, rank=rank, world_size=2), data) for rank in range(2)]
-    assert [len(part[0].labels) for part in slices] == [3, 3]
+    assert [len(piece[0].labels) for piece in slices] == [3, 3]
 
 
 def test_augmentation_differs_between_images_and_epochs(loaded: Make) -> None:
@@ -92,13 +92,13 @@ def test_augmentation_differs_between_images_and_epochs(loaded: Make) -> None:
     assert not torch.equal(first, second)
 
 
-def test_without_a_crop_the_middle_is_seen(loaded: Make) -> None:
+def test_no_crop_augmentation_uses_the_centre(loaded: Make) -> None:
     data = loaded(6, 10)
     batch = epoch(BatchPlan(0, 6, size=6), data)[0]
     assert np.array_equal(batch.images.numpy(), data.images[batch.labels.numpy(), :, 2:8, 2:8])
 
 
-def test_masks_follow_a_random_square(loaded: Make) -> None:
+def test_random_crop_of_masks(loaded: Make) -> None:
     images = loaded(8, (20, 30), channels=1).images
     masks = images[:, 0] // 2
     data = LoadedImages(images, masks, loaded(8).samples)
@@ -115,7 +115,7 @@ def test_masks_follow_a_random_square(loaded: Make) -> None:
     assert all(found)
 
 
-def test_a_square_larger_than_the_image_counts_only_within(loaded: Make) -> None:
+def test_crop_larger_than_the_image_ignores_the_border(loaded: Make) -> None:
     data = loaded(4, (6, 20), labels=np.ones((4, 6, 20), np.uint8))
     batch = epoch(BatchPlan(0, 4, size=10), data)[0]
     assert batch.labels.shape == (4, 10, 10)

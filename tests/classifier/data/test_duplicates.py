@@ -18,7 +18,7 @@ from classifier.data import duplicates as hashing
 
 
 def scene(seed: int) -> Image.Image:
-    """A few soft shapes: unlike any other seed's, and no noise."""
+    """A few smooth shapes without noise, different for every seed."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((96, 80), Image.Resampling.BICUBIC)
 
@@ -47,7 +47,7 @@ def saved(folder: Path, images: list[Image.Image]) -> tuple[Sample, ...]:
     return tuple(samples)
 
 
-def test_copies_in_another_part_are_found(tmp_path: Path) -> None:
+def test_duplicates_across_splits_are_found(tmp_path: Path) -> None:
     train = saved(tmp_path / "train", [scene(seed) for seed in range(40)])
     copies = [change(scene(place)) for place, change in enumerate(CHANGES.values())]
     others = [scene(seed) for seed in range(100, 120)]
@@ -66,12 +66,12 @@ def test_copies_in_another_part_are_found(tmp_path: Path) -> None:
     assert sum(counted) == len(data.samples)
 
 
-def test_within_a_part_nothing_is_said(tmp_path: Path) -> None:
+def test_duplicates_within_a_split_are_not_reported(tmp_path: Path) -> None:
     data = Dataset(tmp_path, "images", ("a", "b"), {"train": saved(tmp_path / "t", [scene(0)] * 3)})
     assert find_duplicates(data) == []
 
 
-def test_many_blank_images_take_no_longer(tmp_path: Path) -> None:
+def test_many_equal_hashes_stay_fast(tmp_path: Path) -> None:
     path = tmp_path / "blank.png"
     Image.new("RGB", (8, 8), "white").save(path)
     splits = {
@@ -84,7 +84,7 @@ def test_many_blank_images_take_no_longer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", [hashing._AT_ONCE, 64])
-def test_buckets_lose_no_pair(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+def test_buckets_find_every_pair(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     monkeypatch.setattr(hashing, "_AT_ONCE", limit)
     random = np.random.default_rng(0)
     first = random.integers(0, 1 << 63, 300, dtype=np.uint64)
@@ -98,7 +98,7 @@ def test_buckets_lose_no_pair(monkeypatch: pytest.MonkeyPatch, limit: int) -> No
     assert len(pairs) >= 75
 
 
-def test_hashes_tell_apart_what_differs() -> None:
+def test_hashes_differ_for_different_images() -> None:
     scenes = [np.asarray(scene(seed).convert("L").resize((32, 32))) for seed in range(200)]
     for hashes in (hashing.perceptual_hashes, hashing.difference_hashes):
         values = hashes(np.stack(scenes))
@@ -107,7 +107,7 @@ def test_hashes_tell_apart_what_differs() -> None:
         assert distances.min() > 6
 
 
-def test_equal_files_with_two_labels(tmp_path: Path) -> None:
+def test_identical_files_with_two_labels(tmp_path: Path) -> None:
     samples = saved(tmp_path / "t", [scene(seed) for seed in range(4)])
     shutil.copy(samples[0].path, tmp_path / "t" / "copy.png")
     shutil.copy(samples[1].path, tmp_path / "t" / "same.png")
@@ -117,7 +117,7 @@ def test_equal_files_with_two_labels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["chihuahua_muffin", "hymenoptera", "cats_dogs"])
-def test_real_photographs_are_not_mixed_up(shared_data: Path, name: str) -> None:
+def test_real_photographs_are_not_duplicates(shared_data: Path, name: str) -> None:
     data = split_dataset(open_dataset(shared_data / name), 0.2, seed=0)
     assert find_duplicates(data) == []
     assert find_conflicts(data) == []

@@ -26,7 +26,7 @@ Picture = Callable[..., Path]
         ("1", 1, "x.png", (255, 255, 255)),
     ],
 )
-def test_every_kind_of_pixel(
+def test_pixel_formats_are_converted_to_rgb(
     tmp_path: Path,
     picture: Picture,
     mode: str,
@@ -40,7 +40,7 @@ def test_every_kind_of_pixel(
         assert np.abs(channel.astype(int) - value).max() <= 2
 
 
-def test_middle_square_upright(tmp_path: Path) -> None:
+def test_centre_square_is_upright(tmp_path: Path) -> None:
     array = np.zeros((20, 40, 3), np.uint8)
     array[:, :10], array[:, 30:] = 255, 255  # falls away with the sides
     array[:10, 10:30, 0] = 255  # the upper half is red
@@ -75,7 +75,7 @@ def test_grey(tmp_path: Path, picture: Picture) -> None:
     assert pixels.tolist() == np.full((1, 4, 4), 76).tolist()
 
 
-def test_first_picture_of_an_animation(tmp_path: Path) -> None:
+def test_first_frame_of_an_animation(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
     for name in ("x.gif", "x.webp", "x.png"):
         lossless: dict[str, Any] = {"lossless": True} if name == "x.webp" else {}
@@ -98,7 +98,7 @@ def test_large_jpeg_is_reduced_while_it_is_read(tmp_path: Path) -> None:
     assert pixels[:, :, 18:].min() >= 249
 
 
-def test_absurdly_large_image_is_refused(
+def test_oversized_image_is_rejected(
     tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
@@ -107,7 +107,7 @@ def test_absurdly_large_image_is_refused(
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "webp", "tif"])
-def test_damaged_files_have_a_reason(tmp_path: Path, suffix: str) -> None:
+def test_damaged_files_report_a_reason(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     path = tmp_path / f"x.{suffix}"
     Image.fromarray(noise).save(path)
@@ -118,7 +118,7 @@ def test_damaged_files_have_a_reason(tmp_path: Path, suffix: str) -> None:
             read_image(path, (8, 8), 3, "images")
 
 
-def test_no_image_at_all(tmp_path: Path) -> None:
+def test_file_that_is_not_an_image(tmp_path: Path) -> None:
     with pytest.raises(UnreadableImage, match="no such file"):
         read_image(tmp_path / "none.png", (4, 4), 3, "images")
     (tmp_path / "x.png").write_bytes(b"")
@@ -129,7 +129,7 @@ def test_no_image_at_all(tmp_path: Path) -> None:
         read_image(tmp_path / "x.png", (4, 4), 3, "images")
 
 
-def test_two_pictures_of_a_stereo_camera(tmp_path: Path) -> None:
+def test_multi_picture_jpeg(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "x.mpo", save_all=True, append_images=frames[1:])
     (tmp_path / "x.mpo").rename(tmp_path / "x.jpg")
@@ -137,12 +137,12 @@ def test_two_pictures_of_a_stereo_camera(tmp_path: Path) -> None:
     assert pixels[:, 0, 0].tolist() == [254, 0, 0]
 
 
-def test_what_calls_other_programs_is_not_opened(tmp_path: Path, picture: Picture) -> None:
+def test_formats_that_run_external_programs_are_rejected(tmp_path: Path, picture: Picture) -> None:
     picture(tmp_path / "x.eps").rename(tmp_path / "x.jpg")
     with pytest.raises(UnreadableImage, match="not an image"):
         read_image(tmp_path / "x.jpg", (4, 4), 3, "images")
 
 
-def test_floats_are_refused(tmp_path: Path, picture: Picture) -> None:
+def test_float_images_are_rejected(tmp_path: Path, picture: Picture) -> None:
     with pytest.raises(UnreadableImage, match="32-bit floats"):
         read_image(picture(tmp_path / "x.tif", 0.5, "F"), (4, 4), 3, "images")

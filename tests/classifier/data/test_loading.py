@@ -18,7 +18,7 @@ def spoil(root: Path) -> None:
     (root / "b" / "002.png").write_bytes(whole[: len(whole) // 2])
 
 
-def test_bad_images_are_left_out_and_told(tmp_path: Path, fill: Write) -> None:
+def test_unreadable_images_are_skipped_and_reported(tmp_path: Path, fill: Write) -> None:
     fill(tmp_path, a=3, b=3)
     spoil(tmp_path)
     counted: list[int] = []
@@ -32,7 +32,7 @@ def test_bad_images_are_left_out_and_told(tmp_path: Path, fill: Write) -> None:
     assert sum(counted) == 6
 
 
-def test_nothing_usable(tmp_path: Path, fill: Write) -> None:
+def test_no_usable_images(tmp_path: Path, fill: Write) -> None:
     fill(tmp_path, a=2, b=1)
     samples = open_dataset(tmp_path).samples
     for sample in samples:
@@ -71,7 +71,7 @@ def test_common_side(tmp_path: Path, picture: Write) -> None:
         pixel_side(samples)
 
 
-def test_cache_is_made_once_and_for_these_files(
+def test_cache_is_reused_until_the_files_change(
     tmp_path: Path, fill: Write, picture: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(tmp_path / "data", a=3, b=3)
@@ -103,7 +103,7 @@ def test_cache_is_made_once_and_for_these_files(
     assert changed.images[0, :, 0, 0].tolist() == [1, 2, 3]
 
 
-def test_an_interrupted_cache_is_absent(
+def test_interrupted_cache_is_rebuilt(
     tmp_path: Path, fill: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     samples = open_dataset(fill(tmp_path / "data", a=3, b=3)).samples

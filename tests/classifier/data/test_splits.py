@@ -39,12 +39,12 @@ def test_stratified_seeded_and_disjoint() -> None:
     assert names(train) == [name for name in names(data.samples) if name not in names(kept)]
 
 
-def test_a_given_division_stays() -> None:
+def test_given_splits_are_kept() -> None:
     split = split_dataset(make({"a": 4, "b": 4}), 0.5, seed=0)
     assert split_dataset(split, 0.1, seed=1) is split
 
 
-def test_too_few_to_divide() -> None:
+def test_too_few_samples_to_split() -> None:
     with pytest.raises(MediaError, match="'b' has 1 usable"):
         split_dataset(make({"a": 2, "b": 1}), 0.5, seed=0)
     with pytest.raises(MediaError, match="'a' has 3 images, all in one group"):
@@ -60,7 +60,7 @@ def test_groups_stay_together(seed: int) -> None:
     assert labels(split.splits["validation"]) == {0: 12, 1: 6}
 
 
-def test_each_class_lies_on_both_sides_whatever_the_groups() -> None:
+def test_every_class_is_in_both_splits_despite_groups() -> None:
     # A large group of both classes, and small ones of one class each.
     sizes = {("x", 0): 30, ("x", 1): 30, ("y", 0): 2, ("z", 1): 2}
     samples = tuple(
@@ -75,14 +75,14 @@ def test_each_class_lies_on_both_sides_whatever_the_groups() -> None:
         assert labels(split.splits["validation"]) == {0: 2, 1: 2}
 
 
-def test_pixels_are_divided_by_group() -> None:
+def test_segmentation_data_are_split_by_group() -> None:
     data = make({"frames": 50}, groups=10, task="pixels")
     split = split_dataset(data, 0.3, seed=0)
     assert len(split.splits["validation"]) == 15
     assert len({sample.group for sample in split.splits["validation"]}) == 3
 
 
-def test_folds_keep_each_sample_aside_once() -> None:
+def test_each_sample_is_validated_in_one_fold() -> None:
     data = make({"a": 23, "b": 10})
     splits = folds(data, 5, seed=1)
     kept = [fold.splits["validation"] for fold in splits]
@@ -106,7 +106,7 @@ def test_folds_of_groups() -> None:
         folds(data, 9, seed=0)
 
 
-def test_folds_leave_the_test_images_alone() -> None:
+def test_folds_exclude_the_test_split() -> None:
     data = make({"a": 4, "b": 4})
     test = (Sample(Path("t.png"), 0),)
     given = Dataset(

@@ -8,7 +8,7 @@ from classifier.data.windows import Windows
 Make = Callable[..., LoadedImages]
 
 
-def test_moves_and_mirrors(loaded: Make) -> None:
+def test_shift_and_flip(loaded: Make) -> None:
     images = loaded(4).images
     corners = np.array([[0, 0], [0, -2], [1, 0], [0, 1]])
     out, none = Windows(corners, (6, 6), np.array([False, False, False, True])).cut(images)
@@ -21,7 +21,7 @@ def test_moves_and_mirrors(loaded: Make) -> None:
     assert np.array_equal(out[3], images[3][:, :, [5, 5, 4, 3, 2, 1]])
 
 
-def test_outside_nothing_counts(loaded: Make) -> None:
+def test_pixels_outside_get_the_ignore_index(loaded: Make) -> None:
     data = loaded(1, (2, 3))
     masks = np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)
     corners, flips = np.array([[-1, 1]]), np.array([False])
@@ -36,7 +36,7 @@ def test_outside_nothing_counts(loaded: Make) -> None:
     assert masks[0].tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
-def test_middle(loaded: Make) -> None:
+def test_centre_crop(loaded: Make) -> None:
     images = loaded(2, (8, 11)).images
     assert np.array_equal(middle(images, 4), images[:, :, 2:6, 3:7])
     assert np.array_equal(middle(images[:, :, :, :8], 8), images[:, :, :, :8])

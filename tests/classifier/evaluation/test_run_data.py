@@ -51,7 +51,7 @@ def test_moved_data_are_recognised_as_the_runs_own(
     assert len(data.select("all")[1]) == 45
 
 
-def test_parts_of_the_folder_itself(tmp_path: Path, perceptron_model: Path) -> None:
+def test_splits_of_the_folder_itself(tmp_path: Path, perceptron_model: Path) -> None:
     for split, count in (("train", 3), ("val", 2), ("test", 1)):
         for name in ("blue", "red"):
             (tmp_path / split / name).mkdir(parents=True)

@@ -13,7 +13,7 @@ from classifier.lessons.lesson import Lesson, no_progress
 from faceswap.core.errors import ConfigError
 
 
-def test_topics_are_in_teaching_order() -> None:
+def test_topics_are_listed_in_course_order() -> None:
     assert list(LESSONS) == [
         "neuron",
         "activations",

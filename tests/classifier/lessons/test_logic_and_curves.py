@@ -1,4 +1,4 @@
-"""neuron, activations, convolution, gradient-descent: results that are known exactly."""
+"""neuron, activations, convolution, gradient-descent: results with exact reference values."""
 
 import numpy as np
 import pytest

@@ -30,25 +30,25 @@ def test_values(name: str) -> None:
     )
 
 
-def test_all_have_values_but_maxout() -> None:
+def test_all_activations_but_maxout_are_elementwise() -> None:
     assert set(ACTIVATIONS) == {*EXPECTED, "maxout"}
 
 
-def test_the_step_lets_no_gradient_through() -> None:
+def test_threshold_has_zero_gradient() -> None:
     values = VALUES.clone().requires_grad_()
     assert not activation("threshold")(values).requires_grad
     assert slope(activation("threshold"), VALUES).tolist() == [0.0, 0.0, 0.0]
     assert slope(activation("relu"), VALUES).tolist() == [0.0, 0.0, 1.0]
 
 
-def test_maxout_takes_the_largest_of_its_pieces() -> None:
+def test_maxout_is_the_maximum_of_its_pieces() -> None:
     values = torch.tensor([[1.0, 5.0, -1.0, -3.0]])
     assert Maxout(2)(values).tolist() == [[5.0, -1.0]]
     assert Maxout(2)(torch.zeros(3, 8, 5, 7)).shape == (3, 4, 5, 7)
     assert find_activation("maxout", 3).pieces == 3
 
 
-def test_mistakes_are_explained() -> None:
+def test_invalid_options_are_rejected() -> None:
     with pytest.raises(ConfigError) as caught:
         find_activation("rely")
     assert "'relu'" in caught.value.hint

@@ -30,7 +30,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     return {name: json.loads(v) if name in structured else v for name, v in pairs.items()}
 
 
-def test_onnx_runs_alone(
+def test_onnx_runs_without_torch(
     classifier: Run,
     colour_run: Path,
     colours: Path,
@@ -54,7 +54,7 @@ def test_onnx_runs_alone(
     assert np.asarray(probabilities).sum(1) == pytest.approx(np.ones(3), abs=1e-5)
 
 
-def test_program_of_torch(
+def test_torch_export_program(
     classifier: Run, perceptron_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "perceptron.pt2"
@@ -88,7 +88,7 @@ def test_pixels_as_onnx(classifier: Run, square_run: Path, tmp_path: Path) -> No
     assert np.asarray(logits).shape == (1, 2, 32, 64)
 
 
-def test_what_is_not_equal_is_not_left(
+def test_export_with_unequal_outputs_is_removed(
     classifier: Run,
     colour_run: Path,
     tmp_path: Path,

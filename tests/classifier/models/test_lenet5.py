@@ -20,7 +20,7 @@ def test_parameter_count_and_shapes(options: dict[str, object], parameters: int)
     assert all(p.grad is not None for p in built.module.parameters())
 
 
-def test_registry_knows_it() -> None:
+def test_lenet5_is_registered() -> None:
     assert "lenet5" in networks.names()
 
 
@@ -33,7 +33,7 @@ def test_registry_knows_it() -> None:
         ("lenet5", {"activation": "rely"}, "relu"),
     ],
 )
-def test_mistakes_are_explained(name: str, options: dict[str, object], words: str) -> None:
+def test_invalid_options_are_rejected(name: str, options: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build_network(name, 2, options)
     assert words in f"{caught.value.message} {caught.value.hint}"

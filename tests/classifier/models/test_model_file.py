@@ -23,7 +23,7 @@ def saved(tmp_path, network: str = "resnet20", size: int | None = None, **facts)
     return built
 
 
-def test_what_is_saved_comes_back(tmp_path):
+def test_save_and_load_round_trip(tmp_path):
     facts = {"side": (48, 64), "ignore_index": 11, "scores": {"mean_iou": 0.5}, "data": "abc"}
     built = saved(tmp_path, "fcdensenet56", 96, **facts)
     loaded = load_model(tmp_path)
@@ -48,7 +48,7 @@ def test_what_is_saved_comes_back(tmp_path):
         ({"weights_sha256": "0"}, "copy the whole folder"),
     ],
 )
-def test_models_that_cannot_be_used_are_refused(tmp_path, change, words):
+def test_unusable_models_are_rejected(tmp_path, change, words):
     saved(tmp_path)
     file = tmp_path / "model" / "model.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
@@ -69,7 +69,7 @@ def test_the_previous_version_is_migrated(tmp_path):
     assert loaded.digest == old["sha256"]
 
 
-def test_a_folder_without_a_model_is_refused(tmp_path):
+def test_folder_without_a_model_is_rejected(tmp_path):
     with pytest.raises(ModelFileError, match=r"no model\.json"):
         load_model(tmp_path)
 
@@ -80,11 +80,11 @@ def images(count: int, height: int, width: int) -> LoadedImages:
     return LoadedImages(pixels, np.zeros(count, np.int64), samples)
 
 
-def test_probabilities_of_the_middle_of_images(tmp_path):
+def test_prediction_uses_the_centre_crop(tmp_path):
     saved(tmp_path)
-    data, told = images(5, 40, 36), []
-    found = list(predict_images(load_model(tmp_path), data.images, 2, "cpu", told.append))
-    assert [len(part) for part in found] == told == [2, 2, 1]
+    data, counts = images(5, 40, 36), []
+    found = list(predict_images(load_model(tmp_path), data.images, 2, "cpu", counts.append))
+    assert [len(batch) for batch in found] == counts == [2, 2, 1]
     probabilities = np.concatenate(found)
     assert np.allclose(probabilities.sum(1), 1, atol=1e-6)
     cut = data.images[..., 4:36, 2:34]
@@ -92,7 +92,7 @@ def test_probabilities_of_the_middle_of_images(tmp_path):
     assert np.allclose(probabilities, again, atol=1e-6)
 
 
-def test_pixels_of_images_of_any_size(tmp_path):
+def test_segmentation_of_images_of_any_size(tmp_path):
     built = saved(tmp_path, "fcdensenet56", 32)
     data = images(1, 41, 64)
     (found,) = predict_images(load_model(tmp_path), data.images)

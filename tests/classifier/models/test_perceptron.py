@@ -12,20 +12,20 @@ from faceswap.core.errors import ConfigError
 PAIRS = np.array(list(itertools.product((0, 1), repeat=2)))
 
 
-def test_gates() -> None:
+def test_logic_gates() -> None:
     assert Neuron.all_of()(PAIRS).tolist() == [0, 0, 0, 1]
     assert Neuron.any_of()(PAIRS).tolist() == [0, 1, 1, 1]
     assert Neuron.negation()([[0], [1]]).tolist() == [1, 0]
     assert Neuron((1.0, -1.0), 1.0)(PAIRS).tolist() == [0, 0, 1, 0]  # inhibition
 
 
-def test_no_neuron_of_small_whole_weights_is_xor() -> None:
+def test_no_neuron_with_small_integer_weights_computes_xor() -> None:
     xor = [0, 1, 1, 0]
     for first, second, threshold in itertools.product(range(-4, 5), repeat=3):
         assert Neuron((first, second), threshold)(PAIRS).tolist() != xor
 
 
-def test_formal_neuron_answers_as_its_sum_says() -> None:
+def test_formal_neuron_thresholds_its_weighted_sum() -> None:
     built = build_network("neuron", 2, {"size": 2})
     assert built.rule == "perceptron"
     net = built.module
@@ -50,7 +50,7 @@ def plain_loop(net: Perceptron, x: torch.Tensor, labels: torch.Tensor, rate: flo
     return mistakes
 
 
-def test_batched_rule_is_the_plain_loop() -> None:
+def test_batched_rule_equals_the_plain_loop() -> None:
     torch.manual_seed(0)
     batched, plain = Perceptron(12, 4).double(), Perceptron(12, 4).double()
     for _ in range(3):
@@ -63,7 +63,7 @@ def test_batched_rule_is_the_plain_loop() -> None:
 
 
 @pytest.mark.parametrize(("name", "classes"), [("perceptron", 3), ("neuron", 2)])
-def test_it_stops_making_mistakes_on_what_lines_divide(name: str, classes: int) -> None:
+def test_perceptron_converges_on_separable_data(name: str, classes: int) -> None:
     torch.manual_seed(0)
     built = build_network(name, classes, {"size": 4, "channels": 1})
     labels = torch.arange(60) % classes
@@ -75,7 +75,7 @@ def test_it_stops_making_mistakes_on_what_lines_divide(name: str, classes: int) 
     assert (built.module(images).argmax(1) == labels).all()
 
 
-def test_mistakes_are_explained() -> None:
+def test_invalid_options_are_rejected() -> None:
     with pytest.raises(ConfigError, match="2 classes"):
         build_network("neuron", 3, {})
     lenet = build_network("lenet5", 2, {}).module

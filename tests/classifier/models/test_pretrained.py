@@ -44,7 +44,9 @@ def same(built: BuiltNetwork, other: BuiltNetwork) -> list[str]:
 
 @pytest.mark.parametrize("prefix", ["", "module.", "model.", "backbone.", "_orig_mod.module."])
 @pytest.mark.parametrize("container", [None, "state_dict", "model", "model_state"])
-def test_wrappings_are_recognised(prefix: str, container: str | None, tmp_path: Path) -> None:
+def test_checkpoint_containers_and_prefixes_are_recognised(
+    prefix: str, container: str | None, tmp_path: Path
+) -> None:
     source, target = lenet(seed=1), lenet(seed=2)
     tensors = {prefix + name: value for name, value in source.module.state_dict().items()}
     value = tensors if container is None else {"epoch": 3, container: tensors}
@@ -53,7 +55,7 @@ def test_wrappings_are_recognised(prefix: str, container: str | None, tmp_path: 
     assert len(same(target, source)) == 10
 
 
-def test_a_head_of_other_classes_stays_fresh_and_is_reported(tmp_path: Path) -> None:
+def test_head_of_another_size_keeps_its_initial_weights(tmp_path: Path) -> None:
     source, target, before = lenet(10, seed=1), lenet(2, seed=2), lenet(2, seed=2)
     tensors = source.module.state_dict() | {"extra": torch.zeros(3)}
     del tensors["features.0.bias"]
@@ -69,7 +71,7 @@ def test_a_head_of_other_classes_stays_fresh_and_is_reported(tmp_path: Path) -> 
     assert all(name in text for name in ("head.2.weight", "features.0.bias", "extra"))
 
 
-def test_a_run_of_ours_is_taken_and_checked(tmp_path: Path) -> None:
+def test_weights_of_a_run_are_loaded_and_verified(tmp_path: Path) -> None:
     source, target = lenet(seed=1), lenet(seed=2)
     model = tmp_path / "run" / "model"
     model.mkdir(parents=True)
@@ -82,7 +84,7 @@ def test_a_run_of_ours_is_taken_and_checked(tmp_path: Path) -> None:
         load_weights_file(target, model)
 
 
-def test_colour_weights_answer_grey_images_alike(tmp_path: Path) -> None:
+def test_rgb_weights_are_converted_for_grey_input(tmp_path: Path) -> None:
     colour, grey, back = lenet(seed=1), lenet(seed=2, channels=1), lenet(seed=3)
     path = save_archive(colour.module.state_dict(), tmp_path / "colour.pth")
     assert load_weights_file(grey, path).adapted == ["features.0.weight"]
@@ -93,7 +95,7 @@ def test_colour_weights_answer_grey_images_alike(tmp_path: Path) -> None:
     torch.testing.assert_close(back.module(images.expand(2, 3, 32, 32)), expected)
 
 
-def test_old_names_of_torchvision(tmp_path: Path) -> None:
+def test_old_torchvision_names(tmp_path: Path) -> None:
     with torch.device("meta"):
         names = build_network("densenet121", 5, {}).module.state_dict()
     target = build_network("densenet121", 5, {})
@@ -108,7 +110,7 @@ def test_old_names_of_torchvision(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["other", "text", "number", "absent"])
-def test_what_fits_nothing_is_refused(content: str, tmp_path: Path) -> None:
+def test_weights_without_matching_tensors_are_rejected(content: str, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     if content == "other":
         save_archive({"fc.weight": torch.zeros(3, 3)}, path)
@@ -120,7 +122,7 @@ def test_what_fits_nothing_is_refused(content: str, tmp_path: Path) -> None:
         load_weights_file(lenet(), path)
 
 
-def test_offline_says_what_is_missing_and_what_to_do(hub: Path) -> None:
+def test_offline_error_names_the_missing_file(hub: Path) -> None:
     with pytest.raises(WeightsUnavailable) as caught:
         load_published("squeezenet1_1", 5, {})
     text = f"{caught.value.message} {caught.value.hint}"
@@ -135,14 +137,14 @@ def test_offline_says_what_is_missing_and_what_to_do(hub: Path) -> None:
         load_published("lenet5", 5, {})
 
 
-def test_torch_hubs_cache_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_hub_cache_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.models import SqueezeNet1_1_Weights as Weights
 
     torch.manual_seed(1)
     source = build_network("squeezenet1_1", 1000, {}).module.state_dict()
-    drawn = save_archive(source, hub / "drawn.pth")
-    digest = hashlib.sha256(drawn.read_bytes()).hexdigest()
-    drawn.rename(hub / f"squeezenet1_1-{digest[:8]}.pth")
+    saved = save_archive(source, hub / "saved.pth")
+    digest = hashlib.sha256(saved.read_bytes()).hexdigest()
+    saved.rename(hub / f"squeezenet1_1-{digest[:8]}.pth")
     url = f"https://download.pytorch.org/models/squeezenet1_1-{digest[:8]}.pth"
     monkeypatch.setattr(Weights.DEFAULT.value, "url", url)  # what the name promises is kept
     built, report = load_published("squeezenet1_1", 5, {"channels": 1})
@@ -158,7 +160,7 @@ def test_torch_hubs_cache_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch) ->
         load_published("squeezenet1_1", 5, {})
 
 
-def test_a_file_for_timm_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_file_of_timm_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(1)
     source = build_network("timm:test_resnet", 1000, {}).module.state_dict()
     path = hub.parent / "test_resnet.r160_in1k.safetensors"
@@ -170,7 +172,7 @@ def test_a_file_for_timm_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert torch.equal(built.module.state_dict()["conv1.0.weight"], source["conv1.0.weight"])
 
 
-def test_positions_of_a_transformer_are_resampled(tmp_path: Path) -> None:
+def test_position_embeddings_are_resampled(tmp_path: Path) -> None:
     source, target = build_network("vit_b_32", 2, {}, 64), build_network("vit_b_32", 2, {}, 96)
     path = save_archive(source.module.state_dict(), tmp_path / "vit.pth")
     report = load_weights_file(target, path)
@@ -201,13 +203,15 @@ def photo(path: Path, built: BuiltNetwork) -> Tensor:
     return torch.from_numpy((small / 255 - mean) / std).permute(2, 0, 1).float()
 
 
-def test_published_resnet20_tells_cats_from_dogs(cifar: BuiltNetwork, shared_data: Path) -> None:
+def test_published_resnet20_distinguishes_cats_from_dogs(
+    cifar: BuiltNetwork, shared_data: Path
+) -> None:
     right = {}
     for animal in ("cat", "dog"):
         paths = sorted((shared_data / "cats_dogs" / f"{animal}s").glob("*.jpg"))[:100]
         with torch.no_grad():
             answers = cifar.module(torch.stack([photo(path, cifar) for path in paths])).argmax(1)
         right[animal] = (answers == CIFAR10.index(animal)).float().mean().item()
-    # Of ten classes, one in ten would be chance.
+    # Chance level of ten classes: 0.1.
     assert right["cat"] > 0.75
     assert right["dog"] > 0.55

@@ -25,7 +25,7 @@ def test_parameter_counts_of_a_single_class(name: str, parameters: int) -> None:
 
 
 @pytest.mark.parametrize("sides", [(32, 32), (45, 63), (64, 33)])
-def test_any_side_from_32_on(sides: tuple[int, int]) -> None:
+def test_input_sizes_from_32_up(sides: tuple[int, int]) -> None:
     built = build_network("fcdensenet56", 3, {"channels": 1, "growth": 4})
     assert (built.task, built.input.size, built.input.channels) == ("pixels", 224, 1)
     logits = built.module(torch.zeros(2, 1, *sides))
@@ -34,7 +34,7 @@ def test_any_side_from_32_on(sides: tuple[int, int]) -> None:
     assert all(p.grad is not None for p in built.module.parameters())
 
 
-def test_computing_again_changes_nothing_but_memory() -> None:
+def test_activation_checkpointing_keeps_the_gradients() -> None:
     results = []
     for checkpoint in (False, True):
         torch.manual_seed(0)
@@ -50,6 +50,6 @@ def test_computing_again_changes_nothing_but_memory() -> None:
     ("options", "words"),
     [({"dropout": 1.0}, "dropout"), ({"growth": 0}, "growth"), ({"size": 16}, "at least 32")],
 )
-def test_mistakes_are_explained(options: dict[str, float], words: str) -> None:
+def test_invalid_options_are_rejected(options: dict[str, float], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         build_network("fcdensenet56", 3, options)

@@ -1,4 +1,4 @@
-"""Every own network, and one of each of torchvision's families."""
+"""All built-in networks, and one of each torchvision family."""
 
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def count(module: nn.Module) -> int:
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_parameters_of_torchvision(name: str) -> None:
+def test_parameter_counts_of_torchvision_networks(name: str) -> None:
     with torch.device("meta"):
         built = build_network(name, 1000, {})
         few = build_network(name, 7, {})
@@ -90,12 +90,12 @@ def test_parameters_of_torchvision(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_parameters_of_our_own(name: str) -> None:
+def test_parameter_counts_of_built_in_networks(name: str) -> None:
     with torch.device("meta"):
         assert count(build_network(name, 10, {}).module) == OWN[name]
 
 
-def test_all_of_our_own_are_here() -> None:
+def test_all_built_in_networks_are_tested() -> None:
     dense = {name for name in networks.names() if name.startswith("fcdensenet")}
     assert set(networks.names()) == {*OWN, "neuron", *dense}
     assert set(known_networks()) == {*networks.names(), *torchvision_names()}
@@ -103,7 +103,7 @@ def test_all_of_our_own_are_here() -> None:
 
 
 @pytest.mark.parametrize(("name", "options", "size", "width", "maps"), RUN)
-def test_one_network(
+def test_forward_backward_save_and_load(
     name: str, options: dict[str, object], size: int | None, width: int, maps: bool, tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
@@ -201,7 +201,7 @@ def test_other_sizes(name: str, size: int | None, options: dict[str, int]) -> No
         ("perceptron", {"channels": True}, None, "an integer"),
     ],
 )
-def test_mistakes_are_explained(
+def test_invalid_options_are_rejected(
     name: str, options: dict[str, object], size: int | None, words: str
 ) -> None:
     with pytest.raises(ConfigError) as caught, torch.device("meta"):

@@ -13,7 +13,7 @@ from classifier.training.batch_size_finder import (
     ("room", "limit", "expected"),
     [(0, 100, 0), (1, 100, 1), (5, 100, 5), (37, 100, 32), (100, 100, 100), (500, 195, 195)],
 )
-def test_the_largest_batch_is_found_with_few_tries(room, limit, expected):
+def test_largest_batch_size_is_found_in_few_attempts(room, limit, expected):
     tried: list[int] = []
 
     def fits(size: int) -> bool:
@@ -25,16 +25,16 @@ def test_the_largest_batch_is_found_with_few_tries(room, limit, expected):
     assert max(tried) <= limit
 
 
-def test_a_line_through_two_measurements():
+def test_memory_model_from_two_measurements():
     assert line({2: 30.0, 6: 70.0}) == (10.0, 10.0)
     assert line({4: 40.0}) == (0.0, 40.0)
 
 
-def test_the_terms_add_up():
+def test_memory_terms_add_up_to_the_total():
     state = StateMemory(10**6, 10**6, 2 * 10**6, 0)
     report = BatchSizeReport(state, 0.0, 5e5, 1e9, 256, 8, "cpu")
     assert report.total(8) == 8e6
-    said = describe_memory(report)
-    assert said[0].startswith("A step with batch size 8 takes 8 MB on cpu: weights 1 MB")
-    assert "activations of 8 images 4 MB" in said[0]
-    assert said[-1].endswith("--set data.batch_size=256")
+    output = describe_memory(report)
+    assert output[0].startswith("A step with batch size 8 takes 8 MB on cpu: weights 1 MB")
+    assert "activations of 8 images 4 MB" in output[0]
+    assert output[-1].endswith("--set data.batch_size=256")

@@ -25,7 +25,7 @@ def network(name: str = "resnet20") -> BuiltNetwork:
     return built
 
 
-def test_the_head_says_of_features_what_the_network_says_of_images(images, tmp_path):
+def test_head_on_features_equals_the_network_on_images(images, tmp_path):
     built = network()
     with open_accelerator("cpu", "fp32") as accelerator:
         found = compute_features(images, built, accelerator, mirrored=True, folder=tmp_path)
@@ -38,7 +38,7 @@ def test_the_head_says_of_features_what_the_network_says_of_images(images, tmp_p
             assert torch.allclose(head(torch.from_numpy(found[view].copy())), logits, atol=1e-5)
 
 
-def test_they_are_computed_once_for_a_body_whatever_the_head(images, tmp_path, monkeypatch):
+def test_cached_features_do_not_depend_on_the_head(images, tmp_path, monkeypatch):
     built = network()
     with open_accelerator("cpu", "fp32") as accelerator:
         first = compute_features(images, built, accelerator, mirrored=False, folder=tmp_path)
@@ -55,7 +55,7 @@ def test_they_are_computed_once_for_a_body_whatever_the_head(images, tmp_path, m
     assert len(list(tmp_path.glob("features-*.npy"))) == 2
 
 
-def test_networks_whose_features_cannot_be_kept_are_refused():
+def test_networks_without_cacheable_features_are_rejected():
     with pytest.raises(ConfigError, match="every pixel"):
         HeadInput(network("fcdensenet56"))
 

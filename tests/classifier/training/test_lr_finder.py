@@ -10,7 +10,7 @@ def swept(losses: np.ndarray) -> LRFinderResult:
     return LRFinderResult(rates, losses, losses)
 
 
-def test_the_steepest_fall_is_suggested_in_spite_of_noise():
+def test_steepest_descent_is_suggested_despite_noise():
     place = np.linspace(-1, 1, 100)
     noise = np.random.default_rng(0).normal(0, 0.02, 100)
     losses = 1 - 0.8 / (1 + np.exp(-12 * place)) + np.where(place > 0.7, 20 * (place - 0.7), 0)
@@ -18,6 +18,6 @@ def test_the_steepest_fall_is_suggested_in_spite_of_noise():
     assert 10**-3.4 < suggestion < 10**-1.6  # the middle of the fall is at 10 ** -2.5
 
 
-def test_a_loss_that_never_falls_is_an_error():
+def test_loss_that_never_decreases_is_an_error():
     with pytest.raises(TrainingError, match="does not fall"):
         swept(np.linspace(1, 2, 50)).suggestion()

@@ -9,14 +9,14 @@ def batch(count: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
     return images, torch.arange(count)
 
 
-def test_off_it_changes_nothing():
+def test_disabled_mixing_changes_nothing():
     images, labels = batch()
     mixture = Mixing(0)(images, labels, 0, 0)
     assert mixture.images is images
     assert mixture.others is None
 
 
-def test_mixup_lays_two_images_over_one_another():
+def test_mixup_blends_two_images():
     images, labels = batch()
     mixture = Mixing(0, mixup=1.0)(images, labels, 2, 5)
     assert mixture.others is not None
@@ -26,7 +26,7 @@ def test_mixup_lays_two_images_over_one_another():
 
 
 @pytest.mark.parametrize("step", range(4))
-def test_cutmix_pastes_as_much_as_the_labels_say(step):
+def test_cutmix_area_equals_the_label_weight(step):
     images, labels = batch()
     mixture = Mixing(3, cutmix=1.0)(images, labels, 0, step)
     assert mixture.others is not None
@@ -35,7 +35,7 @@ def test_cutmix_pastes_as_much_as_the_labels_say(step):
     assert bool((pasted | (mixture.images == images)).all())
 
 
-def test_masks_are_cut_and_pasted_with_their_images():
+def test_cutmix_of_masks():
     images, _ = batch()
     masks = torch.arange(8)[:, None, None].expand(8, 16, 12).contiguous()
     mixture = Mixing(3, cutmix=1.0)(images, masks, 0, 1)
@@ -45,7 +45,7 @@ def test_masks_are_cut_and_pasted_with_their_images():
     assert bool((mixture.labels[0][~pasted] == 0).all())
 
 
-def test_the_draw_depends_on_seed_and_step_alone():
+def test_mixing_depends_only_on_seed_and_step():
     images, labels = batch()
     mixing = Mixing(1, mixup=0.4, cutmix=1.0)
     first, again = mixing(images, labels, 0, 7), mixing(images, labels, 0, 7)
@@ -54,7 +54,7 @@ def test_the_draw_depends_on_seed_and_step_alone():
     assert len(fractions) == 8
 
 
-def test_two_processes_mix_as_one():
+def test_two_processes_mix_like_one():
     images, labels = batch()
     for mixing in (Mixing(1, mixup=0.4), Mixing(1, cutmix=1.0)):
         whole = mixing(images, labels, 0, 3)

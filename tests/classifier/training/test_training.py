@@ -1,4 +1,4 @@
-"""Training as a whole, called as a library: pixels, transfer, and what is kept of it."""
+"""End-to-end training through the library: segmentation, transfer, exported model."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,7 +21,7 @@ FAST = ("device=cpu", "precision=fp32")
 
 @pytest.fixture
 def discs(tmp_path: Path) -> Path:
-    """Images of a bright disc on noise; masks with 0 ground, 1 disc, 7 void around it."""
+    """Images of a bright disc on noise; masks with 0 ground, 1 disc, 2 void around it."""
     root = tmp_path / "discs"
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[:40, :48]
@@ -72,7 +72,7 @@ def trained(
     return run_training(data, run.resolve_config(None, [*FAST, *settings]), run, reporter)
 
 
-def test_classes_of_pixels_are_learned(discs: Path, tmp_path: Path) -> None:
+def test_segmentation_is_learnt(discs: Path, tmp_path: Path) -> None:
     settings = ["network.name=fcdensenet56", "network.size=32", "network.options={growth: 4}"]
     settings += ["data.batch_size=4", "epochs=5", "optimizer.lr=1e-2", "augment.flip=true"]
     result = trained(discs, tmp_path / "run", settings)
@@ -85,7 +85,7 @@ def test_classes_of_pixels_are_learned(discs: Path, tmp_path: Path) -> None:
     assert model.scores["mean_iou"] == result.best.mean_iou
 
 
-def test_features_are_computed_once_and_survive_a_resume(
+def test_cached_features_are_reused_on_resume(
     colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = ["network.name=resnet20", "epochs=1", "data.batch_size=8"]
@@ -97,18 +97,18 @@ def test_features_are_computed_once_and_survive_a_resume(
     whole = trained(colours, tmp_path / "whole", [*settings, "epochs=4"], recorder)
     assert "Loaded" in recorder.loaded[0]
     assert recorder.ignored == ["augment.shift"]
-    trained(colours, tmp_path / "parts", [*settings, "epochs=2"])
+    trained(colours, tmp_path / "resumed", [*settings, "epochs=2"])
     with monkeypatch.context() as patch:
         patch.setattr("classifier.training.head_features.HeadInput", lambda _: pytest.fail("again"))
-        parts = trained(colours, tmp_path / "parts", [*settings, "epochs=4"])
-    assert [e.loss for e in whole.history] == [e.loss for e in parts.history]
+        resumed = trained(colours, tmp_path / "resumed", [*settings, "epochs=4"])
+    assert [e.loss for e in whole.history] == [e.loss for e in resumed.history]
     before = load_model(tmp_path / "first").module.state_dict()
     after = load_model(tmp_path / "whole").module.state_dict()
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
     assert changed == {"linear.weight", "linear.bias"}
 
 
-def test_gradual_training_changes_one_group_more_each_epoch(colours: Path, tmp_path: Path) -> None:
+def test_gradual_training_unfreezes_one_group_per_epoch(colours: Path, tmp_path: Path) -> None:
     first = ["network.name=resnet20", "epochs=1", "data.batch_size=8"]
     trained(colours, tmp_path / "first", first)
     settings = ["network.name=resnet20", "data.batch_size=8", "keep=9", "epochs=3"]
@@ -143,7 +143,7 @@ def test_the_moving_average_is_validated_and_exported(colours: Path, tmp_path: P
     assert result.best is not None
 
 
-def test_balanced_sampling_and_other_optimizers_learn_too(colours: Path, tmp_path: Path) -> None:
+def test_balanced_sampling_and_other_optimizers_train(colours: Path, tmp_path: Path) -> None:
     for number, name in enumerate(("sgd", "rmsprop")):
         settings = ["epochs=3", "data.batch_size=8", f"optimizer.name={name}", "optimizer.lr=3e-3"]
         settings += ["optimizer.clip=1.0", "data.balance=sampling", "optimizer.momentum=0.5"]

@@ -15,7 +15,7 @@ def learning(module: torch.nn.Module) -> set[str]:
     return {name.split(".")[0] for name, p in module.named_parameters() if p.requires_grad}
 
 
-def test_from_scratch_all_learn_alike_and_only_weights_decay():
+def test_scratch_uses_one_rate_and_decays_only_weights():
     plan, module = transfer("scratch", first_rate=0.5)
     groups = plan.parameter_groups(0.01)
     assert {group["scale"] for group in groups} == {1.0}
@@ -26,7 +26,7 @@ def test_from_scratch_all_learn_alike_and_only_weights_decay():
     assert sorted(held) == sorted(id(p) for p in module.parameters())
 
 
-def test_finetuning_is_slower_towards_the_input():
+def test_finetuning_rates_decrease_towards_the_input():
     plan, module = transfer("finetune", first_rate=0.25)
     names = {id(p): name for name, p in module.named_parameters()}
     scales = {
@@ -39,7 +39,7 @@ def test_finetuning_is_slower_towards_the_input():
     assert 0.25 < between[0] < between[-1] < 1
 
 
-def test_features_train_the_head_alone():
+def test_features_mode_trains_only_the_head():
     plan, module = transfer("features")
     assert [p.shape for group in plan.parameter_groups(0) for p in group["params"]] == [
         module.get_submodule("linear").weight.shape,
@@ -49,7 +49,7 @@ def test_features_train_the_head_alone():
     assert learning(module) == {"linear"}
 
 
-def test_gradual_frees_a_group_every_other_epoch_from_the_head_down():
+def test_gradual_unfreezes_a_group_every_second_epoch_from_the_head():
     plan, module = transfer("gradual", unfreeze_every=2)
     counts = []
     for epoch in range(2 * len(plan.groups) + 2):
@@ -61,7 +61,7 @@ def test_gradual_frees_a_group_every_other_epoch_from_the_head_down():
     assert all(p.requires_grad for p in module.parameters())
 
 
-def test_norms_of_frozen_layers_stand_still():
+def test_frozen_norms_keep_their_statistics():
     plan, module = transfer("gradual")
     plan.freeze(1)
     plan.train_mode(module, 1)
@@ -81,7 +81,7 @@ def test_norms_of_frozen_layers_stand_still():
 
 
 @pytest.mark.parametrize("mode", ["features", "gradual"])
-def test_the_head_comes_first_to_learn(mode):
+def test_head_is_the_first_trained_group(mode):
     plan, module = transfer(mode)
     plan.freeze(0)
     assert learning(module) == {"linear"}

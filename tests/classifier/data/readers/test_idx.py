@@ -46,13 +46,13 @@ def test_pixels_and_labels_are_exact(mnist: Path) -> None:
     assert np.array_equal(test.images[:, 0], digits(2, 1))
 
 
-def test_a_file_stands_for_its_pair(mnist: Path) -> None:
+def test_single_file_selects_its_pair(mnist: Path) -> None:
     for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
         data = open_dataset(mnist / name)
         assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 2}
 
 
-def test_labels_may_have_names(mnist: Path) -> None:
+def test_class_names_of_idx_labels(mnist: Path) -> None:
     (mnist / "classes.txt").write_text("zero\none\ntwo\nthree\nfour\nfive\n")
     assert open_dataset(mnist).classes == ("zero", "four", "five")
     (mnist / "classes.txt").write_text("zero\none\n")
@@ -84,7 +84,7 @@ def test_malformed_files(mnist: Path) -> None:
         read_idx(compressed, 1)
 
 
-def test_the_real_digits(shared_data: Path) -> None:
+def test_mnist(shared_data: Path) -> None:
     data = open_dataset(shared_data / "mnist")
     labels = np.array([sample.label for sample in data.splits["train"]])
     assert len(labels) == 60000

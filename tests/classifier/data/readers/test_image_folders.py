@@ -10,7 +10,7 @@ from faceswap.core.errors import ConfigError, MediaError
 Fill = Callable[..., Path]
 
 
-def test_classes_are_folders_in_order(tmp_path: Path, fill: Fill, picture: Fill) -> None:
+def test_classes_are_sorted_folder_names(tmp_path: Path, fill: Fill, picture: Fill) -> None:
     fill(tmp_path, muffin=3, chihuahua=2)
     picture(tmp_path / "año nuevo" / "deep" / "x.JPG")
     (tmp_path / "empty").mkdir()
@@ -24,7 +24,7 @@ def test_classes_are_folders_in_order(tmp_path: Path, fill: Fill, picture: Fill)
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "validation"])
-def test_given_parts(tmp_path: Path, fill: Fill, name: str) -> None:
+def test_splits_given_by_folders(tmp_path: Path, fill: Fill, name: str) -> None:
     fill(tmp_path / "train", a=2, b=2)
     fill(tmp_path / name, a=1, b=3)
     fill(tmp_path / "test", b=1)
@@ -34,19 +34,19 @@ def test_given_parts(tmp_path: Path, fill: Fill, name: str) -> None:
     assert labels == {"train": [0, 0, 1, 1], "validation": [0, 1, 1, 1], "test": [1]}
 
 
-def test_train_without_val_is_divided_later(tmp_path: Path, fill: Fill) -> None:
+def test_train_folder_without_val_is_split_later(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "train", a=2, b=2)
     data = open_dataset(tmp_path)
     assert data.classes == ("a", "b")
     assert set(data.splits) == {"train"}
 
 
-def test_train_may_be_a_class(tmp_path: Path, fill: Fill) -> None:
+def test_class_named_train(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path, train=2, plane=2)
     assert open_dataset(tmp_path).classes == ("plane", "train")
 
 
-def test_one_name_from_two_systems_is_one_class(tmp_path: Path, fill: Fill) -> None:
+def test_unicode_class_names_are_normalised(tmp_path: Path, fill: Fill) -> None:
     composed = unicodedata.normalize("NFC", "crème brûlée")
     apart = unicodedata.normalize("NFD", composed)
     assert composed != apart
@@ -79,7 +79,7 @@ def test_bad_folders(tmp_path: Path, fill: Fill, picture: Fill) -> None:
         open_dataset(tmp_path / "loose.png")
 
 
-def test_the_user_may_order_the_classes(tmp_path: Path, fill: Fill) -> None:
+def test_class_file_sets_the_class_order(tmp_path: Path, fill: Fill) -> None:
     fill(tmp_path / "data", a=1, b=1)
     names = tmp_path / "names.txt"
     names.write_text("b\na\nz\n")
@@ -91,7 +91,7 @@ def test_the_user_may_order_the_classes(tmp_path: Path, fill: Fill) -> None:
         open_dataset(tmp_path / "data", classes=names)
 
 
-def test_groups_by_name(tmp_path: Path, picture: Fill) -> None:
+def test_groups_from_file_names(tmp_path: Path, picture: Fill) -> None:
     for name in ("anna_1", "anna_2", "ben_1", "solo"):
         for label in "xy":
             picture(tmp_path / label / f"{name}.png")

@@ -31,7 +31,7 @@ def test_csv(tmp_path: Path, fill: Write) -> None:
     assert data.notes == ("Ignored columns of list.csv: who.",)
 
 
-def test_parquet_with_parts(tmp_path: Path, fill: Write) -> None:
+def test_parquet_with_splits(tmp_path: Path, fill: Write) -> None:
     fill(tmp_path, pictures=5)
     table = {
         "path": [f"pictures/{number:03d}.png" for number in range(5)],
@@ -98,7 +98,7 @@ def test_malformed_lists(tmp_path: Path, fill: Write, text: str, message: str) -
         open_dataset(tmp_path / "pictures" / "list.csv")
 
 
-def test_no_parquet(tmp_path: Path) -> None:
+def test_invalid_parquet(tmp_path: Path) -> None:
     (tmp_path / "list.parquet").write_bytes(b"no parquet")
     with pytest.raises(MediaError, match="cannot be read as a list"):
         open_dataset(tmp_path / "list.parquet")

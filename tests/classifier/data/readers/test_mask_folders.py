@@ -32,7 +32,7 @@ def labels(path: Path, classes: Path | None = None) -> np.ndarray:
     return loaded.labels
 
 
-def test_images_beside_masks(tmp_path: Path, pair: Callable, picture: Write) -> None:
+def test_images_and_masks_folders(tmp_path: Path, pair: Callable, picture: Write) -> None:
     pair(tmp_path / "a" / "images", tmp_path / "a" / "masks", "x")
     pair(tmp_path / "b" / "images", tmp_path / "b" / "masks", "deep/x")
     picture(tmp_path / "b" / "images" / "alone.png")
@@ -43,7 +43,7 @@ def test_images_beside_masks(tmp_path: Path, pair: Callable, picture: Write) -> 
     assert labels(tmp_path)[0].tolist() == VALUES.tolist()
 
 
-def test_parts_as_of_camvid(tmp_path: Path, pair: Callable) -> None:
+def test_splits_in_camvid_layout(tmp_path: Path, pair: Callable) -> None:
     for split in ("train", "val", "test"):
         pair(tmp_path / split, tmp_path / f"{split}annot", split)
     data = open_dataset(tmp_path)
@@ -54,7 +54,7 @@ def test_parts_as_of_camvid(tmp_path: Path, pair: Callable) -> None:
     }
 
 
-def test_parts_as_folders(tmp_path: Path, pair: Callable) -> None:
+def test_splits_as_folders(tmp_path: Path, pair: Callable) -> None:
     for split in ("train", "valid"):
         pair(tmp_path / split / "images", tmp_path / split / "masks", split)
     data = open_dataset(tmp_path)
@@ -64,7 +64,7 @@ def test_parts_as_folders(tmp_path: Path, pair: Callable) -> None:
     }
 
 
-def test_what_is_called_void_counts_for_nothing(tmp_path: Path, pair: Callable) -> None:
+def test_void_class_becomes_the_ignore_index(tmp_path: Path, pair: Callable) -> None:
     pair(tmp_path / "images", tmp_path / "masks", "x")
     (tmp_path / "classes.txt").write_text("sky\nVoid\nroad\n")
     data = open_dataset(tmp_path)
@@ -72,7 +72,7 @@ def test_what_is_called_void_counts_for_nothing(tmp_path: Path, pair: Callable) 
     assert labels(tmp_path)[0, 0].tolist() == [0, IGNORE_INDEX, 1, IGNORE_INDEX]
 
 
-def test_names_from_elsewhere(tmp_path: Path, pair: Callable) -> None:
+def test_class_file_given_by_path(tmp_path: Path, pair: Callable) -> None:
     pair(tmp_path / "data" / "images", tmp_path / "data" / "masks", "x")
     (tmp_path / "names.txt").write_text("a\nb\nignore\n")
     assert labels(tmp_path / "data", classes=tmp_path / "names.txt")[0, 0].tolist() == [
@@ -85,7 +85,7 @@ def test_names_from_elsewhere(tmp_path: Path, pair: Callable) -> None:
         open_dataset(tmp_path / "data", classes=tmp_path / "none.txt")
 
 
-def test_values_of_any_kind(tmp_path: Path, pair: Callable) -> None:
+def test_arbitrary_mask_values(tmp_path: Path, pair: Callable) -> None:
     pair(tmp_path / "images", tmp_path / "masks", "x", np.array([[0, 255], [128, 0]]))
     (tmp_path / "classes.csv").write_text("index,name\n0,ground\n255,face\n128,hair\n")
     data = open_dataset(tmp_path)
@@ -93,7 +93,7 @@ def test_values_of_any_kind(tmp_path: Path, pair: Callable) -> None:
     assert labels(tmp_path)[0].tolist() == [[0, 1], [2, 0]]
 
 
-def test_masks_in_colour(tmp_path: Path, pair: Callable) -> None:
+def test_colour_masks(tmp_path: Path, pair: Callable) -> None:
     colours = np.array([[[255, 0, 0], [0, 0, 0]], [[10, 20, 30], [255, 0, 0]]])
     pair(tmp_path / "images", tmp_path / "masks", "x", colours)
     with pytest.raises(MediaError, match=r"x\.png is in colour"):
@@ -108,7 +108,7 @@ def test_masks_in_colour(tmp_path: Path, pair: Callable) -> None:
         load_images(data.samples, FORM, task="pixels")
 
 
-def test_palette_and_grey_masks_are_the_same(tmp_path: Path, picture: Write) -> None:
+def test_palette_and_grey_masks_are_equal(tmp_path: Path, picture: Write) -> None:
     grey = Image.fromarray(np.array([[0, 1], [2, 0]], np.uint8))
     palette = grey.copy().convert("P")
     palette.putdata([0, 1, 2, 0])
@@ -120,7 +120,7 @@ def test_palette_and_grey_masks_are_the_same(tmp_path: Path, picture: Write) -> 
     assert labels(tmp_path).tolist() == [[[0, 1], [2, 0]]] * 3
 
 
-def test_a_mask_of_another_size_is_left_out(tmp_path: Path, pair: Callable, mask: Write) -> None:
+def test_mask_of_another_size_is_skipped(tmp_path: Path, pair: Callable, mask: Write) -> None:
     for name in "ab":
         pair(tmp_path / "images", tmp_path / "masks", name)
     mask(tmp_path / "masks" / "a.png", np.eye(3, 5))
@@ -135,14 +135,14 @@ def test_a_mask_of_another_size_is_left_out(tmp_path: Path, pair: Callable, mask
         load_images(data.samples, FORM, task="pixels")
 
 
-def test_values_that_are_no_class(tmp_path: Path, pair: Callable) -> None:
+def test_undefined_mask_values(tmp_path: Path, pair: Callable) -> None:
     pair(tmp_path / "images", tmp_path / "masks", "x")
     (tmp_path / "classes.txt").write_text("a\nb\n")
     with pytest.raises(MediaError, match=r"value 2 in mask x\.png is not a class"):
         load_images(open_dataset(tmp_path).samples, FORM, task="pixels")
 
 
-def test_masks_are_scaled_by_the_nearest_pixel(tmp_path: Path, pair: Callable) -> None:
+def test_masks_are_scaled_by_nearest_neighbour(tmp_path: Path, pair: Callable) -> None:
     values = np.zeros((8, 8), np.uint8)
     values[:, 4:] = 9
     pair(tmp_path / "images", tmp_path / "masks", "x", values)
@@ -152,7 +152,7 @@ def test_masks_are_scaled_by_the_nearest_pixel(tmp_path: Path, pair: Callable) -
     assert set(loaded.labels.ravel().tolist()) == {0, 9}
 
 
-def test_masks_without_class_indices_are_refused(
+def test_masks_without_class_indices_are_rejected(
     tmp_path: Path, pair: Callable, picture: Write
 ) -> None:
     pair(tmp_path / "images", tmp_path / "masks", "x", np.array([[0, 255]] * 2))
