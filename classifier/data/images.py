@@ -57,8 +57,8 @@ def read_image(path: Path, side: tuple[int, int], channels: int, task: Task) -> 
         path: Image file; the first frame of an animation is used.
         side: Height and width of the result in pixels.
         channels: 1 (grey) or 3 (RGB).
-        task: "images" or "pixels". For "images", the image is centre-cropped to the aspect ratio of ``side``; for
-            "pixels", the whole image is stretched to it.
+        task: "images" or "pixels". For "images", the image is centre-cropped to the aspect ratio
+            of ``side``; for "pixels", the whole image is stretched to it.
 
     Returns:
         ``(channels, height, width) uint8``.
