@@ -157,7 +157,7 @@ def convert_with_progress(
 
 
 def _plan(inputs: list[Path], output: Path, overwrite: bool) -> list[tuple[Source, Path]]:
-    """Each source and where it is converted to."""
+    """Sources with their destinations."""
     sources = find_sources(inputs)
     return [(source, _destination(source, output, len(sources), overwrite)) for source in sources]
 
@@ -168,7 +168,7 @@ def _open_faceset(faceset: Path | None, sources: int) -> Faceset | None:
     if sources > 1:
         raise MediaError(
             f"--faceset needs exactly one source, found {sources}.",
-            "Convert them one by one, or leave --faceset out.",
+            "Convert them one by one, or omit --faceset.",
         )
     return Faceset.open(faceset)
 

@@ -60,7 +60,7 @@ def extract_faces(
         settings: Detector, landmarker, masker, crop size and image format.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         overwrite: Whether to replace an existing faceset.
-        on_frames: Called with the number of frames processed since the last call.
+        on_frames: Callback with the number of frames processed since the last call.
 
     Raises:
         MediaError: There is no readable source, or more than one.
@@ -113,7 +113,7 @@ def swap_frames(
     The results carry no provenance marks: mark what you publish as synthetic.
 
     Args:
-        frames: ``(H, W, 3) uint8 RGB``; not modified.
+        frames: Frames, ``(H, W, 3) uint8 RGB``; not modified.
         model: Model from ``load_model``.
         to: Identity whose face is shown.
         video: Whether the frames are consecutive: faces are tracked, and landmarks smoothed in
@@ -185,7 +185,7 @@ def evaluate_runs(
         identity: Whether to measure identity similarity; needs the weights of the recognizer.
         lpips: Whether to measure LPIPS of reconstructions; needs its weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        on_frames: Called with the number of frames evaluated since the last call.
+        on_frames: Callback with the number of frames evaluated since the last call.
 
     Raises:
         WeightsUnavailable: Weights that were asked for can be neither found nor downloaded.

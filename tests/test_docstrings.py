@@ -12,7 +12,20 @@ PACKAGES = ("faceswap",)
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 _FIELD = re.compile(r"\s*\*{0,2}\w+(?: \([^)]*\))?: (?P<text>\S.*)")
-_STARTS = ("Which", "Where", "Whose", "What", "Who", "Whom", "How", "Of", "The same", "As")
+_STARTS = (
+    "Which",
+    "Where",
+    "Whose",
+    "What",
+    "Who",
+    "Whom",
+    "How",
+    "Of",
+    "The same",
+    "As",
+    "Its",
+    "Why",
+)
 _NOT_A_NOUN_PHRASE = re.compile(rf"(?:{'|'.join(_STARTS)})\b")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 

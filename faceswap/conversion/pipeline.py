@@ -98,10 +98,10 @@ def convert_source(
         output: File for a video, folder for photos. A video appears there only when it is complete.
         swapper: Swapper, with model, identity and compositing settings.
         faceset: Faceset of the source; None to detect faces during conversion.
-        tracker: Unused tracker for detection without a faceset; None for the default.
+        tracker: New tracker for detection without a faceset; None for the default.
         encode: Encoding settings; None for the defaults.
         identity: Signing identity; None for the local identity, created on first use.
-        on_frames: Called with the number of frames written since the last call.
+        on_frames: Callback with the number of frames written since the last call.
 
     Raises:
         ProvenanceError: The output cannot be signed; nothing is written.

@@ -34,7 +34,7 @@ class Checkpoint:
     Attributes:
         step: Number of finished steps.
         tensors: Tensors on the CPU, by group and name.
-        state: All other state, as JSON values.
+        state: Remaining state, as JSON values.
         path: Directory of the checkpoint.
     """
 

@@ -156,7 +156,7 @@ def _as_user_error(error: OSError) -> FaceswapError | None:
         )
     if error.errno in {errno.ENOTDIR, errno.EISDIR}:
         return FaceswapError(
-            f"Expected a folder but found a file, or the reverse: {error.filename}.",
+            f"Expected a folder but found a file, or vice versa: {error.filename}.",
             "Choose another path.",
         )
     return None

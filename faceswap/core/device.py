@@ -29,11 +29,11 @@ def pick_device(name: str = "auto") -> torch.device:
     kind, colon, index = name.partition(":")
     if kind not in DEVICES[1:] or (colon and not index.isdigit()):
         raise ConfigError(
-            f"There is no device called {name!r}.", f"Use one of {', '.join(DEVICES)} or cuda:N."
+            f"Unknown device {name!r}.", f"Use one of {', '.join(DEVICES)} or cuda:N."
         )
     if not _available(kind):
         raise ConfigError(
-            f"The device {name!r} was asked for, but torch {torch.__version__} finds none here.",
+            f"Expected the device {name!r}, but torch {torch.__version__} finds none.",
             "Use --device auto, or run 'faceswap doctor'.",
         )
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():

@@ -88,7 +88,7 @@ def read_weights(folder: Path, metadata: Mapping[str, Any]) -> dict[str, Tensor]
 
     Args:
         folder: Model folder.
-        metadata: Its metadata.
+        metadata: Metadata of the model.
 
     Returns:
         Tensors on the CPU by name.

@@ -121,7 +121,7 @@ def agree_to_stop(
     Args:
         opened: Accelerator of the training.
         stop: Signals of this process.
-        mean: ``(N,)`` float tensor, averaged over the processes.
+        mean: Values to average over the processes, ``(N,)`` float tensor.
         total: Numbers to be summed over the processes.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Registries of models, detectors, landmarkers and other parts by name."""
+"""Registries of models, detectors, landmarkers and other components by name."""
 
 import difflib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Folder of a training: its files, what it was started from, and what may change on resuming."""
+"""Folder of a training: its files, its settings and data, and what may change on resuming."""
 
 import platform
 import time
@@ -124,10 +124,10 @@ class RunFolder(Generic[C]):
         """Records a start of the run, after comparing it with earlier ones.
 
         Args:
-            config: All settings.
+            config: Settings of this start.
             data: Sources of the training data.
             command: Command line, for the record.
-            allow_changes: Accept changes of what is otherwise fixed.
+            allow_changes: Whether to accept changes of fixed settings and data.
             write: Whether to write; one process writes, all compare.
 
         Returns:

@@ -54,7 +54,7 @@ class TFLiteNet(nn.Module):
         """Outputs in the order of the file.
 
         Args:
-            images: (B, C, H, W) float32, in the value range the network was trained on.
+            images: Images, (B, C, H, W) float32, in the value range the network was trained on.
 
         Returns:
             Per output a tensor with the shape of the original and a leading B; images stay

@@ -16,7 +16,7 @@ def weights_by_url(name: str, url: str) -> Path:
 
     Args:
         name: Name of the network, for error messages.
-        url: Ends in the file name. If the name carries the first digits of the SHA-256
+        url: URL that ends in the file name. If the name contains the first digits of the SHA-256
             (``resnet18-f37072fd.pth``), the file is verified with them.
 
     Raises:
@@ -34,7 +34,7 @@ def unavailable(name: str, file: WeightsFile, tried: list[str], reason: str) -> 
         name: Name of the network.
         file: The missing file.
         tried: The searched places, each with what was wrong there.
-        reason: Why it was not downloaded.
+        reason: Reason why the file was not downloaded.
     """
     return WeightsUnavailable(unavailable_message(name, file, tried, reason), _hint(file))
 

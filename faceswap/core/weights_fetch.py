@@ -32,7 +32,7 @@ def fetch(file: WeightsFile, folder: Path, table: Mapping[str, WeightsEntry]) ->
     Args:
         file: The file.
         folder: Destination; created if absent.
-        table: All entries; those in the same wheel are stored along with the file.
+        table: Table of weights; entries in the same wheel are stored along with the file.
 
     Returns:
         Path of the file, its hash verified.

@@ -99,7 +99,7 @@ def file_at_url(url: str) -> WeightsFile:
     """A file known by its URL, with the part of its hash that torch hub writes into the name.
 
     Args:
-        url: Ends in the file name, e.g. ``.../resnet18-f37072fd.pth``.
+        url: URL that ends in the file name, e.g. ``.../resnet18-f37072fd.pth``.
     """
     filename = url.rpartition("/")[2]
     digits = _HASH_IN_NAME.search(filename)

@@ -37,7 +37,7 @@ class PhotometricChange:
         """Augments an image; a pure function of its arguments.
 
         Args:
-            image: ``(H, W, 3) uint8 RGB``; not modified.
+            image: Image, ``(H, W, 3) uint8 RGB``; not modified.
             seed: Seed of the change.
 
         Returns:

@@ -21,14 +21,14 @@ from faceswap.data.warp import WarpRanges, apply_warps, sample_warp
 
 
 class RawBatch(NamedTuple):
-    """What the loader hands to a step, on the CPU, identity-major.
+    """Batch from the loader, on the CPU, identity-major.
 
     Attributes:
-        crops: ``(I, B, S, S, 5) uint8``: RGB, face mask, and mask of eyes and mouth.
-        affine: ``(I, B, 2, 3) float32``, see ``warp.Warp``.
-        jitter: ``(I, B, 2, GRID, GRID) float32``, see ``warp.Warp``.
-        colour: ``(I, B, 3, 4) float32`` colour matrices.
-        matched: ``(I, B) bool``, whether the slot holds a matched pair.
+        crops: Crops, ``(I, B, S, S, 5) uint8``: RGB, face mask, and mask of eyes and mouth.
+        affine: Affine matrices, ``(I, B, 2, 3) float32``, see ``warp.Warp``.
+        jitter: Warp displacements, ``(I, B, 2, GRID, GRID) float32``, see ``warp.Warp``.
+        colour: Colour matrices, ``(I, B, 3, 4) float32``.
+        matched: Whether each slot holds a matched pair, ``(I, B) bool``.
     """
 
     crops: Tensor
@@ -43,10 +43,10 @@ class Batch:
     """Inputs and targets of one forward pass, on the device.
 
     Attributes:
-        distorted: ``(I, B, 3, S, S) float32 RGB in [0, 1]``, warped input.
-        target: ``(I, B, 3, s, s)``, undistorted target.
-        mask: ``(I, B, 1, s, s)`` in [0, 1], face mask of the target.
-        features: ``(I, B, 1, s, s)`` in [0, 1], mask of its eyes and mouth.
+        distorted: Warped input, ``(I, B, 3, S, S) float32 RGB`` in [0, 1].
+        target: Undistorted target, ``(I, B, 3, s, s) float32 RGB`` in [0, 1].
+        mask: Face mask of the target, ``(I, B, 1, s, s)`` in [0, 1].
+        features: Mask of eyes and mouth of the target, ``(I, B, 1, s, s)`` in [0, 1].
         matched: Number of leading slots that hold matched pairs.
     """
 

@@ -96,7 +96,7 @@ def build_cache(
         name: Name of the identity, part of the file name.
         faces: Faces of the identity, in order.
         geometry: Size of the crops.
-        on_faces: Called with the number of faces finished since the last call.
+        on_faces: Callback with the number of faces finished since the last call.
 
     Raises:
         FacesetError: A crop is missing or cannot be read.

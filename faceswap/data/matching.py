@@ -31,7 +31,7 @@ def expressions(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
     throughout the footage to the closed mouth of someone silent.
 
     Args:
-        landmarks: ``(68, 2)`` each, in pixels of any frame.
+        landmarks: Landmarks, ``(68, 2)`` each, in pixels of any frame.
 
     Returns:
         ``(N, 104) float32``: positions of the inner landmarks in face squares, with eyes and mouth
@@ -57,8 +57,8 @@ def nearest(
     """Nearest neighbours by Euclidean distance.
 
     Args:
-        queries: ``(N, D)``.
-        pool: ``(M, D)``.
+        queries: Query points, ``(N, D)``.
+        pool: Candidate points, ``(M, D)``.
         count: Neighbours of each query; fewer if the pool is smaller.
 
     Returns:
@@ -83,7 +83,7 @@ def find_matches(
     """For each ordered pair of identities, the best matches of each face of the first.
 
     Args:
-        shown: ``(N, D)`` descriptors of each identity, from ``expressions``.
+        shown: Descriptors of each identity, ``(N, D)``, from ``expressions``.
 
     Returns:
         For each ordered pair ``(N, k)`` indices into the second identity's faces.

@@ -51,8 +51,8 @@ class Warp:
     """Affine change and warp of one face.
 
     Attributes:
-        affine: ``(2, 3) float32``, maps points of the training square to points of the crop.
-        jitter: ``(2, GRID, GRID) float32``, displacement of the input's control points; the target
+        affine: Affine matrix, ``(2, 3) float32``, from the training square to the crop.
+        jitter: Displacement of the input's control points, ``(2, GRID, GRID) float32``; the target
             is not displaced.
     """
 
@@ -79,9 +79,9 @@ def apply_warps(
     """Samples the distorted and the undistorted face from crops with a margin.
 
     Args:
-        crops: ``(B, C, S, S) float32``.
-        affine: ``(B, 2, 3) float32``, ``Warp.affine`` of each crop.
-        jitter: ``(B, 2, GRID, GRID) float32``, ``Warp.jitter`` of each crop.
+        crops: Crops, ``(B, C, S, S) float32``.
+        affine: ``Warp.affine`` of each crop, ``(B, 2, 3) float32``.
+        jitter: ``Warp.jitter`` of each crop, ``(B, 2, GRID, GRID) float32``.
         sizes: Sides of the distorted and the undistorted face in pixels.
         margin: Side of the crops over the side of the training square, at least 1.
 

@@ -47,8 +47,8 @@ def face_vector(frame: Image, landmarks: NDArray[np.floating]) -> NDArray[np.flo
     """Aligned grey face of 32 x 32 pixels, masked and normalised for exposure.
 
     Args:
-        frame: ``(H, W, 3) uint8 RGB``.
-        landmarks: ``(68, 2)`` in frame pixels.
+        frame: Frame, ``(H, W, 3) uint8 RGB``.
+        landmarks: Landmarks, ``(68, 2)`` in frame pixels.
 
     Returns:
         ``(1024,) float32``, mean 0 and standard deviation 1 inside an oval, 0 outside.

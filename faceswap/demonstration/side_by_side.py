@@ -45,7 +45,7 @@ def write_side_by_side(
         output: Output video; created when complete.
         sound: File whose audio is copied, or None.
         metadata: Metadata tags of the video.
-        sign: Marks the finished video before it takes its name.
+        sign: Function that signs the complete video before it is renamed.
         on_frames: Callback with the number of frames written since the last call.
 
     Returns:

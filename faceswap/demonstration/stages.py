@@ -53,7 +53,7 @@ class Stages:
 
         Args:
             name: Name of the stage.
-            key: Everything that the results depend on, as JSON values.
+            key: Values that the results depend on, as JSON.
             results: Files that the stage writes atomically.
             work: Function that executes the stage and returns its metrics as JSON values.
 

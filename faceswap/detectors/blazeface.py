@@ -55,7 +55,7 @@ class BlazeFaceNet:
         """Detections in input pixels, per image.
 
         Args:
-            batch: (B, 3, H, W) float32 RGB in [-1, 1], sides multiples of 32.
+            batch: Images, (B, 3, H, W) float32 RGB in [-1, 1], sides multiples of 32.
         """
         with torch.inference_mode():
             regressed, logits = self.net(batch)
@@ -131,7 +131,7 @@ class BlazeFace:
         """Detections per image, highest score first.
 
         Args:
-            images: (H, W, 3) uint8 RGB; images of one size run as one batch.
+            images: Images, (H, W, 3) uint8 RGB; images of one size run as one batch.
         """
         results: list[list[Detection]] = [[] for _ in images]
         for shape, indices in group_by_shape(images).items():

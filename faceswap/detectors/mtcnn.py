@@ -121,8 +121,8 @@ class MTCNN:
         """Detections per image, highest score first.
 
         Args:
-            images: (H, W, 3) uint8 RGB. The first network runs on batches of images of one size,
-                the others on the candidates of all images together.
+            images: Images, (H, W, 3) uint8 RGB. The first network runs on batches of images of one
+                size, the others on the candidates of all images together.
         """
         with torch.inference_mode():
             candidates = self._proposals(images)

@@ -14,8 +14,8 @@ def overlaps(
     """Overlap of a box with each of several others.
 
     Args:
-        box: (4,) x0, y0, x1, y1.
-        boxes: (N, 4).
+        box: Box, (4,) x0, y0, x1, y1.
+        boxes: Boxes, (N, 4).
         over: Denominator of the common area: that of the "union" (IoU) or of the "smaller" box.
 
     Returns:
@@ -39,8 +39,8 @@ def nms(
     """Greedy non-maximum suppression.
 
     Args:
-        boxes: (N, 4).
-        scores: (N,).
+        boxes: Boxes, (N, 4).
+        scores: Scores, (N,).
         max_overlap: Overlap in [0, 1] with a box of higher score above which a box is dropped.
         over: Denominator of the overlap, see ``overlaps``.
 
@@ -68,9 +68,9 @@ def merge_weighted(
     keeping the best one alone.
 
     Args:
-        boxes: (N, 4).
-        scores: (N,) in [0, 1].
-        points: (N, K, 2).
+        boxes: Boxes, (N, 4).
+        scores: Scores, (N,) in [0, 1].
+        points: Points, (N, K, 2).
         min_overlap: IoU from which two boxes are the same face.
 
     Returns:

@@ -18,11 +18,11 @@ class Detection:
     head is upright.
 
     Attributes:
-        box: (4,) float32 x0, y0, x1, y1 in frame pixels; may reach beyond the frame.
+        box: Box, (4,) float32 x0, y0, x1, y1 in frame pixels; may reach beyond the frame.
         score: Confidence in [0, 1]; not comparable between detectors.
-        points: (K, 2) float32 frame pixels: left eye, right eye, then further points in an order
-            of the detector's own (of five: nose tip, left and right mouth corner). None from
-            detectors that only find boxes; the face is then taken to be upright.
+        points: Points, (K, 2) float32 frame pixels: left eye, right eye, then further points in
+            the order of the detector (of five: nose tip, left and right mouth corner). None from
+            detectors that only find boxes; the face is then assumed to be upright.
     """
 
     box: NDArray[np.float32]
@@ -57,7 +57,7 @@ def build_detector(name: str = "blazeface", device: str = "cpu", **options: Any)
 
     Raises:
         ConfigError: There is no such detector.
-        WeightsUnavailable: Its weights are not on this machine and cannot be downloaded.
+        WeightsUnavailable: The weights are not on this machine and cannot be downloaded.
         ModelFileError: A weights file holds weights of another network.
     """
     return detectors.get(name)(device=device, **options)

@@ -184,7 +184,7 @@ class RetinaFace:
         """Detections per image, highest score first.
 
         Args:
-            images: (H, W, 3) uint8 RGB; images of one size run as one batch.
+            images: Images, (H, W, 3) uint8 RGB; images of one size run as one batch.
         """
         results: list[list[Detection]] = [[] for _ in images]
         for indices in group_by_shape(images).values():

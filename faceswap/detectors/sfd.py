@@ -49,7 +49,7 @@ class SFD:
         """Detections per image, highest score first, without points.
 
         Args:
-            images: (H, W, 3) uint8 RGB; images of one size run as one batch.
+            images: Images, (H, W, 3) uint8 RGB; images of one size run as one batch.
         """
         results: list[list[Detection]] = [[] for _ in images]
         for indices in group_by_shape(images).values():

@@ -82,7 +82,7 @@ def yunet(
     """YuNet with the published weights.
 
     Args:
-        device: Ignored: OpenCV runs the network on the CPU.
+        device: Device; ignored, since OpenCV runs the network on the CPU.
         max_side: Longer side in pixels to which larger images are scaled down. The network finds
             faces from about 10 to 300 pixels at that scale.
         min_score: Score in [0, 1] below which detections are dropped.

@@ -71,7 +71,7 @@ def compare(
     Args:
         samples: Frames of the source identity.
         methods: Kind and method by name.
-        scorer: Scores one frame.
+        scorer: Scorer of single frames.
         references: Reference embedding ``(D,)`` of each identity, by name.
         source: Name of the identity in the frames.
         target: Name of the identity that should appear; None when unknown.

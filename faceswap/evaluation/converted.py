@@ -102,7 +102,7 @@ def evaluate_converted(
         finder: Detector and landmarker.
         recognizer: Recognition network, or None to skip the identity metrics.
         frames: Maximum number of frames to score. Frame count and timestamps cover all frames.
-        baseline: Score the baselines too.
+        baseline: Whether to score the baselines too.
         on_frames: Callback with the number of frames read since the last call.
 
     Raises:

@@ -37,9 +37,9 @@ class FaceFinder:
         """The detected face that overlaps an expected position.
 
         Args:
-            image: ``(H, W, 3) uint8 RGB``.
-            expected: ``(68, 2)`` landmarks in pixels. They select among the detected faces and
-                have no other influence.
+            image: Image, ``(H, W, 3) uint8 RGB``.
+            expected: Expected landmarks, ``(68, 2)`` in pixels; used only to select among the
+                detected faces.
 
         Returns:
             The face, or None when no detected face overlaps it enough (IoU of 0.25).

@@ -96,8 +96,9 @@ class FrameScorer:
         """Detect and measure the face at an expected position.
 
         Args:
-            image: ``(H, W, 3) uint8 RGB``.
-            expected: ``(68, 2)`` landmarks in pixels; used only to select among detected faces.
+            image: Image, ``(H, W, 3) uint8 RGB``.
+            expected: Expected landmarks, ``(68, 2)`` in pixels; used only to select among the
+                detected faces.
 
         Returns:
             The observation, or None when no face is detected there.

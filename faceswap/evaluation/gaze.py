@@ -19,8 +19,8 @@ def gaze(image: NDArray[np.uint8], points: NDArray[np.floating]) -> float | None
     the lids is taken. The mean of both eyes cancels most of the effect of side light.
 
     Args:
-        image: ``(H, W, 3) uint8 RGB``.
-        points: ``(68, 2)`` landmarks in pixels.
+        image: Image, ``(H, W, 3) uint8 RGB``.
+        points: Landmarks, ``(68, 2)`` in pixels.
 
     Returns:
         The position, or None when an eye is closed or too small.

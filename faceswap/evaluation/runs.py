@@ -184,10 +184,10 @@ def evaluate_runs(
     Args:
         candidates: Runs, evaluated on the same frames.
         faces: Faces to evaluate by identity, from ``common_held_out``.
-        scorer: Scores one frame.
+        scorer: Scorer of single frames.
         recognizer: Recognition network, or None to skip the identity metrics.
         lpips: Function of ``load_lpips``, or None to skip LPIPS.
-        baseline: Score the baselines too.
+        baseline: Whether to score the baselines too.
         on_frames: Callback with the number of frames finished since the last call.
     """
     references: dict[str, Embedding] = {}

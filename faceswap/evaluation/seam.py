@@ -31,7 +31,7 @@ def seam(
     Args:
         before: Source frame, ``(H, W, 3) uint8 RGB``.
         after: Output frame, ``(H, W, 3) uint8 RGB``.
-        landmarks: ``(68, 2)`` in pixels of ``before``.
+        landmarks: Landmarks, ``(68, 2)`` in pixels of ``before``.
 
     Returns:
         Step in 8-bit levels (0 to 255); 0 when nothing changed.

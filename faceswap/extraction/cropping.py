@@ -88,8 +88,8 @@ def measure(crop: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[float, fl
     """Sharpness (variance of the Laplacian) and exposure (mean luma, 0 to 1) within the mask.
 
     Args:
-        crop: (S, S, 3) uint8 RGB.
-        mask: (S, S) uint8, 255 = face.
+        crop: Crop, (S, S, 3) uint8 RGB.
+        mask: Mask, (S, S) uint8, 255 = face.
     """
     side = (_MEASURE_SIZE, _MEASURE_SIZE)
     grey = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), side, interpolation=cv2.INTER_AREA)

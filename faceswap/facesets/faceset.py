@@ -70,10 +70,10 @@ class Face:
         face: Index of the face within its frame, from 0.
         track: Number of the track in a video, from 0; for photos, number of the face within its
             photo.
-        box: ``(4,) float32`` x0, y0, x1, y1 in frame pixels.
+        box: Box, ``(4,) float32`` x0, y0, x1, y1 in frame pixels.
         score: Confidence of the detection, in [0, 1].
-        landmarks: ``(68, 2) float32`` landmarks68 in frame pixels; smoothed in time for videos.
-        matrix: ``(2, 3) float64``, frame pixel -> pixel of the stored crop.
+        landmarks: Landmarks68, ``(68, 2) float32`` in frame pixels; smoothed in time for videos.
+        matrix: Crop matrix, ``(2, 3) float64``, frame pixel -> pixel of the stored crop.
         yaw: Turn of the head towards image right, in degrees.
         pitch: Turn of the head upwards, in degrees.
         roll: Tilt of the head clockwise in the image, in degrees.

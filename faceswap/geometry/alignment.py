@@ -33,9 +33,9 @@ class HeadPose:
     """A scaled orthographic camera: ``frame = scale * (rotation @ face)[:2] + translation``.
 
     Attributes:
-        rotation: ``(3, 3)``; camera axes are x right, y down, z away from the viewer.
+        rotation: Rotation matrix, ``(3, 3)``; camera axes: x right, y down, z away from the viewer.
         scale: Side of the face square in frame pixels.
-        translation: ``(2,)`` position of the mean face's origin in frame pixels.
+        translation: Position of the mean face's origin, ``(2,)`` in frame pixels.
     """
 
     rotation: FloatArray
@@ -92,7 +92,7 @@ def head_pose(landmarks: ArrayLike) -> HeadPose:
     The affine camera is solved linearly, then replaced by the nearest scaled rotation.
 
     Args:
-        landmarks: ``(68, 2)`` landmarks68 in frame pixels.
+        landmarks: Landmarks68, ``(68, 2)`` in frame pixels.
     """
     camera = _SOLVE @ np.asarray(landmarks, dtype=np.float64)
     u, singular, vt = np.linalg.svd(camera[:3].T, full_matrices=False)
@@ -109,7 +109,7 @@ def crop_matrix(landmarks: ArrayLike, size: int, coverage: float) -> FloatArray:
     """Similarity that crops an upright square around a face.
 
     Args:
-        landmarks: ``(68, 2)`` landmarks68 in frame pixels.
+        landmarks: Landmarks68, ``(68, 2)`` in frame pixels.
         size: Side of the crop in pixels.
         coverage: Side of the crop in face squares (1 = brows to chin, 2 = whole head).
 
@@ -154,8 +154,8 @@ def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int) -> NDArray[np.u
     """Crops a square, without aliasing when it shrinks.
 
     Args:
-        image: ``(H, W)`` or ``(H, W, 3) uint8``.
-        matrix: ``(2, 3)``, image pixel -> crop pixel.
+        image: Image, ``(H, W)`` or ``(H, W, 3) uint8``.
+        matrix: Matrix, ``(2, 3)``, image pixel -> crop pixel.
         size: Side of the crop in pixels.
 
     Returns:

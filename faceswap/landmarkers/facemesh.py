@@ -46,7 +46,7 @@ class FaceMesh:
         """Places landmarks in regions of one frame, as one batch.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: Image, (H, W, 3) uint8 RGB.
             rois: Regions; they may reach beyond the frame.
 
         Returns:

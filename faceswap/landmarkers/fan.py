@@ -54,7 +54,7 @@ class FanLandmarker:
         """Places landmarks in upright regions of one frame.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: Image, (H, W, 3) uint8 RGB.
             rois: Regions of angle 0; they may reach beyond the frame.
 
         Returns:
@@ -143,7 +143,7 @@ def decode(heatmaps: NDArray[np.float32]) -> NDArray[np.float64]:
     """Peaks of heatmaps, moved by a quarter of a cell towards the higher neighbour.
 
     Args:
-        heatmaps: (68, S, S).
+        heatmaps: Heatmaps, (68, S, S).
 
     Returns:
         (68, 2) x, y in heatmap cells, from corner to corner: the middle of the first cell is 0.5.

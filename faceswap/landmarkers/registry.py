@@ -16,7 +16,7 @@ class Roi:
     """Rotated square of a frame that a landmarker takes as its input.
 
     Args:
-        center: (x, y) in frame pixels.
+        center: Centre, (x, y) in frame pixels.
         side: Side length in frame pixels.
         angle: Rotation of the square in degrees, clockwise in the image; a face of this roll is
             upright in it.
@@ -32,8 +32,8 @@ class FaceLandmarks:
     """Landmarks of one face.
 
     Args:
-        points: (68, 2) float32 landmarks68 (iBUG 300-W) in frame pixels.
-        mesh: (468, 3) float32 dense mesh in MediaPipe order; x and y in frame pixels, z in the same
+        points: Landmarks68 (iBUG 300-W), (68, 2) float32 in frame pixels.
+        mesh: Face mesh, (468, 3) float32 in MediaPipe order; x and y in frame pixels, z in the same
             unit, smaller towards the camera. None for landmarkers of 68 points.
         presence: Confidence in [0, 1] that the region holds a face; see ``Landmarker``.
     """
@@ -80,7 +80,7 @@ class Landmarker(Protocol):
         """Places landmarks in regions of one frame.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: Image, (H, W, 3) uint8 RGB.
             rois: Regions made by this landmarker; they may reach beyond the frame.
 
         Returns:
@@ -94,9 +94,10 @@ class Landmarker(Protocol):
         """Region of a detected face.
 
         Args:
-            box: (4,) x0, y0, x1, y1 in frame pixels.
-            points: (K, 2) frame pixels, K >= 2: the eye at image left of the upright head, then
-                the other eye. None if the detector finds boxes only: the region is then upright.
+            box: Box, (4,) x0, y0, x1, y1 in frame pixels.
+            points: Points, (K, 2) frame pixels, K >= 2: the eye at image left of the upright head,
+                then the other eye. None if the detector finds boxes only: the region is then
+                upright.
         """
         ...
 
@@ -118,6 +119,6 @@ def build_landmarker(name: str = "facemesh", device: str = "cpu", **options: Any
 
     Raises:
         ConfigError: There is no such landmarker.
-        WeightsUnavailable: Its weights could neither be found nor fetched.
+        WeightsUnavailable: The weights are not on this machine and cannot be downloaded.
     """
     return landmarkers.get(name)(device=device, **options)

@@ -17,8 +17,8 @@ class Frame:
             so the indices of the others do not depend on how the file is read.
         pts: Presentation time stamp in units of the source's time base, strictly increasing.
         time: Presentation time in seconds.
-        image: ``(H, W, 3) uint8`` RGB in [0, 255], upright, contiguous and writable. Sources with
-            more than 8 bits per channel, HDR included, are reduced to 8 bits.
+        image: Image, ``(H, W, 3) uint8`` RGB in [0, 255], upright, contiguous and writable.
+            Sources with more than 8 bits per channel, HDR included, are reduced to 8 bits.
         name: File name of a photograph; empty for a frame of a video.
     """
 

@@ -88,7 +88,7 @@ def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"")
     """Encodes an image in memory.
 
     Args:
-        image: ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
+        image: Image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
         suffix: File suffix of the format, one of ``WRITABLE``.
         quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
         xmp: XMP packet to embed; BMP cannot contain one.
@@ -174,10 +174,10 @@ def write_image(
 
     Args:
         path: Destination; its suffix (see ``WRITABLE``) determines the format.
-        image: ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
+        image: Image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
         quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
         xmp: XMP packet to embed; BMP cannot contain one.
-        sign: Called with the complete temporary file and ``path`` before it is renamed.
+        sign: Callback with the complete temporary file and ``path`` before it is renamed.
 
     Raises:
         MediaError: The format cannot be written.
@@ -254,8 +254,8 @@ class ImageWriter:
 
         Args:
             name: File name of the original.
-            image: ``(H, W, 3) uint8`` RGB.
-            sign: Called with the complete temporary file and the final path before it is renamed.
+            image: Image, ``(H, W, 3) uint8`` RGB.
+            sign: Callback with the complete temporary file and the final path before it is renamed.
 
         Raises:
             StorageFullError: The disk is full.

@@ -18,7 +18,7 @@ def write_sound(path: Path, samples: NDArray[np.floating], rate: int) -> None:
 
     Args:
         path: Destination, ``.m4a`` or ``.mp4``.
-        samples: ``(N,)`` in [-1, 1].
+        samples: Mono samples, ``(N,)`` in [-1, 1].
         rate: Sample rate in Hz that AAC supports (44100, 48000, ...).
 
     Raises:

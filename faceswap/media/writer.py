@@ -45,7 +45,7 @@ class VideoWriter:
             supports it.
         metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
         audio_from: File whose audio is copied; None for a video without audio.
-        sign: Called with the complete temporary file and ``path`` before it is renamed; if it
+        sign: Callback with the complete temporary file and ``path`` before it is renamed; if it
             raises, no file is left.
 
     Attributes:
@@ -120,7 +120,7 @@ class VideoWriter:
         """Writes the next frame.
 
         Args:
-            image: ``(H, W, 3) uint8`` RGB of the size of ``info``.
+            image: Image, ``(H, W, 3) uint8`` RGB of the size of ``info``.
             pts: Time stamp in units of ``info.time_base``, greater than the previous one.
         """
         if image.shape != (self.info.height, self.info.width, 3):

@@ -12,7 +12,7 @@ def decode(model: FaceAutoencoder, faces: Tensor, to: str, bf16: bool) -> Tensor
 
     Args:
         model: Model in evaluation mode.
-        faces: ``(B, 3, S, S) float RGB`` in [0, 1], of any size, on the device of the model.
+        faces: Faces, ``(B, 3, S, S) float RGB`` in [0, 1], of any size, on the device of the model.
         to: Identity to decode as.
         bf16: Whether to autocast to bfloat16.
 

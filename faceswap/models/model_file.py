@@ -113,7 +113,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:
 
     Raises:
         ModelFileError: The model is missing, damaged or of a newer version.
-        ConfigError: Its architecture is not registered.
+        ConfigError: The architecture is not registered.
     """
     folder = find_model_folder(path, _COMMAND)
     metadata = read_metadata(folder, MODEL_FORMAT)

@@ -118,7 +118,7 @@ def read_key_pair(certificate: Path, key: Path) -> KeyPair:
     """Reads a chain and a key in PEM and checks that they match and are valid today.
 
     Raises:
-        ProvenanceError: They cannot be read or used.
+        ProvenanceError: A file cannot be read, or the pair cannot be used.
     """
     chain = read_chain(certificate)
     private = _read_key(key)
@@ -138,7 +138,7 @@ def read_chain(path: Path) -> list[x509.Certificate]:
     """Reads the certificates of a PEM file, in its order.
 
     Raises:
-        ProvenanceError: There are none.
+        ProvenanceError: The file cannot be read or has no certificates.
     """
     try:
         return x509.load_pem_x509_certificates(_content(path))

@@ -47,7 +47,8 @@ class ManifestSigner:
         Args:
             *sources: Source files: the one that was edited, several that are shown together, or
                 none.
-            counts: Called when the file is complete; numbers of frames and of swapped faces.
+            counts: Function that returns the numbers of frames and of swapped faces; called when
+                the file is complete.
 
         Returns:
             Function that raises ``ProvenanceError`` when the file cannot be signed; the writer then

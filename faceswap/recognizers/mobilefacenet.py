@@ -88,7 +88,7 @@ def template_matrix(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
     """``(2, 3)`` matrix from image pixels to input pixels: the least-squares similarity.
 
     Args:
-        landmarks: ``(68, 2)`` in image pixels.
+        landmarks: Landmarks, ``(68, 2)`` in image pixels.
     """
     points = five_points(landmarks)
     here, there = points.mean(0), _TEMPLATE.mean(0)

@@ -24,8 +24,8 @@ class Recognizer(Protocol):
         """Embedding of one face, ``(D,) float32`` of length 1.
 
         Args:
-            image: ``(H, W, 3) uint8 RGB``.
-            landmarks: ``(68, 2)`` in image pixels, iBUG 300-W order.
+            image: Image, ``(H, W, 3) uint8 RGB``.
+            landmarks: Landmarks, ``(68, 2)`` in image pixels, iBUG 300-W order.
         """
         ...
 
@@ -42,6 +42,6 @@ def build_recognizer(name: str = "mobilefacenet", **options: Any) -> Recognizer:
 
     Raises:
         ConfigError: There is no such network.
-        WeightsUnavailable: Its weights are not on this machine and cannot be downloaded.
+        WeightsUnavailable: The weights are not on this machine and cannot be downloaded.
     """
     return recognizers.get(name)(**options)

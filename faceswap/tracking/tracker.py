@@ -70,7 +70,7 @@ class Tracker:
         """Faces in the next frame of the video, by track number.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: Image, (H, W, 3) uint8 RGB.
         """
         if self._is_cut(image):
             self._tracks = []
@@ -96,7 +96,7 @@ class Tracker:
         Neither uses nor changes the state of the tracker.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: Image, (H, W, 3) uint8 RGB.
         """
         detections = self.detector([image])[0]
         faces = [

@@ -23,7 +23,7 @@ class TrackedFace:
 
     Args:
         track: Number of its track, from 0; never reused for another face.
-        box: (4,) float32 x0, y0, x1, y1 of the landmarks in frame pixels.
+        box: Box, (4,) float32 x0, y0, x1, y1 of the landmarks in frame pixels.
         score: Confidence of its last detection, in [0, 1].
         landmarks: Landmarks in this frame.
     """
@@ -41,7 +41,7 @@ class Track:
     Args:
         number: Number of the track.
         roi: Region in which the landmarker searches the next frame.
-        box: (4,) box in the last frame in which the face was present, in frame pixels.
+        box: Box, (4,) x0, y0, x1, y1 in pixels of the last frame in which the face was present.
         score: Confidence of the last detection.
         confirmed: Whether the face is reported; a tentative one waits for a second detection.
         missed_detections: Consecutive detection passes that did not find the face.

@@ -45,8 +45,8 @@ class Callbacks:
     """Callbacks of a training; called in the first process only.
 
     Attributes:
-        on_faces: Called with the number of faces added to the cache since the last call.
-        on_step: Called with a report at the start and every few steps.
+        on_faces: Callback with the number of faces added to the cache since the last call.
+        on_step: Callback with a report at the start and every few steps.
     """
 
     on_faces: Callable[[int], object] = lambda _: None
@@ -65,12 +65,12 @@ def run_training(
     """Trains a model, or resumes the training in ``output``.
 
     Args:
-        config: All settings.
+        config: Settings of the training.
         faces: Faceset directories of each identity, in the order of the model.
         output: Folder of the run.
         command: Command line, for the record.
         callbacks: Callbacks of the training.
-        allow_changes: Resume although seed, model or data changed.
+        allow_changes: Whether to resume although seed, model or data changed.
 
     Raises:
         FaceswapError: Settings, facesets or the run cannot be used.

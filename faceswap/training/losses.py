@@ -44,8 +44,8 @@ class LossWeights:
         """Weight of each pixel, ``(..., 1, H, W)``.
 
         Args:
-            mask: ``(..., 1, H, W)`` in [0, 1], 1 inside the face.
-            features: ``(..., 1, H, W)`` in [0, 1], 1 on eyes and mouth.
+            mask: Face mask, ``(..., 1, H, W)`` in [0, 1], 1 inside the face.
+            features: Mask of eyes and mouth, ``(..., 1, H, W)`` in [0, 1].
         """
         return (1 + (self.inside - 1) * mask) * (1 + (self.features - 1) * features)
 
@@ -96,10 +96,10 @@ def dssim(
     """Structural dissimilarity of each image, ``(1 - SSIM) / 2``; 0 for equal images.
 
     Args:
-        predicted: ``(..., C, H, W)`` in [0, 1].
-        target: Target, of the same shape.
-        weights: ``(..., 1, H, W)``.
-        stride: Evaluate every so many pixels; windows overlap, so that 2 loses next to nothing.
+        predicted: Predicted images, ``(..., C, H, W)`` in [0, 1].
+        target: Target images, of the same shape.
+        weights: Weight maps, ``(..., 1, H, W)``.
+        stride: Stride of the SSIM window in pixels; windows overlap, so 2 is nearly exact.
     """
     if weights is not None:
         weights = weights[..., ::stride, ::stride]
@@ -110,9 +110,9 @@ def ssim_map(first: Tensor, second: Tensor, stride: int = 1) -> Tensor:
     """Structural similarity at each place (Wang et al., 2004), Gaussian window, sigma 1.5.
 
     Args:
-        first: ``(..., C, H, W)`` in [0, 1].
+        first: First image, ``(..., C, H, W)`` in [0, 1].
         second: Second image, of the same shape.
-        stride: Evaluate every so many pixels.
+        stride: Stride of the window in pixels.
 
     Returns:
         ``(..., C, ceil(H / stride), ceil(W / stride))``. Borders are mirrored.

@@ -1,4 +1,4 @@
-"""What a training is given besides model and data, and what it returns."""
+"""Plan, outputs and result of a training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ class Output:
     Attributes:
         reporter: Log, previews and metrics; None in all other processes.
         shown: Preview faces of each identity, ``(N, 4, S, S)``.
-        on_step: Called with a report at the start and every ``Plan.log_every`` steps.
+        on_step: Callback with a report at the start and every ``Plan.log_every`` steps.
     """
 
     reporter: Reporter | None

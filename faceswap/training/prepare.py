@@ -72,12 +72,12 @@ def prepare_data(
     """Builds the caches, the held-out split and the batches.
 
     Args:
-        config: All settings.
+        config: Settings of the training.
         facesets: Facesets of each identity, in the order of the model.
         run: Folder of the run, for the caches.
         opened: Accelerator of the training.
         model: The model, for its sizes.
-        on_faces: Called with the number of faces added to the cache since the last call.
+        on_faces: Callback with the number of faces added to the cache since the last call.
 
     Raises:
         ConfigError: The batch cannot be split evenly over processes and micro-batches.

@@ -34,7 +34,7 @@ class PreviewWriter:
         """Writes the preview of a step.
 
         Args:
-            image: ``(H, W, 3) uint8 RGB``.
+            image: Image, ``(H, W, 3) uint8 RGB``.
             step: Finished steps.
 
         Raises:

@@ -30,7 +30,7 @@ class RunDirectory(RunFolder[TrainConfig]):
 
 
 def describe_facesets(facesets: Mapping[str, Sequence[Faceset]]) -> Data:
-    """What a run is trained on, for its manifest: the facesets of each identity."""
+    """Training data of a run for its manifest: the facesets of each identity."""
     return {
         name: [
             {

@@ -1,4 +1,4 @@
-"""What of a training is kept on disk: checkpoints to resume from, and the exported model."""
+"""State of a training on disk: checkpoints to resume from, and the exported model."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -42,7 +42,7 @@ class TrainStep:
         """Takes one optimizer step.
 
         Args:
-            micro_batches: This process's part of the batch, whose gradients are accumulated.
+            micro_batches: Micro-batches of this process, whose gradients are accumulated.
             lr: Learning rate.
 
         Returns:

@@ -17,13 +17,13 @@ def test_auto_takes_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:", "", "cpu:0x"])
 def test_unknown_name(name: str) -> None:
-    with pytest.raises(ConfigError, match="no device called"):
+    with pytest.raises(ConfigError, match="Unknown device"):
         pick_device(name)
 
 
 def test_absent_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match="finds none here"):
+    with pytest.raises(ConfigError, match="finds none"):
         pick_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

@@ -95,9 +95,9 @@ def animate(
     """Render a portrait with the given gestures.
 
     Args:
-        portrait: ``(H, W, 3) uint8 RGB``, one person facing the camera.
-        mesh: ``(468, 3)`` face mesh in pixels of the portrait.
-        gestures: One per frame, for example from ``generate_gestures``.
+        portrait: Portrait, ``(H, W, 3) uint8 RGB``, one person facing the camera.
+        mesh: Face mesh, ``(468, 3)`` in pixels of the portrait.
+        gestures: Gesture of each frame, for example from ``generate_gestures``.
         size: Side of the square frames in pixels.
 
     Yields:
@@ -122,7 +122,7 @@ def write_clip(
 
     Args:
         person: Identity to animate.
-        mesh: ``(468, 3)`` face mesh in pixels of the portrait.
+        mesh: Face mesh, ``(468, 3)`` in pixels of the portrait.
         path: Output video; created when complete.
         frames: Number of frames, at 25 frames per second.
         seed: Random seed of motion and voice.
@@ -154,7 +154,7 @@ def voice(
     and the second varies randomly.
 
     Args:
-        gestures: One per frame.
+        gestures: Gesture of each frame.
         seed: Random seed of the voice.
         fps: Frames per second.
         rate: Sample rate in Hz.
