@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("faceswap",)
+PACKAGES = ("classifier", "faceswap")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
-_FIELD = re.compile(r"\s*\*{0,2}\w+(?: \([^)]*\))?: (?P<text>\S.*)")
+_FIELD = re.compile(r"\s*\*{0,2}[a-z_]\w*(?: \([^)]*\))?: (?P<text>\S.*)")
 _STARTS = (
     "Which",
     "Where",

@@ -68,7 +68,7 @@ class LoadedClassifier:
 
     Attributes:
         built: Network in evaluation mode, and its input format.
-        meta: Its metadata.
+        meta: Metadata of the network, as stored in ``model.json``.
         digest: SHA-256 of the weights file, in hex.
     """
 
