@@ -94,7 +94,7 @@ def test_one_bad_source_among_good_ones_costs_only_itself(run, tmp_path):
 def test_too_small_a_faceset(run, tmp_path):
     for name in ("alice", "bob"):
         write_faceset(tmp_path / name)
-    fails(run("train", "--faces", "alice=alice", "--faces", "bob=bob", "-o", "run"), "has 6 faces")
+    fails(run("train", "--faces", "alice=alice", "--faces", "bob=bob", "-o", "run"), "found 6")
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 

@@ -113,7 +113,7 @@ def test_all_files_with_swapped_faces_are_signed(made):
 def test_missing_signing_identity_fails_first(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "file" / "config"))
-    with pytest.raises(ProvenanceError, match="cannot be kept"):
+    with pytest.raises(ProvenanceError, match="cannot be stored"):
         run_demo(tmp_path / "demo", SETTINGS, TINY)
     assert not (tmp_path / "demo").exists()
 

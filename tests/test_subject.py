@@ -94,7 +94,7 @@ def test_check_compares_a_file_with_the_evidence(capsys, facesets, release):
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        ({"basis": "whim"}, ConfigError, "no basis"),
+        ({"basis": "whim"}, ConfigError, "Unknown basis"),
         ({"name": "A\nB"}, ConfigError, "one line"),
         ({"reference": "x" * 501}, ConfigError, "500"),
     ],

@@ -135,7 +135,7 @@ def test_by_name(tmp_path: Path) -> None:
     save(tmp_path, 1)
     save(tmp_path, 2)
     assert load_step(tmp_path, "step-00000001") == 1
-    with pytest.raises(CheckpointError, match="no checkpoint 'best'"):
+    with pytest.raises(CheckpointError, match="Expected the checkpoint 'best'"):
         load_checkpoint(tmp_path, "best")
     with pytest.raises(CheckpointError, match="no checkpoint"):
         mark_best(tmp_path, 7)

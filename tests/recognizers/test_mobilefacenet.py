@@ -48,7 +48,7 @@ def test_normalised():
 
 
 def test_unknown_name_and_missing_or_foreign_files_are_said(tmp_path):
-    with pytest.raises(ConfigError, match="no recognizer"):
+    with pytest.raises(ConfigError, match="Unknown recognizer"):
         build_recognizer("mobilefacenett")
     with pytest.raises(WeightsUnavailable, match="does not exist"):
         build_recognizer(weights=tmp_path / "none.onnx")

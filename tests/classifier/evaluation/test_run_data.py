@@ -11,7 +11,8 @@ from classifier.evaluation.sample_reader import SampleReader, read_side
 from classifier.models import build_network
 from classifier.models.model_file import LoadedClassifier, ModelMeta, load_model
 from classifier.training.settings import Settings
-from faceswap.core.errors import ConfigError, MediaError
+from faceswap.core.errors import ConfigError, MediaError, TrainingError
+from faceswap.core.run_folder import MANIFEST
 
 
 def test_run_record_from_run_or_model_folder(colour_run: Path, perceptron_model: Path) -> None:
@@ -26,13 +27,17 @@ def test_run_record_ignores_unknown_settings(tmp_path: Path) -> None:
         "seed: 3\noptimizer: {gone: 1}\ndata: {group: '^(\\w+)_', validation: 0.3, classes: null}\n"
     )
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
-    (tmp_path / "manifest.json").write_text('{"data": "/x", "data_sha256": "y"}', encoding="utf-8")
+    data = {"images": [{"path": "/x", "sha256": "y"}]}
+    MANIFEST.write(tmp_path / "manifest.json", {"data": data})
     record = read_run(tmp_path)
     assert record is not None
     assert (record.settings.seed, record.settings.data.validation) == (3, 0.3)
     assert record.settings.data.group == r"^(\w+)_"
     assert record.data == Path("/x")
     (tmp_path / "manifest.json").write_text('{"data": ', encoding="utf-8")
+    with pytest.raises(TrainingError, match="not valid JSON"):
+        read_run(tmp_path)
+    MANIFEST.write(tmp_path / "manifest.json", {"data": {"alice": []}})
     with pytest.raises(ConfigError, match="not the manifest of a run"):
         read_run(tmp_path)
 

@@ -19,5 +19,5 @@ def test_steepest_descent_is_suggested_despite_noise():
 
 
 def test_loss_that_never_decreases_is_an_error():
-    with pytest.raises(TrainingError, match="does not fall"):
+    with pytest.raises(TrainingError, match="does not decrease"):
         swept(np.linspace(1, 2, 50)).suggestion()
