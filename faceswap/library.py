@@ -188,7 +188,7 @@ def evaluate_runs(
         on_frames: Callback with the number of frames evaluated since the last call.
 
     Raises:
-        WeightsUnavailable: Weights that were asked for can be neither found nor downloaded.
+        WeightsUnavailable: Required weights are not on this machine and cannot be downloaded.
         FaceswapError: The runs are incomplete or have no held-out frames in common.
     """
     place = str(pick_device(device))

@@ -61,7 +61,7 @@ def subject(
         for path, each in found.items():
             show_table(_as_table(path, each, check))
     if not as_json and any(is_unstated(record) for record in records):
-        note("Unstated: no basis has been given for showing these people.")
+        note("Some records state no basis. Set it with --basis.")
     if not all(answers):
         raise typer.Exit(_MISMATCH)
 

@@ -1,4 +1,4 @@
-"""Fixtures that all tests share."""
+"""Fixtures of all tests."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session", autouse=True)
 def config_folder(tmp_path_factory) -> Iterator[Path]:
-    """A configuration folder of the tests' own: they make no identity in the user's."""
+    """Separate configuration folder, so that tests do not create an identity in the user's."""
     folder = tmp_path_factory.mktemp("config")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACESWAP_CONFIG", str(folder))
@@ -29,7 +29,7 @@ def config_folder(tmp_path_factory) -> Iterator[Path]:
 
 @pytest.fixture
 def shared_data() -> Path:
-    """The folder of real footage and truth; the test skips where it is absent."""
+    """Folder of real footage with annotations; skips the test if it is missing."""
     folder = _SHARED / "data"
     if not folder.is_dir():
         pytest.skip(f"needs the real footage in {folder}")
@@ -38,7 +38,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def shared_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of published weights, which are looked for there; skips where it is absent."""
+    """Folder of published weights, used as $FACESWAP_WEIGHTS; skips the test if it is missing."""
     folder = _SHARED / "weights"
     if not folder.is_dir():
         pytest.skip(f"needs the published weights in {folder}")
@@ -47,8 +47,8 @@ def shared_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _drawn_face(frame: int, shade: tuple[int, int, int], size: int) -> dict[str, Any]:
-    """A faceset row of a drawn face that moves, turns its mouth and blinks, and its crop."""
+def _synthetic_face(frame: int, shade: tuple[int, int, int], size: int) -> dict[str, Any]:
+    """Faceset row and crop of a synthetic face that moves, opens its mouth and blinks."""
     points = MEAN_FACE[:, :2].copy()
     points[56:59, 1] += 0.08 * (1 + np.sin(frame / 3))  # lower lip
     points[[37, 38, 43, 44], 1] += 0.03 * (frame % 7 == 0)
@@ -73,12 +73,12 @@ def _drawn_face(frame: int, shade: tuple[int, int, int], size: int) -> dict[str,
 
 @pytest.fixture
 def make_faceset() -> Callable[..., Path]:
-    """A function that draws a small faceset: ``make_faceset(path, faces=48, shade=(r, g, b))``."""
+    """Function that writes a synthetic faceset: ``make_faceset(path, faces=48, shade=rgb)``."""
 
     def make(
         path: Path, faces: int = 48, shade: tuple[int, int, int] = (220, 170, 140), size: int = 96
     ) -> Path:
-        rows = [_drawn_face(frame, shade, size) for frame in range(faces)]
+        rows = [_synthetic_face(frame, shade, size) for frame in range(faces)]
         (path / "images").mkdir(parents=True)
         for row in rows:
             write_image(path / "images" / row["image"], row.pop("crop"))

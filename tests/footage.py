@@ -1,4 +1,4 @@
-"""Small clips for tests, made from a public-domain portrait (NASA) that scikit-image brings."""
+"""Small clips for tests, made from a public-domain portrait (NASA) of scikit-image."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -40,7 +40,7 @@ def plain_picture(index: int) -> Image:
 def write_clip(
     path: Path, frames: int, picture: Callable[[int], Image] = moving_portrait, sound: bool = True
 ) -> Path:
-    """Writes a clip at 25 frames/s, with a tone of the same length unless told otherwise."""
+    """Writes a clip at 25 frames/s, by default with a tone of the same length."""
     # The index in front, so that a file cut short can still be read.
     with av.open(path, "w", options={"movflags": "faststart"}) as container:
         video = container.add_stream("libx264", rate=25)

@@ -22,6 +22,6 @@ def write_random_fan(torch_home: Path) -> Path:
 
 
 def use_random_fan(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes that hub cache the user's, and its random weights the ones of the weights table."""
+    """Selects this hub cache, and puts the hash of its random weights into the weights table."""
     monkeypatch.setenv("TORCH_HOME", str(weights.parents[2]))
     monkeypatch.setitem(WEIGHTS, "fan", replace(WEIGHTS["fan"], sha256=sha256_file(weights)))

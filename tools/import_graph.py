@@ -24,13 +24,13 @@ class Figures:
 
     Attributes:
         files: Number of Python files.
-        lines: Lines in these.
-        folders: Folders with Python files.
-        loose: Modules directly in a package.
-        arrows: Pairs of units of which one imports the other.
-        layers: Longest chain of units that import each other, circles counted as one unit.
-        module_circles: Groups of modules that import each other.
-        unit_circles: Groups of units that import each other.
+        lines: Number of lines in these files.
+        folders: Number of folders with Python files.
+        top_level: Number of modules directly in a package.
+        edges: Number of imports between units.
+        layers: Length of the longest import chain of units; a cycle counts as one unit.
+        module_cycles: Import cycles of modules.
+        unit_cycles: Import cycles of units.
         long_functions: Functions of more than 60 lines, as ``module:function (lines)``.
         long_files: Files of more than 300 lines, as ``module (lines)``.
     """
@@ -38,11 +38,11 @@ class Figures:
     files: int
     lines: int
     folders: int
-    loose: int
-    arrows: int
+    top_level: int
+    edges: int
     layers: int
-    module_circles: list[list[str]]
-    unit_circles: list[list[str]]
+    module_cycles: list[list[str]]
+    unit_cycles: list[list[str]]
     long_functions: list[str]
     long_files: list[str]
 
@@ -62,11 +62,11 @@ def measure(root: Path, packages: Iterable[str] = PACKAGES) -> Figures:
         files=len(modules),
         lines=sum(lengths.values()),
         folders=len({path.parent for path in modules.values()}),
-        loose=sum(unit_of(name, modules, root) == name for name in inner),
-        arrows=sum(map(len, units.values())),
+        top_level=sum(unit_of(name, modules, root) == name for name in inner),
+        edges=sum(map(len, units.values())),
         layers=longest_chain(units),
-        module_circles=circles(graph),
-        unit_circles=circles(units),
+        module_cycles=cycles(graph),
+        unit_cycles=cycles(units),
         long_functions=[text for name in trees for text in long_functions(name, trees[name])],
         long_files=[f"{name} ({n})" for name, n in lengths.items() if n > LONG_FILE],
     )
@@ -144,8 +144,8 @@ def components(graph: Graph) -> list[list[str]]:
     return found
 
 
-def circles(graph: Graph) -> list[list[str]]:
-    """Return the groups of nodes that reach each other."""
+def cycles(graph: Graph) -> list[list[str]]:
+    """Return the cycles: strongly connected components of several nodes."""
     return [group for group in components(graph) if len(group) > 1]
 
 
@@ -171,7 +171,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkout", nargs="?", type=Path, default=Path())
-    parser.add_argument("--list", action="store_true", help="Name circles, functions and files.")
+    parser.add_argument("--list", action="store_true", help="Name cycles, functions and files.")
     options = parser.parse_args()
     for name, value in vars(measure(options.checkout)).items():
         label = name.replace("_", " ")

@@ -23,7 +23,7 @@ def describe_problem(model_class: type[BaseModel], detail: ErrorDetails) -> tupl
     if detail["type"] == "extra_forbidden":
         return f"unknown setting {name!r}", _suggest(model_class, location)
     if detail["type"] == "missing":
-        return f"{name} has no default and must be given", f"Add it: --set {name}=VALUE."
+        return f"expected a value of {name}, found none", f"Add --set {name}=VALUE."
     expected = detail["msg"]
     for opening in ("Input should be ", "Value error, ", "Assertion failed, "):
         expected = expected.removeprefix(opening)

@@ -73,8 +73,8 @@ _METRICS = (
            "in units of the outer eye corner distance. Not 0 for a perfect swap, because the two "
            "people's faces differ."),
     Metric("movement_error", "movement", "", "lower", 3,
-           "The same after rotating the head to frontal in 3D and subtracting each person's mean "
-           "face. A perfect swap has 0."),
+           "Mean landmark distance after rotating the head to frontal in 3D and subtracting each "
+           "person's mean face; 0 for a perfect swap."),
     Metric("mouth_correlation", "mouth correlation", "", "higher", 2,
            "Correlation of mouth opening between output and source over the frames."),
     Metric("eyelid_correlation", "eyelid correlation", "", "higher", 2,

@@ -23,7 +23,7 @@ from faceswap.maskers.hull import fill_hull
 from faceswap.maskers.registry import maskers
 
 _FACE = frozenset({"skin", "nose", "eyes", "mouth", "face", "lips", "teeth", "glasses"})
-_BROWS_TOO = frozenset({"hair", "brows", "hair and brows"})
+_HAIR = frozenset({"hair", "brows", "hair and brows"})
 # Limits of the mask: skin beyond them is neck, ear or background of a similar colour.
 _REACH = 0.03  # beyond the hull, as a fraction of its width
 _FOREHEAD = 1.4  # above the brows, as a fraction of the distance from eye to brow
@@ -43,8 +43,8 @@ class SegmentationMasker:
 
     def __init__(self, loaded: LoadedClassifier) -> None:
         names = [name.casefold() for name in loaded.classes]
-        self._face = [place for place, name in enumerate(names) if name in _FACE]
-        self._hair = [place for place, name in enumerate(names) if name in _BROWS_TOO]
+        self._face = [index for index, name in enumerate(names) if name in _FACE]
+        self._hair = [index for index, name in enumerate(names) if name in _HAIR]
         if loaded.built.task != "pixels" or not self._face:
             raise ConfigError(
                 "Expected a segmentation network with a face class such as skin, found the classes "
@@ -82,11 +82,11 @@ class SegmentationMasker:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             logits = self._loaded.module(small.contiguous(memory_format=torch.channels_last))
         probabilities = logits.float().softmax(1)
-        picked = [
-            probabilities[:, places].sum(1, keepdim=True) for places in (self._face, self._hair)
+        selected = [
+            probabilities[:, indices].sum(1, keepdim=True) for indices in (self._face, self._hair)
         ]
         full = F.interpolate(
-            torch.cat(picked, 1), crops.shape[1:3], mode="bilinear", align_corners=False
+            torch.cat(selected, 1), crops.shape[1:3], mode="bilinear", align_corners=False
         )
         both = full.cpu().numpy()
         return both[:, 0], both[:, 1]

@@ -21,7 +21,7 @@ def open_media(path: Path) -> InputContainer:
     if not path.exists():
         raise MediaError(f"There is no file {path}.", "Check the path.")
     if not path.is_file():
-        raise MediaError(f"{path} is not a file.", "Pass a video file.")
+        raise MediaError(f"{path} is not a file.", "Give a video file.")
     try:
         # The prefix keeps a file name with a colon from being read as a network address.
         return av.open(f"file:{path}", metadata_errors="replace")
@@ -31,16 +31,16 @@ def open_media(path: Path) -> InputContainer:
 
 def _hint(path: Path, error: FFmpegError) -> str:
     if isinstance(error, PermissionError):
-        return "You have no permission to read it."
+        return "No permission to read the file: change its permissions."
     if path.stat().st_size == 0:
         return "The file is empty: copy or download it again."
     with path.open("rb") as file:
         if file.read(12)[4:8] == b"ftyp":
             return (
-                "Its index (normally the last part of the file) is missing or damaged: the file was"
-                " truncated, or the recording was not finished. Copy or download it again."
+                "The index of the file is missing or damaged: the file was truncated, or the "
+                "recording was not finished. Copy or download it again."
             )
-    return "It is damaged or not a video (the content decides, not the suffix)."
+    return "The file is damaged or not a video; its suffix is ignored. Copy it again."
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -55,8 +55,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
             return stream
     kinds = sorted({stream.type for stream in container.streams})
     raise MediaError(
-        f"{path} has no video that can be decoded, only: {', '.join(kinds) or 'nothing'}.",
-        "Pass a file with a video stream.",
+        f"Expected a video stream in {path}, found {', '.join(kinds) or 'no streams'}.",
+        "Give a file with a video stream of a supported codec.",
     )
 
 

@@ -38,7 +38,7 @@ def read_image(path: Path) -> Image:
         raise MediaError(
             f"The image {path} cannot be opened: {error.strerror}.", "Check the path."
         ) from error
-    hint = "It is damaged or has an unknown format: copy it again, or save it as PNG or JPEG."
+    hint = "The file is damaged or of an unknown format: copy it again, or save it as PNG or JPEG."
     if not data or _is_cut_short(data):
         raise MediaError(f"The image {path} is empty or truncated.", hint)
     try:

@@ -95,7 +95,7 @@ def find_sources(paths: Sequence[Path]) -> list[Source]:
         if not entries:
             raise MediaError(
                 f"The folder {path} contains no video and no image.",
-                "Searched it recursively for files with the suffixes "
+                "Give a folder, searched recursively, with files that end in "
                 f"{_listing(VIDEO_SUFFIXES)} or {_listing(IMAGE_SUFFIXES)}.",
             )
         for stem, source in entries:

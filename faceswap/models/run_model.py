@@ -1,4 +1,4 @@
-"""The model of a run at one of its checkpoints."""
+"""Loads the model of a run from one of its checkpoints."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ def load_run_model(
             the run has one, else the latest one; an exported model folder is loaded as it is.
 
     Raises:
-        ModelFileError: There is no such model or checkpoint, or it does not fit the run.
+        ModelFileError: The model or the checkpoint is missing, or does not fit the run.
         CheckpointError: The checkpoint and all earlier ones are damaged.
         ConfigError: The architecture is not registered.
     """
@@ -42,8 +42,8 @@ def load_run_model(
         if checkpoint is None:
             return load_model(path, device)
         raise ModelFileError(
-            f"{path} has no checkpoints to choose {checkpoint!r} from.",
-            "Give the output folder of `faceswap train`, or leave --checkpoint out.",
+            f"Expected checkpoints to choose {checkpoint!r} from in {path}, found none.",
+            "Give the output folder of `faceswap train`, or omit --checkpoint.",
         )
     name, step = _choose(root, checkpoint)
     folder, metadata = read_model_metadata(path)
@@ -51,10 +51,12 @@ def load_run_model(
     if meta.step == step:  # exported together with this checkpoint
         return replace(load_model(folder, device), checkpoint=name)
     loaded = _read_checkpoint(root, step, exact=name not in (BEST, LATEST))
-    group = AVERAGED if AVERAGED in loaded.tensors else MODEL  # what the run exports, too
+    group = (
+        AVERAGED if AVERAGED in loaded.tensors else MODEL
+    )  # the same weights as in the exported model
     weights = loaded.path / f"{group}.safetensors"
     model = build_with_weights(meta, loaded.tensors[group], weights).to(device)
-    if loaded.step != step:  # the chosen one was damaged, and an earlier one took its place
+    if loaded.step != step:  # the chosen checkpoint is damaged and an earlier one was loaded
         name = _step_name(loaded.step)
     return LoadedModel(
         model, replace(meta, step=loaded.step), sha256_file(weights), loaded.path, name
@@ -73,9 +75,10 @@ def _choose(root: Path, checkpoint: str | None) -> tuple[str, int]:
         return BEST, best
     if checkpoint.isdecimal() and int(checkpoint) in steps:
         return _step_name(int(checkpoint)), int(checkpoint)
-    there = [*map(str, steps), LATEST, *([BEST] if best is not None else [])]
+    found = [*map(str, steps), LATEST, *([BEST] if best is not None else [])]
     raise ModelFileError(
-        f"The run {root.parent} has no checkpoint {checkpoint!r}.", f"It has: {', '.join(there)}."
+        f"The run {root.parent} has no checkpoint {checkpoint!r}.",
+        f"Use one of {', '.join(found)}.",
     )
 
 

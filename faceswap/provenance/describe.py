@@ -147,7 +147,7 @@ def _conversion_lines(
 
 
 def _model_line(model: Mapping[str, Any]) -> str:
-    if "methods" in model:  # an evaluation shows several models beside each other
+    if "methods" in model:  # a side-by-side view of several models
         return f"several: {', '.join(model['methods'])}"
     digest = f", weights sha256 {model['weights_sha256']}" if "weights_sha256" in model else ""
     return f"{model.get('architecture', '?')}, step {model.get('step', '?')}{digest}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FOLDER, KEY, CHAIN = "identity", "key.pem", "chain.pem"
 _RETIRED = "retired-*.pem"
 _RENEW_BEFORE = datetime.timedelta(days=30)
-_PATIENCE_S = 60.0
+_LOCK_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,10 @@ def open_identity(certificate: Path | None = None, key: Path | None = None) -> S
     load_library()
     if certificate is not None and key is not None:
         identity = SigningIdentity(read_key_pair(certificate, key), "own")
-        _prove(identity, certificate)
+        _check_signing(identity, certificate)
     else:
         identity = local_identity()
-        _prove(identity, config_folder() / FOLDER)
+        _check_signing(identity, config_folder() / FOLDER)
     return identity
 
 
@@ -123,7 +123,7 @@ def local_identity() -> SigningIdentity:
     folder = config_folder() / FOLDER
     try:
         if not _is_usable(folder):
-            _make(folder)
+            _create(folder)
         pair = read_key_pair(folder / CHAIN, folder / KEY)
     except Timeout as error:
         raise ProvenanceError(
@@ -152,9 +152,9 @@ def _is_usable(folder: Path) -> bool:
     return end - datetime.datetime.now(datetime.UTC) > _RENEW_BEFORE
 
 
-def _make(folder: Path) -> None:
+def _create(folder: Path) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f"{FOLDER}.lock"), timeout=_PATIENCE_S, mode=0o600):
+    with FileLock(folder.with_name(f"{FOLDER}.lock"), timeout=_LOCK_TIMEOUT_S, mode=0o600):
         if _is_usable(folder):
             return  # created by another process in the meantime
         with atomic_directory(folder) as temporary:
@@ -196,7 +196,7 @@ def local_status() -> IdentityStatus:
         load_library()
         if not key.is_file():
             return IdentityStatus(key, problem=_why_not_writable(folder))
-        _prove(SigningIdentity(read_key_pair(folder / CHAIN, key), "local"), folder)
+        _check_signing(SigningIdentity(read_key_pair(folder / CHAIN, key), "local"), folder)
         expires = read_chain(folder / CHAIN)[0].not_valid_after_utc
     except ProvenanceError as error:
         return IdentityStatus(key, problem=error.message)
@@ -211,7 +211,7 @@ def _why_not_writable(folder: Path) -> str:
     return f"the signing identity cannot be created in {folder}: {place} is not writable"
 
 
-def _prove(identity: SigningIdentity, place: Path) -> None:
+def _check_signing(identity: SigningIdentity, place: Path) -> None:
     """Signs a few bytes and reads the signature back."""
     library = load_library()
     created = {"action": "c2pa.created", "digitalSourceType": COMPOSITE}
@@ -230,12 +230,12 @@ def _prove(identity: SigningIdentity, place: Path) -> None:
         ) as reader:
             failures = validation_codes(reader.get_validation_results(), "failure")
     except library.C2paError as error:
-        raise _unfit(place, str(error)) from error
+        raise _cannot_sign(place, str(error)) from error
     if failures:
-        raise _unfit(place, ", ".join(failures))
+        raise _cannot_sign(place, ", ".join(failures))
 
 
-def _unfit(place: Path, reason: str) -> ProvenanceError:
+def _cannot_sign(place: Path, reason: str) -> ProvenanceError:
     return ProvenanceError(
         f"{place} cannot sign a C2PA manifest: {reason.strip()}.",
         "Use an X.509 v3 certificate that is not self-signed, with key usage digitalSignature and "

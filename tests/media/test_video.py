@@ -251,7 +251,7 @@ def test_audio_only(make_sound, tmp_path):
         frame.rate = 44100
         output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-    with pytest.raises(MediaError, match="only: audio"):
+    with pytest.raises(MediaError, match="found audio"):
         probe(path)
 
 

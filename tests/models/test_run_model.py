@@ -65,12 +65,12 @@ def test_an_unknown_checkpoint_lists_the_known_ones(run, checkpoint):
     mark_best(run / "checkpoints", 2)
     with pytest.raises(ModelFileError) as caught:
         load_run_model(run, checkpoint=checkpoint)
-    assert caught.value.hint == "It has: 1, 2, 3, latest, best."
+    assert caught.value.hint == "Use one of 1, 2, 3, latest, best."
 
 
 def test_a_model_folder_has_no_checkpoints(run):
     assert load_run_model(run / "model").checkpoint == ""
-    with pytest.raises(ModelFileError, match="no checkpoints"):
+    with pytest.raises(ModelFileError, match="Expected checkpoints"):
         load_run_model(run / "model", checkpoint="best")
 
 

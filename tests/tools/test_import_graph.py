@@ -33,11 +33,11 @@ def test_figures(checkout: Path) -> None:
         files=7,
         lines=3 + 5 + 1 + 0 + 2 + 301 + 63,
         folders=3,
-        loose=2,
-        arrows=4,  # verb -> up, verb -> other, other -> verb, up -> down
+        top_level=2,
+        edges=4,  # verb -> up, verb -> other, other -> verb, up -> down
         layers=3,
-        module_circles=[["pkg.up.a", "pkg.up.b"], ["pkg.other", "pkg.verb"]],
-        unit_circles=[["pkg.other", "pkg.verb"]],
+        module_cycles=[["pkg.up.a", "pkg.up.b"], ["pkg.other", "pkg.verb"]],
+        unit_cycles=[["pkg.other", "pkg.verb"]],
         long_functions=["pkg.down.c:long (61)"],
         long_files=["pkg.up.b (301)"],
     )
@@ -47,5 +47,5 @@ def test_this_checkout_has_no_circles() -> None:
     command = [sys.executable, str(ROOT / "tools" / "import_graph.py"), str(ROOT)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     figures = dict(line.rsplit(maxsplit=1) for line in result.stdout.splitlines())
-    assert figures["unit circles"] == "0"
+    assert figures["unit cycles"] == "0"
     assert int(figures["files"]) > 100
