@@ -11,7 +11,7 @@ from faceswap.cli import VERBS, main
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
+def test_help_imports_no_heavy_modules() -> None:
     code = """
 import sys
 from faceswap.cli import main

@@ -118,7 +118,7 @@ def test_two_processes_end_cleanly_ten_times(faces, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_saves_and_the_same_command_goes_on(faces, tmp_path, number):
+def test_an_interrupted_run_is_saved_and_resumed_by_the_same_command(faces, tmp_path, number):
     out = tmp_path / "run"
     command = [sys.executable, str(SCRIPT), *faces, *QUICK, "-o", str(out)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment())
@@ -154,7 +154,7 @@ def test_interrupted_it_saves_and_the_same_command_goes_on(faces, tmp_path, numb
         (["--set", "model.options.size=33"], r"multiple of 32"),
     ],
 )
-def test_mistakes_are_answered_in_words(faces, tmp_path, arguments, said, capsys):
+def test_error_messages(faces, tmp_path, arguments, said, capsys):
     command = ["train", *faces, *QUICK, *arguments, "-o", str(tmp_path / "run")]
     with pytest.raises(SystemExit) as ended:
         run_program("faceswap", VERBS, "0", command)

@@ -69,7 +69,7 @@ def test_round_trip_of_every_dtype_and_of_tied_tensors(tmp_path: Path) -> None:
             assert torch.equal(found.tensors[group][name], value)
 
 
-def test_none_when_there_never_was_one(tmp_path: Path) -> None:
+def test_none_without_checkpoints(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "no") is None
     assert load_checkpoint(tmp_path) is None
 
@@ -186,7 +186,7 @@ checkpoint.save_checkpoint(root, 2, {"model": {"w": torch.ones(4, 4) * 2}}, {}, 
 """
 
 
-def test_process_killed_mid_save_leaves_nothing_half(tmp_path: Path) -> None:
+def test_process_killed_during_save_leaves_no_partial_checkpoint(tmp_path: Path) -> None:
     result = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], check=False)
     assert result.returncode == 9
     assert checkpoint_steps(tmp_path) == [1]

@@ -67,7 +67,7 @@ def test_numbers_as_people_write_them(text: str, expected: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["no", "on", "2024-01-01", "yes", "a=b"])
-def test_words_stay_words(text: str) -> None:
+def test_text_values_stay_text(text: str) -> None:
     assert load(f"name={text}").name == text
 
 

@@ -70,7 +70,7 @@ def test_directory_failure_keeps_the_old_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_full_disk_is_named(tmp_path: Path, code: int) -> None:
+def test_full_disk_error_names_the_path(tmp_path: Path, code: int) -> None:
     path = tmp_path / "file.bin"
 
     def write_half() -> None:

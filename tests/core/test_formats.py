@@ -43,7 +43,7 @@ def test_an_older_version_is_migrated(tmp_path):
         ('{"format": "faceswap-example", "version": 1}', "no longer supported"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(tmp_path, text, message):
+def test_unusable_documents_are_rejected_with_the_path(tmp_path, text, message):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(CheckpointError, match=message) as raised:
         FORMAT.read(tmp_path / "a.json")

@@ -8,7 +8,7 @@ from faceswap.core.interruption import stop_on_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_is_noted_and_the_job_goes_on(number):
+def test_a_signal_is_recorded_and_the_job_continues(number):
     before = signal.getsignal(number)
     with stop_on_signals() as stop:
         assert stop.signal == 0

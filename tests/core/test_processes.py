@@ -26,7 +26,7 @@ def test_the_launchers_wish_for_the_cpu_is_heeded(monkeypatch):
     assert choose_device("cpu") == CPU
 
 
-def test_precisions_that_cannot_be_are_refused(monkeypatch):
+def test_unsupported_precisions_are_rejected(monkeypatch):
     assert choose_precision("fp32", CPU) == "fp32"
     with pytest.raises(ConfigError, match="fp16 needs a GPU"):
         choose_precision("fp16", CPU)

@@ -29,7 +29,7 @@ def test_others_may_read_it_as_they_may_any_new_file(tmp_path: Path) -> None:
     assert (tmp_path / "x.safetensors").stat().st_mode == plain.stat().st_mode
 
 
-def test_full_disk_looks_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_raises_enospc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: object) -> None:
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 

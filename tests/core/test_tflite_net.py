@@ -142,10 +142,10 @@ def test_a_text_file_is_refused(tmp_path):
         TFLiteNet(path)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.95])
-def test_a_cut_off_file_is_refused(tmp_path, share):
+@pytest.mark.parametrize("fraction", [0.01, 0.5, 0.95])
+def test_a_truncated_file_is_rejected(tmp_path, fraction):
     whole = weights_path("blazeface_short").read_bytes()
     path = tmp_path / "net.tflite"
-    path.write_bytes(whole[: int(len(whole) * share)])
+    path.write_bytes(whole[: int(len(whole) * fraction)])
     with pytest.raises(ModelFileError, match="damaged"):
         TFLiteNet(path)

@@ -11,7 +11,7 @@ def crop(seed, low, high):
     return image
 
 
-def test_statistics_look_at_the_face_only():
+def test_statistics_cover_the_face_only():
     image = crop(0, 100, 120)
     image[:16, :, :3] = 255
     mean, spread = colour_statistics(image)

@@ -23,21 +23,21 @@ def test_all_faces_of_a_frame_are_on_one_side():
     assert [frames[i] for i in aside] == sorted(frames[i] for i in aside)
 
 
-def test_nothing_is_kept_aside_when_nothing_is_asked_for():
+def test_fraction_0_holds_out_nothing():
     training, aside = split_held_out(list(range(50)), 0.0)
     assert (len(training), len(aside)) == (50, 0)
 
 
 def test_every_face_comes_once_before_any_comes_again():
     faces, batch = 10, 4
-    drawn = [
+    sampled = [
         face_at(1, "alice", step, slot, batch, faces) for step in range(5) for slot in range(batch)
     ]
-    assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
-    assert drawn[:10] != drawn[10:]
+    assert sorted(sampled[:10]) == sorted(sampled[10:]) == list(range(10))
+    assert sampled[:10] != sampled[10:]
 
 
-def test_the_draw_depends_on_seed_identity_step_and_slot_only():
+def test_sampling_depends_on_seed_identity_step_and_slot_only():
     def draw(seed, name):
         return [face_at(seed, name, step, slot, 8, 100) for step in range(20) for slot in range(8)]
 
@@ -58,7 +58,7 @@ def test_processes_and_micro_batches_split_the_batch(world_size, micro_batches):
     assert slots == list(range(16))
 
 
-def test_a_batch_that_cannot_be_shared_out_is_refused():
+def test_an_indivisible_batch_is_rejected():
     with pytest.raises(ConfigError, match="batch of 16") as caught:
         rank_slots(16, 0, 3)
     assert "15 or 18" in caught.value.hint

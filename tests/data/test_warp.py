@@ -64,7 +64,7 @@ def test_sizes_of_input_and_target_may_differ():
     torch.testing.assert_close(straight, crop(96)[:, :, 16:80, 16:80], atol=1e-5, rtol=0)
 
 
-def test_draws_stay_within_the_ranges():
+def test_samples_stay_within_the_ranges():
     ranges = WarpRanges(rotation=10, zoom=0.05, shift=0.04, flip=0.5, jitter=0.03)
     warps = [sample_warp(np.random.default_rng(seed), ranges) for seed in range(300)]
     affine = np.stack([warp.affine for warp in warps])

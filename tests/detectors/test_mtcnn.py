@@ -61,7 +61,7 @@ def test_images_of_several_sizes_in_one_call(detector, astronaut):
             np.testing.assert_allclose(one.points, other.points, atol=0.02)
 
 
-def test_weightless_networks_find_nothing_certain(astronaut):
+def test_untrained_networks_find_no_confident_faces(astronaut):
     """Untrained networks go through all three stages or stop early, but never fail."""
     found = MTCNN((ProposalNet(), RefineNet(), OutputNet()), min_size=120)([astronaut])
     assert len(found) == 1

@@ -140,12 +140,12 @@ def test_truncated_video_keeps_what_decodes(clip, tmp_path):
     assert report.damage
 
 
-def test_too_small_faces_are_left_out(clip, tmp_path):
+def test_small_faces_are_skipped(clip, tmp_path):
     with pytest.raises(NoFacesError):
         extract(clip, tmp_path / "clip", min_size=200)
 
 
-def test_full_disk_is_said_and_resumable(clip, tmp_path, monkeypatch):
+def test_full_disk_is_reported_and_resumable(clip, tmp_path, monkeypatch):
     monkeypatch.setattr(extraction, "SHARD_FRAMES", 7)
     real = Path.write_bytes
 

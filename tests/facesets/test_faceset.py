@@ -183,7 +183,7 @@ def test_a_faceset_from_before_formats_had_names_is_read(tmp_path):
     assert Faceset.open(faceset.path).subject["name"] == "Alice"
 
 
-def test_an_unfinished_one_from_before_is_refused_and_can_be_overwritten(tmp_path):
+def test_an_unfinished_old_faceset_is_rejected_and_can_be_overwritten(tmp_path):
     path = tmp_path / "clip"
     FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
     make_unversioned(path)

@@ -50,7 +50,7 @@ def test_content_decides_for_unknown_endings(tmp_path, footage, make_video):
     assert [source.kind for source in find_sources([video, image])] == ["video", "images"]
 
 
-def test_errors_say_what_was_looked_for(tmp_path):
+def test_errors_list_the_supported_suffixes(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "notes.txt").write_text("x")

@@ -200,7 +200,7 @@ def test_a_change_of_size_is_scaled_away(make_video, make_picture, tmp_path):
     assert all(close(frame.image, make_picture(i % 10, 96, 64)) for i, frame in enumerate(frames))
 
 
-def test_clock_set_back_is_told(make_video, tmp_path):
+def test_backward_timestamps_are_reported(make_video, tmp_path):
     path = make_video(tmp_path / "a.ts", frames=40)
     path.write_bytes(path.read_bytes() * 2)
     reader = VideoReader(path)
@@ -255,7 +255,7 @@ def test_audio_only(make_sound, tmp_path):
         probe(path)
 
 
-def test_real_footage_reads_on_exactly(shared_data):
+def test_real_footage_resumes_exactly(shared_data):
     path = shared_data / "video" / "vr_1.mp4"
     whole = list(VideoReader(path))
     assert len(whole) == 135

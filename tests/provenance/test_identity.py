@@ -39,7 +39,7 @@ def test_it_is_created_once_and_kept(config):
     assert sorted(p.name for p in (config / "identity").iterdir()) == ["chain.pem", "key.pem"]
 
 
-def test_its_certificate_is_fit_for_c2pa_and_says_nothing_about_the_user(config):
+def test_the_certificate_follows_c2pa_and_is_anonymous(config):
     leaf, root = x509.load_pem_x509_certificates(local_identity().pair.chain)
     assert leaf.issuer == root.subject != leaf.subject
     assert leaf.not_valid_after_utc - leaf.not_valid_before_utc > datetime.timedelta(days=3650)
@@ -117,7 +117,7 @@ def test_a_key_of_another_certificate_is_refused(config, tmp_path, monkeypatch):
         open_identity()
 
 
-def test_where_it_cannot_be_stored_the_remedy_is_named(tmp_path, monkeypatch):
+def test_unwritable_folder_error_has_a_remedy(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "file" / "config"))
     with pytest.raises(ProvenanceError, match="cannot be stored") as error:

@@ -47,7 +47,7 @@ def test_normalised():
     assert normalised([0.0, 0.0]).tolist() == [0, 0]
 
 
-def test_unknown_name_and_missing_or_foreign_files_are_said(tmp_path):
+def test_unknown_name_and_missing_or_foreign_files_raise(tmp_path):
     with pytest.raises(ConfigError, match="Unknown recognizer"):
         build_recognizer("mobilefacenett")
     with pytest.raises(WeightsUnavailable, match="does not exist"):
@@ -58,7 +58,7 @@ def test_unknown_name_and_missing_or_foreign_files_are_said(tmp_path):
 
 
 @pytest.mark.usefixtures("shared_weights")
-def test_people_are_told_apart(shared_data):
+def test_embeddings_distinguish_people(shared_data):
     """AT&T's photographs: one person is near .8, two are near .1."""
     network = build_recognizer()
     tracker = build_tracker()

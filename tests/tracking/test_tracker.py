@@ -149,7 +149,7 @@ def test_an_uncertain_second_face_must_be_detected_twice(scene):
     assert all(s == reported[0] for s in reported)
 
 
-def test_a_certain_second_face_is_reported_at_once(scene):
+def test_a_confident_second_face_is_reported_immediately(scene):
     scene.faces = [(80, 100, 50, 0.9, 0.95), (220, 100, 50, 0.8, 0.95)]
     assert numbers(tracker_of(scene).update(FRAME)) == [0, 1]
 

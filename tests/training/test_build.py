@@ -1,4 +1,4 @@
-"""Whole trainings of a tiny network on drawn faces, in this process."""
+"""Whole trainings of a tiny network on synthetic faces, in this process."""
 
 import json
 import os
@@ -276,7 +276,7 @@ def test_a_changed_learning_rate_is_reported_and_used(faces, tmp_path, caplog):
     assert "optimizer.lr: 0.002 -> 1e-09" in caplog.text
 
 
-def test_facesets_that_do_not_do_are_refused(faces, make_faceset, tmp_path):
+def test_unusable_facesets_are_rejected(faces, make_faceset, tmp_path):
     with pytest.raises(IdentityError, match="found 1: alice"):
         open_facesets({"alice": faces["alice"]}, 2)
     few = make_faceset(tmp_path / "few", faces=5)
@@ -288,7 +288,7 @@ def test_facesets_that_do_not_do_are_refused(faces, make_faceset, tmp_path):
     assert len(open_facesets({**faces, "carol": [few] * 10}, 48)["carol"]) == 10
 
 
-def test_nothing_is_written_for_a_command_that_cannot_work(faces, tmp_path):
+def test_invalid_commands_write_nothing(faces, tmp_path):
     for config in (
         configured("training.batch=3", "training.micro_batches=2"),
         configured("model.name=tinny"),

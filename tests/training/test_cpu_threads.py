@@ -43,7 +43,7 @@ def test_long_steps_are_tried_rarely():
     assert total < 1.07 * 500 * 1.6
 
 
-def test_nothing_to_choose():
+def test_a_single_thread_disables_switching():
     torch.set_num_threads(1)
     steps(ThreadChoice(1), {1: 1.0}, 100)
     assert torch.get_num_threads() == 1

@@ -41,7 +41,7 @@ def test_only_the_face_counts():
     assert quality["alice"].l1 == pytest.approx(0.4, abs=1e-5)
 
 
-def test_each_identity_is_drawn_by_its_own_decoder():
+def test_each_identity_is_decoded_by_its_own_decoder():
     faces = torch.rand(4, 4, 16, 16)
     model = copier(alice=1.0, bob=0.5)
     quality = evaluate(model, {"alice": faces, "bob": faces}, torch.device("cpu"), bf16=False)

@@ -42,7 +42,7 @@ def test_a_stride_only_leaves_places_out():
     torch.testing.assert_close(ssim_map(first, second, stride=2), whole[:, ::2, ::2])
 
 
-def test_dssim_knows_its_ends():
+def test_dssim_bounds():
     first, second = map(as_tensor, noisy_pair())
     assert dssim(first, first).item() == pytest.approx(0, abs=1e-6)
     black_white = torch.zeros(3, 16, 16), torch.ones(3, 16, 16)
@@ -68,31 +68,31 @@ def test_the_weight_map_multiplies_face_and_features():
 
 def test_swapped_faces_are_held_to_their_twins_in_matched_slots_only():
     torch.manual_seed(0)
-    target, drawn = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
+    target, decoded = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
     mask = torch.rand(2, 4, 1, 16, 16)
     batch = Batch(target, target, mask, mask * 0, 2)
     only = LossWeights(l1=0.0, dssim=0.0, mask=0.0, swap=0.5)
-    perfect = reconstruction_losses(Reconstruction(drawn, None, target[:, :2]), batch, only)
+    perfect = reconstruction_losses(Reconstruction(decoded, None, target[:, :2]), batch, only)
     torch.testing.assert_close(perfect, torch.zeros(2))
-    losses = reconstruction_losses(Reconstruction(drawn, None, drawn[:, :2]), batch, only)
-    expected = 0.5 * dssim(drawn[:, :2], target[:, :2], torch.ones(2, 2, 1, 16, 16)).sum(1) / 4
+    losses = reconstruction_losses(Reconstruction(decoded, None, decoded[:, :2]), batch, only)
+    expected = 0.5 * dssim(decoded[:, :2], target[:, :2], torch.ones(2, 2, 1, 16, 16)).sum(1) / 4
     torch.testing.assert_close(losses, expected)
 
 
 def test_parts_add_up_per_identity():
     torch.manual_seed(0)
-    target, drawn = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
+    target, decoded = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
     mask, learned = torch.rand(2, 4, 1, 16, 16), torch.rand(2, 4, 1, 16, 16)
     batch = Batch(target, target, mask, torch.zeros_like(mask), 0)
     losses = reconstruction_losses(
-        Reconstruction(drawn, learned), batch, LossWeights(l1=2.0, dssim=0.5, mask=0.1)
+        Reconstruction(decoded, learned), batch, LossWeights(l1=2.0, dssim=0.5, mask=0.1)
     )
-    expected = 2 * l1(drawn, target) + 0.5 * dssim(drawn, target) + 0.1 * l1(learned, mask)
+    expected = 2 * l1(decoded, target) + 0.5 * dssim(decoded, target) + 0.1 * l1(learned, mask)
     torch.testing.assert_close(losses, expected.mean(1))
     # Whatever the batch is divided into, the mean stays the same.
     halves = [
         reconstruction_losses(
-            Reconstruction(drawn[:, part], None),
+            Reconstruction(decoded[:, part], None),
             Batch(
                 target[:, part],
                 target[:, part],
@@ -104,5 +104,5 @@ def test_parts_add_up_per_identity():
         )
         for part in (slice(0, 2), slice(2, 4))
     ]
-    whole = reconstruction_losses(Reconstruction(drawn, None), batch, LossWeights(inside=5.0))
+    whole = reconstruction_losses(Reconstruction(decoded, None), batch, LossWeights(inside=5.0))
     torch.testing.assert_close(torch.stack(halves).mean(0), whole)

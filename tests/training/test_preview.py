@@ -18,7 +18,7 @@ class Fill(torch.nn.Module):
 COLOURS = {"alice": (1.0, 0.0, 0.0), "bob": (0.0, 1.0, 0.0), "carol": (0.0, 0.0, 1.0)}
 
 
-def test_every_face_stands_beside_its_reconstruction_and_its_swaps():
+def test_each_face_is_next_to_its_reconstruction_and_swaps():
     decoders = {name: Fill(colour) for name, colour in COLOURS.items()}
     model = FaceAutoencoder(torch.nn.Identity(), torch.nn.Identity(), decoders, 32, 32)
     faces = {name: torch.full((2, 4, 32, 32), 0.5) for name in COLOURS}
