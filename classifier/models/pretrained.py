@@ -147,7 +147,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """All tensors of a file or of a run, by name; containers are opened.
 
     Raises:
-        ModelFileError: It is no such file, is damaged, or holds no tensors.
+        ModelFileError: The file is missing, damaged, or has no named tensors.
     """
     if path.is_dir():
         path = _model_file(path)

@@ -1,1 +1,1 @@
-"""How networks learn: data, rates, steps, checkpoints."""
+"""Training: data, transfer modes, schedules, steps and checkpoints."""
