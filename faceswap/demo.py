@@ -45,7 +45,8 @@ from faceswap.facesets.subjects import set_subject
 from faceswap.media.images import write_image
 from faceswap.media.sound import write_sound
 from faceswap.media.sources import Source, find_sources
-from faceswap.models.model_file import LoadedModel, load_model
+from faceswap.models.model_file import LoadedModel
+from faceswap.models.run_model import load_run_model
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
 from faceswap.provenance.signing import FileSigner, ManifestSigner
@@ -112,7 +113,7 @@ def run_demo(output: Path, settings: DemoSettings, overrides: Sequence[str] = ()
     for person in DEMO_IDENTITIES:
         metrics[f"extract {person.name}"] = job.extract(person)
     metrics["train"] = job.train()
-    model = load_model(job.folder.run, settings.device)
+    model = load_run_model(job.folder.run, settings.device)
     for person in DEMO_IDENTITIES:
         metrics[f"convert {person.name}"] = job.convert(person, model)
     metrics["side by side"] = job.show(model)

@@ -19,7 +19,7 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
 from faceswap.media.sources import find_sources
 from faceswap.models.model_file import LoadedModel
-from faceswap.models.model_file import load_model as _load_model
+from faceswap.models.run_model import load_run_model
 from faceswap.recognizers import build_recognizer
 from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
@@ -85,17 +85,19 @@ def extract_faces(
     return Faceset.open(report.path)
 
 
-def load_model(path: PathLike, device: str = "auto") -> LoadedModel:
+def load_model(path: PathLike, device: str = "auto", checkpoint: str | None = None) -> LoadedModel:
     """Load a trained model.
 
     Args:
         path: Directory of a run, or of the model it exported.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        checkpoint: ``best``, ``latest`` or a number of steps; None for the best checkpoint of a
+            run, or the latest if none is marked as the best.
 
     Raises:
-        ModelFileError: The model is missing, damaged or of a newer version.
+        ModelFileError: The model or the checkpoint is missing, damaged or of a newer version.
     """
-    return _load_model(Path(path), pick_device(device))
+    return load_run_model(Path(path), pick_device(device), checkpoint)
 
 
 def swap_frames(

@@ -23,7 +23,8 @@ from faceswap.evaluation.reconstruction import (
 )
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.media.sources import Source
-from faceswap.models.model_file import LoadedModel, load_model
+from faceswap.models.model_file import LoadedModel
+from faceswap.models.run_model import load_run_model
 from faceswap.recognizers import Recognizer
 from faceswap.training.run_directory import RunDirectory
 
@@ -94,7 +95,7 @@ def open_runs(paths: Sequence[Path], device: str) -> list[Candidate]:
 
 def _open_run(path: Path, device: str) -> Candidate:
     run = RunDirectory(path)
-    loaded = load_model(path, device)
+    loaded = load_run_model(path, device)
     if not run.config.is_file() or not run.manifest.is_file():
         raise FacesetError(
             f"Expected a run folder, found only a model in {path}: the held-out faces are unknown.",
