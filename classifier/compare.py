@@ -128,13 +128,13 @@ def _evaluate(
     results: list[Evaluation] = []
     trained_on: list[int] = []
     for run, model, record in zip(runs, models, records, strict=True):
-        known = open_evaluation_data(data, model, record)
-        reader = SampleReader(model, known.dataset, record)
+        opened = open_evaluation_data(data, model, record)
+        reader = SampleReader(model, opened.dataset, record)
         with progress_bar(f"evaluate {run}", len(samples), unit="images") as advance:
             results.append(
                 measure(reader, samples, batch_size=batch_size, device=device, on_image=advance)
             )
-        trained_on.append(sum(sample.name in known.train_names for sample in samples))
+        trained_on.append(sum(sample.name in opened.train_names for sample in samples))
     if any(result.samples != results[0].samples for result in results):
         raise MediaError("The images changed during the evaluation.", "Run the command again.")
     return results, trained_on

@@ -59,32 +59,32 @@ def evaluate(
         raise ConfigError(f"Unknown split {split!r}.", f"Choose one of {', '.join(_SPLITS)}.")
     place = pick_device(device)
     loaded, run = load_model(model), read_run(model)
-    known = open_evaluation_data(data, loaded, run)
-    chosen, samples = known.select(split)
-    reader = SampleReader(loaded, known.dataset, run)
+    opened = open_evaluation_data(data, loaded, run)
+    chosen, samples = opened.select(split)
+    reader = SampleReader(loaded, opened.dataset, run)
     with progress_bar(f"evaluate {chosen}", len(samples), unit="images") as advance:
         result = measure(reader, samples, batch_size=batch_size, device=place, on_image=advance)
-    facts = _facts(model, known, chosen, result, reader)
+    facts = _facts(model, opened, chosen, result, reader)
     with progress_bar("intervals", resamples, unit="resamples") as advance:
         numbers = with_intervals(result, resamples, seed, advance)
     _show(result, numbers, chosen, loaded.classes)
     if output is not None:
         record = {"model": str(model), "weights_sha256": loaded.digest, "data": str(data)}
-        record |= {"split": chosen, "trained_on": _leaked(known, result), "resamples": resamples}
-        _write(output, record, facts, result, numbers, reader, known)
+        record |= {"split": chosen, "trained_on": _leaked(opened, result), "resamples": resamples}
+        _write(output, record, facts, result, numbers, reader, opened)
 
 
 def _facts(
-    model: Path, known: EvaluationData, split: str, result: Evaluation, reader: SampleReader
+    model: Path, opened: EvaluationData, split: str, result: Evaluation, reader: SampleReader
 ) -> list[str]:
     """Report skipped and training images; the sentences also go into the report."""
     for path, reason in reader.skipped[:_MOST_NOTED]:
         note(f"Skipped {path}: {reason}")
     network = reader.loaded.network
     facts = [
-        f"{network} from {model}, on {len(result.samples)} images of {known.dataset.root} "
+        f"{network} from {model}, on {len(result.samples)} images of {opened.dataset.root} "
         f"({'all splits' if split == 'all' else split}).",
-        known.origin,
+        opened.origin,
     ]
     if reader.skipped:
         facts.append(f"{len(reader.skipped)} images could not be read and were skipped.")
@@ -95,18 +95,18 @@ def _facts(
             if len(groups) > 1
             else "All images belong to one group, so there are no intervals."
         )
-    if leaked := _leaked(known, result):
+    if leaked := _leaked(opened, result):
         facts.append(
             f"Warning: {leaked} of these images were used to train the network; its scores on them "
             "are too optimistic."
         )
-    for fact in [*known.dataset.notes, *facts[1:]]:
+    for fact in [*opened.dataset.notes, *facts[1:]]:
         note(fact)
     return facts
 
 
-def _leaked(known: EvaluationData, result: Evaluation) -> int:
-    return sum(sample.name in known.train_names for sample in result.samples)
+def _leaked(opened: EvaluationData, result: Evaluation) -> int:
+    return sum(sample.name in opened.train_names for sample in result.samples)
 
 
 def _show(
@@ -132,13 +132,13 @@ def _write(
     result: Evaluation,
     numbers: dict[str, Estimate],
     reader: SampleReader,
-    known: EvaluationData,
+    opened: EvaluationData,
 ) -> None:
     classes = reader.loaded.classes
     skipped = [[str(path), reason] for path, reason in reader.skipped]
     record |= {"skipped": skipped, **as_record(result, numbers, classes)}
     write_json(output / "metrics.json", record)
-    write_table(output / "predictions.parquet", result.to_table(classes, known.split_of()))
+    write_table(output / "predictions.parquet", result.to_table(classes, opened.split_of()))
     title = f"{reader.loaded.network}: evaluation on {len(classes)} classes"
     write_page(output / "report.html", title, facts, result, numbers, reader)
     note(f"Report, metrics and predictions: {output}")

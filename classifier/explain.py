@@ -80,10 +80,10 @@ def _neighbours(
     """Embeddings of the training images in ``data``."""
     if data is None:
         return None
-    known = open_evaluation_data(data, loaded, run)
-    note(known.origin)
-    reader = SampleReader(loaded, known.dataset, run)
-    samples = known.dataset.splits["train"]
+    opened = open_evaluation_data(data, loaded, run)
+    note(opened.origin)
+    reader = SampleReader(loaded, opened.dataset, run)
+    samples = opened.dataset.splits["train"]
     with progress_bar("embed training images", len(samples), unit="images") as advance:
         found = embed_samples(
             reader, samples, batch_size=batch_size, device=device, on_image=advance

@@ -104,9 +104,9 @@ def _real_images(
         if run is None or not run.data.exists():
             return none
         data = run.data
-    known = open_evaluation_data(data, loaded, run)
-    reader = SampleReader(loaded, known.dataset, run)
-    samples = known.dataset.samples
+    opened = open_evaluation_data(data, loaded, run)
+    reader = SampleReader(loaded, opened.dataset, run)
+    samples = opened.dataset.samples
     chosen = samples[:: max(1, len(samples) // _REAL)][:_REAL]
     images = reader.read(chosen).images
     if loaded.built.task == "images":

@@ -58,18 +58,18 @@ def features(
     """
     place = pick_device(device)
     loaded, run = load_model(model), read_run(model)
-    known = open_evaluation_data(data, loaded, run)
-    note(known.origin)
-    known = _with_validation(known, seed)
-    reader = SampleReader(loaded, known.dataset, run)
-    samples = known.dataset.samples
+    opened = open_evaluation_data(data, loaded, run)
+    note(opened.origin)
+    opened = _with_validation(opened, seed)
+    reader = SampleReader(loaded, opened.dataset, run)
+    samples = opened.dataset.samples
     with progress_bar("features", len(samples), unit="images") as advance:
         found = embed_samples(
             reader, samples, batch_size=batch_size, device=place, on_image=advance
         )
     for path, reason in reader.skipped[:5]:
         note(f"Skipped {path}: {reason}")
-    splits = known.split_of()
+    splits = opened.split_of()
     train = np.array([splits[sample.name] == "train" for sample in found.samples])
     result = _probe(found, train, len(loaded.classes), neighbours, seed)
     with progress_bar("map", STEPS if layout == "tsne" else None, unit="steps") as advance:
@@ -81,13 +81,13 @@ def features(
     _write_numbers(output / "probes.json", found, result)
 
 
-def _with_validation(known: EvaluationData, seed: int) -> EvaluationData:
+def _with_validation(opened: EvaluationData, seed: int) -> EvaluationData:
     """Data with a split to evaluate on; a fifth becomes "validation" if there is none."""
-    if known.dataset.task == "pixels" or len([p for p in known.dataset.splits.values() if p]) > 1:
-        return known
+    if opened.dataset.task == "pixels" or len([p for p in opened.dataset.splits.values() if p]) > 1:
+        return opened
     note("The data have no splits: using 20 % of each class for validation.")
-    dataset = split_dataset(known.dataset, 0.2, seed)
-    return EvaluationData(dataset, known.origin, known.train_names, known.from_run)
+    dataset = split_dataset(opened.dataset, 0.2, seed)
+    return EvaluationData(dataset, opened.origin, opened.train_names, opened.from_run)
 
 
 def _probe(

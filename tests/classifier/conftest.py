@@ -1,4 +1,4 @@
-"""Tiny data and runs trained on them, shared by the tests of all verbs."""
+"""Small data sets and trained runs, shared by the tests of all verbs."""
 
 import sys
 from collections.abc import Callable
@@ -18,7 +18,7 @@ WRONG = "wrong.png"  # a blue image in the folder red
 
 
 def call(*arguments: object) -> int | str | None:
-    """Runs ``classifier`` with these arguments; its exit code."""
+    """Runs ``classifier`` with these arguments and returns its exit code."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["classifier", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
@@ -80,7 +80,7 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def colour_run(colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """LeNet-5 trained on these; correct on all images but the misplaced one."""
+    """LeNet-5 trained on ``colours``; correct on all images but the misplaced one."""
     run = tmp_path_factory.mktemp("runs") / "lenet"
     settings = ("data.batch_size=8", "optimizer.lr=3e-3", "device=cpu", "precision=fp32")
     changes = [word for setting in settings for word in ("--set", setting)]
@@ -90,7 +90,7 @@ def colour_run(colours: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Dark noise with a light square, and masks of it; four of each of four people."""
+    """Dark noise with a light square, and masks; four images for each of four persons."""
     root = tmp_path_factory.mktemp("data") / "squares"
     (root / "images").mkdir(parents=True)
     (root / "masks").mkdir()
@@ -110,7 +110,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def square_run(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small FC-DenseNet trained on these."""
+    """A small FC-DenseNet trained on ``squares``."""
     run = tmp_path_factory.mktemp("runs") / "tiramisu"
     settings = (
         "network.size=32",
@@ -130,7 +130,7 @@ def square_run(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def perceptron_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A perceptron for the colours that came without a run; its weights are random."""
+    """Model folder of a perceptron with random weights, without a run."""
     torch.manual_seed(0)
     built = build_network("perceptron", 3, {}, 16)
     weight = built.module.get_parameter("head.weight")

@@ -20,7 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 Classifier = Callable[..., int | str | None]
 SMALL = ("--set", "data.batch_size=8", "--set", "optimizer.lr=3e-3", "--set", "device=cpu")
 STEPS = 8  # 64 images to train on, 8 a step
-CONSTANT = ("--set", "optimizer.schedule=constant")  # a schedule's fall depends on the epochs
+CONSTANT = (
+    "--set",
+    "optimizer.schedule=constant",
+)  # other schedules depend on the number of epochs
 
 
 def last(run_directory: Path, which: str = "latest") -> Checkpoint:
@@ -38,7 +41,7 @@ def require_equal(one: Path, other: Path) -> None:
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Sends the signal of Ctrl-C, as a user does, after so many steps of one training."""
+    """Sends SIGINT after a number of training steps."""
     taken = 0
     original = GradientStep.__call__
 
@@ -97,7 +100,7 @@ def test_a_run_stopped_within_an_epoch_resumes_exactly(
 def test_checkpoints_within_a_long_epoch(halves: Path, tmp_path: Path, monkeypatch) -> None:
     run_directory = RunDirectory(tmp_path / "run")
     settings = run_directory.resolve_config(None, ["epochs=1", "data.batch_size=8", "keep=20"])
-    # As at kill -9 in the last step: what is there then?
+    # State on disk after kill -9 in the last step.
     taken: list[int] = []
     original = GradientStep.__call__
 

@@ -128,7 +128,7 @@ def test_perceptron_trains_with_its_own_rule(
     settings = (*SMALL, "--model", "perceptron", "--epochs", 2)
     assert classifier("train", halves, "-o", tmp_path / "run", *settings) == 0
     history = json.loads((tmp_path / "run" / "history.json").read_text())
-    assert history[0]["train_loss"] == 2 / 64  # two mistakes on the way, one for each class
+    assert history[0]["train_loss"] == 2 / 64  # two mistakes, one per class
     assert history[1]["train_loss"] == 0
     assert history[0]["balanced_accuracy"] == 1
     assert load_model(tmp_path / "run").built.rule == "perceptron"

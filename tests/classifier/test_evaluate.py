@@ -33,10 +33,10 @@ def test_validation_split_of_the_run_is_evaluated(
     assert accuracy["value"] == sum(row["correct"] for row in rows) / 9
     assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
     assert record["trained_on"] == 0
-    # The same numbers that training found on the same images.
-    known = load_model(colour_run).scores
+    # Training measured the same metrics on the same images.
+    recorded = load_model(colour_run).scores
     assert record["metrics"]["balanced_accuracy"]["value"] == pytest.approx(
-        known["balanced_accuracy"], abs=1e-6
+        recorded["balanced_accuracy"], abs=1e-6
     )
     assert {row["split"] for row in rows} == {"validation"}
     assert all(sum(row["probabilities"]) == pytest.approx(1, abs=1e-5) for row in rows)
@@ -78,7 +78,7 @@ def test_copied_data_with_reordered_classes(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Only two of the classes, so that their numbers differ from the network's."""
+    """Data with two of the three classes, so that class indices differ from the network's."""
     other = tmp_path / "other"
     for name in ("crème brûlée", "red"):
         (other / name).mkdir(parents=True)
@@ -98,7 +98,7 @@ def test_copied_data_with_reordered_classes(
     assert classifier(*first) == 0
     output = capsys.readouterr().err
     counted = int(output.split("Warning: ")[1].split()[0])
-    assert 9 <= counted <= 12  # of 12 copies, those that were not used for validation
+    assert 9 <= counted <= 12  # the copies of training images among 12 copies
 
 
 def test_segmentation_with_groups(
@@ -112,8 +112,8 @@ def test_segmentation_with_groups(
     assert "All images belong to one group" in capsys.readouterr().err
     record = json.loads((tmp_path / "metrics.json").read_text())
     assert record["images"] == 4
-    known = load_model(square_run).scores
-    assert record["metrics"]["miou"]["value"] == pytest.approx(known["mean_iou"], abs=1e-4)
+    recorded = load_model(square_run).scores
+    assert record["metrics"]["miou"]["value"] == pytest.approx(recorded["mean_iou"], abs=1e-4)
     assert record["metrics"]["miou"]["low"] is None
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
     assert {row["group"] for row in rows} == {Path(rows[0]["path"]).name[0]}

@@ -26,7 +26,7 @@ def test_embeddings_probes_and_map(
     assert all(len(row["vector"]) == 120 for row in rows)
     assert sum(row["split"] == "validation" for row in rows) == 9
     assert all(Path(row["path"]).parent.name == row["label"] for row in rows)
-    # The map keeps neighbours: the nearest point has the same colour, but for the misplaced one.
+    # Nearest points on the map have the same colour, except for the misplaced image.
     points = np.array([[row["x"], row["y"]] for row in rows])
     distances = np.linalg.norm(points[:, None] - points[None], axis=2)
     np.fill_diagonal(distances, np.inf)

@@ -102,7 +102,7 @@ def test_persons_stay_in_one_split(shared_data: Path) -> None:
         {sample.group for sample in dataset.splits[split]} for split in ("train", "validation")
     )
     assert not train & kept
-    assert len(train | kept) == 27  # 7 from many sides, 20 once
+    assert len(train | kept) == 27  # 7 persons in several poses, 20 in one
 
 
 def test_camvid_has_eleven_classes(shared_data: Path) -> None:

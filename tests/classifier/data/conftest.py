@@ -1,4 +1,4 @@
-"""Drawn data sets."""
+"""Generated data sets."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -18,7 +18,7 @@ KINDS = {
 
 
 def photo(channels: int = 3, size: int = 40) -> np.ndarray:
-    """Smooth, with values from dark to light, so that every change shows."""
+    """Smooth image from dark to light, which every augmentation changes."""
     y, x = np.mgrid[:size, :size] / size
     planes = [x, y, (x + y) / 2][:channels]
     return np.stack([40 + 180 * plane for plane in planes]).astype(np.uint8)
@@ -72,7 +72,7 @@ def test_masks_are_augmented_with_their_images(kind: str) -> None:
         moved += not np.array_equal(labels, mask)
         both = [out[0][labels == label].astype(float) for label in (0, 1)]
         if all(len(values) > 50 for values in both) and np.ptp(out[0]) > 100:
-            # Apart from pixels at the border, classes keep brightnesses of their own.
+            # Apart from border pixels, the classes differ in brightness.
             medians = [np.median(values) for values in both]
             assert medians[0] != medians[1]
             nearer = [

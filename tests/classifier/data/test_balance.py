@@ -33,7 +33,7 @@ def test_inverse_frequency() -> None:
 
 
 def test_median_frequency() -> None:
-    # Pixels of a class over all that count in the images that show it.
+    # Pixels of a class over all labelled pixels of the images that contain it.
     masks = np.array([[[0, 0], [0, 2]], [[0, 0], [0, 255]], [[2, 2], [1, 255]]], np.uint8)
     frequency = np.array([6 / 7, 1 / 3, 3 / 7])
     expected = np.median(frequency) / frequency

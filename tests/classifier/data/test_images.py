@@ -42,7 +42,7 @@ def test_pixel_formats_are_converted_to_rgb(
 
 def test_centre_square_is_upright(tmp_path: Path) -> None:
     array = np.zeros((20, 40, 3), np.uint8)
-    array[:, :10], array[:, 30:] = 255, 255  # falls away with the sides
+    array[:, :10], array[:, 30:] = 255, 255  # removed by the centre crop
     array[:10, 10:30, 0] = 255  # the upper half is red
     exif = Image.Exif()
     exif[0x0112] = 3  # to be turned by 180 degrees

@@ -31,7 +31,7 @@ def test_overlays() -> None:
     shown = overlay_labels(image, labels, 2, strength=1.0)
     assert shown[0, 0].tolist() == palette(2)[0].tolist()
     assert shown[3, 3].tolist() == palette(2)[1].tolist()
-    assert shown[3, 0].tolist() == [100, 100, 100]  # ignored pixels stay bare
+    assert shown[3, 0].tolist() == [100, 100, 100]  # no overlay on ignored pixels
     assert colour_labels(labels, 2)[3, 0].tolist() == [128, 128, 128]
     heated = overlay_heat(image, np.array([[0.0, 1.0]]), strength=1.0)
     assert heated[0, 0, 2] > 100 > heated[0, 0, 0]  # blue for low values

@@ -15,13 +15,13 @@ def clusters(count: int, each: int, spread: float, size: int = 20) -> tuple[np.n
 
 
 def test_neighbours_by_cosine_similarity() -> None:
-    known = np.array([[1, 0], [0, 5], [-1, 0]], np.float32)
-    found = nearest_vectors(np.array([[3, 1]], np.float32), known, 2)
+    reference = np.array([[1, 0], [0, 5], [-1, 0]], np.float32)
+    found = nearest_vectors(np.array([[3, 1]], np.float32), reference, 2)
     assert found.positions.tolist() == [[0, 1]]
     assert found.similarity[0] == pytest.approx(np.array([3, 1]) / np.sqrt(10))
-    votes = knn_classes(np.array([[3, 1]], np.float32), known, np.array([1, 0, 0]), 2, 2)
+    votes = knn_classes(np.array([[3, 1]], np.float32), reference, np.array([1, 0, 0]), 2, 2)
     assert votes.tolist() == [1]  # one vote each: the more similar class wins
-    votes = knn_classes(np.array([[3, 1]], np.float32), known, np.array([1, 0, 0]), 9, 2)
+    votes = knn_classes(np.array([[3, 1]], np.float32), reference, np.array([1, 0, 0]), 9, 2)
     assert votes.tolist() == [0]
 
 

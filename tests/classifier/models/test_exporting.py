@@ -80,7 +80,7 @@ def test_pixels(
 
 @pytest.mark.slow
 def test_pixels_as_onnx(classifier: Run, square_run: Path, tmp_path: Path) -> None:
-    """Its dense blocks are hundreds of nodes, which take a while to be written."""
+    """Slow: the dense blocks have hundreds of nodes."""
     file = tmp_path / "squares.onnx"
     assert classifier("export", square_run, "-o", file, "--height", 32, "--width", 64) == 0
     session = onnxruntime.InferenceSession(file)

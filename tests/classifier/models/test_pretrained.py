@@ -17,7 +17,7 @@ from faceswap.core.files import sha256_file, write_json
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Torch hub's cache, empty, on a machine that may not fetch."""
+    """Empty torch hub cache, offline."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("FACESWAP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("FACESWAP_OFFLINE", "1")
@@ -146,7 +146,7 @@ def test_torch_hub_cache_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch) -> 
     digest = hashlib.sha256(saved.read_bytes()).hexdigest()
     saved.rename(hub / f"squeezenet1_1-{digest[:8]}.pth")
     url = f"https://download.pytorch.org/models/squeezenet1_1-{digest[:8]}.pth"
-    monkeypatch.setattr(Weights.DEFAULT.value, "url", url)  # what the name promises is kept
+    monkeypatch.setattr(Weights.DEFAULT.value, "url", url)  # the file matches the hash in its name
     built, report = load_published("squeezenet1_1", 5, {"channels": 1})
     assert report.resized == ["classifier.1.weight", "classifier.1.bias"]
     assert report.adapted == ["features.0.weight"]

@@ -7,8 +7,8 @@ from faceswap.core.errors import ConfigError
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    # The figures often quoted (1,374,865 for 56, 9,319,521 for 103) are for a single class: each
-    # class more is one weight for each of the last 192 or 256 maps, and a bias.
+    # The commonly quoted counts (1,374,865 for 56, 9,319,521 for 103) are for a single class; every
+    # further class adds one weight for each of the last 192 or 256 maps, and a bias.
     [("fcdensenet56", 1_376_795), ("fcdensenet67", 3_463_243), ("fcdensenet103", 9_322_091)],
 )
 def test_parameter_counts(name: str, parameters: int) -> None:
@@ -40,7 +40,7 @@ def test_activation_checkpointing_keeps_the_gradients() -> None:
         torch.manual_seed(0)
         net = build_network("fcdensenet56", 3, {"growth": 4, "checkpoint": checkpoint}).module
         images = torch.randn(2, 3, 32, 32)
-        net(images).square().mean().backward()  # dropout must fall alike, too
+        net(images).square().mean().backward()  # requires equal dropout masks too
         gradients = {name: p.grad for name, p in net.named_parameters()}
         results.append((gradients, dict(net.named_buffers())))
     torch.testing.assert_close(results[0], results[1])

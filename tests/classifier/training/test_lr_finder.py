@@ -15,7 +15,7 @@ def test_steepest_descent_is_suggested_despite_noise():
     noise = np.random.default_rng(0).normal(0, 0.02, 100)
     losses = 1 - 0.8 / (1 + np.exp(-12 * place)) + np.where(place > 0.7, 20 * (place - 0.7), 0)
     suggestion = swept(losses + noise).suggestion()
-    assert 10**-3.4 < suggestion < 10**-1.6  # the middle of the fall is at 10 ** -2.5
+    assert 10**-3.4 < suggestion < 10**-1.6  # the steepest descent is at 10 ** -2.5
 
 
 def test_loss_that_never_decreases_is_an_error():

@@ -116,7 +116,7 @@ def test_gradual_training_unfreezes_one_group_per_epoch(colours: Path, tmp_path:
     trained(colours, tmp_path / "run", settings)
     states = [load_model(tmp_path / "first").module.state_dict()]
     checkpoints = tmp_path / "run" / "checkpoints"
-    for path in sorted(checkpoints.glob("step-*"))[1:]:  # the first is from before training
+    for path in sorted(checkpoints.glob("step-*"))[1:]:  # the first one precedes training
         found = load_checkpoint(checkpoints, path.name)
         assert found is not None
         states.append(found.tensors["model"])
