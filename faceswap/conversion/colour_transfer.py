@@ -1,8 +1,8 @@
-"""Gives a swapped face the colours of the face it replaces. Registered by name.
+"""Colour transfer from the face of the frame to the swapped face, by name.
 
 Every transfer maps ``face (B, 3, H, W)``, ``target (B, 3, H, W)`` and ``weight (B, 1, H, W)`` to a
-new face ``(B, 3, H, W)``, all ``float32`` RGB in [0, 1]; the statistics are taken where ``weight``
-(0 to 1) is the face mask.
+new face ``(B, 3, H, W)``, all ``float32`` RGB in [0, 1]. Statistics are weighted by the face mask
+``weight`` in [0, 1].
 """
 
 from collections.abc import Callable
@@ -30,13 +30,13 @@ _RGB_TO_RELATIVE_XYZ = _RGB_TO_XYZ / _WHITE
 _RELATIVE_XYZ_TO_RGB = torch.linalg.inv(_RGB_TO_RELATIVE_XYZ)
 _DELTA = 6 / 29
 
-# The noise of a face that is nearly flat must not be blown up to the target's contrast.
+# Limit of the contrast gain, so that the noise of a nearly flat face is not amplified.
 _MAX_GAIN = 2.0
 
 
 @colour_transfers.register
 def none(face: Tensor, target: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG001
-    """Leaves the colours as they are."""
+    """Returns the face unchanged."""
     return face
 
 

@@ -269,7 +269,7 @@ def restore_optimizer(
 def _match_layouts(
     optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, Any]]
 ) -> None:
-    """Gives moments their saved dtype and the memory layout of their parameter.
+    """Restores the saved dtype of moments, in the memory layout of their parameter.
 
     torch casts moments to the dtype of the parameter, and fused kernels read both memories in
     parallel, so a moment in another layout than its channels_last parameter would be misread.

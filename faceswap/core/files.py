@@ -19,7 +19,7 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turns "no space left" within its block into a ``StorageFullError`` that names the path."""
+    """Converts "no space left" within its block to a ``StorageFullError`` with the path."""
     try:
         yield
     except OSError as error:

@@ -182,7 +182,7 @@ def _named_places(file: WeightsFile) -> list[Path]:
 
 
 def _problem(path: Path, file: WeightsFile) -> str | None:
-    """Why the file at that path is not the published one; None if it is."""
+    """Difference between the file and the published one, in words; None if it is equal."""
     if not path.is_file():
         return "not found"
     found = sha256_file(path)

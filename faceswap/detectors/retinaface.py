@@ -77,7 +77,7 @@ class MobileNetBody(nn.Module):
 
 
 class FeaturePyramid(nn.Module):
-    """Brings the features to 64 channels and adds the coarser ones to the finer."""
+    """Projects the features to 64 channels and adds coarser ones to finer ones."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ def headline(found: FileProvenance) -> str:
 
 
 def as_json(found: FileProvenance) -> dict[str, Any]:
-    """Everything that was found, as JSON values."""
+    """Provenance of a file with verdict and exit code, as JSON values."""
     values = asdict(found)
     return {
         "verdict": headline(found),

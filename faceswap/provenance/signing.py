@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import c2pa
 
 FileSigner = Callable[[Path, Path], None]
-"""Signs a complete temporary file; the second argument is the name it is about to get."""
+"""Signs a complete temporary file, the first argument; the second is its final path."""
 
 
 class ManifestSigner:
@@ -42,7 +42,7 @@ class ManifestSigner:
     def for_sources(
         self, *sources: Path, counts: Callable[[], Mapping[str, int]] = lambda: {}
     ) -> FileSigner:
-        """Gives the function that a writer calls before it renames a finished file.
+        """Creates the function that a writer calls before it renames a complete file.
 
         Args:
             *sources: Source files: the one that was edited, several that are shown together, or

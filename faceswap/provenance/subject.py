@@ -1,4 +1,4 @@
-"""The subject record: who is shown in a faceset, and on what basis."""
+"""Subject record: the person in a faceset, and the basis on which they may be shown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Subject:
-    """Who is shown, and on what basis.
+    """Person in the footage, and the basis on which they may be shown.
 
     Attributes:
         name: Name or pseudonym; may be empty.
@@ -129,5 +129,5 @@ def describe_records(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def describe_shown(identity: str, subjects: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """One line about the identity that converted media show, and on what basis."""
+    """One line about the identity in converted media, and the basis for showing it."""
     return f"Shows {identity}: {describe_records(subjects.get(identity, []))}."

@@ -20,7 +20,7 @@ from faceswap.tracking.tracks import Track, TrackedFace, is_duplicate, match
 
 @dataclass(frozen=True)
 class TrackerSettings:
-    """When the detector runs, and when tracks begin and end.
+    """Detection interval, and thresholds for starting and ending tracks.
 
     Attributes:
         detect_every: Frames from one detection pass to the next.
@@ -113,7 +113,7 @@ class Tracker:
         return kept
 
     def state(self) -> dict[str, Any]:
-        """All that later frames depend on, as JSON values."""
+        """State of the tracker, as JSON values, for ``restore``."""
         return {
             "next_number": self._next_number,
             "since_detection": self._since_detection,

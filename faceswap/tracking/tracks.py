@@ -66,7 +66,7 @@ class Track:
         self.lost_frames = 0
 
     def state(self) -> dict[str, Any]:
-        """All that later frames depend on, as JSON values."""
+        """State of the track, as JSON values, for ``from_state``."""
         return {
             "number": self.number,
             "roi": [*self.roi.center, self.roi.side, self.roi.angle],

@@ -62,7 +62,7 @@ def _titled(title: str, images: Sequence[Image]) -> Image:
 
 
 def _join(images: Sequence[Image], axis: int) -> Image:
-    """Puts images below (0) or beside (1) each other with white gaps."""
+    """Concatenates images vertically (0) or horizontally (1) with white gaps."""
     tallest = max(image.shape[1 - axis] for image in images)
     gap_shape = (_GAP, tallest, 3) if axis == 0 else (tallest, _GAP, 3)
     parts: list[Image] = []

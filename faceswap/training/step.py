@@ -13,7 +13,7 @@ from faceswap.training.losses import LossWeights, reconstruction_losses
 
 
 class TrainStep:
-    """Takes optimizer steps.
+    """Optimizer step over micro-batches.
 
     Args:
         accelerator: Accelerator of the training.
