@@ -143,7 +143,7 @@ def test_invalid_input_exits_with_code_2(
         ((colour_run, colours, "--split", "test"), "has no split 'test'"),
         ((colour_run, unknown), "rouge"),
         ((square_run, colours), "found labels for images"),
-        ((colour_run, colours, "--device", "tpu"), "no device"),
+        ((colour_run, colours, "--device", "tpu"), "Unknown device 'tpu'"),
     ]
     for arguments, words in cases:
         capsys.readouterr()
