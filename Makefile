@@ -17,5 +17,5 @@ lint:  ## Check format, lint and types
 demo:  ## Extract, train and convert the bundled portraits
 	faceswap demo $(ARGS)
 
-benchmark:  ## Compare a training step with a plain reference; ARGS selects another stage
-	$(PYTHON) tools/benchmark.py $(or $(ARGS),train --model original --batch 16)
+benchmark:  ## Run a benchmark, e.g. make benchmark ARGS="train faces/a faces/b"
+	$(PYTHON) tools/benchmark.py $(or $(ARGS),--help)
