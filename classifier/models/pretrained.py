@@ -156,9 +156,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     else:
         tensors = _open_containers(load_torch_archive(path))
     if not tensors:
-        raise ModelFileError(
-            f"{path} holds no tensors by name.", "Give a file of weights (a state dict)."
-        )
+        raise ModelFileError(f"{path} has no named tensors.", "Pass a weights file (a state dict).")
     return tensors
 
 
@@ -168,7 +166,7 @@ def _model_file(folder: Path) -> Path:
             _check_digest(place)
             return place / _MODEL
     raise ModelFileError(
-        f"{folder} holds no {_MODEL}.", "Give the folder of a finished run, or a file of weights."
+        f"{folder} has no {_MODEL}.", "Pass the folder of a finished run, or a weights file."
     )
 
 
