@@ -13,6 +13,7 @@ from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError
 from faceswap.facesets.faceset import Faceset
+from faceswap.media.encoders import VideoEncoding
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
 from faceswap.models.run_model import load_run_model
@@ -122,7 +123,7 @@ def convert(
             swapper,
             faceset=stored,
             tracker=build_tracker(detector, landmarker, str(place)) if stored is None else None,
-            encode=EncodeSettings(encoder=encoder, crf=crf, preset=preset),
+            encode=EncodeSettings(VideoEncoding(encoder, crf, preset)),
             identity=identity,
         )
         write_report(report, source, swapper, identity)

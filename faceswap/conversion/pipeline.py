@@ -7,7 +7,7 @@ length of the input, and frames keep their order.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from faceswap.conversion.swapper import Landmarks, Swapper
 from faceswap.core.errors import FacesetError, NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
+from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame import Frame
 from faceswap.media.images import ImageWriter
 from faceswap.media.sources import Source, open_source
@@ -39,16 +40,11 @@ class EncodeSettings:
     """Encoding of converted video and photos.
 
     Attributes:
-        encoder: FFmpeg name of the video encoder; None for the default of the container.
-        crf: Constant rate factor: lower is better quality and a larger file; None for visually
-            near-lossless.
-        preset: Speed preset of the encoder; None for a fast one.
+        video: Encoder of videos and its settings.
         quality: JPEG quality of converted photos, 1 to 100.
     """
 
-    encoder: str | None = None
-    crf: int | None = None
-    preset: str | None = None
+    video: VideoEncoding = field(default_factory=VideoEncoding)
     quality: int = 95
 
 
@@ -239,9 +235,7 @@ def _write_video(
     with VideoWriter(
         output,
         reader.info,
-        encoder=encode.encoder,
-        crf=encode.crf,
-        preset=encode.preset,
+        encoding=encode.video,
         metadata=SYNTHETIC,
         audio_from=reader.info.path,
         sign=signer.for_sources(reader.info.path, counts=counts.of_video),

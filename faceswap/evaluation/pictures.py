@@ -14,6 +14,7 @@ from faceswap.evaluation.pose import angles
 from faceswap.evaluation.shape import mouth_opening
 from faceswap.evaluation.summary import rank
 from faceswap.media.captions import titled
+from faceswap.media.encoders import VideoEncoding
 from faceswap.media.video import VideoInfo
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance.identity import SigningIdentity
@@ -96,7 +97,9 @@ def write_clip(comparison: Comparison, path: Path, identity: SigningIdentity) ->
     targets = [target for target in {r.target: None for r in comparison.results} if target]
     shown = Conversion({"methods": methods}, targets, {})
     sign = ManifestSigner(identity, shown).for_sources()
-    with VideoWriter(path, info, crf=23, metadata=SYNTHETIC, sign=sign) as writer:
+    with VideoWriter(
+        path, info, encoding=VideoEncoding(crf=23), metadata=SYNTHETIC, sign=sign
+    ) as writer:
         for number in range(count):
             writer.write(_tile(columns, number), number)
     return count

@@ -31,6 +31,26 @@ class EncoderSettings:
     tag: str = ""
 
 
+@dataclass(frozen=True)
+class VideoEncoding:
+    """Encoder of a video and its settings.
+
+    Attributes:
+        encoder: FFmpeg's name of the encoder; None for libx264 (WebM: libvpx-vp9).
+        crf: Quality, lower is better; None for near-transparent.
+        preset: Speed setting of the encoder; None for a fast one.
+        options: Additional options of the encoder.
+        pixel_format: FFmpeg's name of the pixel format; None for 8-bit 4:2:0 if the encoder
+            supports it.
+    """
+
+    encoder: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    pixel_format: str | None = None
+
+
 _NVENC = {"preset": "p5", "rc": "vbr", "cq": "17", "b": "0"}
 
 # On footage of faces x264's "medium" takes 2.5 times as long as "veryfast", which at crf 14 is as
@@ -123,11 +143,7 @@ def find_encoder(name: str, holds: set[str]) -> EncoderSettings:
 
 
 def encoder_options(
-    name: str,
-    settings: EncoderSettings,
-    crf: int | None,
-    preset: str | None,
-    extra: Mapping[str, str],
+    name: str, settings: EncoderSettings, encoding: VideoEncoding
 ) -> dict[str, str]:
     """Options of an encoder: the defaults, overridden by the user's choices.
 
@@ -135,13 +151,17 @@ def encoder_options(
         MediaError: ``crf`` or ``preset`` is given for an encoder without such an option.
     """
     options = dict(settings.options)
-    for wish, key, value in (("crf", settings.quality, crf), ("preset", settings.speed, preset)):
+    wishes = (
+        ("crf", settings.quality, encoding.crf),
+        ("preset", settings.speed, encoding.preset),
+    )
+    for wish, key, value in wishes:
         if value is None:
             continue
         if not key:
             raise MediaError(f"The encoder {name!r} has no {wish}.", "Omit it, or use libx264.")
         options[key] = str(value)
-    return options | dict(extra)
+    return options | dict(encoding.options)
 
 
 def choose_pixel_format(name: str, width: int, height: int, *, even: bool = True) -> str:

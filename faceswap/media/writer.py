@@ -18,6 +18,7 @@ from faceswap.media.audio import AudioFeed
 from faceswap.media.colour import YuvConverter
 from faceswap.media.encoders import (
     DEFAULT_ENCODER,
+    VideoEncoding,
     choose_pixel_format,
     encoder_options,
     find_encoder,
@@ -37,12 +38,7 @@ class VideoWriter:
     Args:
         path: Destination, ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
         info: Metadata of the original video (``probe``), or ``VideoInfo.for_new``.
-        encoder: FFmpeg's name of the encoder; None for libx264 (WebM: libvpx-vp9).
-        crf: Quality, lower is better; None for near-transparent.
-        preset: Speed setting of the encoder; None for a fast one.
-        options: Additional options of the encoder.
-        pixel_format: FFmpeg's name of the pixel format; None for 8-bit 4:2:0 if the encoder
-            supports it.
+        encoding: Encoder and its settings; None for the defaults of the container.
         metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
         audio_from: File whose audio is copied; None for a video without audio.
         sign: Callback with the complete temporary file and ``path`` before it is renamed; if it
@@ -61,11 +57,7 @@ class VideoWriter:
         path: Path,
         info: VideoInfo,
         *,
-        encoder: str | None = None,
-        crf: int | None = None,
-        preset: str | None = None,
-        options: Mapping[str, str] | None = None,
-        pixel_format: str | None = None,
+        encoding: VideoEncoding | None = None,
         metadata: Mapping[str, str] | None = None,
         audio_from: Path | None = None,
         sign: Callable[[Path, Path], None] | None = None,
@@ -80,9 +72,8 @@ class VideoWriter:
         self.info = info
         self.notes: list[str] = []
         self._suffix = suffix
-        self._encoder = encoder or DEFAULT_ENCODER[suffix]
-        self._crf, self._preset, self._options = crf, preset, options or {}
-        self._pixel_format = pixel_format
+        self._encoding = encoding or VideoEncoding()
+        self._encoder = self._encoding.encoder or DEFAULT_ENCODER[suffix]
         self._metadata = dict(metadata or {})
         self._audio_from = audio_from
         self._sign = sign
@@ -150,14 +141,14 @@ class VideoWriter:
     def _add_video(self) -> VideoStream:
         info, name = self.info, self._encoder
         settings = find_encoder(name, self._output.supported_codecs)
-        pixel_format = self._pixel_format or choose_pixel_format(
+        pixel_format = self._encoding.pixel_format or choose_pixel_format(
             name, info.width, info.height, even=settings.even
         )
         stored = info.orientation.size(info.width, info.height)
         upright = (info.width, info.height)
         colour = info.colour.for_upright(stored, upright, info.pixel_format)
         self._convert = YuvConverter(info.width, info.height, colour, pixel_format)
-        options = encoder_options(name, settings, self._crf, self._preset, self._options)
+        options = encoder_options(name, settings, self._encoding)
         options.setdefault("chroma_sample_location", "left")
         stream = self._output.add_stream(name, rate=info.fps, options=options)
         assert isinstance(stream, VideoStream)

@@ -8,7 +8,7 @@ import pytest
 
 from faceswap.core.errors import MediaError, StorageFullError
 from faceswap.media import writer as writer_module
-from faceswap.media.encoders import choose_pixel_format, usable_encoders
+from faceswap.media.encoders import VideoEncoding, choose_pixel_format, usable_encoders
 from faceswap.media.video import VideoInfo, VideoReader, probe
 from faceswap.media.writer import VideoWriter
 
@@ -65,7 +65,7 @@ def test_matroska_times_are_exact_to_the_millisecond(make_video, tmp_path, suffi
 )
 def test_unmodified_frames_survive(make_video, tmp_path, colour):
     source = make_video(tmp_path / "a.mkv", frames=8, codec="ffv1", colour=colour)
-    frames, _ = copy(source, tmp_path / "out.mp4", crf=12)
+    frames, _ = copy(source, tmp_path / "out.mp4", encoding=VideoEncoding(crf=12))
     back = VideoReader(tmp_path / "out.mp4")
     assert (back.info.colour.matrix, back.info.colour.range) == colour
     again = list(back)
@@ -82,7 +82,7 @@ def test_sources_of_other_pixel_formats(make_video, tmp_path, name, codec, pixel
     source = make_video(
         tmp_path / name, frames=5, codec=codec, pixel_format=pixel_format, colour=(2, 2)
     )
-    frames, _ = copy(source, tmp_path / "out.mp4", crf=6)
+    frames, _ = copy(source, tmp_path / "out.mp4", encoding=VideoEncoding(crf=6))
     back = VideoReader(tmp_path / "out.mp4")
     # The dither of a palette is lost in 4:2:0, but not the colour it makes.
     for before, after in zip(frames, back, strict=True):
@@ -95,7 +95,7 @@ def test_stored_numbers_hardly_change(make_video, tmp_path, colour):
     # Lossless coding shows the conversion alone: YUV to RGB and back.
     options = {"chroma_sample_location": "left"}
     source = make_video(tmp_path / "a.mkv", frames=4, codec="ffv1", colour=colour, options=options)
-    copy(source, tmp_path / "out.mkv", encoder="ffv1")
+    copy(source, tmp_path / "out.mkv", encoding=VideoEncoding("ffv1"))
     with av.open(str(source)) as one, av.open(str(tmp_path / "out.mkv")) as two:
         for a, b in zip(one.decode(video=0), two.decode(video=0), strict=True):
             assert a.format.name == b.format.name == "yuv420p"
@@ -132,8 +132,8 @@ def test_pixel_shape_is_kept_and_turned(make_video, tmp_path):
     ],
 )
 def test_odd_sizes_are_kept(tmp_path, make_picture, encoder, name, pixel_format):
-    picture = make_picture(0, 97, 63)
-    with VideoWriter(tmp_path / name, VideoInfo.for_new(97, 63, 25), encoder=encoder) as writer:
+    picture, encoding = make_picture(0, 97, 63), VideoEncoding(encoder)
+    with VideoWriter(tmp_path / name, VideoInfo.for_new(97, 63, 25), encoding=encoding) as writer:
         for pts in range(3):
             writer.write(picture, pts)
     back = VideoReader(tmp_path / name)
@@ -146,7 +146,7 @@ def test_odd_sizes_are_kept(tmp_path, make_picture, encoder, name, pixel_format)
 def test_the_shortest_films(tmp_path, make_picture, encoder, frames):
     for _ in range(4):
         info = VideoInfo.for_new(96, 64, 25)
-        with VideoWriter(tmp_path / "a.mp4", info, encoder=encoder) as writer:
+        with VideoWriter(tmp_path / "a.mp4", info, encoding=VideoEncoding(encoder)) as writer:
             for pts in range(frames):
                 writer.write(make_picture(pts, 96, 64), pts)
         assert [frame.pts for frame in VideoReader(tmp_path / "a.mp4")] == list(range(frames))
@@ -159,7 +159,7 @@ def test_chroma_stays_where_it_is(tmp_path):
     for name, encoder in (("a.mp4", "libx264"), ("a.mkv", "ffv1"), ("a.webm", "libvpx-vp9")):
         crf = None if encoder == "ffv1" else 2
         info = VideoInfo.for_new(96, 64, 25)
-        with VideoWriter(tmp_path / name, info, encoder=encoder, crf=crf) as writer:
+        with VideoWriter(tmp_path / name, info, encoding=VideoEncoding(encoder, crf)) as writer:
             writer.write(picture, 0)
         (frame,) = VideoReader(tmp_path / name)
         error = frame.image[8:-8, 8:-8].astype(float) - picture[8:-8, 8:-8]
@@ -215,13 +215,13 @@ def test_wrong_wishes(tmp_path):
         )
         with (
             pytest.raises(MediaError, match=message) as caught,
-            VideoWriter(tmp_path / name, info, **wishes) as writer,
+            VideoWriter(tmp_path / name, info, encoding=VideoEncoding(**wishes)) as writer,
         ):
             writer.write(picture, 0)
         assert hint in caught.value.hint
     with (
         pytest.raises(MediaError, match="no crf"),
-        VideoWriter(tmp_path / "a.mkv", info, encoder="ffv1", crf=3),
+        VideoWriter(tmp_path / "a.mkv", info, encoding=VideoEncoding("ffv1", 3)),
     ):
         pass
     assert not list(tmp_path.iterdir())

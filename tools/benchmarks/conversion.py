@@ -59,8 +59,7 @@ def _time_encode(clip: Path, frames: list[Frame], output: Path) -> Rate:
     settings = EncodeSettings()
 
     def write() -> int:
-        options = {"encoder": settings.encoder, "crf": settings.crf, "preset": settings.preset}
-        with VideoWriter(output, probe(clip), **options) as writer:
+        with VideoWriter(output, probe(clip), encoding=settings.video) as writer:
             for frame in frames:
                 writer.write(frame.image, frame.pts)
         return len(frames)
