@@ -25,8 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faceswap.facesets", "faceswap.environment"),
     ("faceswap.data", "faceswap.extraction"),
     ("faceswap.training", "faceswap.conversion"),
-    ("faceswap.demonstration",),
-    ("faceswap.evaluation",),
+    ("faceswap.evaluation", "faceswap.demonstration"),
 )
 ORDER = {folder: level for level, row in enumerate(LAYERS) for folder in row}
 VERBS = {
