@@ -20,6 +20,7 @@ from classifier.evaluation.measure import (
     write_table,
 )
 from classifier.options import (
+    AllowChanges,
     Changes,
     Classes,
     Config,
@@ -58,6 +59,7 @@ def cross_validate(
     transfer: TransferMode = None,
     epochs: Epochs = None,
     classes: Classes = None,
+    allow_changes: AllowChanges = False,
     changes: Changes = None,
 ) -> None:
     """Train one network per fold and evaluate it on that fold.
@@ -74,12 +76,11 @@ def cross_validate(
     dataset = open_dataset(data, settings.data.group, find_class_file(settings.data.classes))
     for number, fold in enumerate(make_folds(dataset, count, settings.seed), start=1):
         listed = output / f"fold-{number}.csv"
-        if not listed.is_file():
-            write_list(fold, listed)
+        write_list(fold, listed)
         note(f"Fold {number} of {count}")
         run = RunDirectory(output / f"fold-{number}")
         resolved = run.resolve_config(config, overrides)
-        result = run_training(listed, resolved, run, ConsoleReporter())
+        result = run_training(listed, resolved, run, ConsoleReporter(), allow_changes=allow_changes)
         if result.signal:
             note("Stopped and saved. Run the same command to resume.")
             raise typer.Exit(128 + result.signal)

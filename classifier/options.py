@@ -18,6 +18,10 @@ TransferMode = Annotated[
 ]
 Epochs = Annotated[int | None, typer.Option(help="Number of epochs (epochs).")]
 Classes = Annotated[Path | None, typer.Option(help="File of class names (data.classes).")]
+AllowChanges = Annotated[
+    bool,
+    typer.Option("--allow-changes", help="Resume although seed, network, classes or data changed."),
+]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting, e.g. optimizer.lr=5e-4.")
 ]

@@ -8,6 +8,7 @@ import typer
 
 from classifier.console_reporter import ConsoleReporter
 from classifier.options import (
+    AllowChanges,
     Changes,
     Classes,
     Config,
@@ -50,12 +51,7 @@ def train(
             help="Report the largest batch size that fits in memory; do not train.",
         ),
     ] = False,
-    allow_changes: Annotated[
-        bool,
-        typer.Option(
-            "--allow-changes", help="Resume although seed, network, classes or data changed."
-        ),
-    ] = False,
+    allow_changes: AllowChanges = False,
     changes: Changes = None,
 ) -> None:
     """Train a network on images with classes, or with masks.

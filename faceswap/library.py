@@ -145,6 +145,8 @@ def train_model(
     config: PathLike = "v1",
     settings: Sequence[str] = (),
     callbacks: Callbacks = _SILENT,
+    *,
+    allow_changes: bool = False,
 ) -> TrainResult:
     """Train a model, or resume the training in ``output``; the model is in ``output/model``.
 
@@ -154,6 +156,7 @@ def train_model(
         config: Recipe by name, or path of a configuration file.
         settings: Changes to it as ``name=value``, such as ``training.steps=1000``.
         callbacks: Receivers of progress.
+        allow_changes: Resume although seed, model, identities or faces changed.
 
     Raises:
         ConfigError: A setting is unknown or invalid.
@@ -165,7 +168,9 @@ def train_model(
         for name, paths in faces.items()
     }
     resolved = load_config(TrainConfig, "faceswap", str(config), settings)
-    return run_training(resolved, named, Path(output), callbacks=callbacks)
+    return run_training(
+        resolved, named, Path(output), callbacks=callbacks, allow_changes=allow_changes
+    )
 
 
 def evaluate_runs(

@@ -17,7 +17,7 @@ from classifier.models.model_file import load_model
 from classifier.training.run_directory import RunDirectory
 from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.errors import MediaError
-from faceswap.core.files import atomic_path
+from faceswap.core.files import atomic_write
 from faceswap.core.training_state import AVERAGED, MODEL, load_into
 
 
@@ -41,7 +41,11 @@ def make_folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
 
 
 def write_list(fold: Dataset, path: Path) -> None:
-    """Write a fold as a list file for ``open_dataset``."""
+    """Write a fold as a list file for ``open_dataset``; an existing file must be the same.
+
+    Raises:
+        MediaError: The file lists another fold.
+    """
     rows = [
         (sample, split)
         for split in ("train", "validation")
@@ -56,8 +60,15 @@ def write_list(fold: Dataset, path: Path) -> None:
         columns["label"] = [fold.classes[sample.label] for sample, _ in rows]
     else:
         columns["mask"] = [str(sample.mask.resolve()) for sample, _ in rows if sample.mask]
-    with atomic_path(path) as temporary:
-        pa_csv.write_csv(pa.table(columns), temporary)
+    content = pa.BufferOutputStream()
+    pa_csv.write_csv(pa.table(columns), content)
+    written = content.getvalue().to_pybytes()
+    if path.is_file() and path.read_bytes() != written:
+        raise MediaError(
+            f"{path} lists another fold: the data, the number of folds or the seed changed.",
+            "Choose another folder for --output.",
+        )
+    atomic_write(path, written)
 
 
 def evaluate_fold(

@@ -57,19 +57,19 @@ def read_run(folder: Path) -> RunRecord | None:
         Record; None for a model without its run.
 
     Raises:
-        ConfigError: Invalid settings or manifest.
+        ConfigError: Invalid settings, or a run of another command.
+        TrainingError: The manifest is damaged or of a newer version.
     """
     for place in (folder, folder.parent) if folder.name == "model" else (folder,):
         run = RunDirectory(place)
         if run.config.is_file() and run.manifest.is_file():
-            try:
-                (source,) = run.read_manifest()["data"]["images"]
-                data, digest = Path(source["path"]), str(source["sha256"])
-            except (ValueError, KeyError, TypeError) as error:
+            sources = run.read_manifest()["data"].get("images", [])
+            if len(sources) != 1:
                 raise ConfigError(
-                    f"{run.manifest} is not the manifest of a run ({error}).",
-                    f"To use the model without its run, copy {run.model} to another folder.",
-                ) from error
+                    f"{run.manifest} is not the manifest of a classifier's run.",
+                    "Give the output folder of `classifier train`.",
+                )
+            data, digest = Path(sources[0]["path"]), sources[0]["sha256"]
             return RunRecord(_data_settings(run.config), data, digest)
     return None
 

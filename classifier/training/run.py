@@ -28,10 +28,10 @@ from classifier.training.run_directory import RunDirectory, describe_dataset
 from classifier.training.session import Session
 from classifier.training.settings import Settings
 from classifier.training.state import EpochResult, Progress, best_weights
-from classifier.training.trainer import Callbacks, Trainer
+from classifier.training.trainer import Callbacks, Plan, Trainer
 from classifier.training.training_data import LoadedSplits
 from classifier.training.training_log import TrainingLog
-from faceswap.core.checkpoint import Checkpoint, load_checkpoint
+from faceswap.core.checkpoint import load_checkpoint, unmark_best
 from faceswap.core.ema import EMA
 from faceswap.core.processes import open_accelerator
 from faceswap.core.training_state import TrainingState
@@ -89,20 +89,29 @@ def run_training(
     with open_accelerator(settings.device, settings.precision) as accelerator:
         resumed = run.exists()
         dataset = open_data(data, settings)
-        changes = run.start(
-            settings, describe_dataset(dataset), sys.argv, allow_changes=allow_changes, write=False
-        )
+        described = describe_dataset(dataset)
+        start = run.start(settings, described, sys.argv, allow_changes=allow_changes, write=False)
         found = load_checkpoint(run.checkpoints) if resumed else None
         accelerator.wait_for_everyone()  # all have looked before the first begins to write
         session = build_session(
             dataset, settings, accelerator, reporter, cache=run.cache, found=found
         )
+        state = _build_state(session, settings, run, accelerator)
+        progress = Progress() if found is None else state.restore(found, Progress)
+        progress.adopt_batch_size(session.source.batch_size)
+        if start.redefined:
+            progress.forget_best()
         if accelerator.is_main_process:
             if not resumed:
                 _report_duplicates(session.dataset, reporter)
-            run.start(settings, describe_dataset(dataset), sys.argv, allow_changes=allow_changes)
-            reporter.on_changes(changes)
-        return _train(session, settings, run, accelerator, reporter, found, save_seconds)
+            run.start(settings, described, sys.argv, allow_changes=allow_changes)
+            if start.redefined:
+                unmark_best(run.checkpoints)
+            reporter.on_changes(start.changes)
+        if found is not None:
+            reporter.on_resume(progress, session.source.steps)
+        plan = build_plan(settings, save_seconds)
+        return _train(session, settings, run, accelerator, reporter, state, progress, plan)
 
 
 def _report_duplicates(dataset: Dataset, reporter: Reporter) -> None:
@@ -117,15 +126,11 @@ def _train(
     run: RunDirectory,
     accelerator: Accelerator,
     reporter: Reporter,
-    found: Checkpoint | None,
-    save_seconds: float,
+    state: TrainingState,
+    progress: Progress,
+    plan: Plan,
 ) -> TrainingResult:
     built, source, main = session.built, session.source, accelerator.is_main_process
-    state = _build_state(session, settings, run, accelerator)
-    progress = Progress() if found is None else state.restore(found, Progress)
-    progress.adopt_batch_size(source.batch_size)
-    if found is not None:
-        reporter.on_resume(progress, source.steps)
     left = max(0, (settings.epochs - progress.epoch) * source.steps - progress.epoch_step)
     images = left * source.batch_size
     with (
@@ -137,11 +142,11 @@ def _train(
             reporter.on_epoch(result)
             log(result, trainer.progress.history)
 
-        plan, callbacks = build_plan(settings, save_seconds), Callbacks(_on_step(advance), on_epoch)
+        callbacks = Callbacks(_on_step(advance), on_epoch)
         trainer = Trainer(accelerator, session, state, progress, plan, callbacks)
         signal = trainer.train()
     history = trainer.progress.history
-    best = trainer.progress.best_epoch(built.task) if history else None
+    best = trainer.progress.best_epoch(built.task)
     if main and best is not None:
         weights = best_weights(run.checkpoints, averaged=state.ema is not None)
         save_model(run.model, weights, built, _describe_model(session, settings, best))

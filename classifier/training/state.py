@@ -54,6 +54,8 @@ class Progress(training_state.Progress):
         epoch_seconds: Their duration.
         batch_size: Images of each of these steps, over all processes.
         history: Results of the finished epochs.
+        comparable_from: Number of epochs at the start of the history whose metrics are not
+            comparable with the later ones.
     """
 
     epoch_step: int = 0
@@ -61,6 +63,7 @@ class Progress(training_state.Progress):
     epoch_seconds: float = 0.0
     batch_size: int = 0
     history: list[EpochResult] = field(default_factory=list)
+    comparable_from: int = 0
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -83,9 +86,15 @@ class Progress(training_state.Progress):
         self.epoch_step, self.epoch_loss, self.epoch_seconds = 0, 0.0, 0.0
         return self.evaluated(result.score(task), -result.loss)
 
-    def best_epoch(self, task: Task) -> EpochResult:
-        """The epoch with the highest score; among equals, the one with the lowest loss."""
-        return max(self.history, key=lambda result: (result.score(task), -result.loss))
+    def forget_best(self) -> None:
+        """Forgets earlier evaluations, which are not comparable with those to come."""
+        super().forget_best()
+        self.comparable_from = len(self.history)
+
+    def best_epoch(self, task: Task) -> EpochResult | None:
+        """The epoch with the highest score, among equals with the lowest loss; None if none."""
+        epochs = self.history[self.comparable_from :]
+        return max(epochs, key=lambda result: (result.score(task), -result.loss), default=None)
 
     def adopt_batch_size(self, batch_size: int) -> None:
         """Converts the position within the epoch after a change of the batch size."""
@@ -109,4 +118,4 @@ def best_weights(checkpoints: Path, *, averaged: bool) -> dict[str, Tensor]:
     """
     found = load_checkpoint(checkpoints, "best")
     assert found is not None, "every epoch leaves a checkpoint"
-    return found.tensors[AVERAGED if averaged else MODEL]
+    return found.tensors[AVERAGED if averaged and AVERAGED in found.tensors else MODEL]

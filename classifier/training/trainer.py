@@ -113,22 +113,22 @@ class Trainer:
                 ):  # something to roll back to, and a full disk shows at once
                     self._save()
                 while not signal and not self._is_finished():
-                    step = self._prepare_step()  # freezes and unfreezes layers
+                    self._prepare_step()  # freezes and unfreezes layers
                     self._start_measuring()
                     finite = True
                     for inputs, labels in self._sample():
-                        self._take_step(step, inputs, labels)  # forward, loss, backward, step
+                        self._take_step(inputs, labels)  # forward, loss, backward, step
                         signal, late = self._agree(stop)
                         if signal or late or self._is_due(_READ_EVERY):
                             finite = self._read_loss()
                         self._report_step()
                         if late:
-                            finite = finite and self._state.is_finite()
+                            finite = finite and self._is_finite()
                         if signal or not finite:
                             break
                         if late:
                             self._save()
-                    finite = finite and self._read_loss() and self._state.is_finite()
+                    finite = finite and self._read_loss() and self._is_finite()
                     validated = self._validate(stop) if finite and not signal else None
                     if not finite:
                         self._roll_back()
@@ -153,7 +153,7 @@ class Trainer:
     def _is_due(self, every: int) -> bool:
         return self.progress.epoch_step % every == 0
 
-    def _prepare_step(self) -> Step:
+    def _prepare_step(self) -> None:
         """Freezes and unfreezes layers, which must happen before processes are connected."""
         epoch, transfer = self.progress.epoch, self._learner.transfer
         trainable = transfer.trainable_groups(epoch)
@@ -161,7 +161,6 @@ class Trainer:
             transfer.freeze(epoch)
             self._step, self._trainable = self._learner.make_step(), trainable
         transfer.train_mode(self._built.module, epoch)
-        return self._step
 
     def _start_measuring(self) -> None:
         """Starts summing losses, on the device, and time from the current step on."""
@@ -177,10 +176,11 @@ class Trainer:
         with closing(prefetch(batches, depth=3)) as loaded:
             yield from loaded
 
-    def _take_step(self, step: Step, inputs: Tensor, labels: Tensor) -> None:
+    def _take_step(self, inputs: Tensor, labels: Tensor) -> None:
+        assert self._step is not None
         epoch, number = self.progress.epoch, self.progress.epoch_step
         seed_layers(self._plan.seed, epoch, number, self._accelerator.process_index)
-        self._total += step(inputs, labels, epoch, number, self._lr(number))
+        self._total += self._step(inputs, labels, epoch, number, self._lr(number))
         if self._state.ema is not None:
             self._state.ema.update(self.progress.step)
         self.progress.epoch_step += 1
@@ -192,8 +192,8 @@ class Trainer:
 
     def _agree(self, stop: StopRequest) -> tuple[int, bool]:
         """The stop signal, and whether a checkpoint is due, the same on all processes."""
-        several = self._accelerator.num_processes > 1
-        if several and self._accelerator.device.type == "cuda" and not self._is_due(_AGREE_EVERY):
+        exchanges = self._accelerator.num_processes > 1 and self._accelerator.device.type == "cuda"
+        if exchanges and self.progress.step % _AGREE_EVERY:
             return 0, False
         late = time.monotonic() - self._saved_at >= self._plan.save_seconds
         mine = float(late and self._accelerator.is_main_process)
@@ -258,13 +258,20 @@ class Trainer:
         step = self.progress.step
         # The first process writes the checkpoint: all processes must see it complete.
         self._accelerator.wait_for_everyone()
+        comparable_from = self.progress.comparable_from
         self.progress = self._state.roll_back(self.progress)
+        self.progress.comparable_from = comparable_from
         _log.warning(
             "Non-finite loss or weights at step %d: rolled back to step %d; training continues "
             "with other batches.",
             step,
             self.progress.step,
         )
+
+    def _is_finite(self) -> bool:
+        """Whether all weights and buffers are finite, the same on all processes."""
+        self._share_buffers(self._built.module)
+        return self._state.is_finite()
 
     def _zeros(self, *shape: int) -> Tensor:
         """Zeros for sums, as exact as the device allows."""

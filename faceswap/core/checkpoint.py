@@ -118,7 +118,7 @@ def _prune(root: Path, step: int, keep: int) -> None:
 
 def _pointer(root: Path, which: str) -> str | None:
     file = root / which
-    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
+    return file.read_text(encoding="utf-8", errors="replace").strip() if file.is_file() else None
 
 
 def pointed_step(root: Path, which: str) -> int | None:
@@ -138,6 +138,11 @@ def mark_best(root: Path, step: int) -> None:
     if not path.is_dir():
         raise CheckpointError(f"There is no checkpoint {path} to mark as the best.")
     atomic_write(root / "best", path.name.encode())
+
+
+def unmark_best(root: Path) -> None:
+    """Removes the mark of the best checkpoint, if there is one."""
+    (root / "best").unlink(missing_ok=True)
 
 
 def load_checkpoint(

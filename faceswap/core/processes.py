@@ -129,7 +129,7 @@ def agree_to_stop(
     """
     received = [float(stop.signal == number) for number in SIGNALS]
     sums = torch.tensor([*received, *total], dtype=torch.float64)
-    values = torch.cat([mean.detach().double().cpu(), sums])
+    values = torch.cat([mean.detach().cpu().double(), sums])
     if opened.num_processes > 1:
         moved = values.to(opened.device) if opened.device.type == "cuda" else values
         torch.distributed.all_reduce(moved)

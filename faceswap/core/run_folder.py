@@ -22,6 +22,22 @@ _LIBRARIES = ("torch", "torchvision", "accelerate", "albumentations", "numpy", "
 _EARLY = {"cache", "logs", "manifest.json"}
 
 C = TypeVar("C", bound=StrictModel)
+
+
+@dataclass(frozen=True)
+class Start:
+    """A start of a run, compared with earlier ones.
+
+    Attributes:
+        changes: Changes since the last start, in words.
+        redefined: Whether data or fixed settings changed, so that earlier evaluations are not
+            comparable with later ones.
+    """
+
+    changes: tuple[str, ...] = ()
+    redefined: bool = False
+
+
 Data = dict[str, list[dict[str, Any]]]
 """Sources of the training data, by identity or kind, each with a path and a ``sha256``."""
 
@@ -110,7 +126,18 @@ class RunFolder(Generic[C]):
         Raises:
             TrainingError: The manifest is damaged or of a newer version.
         """
-        return MANIFEST.read(self.manifest)
+        manifest = MANIFEST.read(self.manifest)
+        try:
+            for sources in manifest["data"].values():
+                for source in sources:
+                    _ = source["path"] + source["sha256"]
+            manifest["starts"].copy()
+        except (AttributeError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"{self.manifest} is damaged ({error!r}).",
+                f"Restore it from a backup, or copy {self.model} to use the model without its run.",
+            ) from error
+        return manifest
 
     def start(
         self,
@@ -120,7 +147,7 @@ class RunFolder(Generic[C]):
         *,
         allow_changes: bool = False,
         write: bool = True,
-    ) -> list[str]:
+    ) -> Start:
         """Records a start of the run, after comparing it with earlier ones.
 
         Args:
@@ -128,21 +155,19 @@ class RunFolder(Generic[C]):
             data: Sources of the training data.
             command: Command line, for the record.
             allow_changes: Whether to accept changes of fixed settings and data.
-            write: Whether to write; one process writes, all compare.
-
-        Returns:
-            The changes since the last start, in words.
+            write: Whether to write. All processes compare first; then one writes.
 
         Raises:
             TrainingError: Data changed, checkpoints are missing, or the folder is in use for
                 something else.
             ConfigError: A fixed setting changed.
         """
-        changes: list[str] = []
+        start = Start()
         if self.exists():
             self._require_checkpoints()
             manifest = self.read_manifest()
-            changes = self._changes(config, manifest["data"], data, allow_changes=allow_changes)
+            if checkpoint_steps(self.checkpoints):  # else there is nothing to resume
+                start = self._compare(config, manifest["data"], data, allow_changes=allow_changes)
             manifest["data"] = data
         else:
             manifest = {"command": f"{self.section} train", "data": data, "starts": []}
@@ -152,16 +177,16 @@ class RunFolder(Generic[C]):
                 "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                 "command": list(command),
                 "versions": _versions(),
-                "changes": changes,
+                "changes": list(start.changes),
             }
         )
         if write:
             self.path.mkdir(parents=True, exist_ok=True)
             MANIFEST.write(self.manifest, manifest)
             atomic_write(self.config, dump_yaml(config).encode())
-        return changes
+        return start
 
-    def _changes(self, config: C, before: Data, now: Data, *, allow_changes: bool) -> list[str]:
+    def _compare(self, config: C, before: Data, now: Data, *, allow_changes: bool) -> Start:
         stored = load_config(self.schema, self.section, self.config)
         old, new = _flatten(stored.model_dump()), _flatten(config.model_dump())
         changed = [name for name in new if old.get(name) != new[name]]
@@ -180,7 +205,7 @@ class RunFolder(Generic[C]):
                 "Restore the data, choose another folder for --output, or resume all the same "
                 "with --allow-changes.",
             )
-        return [*data, *words.values()]
+        return Start((*data, *words.values()), redefined=bool(data or fixed))
 
     def _require_checkpoints(self) -> None:
         if self.model.is_dir() and not checkpoint_steps(self.checkpoints):

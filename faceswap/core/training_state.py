@@ -18,6 +18,9 @@ from faceswap.core.checkpoint import (
 )
 from faceswap.core.ema import EMA
 from faceswap.core.errors import CheckpointError, TrainingError
+from faceswap.core.log import get_logger
+
+_log = get_logger(__name__)
 
 MODEL, AVERAGED = "model", "ema"
 """Groups of tensors in a checkpoint: the weights, and their exponential moving average."""
@@ -34,7 +37,6 @@ class Progress:
         seconds: Elapsed training time, over all starts.
         rollbacks: Number of rollbacks after a non-finite loss. Part of the random stream, so that
             the same batches are not met again.
-        diverged_at: Step of the last non-finite loss; -1 if there was none.
         best: Best metric so far, compared from the left; None before the first evaluation.
         since_best: Number of evaluations since the best one.
     """
@@ -42,7 +44,6 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     rollbacks: int = 0
-    diverged_at: int = -1
     best: tuple[float, ...] | None = None
     since_best: int = 0
 
@@ -51,6 +52,7 @@ class Progress:
         """Restores what ``asdict`` gave, after a trip through JSON.
 
         Raises:
+            KeyError: A value is missing.
             TypeError: A value is missing or unknown.
         """
         best = values["best"]
@@ -71,6 +73,10 @@ class Progress:
             return True
         self.since_best += 1
         return False
+
+    def forget_best(self) -> None:
+        """Forgets earlier evaluations, which are not comparable with those to come."""
+        self.best, self.since_best = None, 0
 
     def is_stale(self, patience: int) -> bool:
         """Whether ``patience`` evaluations have passed without a better one; 0 disables it."""
@@ -124,7 +130,9 @@ class TrainingState:
             groups[AVERAGED] = self.ema.module.state_dict()
         state = {
             "progress": asdict(progress),
+            "best": best,
             "optimizer": values,
+            "optimizer_kind": _kind(self.optimizer),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
         save_checkpoint(self.folder, progress.step, groups, state, self.keep)
@@ -148,11 +156,15 @@ class TrainingState:
 
     def restore(self, found: Checkpoint, kind: type[P]) -> P:
         """Restores a checkpoint; see ``load``."""
+        if found.state.get("best"):  # in case a crash came between the checkpoint and its mark
+            mark_best(self.folder, found.step)
         load_into(self.model, found, MODEL)
-        if self.ema is not None:
-            load_into(self.ema.module, found, AVERAGED)
+        if self.ema is not None:  # a moving average that is new starts at the weights
+            load_into(self.ema.module, found, AVERAGED if AVERAGED in found.tensors else MODEL)
         try:
-            if self.optimizer is not None:
+            if found.state["optimizer_kind"] != _kind(self.optimizer):
+                _log.warning("The optimizer changed: its state starts anew.")
+            elif self.optimizer is not None:
                 settings = [_without_parameters(group) for group in self.optimizer.param_groups]
                 tensors, values = found.tensors["optimizer"], found.state["optimizer"]
                 restore_optimizer(self.optimizer, tensors, values)
@@ -182,14 +194,27 @@ class TrainingState:
         """
         saved = self.load(type(diverged))
         rollbacks = diverged.rollbacks + 1
-        if saved is None or rollbacks - saved.rollbacks > _ROLLBACKS:
+        attempts = rollbacks - (0 if saved is None else saved.rollbacks)
+        if saved is None or attempts > _ROLLBACKS:
             raise TrainingError(
-                f"The loss became non-finite {rollbacks} times around step {diverged.step}.",
+                f"The loss became non-finite {attempts} times around step {diverged.step}.",
                 f"{self.advice} The run then resumes from its last checkpoint.",
             )
         return replace(
-            saved, rollbacks=rollbacks, diverged_at=diverged.step, seconds=diverged.seconds
+            saved,
+            rollbacks=rollbacks,
+            seconds=diverged.seconds,
+            best=diverged.best,
+            since_best=diverged.since_best,
         )
+
+
+def _kind(optimizer: torch.optim.Optimizer | None) -> str:
+    """Kind of an optimizer's state: moments exist only with some settings."""
+    if optimizer is None:
+        return "none"
+    momentum = any(group.get("momentum") for group in optimizer.param_groups)
+    return type(optimizer).__name__ + (" with momentum" if momentum else "")
 
 
 def _without_parameters(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
+from faceswap.core.checkpoint import unmark_best
 from faceswap.core.ema import EMA
 from faceswap.core.log import get_logger
 from faceswap.core.processes import local_threads, open_accelerator
@@ -83,16 +84,18 @@ def run_training(
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         data = prepare_data(config, facesets, run, opened, model, callbacks.on_faces)
-        changes = run.start(
-            config,
-            describe_facesets(facesets),
-            command,
-            allow_changes=allow_changes,
-            write=opened.is_main_process,
-        )
-        for change in changes:
+        described = describe_facesets(facesets)
+        start = run.start(config, described, command, allow_changes=allow_changes, write=False)
+        for change in start.changes:
             _log.info("Changed since the last start: %s.", change)
         trainer = _build_trainer(config, facesets, run, opened, model, data, callbacks)
+        opened.wait_for_everyone()  # all have compared and restored before the first writes
+        if start.redefined:
+            trainer.progress.forget_best()
+        if opened.is_main_process:
+            run.start(config, described, command, allow_changes=allow_changes)
+            if start.redefined:
+                unmark_best(run.checkpoints)
         _log.info(
             "%s, %.2f million parameters, on %s in %s, %d process(es).",
             config.model.name,

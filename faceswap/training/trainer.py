@@ -60,7 +60,7 @@ class Trainer:
         self._saved_at = self.progress.seconds
         self._history: list[Tensor] = []
         self._quality: dict[str, Quality] = {}
-        self._lr, self._stale = 0.0, False
+        self._lr, self._stale = 0.0, self.progress.is_stale(plan.patience)
         self._window, self._whole = Stopwatch(), Stopwatch()
         self._sampled = self._sample()
         adapts = plan.adapt_threads and accelerator.device.type == "cpu"

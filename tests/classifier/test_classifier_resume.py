@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from classifier.models.model_file import load_model
 from classifier.training.run import run_training
 from classifier.training.run_directory import RunDirectory
 from classifier.training.step import GradientStep
@@ -196,6 +197,20 @@ def test_resume_with_another_batch_size_keeps_the_position(
     assert "Resumed in epoch 1, after step 2 of 4" in printed
     # Four steps of 8 images, two of 16, and an epoch of four.
     assert last(output).step == 4 + 2 + 4
+
+
+def test_renamed_classes_choose_the_best_epoch_anew(
+    halves: Path, tmp_path: Path, classifier: Classifier
+) -> None:
+    output = tmp_path / "run"
+    assert classifier("train", halves, "-o", output, "--epochs", 3, *SMALL) == 0
+    (halves / "above").rename(halves / "zenith")
+    assert classifier("train", halves, "-o", output, "--epochs", 4) == 2
+    allowed = classifier("train", halves, "-o", output, "--epochs", 4, "--allow-changes")
+    assert allowed == 0
+    model = load_model(output)
+    assert model.classes == ("beside", "zenith")
+    assert model.scores["epoch"] == 4
 
 
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from faceswap.core.config import StrictModel
 from faceswap.core.errors import ConfigError, TrainingError
-from faceswap.core.run_folder import RunFolder
+from faceswap.core.run_folder import RunFolder, Start
 
 
 class Network(StrictModel):
@@ -35,15 +35,16 @@ DATA = {"train": [{"path": "a", "sha256": "1"}]}
 @pytest.fixture
 def run(tmp_path):
     run = Run(tmp_path / "run")
-    assert run.start(Settings(), DATA, ["classifier", "train"]) == []
+    assert run.start(Settings(), DATA, ["classifier", "train"]) == Start()
+    (run.checkpoints / "step-00000001").mkdir(parents=True)
     return run
 
 
 def test_changes_are_returned_and_kept(run):
     changed = Settings(lr=0.2, batch=8)
-    assert run.start(changed, DATA, []) == ["lr: 0.1 -> 0.2", "batch: 16 -> 8"]
+    assert run.start(changed, DATA, []) == Start(("lr: 0.1 -> 0.2", "batch: 16 -> 8"))
     assert run.resolve_config(None) == changed
-    assert run.start(changed, DATA, []) == []
+    assert run.start(changed, DATA, []) == Start()
     assert len(json.loads(run.manifest.read_text())["starts"]) == 3
 
 
@@ -60,8 +61,9 @@ def test_fixed_settings_change_only_by_an_explicit_option(run, settings, name):
         run.start(settings, DATA, [])
     assert "--allow-changes" in raised.value.hint
     assert run.resolve_config(None) == Settings()
-    (change,) = run.start(settings, DATA, [], allow_changes=True)
-    assert name in change
+    start = run.start(settings, DATA, [], allow_changes=True)
+    assert name in start.changes[0]
+    assert start.redefined
     assert run.resolve_config(None) == settings
 
 
@@ -80,6 +82,7 @@ def test_nothing_is_written_by_other_processes(tmp_path):
 
 def test_a_model_without_checkpoints_is_not_trained_over(run):
     run.model.mkdir()
+    (run.checkpoints / "step-00000001").rmdir()
     with pytest.raises(TrainingError, match="no checkpoints to resume from"):
         run.start(Settings(), DATA, [])
 
@@ -93,6 +96,20 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
         Run(tmp_path / "photos" / "a.jpg").exists()
     (tmp_path / "empty").mkdir()
     assert not Run(tmp_path / "empty").exists()
+
+
+def test_without_checkpoints_everything_may_change(run):
+    (run.checkpoints / "step-00000001").rmdir()
+    assert run.start(Settings(seed=1), {"test": DATA["train"]}, []) == Start()
+    assert run.resolve_config(None).seed == 1
+
+
+@pytest.mark.parametrize("damage", [{"data": None}, {"data": {"train": [{}]}}, {"starts": None}])
+def test_a_damaged_manifest_is_reported(run, damage):
+    manifest = json.loads(run.manifest.read_text())
+    run.manifest.write_text(json.dumps(manifest | damage))
+    with pytest.raises(TrainingError, match="is damaged"):
+        run.start(Settings(), DATA, [])
 
 
 def test_a_manifest_of_a_newer_version_is_refused(run):

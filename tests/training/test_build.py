@@ -14,7 +14,13 @@ from torch import nn
 
 from faceswap.core.checkpoint import checkpoint_steps, load_checkpoint
 from faceswap.core.config import load_config
-from faceswap.core.errors import ConfigError, FacesetError, IdentityError, TrainingError
+from faceswap.core.errors import (
+    CheckpointError,
+    ConfigError,
+    FacesetError,
+    IdentityError,
+    TrainingError,
+)
 from faceswap.data.sampling import split_facesets
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image
@@ -367,6 +373,10 @@ def test_other_faces_are_accepted_with_allow_changes(faces, tmp_path, caplog):
         )
     assert result.step == 4
     assert "bob has other content" in caplog.text
+    # Earlier evaluations were on other faces: the best is chosen anew.
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints", "best")
+    assert checkpoint is not None
+    assert checkpoint.step == 4
 
 
 def test_a_changed_weight_decay_takes_effect_on_resuming(faces, tmp_path):
@@ -376,3 +386,29 @@ def test_a_changed_weight_decay_takes_effect_on_resuming(faces, tmp_path):
         change = f"optimizer.weight_decay={decay}"
         run_training(configured("training.steps=4", adamw, change), faces, tmp_path / name)
     assert not same(weights(tmp_path / "weak"), weights(tmp_path / "strong"))
+
+
+def test_an_ended_run_takes_no_further_step(faces, tmp_path):
+    stops = ("optimizer.lr=1e-12", "training.patience=1", "output.save_every=2")
+    first = run_training(configured("training.steps=1000", *stops), faces, tmp_path / "run")
+    assert first.stopped_early
+    again = run_training(configured("training.steps=1000", *stops), faces, tmp_path / "run")
+    assert again.stopped_early
+    assert again.step == first.step
+
+
+def test_a_moving_average_can_be_added_on_resuming(faces, tmp_path):
+    run_training(configured("training.steps=2"), faces, tmp_path / "run")
+    run_training(configured("training.steps=4", "optimizer.ema=0.9"), faces, tmp_path / "run")
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
+    assert checkpoint is not None
+    assert same(weights(tmp_path / "run"), checkpoint.tensors["ema"])
+
+
+def test_a_model_that_does_not_fit_leaves_the_settings_as_they_were(faces, tmp_path):
+    run_training(configured("training.steps=2"), faces, tmp_path / "run")
+    before = (tmp_path / "run" / "config.yaml").read_text()
+    other = configured("training.steps=4", "model.name=original")
+    with pytest.raises(CheckpointError, match="does not fit"):
+        run_training(other, faces, tmp_path / "run", allow_changes=True)
+    assert (tmp_path / "run" / "config.yaml").read_text() == before

@@ -25,7 +25,8 @@ def facesets(make_faceset, tmp_path):
 def run(facesets, tmp_path):
     run = RunDirectory(tmp_path / "run")
     assert not run.exists()
-    assert run.start(config(), describe_facesets(facesets), ["faceswap", "train"]) == []
+    assert not run.start(config(), describe_facesets(facesets), ["faceswap", "train"]).changes
+    (run.checkpoints / "step-00000001").mkdir(parents=True)
     return run
 
 
@@ -72,7 +73,7 @@ def test_other_faces_are_refused_unless_allowed(run, facesets):
     with pytest.raises(TrainingError, match="bob has other content") as raised:
         run.start(config(), describe_facesets(facesets), [])
     assert "--allow-changes" in raised.value.hint
-    changes = run.start(config(), describe_facesets(facesets), [], allow_changes=True)
-    assert changes == ["bob has other content"]
+    start = run.start(config(), describe_facesets(facesets), [], allow_changes=True)
+    assert start.changes == ("bob has other content",)
     # They are the run's data from now on.
-    assert run.start(config(), describe_facesets(facesets), []) == []
+    assert not run.start(config(), describe_facesets(facesets), []).changes

@@ -28,7 +28,7 @@ def test_run_record_ignores_unknown_settings(tmp_path: Path) -> None:
     )
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
     data = {"images": [{"path": "/x", "sha256": "y"}]}
-    MANIFEST.write(tmp_path / "manifest.json", {"data": data})
+    MANIFEST.write(tmp_path / "manifest.json", {"data": data, "starts": []})
     record = read_run(tmp_path)
     assert record is not None
     assert (record.settings.seed, record.settings.data.validation) == (3, 0.3)
@@ -37,8 +37,8 @@ def test_run_record_ignores_unknown_settings(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"data": ', encoding="utf-8")
     with pytest.raises(TrainingError, match="not valid JSON"):
         read_run(tmp_path)
-    MANIFEST.write(tmp_path / "manifest.json", {"data": {"alice": []}})
-    with pytest.raises(ConfigError, match="not the manifest of a run"):
+    MANIFEST.write(tmp_path / "manifest.json", {"data": {"alice": []}, "starts": []})
+    with pytest.raises(ConfigError, match="not the manifest of a classifier"):
         read_run(tmp_path)
 
 
