@@ -73,6 +73,7 @@ def test_every_recipe_is_valid(recipe):
     assert load_config(TrainConfig, "faceswap", recipe).model.name
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(faces, tmp_path):
     steps = ("--steps", "20", *LOW_RATE)
     one = run([], *faces, *QUICK, *steps, "-o", tmp_path / "one")

@@ -47,8 +47,10 @@ def test_same_landmarks_as_the_library_but_for_its_rounding(offline, astronaut):
     theirs = face_alignment.FaceAlignment(
         face_alignment.LandmarksType.TWO_D, device="cpu", compile=False, face_detector="folder"
     )
-    found: Any = theirs.get_landmarks(astronaut, detected_faces=BOXES, return_landmark_score=True)
-    ours = build_landmarker("fan")(astronaut, [region(box) for box in BOXES])
+    found: Any = theirs.get_landmarks(
+        astronaut, detected_faces=BOXES[:1], return_landmark_score=True
+    )
+    ours = build_landmarker("fan")(astronaut, [region(box) for box in BOXES[:1]])
     for landmarks, points, peaks in zip(ours, found[0], found[1], strict=True):
         assert landmarks.mesh is None
         # The library cuts off the fraction of points that it counts from the frame's corner.
