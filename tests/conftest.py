@@ -9,11 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from faceswap.facesets.faceset import FORMAT, SCHEMA
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.media.images import write_image
+
+# Networks of the tests are tiny: several threads would spend their time waiting for each other.
+torch.set_num_threads(1)
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
