@@ -34,7 +34,7 @@ from classifier.options import (
 from classifier.training.run import run_training
 from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
-from classifier.training.training_data import find_class_file
+from classifier.training.training_data import resolve_class_file
 from faceswap.core.config import load_config
 from faceswap.core.console import note, show_table
 from faceswap.core.device import pick_device
@@ -73,7 +73,7 @@ def cross_validate(
     settings = load_config(Settings, RunDirectory.section, config, overrides)
     place = str(pick_device(settings.device))
     evaluations: list[Evaluation] = []
-    dataset = open_dataset(data, settings.data.group, find_class_file(settings.data.classes))
+    dataset = open_dataset(data, settings.data.group, resolve_class_file(settings.data.classes))
     for number, fold in enumerate(make_folds(dataset, count, settings.seed), start=1):
         listed = output / f"fold-{number}.csv"
         write_list(fold, listed)
@@ -84,7 +84,7 @@ def cross_validate(
         if result.signal:
             note("Stopped and saved. Run the same command to resume.")
             raise typer.Exit(128 + result.signal)
-        trained = open_dataset(listed, "", find_class_file(resolved.data.classes))
+        trained = open_dataset(listed, "", resolve_class_file(resolved.data.classes))
         evaluations.append(
             evaluate_fold(trained, run, batch_size=resolved.data.batch_size, device=place)
         )

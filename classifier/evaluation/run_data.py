@@ -18,7 +18,7 @@ from classifier.models.model_file import LoadedClassifier
 from classifier.training.build import open_data
 from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
-from classifier.training.training_data import find_class_file
+from classifier.training.training_data import resolve_class_file
 from faceswap.core.config import load_config, read_yaml
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import sha256_file
@@ -181,7 +181,7 @@ def _open(path: Path, run: RunRecord | None) -> Dataset:
     """Open data with the groups and class names of the run, but with the data's own splits."""
     if run is None:
         return open_dataset(path)
-    group, classes = run.settings.data.group, find_class_file(run.settings.data.classes)
+    group, classes = run.settings.data.group, resolve_class_file(run.settings.data.classes)
     dataset = open_dataset(path, "", classes)
     # The file names of other data may not match the run's group pattern.
     fits = group and any(re.search(group, sample.path.name) for sample in dataset.samples)

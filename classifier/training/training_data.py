@@ -23,7 +23,7 @@ def silent(_count: int) -> None:
     """Ignores progress."""
 
 
-def find_class_file(path: Path | None) -> Path | None:
+def resolve_class_file(path: Path | None) -> Path | None:
     """Path of the class file; a path in a recipe is relative to the recipe."""
     if path is None or path.is_file() or path.is_absolute():
         return path
@@ -47,7 +47,7 @@ def open_splits(
         MediaError: The data are missing, malformed or too few.
         ConfigError: A setting about them is invalid.
     """
-    return split_dataset(open_dataset(path, group, find_class_file(classes)), fraction, seed)
+    return split_dataset(open_dataset(path, group, resolve_class_file(classes)), fraction, seed)
 
 
 def padded_side(size: int) -> tuple[int, int]:

@@ -80,7 +80,7 @@ def split_identities(runs: Sequence[Sequence[str]], test: Sequence[str]) -> Iden
     """Assign every identity to a split.
 
     Without names for the test split: of several runs without common identities, the last one is
-    the test split (and of three or more, the one before it the validation split). Of one run, its
+    the test split (and of three or more, the last but one the validation split). Of one run, its
     last two identities are the test split if there are four or more, else its last one.
 
     Args:

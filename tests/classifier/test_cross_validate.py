@@ -63,3 +63,14 @@ def test_idx_files_are_rejected(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(head + body)
     with pytest.raises(MediaError, match="archive"):
         make_folds(open_dataset(tmp_path), 3, seed=0)
+
+
+def test_a_list_of_another_fold_is_not_reused(halves: Path, tmp_path: Path) -> None:
+    first, second, _ = make_folds(open_dataset(halves), 3, seed=0)
+    path = tmp_path / "fold-1.csv"
+    write_list(first, path)
+    before = path.read_bytes()
+    write_list(first, path)  # the same fold of a resumed command
+    with pytest.raises(MediaError, match="lists another fold"):
+        write_list(second, path)
+    assert path.read_bytes() == before

@@ -23,8 +23,8 @@ def test_the_numbers_never_change() -> None:
 
 def test_streams_differ() -> None:
     streams = [("a", 1), ("a", 2), ("b", 1), ("a",), (1, "a"), ("a", "1"), ("a1",), (-1,), ()]
-    draws = {tuple(draw(*stream)) for stream in streams}
-    assert len(draws) == len(streams)
+    sampled = {tuple(draw(*stream)) for stream in streams}
+    assert len(sampled) == len(streams)
     assert draw("a", seed=1) != draw("a", seed=2)
 
 
@@ -35,8 +35,8 @@ def test_streams_are_uncorrelated() -> None:
 
 
 def test_seed_everything_reaches_all_three() -> None:
-    def draws() -> list[float]:
+    def sample() -> list[float]:
         seed_everything(2**40 + 5)
         return [random.random(), np.random.rand(), torch.rand(()).item()]  # noqa: NPY002
 
-    assert draws() == draws()
+    assert sample() == sample()

@@ -116,7 +116,7 @@ def test_the_distorted_face_differs_from_the_target_by_the_warp_alone(batches):
 
 
 def test_matched_slots_show_a_face_and_its_matches(batches):
-    # The twin of the n-th training face is the one before it, and the last that of the first.
+    # The n-th training face matches the one preceding it, and the first matches the last.
     back = np.roll(np.arange(16), 1)[:, None]
     matches = {(a, b): back for a in NAMES for b in NAMES if a != b}
     matched = replace(with_plan(batches, match=0.5), matches=matches)
