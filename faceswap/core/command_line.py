@@ -12,6 +12,7 @@ import typer
 
 from faceswap.core.errors import FaceswapError, StorageFullError
 from faceswap.core.log import get_logger, rank, setup_logging
+from faceswap.core.text import printable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -146,20 +147,37 @@ def _guarded(function: Callable[P, R]) -> Callable[P, R]:
     return guarded
 
 
+_SYSTEM_ERRORS = {
+    errno.ENOENT: ("There is no file or folder {}.", "Check the path."),
+    errno.EEXIST: ("{} exists already.", "Choose another path."),
+    errno.ENOTDIR: ("Expected a folder, found a file: {}.", "Choose another path."),
+    errno.EISDIR: ("Expected a file, found a folder: {}.", "Choose another path."),
+    errno.ENAMETOOLONG: ("The name is too long for the file system: {}.", "Choose a shorter name."),
+    errno.EFBIG: (
+        "{} would be larger than the file system or the limit of this session allows.",
+        "Raise the limit (`ulimit -f`), or choose a folder on another disk.",
+    ),
+    errno.EMFILE: ("Too many open files.", "Raise the limit: `ulimit -n 4096`."),
+    errno.ENFILE: ("Too many open files on this machine.", "Close other programs."),
+    errno.ELOOP: ("The links of {} lead in a circle.", "Correct the links."),
+    errno.EIO: ("The disk failed at {}.", "Check the disk and its connection."),
+    errno.ETXTBSY: ("{} is in use by another program.", "Close it."),
+    errno.EBUSY: ("{} is in use by another program.", "Close it."),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        ("No permission to use {}.", "Change its permissions, or choose another."),
+    ),
+}
+
+
 def _as_user_error(error: OSError) -> FaceswapError | None:
     """Error message for a system error that the user can fix; None for others (bugs)."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFullError("The disk is full.", "Free some space and run the command again.")
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return FaceswapError(
-            f"No permission to use {error.filename}.", "Change its permissions or choose another."
-        )
-    if error.errno in {errno.ENOTDIR, errno.EISDIR}:
-        return FaceswapError(
-            f"Expected a folder but found a file, or vice versa: {error.filename}.",
-            "Choose another path.",
-        )
-    return None
+    if error.errno not in _SYSTEM_ERRORS:
+        return None
+    message, hint = _SYSTEM_ERRORS[error.errno]
+    return FaceswapError(message.format(error.filename or "a file"), hint)
 
 
 def _fail(error: FaceswapError) -> NoReturn:
@@ -172,4 +190,4 @@ def _fail(error: FaceswapError) -> NoReturn:
 
 def _print(text: str) -> None:
     prefix = f"[rank {rank()}] " if rank() else ""
-    typer.echo(f"{prefix}{text}", err=True)
+    typer.echo(printable(f"{prefix}{text}"), err=True)

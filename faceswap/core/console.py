@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from faceswap.core.log import rank
+from faceswap.core.text import printable
 
 _LINE_EVERY_S = 10.0
 _SLOWEST_SHOWN = 0.05  # units per second; slower rates are not displayed
@@ -36,7 +37,9 @@ def note(text: str) -> None:
     """Prints a line to stderr, on rank 0 only."""
     if rank() == 0:
         # No wrapping: log files and pipes need whole lines.
-        Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+        Console(stderr=True).print(
+            printable(text), markup=False, highlight=False, soft_wrap=True, emoji=False
+        )
 
 
 def show_table(table: Table) -> None:

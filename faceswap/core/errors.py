@@ -57,5 +57,13 @@ class StorageFullError(FaceswapError):
     """The disk is full; files that were complete before are intact."""
 
 
+class OutputBusyError(FaceswapError):
+    """Another process writes the same output."""
+
+
+class OutputExistsError(FaceswapError):
+    """A file or folder that would be replaced, and that this run did not make."""
+
+
 class TrainingError(FaceswapError):
     """Training cannot start or continue."""

@@ -4,17 +4,21 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from faceswap.core.errors import StorageFullError
+from faceswap.core.errors import MediaError, StorageFullError
 
 _CHUNK = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_LONGEST_SUFFIX = 20  # characters; what follows the last dot of a longer one is no format
+_TEMPORARY = re.compile(r"\.tmp-([0-9a-f]{8})-[0-9a-f]{8}(?:\..*)?")
 
 
 @contextmanager
@@ -31,6 +35,82 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def name_key(name: str) -> str:
+    """Eight hex digits for a file name, for names that have to stay short."""
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+
+
+def _temporary(path: Path, suffix: str = "") -> Path:
+    """Name beside ``path``, at most 42 characters long whatever the length of its own."""
+    suffix = suffix if len(suffix) <= _LONGEST_SUFFIX else ""
+    return path.with_name(f".tmp-{name_key(path.name)}-{uuid.uuid4().hex[:8]}{suffix}")
+
+
+def clear_leftovers(folder: Path, names: Collection[str] | None = None) -> None:
+    """Removes temporary files and folders of killed writers; call it while holding the output.
+
+    Args:
+        folder: Folder in which they were written.
+        names: File names whose leftovers are removed; None for all in the folder and in the folders
+            directly inside it.
+    """
+    keys = None if names is None else {name_key(name) for name in names}
+    for entry in list(os.scandir(folder)):
+        match = _TEMPORARY.fullmatch(entry.name)
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if match and (keys is None or match[1] in keys):
+            _remove(Path(entry.path))
+        elif is_folder and keys is None:
+            for inner in list(os.scandir(entry.path)):
+                if _TEMPORARY.fullmatch(inner.name):
+                    _remove(Path(inner.path))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def regular_file(path: Path) -> Path:
+    """Returns the path of a regular file, or of a link to one.
+
+    Raises:
+        MediaError: It is a pipe, a device or a socket, from which reading might never end.
+        OSError: There is no such file.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise MediaError(
+            f"Expected a file, found a pipe, device or socket: {path}.",
+            "Copy its content to a file.",
+        )
+    return path
+
+
+def reserve(path: Path, size: int) -> None:
+    """Creates a file whose space on the disk is reserved.
+
+    A memory-mapped file on a full disk ends the process with SIGBUS when it is written; a reserved
+    one cannot run out of space.
+
+    Args:
+        path: New file.
+        size: Size in bytes.
+
+    Raises:
+        OSError: ENOSPC if there is not enough space.
+    """
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, max(1, size))
+        else:  # macOS and Windows
+            zeros = bytes(_CHUNK)
+            for begin in range(0, size, _CHUNK):
+                file.write(zeros[: size - begin])
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path`` that replaces it when the block succeeds.
@@ -42,7 +122,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         StorageFullError: The disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    temporary = _temporary(path, path.suffix)
     try:
         with storage_errors(path):
             yield temporary
@@ -63,7 +143,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         StorageFullError: The disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    temporary = _temporary(path)
     temporary.mkdir()
     try:
         with storage_errors(path):
@@ -81,7 +161,7 @@ def _replace_directory(new: Path, path: Path) -> None:
         new.rename(path)
         return
     # A directory cannot be renamed over one with content: the old one is renamed first.
-    aside = path.with_name(f".{path.name}-old-{uuid.uuid4().hex[:8]}")
+    aside = _temporary(path)
     path.rename(aside)
     try:
         new.rename(path)

@@ -5,6 +5,9 @@ import os
 import sys
 from typing import TextIO
 
+from faceswap.core.text import printable
+
+_LONGEST = 100_000  # characters; a message may end with a traceback
 _PACKAGES = ("faceswap", "classifier")
 
 
@@ -33,7 +36,7 @@ class _RankFilter(logging.Filter):
 
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = printable(super().format(record), longest=_LONGEST)
         if record.levelno >= logging.WARNING:
             text = f"{record.levelname.lower()}: {text}"
         return f"[rank {rank()}] {text}" if rank() else text

@@ -95,7 +95,7 @@ def test_usage_errors_exit_with_2(
         ("interrupt", 130, ["Interrupted."]),
         ("full", 2, ["Error: The disk is full."]),
         ("denied", 2, ["/secret"]),
-        ("folder", 2, ["Expected a folder but found a file", "x/y"]),
+        ("folder", 2, ["Expected a folder, found a file: x/y"]),
     ],
 )
 @pytest.mark.parametrize("prefix", [("break",), ("weights", "break")])

@@ -1,15 +1,18 @@
 import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from faceswap.core.errors import StorageFullError
+from faceswap.core.errors import MediaError, StorageFullError
 from faceswap.core.files import (
     atomic_directory,
     atomic_path,
     atomic_write,
     read_json,
+    regular_file,
+    reserve,
     sha256_file,
     storage_errors,
     write_json,
@@ -95,3 +98,31 @@ def test_json_and_hash(tmp_path: Path) -> None:
     assert read_json(path) == value
     assert "Zoë" in path.read_text(encoding="utf-8")
     assert sha256_file(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_temporary_names_fit_where_the_name_does(tmp_path: Path) -> None:
+    path = tmp_path / ("長い名前の動画" * 11 + "長長長長長長.mp4")
+    assert len(os.fsencode(path.name)) > 250
+    atomic_write(path, b"content")
+    with atomic_directory(path.with_suffix("")) as temporary:
+        (temporary / "a").touch()
+    assert path.read_bytes() == b"content"
+
+
+def test_special_files_are_refused(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+    with pytest.raises(MediaError, match="pipe, device or socket"):
+        regular_file(pipe)
+    with pytest.raises(MediaError):
+        regular_file(Path("/dev/zero"))
+    file = tmp_path / "file"
+    file.touch()
+    assert regular_file(file) == file
+
+
+def test_reserved_space_is_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "cache.npy"
+    reserve(path, 3_000_000)
+    assert path.stat().st_size == 3_000_000
+    assert path.stat().st_blocks * 512 >= 3_000_000

@@ -1,0 +1,107 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faceswap.core.errors import OutputBusyError
+from faceswap.core.files import atomic_path
+from faceswap.core.locks import LOCK, hold_file, hold_folder
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from faceswap.core.files import atomic_directory, atomic_path
+from faceswap.core.locks import hold_file, hold_folder
+hold = hold_folder if sys.argv[1] == "folder" else hold_file
+output = Path(sys.argv[2])
+with hold(output, "the training"):
+    inside = output / "model" if sys.argv[1] == "folder" else output
+    with atomic_path(inside) as file, atomic_directory(inside.with_name("checkpoint")) as folder:
+        file.write_text("half")
+        (folder / "half").touch()
+        print("held", flush=True)
+        time.sleep(60)
+"""
+
+
+def start_holder(kind: str, output: Path) -> subprocess.Popen[str]:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, kind, str(output)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_second_writer_learns_who_holds_the_folder(tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    holder = start_holder("folder", output)
+    try:
+        with (
+            pytest.raises(OutputBusyError, match=rf"the training of process {holder.pid} on"),
+            hold_folder(output, "another training"),
+        ):
+            pass
+        assert len(list(output.glob(".tmp-*"))) == 2  # the work of the first is untouched
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_killed_writer_blocks_nobody_and_its_leftovers_are_cleared(
+    tmp_path: Path, kind: str
+) -> None:
+    output = tmp_path / "out"
+    holder = start_holder(kind, output)
+    holder.kill()
+    holder.wait()
+    hold = hold_folder if kind == "folder" else hold_file
+    with hold(output, "the next one"):
+        left = {path.name[:5] for path in tmp_path.rglob("*") if path.is_file()}
+    # Beside a file only its own leftovers are cleared: the others may belong to a running process.
+    assert left == ({".lock"} if kind == "folder" else {".lock", "half"})
+
+
+def test_locks_leave_nothing(tmp_path: Path) -> None:
+    with hold_folder(tmp_path / "empty", "a test"), hold_file(tmp_path / "a.mp4", "a test"):
+        assert (tmp_path / "empty" / LOCK).exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_one_folder_have_locks_of_their_own(tmp_path: Path) -> None:
+    running = tmp_path / "b.mp4"
+    with (
+        hold_file(tmp_path / "a.mp4", "a test"),
+        hold_file(running, "a test"),
+        atomic_path(running) as file,
+    ):
+        file.write_bytes(b"frames")
+        with pytest.raises(OutputBusyError), hold_file(tmp_path / "a.mp4", "a test"):
+            pass
+        with hold_file(tmp_path / "c.mp4", "a test"):
+            assert file.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["b.mp4"]
+
+
+def test_two_processes_never_hold_one_output(tmp_path: Path) -> None:
+    taker = """
+import os, sys, time
+from pathlib import Path
+from faceswap.core.errors import OutputBusyError
+from faceswap.core.locks import hold_file
+output, inside = Path(sys.argv[1]), Path(sys.argv[2])
+end = time.monotonic() + 2
+while time.monotonic() < end:
+    try:
+        with hold_file(output, "a test"):
+            os.close(os.open(inside, os.O_CREAT | os.O_EXCL))
+            inside.unlink()
+    except OutputBusyError:
+        pass
+"""
+    arguments = [sys.executable, "-c", taker, str(tmp_path / "out"), str(tmp_path / "inside")]
+    takers = [subprocess.Popen(arguments, env=os.environ) for _ in range(3)]
+    assert [process.wait(timeout=60) for process in takers] == [0, 0, 0]
