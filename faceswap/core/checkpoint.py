@@ -87,7 +87,6 @@ def save_checkpoint(
     """
     if keep < 1:
         raise ValueError(f"keep must be at least 1, got {keep}")
-    _remove_leftovers(root)
     path = _directory(root, step)
     with atomic_directory(path) as temporary:
         for group, entries in tensors.items():
@@ -99,12 +98,6 @@ def save_checkpoint(
     atomic_write(root / "latest", path.name.encode())
     _prune(root, step, keep)
     return path
-
-
-def _remove_leftovers(root: Path) -> None:
-    """Removes what an interrupted save left behind; its name starts with a dot."""
-    for path in root.glob(".step-*"):
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _prune(root: Path, step: int, keep: int) -> None:
