@@ -65,5 +65,9 @@ class OutputExistsError(FaceswapError):
     """A file or folder that would be replaced, and that this run did not make."""
 
 
+class UnsafeNameError(FaceswapError):
+    """A name from a file that is a path, or that no file should have."""
+
+
 class TrainingError(FaceswapError):
     """Training cannot start or continue."""

@@ -1,0 +1,38 @@
+"""Names from files."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from faceswap.core.errors import UnsafeNameError
+from faceswap.core.names import FileName, Sha256Hex, check_name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", " ", ".", "..", "../x", "a/b", "/etc", "a\\b", "..\\x", "C:", "c:x", ".lock", ".."),
+        *("a\0b", "a\nb", "\x1b[2J", "x\udc80", "é" * 128, "CON", "nul.png", "Lpt1", "a" * 256),
+    ],
+)
+def test_paths_and_unusable_names_are_refused(name):
+    with pytest.raises(UnsafeNameError, match=r"identity in m\.json"):
+        check_name(name, "identity in m.json")
+    with pytest.raises(ValidationError):
+        TypeAdapter(FileName).validate_python(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["anna", "Anna Müller jr.", "山田", "a..b", "con-1.png", "2024-01-01 10:00.png", "é" * 127],
+)
+def test_plain_names_pass(name):
+    assert check_name(name, "identity") == name
+    assert TypeAdapter(FileName).validate_python(name) == name
+
+
+def test_hashes_are_hex():
+    digits = TypeAdapter(Sha256Hex)
+    assert digits.validate_python("0" * 64)
+    for wrong in ("0" * 63, "G" * 64, "../" * 21 + "a", "0" * 64 + "\n"):
+        with pytest.raises(ValidationError):
+            digits.validate_python(wrong)
