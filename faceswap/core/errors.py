@@ -57,11 +57,15 @@ class StorageFullError(FaceswapError):
     """The disk is full; files that were complete before are intact."""
 
 
-class OutputBusyError(FaceswapError):
+class OutputError(FaceswapError):
+    """An output that cannot be written where the command says."""
+
+
+class OutputBusyError(OutputError):
     """Another process writes the same output."""
 
 
-class OutputExistsError(FaceswapError):
+class OutputExistsError(OutputError):
     """A file or folder that would be replaced, and that this run did not make."""
 
 
