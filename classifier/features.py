@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from classifier.data import split_dataset
-from classifier.evaluation.charts import plot_map, write_figure
+from classifier.evaluation.charts import plot_map
 from classifier.evaluation.measure import write_table
 from classifier.evaluation.page import show_sample
 from classifier.evaluation.run_data import EvaluationData, open_evaluation_data, read_run
@@ -25,9 +25,11 @@ from classifier.interpretability.embeddings import (
 )
 from classifier.interpretability.projection import STEPS
 from classifier.models.model_file import load_model
+from faceswap.core.charts import write_png_chart
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json
+from faceswap.core.fonts import drawable_names, numbered_names
 
 _MOST_THUMBNAILS = 400
 
@@ -127,14 +129,17 @@ def _plot_map(
         note(f"Showing dots: more than {_MOST_THUMBNAILS} thumbnails would overlap.")
     elif thumbnails:
         pictures = [show_sample(found.samples[place], reader, 64) for place in points.chosen]
+    classes = reader.loaded.classes
     figure = plot_map(
         points.points,
         found.labels[points.chosen],
-        reader.loaded.classes,
+        drawable_names(classes),
         ~train[points.chosen],
         pictures,
     )
-    write_figure(path, figure)
+    write_png_chart(path, figure)
+    if legend := numbered_names(classes):
+        note(f"No font here shows these names; in {path.name}: {', '.join(legend)}.")
 
 
 def _write_numbers(path: Path, found: Embeddings, result: ProbeResult | None) -> None:

@@ -1,7 +1,6 @@
 """Plots of evaluation results."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from classifier.evaluation.pictures import palette
 from classifier.evaluation.scoring import ImageScores, Reliability
-from faceswap.core.files import atomic_path
+from faceswap.core.charts import chart_label
 
 _MOST_NUMBERS = 20  # classes up to which the cells of a confusion matrix are annotated
 _MOST_NAMES = 40
@@ -41,8 +40,9 @@ def plot_confusion(confusion: NDArray[np.int64], classes: Sequence[str], unit: s
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     axes.set(xlabel="predicted", ylabel="true")
     if count <= _MOST_NAMES:
-        axes.set_xticks(range(count), classes, rotation=90 if count > 3 else 0)
-        axes.set_yticks(range(count), classes)
+        labels = [chart_label(name) for name in classes]
+        axes.set_xticks(range(count), labels, rotation=90 if count > 3 else 0)
+        axes.set_yticks(range(count), labels)
     return figure
 
 
@@ -77,7 +77,7 @@ def plot_roc(scores: ImageScores, classes: Sequence[str]) -> Figure:
     curves = {label: scores.roc(label) for label in defined}
     area = {label: float(np.trapezoid(true, false)) for label, (false, true) in curves.items()}
     for label in sorted(defined, key=area.__getitem__)[:_MOST_CURVES]:
-        name = f"{classes[label]} ({area[label]:.3f})"
+        name = f"{chart_label(classes[label])} ({area[label]:.3f})"
         axes.plot(*curves[label], label=name, drawstyle="steps-post")
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -107,7 +107,7 @@ def plot_map(
     colours = palette(max(1, len(classes))) / 255
     for label in sorted(set(labels.tolist())):
         colour = "grey" if label < 0 else colours[label]
-        name = "" if label < 0 or len(classes) > _MOST_NAMES else classes[label]
+        name = "" if label < 0 or len(classes) > _MOST_NAMES else chart_label(classes[label])
         for outlined, edge in ((False, "none"), (True, "black")):
             chosen = (labels == label) & (held_out == outlined)
             if chosen.any():
@@ -148,7 +148,7 @@ def plot_curves(
     figure = Figure((6.2, 4), layout="constrained")
     axes = figure.add_subplot()
     for name, (x, y) in curves.items():
-        axes.plot(x, y, marker="o" if len(x) < 3 else None, label=name)
+        axes.plot(x, y, marker="o" if len(x) < 3 else None, label=chart_label(name))
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if all(float(value).is_integer() for x, _ in curves.values() for value in x):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -168,13 +168,7 @@ def plot_bars(values: Mapping[str, tuple[float, float, float]], label: str) -> F
     axes.barh(np.arange(len(names)), np.nan_to_num(centre), alpha=0.7)
     error = np.abs(np.nan_to_num(ends - centre[:, None])).T
     axes.errorbar(centre, np.arange(len(names)), xerr=error, fmt="none", color="black", capsize=2)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [chart_label(name) for name in names])
     axes.set(xlabel=label, xlim=(0, 100))
     axes.invert_yaxis()
     return figure
-
-
-def write_figure(path: Path, figure: Figure) -> None:
-    """Write a figure as PNG, atomically."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=150, format="png")

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from faceswap.core.charts import svg_chart
 from faceswap.core.files import atomic_write
+from faceswap.core.text import printable
 
 _TEMPLATE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -91,9 +94,7 @@ class Section:
 
     def add_plot(self, figure: Figure, caption: str = "") -> None:
         """Adds a matplotlib figure as SVG."""
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", bbox_inches="tight")
-        self.items.append(_Item("plot", _data("image/svg+xml", buffer.getvalue()), caption))
+        self.items.append(_Item("plot", _data("image/svg+xml", svg_chart(figure)), caption))
 
     def add_picture(self, image: NDArray[np.uint8], caption: str = "") -> None:
         """Adds an image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey, as JPEG."""
@@ -120,8 +121,13 @@ class Page:
 
     def write(self, path: Path) -> None:
         """Writes the page atomically; all text is escaped."""
-        environment = jinja2.Environment(autoescape=True, trim_blocks=True)
+        environment = jinja2.Environment(autoescape=True, trim_blocks=True, finalize=_encodable)
         atomic_write(path, environment.from_string(_TEMPLATE).render(page=self).encode())
+
+
+def _encodable(value: object) -> object:
+    """Names of files may hold bytes that are not text."""
+    return printable(value, longest=sys.maxsize) if isinstance(value, str) else value
 
 
 def _data(kind: str, content: bytes) -> str:

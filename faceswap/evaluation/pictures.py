@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from faceswap.core.charts import chart_label
+from faceswap.core.fonts import drawable_names
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.frame_scoring import FrameScore, Image, Observation
 from faceswap.evaluation.pose import angles
@@ -58,9 +60,10 @@ def _caption(name: str, result: Result, score: FrameScore) -> str:
 def _row(comparison: Comparison, score: FrameScore) -> Image:
     number = [(s.clip, s.index) for s in comparison.originals].index((score.clip, score.index))
     tiles = [titled(_decoded(comparison.originals[number].picture), "source")]
+    methods = drawable_names([result.method for result in comparison.results])
     tiles += [
-        titled(_decoded(result.scores[number].picture), result.method)
-        for result in comparison.results
+        titled(_decoded(result.scores[number].picture), method)
+        for method, result in zip(methods, comparison.results, strict=True)
     ]
     return np.concatenate(tiles, axis=1)
 
@@ -87,13 +90,17 @@ def write_clip(comparison: Comparison, path: Path, identity: SigningIdentity) ->
         StorageFullError: The disk is full.
     """
     columns = [("source", comparison.originals)]
-    columns += [(result.method, list(result.scores)) for result in comparison.results]
+    methods = [result.method for result in comparison.results]
+    shown_methods = drawable_names(methods)
+    columns += [
+        (method, list(result.scores))
+        for method, result in zip(shown_methods, comparison.results, strict=True)
+    ]
     first = _tile(columns, 0)
     height, width = first.shape[:2]
     count = min(len(comparison.originals), _MAX_FRAMES)
     # H.264 with default settings plays in every browser.
     info = VideoInfo.for_new(width, height, _FPS)
-    methods = [result.method for result in comparison.results]
     targets = [target for target in {r.target: None for r in comparison.results} if target]
     shown = Conversion({"methods": methods}, targets, {})
     sign = ManifestSigner(identity, shown).for_sources()
@@ -149,7 +156,7 @@ def _plot_identity(results: Sequence[Result]) -> Figure:
         colour = f"C{number}"
         targets = [score.values["similarity_target"] for score in scores]
         sources = [score.values["similarity_source"] for score in scores]
-        axes.plot(positions, targets, color=colour, label=result.method)
+        axes.plot(positions, targets, color=colour, label=chart_label(result.method))
         axes.plot(positions, sources, color=colour, linestyle=":", linewidth=1)
     axes.set_xlabel("evaluated frame")
     axes.set_ylabel("cosine similarity")
@@ -168,7 +175,9 @@ def _plot_scatter(
             for score in result.scores
             if score.before is not None and score.after is not None
         ]
-        axes.scatter([a for a, _ in pairs], [b for _, b in pairs], s=6, label=result.method)
+        axes.scatter(
+            [a for a, _ in pairs], [b for _, b in pairs], s=6, label=chart_label(result.method)
+        )
         values += [value for pair in pairs for value in pair]
     if values:
         ends = [min(values), max(values)]

@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from faceswap.core.files import write_json
+from faceswap.core.fonts import numbered_names
 from faceswap.core.page import Page
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.evaluation import Evaluation, as_json, describe_skipped
@@ -82,6 +83,8 @@ def _add_comparison(page: Page, comparison: Comparison, identity: SigningIdentit
     by_title = {metric.title: metric.meaning for metric in METRICS.values()}
     section.columns = [*columns, "meaning"]
     section.rows = [[*row, by_title[row[0].partition(" [")[0]]] for row in rows]
+    if legend := numbered_names([result.method for result in results]):
+        section.paragraphs.append(f"In the pictures: {', '.join(legend)}.")
     for caption, row in examples(comparison):
         section.add_picture(row, caption)
     for caption, figure in plot_figures(comparison):

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceswap.core.captions import text_mask
+from faceswap.core.fonts import drawable_names
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.inference import decode, resize
 
@@ -36,10 +37,11 @@ def preview_grid(
 
 def _block(model: FaceAutoencoder, name: str, faces: Tensor, bf16: bool) -> Image:
     others = [identity for identity in model.identities if identity != name]
-    columns = [(name, _as_images(faces))]
+    title = dict(zip(model.identities, drawable_names(model.identities), strict=True))
+    columns = [(title[name], _as_images(faces))]
     columns += [
         (
-            f"{name} decoded" if to == name else f"as {to}",
+            f"{title[name]} decoded" if to == name else f"as {title[to]}",
             _as_images(decode(model, faces, to, bf16)),
         )
         for to in [name, *others]
@@ -53,11 +55,10 @@ def _as_images(faces: Tensor) -> list[Image]:
 
 
 def _titled(title: str, images: Sequence[Image]) -> Image:
-    band = np.full((_TITLE, _SIDE, 3), 255, dtype=np.uint8)
-    # The drawing font has no letters beyond ASCII; a question mark is better than its garble.
-    text = title.encode("ascii", "replace").decode()
-    scale = min(0.45, 0.45 * 16 / max(1, len(text)))
-    cv2.putText(band, text, (2, 15), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
+    margin = 2
+    letters = np.zeros((_TITLE, _SIDE), dtype=np.uint8)
+    letters[:, margin:] = text_mask(title, _TITLE, _SIDE - margin)
+    band = np.repeat(255 - letters[..., None], 3, axis=2)
     return _join([band, *images], axis=0)
 
 

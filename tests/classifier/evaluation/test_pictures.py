@@ -18,6 +18,7 @@ from classifier.evaluation.pictures import (
     write_labels,
 )
 from classifier.evaluation.scoring import ImageScores
+from faceswap.core.charts import write_png_chart
 
 
 def test_palette_colours_are_unique() -> None:
@@ -80,5 +81,5 @@ def test_plots_of_few_and_many_classes(classes: int, tmp_path: Path) -> None:
     assert len(charts.plot_reliability(scores.reliability()).axes) == 2
     points = random.random((200, 2))
     figure = charts.plot_map(points, scores.labels, names, scores.labels % 2 == 0)
-    charts.write_figure(tmp_path / "map.png", figure)
+    write_png_chart(tmp_path / "map.png", figure)
     assert Image.open(tmp_path / "map.png").size == (1350, 1125)
