@@ -6,6 +6,7 @@ and from nothing else.
 """
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -178,9 +179,32 @@ class Faceset:
         return list(self._faces)
 
     def trainable(self) -> list[Face]:
-        """Faces whose image has not been deleted, in the order of the source."""
-        kept = {file.name for file in (self.path / IMAGES).iterdir()}
+        """Faces whose image has not been deleted, in the order of the source.
+
+        Raises:
+            FacesetError: The folder of the images is missing.
+        """
+        kept = self._image_names()
         return [face for face in self._faces if face.image in kept]
+
+    def unknown_images(self) -> list[str]:
+        """Files in ``images/`` that belong to no face: added, renamed or converted ones, sorted.
+
+        Raises:
+            FacesetError: The folder of the images is missing.
+        """
+        unknown = self._image_names() - {face.image for face in self._faces}
+        return sorted(name for name in unknown if name[0] not in ".@" and name != "Thumbs.db")
+
+    def _image_names(self) -> set[str]:
+        folder = self.path / IMAGES
+        try:
+            return {file.name for file in os.scandir(folder)}
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise FacesetError(
+                f"The faceset {self.path} has no folder {IMAGES}/.",
+                f"Restore {folder}, or extract the source again with --overwrite.",
+            ) from error
 
     def by_frame(self) -> dict[int, list[Face]]:
         """Faces by frame index; frames without a face are absent."""

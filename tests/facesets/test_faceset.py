@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -235,3 +236,24 @@ def test_full_disk_keeps_the_finished_shards(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False).next_frame == 1
     assert [file.suffix for file in (path / "shards").iterdir()] == [".parquet"]
+
+
+def test_files_that_belong_to_no_face_are_named(tmp_path):
+    faceset = write_faceset(tmp_path / "clip")
+    assert faceset.unknown_images() == []
+    images = faceset.path / "images"
+    (images / "000002-0.png").rename(images / "best one.png")
+    write_image(images / "000003-0.webp", np.zeros((32, 32, 3), np.uint8))
+    for name in (".DS_Store", "Thumbs.db"):
+        (images / name).touch()
+    (images / "@eaDir").mkdir()
+    assert faceset.unknown_images() == ["000003-0.webp", "best one.png"]
+    assert len(faceset.trainable()) == 5
+
+
+def test_a_faceset_without_its_images_is_refused(tmp_path):
+    faceset = write_faceset(tmp_path / "clip")
+    shutil.rmtree(faceset.path / "images")
+    with pytest.raises(FacesetError, match="images") as raised:
+        faceset.trainable()
+    assert "extract" in raised.value.hint
