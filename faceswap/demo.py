@@ -18,6 +18,7 @@ from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.files import read_json, sha256_file
+from faceswap.core.held_file import Signer
 from faceswap.demonstration.folder import DemoFolder, target_of
 from faceswap.demonstration.settings import DemoSettings, claim_folder
 from faceswap.demonstration.side_by_side import (
@@ -49,7 +50,7 @@ from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
-from faceswap.provenance.signing import FileSigner, ManifestSigner
+from faceswap.provenance.signing import ManifestSigner
 from faceswap.provenance.subject import Subject
 from faceswap.train import train_with_progress
 from faceswap.training.settings import TrainConfig
@@ -270,7 +271,7 @@ class _Job:
         key = {"model": model.digest, "signed": 1}
         return self.stages.run("side by side", key, [video, grid], work)
 
-    def _file_signer(self, model: LoadedModel) -> FileSigner:
+    def _file_signer(self, model: LoadedModel) -> Signer:
         """Signing of the files that show all clips."""
         signer = ManifestSigner(self.identity, describe_conversion(model, *self.folder.clips))
         return signer.for_sources(*self.folder.clips.values(), *self.folder.converted.values())

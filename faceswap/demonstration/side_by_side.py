@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from faceswap.core.held_file import Signer
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.captions import titled
@@ -35,7 +36,7 @@ def write_side_by_side(
     *,
     sound: Path | None = None,
     metadata: dict[str, str] | None = None,
-    sign: Callable[[Path, Path], None] | None = None,
+    sign: Signer | None = None,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Write clips of equal frame size as tiles of one video, which ends with the shortest clip.

@@ -2,7 +2,7 @@
 
 import io
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -11,7 +11,7 @@ from PIL import Image as PillowImage
 from PIL import ImageCms
 
 from faceswap.core.errors import MediaError
-from faceswap.core.files import atomic_path
+from faceswap.core.held_file import Signer, signed_path
 from faceswap.media.frame import Frame, Image
 
 READABLE = frozenset(
@@ -168,7 +168,7 @@ def write_image(
     quality: int = 95,
     *,
     xmp: bytes = b"",
-    sign: Callable[[Path, Path], None] | None = None,
+    sign: Signer | None = None,
 ) -> None:
     """Writes an image atomically.
 
@@ -177,17 +177,15 @@ def write_image(
         image: Image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
         quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
         xmp: XMP packet to embed; BMP cannot contain one.
-        sign: Callback with the complete temporary file and ``path`` before it is renamed.
+        sign: Callback that signs the complete temporary file before it is renamed.
 
     Raises:
         MediaError: The format cannot be written.
         StorageFullError: The disk is full.
     """
     data = encode_image(image, path.suffix, quality, xmp)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
-        if sign is not None:
-            sign(temporary, path)
+    with signed_path(path, sign) as file:
+        file.write(data)
 
 
 class ImageReader:
@@ -247,15 +245,13 @@ class ImageWriter:
         self._quality = quality
         self._xmp = xmp
 
-    def write(
-        self, name: str, image: Image, sign: Callable[[Path, Path], None] | None = None
-    ) -> Path:
+    def write(self, name: str, image: Image, sign: Signer | None = None) -> Path:
         """Writes one image and returns its path.
 
         Args:
             name: File name of the original.
             image: Image, ``(H, W, 3) uint8`` RGB.
-            sign: Callback with the complete temporary file and the final path before it is renamed.
+            sign: Callback that signs the complete temporary file before it is renamed.
 
         Raises:
             StorageFullError: The disk is full.

@@ -1,6 +1,6 @@
 """Writes video with exact time stamps and colours and the audio of another file, atomically."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
-from faceswap.core.files import atomic_path
+from faceswap.core.held_file import HeldFile, Signer, signed_path
 from faceswap.media.audio import AudioFeed
 from faceswap.media.colour import YuvConverter
 from faceswap.media.encoders import (
@@ -25,6 +25,8 @@ from faceswap.media.encoders import (
 )
 from faceswap.media.frame import Image
 from faceswap.media.video import VideoInfo
+
+_BUFFER = 1 << 18  # bytes
 
 
 class VideoWriter:
@@ -41,8 +43,8 @@ class VideoWriter:
         encoding: Encoder and its settings; None for the defaults of the container.
         metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
         audio_from: File whose audio is copied; None for a video without audio.
-        sign: Callback with the complete temporary file and ``path`` before it is renamed; if it
-            raises, no file is left.
+        sign: Callback that signs the complete temporary file before it is renamed; if it raises,
+            no file is left. Until then no program can open the file.
 
     Attributes:
         notes: Messages for the user about the audio, complete after the block.
@@ -60,7 +62,7 @@ class VideoWriter:
         encoding: VideoEncoding | None = None,
         metadata: Mapping[str, str] | None = None,
         audio_from: Path | None = None,
-        sign: Callable[[Path, Path], None] | None = None,
+        sign: Signer | None = None,
     ) -> None:
         suffix = path.suffix.lower()
         if suffix not in DEFAULT_ENCODER:
@@ -82,9 +84,8 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            temporary = stack.enter_context(atomic_path(self.path))
-            stack.enter_context(self._signed(temporary))
-            self._output = stack.enter_context(_create(temporary, self._muxer_options()))
+            file = stack.enter_context(signed_path(self.path, self._sign))
+            self._output = stack.enter_context(_create(file, self._muxer_options()))
             self._output.metadata.update(self._metadata)
             self._stream = self._add_video()
             self._audio: AudioFeed | None = None
@@ -123,12 +124,6 @@ class VideoWriter:
         self._frames += 1
         with _as_media_error(f"Frame {self._frames} cannot be written to {self.path}"):
             self._mux(self._stream.encode(frame))
-
-    @contextmanager
-    def _signed(self, temporary: Path) -> Iterator[None]:
-        yield  # writing all frames and closing the container
-        if self._sign is not None:
-            self._sign(temporary, self.path)
 
     def _muxer_options(self) -> dict[str, str]:
         if self._suffix not in (".mp4", ".m4v", ".mov"):
@@ -190,8 +185,15 @@ class VideoWriter:
 
 
 @contextmanager
-def _create(path: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
-    output = av.open(f"file:{path}", "w", container_options=options)
+def _create(file: HeldFile, options: dict[str, str]) -> Iterator[OutputContainer]:
+    # The MP4 muxer reads the file again to move the index to the front.
+    output = av.open(
+        file,
+        "w",
+        container_options=options,
+        buffer_size=_BUFFER,
+        io_open=lambda *_: file.second_reader(),
+    )
     try:
         yield output
     except BaseException:

@@ -11,6 +11,9 @@ EMBEDDABLE = frozenset(
 )
 """Media types that embed a manifest; all others have it in a sidecar file."""
 
+BEGINNING = 16
+"""Number of bytes that identify a media type."""
+
 _BEGINNINGS = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -28,7 +31,11 @@ _BRANDS |= dict.fromkeys((b"heic", b"heix", b"mif1"), "image/heic")
 def media_type(path: Path) -> str:
     """Media type of a file by its first bytes; ``ANY`` when unknown."""
     with path.open("rb") as file:
-        head = file.read(16)
+        return media_type_of(file.read(BEGINNING))
+
+
+def media_type_of(head: bytes) -> str:
+    """Media type of a file that begins with these ``BEGINNING`` bytes; ``ANY`` when unknown."""
     if head[:4] == b"RIFF":
         return _RIFF.get(head[8:12], ANY)
     if head[4:8] == b"ftyp":

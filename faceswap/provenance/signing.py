@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceswap.core.files import atomic_path, atomic_write
+from faceswap.core.held_file import HeldFile, Signer
 from faceswap.provenance.errors import ProvenanceError
-from faceswap.provenance.formats import ANY, EMBEDDABLE, media_type
+from faceswap.provenance.formats import ANY, BEGINNING, EMBEDDABLE, media_type, media_type_of
 from faceswap.provenance.identity import SigningIdentity
 from faceswap.provenance.library import load_library, new_context
 from faceswap.provenance.manifest import (
@@ -22,9 +23,6 @@ from faceswap.provenance.sidecar import find_sidecar, sidecar_path
 
 if TYPE_CHECKING:
     import c2pa
-
-FileSigner = Callable[[Path, Path], None]
-"""Signs a complete temporary file, the first argument; the second is its final path."""
 
 
 class ManifestSigner:
@@ -41,8 +39,11 @@ class ManifestSigner:
 
     def for_sources(
         self, *sources: Path, counts: Callable[[], Mapping[str, int]] = lambda: {}
-    ) -> FileSigner:
+    ) -> Signer:
         """Creates the function that a writer calls before it renames a complete file.
+
+        On disk the file can be opened only when it is signed: it is released after the manifest
+        was embedded, or after its sidecar was written.
 
         Args:
             *sources: Source files: the one that was edited, several that are shown together, or
@@ -55,21 +56,22 @@ class ManifestSigner:
             leaves no file.
         """
 
-        def sign(file: Path, final: Path) -> None:
-            self._sign(file, final, sources, counts())
+        def sign(file: HeldFile, final: Path) -> Sequence[Path]:
+            return self._sign(file, final, sources, counts())
 
         return sign
 
     def _sign(
-        self, file: Path, final: Path, sources: Sequence[Path], counts: Mapping[str, int]
-    ) -> None:
+        self, file: HeldFile, final: Path, sources: Sequence[Path], counts: Mapping[str, int]
+    ) -> Sequence[Path]:
         gone = [str(source) for source in sources if not source.is_file()]
         if gone:
             raise ProvenanceError(
                 f"{final} cannot be signed: its source {', '.join(gone)} no longer exists.",
                 "Restore it and run the command again.",
             )
-        kind = media_type(file)
+        file.seek(0)
+        kind = media_type_of(file.read(BEGINNING) or b"")
         embeds = kind in EMBEDDABLE
         definition = manifest_definition(
             readable_name(final), kind, self.conversion, sources, counts
@@ -82,47 +84,60 @@ class ManifestSigner:
                 _add_source(builder, source, relation, ingredient_id(number))
             if not embeds:
                 builder.set_no_embed()
-            with (
-                atomic_path(file) as signed,
-                file.open("rb") as content,
-                _Sink(signed) as sink,
-                _system_errors(sink),
-            ):
-                kind = kind if embeds else ANY
-                manifest = builder.sign(self.identity.signer(), kind, content, sink)
+            file.seek(0)
+            with atomic_path(file.path) as signed, HeldFile(signed) as sink:
+                with _system_errors(sink):
+                    kind = kind if embeds else ANY
+                    manifest = builder.sign(self.identity.signer(), kind, file, sink)
+                file.close()  # replaced when this block ends
+                if embeds:
+                    _release_embedded(sink, final)
+                    return ()
+                return _release_with_sidecar(sink, manifest, file.path, final)
         except library.C2paError as error:
             raise ProvenanceError(
                 f"{final} cannot be signed: {error}.",
                 "No file was written, since synthetic media are always signed. Try another output "
                 "format.",
             ) from error
-        if embeds:
-            sidecar_path(final).unlink(missing_ok=True)  # of a previous file
-        else:
-            atomic_write(sidecar_path(final), manifest)
 
 
-class _Sink(io.FileIO):
-    """File that the library writes to; keeps the system error, which the library hides.
+def _release_embedded(sink: HeldFile, final: Path) -> None:
+    """Releases a file with an embedded manifest, and removes the sidecar of a previous file."""
+    sink.release()
+    beside = sidecar_path(final)
+    if beside.exists():
+        # Without its sidecar the previous file would have no manifest.
+        final.unlink(missing_ok=True)
+        beside.unlink()
 
-    Attributes:
-        error: Error of the last failed write, or None.
+
+def _release_with_sidecar(
+    sink: HeldFile, manifest: bytes, file: Path, final: Path
+) -> Sequence[Path]:
+    """Releases a file with a sidecar: under each of its names, what can be opened has its own.
+
+    Args:
+        sink: Signed file, which is renamed to ``file``, and then to ``final``.
+        manifest: Content of the sidecar.
+        file: Temporary file.
+        final: Final path.
+
+    Returns:
+        The sidecars of the temporary names.
     """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "w+b")
-        self.error: OSError | None = None
-
-    def write(self, data: Any, /) -> int:
-        try:
-            return super().write(data)
-        except OSError as error:
-            self.error = error
-            raise
+    companions = sidecar_path(sink.path), sidecar_path(file)
+    for companion in companions:
+        atomic_write(companion, manifest)
+    with atomic_path(sidecar_path(final)) as beside:
+        beside.write_bytes(manifest)
+        sink.release()
+        final.unlink(missing_ok=True)  # a previous file never lies beside a sidecar of another one
+    return companions
 
 
 @contextmanager
-def _system_errors(sink: _Sink) -> Iterator[None]:
+def _system_errors(sink: HeldFile) -> Iterator[None]:
     """Raises the system error of a failed write instead of the library's own."""
     try:
         yield

@@ -9,6 +9,7 @@ import pytest
 
 from faceswap.core.errors import StorageFullError
 from faceswap.core.files import sha256_file
+from faceswap.core.held_file import HeldFile
 from faceswap.media.images import read_image, write_image
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
@@ -113,10 +114,11 @@ def test_the_file_takes_its_name_only_when_it_is_signed(signer, clip, tmp_path, 
     seen = []
     sign = signer._sign
 
-    def watched(file, final, *rest) -> None:
+    def watched(file, final, *rest):
         seen.append((final.name, final.exists()))
-        sign(file, final, *rest)
-        seen.append((read_provenance(file).state, final.exists()))
+        companions = sign(file, final, *rest)
+        seen.append((read_provenance(file.path).state, final.exists()))
+        return companions
 
     monkeypatch.setattr(signer, "_sign", watched)
     write_image(tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(clip))
@@ -142,19 +144,19 @@ def test_a_file_that_cannot_be_signed_is_not_written(signer, clip, tmp_path, mon
 
 
 def test_an_error_of_the_library_names_the_file(signer, clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(signing, "media_type", lambda _path: "image/png")
+    monkeypatch.setattr(signing, "media_type_of", lambda _head: "image/png")
     with pytest.raises(ProvenanceError, match=r"out\.jpg cannot be signed"):
         write_image(tmp_path / "out.jpg", moving_portrait(0), sign=signer.for_sources(clip))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_while_signing_is_reported(signer, clip, tmp_path, monkeypatch):
-    class Full(signing._Sink):
+    class Full(HeldFile):
         def write(self, data, /):
             self.error = OSError(errno.ENOSPC, "No space left on device")
             raise self.error
 
-    monkeypatch.setattr(signing, "_Sink", Full)
+    monkeypatch.setattr(signing, "HeldFile", Full)
     with pytest.raises(StorageFullError, match="full"):
         write_image(tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(clip))
     assert not list(tmp_path.iterdir())

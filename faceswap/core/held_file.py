@@ -1,0 +1,176 @@
+"""A file that no program can open until it is released."""
+
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from faceswap.core.files import atomic_path
+
+HELD = 1 << 16  # bytes; the headers of all media formats begin within them
+
+
+class HeldFile(io.RawIOBase):
+    """A new file whose first 64 KiB stay in memory until ``release``, and are zeros on disk.
+
+    A media file without its first bytes is unreadable, so whatever happens to the process, the disk
+    never contains it in a state that can be played before it is released. Reading and seeking work
+    as if everything were in the file. Nothing is buffered.
+
+    Args:
+        path: File; created, or truncated.
+
+    Attributes:
+        path: The file.
+        name: The same as text, as every open file has it.
+        error: System error of the last failed write, for callers behind a library that hides it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.name = str(path)
+        self.error: OSError | None = None
+        self._file = io.FileIO(path, "w+")
+        self._head = bytearray()
+        self._at = 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def tell(self) -> int:
+        """Position in bytes."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Moves the position, as for any file."""
+        self._at = self.absolute(offset, whence, self._at)
+        return self._at
+
+    def absolute(self, offset: int, whence: int, at: int) -> int:
+        """Position that ``seek`` would move to from ``at``."""
+        if whence == os.SEEK_END:
+            at = max(len(self._head), os.fstat(self._file.fileno()).st_size)
+        return offset + (0 if whence == os.SEEK_SET else at)
+
+    def write(self, data: Any, /) -> int:
+        """Writes all of ``data``; never a part of it."""
+        view = memoryview(data).cast("B")
+        held = view[: max(0, HELD - self._at)]
+        if view:  # what lies between the end and the position becomes zeros, as in any file
+            end = min(HELD, self._at + len(view))
+            self._head.extend(bytes(max(0, end - len(self._head))))
+        self._head[self._at : self._at + len(held)] = held
+        try:
+            self._write_all(self._at + len(held), view[len(held) :])
+        except OSError as error:
+            self.error = error
+            raise
+        self._at += len(view)
+        return len(view)
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Reads into a buffer."""
+        count = self.read_at(self._at, buffer)
+        self._at += count
+        return count
+
+    def second_reader(self) -> io.RawIOBase:
+        """A reader of the same file with a position of its own."""
+        return _SecondReader(self)
+
+    def release(self) -> None:
+        """Writes the held bytes: from here on the file is complete on disk.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        self._write_all(0, memoryview(self._head))
+
+    def close(self) -> None:
+        """Closes the file; without ``release`` it stays unreadable."""
+        self._file.close()
+        super().close()
+
+    def read_at(self, at: int, buffer: Any) -> int:
+        """Reads into a buffer from ``at``; the position stays."""
+        view = memoryview(buffer).cast("B")
+        if at >= HELD:
+            self._file.seek(at)
+            return self._file.readinto(view)
+        found = self._head[at : at + len(view)]
+        view[: len(found)] = found
+        return len(found)
+
+    def _write_all(self, at: int, view: memoryview) -> None:
+        # A nearly full disk takes a part of the data, and refuses the next write.
+        while view:
+            self._file.seek(at)
+            written = self._file.write(view)
+            at, view = at + written, view[written:]
+
+
+class _SecondReader(io.RawIOBase):
+    def __init__(self, file: HeldFile) -> None:
+        super().__init__()
+        self._file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._at = self._file.absolute(offset, whence, self._at)
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        count = self._file.read_at(self._at, buffer)
+        self._at += count
+        return count
+
+
+Signer = Callable[[HeldFile, Path], Iterable[Path]]
+"""Signs and releases a complete temporary file, the first argument; the second is its final path.
+
+It returns files that belong to the temporary file, which are removed in the end."""
+
+
+@contextmanager
+def signed_path(path: Path, sign: Signer | None) -> Iterator[HeldFile]:
+    """Yields a temporary file that is signed and replaces ``path`` when the block succeeds.
+
+    Args:
+        path: Destination; unchanged after an error.
+        sign: Callback that signs and releases the file; None to release it unsigned.
+
+    Raises:
+        StorageFullError: The disk is full.
+    """
+    companions: Iterable[Path] = ()
+    try:
+        with atomic_path(path) as temporary, HeldFile(temporary) as file:
+            yield file
+            if sign is None:
+                file.release()
+            else:
+                companions = sign(file, path)
+    finally:
+        for companion in companions:
+            companion.unlink(missing_ok=True)

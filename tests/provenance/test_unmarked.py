@@ -1,0 +1,153 @@
+"""At no moment does the disk hold a synthetic file that opens without its own manifest."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import av
+import pytest
+from av.error import FFmpegError
+
+from faceswap.core import held_file
+from faceswap.core.held_file import HeldFile
+from faceswap.media.images import read_image, write_image
+from faceswap.media.video import VideoReader
+from faceswap.media.writer import VideoWriter
+from faceswap.provenance.file_provenance import read_provenance
+from faceswap.provenance.metadata import SYNTHETIC
+from tests.footage import moving_portrait
+
+EVENTS = ("open", "os.rename", "os.remove")
+_on_event = None
+
+
+def _hook(event, _arguments):
+    if _on_event is not None and event in EVENTS:
+        _on_event()
+
+
+sys.addaudithook(_hook)
+
+
+def opens(path):
+    """Whether FFmpeg or the readers of images can open a file, whatever its name."""
+    try:
+        with av.open(str(path)) as container:
+            if container.streams.video and next(container.decode(video=0), None) is not None:
+                return True
+    except (FFmpegError, StopIteration):
+        pass
+    try:
+        read_image(path)
+    except Exception:
+        return False
+    return True
+
+
+def unmarked(folder):
+    """Files of a folder that open and have no manifest."""
+    files = [path for path in folder.iterdir() if path.is_file() and path.suffix != ".c2pa"]
+    return [path for path in files if opens(path) and read_provenance(path).state != "intact"]
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Checks a folder at every file-system event and every write; gives what was found."""
+
+    def watch(folder):
+        found, moments = [], []
+
+        def look():
+            global _on_event
+            saved, _on_event = _on_event, None
+            found.extend(unmarked(folder))
+            moments.append(len(list(folder.iterdir())))
+            _on_event = saved
+
+        for name in ("write", "release", "close"):
+            real = getattr(HeldFile, name)
+
+            def before(self, *arguments, real=real):
+                look()
+                return real(self, *arguments)
+
+            monkeypatch.setattr(HeldFile, name, before)
+        globals()["_on_event"] = look
+        return found, moments
+
+    yield watch
+    globals()["_on_event"] = None
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm"])
+def test_every_moment_of_a_video(watched, signer, clip, tmp_path, monkeypatch, name):
+    # Small enough that most of these short clips is on the disk.
+    monkeypatch.setattr(held_file, "HELD", 1024)
+    reader = VideoReader(clip)
+    assert opens(clip)
+    found, moments = watched(tmp_path)
+    for _ in range(2):  # the second time over the first
+        with VideoWriter(
+            tmp_path / name, reader.info, metadata=SYNTHETIC, sign=signer.for_sources(clip)
+        ) as writer:
+            for frame in reader:
+                writer.write(frame.image, frame.pts)
+    assert len(moments) > 20
+    assert found == []
+    assert read_provenance(tmp_path / name).synthetic
+    assert len(list(tmp_path.iterdir())) == (2 if name.endswith(("mkv", "webm")) else 1)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp"])
+def test_every_moment_of_a_photo(watched, signer, clip, tmp_path, name):
+    found, moments = watched(tmp_path)
+    for shift in range(2):
+        write_image(tmp_path / name, moving_portrait(shift), sign=signer.for_sources(clip))
+    assert len(moments) > 10
+    assert found == []
+
+
+def test_a_sidecar_of_a_previous_file_goes_with_it(watched, signer, clip, tmp_path):
+    write_image(tmp_path / "a.bmp", moving_portrait(0), sign=signer.for_sources(clip))
+    (tmp_path / "a.bmp").rename(tmp_path / "a.png")
+    (tmp_path / "a.bmp.c2pa").rename(tmp_path / "a.png.c2pa")
+    found, _ = watched(tmp_path)
+    write_image(tmp_path / "a.png", moving_portrait(1), sign=signer.for_sources(clip))
+    assert found == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from faceswap.media.video import VideoReader
+from faceswap.media.writer import VideoWriter
+from faceswap.provenance.identity import open_identity
+from faceswap.provenance.manifest import Conversion
+from faceswap.provenance.signing import ManifestSigner
+
+clip, out = map(Path, sys.argv[1:])
+sign = ManifestSigner(open_identity(), Conversion({}, ["b"], {})).for_sources(clip)
+reader = VideoReader(clip)
+frames = list(reader)
+with VideoWriter(out, reader.info, sign=sign) as writer:
+    print("begun", flush=True)
+    for turn in range(40):
+        for frame in frames:
+            writer.write(frame.image, frame.pts + turn * 512 * len(frames))
+"""
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("wait", [0.0, 0.2, 0.5])
+def test_a_killed_writer_leaves_nothing_that_plays(clip, tmp_path, name, wait):
+    program = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(clip), str(tmp_path / name)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(wait)
+        os.kill(process.pid, signal.SIGKILL)
+    assert unmarked(tmp_path) == []
