@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from classifier.data.dataset import IGNORE_INDEX, Colour, MaskCode
-from classifier.data.readers.image_folders import composed
+from classifier.data.readers.folder_names import composed
 from faceswap.core.errors import MediaError
 
+CLASS_FILES = ("classes.csv", "classes.txt")
 _UNLABELLED = frozenset({"void", "ignore", "ignored", "unlabelled", "unlabeled"})
 _HINT = (
     "Expected one class name per line (classes.txt), or the columns index, name and, for colour "
@@ -34,9 +35,7 @@ class ClassNames:
 
 def find_class_file(root: Path) -> Path | None:
     """Path of ``classes.csv`` or ``classes.txt`` in a directory, or None."""
-    return next(
-        (f for name in ("classes.csv", "classes.txt") if (f := root / name).is_file()), None
-    )
+    return next((f for name in CLASS_FILES if (f := root / name).is_file()), None)
 
 
 def read_class_file(path: Path) -> ClassNames:

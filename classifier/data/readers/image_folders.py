@@ -1,58 +1,63 @@
-"""Image folders: one directory per class."""
+"""Image folders: one directory per class, below directories of splits or not."""
 
-import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from classifier.data.dataset import Dataset, Sample
-from classifier.data.images import is_image
+from classifier.data.dataset import SPLITS, Dataset, Sample
+from classifier.data.readers.folder_names import composed
+from classifier.data.readers.layouts import (
+    LAYOUT,
+    find_inner_splits,
+    find_split_folders,
+    require_plausible,
+    skip_wrappers,
+)
+from classifier.data.readers.tree import Folder, FolderTree, list_names
 from faceswap.core.errors import MediaError
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""Split of each accepted directory or column value."""
-
-_LAYOUT = "Expected DATA/<class>/<images>, or DATA/train/<class>/<images> and DATA/val/..."
-_FOLDER_SPLITS = ("train", "val", "valid", "validation", "test")
+ClassFiles = Mapping[str, Sequence[Path]]
+"""Images by class."""
 
 
-def composed(name: str) -> str:
-    """Normalise a name to Unicode NFC; macOS file systems decompose accented characters."""
-    return unicodedata.normalize("NFC", name)
-
-
-def open_image_folder(root: Path, names: tuple[str, ...] | None) -> Dataset:
+def open_image_folder(tree: FolderTree, names: tuple[str, ...] | None) -> Dataset:
     """Open an image folder.
 
     Args:
-        root: Directory of class directories, or of ``train/``, ``val/`` and ``test/``.
+        tree: Directory of class directories, or of directories named after splits that hold them.
         names: Class names in order; None for the sorted names in the training split.
 
     Raises:
-        MediaError: No images in class directories, fewer than two classes, or classes that are
-            not in the training split or in ``names``.
+        MediaError: No images in class directories, a layout that is not one of classes, or classes
+            that are not in the training split or in ``names``.
     """
-    folders = {"train": root}
-    if _class_folders(root / "train"):
-        found = (name for name in _FOLDER_SPLITS if _class_folders(root / name))
-        folders = {}
-        for name in found:
-            folders.setdefault(SPLIT_NAMES[name], root / name)
-    files = {split: _class_folders(folder) for split, folder in folders.items()}
-    classes = order_classes(_require_classes(folders["train"], files["train"]), names, root)
+    notes: list[str] = []
+    root = skip_wrappers(tree.root, notes)
+    folders = find_split_folders(root, names, notes)
+    if folders:
+        files = {split: _merged(map(_classes_of, inner)) for split, inner in folders.items()}
+        holders = [folder for inner in folders.values() for folder in inner]
+    else:
+        _require_classes(root)
+        require_plausible(root, names)
+        files, holders = _class_files(root), [root]
+    notes += _lost_classes(holders, files)
+    notes += _loose_images(holders)
+    dataset = _as_dataset(tree.root.path, files, names)
+    return Dataset(
+        tree.root.path, "images", dataset.classes, dataset.splits, notes=(*notes, *tree.notes())
+    )
+
+
+def _as_dataset(
+    root: Path, files: Mapping[str, ClassFiles], names: tuple[str, ...] | None
+) -> Dataset:
+    everything = {name: None for found in files.values() for name in found}
+    classes = order_classes(list(files.get("train", everything)), names, root)
     for split, found in files.items():
         if unknown := sorted(set(found) - set(classes)):
             raise MediaError(
-                f"{folders[split]} has classes that are not in the training split: "
+                f"The {split} split of {root} has classes that are not in the training split: "
                 f"{', '.join(unknown)}.",
                 "Use the same class directories in every split.",
             )
@@ -64,9 +69,7 @@ def open_image_folder(root: Path, names: tuple[str, ...] | None) -> Dataset:
         )
         for split, found in files.items()
     }
-    loose = sum(map(is_image, root.iterdir()))
-    notes = (f"Skipped {loose} images in {root} outside the class directories.",) if loose else ()
-    return Dataset(root, "images", classes, splits, notes=notes)
+    return Dataset(root, "images", classes, splits)
 
 
 def order_classes(
@@ -75,7 +78,7 @@ def order_classes(
     """Class names in the given order, or sorted.
 
     Raises:
-        MediaError: Fewer than two classes, or classes that are not in ``names``.
+        MediaError: Classes that are not in ``names``.
     """
     if names is not None:
         if unknown := sorted(set(found) - set(names)):
@@ -84,30 +87,60 @@ def order_classes(
                 f"The class file has: {', '.join(names)}.",
             )
         return names
-    if len(found) == 1:
-        raise MediaError(
-            f"Expected at least two classes in {origin}, found only {found[0]!r}.",
-            "Add images of another class.",
-        )
     return tuple(sorted(found))
 
 
-def _class_folders(folder: Path) -> dict[str, list[Path]]:
-    """Images by class; empty if ``folder`` is itself a class directory (named ``train``, say)."""
+def _classes_of(folder: Folder) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = defaultdict(list)
-    if not folder.is_dir():
-        return found
-    for inner in sorted(folder.iterdir()):
-        if inner.is_dir() and not inner.name.startswith("."):
-            images = sorted(path for path in inner.rglob("*") if is_image(path))
-            if images:
-                found[composed(inner.name)] += images
+    for name, inner in folder.with_images().items():
+        found[composed(name)] += inner.all_images()
     return found
 
 
-def _require_classes(root: Path, found: dict[str, list[Path]]) -> list[str]:
-    if found:
-        return list(found)
-    loose = sum(map(is_image, root.iterdir()))
-    what = f"{loose} images outside class directories" if loose else "no images"
-    raise MediaError(f"Expected class directories in {root}, found {what}.", _LAYOUT)
+def _class_files(root: Folder) -> dict[str, dict[str, list[Path]]]:
+    """Images by split and class, where the splits may be folders in each class."""
+    inner = find_inner_splits(root)
+    if not inner:
+        return {"train": _classes_of(root)}
+    files: dict[str, dict[str, list[Path]]] = {
+        split: {} for split in SPLITS if split in inner.values()
+    }
+    for name, folder in root.with_images().items():
+        for part, images in folder.with_images().items():
+            into = files[inner[part]].setdefault(composed(name), [])
+            into += images.all_images()
+    return files
+
+
+def _merged(several: Iterator[ClassFiles]) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = defaultdict(list)
+    for one in several:
+        for name, images in one.items():
+            files[name] += images
+    return files
+
+
+def _require_classes(root: Folder) -> None:
+    if not root.with_images():
+        loose = len(root.images)
+        what = f"{loose} images outside class directories" if loose else "no images"
+        raise MediaError(f"Expected class directories in {root.path}, found {what}.", LAYOUT)
+
+
+def _lost_classes(holders: Sequence[Folder], files: Mapping[str, ClassFiles]) -> Iterator[str]:
+    """A note on class directories without images, which are not classes unless others have them."""
+    lost = sorted({name for folder in holders for name in folder.empty_folders()})
+    if lost:
+        known = {name for found in files.values() for name in found}
+        gone = [name for name in lost if composed(name) not in known]
+        what = f"; not classes: {list_names(gone, 10)}" if gone else ""
+        yield f"{len(lost)} directories have no images: {list_names(lost, 10)}{what}."
+
+
+def _loose_images(holders: Sequence[Folder]) -> Iterator[str]:
+    for folder in holders:
+        if folder.images:
+            yield (
+                f"Skipped {len(folder.images)} images in {folder.path} outside the class "
+                "directories."
+            )

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from classifier.data.dataset import Dataset, Sample
 from classifier.data.readers.class_file import ClassNames
-from classifier.data.readers.image_folders import SPLIT_NAMES, composed, order_classes
+from classifier.data.readers.folder_names import composed, find_split
+from classifier.data.readers.image_folders import order_classes
 from classifier.data.readers.mask_folders import with_codes
 from faceswap.core.errors import MediaError
 
@@ -142,7 +143,7 @@ def _by_split(rows: Sequence[_Row], path: Path) -> dict[str, list[_Row]]:
         return {"train": list(rows)}
     splits: dict[str, list[_Row]] = {"train": []}
     for row in rows:
-        split = SPLIT_NAMES.get(row.split.lower())
+        split = find_split(row.split)
         if split is None:
             raise MediaError(
                 f"{path}, row {row.number}: expected a split train, validation or test, found "

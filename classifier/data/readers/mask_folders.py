@@ -1,101 +1,165 @@
 """Directories of images and masks (semantic segmentation)."""
 
 import os
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from classifier.data.dataset import IGNORE_INDEX, Dataset, MaskCode, Sample
-from classifier.data.images import UnreadableImage, is_image
+from classifier.data.images import UnreadableImage
 from classifier.data.readers.class_file import ClassNames
-from classifier.data.readers.image_folders import SPLIT_NAMES
+from classifier.data.readers.folder_names import find_split, parse_folder_name
 from classifier.data.readers.masks import open_mask
+from classifier.data.readers.tree import Folder, FolderTree
 from faceswap.core.errors import MediaError
 
 _LAYOUT = (
     "Expected images/ and masks/ with files of the same names (also below train/, val/ and test/), "
     "or train/ and trainannot/, val/ and valannot/."
 )
-
-Pair = tuple[Path, Path]
-
-
-def find_mask_folders(root: Path) -> dict[str, list[Pair]]:
-    """Find pairs of image and mask directories, by split; empty if there are none."""
-    pairs: dict[str, list[Pair]] = defaultdict(list)
-    for name, split in SPLIT_NAMES.items():
-        if (root / name).is_dir() and (root / f"{name}annot").is_dir():
-            pairs[split].append((root / name, root / f"{name}annot"))
-    if pairs:
-        return dict(pairs)
-    for images in sorted([root / "images", *root.rglob("images")]):
-        masks = images.parent / "masks"
-        if images.is_dir() and masks.is_dir() and (images, masks) not in pairs["train"]:
-            pairs["train"].append((images, masks))
-    return _by_split(root, pairs["train"]) if pairs["train"] else {}
+# Added to the name of an image in the names of its masks: x_mask, x_L (CamVid).
+_ENDINGS = re.compile(r"[-_. ](masks?|l|labels?|labelids|gt|seg(mentation)?|annot(ation)?)$", re.I)
 
 
-def _by_split(root: Path, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
-    """Group pairs by split, if every top-level directory is named after one."""
-    names = [images.relative_to(root).parts[0] for images, _ in pairs]
-    found = [SPLIT_NAMES.get(name) for name in names]
-    if "train" not in found or None in found:
-        return {"train": list(pairs)}
-    splits: dict[str, list[Pair]] = defaultdict(list)
-    for split, pair in zip(found, pairs, strict=True):
-        splits[str(split)].append(pair)
-    return dict(splits)
+@dataclass(frozen=True)
+class FolderPair:
+    """Directories of images and of their masks.
+
+    Attributes:
+        images: Directory of images.
+        masks: Directory of masks.
+        split: Split in the names of both, or None.
+    """
+
+    images: Folder
+    masks: Folder
+    split: str | None
+
+
+def find_mask_folders(root: Folder) -> list[FolderPair]:
+    """Find pairs of image and mask directories, such as images/ and masks/, train/ and trainannot/.
+
+    Raises:
+        MediaError: Several directories of masks belong to one of images, or the reverse.
+    """
+    pairs: list[FolderPair] = []
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop(0)
+        found = _pairs_in(folder)
+        pairs += found
+        taken = {inner.path for pair in found for inner in (pair.images, pair.masks)}
+        waiting += [inner for inner in folder.with_images().values() if inner.path not in taken]
+    # The seeded split depends on the order of the samples.
+    top = [pair for pair in pairs if pair.images.path == root.path / "images"]
+    return top + sorted((p for p in pairs if p not in top), key=lambda pair: pair.images.path)
+
+
+def _pairs_in(parent: Folder) -> list[FolderPair]:
+    sides: dict[tuple[object, ...], dict[str, list[Folder]]] = defaultdict(
+        lambda: {"images": [], "masks": []}
+    )
+    for name, folder in parent.with_images().items():
+        parsed = parse_folder_name(name)
+        kind = parsed.kind or ("images" if parsed.split else None)
+        if kind:
+            sides[parsed.split, parsed.rest][kind].append(folder)
+    pairs: list[FolderPair] = []
+    for (split, _), found in sides.items():
+        images, masks = found["images"], found["masks"]
+        if not images or not masks:
+            continue
+        if len(images) > 1 or len(masks) > 1:
+            listed = ", ".join(f"{folder.path.name}/" for folder in (*images, *masks))
+            raise MediaError(
+                f"Expected one directory of images and one of masks in {parent.path}, found "
+                f"{listed}.",
+                "Move the others away, or write a list with the columns path and mask.",
+            )
+        pairs.append(FolderPair(images[0], masks[0], cast("str | None", split)))
+    return pairs
 
 
 def open_mask_folders(
-    root: Path, folders: Mapping[str, Sequence[Pair]], names: ClassNames | None
+    tree: FolderTree, pairs: Sequence[FolderPair], names: ClassNames | None
 ) -> Dataset:
     """Open directories of images and masks, paired by file name.
 
+    Splits come from the names of the directories above, of or in a pair.
+
     Args:
-        root: Directory passed by the user.
-        folders: Result of ``find_mask_folders``.
+        tree: Directory passed by the user.
+        pairs: Result of ``find_mask_folders``.
         names: Classes; None for the values in the masks.
 
     Raises:
-        MediaError: No training image has a mask, or the masks have fewer than two classes.
+        MediaError: No image has a mask, some images lie outside the splits, or the masks have fewer
+            than two classes.
     """
-    splits: dict[str, tuple[Sample, ...]] = {}
+    root = tree.root.path
+    by_split: dict[str | None, list[Sample]] = defaultdict(list)
     alone: list[Path] = []
-    for split, pairs in folders.items():
-        samples: list[Sample] = []
-        for images, masks in pairs:
-            paired, unpaired = _pair(images, masks)
-            samples += paired
-            alone += unpaired
-        splits[split] = tuple(samples)
-    if not splits.get("train"):
-        raise MediaError(f"No training image of {root} has a mask.", _LAYOUT)
-    notes = ()
+    for pair in pairs:
+        paired, unpaired = _pair(pair)
+        for sample in paired:
+            by_split[_split_of(sample.path, root, pair)].append(sample)
+        alone += unpaired
+    if not by_split:
+        raise MediaError(f"No image of {root} has a mask.", _LAYOUT)
+    if None in by_split and len(by_split) > 1:
+        raise MediaError(
+            f"Some images of {root} are in directories of splits "
+            f"({', '.join(sorted(filter(None, by_split)))}), others are not, such as "
+            f"{by_split[None][0].path}.",
+            f"{_LAYOUT} Or write a list with the columns path, mask and split.",
+        )
+    splits = {split or "train": tuple(samples) for split, samples in by_split.items()}
+    notes: list[str] = []
     if alone:
-        notes = (f"Skipped {len(alone)} images without a mask, such as {alone[0]}.",)
-    return with_codes(Dataset(root, "pixels", (), splits, notes=notes), names)
+        notes.append(f"Skipped {len(alone)} images without a mask, such as {alone[0]}.")
+    return with_codes(Dataset(root, "pixels", (), splits, notes=(*notes, *tree.notes())), names)
 
 
-def _pair(images: Path, masks: Path) -> tuple[list[Sample], list[Path]]:
-    by_name = {
-        path.relative_to(masks).with_suffix("").as_posix(): path
-        for path in sorted(masks.rglob("*"))
-        if is_image(path)
-    }
-    found = [path for path in sorted(images.rglob("*")) if is_image(path)]
-    names = [path.relative_to(images).with_suffix("").as_posix() for path in found]
-    paired = [
-        Sample(path, -1, by_name[name])
-        for path, name in zip(found, names, strict=True)
-        if name in by_name
-    ]
-    alone = [path for path, name in zip(found, names, strict=True) if name not in by_name]
-    return paired, alone
+def _split_of(image: Path, root: Path, pair: FolderPair) -> str | None:
+    folders = image.relative_to(root).parts[:-1]
+    named = {find_split(name) for name in folders} | {pair.split}
+    found = sorted(filter(None, named))
+    if len(found) > 1:
+        raise MediaError(
+            f"The path of {image} names the splits {' and '.join(found)}.",
+            "Use one directory of a split for each image.",
+        )
+    return found[0] if found else None
+
+
+def _pair(pair: FolderPair) -> tuple[list[Sample], list[Path]]:
+    """Samples, and images without a mask."""
+    masks = pair.masks.all_images()
+    by_name = {_key(path, pair.masks.path): path for path in masks}
+    # Whole names come first: an image x_l.png with a mask x_l.png is not the mask of x.png.
+    by_ending = {_ENDINGS.sub("", _key(path, pair.masks.path)): path for path in masks}
+    samples: list[Sample] = []
+    alone: list[Path] = []
+    for path in pair.images.all_images():
+        name = _key(path, pair.images.path)
+        mask = by_name.get(name) or by_ending.get(name)
+        if mask is None:
+            alone.append(path)
+        else:
+            samples.append(Sample(path, -1, mask))
+    return samples, alone
+
+
+def _key(path: Path, folder: Path) -> str:
+    """Path below a directory without suffix; a split in it is the same under all its names."""
+    *folders, _ = path.relative_to(folder).parts
+    return "/".join([*(find_split(name) or name for name in folders), path.stem])
 
 
 def with_codes(dataset: Dataset, names: ClassNames | None) -> Dataset:

@@ -11,6 +11,7 @@ from classifier.data.readers.idx import is_idx, open_idx
 from classifier.data.readers.image_folders import open_image_folder
 from classifier.data.readers.lists import open_list
 from classifier.data.readers.mask_folders import find_mask_folders, open_mask_folders
+from classifier.data.readers.tree import read_tree
 from faceswap.core.errors import ConfigError, MediaError
 
 _KINDS = (
@@ -51,9 +52,10 @@ def _open(path: Path, class_file: Path | None) -> Dataset:
         raise MediaError(f"{path} is not a supported data set.", _KINDS)
     if any(map(is_idx, path.iterdir())):
         return open_idx(path, names)
-    if folders := find_mask_folders(path):
-        return open_mask_folders(path, folders, named)
-    return open_image_folder(path, names)
+    tree = read_tree(path)
+    if pairs := find_mask_folders(tree.root):
+        return open_mask_folders(tree, pairs, named)
+    return open_image_folder(tree, names)
 
 
 def _pattern(group: str) -> re.Pattern[str] | None:
