@@ -83,7 +83,9 @@ def _neighbours(
     opened = open_evaluation_data(data, loaded, run)
     note(opened.origin)
     reader = SampleReader(loaded, opened.dataset, run)
-    samples = opened.dataset.splits["train"]
+    samples = opened.dataset.splits.get("train", ())
+    if not samples:
+        raise MediaError(f"{data} has no training images.", "Choose other --data.")
     with progress_bar("embed training images", len(samples), unit="images") as advance:
         found = embed_samples(
             reader, samples, batch_size=batch_size, device=device, on_image=advance

@@ -85,7 +85,8 @@ def features(
 
 def _with_validation(opened: EvaluationData, seed: int) -> EvaluationData:
     """Data with a split to evaluate on; a fifth becomes "validation" if there is none."""
-    if opened.dataset.task == "pixels" or len([p for p in opened.dataset.splits.values() if p]) > 1:
+    full = [split for split, samples in opened.dataset.splits.items() if samples]
+    if opened.dataset.task == "pixels" or full != ["train"] or len(opened.dataset.classes) < 2:
         return opened
     note("The data have no splits: using 20 % of each class for validation.")
     dataset = split_dataset(opened.dataset, 0.2, seed)

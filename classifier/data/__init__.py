@@ -19,7 +19,7 @@ from classifier.data.dataset import (
 from classifier.data.duplicates import find_conflicts, find_duplicates
 from classifier.data.loading import load_images, pixel_side
 from classifier.data.readers.opening import open_dataset
-from classifier.data.splits import folds, split_dataset
+from classifier.data.splits import folds, require_trainable, split_dataset
 from classifier.data.windows import middle
 
 __all__ = [
@@ -43,5 +43,6 @@ __all__ = [
     "open_dataset",
     "pixel_side",
     "require_every_class",
+    "require_trainable",
     "split_dataset",
 ]

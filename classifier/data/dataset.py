@@ -19,6 +19,11 @@ IGNORE_INDEX = 255
 Colour = tuple[int, int, int]
 
 
+def readable_name(path: Path | str) -> str:
+    r"""A name of the file system as text: bytes that are not UTF-8 become ``\xNN``."""
+    return str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 @dataclass(frozen=True)
 class MaskCode:
     """Encoding of masks: the class of each value, or of each colour.
@@ -50,7 +55,8 @@ class Sample:
         label: Class index; -1 if a mask gives the class of each pixel.
         mask: Mask file, or None.
         group: Group (a person, a video) that stays in one split; empty for none.
-        index: Position in an idx archive, or None.
+        index: Position in an idx archive, or row of a Parquet file that holds images; or None.
+        column: Column of the Parquet file that holds the image, or empty.
         code: Encoding of the mask; None if its values are class indices.
     """
 
@@ -59,12 +65,14 @@ class Sample:
     mask: Path | None = None
     group: str = ""
     index: int | None = None
+    column: str = ""
     code: MaskCode | None = None
 
     @property
     def name(self) -> str:
-        """Path, with the position in an archive as ``PATH#INDEX``."""
-        return str(self.path) if self.index is None else f"{self.path}#{self.index}"
+        """Path, with the position in an archive as ``PATH#INDEX``; it can always be encoded."""
+        path = readable_name(self.path)
+        return path if self.index is None else f"{path}#{self.index}"
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ class Dataset:
                         sizes[file] = file.stat().st_size
                 size = sum(sizes[file] for file in files)
                 lines.append(f"{split} {self._short(sample)} {size} {sample.label} {sample.group}")
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
     def _short(self, sample: Sample) -> str:
         base = self.root if self.root.is_dir() else self.root.parent

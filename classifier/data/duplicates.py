@@ -9,11 +9,10 @@ from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from classifier.data.dataset import SPLITS, Dataset, Sample
-from classifier.data.images import UnreadableImage, read_image, scale
-from classifier.data.readers.idx import open_archive
+from classifier.data.images import UnreadableImage
+from classifier.data.sample_images import content_of, read_sample
 
 _SIDE = 32  # of the thumbnails
 _BANDS, _BAND_BITS = 7, 9
@@ -91,9 +90,10 @@ def find_conflicts(
 
 
 def _content(sample: Sample) -> bytes:
-    if sample.index is not None:
-        return hashlib.sha256(open_archive(sample.path)[sample.index].tobytes()).digest()
-    return hashlib.sha256(sample.path.read_bytes()).digest()
+    try:
+        return hashlib.sha256(content_of(sample)).digest()
+    except UnreadableImage:  # a row without an image is like no other
+        return sample.name.encode()
 
 
 def _thumbnails(
@@ -102,13 +102,8 @@ def _thumbnails(
     """Readable samples and their grey thumbnails ``(N, 32, 32) uint8``."""
 
     def read(sample: Sample) -> NDArray[np.uint8] | None:
-        side = (_SIDE, _SIDE)
-        if sample.index is not None:
-            return scale(
-                Image.fromarray(open_archive(sample.path)[sample.index]), side, 1, "pixels"
-            )
         try:
-            return read_image(sample.path, side, 1, "pixels")
+            return read_sample(sample, (_SIDE, _SIDE), 1, "pixels")[0]
         except UnreadableImage:
             return None  # reported by load_images
 

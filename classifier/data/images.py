@@ -1,5 +1,6 @@
 """Read image files into arrays of one size."""
 
+import io
 import struct
 import warnings
 import zlib
@@ -28,6 +29,8 @@ BROKEN = (
 )
 """Exceptions that Pillow raises for damaged files."""
 
+_ORIENTATION = 0x0112  # EXIF tag
+
 # Pillow warns about large sizes and harmless damage; unreadable files are reported by the reader.
 warnings.filterwarnings("ignore", module="PIL")
 
@@ -41,20 +44,27 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def reason(error: Exception, path: Path) -> str:
-    """Short reason why a file cannot be read."""
+def reason(error: Exception, source: Path | bytes) -> str:
+    """Short reason why an image cannot be read from a file or from its bytes."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
-    if path.is_file() and path.stat().st_size == 0:
+    empty = not source if isinstance(source, bytes) else _is_empty(source)
+    if empty:
         return "an empty file"
     return "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
 
 
-def read_image(path: Path, side: tuple[int, int], channels: int, task: Task) -> NDArray[np.uint8]:
+def _is_empty(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == 0
+
+
+def read_image(
+    source: Path | bytes, side: tuple[int, int], channels: int, task: Task
+) -> NDArray[np.uint8]:
     """Read an image upright (EXIF) and resize it.
 
     Args:
-        path: Image file; the first frame of an animation is used.
+        source: Image file, or its content; the first frame of an animation is used.
         side: Height and width of the result in pixels.
         channels: 1 (grey) or 3 (RGB).
         task: "images" or "pixels". For "images", the image is centre-cropped to the aspect ratio
@@ -66,25 +76,35 @@ def read_image(path: Path, side: tuple[int, int], channels: int, task: Task) -> 
     Raises:
         UnreadableImage: Not an image, damaged, or above Pillow's size limit.
     """
-    return read_image_and_size(path, side, channels, task)[0]
+    return read_image_and_size(source, side, channels, task)[0]
 
 
 def read_image_and_size(
-    path: Path, side: tuple[int, int], channels: int, task: Task
+    source: Path | bytes, side: tuple[int, int], channels: int, task: Task
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """As ``read_image``; also returns the upright height and width of the file's image."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            if image.getexif().get(0x0112, 1) in (5, 6, 7, 8):  # rotated by 90 degrees
-                width, height = height, width
+        with Image.open(_file(source), formats=FORMATS) as image:
+            size = _upright(image)
             # Decodes JPEG at a reduced size where that is enough.
             image.draft("RGB", (2 * max(side), 2 * max(side)))
             upright = ImageOps.exif_transpose(image)
             pixels = scale(_eight_bit(upright), side, channels, task)
     except BROKEN as error:
-        raise UnreadableImage(reason(error, path)) from error
-    return pixels, (height, width)
+        raise UnreadableImage(reason(error, source)) from error
+    return pixels, size
+
+
+def _file(source: Path | bytes) -> Path | io.BytesIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _upright(image: Image.Image) -> tuple[int, int]:
+    """Upright height and width of an image that is opened but not decoded."""
+    width, height = image.size
+    # The size that Pillow gives for TIFF is upright already; for other formats it is as stored.
+    turned = image.format != "TIFF" and image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    return (width, height) if turned else (height, width)
 
 
 def scale(
@@ -110,11 +130,9 @@ def upright_size(path: Path) -> tuple[int, int]:
     """
     try:
         with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            return _upright(image)
     except BROKEN as error:
         raise UnreadableImage(reason(error, path)) from error
-    return (width, height) if turned else (height, width)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

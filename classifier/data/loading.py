@@ -1,6 +1,5 @@
 """Decode samples once, into memory or into a memory-mapped cache."""
 
-import hashlib
 import math
 import os
 from collections import Counter
@@ -12,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from PIL import Image
 
+from classifier.data.cache_key import cache_key
 from classifier.data.dataset import IGNORE_INDEX, LoadedImages, Sample
-from classifier.data.images import UnreadableImage, read_image_and_size, scale, upright_size
-from classifier.data.readers.idx import open_archive
+from classifier.data.images import UnreadableImage, upright_size
 from classifier.data.readers.masks import read_mask, scale_mask
+from classifier.data.sample_images import read_sample
 from classifier.models.formats import InputFormat
 from classifier.models.network import Task
 from faceswap.core.errors import MediaError
@@ -26,7 +25,7 @@ from faceswap.core.files import atomic_directory, read_json, write_json
 MEMORY_LIMIT = 1 << 30
 """Size in bytes above which decoded images are cached in a memory-mapped file."""
 
-_VERSION = 1  # of the cache; raised when decoding changes
+_VERSION = 2  # of the cache; raised when decoding changes
 _CHUNK = 32
 
 Skipped = list[tuple[Path, str]]
@@ -43,10 +42,7 @@ class _Decoder:
 
     def __call__(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """Decode to pixels ``(C, H, W) uint8`` and, for segmentation, a mask ``(H, W) uint8``."""
-        if sample.index is not None:
-            picture = Image.fromarray(open_archive(sample.path)[sample.index])
-            return scale(picture, self.side, self.channels, self.task), None
-        pixels, size = read_image_and_size(sample.path, self.side, self.channels, self.task)
+        pixels, size = read_sample(sample, self.side, self.channels, self.task)
         if self.task == "images":
             return pixels, None
         if sample.mask is None:
@@ -206,7 +202,7 @@ def _cached(
     on_image: Callable[[int], None],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, dict[int, str]]:
     """Memory-map the decoded images from the cache, which is written if it does not exist."""
-    folder = cache / _key(samples, decoder)
+    folder = cache / cache_key(samples, _VERSION, decoder)
     cache.mkdir(parents=True, exist_ok=True)
     # One process decodes; the others wait and map the same file.
     with FileLock(folder.with_suffix(".lock")):
@@ -229,15 +225,3 @@ def _cached(
 
 def _new_file(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     return np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-
-
-def _key(samples: Sequence[Sample], decoder: _Decoder) -> str:
-    """Cache key: changes with the files, the masks and the decoder."""
-    digest = hashlib.sha256(repr((_VERSION, decoder)).encode())
-    codes: dict[object, str] = {}
-    for sample in samples:
-        files = [file for file in (sample.path, sample.mask) if file is not None]
-        states = [(f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.exists()]
-        code = codes.setdefault(sample.code, repr(sample.code))
-        digest.update(f"{sample.name} {sample.mask} {states} {code}\n".encode())
-    return digest.hexdigest()[:32]

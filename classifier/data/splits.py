@@ -25,6 +25,26 @@ class _Unit:
     counts: NDArray[np.int64]
 
 
+def require_trainable(dataset: Dataset) -> None:
+    """Refuse data that can be evaluated but not trained on.
+
+    Raises:
+        MediaError: There are no training samples, or fewer than two classes.
+    """
+    if not dataset.splits.get("train"):
+        found = ", ".join(split for split in SPLITS if dataset.splits.get(split)) or "none"
+        raise MediaError(
+            f"Expected a training split in {dataset.root}, found: {found}.",
+            "Name the directory, or the split of the list, that holds the training images train.",
+        )
+    if dataset.task == "images" and len(dataset.classes) < 2:
+        raise MediaError(
+            f"Expected at least two classes in {dataset.root}, found only {dataset.classes[0]!r}.",
+            f"Add images of another class. If the classes are directories in {dataset.classes[0]}, "
+            "pass that directory.",
+        )
+
+
 def split_dataset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     """Moves a fraction of the training samples to the split "validation", unless there is one.
 
@@ -40,7 +60,7 @@ def split_dataset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
         MediaError: There are no training samples, fewer than two classes, or a class has only one
             image or one group.
     """
-    _require_trainable(dataset)
+    require_trainable(dataset)
     if dataset.splits.get("validation"):
         return dataset
     samples = dataset.splits["train"]
@@ -73,7 +93,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
     Raises:
         MediaError: Fewer than two classes, or a class has fewer images or groups than folds.
     """
-    _require_trainable(dataset)
+    require_trainable(dataset)
     samples = (*dataset.splits["train"], *dataset.splits.get("validation", ()))
     units = _shuffled_units(dataset, samples, seed, "folds")
     holders = np.sum([unit.counts > 0 for unit in units], axis=0)
@@ -92,22 +112,6 @@ def folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
         filled[fold] += unit.counts
         members[fold].update(unit.members)
     return [_with_splits(dataset, samples, chosen) for chosen in members]
-
-
-def _require_trainable(dataset: Dataset) -> None:
-    """Refuse data that can be evaluated but not trained on."""
-    if not dataset.splits.get("train"):
-        found = ", ".join(split for split in SPLITS if dataset.splits.get(split)) or "none"
-        raise MediaError(
-            f"Expected a training split in {dataset.root}, found: {found}.",
-            "Name the directory, or the split of the list, that holds the training images train.",
-        )
-    if len(dataset.classes) < 2:
-        raise MediaError(
-            f"Expected at least two classes in {dataset.root}, found only {dataset.classes[0]!r}.",
-            f"Add images of another class. If the classes are directories in {dataset.classes[0]}, "
-            "pass that directory.",
-        )
 
 
 def _class_names(dataset: Dataset) -> list[str]:

@@ -6,7 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from classifier.data import LoadedImages, Sample, load_images, open_dataset, split_dataset
+from classifier.data import (
+    LoadedImages,
+    Sample,
+    load_images,
+    open_dataset,
+    require_trainable,
+    split_dataset,
+)
 from classifier.lessons.fitting import IntArray
 from classifier.models import InputFormat
 from classifier.models.formats import normalise
@@ -49,6 +56,7 @@ def load_own_images(path: Path, form: InputFormat, most: tuple[int, int], seed: 
             f"Expected one class per image, found masks in {path}.",
             "Give a folder with one sub-folder per class.",
         )
+    require_trainable(dataset)
     if not dataset.splits.get("test"):
         dataset = split_dataset(dataset, _TEST_FRACTION, seed)
     test = dataset.splits.get("test") or dataset.splits["validation"]

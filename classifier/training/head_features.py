@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from classifier.data.cache_key import cache_key
 from classifier.data.dataset import LoadedImages
 from classifier.models import BuiltNetwork
 from classifier.models.inference import seen
@@ -96,10 +97,10 @@ def compute_features(
     Returns:
         ``(views, N, ...) float32``, memory-mapped or in memory.
     """
-    key = f"{_digest(built)} {[sample.name for sample in data.samples]} {mirrored}"
     path = None
     if folder is not None:
-        path = folder / f"features-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+        settings = (built.input, data.images.shape, mirrored, accelerator.mixed_precision)
+        path = folder / f"features-{cache_key(data.samples, _digest(built), *settings)}.npy"
         if path.is_file():
             on_image(len(data))
             return np.load(path, mmap_mode="r")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from classifier.data.dataset import readable_name
+
 _SPLITS = {
     "train": ("train", "training", "trainval", "trn"),
     "validation": ("val", "valid", "validation", "validate", "dev", "devel", "development"),
@@ -87,12 +89,11 @@ def splits_among(names: Iterable[str]) -> dict[str, str]:
 
 
 def composed(name: str) -> str:
-    """Name of a class in Unicode NFC; bytes that are not UTF-8 become ``\\xNN``.
+    r"""Name of a class in Unicode NFC; bytes that are not UTF-8 become ``\xNN``.
 
     macOS file systems decompose accented characters.
     """
-    readable = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return unicodedata.normalize("NFC", readable)
+    return unicodedata.normalize("NFC", readable_name(name))
 
 
 def _pieces(word: str) -> list[str]:

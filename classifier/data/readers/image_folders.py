@@ -33,13 +33,13 @@ def open_image_folder(tree: FolderTree, names: tuple[str, ...] | None) -> Datase
     """
     notes: list[str] = []
     root = skip_wrappers(tree.root, notes)
-    folders = find_split_folders(root, names, notes)
+    folders = find_split_folders(root, tree.root, names, notes)
     if folders:
         files = {split: _merged(map(_classes_of, inner)) for split, inner in folders.items()}
         holders = [folder for inner in folders.values() for folder in inner]
     else:
         _require_classes(root)
-        require_plausible(root, names)
+        require_plausible(root, tree.root, names)
         files, holders = _class_files(root), [root]
     notes += _lost_classes(holders, files)
     notes += _loose_images(holders)

@@ -28,26 +28,43 @@ def skip_wrappers(folder: Folder, notes: list[str]) -> Folder:
         folder: Directory to start from.
         notes: Receives a sentence on what was skipped.
     """
-    start = folder
-    while not folder.images and len(inner := folder.with_images()) == 1:
-        ((name, only),) = inner.items()
-        parsed = parse_folder_name(name)
-        nested = folder is not start or find_split(folder.path.name) is not None
-        wrapper = not parsed.rest and not name.isdecimal() and (parsed.split is None or nested)
-        archive = len(set(_holders(only).values())) > 1
-        if parsed.kind == "masks" or not (wrapper or archive) or not only.with_images():
-            break
-        folder = only
-    if folder is not start:
-        notes.append(f"Read from {folder.path}, which holds all images.")
-    return folder
+    chain = _chain(folder)
+    if len(set(_holders(chain[-1]).values())) > 1:  # an unpacked archive, whatever its name
+        below = chain[-1]
+    else:
+        below = folder
+        nested = find_split(folder.path.name) is not None
+        for inner in chain[1:]:
+            if not _is_wrapper(inner, nested=nested):
+                break
+            below, nested = inner, True
+    if below is not folder:
+        notes.append(f"Read from {below.path}, which holds all images.")
+    return below
+
+
+def _chain(folder: Folder) -> list[Folder]:
+    """The directory, the only one in it with images, the only one in that, and so on."""
+    chain = [folder]
+    while not chain[-1].images and len(inner := chain[-1].with_images()) == 1:
+        chain.extend(inner.values())
+    return chain
+
+
+def _is_wrapper(folder: Folder, *, nested: bool) -> bool:
+    """Whether a directory that has no siblings is neither a class nor a split of the data."""
+    name = folder.path.name
+    parsed = parse_folder_name(name)
+    if parsed.rest or parsed.kind == "masks" or name.isdecimal() or not folder.with_images():
+        return False
+    return parsed.split is None or nested
 
 
 def _holders(folder: Folder) -> dict[str, str]:
     """Directories named after a split that hold class directories, with their splits."""
     inner = folder.with_images()
     splits = splits_among(inner)
-    return {name: split for name, split in splits.items() if _inside(inner[name]).with_images()}
+    return {name: split for name, split in splits.items() if inner[name].with_images()}
 
 
 def _inside(folder: Folder) -> Folder:
@@ -55,12 +72,13 @@ def _inside(folder: Folder) -> Folder:
 
 
 def find_split_folders(
-    root: Folder, names: Sequence[str] | None, notes: list[str]
+    root: Folder, top: Folder, names: Sequence[str] | None, notes: list[str]
 ) -> dict[str, list[Folder]]:
     """Directories of class directories, by split; empty if the directories are classes.
 
     Args:
-        root: Directory passed by the user.
+        root: Directory of splits or of classes.
+        top: Directory passed by the user, for messages.
         names: Names of the class file, which may declare a directory such as ``train`` a class.
         notes: Receives sentences on directories that were skipped.
 
@@ -73,12 +91,13 @@ def find_split_folders(
         return {}
     holders, others = _holders(root), [name for name in inner if name not in splits]
     distinct = set(splits.values())
+    holders = {n: split for n, split in holders.items() if _inside(inner[n]).with_images()}
     if not holders:
         if others and len(splits) == 1 and next(iter(splits)).lower() in _CLASS_WORDS:
             return {}
         raise MediaError(
             f"{_listed(splits)} in {root.path} look like splits, but hold no class directories"
-            f"{_labels_hint(root)}.",
+            f"{_labels_hint(top)}.",
             f"{LAYOUT} Sort the images into classes, or write a list with the columns path, label "
             f"and split. {_AS_CLASSES}",
         )
@@ -134,11 +153,12 @@ def find_inner_splits(root: Folder) -> dict[str, str]:
     return divided
 
 
-def require_plausible(root: Folder, names: Sequence[str] | None) -> None:
+def require_plausible(root: Folder, top: Folder, names: Sequence[str] | None) -> None:
     """Refuse class directories whose names mean images, labels, masks, splits or folds.
 
     Args:
         root: Directory of class directories.
+        top: Directory passed by the user, for messages.
         names: Names of the class file; directories it names are classes, whatever they are called.
 
     Raises:
@@ -150,10 +170,12 @@ def require_plausible(root: Folder, names: Sequence[str] | None) -> None:
     words = {name: name.lower().replace("_", "").replace("-", "") for name in found}
     pictures = [name for name in found if words[name] in _IMAGE_FOLDERS]
     masks = [name for name in found if parsed[name].kind == "masks" and not parsed[name].rest]
-    if pictures and (masks or not root.images):
+    if pictures:
+        empty = [name for name in root.empty_folders() if parse_folder_name(name).kind == "masks"]
+        no_masks = f"; no image of a mask was found in {_listed(empty)}" if empty else ""
         raise MediaError(
-            f"{_listed([*pictures, *masks])} in {root.path} are hardly classes"
-            f"{_labels_hint(root)}.",
+            f"{_listed([*pictures, *masks])} in {root.path} cannot be classes"
+            f"{_labels_hint(top) or no_masks}.",
             "For masks, expected images/ and masks/ with files of the same names. "
             f"For classes: {LAYOUT} {_AS_CLASSES}",
         )
@@ -187,11 +209,12 @@ def _require_no_folds(root: Folder, names: Sequence[str]) -> None:
         )
 
 
-def _labels_hint(root: Folder) -> str:
+def _labels_hint(top: Folder) -> str:
     """A clause on labels of object detection beside the images; empty if there are none."""
-    for folder in root.below():
+    for folder in top.below():
         if parse_folder_name(folder.path.name).kind == "masks":
-            suffixes = {file.suffix.lower() for file in folder.others} & _DETECTION
+            files = [file for inner in folder.below() for file in inner.others]
+            suffixes = {file.suffix.lower() for file in files} & _DETECTION
             if suffixes:
                 return (
                     f"; {folder.path} holds {', '.join(sorted(suffixes))} files, as for object "

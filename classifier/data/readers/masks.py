@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from classifier.data.dataset import IGNORE_INDEX, MaskCode
 from classifier.data.images import BROKEN, FORMATS, UnreadableImage, reason
@@ -13,7 +13,7 @@ _PLAIN = MaskCode(tuple((value, value) for value in range(IGNORE_INDEX)))
 
 
 def open_mask(path: Path) -> NDArray[np.uint8]:
-    """Read the raw values of a mask.
+    """Read the raw values of a mask, upright (EXIF).
 
     Returns:
         ``(H, W) uint8`` values, or ``(H, W, 3) uint8`` colours.
@@ -22,7 +22,8 @@ def open_mask(path: Path) -> NDArray[np.uint8]:
         UnreadableImage: Not an image, or values above 8 bits.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=FORMATS) as stored:
+            image = ImageOps.exif_transpose(stored)
             if image.mode in ("L", "P", "1"):
                 return np.asarray(image).astype(np.uint8)
             if image.mode.startswith("I"):

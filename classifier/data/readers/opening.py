@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from classifier.data.dataset import Dataset, Sample
-from classifier.data.readers import lists
 from classifier.data.readers.class_file import find_class_file, read_class_file
 from classifier.data.readers.idx import is_idx, open_idx
 from classifier.data.readers.image_folders import open_image_folder
 from classifier.data.readers.lists import open_list
 from classifier.data.readers.mask_folders import find_mask_folders, open_mask_folders
+from classifier.data.readers.tables import SUFFIXES as LIST_SUFFIXES
 from classifier.data.readers.tree import read_tree
 from faceswap.core.errors import ConfigError, MediaError
 
@@ -47,7 +47,7 @@ def _open(path: Path, class_file: Path | None) -> Dataset:
     if path.is_file():
         if is_idx(path):
             return open_idx(path, names)
-        if path.suffix.lower() in lists.SUFFIXES:
+        if path.suffix.lower() in LIST_SUFFIXES:
             return open_list(path, named)
         raise MediaError(f"{path} is not a supported data set.", _KINDS)
     if any(map(is_idx, path.iterdir())):

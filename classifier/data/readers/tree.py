@@ -31,9 +31,11 @@ class Folder:
 
     def below(self) -> Iterator["Folder"]:
         """The folder and all folders below it."""
-        yield self
-        for folder in self.folders.values():
-            yield from folder.below()
+        waiting = [self]  # a loop, since paths can be deeper than Python recurses
+        while waiting:
+            folder = waiting.pop()
+            yield folder
+            waiting.extend(reversed(folder.folders.values()))
 
     def all_images(self) -> list[Path]:
         """All images in and below the folder, sorted by path."""
@@ -100,7 +102,7 @@ class FolderTree:
             if entry.reason != "hidden file" or entry.path.suffix.lower() in SUFFIXES:
                 reasons[entry.reason].append(entry.path)
         for reason, paths in reasons.items():
-            yield f"Skipped {len(paths)} ({reason}), such as {self.short(paths[0])}."
+            yield f"Skipped {len(paths)} x {reason}, such as {self.short(paths[0])}."
 
     def _followed_links(self) -> Iterator[str]:
         links: Counter[Path] = Counter()
@@ -128,9 +130,13 @@ def read_tree(root: Path) -> FolderTree:
 
 
 def _folder_of(path: Path, folders: dict[Path, Folder]) -> Folder:
-    if path not in folders:
-        folders[path] = Folder(path)
-        _folder_of(path.parent, folders).folders[path.name] = folders[path]
+    missing: list[Path] = []
+    above = path
+    while above not in folders:
+        missing.append(above)
+        above = above.parent
+    for inner in reversed(missing):
+        folders[inner] = folders[inner.parent].folders[inner.name] = Folder(inner)
     return folders[path]
 
 

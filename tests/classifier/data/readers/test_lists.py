@@ -1,3 +1,5 @@
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,8 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from classifier.data import open_dataset
+from classifier.data import load_images, open_dataset, split_dataset
+from classifier.models.formats import InputFormat
 from faceswap.core.errors import MediaError
 
 Write = Callable[..., Path]
@@ -79,13 +83,13 @@ def test_missing_files_are_reported(tmp_path: Path, fill: Write) -> None:
         ("path,label\n000.png,a\n001.png\n", "cannot be read as a list"),
         ("path,label\n000.png,a\n001.png,\n", "row 2: missing label"),
         ("path,label\n000.png,a\n,b\n", "row 2: missing path"),
-        ("path,label\n000.png,a\n001.png,a\n", "found only 'a'"),
+        ("path,label,note,note\n000.png,a,,\n", "more than one column 'note'"),
         (
             "path,label,split\n000.png,a,train\n001.png,b,mine\n",
             "row 2: expected a split .* found 'mine'",
         ),
         ("path,label,split\n000.png,a,train\n001.png,b,\n", "row 2: expected a split .* found ''"),
-        ("path,label,split\n000.png,a,val\n001.png,b,val\n", "no rows with split train"),
+        (f"path,label\n000.png,a\n{'x' * 300}.png,b\n", "row 2: expected the path of a file"),
         (
             "path,label,split\n000.png,a,train\n001.png,b,train\n000.png,c,val\n",
             "not in the training split: c",
@@ -102,3 +106,64 @@ def test_invalid_parquet(tmp_path: Path) -> None:
     (tmp_path / "list.parquet").write_bytes(b"no parquet")
     with pytest.raises(MediaError, match="cannot be read as a list"):
         open_dataset(tmp_path / "list.parquet")
+
+
+def test_text_that_is_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes(b"path,label\nx.png,caf\xe9\n")
+    with pytest.raises(MediaError, match="cannot be read as a list"):
+        open_dataset(tmp_path / "list.csv")
+    names = pa.array([b"x.png", b"\xe9.png"]).cast(pa.string(), safe=False)
+    rows = pa.table({"path": names, "label": ["a", "b"]})
+    pq.write_table(rows, tmp_path / "list.parquet")
+    with pytest.raises(MediaError, match="cannot be read as a list"):
+        open_dataset(tmp_path / "list.parquet")
+
+
+def encoded(colour: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (12, 10), (colour, colour, colour)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("layout", ["struct", "binary"])
+def test_images_in_parquet(tmp_path: Path, layout: str) -> None:
+    contents = [encoded(20 * number) for number in range(6)]
+    stored = [{"bytes": c, "path": None} for c in contents] if layout == "struct" else contents
+    features = {"label": {"names": ["wolf", "dog"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = pa.table({"image": stored, "label": [0, 1, 0, 1, 0, 1]})
+    path = tmp_path / "hf.parquet"
+    pq.write_table(table.replace_schema_metadata(metadata), path, row_group_size=4)
+    data = open_dataset(path)
+    assert data.classes == ("wolf", "dog")  # the order of the metadata
+    assert [sample.label for sample in data.samples] == [0, 1, 0, 1, 0, 1]
+    loaded, skipped = load_images(data.samples[::-1], InputFormat(8, 1, (0.0,), (1.0,)))
+    assert not skipped
+    assert loaded.images[:, 0, 0, 0].tolist() == [100, 80, 60, 40, 20, 0]
+
+
+def test_parquet_without_a_label_or_an_image(tmp_path: Path) -> None:
+    path = tmp_path / "hf.parquet"
+    image = encoded(0)
+    pq.write_table(pa.table({"image": [image, image], "label": [1.0, float("nan")]}), path)
+    with pytest.raises(MediaError, match="row 2: missing label"):
+        open_dataset(path)
+    pq.write_table(pa.table({"image": [image, None, b"none"], "label": [1, 2, 2]}), path)
+    data = open_dataset(path)
+    _, skipped = load_images(data.samples, InputFormat(8, 3, (0.0,) * 3, (1.0,) * 3))
+    assert [why for _, why in skipped] == ["row 2 has no image", "not an image"]
+    pq.write_table(pa.table({"path": ["x.png"], "mask": [image]}), path)
+    with pytest.raises(MediaError, match="found images"):
+        open_dataset(path)
+
+
+def test_a_list_without_training_rows_can_only_be_evaluated(tmp_path: Path, fill: Write) -> None:
+    fill(tmp_path, pictures=2)
+    rows = "pictures/000.png,a,val\npictures/001.png,b,Testing\n"
+    (tmp_path / "list.csv").write_text(f"path,label,split\n{rows}")
+    data = open_dataset(tmp_path / "list.csv")
+    assert [len(data.splits[split]) for split in ("train", "validation", "test")] == [0, 1, 1]
+    with pytest.raises(
+        MediaError, match=r"Expected a training split in .* found: validation, test"
+    ):
+        split_dataset(data, 0.2, seed=0)

@@ -159,7 +159,7 @@ def test_masks_without_class_indices_are_rejected(
     with pytest.raises(MediaError, match=r"Expected class indices .* found 0, 255"):
         open_dataset(tmp_path)
     (tmp_path / "masks" / "x.png").unlink()
-    with pytest.raises(MediaError, match=r"No training image of .* has a mask"):
+    with pytest.raises(MediaError, match=r"no image of a mask was found in masks/"):
         open_dataset(tmp_path)
 
 
@@ -186,6 +186,80 @@ def test_malformed_class_files(
     (tmp_path / name).write_text(text)
     with pytest.raises(MediaError, match=message):
         open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [
+        ("images/{}", "masks/{}"),
+        ("{}/images", "{}/masks"),
+        ("{}_images", "{}_masks"),
+        ("{}", "{}_labels"),
+        ("Images/{}ing", "Annotations/{}"),
+        ("img/{}-1", "GroundTruth/{}"),
+        ("deep/{}/JPEGImages", "deep/{}/SegmentationClass"),
+    ],
+)
+def test_splits_of_masks(tmp_path: Path, pair: Callable, images: str, masks: str) -> None:
+    for split, count in (("train", 2), ("test", 1)):
+        for number in range(count):
+            name = f"{split}{number}"
+            pair(tmp_path / images.format(split), tmp_path / masks.format(split), name)
+    data = open_dataset(tmp_path)
+    assert data.task == "pixels"
+    assert {split: len(samples) for split, samples in data.splits.items()} == {
+        "train": 2,
+        "test": 1,
+    }
+
+
+def test_masks_named_after_their_images(tmp_path: Path, picture: Write, mask: Write) -> None:
+    picture(tmp_path / "train" / "x.png", size=VALUES.shape[::-1])
+    picture(tmp_path / "train" / "y.png", size=VALUES.shape[::-1])
+    mask(tmp_path / "train_labels" / "x_L.png", VALUES)
+    mask(tmp_path / "train_labels" / "y_mask.png", VALUES)
+    data = open_dataset(tmp_path)
+    assert [(s.path.stem, s.mask and s.mask.stem) for s in data.samples] == [
+        ("x", "x_L"),
+        ("y", "y_mask"),
+    ]
+
+
+def test_masks_outside_the_splits_are_refused(tmp_path: Path, pair: Callable) -> None:
+    pair(tmp_path / "train" / "images", tmp_path / "train" / "masks", "x")
+    pair(tmp_path / "more" / "images", tmp_path / "more" / "masks", "x")
+    with pytest.raises(MediaError, match=r"others are not, such as .*more"):
+        open_dataset(tmp_path)
+
+
+def test_labels_of_object_detection_are_named(tmp_path: Path, picture: Write) -> None:
+    for split in ("train", "val"):
+        for name in "ab":
+            picture(tmp_path / "images" / split / f"{name}.jpg")
+            label = tmp_path / "labels" / split / f"{name}.txt"
+            label.parent.mkdir(parents=True, exist_ok=True)
+            label.write_text("0 0.5 0.5 0.1 0.1")
+    with pytest.raises(MediaError, match=r"\.txt files, as for object detection \(YOLO, VOC\)"):
+        open_dataset(tmp_path)
+
+
+def test_orientation_of_tiff_and_of_masks(tmp_path: Path, mask: Write) -> None:
+    values = np.zeros((4, 6), np.uint8)
+    values[0] = 1
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be rotated clockwise
+    for name in ("x.tif", "y.jpg"):
+        image = Image.new("RGB", (6, 4))
+        image.save(tmp_path / "images" / name, exif=exif)
+    mask(tmp_path / "masks" / "x.png", np.rot90(values, -1))
+    Image.fromarray(values).save(tmp_path / "masks" / "y.png", exif=exif)
+    data = open_dataset(tmp_path)
+    loaded, skipped = load_images(data.samples, FORM, task="pixels")
+    assert not skipped
+    assert loaded.images.shape == (2, 3, 6, 4)
+    assert [labels[:, 3].tolist() for labels in loaded.labels] == [[1] * 6] * 2
 
 
 def test_camvid_and_faces(shared_data: Path, tmp_path: Path) -> None:
