@@ -159,7 +159,7 @@ def convert_with_progress(
 
 def _plan(inputs: list[Path], output: Path, overwrite: bool) -> list[tuple[Source, Path]]:
     """Sources with their destinations."""
-    sources = find_sources(inputs)
+    sources = find_sources(inputs, output, note)
     return [(source, _destination(source, output, len(sources), overwrite)) for source in sources]
 
 

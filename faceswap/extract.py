@@ -75,7 +75,7 @@ def extract(
         detector, landmarker, masker, crop_size, image_format, every, min_size, mask_model
     )
     stated = _stated(subject, basis, reference, evidence)
-    sources = find_sources(inputs)
+    sources = find_sources(inputs, output, note)
     failures = 0
     for source in sources:
         try:

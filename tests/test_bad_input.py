@@ -81,6 +81,17 @@ def test_video_without_faces(run, tmp_path):
     fails(run("extract", "waves.mp4"), "No face was found")
 
 
+def test_the_reason_why_a_photo_is_unreadable(run, tmp_path):
+    write_image(tmp_path / "half.jpg", moving_portrait(0))
+    (tmp_path / "half.jpg").write_bytes((tmp_path / "half.jpg").read_bytes()[:4000])
+    fails(run("extract", "half.jpg"), "half.jpg is truncated")
+    assert not (tmp_path / "faces/half").exists()
+    (tmp_path / "photos").mkdir()
+    write_image(tmp_path / "photos/waves.png", plain_picture(0))
+    (tmp_path / "photos/heic.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    fails(run("extract", "photos"), "No face was found", "heic.jpg", "HEIC image")
+
+
 def test_one_bad_source_among_good_ones_costs_only_itself(run, tmp_path):
     (tmp_path / "videos").mkdir()
     write_clip(tmp_path / "videos" / "a.mp4", 4)

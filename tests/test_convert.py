@@ -105,3 +105,15 @@ def test_an_exported_model_has_no_checkpoints(run, convert, tmp_path):
     code, said = convert("--model", model, "-o", tmp_path / "out.png")
     assert code == 0
     assert "step 9" in said
+
+
+def test_converting_a_folder_again_does_not_take_its_own_output(run, tmp_path, capsys):
+    write_image(tmp_path / "ip/photo.png", moving_portrait(0))
+    line = ["convert", tmp_path / "ip", "--to", "bob", "--model", run, "-o", tmp_path / "ip/out"]
+    for extra in ([], ["--overwrite"]):
+        with pytest.raises(SystemExit) as ended:
+            run_program("faceswap", faceswap.cli.VERBS, "0", [str(w) for w in [*line, *extra]])
+        printed = capsys.readouterr()
+        assert not ended.value.code, printed.err
+        assert "1 of 1 frames" in " ".join(printed.err.split())
+    assert not list((tmp_path / "ip/out").rglob("*out*"))

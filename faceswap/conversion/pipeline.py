@@ -17,8 +17,8 @@ from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame import Frame
-from faceswap.media.images import ImageWriter
-from faceswap.media.sources import Source, open_source
+from faceswap.media.photos import ImageWriter
+from faceswap.media.sources import FrameReader, Source, open_source
 from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
 from faceswap.models.model_file import LoadedModel
@@ -123,7 +123,7 @@ def convert_source(
         if isinstance(reader, VideoReader):
             files, notes = _write_video(counted, counts, output, reader, encode, signer)
         else:
-            files, notes = _write_photos(counted, counts, source, output, encode, signer)
+            files, notes = _write_photos(counted, counts, source, output, reader, encode, signer)
     return ConvertReport(
         output=output,
         files=files,
@@ -174,10 +174,12 @@ class _Counts:
         # Photos without a face are signed too, with a count of 0.
         return {"faces_swapped": self.in_frame}
 
-    def check(self) -> None:
+    def check(self, damage: str | None) -> None:
         if not self.faces_swapped:
+            unread = f" {damage}." if damage else ""
             raise NoFacesError(
-                f"Expected faces in {self._source.path}, found none in {self.frames} frames.",
+                f"Expected faces in {self._source.path}, found none in {self.frames} frames."
+                f"{unread}",
                 "Try another --detector, or check the input file.",
             )
 
@@ -242,7 +244,7 @@ def _write_video(
     ) as writer:
         for frame in frames:
             writer.write(frame.image, frame.pts)
-        counts.check()  # raises before the writer publishes the file
+        counts.check(reader.damage)  # raises before the writer publishes the file
     return (output,), tuple(writer.notes)
 
 
@@ -251,6 +253,7 @@ def _write_photos(
     counts: _Counts,
     source: Source,
     output: Path,
+    reader: FrameReader,
     encode: EncodeSettings,
     signer: ManifestSigner,
 ) -> _Written:
@@ -260,14 +263,15 @@ def _write_photos(
     files = []
     for frame in frames:
         name = output.name if single else frame.name
-        sign = signer.for_sources(source.files[frame.index], counts=counts.of_photo)
-        files.append(writer.write(name, frame.image, sign))
+        original = source.files[frame.index]
+        sign = signer.for_sources(original, counts=counts.of_photo)
+        files.append(writer.write(name, frame.image, original, sign))
     try:
-        counts.check()
+        counts.check(reader.damage)
     except NoFacesError:
         _remove(files)
         raise
-    return tuple(files), ()
+    return tuple(files), tuple(writer.notes)
 
 
 def _remove(files: Iterable[Path]) -> None:

@@ -25,7 +25,7 @@ class PassedOver:
 
     Attributes:
         path: File or folder.
-        reason: What it is, in a few words that can follow a number: ``tool folder``, ``faceset``.
+        reason: Reason in a few words: ``tool folder``, ``faceset``, ``broken link``.
     """
 
     path: Path

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from faceswap.core.errors import NoFacesError
+from faceswap.core.errors import MediaError, NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import store_faces
@@ -144,28 +144,34 @@ def _extract(
     frames = (frame for frame in prefetch(reader, _QUEUE) if frame.index % settings.every == 0)
     tracked = _with_states(track_faces(frames, tracker, source.kind), tracker)
     done = writer.next_frame
-    with closing(prefetch(tracked, _QUEUE)) as results:
-        for frame, faces, state in results:
-            rows = store_faces(
-                frame,
-                faces,
-                masker,
-                writer.path,
-                crop_size=settings.crop_size,
-                image_format=settings.image_format,
-                min_size=settings.min_size,
-            )
-            for row in rows:
-                writer.add(row)
-            on_frames(frame.index + 1 - done)
-            done = frame.index + 1
-            if state is not None:
-                writer.end_shard(done, state)
+    try:
+        with closing(prefetch(tracked, _QUEUE)) as results:
+            for frame, faces, state in results:
+                for row in store_faces(
+                    frame,
+                    faces,
+                    masker,
+                    writer.path,
+                    crop_size=settings.crop_size,
+                    image_format=settings.image_format,
+                    min_size=settings.min_size,
+                ):
+                    writer.add(row)
+                on_frames(frame.index + 1 - done)
+                done = frame.index + 1
+                if state is not None:
+                    writer.end_shard(done, state)
+    except MediaError:
+        if done == 0:  # nothing of the source can be read: no faceset is begun
+            writer.discard()
+        raise
     writer.end_shard(done, tracker.state())
-    if not writer.finish(frames=done, damage=reader.damage or ""):
+    damage = reader.damage or ""
+    if not writer.finish(frames=done, damage=damage):
         writer.discard()
+        read = f"{done} frames read. {damage}" if damage else f"{done} frames read"
         raise NoFacesError(
-            f"No face was found in {source.path} ({done} frames read).",
+            f"No face was found in {source.path} ({read}).",
             "Try another --detector or a smaller --min-size.",
         )
 

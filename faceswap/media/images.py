@@ -1,27 +1,38 @@
 """Still images: reads all common formats as 8-bit RGB, writes widely supported ones."""
 
 import io
+import struct
 import zlib
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageCms
 
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer, signed_path
-from faceswap.media.frame import Frame, Image
+from faceswap.core.image_header import BROKEN_IMAGE, check_size, open_image
+from faceswap.media.frame import Image
+from faceswap.media.orientation import Orientation
 
 READABLE = frozenset(
-    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".avif"}
+    | {".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm"}
 )
 WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+WITH_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
+
+# Pillow's names of what OpenCV decodes.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "GIF")
+_HINT = "Copy the file again, or save it as PNG or JPEG."
+_SMALL_FILE = 64 << 20  # bytes
+_ORIENTATION_TAG = 0x0112  # of EXIF and TIFF
 
 
 def read_image(path: Path) -> Image:
-    """Reads an image as 8-bit sRGB, upright according to its EXIF orientation.
+    """Reads an image as 8-bit sRGB, upright according to its orientation.
 
     16-bit, CMYK, grey and palette images are converted to 8-bit RGB, transparency is dropped, and
     an embedded colour profile (Display P3 of a phone, Adobe RGB of a camera) is applied.
@@ -30,31 +41,76 @@ def read_image(path: Path) -> Image:
         ``(H, W, 3) uint8`` RGB in [0, 255].
 
     Raises:
-        MediaError: The file does not exist, is not an image, or is truncated.
+        MediaError: The file does not exist, is not an image, is truncated, or has more pixels than
+            ``core.image_header.max_image_pixels()``.
     """
+    with open_image(path, _FORMATS) as header:
+        return decode(path, header, read_file(path, header))
+
+
+def read_file(path: Path, header: PillowImage.Image) -> bytes:
+    """Reads an image file whose header was found plausible.
+
+    Raises:
+        MediaError: The file cannot be read, is truncated, or is larger than an image can be.
+    """
+    width, height = header.size
     try:
+        # A file of many pages would not fit into memory, though its first page does.
+        if path.stat().st_size > max(_SMALL_FILE, 16 * width * height):
+            raise MediaError(
+                f"The file {path} is much larger than one image of {width} x {height} pixels.",
+                "Save the picture alone, as PNG or JPEG.",
+            )
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(
-            f"The image {path} cannot be opened: {error.strerror}.", "Check the path."
+            f"The image {path} cannot be read: {error.strerror}.", "Check the disk."
         ) from error
-    hint = "The file is damaged or of an unknown format: copy it again, or save it as PNG or JPEG."
-    if not data or _is_cut_short(data):
-        raise MediaError(f"The image {path} is empty or truncated.", hint)
+    if _is_truncated(data):
+        raise MediaError(f"The image {path} is truncated.", _HINT)
+    return data
+
+
+def decode(path: Path, header: PillowImage.Image, data: bytes) -> Image:
+    """Decodes a file as ``read_image`` does.
+
+    Args:
+        path: Image file, for messages.
+        header: The file opened with Pillow.
+        data: Content of the file.
+
+    Raises:
+        MediaError: The pixels cannot be decoded.
+    """
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        _check_codestream(path, data)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise MediaError(f"{path} cannot be read as an image.", hint) from error
+        raise MediaError(f"{path} cannot be read as an image.", _HINT) from error
     if image is None:
-        raise MediaError(f"{path} cannot be read as an image.", hint)
-    rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return _to_srgb(np.asarray(rgb, np.uint8), data)
+        raise MediaError(f"{path} cannot be read as an image.", _HINT)
+    rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    return _to_srgb(_orientation(header, data).apply(rgb), header)
 
 
-def _is_cut_short(data: bytes) -> bool:
+def _orientation(header: PillowImage.Image, data: bytes) -> Orientation:
+    """The orientation of the pixels that OpenCV returns."""
+    # OpenCV turns TIFF whatever the flags say. Without this chunk Pillow would decode a PNG in
+    # search of the tag.
+    if header.format == "TIFF" or (header.format == "PNG" and b"eXIf" not in data):
+        return Orientation()
+    try:
+        return Orientation.of_exif(header.getexif().get(_ORIENTATION_TAG, 1))
+    except BROKEN_IMAGE:
+        return Orientation()
+
+
+def _is_truncated(data: bytes) -> bool:
     """Whether the end of a JPEG or PNG is missing; decoders silently fill the rest with grey."""
     if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data
+        return _is_png_truncated(data)
     if not data.startswith(b"\xff\xd8\xff"):
         return False
     position = 2
@@ -64,31 +120,59 @@ def _is_cut_short(data: bytes) -> bool:
     return data.find(b"\xff\xd9", position) < 0
 
 
-def _to_srgb(image: Image, data: bytes) -> Image:
+def _is_png_truncated(data: bytes) -> bool:
+    # The decoder allocates a chunk as large as it claims to be before it reads it.
+    position = 8
+    while position + 12 <= len(data):
+        if data[position + 4 : position + 8] == b"IEND":
+            return False
+        position += 12 + int.from_bytes(data[position : position + 4], "big")
+    return True
+
+
+def _check_codestream(path: Path, data: bytes) -> None:
+    """Checks the size within a JPEG 2000 file, which may differ from that of its header."""
+    start = data.find(b"\xff\x4f\xff\x51", 0, 1 << 20)
+    if start >= 0 and data.startswith((b"\xff\x4f", b"\0\0\0\x0cjP")):
+        width, height = struct.unpack(">II", data[start + 8 : start + 16].ljust(8, b"\xff"))
+        check_size(path, width, height)
+
+
+def _to_srgb(image: Image, header: PillowImage.Image) -> Image:
     """Applies the embedded RGB colour profile of a file unless it is sRGB."""
     try:
-        # Pillow reads the header only; the pixels come from OpenCV, which supports 16-bit files.
-        embedded = PillowImage.open(io.BytesIO(data)).info.get("icc_profile")
-        # Bytes 16 to 19 of a profile name its colour space; CMYK profiles do not apply to RGB.
-        if not embedded or embedded[16:20] != b"RGB ":
-            return image
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
-        if "sRGB" in ImageCms.getProfileDescription(profile):
+        profile = rgb_profile(header)
+        if profile is None:
             return image
         converted = ImageCms.profileToProfile(
             PillowImage.fromarray(image), profile, ImageCms.createProfile("sRGB")
         )
-    except (OSError, ImageCms.PyCMSError, PillowImage.DecompressionBombError):
-        # Unknown to Pillow, or the profile is broken: viewers show such files as sRGB.
+    except (OSError, ImageCms.PyCMSError):
+        # The profile is broken: viewers show such files as sRGB.
         return image
     return np.array(converted, np.uint8)
+
+
+def rgb_profile(header: PillowImage.Image) -> ImageCms.ImageCmsProfile | None:
+    """The embedded colour profile, if it describes RGB other than sRGB.
+
+    Raises:
+        OSError, ImageCms.PyCMSError: The profile is broken.
+    """
+    embedded = header.info.get("icc_profile")
+    # Bytes 16 to 19 of a profile name its colour space; CMYK profiles do not apply to RGB.
+    if not embedded or embedded[16:20] != b"RGB ":
+        return None
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+    return None if "sRGB" in ImageCms.getProfileDescription(profile) else profile
 
 
 def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"") -> bytes:
     """Encodes an image in memory.
 
     Args:
-        image: Image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
+        image: Image, ``(H, W, 3) uint8`` RGB, ``(H, W, 4)`` RGBA for one of ``WITH_ALPHA``, or
+            ``(H, W) uint8`` grey.
         suffix: File suffix of the format, one of ``WRITABLE``.
         quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
         xmp: XMP packet to embed; BMP cannot contain one.
@@ -110,7 +194,8 @@ def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"")
         ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
         ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3],
     }
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    channels = image.shape[2] if image.ndim == 3 else 1
+    bgr = cv2.cvtColor(image, _TO_OPENCV[channels]) if channels > 1 else image
     done, data = cv2.imencode(suffix, bgr, options.get(suffix, []))
     if not done:
         height, width = image.shape[:2]
@@ -121,6 +206,7 @@ def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"")
     return _with_xmp(data.tobytes(), suffix, xmp) if xmp else data.tobytes()
 
 
+_TO_OPENCV = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 _FULL_CHROMA = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 _PILLOW_WITH_XMP = frozenset({".webp", ".tif", ".tiff"})
 _XMP_TAG = 700  # of TIFF
@@ -167,6 +253,7 @@ def write_image(
     image: Image,
     quality: int = 95,
     *,
+    alpha: NDArray[np.uint8] | None = None,
     xmp: bytes = b"",
     sign: Signer | None = None,
 ) -> None:
@@ -176,6 +263,7 @@ def write_image(
         path: Destination; its suffix (see ``WRITABLE``) determines the format.
         image: Image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
         quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
+        alpha: Opacity, ``(H, W) uint8``, for the formats of ``WITH_ALPHA``; None if opaque.
         xmp: XMP packet to embed; BMP cannot contain one.
         sign: Callback that signs the complete temporary file before it is renamed.
 
@@ -183,81 +271,7 @@ def write_image(
         MediaError: The format cannot be written.
         StorageFullError: The disk is full.
     """
-    data = encode_image(image, path.suffix, quality, xmp)
+    pixels = image if alpha is None else np.dstack([image, alpha])
+    data = encode_image(pixels, path.suffix, quality, xmp)
     with signed_path(path, sign) as file:
         file.write(data)
-
-
-class ImageReader:
-    """Iterates over photographs as frames; unreadable ones are skipped and listed.
-
-    The index of a frame is the position of its file in ``files``.
-
-    Args:
-        files: Image files.
-        start: Index of the first file to read.
-
-    Attributes:
-        total: Number of files.
-        skipped: Unreadable files of the last iteration, with the reason.
-    """
-
-    def __init__(self, files: Sequence[Path], start: int = 0) -> None:
-        self.total = len(files)
-        self.skipped: dict[Path, str] = {}
-        self._files = tuple(files)
-        self._start = start
-
-    @property
-    def damage(self) -> str | None:
-        """Description of the unreadable files, or None."""
-        if not self.skipped:
-            return None
-        names = ", ".join(path.name for path in list(self.skipped)[:5])
-        more = ", ..." if len(self.skipped) > 5 else ""
-        return f"{len(self.skipped)} of {self.total} images cannot be read: {names}{more}"
-
-    def __iter__(self) -> Iterator[Frame]:
-        self.skipped = {}
-        for index in range(self._start, self.total):
-            path = self._files[index]
-            try:
-                image = read_image(path)
-            except MediaError as error:
-                self.skipped[path] = error.message
-                continue
-            yield Frame(index, index, float(index), image, path.name)
-
-
-class ImageWriter:
-    """Writes converted photographs into a folder under the names of the originals.
-
-    A format that can be read but not written (for example AVIF) becomes PNG.
-
-    Args:
-        directory: Folder; created if absent.
-        quality: Quality from 1 to 100 for JPEG and WebP.
-        xmp: XMP packet to embed into each image.
-    """
-
-    def __init__(self, directory: Path, quality: int = 95, xmp: bytes = b"") -> None:
-        self.directory = directory
-        self._quality = quality
-        self._xmp = xmp
-
-    def write(self, name: str, image: Image, sign: Signer | None = None) -> Path:
-        """Writes one image and returns its path.
-
-        Args:
-            name: File name of the original.
-            image: Image, ``(H, W, 3) uint8`` RGB.
-            sign: Callback that signs the complete temporary file before it is renamed.
-
-        Raises:
-            StorageFullError: The disk is full.
-        """
-        path = self.directory / name
-        if path.suffix.lower() not in WRITABLE:
-            path = path.with_suffix(".png")
-        write_image(path, image, self._quality, xmp=self._xmp, sign=sign)
-        return path

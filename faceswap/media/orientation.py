@@ -10,6 +10,16 @@ from numpy.typing import NDArray
 
 _FLIP_CODES = {(True, False): 1, (False, True): 0, (True, True): -1}
 _DEGREES = {(False, True, True): 180, (True, True, False): 90, (True, False, True): 270}
+# Value of the EXIF tag -> transpose, flip_x, flip_y.
+_EXIF = {
+    2: (False, True, False),
+    3: (False, True, True),
+    4: (False, False, True),
+    5: (True, False, False),
+    6: (True, True, False),
+    7: (True, True, True),
+    8: (True, False, True),
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,12 @@ class Orientation:
         if abs(b) + abs(c) > abs(a) + abs(d):
             return cls(transpose=True, flip_x=c < 0, flip_y=b < 0)
         return cls(transpose=False, flip_x=a < 0, flip_y=d < 0)
+
+    @classmethod
+    def of_exif(cls, value: int) -> "Orientation":
+        """Reads the value, 1 to 8, of the orientation tag of EXIF and TIFF; upright if another."""
+        transpose, flip_x, flip_y = _EXIF.get(value, (False, False, False))
+        return cls(transpose, flip_x, flip_y)
 
     @property
     def rotation(self) -> int:

@@ -1,23 +1,47 @@
 """Finds the videos and photographs in files and folders."""
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from faceswap.core.errors import MediaError
-from faceswap.core.files import sha256_file
+from faceswap.core.files import regular_file, sha256_file
+from faceswap.core.folders import Tree, result_kind, walk
 from faceswap.media.frame import Frame
-from faceswap.media.images import READABLE, ImageReader, read_image
+from faceswap.media.images import READABLE, read_image
+from faceswap.media.photos import ImageReader
 from faceswap.media.video import VideoReader, probe
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"}
-    | {".flv", ".wmv", ".3gp", ".ogv", ".mxf", ".vob", ".gif", ".y4m"}
+    | {".flv", ".wmv", ".3gp", ".ogv", ".mxf", ".vob", ".gif", ".y4m", ".asf", ".divx", ".xvid"}
+    | {".3g2", ".mod", ".tod", ".dv", ".m1v", ".m2v", ".mpe", ".mpv", ".ogm", ".f4v", ".qt", ".rm"}
+    | {".rmvb", ".trp", ".tp", ".m2t", ".ivf", ".nut", ".wtv", ".mjpeg", ".mjpg", ".evo", ".obu"}
+    | {".h264", ".264", ".h265", ".265", ".hevc"}
 )
 IMAGE_SUFFIXES = READABLE
+
+_TO_JPEG = {
+    ".heic",
+    ".heif",
+    ".hif",
+    ".jxl",
+    ".jxr",
+    ".psd",
+    ".tga",
+    ".exr",
+    ".hdr",
+    ".svg",
+    ".ico",
+}
+_RAW = {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"}
+_TO_MP4 = {".braw", ".r3d", ".crm", ".ari", ".swf"}
+_SAVE_AS = dict.fromkeys(_TO_JPEG | _RAW, "JPEG") | dict.fromkeys(_TO_MP4, "MP4")
+"""Suffixes of footage that cannot be read, with the format to convert it to."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +66,8 @@ class Source:
             return sha256_file(self.path)
         digest = hashlib.sha256()
         for file in self.files:
-            digest.update(f"{file.name}\0{sha256_file(file)}\n".encode())
+            # The bytes of the name: it need not be UTF-8.
+            digest.update(os.fsencode(file.name) + f"\0{sha256_file(file)}\n".encode())
         return digest.hexdigest()
 
 
@@ -77,32 +102,74 @@ def open_source(source: Source, start: int = 0) -> FrameReader:
     return ImageReader(source.files, start)
 
 
-def find_sources(paths: Sequence[Path]) -> list[Source]:
+def find_sources(
+    paths: Sequence[Path],
+    output: Path | None = None,
+    on_note: Callable[[str], None] = lambda _: None,
+) -> list[Source]:
     """Finds all videos and photographs in files and folders, recursively.
 
     A video is one source; the photographs directly in one folder are one source together; a
-    photograph given by its path is one source. Hidden files and folders and duplicates are skipped.
-    The type of a file with an unknown suffix, if given by its path, is detected from its content.
+    photograph given by its path is one source. Links to folders are followed. Hidden files and
+    folders, tool folders, results of this program and duplicates are skipped. The type of a file
+    with an unknown suffix, if given by its path, is detected from its content.
+
+    Args:
+        paths: Files and folders.
+        output: Folder that is written to and therefore not searched, unless a path lies in it.
+        on_note: Callback with one line per kind of file or folder that was passed over.
 
     Raises:
-        MediaError: A path does not exist, a folder contains no video and no image, or a file is
-            neither.
+        MediaError: A path does not exist, a folder contains no video and no image or is a result
+            of this program, or a file is neither.
     """
     found: list[tuple[str, Source]] = []
     seen: set[Path] = set()
     for path in paths:
-        entries = list(_in_folder(path) if path.is_dir() else _single(path))
-        if not entries:
-            raise MediaError(
-                f"The folder {path} contains no video and no image.",
-                "Give a folder, searched recursively, with files that end in "
-                f"{_listing(VIDEO_SUFFIXES)} or {_listing(IMAGE_SUFFIXES)}.",
-            )
+        if path.is_dir():
+            tree = walk(path, [] if output is None else [output])
+            notes = list(_passed_over(path, tree))
+            entries = list(_in_folder(path, tree))
+            for note in notes:
+                on_note(note)
+            if not entries:
+                raise _nothing_in(path, notes)
+        else:
+            entries = list(_single(path))
         for stem, source in entries:
             if source.path.resolve() not in seen:
                 seen.add(source.path.resolve())
                 found.append((stem, source))
     return _with_unique_names(found)
+
+
+def _nothing_in(folder: Path, notes: Iterable[str]) -> MediaError:
+    kind = result_kind(folder)
+    if kind is not None:
+        return MediaError(
+            f"{folder} is a {kind}, not footage.", "Give the videos or photos that it is made from."
+        )
+    return MediaError(
+        " ".join([f"The folder {folder} contains no video and no image.", *notes]),
+        "Give a folder, searched recursively, with files that end in "
+        f"{_listing(VIDEO_SUFFIXES)} or {_listing(IMAGE_SUFFIXES)}.",
+    )
+
+
+def _passed_over(root: Path, tree: Tree) -> Iterator[str]:
+    """One line per kind of file or folder of the user's that is not searched or read."""
+    by_reason: dict[str, list[str]] = {}
+    for item in tree.passed_over:
+        if item.reason != "hidden file":
+            name = item.path.relative_to(root).as_posix()
+            by_reason.setdefault(item.reason, []).append(name)
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        yield f"Passed over ({reason}): {', '.join(names[:3])}{more}."
+    suffixes = Counter(file.suffix.lower() for file in tree.files)
+    for suffix in sorted(suffixes.keys() & _SAVE_AS.keys()):
+        kind = _SAVE_AS[suffix]
+        yield f"Passed over: {suffixes[suffix]} {suffix} (cannot be read; save as {kind})."
 
 
 def _listing(suffixes: Iterable[str]) -> str:
@@ -112,6 +179,7 @@ def _listing(suffixes: Iterable[str]) -> str:
 def _single(path: Path) -> Iterator[tuple[str, Source]]:
     if not path.exists():
         raise MediaError(f"There is no file or folder {path}.", "Check the path.")
+    regular_file(path)
     suffix = path.suffix.lower()
     kind: Literal["video", "images"]
     if suffix in VIDEO_SUFFIXES:
@@ -141,12 +209,12 @@ def _kind_by_content(path: Path) -> Literal["video", "images"]:
     return "video"
 
 
-def _in_folder(root: Path) -> Iterator[tuple[str, Source]]:
+def _in_folder(root: Path, tree: Tree) -> Iterator[tuple[str, Source]]:
+    if result_kind(root) is not None:
+        return
     photographs: dict[Path, list[Path]] = {}
-    for path in sorted(root.rglob("*"), key=_natural):
+    for path in tree.files:
         relative = path.relative_to(root)
-        if any(part.startswith(".") for part in relative.parts) or not path.is_file():
-            continue
         if path.suffix.lower() in VIDEO_SUFFIXES:
             name = "-".join(relative.with_suffix("").parts)
             yield name, Source(path, "video", name, (path,))
@@ -155,12 +223,6 @@ def _in_folder(root: Path) -> Iterator[tuple[str, Source]]:
     for folder, files in photographs.items():
         name = "-".join(folder.relative_to(root).parts) or root.resolve().name or "images"
         yield name, Source(folder, "images", name, tuple(files))
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sort key that orders numbers in names by value: frame2 before frame10."""
-    pieces = re.split(r"(\d+)", path.as_posix().casefold())
-    return [(0, int(p), p) if p.isdigit() else (1, 0, p) for p in pieces]
 
 
 def _with_unique_names(found: list[tuple[str, Source]]) -> list[Source]:

@@ -1,11 +1,15 @@
+import os
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
 from PIL import ImageCms
 
-from faceswap.core.errors import MediaError
-from faceswap.media.images import ImageReader, ImageWriter, encode_image, read_image, write_image
+from faceswap.core.errors import ConfigError, MediaError
+from faceswap.media.images import encode_image, read_image, write_image
 
 
 @pytest.fixture
@@ -111,26 +115,83 @@ def test_written_images_read_back(photo, tmp_path):
         write_image(tmp_path / "a.gif", photo)
 
 
-def test_reader_passes_over_what_cannot_be_read(photo, tmp_path):
-    files = [tmp_path / f"{number}.png" for number in range(4)]
-    for number, file in enumerate(files):
-        write_image(file, photo + np.uint8(number))
-    files[1].write_bytes(b"no image")
-    reader = ImageReader(files)
-    frames = list(reader)
-    assert [(f.index, f.pts, f.name) for f in frames] == [
-        (0, 0, "0.png"),
-        (2, 2, "2.png"),
-        (3, 3, "3.png"),
-    ]
-    assert np.array_equal(frames[1].image, photo + np.uint8(2))
-    assert list(reader.skipped) == [files[1]]
-    assert reader.damage == "1 of 4 images cannot be read: 1.png"
-    assert [f.index for f in ImageReader(files, start=2)] == [2, 3]
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".avif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_of_every_format(photo, tmp_path, suffix, orientation):
+    path = tmp_path / f"a{suffix}"
+    for file, options in (
+        (path, {} if suffix in (".png", ".tif") else {"quality": 98}),
+        (tmp_path / "a.jpg", {"quality": 98, "subsampling": 0}),
+    ):
+        exif = PillowImage.Exif()  # saving may remove the tag from it
+        exif[0x112] = orientation
+        PillowImage.fromarray(photo).save(file, exif=exif, **options)
+    assert error(read_image(path), read_image(tmp_path / "a.jpg")) <= 24
 
 
-def test_writer_keeps_names(photo, tmp_path):
-    writer = ImageWriter(tmp_path / "out")
-    assert writer.write("a.png", photo) == tmp_path / "out/a.png"
-    assert writer.write("b.avif", photo) == tmp_path / "out/b.png"
-    assert error(read_image(tmp_path / "out/b.png"), photo) == 0
+def _chunk(kind: bytes, body: bytes, length: int | None = None) -> bytes:
+    size = len(body) if length is None else length
+    return struct.pack(">I", size) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _png(width: int, height: int, *, data_length: int | None = None) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(bytes(1000))
+    chunks = [_chunk(b"IHDR", header), _chunk(b"IDAT", data, data_length), _chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_sizes_are_checked_before_they_are_believed(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(_png(32000, 32000))
+    monkeypatch.setattr(cv2, "imdecode", pytest.fail)
+    with pytest.raises(MediaError, match="than the limit of 200000000 pixels") as caught:
+        read_image(path)
+    assert "FACESWAP_MAX_IMAGE_PIXELS" in caught.value.hint
+    path.write_bytes(_png(64, 64, data_length=0xFFFFFFFF))
+    with pytest.raises(MediaError, match="truncated"):
+        read_image(path)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_the_limit_can_be_set(photo, tmp_path, monkeypatch):
+    write_image(tmp_path / "a.png", photo)
+    monkeypatch.setenv("FACESWAP_MAX_IMAGE_PIXELS", "6143")
+    with pytest.raises(MediaError, match="6143 pixels"):
+        read_image(tmp_path / "a.png")
+    monkeypatch.setenv("FACESWAP_MAX_IMAGE_PIXELS", "6144")
+    assert error(read_image(tmp_path / "a.png"), photo) == 0
+    monkeypatch.setenv("FACESWAP_MAX_IMAGE_PIXELS", "many")
+    with pytest.raises(ConfigError, match="found 'many'"):
+        read_image(tmp_path / "a.png")
+
+
+def test_jpeg_2000_whose_two_sizes_differ(photo, tmp_path):
+    PillowImage.fromarray(photo).save(tmp_path / "a.jp2")
+    data = bytearray((tmp_path / "a.jp2").read_bytes())
+    start = data.find(b"\xff\x4f\xff\x51")
+    data[start + 8 : start + 16] = struct.pack(">II", 32000, 32000)
+    (tmp_path / "a.jp2").write_bytes(data)
+    with pytest.raises(MediaError, match="32000 x 32000 pixels"):
+        read_image(tmp_path / "a.jp2")
+
+
+def test_damaged_headers_and_special_files(tmp_path):
+    (tmp_path / "a.ppm").write_bytes(b"P6\n64 4\x18\n255\n" + bytes(99))
+    with pytest.raises(MediaError, match="damaged"):
+        read_image(tmp_path / "a.ppm")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(MediaError, match="pipe"):
+        read_image(tmp_path / "pipe.jpg")
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(MediaError, match="HEIC image, which cannot be read") as caught:
+        read_image(tmp_path / "a.jpg")
+    assert caught.value.hint == "Save it as JPEG."
+
+
+def test_a_file_much_larger_than_its_picture_is_not_read(photo, tmp_path):
+    path = tmp_path / "a.png"
+    write_image(path, photo)
+    os.truncate(path, 1 << 30)  # sparse
+    with pytest.raises(MediaError, match="much larger than one image of 96 x 64"):
+        read_image(path)

@@ -1,10 +1,13 @@
 import hashlib
+import os
 
+import cv2
 import numpy as np
 import pytest
 
 from faceswap.core.errors import MediaError
-from faceswap.media.images import ImageReader, write_image
+from faceswap.media.images import write_image
+from faceswap.media.photos import ImageReader
 from faceswap.media.sources import find_sources, open_source
 from faceswap.media.video import VideoReader
 
@@ -85,3 +88,88 @@ def test_open_source(footage):
     assert all(frame.image.dtype == np.uint8 for frame in images)
     assert video.damage is None
     assert images.damage is None
+
+
+def test_results_and_the_output_are_not_sources(footage, make_picture):
+    for number in ("1", "2"):
+        faceset = footage / "faces" / number
+        write_image(faceset / "images/0.png", make_picture(0, 16, 16))
+        (faceset / "faceset.json").write_text("{}")
+    write_image(footage / "out/still.png", make_picture(0, 16, 16))
+    write_image(footage / "@eaDir/still.png/thumb.png", make_picture(0, 16, 16))
+    notes = []
+    names = [source.name for source in find_sources([footage], footage / "out", notes.append)]
+    assert set(names) == {"clip", "deep-er-clip", "deep", "footage"}
+    assert sorted(notes) == [
+        "Passed over (faceset): faces/1, faces/2.",
+        "Passed over (output folder): out.",
+        "Passed over (tool folder): .hidden, @eaDir.",
+    ]
+    with pytest.raises(MediaError, match="is a faceset, not footage"):
+        find_sources([footage / "faces/1"])
+
+
+def test_unreadable_suffixes_are_counted(footage):
+    for name in ("IMG_2.HEIC", "IMG_3.heic", "clip.braw"):
+        (footage / name).write_bytes(b"x")
+    notes = []
+    assert len(find_sources([footage], on_note=notes.append)) == 4
+    assert "Passed over: 2 .heic (cannot be read; save as JPEG)." in notes
+    assert "Passed over: 1 .braw (cannot be read; save as MP4)." in notes
+
+
+def test_only_unreadable_files_are_named_in_the_error(tmp_path):
+    (tmp_path / "IMG_2.HEIC").write_bytes(b"x")
+    with pytest.raises(MediaError, match=r"no video and no image. Passed over: 1 \.heic"):
+        find_sources([tmp_path])
+
+
+def test_linked_folders_are_searched_once(tmp_path, make_picture):
+    write_image(tmp_path / "real/portrait.png", make_picture(0, 16, 16))
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "day1").symlink_to(tmp_path / "real")
+    (tmp_path / "real/loop").symlink_to(links)
+    (source,) = find_sources([links])
+    assert source.name == "day1"
+    assert source.files == (links / "day1/portrait.png",)
+
+
+def test_names_of_any_kind(tmp_path, make_picture):
+    for name in ("f².png", "f①.png", "f٣.png", os.fsdecode(b"f\xff.png")):
+        write_image(tmp_path / name, make_picture(0, 16, 16))
+    (source,) = find_sources([tmp_path])
+    assert len(source.files) == 4
+    assert len(list(open_source(source))) == 4
+    assert source.content_hash()
+
+
+@pytest.mark.parametrize("suffix", [".pgm", ".pbm", ".jpe", ".dib", ".j2k"])
+def test_every_listed_suffix_of_photos_can_be_read(tmp_path, make_picture, suffix):
+    writer = {".jpe": ".jpg", ".dib": ".bmp", ".j2k": ".jp2"}.get(suffix, suffix)
+    picture = make_picture(0, 64, 64)
+    done, data = cv2.imencode(writer, picture[..., 0] if suffix in (".pgm", ".pbm") else picture)
+    assert done
+    (tmp_path / f"a{suffix}").write_bytes(data.tobytes())
+    (source,) = find_sources([tmp_path])
+    (frame,) = open_source(source)
+    assert frame.image.shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "muxer", "codec"),
+    [
+        (".asf", "wmv", "wmv2"),
+        (".divx", "avi", "mpeg4"),
+        (".3g2", "3g2", "mpeg4"),
+        (".mod", "mpg", "mpeg2video"),
+        (".f4v", "mp4", "libx264"),
+        (".nut", "nut", "mpeg4"),
+    ],
+)
+def test_every_listed_suffix_of_videos_can_be_read(tmp_path, make_video, suffix, muxer, codec):
+    made = make_video(tmp_path / f"x.{muxer}", frames=5, codec=codec)
+    made.rename(tmp_path / f"a{suffix}")
+    (source,) = find_sources([tmp_path])
+    assert source.kind == "video"
+    assert len(list(open_source(source))) == 5

@@ -1,0 +1,137 @@
+"""Photographs as frames, and what is said of those that lose something."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+from PIL import ImageCms
+
+from faceswap.core.errors import MediaError
+from faceswap.media.images import read_image, write_image
+from faceswap.media.photo_extras import read_extras
+from faceswap.media.photos import ImageReader, ImageWriter
+
+
+@pytest.fixture
+def photo(make_picture):
+    return make_picture(3, 96, 64)
+
+
+@pytest.fixture
+def transparent(photo):
+    """RGBA whose left third is transparent."""
+    alpha = np.full(photo.shape[:2], 255, np.uint8)
+    alpha[:, :32] = 0
+    return PillowImage.fromarray(np.dstack([photo, alpha]))
+
+
+def test_reader_passes_over_what_cannot_be_read(photo, tmp_path):
+    files = [tmp_path / f"{number}.png" for number in range(4)]
+    for number, file in enumerate(files):
+        write_image(file, photo + np.uint8(number))
+    files[1].write_bytes(b"no image")
+    reader = ImageReader(files)
+    frames = list(reader)
+    assert [(f.index, f.pts, f.name) for f in frames] == [
+        (0, 0, "0.png"),
+        (2, 2, "2.png"),
+        (3, 3, "3.png"),
+    ]
+    assert np.array_equal(frames[1].image, photo + np.uint8(2))
+    assert list(reader.skipped) == [files[1]]
+    assert reader.damage is not None
+    assert reader.damage.startswith("1 of 4 images cannot be read: 1.png (")
+    assert [f.index for f in ImageReader(files, start=2)] == [2, 3]
+
+
+def test_the_reason_is_given_when_no_photo_can_be_read(photo, tmp_path):
+    files = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
+    for file in files:
+        write_image(file, photo)
+        file.write_bytes(file.read_bytes()[:-300])
+    with pytest.raises(MediaError, match=r"a\.jpg is truncated"):
+        list(ImageReader(files[:1]))
+    with pytest.raises(MediaError, match=r"None of 2 images can be read.*a\.jpg is truncated"):
+        list(ImageReader(files))
+
+
+def test_writer_keeps_names(photo, tmp_path):
+    write_image(tmp_path / "x.png", photo)
+    writer = ImageWriter(tmp_path / "out")
+    assert writer.write("a.png", photo, tmp_path / "x.png") == tmp_path / "out/a.png"
+    assert writer.write("b.avif", photo, tmp_path / "x.png") == tmp_path / "out/b.png"
+    assert np.array_equal(read_image(tmp_path / "out/b.png"), photo)
+    assert writer.notes == []
+
+
+@pytest.mark.parametrize("xmp", [b"", b"<x:xmpmeta/>"])
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
+def test_transparency_is_carried_over(photo, transparent, tmp_path, suffix, xmp):
+    original = tmp_path / f"a{suffix}"
+    transparent.save(original, lossless=True)
+    writer = ImageWriter(tmp_path / "out", xmp=xmp)
+    with PillowImage.open(writer.write(f"a{suffix}", photo, original)) as written:
+        assert written.mode == "RGBA"
+        alpha = np.asarray(written)[..., 3]
+    assert np.array_equal(alpha, np.asarray(transparent)[..., 3])
+    assert writer.notes == []
+
+
+def test_transparency_that_cannot_be_stored_is_noted(photo, transparent, tmp_path):
+    transparent.save(tmp_path / "a.png")
+    write_image(tmp_path / "b.png", photo)
+    writer = ImageWriter(tmp_path / "out")
+    writer.write("a.jpg", photo, tmp_path / "a.png")
+    assert writer.notes == ["transparency is dropped: .jpg cannot store it"]
+    writer.write("b.jpg", photo, tmp_path / "b.png")
+    assert writer.notes == ["transparency is dropped: .jpg cannot store it (in 1 of 2 photos)"]
+
+
+def test_transparency_turns_with_the_picture(transparent, tmp_path):
+    for name in ("a.png", "a.webp", "a.tif"):
+        exif = PillowImage.Exif()  # saving may remove the tag from it
+        exif[0x112] = 6
+        transparent.save(tmp_path / name, exif=exif, lossless=True)
+        alpha = read_extras(tmp_path / name).alpha
+        assert alpha is not None
+        assert alpha.shape == (96, 64)
+        assert not alpha[:32].any(), name
+        assert (alpha[32:] == 255).all()
+        assert read_image(tmp_path / name).shape == (96, 64, 3)
+
+
+def test_palette_with_a_transparent_colour(photo, tmp_path):
+    palette = PillowImage.fromarray(photo).quantize(4)
+    palette.save(tmp_path / "a.png", transparency=0)
+    alpha = read_extras(tmp_path / "a.png").alpha
+    assert alpha is not None
+    assert set(np.unique(alpha)) == {0, 255}
+
+
+def test_losses_are_named(photo, tmp_path):
+    picture = PillowImage.fromarray(photo)
+    wide = photo[..., ::-1].astype(np.uint16) * 257
+    exif = PillowImage.Exif()
+    exif[0x110] = "camera"
+    p3 = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    p3 = bytes(p3).replace(b"sRGB", b"test").replace("sRGB".encode("utf-16-be"), b"\0t\0e\0s\0t")
+    for name in ("wide.png", "wide.tif", "wide.jp2", "wide.ppm"):
+        cv2.imwrite(str(tmp_path / name), wide)
+    for name in ("plain.png", "plain.jpg", "plain.tif", "plain.webp", "plain.avif", "plain.jp2"):
+        picture.save(tmp_path / name)
+    for name in ("exif.png", "exif.jpg", "exif.webp", "exif.avif"):
+        picture.save(tmp_path / name, exif=exif)
+    picture.save(tmp_path / "icc.jpg", icc_profile=p3)
+    other = PillowImage.fromarray(photo[::-1].copy())
+    for name in ("moving.png", "moving.webp", "moving.gif", "pages.tif"):
+        picture.save(tmp_path / name, save_all=True, append_images=[other])
+    expected = {
+        "wide": ("colours are reduced to 8 bits",),
+        "plain": (),
+        "exif": ("EXIF data (camera, date, place) is not kept",),
+        "icc": ("colours are converted to sRGB",),
+        "moving": ("only the first picture of the animation is converted",),
+        "pages": ("only the first picture of the file is converted",),
+    }
+    for path in tmp_path.iterdir():
+        assert read_extras(path).losses == expected[path.stem], path.name
