@@ -37,14 +37,26 @@ def plain_picture(index: int) -> Image:
     return np.repeat(wave.astype(np.uint8)[..., None], 3, axis=2)
 
 
+def squeezed_portrait(index: int) -> Image:
+    """The moving portrait as it is stored with pixels of 4:3, ``(256, 192, 3)``."""
+    return cv2.resize(moving_portrait(index), (192, 256), interpolation=cv2.INTER_AREA)
+
+
 def write_clip(
-    path: Path, frames: int, picture: Callable[[int], Image] = moving_portrait, sound: bool = True
+    path: Path,
+    frames: int,
+    picture: Callable[[int], Image] = moving_portrait,
+    sound: bool = True,
+    pixel_aspect: Fraction | int = 1,
 ) -> Path:
     """Writes a clip at 25 frames/s, by default with a tone of the same length."""
     # The index in front, so that a file cut short can still be read.
     with av.open(path, "w", options={"movflags": "faststart"}) as container:
         video = container.add_stream("libx264", rate=25)
-        video.width, video.height, video.pix_fmt = 256, 256, "yuv420p"
+        video.height, video.width, _ = picture(0).shape
+        video.pix_fmt = "yuv420p"
+        if pixel_aspect != 1:
+            video.codec_context.sample_aspect_ratio = Fraction(pixel_aspect)
         video.options = {"crf": "12", "preset": "ultrafast"}
         audio = container.add_stream("aac", rate=16000, layout="mono") if sound else None
         for index in range(frames):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.conversion.colour_transfer import colour_transfers
-from faceswap.geometry.alignment import crop_matrix, invert, transform_points
+from faceswap.geometry.alignment import crop_matrix, invert, of_stored, transform_points
 from faceswap.maskers import Masker
 
 _MASK_SIZE = 128  # px: masks are blurred anyway, so they need no finer grid
@@ -129,6 +129,7 @@ def paste(
     mask: Tensor,
     landmarks: NDArray[np.floating],
     coverage: float,
+    pixel_aspect: float = 1.0,
 ) -> None:
     """Blends one face into a frame, in place.
 
@@ -136,10 +137,12 @@ def paste(
         frame: Frame, ``(H, W, 3) uint8 RGB``.
         face: Swapped face, ``(3, S, S) float32 RGB`` in [0, 1], on the device to blend on.
         mask: Soft mask, ``(1, M, M) float32`` in [0, 1], on the same device.
-        landmarks: Landmarks, ``(68, 2)`` in frame pixels.
+        landmarks: Landmarks, ``(68, 2)`` in pixels of the frame as it is displayed.
         coverage: Side of the face's crop in face squares.
+        pixel_aspect: Width over height of a pixel of the frame.
     """
-    to_unit = crop_matrix(landmarks, 2, coverage)  # frame -> pixels of a crop of side 2
+    # Frame -> pixels of a crop of side 2.
+    to_unit = of_stored(crop_matrix(landmarks, 2, coverage), pixel_aspect)
     region = _region(mask, to_unit, frame.shape)
     if region is None:
         return

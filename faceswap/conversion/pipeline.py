@@ -7,7 +7,7 @@ length of the input, and frames keep their order.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -198,6 +198,7 @@ def _stored_faces(frames: Iterable[Frame], source: Source, faceset: Faceset) -> 
             "Extract it with --every 1, or omit --faceset to detect faces during conversion.",
         )
     by_frame = faceset.by_frame()
+    frames = (replace(frame, pixel_aspect=faceset.pixel_aspect) for frame in frames)
     return ((frame, [face.landmarks for face in by_frame.get(frame.index, [])]) for frame in frames)
 
 
@@ -222,7 +223,8 @@ def swap_faces(found: FramesWithFaces, swapper: Swapper) -> Iterator[tuple[Frame
     """Swap the faces of frames in place, in batches; yield each frame and its number of faces."""
     waiting = iter(found)
     while batch := list(islice(waiting, _BATCH)):
-        swapper([frame.image for frame, _ in batch], [faces for _, faces in batch])
+        images, faces = [frame.image for frame, _ in batch], [faces for _, faces in batch]
+        swapper(images, faces, batch[0][0].pixel_aspect)
         yield from ((frame, len(faces)) for frame, faces in batch)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
-from faceswap.geometry.alignment import crop_matrix, transform_points, warp
+from faceswap.geometry.alignment import crop_matrix, of_stored, transform_points, warp
 from faceswap.maskers import build_masker
 from faceswap.models.model_file import LoadedModel
 
@@ -48,12 +48,19 @@ class Swapper:
         # Half of the cores: the others decode, track and encode at the same time.
         self._threads = max(1, torch.get_num_threads() // 2)
 
-    def __call__(self, frames: Sequence[Image], faces: Sequence[Sequence[Landmarks]]) -> None:
+    def __call__(
+        self,
+        frames: Sequence[Image],
+        faces: Sequence[Sequence[Landmarks]],
+        pixel_aspect: float = 1.0,
+    ) -> None:
         """Swaps the faces of several frames in place; their faces make one batch.
 
         Args:
             frames: Frames, ``(H, W, 3) uint8 RGB`` each.
-            faces: Landmarks of the faces of each frame, ``(68, 2)`` each in frame pixels.
+            faces: Landmarks of the faces of each frame, ``(68, 2)`` each in pixels of the frame as
+                it is displayed.
+            pixel_aspect: Width over height of a pixel of the frames.
         """
         found = [
             (frame, landmarks)
@@ -62,12 +69,15 @@ class Swapper:
         ]
         if found:
             with operator_threads(self._threads), torch.inference_mode():
-                self._swap(found)
+                self._swap(found, pixel_aspect)
 
-    def _swap(self, found: Sequence[tuple[Image, Landmarks]]) -> None:
+    def _swap(self, found: Sequence[tuple[Image, Landmarks]], pixel_aspect: float) -> None:
         size = self._model.input_size
         matrices = [crop_matrix(landmarks, size, self._coverage) for _, landmarks in found]
-        crops = [warp(frame, m, size) for (frame, _), m in zip(found, matrices, strict=True)]
+        crops = [
+            warp(frame, of_stored(matrix, pixel_aspect), size)
+            for (frame, _), matrix in zip(found, matrices, strict=True)
+        ]
         points = [transform_points(m, p) for m, (_, p) in zip(matrices, found, strict=True)]
         batch = torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
@@ -76,4 +86,4 @@ class Swapper:
         masks = masks.to(self._device)
         swapped = match_colour(decoded, batch, masks, self.settings)
         for (frame, landmarks), face, mask in zip(found, swapped, masks, strict=True):
-            paste(frame, face, mask, landmarks, self._coverage)
+            paste(frame, face, mask, landmarks, self._coverage, pixel_aspect)

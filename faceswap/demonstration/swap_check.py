@@ -102,7 +102,7 @@ def _vectors(
     vectors = []
     for frame in VideoReader(clip):
         if frame.index in faces:
-            vectors.append(face_vector(frame.image, faces[frame.index].landmarks))
+            vectors.append(face_vector(frame.displayed(), faces[frame.index].landmarks))
             on_faces(1)
     return np.stack(vectors)
 
@@ -119,8 +119,8 @@ def _movement(
         points = faces[frame.index].landmarks
         # The position is known, so no detector is needed; the second pass is centred.
         original = FaceLandmarks(points, mesh=None, presence=1.0)
-        (rough,) = landmarker(frame.image, [landmarker.roi_from_landmarks(original)])
-        (found,) = landmarker(frame.image, [landmarker.roi_from_landmarks(rough)])
+        (rough,) = landmarker(frame.displayed(), [landmarker.roi_from_landmarks(original)])
+        (found,) = landmarker(frame.displayed(), [landmarker.roi_from_landmarks(rough)])
         if found.presence > landmarker.min_presence:
             before.append(points)
             after.append(found.points)

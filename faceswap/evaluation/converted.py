@@ -185,14 +185,17 @@ def _samples(
         if source.index not in chosen:
             continue
         if by_frame is None:
-            faces: Sequence[NDArray[np.floating]] = [f.points for f in finder.all(source.image)]
+            faces: Sequence[NDArray[np.floating]] = [
+                f.points for f in finder.all(source.displayed())
+            ]
         else:
             stored = by_frame.get(source.index, [])
             largest = sorted(stored, key=lambda face: -float(np.prod(face.box[2:] - face.box[:2])))
             faces = [face.landmarks for face in largest]
         if faces:
             name = inputs.source.stem
-            yield Sample(name, source.index, source.image, faces[0], tuple(faces), output.image)
+            shown = source.displayed(), output.displayed()
+            yield Sample(name, source.index, shown[0], faces[0], tuple(faces), shown[1])
 
 
 def _references(
@@ -215,8 +218,8 @@ def _source_reference(
     wanted = set(evenly_spaced(range(reader.total), _REFERENCE_FRAMES))
     embeddings = []
     for frame in reader:
-        if frame.index in wanted and (faces := finder.all(frame.image)):
-            embeddings.append(recognizer(frame.image, faces[0].points))
+        if frame.index in wanted and (faces := finder.all(shown := frame.displayed())):
+            embeddings.append(recognizer(shown, faces[0].points))
     if not embeddings:
         raise NoFacesError(
             f"No face was found in {inputs.source}.", "Check that --source is the right file."

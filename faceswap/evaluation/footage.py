@@ -1,6 +1,7 @@
 """Loads the frames that the faces of a faceset came from, or the stored crops."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def load_samples(
         for frame in open_source(footage, start=block[0]):
             if frame.index in by_frame:
                 points = by_frame[frame.index].landmarks
-                yield Sample(faceset.name, frame.index, frame.image, points, (points,))
+                image = replace(frame, pixel_aspect=faceset.pixel_aspect).displayed()
+                yield Sample(faceset.name, frame.index, image, points, (points,))
             if frame.index >= block[-1]:
                 break
 

@@ -14,6 +14,7 @@ from faceswap.geometry.alignment import (
     HEAD_COVERAGE,
     crop_matrix,
     head_pose,
+    of_stored,
     transform_points,
     warp,
 )
@@ -55,7 +56,7 @@ def store_faces(
         if pose.scale < min_size:
             continue
         matrix = crop_matrix(landmarks, crop_size, HEAD_COVERAGE)
-        crop = warp(frame.image, matrix, crop_size)
+        crop = warp(frame.image, of_stored(matrix, frame.pixel_aspect), crop_size)
         (mask,) = masker([crop], [transform_points(matrix, landmarks)])
         sharpness, exposure = measure(crop, mask)
         stem = f"{frame.index:06d}-{number}"

@@ -110,7 +110,7 @@ def extract_source(
     writer = FacesetWriter(
         directory,
         _source_record(source),
-        _extractor_record(settings, tracker, masker),
+        _extractor_record(source, settings, tracker, masker),
         overwrite=overwrite,
     )
     first = writer.next_frame
@@ -185,14 +185,17 @@ def _with_states(
 
 
 def _extractor_record(
-    settings: ExtractSettings, tracker: Tracker, masker: Masker
+    source: Source, settings: ExtractSettings, tracker: Tracker, masker: Masker
 ) -> dict[str, Any]:
     names = (*tracker.detector.weights, *tracker.landmarker.weights)
     # A masker's network is identified by its hash, not by its path.
     chosen = {key: value for key, value in asdict(settings).items() if key != "mask_model"}
+    aspect = 1.0 if source.kind == "images" else probe(source.path).display_aspect
     return (
         chosen
         | dict(masker.facts)
+        # Only where pixels are not square: those of earlier versions were taken as if they were.
+        | ({} if aspect == 1 else {"pixel_aspect": aspect})
         | {
             "crop_coverage": HEAD_COVERAGE,
             "weights": {name: weights_entry(name).sha256 for name in names},

@@ -160,6 +160,14 @@ class Faceset:
         """Side of the stored crops in face squares (1 = brows to chin)."""
         return self.record["extractor"]["crop_coverage"]
 
+    @property
+    def pixel_aspect(self) -> float:
+        """Width over height of a stored pixel of the source, as landmarks and matrices assume it.
+
+        It is 1 in facesets of earlier versions, which took all pixels for square ones.
+        """
+        return self.record["extractor"].get("pixel_aspect", 1.0)
+
     @cached_property
     def _faces(self) -> list[Face]:
         columns: dict[str, Any] = {

@@ -5,7 +5,8 @@ in 3D. Unlike that of a 2D similarity, its scale does not shrink when the head t
 is cropped at the same size as a frontal face. Training and conversion use the same crops.
 
 Convention: points are ``(N, 2)``, x before y, in pixels, with pixel centres at integers (OpenCV's).
-Matrices are ``(2, 3) float64`` and map frame pixels to crop pixels.
+Matrices are ``(2, 3) float64`` and map frame pixels to crop pixels. Frame pixels are square: of a
+frame that is stored with others they are those of its display, and ``of_stored`` starts at its own.
 """
 
 import math
@@ -143,6 +144,18 @@ def compose(outer: ArrayLike, inner: ArrayLike) -> FloatArray:
     outer, inner = np.asarray(outer, dtype=np.float64), np.asarray(inner, dtype=np.float64)
     linear = outer[:, :2] @ inner[:, :2]
     return np.c_[linear, outer[:, :2] @ inner[:, 2] + outer[:, 2]]
+
+
+def of_stored(matrix: ArrayLike, pixel_aspect: float) -> FloatArray:
+    """The matrix that maps stored pixels to where ``matrix`` maps the displayed, square ones.
+
+    Args:
+        matrix: Matrix from square frame pixels, ``(2, 3)``.
+        pixel_aspect: Width over height of a stored pixel; 1 leaves the matrix as it is.
+    """
+    if pixel_aspect == 1:
+        return np.asarray(matrix, dtype=np.float64)
+    return compose(matrix, [[pixel_aspect, 0, (pixel_aspect - 1) / 2], [0, 1, 0]])
 
 
 def matrix_scale(matrix: ArrayLike) -> float:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ class Frame:
         image: Image, ``(H, W, 3) uint8`` RGB in [0, 255], upright, contiguous and writable.
             Sources with more than 8 bits per channel, HDR included, are reduced to 8 bits.
         name: File name of a photograph; empty for a frame of a video.
+        pixel_aspect: Width over height of a pixel when the frame is displayed.
     """
 
     index: int
@@ -27,3 +29,20 @@ class Frame:
     time: float
     image: Image
     name: str = ""
+    pixel_aspect: float = 1.0
+
+    def displayed(self) -> Image:
+        """The image in display proportions, with square pixels; itself if it has them already.
+
+        Its height is that of the stored image.
+        """
+        aspect = self.pixel_aspect
+        if aspect == 1:
+            return self.image
+        height, width = self.image.shape[:2]
+        # Pixel centres are integers, so the first one moves too.
+        stretch = np.array([[aspect, 0, (aspect - 1) / 2], [0, 1, 0]])
+        size = (max(1, round(width * aspect)), height)
+        return np.asarray(
+            cv2.warpAffine(self.image, stretch, size, borderMode=cv2.BORDER_REPLICATE), np.uint8
+        )

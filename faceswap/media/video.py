@@ -79,6 +79,11 @@ class VideoInfo:
         )
 
     @property
+    def display_aspect(self) -> float:
+        """Pixel aspect for ``Frame``; 1 if the file claims one that no camera or disc has."""
+        return float(self.pixel_aspect) if 1 / 4 <= self.pixel_aspect <= 4 else 1.0
+
+    @property
     def rotation(self) -> int:
         """Clockwise rotation in degrees, a multiple of 90, that makes stored pictures upright."""
         return self.orientation.rotation
@@ -181,7 +186,8 @@ class VideoReader:
             convert = RgbConverter(*stored, info.colour)
             for index, pts, picture in self._stamped(container, stream, order, damage):
                 image = info.orientation.apply(convert(picture))
-                yield Frame(index, pts, float(pts * info.time_base), image)
+                time = float(pts * info.time_base)
+                yield Frame(index, pts, time, image, pixel_aspect=info.display_aspect)
         self.damage = damage.text()
 
     def _stamped(

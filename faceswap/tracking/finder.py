@@ -34,7 +34,7 @@ def build_tracker(
 def track_faces(
     frames: Iterable[Frame], tracker: Tracker, kind: str
 ) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-    """Yields each frame with its faces, in order.
+    """Yields each frame with its faces, in order, in pixels of the frame as it is displayed.
 
     Args:
         frames: Frames of one source.
@@ -43,4 +43,4 @@ def track_faces(
     """
     for frame in frames:
         find = tracker.find_faces if kind == "images" else tracker.update
-        yield frame, find(frame.image)
+        yield frame, find(frame.displayed())

@@ -38,6 +38,17 @@ def test_pasting_an_unchanged_crop_changes_nothing(roll):
     assert difference.mean() < 0.2
 
 
+def test_a_circle_stays_one_when_pixels_are_not_square():
+    stored = np.zeros((300, 300, 3), np.uint8)  # displayed as 400 x 300
+    ys, xs = np.mgrid[:128, :128]
+    disc = torch.from_numpy((np.hypot(xs - 63.5, ys - 63.5) < 30).astype(np.float32))[None]
+    paste(stored, torch.ones(3, 64, 64), disc, landmarks_at(200, 150, 100), COVERAGE, 4 / 3)
+    rows, columns = np.nonzero(stored[..., 0] > 127)
+    assert np.ptp(rows) + 1 == pytest.approx((np.ptp(columns) + 1) * 4 / 3, abs=2)
+    assert rows.mean() == pytest.approx(150, abs=5)
+    assert columns.mean() == pytest.approx(150, abs=1)
+
+
 def test_only_pixels_under_the_mask_change():
     frame = smooth_image(300, 400)
     landmarks = landmarks_at(200, 150, 100)

@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -18,7 +19,7 @@ from faceswap.media.video import VideoReader, probe
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
 from faceswap.provenance.file_provenance import read_provenance
-from tests.footage import moving_portrait, plain_picture, write_clip
+from tests.footage import moving_portrait, plain_picture, squeezed_portrait, write_clip
 
 FRAMES = 14
 GREEN = torch.tensor([-4.0, 4.0, -4.0]).view(1, 3, 1, 1)
@@ -69,6 +70,24 @@ def test_the_face_is_replaced_and_the_background_unchanged(converted, faceset):
         assert frame.image[y, x].tolist() == pytest.approx([5, 250, 5], abs=12)
         outside = np.abs(frame.image[:, :40].astype(int) - moving_portrait(frame.index)[:, :40])
         assert outside.mean() < 3
+
+
+def test_footage_without_square_pixels(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", 6, squeezed_portrait, pixel_aspect=Fraction(4, 3))
+    (source,) = find_sources([clip])
+    extract_source(source, tmp_path / "faces", ExtractSettings())
+    stored = Faceset.open(tmp_path / "faces")
+    for name, options in (("live", {}), ("stored", {"faceset": stored})):
+        output = tmp_path / f"{name}.mp4"
+        convert_source(source, output, swapper(), **options)
+        assert probe(output).pixel_aspect == Fraction(4, 3)
+        for frame in VideoReader(output):
+            green = np.argwhere((np.abs(frame.image.astype(int) - [5, 250, 5]) < 40).all(-1))
+            height, width = np.ptp(green, axis=0) + 1
+            # A hull from brows to chin is about as wide as it is high, when it is displayed.
+            assert width * 4 / 3 == pytest.approx(height, rel=0.15)
+            outside = frame.image[:, :30].astype(int) - squeezed_portrait(frame.index)[:, :30]
+            assert np.abs(outside).mean() < 3
 
 
 def test_frames_timestamps_and_audio_equal_the_source(converted, clip):

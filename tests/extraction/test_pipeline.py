@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,13 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
 from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
-from tests.footage import moving_portrait, plain_picture, portrait, write_clip
+from tests.footage import (
+    moving_portrait,
+    plain_picture,
+    portrait,
+    squeezed_portrait,
+    write_clip,
+)
 
 FRAMES = 24
 
@@ -47,6 +54,21 @@ def test_landmarks_follow_the_face(faceset):
     expected = [-6 * np.sin(i / 7) for i in range(FRAMES)]
     offset = np.mean(np.subtract(rolls, expected))
     np.testing.assert_allclose(np.subtract(rolls, offset), expected, atol=1.5)
+
+
+def test_footage_without_square_pixels_gives_the_same_faces(faceset, tmp_path):
+    squeezed = write_clip(
+        tmp_path / "squeezed.mp4", 6, squeezed_portrait, pixel_aspect=Fraction(4, 3)
+    )
+    extract(squeezed, tmp_path / "squeezed")
+    found = Faceset.open(tmp_path / "squeezed")
+    assert (found.pixel_aspect, faceset.pixel_aspect) == (pytest.approx(4 / 3), 1)
+    assert "pixel_aspect" not in faceset.record["extractor"]
+    for same, face in zip(faceset.faces(), found.faces(), strict=False):
+        assert np.abs(face.landmarks - same.landmarks).max() < 3
+        assert face.yaw == pytest.approx(same.yaw, abs=4)
+        difference = found.load_crop(face).astype(int) - faceset.load_crop(same)
+        assert np.abs(difference).mean() < 12
 
 
 def test_stored_crop_is_what_its_matrix_says(faceset):

@@ -10,6 +10,7 @@ from faceswap.geometry.alignment import (
     head_pose,
     invert,
     matrix_scale,
+    of_stored,
     transform_points,
     warp,
 )
@@ -93,3 +94,14 @@ def test_warp_shrinks_without_aliasing():
     stripes[:, ::2] = 255
     crop = warp(stripes, np.array([[0.25, 0, -0.375], [0, 0.25, -0.375]]), 128)
     assert np.abs(crop.astype(int) - 127).max() <= 2
+
+
+def test_stored_pixels_that_are_not_square():
+    matrix = np.array([[0.8, -0.1, 5.0], [0.1, 0.8, -3.0]])
+    assert of_stored(matrix, 1.0).tobytes() == matrix.tobytes()
+    # The left edge of the picture, half a pixel left of the first centre, stays where it is.
+    edges = np.array([[-0.5, 0.0], [191.5, 10.0]])
+    displayed = np.array([[-0.5, 0.0], [255.5, 10.0]])
+    np.testing.assert_allclose(
+        transform_points(of_stored(matrix, 4 / 3), edges), transform_points(matrix, displayed)
+    )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -5,8 +6,9 @@ import numpy as np
 import pytest
 
 from faceswap.core.errors import MediaError
+from faceswap.media.frame import Frame
 from faceswap.media.orientation import Orientation
-from faceswap.media.video import VideoReader, probe
+from faceswap.media.video import VideoInfo, VideoReader, probe
 
 
 def close(image, expected, tolerance=6.0):
@@ -262,3 +264,21 @@ def test_real_footage_resumes_exactly(shared_data):
     rest = list(VideoReader(path, 100))
     assert [f.pts for f in rest] == [f.pts for f in whole[100:]]
     assert np.array_equal(rest[0].image, whole[100].image)
+
+
+def test_display_proportions():
+    image = np.zeros((12, 30, 3), np.uint8)
+    image[:, 15:] = 200
+    square = Frame(0, 0, 0.0, image)
+    assert square.displayed() is image
+    for aspect, width in ((4 / 3, 40), (0.5, 15)):
+        shown = Frame(0, 0, 0.0, image, pixel_aspect=aspect).displayed()
+        assert shown.shape == (12, width, 3)
+        assert shown[0, 0, 0] == 0
+        assert shown[0, -1, 0] == 200
+
+
+def test_claims_of_absurd_pixels_are_not_believed():
+    info = VideoInfo.for_new(16, 16, 25)
+    assert replace(info, pixel_aspect=Fraction(64, 45)).display_aspect == pytest.approx(64 / 45)
+    assert replace(info, pixel_aspect=Fraction(1, 255)).display_aspect == 1
