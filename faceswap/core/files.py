@@ -14,19 +14,27 @@ from pathlib import Path
 from typing import Any
 
 from faceswap.core.errors import MediaError, StorageFullError
+from faceswap.core.exchange import exchange
 
 _CHUNK = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NOT_SUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _LONGEST_SUFFIX = 20  # characters; what follows the last dot of a longer one is no format
 _TEMPORARY = re.compile(r"\.tmp-([0-9a-f]{8})-[0-9a-f]{8}(?:\..*)?")
+_REPLACED = ".replaced-"  # and the name of a directory while it is replaced in two steps
 
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Converts "no space left" within its block to a ``StorageFullError`` with the path."""
+    """Converts "no space left" and "too large" to a ``StorageFullError`` with the path."""
     try:
         yield
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise StorageFullError(
+                f"{path} would be larger than the file system or the limit of this session allows.",
+                "Raise the limit (`ulimit -f`), or choose a folder on another disk.",
+            ) from error
         if error.errno not in _NO_SPACE:
             raise
         raise StorageFullError(
@@ -49,21 +57,43 @@ def _temporary(path: Path, suffix: str = "") -> Path:
 def clear_leftovers(folder: Path, names: Collection[str] | None = None) -> None:
     """Removes temporary files and folders of killed writers; call it while holding the output.
 
+    A directory that a killed writer had put aside, but not yet replaced, gets its name back.
+
     Args:
         folder: Folder in which they were written.
         names: File names whose leftovers are removed; None for all in the folder and in the folders
             directly inside it.
     """
+    folders = _clear(folder, names)
+    for inner in folders if names is None else ():
+        _clear(inner, None)
+
+
+def _clear(folder: Path, names: Collection[str] | None) -> list[Path]:
+    """``clear_leftovers`` of one folder; returns the folders in it."""
     keys = None if names is None else {name_key(name) for name in names}
+    others = []
     for entry in list(os.scandir(folder)):
+        path = Path(entry.path)
         match = _TEMPORARY.fullmatch(entry.name)
-        is_folder = entry.is_dir(follow_symlinks=False)
-        if match and (keys is None or match[1] in keys):
-            _remove(Path(entry.path))
-        elif is_folder and keys is None:
-            for inner in list(os.scandir(entry.path)):
-                if _TEMPORARY.fullmatch(inner.name):
-                    _remove(Path(inner.path))
+        name = entry.name.removeprefix(_REPLACED)
+        if match:
+            if keys is None or match[1] in keys:
+                _remove(path)
+        elif name != entry.name:
+            if names is None or name in names:
+                _restore(path, folder / name)
+        elif entry.is_dir(follow_symlinks=False):
+            others.append(path)
+    return others
+
+
+def _restore(aside: Path, path: Path) -> None:
+    """Gives a directory its name back, unless its replacement has it."""
+    if path.exists():
+        _remove(aside)
+    else:
+        aside.rename(path)
 
 
 def _remove(path: Path) -> None:
@@ -104,11 +134,15 @@ def reserve(path: Path, size: int) -> None:
     """
     with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, max(1, size))
-        else:  # macOS and Windows
-            zeros = bytes(_CHUNK)
-            for begin in range(0, size, _CHUNK):
-                file.write(zeros[: size - begin])
+            try:
+                os.posix_fallocate(file.fileno(), 0, max(1, size))
+                return
+            except OSError as error:
+                if error.errno not in _NOT_SUPPORTED:
+                    raise
+        zeros = bytes(_CHUNK)  # macOS, Windows, and some network file systems
+        for begin in range(0, size, _CHUNK):
+            file.write(zeros[: size - begin])
 
 
 @contextmanager
@@ -148,27 +182,29 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     try:
         with storage_errors(path):
             yield temporary
-            for file in temporary.rglob("*"):
+            for file in (*temporary.rglob("*"), temporary):
                 _sync(file)
             _replace_directory(temporary, path)
             _sync(path.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
 
 
 def _replace_directory(new: Path, path: Path) -> None:
+    """Gives a directory the name of another one, which gets the name of the first."""
     if not path.exists():
         new.rename(path)
-        return
-    # A directory cannot be renamed over one with content: the old one is renamed first.
-    aside = _temporary(path)
-    path.rename(aside)
-    try:
-        new.rename(path)
-    except OSError:
-        aside.rename(path)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+    elif not exchange(new, path):
+        # In two steps; after a kill in between, ``clear_leftovers`` restores the old one.
+        aside = path.with_name(f"{_REPLACED}{path.name}")
+        _remove(aside)
+        path.rename(aside)
+        try:
+            new.rename(path)
+        except OSError:
+            aside.rename(path)
+            raise
+        aside.rename(new)
 
 
 def _sync(path: Path) -> None:
