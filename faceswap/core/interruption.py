@@ -1,14 +1,30 @@
 """Stops a long job at the end of a step, or at once on the third Ctrl-C."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from faceswap.core.log import get_logger
+
+_log = get_logger(__name__)
 _PATIENCE = 3
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Signals that stop a job."""
+
+
+def _launcher() -> int | None:
+    """The process that launched this one as a rank of a training; None if it was started alone.
+
+    A training that was started alone outlives the shell it was started from (``nohup``).
+    """
+    launched = any(name in os.environ for name in ("LOCAL_RANK", "ACCELERATE_MIXED_PRECISION"))
+    return os.getppid() if launched else None
+
+
+_LAUNCHER = _launcher()  # at the start: it may end while data are prepared
 
 
 @dataclass
@@ -16,12 +32,22 @@ class StopRequest:
     """Signals that this process has received.
 
     Attributes:
-        signal: Number of the first signal, or 0.
+        received: Number of the first signal, or 0.
         count: Number of signals received.
+        launcher: Process whose end stops this one like SIGTERM; None if there is none.
     """
 
-    signal: int = 0
+    received: int = 0
     count: int = 0
+    launcher: int | None = None
+
+    @property
+    def signal(self) -> int:
+        """Number of the signal that stops the job, or 0."""
+        if not self.received and self.launcher not in (None, os.getppid()):
+            self.received = signal.SIGTERM
+            _log.warning("The launcher, process %d, has ended: so does this one.", self.launcher)
+        return self.received
 
 
 @contextmanager
@@ -31,10 +57,10 @@ def stop_on_signals() -> Iterator[StopRequest]:
     A launcher forwards the same signal to its processes, so only the third Ctrl-C interrupts at
     once. Outside the main thread, where Python allows no handlers, it has no effect.
     """
-    request = StopRequest()
+    request = StopRequest(launcher=_LAUNCHER)
 
     def record(number: int, _frame: FrameType | None) -> None:
-        request.signal = request.signal or number
+        request.received = request.received or number
         request.count += 1
         if number == signal.SIGINT and request.count >= _PATIENCE:
             raise KeyboardInterrupt

@@ -3,7 +3,8 @@
 import gc
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import torch
 
@@ -16,8 +17,9 @@ from accelerate.utils import DistributedDataParallelKwargs, parse_flag_from_env
 from torch import Tensor
 
 from faceswap.core.device import pick_device, supports_bf16
-from faceswap.core.errors import ConfigError
+from faceswap.core.errors import ConfigError, FaceswapError, OutputBusyError
 from faceswap.core.interruption import SIGNALS, StopRequest
+from faceswap.core.locks import hold_folder
 from faceswap.core.log import get_logger
 
 _log = get_logger(__name__)
@@ -81,6 +83,35 @@ def open_accelerator(device: str, precision: str) -> Iterator[Accelerator]:
         failed = False
     finally:
         _close(opened, wait=not failed)
+
+
+@contextmanager
+def hold_run(opened: Accelerator, folder: Path, purpose: str) -> Iterator[None]:
+    """Holds the lock of a folder for all processes of a training; see ``hold_folder``.
+
+    The first process takes the lock; where it cannot, all processes end.
+
+    Raises:
+        OutputBusyError: Another program writes this folder.
+        OSError: The first process cannot write there.
+    """
+    with ExitStack() as stack:
+        problem: Exception | None = None
+        if opened.is_main_process:
+            try:
+                stack.enter_context(hold_folder(folder, purpose))
+            except (FaceswapError, OSError) as error:
+                problem = error
+        if opened.num_processes > 1:
+            refused = torch.tensor([float(problem is not None)], device=opened.device)
+            torch.distributed.all_reduce(refused)
+            if refused.item() and problem is None:
+                problem = OutputBusyError(
+                    f"The first process cannot write {folder}.", "Its own message says why."
+                )
+        if problem is not None:
+            raise problem
+        yield
 
 
 def _take_threads() -> None:
