@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import faceswap.cli
-from faceswap.core.checkpoint import mark_best, save_checkpoint
+from faceswap.core.checkpoint import save_checkpoint, settle_checkpoints
 from faceswap.core.command_line import run_program
 from faceswap.core.files import read_json
 from faceswap.media.images import read_image, write_image
@@ -44,10 +44,10 @@ def run(tmp_path, monkeypatch) -> Path:
     path = tmp_path / "run"
     for step, logit in SHADES.items():
         model = shades(("alice", "bob"), logit)
-        save_checkpoint(path / "checkpoints", step, {"model": model.state_dict()}, {}, keep=2)
+        save_checkpoint(path / "checkpoints", step, {"model": model.state_dict()}, {})
         meta = ModelMeta("shades", {}, model.identities, 1.25, step)
         save_model(path / "model", model, meta)
-    mark_best(path / "checkpoints", 5)
+    settle_checkpoints(path / "checkpoints", max(SHADES), best=5, keep=2)
     return path
 
 

@@ -27,14 +27,13 @@ from classifier.training.reporter import Reporter
 from classifier.training.run_directory import RunDirectory, describe_dataset
 from classifier.training.session import Session
 from classifier.training.settings import Settings
-from classifier.training.state import EpochResult, Progress, best_weights
+from classifier.training.state import EpochResult, Progress, RunState
 from classifier.training.trainer import Callbacks, Plan, Trainer
 from classifier.training.training_data import LoadedSplits
 from classifier.training.training_log import TrainingLog
-from faceswap.core.checkpoint import load_checkpoint, unmark_best
+from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.ema import EMA
-from faceswap.core.processes import open_accelerator
-from faceswap.core.training_state import TrainingState
+from faceswap.core.processes import hold_run, open_accelerator
 
 _ADVICE = (
     "Lower --set optimizer.lr, set --set optimizer.clip=1, or use --set precision=fp32, and run "
@@ -86,7 +85,11 @@ def run_training(
         FaceswapError: Data, settings, weights or the run cannot be used, or training diverged.
     """
     reporter = reporter or Reporter()
-    with open_accelerator(settings.device, settings.precision) as accelerator:
+    run.exists()  # refuses a folder of something else before any work
+    with (
+        open_accelerator(settings.device, settings.precision) as accelerator,
+        hold_run(accelerator, run.path, "the training"),
+    ):
         resumed = run.exists()
         dataset = open_data(data, settings)
         described = describe_dataset(dataset)
@@ -99,14 +102,12 @@ def run_training(
         state = _build_state(session, settings, run, accelerator)
         progress = Progress() if found is None else state.restore(found, Progress)
         progress.adopt_batch_size(session.source.batch_size)
-        if start.redefined:
+        if start.outdates(progress.step):
             progress.forget_best()
         if accelerator.is_main_process:
             if not resumed:
                 _report_duplicates(session.dataset, reporter)
             run.start(settings, described, sys.argv, allow_changes=allow_changes)
-            if start.redefined:
-                unmark_best(run.checkpoints)
             reporter.on_changes(start.changes)
         if found is not None:
             reporter.on_resume(progress, session.source.steps)
@@ -126,7 +127,7 @@ def _train(
     run: RunDirectory,
     accelerator: Accelerator,
     reporter: Reporter,
-    state: TrainingState,
+    state: RunState,
     progress: Progress,
     plan: Plan,
 ) -> TrainingResult:
@@ -140,15 +141,15 @@ def _train(
 
         def on_epoch(result: EpochResult) -> None:
             reporter.on_epoch(result)
-            log(result, trainer.progress.history)
+            log(result)
 
         callbacks = Callbacks(_on_step(advance), on_epoch)
         trainer = Trainer(accelerator, session, state, progress, plan, callbacks)
         signal = trainer.train()
     history = trainer.progress.history
     best = trainer.progress.best_epoch(built.task)
-    if main and best is not None:
-        weights = best_weights(run.checkpoints, averaged=state.ema is not None)
+    if main and (exported := state.best_epoch()) is not None:
+        weights, best = exported
         save_model(run.model, weights, built, _describe_model(session, settings, best))
     return TrainingResult(
         history, best, built.task, session.validation_images, signal, trainer.stopped_early
@@ -157,9 +158,9 @@ def _train(
 
 def _build_state(
     session: Session, settings: Settings, run: RunDirectory, accelerator: Accelerator
-) -> TrainingState:
+) -> RunState:
     module, decay = session.built.module, settings.optimizer.ema
-    return TrainingState(
+    return RunState(
         folder=run.checkpoints,
         model=module,
         optimizer=session.learner.optimizer,
@@ -167,6 +168,7 @@ def _build_state(
         ema=EMA(module, decay) if decay else None,
         keep=settings.keep,
         advice=_ADVICE,
+        table=run.history,
     )
 
 

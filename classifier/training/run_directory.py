@@ -28,6 +28,9 @@ class RunDirectory(RunFolder[Settings]):
         "optimizer.ema",
     )
 
+    results: ClassVar[tuple[str, ...]] = ("history.json",)
+    without_checkpoints: ClassVar[str] = " To start from its model, add --weights {model}."
+
     @property
     def history(self) -> Path:
         """Results of all epochs, as JSON."""

@@ -1,7 +1,7 @@
 """Progress of a classifier's training, and the best of its epochs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,8 +9,9 @@ from torch import Tensor
 
 from classifier.models.network import Task
 from faceswap.core import training_state
-from faceswap.core.checkpoint import load_checkpoint
-from faceswap.core.training_state import AVERAGED, MODEL
+from faceswap.core.checkpoint import BEST, load_checkpoint, pointed_step
+from faceswap.core.files import read_json, write_json
+from faceswap.core.training_state import AVERAGED, MODEL, TrainingState
 
 
 @dataclass(frozen=True)
@@ -106,16 +107,46 @@ class Progress(training_state.Progress):
         self.batch_size = batch_size
 
 
-def best_weights(checkpoints: Path, *, averaged: bool) -> dict[str, Tensor]:
-    """Weights of the best epoch, as they were validated.
+@dataclass(frozen=True)
+class RunState(TrainingState[Progress]):
+    """Checkpoints of a run, and the table of its epochs.
 
-    Args:
-        checkpoints: Folder of the run's checkpoints.
-        averaged: Whether the moving average was validated.
-
-    Raises:
-        CheckpointError: The best checkpoint and all before it are damaged.
+    Attributes:
+        table: File of the results of all epochs.
     """
-    found = load_checkpoint(checkpoints, "best")
-    assert found is not None, "every epoch leaves a checkpoint"
-    return found.tensors[AVERAGED if averaged and AVERAGED in found.tensors else MODEL]
+
+    table: Path
+
+    def complete_save(self, progress: Progress) -> None:
+        """Brings the marks of the checkpoints and the table up to date; see the base."""
+        super().complete_save(progress)
+        entries = [asdict(entry) for entry in progress.history]
+        if entries and not self._is_in_table(entries):
+            write_json(self.table, entries)
+
+    def _is_in_table(self, entries: list[dict[str, Any]]) -> bool:
+        try:
+            return read_json(self.table) == entries
+        except (OSError, ValueError, RecursionError):
+            return False
+
+    def best_epoch(self) -> tuple[dict[str, Tensor], EpochResult] | None:
+        """Weights of the best epoch as they were validated, and its result.
+
+        If its checkpoint is damaged, those of the newest earlier epoch that is intact.
+
+        Returns:
+            The epoch; None if there is none.
+
+        Raises:
+            CheckpointError: The best checkpoint and all before it are damaged.
+        """
+        if pointed_step(self.folder, BEST) is None:
+            return None
+        found = load_checkpoint(self.folder, BEST)
+        assert found is not None, "it is pointed at"
+        progress = Progress.from_json(found.state["progress"])
+        if progress.epoch_step or not progress.history:  # an earlier one, within an epoch
+            return None
+        averaged = self.ema is not None and AVERAGED in found.tensors
+        return found.tensors[AVERAGED if averaged else MODEL], progress.history[-1]

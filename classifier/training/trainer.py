@@ -81,7 +81,7 @@ class Trainer:
         self,
         accelerator: Accelerator,
         session: Session,
-        state: TrainingState,
+        state: TrainingState[Progress],
         progress: Progress,
         plan: Plan,
         callbacks: Callbacks = Callbacks(),
@@ -108,10 +108,7 @@ class Trainer:
         signal = 0
         try:
             with stop_on_signals() as stop:
-                if (
-                    not self.progress.step
-                ):  # something to roll back to, and a full disk shows at once
-                    self._save()
+                self._begin()
                 while not signal and not self._is_finished():
                     self._prepare_step()  # freezes and unfreezes layers
                     self._start_measuring()
@@ -141,6 +138,12 @@ class Trainer:
             # What Accelerate wrapped would keep the process group from being destroyed.
             self._step = None
         return signal
+
+    def _begin(self) -> None:
+        if not self.progress.step:  # something to roll back to, and a full disk shows at once
+            self._save()
+        elif self._accelerator.is_main_process:
+            self._state.complete_save(self.progress)
 
     @property
     def stopped_early(self) -> bool:
@@ -228,8 +231,8 @@ class Trainer:
             images_per_second=steps * self._source.batch_size / max(progress.epoch_seconds, 1e-9),
             seconds=progress.epoch_seconds,
         )
-        best = progress.finish_epoch(result, self._built.task)
-        self._save(best=best)
+        progress.finish_epoch(result, self._built.task)
+        self._save()
         self._callbacks.on_epoch(result)
         return_freed_memory()
 
@@ -292,8 +295,8 @@ class Trainer:
         assert isinstance(reduced, Tensor)
         return reduced
 
-    def _save(self, *, best: bool = False) -> None:
+    def _save(self) -> None:
         if self._accelerator.is_main_process:
-            self._state.save(self.progress, best=best)
+            self._state.save(self.progress)
         self._accelerator.wait_for_everyone()
         self._saved_at = time.monotonic()

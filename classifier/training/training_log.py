@@ -1,11 +1,9 @@
-"""Log of a training: TensorBoard curves, and a table of its epochs."""
+"""TensorBoard curves of a training."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
 from classifier.training.run_directory import RunDirectory
 from classifier.training.state import EpochResult
-from faceswap.core.files import write_json
 from faceswap.core.tensorboard_log import open_scalar_log
 
 _CURVES = {
@@ -20,7 +18,7 @@ _CURVES = {
 
 
 class TrainingLog:
-    """Writes ``logs/`` and ``history.json`` of a run; a context manager.
+    """Writes ``logs/`` of a run; a context manager.
 
     Args:
         run: Folder of the run.
@@ -29,7 +27,6 @@ class TrainingLog:
     """
 
     def __init__(self, run: RunDirectory, epochs: int, *, main: bool) -> None:
-        self._run, self._main = run, main
         self._writer = open_scalar_log(run.logs, epochs + 1) if main else None
 
     def __enter__(self) -> "TrainingLog":
@@ -39,17 +36,10 @@ class TrainingLog:
         if self._writer is not None:
             self._writer.close()
 
-    def __call__(self, result: EpochResult, history: Sequence[EpochResult]) -> None:
-        """Logs an epoch.
-
-        Args:
-            result: Result of the epoch.
-            history: Results of all epochs, with this one.
-        """
-        if not self._main:
+    def __call__(self, result: EpochResult) -> None:
+        """Logs the result of an epoch."""
+        if self._writer is None:
             return
-        if self._writer is not None:
-            values = asdict(result)
-            for name, title in _CURVES.items():
-                self._writer.add_scalar(title, values[name], result.epoch)
-        write_json(self._run.history, [asdict(entry) for entry in history])
+        values = asdict(result)
+        for name, title in _CURVES.items():
+            self._writer.add_scalar(title, values[name], result.epoch)

@@ -16,15 +16,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from faceswap.core.errors import CheckpointError
+from faceswap.core.errors import CheckpointError, UnsafeNameError
 from faceswap.core.files import atomic_directory, atomic_write, read_json, sha256_file, write_json
 from faceswap.core.log import get_logger
+from faceswap.core.names import check_name
 from faceswap.core.tensor_files import save_tensors
 
 _log = get_logger(__name__)
 _VERSION = 1
 _NAME = re.compile(r"step-(\d{8,})")
 _STATE, _CHECKSUMS = "state.json", "checksums.json"
+
+LATEST, BEST = "latest", "best"
+"""Files that contain the name of a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class Checkpoint:
     tensors: dict[str, dict[str, Tensor]]
     state: dict[str, Any]
     path: Path
+
+
+# What reading raises where a file has another content than this program writes.
+_DAMAGE = (
+    *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
+    *(SafetensorError, UnsafeNameError),
+)
 
 
 class _Damaged(Exception):
@@ -65,19 +76,14 @@ def save_checkpoint(
     step: int,
     tensors: Mapping[str, Mapping[str, Tensor]],
     state: Mapping[str, Any],
-    keep: int,
 ) -> Path:
-    """Writes a checkpoint, makes it the latest, and removes old ones.
-
-    A crash at any moment leaves it complete or absent. Checkpoints of later steps are removed: they
-    were abandoned when the run was resumed from an earlier one.
+    """Writes a checkpoint, complete or not at all; ``settle_checkpoints`` does the rest.
 
     Args:
         root: Directory of the run's checkpoints.
         step: Number of finished steps.
         tensors: Groups ("model", "optimizer") of tensors by name, of any dtype and on any device.
         state: JSON values.
-        keep: Number of newest checkpoints to keep, at least 1, besides the best.
 
     Returns:
         The checkpoint's directory.
@@ -85,28 +91,49 @@ def save_checkpoint(
     Raises:
         StorageFullError: The disk is full; older checkpoints are as they were.
     """
-    if keep < 1:
-        raise ValueError(f"keep must be at least 1, got {keep}")
     path = _directory(root, step)
     with atomic_directory(path) as temporary:
+        sums = {}
         for group, entries in tensors.items():
-            save_tensors(temporary / f"{group}.safetensors", entries)
+            name = f"{group}.safetensors"
+            sums[name] = save_tensors(temporary / name, entries)
         body = {"version": _VERSION, "step": step, "groups": list(tensors), "state": dict(state)}
         write_json(temporary / _STATE, body)
-        sums = {file.name: sha256_file(file) for file in sorted(temporary.iterdir())}
-        write_json(temporary / _CHECKSUMS, sums)
-    atomic_write(root / "latest", path.name.encode())
-    _prune(root, step, keep)
+        sums[_STATE] = sha256_file(temporary / _STATE)
+        write_json(temporary / _CHECKSUMS, dict(sorted(sums.items())))
     return path
 
 
-def _prune(root: Path, step: int, keep: int) -> None:
+def settle_checkpoints(root: Path, step: int, best: int | None, keep: int) -> None:
+    """Lets ``latest`` and ``best`` name their checkpoints, and removes the others.
+
+    What is right already is not touched, so it also completes a save that was interrupted after the
+    checkpoint was written. Checkpoints of later steps are removed: they were abandoned when the run
+    was resumed from an earlier one.
+
+    Args:
+        root: Directory of the run's checkpoints.
+        step: Step of the latest checkpoint.
+        best: Step of the best checkpoint, which is kept; None if there is none.
+        keep: Number of newest checkpoints to keep, at least 1, besides the best.
+    """
+    if keep < 1:
+        raise ValueError(f"keep must be at least 1, got {keep}")
+    _point(root, LATEST, step)
+    _point(root, BEST, best)
     steps = checkpoint_steps(root)
-    kept = {step, *[earlier for earlier in steps if earlier <= step][-keep:]}
+    kept = {step, best, *[earlier for earlier in steps if earlier <= step][-keep:]}
     for candidate in steps:
-        path = _directory(root, candidate)
-        if candidate not in kept and path.name != _pointer(root, "best"):
-            shutil.rmtree(path, ignore_errors=True)
+        if candidate not in kept:
+            shutil.rmtree(_directory(root, candidate), ignore_errors=True)
+
+
+def _point(root: Path, which: str, step: int | None) -> None:
+    name = None if step is None else _directory(root, step).name
+    if name is None:
+        (root / which).unlink(missing_ok=True)
+    elif name != _pointer(root, which):
+        atomic_write(root / which, name.encode())
 
 
 def _pointer(root: Path, which: str) -> str | None:
@@ -121,25 +148,8 @@ def pointed_step(root: Path, which: str) -> int | None:
     return step if step in checkpoint_steps(root) else None
 
 
-def mark_best(root: Path, step: int) -> None:
-    """Marks the checkpoint of a step as the best one, which is never pruned.
-
-    Raises:
-        CheckpointError: There is no checkpoint of that step.
-    """
-    path = _directory(root, step)
-    if not path.is_dir():
-        raise CheckpointError(f"There is no checkpoint {path} to mark as the best.")
-    atomic_write(root / "best", path.name.encode())
-
-
-def unmark_best(root: Path) -> None:
-    """Removes the mark of the best checkpoint, if there is one."""
-    (root / "best").unlink(missing_ok=True)
-
-
 def load_checkpoint(
-    root: Path, which: str = "latest", groups: Collection[str] | None = None
+    root: Path, which: str = LATEST, groups: Collection[str] | None = None
 ) -> Checkpoint | None:
     """Reads a checkpoint after checking its checksums.
 
@@ -160,8 +170,8 @@ def load_checkpoint(
     if not steps:
         return None
     names = [_directory(root, step).name for step in reversed(steps)]
-    if which != "latest":
-        first = _pointer(root, which) if which == "best" else which
+    if which != LATEST:
+        first = _pointer(root, which) if which == BEST else which
         if first is None or first not in names:
             raise CheckpointError(
                 f"Expected the checkpoint {which!r} in {root}, found {', '.join(names)}.",
@@ -184,6 +194,7 @@ def load_checkpoint(
 def _read(path: Path, groups: Collection[str] | None) -> Checkpoint:
     try:
         for name, expected in read_json(path / _CHECKSUMS).items():
+            check_name(name, f"file in {path / _CHECKSUMS}")
             stem, _, suffix = name.rpartition(".")
             if groups is not None and suffix == "safetensors" and stem not in groups:
                 continue
@@ -193,14 +204,14 @@ def _read(path: Path, groups: Collection[str] | None) -> Checkpoint:
         if body["version"] > _VERSION:
             raise _Damaged(f"it is of the newer format {body['version']}")
         tensors = {
-            group: _read_tensors(path / f"{group}.safetensors")
+            group: _read_tensors(path / f"{check_name(group, 'group')}.safetensors")
             for group in body["groups"]
             if groups is None or group in groups
         }
         return Checkpoint(body["step"], tensors, body["state"], path)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise _Damaged(f"{Path(str(error.filename)).name} is missing") from error
-    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except _DAMAGE as error:
         raise _Damaged(str(error)) from error
 
 

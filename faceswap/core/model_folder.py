@@ -1,5 +1,7 @@
 """An exported model: a folder with ``model.safetensors`` and ``model.json``, complete in itself."""
 
+import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from faceswap.core.errors import ModelFileError
+from faceswap.core.errors import FaceswapError, ModelFileError
 from faceswap.core.files import atomic_directory, sha256_file
 from faceswap.core.formats import Document, Format
-from faceswap.core.tensor_files import save_tensors
+from faceswap.core.tensor_files import digest_tensors, save_tensors
 
 WEIGHTS, METADATA = "model.safetensors", "model.json"
 FOLDER = "model"
@@ -26,6 +28,8 @@ def save_model_folder(
 ) -> None:
     """Writes a model folder, complete or not at all; one that exists is replaced as a whole.
 
+    A folder that holds this very model is not touched. Other files in it are kept.
+
     Args:
         folder: Model folder.
         form: Format of the metadata; its name and version also go into the header of the weights.
@@ -35,11 +39,45 @@ def save_model_folder(
     Raises:
         StorageFullError: The disk is full; an existing folder is left as it was.
     """
+    about = {"format": f"{form.name} {form.version}"}
+    if _holds(folder, form, tensors, metadata, about):
+        return
     with atomic_directory(folder) as temporary:
-        # One key: the library writes several in random order, and equal weights give equal files.
-        save_tensors(temporary / WEIGHTS, tensors, {"format": f"{form.name} {form.version}"})
-        digest = sha256_file(temporary / WEIGHTS)
+        digest = save_tensors(temporary / WEIGHTS, tensors, about)
         form.write(temporary / METADATA, {**metadata, DIGEST: digest})
+        _keep_others(folder, temporary)
+
+
+def _holds(
+    folder: Path,
+    form: Format,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, Any],
+    about: Mapping[str, str],
+) -> bool:
+    """Whether a model folder is what ``save_model_folder`` would write."""
+    try:
+        found = form.read(folder / METADATA)
+        digest = found.pop(DIGEST, None)
+        expected = {"format": form.name, "version": form.version, **metadata}
+        return (
+            found == json.loads(json.dumps(expected))  # tuples are lists in JSON
+            and digest == digest_tensors(tensors, about)
+            and digest == sha256_file(folder / WEIGHTS)
+        )
+    except (OSError, FaceswapError):
+        return False
+
+
+def _keep_others(old: Path, new: Path) -> None:
+    """Takes files that the user added to a model folder, such as exports, into its replacement."""
+    for path in old.iterdir() if old.is_dir() else ():
+        if path.name in (WEIGHTS, METADATA):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, new / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, new / path.name, follow_symlinks=False)
 
 
 def find_model_folder(path: Path, command: str) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import faceswap
-from faceswap.core.checkpoint import checkpoint_steps
+from faceswap.core.checkpoint import BEST, LATEST, checkpoint_steps
 from faceswap.core.config import StrictModel, dump_yaml, load_config
 from faceswap.core.errors import ConfigError, TrainingError
 from faceswap.core.files import atomic_write
@@ -19,7 +19,7 @@ MANIFEST = Format("training-run", 1, TrainingError)
 
 _LIBRARIES = ("torch", "torchvision", "accelerate", "albumentations", "numpy", "safetensors")
 # Left by a start that failed before training began.
-_EARLY = {"cache", "logs", "manifest.json"}
+_EARLY = {"cache", "logs"}
 
 C = TypeVar("C", bound=StrictModel)
 
@@ -30,12 +30,17 @@ class Start:
 
     Attributes:
         changes: Changes since the last start, in words.
-        redefined: Whether data or fixed settings changed, so that earlier evaluations are not
-            comparable with later ones.
+        comparable_after: Step up to which evaluations are not comparable with later ones, since
+            data or fixed settings changed then, at this or an earlier start; None if they never
+            did.
     """
 
     changes: tuple[str, ...] = ()
-    redefined: bool = False
+    comparable_after: int | None = None
+
+    def outdates(self, step: int) -> bool:
+        """Whether evaluations of a checkpoint are not comparable with those to come."""
+        return self.comparable_after is not None and step <= self.comparable_after
 
 
 Data = dict[str, list[dict[str, Any]]]
@@ -61,6 +66,10 @@ class RunFolder(Generic[C]):
     """Folder of the recipes below ``configs/``."""
     fixed: ClassVar[tuple[str, ...]]
     """Settings, or groups of settings, that may not change on resuming."""
+    results: ClassVar[tuple[str, ...]] = ()
+    """Further files and folders that exist only after the first checkpoint was saved."""
+    without_checkpoints: ClassVar[str] = ""
+    """Instruction to continue from the model alone, a sentence with ``{model}``; may be empty."""
 
     @property
     def config(self) -> Path:
@@ -96,16 +105,61 @@ class RunFolder(Generic[C]):
         """Whether a training was started here.
 
         Raises:
-            TrainingError: The folder is in use for something else.
+            TrainingError: The folder is in use for something else, is of another command, or has
+                lost a part of the run.
         """
-        if self.config.is_file() and self.manifest.is_file():
-            return True
-        if self.path.is_file() or (self.path.is_dir() and _is_foreign(self.path)):
+        steps = checkpoint_steps(self.checkpoints)
+        if not self.manifest.is_file():
+            if steps:
+                raise self._lost(self.manifest)
+            if self.path.is_file() or (self.path.is_dir() and _is_foreign(self.path)):
+                raise self._foreign()
+            return False
+        self._require_command(steps)
+        if not steps and (
+            traces := [name for name in self._traces() if (self.path / name).exists()]
+        ):
             raise TrainingError(
-                f"{self.path} exists and is not the folder of a training.",
-                "Choose another folder for --output.",
+                f"{self.path} holds results of a training ({', '.join(traces)}) but no checkpoints "
+                "to resume from.",
+                f"Restore {self.checkpoints}, or choose another folder for --output."
+                + self.without_checkpoints.format(model=self.model),
             )
-        return False
+        if self.config.is_file() and self.config.stat().st_size:
+            return True
+        if steps:
+            raise self._lost(self.config)
+        return False  # ended between the first two files
+
+    def _require_command(self, steps: Sequence[int]) -> None:
+        mine = f"{self.section} train"
+        try:
+            command = MANIFEST.read(self.manifest).get("command", mine)
+        except TrainingError as error:
+            if steps:
+                raise
+            raise self._foreign() from error
+        if command != mine:
+            raise TrainingError(
+                f"{self.path} is a run of `{command}`.", "Choose another folder for --output."
+            )
+
+    def _traces(self) -> tuple[str, ...]:
+        """Files and folders that exist only after the first checkpoint was saved."""
+        root = self.checkpoints.name
+        return (self.model.name, *self.results, f"{root}/{LATEST}", f"{root}/{BEST}")
+
+    def _foreign(self) -> TrainingError:
+        return TrainingError(
+            f"{self.path} exists and is not the folder of a training.",
+            "Choose another folder for --output.",
+        )
+
+    def _lost(self, file: Path) -> TrainingError:
+        return TrainingError(
+            f"The run {self.path} has checkpoints but no {file.name}, or an empty one.",
+            f"Restore {file.name} from a backup, or choose another folder for --output.",
+        )
 
     def resolve_config(self, recipe: str | None, overrides: Sequence[str] = ()) -> C:
         """Settings of a new run, or those of the run's last start with changes.
@@ -117,7 +171,8 @@ class RunFolder(Generic[C]):
         Raises:
             ConfigError: A setting is unknown or invalid.
         """
-        source = self.config if recipe is None and self.exists() else recipe
+        resumes = self.exists()  # refuses a folder of something else whatever the recipe
+        source = self.config if recipe is None and resumes else recipe
         return load_config(self.schema, self.section, source, overrides)  # type: ignore[return-value]
 
     def read_manifest(self) -> dict[str, Any]:
@@ -158,20 +213,19 @@ class RunFolder(Generic[C]):
             write: Whether to write. All processes compare first; then one writes.
 
         Raises:
-            TrainingError: Data changed, checkpoints are missing, or the folder is in use for
-                something else.
+            TrainingError: Data changed, or as ``exists``.
             ConfigError: A fixed setting changed.
         """
         start = Start()
         if self.exists():
-            self._require_checkpoints()
             manifest = self.read_manifest()
             if checkpoint_steps(self.checkpoints):  # else there is nothing to resume
-                start = self._compare(config, manifest["data"], data, allow_changes=allow_changes)
+                start = self._compare(config, manifest, data, allow_changes=allow_changes)
             manifest["data"] = data
         else:
             manifest = {"command": f"{self.section} train", "data": data, "starts": []}
         manifest["seed"] = config.model_dump()["seed"]
+        manifest["comparable_after"] = start.comparable_after
         manifest["starts"].append(
             {
                 "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -186,7 +240,9 @@ class RunFolder(Generic[C]):
             atomic_write(self.config, dump_yaml(config).encode())
         return start
 
-    def _compare(self, config: C, before: Data, now: Data, *, allow_changes: bool) -> Start:
+    def _compare(
+        self, config: C, manifest: Mapping[str, Any], now: Data, *, allow_changes: bool
+    ) -> Start:
         stored = load_config(self.schema, self.section, self.config)
         old, new = _flatten(stored.model_dump()), _flatten(config.model_dump())
         changed = [name for name in new if old.get(name) != new[name]]
@@ -198,21 +254,17 @@ class RunFolder(Generic[C]):
                 "Restore them, choose another folder for --output, or resume all the same with "
                 "--allow-changes.",
             )
-        data = list(self.data_changes(before, now))
+        data = list(self.data_changes(manifest["data"], now))
         if data and not allow_changes:
             raise TrainingError(
                 f"The data of the run {self.path} changed: {'; '.join(data)}.",
                 "Restore the data, choose another folder for --output, or resume all the same "
                 "with --allow-changes.",
             )
-        return Start((*data, *words.values()), redefined=bool(data or fixed))
-
-    def _require_checkpoints(self) -> None:
-        if self.model.is_dir() and not checkpoint_steps(self.checkpoints):
-            raise TrainingError(
-                f"{self.path} holds a trained model but no checkpoints to resume from.",
-                f"Restore {self.checkpoints}, or choose another folder for --output.",
-            )
+        comparable_after = manifest.get("comparable_after")
+        if data or fixed:
+            comparable_after = checkpoint_steps(self.checkpoints)[-1]
+        return Start((*data, *words.values()), comparable_after)
 
     def data_changes(self, before: Data, now: Data) -> Iterator[str]:
         """Differences in the data that matter to the run, in words."""

@@ -3,18 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from faceswap.core.checkpoint import (
+    BEST,
     Checkpoint,
+    checkpoint_steps,
     flatten_optimizer,
     load_checkpoint,
-    mark_best,
+    pointed_step,
     restore_optimizer,
     save_checkpoint,
+    settle_checkpoints,
 )
 from faceswap.core.ema import EMA
 from faceswap.core.errors import CheckpointError, TrainingError
@@ -39,6 +42,7 @@ class Progress:
             the same batches are not met again.
         best: Best metric so far, compared from the left; None before the first evaluation.
         since_best: Number of evaluations since the best one.
+        best_step: Step of the best evaluation, whose checkpoint is kept; None before the first.
     """
 
     step: int = 0
@@ -46,6 +50,7 @@ class Progress:
     rollbacks: int = 0
     best: tuple[float, ...] | None = None
     since_best: int = 0
+    best_step: int | None = None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -69,14 +74,14 @@ class Progress:
             Whether it is the best so far.
         """
         if self.best is None or metric > self.best:
-            self.best, self.since_best = metric, 0
+            self.best, self.since_best, self.best_step = metric, 0, self.step
             return True
         self.since_best += 1
         return False
 
     def forget_best(self) -> None:
         """Forgets earlier evaluations, which are not comparable with those to come."""
-        self.best, self.since_best = None, 0
+        self.best, self.since_best, self.best_step = None, 0, None
 
     def is_stale(self, patience: int) -> bool:
         """Whether ``patience`` evaluations have passed without a better one; 0 disables it."""
@@ -87,8 +92,11 @@ P = TypeVar("P", bound=Progress)
 
 
 @dataclass(frozen=True)
-class TrainingState:
+class TrainingState(Generic[P]):
     """A model, its optimizer and the folder of their checkpoints.
+
+    A save is one thing: the checkpoint, written first and complete or not at all, holds all that
+    the rest of the save follows from (``complete_save``).
 
     Attributes:
         folder: Folder of the checkpoints.
@@ -116,8 +124,8 @@ class TrainingState:
             if tensor.is_floating_point()
         )
 
-    def save(self, progress: Progress, *, best: bool = False) -> None:
-        """Writes a checkpoint; marks it as the best if ``best``.
+    def save(self, progress: P) -> None:
+        """Writes a checkpoint, and what follows from it.
 
         Raises:
             StorageFullError: The disk is full; earlier checkpoints are intact.
@@ -130,14 +138,26 @@ class TrainingState:
             groups[AVERAGED] = self.ema.module.state_dict()
         state = {
             "progress": asdict(progress),
-            "best": best,
             "optimizer": values,
             "optimizer_kind": _kind(self.optimizer),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
-        save_checkpoint(self.folder, progress.step, groups, state, self.keep)
-        if best:
-            mark_best(self.folder, progress.step)
+        save_checkpoint(self.folder, progress.step, groups, state)
+        self.complete_save(progress)
+
+    def complete_save(self, progress: P) -> None:
+        """Brings everything that follows from the newest checkpoint up to date.
+
+        Nothing changes after a save that was not interrupted, so every start of a run calls it
+        after restoring that checkpoint.
+
+        Args:
+            progress: Progress at the newest checkpoint; model and moving average are of it, too.
+
+        Raises:
+            StorageFullError: The disk is full; the checkpoint is intact.
+        """
+        settle_checkpoints(self.folder, progress.step, progress.best_step, self.keep)
 
     def load(self, kind: type[P]) -> P | None:
         """Restores the newest usable checkpoint.
@@ -156,8 +176,6 @@ class TrainingState:
 
     def restore(self, found: Checkpoint, kind: type[P]) -> P:
         """Restores a checkpoint; see ``load``."""
-        if found.state.get("best"):  # in case a crash came between the checkpoint and its mark
-            mark_best(self.folder, found.step)
         load_into(self.model, found, MODEL)
         if self.ema is not None:  # a moving average that is new starts at the weights
             load_into(self.ema.module, found, AVERAGED if AVERAGED in found.tensors else MODEL)
@@ -173,12 +191,26 @@ class TrainingState:
                     group.update(values)
             if self.scaler is not None and found.state["scaler"]:
                 self.scaler.load_state_dict(found.state["scaler"])
-            return kind.from_json(found.state["progress"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return self._progress(found, kind)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"The checkpoint {found.path} is incomplete or of another training: {error}.",
                 "Restore the run from a backup, or choose another folder for --output.",
             ) from error
+
+    def _progress(self, found: Checkpoint, kind: type[P]) -> P:
+        values = dict(found.state["progress"])
+        # Checkpoints of older versions leave the best step to the file `best`.
+        before = found.step if found.state.get("best") else pointed_step(self.folder, BEST)
+        progress = kind.from_json({"best_step": before, **values})
+        if progress.best_step not in (None, *checkpoint_steps(self.folder)):
+            _log.warning(
+                "The best checkpoint, of step %d, is missing from %s: the best is chosen anew.",
+                progress.best_step,
+                self.folder,
+            )
+            progress.forget_best()
+        return progress
 
     def roll_back(self, diverged: P) -> P:
         """Restores the newest checkpoint after a non-finite loss or weight.
@@ -206,6 +238,7 @@ class TrainingState:
             seconds=diverged.seconds,
             best=diverged.best,
             since_best=diverged.since_best,
+            best_step=diverged.best_step,
         )
 
 

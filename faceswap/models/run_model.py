@@ -5,7 +5,14 @@ from pathlib import Path
 
 import torch
 
-from faceswap.core.checkpoint import Checkpoint, checkpoint_steps, load_checkpoint, pointed_step
+from faceswap.core.checkpoint import (
+    BEST,
+    LATEST,
+    Checkpoint,
+    checkpoint_steps,
+    load_checkpoint,
+    pointed_step,
+)
 from faceswap.core.errors import ModelFileError
 from faceswap.core.files import sha256_file
 from faceswap.core.training_state import AVERAGED, MODEL
@@ -17,7 +24,6 @@ from faceswap.models.model_file import (
     read_model_metadata,
 )
 
-BEST, LATEST = "best", "latest"
 _CHECKPOINTS = "checkpoints"
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from faceswap.core.checkpoint import unmark_best
 from faceswap.core.ema import EMA
 from faceswap.core.log import get_logger
-from faceswap.core.processes import local_threads, open_accelerator
+from faceswap.core.processes import hold_run, local_threads, open_accelerator
 from faceswap.core.seeding import seed_everything
 from faceswap.core.training_state import Progress
 from faceswap.facesets.faceset import Faceset
@@ -80,7 +79,10 @@ def run_training(
     facesets = open_facesets(faces, config.data.minimum)
     run = RunDirectory(output)
     run.exists()
-    with open_accelerator(config.training.device, config.training.precision) as opened:
+    with (
+        open_accelerator(config.training.device, config.training.precision) as opened,
+        hold_run(opened, output, "the training"),
+    ):
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         data = prepare_data(config, facesets, run, opened, model, callbacks.on_faces)
@@ -90,12 +92,10 @@ def run_training(
             _log.info("Changed since the last start: %s.", change)
         trainer = _build_trainer(config, facesets, run, opened, model, data, callbacks)
         opened.wait_for_everyone()  # all have compared and restored before the first writes
-        if start.redefined:
+        if start.outdates(trainer.progress.step):
             trainer.progress.forget_best()
         if opened.is_main_process:
             run.start(config, described, command, allow_changes=allow_changes)
-            if start.redefined:
-                unmark_best(run.checkpoints)
         _log.info(
             "%s, %.2f million parameters, on %s in %s, %d process(es).",
             config.model.name,

@@ -17,6 +17,7 @@ class RunDirectory(RunFolder[TrainConfig]):
     section: ClassVar[str] = "faceswap"
     # The weights, the held-out faces and the random stream depend on these.
     fixed: ClassVar[tuple[str, ...]] = ("seed", "model", "data.coverage", "data.held_out")
+    results: ClassVar[tuple[str, ...]] = ("previews",)
 
     @property
     def previews(self) -> Path:

@@ -9,7 +9,7 @@ from faceswap.models.model_file import ModelMeta, save_model
 
 
 @dataclass(frozen=True)
-class RunState(TrainingState):
+class RunState(TrainingState[Progress]):
     """Checkpoints and the exported model of a run.
 
     Attributes:
@@ -27,16 +27,7 @@ class RunState(TrainingState):
         assert isinstance(model, FaceAutoencoder)
         return model
 
-    def save_with_model(self, progress: Progress, ssim: float | None) -> None:
-        """Writes a checkpoint and the exported model.
-
-        Args:
-            progress: Progress of the training; it records the evaluation.
-            ssim: Mean SSIM on held-out faces, or None without held-out faces.
-
-        Raises:
-            StorageFullError: The disk is full; earlier checkpoints are intact.
-        """
-        best = ssim is not None and progress.evaluated(ssim)
-        self.save(progress, best=best)
+    def complete_save(self, progress: Progress) -> None:
+        """Brings the marks of the checkpoints and the exported model up to date; see the base."""
+        super().complete_save(progress)
         save_model(self.export_to, self.evaluated, replace(self.meta, step=progress.step))

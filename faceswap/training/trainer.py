@@ -79,6 +79,8 @@ class Trainer:
                 self._report({})
                 if self._is_new:  # something to roll back to, and a full disk shows at once
                     self._save()
+                elif self._accelerator.is_main_process:
+                    self._state.complete_save(self.progress)
                 self._resample()
                 while not signal and not self._is_finished():
                     losses = self._take_step(next(self._sampled))  # forward, loss, backward, step
@@ -93,10 +95,11 @@ class Trainer:
                         self._record(losses)
                         if last or self._is_due(self._plan.log_every):
                             self._report_losses()
-                        if save:
-                            self._save()
+                        # Before the save: a step that is saved is not shown again on resuming.
                         if last or self._is_due(self._plan.preview_every):
                             self._show_preview()
+                        if save:
+                            self._save()
         finally:
             self._close()
         return self._result(signal)
@@ -189,7 +192,10 @@ class Trainer:
         self._saved_at = self.progress.seconds
         if self._output.reporter:
             self._quality = self._output.reporter.measure(self.progress.step)
-            self._state.save_with_model(self.progress, mean_ssim(self._quality))
+            ssim = mean_ssim(self._quality)
+            if ssim is not None:
+                self.progress.evaluated(ssim)
+            self._state.save(self.progress)
 
     def _show_preview(self) -> None:
         if self._output.reporter:

@@ -13,17 +13,20 @@ from faceswap.core.checkpoint import (
     checkpoint_steps,
     flatten_optimizer,
     load_checkpoint,
-    mark_best,
+    pointed_step,
     restore_optimizer,
     save_checkpoint,
+    settle_checkpoints,
 )
 from faceswap.core.errors import CheckpointError, StorageFullError
 from faceswap.core.files import clear_leftovers
 
 
-def save(root: Path, step: int, keep: int = 3) -> Path:
+def save(root: Path, step: int, keep: int = 3, best: int | None = None) -> Path:
     tensors = {"model": {"w": torch.full((4, 4), float(step))}}
-    return save_checkpoint(root, step, tensors, {"loss": step / 10}, keep)
+    path = save_checkpoint(root, step, tensors, {"loss": step / 10})
+    settle_checkpoints(root, step, best or pointed_step(root, "best"), keep)
+    return path
 
 
 def load_step(root: Path, which: str = "latest") -> int:
@@ -58,7 +61,7 @@ def test_round_trip_of_every_dtype_and_of_tied_tensors(tmp_path: Path) -> None:
         "ema": {},
     }
     state = {"seed": 3, "history": [1.5, None], "name": "Zoë"}
-    path = save_checkpoint(tmp_path, 12, tensors, state, keep=1)
+    path = save_checkpoint(tmp_path, 12, tensors, state)
     assert path.name == "step-00000012"
     found = load_checkpoint(tmp_path)
     assert found is not None
@@ -76,15 +79,13 @@ def test_none_without_checkpoints(tmp_path: Path) -> None:
 
 
 def test_prune_keeps_newest_and_best(tmp_path: Path) -> None:
-    save(tmp_path, 10)
-    mark_best(tmp_path, 10)
+    save(tmp_path, 10, best=10)
     for step in (20, 30, 40):
         save(tmp_path, step, keep=2)
     assert checkpoint_steps(tmp_path) == [10, 30, 40]
     assert (tmp_path / "latest").read_text() == "step-00000040"
     assert load_step(tmp_path, "best") == 10
-    mark_best(tmp_path, 40)
-    save(tmp_path, 50, keep=1)
+    save(tmp_path, 50, keep=1, best=40)
     assert checkpoint_steps(tmp_path) == [40, 50]
 
 
@@ -125,8 +126,7 @@ def test_all_damaged_is_an_error_that_names_each(tmp_path: Path) -> None:
 
 def test_damaged_best_falls_back_to_an_earlier_one(tmp_path: Path) -> None:
     save(tmp_path, 1)
-    path = save(tmp_path, 2)
-    mark_best(tmp_path, 2)
+    path = save(tmp_path, 2, best=2)
     save(tmp_path, 3)
     truncate(path / "model.safetensors")
     assert load_step(tmp_path, "best") == 1
@@ -138,8 +138,6 @@ def test_by_name(tmp_path: Path) -> None:
     assert load_step(tmp_path, "step-00000001") == 1
     with pytest.raises(CheckpointError, match="Expected the checkpoint 'best'"):
         load_checkpoint(tmp_path, "best")
-    with pytest.raises(CheckpointError, match="no checkpoint"):
-        mark_best(tmp_path, 7)
 
 
 def test_resuming_earlier_gives_up_the_later_course(tmp_path: Path) -> None:
@@ -181,9 +179,10 @@ def killed(path, value):
         os._exit(9)
     real(path, value)
 root = Path(sys.argv[1])
-checkpoint.save_checkpoint(root, 1, {"model": {"w": torch.ones(4, 4)}}, {}, 3)
+checkpoint.save_checkpoint(root, 1, {"model": {"w": torch.ones(4, 4)}}, {})
+checkpoint.settle_checkpoints(root, 1, None, 3)
 checkpoint.write_json = killed
-checkpoint.save_checkpoint(root, 2, {"model": {"w": torch.ones(4, 4) * 2}}, {}, 3)
+checkpoint.save_checkpoint(root, 2, {"model": {"w": torch.ones(4, 4) * 2}}, {})
 """
 
 
@@ -227,7 +226,7 @@ def test_optimizer_continues_exactly(tmp_path: Path, kind: str) -> None:
     steps(net, optimizer, 0, 3)
     tensors, values = flatten_optimizer(optimizer)
     groups = {"model": net.state_dict(), "optimizer": tensors}
-    save_checkpoint(tmp_path, 3, groups, {"optimizer": values}, keep=1)
+    save_checkpoint(tmp_path, 3, groups, {"optimizer": values})
     steps(net, optimizer, 3, 3)
 
     again, fresh = make(kind)

@@ -63,7 +63,10 @@ def test_fixed_settings_change_only_by_an_explicit_option(run, settings, name):
     assert run.resolve_config(None) == Settings()
     start = run.start(settings, DATA, [], allow_changes=True)
     assert name in start.changes[0]
-    assert start.redefined
+    assert start.outdates(1)
+    assert not start.outdates(2)
+    # A start that is killed before its first save leaves it to the next one.
+    assert run.start(settings, DATA, []).comparable_after == 1
     assert run.resolve_config(None) == settings
 
 

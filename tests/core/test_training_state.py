@@ -1,6 +1,7 @@
 """What a checkpoint restores, and what happens when training diverges."""
 
 import json
+import shutil
 from dataclasses import asdict, replace
 
 import pytest
@@ -95,12 +96,50 @@ def test_a_new_moving_average_starts_at_the_weights(tmp_path):
         assert torch.equal(other.ema.module.state_dict()[name], value)
 
 
-def test_a_crash_before_the_mark_of_the_best_is_repaired(tmp_path):
+def evaluate_and_save(state, progress, step, score):
+    progress.step = step
+    progress.evaluated(score)
+    state.save(progress)
+
+
+def test_an_interrupted_save_is_completed(tmp_path):
+    state, progress = replace(make_state(tmp_path), keep=1), Progress()
+    for step, score in ((1, 0.5), (2, 0.9), (3, 0.7)):
+        evaluate_and_save(state, progress, step, score)
+    assert checkpoint_steps(tmp_path) == [2, 3]
+    assert (tmp_path / "best").read_text() == "step-00000002"
+    (tmp_path / "best").write_text("step-00000003")
+    (tmp_path / "latest").unlink()
+    other = replace(make_state(tmp_path), keep=1)
+    restored = other.load(Progress)
+    assert restored == progress
+    other.complete_save(restored)
+    assert (tmp_path / "best").read_text() == "step-00000002"
+    assert (tmp_path / "latest").read_text() == "step-00000003"
+
+
+def test_a_checkpoint_of_an_older_version_leaves_the_best_to_its_file(tmp_path):
     state = make_state(tmp_path)
-    state.save(Progress(step=1), best=True)
+    evaluate_and_save(state, Progress(), 1, 0.5)
+    found = load_checkpoint(tmp_path)
+    assert found is not None
+    del found.state["progress"]["best_step"]
+    assert state.restore(found, Progress).best_step == 1
     (tmp_path / "best").unlink()
-    make_state(tmp_path).load(Progress)
-    assert (tmp_path / "best").read_text() == "step-00000001"
+    assert state.restore(found, Progress).best_step is None
+    found.state["best"] = True  # killed before it wrote the file
+    assert state.restore(found, Progress).best_step == 1
+
+
+def test_a_missing_best_checkpoint_is_chosen_anew(tmp_path, caplog):
+    state, progress = make_state(tmp_path), Progress()
+    evaluate_and_save(state, progress, 1, 0.5)
+    evaluate_and_save(state, progress, 2, 0.4)
+    shutil.rmtree(tmp_path / "step-00000001")
+    with caplog.at_level("WARNING", logger="faceswap"):
+        restored = state.load(Progress)
+    assert "step 1, is missing" in caplog.text
+    assert (restored.best, restored.best_step) == (None, None)
 
 
 def test_without_checkpoints_there_is_nothing_to_restore(tmp_path):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from faceswap.core.checkpoint import mark_best, save_checkpoint
+from faceswap.core.checkpoint import save_checkpoint, settle_checkpoints
 from faceswap.core.errors import ModelFileError
 from faceswap.core.files import sha256_file
 from faceswap.models.autoencoder import FaceAutoencoder
@@ -29,7 +29,7 @@ def run(monkeypatch, tmp_path) -> Path:
             for name, values in model.decoders.named_parameters():
                 values.fill_(torch.logit(torch.tensor(step / 10)) if "bias" in name else 0.0)
         groups = {"model": model.state_dict(), "optimizer": {"moment": torch.zeros(1)}}
-        save_checkpoint(tmp_path / "checkpoints", step, groups, {}, keep=3)
+        save_checkpoint(tmp_path / "checkpoints", step, groups, {})
         meta = ModelMeta("tiny", {}, model.identities, 1.5, step)
         save_model(tmp_path / "model", model, meta)
     return tmp_path
@@ -44,7 +44,7 @@ def shade(loaded) -> float:
     [("best", "best", 2), (None, "best", 2), ("latest", "latest", 3), ("1", "step 1", 1)],
 )
 def test_each_checkpoint_gives_its_own_pixels(run, checkpoint, name, step):
-    mark_best(run / "checkpoints", 2)
+    settle_checkpoints(run / "checkpoints", 3, best=2, keep=3)
     loaded = load_run_model(run, checkpoint=checkpoint)
     assert (loaded.checkpoint, loaded.meta.step) == (name, step)
     assert shade(loaded) == pytest.approx(step / 10, abs=1e-6)
@@ -62,7 +62,7 @@ def test_without_a_best_checkpoint_the_latest_is_the_default(run):
 
 @pytest.mark.parametrize("checkpoint", ["7", "-1", "first", ""])
 def test_an_unknown_checkpoint_lists_the_known_ones(run, checkpoint):
-    mark_best(run / "checkpoints", 2)
+    settle_checkpoints(run / "checkpoints", 3, best=2, keep=3)
     with pytest.raises(ModelFileError) as caught:
         load_run_model(run, checkpoint=checkpoint)
     assert caught.value.hint == "Use one of 1, 2, 3, latest, best."
@@ -75,7 +75,7 @@ def test_a_model_folder_has_no_checkpoints(run):
 
 
 def test_a_damaged_checkpoint_is_rejected_by_step_and_replaced_as_best(run):
-    mark_best(run / "checkpoints", 2)
+    settle_checkpoints(run / "checkpoints", 3, best=2, keep=3)
     weights = run / "checkpoints" / "step-00000002" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4])
     with pytest.raises(ModelFileError, match=r"step 2 in .* is damaged"):
@@ -91,7 +91,7 @@ def test_averaged_weights_are_preferred(run):
         for values in averaged.parameters():
             values.zero_()
     groups = {"model": raw.state_dict(), "ema": averaged.state_dict()}
-    save_checkpoint(run / "checkpoints", 4, groups, {}, keep=3)
+    save_checkpoint(run / "checkpoints", 4, groups, {})
     loaded = load_run_model(run, checkpoint="4")
     assert shade(loaded) == pytest.approx(0.5, abs=1e-6)
     assert loaded.digest == sha256_file(run / "checkpoints" / "step-00000004" / "ema.safetensors")
