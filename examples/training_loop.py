@@ -44,7 +44,7 @@ def main() -> None:
         geometry = CropGeometry.with_reach(
             max(sizes), COVERAGE, ranges.reach, faceset.crop_coverage
         )
-        caches[name] = build_cache(options.output / "cache", name, pairs, geometry)
+        caches[name] = build_cache(options.output / "cache", name, pairs, geometry).cache
         training[name], _held_out = split_facesets(pairs, 0.1)
         margin, subjects[name] = geometry.margin, [faceset.subject]
     batches = FaceBatches(caches, training, BatchPlan(seed=0, batch=options.batch, ranges=ranges))

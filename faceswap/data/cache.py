@@ -7,10 +7,12 @@ training square, so that rotating and shifting them does not expose a border.
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,7 +20,17 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path
-from faceswap.facesets.faceset import IMAGES, Face, Faceset
+from faceswap.data.fingerprints import (
+    FINGERPRINT,
+    Fingerprints,
+    content_hashes,
+    face_digest,
+    face_state,
+    face_states,
+    read_fingerprints,
+    write_fingerprints,
+)
+from faceswap.facesets.faceset import IMAGES, MASKS, Face, Faceset
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.geometry.landmarks68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from faceswap.maskers.hull import fill_hull
@@ -27,8 +39,10 @@ CHANNELS = 5
 _FEATURES = (LEFT_EYE, RIGHT_EYE, OUTER_LIPS)
 _FEATURE_MARGIN = 0.04  # of the face square
 _THREADS = 4
+_INDEX = ".faces"  # suffix of the fingerprints beside a cache
 
 Array = NDArray[np.uint8]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -82,14 +96,33 @@ class FaceCache:
         return np.load(self.path, mmap_mode="r")
 
 
+@dataclass(frozen=True)
+class CachedFaces:
+    """Cache of an identity, and what is known of its crops.
+
+    Attributes:
+        cache: Cached faces.
+        contents: SHA-256 of the crops and masks of each faceset, by its directory; the same for a
+            copy of the faceset.
+        edited: Number of faces of each faceset whose crop or mask was edited since the cache was
+            last used, by its directory; empty for a new cache.
+    """
+
+    cache: FaceCache
+    contents: dict[Path, str]
+    edited: dict[Path, int]
+
+
 def build_cache(
     folder: Path,
     name: str,
     faces: Sequence[tuple[Faceset, Face]],
     geometry: CropGeometry,
     on_faces: Callable[[int], object] = lambda _: None,
-) -> FaceCache:
+) -> CachedFaces:
     """Builds the cache of an identity, or reuses the one of the same faces.
+
+    Crops and masks that were edited since are decoded anew.
 
     Args:
         folder: Folder of the caches; may be deleted between runs.
@@ -99,67 +132,142 @@ def build_cache(
         on_faces: Callback with the number of faces finished since the last call.
 
     Raises:
-        FacesetError: A crop is missing or cannot be read.
+        FacesetError: A crop or a mask is missing, cannot be read or has another size.
         StorageFullError: The disk is full.
     """
-    path = folder / f"{name}-{_key(faces, geometry)}.npy"
-    if not path.is_file():
+    cache = FaceCache(folder / f"{name}-{_key(faces, geometry)}.npy", geometry)
+    index = cache.path.with_suffix(_INDEX)
+    known = read_fingerprints(index, len(faces)) if _is_whole(cache, len(faces)) else None
+    edited: list[int] = []
+    if known is None:
         _remove_older(folder, name)
-        with atomic_path(path) as temporary:
-            shape = (len(faces), geometry.side, geometry.side, CHANNELS)
-            array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
-            for index, crop in enumerate(_crops(faces, geometry)):
-                array[index] = crop
-                on_faces(1)
-            array.flush()
-            del array
-    return FaceCache(path, geometry)
+        known = _build(cache, faces, on_faces)
+        write_fingerprints(index, known)
+    elif not np.array_equal(states := face_states(faces), known["state"]):
+        edited = _update(cache, faces, index, known, states)
+    edited_of = Counter(faces[position][0].path for position in edited)
+    return CachedFaces(cache, content_hashes(faces, known), dict(edited_of))
 
 
 def _key(faces: Sequence[tuple[Faceset, Face]], geometry: CropGeometry) -> str:
+    # Without the paths: a faceset may be moved.
     sources = [
-        [str(faceset.path.resolve()), faceset.content_hash()]
+        faceset.content_hash()
         for faceset in {id(faceset): faceset for faceset, _ in faces}.values()
     ]
     described = json.dumps([sources, [face.image for _, face in faces], asdict(geometry)])
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
+def _is_whole(cache: FaceCache, count: int) -> bool:
+    try:
+        return cache.open().shape == _shape(count, cache.geometry)
+    except (OSError, ValueError, EOFError):  # absent, or cut short by a failing disk
+        return False
+
+
+def _shape(count: int, geometry: CropGeometry) -> tuple[int, int, int, int]:
+    return count, geometry.side, geometry.side, CHANNELS
+
+
 def _remove_older(folder: Path, name: str) -> None:
-    for path in folder.glob(f"{name}-{'?' * 16}.npy"):
-        path.unlink(missing_ok=True)
+    for suffix in (".npy", _INDEX):
+        for path in folder.glob(f"{name}-{'?' * 16}{suffix}"):
+            path.unlink(missing_ok=True)
 
 
-def _crops(faces: Sequence[tuple[Faceset, Face]], geometry: CropGeometry) -> Iterator[Array]:
+def _build(
+    cache: FaceCache, faces: Sequence[tuple[Faceset, Face]], on_faces: Callable[[int], object]
+) -> Fingerprints:
+    fingerprints = np.zeros(len(faces), FINGERPRINT)
+
+    def decoded(position: int) -> Array:
+        # Before decoding: what is edited meanwhile differs from the fingerprint.
+        fingerprints["state"][position] = face_state(*faces[position])
+        fingerprints["sha256"][position] = _digest(*faces[position])
+        return training_crop(*faces[position], cache.geometry)
+
+    with atomic_path(cache.path) as temporary:
+        shape = _shape(len(faces), cache.geometry)
+        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+        for position, crop in enumerate(_parallel(decoded, range(len(faces)))):
+            array[position] = crop
+            on_faces(1)
+        array.flush()
+        del array
+    return fingerprints
+
+
+def _update(
+    cache: FaceCache,
+    faces: Sequence[tuple[Faceset, Face]],
+    index: Path,
+    known: Fingerprints,
+    states: NDArray[np.int64],
+) -> list[int]:
+    """Decodes edited faces into the cache, and updates ``known``; returns their positions."""
+    touched = np.flatnonzero((known["state"] != states).any(1)).tolist()
+    new = known.copy()
+    new["state"] = states
+    new["sha256"][touched] = list(_parallel(lambda place: _digest(*faces[place]), touched))
+    # The others were copied, or saved without a change.
+    edited = np.flatnonzero((new["sha256"] != known["sha256"]).any(1)).tolist()
+    if edited:
+        # Until all are decoded the index equals no content, so that a killed start is repeated.
+        known["sha256"][edited] = 0
+        write_fingerprints(index, known)
+        array = np.load(cache.path, mmap_mode="r+")
+        crops = _parallel(lambda place: training_crop(*faces[place], cache.geometry), edited)
+        for place, crop in zip(edited, crops, strict=True):
+            array[place] = crop
+        array.flush()
+    write_fingerprints(index, new)
+    known[:] = new
+    return edited
+
+
+def _digest(faceset: Faceset, face: Face) -> Array:
+    return np.frombuffer(face_digest(faceset, face), np.uint8)
+
+
+def _parallel(decode: Callable[[int], T], positions: Sequence[int]) -> Iterator[T]:
     with ThreadPoolExecutor(_THREADS) as pool:
         # In chunks: map would queue all faces at once and hold the decoded crops.
-        for start in range(0, len(faces), 64):
-            chunk = faces[start : start + 64]
-            yield from pool.map(lambda pair: training_crop(pair[0], pair[1], geometry), chunk)
+        for start in range(0, len(positions), 64):
+            yield from pool.map(decode, positions[start : start + 64])
 
 
 def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array:
     """Crop of one face at training size, ``(S, S, 5) uint8``; see the module.
 
     Raises:
-        FacesetError: The stored crop does not have the size recorded in the faceset.
+        FacesetError: The stored crop or its mask does not have the size recorded in the faceset.
     """
-    crop = faceset.load_crop(face)
     stored = faceset.crop_size
-    if crop.shape[:2] != (stored, stored):
-        raise FacesetError(
-            f"Expected {stored}x{stored} pixels in {faceset.path / IMAGES / face.image}, found "
-            f"{crop.shape[1]}x{crop.shape[0]}.",
-            "Delete that image to leave the face out, or extract the source again.",
-        )
+    crop = faceset.load_crop(face)
+    _check_size(crop, stored, faceset.path / IMAGES / face.image)
     points = transform_points(face.matrix, face.landmarks)
-    mask = faceset.load_mask(face) if face.mask else fill_hull(len(crop), points)
+    if face.mask:
+        mask = faceset.load_mask(face)
+        _check_size(mask, stored, faceset.path / MASKS / face.mask)
+    else:
+        mask = fill_hull(len(crop), points)
     features = _feature_mask(points, stored, stored / faceset.crop_coverage)
     # By the smoothed landmarks, as in conversion; the stored crop was cut by the raw ones.
     cut = crop_matrix(face.landmarks, geometry.side, geometry.coverage * geometry.margin)
     matrix = compose(cut, invert(face.matrix))
     layers = [warp(layer, matrix, geometry.side) for layer in (crop, mask, features)]
     return np.dstack(layers)
+
+
+def _check_size(image: Array, stored: int, path: Path) -> None:
+    if image.shape[:2] != (stored, stored):
+        raise FacesetError(
+            f"Expected {stored}x{stored} pixels in {path}, found "
+            f"{image.shape[1]}x{image.shape[0]}.",
+            "Save it at that size, delete the image in images/ to leave the face out, or extract "
+            "the source again.",
+        )
 
 
 def _feature_mask(points: NDArray[np.floating], side: int, square: float) -> Array:

@@ -1,8 +1,13 @@
+import os
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from faceswap.core.errors import FacesetError
 from faceswap.data.cache import CropGeometry, build_cache, training_crop
+from faceswap.data.fingerprints import write_fingerprints
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import transform_points
 from faceswap.media.images import write_image
@@ -51,22 +56,101 @@ def test_masks_lie_on_the_face_and_its_features(faceset):
     assert (features > 127).mean() < 0.25
 
 
+GEOMETRY = CropGeometry(32, 1.25, 40)
+
+
+def edit(path, colour):
+    """Paints an image over, with the same size and, as some programs do, the old time."""
+    before = path.stat()
+    write_image(path, np.full((96, 96, 3), colour, np.uint8))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 def test_a_cache_is_made_once_and_again_when_faces_change(faceset, tmp_path):
     counted = []
-    geometry = CropGeometry(32, 1.25, 40)
-    cache = build_cache(tmp_path / "cache", "alice", pairs(faceset), geometry, counted.append)
+    built = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY, counted.append)
     assert sum(counted) == 6
-    crops = cache.open()
+    crops = built.cache.open()
     assert crops.shape == (6, 40, 40, 5)
     for index, (_, face) in enumerate(pairs(faceset)):
-        np.testing.assert_array_equal(crops[index], training_crop(faceset, face, geometry))
-    again = build_cache(tmp_path / "cache", "alice", pairs(faceset), geometry, counted.append)
-    assert again == cache
+        np.testing.assert_array_equal(crops[index], training_crop(faceset, face, GEOMETRY))
+    again = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY, counted.append)
+    assert again == built
     assert sum(counted) == 6
     (faceset.path / "images" / faceset.faces()[3].image).unlink()
-    fewer = build_cache(tmp_path / "cache", "alice", pairs(faceset), geometry)
+    fewer = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY).cache
     assert fewer.open().shape[0] == 5
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == [fewer.path.name]
+    left = {path.name for path in (tmp_path / "cache").iterdir()}
+    assert left == {fewer.path.name, fewer.path.with_suffix(".faces").name}
+
+
+def test_edited_crops_alone_are_decoded_again(faceset, tmp_path):
+    counted = []
+    built = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY)
+    for number in (1, 4):
+        edit(faceset.path / "images" / faceset.faces()[number].image, (255, 0, 0))
+    again = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY, counted.append)
+    assert again.cache == built.cache
+    assert again.edited == {faceset.path: 2}
+    assert again.contents != built.contents
+    assert not counted
+    crops = again.cache.open()
+    red = [bool((crop[..., 0] > 200).all()) for crop in crops]
+    assert red == [False, True, False, False, True, False]
+    assert not build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY).edited
+
+
+def test_a_copied_or_moved_faceset_has_the_same_content(faceset, tmp_path):
+    built = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY)
+    shutil.copytree(faceset.path, tmp_path / "copy", copy_function=shutil.copyfile)
+    copy = Faceset.open(tmp_path / "copy")
+    again = build_cache(tmp_path / "cache", "alice", pairs(copy), GEOMETRY)
+    assert again.cache == built.cache
+    assert not again.edited
+    assert list(again.contents.values()) == list(built.contents.values())
+    shutil.rmtree(tmp_path / "cache")
+    anew = build_cache(tmp_path / "cache", "alice", pairs(copy), GEOMETRY)
+    assert anew.contents == again.contents
+
+
+def test_a_killed_update_is_repeated(faceset, tmp_path, monkeypatch):
+    build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY)
+    image = faceset.path / "images" / faceset.faces()[2].image
+    original = image.read_bytes()
+    edit(image, (0, 0, 255))
+    written = []
+
+    def killed(path, fingerprints):
+        if written:  # the new crop is in the cache, its fingerprint is not
+            raise KeyboardInterrupt
+        written.append(path)
+        write_fingerprints(path, fingerprints)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("faceswap.data.cache.write_fingerprints", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY)
+    image.write_bytes(original)
+    again = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY)
+    expected = training_crop(*pairs(faceset)[2], GEOMETRY)
+    np.testing.assert_array_equal(again.cache.open()[2], expected)
+
+
+@pytest.mark.parametrize("size", [0, 100, 20_000])
+def test_a_damaged_cache_is_built_anew(faceset, tmp_path, size):
+    built = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY).cache
+    whole = built.open().copy()
+    os.truncate(built.path, size)
+    again = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY).cache
+    np.testing.assert_array_equal(again.open(), whole)
+
+
+def test_a_mask_of_another_size_is_refused(faceset, tmp_path):
+    face = replace(faceset.faces()[1], mask="1.png")
+    write_image(faceset.path / "masks" / "1.png", np.zeros((100, 100), np.uint8))
+    with pytest.raises(FacesetError, match="100x100") as raised:
+        build_cache(tmp_path / "cache", "alice", [(faceset, face)], GEOMETRY)
+    assert "masks" in raised.value.message
 
 
 def test_an_edited_crop_of_another_size_is_refused(faceset):
