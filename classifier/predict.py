@@ -25,7 +25,7 @@ from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
-from faceswap.core.files import atomic_path
+from faceswap.core.files import atomic_path, user_path
 
 
 def predict(
@@ -87,7 +87,7 @@ def _paths(inputs: Sequence[str]) -> list[Path]:
         if text == "-":
             paths += [Path(line.rstrip("\r\n")) for line in sys.stdin if line.strip()]
         else:
-            paths.append(Path(text))
+            paths.append(user_path(text))
     return paths
 
 

@@ -13,6 +13,7 @@ import typer
 from faceswap.core.command_line import run_command
 from faceswap.core.console import note
 from faceswap.core.errors import IdentityError
+from faceswap.core.files import user_path
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.training.build import run_training
 from faceswap.training.plan import TrainResult
@@ -31,7 +32,10 @@ def train(
     ],
     faces: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=FACESET, at least once for each identity. Optional when resuming."),
+        typer.Option(
+            help="NAME=FACESET, at least once for each identity. When resuming, only of facesets "
+            "that were moved."
+        ),
     ] = None,
     config: Annotated[
         str | None,
@@ -63,7 +67,8 @@ def train(
     resumes = run.exists()
     recipe = config or (None if resumes else _DEFAULT_RECIPE)
     resolved = run.resolve_config(recipe, overrides)
-    named = parse_faces(faces) if faces or not resumes else run.stored_facesets()
+    given = parse_faces(faces)
+    named = run.find_facesets(given) if resumes else given
     for faceset in unstated_facesets(named):
         note(f"{faceset}: {subject_hint(faceset)}")
     result = train_with_progress(resolved, named, output, allow_changes=allow_changes)
@@ -100,7 +105,7 @@ def parse_faces(faces: list[str] | None) -> dict[str, list[Path]]:
                 f"Expected --faces NAME=FACESET, found {text!r}.",
                 "A name has up to 63 letters, digits, '-', '_' or '.': --faces alice=faces/alice",
             )
-        named.setdefault(name, []).append(Path(path))
+        named.setdefault(name, []).append(user_path(path))
     return named
 
 

@@ -179,6 +179,7 @@ def test_faces_are_grouped_by_identity():
         ("a", [Path("two")]),
         ("Zoë.2", [Path("x=y")]),
     ]
+    assert parse_faces(["a=~/two"]) == {"a": [Path.home() / "two"]}
     for wrong in ("=x", "a=", ".a=x", "a b=x"):
         with pytest.raises(IdentityError):
             parse_faces([wrong])

@@ -1,11 +1,10 @@
 """Settings of a training; recipes in ``configs/classifier/`` override these defaults."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from faceswap.core.config import StrictModel
+from faceswap.core.config import StrictModel, UserPath
 
 
 class NetworkSettings(StrictModel):
@@ -24,7 +23,9 @@ class NetworkSettings(StrictModel):
         description="Side of the input images in pixels; null is the network's own.",
     )
     pretrained: bool = Field(default=False, description="Start from the published weights.")
-    weights: Path | None = Field(default=None, description="Start from the weights in this file.")
+    weights: UserPath | None = Field(
+        default=None, description="Start from the weights in this file."
+    )
 
 
 class TransferSettings(StrictModel):
@@ -61,7 +62,7 @@ class DataSettings(StrictModel):
         description="Regular expression with one group, matched against file names; images with "
         "the same text (a person, a video) stay in one split.",
     )
-    classes: Path | None = Field(
+    classes: UserPath | None = Field(
         default=None,
         description="File that names the classes in order (classes.txt or classes.csv); null "
         "uses the one in the data folder, if there is one.",

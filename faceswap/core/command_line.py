@@ -6,11 +6,13 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
 from faceswap.core.errors import FaceswapError, StorageFullError
+from faceswap.core.files import user_path
 from faceswap.core.log import get_logger, rank, setup_logging
 from faceswap.core.text import printable
 
@@ -131,8 +133,9 @@ def _guarded(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        expanded = {name: _expanded(value) for name, value in kwargs.items()}
         try:
-            return function(*args, **kwargs)
+            return function(*args, **expanded)  # type: ignore[arg-type]
         except FaceswapError as error:
             _fail(error)
         except KeyboardInterrupt:
@@ -145,6 +148,15 @@ def _guarded(function: Callable[P, R]) -> Callable[P, R]:
             _fail(user_error)
 
     return guarded
+
+
+def _expanded(value: object) -> object:
+    """The value of an option with ``~`` as the home folder in paths."""
+    if isinstance(value, Path):
+        return user_path(value)
+    if isinstance(value, list):
+        return [_expanded(entry) for entry in value]
+    return value
 
 
 _SYSTEM_ERRORS = {

@@ -8,13 +8,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from faceswap.core.config_errors import describe_problem, nearest
 from faceswap.core.errors import ConfigError
+from faceswap.core.files import user_path
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -22,6 +23,10 @@ _FLOAT = re.compile(
     r"^[-+]?(?:\d[\d_]*\.[\d_]*(?:[eE][-+]?\d+)?|\.\d[\d_]*(?:[eE][-+]?\d+)?|\d[\d_]*[eE][-+]?\d+"
     r"|\.inf|\.nan)$"
 )
+
+
+UserPath = Annotated[Path, AfterValidator(user_path)]
+"""Path in a setting; a leading ``~`` is the home folder."""
 
 
 class StrictModel(BaseModel):
@@ -75,7 +80,7 @@ def find_recipe(section: str, name: str | Path) -> Path:
     Raises:
         ConfigError: There is no such recipe; the hint suggests the nearest name.
     """
-    given = Path(name)
+    given = user_path(name)
     if given.suffix in {".yaml", ".yml"} or len(given.parts) > 1:
         if given.is_file():
             return given

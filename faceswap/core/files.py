@@ -103,6 +103,18 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def user_path(text: str | Path) -> Path:
+    """A path that a person typed: a leading ``~`` is the home folder.
+
+    Shells expand it at the beginning of a word only, not in ``--output=~/run`` or ``alice=~/a``.
+    """
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # the home of an unknown user
+        return path
+
+
 def regular_file(path: Path) -> Path:
     """Returns the path of a regular file, or of a link to one.
 

@@ -200,6 +200,7 @@ class RunFolder(Generic[C]):
         data: Data,
         command: Sequence[str],
         *,
+        edited: Sequence[str] = (),
         allow_changes: bool = False,
         write: bool = True,
     ) -> Start:
@@ -209,6 +210,7 @@ class RunFolder(Generic[C]):
             config: Settings of this start.
             data: Sources of the training data.
             command: Command line, for the record.
+            edited: Differences in the content of the same data, in words; they are accepted.
             allow_changes: Whether to accept changes of fixed settings and data.
             write: Whether to write. All processes compare first; then one writes.
 
@@ -220,7 +222,7 @@ class RunFolder(Generic[C]):
         if self.exists():
             manifest = self.read_manifest()
             if checkpoint_steps(self.checkpoints):  # else there is nothing to resume
-                start = self._compare(config, manifest, data, allow_changes=allow_changes)
+                start = self._compare(config, manifest, data, edited, allow_changes=allow_changes)
             manifest["data"] = data
         else:
             manifest = {"command": f"{self.section} train", "data": data, "starts": []}
@@ -241,7 +243,13 @@ class RunFolder(Generic[C]):
         return start
 
     def _compare(
-        self, config: C, manifest: Mapping[str, Any], now: Data, *, allow_changes: bool
+        self,
+        config: C,
+        manifest: Mapping[str, Any],
+        now: Data,
+        edited: Sequence[str],
+        *,
+        allow_changes: bool,
     ) -> Start:
         stored = load_config(self.schema, self.section, self.config)
         old, new = _flatten(stored.model_dump()), _flatten(config.model_dump())
@@ -262,9 +270,10 @@ class RunFolder(Generic[C]):
                 "with --allow-changes.",
             )
         comparable_after = manifest.get("comparable_after")
-        if data or fixed:
+        if data or fixed or edited:
             comparable_after = checkpoint_steps(self.checkpoints)[-1]
-        return Start((*data, *words.values()), comparable_after)
+        changes = (*data, *edited, *_moved(manifest["data"], now), *words.values())
+        return Start(changes, comparable_after)
 
     def data_changes(self, before: Data, now: Data) -> Iterator[str]:
         """Differences in the data that matter to the run, in words."""
@@ -277,6 +286,14 @@ class RunFolder(Generic[C]):
 
     def _is_fixed(self, name: str) -> bool:
         return any(name == fixed or name.startswith(f"{fixed}.") for fixed in self.fixed)
+
+
+def _moved(before: Data, now: Data) -> Iterator[str]:
+    """Sources that are the same and lie elsewhere, in words."""
+    for name, sources in now.items():
+        for old, new in zip(before.get(name, []), sources, strict=False):
+            if old["sha256"] == new["sha256"] and old["path"] != new["path"]:
+                yield f"{name} moved: {old['path']} -> {new['path']}"
 
 
 def _is_foreign(path: Path) -> bool:

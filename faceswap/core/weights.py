@@ -12,7 +12,7 @@ import platformdirs
 
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
-from faceswap.core.files import sha256_file
+from faceswap.core.files import sha256_file, user_path
 from faceswap.core.log import get_logger
 from faceswap.core.weights_fetch import FetchError, fetch
 from faceswap.core.weights_table import WEIGHTS, WeightsEntry, WeightsFile
@@ -43,7 +43,7 @@ _log = get_logger(__name__)
 def cache_folder() -> Path:
     """Folder of downloaded weights, in ``$FACESWAP_CACHE`` or the user's cache folder."""
     given = os.environ.get("FACESWAP_CACHE")
-    root = Path(given) if given else platformdirs.user_cache_path("faceswap")
+    root = user_path(given) if given else platformdirs.user_cache_path("faceswap")
     return root / "weights"
 
 
@@ -163,7 +163,7 @@ def hub_folder() -> Path:
     """Torch hub's download folder, computed without importing torch."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    return user_path(home) / "hub" / "checkpoints"
 
 
 def _named_places(file: WeightsFile) -> list[Path]:
@@ -172,7 +172,7 @@ def _named_places(file: WeightsFile) -> list[Path]:
     for text in os.environ.get("FACESWAP_WEIGHTS", "").split(os.pathsep):
         if not text:
             continue
-        given = Path(text).expanduser()
+        given = user_path(text)
         # A file with another name holds other weights.
         if not given.is_file():
             places.append(given / file.filename)

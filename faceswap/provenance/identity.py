@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from filelock import FileLock, Timeout
 
-from faceswap.core.files import atomic_directory
+from faceswap.core.files import atomic_directory, user_path
 from faceswap.provenance.certificates import KeyPair, make_key_pair, read_chain, read_key_pair
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.formats import ANY
@@ -83,7 +83,7 @@ class IdentityStatus:
 def config_folder() -> Path:
     """Configuration folder of this user: ``$FACESWAP_CONFIG``, or the default of the system."""
     given = os.environ.get("FACESWAP_CONFIG")
-    return Path(given) if given else platformdirs.user_config_path("faceswap")
+    return user_path(given) if given else platformdirs.user_config_path("faceswap")
 
 
 def open_identity(certificate: Path | None = None, key: Path | None = None) -> SigningIdentity:

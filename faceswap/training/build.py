@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -86,8 +87,12 @@ def run_training(
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         data = prepare_data(config, facesets, run, opened, model, callbacks.on_faces)
-        described = describe_facesets(facesets)
-        start = run.start(config, described, command, allow_changes=allow_changes, write=False)
+        described = describe_facesets(facesets, data.contents)
+        edited = run.edited_faces(described, data.edited)
+        record = partial(
+            run.start, config, described, command, edited=edited, allow_changes=allow_changes
+        )
+        start = record(write=False)
         for change in start.changes:
             _log.info("Changed since the last start: %s.", change)
         trainer = _build_trainer(config, facesets, run, opened, model, data, callbacks)
@@ -95,7 +100,7 @@ def run_training(
         if start.outdates(trainer.progress.step):
             trainer.progress.forget_best()
         if opened.is_main_process:
-            run.start(config, described, command, allow_changes=allow_changes)
+            record()
         _log.info(
             "%s, %.2f million parameters, on %s in %s, %d process(es).",
             config.model.name,

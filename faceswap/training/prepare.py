@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,19 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError, IdentityError
+from faceswap.core.log import get_logger
 from faceswap.data.batches import BatchPlan, FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
 from faceswap.data.matching import expressions, find_matches
 from faceswap.data.sampling import rank_slots, split_facesets
 from faceswap.data.warp import WarpRanges
-from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.faceset import IMAGES, Faceset
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.run_directory import RunDirectory
 from faceswap.training.settings import AugmentationConfig, TrainConfig
+
+_log = get_logger(__name__)
+_MOST_NAMED = 5
 
 
 def open_facesets(faces: Mapping[str, Sequence[Path]], minimum: int) -> dict[str, list[Faceset]]:
@@ -28,7 +33,7 @@ def open_facesets(faces: Mapping[str, Sequence[Path]], minimum: int) -> dict[str
         minimum: Fewest faces an identity may have.
 
     Raises:
-        IdentityError: There are fewer than two identities.
+        IdentityError: There are fewer than two identities, or two have the same faces.
         FacesetError: A faceset is missing, incomplete or damaged, or there are too few faces.
     """
     if len(faces) < 2:
@@ -38,14 +43,61 @@ def open_facesets(faces: Mapping[str, Sequence[Path]], minimum: int) -> dict[str
         )
     opened = {name: [Faceset.open(path) for path in paths] for name, paths in faces.items()}
     for name, sets in opened.items():
+        unknown = [line for faceset in sets if (line := describe_unknown_images(faceset))]
         found = sum(len(faceset.trainable()) for faceset in sets)
         if found < minimum:
             raise FacesetError(
-                f"Expected at least {minimum} faces of {name!r}, found {found}.",
+                " ".join(
+                    [f"Expected at least {minimum} faces of {name!r}, found {found}.", *unknown]
+                ),
                 "Extract more footage of this person, or lower --set data.minimum at the cost of "
                 "quality.",
             )
+        for line in unknown:
+            _log.warning(line)
+    for (first, mine), (second, others) in combinations(opened.items(), 2):
+        _check_distinct(first, mine, second, others)
     return opened
+
+
+def describe_unknown_images(faceset: Faceset) -> str:
+    """Sentence on the files in ``images/`` that belong to no face; empty without any."""
+    unknown = faceset.unknown_images()
+    if not unknown:
+        return ""
+    named = ", ".join(unknown[:_MOST_NAMED]) + (", ..." if len(unknown) > _MOST_NAMED else "")
+    return (
+        f"{len(unknown)} file(s) in {faceset.path / IMAGES} belong to no face and are not used: "
+        f"{named}. An edited image has to keep its name and its format."
+    )
+
+
+def _check_distinct(
+    first: str, mine: Sequence[Faceset], second: str, others: Sequence[Faceset]
+) -> None:
+    """Refuses two identities with mostly the same faces.
+
+    Facesets of one clip with two people, divided by deleting images, have different faces.
+    """
+    for a, b in product(mine, others):
+        faces, theirs = _places(a), _places(b)
+        if a.path.resolve() == b.path.resolve() or 2 * len(faces & theirs) > min(
+            len(faces), len(theirs)
+        ):
+            raise IdentityError(
+                f"Expected different faces for each identity, found the same ones for {first!r} "
+                f"({a.path}) and {second!r} ({b.path}).",
+                "Name the faceset of the other person. Of a clip with several people, keep the "
+                "images of one person in each faceset.",
+            )
+
+
+def _places(faceset: Faceset) -> set[tuple[str, int, int]]:
+    """Where the faces of a faceset come from: source, frame and number of the face."""
+    source = faceset.record["source"].get("sha256")
+    if source is None:
+        return set()
+    return {(source, face.frame, face.face) for face in faceset.trainable()}
 
 
 @dataclass(frozen=True)
@@ -55,10 +107,14 @@ class TrainingData:
     Attributes:
         batches: Training batches.
         held_out: Cache indices of the held-out faces of each identity.
+        contents: SHA-256 of the crops and masks of each faceset, by resolved directory.
+        edited: Number of faces edited since the caches were last used, by resolved directory.
     """
 
     batches: FaceBatches
     held_out: dict[str, NDArray[np.int64]]
+    contents: dict[Path, str]
+    edited: dict[Path, int]
 
 
 def prepare_data(
@@ -98,6 +154,8 @@ def prepare_data(
     # Before anything is written:
     rank_slots(plan.batch, plan.rank, plan.world_size, 0, plan.micro_batches)
     caches: dict[str, FaceCache] = {}
+    contents: dict[Path, str] = {}
+    edited: dict[Path, int] = {}
     training: dict[str, NDArray[np.int64]] = {}
     held_out: dict[str, NDArray[np.int64]] = {}
     shown: dict[str, NDArray[np.float32]] = {}
@@ -106,11 +164,15 @@ def prepare_data(
         for name, sets in facesets.items():
             pairs = [(faceset, face) for faceset in sets for face in faceset.trainable()]
             geometry = _geometry(config, sets, model, plan.ranges)
-            caches[name] = build_cache(run.cache, name, pairs, geometry, on_faces)
+            built = build_cache(run.cache, name, pairs, geometry, on_faces)
+            caches[name] = built.cache
+            contents |= {path.resolve(): sha256 for path, sha256 in built.contents.items()}
+            edited |= {path.resolve(): count for path, count in built.edited.items()}
             training[name], held_out[name] = split_facesets(pairs, config.data.held_out)
             if plan.match:
                 shown[name] = expressions([pairs[i][1].landmarks for i in training[name]])
-    return TrainingData(FaceBatches(caches, training, plan, find_matches(shown)), held_out)
+    batches = FaceBatches(caches, training, plan, find_matches(shown))
+    return TrainingData(batches, held_out, contents, edited)
 
 
 def warp_ranges(config: AugmentationConfig) -> WarpRanges:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from faceswap.core.config import StrictModel
+from faceswap.core.errors import FacesetError
 from faceswap.core.run_folder import Data, RunFolder
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.subjects import is_faceset
 from faceswap.training.settings import TrainConfig
 
 
@@ -29,9 +31,56 @@ class RunDirectory(RunFolder[TrainConfig]):
         data = self.read_manifest()["data"]
         return {name: [Path(source["path"]) for source in sets] for name, sets in data.items()}
 
+    def find_facesets(self, given: Mapping[str, Sequence[Path]]) -> dict[str, list[Path]]:
+        """Directories of the facesets of each identity: the given ones, else the stored ones.
 
-def describe_facesets(facesets: Mapping[str, Sequence[Faceset]]) -> Data:
-    """Training data of a run for its manifest: the facesets of each identity."""
+        Args:
+            given: Directories by identity, for instance of facesets that were moved.
+
+        Raises:
+            FacesetError: A stored faceset is no longer in its place.
+        """
+        stored = self.stored_facesets()
+        for name, paths in stored.items():
+            gone = [path for path in paths if name not in given and not is_faceset(path)]
+            if gone:
+                raise FacesetError(
+                    f"The faceset of {name} is no longer in {gone[0]}.",
+                    f"If it was moved, name its new place: --faces {name}=FOLDER.",
+                )
+        return stored | {name: list(paths) for name, paths in given.items()}
+
+    def edited_faces(self, now: Data, edited: Mapping[Path, int]) -> list[str]:
+        """Facesets whose crops or masks were edited since the last start, in words.
+
+        Args:
+            now: Training data of this start, from ``describe_facesets`` with contents.
+            edited: Number of edited faces where it is known, by resolved directory.
+        """
+        if not self.exists():
+            return []
+        before = self.read_manifest()["data"]
+        words = []
+        for name, sources in now.items():
+            for old, new in zip(before.get(name, []), sources, strict=False):
+                # Earlier versions did not record the content.
+                same = old.get("content", new["content"]) == new["content"]
+                if old["sha256"] == new["sha256"] and not same:
+                    count = edited.get(Path(new["path"]), 0)
+                    number = f"{count} " if count else ""
+                    words.append(f"{number}crops or masks of {name} were edited")
+        return words
+
+
+def describe_facesets(
+    facesets: Mapping[str, Sequence[Faceset]], contents: Mapping[Path, str] | None = None
+) -> Data:
+    """Training data of a run for its manifest: the facesets of each identity.
+
+    Args:
+        facesets: Facesets by identity.
+        contents: SHA-256 of the crops and masks, by resolved directory.
+    """
     return {
         name: [
             {
@@ -41,6 +90,7 @@ def describe_facesets(facesets: Mapping[str, Sequence[Faceset]]) -> Data:
                 "sha256": faceset.content_hash(),
                 "subject": faceset.subject,
             }
+            | ({"content": contents[faceset.path.resolve()]} if contents else {})
             for faceset in sets
         ]
         for name, sets in facesets.items()

@@ -15,6 +15,7 @@ from faceswap.core.files import (
     reserve,
     sha256_file,
     storage_errors,
+    user_path,
     write_json,
 )
 
@@ -126,3 +127,11 @@ def test_reserved_space_is_on_the_disk(tmp_path: Path) -> None:
     reserve(path, 3_000_000)
     assert path.stat().st_size == 3_000_000
     assert path.stat().st_blocks * 512 >= 3_000_000
+
+
+def test_a_typed_path_begins_at_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_path("~/run") == tmp_path / "run"
+    assert user_path(Path("~")) == tmp_path
+    for text in ("run/~", "~nobody-of-that-name/run", "/a/b"):
+        assert user_path(text) == Path(text)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from faceswap.core.config import load_config
-from faceswap.core.errors import ConfigError, TrainingError
+from faceswap.core.errors import ConfigError, FacesetError, TrainingError
 from faceswap.facesets.faceset import Faceset
 from faceswap.training.run_directory import RunDirectory, describe_facesets
 from faceswap.training.settings import TrainConfig
@@ -77,3 +77,33 @@ def test_other_faces_are_refused_unless_allowed(run, facesets):
     assert start.changes == ("bob has other content",)
     # They are the run's data from now on.
     assert not run.start(config(), describe_facesets(facesets), []).changes
+
+
+def test_edited_crops_are_accepted_and_said(run, facesets, tmp_path):
+    contents = dict.fromkeys((tmp_path / "alice", tmp_path / "bob"), "1" * 64)
+    now = describe_facesets(facesets, contents)
+    assert run.edited_faces(now, {}) == []  # the run of an earlier version has no content
+    run.start(config(), now, [])
+    contents[tmp_path / "bob"] = "2" * 64
+    now = describe_facesets(facesets, contents)
+    edited = run.edited_faces(now, {tmp_path / "bob": 12})
+    assert edited == ["12 crops or masks of bob were edited"]
+    assert run.edited_faces(now, {}) == ["crops or masks of bob were edited"]
+    start = run.start(config(), now, [], edited=edited)
+    assert start.changes == tuple(edited)
+    assert start.comparable_after == 1
+    assert run.edited_faces(now, {}) == []
+
+
+def test_a_moved_faceset_is_found_and_remembered(run, facesets, tmp_path):
+    (tmp_path / "alice").rename(tmp_path / "elsewhere")
+    with pytest.raises(FacesetError, match="alice is no longer in") as raised:
+        run.find_facesets({})
+    assert "--faces alice=" in raised.value.hint
+    found = run.find_facesets({"alice": [tmp_path / "elsewhere"]})
+    assert found == {"alice": [tmp_path / "elsewhere"], "bob": [tmp_path / "bob"]}
+    moved = {name: [Faceset.open(path) for path in paths] for name, paths in found.items()}
+    start = run.start(config(), describe_facesets(moved), [])
+    assert start.changes == (f"alice moved: {tmp_path / 'alice'} -> {tmp_path / 'elsewhere'}",)
+    assert start.comparable_after is None
+    assert run.find_facesets({}) == found
