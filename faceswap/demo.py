@@ -17,7 +17,8 @@ from faceswap.convert import convert_with_progress
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
-from faceswap.core.files import read_json, sha256_file
+from faceswap.core.documents import read_json
+from faceswap.core.files import sha256_file
 from faceswap.core.held_file import Signer
 from faceswap.demonstration.folder import DemoFolder, target_of
 from faceswap.demonstration.settings import DemoSettings, claim_folder
@@ -84,7 +85,7 @@ def demo(
         minutes = _MINUTES_CPU if picked.type == "cpu" else _MINUTES_GPU
     settings = DemoSettings(minutes, seed, recipe, device=str(picked))
     run_demo(output, settings)
-    note(headline(read_json(output / SUMMARY)))
+    note(headline(read_json(output / SUMMARY, finite=False)))
     note(afterword(output))
 
 

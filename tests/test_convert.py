@@ -10,7 +10,7 @@ from torch import nn
 import faceswap.cli
 from faceswap.core.checkpoint import save_checkpoint, settle_checkpoints
 from faceswap.core.command_line import run_program
-from faceswap.core.files import read_json
+from faceswap.core.documents import read_json
 from faceswap.media.images import read_image, write_image
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta, save_model

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import faceswap.demo as verb
+from faceswap.core.documents import read_json
 from faceswap.core.errors import ConfigError
-from faceswap.core.files import read_json
 from faceswap.demo import run_demo
 from faceswap.demonstration.settings import DemoSettings
 from faceswap.demonstration.summary import headline

@@ -12,7 +12,7 @@ from faceswap.conversion.pipeline import ConvertReport, convert_source
 from faceswap.conversion.report import write_report
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.command_line import run_program
-from faceswap.core.files import read_json
+from faceswap.core.documents import read_json
 from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
 from faceswap.models.autoencoder import FaceAutoencoder

@@ -19,8 +19,9 @@ from classifier.data.readers.masks import read_mask, scale_mask
 from classifier.data.sample_images import read_sample
 from classifier.models.formats import InputFormat
 from classifier.models.network import Task
+from faceswap.core.documents import Items, read_json, restore_type
 from faceswap.core.errors import MediaError
-from faceswap.core.files import atomic_directory, read_json, write_json
+from faceswap.core.files import atomic_directory, write_json
 
 MEMORY_LIMIT = 1 << 30
 """Size in bytes above which decoded images are cached in a memory-mapped file."""
@@ -220,7 +221,14 @@ def _cached(
                 del images, masks  # flushed to disk
     mapped = np.load(folder / "images.npy", mmap_mode="r")
     masks = np.load(folder / "masks.npy", mmap_mode="r") if decoder.task == "pixels" else None
-    return mapped, masks, dict(read_json(folder / "skipped.json"))
+    hint = f"Delete {folder} to decode the images again."
+    path = folder / "skipped.json"
+    skipped = read_json(path, hint=hint)
+    return (
+        mapped,
+        masks,
+        dict(restore_type(skipped, Items[tuple[int, str]], path, MediaError, hint)),
+    )
 
 
 def _new_file(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:

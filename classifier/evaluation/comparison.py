@@ -13,8 +13,8 @@ from classifier.evaluation.charts import plot_curves
 from classifier.evaluation.measure import estimate_record
 from classifier.models.model_file import LoadedClassifier
 from classifier.training.state import EpochResult
+from faceswap.core.documents import Items, read_json, restore_type
 from faceswap.core.errors import MediaError
-from faceswap.core.files import read_json
 from faceswap.core.page import Page
 
 
@@ -91,13 +91,9 @@ def read_history(folder: Path) -> list[EpochResult]:
     path = folder / "history.json"
     if not path.is_file():
         return []
-    try:
-        return [EpochResult(**entry) for entry in read_json(path)]
-    except (ValueError, TypeError) as error:
-        raise MediaError(
-            f"Expected a training history, found something else in {path} ({error}).",
-            "Remove the file, or train the run again.",
-        ) from error
+    hint = "Remove the file, or train the run again."
+    values = read_json(path, error=MediaError, hint=hint)
+    return restore_type(values, Items[EpochResult], path, MediaError, hint)
 
 
 def summarise(name: str, loaded: LoadedClassifier, history: Sequence[EpochResult]) -> RunSummary:

@@ -19,9 +19,10 @@ from classifier.training.build import open_data
 from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
 from classifier.training.training_data import resolve_class_file
-from faceswap.core.config import load_config, read_yaml
+from faceswap.core.config import load_config
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import sha256_file
+from faceswap.core.yaml_documents import read_yaml
 
 _MATTERS = (
     "seed",
@@ -76,7 +77,7 @@ def read_run(folder: Path) -> RunRecord | None:
 
 def _data_settings(path: Path) -> Settings:
     """Read only the settings used here, so that runs of other versions are readable."""
-    stored = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    stored = read_yaml(path, str(path))
     changes = []
     for name in _MATTERS:
         value: Any = stored

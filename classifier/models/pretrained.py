@@ -16,8 +16,9 @@ from classifier.models.network import TIMM, BuiltNetwork
 from classifier.models.registry import build_network, networks
 from classifier.models.timm_networks import create_timm
 from classifier.models.torchvision_networks import torchvision_names
-from faceswap.core.errors import ConfigError, ModelFileError
-from faceswap.core.files import read_json, sha256_file
+from faceswap.core.documents import read_json
+from faceswap.core.errors import ConfigError, DocumentError, ModelFileError
+from faceswap.core.files import sha256_file
 from faceswap.core.optional import require
 from faceswap.core.weights import (
     WEIGHTS,
@@ -172,10 +173,10 @@ def _model_file(folder: Path) -> Path:
 
 def _check_digest(folder: Path) -> None:
     try:
-        about = read_json(folder / _ABOUT)
-        expected = about.get("weights_sha256", about.get("sha256"))
-    except (OSError, ValueError, AttributeError):
+        about = read_json(folder / _ABOUT, dict[str, Any])
+    except (OSError, DocumentError):
         return  # not a model folder of this toolkit: there is no digest to compare with
+    expected = about.get("weights_sha256", about.get("sha256"))
     if expected is not None and sha256_file(folder / _MODEL) != expected:
         raise ModelFileError(f"{folder / _MODEL} is damaged.", "Copy it again.")
 

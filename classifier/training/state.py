@@ -1,16 +1,17 @@
 """Progress of a classifier's training, and the best of its epochs."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from torch import Tensor
 
 from classifier.models.network import Task
 from faceswap.core import training_state
 from faceswap.core.checkpoint import BEST, load_checkpoint, pointed_step
-from faceswap.core.files import read_json, write_json
+from faceswap.core.documents import read_json
+from faceswap.core.errors import DocumentError
+from faceswap.core.files import write_json
 from faceswap.core.training_state import AVERAGED, MODEL, TrainingState
 
 
@@ -65,12 +66,6 @@ class Progress(training_state.Progress):
     batch_size: int = 0
     history: list[EpochResult] = field(default_factory=list)
     comparable_from: int = 0
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Restores what ``asdict`` gave, after a trip through JSON."""
-        history = [EpochResult(**entry) for entry in values["history"]]
-        return super().from_json({**values, "history": history})
 
     @property
     def epoch(self) -> int:
@@ -127,7 +122,7 @@ class RunState(TrainingState[Progress]):
     def _is_in_table(self, entries: list[dict[str, Any]]) -> bool:
         try:
             return read_json(self.table) == entries
-        except (OSError, ValueError, RecursionError):
+        except (OSError, DocumentError):
             return False
 
     def best_epoch(self) -> tuple[dict[str, Tensor], EpochResult] | None:

@@ -9,17 +9,19 @@ import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field, StringConstraints
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from faceswap.core.errors import CheckpointError, UnsafeNameError
-from faceswap.core.files import atomic_directory, atomic_write, read_json, sha256_file, write_json
+from faceswap.core.documents import DocumentModel, Items, check_schema, read_json
+from faceswap.core.errors import CheckpointError, FaceswapError
+from faceswap.core.files import atomic_directory, atomic_write, sha256_file, write_json
 from faceswap.core.log import get_logger
-from faceswap.core.names import check_name
+from faceswap.core.names import FileName, Sha256Hex
 from faceswap.core.tensor_files import save_tensors
 
 _log = get_logger(__name__)
@@ -48,11 +50,20 @@ class Checkpoint:
     path: Path
 
 
-# What reading raises where a file has another content than this program writes.
-_DAMAGE = (
-    *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
-    *(SafetensorError, UnsafeNameError),
-)
+class _State(DocumentModel):
+    """Content of ``state.json``."""
+
+    version: int
+    step: Annotated[int, Field(ge=0)]
+    groups: Items[FileName]
+    state: dict[str, Any]
+
+
+class _OptimizerState(DocumentModel):
+    """Result of ``flatten_optimizer`` without its tensors."""
+
+    state: dict[Annotated[str, StringConstraints(pattern=r"^\d{1,9}$")], dict[str, Any]]
+    groups: Items[dict[str, Any]]
 
 
 class _Damaged(Exception):
@@ -193,25 +204,27 @@ def load_checkpoint(
 
 def _read(path: Path, groups: Collection[str] | None) -> Checkpoint:
     try:
-        for name, expected in read_json(path / _CHECKSUMS).items():
-            check_name(name, f"file in {path / _CHECKSUMS}")
+        sums: dict[str, str] = read_json(path / _CHECKSUMS, dict[FileName, Sha256Hex])
+        for name, expected in sums.items():
             stem, _, suffix = name.rpartition(".")
             if groups is not None and suffix == "safetensors" and stem not in groups:
                 continue
             if sha256_file(path / name) != expected:
                 raise _Damaged(f"{name} does not match its checksum")
-        body = read_json(path / _STATE)
+        body = read_json(path / _STATE, _State, finite=False)
         if body["version"] > _VERSION:
             raise _Damaged(f"it is of the newer format {body['version']}")
         tensors = {
-            group: _read_tensors(path / f"{check_name(group, 'group')}.safetensors")
+            group: _read_tensors(path / f"{group}.safetensors")
             for group in body["groups"]
             if groups is None or group in groups
         }
         return Checkpoint(body["step"], tensors, body["state"], path)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise _Damaged(f"{Path(str(error.filename)).name} is missing") from error
-    except _DAMAGE as error:
+    except FaceswapError as error:  # of a checksum or state file
+        raise _Damaged(error.message) from error
+    except (ValueError, SafetensorError) as error:
         raise _Damaged(str(error)) from error
 
 
@@ -256,23 +269,24 @@ def restore_optimizer(
     Raises:
         CheckpointError: The state belongs to another optimizer or other parameters.
     """
+    hint = "Resume with the settings of the run's config.yaml."
+    check_schema(values, _OptimizerState, "The saved optimizer state", CheckpointError, hint)
     state: dict[int, dict[str, Any]] = {int(i): dict(rest) for i, rest in values["state"].items()}
     groups = [dict(group) for group in values["groups"]]
-    for name, tensor in tensors.items():
-        kind, index, key = name.split(".", 2)
-        (state if kind == "state" else groups)[int(index)][key] = tensor
-    for group, current in zip(groups, optimizer.param_groups, strict=False):
-        for key, value in group.items():
-            if isinstance(current.get(key), tuple):  # JSON knows lists only
-                group[key] = tuple(value)
     try:
+        for name, tensor in tensors.items():
+            kind, index, key = name.split(".", 2)
+            (state if kind == "state" else groups)[int(index)][key] = tensor
+        for group, current in zip(groups, optimizer.param_groups, strict=False):
+            for key, value in group.items():
+                if isinstance(current.get(key), tuple):  # JSON knows lists only
+                    group[key] = tuple(value)
         optimizer.load_state_dict({"state": state, "param_groups": groups})
-    except (ValueError, KeyError) as error:
+        _match_layouts(optimizer, state)
+    except (ValueError, LookupError, TypeError, RuntimeError) as error:  # of the library, by kind
         raise CheckpointError(
-            f"The saved optimizer state does not fit this optimizer: {error}.",
-            "Resume with the settings of the run's config.yaml.",
+            f"The saved optimizer state does not fit this optimizer: {error}.", hint
         ) from error
-    _match_layouts(optimizer, state)
 
 
 def _match_layouts(

@@ -5,24 +5,22 @@ installed wheel.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from faceswap.core.config_errors import describe_problem, nearest
+from faceswap.core.config_errors import describe_problem, nearest, shown
+from faceswap.core.documents import check_values
 from faceswap.core.errors import ConfigError
 from faceswap.core.files import user_path
+from faceswap.core.yaml_documents import format_yaml, parse_yaml, read_yaml
+
+_MOST_KEYS = 16  # of a dotted name
+_PROBLEMS = 8  # in a message
 
 M = TypeVar("M", bound=BaseModel)
-
-_FLOAT = re.compile(
-    r"^[-+]?(?:\d[\d_]*\.[\d_]*(?:[eE][-+]?\d+)?|\.\d[\d_]*(?:[eE][-+]?\d+)?|\d[\d_]*[eE][-+]?\d+"
-    r"|\.inf|\.nan)$"
-)
 
 
 UserPath = Annotated[Path, AfterValidator(user_path)]
@@ -33,33 +31,6 @@ class StrictModel(BaseModel):
     """Base of all settings classes: frozen; unknown keys and other types are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML loader in which ``5e-5`` is a number, and ``no``, ``on`` and dates are text."""
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML dumper that quotes text which ``_Loader`` would not read back as text."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (pyyaml names it)
-        """Writes repeated values in full, without aliases."""
-        return True
-
-
-def _set_resolvers(kind: type[_Loader] | type[_Dumper]) -> None:
-    unwanted = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp"}
-    kind.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in unwanted]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    boolean = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
-    kind.add_implicit_resolver("tag:yaml.org,2002:bool", boolean, list("tTfF"))
-    kind.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
-
-
-_set_resolvers(_Loader)
-_set_resolvers(_Dumper)
 
 
 def _folder() -> Path:
@@ -96,31 +67,13 @@ def find_recipe(section: str, name: str | Path) -> Path:
     )
 
 
-def read_yaml(text: str, where: str) -> Any:
-    """Parses YAML.
-
-    Raises:
-        ConfigError: The text is not YAML; ``where`` is its origin in the message.
-    """
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        what = " ".join(str(error).split())
-        raise ConfigError(f"{where} is not valid YAML: {what}", "Correct its syntax.") from error
-
-
 def dump_yaml(config: BaseModel) -> str:
     """All settings, defaults included, as YAML that ``load_config`` reads back unchanged."""
-    data = config.model_dump(mode="json")
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    return format_yaml(config.model_dump(mode="json"))
 
 
 def _read_recipe(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The recipe {path} cannot be read: {error}", "") from error
-    data = read_yaml(text, f"The recipe {path}")
+    data = read_yaml(path, f"The recipe {path}")
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -134,12 +87,12 @@ def _read_recipe(path: Path) -> dict[str, Any]:
 def _apply_override(data: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     keys = name.strip().split(".")
-    if not equals or not all(keys):
+    if not equals or not all(keys) or len(keys) > _MOST_KEYS:
         raise ConfigError(
-            f"Expected NAME=VALUE, found {override!r}.",
+            f"Expected NAME=VALUE, found {shown(override)}.",
             "For example: --set optimizer.lr=5e-5",
         )
-    value = read_yaml(text, f"The value of {name}")
+    value = parse_yaml(text, f"The value of {name}")
     place = data
     for key in keys[:-1]:
         inner = place.get(key)
@@ -167,7 +120,7 @@ def parse_config(model_class: type[M], data: Mapping[str, Any], where: str) -> M
         # Via JSON, where strict mode accepts a list for a tuple and text for a path.
         return model_class.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        problems = [describe_problem(model_class, detail) for detail in error.errors()]
+        problems = [describe_problem(model_class, detail) for detail in error.errors()[:_PROBLEMS]]
     except TypeError as error:
         problems = [(f"a value has an unsupported type: {error}", "Use text, numbers or lists.")]
     message = "; ".join(dict.fromkeys(text for text, _ in problems))
@@ -199,4 +152,6 @@ def load_config(
         _apply_override(data, override)
     if overrides:
         sources.append("--set")
-    return parse_config(model_class, data, " or ".join(sources) or "the defaults")
+    where = " or ".join(sources) or "the defaults"
+    check_values(data, f"A setting in {where}", ConfigError, "Use text, numbers or lists.")
+    return parse_config(model_class, data, where)

@@ -4,6 +4,7 @@ import difflib
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,15 +25,25 @@ def describe_problem(model_class: type[BaseModel], detail: ErrorDetails) -> tupl
         return f"unknown setting {name!r}", _suggest(model_class, location)
     if detail["type"] == "missing":
         return f"expected a value of {name}, found none", f"Add --set {name}=VALUE."
-    expected = detail["msg"]
-    for opening in ("Input should be ", "Value error, ", "Assertion failed, "):
-        expected = expected.removeprefix(opening)
-    verb = "expected " if detail["msg"].startswith("Input should be ") else ""
-    return f"{name or 'settings'}: {verb}{expected}, found {_shown(detail['input'])}", ""
+    return f"{name or 'settings'}: {expectation(detail)}, found {shown(detail['input'])}", ""
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
+def expectation(detail: ErrorDetails) -> str:
+    """Expected value of an error reported by pydantic, as in ``expected a valid integer``."""
+    message = detail["msg"]
+    if message.startswith("Input should be "):
+        return f"expected {message.removeprefix('Input should be ')}"
+    for opening in ("Value error, ", "Assertion failed, "):
+        message = message.removeprefix(opening)
+    return message
+
+
+def shown(value: Any) -> str:
+    """A value of unknown type and size for a message, in up to 60 characters."""
+    short = value[:60] if isinstance(value, str | bytes | list | tuple) else value
+    if isinstance(value, dict):
+        short = dict(islice(value.items(), 10))
+    text = repr(short)
     text = text if len(text) <= 60 else text[:57] + "..."
     if isinstance(value, str):
         return f"the text {text}"

@@ -69,6 +69,10 @@ class OutputExistsError(OutputError):
     """A file or folder that would be replaced, and that this run did not make."""
 
 
+class DocumentError(FaceswapError):
+    """A structured file that is damaged, too large or of another program."""
+
+
 class UnsafeNameError(FaceswapError):
     """A name from a file that is a path, or that no file should have."""
 

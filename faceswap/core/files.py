@@ -240,13 +240,9 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes indented JSON."""
-    atomic_write(path, json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
-
-
-def read_json(path: Path) -> Any:
-    """Reads a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Writes indented JSON; bytes of names that are not UTF-8 become ``?``."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    atomic_write(path, text.encode(errors="replace") + b"\n")
 
 
 def sha256_file(path: Path) -> str:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from faceswap.core.config_errors import shown
+from faceswap.core.documents import check_schema, read_json
 from faceswap.core.errors import FaceswapError
-from faceswap.core.files import read_json, write_json
+from faceswap.core.files import write_json
 
 Document = dict[str, Any]
 
@@ -19,12 +21,14 @@ class Format:
         name: Name stored in every document, such as ``faceswap-faceset``.
         version: Version that is written; raised whenever a key changes its meaning.
         error: Error type raised for a document that cannot be used.
+        schema: Type of the documents of this version, mostly a ``DocumentModel``; None for any.
         migrations: Function of each older version, from its document to that of the next version.
     """
 
     name: str
     version: int
     error: type[FaceswapError]
+    schema: Any = None
     migrations: Mapping[int, Callable[[Document], Document]] = field(default_factory=dict)
 
     def write(self, path: Path, body: Mapping[str, Any]) -> None:
@@ -32,25 +36,23 @@ class Format:
         write_json(path, {"format": self.name, "version": self.version, **body})
 
     def read(self, path: Path) -> Document:
-        """Reads a document and migrates it to the current version.
+        """Reads a document, migrates it to the current version and checks it.
 
         Raises:
-            FaceswapError: The file is not valid JSON, or is of another format, of a newer version
-                or of an older one without migration; the type is ``error``.
+            FaceswapError: The file is not valid JSON, is of another format, of a newer version or
+                of an older one without migration, or differs from the schema; the type is
+                ``error``.
             FileNotFoundError: There is no such file.
         """
-        try:
-            document = read_json(path)
-        except (ValueError, RecursionError) as error:
-            raise self.error(f"{path} is not valid JSON: {error}.", self._restore(path)) from error
+        document = read_json(path, error=self.error, hint=self._restore(path))
         return self.migrate(document, path)
 
     def migrate(self, document: Any, path: Path) -> Document:
-        """Migrates a document that was read from ``path``; see ``read``."""
+        """Migrates and checks a document that was read from ``path``; see ``read``."""
         found = document.get("format") if isinstance(document, dict) else None
         if found != self.name:
             raise self.error(
-                f"Expected the format {self.name!r} in {path}, found {found!r}.",
+                f"Expected the format {self.name!r} in {path}, found {shown(found)}.",
                 self._restore(path),
             )
         version = document.get("version")
@@ -68,9 +70,16 @@ class Format:
                     f"{path} has version {version} of its format, which is no longer supported.",
                     "Create it again with this program.",
                 )
-            document = self.migrations[version](document)
+            try:
+                document = self.migrations[version](document)
+            except KeyError as error:
+                raise self.error(
+                    f"{path} is damaged: it has no {error}.", self._restore(path)
+                ) from error
             version += 1
             document["version"] = version
+        if self.schema is not None:
+            check_schema(document, self.schema, path, self.error, self._restore(path))
         return document
 
     def _restore(self, path: Path) -> str:

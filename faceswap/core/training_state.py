@@ -19,6 +19,7 @@ from faceswap.core.checkpoint import (
     save_checkpoint,
     settle_checkpoints,
 )
+from faceswap.core.documents import restore_type
 from faceswap.core.ema import EMA
 from faceswap.core.errors import CheckpointError, TrainingError
 from faceswap.core.log import get_logger
@@ -28,6 +29,7 @@ _log = get_logger(__name__)
 MODEL, AVERAGED = "model", "ema"
 """Groups of tensors in a checkpoint: the weights, and their exponential moving average."""
 
+_RESTORE = "Restore the run from a backup, or choose another folder for --output."
 _ROLLBACKS = 3  # in a row, before training stops
 
 
@@ -57,11 +59,9 @@ class Progress:
         """Restores what ``asdict`` gave, after a trip through JSON.
 
         Raises:
-            KeyError: A value is missing.
-            TypeError: A value is missing or unknown.
+            CheckpointError: A value is missing or of the wrong type.
         """
-        best = values["best"]
-        return cls(**{**values, "best": None if best is None else tuple(best)})
+        return restore_type(values, cls, "The progress of a checkpoint", CheckpointError, _RESTORE)
 
     def evaluated(self, *metric: float) -> bool:
         """Records an evaluation.
@@ -195,7 +195,7 @@ class TrainingState(Generic[P]):
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"The checkpoint {found.path} is incomplete or of another training: {error}.",
-                "Restore the run from a backup, or choose another folder for --output.",
+                _RESTORE,
             ) from error
 
     def _progress(self, found: Checkpoint, kind: type[P]) -> P:

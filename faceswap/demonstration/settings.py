@@ -4,8 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from faceswap.core.documents import read_json
 from faceswap.core.errors import ConfigError
-from faceswap.core.files import read_json, write_json
+from faceswap.core.files import write_json
 
 _SETTINGS = "settings.json"
 
@@ -47,12 +48,13 @@ def claim_folder(output: Path, settings: DemoSettings) -> None:
             )
         write_json(path, fixed)
         return
-    before: dict[str, Any] = read_json(path)
+    hint = "Choose another folder with -o, or delete this one."
+    before: dict[str, Any] = read_json(path, dict[str, Any], error=ConfigError, hint=hint)
     changed = [f"{k}: {before.get(k)!r} -> {v!r}" for k, v in fixed.items() if before.get(k) != v]
     if changed:
         raise ConfigError(
             f"{output} holds a demo with other settings ({', '.join(changed)}).",
-            "Choose another folder with -o, or delete this one.",
+            hint,
         )
 
 

@@ -5,10 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from faceswap.core.errors import FaceswapError
-from faceswap.core.files import read_json, write_json
+from faceswap.core.documents import DocumentModel, read_json
+from faceswap.core.files import write_json
 
 StageMetrics = dict[str, Any]
+
+
+class _Stage(DocumentModel):
+    """A finished stage."""
+
+    key: dict[str, Any]
+    metrics: StageMetrics
 
 
 class Stages:
@@ -24,7 +31,7 @@ class Stages:
         executed: Names of the stages executed by this object.
 
     Raises:
-        FaceswapError: The file exists and is damaged.
+        DocumentError: The file exists and is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,15 +39,9 @@ class Stages:
         self.executed: list[str] = []
         self._stages: dict[str, dict[str, Any]] = {}
         if path.exists():
-            try:
-                self._stages = {
-                    name: {"key": s["key"], "metrics": s["metrics"]}
-                    for name, s in read_json(path).items()
-                }
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise FaceswapError(
-                    f"{path} is damaged.", "Delete it to run every stage again."
-                ) from error
+            hint = "Delete it to run every stage again."
+            # Metrics may be NaN.
+            self._stages = read_json(path, dict[str, _Stage], finite=False, hint=hint)
 
     def run(
         self,

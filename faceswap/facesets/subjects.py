@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from faceswap.core.documents import read_json
 from faceswap.core.errors import FaceswapError
-from faceswap.core.files import read_json
 from faceswap.core.model_folder import FOLDER, METADATA
 from faceswap.facesets.faceset import FORMAT, RECORD, read_record
 from faceswap.models.model_file import read_model_metadata

@@ -95,6 +95,10 @@ def _step_name(step: int) -> str:
 def _read_checkpoint(root: Path, step: int, *, exact: bool) -> Checkpoint:
     loaded = load_checkpoint(root, f"step-{step:08d}", groups=[MODEL, AVERAGED])
     assert loaded is not None  # there are checkpoints
+    if not loaded.tensors:
+        raise ModelFileError(
+            f"The checkpoint {loaded.path} has no weights.", "Choose another one with --checkpoint."
+        )
     if exact and loaded.step != step:
         raise ModelFileError(
             f"The checkpoint of step {step} in {root} is damaged.",

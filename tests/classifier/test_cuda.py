@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from classifier import load_classifier, predict_images
-from faceswap.core.files import read_json
+from faceswap.core.documents import read_json
 
 DEVICE = "cuda"
 pytestmark = [

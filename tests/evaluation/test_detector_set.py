@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from faceswap.core.documents import read_json
 from faceswap.core.errors import ConfigError, IdentityError
-from faceswap.core.files import read_json
 from faceswap.evaluation.detector_set import make_detector_set, split_identities
 from faceswap.evaluation.runs import open_runs
 from faceswap.provenance.file_provenance import read_provenance

@@ -3,8 +3,8 @@
 import pytest
 
 import faceswap.evaluate as verb
+from faceswap.core.documents import read_json
 from faceswap.core.errors import ConfigError, WeightsUnavailable
-from faceswap.core.files import read_json
 from tests.evaluation.conftest import Colours
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from faceswap.core.documents import read_json
 from faceswap.core.errors import FacesetError, IdentityError, WeightsUnavailable
-from faceswap.core.files import read_json
 from faceswap.evaluation.evaluation import (
     IDENTITY_METRICS,
     Evaluation,

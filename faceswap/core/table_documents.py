@@ -1,0 +1,214 @@
+"""The one way into Parquet and CSV: sizes and types are checked before the rows are read."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from faceswap.core.documents import read_content, size_limit, too_large
+from faceswap.core.errors import DocumentError, FaceswapError
+from faceswap.core.files import regular_file
+
+_TABLE_BYTES = 512 << 20  # decoded
+_CSV_BYTES = 64 << 20
+_MOST_ROWS = 20_000_000
+_LONGEST_TEXT = 4096  # bytes in a cell; what a path may have
+_WIDEST = 8  # bytes of a value that is no text
+
+
+def read_table(
+    path: Path,
+    schema: pa.Schema | None = None,
+    *,
+    nullable: Collection[str] = (),
+    error: type[FaceswapError] = DocumentError,
+    hint: str = "",
+) -> pa.Table:
+    """Reads and checks a Parquet file.
+
+    Args:
+        path: The file.
+        schema: Columns to read, and their types; others in the file are ignored. None for all
+            columns of plain values, of any type.
+        nullable: Names of the columns of the schema in which values may be missing.
+        error: Error type.
+        hint: Remedy for a damaged file.
+
+    Returns:
+        The columns of the schema, in its order; metadata of the file included.
+
+    Raises:
+        FaceswapError: It is too large when decoded, not Parquet, or differs from the schema; the
+            type is ``error``.
+        OSError: It cannot be read; ``FileNotFoundError`` if it does not exist.
+    """
+    if regular_file(path).is_dir():
+        raise error(f"Expected a file, found a folder: {path}.", hint)
+    try:
+        with path.open("rb") as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
+            found = parquet.schema_arrow
+            wanted = _plain_columns(found) if schema is None else schema
+            _check_columns(found, wanted, path, error, hint)
+            _check_size(parquet.metadata, wanted, path, error, hint)
+            # Text stays in its dictionary until its length is known: a short file may repeat a
+            # long text any number of times.
+            parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=_texts(wanted))
+            table = parquet.read(wanted.names, use_threads=False)
+            table = _decoded(table.select(wanted.names), path, error, hint)
+            table.validate(full=True)
+            table = table.cast(wanted.with_metadata(found.metadata))
+    except (OSError, pa.ArrowException, ValueError, TypeError, KeyError) as problem:
+        if isinstance(problem, OSError) and problem.errno is not None:
+            raise
+        raise error(f"{path} is not a valid Parquet file: {_first(problem)}.", hint) from problem
+    if schema is not None:
+        for name in schema.names:
+            if name not in nullable and _has_nulls(table[name]):
+                raise error(f"Expected a value of {name!r} in every row of {path}.", hint)
+    return table
+
+
+def read_csv(path: Path, *, error: type[FaceswapError] = DocumentError, hint: str = "") -> pa.Table:
+    """Reads a CSV file with a header; all columns are text.
+
+    Raises:
+        FaceswapError: It is too large, not UTF-8 or not CSV; the type is ``error``.
+        OSError: It cannot be read.
+    """
+    content = read_content(path, _CSV_BYTES, error, hint)
+    source = pa.BufferReader(content)
+    try:
+        with pa_csv.open_csv(source) as reader:
+            names = reader.schema.names
+        types = dict.fromkeys(names, pa.string())
+        options = pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False)
+        table = pa_csv.read_csv(pa.BufferReader(content), convert_options=options)
+    except (pa.ArrowException, ValueError, KeyError) as problem:
+        raise error(f"{path} is not valid CSV: {_first(problem)}.", hint) from problem
+    _check_names(table.schema, path, error, hint)
+    return table
+
+
+def check_finite(
+    table: pa.Table, names: Collection[str], path: Path, error: type[FaceswapError], hint: str
+) -> None:
+    """Checks that columns of numbers, or of lists of numbers, hold no NaN and no infinity.
+
+    Raises:
+        FaceswapError: One does; the type is ``error``.
+    """
+    for name in names:
+        values = table[name].combine_chunks()
+        if pa.types.is_fixed_size_list(values.type):
+            values = values.flatten()
+        if not np.isfinite(values.to_numpy(zero_copy_only=False)).all():
+            raise error(f"Expected finite numbers in {name!r} of {path}.", hint)
+
+
+def _check_columns(
+    found: pa.Schema, wanted: pa.Schema, path: Path, error: type[FaceswapError], hint: str
+) -> None:
+    _check_names(found, path, error, hint)
+    for field in wanted:
+        if field.name not in found.names:
+            raise error(f"{path} has no column {field.name!r}.", hint)
+        kind = found.field(field.name).type
+        if kind != field.type:
+            raise error(
+                f"Expected {field.type} in the column {field.name!r} of {path}, found {kind}.", hint
+            )
+
+
+def _check_names(schema: pa.Schema, path: Path, error: type[FaceswapError], hint: str) -> None:
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice:
+        raise error(f"{path} has the column {twice[0]!r} more than once.", hint)
+
+
+def _check_size(
+    metadata: pq.FileMetaData,
+    wanted: pa.Schema,
+    path: Path,
+    error: type[FaceswapError],
+    hint: str,
+) -> None:
+    """Checks the size that the columns will have in memory, by the footer of the file."""
+    limit = size_limit(_TABLE_BYTES)
+    if metadata.num_rows > _MOST_ROWS:
+        raise error(f"{path} has {metadata.num_rows} rows, more than {_MOST_ROWS}.", hint)
+    size = 0
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            if column.path_in_schema.partition(".")[0] in wanted.names:
+                size += max(column.total_uncompressed_size, column.num_values * _WIDEST)
+    if size > limit:
+        raise too_large(path, limit, error)
+
+
+def _texts(schema: pa.Schema) -> list[str]:
+    return [field.name for field in schema if _is_text(field.type)]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
+
+
+def _plain_columns(schema: pa.Schema) -> pa.Schema:
+    """Columns of text, numbers and booleans."""
+    return pa.schema(
+        [
+            field
+            for field in schema
+            if _is_text(field.type)
+            or (pa.types.is_primitive(field.type) and not pa.types.is_null(field.type))
+            or pa.types.is_dictionary(field.type)
+        ]
+    )
+
+
+def _decoded(table: pa.Table, path: Path, error: type[FaceswapError], hint: str) -> pa.Table:
+    """Table with its dictionaries of text replaced by text of limited length."""
+    for number, field in enumerate(table.schema):
+        if not pa.types.is_dictionary(field.type):
+            continue
+        chunks = table.column(number).chunks
+        longest = max((_longest(chunk.dictionary) for chunk in chunks), default=0)
+        if longest > _LONGEST_TEXT:
+            raise error(f"{path} has text of {longest} bytes in {field.name!r}.", hint)
+        if longest * table.num_rows > size_limit(_TABLE_BYTES) * 4:
+            raise too_large(path, size_limit(_TABLE_BYTES), error)
+        kind = field.type.value_type
+        table = table.set_column(
+            number, pa.field(field.name, kind), table.column(number).cast(kind)
+        )
+    return table
+
+
+def _longest(values: pa.Array) -> int:
+    if not _is_text(values.type):
+        return 0
+    return pc.max(pc.binary_length(values)).as_py() or 0
+
+
+def _has_nulls(column: pa.ChunkedArray) -> bool:
+    if column.null_count:
+        return True
+    if pa.types.is_fixed_size_list(column.type):
+        return any(chunk.flatten().null_count for chunk in column.chunks)
+    return False
+
+
+def _first(problem: Exception) -> str:
+    """First line of a library's message, which may be long."""
+    text = str(problem).strip().partition("\n")[0]
+    return text[:200].rstrip(".") or type(problem).__name__
