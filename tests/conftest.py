@@ -89,9 +89,9 @@ def make_faceset() -> Callable[..., Path]:
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path / "faces.parquet")
         record = {
             "complete": True,
-            "source": {"name": path.name},
+            "source": {"name": path.name, "path": "-", "kind": "video", "sha256": "a" * 64},
             "subject": {"name": path.name, "basis": "self", "reference": ""},
-            "extractor": {"crop_size": size, "crop_coverage": HEAD_COVERAGE},
+            "extractor": {"crop_size": size, "crop_coverage": HEAD_COVERAGE, "every": 1},
         }
         FORMAT.write(path / "faceset.json", record)
         return path

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, FailFast, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from faceswap.core.config_errors import expectation, shown
@@ -26,7 +26,7 @@ _INTEGERS = range(-(1 << 63), 1 << 64)
 _PROBLEMS = 3  # in a message
 
 T = TypeVar("T")
-Items = Annotated[list[T], FailFast()]
+Items = Annotated[list[T], Field(fail_fast=True)]
 """List of a document. Validation ends at the first wrong item: a file may hold millions."""
 Finite = FiniteFloat
 """Number other than NaN and infinity."""

@@ -21,15 +21,15 @@ class Format:
         name: Name stored in every document, such as ``faceswap-faceset``.
         version: Version that is written; raised whenever a key changes its meaning.
         error: Error type raised for a document that cannot be used.
-        schema: Type of the documents of this version, mostly a ``DocumentModel``; None for any.
         migrations: Function of each older version, from its document to that of the next version.
+        schema: Type of the documents of this version, mostly a ``DocumentModel``; None for any.
     """
 
     name: str
     version: int
     error: type[FaceswapError]
-    schema: Any = None
     migrations: Mapping[int, Callable[[Document], Document]] = field(default_factory=dict)
+    schema: Any = None
 
     def write(self, path: Path, body: Mapping[str, Any]) -> None:
         """Writes a document with its format and version, complete or not at all."""

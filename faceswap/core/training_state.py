@@ -1,7 +1,7 @@
 """State of a training: what its checkpoints hold, how it resumes, and how it rolls back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
@@ -19,7 +19,7 @@ from faceswap.core.checkpoint import (
     save_checkpoint,
     settle_checkpoints,
 )
-from faceswap.core.documents import restore_type
+from faceswap.core.documents import check_schema, restore_type
 from faceswap.core.ema import EMA
 from faceswap.core.errors import CheckpointError, TrainingError
 from faceswap.core.log import get_logger
@@ -61,7 +61,12 @@ class Progress:
         Raises:
             CheckpointError: A value is missing or of the wrong type.
         """
-        return restore_type(values, cls, "The progress of a checkpoint", CheckpointError, _RESTORE)
+        where = "The progress of a checkpoint"
+        check_schema(values, dict[str, Any], where, CheckpointError, _RESTORE)
+        missing = [each.name for each in fields(cls) if each.name not in values]
+        if missing:
+            raise CheckpointError(f"{where} is incomplete: no {', '.join(missing)}.", _RESTORE)
+        return restore_type(values, cls, where, CheckpointError, _RESTORE)
 
     def evaluated(self, *metric: float) -> bool:
         """Records an evaluation.

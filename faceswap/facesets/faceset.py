@@ -15,15 +15,19 @@ from typing import Any
 import cv2
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from faceswap.core.documents import read_json
 from faceswap.core.errors import FacesetError
-from faceswap.core.files import read_json, sha256_file
+from faceswap.core.files import sha256_file
 from faceswap.core.formats import Format
+from faceswap.core.names import check_name
+from faceswap.core.table_documents import check_finite, read_table
+from faceswap.facesets.record import FacesetDocument
 from faceswap.media.images import read_image
 
-FORMAT = Format("faceswap-faceset", 1, FacesetError)
+FORMAT = Format("faceswap-faceset", 1, FacesetError, schema=FacesetDocument)
 """Format of ``faceset.json``."""
 RECORD, ROWS, IMAGES, MASKS = "faceset.json", "faces.parquet", "images", "masks"
 SHARDS = "shards"
@@ -57,7 +61,9 @@ vector of the face's identity."""
 
 _EXTRACT_AGAIN = "Extract the source again with --overwrite."
 # The columns read into memory. The mesh would be nine tenths of it, and few computations need it.
-_READ = [name for name in SCHEMA.names if name not in ("mesh", "embedding")]
+_READ = pa.schema([field for field in SCHEMA if field.name not in ("mesh", "embedding")])
+_NULLABLE = ("mesh", "embedding", "mask")
+_FINITE = ("time", "box", "score", "landmarks", "matrix", "yaw", "pitch", "roll")
 
 
 @dataclass(frozen=True)
@@ -132,13 +138,7 @@ class Faceset:
                 f"The faceset {path} is unfinished.",
                 "Run the same `faceswap extract` again to resume it.",
             )
-        try:
-            rows = pq.read_table(path / ROWS, columns=_READ)
-        except (OSError, pa.ArrowException) as error:
-            raise FacesetError(
-                f"{path / ROWS} cannot be read: {error}.", "Extract the source again."
-            ) from error
-        return cls(path, record, rows)
+        return cls(path, record, read_rows(path / ROWS, _READ))
 
     @property
     def name(self) -> str:
@@ -252,6 +252,29 @@ def _matrix_column(rows: pa.Table, name: str, shape: tuple[int, ...]) -> NDArray
     return array.flatten().to_numpy().reshape(-1, *shape)
 
 
+def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
+    """Reads and checks ``faces.parquet``, or a shard of it.
+
+    Args:
+        file: The file.
+        schema: Columns to read: ``SCHEMA`` or some of it.
+
+    Raises:
+        FacesetError: It is damaged, too large, or names files outside the faceset.
+    """
+    try:
+        rows = read_table(file, schema, nullable=_NULLABLE, error=FacesetError, hint=_EXTRACT_AGAIN)
+    except FileNotFoundError as error:
+        raise FacesetError(f"{file} is missing.", _EXTRACT_AGAIN) from error
+    check_finite(rows, _FINITE, file, FacesetError, _EXTRACT_AGAIN)
+    if rows.num_rows and pc.min(rows["frame"]).as_py() < 0:
+        raise FacesetError(f"Expected frame numbers from 0 in {file}.", _EXTRACT_AGAIN)
+    for column in ("image", "mask"):
+        for name in filter(None, rows[column].unique().to_pylist()):
+            check_name(name, f"name of an {column} in {file}")
+    return rows
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """Reads ``faceset.json`` of a finished or unfinished faceset.
 
@@ -264,19 +287,12 @@ def read_record(path: Path) -> dict[str, Any]:
     file = path / RECORD
     if not file.is_file():
         raise FacesetError(f"There is no faceset in {path}.", _other_facesets(path))
-    try:
-        document = read_json(file)
-    except (ValueError, RecursionError) as error:
-        raise FacesetError(f"{file} is not valid JSON: {error}.", _EXTRACT_AGAIN) from error
+    document = read_json(file, error=FacesetError, hint=_EXTRACT_AGAIN)
     if isinstance(document, dict) and "schema_version" in document:
         # Written before formats had names; nothing else differs.
         version = document.pop("schema_version")
         document = {"format": FORMAT.name, "version": version, **document}
-    record = FORMAT.migrate(document, file)
-    missing = [key for key in ("complete", "source", "extractor", "subject") if key not in record]
-    if missing:
-        raise FacesetError(f"{file} has no {', '.join(missing)}.", _EXTRACT_AGAIN)
-    return record
+    return FORMAT.migrate(document, file)
 
 
 def _other_facesets(path: Path) -> str:

@@ -1,6 +1,5 @@
 """Reads the provenance of a file: manifest, signature, plain metadata, and the report beside it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from faceswap.core.errors import MediaError
-from faceswap.core.files import read_json, sha256_file
+from faceswap.core.documents import DocumentModel, Items, read_json
+from faceswap.core.errors import DocumentError, MediaError
+from faceswap.core.files import sha256_file
 from faceswap.media.container import open_media
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.formats import ANY, EMBEDDABLE, media_type
@@ -19,6 +19,7 @@ from faceswap.provenance.library import load_library, new_context, validation_co
 from faceswap.provenance.manifest import CONVERSION, readable_name
 from faceswap.provenance.metadata import SYNTHETIC_TYPES, xmp_source_type
 from faceswap.provenance.sidecar import SUFFIX, find_sidecar
+from faceswap.provenance.store import actions_of, assertion_of, read_store
 
 if TYPE_CHECKING:
     import c2pa
@@ -27,6 +28,7 @@ State = Literal["intact", "changed", "broken", "none"]
 Signer = Literal["local", "trusted", "unknown"]
 
 _CHUNK = 1 << 20
+_INGREDIENTS = 64  # shown of a manifest; half as many at each level of the tree
 _STORE = b"jumdc2pa"  # a JUMBF description box, and the type of a manifest store
 
 # The content and the signature are valid; only the signer or the time is in doubt.
@@ -132,7 +134,7 @@ def _open_manifest(path: Path, context: "c2pa.Context") -> tuple[dict[str, Any],
     if kind in EMBEDDABLE:
         try:
             with path.open("rb") as file, library.Reader(kind, file, context=context) as reader:
-                return json.loads(reader.json()), "embedded"
+                return read_store(reader.json(), path), "embedded"
         except library.C2paError.ManifestNotFound:
             if beside is None:
                 raise
@@ -143,7 +145,7 @@ def _open_manifest(path: Path, context: "c2pa.Context") -> tuple[dict[str, Any],
         path.open("rb") as file,
         library.Reader(ANY, file, manifest_data=manifest, context=context) as reader,
     ):
-        return json.loads(reader.json()), beside.name
+        return read_store(reader.json(), beside), beside.name
 
 
 def _anchors(given: bytes) -> list[bytes]:
@@ -174,9 +176,9 @@ def _evaluate(store: Mapping[str, Any]) -> dict[str, Any]:
         "signer": None if state == "broken" else _signer(failures, signature),
         "signature": signature,
         "expired": any("expired" in code or "outside" in code for code in failures),
-        "actions": tuple(_actions(active)),
+        "actions": tuple(actions_of(active)),
         "ingredients": tuple(_ingredients(active, store["manifests"])),
-        "conversion": _assertion(active, CONVERSION),
+        "conversion": assertion_of(active, CONVERSION),
     }
 
 
@@ -187,41 +189,35 @@ def _signer(failures: list[str], signature: Mapping[str, Any]) -> Signer:
     return "local" if str(signature.get("cert_serial_number")) in local else "trusted"
 
 
-def _assertion(manifest: Mapping[str, Any], label: str) -> Any:
-    assertions = manifest.get("assertions", [])
-    return next((a.get("data") for a in assertions if a.get("label") == label), None)
-
-
-def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for label in ("c2pa.actions.v2", "c2pa.actions"):
-        yield from (_assertion(manifest, label) or {}).get("actions", [])
-
-
 def _declares_synthetic(manifests: Any) -> bool:
     return any(
         action.get("digitalSourceType") in SYNTHETIC_TYPES
         for manifest in manifests
-        for action in _actions(manifest)
+        for action in actions_of(manifest)
     )
 
 
 def _ingredients(
-    manifest: Mapping[str, Any], manifests: Mapping[str, Any]
+    manifest: Mapping[str, Any], manifests: Mapping[str, Any], level: int = 0
 ) -> Iterator[Mapping[str, Any]]:
-    """Ingredients as a tree, each with its manifest and the problems found in it."""
-    for ingredient in manifest.get("ingredients", []):
+    """Ingredients as a tree, each with its manifest and the problems found in it.
+
+    Manifests may name each other in circles, and one may be named any number of times: the tree
+    ends at a few levels, and a manifest shows a limited number of ingredients.
+    """
+    for ingredient in (manifest.get("ingredients") or [])[: _INGREDIENTS >> level]:
         label = ingredient.get("active_manifest")
         failures = validation_codes(ingredient.get("validation_results"), "failure")
         below = manifests.get(label) if label else None
         yield {
-            "title": ingredient.get("title", ""),
-            "relationship": ingredient.get("relationship", ""),
-            "remark": ingredient.get("description", ""),
+            "title": ingredient.get("title") or "",
+            "relationship": ingredient.get("relationship") or "",
+            "remark": ingredient.get("description") or "",
             "manifest": label,
             "problems": [code for code in failures if code not in _NO_DAMAGE],
-            "actions": [a.get("action") for a in _actions(below)] if below else [],
+            "actions": [a.get("action", "?") for a in actions_of(below)] if below else [],
             "synthetic": _declares_synthetic([below]) if below else False,
-            "ingredients": list(_ingredients(below, manifests)) if below else [],
+            "ingredients": list(_ingredients(below, manifests, level + 1)) if below else [],
         }
 
 
@@ -239,21 +235,38 @@ def _metadata(path: Path) -> dict[str, str]:
     return {name: tags[name] for name in ("digital_source_type", "comment") if name in tags}
 
 
+class _ReportedFile(DocumentModel):
+    name: str
+    sha256: str
+
+
+class ReportDocument(DocumentModel):
+    """Conversion report, as far as it is read again.
+
+    Attributes:
+        tool: Program that wrote it.
+        synthetic: Marks of synthetic content; what tells a report from other JSON.
+        files: Converted files and their hashes.
+    """
+
+    tool: str
+    synthetic: dict[str, Any]
+    files: Items[_ReportedFile]
+
+
 def _report(path: Path) -> dict[str, Any] | None:
     """The conversion report beside a file, or beside its folder."""
     for candidate in (path, path.parent):
         place = candidate.with_name(candidate.name + ".json") if candidate.name else None
         if place is not None and place.is_file():
             try:
-                report = read_json(place)
-            except (OSError, ValueError):
-                continue
-            if isinstance(report, dict) and "synthetic" in report:
-                return report
+                return read_json(place, ReportDocument, finite=False)
+            except (OSError, DocumentError):
+                continue  # of another program
     return None
 
 
 def _report_hash(path: Path, report: Mapping[str, Any] | None) -> bool | None:
-    files = report.get("files", []) if report else []
-    known = [file["sha256"] for file in files if file.get("name") == readable_name(path)]
+    files = report["files"] if report else []
+    known = [file["sha256"] for file in files if file["name"] == readable_name(path)]
     return sha256_file(path) in known if known else None

@@ -1,7 +1,6 @@
 """Signs synthetic media: a C2PA manifest embedded in the file, or in a sidecar."""
 
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from faceswap.provenance.manifest import (
     readable_name,
 )
 from faceswap.provenance.sidecar import find_sidecar, sidecar_path
+from faceswap.provenance.store import read_store
 
 if TYPE_CHECKING:
     import c2pa
@@ -179,11 +179,11 @@ def _with_sidecar(
         path.open("rb") as file,
         load_library().Reader(ANY, file, manifest_data=manifest, context=new_context()) as reader,
     ):
-        store = json.loads(reader.json())
+        store = read_store(reader.json(), beside)
     resource = f"{identifier}.c2pa"
     builder.add_resource(resource, io.BytesIO(manifest))
     return {
         "manifest_data": {"format": "application/c2pa", "identifier": resource},
         "active_manifest": store["active_manifest"],
-        "validation_results": store["validation_results"],
+        "validation_results": store.get("validation_results"),
     }

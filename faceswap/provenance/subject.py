@@ -3,10 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from pydantic import model_validator
+
+from faceswap.core.documents import DocumentModel, check_schema
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import sha256_file
+from faceswap.core.names import FileName, Sha256Hex
 
 BASES = ("self", "consent", "licensed", "public-domain", "research", "unstated")
 UNSTATED = "unstated"
@@ -73,18 +77,15 @@ class Subject:
         Raises:
             ConfigError: The record is damaged.
         """
-        try:
-            evidence = value.get("evidence")
-            return cls(
-                str(value.get("name", "")),
-                str(value.get("basis", UNSTATED)),
-                str(value.get("reference", "")),
-                Evidence(evidence["file"], evidence["sha256"]) if evidence else None,
-            )
-        except (AttributeError, KeyError, TypeError) as error:
-            raise ConfigError(
-                f"A subject record is damaged: {value!r}.", "Set it again with `faceswap subject`."
-            ) from error
+        hint = "Set it again with `faceswap subject`."
+        check_schema(value, SubjectDocument, "A subject record", ConfigError, hint)
+        evidence = value.get("evidence")
+        return cls(
+            value.get("name", ""),
+            value.get("basis", UNSTATED),
+            value.get("reference", ""),
+            Evidence(evidence["file"], evidence["sha256"]) if evidence else None,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values; the key ``evidence`` exists only with evidence."""
@@ -105,6 +106,30 @@ class Subject:
         if self.evidence:
             parts.append(f"evidence {self.evidence.file} (sha256 {self.evidence.sha256[:12]}...)")
         return ", ".join(parts)
+
+
+class EvidenceDocument(DocumentModel):
+    """A stored ``Evidence``."""
+
+    file: FileName
+    sha256: Sha256Hex
+
+
+class SubjectDocument(DocumentModel):
+    """A stored ``Subject``: what ``to_json`` gives."""
+
+    name: str = ""
+    basis: str = UNSTATED
+    reference: str = ""
+    evidence: EvidenceDocument | None = None
+
+    @model_validator(mode="after")
+    def _check_text(self) -> Self:
+        try:
+            Subject(self.name, self.basis, self.reference)
+        except ConfigError as error:
+            raise ValueError(error.message.rstrip(".")) from error
+        return self
 
 
 def is_unstated(record: Mapping[str, Any]) -> bool:

@@ -36,7 +36,7 @@ def test_an_older_version_is_migrated(tmp_path):
         ("{", "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
         ("[]", "Expected the format 'faceswap-example'"),
-        ('{"format": "other", "version": 3}', "found 'other'"),
+        ('{"format": "other", "version": 3}', "found the text 'other'"),
         ('{"format": "faceswap-example"}', "no version number"),
         ('{"format": "faceswap-example", "version": "3"}', "no version number"),
         ('{"format": "faceswap-example", "version": 4}', "versions up to 3"),

@@ -1,0 +1,85 @@
+"""Content of ``faceset.json``, with the types by which it is checked."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from faceswap.core.documents import DocumentModel, Finite, Items
+from faceswap.core.names import FileName, Sha256Hex
+from faceswap.provenance.subject import SubjectDocument
+
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+class SourceDocument(DocumentModel):
+    """Source of the faces. The numbers are known once it has been read.
+
+    Attributes:
+        name: Name of the source, without folders.
+        path: Path at the time of the extraction; on another machine it may be anything.
+        kind: Kind of the source.
+        sha256: Hash of its content.
+        files: File names of photos.
+        width: Width of a video in pixels.
+        height: Height of a video in pixels.
+        fps: Frames per second of a video.
+        frames: Number of frames.
+        faces: Number of faces.
+        frames_with_face: Number of frames with a face.
+        damage: Description of damage in the source; empty for none.
+    """
+
+    name: FileName
+    path: str
+    kind: Literal["video", "images"]
+    sha256: Sha256Hex
+    files: Items[FileName] = Field(default_factory=list)
+    width: Count | None = None
+    height: Count | None = None
+    fps: Annotated[Finite, Field(ge=0)] | None = None
+    frames: Count = 0
+    faces: Count = 0
+    frames_with_face: Count = 0
+    damage: str = ""
+
+
+class ExtractorDocument(DocumentModel):
+    """Settings and weights that the faces depend on.
+
+    Attributes:
+        crop_size: Side of the stored crops in pixels.
+        crop_coverage: Side of the stored crops in face squares.
+        every: Distance of the extracted frames.
+    """
+
+    crop_size: Annotated[int, Field(ge=1, le=1 << 14)]
+    crop_coverage: Annotated[Finite, Field(gt=0, le=100)]
+    every: Annotated[int, Field(ge=1)]
+
+
+class FacesetDocument(DocumentModel):
+    """Content of ``faceset.json``.
+
+    Attributes:
+        complete: Whether the extraction is finished.
+        source: Source of the faces.
+        extractor: Settings and weights.
+        subject: Person in the source.
+    """
+
+    complete: bool
+    source: SourceDocument
+    extractor: ExtractorDocument
+    subject: SubjectDocument
+
+
+class ResumeDocument(DocumentModel):
+    """State of an extraction after a shard, in the metadata of that shard.
+
+    Attributes:
+        next_frame: Index of the first frame after the shard.
+        state: State of the tracker, as JSON value.
+    """
+
+    next_frame: Count
+    state: Any
