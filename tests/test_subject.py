@@ -7,7 +7,7 @@ import pytest
 import faceswap.cli
 from faceswap.core.command_line import run_program
 from faceswap.core.errors import ConfigError, FacesetError, FaceswapError, MediaError
-from faceswap.core.files import write_json
+from faceswap.core.run_folder import MANIFEST
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import find_records, unstated_facesets
 from faceswap.facesets.writer import FacesetWriter
@@ -118,8 +118,10 @@ def test_one_bad_path_changes_no_faceset(facesets, tmp_path):
 def test_a_folder_a_run_and_a_model_show_their_records(capsys, facesets, tmp_path):
     subject(facesets[:1], name="Alice", basis="self")
     assert find_records(tmp_path)["one"][0]["name"] == "Alice"
-    identities = {"alice": [{"subject": Faceset.open(facesets[0]).subject}], "bob": []}
-    write_json(tmp_path / "run" / "manifest.json", {"identities": identities})
+    entry = {"path": "one", "sha256": "a" * 64, "subject": Faceset.open(facesets[0]).subject}
+    data = {"alice": [entry], "bob": []}
+    manifest = {"command": "faceswap train", "data": data, "starts": []}
+    MANIFEST.write(tmp_path / "run" / "manifest.json", manifest)
     assert find_records(tmp_path / "run")["alice"][0]["basis"] == "self"
     code, shown, _ = run(capsys, "subject", str(tmp_path / "run"), "--json")
     assert code == 0
@@ -163,7 +165,7 @@ def test_overwriting_with_the_same_source_keeps_its_subject(facesets):
     subject(facesets[:1], name="Alice", basis="self")
     again = FacesetWriter(facesets[0], SOURCE, EXTRACTOR, overwrite=True)
     assert again.record["subject"]["name"] == "Alice"
-    another = FacesetWriter(facesets[0], SOURCE | {"sha256": "b"}, EXTRACTOR, overwrite=True)
+    another = FacesetWriter(facesets[0], SOURCE | {"sha256": "b" * 64}, EXTRACTOR, overwrite=True)
     assert another.record["subject"] == UNSTATED
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from classifier.models import BuiltNetwork, InputFormat, build_network
+from faceswap.core.bounded_build import bounded_build
+from faceswap.core.documents import DocumentModel, Finite, Items
 from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.formats import Document, Format
 from faceswap.core.model_folder import (
@@ -18,6 +21,7 @@ from faceswap.core.model_folder import (
     read_weights,
     save_model_folder,
 )
+from faceswap.core.names import Sha256Hex
 
 
 def _rename(old: str, new: str) -> Callable[[Document], Document]:
@@ -28,11 +32,38 @@ def _rename(old: str, new: str) -> Callable[[Document], Document]:
     return migrate
 
 
+Side = Annotated[int, Field(ge=1, le=1 << 14)]
+
+
+class _InputDocument(DocumentModel):
+    size: Side
+    channels: Literal[1, 3]
+    mean: Items[Finite]
+    std: Items[Finite]
+
+
+class _ModelDocument(DocumentModel):
+    network: str
+    options: Annotated[dict[str, Any], Field(max_length=64)]
+    size: Side | None
+    classes: Annotated[Items[str], Field(min_length=1, max_length=100_000)]
+    side: Annotated[list[Side], Field(min_length=2, max_length=2)] | None
+    ignore_index: Annotated[int, Field(ge=0, le=255)] | None
+    scores: dict[str, Finite]
+    data: str
+    task: Literal["images", "pixels"]
+    rule: str
+    head: str
+    input: _InputDocument
+    weights_sha256: Sha256Hex
+
+
 MODEL_FORMAT = Format(
     "classifier-model",
     4,
     ModelFileError,
     {2: _rename("void", "ignore_index"), 3: _rename("sha256", DIGEST)},
+    _ModelDocument,
 )
 
 
@@ -145,11 +176,12 @@ def load_model(directory: Path, device: str = "cpu") -> LoadedClassifier:
     folder = find_model_folder(directory, "classifier train")
     metadata = read_metadata(folder, MODEL_FORMAT)
     weights = read_weights(folder, metadata)
+    meta = _parse_meta(metadata)
     try:
-        meta = _parse_meta(metadata)
-        built = build_network(meta.network, len(meta.classes), meta.options, meta.size)
+        with bounded_build(weights, folder / METADATA):
+            built = build_network(meta.network, len(meta.classes), meta.options, meta.size)
         built.module.load_state_dict(weights)
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, RuntimeError) as error:
         raise ModelFileError(
             f"{folder / METADATA} does not describe the weights beside it: {error}.",
             "Copy the whole folder again.",

@@ -1,6 +1,6 @@
 """The one way into JSON files: size, encoding, depth and types are checked before anything is used.
 
-``yaml_documents`` and ``table_documents`` do the same for YAML, and for Parquet and CSV.
+``yaml_documents`` and ``table_documents`` do the same for YAML and Parquet.
 """
 
 import json

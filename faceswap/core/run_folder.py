@@ -11,11 +11,25 @@ from typing import Any, ClassVar, Generic, TypeVar
 import faceswap
 from faceswap.core.checkpoint import BEST, LATEST, checkpoint_steps
 from faceswap.core.config import StrictModel, dump_yaml, load_config
+from faceswap.core.documents import DocumentModel, Items
 from faceswap.core.errors import ConfigError, TrainingError
 from faceswap.core.files import atomic_write
 from faceswap.core.formats import Format
+from faceswap.core.names import IdentityName, Sha256Hex
 
-MANIFEST = Format("training-run", 1, TrainingError)
+
+class _SourceDocument(DocumentModel):
+    path: str
+    sha256: Sha256Hex
+
+
+class _ManifestDocument(DocumentModel):
+    command: str
+    data: dict[IdentityName, Items[_SourceDocument]]
+    starts: Items[dict[str, Any]]
+
+
+MANIFEST = Format("training-run", 1, TrainingError, schema=_ManifestDocument)
 
 _LIBRARIES = ("torch", "torchvision", "accelerate", "albumentations", "numpy", "safetensors")
 # Left by a start that failed before training began.
@@ -181,18 +195,7 @@ class RunFolder(Generic[C]):
         Raises:
             TrainingError: The manifest is damaged or of a newer version.
         """
-        manifest = MANIFEST.read(self.manifest)
-        try:
-            for sources in manifest["data"].values():
-                for source in sources:
-                    _ = source["path"] + source["sha256"]
-            manifest["starts"].copy()
-        except (AttributeError, KeyError, TypeError) as error:
-            raise TrainingError(
-                f"{self.manifest} is damaged ({error!r}).",
-                f"Restore it from a backup, or copy {self.model} to use the model without its run.",
-            ) from error
-        return manifest
+        return MANIFEST.read(self.manifest)
 
     def start(
         self,

@@ -1,4 +1,4 @@
-"""The one way into Parquet and CSV: sizes and types are checked before the rows are read."""
+"""The one way into Parquet: sizes and types are checked before the rows are read."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -6,15 +6,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from faceswap.core.documents import read_content, size_limit, too_large
+from faceswap.core.documents import size_limit, too_large
 from faceswap.core.errors import DocumentError, FaceswapError
 from faceswap.core.files import regular_file
 
 _TABLE_BYTES = 512 << 20  # decoded
-_CSV_BYTES = 64 << 20
 _MOST_ROWS = 20_000_000
 _LONGEST_TEXT = 4096  # bytes in a cell; what a path may have
 _WIDEST = 8  # bytes of a value that is no text
@@ -69,27 +67,6 @@ def read_table(
         for name in schema.names:
             if name not in nullable and _has_nulls(table[name]):
                 raise error(f"Expected a value of {name!r} in every row of {path}.", hint)
-    return table
-
-
-def read_csv(path: Path, *, error: type[FaceswapError] = DocumentError, hint: str = "") -> pa.Table:
-    """Reads a CSV file with a header; all columns are text.
-
-    Raises:
-        FaceswapError: It is too large, not UTF-8 or not CSV; the type is ``error``.
-        OSError: It cannot be read.
-    """
-    content = read_content(path, _CSV_BYTES, error, hint)
-    source = pa.BufferReader(content)
-    try:
-        with pa_csv.open_csv(source) as reader:
-            names = reader.schema.names
-        types = dict.fromkeys(names, pa.string())
-        options = pa_csv.ConvertOptions(column_types=types, strings_can_be_null=False)
-        table = pa_csv.read_csv(pa.BufferReader(content), convert_options=options)
-    except (pa.ArrowException, ValueError, KeyError) as problem:
-        raise error(f"{path} is not valid CSV: {_first(problem)}.", hint) from problem
-    _check_names(table.schema, path, error, hint)
     return table
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from faceswap.core.documents import read_json
 from faceswap.core.errors import FaceswapError
 from faceswap.core.model_folder import FOLDER, METADATA
+from faceswap.core.run_folder import MANIFEST
 from faceswap.facesets.faceset import FORMAT, RECORD, read_record
 from faceswap.models.model_file import read_model_metadata
 from faceswap.provenance.subject import Subject, is_unstated
@@ -33,8 +33,11 @@ def find_records(path: Path) -> Records:
         return read_model_metadata(path)[1]["subjects"]
     manifest = path / "manifest.json"
     if manifest.is_file():  # a run that has no model yet
-        identities = read_json(manifest).get("identities", {})
-        return {name: [faceset["subject"] for faceset in sets] for name, sets in identities.items()}
+        data = MANIFEST.read(manifest)["data"]
+        return {
+            name: [each["subject"] for each in sets if "subject" in each]
+            for name, sets in data.items()
+        }
     inside = sorted(child.parent for child in path.glob(f"*/{RECORD}"))
     if not inside:
         raise FaceswapError(

@@ -3,26 +3,42 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from faceswap import __version__
+from faceswap.core.bounded_build import bounded_build
+from faceswap.core.documents import DocumentModel, Finite, Items
 from faceswap.core.errors import ModelFileError
 from faceswap.core.formats import Document, Format
 from faceswap.core.model_folder import (
     DIGEST,
-    METADATA,
     find_model_folder,
     read_metadata,
     read_weights,
     save_model_folder,
 )
+from faceswap.core.names import IdentityName, Sha256Hex
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.registry import build_model
 
-MODEL_FORMAT = Format("faceswap-model", 1, ModelFileError)
+
+class _ModelDocument(DocumentModel):
+    architecture: str
+    options: Annotated[dict[str, bool | int | Finite | str], Field(max_length=64)]
+    identities: Annotated[Items[IdentityName], Field(min_length=1, max_length=1000)]
+    coverage: Annotated[Finite, Field(gt=0, le=100)]
+    step: Annotated[int, Field(ge=0, lt=1 << 53)]
+    subjects: dict[IdentityName, Items[dict[str, Any]]]
+    seed: int
+    program: str
+    weights_sha256: Sha256Hex
+
+
+MODEL_FORMAT = Format("faceswap-model", 1, ModelFileError, schema=_ModelDocument)
 _COMMAND = "faceswap train"
 
 
@@ -117,7 +133,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:
     """
     folder = find_model_folder(path, _COMMAND)
     metadata = read_metadata(folder, MODEL_FORMAT)
-    meta = parse_meta(metadata, folder)
+    meta = parse_meta(metadata)
     model = build_with_weights(meta, read_weights(folder, metadata), folder)
     return LoadedModel(model.to(device), meta, metadata[DIGEST], folder)
 
@@ -138,21 +154,11 @@ def read_model_metadata(path: Path) -> tuple[Path, Document]:
     return folder, read_metadata(folder, MODEL_FORMAT)
 
 
-def parse_meta(metadata: Mapping[str, Any], folder: Path) -> ModelMeta:
-    """Converts the metadata of a model folder.
-
-    Raises:
-        ModelFileError: A value is missing or of the wrong type.
-    """
-    try:
-        values: dict[str, Any] = {name: metadata[name] for name in ModelMeta.__dataclass_fields__}
-        values["identities"] = tuple(values["identities"])
-        return ModelMeta(**values)
-    except (KeyError, TypeError) as error:
-        raise ModelFileError(
-            f"{folder / METADATA} is damaged: {error} is missing or of the wrong type.",
-            "Copy the whole folder again.",
-        ) from error
+def parse_meta(metadata: Document) -> ModelMeta:
+    """Converts the metadata of a model folder, as ``read_model_metadata`` returns them."""
+    values: dict[str, Any] = {name: metadata[name] for name in ModelMeta.__dataclass_fields__}
+    values["identities"] = tuple(values["identities"])
+    return ModelMeta(**values)
 
 
 def build_with_weights(
@@ -172,7 +178,8 @@ def build_with_weights(
         ModelFileError: The weights do not fit the architecture.
         ConfigError: The architecture is not registered.
     """
-    model = build_model(meta.architecture, meta.identities, meta.options)
+    with bounded_build(weights, source):
+        model = build_model(meta.architecture, meta.identities, meta.options)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

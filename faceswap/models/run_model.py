@@ -53,7 +53,7 @@ def load_run_model(
         )
     name, step = _choose(root, checkpoint)
     folder, metadata = read_model_metadata(path)
-    meta = parse_meta(metadata, folder)
+    meta = parse_meta(metadata)
     if meta.step == step:  # exported together with this checkpoint
         return replace(load_model(folder, device), checkpoint=name)
     loaded = _read_checkpoint(root, step, exact=name not in (BEST, LATEST))

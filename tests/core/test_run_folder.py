@@ -29,7 +29,7 @@ class Run(RunFolder[Settings]):
     fixed: ClassVar[tuple[str, ...]] = ("seed", "network")
 
 
-DATA = {"train": [{"path": "a", "sha256": "1"}]}
+DATA = {"train": [{"path": "a", "sha256": "1" * 64}]}
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_fixed_settings_change_only_by_an_explicit_option(run, settings, name):
 
 def test_other_data_are_refused(run):
     with pytest.raises(TrainingError, match="train has other content"):
-        run.start(Settings(), {"train": [{"path": "a", "sha256": "2"}]}, [])
+        run.start(Settings(), {"train": [{"path": "a", "sha256": "2" * 64}]}, [])
     with pytest.raises(TrainingError, match="train -> test"):
         run.start(Settings(), {"test": DATA["train"]}, [])
 

@@ -124,10 +124,12 @@ def test_an_interrupted_writer_resumes_after_the_last_shard(tmp_path):
 def test_another_source_or_other_settings_are_refused(tmp_path):
     write_faceset(tmp_path / "clip")
     with pytest.raises(FacesetError, match="another source"):
-        FacesetWriter(tmp_path / "clip", SOURCE | {"sha256": "b"}, EXTRACTOR, overwrite=False)
+        FacesetWriter(tmp_path / "clip", SOURCE | {"sha256": "b" * 64}, EXTRACTOR, overwrite=False)
     with pytest.raises(FacesetError, match="detector: 'd' -> 'e'"):
         FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR | {"detector": "e"}, overwrite=False)
-    fresh = FacesetWriter(tmp_path / "clip", SOURCE | {"sha256": "b"}, EXTRACTOR, overwrite=True)
+    fresh = FacesetWriter(
+        tmp_path / "clip", SOURCE | {"sha256": "b" * 64}, EXTRACTOR, overwrite=True
+    )
     assert fresh.next_frame == 0
     assert not fresh.complete
 

@@ -65,7 +65,7 @@ def test_damaged_weights_are_rejected(model, tmp_path):
     ("content", "said"),
     [
         ("not json", "not valid JSON"),
-        ('{"format": "other"}', "found 'other'"),
+        ('{"format": "other"}', "found the text 'other'"),
         ("[]", "Expected the format"),
         ('{"format": "faceswap-model", "version": 99}', "version 99"),
     ],

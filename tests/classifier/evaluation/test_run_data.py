@@ -27,7 +27,7 @@ def test_run_record_ignores_unknown_settings(tmp_path: Path) -> None:
         "seed: 3\noptimizer: {gone: 1}\ndata: {group: '^(\\w+)_', validation: 0.3, classes: null}\n"
     )
     (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
-    data = {"images": [{"path": "/x", "sha256": "y"}]}
+    data = {"images": [{"path": "/x", "sha256": "a" * 64}]}
     MANIFEST.write(tmp_path / "manifest.json", {"data": data, "starts": []})
     record = read_run(tmp_path)
     assert record is not None

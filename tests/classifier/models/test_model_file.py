@@ -45,7 +45,8 @@ def test_save_and_load_round_trip(tmp_path):
         ({"format": "other"}, "choose another folder"),
         ({"network": "gone"}, "Known networks"),
         ({"classes": ["one"]}, "Copy the whole folder"),
-        ({"weights_sha256": "0"}, "copy the whole folder"),
+        ({"weights_sha256": "0" * 64}, "copy the whole folder"),
+        ({"weights_sha256": "0"}, "choose another folder"),
     ],
 )
 def test_unusable_models_are_rejected(tmp_path, change, words):
