@@ -24,7 +24,7 @@ class _SourceDocument(DocumentModel):
 
 
 class _ManifestDocument(DocumentModel):
-    command: str
+    command: str = ""
     data: dict[IdentityName, Items[_SourceDocument]]
     starts: Items[dict[str, Any]]
 
