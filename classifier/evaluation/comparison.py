@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,11 @@ def read_history(folder: Path) -> list[EpochResult]:
     if not path.is_file():
         return []
     hint = "Remove the file, or train the run again."
-    values = read_json(path, error=MediaError, hint=hint)
-    return restore_type(values, Items[EpochResult], path, MediaError, hint)
+    values = read_json(path, finite=False, error=MediaError, hint=hint)  # a loss may be NaN
+    history = restore_type(values, Items[EpochResult], path, MediaError, hint)
+    if not all(isfinite(entry.seconds + entry.images_per_second) for entry in history):
+        raise MediaError(f"Expected finite durations in {path}.", hint)
+    return history
 
 
 def summarise(name: str, loaded: LoadedClassifier, history: Sequence[EpochResult]) -> RunSummary:
