@@ -196,7 +196,8 @@ class _Watch:
             if isinstance(flags, int) and flags & _WRITES and not isinstance(path, int):
                 self._change("open", os.fsdecode(path))
         elif event in _CHANGES:
-            path = os.fsdecode(arguments[_CHANGES[event]])
+            place = arguments[_CHANGES[event]]
+            path = _described(place) if isinstance(place, int) else os.fsdecode(place)
             descriptor = arguments[-1]
             relative = not path.startswith("/") and isinstance(descriptor, int) and descriptor >= 0
             self._change(event, f"{_described(descriptor)}/{path}" if relative else path)
