@@ -8,6 +8,7 @@ a file is not seen, but the rename that gives the file its name is.
 """
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
@@ -28,7 +29,10 @@ _CHANGES = {
     **dict.fromkeys(("os.rename", "os.link", "os.symlink"), 1),  # place of the path that appears
     **dict.fromkeys(("os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.chmod"), 0),
 }
-_PRELOADED = ["torch", "faceswap.training.build", "classifier.training.run"]
+_PRELOADED = [  # with what they import on use
+    *("faceswap.training.build", "classifier.training.run", "faceswap.provenance.signing"),
+    *("torch._dynamo", "torch.distributed.fsdp", "torch.utils.tensorboard"),
+]
 _PATIENCE = 120  # seconds for one child
 
 
@@ -149,6 +153,7 @@ def _child(
     os.environ.update(environment)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+    gc.freeze()  # a collection would copy the memory of the server
     watch = _Watch(output, stop, ignored)
     watch.install()
     error = ""

@@ -24,13 +24,12 @@ from faceswap.core.errors import (
 from faceswap.data.sampling import split_facesets
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image
-from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.blocks import Bottleneck, Downscale, Upscale
 from faceswap.models.model_file import load_model
 from faceswap.models.registry import models
 from faceswap.training.build import Callbacks, run_training
 from faceswap.training.prepare import open_facesets
 from faceswap.training.settings import TrainConfig
+from tests.training.tiny import tiny
 
 SETTINGS = [
     "model.name=tiny",
@@ -42,15 +41,6 @@ SETTINGS = [
     "output.preview_every=5",
     "output.log_every=2",
 ]
-
-
-def tiny(identities):
-    def decoder():
-        return nn.Sequential(Upscale(8, 8), nn.Dropout(0.1), nn.Conv2d(8, 3, 3, padding=1))
-
-    encoder = nn.Sequential(Downscale(3, 8), Downscale(8, 16))
-    inter = nn.Sequential(Bottleneck(16, 4, 16, 8, 8))
-    return FaceAutoencoder(encoder, inter, {name: decoder() for name in identities}, 16, 16)
 
 
 @pytest.fixture(autouse=True)
