@@ -1,23 +1,26 @@
 """The verb ``faceswap convert``: swaps the faces of videos and photos."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from faceswap.conversion.compositing import CompositeSettings
-from faceswap.conversion.pipeline import ConvertReport, EncodeSettings, convert_source
-from faceswap.conversion.report import describe, describe_model, write_report
+from faceswap.conversion.outputs import format_note, plan_outputs
+from faceswap.conversion.pipeline import ConvertJob, EncodeSettings
+from faceswap.conversion.report import ConvertReport, describe, describe_model
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
-from faceswap.core.errors import MediaError
+from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
+from faceswap.core.outputs import check_outputs
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.encoders import VideoEncoding
-from faceswap.media.sources import Source, find_sources
+from faceswap.media.sources import find_sources
 from faceswap.media.video import probe
 from faceswap.models.run_model import load_run_model
-from faceswap.provenance.identity import SigningIdentity, open_identity
+from faceswap.provenance.identity import open_identity
 from faceswap.provenance.subject import describe_shown
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 from faceswap.tracking.tracker import Tracker
@@ -105,7 +108,8 @@ def convert(
 
     Audio, timestamps and frame count are kept. The output is labelled as synthetic by Content
     Credentials (a signed C2PA manifest), by plain metadata, and by a JSON report beside it; read
-    them with `faceswap inspect`. An interrupted conversion starts over.
+    them with `faceswap inspect`. If it is interrupted, run the same command again: finished files
+    are kept.
     """
     identity = open_identity(sign_cert, sign_key)  # first: unsigned output is never written
     place = pick_device(device)
@@ -114,53 +118,55 @@ def convert(
         colour=colour, mask=mask, mask_model=mask_model, erode=erode, feather=feather
     )
     swapper = Swapper(loaded, to, composite)
-    jobs = _plan(inputs, output, overwrite)
-    stored = _open_faceset(faceset, len(jobs))
-    for source, destination in jobs:
-        report = convert_with_progress(
-            source,
-            destination,
-            swapper,
-            faceset=stored,
-            tracker=build_tracker(detector, landmarker, str(place)) if stored is None else None,
-            encode=EncodeSettings(VideoEncoding(encoder, crf, preset)),
-            identity=identity,
-        )
-        write_report(report, source, swapper, identity)
-        note(describe(report))
+    sources = find_sources(inputs, output, note)
+    stored = _open_faceset(faceset, len(sources))
+
+    def new_faces() -> Faceset | Tracker:
+        return stored or build_tracker(detector, landmarker, str(place))
+
+    encode, faces = EncodeSettings(VideoEncoding(encoder, crf, preset)), new_faces()
+    jobs = [
+        ConvertJob(source, outputs, swapper, faces, encode, identity)
+        for source, outputs in zip(sources, plan_outputs(sources, output), strict=True)
+    ]
+    finished = _look(jobs, overwrite=overwrite)
+    failures = 0
+    for job, report in zip(jobs, finished, strict=True):
+        try:
+            # A tracker remembers the faces of its source.
+            job = replace(job, faces=new_faces())
+            note(describe(report or convert_with_progress(job, overwrite=overwrite)))
+        except (StorageFullError, WeightsUnavailable):
+            raise  # every other source would fail in the same way
+        except FaceswapError as error:
+            if len(jobs) == 1:
+                raise
+            failures += 1
+            note(f"{job.source.name}: {error.message} {error.hint}")
     note(describe_model(model, loaded))
     note(describe_shown(to, loaded.meta.subjects))
-
-
-def convert_with_progress(
-    source: Source,
-    destination: Path,
-    swapper: Swapper,
-    *,
-    faceset: Faceset | None = None,
-    tracker: Tracker | None = None,
-    encode: EncodeSettings = _ENCODE,
-    identity: SigningIdentity | None = None,
-) -> ConvertReport:
-    """Runs ``convert_source`` behind a progress bar."""
-    frames = probe(source.path).frames if source.kind == "video" else len(source.files)
-    with progress_bar(f"convert {source.name}", frames, unit="frames") as advance:
-        return convert_source(
-            source,
-            destination,
-            swapper,
-            faceset=faceset,
-            tracker=tracker,
-            encode=encode,
-            identity=identity,
-            on_frames=advance,
+    if failures:
+        raise MediaError(
+            f"{failures} of {len(jobs)} sources could not be converted (see above).",
+            "The others are complete, and are kept when the same command is run again.",
         )
 
 
-def _plan(inputs: list[Path], output: Path, overwrite: bool) -> list[tuple[Source, Path]]:
-    """Sources with their destinations."""
-    sources = find_sources(inputs, output, note)
-    return [(source, _destination(source, output, len(sources), overwrite)) for source in sources]
+def convert_with_progress(job: ConvertJob, *, overwrite: bool = False) -> ConvertReport:
+    """Runs a conversion behind a progress bar."""
+    source = job.source
+    frames = probe(source.path).frames if source.kind == "video" else len(source.files)
+    with progress_bar(f"convert {source.name}", frames, unit="frames") as advance:
+        return job.run(overwrite=overwrite, on_frames=advance)
+
+
+def _look(jobs: list[ConvertJob], *, overwrite: bool) -> list[ConvertReport | None]:
+    """Looks at every name that will be written; returns the reports of finished conversions."""
+    check_outputs([name for job in jobs for name in job.outputs.names()], overwrite=True)
+    for job in jobs:
+        if explanation := format_note(job.source):
+            note(explanation)
+    return [None if overwrite else job.look() for job in jobs]
 
 
 def _open_faceset(faceset: Path | None, sources: int) -> Faceset | None:
@@ -172,23 +178,3 @@ def _open_faceset(faceset: Path | None, sources: int) -> Faceset | None:
             "Convert them one by one, or omit --faceset.",
         )
     return Faceset.open(faceset)
-
-
-def _destination(source: Source, output: Path, sources: int, overwrite: bool) -> Path:
-    """The file, or the folder for the photos of one folder, that a source is converted into."""
-    is_file = len(source.files) == 1 and source.path.is_file()
-    if sources == 1 and not output.is_dir() and (output.suffix or not is_file):
-        destination = output
-    elif is_file:
-        destination = output / f"{source.name}{source.path.suffix}"
-    else:
-        destination = output / source.name
-    if any(destination.resolve() == path.resolve() for path in (source.path, *source.files)):
-        raise MediaError(
-            f"The output {destination} is the source itself.", "Choose another --output."
-        )
-    if destination.is_file() and not overwrite:
-        raise MediaError(
-            f"{destination} already exists.", "Choose another --output, or add --overwrite."
-        )
-    return destination

@@ -10,8 +10,9 @@ import numpy as np
 import typer
 
 from faceswap.conversion.compositing import CompositeSettings
-from faceswap.conversion.pipeline import describe_conversion
-from faceswap.conversion.report import write_report
+from faceswap.conversion.description import describe_conversion
+from faceswap.conversion.outputs import name_outputs
+from faceswap.conversion.pipeline import ConvertJob, EncodeSettings
 from faceswap.conversion.swapper import Swapper
 from faceswap.convert import convert_with_progress
 from faceswap.core.config import load_config
@@ -19,7 +20,9 @@ from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.documents import read_json
 from faceswap.core.files import sha256_file
+from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import Signer
+from faceswap.core.locks import hold_folder
 from faceswap.demonstration.folder import DemoFolder, target_of
 from faceswap.demonstration.settings import DemoSettings, claim_folder
 from faceswap.demonstration.side_by_side import (
@@ -102,12 +105,20 @@ def run_demo(output: Path, settings: DemoSettings, overrides: Sequence[str] = ()
 
     Raises:
         ConfigError: The folder holds a demo with other settings, or the recipe is unknown.
+        OutputBusyError: Another process writes the folder.
         ProvenanceError: Converted media cannot be signed.
         KeyboardInterrupt: Training was interrupted; its state is saved.
     """
     config = train_config(settings, overrides)
     identity = open_identity()  # fail before training, not after it
-    claim_folder(output, settings)
+    with hold_folder(output, "the demo"):
+        claim_folder(output, settings)
+        return _run_stages(output, settings, config, identity)
+
+
+def _run_stages(
+    output: Path, settings: DemoSettings, config: TrainConfig, identity: SigningIdentity
+) -> list[str]:
     job = _Job(DemoFolder(output), settings, config, identity)
     metrics: dict[str, StageMetrics] = {}
     for person in DEMO_IDENTITIES:
@@ -227,14 +238,10 @@ class _Job:
 
         def work() -> StageMetrics:
             source, swapper = self._source(person), Swapper(model, to, CompositeSettings())
-            report = convert_with_progress(
-                source,
-                output,
-                swapper,
-                faceset=Faceset.open(self.folder.faces[person.name]),
-                identity=self.identity,
-            )
-            write_report(report, source, swapper, self.identity)
+            faces = Faceset.open(self.folder.faces[person.name])
+            outputs, encode = name_outputs(source, output), EncodeSettings()
+            job = ConvertJob(source, outputs, swapper, faces, encode, self.identity)
+            report = convert_with_progress(job, overwrite=True)  # made by an earlier start
             return {"frames": report.frames, "faces": report.faces_swapped}
 
         key = {
@@ -275,7 +282,8 @@ class _Job:
     def _file_signer(self, model: LoadedModel) -> Signer:
         """Signing of the files that show all clips."""
         signer = ManifestSigner(self.identity, describe_conversion(model, *self.folder.clips))
-        return signer.for_sources(*self.folder.clips.values(), *self.folder.converted.values())
+        shown = (*self.folder.clips.values(), *self.folder.converted.values())
+        return signer.for_sources(*map(HashedFile.of, shown))
 
     def _panels(self, person: DemoIdentity) -> list[Panel]:
         name = person.name

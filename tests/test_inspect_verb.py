@@ -8,11 +8,12 @@ from torch import nn
 
 import faceswap.cli
 from faceswap.conversion.compositing import CompositeSettings
-from faceswap.conversion.pipeline import ConvertReport, convert_source
-from faceswap.conversion.report import write_report
+from faceswap.conversion.pipeline import convert_source
+from faceswap.conversion.report import ConvertReport
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.command_line import run_program
 from faceswap.core.documents import read_json
+from faceswap.core.hashed_file import HashedFile
 from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
 from faceswap.models.autoencoder import FaceAutoencoder
@@ -58,9 +59,7 @@ def convert(tmp_path, release):
         identity = identity or open_identity()
         (source,) = find_sources([source])
         swapper = Swapper(loaded, "bob", CompositeSettings())
-        report = convert_source(source, output, swapper, identity=identity)
-        write_report(report, source, swapper, identity)
-        return report
+        return convert_source(source, output, swapper, identity=identity)
 
     return work
 
@@ -183,7 +182,9 @@ def test_text_of_an_unknown_signer_is_shown_without_control_characters(inspect, 
     odd = Conversion({"architecture": "\x1b[2Jgone"}, ["bob"], {"bob": [{"basis": "whim"}]})
     clip = write_clip(tmp_path / "clip.mp4", 2)
     write_image(
-        tmp_path / "a.png", moving_portrait(0), sign=ManifestSigner(identity, odd).for_sources(clip)
+        tmp_path / "a.png",
+        moving_portrait(0),
+        sign=ManifestSigner(identity, odd).for_sources(HashedFile.of(clip)),
     )
     code, said = inspect(tmp_path / "a.png")
     assert code == 0
@@ -192,7 +193,7 @@ def test_text_of_an_unknown_signer_is_shown_without_control_characters(inspect, 
     write_image(
         tmp_path / "b.png",
         moving_portrait(0),
-        sign=ManifestSigner(identity, fine).for_sources(clip),
+        sign=ManifestSigner(identity, fine).for_sources(HashedFile.of(clip)),
     )
     code, said = inspect(tmp_path / "b.png")
     assert "gone, step ?" in said

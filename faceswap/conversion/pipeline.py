@@ -5,27 +5,34 @@ length of the input, and frames keep their order.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from faceswap.conversion.description import (
+    composite_settings,
+    describe_conversion,
+    describe_faces,
+)
+from faceswap.conversion.earlier import Earlier, find_earlier
+from faceswap.conversion.outputs import Outputs, name_outputs
+from faceswap.conversion.report import ConvertReport, write_report
 from faceswap.conversion.swapper import Landmarks, Swapper
-from faceswap.core.errors import FacesetError, NoFacesError
+from faceswap.conversion.writing import Counts, write_photos, write_video
+from faceswap.core.errors import FacesetError
+from faceswap.core.outputs import check_outputs
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame import Frame
-from faceswap.media.photos import ImageWriter
-from faceswap.media.sources import FrameReader, Source, open_source
+from faceswap.media.hashed_source import HashedSource, hash_source
+from faceswap.media.sources import Source, open_source
 from faceswap.media.video import VideoReader
-from faceswap.media.writer import VideoWriter
-from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import Conversion
-from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
-from faceswap.provenance.sidecar import sidecar_path
 from faceswap.provenance.signing import ManifestSigner
 from faceswap.tracking.finder import build_tracker, track_faces
 from faceswap.tracking.smoothing import smooth
@@ -48,32 +55,116 @@ class EncodeSettings:
     quality: int = 95
 
 
+FramesWithFaces = Iterable[tuple[Frame, Sequence[Landmarks]]]
+
+
 @dataclass(frozen=True)
-class ConvertReport:
-    """Result of converting one source.
+class ConvertJob:
+    """The conversion of one source, with everything that its result depends on.
 
     Attributes:
-        output: Written video file, or folder of photos.
-        files: Written files.
-        frames: Number of frames written.
-        frames_swapped: Number of frames with at least one swapped face.
-        faces_swapped: Number of swapped faces.
-        seconds: Duration in seconds.
-        damage: Description of the unreadable part of the source; "" if there is none.
-        notes: Differences from the source that the writer had to make, one line each.
+        source: Video or photos to convert.
+        outputs: Names of the outputs.
+        swapper: Swapper, with model, identity and compositing settings.
+        faces: Faceset of the source, or new tracker to detect faces during conversion.
+        encode: Encoding settings.
+        identity: Signing identity.
     """
 
-    output: Path
-    files: tuple[Path, ...]
-    frames: int
-    frames_swapped: int
-    faces_swapped: int
-    seconds: float
-    damage: str
-    notes: tuple[str, ...]
+    source: Source
+    outputs: Outputs
+    swapper: Swapper
+    faces: Faceset | Tracker
+    encode: EncodeSettings
+    identity: SigningIdentity
 
+    @cached_property
+    def conversion(self) -> Conversion:
+        """Content of the manifests."""
+        settings = {
+            **composite_settings(self.swapper),
+            "faces": describe_faces(self.faces),
+            "encoding": asdict(self.encode),
+        }
+        return describe_conversion(self.swapper.loaded, self.swapper.to, settings=settings)
 
-FramesWithFaces = Iterable[tuple[Frame, Sequence[Landmarks]]]
+    def look(self) -> ConvertReport | None:
+        """Looks at every name that will be written; call it before the work starts.
+
+        Returns:
+            Report of an identical conversion that is complete; None if there is work to do.
+
+        Raises:
+            OutputExistsError: Something exists that an identical conversion did not make.
+            OutputError: A name is too long, lies in a file, or is used twice.
+        """
+        check_outputs(self.outputs.names(), overwrite=True)
+        if not any(path.is_symlink() or path.exists() for path in self.outputs.names()):
+            return None
+        return self._earlier(hash_source(self.source)).report
+
+    def run(
+        self, *, overwrite: bool = False, on_frames: Callable[[int], None] = lambda _: None
+    ) -> ConvertReport:
+        """Converts the source, unless an identical conversion is complete; see ``convert_source``.
+
+        Photos that an identical conversion wrote before it was interrupted are kept.
+        """
+        begun = time.monotonic()
+        check_outputs(self.outputs.names(), overwrite=True)
+        with self.outputs.hold():
+            hashed = hash_source(self.source)
+            earlier = Earlier() if overwrite else self._earlier(hashed)
+            if earlier.report is not None:
+                return earlier.report
+            report = self._convert(hashed, earlier.swapped, on_frames)
+            report = replace(report, seconds=time.monotonic() - begun)
+            write_report(report, self.outputs, hashed, self.swapper, self.conversion, self.identity)
+            return report
+
+    def _earlier(self, hashed: HashedSource) -> Earlier:
+        return find_earlier(self.outputs, hashed, self.conversion, self.identity)
+
+    def _convert(
+        self,
+        hashed: HashedSource,
+        finished: Mapping[int, int],
+        on_frames: Callable[[int], None],
+    ) -> ConvertReport:
+        signer = ManifestSigner(self.identity, self.conversion)
+        reader = open_source(self.source)
+        video = isinstance(reader, VideoReader)
+        counts = Counts({} if video else finished)
+        on_frames(counts.frames)
+        frames = (
+            frame for frame in prefetch(reader, _QUEUE) if video or frame.index not in finished
+        )
+        if isinstance(self.faces, Faceset):
+            found = _stored_faces(frames, hashed, self.faces)
+        else:
+            found = find_landmarks(frames, self.source.kind, self.faces)
+        swapped = swap_faces(prefetch(found, _QUEUE), self.swapper)
+        with closing(prefetch(swapped, _QUEUE)) as waiting:
+            counted = counts.watch(waiting, on_frames)
+            if isinstance(reader, VideoReader):
+                encoding, written = self.encode.video, (0,)
+                notes = write_video(counted, counts, self.outputs, hashed, reader, encoding, signer)
+            else:
+                quality = self.encode.quality
+                written, notes = write_photos(
+                    counted, counts, self.outputs, hashed, reader, finished, quality, signer
+                )
+        return ConvertReport(
+            output=self.outputs.path,
+            files=tuple(self.outputs.files[index] for index in written),
+            frames=counts.frames,
+            frames_swapped=counts.frames_swapped,
+            faces_swapped=counts.faces_swapped,
+            seconds=0.0,
+            frames_now=counts.frames_now,
+            damage=reader.damage or "",
+            notes=notes,
+        )
 
 
 def convert_source(
@@ -85,9 +176,12 @@ def convert_source(
     tracker: Tracker | None = None,
     encode: EncodeSettings | None = None,
     identity: SigningIdentity | None = None,
+    overwrite: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> ConvertReport:
-    """Swaps the faces of a video or of photos, and writes and signs the result.
+    """Swaps the faces of a video or of photos, and writes and signs the result and its report.
+
+    An identical conversion that is complete is kept; one that was interrupted keeps its photos.
 
     Args:
         source: Video or photos to convert.
@@ -97,6 +191,7 @@ def convert_source(
         tracker: New tracker for detection without a faceset; None for the default.
         encode: Encoding settings; None for the defaults.
         identity: Signing identity; None for the local identity, created on first use.
+        overwrite: Whether to replace whatever exists under the names of the outputs.
         on_frames: Callback with the number of frames written since the last call.
 
     Raises:
@@ -104,90 +199,26 @@ def convert_source(
         FacesetError: The faceset was extracted from another source, or skips frames.
         NoFacesError: No face was found; nothing is written.
         MediaError: The source cannot be read or the output cannot be written.
+        SourceChangedError: The source changed while it was read; the file that was being made is
+            not written.
+        OutputBusyError: Another process writes the output.
+        OutputExistsError: Something exists that an identical conversion did not make.
+        OutputError: A name is longer than the file system allows, or lies in a file.
         StorageFullError: The disk is full; no incomplete file is left.
     """
-    begun = time.monotonic()
-    encode = encode or EncodeSettings()
-    signer = ManifestSigner(
-        identity or open_identity(), describe_conversion(swapper.loaded, swapper.to)
-    )
-    reader = open_source(source)
-    frames = prefetch(reader, _QUEUE)
-    if faceset is None:
-        found = find_landmarks(frames, source.kind, tracker or build_tracker())
-    else:
-        found = _stored_faces(frames, source, faceset)
-    with closing(prefetch(swap_faces(prefetch(found, _QUEUE), swapper), _QUEUE)) as swapped:
-        counts = _Counts(source)
-        counted = counts.watch(swapped, on_frames)
-        if isinstance(reader, VideoReader):
-            files, notes = _write_video(counted, counts, output, reader, encode, signer)
-        else:
-            files, notes = _write_photos(counted, counts, source, output, reader, encode, signer)
-    return ConvertReport(
-        output=output,
-        files=files,
-        frames=counts.frames,
-        frames_swapped=counts.frames_swapped,
-        faces_swapped=counts.faces_swapped,
-        seconds=time.monotonic() - begun,
-        damage=reader.damage or "",
-        notes=notes,
-    )
+    identity = identity or open_identity()
+    faces = faceset or tracker or build_tracker()
+    outputs = name_outputs(source, output)
+    job = ConvertJob(source, outputs, swapper, faces, encode or EncodeSettings(), identity)
+    return job.run(overwrite=overwrite, on_frames=on_frames)
 
 
-def describe_conversion(loaded: LoadedModel, *shows: str) -> Conversion:
-    """Content of the manifest of a file that shows these identities of a model."""
-    return Conversion(loaded.record(), shows, loaded.meta.subjects)
-
-
-_Written = tuple[tuple[Path, ...], tuple[str, ...]]  # files, and notes about them
-
-
-class _Counts:
-    """Counts frames and swapped faces as they are written."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.frames = self.frames_swapped = self.faces_swapped = 0
-        self.in_frame = 0  # faces swapped in the frame that is being written
-
-    def watch(
-        self, swapped: Iterable[tuple[Frame, int]], on_frames: Callable[[int], None]
-    ) -> Iterator[Frame]:
-        for frame, faces in swapped:
-            self.in_frame = faces
-            yield frame
-            self.frames += 1
-            self.frames_swapped += faces > 0
-            self.faces_swapped += faces
-            on_frames(1)
-
-    def of_video(self) -> dict[str, int]:
-        return {
-            "frames": self.frames,
-            "frames_swapped": self.frames_swapped,
-            "faces_swapped": self.faces_swapped,
-        }
-
-    def of_photo(self) -> dict[str, int]:
-        # Photos without a face are signed too, with a count of 0.
-        return {"faces_swapped": self.in_frame}
-
-    def check(self, damage: str | None) -> None:
-        if not self.faces_swapped:
-            unread = f" {damage}." if damage else ""
-            raise NoFacesError(
-                f"Expected faces in {self._source.path}, found none in {self.frames} frames."
-                f"{unread}",
-                "Try another --detector, or check the input file.",
-            )
-
-
-def _stored_faces(frames: Iterable[Frame], source: Source, faceset: Faceset) -> FramesWithFaces:
-    if faceset.record["source"]["sha256"] != source.content_hash():
+def _stored_faces(
+    frames: Iterable[Frame], hashed: HashedSource, faceset: Faceset
+) -> FramesWithFaces:
+    if faceset.record["source"]["sha256"] != hashed.sha256:
         raise FacesetError(
-            f"Expected a faceset of {source.path}, found {faceset.path} extracted from "
+            f"Expected a faceset of {hashed.source.path}, found {faceset.path} extracted from "
             f"{faceset.record['source']['path']}.",
             "Give the faceset of this file, or omit --faceset to detect faces during conversion.",
         )
@@ -226,60 +257,3 @@ def swap_faces(found: FramesWithFaces, swapper: Swapper) -> Iterator[tuple[Frame
         images, faces = [frame.image for frame, _ in batch], [faces for _, faces in batch]
         swapper(images, faces, batch[0][0].pixel_aspect)
         yield from ((frame, len(faces)) for frame, faces in batch)
-
-
-def _write_video(
-    frames: Iterable[Frame],
-    counts: _Counts,
-    output: Path,
-    reader: VideoReader,
-    encode: EncodeSettings,
-    signer: ManifestSigner,
-) -> _Written:
-    with VideoWriter(
-        output,
-        reader.info,
-        encoding=encode.video,
-        metadata=SYNTHETIC,
-        audio_from=reader.info.path,
-        sign=signer.for_sources(reader.info.path, counts=counts.of_video),
-    ) as writer:
-        for frame in frames:
-            writer.write(frame.image, frame.pts)
-        counts.check(reader.damage)  # raises before the writer publishes the file
-    return (output,), tuple(writer.notes)
-
-
-def _write_photos(
-    frames: Iterable[Frame],
-    counts: _Counts,
-    source: Source,
-    output: Path,
-    reader: FrameReader,
-    encode: EncodeSettings,
-    signer: ManifestSigner,
-) -> _Written:
-    # A single photo may be given a file name; several keep their names, in a folder.
-    single = len(source.files) == 1 and bool(output.suffix)
-    writer = ImageWriter(output.parent if single else output, encode.quality, xmp_packet())
-    files = []
-    for frame in frames:
-        name = output.name if single else frame.name
-        original = source.files[frame.index]
-        sign = signer.for_sources(original, counts=counts.of_photo)
-        files.append(writer.write(name, frame.image, original, sign))
-    try:
-        counts.check(reader.damage)
-    except NoFacesError:
-        _remove(files)
-        raise
-    return tuple(files), tuple(writer.notes)
-
-
-def _remove(files: Iterable[Path]) -> None:
-    """Deletes photos written before it was known that none of them has a face."""
-    for file in files:
-        file.unlink()
-        sidecar_path(file).unlink(missing_ok=True)
-        if not any(file.parent.iterdir()):
-            file.parent.rmdir()

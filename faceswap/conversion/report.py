@@ -1,48 +1,98 @@
 """Conversion report: one line for the user, and JSON beside the output."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from faceswap.conversion.pipeline import ConvertReport
+from faceswap.conversion.description import composite_settings
+from faceswap.conversion.outputs import Outputs
 from faceswap.conversion.swapper import Swapper
+from faceswap.core.documents import DocumentModel, Items, read_json
+from faceswap.core.errors import FaceswapError
 from faceswap.core.files import sha256_file, write_json
-from faceswap.media.sources import Source
+from faceswap.media.hashed_source import HashedSource
 from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.identity import SigningIdentity
-from faceswap.provenance.manifest import readable_name
+from faceswap.provenance.manifest import Conversion, readable_name
 from faceswap.provenance.metadata import SYNTHETIC, TOOL
 from faceswap.provenance.sidecar import sidecar_path
 
 
+@dataclass(frozen=True)
+class ConvertReport:
+    """Result of converting one source.
+
+    Attributes:
+        output: Written video file, single photo, or folder of photos.
+        files: Written files.
+        frames: Number of frames, those that an earlier run wrote included.
+        frames_swapped: Number of frames with at least one swapped face.
+        faces_swapped: Number of swapped faces.
+        seconds: Duration of this run in seconds.
+        frames_now: Number of frames that this run wrote.
+        damage: Description of the unreadable part of the source; "" if there is none.
+        notes: Differences from the source that the writer had to make, one line each.
+    """
+
+    output: Path
+    files: tuple[Path, ...]
+    frames: int
+    frames_swapped: int
+    faces_swapped: int
+    seconds: float
+    frames_now: int
+    damage: str
+    notes: tuple[str, ...]
+
+
+class _StoredFile(DocumentModel):
+    name: str
+
+
+class _StoredReport(DocumentModel):
+    """What is read of a report that this program wrote."""
+
+    fingerprint: str
+    frames: int
+    frames_swapped: int
+    faces_swapped: int
+    damage: str
+    notes: Items[str]
+    files: Items[_StoredFile]
+
+
 def write_report(
-    report: ConvertReport, source: Source, swapper: Swapper, identity: SigningIdentity
+    report: ConvertReport,
+    outputs: Outputs,
+    hashed: HashedSource,
+    swapper: Swapper,
+    conversion: Conversion,
+    identity: SigningIdentity,
 ) -> None:
     """Writes ``NAME.json`` beside the output file, or beside the folder of photos.
 
     Args:
         report: Result of the conversion.
-        source: Converted source.
+        outputs: Names of the outputs.
+        hashed: Converted source.
         swapper: Swapper of the conversion.
+        conversion: Content of the manifests.
         identity: Signing identity.
     """
     loaded = swapper.loaded
-    settings = {
-        key: value for key, value in asdict(swapper.settings).items() if key != "mask_model"
-    }
     write_json(
-        report.output.with_name(report.output.name + ".json"),
+        outputs.report,
         {
             "tool": TOOL,
             "synthetic": SYNTHETIC,
-            "source": {"name": readable_name(source.path), "sha256": source.content_hash()},
+            "source": {"name": readable_name(hashed.source.path), "sha256": hashed.sha256},
             "model": {
                 "sha256": loaded.digest,
                 "checkpoint": loaded.checkpoint,
                 **asdict(loaded.meta),
             },
             "identity": swapper.to,
-            # The mask network is identified by its hash, not by its path on this machine.
-            "settings": settings | dict(swapper.masker.facts),
+            "settings": composite_settings(swapper),
+            "fingerprint": conversion.fingerprint(hashed.files),
             "frames": report.frames,
             "frames_swapped": report.frames_swapped,
             "faces_swapped": report.faces_swapped,
@@ -60,12 +110,43 @@ def _describe_file(file: Path) -> dict[str, str]:
     return {"name": readable_name(file), "sha256": sha256_file(file), "manifest": place}
 
 
+def read_own_report(outputs: Outputs, fingerprint: str) -> ConvertReport | None:
+    """Report that this very conversion wrote earlier; None if there is none.
+
+    Args:
+        outputs: Names of the outputs.
+        fingerprint: ``Conversion.fingerprint`` with all files of the source.
+    """
+    try:
+        stored = _StoredReport(**read_json(outputs.report, _StoredReport))
+    except (OSError, FaceswapError):
+        return None  # absent, or of something else
+    if stored.fingerprint != fingerprint:
+        return None
+    names = {file.name for file in stored.files}
+    return ConvertReport(
+        output=outputs.path,
+        files=tuple(file for file in outputs.files if readable_name(file) in names),
+        frames=stored.frames,
+        frames_swapped=stored.frames_swapped,
+        faces_swapped=stored.faces_swapped,
+        seconds=0.0,
+        frames_now=0,
+        damage=stored.damage,
+        notes=tuple(stored.notes),
+    )
+
+
 def describe(report: ConvertReport) -> str:
     """One line about a finished conversion."""
     line = (
         f"{report.output}: {report.faces_swapped} faces swapped in {report.frames_swapped} of "
-        f"{report.frames} frames, {report.frames / report.seconds:.1f} frames/s"
+        f"{report.frames} frames, "
     )
+    if report.frames_now:
+        line += f"{report.frames_now / report.seconds:.1f} frames/s"
+    else:
+        line += "already complete"
     return ". ".join([line, *report.notes, *([report.damage] if report.damage else [])])
 
 

@@ -29,6 +29,10 @@ class MediaError(FaceswapError):
     """A media file or folder that is missing, empty or of the wrong kind."""
 
 
+class SourceChangedError(MediaError):
+    """A source that was replaced, changed or removed while it was read."""
+
+
 class NoFacesError(FaceswapError):
     """No face was found in the footage."""
 

@@ -8,8 +8,9 @@ import re
 import shutil
 import stat
 import uuid
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from faceswap.core.errors import MediaError, StorageFullError
 from faceswap.core.exchange import exchange
 
 _CHUNK = 1 << 20
+_SYNCED_AT_ONCE = 8
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_SUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _LONGEST_SUFFIX = 20  # characters; what follows the last dot of a longer one is no format
@@ -231,6 +233,20 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def sync_files(files: Sequence[Path]) -> None:
+    """Flushes files and their folders to disk; files that are gone are passed over."""
+
+    def sync(file: Path) -> None:
+        with suppress(FileNotFoundError):
+            _sync(file)
+
+    # At once: the file system writes its journal once for all that are waiting.
+    with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
+        list(pool.map(sync, files))
+    for folder in {file.parent for file in files}:
+        _sync(folder)
 
 
 def atomic_write(path: Path, data: bytes) -> None:

@@ -35,6 +35,17 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
+def plain_name(text: str) -> str:
+    """The nearest name that ``check_name`` accepts, for the name of a file of the user."""
+    shown = os.fsencode(text).decode("utf-8", "replace")
+    name = "".join(c if c not in "/\\" and c.isprintable() else "_" for c in shown).lstrip(".")
+    name = _DRIVE.sub(lambda drive: f"{drive[0][0]}_", name)
+    name = name.encode()[:_MOST_BYTES].decode(errors="ignore")
+    if _RESERVED.fullmatch(name):
+        name = f"_{name}"
+    return name if name.strip() else "unnamed"
+
+
 def _problem(name: str) -> str:
     """Reason why a name is not a plain one, as a predicate; empty if it is."""
     if not name.strip():

@@ -27,7 +27,7 @@ def check_outputs(
         folders: Folders that will be written as a whole, such as an exported model.
         overwrite: Whether existing ones may be replaced. A folder is never replaced by a file, nor
             a file by a folder.
-        hint: What the user can do about existing ones.
+        hint: Remedy for existing ones.
 
     Raises:
         OutputExistsError: Something has one of these names already; the first ones are named.

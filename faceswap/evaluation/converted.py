@@ -28,6 +28,7 @@ from faceswap.evaluation.methods import (
 )
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
+from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
 from faceswap.recognizers import Recognizer
@@ -107,11 +108,13 @@ def evaluate_converted(
 
     Raises:
         MediaError: A video cannot be read, or the frame sizes differ.
+        SourceChangedError: The source of the faceset changed while it was read.
         FacesetError: The faceset belongs to another source.
         NoFacesError: No face is found in the source.
     """
+    hashed = _check_faceset(inputs)
     readers = VideoReader(inputs.source), VideoReader(inputs.output)
-    _check(inputs, readers)
+    _check_sizes(inputs, readers)
     chosen = sample_frame_indices(readers[0].total, frames)
     timing = _Timing()
     pairs = _paired_frames(readers, timing, on_frames)
@@ -126,6 +129,8 @@ def evaluate_converted(
         SOURCE,
         target,
     )
+    if hashed is not None:
+        hashed.check()
     if not comparison.originals:
         raise NoFacesError(
             f"No face was found in {len(chosen)} frames of {inputs.source}.",
@@ -139,7 +144,21 @@ def evaluate_converted(
     return ConvertedEvaluation(comparison, file)
 
 
-def _check(inputs: ConvertedInputs, readers: tuple[VideoReader, VideoReader]) -> None:
+def _check_faceset(inputs: ConvertedInputs) -> HashedSource | None:
+    """The source, hashed before it is read; None if no faceset has to belong to it."""
+    if inputs.faceset is None:
+        return None
+    (found,) = find_sources([inputs.source])
+    hashed = hash_source(found)
+    if inputs.faceset.record["source"].get("sha256") != hashed.sha256:
+        raise FacesetError(
+            f"The faceset {inputs.faceset.path} was not extracted from {inputs.source}.",
+            "Set --faceset to the faceset of this video, or omit it.",
+        )
+    return hashed
+
+
+def _check_sizes(inputs: ConvertedInputs, readers: tuple[VideoReader, VideoReader]) -> None:
     source, output = (reader.info for reader in readers)
     if (source.width, source.height) != (output.width, output.height):
         raise MediaError(
@@ -147,13 +166,6 @@ def _check(inputs: ConvertedInputs, readers: tuple[VideoReader, VideoReader]) ->
             f"{inputs.output} and {source.width}x{source.height} in {inputs.source}.",
             "Set --source to the video that was converted.",
         )
-    if inputs.faceset is not None:
-        (found,) = find_sources([inputs.source])
-        if inputs.faceset.record["source"].get("sha256") != found.content_hash():
-            raise FacesetError(
-                f"The faceset {inputs.faceset.path} was not extracted from {inputs.source}.",
-                "Set --faceset to the faceset of this video, or omit it.",
-            )
 
 
 def _paired_frames(

@@ -9,22 +9,29 @@ from faceswap.core.errors import MediaError
 from faceswap.evaluation.frame_scoring import Sample
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import transform_points
-from faceswap.media.sources import Source, find_sources, open_source
+from faceswap.media.hashed_source import hash_source
+from faceswap.media.sources import Source, open_source
 
 _SEEK_OVER = 50  # frames: shorter gaps are decoded through
 
 
 def find_footage(faceset: Faceset) -> Source | None:
-    """The source file of a faceset, or None when it is missing or its content changed."""
+    """The source file of a faceset, or None when it is missing or its content changed.
+
+    The path in a faceset of somebody else may lead anywhere: only regular files are opened, and
+    only those that the faceset names.
+    """
     record = faceset.record["source"]
-    if "path" not in record or not Path(record["path"]).exists():
+    path = Path(record.get("path", ""))
+    folder = path if path.is_dir() else path.parent
+    files = [folder / name for name in record.get("files", [path.name])]
+    if "path" not in record or not all(file.is_file() for file in files):
         return None
+    source = Source(path, record["kind"], faceset.name, tuple(files))
     try:
-        (source, *others) = find_sources([Path(record["path"])])
-    except MediaError:
+        return source if hash_source(source).sha256 == record["sha256"] else None
+    except MediaError:  # no permission
         return None
-    same = not others and source.content_hash() == record["sha256"]
-    return source if same else None
 
 
 def load_samples(

@@ -6,19 +6,25 @@ Three stages run at once behind bounded queues: decoding, tracking, and cropping
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from faceswap.core.errors import MediaError, NoFacesError
+from faceswap.core.locks import hold_folder
+from faceswap.core.names import plain_name
+from faceswap.core.outputs import check_outputs
 from faceswap.core.prefetch import prefetch
 from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import store_faces
+from faceswap.facesets.faceset import RECORD
+from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE
 from faceswap.maskers import Masker, build_masker
 from faceswap.media.frame import Frame
+from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import Source, open_source
 from faceswap.media.video import probe
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker, track_faces
@@ -102,21 +108,45 @@ def extract_source(
         NoFacesError: No frame has a face.
         FacesetError: The directory holds the faces of another source or of other settings.
         MediaError: The source cannot be read at all.
+        SourceChangedError: The source changed while it was read; finished shards are kept.
+        OutputBusyError: Another process writes this faceset.
+        OutputExistsError: The directory holds files, but no faceset.
+        OutputError: A name is longer than the file system allows, or lies in a file.
         StorageFullError: The disk is full; finished shards are kept.
     """
+    check_outputs([directory / RECORD], overwrite=True)  # can it have this name at all?
+    was_faceset = is_faceset(directory)
+    try:
+        with hold_folder(directory, "the extraction"):
+            return _extract_into(directory, source, settings, device, overwrite, on_frames)
+    finally:
+        if was_faceset and not is_faceset(directory):
+            with suppress(OSError):  # it has other files
+                directory.rmdir()
+
+
+def _extract_into(
+    directory: Path,
+    source: Source,
+    settings: ExtractSettings,
+    device: str,
+    overwrite: bool,
+    on_frames: Callable[[int], None],
+) -> ExtractReport:
     begun = time.monotonic()
+    hashed = hash_source(source)
     tracker = build_tracker(settings.detector, settings.landmarker, device)
     masker = build_masker(settings.masker, device, model=settings.mask_model)
     writer = FacesetWriter(
         directory,
-        _source_record(source),
+        _source_record(hashed),
         _extractor_record(source, settings, tracker, masker),
         overwrite=overwrite,
     )
     first = writer.next_frame
     on_frames(first)
     if not writer.complete:
-        _extract(source, writer, settings, tracker, masker, on_frames)
+        _extract(hashed, writer, settings, tracker, masker, on_frames)
     facts = writer.record["source"]
     return ExtractReport(
         name=source.name,
@@ -131,7 +161,7 @@ def extract_source(
 
 
 def _extract(
-    source: Source,
+    hashed: HashedSource,
     writer: FacesetWriter,
     settings: ExtractSettings,
     tracker: Tracker,
@@ -140,6 +170,7 @@ def _extract(
 ) -> None:
     if writer.state is not None:
         tracker.restore(writer.state)
+    source = hashed.source
     reader = open_source(source, start=writer.next_frame)
     frames = (frame for frame in prefetch(reader, _QUEUE) if frame.index % settings.every == 0)
     tracked = _with_states(track_faces(frames, tracker, source.kind), tracker)
@@ -160,9 +191,11 @@ def _extract(
                 on_frames(frame.index + 1 - done)
                 done = frame.index + 1
                 if state is not None:
+                    hashed.check()
                     writer.end_shard(done, state)
+        hashed.check()
     except MediaError:
-        if done == 0:  # nothing of the source can be read: no faceset is begun
+        if writer.next_frame == 0:  # nothing usable was read: no faceset is begun
             writer.discard()
         raise
     writer.end_shard(done, tracker.state())
@@ -203,12 +236,13 @@ def _extractor_record(
     )
 
 
-def _source_record(source: Source) -> dict[str, Any]:
+def _source_record(hashed: HashedSource) -> dict[str, Any]:
+    source = hashed.source
     record: dict[str, Any] = {
-        "name": source.name,
+        "name": plain_name(source.name),
         "path": str(source.path),
         "kind": source.kind,
-        "sha256": source.content_hash(),
+        "sha256": hashed.sha256,
     }
     if source.kind == "images":
         return record | {"files": [file.name for file in source.files]}

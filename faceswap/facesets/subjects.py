@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from faceswap.core.errors import FaceswapError
+from faceswap.core.locks import hold_folder
 from faceswap.core.model_folder import FOLDER, METADATA
 from faceswap.core.run_folder import MANIFEST
 from faceswap.facesets.faceset import FORMAT, RECORD, read_record
@@ -52,8 +53,11 @@ def set_subject(faceset: Path, subject: Subject) -> None:
 
     Raises:
         FacesetError: There is no faceset, or it is damaged.
+        OutputBusyError: An extraction writes it.
     """
-    FORMAT.write(faceset / RECORD, read_record(faceset) | {"subject": subject.to_json()})
+    read_record(faceset)  # first: holding the folder would create it
+    with hold_folder(faceset, "the subject record"):
+        FORMAT.write(faceset / RECORD, read_record(faceset) | {"subject": subject.to_json()})
 
 
 def unstated_facesets(facesets: Mapping[str, Sequence[Path]]) -> list[Path]:

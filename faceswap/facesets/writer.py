@@ -6,8 +6,9 @@ the shards into ``faces.parquet`` and marks the record complete.
 """
 
 import json
-import shutil
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faceswap.core.errors import FacesetError
-from faceswap.core.files import atomic_path
+from faceswap.core.errors import FacesetError, OutputExistsError
+from faceswap.core.files import atomic_path, sync_files
 from faceswap.facesets.faceset import (
     FORMAT,
     IMAGES,
@@ -38,6 +39,7 @@ Row = dict[str, Any]
 _GROUP = 4096  # rows in memory at a time while the shards are merged
 _OLD_SHARDS = "parts"  # their folder before the format had a name
 _RESUME = b"resume"
+_CROP = re.compile(r"[0-9]{6,}-[0-9]+\.(?:jpg|png)")
 
 
 class FacesetWriter:
@@ -65,18 +67,17 @@ class FacesetWriter:
 
         Raises:
             FacesetError: The directory holds the faces of another source or of other settings, or
-                an unfinished faceset that an earlier version wrote.
+                an unfinished faceset that an earlier version wrote, or leads elsewhere by a link.
+            OutputExistsError: The directory holds files, but no faceset.
         """
         self.path = path
         self.next_frame = 0
         self.state: Any = None
         self.complete = False
         self._rows: list[Row] = []
-        subject = Subject().to_json()
-        if overwrite:
-            subject = _subject_of_same_source(path, source) or subject
-            _remove_faceset(path)
-        if (path / RECORD).exists():
+        _check_folder(path)
+        exists = (path / RECORD).exists()
+        if exists and not overwrite:
             self.record = read_record(path)
             self._check_same(source, extractor)
             self.complete = self.record["complete"]
@@ -86,12 +87,18 @@ class FacesetWriter:
                 "complete": False,
                 "source": source,
                 "extractor": extractor,
-                "subject": subject,
+                "subject": _subject_of_same_source(path, source) or Subject().to_json(),
             }
+            # Until the new record stands, the old faceset is what it was, or an earlier state of
+            # an unfinished one; from then on all that is left of it is recognised as stale.
+            _remove_shards(path)
             FORMAT.write(path / RECORD, self.record)
+        if self.complete:
+            _remove_shards(path)
+            return
         for folder in (IMAGES, MASKS, SHARDS):
-            if not self.complete:
-                (path / folder).mkdir(exist_ok=True)
+            (path / folder).mkdir(exist_ok=True)
+        self._remove_stale_crops()
 
     def _check_same(self, source: dict[str, Any], extractor: dict[str, Any]) -> None:
         if self.record["source"]["sha256"] != source["sha256"]:
@@ -124,6 +131,12 @@ class FacesetWriter:
     def _shards(self) -> list[Path]:
         return sorted((self.path / SHARDS).glob("shard-*.parquet"))
 
+    def _remove_stale_crops(self) -> None:
+        """Removes crops of an unfinished shard, and those of a faceset that is replaced."""
+        for file in _crops(self.path):
+            if int(file.name.partition("-")[0]) >= self.next_frame:
+                file.unlink()
+
     def add(self, row: Row) -> None:
         """Adds a row of ``SCHEMA``; list columns may be numpy arrays of any shape."""
         self._rows.append(row)
@@ -138,6 +151,9 @@ class FacesetWriter:
         Raises:
             StorageFullError: The disk is full; earlier shards are intact.
         """
+        # A shard that survives a power failure never names a crop that does not.
+        sync_files([self.path / IMAGES / row["image"] for row in self._rows])
+        sync_files([self.path / MASKS / row["mask"] for row in self._rows if row["mask"]])
         resume = json.dumps({"next_frame": next_frame, "state": state}).encode()
         table = _table(self._rows).replace_schema_metadata({_RESUME: resume})
         shard = self.path / SHARDS / f"shard-{self.next_frame:09d}.parquet"
@@ -147,7 +163,7 @@ class FacesetWriter:
         self.next_frame, self.state = next_frame, state
 
     def finish(self, **facts: Any) -> int:
-        """Merges the shards and marks the faceset complete.
+        """Merges the shards and marks the faceset complete, unless it has no faces.
 
         Args:
             **facts: Entries of the source's record that are known only after reading it (frames,
@@ -157,10 +173,12 @@ class FacesetWriter:
             Number of faces.
         """
         faces, frames_with_face = self._merge_shards()
+        if not faces:
+            return 0
         self.record["source"] |= facts | {"faces": faces, "frames_with_face": frames_with_face}
         self.record["complete"] = self.complete = True
         FORMAT.write(self.path / RECORD, self.record)
-        shutil.rmtree(self.path / SHARDS)
+        _remove_shards(self.path)
         return faces
 
     def _merge_shards(self) -> tuple[int, int]:
@@ -183,8 +201,15 @@ class FacesetWriter:
         return faces, frames_with_face
 
     def discard(self) -> None:
-        """Removes the faceset, for a source without faces."""
-        _remove_faceset(self.path)
+        """Removes what this writer made, for a source without faces."""
+        _remove_shards(self.path)
+        for file in _crops(self.path):
+            file.unlink()
+        for folder in (IMAGES, MASKS):
+            with suppress(OSError):  # it has other files, or is gone
+                (self.path / folder).rmdir()
+        (self.path / ROWS).unlink(missing_ok=True)
+        (self.path / RECORD).unlink(missing_ok=True)  # last: without it nothing here is ours
 
     def _final_rows(self) -> Iterator[Row]:
         stored = self._stored_rows()
@@ -205,14 +230,37 @@ def _subject_of_same_source(path: Path, source: dict[str, Any]) -> dict[str, Any
         return None
 
 
-def _remove_faceset(path: Path) -> None:
-    """Removes the faceset's files, and the directory if it is empty then."""
-    for folder in (IMAGES, MASKS, SHARDS, _OLD_SHARDS):
-        shutil.rmtree(path / folder, ignore_errors=True)
-    for file in (RECORD, ROWS):
-        (path / file).unlink(missing_ok=True)
-    if path.is_dir() and not any(path.iterdir()):
-        path.rmdir()
+def _check_folder(path: Path) -> None:
+    """Checks that a directory holds a faceset or nothing, and leads nowhere else."""
+    for name in (RECORD, ROWS, IMAGES, MASKS, SHARDS, _OLD_SHARDS):
+        if (path / name).is_symlink():
+            raise FacesetError(
+                f"Expected a file or folder, found a link: {path / name}.",
+                "Remove the link: what it leads to may not be part of the faceset.",
+            )
+    if path.is_dir() and not (path / RECORD).exists():
+        # Hidden: the lock, and what file browsers leave.
+        others = sorted(child.name for child in path.iterdir() if not child.name.startswith("."))
+        if others:
+            raise OutputExistsError(
+                f"{path} is no faceset, and holds other files: {', '.join(others[:3])}.",
+                "Choose another folder with -o.",
+            )
+
+
+def _remove_shards(path: Path) -> None:
+    """Removes shards, the last one first: what is left is an earlier state of the extraction."""
+    for name in (SHARDS, _OLD_SHARDS):
+        for file in sorted((path / name).glob("*.parquet"), reverse=True):
+            file.unlink()
+        with suppress(OSError):  # it has other files, or is gone
+            (path / name).rmdir()
+
+
+def _crops(path: Path) -> list[Path]:
+    """Crops and masks that bear the name of a face, in a new or unfinished faceset."""
+    folders = [path / name for name in (IMAGES, MASKS) if (path / name).is_dir()]
+    return [file for folder in folders for file in folder.iterdir() if _CROP.fullmatch(file.name)]
 
 
 def _table(rows: list[Row]) -> pa.Table:

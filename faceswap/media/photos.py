@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
 from faceswap.media.frame import Frame, Image
-from faceswap.media.images import WITH_ALPHA, WRITABLE, read_image, write_image
+from faceswap.media.images import WITH_ALPHA, read_image, write_image
 from faceswap.media.photo_extras import read_extras
 
 
@@ -67,19 +70,16 @@ class ImageReader:
 
 
 class ImageWriter:
-    """Writes converted photographs into a folder under the names of the originals.
+    """Writes converted photographs.
 
-    Transparency is carried over where the format can store it. A format that can be read but not
-    written (for example AVIF) becomes PNG.
+    Transparency is carried over where the format can store it.
 
     Args:
-        directory: Folder; created if absent.
         quality: Quality from 1 to 100 for JPEG and WebP.
         xmp: XMP packet to embed into each image.
     """
 
-    def __init__(self, directory: Path, quality: int = 95, xmp: bytes = b"") -> None:
-        self.directory = directory
+    def __init__(self, quality: int = 95, xmp: bytes = b"") -> None:
         self._quality = quality
         self._xmp = xmp
         self._losses: Counter[str] = Counter()
@@ -94,15 +94,15 @@ class ImageWriter:
 
     def write(
         self,
-        name: str,
+        path: Path,
         image: Image,
         original: Path,
         sign: Signer | None = None,
-    ) -> Path:
-        """Writes one image and returns its path.
+    ) -> None:
+        """Writes one image.
 
         Args:
-            name: File name of the written image.
+            path: Destination; its suffix, one of ``WRITABLE``, determines the format.
             image: Image, ``(H, W, 3) uint8`` RGB.
             original: Photograph that it was made from.
             sign: Callback that signs the complete temporary file before it is renamed.
@@ -110,16 +110,25 @@ class ImageWriter:
         Raises:
             StorageFullError: The disk is full.
         """
-        path = self.directory / name
-        if path.suffix.lower() not in WRITABLE:
-            path = path.with_suffix(".png")
+        alpha = self.note(path, original)
+        write_image(path, image, self._quality, alpha=alpha, xmp=self._xmp, sign=sign)
+
+    def note(self, path: Path, original: Path) -> NDArray[np.uint8] | None:
+        """Notes what a written photograph lacks of its original.
+
+        Args:
+            path: Written photograph; may have been written by an earlier run.
+            original: Photograph that it was made from.
+
+        Returns:
+            Opacity that it keeps, ``(H, W) uint8``; None if it is opaque.
+        """
         extras = read_extras(original)
         losses = list(extras.losses)
         alpha = extras.alpha
         if alpha is not None and path.suffix.lower() not in WITH_ALPHA:
             losses.append(f"transparency is dropped: {path.suffix} cannot store it")
             alpha = None
-        write_image(path, image, self._quality, alpha=alpha, xmp=self._xmp, sign=sign)
         self._written += 1
         self._losses.update(losses)
-        return path
+        return alpha

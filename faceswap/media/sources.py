@@ -1,7 +1,5 @@
 """Finds the videos and photographs in files and folders."""
 
-import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from faceswap.core.errors import MediaError
-from faceswap.core.files import regular_file, sha256_file
+from faceswap.core.files import regular_file
 from faceswap.core.folders import Tree, result_kind, walk
 from faceswap.media.frame import Frame
 from faceswap.media.images import READABLE, read_image
@@ -59,16 +57,6 @@ class Source:
     kind: Literal["video", "images"]
     name: str
     files: tuple[Path, ...]
-
-    def content_hash(self) -> str:
-        """SHA-256 in hex of the video file, or of the photographs with their names."""
-        if self.kind == "video":
-            return sha256_file(self.path)
-        digest = hashlib.sha256()
-        for file in self.files:
-            # The bytes of the name: it need not be UTF-8.
-            digest.update(os.fsencode(file.name) + f"\0{sha256_file(file)}\n".encode())
-        return digest.hexdigest()
 
 
 class FrameReader(Protocol):

@@ -4,13 +4,15 @@ The vocabulary is that of the C2PA specification 2.x: https://spec.c2pa.org
 """
 
 import datetime
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from faceswap import __version__
-from faceswap.core.files import sha256_file
+from faceswap.core.hashed_file import HashedFile
 from faceswap.provenance.metadata import COMPOSITE, DESCRIPTION
 
 CONVERSION = "org.faceswap-toolkit.conversion"
@@ -27,18 +29,26 @@ class Conversion:
         model: Description of the model, with ``weights_sha256`` where the weights are on disk.
         shows: Identities whose faces are shown.
         subjects: Subject records of the facesets of each identity of the model.
+        settings: Settings that the pixels depend on; only their hash is part of the assertion.
     """
 
     model: Mapping[str, Any]
     shows: Sequence[str]
     subjects: Mapping[str, Sequence[Mapping[str, Any]]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def fingerprint(self, sources: Sequence[HashedFile]) -> str:
+        """SHA-256 of all that the result is made from, the same for a repeated command."""
+        hashes = [source.sha256 for source in sources]
+        made_from = json.dumps(asdict(self) | {"sources": hashes}, sort_keys=True)
+        return hashlib.sha256(made_from.encode()).hexdigest()
 
 
 def manifest_definition(
     title: str,
     media_type: str,
     conversion: Conversion,
-    sources: Sequence[Path],
+    sources: Sequence[HashedFile],
     counts: Mapping[str, int],
 ) -> dict[str, Any]:
     """Builds the manifest definition for the Builder of c2pa-python.
@@ -47,8 +57,8 @@ def manifest_definition(
         title: Name of the file.
         media_type: Media type of the file.
         conversion: Content of our assertion.
-        sources: Source files: one that was edited, several that are shown together, or none. Each
-            must be added as the ingredient ``source-<number>``.
+        sources: Source files, hashed before they were read: one that was edited, several that are
+            shown together, or none. Each must be added as the ingredient ``source-<number>``.
         counts: Numbers of frames and of swapped faces.
 
     Returns:
@@ -96,11 +106,12 @@ def _of_ingredient(action: str, name: str) -> dict[str, Any]:
     return {"action": action, "parameters": {"ingredientIds": [name]}}
 
 
-def _assertion(conversion: Conversion, sources: Sequence[Path]) -> dict[str, Any]:
+def _assertion(conversion: Conversion, sources: Sequence[HashedFile]) -> dict[str, Any]:
     return {
         "tool": _TOOL,
         "model": dict(conversion.model),
         "shows": list(conversion.shows),
         "subjects": {name: list(records) for name, records in conversion.subjects.items()},
-        "sources": [{"name": readable_name(p), "sha256": sha256_file(p)} for p in sources],
+        "fingerprint": conversion.fingerprint(sources),
+        "sources": [{"name": readable_name(s.path), "sha256": s.sha256} for s in sources],
     }

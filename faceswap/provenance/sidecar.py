@@ -3,6 +3,7 @@
 from pathlib import Path
 
 SUFFIX = ".c2pa"
+_WITHOUT_MANIFEST = frozenset({".mkv", ".webm", ".bmp"})
 
 
 def sidecar_path(path: Path) -> Path:
@@ -11,6 +12,11 @@ def sidecar_path(path: Path) -> Path:
     The suffix of the file is kept, since a folder may hold ``1.bmp`` and ``1.jpg``.
     """
     return path.with_name(path.name + SUFFIX)
+
+
+def written_sidecar(path: Path) -> Path | None:
+    """Sidecar that is written with a file of this name; None if its format embeds the manifest."""
+    return sidecar_path(path) if path.suffix.lower() in _WITHOUT_MANIFEST else None
 
 
 def find_sidecar(path: Path) -> Path | None:

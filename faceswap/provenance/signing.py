@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faceswap.core.files import atomic_path, atomic_write
+from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import HeldFile, Signer
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.formats import ANY, BEGINNING, EMBEDDABLE, media_type, media_type_of
@@ -38,7 +39,7 @@ class ManifestSigner:
         self.conversion = conversion
 
     def for_sources(
-        self, *sources: Path, counts: Callable[[], Mapping[str, int]] = lambda: {}
+        self, *sources: HashedFile, counts: Callable[[], Mapping[str, int]] = lambda: {}
     ) -> Signer:
         """Creates the function that a writer calls before it renames a complete file.
 
@@ -46,14 +47,15 @@ class ManifestSigner:
         was embedded, or after its sidecar was written.
 
         Args:
-            *sources: Source files: the one that was edited, several that are shown together, or
-                none.
+            *sources: Source files, hashed before they were read: the one that was edited, several
+                that are shown together, or none.
             counts: Function that returns the numbers of frames and of swapped faces; called when
                 the file is complete.
 
         Returns:
-            Function that raises ``ProvenanceError`` when the file cannot be signed; the writer then
-            leaves no file.
+            Function that raises ``ProvenanceError`` when the file cannot be signed, or
+            ``SourceChangedError`` when a source is no longer the one that was hashed; the writer
+            then leaves no file.
         """
 
         def sign(file: HeldFile, final: Path) -> Sequence[Path]:
@@ -62,14 +64,13 @@ class ManifestSigner:
         return sign
 
     def _sign(
-        self, file: HeldFile, final: Path, sources: Sequence[Path], counts: Mapping[str, int]
+        self,
+        file: HeldFile,
+        final: Path,
+        sources: Sequence[HashedFile],
+        counts: Mapping[str, int],
     ) -> Sequence[Path]:
-        gone = [str(source) for source in sources if not source.is_file()]
-        if gone:
-            raise ProvenanceError(
-                f"{final} cannot be signed: its source {', '.join(gone)} no longer exists.",
-                "Restore it and run the command again.",
-            )
+        _check_unchanged(sources)
         file.seek(0)
         kind = media_type_of(file.read(BEGINNING) or b"")
         embeds = kind in EMBEDDABLE
@@ -81,7 +82,7 @@ class ManifestSigner:
             builder = library.Builder(definition, context=new_context())
             relation = "parentOf" if len(sources) == 1 else "componentOf"
             for number, source in enumerate(sources):
-                _add_source(builder, source, relation, ingredient_id(number))
+                _add_source(builder, source.path, relation, ingredient_id(number))
             if not embeds:
                 builder.set_no_embed()
             file.seek(0)
@@ -89,6 +90,7 @@ class ManifestSigner:
                 with _system_errors(sink):
                     kind = kind if embeds else ANY
                     manifest = builder.sign(self.identity.signer(), kind, file, sink)
+                _check_unchanged(sources)  # the library has read them, too
                 file.close()  # replaced when this block ends
                 if embeds:
                     _release_embedded(sink, final)
@@ -100,6 +102,11 @@ class ManifestSigner:
                 "No file was written, since synthetic media are always signed. Try another output "
                 "format.",
             ) from error
+
+
+def _check_unchanged(sources: Sequence[HashedFile]) -> None:
+    for source in sources:
+        source.check()
 
 
 def _release_embedded(sink: HeldFile, final: Path) -> None:

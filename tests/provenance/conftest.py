@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from faceswap.core.hashed_file import HashedFile
 from faceswap.media.images import write_image
 from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
@@ -42,14 +43,14 @@ def make_signed(tmp_path, clip) -> Callable[..., Path]:
         signer = ManifestSigner(identity or open_identity(), CONVERSION)
         if path.suffix in (".mp4", ".m4v", ".mov", ".mkv", ".webm"):
             reader = VideoReader(clip)
-            sign = signer.for_sources(source or clip)
+            sign = signer.for_sources(HashedFile.of(source or clip))
             with VideoWriter(path, reader.info, metadata=SYNTHETIC, sign=sign) as writer:
                 for frame in reader:
                     writer.write(frame.image, frame.pts)
         else:
             photo = tmp_path / f"source{path.suffix}"
             write_image(photo, moving_portrait(1))
-            sign = signer.for_sources(source or photo)
+            sign = signer.for_sources(HashedFile.of(source or photo))
             write_image(path, moving_portrait(2), xmp=xmp_packet(), sign=sign)
         return path
 

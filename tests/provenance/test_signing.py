@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from faceswap.core.errors import StorageFullError
+from faceswap.core.errors import SourceChangedError, StorageFullError
 from faceswap.core.files import sha256_file
+from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import HeldFile
 from faceswap.media.images import read_image, write_image
 from faceswap.media.video import VideoReader, probe
@@ -98,7 +99,11 @@ def test_a_source_may_be_damaged(make_signed, tmp_path, name):
 
 def test_several_sources_are_shown_together(signer, make_signed, clip, tmp_path):
     parts = [clip, make_signed("a.mp4"), make_signed("b.mkv")]
-    write_image(tmp_path / "grid.png", moving_portrait(1), sign=signer.for_sources(*parts))
+    write_image(
+        tmp_path / "grid.png",
+        moving_portrait(1),
+        sign=signer.for_sources(*map(HashedFile.of, parts)),
+    )
     found = read_provenance(tmp_path / "grid.png")
     assert found.state == "intact"
     assert [action["action"] for action in found.actions] == [
@@ -121,8 +126,12 @@ def test_the_file_takes_its_name_only_when_it_is_signed(signer, clip, tmp_path, 
         return companions
 
     monkeypatch.setattr(signer, "_sign", watched)
-    write_image(tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(clip))
-    with VideoWriter(tmp_path / "out.mp4", probe(clip), sign=signer.for_sources(clip)) as writer:
+    write_image(
+        tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(HashedFile.of(clip))
+    )
+    with VideoWriter(
+        tmp_path / "out.mp4", probe(clip), sign=signer.for_sources(HashedFile.of(clip))
+    ) as writer:
         writer.write(moving_portrait(0), 0)
     assert seen == [("out.png", False), ("intact", False), ("out.mp4", False), ("intact", False)]
 
@@ -135,18 +144,24 @@ def test_a_file_that_cannot_be_signed_is_not_written(signer, clip, tmp_path, mon
     info = VideoReader(clip).info
     with (
         pytest.raises(ProvenanceError),
-        VideoWriter(tmp_path / "out.mp4", info, sign=signer.for_sources(clip)) as writer,
+        VideoWriter(
+            tmp_path / "out.mp4", info, sign=signer.for_sources(HashedFile.of(clip))
+        ) as writer,
     ):
         writer.write(moving_portrait(0), 0)
     with pytest.raises(ProvenanceError):
-        write_image(tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(clip))
+        write_image(
+            tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(HashedFile.of(clip))
+        )
     assert not list(tmp_path.iterdir())
 
 
 def test_an_error_of_the_library_names_the_file(signer, clip, tmp_path, monkeypatch):
     monkeypatch.setattr(signing, "media_type_of", lambda _head: "image/png")
     with pytest.raises(ProvenanceError, match=r"out\.jpg cannot be signed"):
-        write_image(tmp_path / "out.jpg", moving_portrait(0), sign=signer.for_sources(clip))
+        write_image(
+            tmp_path / "out.jpg", moving_portrait(0), sign=signer.for_sources(HashedFile.of(clip))
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -158,7 +173,9 @@ def test_a_full_disk_while_signing_is_reported(signer, clip, tmp_path, monkeypat
 
     monkeypatch.setattr(signing, "HeldFile", Full)
     with pytest.raises(StorageFullError, match="full"):
-        write_image(tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(clip))
+        write_image(
+            tmp_path / "out.png", moving_portrait(0), sign=signer.for_sources(HashedFile.of(clip))
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -182,9 +199,19 @@ def test_names_that_are_not_valid_unicode(make_signed, tmp_path):
     assert [s["title"] for s in found.ingredients] == ["a?.png"]
 
 
-def test_a_missing_source_is_reported(make_signed, tmp_path):
-    with pytest.raises(ProvenanceError, match="no longer exists"):
-        make_signed("a.png", source=tmp_path / "gone.mp4")
+@pytest.mark.parametrize("change", ["removed", "replaced or changed"])
+@pytest.mark.parametrize("name", ["out.png", "out.bmp"])
+def test_nothing_is_signed_when_the_source_changed(signer, clip, tmp_path, change, name):
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(clip.read_bytes())
+    sign = signer.for_sources(HashedFile.of(source))
+    if change == "removed":
+        source.unlink()
+    else:
+        source.write_bytes(clip.read_bytes()[:-1] + b"x")
+    with pytest.raises(SourceChangedError, match=change):
+        write_image(tmp_path / name, moving_portrait(0), sign=sign)
+    assert {path.name for path in tmp_path.iterdir()} <= {"clip.mp4"}
 
 
 def test_video_keeps_its_length(make_signed, clip):

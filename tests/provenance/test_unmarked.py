@@ -12,6 +12,7 @@ import pytest
 from av.error import FFmpegError
 
 from faceswap.core import held_file
+from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import HeldFile
 from faceswap.media.images import read_image, write_image
 from faceswap.media.video import VideoReader
@@ -91,7 +92,10 @@ def test_every_moment_of_a_video(watched, signer, clip, tmp_path, monkeypatch, n
     found, moments = watched(tmp_path)
     for _ in range(2):  # the second time over the first
         with VideoWriter(
-            tmp_path / name, reader.info, metadata=SYNTHETIC, sign=signer.for_sources(clip)
+            tmp_path / name,
+            reader.info,
+            metadata=SYNTHETIC,
+            sign=signer.for_sources(HashedFile.of(clip)),
         ) as writer:
             for frame in reader:
                 writer.write(frame.image, frame.pts)
@@ -105,17 +109,23 @@ def test_every_moment_of_a_video(watched, signer, clip, tmp_path, monkeypatch, n
 def test_every_moment_of_a_photo(watched, signer, clip, tmp_path, name):
     found, moments = watched(tmp_path)
     for shift in range(2):
-        write_image(tmp_path / name, moving_portrait(shift), sign=signer.for_sources(clip))
+        write_image(
+            tmp_path / name, moving_portrait(shift), sign=signer.for_sources(HashedFile.of(clip))
+        )
     assert len(moments) > 10
     assert found == []
 
 
 def test_a_sidecar_of_a_previous_file_goes_with_it(watched, signer, clip, tmp_path):
-    write_image(tmp_path / "a.bmp", moving_portrait(0), sign=signer.for_sources(clip))
+    write_image(
+        tmp_path / "a.bmp", moving_portrait(0), sign=signer.for_sources(HashedFile.of(clip))
+    )
     (tmp_path / "a.bmp").rename(tmp_path / "a.png")
     (tmp_path / "a.bmp.c2pa").rename(tmp_path / "a.png.c2pa")
     found, _ = watched(tmp_path)
-    write_image(tmp_path / "a.png", moving_portrait(1), sign=signer.for_sources(clip))
+    write_image(
+        tmp_path / "a.png", moving_portrait(1), sign=signer.for_sources(HashedFile.of(clip))
+    )
     assert found == []
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
@@ -123,6 +133,7 @@ def test_a_sidecar_of_a_previous_file_goes_with_it(watched, signer, clip, tmp_pa
 PROGRAM = """
 import sys
 from pathlib import Path
+from faceswap.core.hashed_file import HashedFile
 from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance.identity import open_identity
@@ -130,7 +141,7 @@ from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.signing import ManifestSigner
 
 clip, out = map(Path, sys.argv[1:])
-sign = ManifestSigner(open_identity(), Conversion({}, ["b"], {})).for_sources(clip)
+sign = ManifestSigner(open_identity(), Conversion({}, ["b"], {})).for_sources(HashedFile.of(clip))
 reader = VideoReader(clip)
 frames = list(reader)
 with VideoWriter(out, reader.info, sign=sign) as writer:

@@ -29,7 +29,7 @@ def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
 
         def whole() -> int:
             output = Path(folder) / "whole.mp4"
-            return convert_source(source, output, swapper, faceset=faceset).frames
+            return convert_source(source, output, swapper, faceset=faceset, overwrite=True).frames
 
         stages = {
             "decode only": timed(lambda: exhaust(VideoReader(clip))),

@@ -1,0 +1,57 @@
+"""What an identical conversion left when it was interrupted or finished."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faceswap.conversion.outputs import Outputs
+from faceswap.conversion.report import ConvertReport, read_own_report
+from faceswap.core.outputs import check_outputs
+from faceswap.media.hashed_source import HashedSource
+from faceswap.provenance.identity import SigningIdentity
+from faceswap.provenance.manifest import Conversion
+from faceswap.provenance.own_files import is_own_sidecar, read_own_counts
+from faceswap.provenance.sidecar import written_sidecar
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What is left of an identical conversion.
+
+    Attributes:
+        report: Report of a conversion that is complete; None if there is work to do.
+        swapped: Number of swapped faces of each finished file, by its index in the source.
+    """
+
+    report: ConvertReport | None = None
+    swapped: Mapping[int, int] = field(default_factory=dict)
+
+
+def find_earlier(
+    outputs: Outputs, hashed: HashedSource, conversion: Conversion, identity: SigningIdentity
+) -> Earlier:
+    """Recognises what an identical conversion left, by its signed manifests.
+
+    Raises:
+        OutputExistsError: Something else exists under the name of an output.
+    """
+    swapped: dict[int, int] = {}
+    own: set[Path | None] = set()
+    for index, (file, source) in enumerate(zip(outputs.files, hashed.files, strict=True)):
+        sidecar = written_sidecar(file)
+        if not file.exists() and (sidecar is None or not sidecar.exists()):
+            continue
+        fingerprint = conversion.fingerprint([source])
+        counts = read_own_counts(file, fingerprint, identity)
+        if counts is not None:
+            swapped[index] = counts.get("faces_swapped", 0)
+            own |= {file, sidecar}
+        elif sidecar and not file.exists() and is_own_sidecar(sidecar, fingerprint, identity):
+            own.add(sidecar)
+    report = read_own_report(outputs, conversion.fingerprint(hashed.files))
+    if report is not None:
+        own.add(outputs.report)
+        if report.files != tuple(outputs.files[index] for index in swapped):
+            report = None
+    check_outputs([path for path in outputs.names() if path not in own])
+    return Earlier(report, swapped)

@@ -1,0 +1,158 @@
+"""Writes and signs the frames of a conversion, and counts them."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from faceswap.conversion.outputs import Outputs
+from faceswap.core.errors import NoFacesError
+from faceswap.core.held_file import HeldFile, Signer
+from faceswap.media.encoders import VideoEncoding
+from faceswap.media.frame import Frame, Image
+from faceswap.media.hashed_source import HashedSource
+from faceswap.media.images import read_image
+from faceswap.media.photos import ImageWriter
+from faceswap.media.sources import FrameReader
+from faceswap.media.video import VideoReader
+from faceswap.media.writer import VideoWriter
+from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
+from faceswap.provenance.signing import ManifestSigner
+
+
+class Counts:
+    """Counts frames and swapped faces as they are written.
+
+    Args:
+        finished: Number of swapped faces of each photo that an earlier run wrote.
+
+    Attributes:
+        frames: Number of frames, the finished ones included.
+        frames_now: Number of frames that this run wrote.
+        frames_swapped: Number of frames with at least one swapped face.
+        faces_swapped: Number of swapped faces.
+        in_frame: Number of faces swapped in the frame that is being written.
+    """
+
+    def __init__(self, finished: Mapping[int, int]) -> None:
+        self.frames = len(finished)
+        self.frames_now = self.in_frame = 0
+        self.frames_swapped = sum(faces > 0 for faces in finished.values())
+        self.faces_swapped = sum(finished.values())
+
+    def watch(
+        self, swapped: Iterable[tuple[Frame, int]], on_frames: Callable[[int], None]
+    ) -> Iterator[Frame]:
+        """Passes frames on, each with the number of faces swapped in it, and counts them."""
+        for frame, faces in swapped:
+            self.in_frame = faces
+            yield frame
+            self.frames += 1
+            self.frames_now += 1
+            self.frames_swapped += faces > 0
+            self.faces_swapped += faces
+            on_frames(1)
+
+    def of_video(self) -> dict[str, int]:
+        """Counts for the manifest of a video."""
+        return {
+            "frames": self.frames,
+            "frames_swapped": self.frames_swapped,
+            "faces_swapped": self.faces_swapped,
+        }
+
+    def check(self, source: Path, reader: FrameReader) -> None:
+        """Raises ``NoFacesError`` if there was no face at all."""
+        if not self.faces_swapped:
+            damage = f" {reader.damage}." if reader.damage else ""
+            raise NoFacesError(
+                f"Expected faces in {source}, found none in {self.frames_now} frames.{damage}",
+                "Try another --detector, or check the input file.",
+            )
+
+
+def write_video(
+    frames: Iterable[Frame],
+    counts: Counts,
+    outputs: Outputs,
+    hashed: HashedSource,
+    reader: VideoReader,
+    encoding: VideoEncoding,
+    signer: ManifestSigner,
+) -> tuple[str, ...]:
+    """Writes a video; an existing one is replaced when the new one is complete.
+
+    Returns:
+        Notes about differences from the source.
+
+    Raises:
+        NoFacesError: No face was swapped; nothing is written.
+    """
+    (source,) = hashed.files
+    with VideoWriter(
+        outputs.path,
+        reader.info,
+        encoding=encoding,
+        metadata=SYNTHETIC,
+        audio_from=source.path,
+        sign=_without_report(signer.for_sources(source, counts=counts.of_video), outputs.report),
+    ) as writer:
+        for frame in frames:
+            writer.write(frame.image, frame.pts)
+        counts.check(source.path, reader)  # raises before the writer publishes the file
+    return tuple(writer.notes)
+
+
+def _without_report(sign: Signer, report: Path) -> Signer:
+    """Signs a file, and removes the report of the file that it replaces."""
+
+    def work(file: HeldFile, final: Path) -> Iterable[Path]:
+        companions = sign(file, final)
+        report.unlink(missing_ok=True)
+        return companions
+
+    return work
+
+
+def write_photos(
+    frames: Iterable[Frame],
+    counts: Counts,
+    outputs: Outputs,
+    hashed: HashedSource,
+    reader: FrameReader,
+    finished: Collection[int],
+    quality: int,
+    signer: ManifestSigner,
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Writes photos one by one; existing ones are replaced one by one.
+
+    Nothing is written before the first face is found: a source without faces leaves everything as
+    it was.
+
+    Returns:
+        Indices in the source of all photos that are converted now, and notes about them.
+
+    Raises:
+        NoFacesError: No face was swapped; nothing is written.
+    """
+    writer = ImageWriter(quality, xmp_packet())
+    written: list[int] = []
+    waiting: list[int] = []  # photos before the first one with a face
+
+    def write(index: int, image: Image, faces: int) -> None:
+        sign = signer.for_sources(hashed.files[index], counts=lambda: {"faces_swapped": faces})
+        writer.write(outputs.files[index], image, hashed.files[index].path, sign)
+        written.append(index)
+
+    for frame in frames:
+        if not counts.in_frame and not counts.faces_swapped:
+            waiting.append(frame.index)
+            continue
+        if not written:
+            outputs.report.unlink(missing_ok=True)  # it describes the photos that are replaced
+        for index in waiting:
+            write(index, read_image(hashed.files[index].path), 0)
+        waiting.clear()
+        write(frame.index, frame.image, counts.in_frame)
+    counts.check(hashed.source.path, reader)
+    for index in finished:
+        writer.note(outputs.files[index], hashed.files[index].path)
+    return tuple(sorted([*finished, *written])), tuple(writer.notes)

@@ -1,0 +1,74 @@
+"""Recognises the files of a conversion that was interrupted or finished earlier."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from faceswap.provenance.file_provenance import read_provenance
+from faceswap.provenance.formats import ANY
+from faceswap.provenance.identity import SigningIdentity
+from faceswap.provenance.library import load_library, new_context, validation_codes
+from faceswap.provenance.manifest import CONVERSION
+
+_LARGEST_SIDECAR = 1 << 28
+_OTHER_CONTENT = "assertion.dataHash.mismatch"
+
+
+def read_own_counts(
+    path: Path, fingerprint: str, identity: SigningIdentity
+) -> Mapping[str, int] | None:
+    """Counts of a file that this identity signed for this very conversion.
+
+    Args:
+        path: An existing or absent file.
+        fingerprint: ``Conversion.fingerprint`` of the conversion.
+        identity: Signing identity.
+
+    Returns:
+        Numbers of frames and faces in its manifest; None if the file is absent, changed since it
+        was signed, or anything else.
+    """
+    if not path.is_file():
+        return None
+    found = read_provenance(path)
+    if found.state != "intact" or not _is_own(
+        found.conversion, found.signature, fingerprint, identity
+    ):
+        return None
+    assert found.conversion is not None
+    counts = found.conversion.get("counts", {})
+    return {name: count for name, count in counts.items() if isinstance(count, int)}
+
+
+def is_own_sidecar(path: Path, fingerprint: str, identity: SigningIdentity) -> bool:
+    """Whether a sidecar whose file is missing was signed for this very conversion."""
+    if not path.is_file() or path.stat().st_size > _LARGEST_SIDECAR:
+        return False
+    library = load_library()
+    try:
+        with library.Reader(
+            ANY, io.BytesIO(b"\0"), manifest_data=path.read_bytes(), context=new_context()
+        ) as reader:
+            store = json.loads(reader.json())
+    except library.C2paError:
+        return False
+    if set(validation_codes(store.get("validation_results"), "failure")) - {_OTHER_CONTENT}:
+        return False
+    active = store["manifests"][store["active_manifest"]]
+    stated = next((a["data"] for a in active["assertions"] if a["label"] == CONVERSION), None)
+    return _is_own(stated, active.get("signature_info") or {}, fingerprint, identity)
+
+
+def _is_own(
+    stated: Mapping[str, Any] | None,
+    signature: Mapping[str, Any],
+    fingerprint: str,
+    identity: SigningIdentity,
+) -> bool:
+    return (
+        stated is not None
+        and stated.get("fingerprint") == fingerprint
+        and str(signature.get("cert_serial_number")) == str(identity.certificate.serial_number)
+    )
