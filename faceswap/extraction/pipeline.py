@@ -4,6 +4,7 @@ Three stages run at once behind bounded queues: decoding, tracking, and cropping
 """
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
@@ -240,12 +241,12 @@ def _source_record(hashed: HashedSource) -> dict[str, Any]:
     source = hashed.source
     record: dict[str, Any] = {
         "name": plain_name(source.name),
-        "path": str(source.path),
+        "path": os.fsencode(source.path).decode("utf-8", "replace"),
         "kind": source.kind,
         "sha256": hashed.sha256,
     }
     if source.kind == "images":
-        return record | {"files": [file.name for file in source.files]}
+        return record | {"files": [plain_name(file.name) for file in source.files]}
     info = probe(source.path)
     return record | {
         "width": info.width,
