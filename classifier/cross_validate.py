@@ -1,5 +1,6 @@
 """The verb ``classifier cross-validate``: k-fold cross-validation of a recipe."""
 
+import json
 import math
 from pathlib import Path
 from statistics import mean, stdev
@@ -11,7 +12,15 @@ from rich.table import Table
 from classifier.console_reporter import ConsoleReporter
 from classifier.data import open_dataset
 from classifier.evaluation.bootstrap import Estimate
-from classifier.evaluation.cross_validation import evaluate_fold, make_folds, pool, write_list
+from classifier.evaluation.cross_validation import (
+    RESULTS,
+    evaluate_fold,
+    find_class_order,
+    make_folds,
+    open_fold,
+    pool,
+    write_folds,
+)
 from classifier.evaluation.measure import (
     Evaluation,
     as_record,
@@ -39,6 +48,7 @@ from faceswap.core.config import load_config
 from faceswap.core.console import note, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json
+from faceswap.core.locks import hold_folder
 
 _RESAMPLES = 2000
 
@@ -72,23 +82,33 @@ def cross_validate(
     overrides = [*(changes or []), *named, "patience=0"]
     settings = load_config(Settings, RunDirectory.section, config, overrides)
     place = str(pick_device(settings.device))
-    evaluations: list[Evaluation] = []
-    dataset = open_dataset(data, settings.data.group, resolve_class_file(settings.data.classes))
-    for number, fold in enumerate(make_folds(dataset, count, settings.seed), start=1):
-        listed = output / f"fold-{number}.csv"
-        write_list(fold, listed)
-        note(f"Fold {number} of {count}")
-        run = RunDirectory(output / f"fold-{number}")
-        resolved = run.resolve_config(config, overrides)
-        result = run_training(listed, resolved, run, ConsoleReporter(), allow_changes=allow_changes)
-        if result.signal:
-            note("Stopped and saved. Run the same command to resume.")
-            raise typer.Exit(128 + result.signal)
-        trained = open_dataset(listed, "", resolve_class_file(resolved.data.classes))
-        evaluations.append(
-            evaluate_fold(trained, run, batch_size=resolved.data.batch_size, device=place)
-        )
-    _report(evaluations, dataset.classes, output, settings.seed)
+    given = resolve_class_file(settings.data.classes)
+    dataset = open_dataset(data, settings.data.group, given)
+    for line in dataset.notes:
+        note(line)
+    members = make_folds(dataset, count, settings.seed)
+    with hold_folder(output, "the cross-validation"):
+        lists = write_folds(members, output)
+        order = find_class_order(dataset, given, output)
+        if order is not None:
+            overrides.append(f"data.classes={json.dumps(str(order))}")
+        evaluations: list[Evaluation] = []
+        for number, listed in enumerate(lists, start=1):
+            note(f"Fold {number} of {count}")
+            run = RunDirectory(output / listed.stem)
+            resolved = run.resolve_config(config, overrides)
+            _train(listed, resolved, run, allow_changes=allow_changes)
+            fold = open_fold(listed, order, dataset.classes)
+            batch_size = resolved.data.batch_size
+            evaluations.append(evaluate_fold(fold, run, batch_size=batch_size, device=place))
+        _report(evaluations, dataset.classes, output, settings.seed)
+
+
+def _train(data: Path, settings: Settings, run: RunDirectory, *, allow_changes: bool) -> None:
+    result = run_training(data, settings, run, ConsoleReporter(), allow_changes=allow_changes)
+    if result.signal:
+        note("Stopped and saved. Run the same command to resume.")
+        raise typer.Exit(128 + result.signal)
 
 
 def _report(folds: list[Evaluation], classes: tuple[str, ...], output: Path, seed: int) -> None:
@@ -100,10 +120,10 @@ def _report(folds: list[Evaluation], classes: tuple[str, ...], output: Path, see
         values = [values[name] for values in single]
         table.add_row(title, *_cells(numbers[name], values))
     show_table(table)
-    write_table(output / "predictions.parquet", whole.to_table(classes, {}))
+    write_table(output / RESULTS[0], whole.to_table(classes, {}))
     record = as_record(whole, numbers, classes)
     record["folds"] = [{name: _plain(value) for name, value in values.items()} for values in single]
-    write_json(output / "cross-validation.json", record)
+    write_json(output / RESULTS[1], record)
     note(f"Metrics and predictions: {output}")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from classifier.data import Dataset, folds
+from classifier.data import Dataset, folds, open_dataset
+from classifier.data.readers.class_file import find_class_file
 from classifier.evaluation.measure import Evaluation, ImageEvaluation, PixelEvaluation, measure
 from classifier.evaluation.pixel_scoring import PixelScores
 from classifier.evaluation.run_data import read_run
@@ -18,7 +19,12 @@ from classifier.training.run_directory import RunDirectory
 from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_write
+from faceswap.core.outputs import check_outputs
 from faceswap.core.training_state import AVERAGED, MODEL, load_into
+
+RESULTS = ("predictions.parquet", "cross-validation.json")
+"""Files with the results of all folds."""
+_ELSEWHERE = "Choose another folder for --output."
 
 
 def make_folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
@@ -40,12 +46,63 @@ def make_folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
     return folds(dataset, count, seed)
 
 
-def write_list(fold: Dataset, path: Path) -> None:
-    """Write a fold as a list file for ``open_dataset``; an existing file must be the same.
+def find_class_order(dataset: Dataset, given: Path | None, output: Path) -> Path | None:
+    """The class file with which the list of a fold has the classes and codes of the data set.
+
+    Args:
+        dataset: Data set that the folds are made of.
+        given: Class file of the settings, or None.
+        output: Folder of the cross-validation, for a class file if the data need one but have none.
+
+    Returns:
+        A class file, or None if the sorted labels are the classes.
+    """
+    if given is not None:
+        return given
+    found = find_class_file(dataset.root)
+    if found is not None:
+        return found.resolve()
+    if dataset.task == "pixels" or list(dataset.classes) == sorted(dataset.classes):
+        return None
+    written = output / "classes.txt"
+    atomic_write(written, "".join(f"{name}\n" for name in dataset.classes).encode())
+    return written.resolve()
+
+
+def write_folds(members: Sequence[Dataset], output: Path) -> list[Path]:
+    """Write the folds as lists for ``open_dataset``; those of an earlier start must be the same.
+
+    Args:
+        members: Folds of one data set.
+        output: Folder of the cross-validation.
+
+    Returns:
+        List file of each fold: ``fold-1.csv``, ...
 
     Raises:
-        MediaError: The file lists another fold.
+        MediaError: The folder holds folds of other data, of another number or of another seed.
+        OutputError: The folder holds other files with names that will be written.
     """
+    contents = {
+        output / f"fold-{number}.csv": _as_list(fold) for number, fold in enumerate(members, 1)
+    }
+    present = sorted(output.glob("fold-*.csv"))
+    if not present:
+        check_outputs([output / name for name in RESULTS], hint=_ELSEWHERE)
+    if foreign := [path for path in present if path.read_bytes() != contents.get(path)]:
+        what = (
+            f"{len(present)} folds, not {len(members)}"
+            if len(present) != len(members)
+            else f"folds of other data or of another seed, such as {foreign[0].name}"
+        )
+        raise MediaError(f"{output} holds {what}.", _ELSEWHERE)
+    for path, content in contents.items():
+        if path not in present:
+            atomic_write(path, content)
+    return list(contents)
+
+
+def _as_list(fold: Dataset) -> bytes:
     rows = [
         (sample, split)
         for split in ("train", "validation")
@@ -61,14 +118,35 @@ def write_list(fold: Dataset, path: Path) -> None:
     else:
         columns["mask"] = [str(sample.mask.resolve()) for sample, _ in rows if sample.mask]
     content = pa.BufferOutputStream()
-    pa_csv.write_csv(pa.table(columns), content)
-    written = content.getvalue().to_pybytes()
-    if path.is_file() and path.read_bytes() != written:
+    try:
+        pa_csv.write_csv(pa.table(columns), content)
+    except UnicodeEncodeError as error:
         raise MediaError(
-            f"{path} lists another fold: the data, the number of folds or the seed changed.",
-            "Choose another folder for --output.",
+            f"Some file names in {fold.root} are not UTF-8 and cannot be written to a list.",
+            "Rename these files.",
+        ) from error
+    return content.getvalue().to_pybytes()
+
+
+def open_fold(listed: Path, order: Path | None, classes: Sequence[str]) -> Dataset:
+    """Open a fold with the classes of the data set.
+
+    Args:
+        listed: List from ``write_folds``.
+        order: Class file from ``find_class_order``.
+        classes: Classes of the data set.
+
+    Raises:
+        MediaError: The classes changed on their way through the list.
+    """
+    fold = open_dataset(listed, "", order)
+    if fold.classes != tuple(classes):
+        raise MediaError(
+            f"Expected the classes {', '.join(classes)} in {listed}, found "
+            f"{', '.join(fold.classes)}.",
+            "Use names without spaces at their ends, or add a classes.txt to the data.",
         )
-    atomic_write(path, written)
+    return fold
 
 
 def evaluate_fold(

@@ -10,6 +10,7 @@ from classifier.data.dataset import Dataset
 from classifier.data.loading import pixel_side
 from classifier.models import BuiltNetwork
 from classifier.models.anatomy import layer_groups
+from classifier.training.batch_norm import require_batch_norm_values
 from classifier.training.learner import Learner, OptimizerSpec, make_learner
 from classifier.training.mixing import Mixing
 from classifier.training.networks import build_for, check_transfer, to_channels_last
@@ -90,6 +91,9 @@ def build_session(
     reporter.on_splits(dataset, splits)
     channels_last = place(built, settings, accelerator)
     source = build_source(built, splits, settings, accelerator, reporter, channels_last, cache)
+    require_batch_norm_values(
+        built, source.trained_module(built.module), source.batch_size, accelerator.num_processes
+    )
     weights = loss_weights(settings.data.balance, dataset, splits.train)
     smoothing = settings.optimizer.label_smoothing
     objective = make_objective(splits.train.labels, len(dataset.classes), weights, smoothing)

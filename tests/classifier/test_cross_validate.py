@@ -1,13 +1,16 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from classifier.data import open_dataset
-from classifier.evaluation.cross_validation import make_folds, write_list
-from faceswap.core.errors import MediaError
+from classifier.evaluation.cross_validation import find_class_order, make_folds, write_folds
+from faceswap.core.errors import MediaError, OutputExistsError
 
 QUICK = ("--epochs", "2", "--set", "optimizer.lr=3e-3", "--set", "data.batch_size=8")
 
@@ -45,9 +48,7 @@ def test_every_image_is_predicted_once_by_a_network_not_trained_on_it(
 
 def test_groups_stay_together(halves: Path, tmp_path: Path) -> None:
     dataset = open_dataset(halves, r"(\d)\.png$")
-    for number, fold in enumerate(make_folds(dataset, 3, seed=0)):
-        path = tmp_path / f"{number}.csv"
-        write_list(fold, path)
+    for path in write_folds(make_folds(dataset, 3, seed=0), tmp_path):
         read = open_dataset(path)
         groups = [{s.group for s in read.splits[split]} for split in ("train", "validation")]
         assert not groups[0] & groups[1]
@@ -65,12 +66,70 @@ def test_idx_files_are_rejected(tmp_path: Path) -> None:
         make_folds(open_dataset(tmp_path), 3, seed=0)
 
 
-def test_a_list_of_another_fold_is_not_reused(halves: Path, tmp_path: Path) -> None:
-    first, second, _ = make_folds(open_dataset(halves), 3, seed=0)
-    path = tmp_path / "fold-1.csv"
-    write_list(first, path)
-    before = path.read_bytes()
-    write_list(first, path)  # the same fold of a resumed command
-    with pytest.raises(MediaError, match="lists another fold"):
-        write_list(second, path)
-    assert path.read_bytes() == before
+def test_folds_of_other_data_are_not_reused(halves: Path, tmp_path: Path) -> None:
+    output = tmp_path / "cv"
+    dataset = open_dataset(halves)
+    lists = write_folds(make_folds(dataset, 3, seed=0), output)
+    before = [path.read_bytes() for path in lists]
+    lists[1].unlink()  # killed while it wrote the lists
+    assert write_folds(make_folds(dataset, 3, seed=0), output) == lists
+    assert [path.read_bytes() for path in lists] == before
+    with pytest.raises(MediaError, match="holds 3 folds, not 2"):
+        write_folds(make_folds(dataset, 2, seed=0), output)
+    with pytest.raises(MediaError, match="holds 3 folds, not 4"):
+        write_folds(make_folds(dataset, 4, seed=0), output)
+    with pytest.raises(MediaError, match="other data or of another seed"):
+        write_folds(make_folds(dataset, 3, seed=1), output)
+    (halves / "above" / "0.png").rename(halves / "above" / "new.png")
+    with pytest.raises(MediaError, match="other data or of another seed"):
+        write_folds(make_folds(open_dataset(halves), 3, seed=0), output)
+    assert [path.read_bytes() for path in lists] == before
+
+
+def test_results_of_others_are_not_replaced(halves: Path, tmp_path: Path) -> None:
+    (tmp_path / "cross-validation.json").write_text("mine")
+    with pytest.raises(OutputExistsError, match=r"cross-validation\.json exists already"):
+        write_folds(make_folds(open_dataset(halves), 3, seed=0), tmp_path)
+    assert not list(tmp_path.glob("fold-*.csv"))
+
+
+def test_labels_follow_the_class_file(
+    halves: Path, tmp_path: Path, classifier: Callable[..., int | str | None]
+) -> None:
+    (halves / "classes.txt").write_text("beside it\nabove\n")
+    command = ("cross-validate", halves, "-o", tmp_path / "cv", "--folds", 2)
+    assert classifier(*command, "--epochs", 1, "--set", "device=cpu") == 0
+    rows = pq.read_table(tmp_path / "cv" / "predictions.parquet").to_pylist()
+    assert {(Path(row["path"]).parent.name, row["label"]) for row in rows} == {
+        ("above", "above"),
+        ("beside it", "beside it"),
+    }
+    record = json.loads((tmp_path / "cv" / "cross-validation.json").read_text())
+    assert list(record["classes"]) == ["beside it", "above"]
+
+
+def test_class_order_of_a_list_is_kept(halves: Path, tmp_path: Path) -> None:
+    dataset = replace(open_dataset(halves), classes=("beside it", "above"))
+    order = find_class_order(dataset, None, tmp_path)
+    (first, *_) = write_folds(make_folds(dataset, 3, seed=0), tmp_path)
+    assert open_dataset(first, "", order).classes == ("beside it", "above")
+    assert find_class_order(open_dataset(halves), None, tmp_path) is None
+
+
+def test_colours_and_unlabelled_pixels_of_masks_are_kept(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for name in ("images", "masks"):
+        (root / name).mkdir(parents=True)
+    (root / "classes.csv").write_text(
+        "index,name,colour\n0,sky,#ff0000\n1,void,#000000\n2,road,#0000ff\n"
+    )
+    mask = np.array([[[255, 0, 0], [0, 0, 0]], [[0, 0, 255], [255, 0, 0]]], np.uint8)
+    for number in range(4):
+        Image.new("RGB", (2, 2)).save(root / "images" / f"{number}.png")
+        Image.fromarray(mask).save(root / "masks" / f"{number}.png")
+    dataset = open_dataset(root)
+    order = find_class_order(dataset, None, tmp_path)
+    for listed in write_folds(make_folds(dataset, 2, seed=0), tmp_path):
+        fold = open_dataset(listed, "", order)
+        assert (fold.classes, fold.ignore_index) == (("sky", "road"), 1)
+        assert {s.code for s in fold.samples} == {s.code for s in dataset.samples}
