@@ -22,6 +22,7 @@ from classifier.models.network import Task
 from faceswap.core.documents import Items, read_json, restore_type
 from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_directory, write_json
+from faceswap.core.mapped_arrays import create_mapped_array
 
 MEMORY_LIMIT = 1 << 30
 """Size in bytes above which decoded images are cached in a memory-mapped file."""
@@ -211,11 +212,11 @@ def _cached(
             on_image(len(samples))
         else:
             with atomic_directory(folder) as unfinished:
-                images = _new_file(unfinished / "images.npy", shape)
-                masked = decoder.task == "pixels"
-                masks = (
-                    _new_file(unfinished / "masks.npy", (shape[0], *shape[2:])) if masked else None
-                )
+                images = create_mapped_array(unfinished / "images.npy", shape, np.uint8)
+                masks = None
+                if decoder.task == "pixels":
+                    size = (shape[0], *shape[2:])
+                    masks = create_mapped_array(unfinished / "masks.npy", size, np.uint8)
                 skipped = _decode(samples, decoder, images, masks, on_image)
                 write_json(unfinished / "skipped.json", list(skipped.items()))
                 del images, masks  # flushed to disk
@@ -229,7 +230,3 @@ def _cached(
         masks,
         dict(restore_type(skipped, Items[tuple[int, str]], path, MediaError, hint)),
     )
-
-
-def _new_file(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    return np.lib.format.open_memmap(path, "w+", np.uint8, shape)

@@ -16,6 +16,7 @@ from classifier.models import BuiltNetwork
 from classifier.models.inference import seen
 from faceswap.core.errors import ConfigError
 from faceswap.core.files import atomic_path
+from faceswap.core.mapped_arrays import create_mapped_array
 
 _BATCH = 64
 
@@ -142,7 +143,7 @@ def _compute(
 def _room(shape: tuple[int, ...], path: Path | None) -> NDArray[np.float32]:
     if path is None:
         return np.empty(shape, np.float32)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    return create_mapped_array(path, shape, np.float32)
 
 
 def _digest(built: BuiltNetwork) -> str:

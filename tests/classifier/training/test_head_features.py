@@ -55,6 +55,29 @@ def test_cached_features_do_not_depend_on_the_head(images, tmp_path, monkeypatch
     assert len(list(tmp_path.glob("features-*.npy"))) == 2
 
 
+def test_cached_features_depend_on_the_files_not_only_on_their_names(images, tmp_path):
+    built = network()
+    files = [sample.path for sample in images.samples]
+    for number, file in enumerate(files):
+        file.write_bytes(bytes(1 + number))
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    with open_accelerator("cpu", "fp32") as accelerator:
+
+        def compute(data: LoadedImages) -> np.ndarray:
+            return compute_features(data, built, accelerator, mirrored=False, folder=cache)
+
+        first = compute(images)
+        files[0].rename(tmp_path / "x")  # two files exchange their names
+        files[1].rename(files[0])
+        (tmp_path / "x").rename(files[1])
+        order = [1, 0, *range(2, 70)]
+        exchanged = LoadedImages(images.images[order], images.labels, images.samples)
+        second = compute(exchanged)
+        assert np.array_equal(second[:, 0], first[:, 1])
+    assert len(list(cache.glob("features-*.npy"))) == 2
+
+
 def test_networks_without_cacheable_features_are_rejected():
     with pytest.raises(ConfigError, match="whole images"):
         HeadInput(network("fcdensenet56"))
