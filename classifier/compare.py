@@ -30,10 +30,12 @@ from classifier.evaluation.measure import (
 from classifier.evaluation.run_data import open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.models.model_file import LoadedClassifier, load_model
+from classifier.options import Overwrite
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import write_json
+from faceswap.core.outputs import check_outputs
 
 
 def compare(
@@ -55,6 +57,7 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
     device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare runs: network, parameters, score, time, and results on the same images.
 
@@ -63,6 +66,7 @@ def compare(
     """
     if len({run.resolve() for run in runs}) < len(runs):
         raise ConfigError("A run is listed more than once.", "List each run once.")
+    check_outputs([path for path in (output, json_file) if path], overwrite=overwrite)
     place = pick_device(device)
     models = _load_models(runs)
     histories = [read_history(run.parent if run.name == "model" else run) for run in runs]

@@ -21,11 +21,14 @@ from classifier.evaluation.page import write_page
 from classifier.evaluation.run_data import EvaluationData, open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.models.model_file import load_model
+from classifier.options import Overwrite
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError
 from faceswap.core.files import write_json
+from faceswap.core.outputs import claim_folder
 
+_FILES = ("metrics.json", "predictions.parquet", "report.html")
 _SPLITS = ("test", "validation", "train", "all")
 _MOST_NOTED = 5
 _MOST_CLASSES = 40  # listed in the terminal; the report lists all
@@ -50,6 +53,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
     device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Evaluate a model: accuracy, F1, AUROC, calibration or IoU, with 95 % intervals.
 
@@ -58,20 +62,25 @@ def evaluate(
     if split not in (None, *_SPLITS):
         raise ConfigError(f"Unknown split {split!r}.", f"Choose one of {', '.join(_SPLITS)}.")
     place = pick_device(device)
-    loaded, run = load_model(model), read_run(model)
-    opened = open_evaluation_data(data, loaded, run)
-    chosen, samples = opened.select(split)
-    reader = SampleReader(loaded, opened.dataset, run)
-    with progress_bar(f"evaluate {chosen}", len(samples), unit="images") as advance:
-        result = measure(reader, samples, batch_size=batch_size, device=place, on_image=advance)
-    facts = _facts(model, opened, chosen, result, reader)
-    with progress_bar("intervals", resamples, unit="resamples") as advance:
-        numbers = with_intervals(result, resamples, seed, advance)
-    _show(result, numbers, chosen, loaded.classes)
-    if output is not None:
-        record = {"model": str(model), "weights_sha256": loaded.digest, "data": str(data)}
-        record |= {"split": chosen, "trained_on": _leaked(opened, result), "resamples": resamples}
-        _write(output, record, facts, result, numbers, reader, opened)
+    with claim_folder(output, _FILES, "the evaluation", overwrite=overwrite):
+        loaded, run = load_model(model), read_run(model)
+        opened = open_evaluation_data(data, loaded, run)
+        chosen, samples = opened.select(split)
+        reader = SampleReader(loaded, opened.dataset, run)
+        with progress_bar(f"evaluate {chosen}", len(samples), unit="images") as advance:
+            result = measure(reader, samples, batch_size=batch_size, device=place, on_image=advance)
+        facts = _facts(model, opened, chosen, result, reader)
+        with progress_bar("intervals", resamples, unit="resamples") as advance:
+            numbers = with_intervals(result, resamples, seed, advance)
+        _show(result, numbers, chosen, loaded.classes)
+        if output is not None:
+            record = {"model": str(model), "weights_sha256": loaded.digest, "data": str(data)}
+            record |= {
+                "split": chosen,
+                "trained_on": _leaked(opened, result),
+                "resamples": resamples,
+            }
+            _write(output, record, facts, result, numbers, reader, opened)
 
 
 def _facts(
@@ -137,8 +146,9 @@ def _write(
     classes = reader.loaded.classes
     skipped = [[str(path), reason] for path, reason in reader.skipped]
     record |= {"skipped": skipped, **as_record(result, numbers, classes)}
-    write_json(output / "metrics.json", record)
-    write_table(output / "predictions.parquet", result.to_table(classes, opened.split_of()))
+    metrics, predictions, report = (output / name for name in _FILES)
+    write_json(metrics, record)
+    write_table(predictions, result.to_table(classes, opened.split_of()))
     title = f"{reader.loaded.network}: evaluation on {len(classes)} classes"
-    write_page(output / "report.html", title, facts, result, numbers, reader)
+    write_page(report, title, facts, result, numbers, reader)
     note(f"Report, metrics and predictions: {output}")

@@ -1,5 +1,6 @@
 """The verb ``classifier explain``: explanations of predictions."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -7,15 +8,17 @@ import torch
 import typer
 
 from classifier.data.images import UnreadableImage
-from classifier.evaluation.prediction import find_images
+from classifier.evaluation.prediction import ImageFile, find_images
 from classifier.evaluation.run_data import RunRecord, open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader, read_side
 from classifier.interpretability.embeddings import embed_samples
-from classifier.interpretability.explanation import Explainer, NeighbourSearch
+from classifier.interpretability.explanation import Explainer, NeighbourSearch, output_stems
 from classifier.models.model_file import LoadedClassifier, load_model
+from classifier.options import Overwrite
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError
+from faceswap.core.outputs import claim_folder
 
 
 def explain(
@@ -37,6 +40,7 @@ def explain(
     nearest: Annotated[int, typer.Option(min=1, help="Number of similar images.")] = 6,
     batch_size: Annotated[int, typer.Option(min=1, help="Images of --data per batch.")] = 64,
     device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Explain predictions: Grad-CAM, filters, feature maps and similar training images.
 
@@ -45,18 +49,26 @@ def explain(
     """
     place = pick_device(device)
     loaded, run = load_model(model, str(place)), read_run(model)
-    files = find_images(images)
+    files = find_images(images, note, exclude=output)
     if not files:
         raise MediaError(f"No images found in {images[0]}.", "Check the paths.")
-    neighbours = _neighbours(loaded, run, data, nearest, batch_size, place)
-    side = read_side(loaded, run)
-    explainer = Explainer(loaded, side, target, layers or [], output, neighbours)
-    note(explainer.method)
+    explainer = Explainer(loaded, read_side(loaded, run), target, layers or [], output)
+    stems = output_stems(files)
+    with claim_folder(output, explainer.outputs(stems), "the explanation", overwrite=overwrite):
+        explainer.neighbours = _neighbours(loaded, run, data, nearest, batch_size, place)
+        note(explainer.method)
+        explainer.add_weights()
+        _explain_all(explainer, files, stems)
+        explainer.write()
+    note(f"Report and images: {output}")
+
+
+def _explain_all(explainer: Explainer, files: Sequence[ImageFile], stems: Sequence[str]) -> None:
     explained = 0
     with progress_bar("explain", len(files), unit="images") as advance:
-        for file in files:
+        for file, stem in zip(files, stems, strict=True):
             try:
-                summary = explainer.explain(file)
+                summary = explainer.explain(file, stem)
             except UnreadableImage as error:
                 note(f"Cannot read {file.path}: {error}")
             else:
@@ -65,8 +77,6 @@ def explain(
             advance()
     if not explained:
         raise MediaError(f"None of the {len(files)} files could be read.", "See the reasons above.")
-    explainer.write()
-    note(f"Report and images: {output}")
 
 
 def _neighbours(

@@ -12,8 +12,12 @@ from classifier.evaluation.run_data import RunRecord, open_evaluation_data, read
 from classifier.evaluation.sample_reader import SampleReader, read_side
 from classifier.models.exporting import SUFFIXES, export_network
 from classifier.models.model_file import LoadedClassifier, load_model
+from classifier.models.preprocessing import Preprocessing
+from classifier.options import Overwrite
 from faceswap.core.console import note, progress_bar
 from faceswap.core.errors import ConfigError
+from faceswap.core.locks import hold_file
+from faceswap.core.outputs import check_outputs
 
 _REAL = 8
 _MULTIPLE = 32
@@ -34,6 +38,7 @@ def export(
     width: Annotated[
         int | None, typer.Option(min=32, help="Input width (segmentation only).")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Export to ONNX or torch.export, and verify that the outputs are equal.
 
@@ -46,9 +51,14 @@ def export(
         )
     loaded, run = load_model(model), read_run(model)
     sides = _sides(loaded, run, height, width)
+    check_outputs([output], overwrite=overwrite)
+    steps = Preprocessing(loaded.built.task, loaded.input, read_side(loaded, run), sides)
     real = _real_images(loaded, run, data, sides)
-    with progress_bar(f"export {loaded.network}", None) as advance:
-        proof = export_network(loaded, output, sides, real, _framing(loaded, run, sides))
+    with (
+        hold_file(output, "the export"),
+        progress_bar(f"export {loaded.network}", None) as advance,
+    ):
+        proof = export_network(loaded, output, steps, real)
         advance(1)
     size = output.stat().st_size / 1e6
     note(
@@ -78,17 +88,6 @@ def _sides(
             f"Use --height {_up(sides[0])} --width {_up(sides[1])}.",
         )
     return sides
-
-
-def _framing(loaded: LoadedClassifier, run: RunRecord | None, sides: tuple[int, int]) -> str:
-    """Description of how an image is preprocessed to the input size."""
-    stored = read_side(loaded, run)
-    if loaded.built.task == "pixels":
-        scaled = "as it is" if stored is None else f"scaled to {stored[0]} x {stored[1]}"
-        return f"the whole image, {scaled}, continued at its edges to {sides[0]} x {sides[1]}"
-    assert stored is not None
-    cut = "" if stored == sides else f"; of that the middle {sides[0]} x {sides[1]}"
-    return f"the middle square, scaled to {stored[0]} x {stored[1]}{cut}"
 
 
 def _up(length: int) -> int:

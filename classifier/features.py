@@ -25,12 +25,15 @@ from classifier.interpretability.embeddings import (
 )
 from classifier.interpretability.projection import STEPS
 from classifier.models.model_file import load_model
+from classifier.options import Overwrite
 from faceswap.core.charts import write_png_chart
 from faceswap.core.console import note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json
 from faceswap.core.fonts import drawable_names, numbered_names
+from faceswap.core.outputs import claim_folder
 
+_FILES = ("features.parquet", "map.png", "probes.json")
 _MOST_THUMBNAILS = 400
 
 
@@ -53,34 +56,37 @@ def features(
     ] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
     device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Extract embeddings (the input of the network's head), probe them and plot a map.
 
     A k-NN and a linear probe are fitted on the split "train" and evaluated on the other splits.
     """
     place = pick_device(device)
-    loaded, run = load_model(model), read_run(model)
-    opened = open_evaluation_data(data, loaded, run)
-    note(opened.origin)
-    opened = _with_validation(opened, seed)
-    reader = SampleReader(loaded, opened.dataset, run)
-    samples = opened.dataset.samples
-    with progress_bar("features", len(samples), unit="images") as advance:
-        found = embed_samples(
-            reader, samples, batch_size=batch_size, device=place, on_image=advance
-        )
-    for path, reason in reader.skipped[:5]:
-        note(f"Skipped {path}: {reason}")
-    splits = opened.split_of()
-    train = np.array([splits[sample.name] == "train" for sample in found.samples])
-    result = _probe(found, train, len(loaded.classes), neighbours, seed)
-    with progress_bar("map", STEPS if layout == "tsne" else None, unit="steps") as advance:
-        points = project_vectors(found.vectors, layout, perplexity, seed, advance)
-    if len(points.chosen) < len(found.samples):
-        note(f"The map shows a random sample of {len(points.chosen)} images.")
-    write_table(output / "features.parquet", as_table(found, points, splits, loaded.classes))
-    _plot_map(output / "map.png", found, points, train, reader, thumbnails=thumbnails)
-    _write_numbers(output / "probes.json", found, result)
+    with claim_folder(output, _FILES, "the features", overwrite=overwrite):
+        loaded, run = load_model(model), read_run(model)
+        opened = open_evaluation_data(data, loaded, run)
+        note(opened.origin)
+        opened = _with_validation(opened, seed)
+        reader = SampleReader(loaded, opened.dataset, run)
+        samples = opened.dataset.samples
+        with progress_bar("features", len(samples), unit="images") as advance:
+            found = embed_samples(
+                reader, samples, batch_size=batch_size, device=place, on_image=advance
+            )
+        for path, reason in reader.skipped[:5]:
+            note(f"Skipped {path}: {reason}")
+        splits = opened.split_of()
+        train = np.array([splits[sample.name] == "train" for sample in found.samples])
+        result = _probe(found, train, len(loaded.classes), neighbours, seed)
+        with progress_bar("map", STEPS if layout == "tsne" else None, unit="steps") as advance:
+            points = project_vectors(found.vectors, layout, perplexity, seed, advance)
+        if len(points.chosen) < len(found.samples):
+            note(f"The map shows a random sample of {len(points.chosen)} images.")
+        table, plot, numbers = (output / name for name in _FILES)
+        write_table(table, as_table(found, points, splits, loaded.classes))
+        _plot_map(plot, found, points, train, reader, thumbnails=thumbnails)
+        _write_numbers(numbers, found, result)
 
 
 def _with_validation(opened: EvaluationData, seed: int) -> EvaluationData:

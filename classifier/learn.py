@@ -7,8 +7,10 @@ import typer
 
 from classifier.lessons import LESSONS, Lesson, find_lesson
 from classifier.lessons.figure import save_figure
+from classifier.options import Overwrite
 from faceswap.core.console import progress_bar
 from faceswap.core.errors import ConfigError
+from faceswap.core.outputs import check_outputs
 
 
 def learn(
@@ -23,6 +25,7 @@ def learn(
         Path | None,
         typer.Option(help="Data set for lenet or transfer."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Run short lessons, from one neuron to a face swap; each prints results and plots a figure.
 
@@ -35,17 +38,19 @@ def learn(
         return
     if topic == "all" and data is not None:
         raise ConfigError("--data expects one topic, found 'all'.", "Choose a topic.")
-    for lesson in LESSONS.values() if topic == "all" else [find_lesson(topic)]:
-        _run_lesson(lesson, output, seed, data)
+    lessons = list(LESSONS.values()) if topic == "all" else [find_lesson(topic)]
+    figures = [output / f"{lesson.topic}.png" for lesson in lessons]
+    check_outputs(figures, overwrite=overwrite)
+    for lesson, figure in zip(lessons, figures, strict=True):
+        _run_lesson(lesson, figure, seed, data)
 
 
-def _run_lesson(lesson: Lesson, output: Path, seed: int, data: Path | None) -> None:
+def _run_lesson(lesson: Lesson, path: Path, seed: int, data: Path | None) -> None:
     if lesson.takes("on_progress"):
         with progress_bar(lesson.topic, 100, "%") as advance:
             result = lesson.run(seed, data, lambda fraction: advance(100 * fraction))
     else:
         result = lesson.run(seed, data, lambda _fraction: None)
-    path = output / f"{lesson.topic}.png"
     save_figure(lesson.figure(result), path)
     for line in lesson.describe(result):
         typer.echo(line)

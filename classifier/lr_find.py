@@ -11,6 +11,7 @@ from classifier.options import (
     Classes,
     Config,
     Model,
+    Overwrite,
     Pretrained,
     TransferMode,
     Weights,
@@ -22,6 +23,7 @@ from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
+from faceswap.core.outputs import check_outputs
 from faceswap.core.processes import open_accelerator
 
 
@@ -43,12 +45,14 @@ def lr_find(
     steps: Annotated[
         int, typer.Option(help="Steps from the lowest to the highest learning rate.")
     ] = 100,
+    overwrite: Overwrite = False,
     changes: Changes = None,
 ) -> None:
     """Suggest a learning rate by raising it until the loss diverges (LR finder).
 
     Takes the data and settings of a training; no run is written.
     """
+    check_outputs([plot], overwrite=overwrite)
     named = shorthands(model, weights, transfer, None, classes, pretrained=pretrained)
     settings = load_config(Settings, RunDirectory.section, config, [*(changes or []), *named])
     with open_accelerator(settings.device, settings.precision) as accelerator:

@@ -22,6 +22,7 @@ AllowChanges = Annotated[
     bool,
     typer.Option("--allow-changes", help="Resume although seed, network, classes or data changed."),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output files.")]
 Changes = Annotated[
     list[str] | None, typer.Option("--set", help="Override a setting, e.g. optimizer.lr=5e-4.")
 ]

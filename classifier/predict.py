@@ -1,13 +1,10 @@
 """The verb ``classifier predict``: classes of image files."""
 
-import csv
-import io
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import typer
 
@@ -16,16 +13,21 @@ from classifier.evaluation.prediction import (
     Prediction,
     class_row,
     find_images,
+    mask_files,
     predict_files,
     write_masks,
 )
+from classifier.evaluation.prediction_rows import Form, RowText, WriteRow, choose_form, row_file
 from classifier.evaluation.run_data import read_run
 from classifier.evaluation.sample_reader import read_side
 from classifier.models.model_file import LoadedClassifier, load_model
+from classifier.options import Overwrite
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
-from faceswap.core.files import atomic_path, user_path
+from faceswap.core.files import user_path
+from faceswap.core.locks import hold_file
+from faceswap.core.outputs import check_outputs, claim_folder
 
 
 def predict(
@@ -39,11 +41,15 @@ def predict(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="File of predictions, or directory of masks (segmentation)."
+            "--output",
+            "-o",
+            help="File of predictions (.csv, .json, .jsonl, .parquet, .txt), or directory of "
+            "masks (segmentation).",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON lines.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a header.")] = False,
+    overwrite: Overwrite = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Images per batch.")] = 64,
     device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")] = "auto",
 ) -> None:
@@ -51,21 +57,24 @@ def predict(
 
     Unreadable files are reported on stderr and skipped. The exit code is 2 if no file is readable.
     """
-    if as_json and as_csv:
-        raise ConfigError("--json and --csv are mutually exclusive.", "Choose one.")
     place = pick_device(device)
     loaded, run = load_model(model), read_run(model)
     pixels = loaded.built.task == "pixels"
     if pixels and output is None:
         raise ConfigError("A segmentation network needs an output directory.", "Add -o DIRECTORY.")
-    files = find_images(_paths(inputs))
+    table = None if pixels else output
+    form = choose_form(table, lines=as_json, as_csv=as_csv)
+    masks = output if pixels else None
+    files = find_images(_paths(inputs), note, exclude=masks)
     if not files:
         raise MediaError(f"No images found in {', '.join(inputs)}.", "Check the paths.")
+    names = [str(p) for file in files for p in mask_files(file, Path())] if pixels else []
     side = read_side(loaded, run)
     unreadable = 0
     with (
+        claim_folder(masks, names, "the prediction", overwrite=overwrite),
         progress_bar("predict", len(files), unit="images") as advance,
-        _rows(None if pixels else output, _format(as_json, as_csv)) as write,
+        _rows(table, form, overwrite=overwrite) as write,
     ):
         results = predict_files(
             loaded, files, side, batch_size=batch_size, device=place, on_image=advance
@@ -103,57 +112,13 @@ def _row(result: Prediction, loaded: LoadedClassifier, output: Path | None) -> d
     return write_masks(result, loaded.classes, output)
 
 
-class _Write(Protocol):
-    def __call__(self, row: dict[str, Any]) -> None: ...
-
-
-def _format(as_json: bool, as_csv: bool) -> str:
-    return "json" if as_json else "csv" if as_csv else "text"
-
-
 @contextmanager
-def _rows(output: Path | None, form: str) -> Iterator[_Write]:
-    """A function that writes rows, to stdout or to a file that is complete or absent."""
+def _rows(output: Path | None, form: Form, *, overwrite: bool) -> Iterator[WriteRow]:
+    """A function that writes rows, to stdout or to a file."""
     if output is None:
-        heads: list[str] = []
-
-        def write_line(row: dict[str, Any]) -> None:
-            typer.echo(_line(row, form, heads), nl=False)
-
-        yield write_line
-        return
-    with atomic_path(output) as temporary:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            written: list[str] = []
-
-            def store(row: dict[str, Any]) -> None:
-                file.write(_line(row, form, written))
-
-            yield store
-        assert temporary.is_file()
-
-
-def _line(row: dict[str, Any], form: str, heads: list[str]) -> str:
-    """A row as text. ``heads`` receives the columns when the CSV header is written."""
-    if form == "json":
-        return json.dumps(row, ensure_ascii=False) + "\n"
-    if form == "text":
-        if "class" in row:
-            return f"{row['path']}: {row['class']} ({100 * row['probability']:.1f} %)\n"
-        most = sorted(row["fractions"].items(), key=lambda item: -item[1])[:3]
-        listed = ", ".join(f"{name} {100 * fraction:.1f} %" for name, fraction in most)
-        return f"{row['path']}: {listed}; {row['mask']}\n"
-    flat = {name: value for name, value in row.items() if not isinstance(value, dict)}
-    inner = {
-        name: value
-        for group in row.values()
-        if isinstance(group, dict)
-        for name, value in group.items()
-    }
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    if not heads:
-        heads += [*flat, *inner]
-        writer.writerow(heads)
-    writer.writerow([*flat.values(), *inner.values()])
-    return buffer.getvalue()
+        text = RowText(form)
+        yield lambda row: typer.echo(text(row), nl=False)
+    else:
+        check_outputs([output], overwrite=overwrite)
+        with hold_file(output, "the prediction"), row_file(output, form) as write:
+            yield write

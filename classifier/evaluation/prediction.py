@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from classifier.data import LoadedImages, Sample
-from classifier.data.images import UnreadableImage, is_image, read_image, upright_size
+from classifier.data.dataset import readable_name
+from classifier.data.images import UnreadableImage, read_image, upright_size
+from classifier.data.readers.tree import read_tree
 from classifier.evaluation.pictures import (
     as_picture,
     overlay_labels,
@@ -62,16 +64,28 @@ class Unreadable:
     reason: str
 
 
-def find_images(paths: Sequence[Path]) -> list[ImageFile]:
+def find_images(
+    paths: Sequence[Path],
+    on_note: Callable[[str], None] = lambda _: None,
+    exclude: Path | None = None,
+) -> list[ImageFile]:
     """List the given files and all images below the given folders, with unique names.
 
     Files that are given by path are not checked here: reading them reports what is wrong.
+
+    Args:
+        paths: Image files, and folders that are searched recursively.
+        on_note: Receives a sentence for each reason why something in a folder was left out.
+        exclude: Folder that is not searched: the output of the command.
     """
     files: list[ImageFile] = []
     for path in paths:
         if path.is_dir():
-            below = sorted(inner for inner in path.rglob("*") if is_image(inner))
+            tree = read_tree(path, exclude)
+            below = tree.root.all_images()
             files += [ImageFile(inner, inner.relative_to(path)) for inner in below]
+            for sentence in tree.notes():
+                on_note(sentence)
         else:
             files.append(ImageFile(path, Path(path.name)))
     taken: set[Path] = set()
@@ -161,11 +175,17 @@ def class_row(
         for name, value in zip(classes, prediction.probabilities, strict=True)
     }
     return {
-        "path": str(prediction.file.path),
+        "path": readable_name(prediction.file.path),
         "class": classes[best],
         "probability": every[classes[best]],
         "probabilities": every,
     }
+
+
+def mask_files(file: ImageFile, folder: Path) -> tuple[Path, Path]:
+    """The files in an output folder for the mask of an image, and for its overlay."""
+    name = file.name.with_name(f"{file.name.name}.png")
+    return folder / "masks" / name, folder / "overlays" / name
 
 
 def write_masks(
@@ -185,8 +205,7 @@ def write_masks(
     height, width = upright_size(prediction.file.path)
     whole = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     image = as_picture(read_image(prediction.file.path, (height, width), 3, "pixels"))
-    name = prediction.file.name.with_name(f"{prediction.file.name.name}.png")
-    mask, overlay = folder / "masks" / name, folder / "overlays" / name
+    mask, overlay = mask_files(prediction.file, folder)
     write_labels(mask, whole, len(classes))
     write_picture(overlay, overlay_labels(image, whole, len(classes)))
     counts = np.bincount(whole.ravel(), minlength=len(classes)) / whole.size
@@ -194,8 +213,8 @@ def write_masks(
         name: round(float(fraction), 6) for name, fraction in zip(classes, counts, strict=True)
     }
     return {
-        "path": str(prediction.file.path),
-        "mask": str(mask),
-        "overlay": str(overlay),
+        "path": readable_name(prediction.file.path),
+        "mask": readable_name(mask),
+        "overlay": readable_name(overlay),
         "fractions": fractions,
     }

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from classifier.data import LoadedImages, Sample
+from classifier.data.dataset import readable_name
 from classifier.data.images import read_image, upright_size
 from classifier.evaluation.page import sample_name, show_sample
 from classifier.evaluation.pictures import (
@@ -39,8 +40,11 @@ from classifier.models.inference import seen, whole_logits
 from classifier.models.model_file import LoadedClassifier
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
+from faceswap.core.files import name_key
 from faceswap.core.page import Page, Section
 
+_REPORT, _FILTERS, _WEIGHTS = "report.html", "filters.png", "weights.png"
+_LONGEST_NAME = 100  # bytes of a part of a file name; file systems allow about 255 in all
 _SHOWN = 300  # approximate side of a picture in pixels
 
 
@@ -69,11 +73,15 @@ class Explainer:
         layers: Dotted names of the layers whose feature maps are shown. Empty for the first
             convolution and the last layer with feature maps.
         folder: Output folder.
+
+    Attributes:
         neighbours: Search for similar training images; None for none.
 
     Raises:
         ConfigError: Unknown class or layer.
     """
+
+    neighbours: NeighbourSearch | None = None
 
     def __init__(
         self,
@@ -82,15 +90,13 @@ class Explainer:
         target: str | None,
         layers: Sequence[str],
         folder: Path,
-        neighbours: NeighbourSearch | None = None,
     ) -> None:
-        self.loaded, self.side, self.folder, self.neighbours = loaded, side, folder, neighbours
+        self.loaded, self.side, self.folder = loaded, side, folder
         self.device = next(loaded.module.parameters()).device
         self.target = None if target is None else class_number(target, loaded.classes)
         self.maps_layer = _maps_layer(loaded)
         self.layers = self._layers(layers)
         self.page = Page(f"Explanation of predictions: {loaded.network}")
-        self._add_weights()
 
     @property
     def method(self) -> str:
@@ -111,24 +117,38 @@ class Explainer:
         chosen = [*convolutions[:1], *([self.maps_layer] if self.maps_layer is not None else [])]
         return [(name_of(module, layer), layer) for layer in chosen]
 
-    def _add_weights(self) -> None:
+    def outputs(self, stems: Sequence[str]) -> Iterator[str]:
+        """Names of the files that may be written.
+
+        Args:
+            stems: Name of each image in the output folder, from ``output_stems``.
+        """
+        yield from (_REPORT, _FILTERS, _WEIGHTS)
+        classes = self.loaded.classes
+        chosen = classes if self.target is None else [classes[self.target]]
+        ends = [_file_name(Path(name)) for name in (*chosen, *(layer for layer, _ in self.layers))]
+        yield from (f"{stem}-{end}.png" for stem in stems for end in dict.fromkeys(ends))
+
+    def add_weights(self) -> None:
+        """Add the weights of the first layer to the page, and write them, if they are images."""
         form = self.loaded.input
         section = self.page.section("", self.method)
         filters = render_filters(self.loaded.module)
         if filters is not None:
             section.add_picture(filters, "Filters of the first convolution (grey is 0)")
-            write_picture(self.folder / "filters.png", filters)
+            write_picture(self.folder / _FILTERS, filters)
             return
         weights = render_weights(self.loaded.module, (form.channels, form.size, form.size))
         if weights is not None:
             section.add_picture(weights, "Weights of the first layer as images (grey is 0)")
-            write_picture(self.folder / "weights.png", weights)
+            write_picture(self.folder / _WEIGHTS, weights)
 
-    def explain(self, file: ImageFile) -> str:
+    def explain(self, file: ImageFile, stem: str) -> str:
         """Add an image to the page.
 
         Args:
             file: Image file.
+            stem: Its name in the output folder.
 
         Returns:
             Sentence with the most probable classes.
@@ -153,7 +173,6 @@ class Explainer:
         heat = self._attribution(images, target)
         overlay = overlay_heat(shown, heat)
         section.add_picture(overlay, f"{self._heat_title(heat)} {name}")
-        stem = _file_name(file.name)
         write_picture(self.folder / f"{stem}-{_file_name(Path(name))}.png", overlay)
         self._add_maps(section, images, stem)
         if self.neighbours is not None:
@@ -227,7 +246,7 @@ class Explainer:
 
     def write(self) -> None:
         """Write the page."""
-        self.page.write(self.folder / "report.html")
+        self.page.write(self.folder / _REPORT)
 
 
 def _overlay_predicted(image: NDArray[np.uint8], logits: Tensor) -> NDArray[np.uint8]:
@@ -259,6 +278,25 @@ def _maps_layer(loaded: LoadedClassifier) -> nn.Module | None:
         return None  # a network without feature maps; see ``method``
 
 
+def output_stems(files: Sequence[ImageFile]) -> list[str]:
+    """Names of images in the output folder, each different from the others."""
+    stems: list[str] = []
+    taken: set[str] = set()
+    for file in files:
+        plain = stem = _file_name(file.name)
+        number = 1
+        while stem.casefold() in taken:
+            number += 1
+            stem = f"{plain}-{number}"
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
+
+
 def _file_name(name: Path) -> str:
-    """Replace all characters but letters, digits, underscores and dots by dashes."""
-    return re.sub(r"[^\w.]+", "-", name.as_posix()).strip("-")
+    """Replace all characters but letters, digits, underscores and dots by dashes; limit length."""
+    whole = re.sub(r"[^\w.]+", "-", readable_name(name.as_posix())).strip("-")
+    encoded = whole.encode()
+    if len(encoded) <= _LONGEST_NAME:
+        return whole
+    return f"{encoded[:_LONGEST_NAME].decode(errors='ignore')}-{name_key(whole)}"

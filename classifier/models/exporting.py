@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from classifier.models.model_file import LoadedClassifier
+from classifier.models.preprocessing import Preprocessing
 from faceswap import __version__
 from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.files import atomic_path
@@ -65,9 +66,8 @@ class Proof:
 def export_network(
     loaded: LoadedClassifier,
     path: Path,
-    sides: tuple[int, int],
+    preprocessing: Preprocessing,
     real: NDArray[np.uint8],
-    framing: str = "",
 ) -> Proof:
     """Export a model to ONNX or torch.export, depending on the suffix.
 
@@ -76,9 +76,8 @@ def export_network(
     Args:
         loaded: Model on the CPU.
         path: File ending in ``.onnx`` or ``.pt2``.
-        sides: Height and width of the input in pixels.
+        preprocessing: Steps from an image file to the input, stored in the file.
         real: ``(N, C, H, W) uint8`` images to compare besides random ones; may be empty.
-        framing: Description of the preprocessing, stored in the file.
 
     Raises:
         ConfigError: Unknown suffix, or the network cannot be exported.
@@ -90,11 +89,12 @@ def export_network(
             "Choose -o FILE.onnx or FILE.pt2.",
         )
     network = Portable(loaded).eval()
-    facts = _facts(loaded, sides, framing)
+    facts = _facts(loaded, preprocessing)
+    shape = (loaded.input.channels, *preprocessing.sides)
     write, read = (_write_onnx, _onnx_runner) if path.suffix == ".onnx" else (_write_pt2, _runner)
     with atomic_path(path) as temporary:
-        write(network, temporary, (loaded.input.channels, *sides), facts)
-        proof = prove(network, read(temporary), (loaded.input.channels, *sides), real)
+        write(network, temporary, shape, facts)
+        proof = prove(network, read(temporary), shape, real)
         if not proof.difference <= TOLERANCE:
             raise ModelFileError(
                 f"Expected a difference of at most {TOLERANCE:.0e} after the export, found "
@@ -104,7 +104,7 @@ def export_network(
     return proof
 
 
-def _facts(loaded: LoadedClassifier, sides: tuple[int, int], framing: str) -> dict[str, Any]:
+def _facts(loaded: LoadedClassifier, preprocessing: Preprocessing) -> dict[str, Any]:
     """Metadata stored in the file."""
     return {
         "classes": list(loaded.classes),
@@ -112,11 +112,12 @@ def _facts(loaded: LoadedClassifier, sides: tuple[int, int], framing: str) -> di
         "network": loaded.network,
         "input": {
             "name": _INPUT,
-            "shape": ["batch", loaded.input.channels, *sides],
+            "shape": ["batch", loaded.input.channels, *preprocessing.sides],
             "values": "float32 in [0, 1]; normalised inside",
             "channels": "RGB" if loaded.input.channels == 3 else "grey",
-            "framing": framing,
+            "framing": preprocessing.describe(),
         },
+        "preprocessing": preprocessing.record(),
         "outputs": list(_OUTPUTS),
         "weights_sha256": loaded.digest,
         "program": f"classifier {__version__}",

@@ -2,10 +2,12 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from faceswap.core.errors import OutputError, OutputExistsError
+from faceswap.core.locks import hold_folder
 
 _SHOWN = 3  # names in a message
 _LONGEST_NAME = 255  # bytes, or UTF-16 units on Windows; where the file system does not say
@@ -52,6 +54,33 @@ def check_outputs(
             raise OutputExistsError(
                 f"Expected a folder or nothing, found a file: {path}.", "Choose another --output."
             )
+
+
+@contextmanager
+def claim_folder(
+    folder: Path | None, names: Iterable[str], purpose: str, *, overwrite: bool = False
+) -> Iterator[None]:
+    """Holds an output folder, in which nothing that is there will be replaced.
+
+    Args:
+        folder: Output folder; None if nothing is written.
+        names: Files that will be written, relative to the folder.
+        purpose: Work of this process in a noun phrase ("the evaluation"), shown to others.
+        overwrite: Whether existing files may be replaced.
+
+    Raises:
+        OutputExistsError: See ``check_outputs``.
+        OutputError: See ``check_outputs``.
+        OutputBusyError: Another process writes this folder.
+    """
+    if folder is None:
+        yield
+        return
+    files = [folder / name for name in names]
+    check_outputs(files, overwrite=overwrite)  # a folder that cannot exist is no folder to hold
+    with hold_folder(folder, purpose):
+        check_outputs(files, overwrite=overwrite)
+        yield
 
 
 def _check_distinct(paths: Collection[Path]) -> None:

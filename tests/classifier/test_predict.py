@@ -1,10 +1,12 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -107,3 +109,69 @@ def test_equal_file_names_get_unique_outputs(tmp_path: Path) -> None:
     found = find_images([tmp_path / "a", tmp_path / "b", tmp_path / "a" / "x.png"])
     assert [str(file.name) for file in found] == ["x", "x-2", "x-3", "x-4"]
     assert [str(file.name) for file in find_images([tmp_path])] == ["a/x", "b/x", "b/x-2"]
+
+
+def test_the_suffix_of_the_output_chooses_its_form(
+    classifier: Run, colour_run: Path, colours: Path, tmp_path: Path
+) -> None:
+    names = [tmp_path / f"rows.{suffix}" for suffix in ("csv", "json", "jsonl", "parquet", "txt")]
+    for output in names:
+        assert classifier("predict", colour_run, colours / "blue", "-o", output) == 0
+    table, array, lines, parquet, text = names
+    rows = json.loads(array.read_text(encoding="utf-8"))
+    assert len(rows) == 14
+    assert [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()] == rows
+    assert pq.read_table(parquet).to_pylist() == rows
+    with table.open(encoding="utf-8", newline="") as file:
+        read = list(csv.DictReader(file))
+    assert [row["class"] for row in read] == [row["class"] for row in rows]
+    assert [float(row["red"]) for row in read] == [row["probabilities"]["red"] for row in rows]
+    assert len(text.read_text(encoding="utf-8").splitlines()) == 14
+
+
+def test_outputs_that_are_refused(
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "mine.csv").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for arguments, words in (
+        (("-o", tmp_path / "rows.xls"), "ending in .csv, .json"),
+        (("-o", tmp_path / "rows.csv", "--json"), "--json and the suffix of rows.csv contradict"),
+        (("-o", tmp_path / "rows.json", "--csv"), "--csv and the suffix"),
+        (("-o", tmp_path / "mine.csv"), "exists already"),
+        (("-o", tmp_path / "file" / "rows.csv"), "found a file"),
+        (("-o", tmp_path / ("x" * 300 + ".csv")), "longer than"),
+    ):
+        assert classifier("predict", colour_run, colours / "blue", *arguments) == 2
+        assert words in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine.csv"]
+    assert (tmp_path / "mine.csv").read_text() == "mine"
+    arguments = ("-o", tmp_path / "mine.csv", "--overwrite")
+    assert classifier("predict", colour_run, colours / "blue", *arguments) == 0
+    assert (tmp_path / "mine.csv").read_text(encoding="utf-8").startswith("path,class")
+
+
+def test_masks_of_others_are_not_replaced(
+    classifier: Run, square_run: Path, squares: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "out" / "overlays" / "a_00.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    assert classifier("predict", square_run, squares / "images", "-o", tmp_path / "out") == 2
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "out" / "masks").exists()
+
+
+def test_own_output_is_not_predicted(
+    classifier: Run, square_run: Path, squares: Path, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    shutil.copytree(squares / "images", photos)
+    for number in (1, 2):
+        more = ("-o", photos / "out", "--overwrite")
+        assert classifier("predict", square_run, photos, *more) == 0, number
+        assert len(list((photos / "out" / "masks").iterdir())) == 16

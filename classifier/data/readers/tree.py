@@ -116,9 +116,14 @@ class FolderTree:
             yield f"Followed the link {self.short(link)} to a folder with {count} images."
 
 
-def read_tree(root: Path) -> FolderTree:
-    """Read the names of all files below a folder; links to folders are followed once."""
-    found = walk(root)
+def read_tree(root: Path, exclude: Path | None = None) -> FolderTree:
+    """Read the names of all files below a folder; links to folders are followed once.
+
+    Args:
+        root: The folder.
+        exclude: Folder below it that is not read, or None.
+    """
+    found = walk(root, () if exclude is None else (exclude,))
     top = Folder(root)
     folders: dict[Path, Folder] = {root: top}
     for file in found.files:

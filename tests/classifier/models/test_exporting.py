@@ -26,7 +26,7 @@ def read_facts(path: Path) -> dict[str, Any]:
         torch.export.load(path, extra_files=found)
         return json.loads(found["classifier.json"])
     pairs = {prop.key: prop.value for prop in onnx.load(path).metadata_props}
-    structured = {"classes", "input", "outputs"}
+    structured = {"classes", "input", "outputs", "preprocessing"}
     return {name: json.loads(v) if name in structured else v for name, v in pairs.items()}
 
 
@@ -45,6 +45,21 @@ def test_onnx_runs_without_torch(
     assert facts["classes"] == ["blue", "crème brûlée", "red"]
     assert facts["input"]["shape"] == ["batch", 3, 32, 32]
     assert facts["input"]["framing"] == "the middle square, scaled to 32 x 32"
+    assert facts["preprocessing"] == {
+        "orientation": "upright, by EXIF",
+        "colour_order": "RGB",
+        "transparency": "composited onto white",
+        "aspect_ratio": "centre crop to the aspect ratio of resize",
+        "resize": {"height": 32, "width": 32},
+        "interpolation": "lanczos",
+        "centre_crop": None,
+        "pad": None,
+        "value_range": [0.0, 1.0],
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "normalisation": "inside the network: (value - mean) / std",
+        "layout": "NCHW float32",
+    }
     session = onnxruntime.InferenceSession(file)
     assert [output.name for output in session.get_outputs()] == ["logits", "probabilities"]
     names = [colours / "red" / "00.png", colours / "blue" / "00.png", colours / "red" / "01.png"]
@@ -74,6 +89,15 @@ def test_pixels(
     assert read_facts(file)["input"]["shape"] == ["batch", 3, 64, 64]  # 40 x 48, rounded up
     logits, _ = torch.export.load(file).module()(torch.zeros(1, 3, 64, 64))
     assert logits.shape == (1, 2, 64, 64)
+    steps = read_facts(file)["preprocessing"]
+    assert steps["resize"] == {"height": 40, "width": 48}
+    assert (steps["pad"]["height"], steps["pad"]["width"], steps["pad"]["edge"]) == (
+        64,
+        64,
+        "repeat",
+    )
+    assert classifier("export", square_run, "-o", file) == 2
+    assert "exists already" in capsys.readouterr().err
     assert classifier("export", square_run, "-o", file, "--height", 50) == 2
     assert "multiples of 32" in capsys.readouterr().err
 

@@ -1,0 +1,68 @@
+"""No verb replaces a file that it did not make, unless --overwrite is given."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., int | str | None]
+
+VERBS = {
+    "metrics.json": ("evaluate", "RUN", "DATA", "-o", "OUT"),
+    "predictions.parquet": ("evaluate", "RUN", "DATA", "-o", "OUT"),
+    "report.html": ("explain", "RUN", "DATA/blue/00.png", "-o", "OUT"),
+    "00-red.png": ("explain", "RUN", "DATA/blue/00.png", "-o", "OUT"),
+    "map.png": ("features", "RUN", "DATA", "-o", "OUT", "--map", "pca"),
+    "x.pt2": ("export", "RUN", "-o", "OUT/x.pt2"),
+    "page.html": ("compare", "RUN", "-o", "OUT/page.html"),
+    "numbers.json": ("compare", "RUN", "--json", "OUT/numbers.json"),
+    "lr.png": ("lr-find", "DATA", "-o", "OUT/lr.png"),
+    "neuron.png": ("learn", "neuron", "-o", "OUT"),
+    "cross-validation.json": ("cross-validate", "DATA", "-o", "OUT"),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), VERBS.items(), ids=VERBS)
+def test_files_of_others_are_kept(
+    name: str,
+    words: tuple[str, ...],
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(out: Path, *more: str) -> int | str | None:
+        places = {"RUN": str(colour_run), "DATA": str(colours), "OUT": str(out)}
+        given = []
+        for word in words:
+            first, slash, rest = word.partition("/")
+            given.append(places.get(first, first) + slash + rest)
+        return classifier(*given, *more)
+
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    assert run(out) == 2
+    assert f"{name} exists already" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == [name]
+    assert (out / name).read_text() == "mine"
+    (tmp_path / "file").write_text("mine")
+    assert run(tmp_path / "file") == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_overwrite_replaces(classifier: Run, colour_run: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("old")
+    assert classifier("compare", colour_run, "-o", page, "--overwrite") == 0
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_equal_names_of_images_get_files_of_their_own(
+    classifier: Run, colour_run: Path, colours: Path, tmp_path: Path
+) -> None:
+    images = [colours / label / "00.png" for label in ("blue", "red")]
+    assert classifier("explain", colour_run, *images, "-o", tmp_path, "--class", "red") == 0
+    assert {"00-red.png", "00-2-red.png"} <= {path.name for path in tmp_path.iterdir()}
