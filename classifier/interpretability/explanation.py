@@ -148,7 +148,7 @@ class Explainer:
 
         Args:
             file: Image file.
-            stem: Its name in the output folder.
+            stem: Name of the image in the output folder.
 
         Returns:
             Sentence with the most probable classes.
