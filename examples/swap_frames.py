@@ -7,7 +7,11 @@ import argparse
 from pathlib import Path
 
 import faceswap
+from faceswap.conversion.pipeline import describe_conversion
 from faceswap.media.images import read_image, write_image
+from faceswap.provenance.identity import open_identity
+from faceswap.provenance.metadata import xmp_packet
+from faceswap.provenance.signing import ManifestSigner
 
 
 def main() -> None:
@@ -25,8 +29,11 @@ def main() -> None:
     # Photos are independent; for consecutive frames of a video leave out video=False.
     swapped = faceswap.swap_frames(frames, model, to=options.to, video=False)
 
+    # What shows generated faces says so, in every copy that leaves the program.
+    signer = ManifestSigner(open_identity(), describe_conversion(model, options.to))
     for path, before, after in zip(paths, frames, swapped, strict=True):
-        write_image(options.output / path.name, after)
+        output = options.output / path.name
+        write_image(output, after, xmp=xmp_packet(), sign=signer.for_sources(path))
         changed = (before != after).any(-1).mean()
         print(f"{path.name}: {changed:.1%} of the pixels changed")
 

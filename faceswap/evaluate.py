@@ -38,6 +38,7 @@ from faceswap.evaluation.runs import (
 )
 from faceswap.extraction.pipeline import ExtractSettings
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.named import parse_faces
 from faceswap.media.video import probe
 from faceswap.provenance.identity import open_identity
 from faceswap.recognizers import build_recognizer
@@ -63,6 +64,10 @@ FacesetPath = Annotated[
 ]
 TargetPath = Annotated[
     Path | None, typer.Option(help="Faceset of the target identity, for the identity metrics.")
+]
+FacesOption = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=FACESET: new place of a faceset that was moved since the training."),
 ]
 BaselineFlag = Annotated[
     bool,
@@ -102,6 +107,7 @@ def evaluate(
     source: SourcePath = None,
     faceset: FacesetPath = None,
     target: TargetPath = None,
+    faces: FacesOption = None,
     baseline: BaselineFlag = False,
     frames: FrameLimit = None,
     require: RequiredNames = None,
@@ -121,17 +127,19 @@ def evaluate(
     identity = open_identity()  # first: everything synthetic is signed
     if make_set is not None:
         _reject(converted or source or target or faceset, "--make-detector-set takes runs only.")
-        _make_set(_run_paths(runs), make_set, frames or _FRAMES_SET, test or [], device_name)
+        candidates = open_runs(_run_paths(runs), device_name, parse_faces(faces))
+        _make_set(candidates, make_set, frames or _FRAMES_SET, test or [])
         return
     _reject(test, "--test needs --make-detector-set.")
     if converted is not None:
         _reject(runs, "Runs and --converted cannot be combined.")
+        _reject(faces, "--faces is for runs; use --faceset and --target.")
         inputs = _converted_inputs(source, converted, faceset, target)
         finder = FaceFinder(detector, landmarker, device_name)
         evaluation = _evaluate_video(inputs, finder, frames or _FRAMES_FILE, baseline, required)
     else:
         _reject(source or target or faceset, "--source, --faceset and --target need --converted.")
-        candidates = open_runs(_run_paths(runs), device_name)
+        candidates = open_runs(_run_paths(runs), device_name, parse_faces(faces))
         finder = FaceFinder(detector, landmarker, device_name)
         evaluation = _evaluate_runs(candidates, finder, frames or _FRAMES_RUN, baseline, required)
     write_report(evaluation, output, identity)
@@ -274,8 +282,7 @@ def _show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     show_table(rendered)
 
 
-def _make_set(paths: list[Path], folder: Path, frames: int, test: list[str], device: str) -> None:
-    candidates = open_runs(paths, device)
+def _make_set(candidates: list[Candidate], folder: Path, frames: int, test: list[str]) -> None:
     with progress_bar("detector set", None, "faces") as advance:
         detector_set = make_detector_set(candidates, folder, frames, test, on_faces=advance)
     for line in detector_set.describe():

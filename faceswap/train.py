@@ -3,7 +3,6 @@
 Worker processes import this file again, so it defines only functions.
 """
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,7 @@ import typer
 
 from faceswap.core.command_line import run_command
 from faceswap.core.console import note
-from faceswap.core.errors import IdentityError
-from faceswap.core.files import user_path
+from faceswap.facesets.named import parse_faces
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.training.build import run_training
 from faceswap.training.plan import TrainResult
@@ -23,7 +21,6 @@ from faceswap.training.schedule import Budget
 from faceswap.training.settings import TrainConfig
 
 _DEFAULT_RECIPE = "v1"
-_NAME = re.compile(r"\w[\w.-]{0,62}")
 
 
 def train(
@@ -89,24 +86,6 @@ def _overrides(settings: list[str], minutes: float | None, steps: int | None) ->
     if steps is not None:
         budget.append(f"training.steps={steps}")
     return [*settings, *budget]
-
-
-def parse_faces(faces: list[str] | None) -> dict[str, list[Path]]:
-    """Parses ``["alice=faces/alice", ...]`` into facesets by identity, in order of appearance.
-
-    Raises:
-        IdentityError: An entry is not NAME=FACESET.
-    """
-    named: dict[str, list[Path]] = {}
-    for text in faces or []:
-        name, equals, path = text.partition("=")
-        if not equals or not path or not _NAME.fullmatch(name):
-            raise IdentityError(
-                f"Expected --faces NAME=FACESET, found {text!r}.",
-                "A name has up to 63 letters, digits, '-', '_' or '.': --faces alice=faces/alice",
-            )
-        named.setdefault(name, []).append(user_path(path))
-    return named
 
 
 def train_with_progress(

@@ -16,8 +16,8 @@ from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.command_line import run_program
 from faceswap.core.config import load_config, recipe_names
 from faceswap.core.errors import IdentityError
+from faceswap.facesets.named import parse_faces
 from faceswap.models.model_file import load_model
-from faceswap.train import parse_faces
 from faceswap.training.settings import TrainConfig
 
 REPO = Path(__file__).resolve().parents[1]

@@ -4,7 +4,7 @@ import base64
 import io
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from faceswap.core.text import printable
 _TEMPLATE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ page.title }}</title>
+{% for name, content in page.metadata.items() %}<meta name="{{ name }}" content="{{ content }}">
+{% endfor %}<title>{{ page.title }}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2rem auto;
   max-width: 72rem; padding: 0 1rem; }
@@ -38,6 +39,7 @@ img, video { max-width: 100%; height: auto; display: block; }
   .plot { background: #fff; } }
 </style></head><body>
 <h1>{{ page.title }}</h1>
+{% if page.notice %}<p><strong>{{ page.notice }}</strong></p>{% endif %}
 {% for section in page.sections %}
 {% if section.heading %}<h2>{{ section.heading }}</h2>{% endif %}
 {% for text in section.paragraphs %}<p>{{ text }}</p>{% endfor %}
@@ -102,6 +104,10 @@ class Section:
         Image.fromarray(image).save(buffer, "JPEG", quality=90)
         self.items.append(_Item("picture", _data("image/jpeg", buffer.getvalue()), caption))
 
+    def add_photo(self, path: Path, caption: str = "") -> None:
+        """Embeds a JPEG file as it is, with its metadata."""
+        self.items.append(_Item("picture", _data("image/jpeg", path.read_bytes()), caption))
+
     def add_video(self, path: Path, caption: str = "") -> None:
         """Embeds a video that browsers play (MP4 with H.264)."""
         self.items.append(_Item("video", _data("video/mp4", path.read_bytes()), caption))
@@ -109,9 +115,18 @@ class Section:
 
 @dataclass
 class Page:
-    """An HTML page of sections."""
+    """An HTML page of sections.
+
+    Attributes:
+        title: Title.
+        notice: Sentence below the title that holds for the whole page; may be empty.
+        metadata: Metadata of the page by name.
+        sections: Sections in order.
+    """
 
     title: str
+    notice: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
     sections: list[Section] = field(default_factory=list)
 
     def section(self, heading: str = "", *paragraphs: str) -> Section:

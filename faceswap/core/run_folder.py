@@ -189,6 +189,14 @@ class RunFolder(Generic[C]):
         source = self.config if recipe is None and resumes else recipe
         return load_config(self.schema, self.section, source, overrides)  # type: ignore[return-value]
 
+    def read_config(self) -> C:
+        """Settings of the last start, whether the run can be resumed or not.
+
+        Raises:
+            ConfigError: The settings are missing or damaged.
+        """
+        return load_config(self.schema, self.section, self.config)  # type: ignore[return-value]
+
     def read_manifest(self) -> dict[str, Any]:
         """The manifest.
 
@@ -254,7 +262,7 @@ class RunFolder(Generic[C]):
         *,
         allow_changes: bool,
     ) -> Start:
-        stored = load_config(self.schema, self.section, self.config)
+        stored = self.read_config()
         old, new = _flatten(stored.model_dump()), _flatten(config.model_dump())
         changed = [name for name in new if old.get(name) != new[name]]
         words = {name: f"{name}: {old.get(name)!r} -> {new[name]!r}" for name in changed}

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from faceswap.core.charts import chart_label
 from faceswap.core.fonts import drawable_names
+from faceswap.core.held_file import Signer
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.frame_scoring import FrameScore, Image, Observation
 from faceswap.evaluation.pose import angles
@@ -17,15 +18,17 @@ from faceswap.evaluation.shape import mouth_opening
 from faceswap.evaluation.summary import rank
 from faceswap.media.captions import titled
 from faceswap.media.encoders import VideoEncoding
+from faceswap.media.images import write_image
 from faceswap.media.video import VideoInfo
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance.identity import SigningIdentity
 from faceswap.provenance.manifest import Conversion
-from faceswap.provenance.metadata import SYNTHETIC
+from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
 from faceswap.provenance.signing import ManifestSigner
 
 _FPS = 12  # slowed down: the clip consists of blocks of a few frames
 _MAX_FRAMES = 240
+_QUALITY = 90  # of JPEG
 
 
 def examples(comparison: Comparison) -> list[tuple[str, Image]]:
@@ -74,6 +77,31 @@ def _decoded(jpeg: bytes) -> Image:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def write_picture(
+    image: Image, path: Path, comparison: Comparison, identity: SigningIdentity
+) -> None:
+    """Write a picture of a comparison as JPEG, signed.
+
+    Args:
+        image: Picture, ``(H, W, 3) uint8 RGB``.
+        path: Output file.
+        comparison: Comparison that the picture is from.
+        identity: Signing identity.
+
+    Raises:
+        ProvenanceError: The picture cannot be signed.
+        StorageFullError: The disk is full.
+    """
+    sign = _signer(comparison, identity)
+    write_image(path, image, _QUALITY, xmp=xmp_packet(), sign=sign)
+
+
+def _signer(comparison: Comparison, identity: SigningIdentity) -> Signer:
+    methods = [result.method for result in comparison.results]
+    targets = [target for target in {r.target: None for r in comparison.results} if target]
+    return ManifestSigner(identity, Conversion({"methods": methods}, targets, {})).for_sources()
+
+
 def write_clip(comparison: Comparison, path: Path, identity: SigningIdentity) -> int:
     """Write source and all methods side by side, signed: frames above, head crops below.
 
@@ -90,20 +118,17 @@ def write_clip(comparison: Comparison, path: Path, identity: SigningIdentity) ->
         StorageFullError: The disk is full.
     """
     columns = [("source", comparison.originals)]
-    methods = [result.method for result in comparison.results]
-    shown_methods = drawable_names(methods)
+    methods = drawable_names([result.method for result in comparison.results])
     columns += [
         (method, list(result.scores))
-        for method, result in zip(shown_methods, comparison.results, strict=True)
+        for method, result in zip(methods, comparison.results, strict=True)
     ]
     first = _tile(columns, 0)
     height, width = first.shape[:2]
     count = min(len(comparison.originals), _MAX_FRAMES)
     # H.264 with default settings plays in every browser.
     info = VideoInfo.for_new(width, height, _FPS)
-    targets = [target for target in {r.target: None for r in comparison.results} if target]
-    shown = Conversion({"methods": methods}, targets, {})
-    sign = ManifestSigner(identity, shown).for_sources()
+    sign = _signer(comparison, identity)
     with VideoWriter(
         path, info, encoding=VideoEncoding(crf=23), metadata=SYNTHETIC, sign=sign
     ) as writer:

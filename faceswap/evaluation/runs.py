@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -83,17 +84,33 @@ class RunsEvaluation:
     real_similarity: dict[str, float] = field(default_factory=dict)
 
 
-def open_runs(paths: Sequence[Path], device: str) -> list[Candidate]:
+def open_runs(
+    paths: Sequence[Path], device: str, faces: Mapping[str, Sequence[Path]] | None = None
+) -> list[Candidate]:
     """Load runs with their training and held-out faces.
+
+    Args:
+        paths: Folders of the runs.
+        device: Device of the models.
+        faces: Directories of facesets that were moved since the training, by identity. The runs
+            record them.
 
     Raises:
         ModelFileError: A run has no model.
+        IdentityError: No run has an identity of ``faces``.
         FacesetError: A faceset is missing, or its faces differ from those of the training.
     """
-    return _with_unique_names([_open_run(path, device) for path in paths], paths)
+    faces = faces or {}
+    candidates = [_open_run(path, device, faces) for path in paths]
+    known = {name for candidate in candidates for name in candidate.held_out}
+    if unknown := faces.keys() - known:
+        raise IdentityError(
+            f"No run has the identity {min(unknown)!r}.", f"Use one of {', '.join(sorted(known))}."
+        )
+    return _with_unique_names(candidates, paths)
 
 
-def _open_run(path: Path, device: str) -> Candidate:
+def _open_run(path: Path, device: str, faces: Mapping[str, Sequence[Path]]) -> Candidate:
     run = RunDirectory(path)
     loaded = load_run_model(path, device)
     if not run.config.is_file() or not run.manifest.is_file():
@@ -101,13 +118,18 @@ def _open_run(path: Path, device: str) -> Candidate:
             f"Expected a run folder, found only a model in {path}: the held-out faces are unknown.",
             "Give the folder that `faceswap train` wrote, or evaluate a converted file.",
         )
-    fraction = run.resolve_config(None).data.held_out
+    fraction = run.read_config().data.held_out
     recorded = run.read_manifest()["data"]
     training: dict[str, Faces] = {}
     held_out: dict[str, Faces] = {}
-    for name, paths in run.stored_facesets().items():
-        sets = [Faceset.open(faceset) for faceset in paths]
-        _check_same(sets, [entry["sha256"] for entry in recorded[name]], path)
+    given = {name: paths for name, paths in faces.items() if name in recorded}
+    opened = {
+        name: _same_facesets([Faceset.open(faceset) for faceset in paths], recorded[name], path)
+        for name, paths in run.find_facesets(given).items()
+    }
+    if given:
+        run.record_places({name: [faceset.path for faceset in opened[name]] for name in given})
+    for name, sets in opened.items():
         pairs = [(faceset, face) for faceset in sets for face in faceset.trainable()]
         used, reserved = split_facesets(pairs, fraction)
         training[name] = [pairs[i] for i in used]
@@ -115,13 +137,26 @@ def _open_run(path: Path, device: str) -> Candidate:
     return Candidate(path.resolve().name, loaded, training, held_out)
 
 
-def _check_same(sets: Sequence[Faceset], hashes: Sequence[str], run: Path) -> None:
-    for faceset, expected in zip(sets, hashes, strict=True):
-        if faceset.content_hash() != expected:
+def _same_facesets(
+    sets: Sequence[Faceset], recorded: Sequence[Mapping[str, Any]], run: Path
+) -> list[Faceset]:
+    """The facesets in the order of the training."""
+    by_content = {faceset.content_hash(): faceset for faceset in sets}
+    expected = [entry["sha256"] for entry in recorded]
+    for sha256, faceset in by_content.items():
+        if sha256 not in expected:
             raise FacesetError(
                 f"The faces in {faceset.path} differ from those that {run} was trained on.",
                 "Restore the faceset: the held-out split depends on it.",
             )
+    missing = [entry["path"] for entry in recorded if entry["sha256"] not in by_content]
+    if missing:
+        raise FacesetError(
+            f"Expected {len(expected)} facesets of this identity, found {len(sets)}: "
+            f"{missing[0]} is missing.",
+            "Repeat --faces for each faceset of the identity.",
+        )
+    return [by_content[sha256] for sha256 in expected]
 
 
 def _with_unique_names(candidates: Sequence[Candidate], paths: Sequence[Path]) -> list[Candidate]:

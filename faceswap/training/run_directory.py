@@ -1,12 +1,14 @@
 """The run directory of ``faceswap train``."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
 from faceswap.core.config import StrictModel
-from faceswap.core.errors import FacesetError
-from faceswap.core.run_folder import Data, RunFolder
+from faceswap.core.errors import FacesetError, OutputBusyError
+from faceswap.core.locks import hold_folder
+from faceswap.core.run_folder import MANIFEST, Data, RunFolder
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import is_faceset
 from faceswap.training.settings import TrainConfig
@@ -49,6 +51,27 @@ class RunDirectory(RunFolder[TrainConfig]):
                     f"If it was moved, name its new place: --faces {name}=FOLDER.",
                 )
         return stored | {name: list(paths) for name, paths in given.items()}
+
+    def record_places(self, places: Mapping[str, Sequence[Path]]) -> None:
+        """Records where the facesets of some identities lie now.
+
+        A run that cannot be written, or is being trained, stays as it is.
+
+        Args:
+            places: Directories of all facesets of an identity, in the order of the training.
+        """
+        manifest = self.read_manifest()
+        changed = False
+        for name, paths in places.items():
+            for source, path in zip(manifest["data"][name], paths, strict=True):
+                changed |= source["path"] != str(path.resolve())
+                source["path"] = str(path.resolve())
+        if changed:
+            with (
+                suppress(OutputBusyError, PermissionError),
+                hold_folder(self.path, "the record of moved facesets"),
+            ):
+                MANIFEST.write(self.manifest, manifest)
 
     def edited_faces(self, now: Data, edited: Mapping[Path, int]) -> list[str]:
         """Facesets whose crops or masks were edited since the last start, in words.

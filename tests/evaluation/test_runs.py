@@ -7,6 +7,7 @@ import torch
 
 from faceswap.core.documents import read_json
 from faceswap.core.errors import FacesetError, IdentityError, WeightsUnavailable
+from faceswap.core.files import write_json
 from faceswap.evaluation.evaluation import (
     IDENTITY_METRICS,
     Evaluation,
@@ -138,7 +139,15 @@ def test_report_is_self_contained_and_lists_skipped_metrics(evaluated, tmp_path)
     assert (found.state, found.place, found.synthetic) == ("intact", "embedded", True)
     assert found.conversion is not None
     assert "run" in found.conversion["model"]["methods"]
-    assert page.count("data:image/jpeg") == 6  # best, median and worst of both directions
+    pictures = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", page)
+    assert len(pictures) == 6  # best, median and worst of both directions
+    for picture in pictures:
+        (tmp_path / "picture.jpg").write_bytes(base64.b64decode(picture))
+        found = read_provenance(tmp_path / "picture.jpg")
+        assert (found.state, found.synthetic) == ("intact", True)
+        assert "compositeWithTrainedAlgorithmicMedia" in found.metadata["digital_source_type"]
+    assert "<strong>Synthetic media" in page
+    assert 'name="digitalSourceType"' in page
     assert 'src="http' not in page
     assert "href=" not in page
     text = "\n".join(describe_metrics(evaluation))
@@ -167,6 +176,25 @@ def test_changed_facesets_are_rejected(make_run, facesets):
     manifest.write_text(manifest.read_text().replace(before, "0" * 64))
     with pytest.raises(FacesetError, match="trained on"):
         open_runs([run], "cpu")
+
+
+def test_moved_facesets_are_found_again_and_remembered(make_run, facesets, tmp_path):
+    run = make_run("moved")
+    manifest = read_json(run / "manifest.json")
+    for name in ("alice", "bob"):
+        manifest["data"][name][0]["path"] = str(tmp_path / "old" / name)
+    write_json(run / "manifest.json", manifest)
+    with pytest.raises(FacesetError, match="alice is no longer in") as caught:
+        open_runs([run], "cpu")
+    assert "--faces alice=" in caught.value.hint
+    moved = {name: [facesets[name].path] for name in ("alice", "bob")}
+    with pytest.raises(FacesetError, match="differ from those"):
+        open_runs([run], "cpu", {**moved, "alice": [facesets["carol"].path]})
+    with pytest.raises(IdentityError, match="'carol'"):
+        open_runs([run], "cpu", {**moved, "carol": [facesets["carol"].path]})
+    (found,) = open_runs([run], "cpu", moved)
+    (again,) = open_runs([run], "cpu")
+    assert len(again.held_out["alice"]) == len(found.held_out["alice"]) > 0
 
 
 def test_model_without_run_is_rejected(run):

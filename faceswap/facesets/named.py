@@ -1,0 +1,28 @@
+"""Facesets by identity, as command lines give them."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from faceswap.core.errors import IdentityError
+from faceswap.core.files import user_path
+
+_NAME = re.compile(r"\w[\w.-]{0,62}")
+
+
+def parse_faces(faces: Sequence[str] | None) -> dict[str, list[Path]]:
+    """Parses ``["alice=faces/alice", ...]`` into facesets by identity, in order of appearance.
+
+    Raises:
+        IdentityError: An entry is not NAME=FACESET.
+    """
+    named: dict[str, list[Path]] = {}
+    for text in faces or []:
+        name, equals, path = text.partition("=")
+        if not equals or not path or not _NAME.fullmatch(name):
+            raise IdentityError(
+                f"Expected --faces NAME=FACESET, found {text!r}.",
+                "A name has up to 63 letters, digits, '-', '_' or '.': --faces alice=faces/alice",
+            )
+        named.setdefault(name, []).append(user_path(path))
+    return named
