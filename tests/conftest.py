@@ -1,6 +1,7 @@
 """Fixtures of all tests."""
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,12 @@ def make_faceset() -> Callable[..., Path]:
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path / "faces.parquet")
         record = {
             "complete": True,
-            "source": {"name": path.name, "path": "-", "kind": "video", "sha256": "a" * 64},
+            "source": {
+                "name": path.name,
+                "path": "-",
+                "kind": "video",
+                "sha256": sha256(bytes(path)).hexdigest(),
+            },
             "subject": {"name": path.name, "basis": "self", "reference": ""},
             "extractor": {"crop_size": size, "crop_coverage": HEAD_COVERAGE, "every": 1},
         }
