@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path
+from faceswap.core.mapped_arrays import create_mapped_array
 from faceswap.data.fingerprints import (
     FINGERPRINT,
     Fingerprints,
@@ -189,7 +190,7 @@ def _build(
 
     with atomic_path(cache.path) as temporary:
         shape = _shape(len(faces), cache.geometry)
-        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+        array = create_mapped_array(temporary, shape, np.uint8)
         for position, crop in enumerate(_parallel(decoded, range(len(faces)))):
             array[position] = crop
             on_faces(1)

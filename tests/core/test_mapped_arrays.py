@@ -29,3 +29,17 @@ def test_a_full_disk_is_an_error_before_the_first_write(
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
         create_mapped_array(tmp_path / "a.npy", (2, 3), np.uint8)
+
+
+@pytest.mark.parametrize("fallocate", ["here", "absent", "not supported"])
+def test_its_space_is_taken_before_it_is_written(tmp_path: Path, monkeypatch, fallocate) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    if fallocate == "absent":
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    elif fallocate == "not supported":
+        monkeypatch.setattr(os, "posix_fallocate", unsupported, raising=False)
+    path = tmp_path / "a.npy"
+    create_mapped_array(path, (3, 500, 1000), np.float32)
+    assert path.stat().st_blocks * 512 >= 3 * 500 * 1000 * 4
