@@ -5,7 +5,6 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.table import Table
 
 from classifier.evaluation.comparison import (
     COLUMNS,
@@ -31,7 +30,7 @@ from classifier.evaluation.run_data import open_evaluation_data, read_run
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.models.model_file import LoadedClassifier, load_model
 from classifier.options import Overwrite
-from faceswap.core.console import note, progress_bar, show_table
+from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import write_json
@@ -110,7 +109,7 @@ def _load_models(runs: list[Path]) -> list[LoadedClassifier]:
 
 def _show_summaries(summaries: list[RunSummary]) -> None:
     metric = summaries[0].validation.metric
-    table = Table(*COLUMNS, title=f"score: {metric} on the validation images of each run")
+    table = TextTable(*COLUMNS, title=f"score: {metric} on the validation images of each run")
     for summary in summaries:
         table.add_row(*summary_cells(summary))
     show_table(table)
@@ -169,7 +168,7 @@ def _show_measured(
     summaries: list[RunSummary], measured: list[RunEvaluation], titles: dict[str, str], images: int
 ) -> None:
     title = f"{images} images; * marks intervals that exclude 0"
-    table = Table(*EVALUATION_COLUMNS, title=title)
+    table = TextTable(*EVALUATION_COLUMNS, title=title)
     for row in evaluation_rows(summaries, measured, titles):
         table.add_row(*row)
     show_table(table)

@@ -7,7 +7,6 @@ from statistics import mean, stdev
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from classifier.console_reporter import ConsoleReporter
 from classifier.data import open_dataset
@@ -45,7 +44,7 @@ from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
 from classifier.training.training_data import resolve_class_file
 from faceswap.core.config import load_config
-from faceswap.core.console import note, show_table
+from faceswap.core.console import TextTable, note, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json
 from faceswap.core.locks import hold_folder
@@ -115,7 +114,7 @@ def _report(folds: list[Evaluation], classes: tuple[str, ...], output: Path, see
     whole = pool(folds)
     numbers = with_intervals(whole, _RESAMPLES, seed)
     single = [fold.scores.values() for fold in folds]
-    table = Table("", "all folds", "95 % interval", "mean of folds", "std of folds")
+    table = TextTable("", "all folds", "95 % interval", "mean of folds", "std of folds")
     for name, title in headline_titles(whole).items():
         values = [values[name] for values in single]
         table.add_row(title, *_cells(numbers[name], values))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from classifier.evaluation.bootstrap import Estimate
 from classifier.evaluation.measure import (
@@ -22,7 +21,7 @@ from classifier.evaluation.run_data import EvaluationData, open_evaluation_data,
 from classifier.evaluation.sample_reader import SampleReader
 from classifier.models.model_file import load_model
 from classifier.options import Overwrite
-from faceswap.core.console import note, progress_bar, show_table
+from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError
 from faceswap.core.files import write_json
@@ -121,14 +120,14 @@ def _leaked(opened: EvaluationData, result: Evaluation) -> int:
 def _show(
     result: Evaluation, numbers: dict[str, Estimate], split: str, classes: Sequence[str]
 ) -> None:
-    table = Table("", "value", "95 % interval", title=f"{len(result.samples)} images, {split}")
+    table = TextTable("", "value", "95 % interval", title=f"{len(result.samples)} images, {split}")
     for name, title in headline_titles(result).items():
         number = numbers[name]
         table.add_row(title, f"{number.value:.4f}", number.interval())
     show_table(table)
     if len(classes) <= _MOST_CLASSES:
         heads, rows = class_table(result, numbers, classes)
-        table = Table(*heads)
+        table = TextTable(*heads)
         for row in rows:
             table.add_row(*map(str, row))
         show_table(table)

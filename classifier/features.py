@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.table import Table
 
 from classifier.data import split_dataset
 from classifier.evaluation.charts import plot_map
@@ -27,7 +26,7 @@ from classifier.interpretability.projection import STEPS
 from classifier.models.model_file import load_model
 from classifier.options import Overwrite
 from faceswap.core.charts import write_png_chart
-from faceswap.core.console import note, progress_bar, show_table
+from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.files import write_json
 from faceswap.core.fonts import drawable_names, numbered_names
@@ -111,7 +110,7 @@ def _probe(
     with progress_bar("probes", None) as advance:
         result = probe(found, train, classes, neighbours, seed)
         advance(1)
-    table = Table("", "accuracy", "95 % interval", title=f"{result.held_out} held-out images")
+    table = TextTable("", "accuracy", "95 % interval", title=f"{result.held_out} held-out images")
     for name, accuracy in (
         (f"{result.neighbours} nearest neighbours", result.knn_accuracy),
         ("linear probe", result.linear_accuracy),

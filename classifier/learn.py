@@ -8,7 +8,7 @@ import typer
 from classifier.lessons import LESSONS, Lesson, find_lesson
 from classifier.lessons.figure import save_figure
 from classifier.options import Overwrite
-from faceswap.core.console import progress_bar
+from faceswap.core.console import progress_bar, write_line
 from faceswap.core.errors import ConfigError
 from faceswap.core.outputs import check_outputs
 
@@ -34,7 +34,7 @@ def learn(
     if topic == "list":
         width = max(len(name) for name in LESSONS)
         for lesson in LESSONS.values():
-            typer.echo(f"{lesson.topic:{width}}  {lesson.title}")
+            write_line(f"{lesson.topic:{width}}  {lesson.title}")
         return
     if topic == "all" and data is not None:
         raise ConfigError("--data expects one topic, found 'all'.", "Choose a topic.")
@@ -53,5 +53,5 @@ def _run_lesson(lesson: Lesson, path: Path, seed: int, data: Path | None) -> Non
         result = lesson.run(seed, data, lambda _fraction: None)
     save_figure(lesson.figure(result), path)
     for line in lesson.describe(result):
-        typer.echo(line)
-    typer.echo(f"Figure: {path}")
+        write_line(line)
+    write_line(f"Figure: {path}")

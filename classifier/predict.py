@@ -22,7 +22,7 @@ from classifier.evaluation.run_data import read_run
 from classifier.evaluation.sample_reader import read_side
 from classifier.models.model_file import LoadedClassifier, load_model
 from classifier.options import Overwrite
-from faceswap.core.console import note, progress_bar
+from faceswap.core.console import note, progress_bar, write_line
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import user_path
@@ -117,7 +117,7 @@ def _rows(output: Path | None, form: Form, *, overwrite: bool) -> Iterator[Write
     """A function that writes rows, to stdout or to a file."""
     if output is None:
         text = RowText(form)
-        yield lambda row: typer.echo(text(row), nl=False)
+        yield lambda row: write_line(text(row).removesuffix("\n"))
     else:
         check_outputs([output], overwrite=overwrite)
         with hold_file(output, "the prediction"), row_file(output, form) as write:

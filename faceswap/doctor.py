@@ -1,10 +1,9 @@
 """The verb ``faceswap doctor``: environment checks on one screen."""
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from faceswap.core.console import show_table
+from faceswap.core.console import TextTable, show_table
 from faceswap.environment.checks import Finding, run_checks
 from faceswap.environment.facts import gather_facts
 
@@ -22,17 +21,16 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def report(findings: list[Finding]) -> Table:
+def report(findings: list[Finding]) -> TextTable:
     """Format findings as a table."""
     failed = sum(finding.level == "fail" for finding in findings)
     caption = f"Failed checks: {failed}" if failed else "All required checks passed."
-    table = Table(title="faceswap doctor", caption=caption, title_justify="left")
+    table = TextTable(title="faceswap doctor", caption=caption)
     table.add_column("")
     table.add_column("check", no_wrap=True)
     table.add_column("found", overflow="fold", ratio=1)
     table.add_column("what to do", overflow="fold", ratio=1)
     for finding in findings:
         level = Text(finding.level, _STYLES[finding.level])
-        # Text, since brackets in messages and paths are not markup.
-        table.add_row(level, finding.subject, Text(finding.found), Text(finding.remedy))
+        table.add_row(level, finding.subject, finding.found, finding.remedy)
     return table

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.table import Table
 
-from faceswap.core.console import note, progress_bar, show_table
+from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, WeightsUnavailable
 from faceswap.evaluation.converted import ConvertedInputs, evaluate_converted
@@ -274,7 +273,7 @@ def _show(evaluation: Evaluation) -> None:
 
 
 def _show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    rendered = Table(title=title, title_justify="left")
+    rendered = TextTable(title=title)
     for number, name in enumerate(columns):
         rendered.add_column(name, justify="left" if number == 0 else "right")
     for row in rows:

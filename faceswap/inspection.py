@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from faceswap.core.console import show_table
+from faceswap.core.console import TextTable, show_table, write_line
 from faceswap.core.errors import FaceswapError, MediaError
 from faceswap.facesets.subjects import Records, find_records
 from faceswap.media.sources import find_sources
@@ -54,7 +52,7 @@ def inspect(
             if not json_wanted:
                 show_table(_as_table(path, item, evidence))
     if json_wanted:
-        typer.echo(json.dumps(found, indent=2))
+        write_line(json.dumps(found, indent=2))
     if worst:
         raise typer.Exit(worst)
 
@@ -82,27 +80,19 @@ def _inspect(path: Path, anchors: bytes) -> Iterator[FileProvenance | Records]:
         yield records
 
 
-def _as_table(path: Path, item: FileProvenance | Records, evidence: Path | None) -> Table:
+def _as_table(path: Path, item: FileProvenance | Records, evidence: Path | None) -> TextTable:
     if isinstance(item, FileProvenance):
         title, lines = f"{item.path}: {headline(item)}", list(describe(item, evidence))
     else:
         title, lines = f"{path}: subject records", _subject_lines(item)
     width = min(len(title), _WIDEST)  # a title is folded to the width of its table
-    table = Table(
-        title=Text(_printable(title)), title_justify="left", show_header=False, min_width=width
-    )
+    table = TextTable(title=title, least_width=width)
+    table.show_header = False
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", ratio=1)
     for topic, text in lines:
-        table.add_row(topic, Text(_printable(text)))
+        table.add_row(topic, text)
     return table
-
-
-def _printable(text: str) -> str:
-    """Replaces control characters: text of unknown origin must not reach the terminal as codes."""
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
 
 
 def _subject_lines(records: Records) -> Sequence[tuple[str, str]]:

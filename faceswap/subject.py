@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from faceswap.core.console import note, show_table
+from faceswap.core.console import TextTable, note, show_table, write_line
 from faceswap.core.errors import FacesetError
 from faceswap.facesets.faceset import read_record
 from faceswap.facesets.subjects import Records, find_records, is_faceset, set_subject
@@ -56,7 +54,7 @@ def subject(
     records = [record for each in found.values() for sets in each.values() for record in sets]
     answers = [matches_evidence(record, check) for record in records] if check else []
     if as_json:
-        typer.echo(json.dumps({str(path): each for path, each in found.items()}, indent=2))
+        write_line(json.dumps({str(path): each for path, each in found.items()}, indent=2))
     else:
         for path, each in found.items():
             show_table(_as_table(path, each, check))
@@ -88,14 +86,14 @@ def _changed(
     return replace(old, **{key: value for key, value in given.items() if value is not None})
 
 
-def _as_table(path: Path, records: Records, check: Path | None) -> Table:
+def _as_table(path: Path, records: Records, check: Path | None) -> TextTable:
     width = min(len(str(path)), _MAX_WIDTH)  # a title is folded to the width of its table
-    table = Table(title=Text(str(path)), title_justify="left", min_width=width)
+    table = TextTable(title=str(path), least_width=width)
     for column in ("identity or source", "name", "basis", "reference", "evidence"):
         table.add_column(column, overflow="fold")
     for identity, sets in records.items():
         for record in sets or [Subject().to_json()]:
-            table.add_row(*(Text(cell) for cell in _cells(identity, record, check)))
+            table.add_row(*_cells(identity, record, check))
     return table
 
 

@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from faceswap.core.console import note, show_table
+from faceswap.core.console import TextTable, note, show_table
 from faceswap.core.weights import (
     WEIGHTS,
     WeightsEntry,
@@ -32,7 +31,7 @@ def _selected(names: list[str] | None, everything: bool) -> list[str]:
 @weights.command("list")
 def list_weights() -> None:
     """List the published weights with size, licence and location on this machine."""
-    table = Table(
+    table = TextTable(
         "name", "purpose", "MB", "licence", "commercial use", "location", title="Published weights"
     )
     for name, entry in WEIGHTS.items():

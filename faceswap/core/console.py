@@ -4,8 +4,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -20,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from faceswap.core.log import rank
-from faceswap.core.text import printable
+from faceswap.core.text import one_line, printable
 
 _LINE_EVERY_S = 10.0
 _SLOWEST_SHOWN = 0.05  # units per second; slower rates are not displayed
@@ -42,11 +43,47 @@ def note(text: str) -> None:
         )
 
 
-def show_table(table: Table) -> None:
+def write_line(text: str) -> None:
+    """Prints results to stdout, where other programs may read them: whole lines, without codes."""
+    typer.echo(printable(text, longest=max(len(text), 5)))
+
+
+class TextTable(Table):
+    """Table of any text: brackets are no markup, and control characters are replaced.
+
+    Args:
+        *columns: Column names.
+        title: Title; may be empty.
+        caption: Text below the table; may be empty.
+        least_width: Width in characters to which a short table is widened.
+    """
+
+    def __init__(
+        self,
+        *columns: str,
+        title: str = "",
+        caption: str = "",
+        least_width: int | None = None,
+    ) -> None:
+        super().__init__(
+            *columns,
+            title=Text(printable(title)) if title else None,
+            caption=Text(printable(caption)) if caption else None,
+            title_justify="left",
+            min_width=least_width,
+        )
+
+    def add_row(self, *cells: str | Text, **options: Any) -> None:
+        """Adds a row; cells may be ``Text`` with a style."""
+        shown = (cell if isinstance(cell, Text) else Text(printable(cell)) for cell in cells)
+        super().add_row(*shown, **options)
+
+
+def show_table(table: TextTable) -> None:
     """Prints a table to stdout."""
     # rich would assume 80 columns for a pipe and truncate cells.
     width = None if sys.stdout.isatty() else 100
-    Console(width=width).print(table)
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
 
 
 @contextmanager
@@ -61,6 +98,7 @@ def progress_bar(title: str, total: float | None, unit: str = "") -> Iterator[Ad
     Yields:
         Callback that takes the number of units just completed.
     """
+    title = one_line(title)
     if rank() != 0:
         yield _silent
     elif sys.stderr.isatty():
@@ -101,7 +139,7 @@ def _bar(title: str, total: float | None, unit: str) -> Iterator[Advance]:
 
         def advance(amount: float = 1, text: str = "") -> None:
             if text:
-                progress.update(task, text=text)
+                progress.update(task, text=one_line(text))
             progress.advance(task, amount)
 
         yield advance

@@ -137,7 +137,9 @@ class Page:
     def write(self, path: Path) -> None:
         """Writes the page atomically; all text is escaped."""
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, finalize=_encodable)
-        atomic_write(path, environment.from_string(_TEMPLATE).render(page=self).encode())
+        atomic_write(
+            path, environment.from_string(_TEMPLATE).render(page=self).encode(errors="replace")
+        )
 
 
 def _encodable(value: object) -> object:

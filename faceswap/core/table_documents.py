@@ -1,14 +1,16 @@
 """The one way into Parquet: sizes and types are checked before the rows are read."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from faceswap.core.documents import size_limit, too_large
+from faceswap.core.documents import parse_json, size_limit, too_large
 from faceswap.core.errors import DocumentError, FaceswapError
 from faceswap.core.files import regular_file
 
@@ -20,7 +22,7 @@ _WIDEST = 8  # bytes of a value that is no text
 
 def read_table(
     path: Path,
-    schema: pa.Schema | None = None,
+    schema: pa.Schema,
     *,
     nullable: Collection[str] = (),
     error: type[FaceswapError] = DocumentError,
@@ -30,14 +32,13 @@ def read_table(
 
     Args:
         path: The file.
-        schema: Columns to read, and their types; others in the file are ignored. None for all
-            columns of plain values, of any type.
+        schema: Columns to read, and their types; others in the file are ignored.
         nullable: Names of the columns of the schema in which values may be missing.
         error: Error type.
         hint: Remedy for a damaged file.
 
     Returns:
-        The columns of the schema, in its order; metadata of the file included.
+        The columns of the schema, in its order.
 
     Raises:
         FaceswapError: It is too large when decoded, not Parquet, or differs from the schema; the
@@ -46,28 +47,55 @@ def read_table(
     """
     if regular_file(path).is_dir():
         raise error(f"Expected a file, found a folder: {path}.", hint)
+    with path.open("rb") as file, _library_errors(path, error, hint):
+        parquet = pq.ParquetFile(file, pre_buffer=False)
+        _check_columns(parquet.schema_arrow, schema, path, error, hint)
+        _check_size(parquet.metadata, schema, path, error, hint)
+        # Text stays in its dictionary until its length is known: a short file may repeat a long
+        # text any number of times.
+        parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=_texts(schema))
+        table = parquet.read(schema.names, use_threads=False)
+        table = _decoded(table.select(schema.names), path, error, hint)
+        table.validate(full=True)
+        table = table.cast(schema)
+    for name in schema.names:
+        if name not in nullable and _has_nulls(table[name]):
+            raise error(f"Expected a value of {name!r} in every row of {path}.", hint)
+    return table
+
+
+def read_note(
+    path: Path, key: bytes, schema: Any, *, error: type[FaceswapError], hint: str = ""
+) -> Any:
+    """Reads and checks JSON that a Parquet file holds in its metadata.
+
+    Args:
+        path: The file.
+        key: Key of the metadata.
+        schema: Type of the JSON.
+        error: Error type.
+        hint: Remedy for a damaged file.
+
+    Raises:
+        FaceswapError: There is none, or it is damaged; the type is ``error``.
+        OSError: The file cannot be read.
+    """
+    with _library_errors(regular_file(path), error, hint):
+        metadata = pq.read_schema(path).metadata or {}
+    if key not in metadata:
+        raise error(f"{path} has no entry {key.decode()!r} in its metadata.", hint)
+    return parse_json(metadata[key], path, schema, finite=False, error=error, hint=hint)
+
+
+@contextmanager
+def _library_errors(path: Path, error: type[FaceswapError], hint: str) -> Iterator[None]:
+    """Converts what the library raises for damaged files; errors of the system pass."""
     try:
-        with path.open("rb") as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
-            found = parquet.schema_arrow
-            wanted = _plain_columns(found) if schema is None else schema
-            _check_columns(found, wanted, path, error, hint)
-            _check_size(parquet.metadata, wanted, path, error, hint)
-            # Text stays in its dictionary until its length is known: a short file may repeat a
-            # long text any number of times.
-            parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=_texts(wanted))
-            table = parquet.read(wanted.names, use_threads=False)
-            table = _decoded(table.select(wanted.names), path, error, hint)
-            table.validate(full=True)
-            table = table.cast(wanted.with_metadata(found.metadata))
+        yield
     except (OSError, pa.ArrowException, ValueError, TypeError, KeyError) as problem:
         if isinstance(problem, OSError) and problem.errno is not None:
             raise
         raise error(f"{path} is not a valid Parquet file: {_first(problem)}.", hint) from problem
-    if schema is not None:
-        for name in schema.names:
-            if name not in nullable and _has_nulls(table[name]):
-                raise error(f"Expected a value of {name!r} in every row of {path}.", hint)
-    return table
 
 
 def check_finite(
@@ -137,19 +165,6 @@ def _is_text(kind: pa.DataType) -> bool:
         or pa.types.is_large_string(kind)
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
-    )
-
-
-def _plain_columns(schema: pa.Schema) -> pa.Schema:
-    """Columns of text, numbers and booleans."""
-    return pa.schema(
-        [
-            field
-            for field in schema
-            if _is_text(field.type)
-            or (pa.types.is_primitive(field.type) and not pa.types.is_null(field.type))
-            or pa.types.is_dictionary(field.type)
-        ]
     )
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from faceswap.core.errors import FacesetError, OutputExistsError
 from faceswap.core.files import atomic_path, sync_files
+from faceswap.core.table_documents import read_note
 from faceswap.facesets.faceset import (
     FORMAT,
     IMAGES,
@@ -28,7 +29,9 @@ from faceswap.facesets.faceset import (
     SCHEMA,
     SHARDS,
     read_record,
+    read_rows,
 )
+from faceswap.facesets.record import ResumeDocument
 from faceswap.geometry.alignment import head_pose
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.provenance.subject import Subject
@@ -125,7 +128,8 @@ class FacesetWriter:
         shards = self._shards()
         if not shards:
             return
-        resume = json.loads(pq.read_schema(shards[-1]).metadata[_RESUME])
+        hint = "Extract the source again with --overwrite."
+        resume = read_note(shards[-1], _RESUME, ResumeDocument, error=FacesetError, hint=hint)
         self.next_frame, self.state = resume["next_frame"], resume["state"]
 
     def _shards(self) -> list[Path]:
@@ -217,7 +221,7 @@ class FacesetWriter:
 
     def _stored_rows(self) -> Iterator[Row]:
         for shard in self._shards():
-            yield from pq.read_table(shard, schema=SCHEMA).to_pylist()
+            yield from read_rows(shard).to_pylist()
 
 
 def _subject_of_same_source(path: Path, source: dict[str, Any]) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from faceswap.core.threads import operator_threads
 from faceswap.detectors import Detection, Detector
 from faceswap.landmarkers import FaceLandmarks, Landmarker
 from faceswap.tracking.scene_cuts import similarity, thumbnail
+from faceswap.tracking.stored_state import check_tracker_state
 from faceswap.tracking.tracks import Track, TrackedFace, is_duplicate, match
 
 
@@ -123,7 +124,12 @@ class Tracker:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Resumes from ``state()``: later frames give the same faces as without interruption."""
+        """Resumes from ``state()``: later frames give the same faces as without interruption.
+
+        Raises:
+            FacesetError: The state is damaged.
+        """
+        check_tracker_state(state)
         self._next_number = state["next_number"]
         self._since_detection = state["since_detection"]
         self._empty_frames = state["empty_frames"]
