@@ -51,7 +51,7 @@ def _run_lesson(lesson: Lesson, path: Path, seed: int, data: Path | None) -> Non
             result = lesson.run(seed, data, lambda fraction: advance(100 * fraction))
     else:
         result = lesson.run(seed, data, lambda _fraction: None)
-    save_figure(lesson.figure(result), path)
+    save_figure(lesson.figure(result), path, synthetic=lesson.synthetic)
     for line in lesson.describe(result):
         write_line(line)
     write_line(f"Figure: {path}")

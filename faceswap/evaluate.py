@@ -19,7 +19,7 @@ from faceswap.evaluation.evaluation import (
 )
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.frame_scoring import FrameScorer
-from faceswap.evaluation.reconstruction import load_lpips
+from faceswap.evaluation.lpips import load_lpips
 from faceswap.evaluation.report import (
     METRICS_FILE,
     PAGE,

@@ -11,7 +11,7 @@ from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.frame_scoring import FrameScorer
-from faceswap.evaluation.reconstruction import load_lpips
+from faceswap.evaluation.lpips import load_lpips
 from faceswap.evaluation.runs import RunsEvaluation, common_held_out, open_runs
 from faceswap.evaluation.runs import evaluate_runs as _evaluate_runs
 from faceswap.extraction.pipeline import ExtractSettings, extract_source

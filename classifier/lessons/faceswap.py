@@ -237,4 +237,5 @@ LESSON = Lesson(
     compute,
     describe,
     plot,
+    synthetic=True,
 )

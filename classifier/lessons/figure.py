@@ -12,8 +12,10 @@ from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
 from matplotlib.figure import Figure, SubFigure
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from faceswap.core.files import atomic_path
+from faceswap.core.synthetic import xmp_packet
 
 INK, GREY, PALE = "#1a1a1a", "#6b6b6b", "#e9e9e9"
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#56b4e9"
@@ -71,14 +73,23 @@ def split_figure(
     return first, second
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Save a figure as a PNG with 256 palette colours, a third of the size of a true-colour one."""
+def save_figure(figure: Figure, path: Path, *, synthetic: bool = False) -> None:
+    """Save a figure as a PNG with 256 palette colours, a third of the size of a true-colour one.
+
+    Args:
+        figure: Figure.
+        path: Output file.
+        synthetic: Whether it shows generated faces; the metadata then say so.
+    """
     buffer = io.BytesIO()
     with rc_context(STYLE):
         figure.savefig(buffer, dpi=_DPI)
     with Image.open(buffer) as image, atomic_path(path) as temporary:
         palette = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        palette.save(temporary, optimize=True)
+        metadata = PngInfo()
+        if synthetic:
+            metadata.add_itxt("XML:com.adobe.xmp", xmp_packet().decode())
+        palette.save(temporary, optimize=True, pnginfo=metadata)
 
 
 def tint(colour: str, strength: float) -> tuple[float, float, float]:

@@ -29,6 +29,7 @@ class Lesson(Generic[R]):
             done since the last call) if it takes longer than a few seconds.
         describe: Function that summarises the result in a few lines of text.
         plot: Function that plots the result.
+        synthetic: Whether the figure shows generated faces.
     """
 
     topic: str
@@ -36,6 +37,7 @@ class Lesson(Generic[R]):
     compute: Callable[..., R]
     describe: Callable[[R], list[str]]
     plot: Callable[[R], Figure]
+    synthetic: bool = False
 
     def takes(self, name: str) -> bool:
         """Whether ``compute`` has an argument ``name``."""

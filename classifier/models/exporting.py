@@ -1,6 +1,7 @@
 """Export of models to ONNX and torch.export, verified against the original."""
 
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,10 +182,35 @@ def _write_pt2(
     network: Portable, path: Path, shape: tuple[int, int, int], facts: dict[str, Any]
 ) -> None:
     text = json.dumps(facts, ensure_ascii=False)
-    torch.export.save(_capture(network, shape), path, extra_files={_FACTS: text})
+    captured = _capture(network, shape)
+    captured.example_inputs = None  # torch would pickle them; nothing else is pickled
+    torch.export.save(captured, path, extra_files={_FACTS: text})
+    if pickled := _pickled_members(path):
+        raise ConfigError(
+            f"torch would store {', '.join(pickled)} of this network as pickle, which can run code "
+            "when it is loaded.",
+            "Use FILE.onnx.",
+        )
+
+
+def _pickled_members(path: Path) -> list[str]:
+    """Members of a ``.pt2`` archive that ``torch.export.load`` would unpickle."""
+    pickled = []
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            with archive.open(entry) as member:
+                # Archives of torch.save, and bare pickles.
+                is_pickle = entry.filename.endswith(".pt") and member.read(1) != b""
+            if entry.filename.endswith("_config.json"):
+                payloads = json.loads(archive.read(entry))["config"].values()
+                is_pickle = any(payload["use_pickle"] for payload in payloads)
+            if is_pickle:
+                pickled.append(entry.filename)
+    return pickled
 
 
 def _runner(path: Path) -> Runner:
+    # Written a moment ago, without pickle.
     module = torch.export.load(path).module()
 
     def run(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:

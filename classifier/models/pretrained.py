@@ -3,6 +3,7 @@
 Matching tensors are loaded; a head for other classes keeps its initialisation.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,17 @@ from classifier.models.registry import build_network, networks
 from classifier.models.timm_networks import create_timm
 from classifier.models.torchvision_networks import torchvision_names
 from faceswap.core.documents import read_json
-from faceswap.core.errors import ConfigError, DocumentError, ModelFileError
+from faceswap.core.errors import ConfigError, DocumentError, ModelFileError, WeightsUnavailable
 from faceswap.core.files import sha256_file
 from faceswap.core.optional import require
 from faceswap.core.weights import (
     WEIGHTS,
-    is_offline,
     load_torch_archive,
     search_file,
+    unavailable_message,
     weights_path,
 )
-from faceswap.core.weights_by_url import unavailable, weights_by_url
+from faceswap.core.weights_by_url import weights_by_url
 from faceswap.core.weights_table import WeightsFile, file_at_url
 
 __all__ = ["LoadReport", "load_published", "load_weights_file", "read_weights"]
@@ -84,44 +85,65 @@ def _timm_weights(name: str, options: Mapping[str, Any], size: int | None) -> di
     config = timm.get_pretrained_cfg(plain)
     if config is None or not (config.hf_hub_id or config.url):
         raise ConfigError(f"timm publishes no weights for {plain!r}.", "Choose another tag.")
-    file, found, tried = _timm_file(config)
-    if found is None and is_offline():
-        reason = "FACESWAP_OFFLINE forbids downloading"
-        raise unavailable(name, file, tried, reason)
-    extra = {"pretrained_cfg_overlay": {"file": str(found)}} if found else {}
+    found = _timm_file(name, config)
+    # timm would load an archive with all that is in it; ours is of tensors only.
+    is_tensors = found.suffix != ".npz"
+    overlay = {"state_dict": read_weights(found)} if is_tensors else {"file": str(found)}
     try:
-        trained = create_timm(plain, None, options, size, pretrained=True, **extra)
+        trained = create_timm(
+            plain, None, options, size, pretrained=True, pretrained_cfg_overlay=overlay
+        )
     except ConfigError:
         raise
-    except Exception as error:  # the hub client raises many types
-        if found is not None:
-            raise ModelFileError(
-                f"{found} does not fit {name} ({error}).", "Download it again."
-            ) from error
-        first_line = next(iter(str(error).splitlines()), type(error).__name__)
-        reason = f"the download failed ({first_line})"
-        raise unavailable(name, file, tried, reason) from error
+    except Exception as error:  # timm's loaders raise many types
+        raise ModelFileError(
+            f"{found} does not fit {name} ({error}).", "Download it again."
+        ) from error
     return dict(trained.state_dict())
 
 
-def _timm_file(config: Any) -> tuple[WeightsFile, Path | None, list[str]]:
-    """The weights file, its local path or None, and the searched places."""
-    from huggingface_hub import try_to_load_from_cache
+def _timm_file(name: str, config: Any) -> Path:
+    """Path of timm's weights file.
 
+    The hub publishes no hashes apart from the files: what its own client fetched is used, and
+    nothing is downloaded from there. Many of the files are also at a URL with a hash.
+    """
     if not config.hf_hub_id:
-        file = file_at_url(config.url)
-        return file, *search_file(file)
+        return weights_by_url(name, config.url)
     inner = config.hf_hub_filename or "model.safetensors"
-    origin = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{inner}"
-    # All repositories use the same file name; store it under the name of the network.
+    # All repositories use the same file name; it is stored under the name of the network.
     filename = f"{config.hf_hub_id.rpartition('/')[2]}{Path(inner).suffix}"
+    origin = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/{inner}"
     file = WeightsFile(filename=filename, sha256="", origin=origin)
     found, tried = search_file(file)
-    if found is None:
-        cached = try_to_load_from_cache(config.hf_hub_id, inner)
-        found = Path(cached) if isinstance(cached, str) else None
-        tried.append(f"the hub's cache of {config.hf_hub_id} (not there)")
-    return file, found, tried
+    found = found or _in_hub_cache(config.hf_hub_id, inner)
+    if found is not None:
+        return found
+    if config.url and file_at_url(config.url).sha256:
+        return weights_by_url(name, config.url)
+    raise WeightsUnavailable(
+        unavailable_message(
+            name,
+            file,
+            [*tried, f"the hub's cache of {config.hf_hub_id} (not there, or damaged)"],
+            "a download could not be verified, since no hash of it is published",
+        ),
+        f"On a machine with web access run `hf download {config.hf_hub_id} {inner}`. For another "
+        f"machine copy that file there as {filename} and set FACESWAP_WEIGHTS to its folder.",
+    )
+
+
+def _in_hub_cache(repository: str, inner: str) -> Path | None:
+    """A file that the client of the Hugging Face hub fetched and verified, or None."""
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(repository, inner)
+    if not isinstance(cached, str):
+        return None
+    # Large files are stored under their SHA-256.
+    stored = Path(cached).resolve().name
+    damaged = re.fullmatch("[0-9a-f]{64}", stored) and sha256_file(Path(cached)) != stored
+    return None if damaged else Path(cached)
 
 
 def load_weights_file(built: BuiltNetwork, path: Path) -> LoadReport:

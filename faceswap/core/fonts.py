@@ -23,8 +23,8 @@ class InstalledFont:
     """A font on this machine.
 
     Attributes:
-        family: Name of its family.
-        path: Its file.
+        family: Name of the family.
+        path: Font file.
     """
 
     family: str

@@ -86,6 +86,8 @@ def search_file(file: WeightsFile) -> tuple[Path | None, list[str]]:
     tried = []
     for path, named in places:
         problem = _problem(path, file)
+        if problem is None and not file.sha256 and not named:
+            problem = "not verified, since no hash of it is published"
         if problem is None:
             return path, tried
         if path.is_file():

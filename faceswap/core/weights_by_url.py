@@ -6,8 +6,7 @@ like the others, but stored in torch hub's cache, where torchvision and timm fin
 
 from pathlib import Path
 
-from faceswap.core.errors import WeightsUnavailable
-from faceswap.core.weights import find_or_fetch, hub_folder, unavailable_message
+from faceswap.core.weights import find_or_fetch, hub_folder
 from faceswap.core.weights_table import WeightsFile, file_at_url
 
 
@@ -17,7 +16,8 @@ def weights_by_url(name: str, url: str) -> Path:
     Args:
         name: Name of the network, for error messages.
         url: URL that ends in the file name. If the name contains the first digits of the SHA-256
-            (``resnet18-f37072fd.pth``), the file is verified with them.
+            (``resnet18-f37072fd.pth``), the file is verified with them; otherwise only a file that
+            the user names in ``FACESWAP_WEIGHTS`` is used.
 
     Raises:
         WeightsUnavailable: The file is not on this machine and cannot be downloaded. The message
@@ -25,18 +25,6 @@ def weights_by_url(name: str, url: str) -> Path:
     """
     file = file_at_url(url)
     return find_or_fetch(name, file, hub_folder(), _hint(file))
-
-
-def unavailable(name: str, file: WeightsFile, tried: list[str], reason: str) -> WeightsUnavailable:
-    """The error for weights that are not on this machine and cannot be downloaded.
-
-    Args:
-        name: Name of the network.
-        file: The missing file.
-        tried: The searched places, each with what was wrong there.
-        reason: Reason why the file was not downloaded.
-    """
-    return WeightsUnavailable(unavailable_message(name, file, tried, reason), _hint(file))
 
 
 def _hint(file: WeightsFile) -> str:

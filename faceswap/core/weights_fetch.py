@@ -38,9 +38,11 @@ def fetch(file: WeightsFile, folder: Path, table: Mapping[str, WeightsEntry]) ->
         Path of the file, its hash verified.
 
     Raises:
-        FetchError: The download failed.
+        FetchError: The download failed, or no hash of the file is published.
         StorageFullError: The disk is full.
     """
+    if not file.sha256:
+        raise FetchError("a download could not be verified, since no hash of it is published")
     target = folder / file.filename
     origin = file.origin
     key = str(origin.wheel) if isinstance(origin, WheelMember) else file.filename

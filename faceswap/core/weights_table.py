@@ -53,7 +53,8 @@ class WeightsFile:
     Attributes:
         filename: Name under which it is searched for and stored.
         sha256: SHA-256 of the content, hex digits. Only the first digits where no more is published
-            (torch hub writes 8 or 10 of them into its file names); empty where none are.
+            (torch hub writes 8 or 10 of them into its file names); empty where none are: such a
+            file is never downloaded.
         origin: URL, or member of a wheel.
     """
 
@@ -244,6 +245,16 @@ WEIGHTS: dict[str, WeightsEntry] = {
         95_641_761,
         "68 face landmarks",
         "Trained on 300W-LP.",
+    ),
+    "alexnet": WeightsEntry(
+        filename="alexnet-owt-7be5be79.pth",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        size=244_408_911,
+        role="features for LPIPS",
+        licence="BSD-3-Clause",
+        commercial=False,
+        origin="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        note="The licence is the library's; none is stated for the weights. Trained on ImageNet.",
     ),
     "resnet20": WeightsEntry(
         filename="resnet20-12fca82f.th",

@@ -5,8 +5,6 @@ the original, so that only the face is measured.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -16,11 +14,8 @@ from torchmetrics.functional.image import (
     peak_signal_noise_ratio,
     structural_similarity_index_measure,
 )
-from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
 from faceswap.core.device import supports_bf16
-from faceswap.core.errors import WeightsUnavailable
-from faceswap.core.weights import is_offline
 from faceswap.data.cache import CropGeometry, training_crop
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.models.inference import decode, resize
@@ -28,34 +23,9 @@ from faceswap.models.model_file import LoadedModel
 
 MIN_SIDE = 176
 """Smallest image side in pixels that allows the five scales of MS-SSIM."""
-_BACKBONE = "alexnet-owt-7be5be79.pth"
 
-Lpips = Callable[[Tensor, Tensor], Tensor]
-
-
-def load_lpips() -> Lpips:
-    """Load LPIPS with AlexNet (LPIPS weights from torchmetrics, AlexNet from torchvision).
-
-    Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", 2018.
-
-    Returns:
-        A function of two batches ``(B, 3, S, S) float32 RGB`` in [0, 1] that gives their mean
-        distance.
-
-    Raises:
-        WeightsUnavailable: AlexNet is not in the cache and cannot be downloaded.
-    """
-    path = Path(torch.hub.get_dir()) / "checkpoints" / _BACKBONE
-    reason = "FACESWAP_OFFLINE forbids downloading them"
-    if path.is_file() or not is_offline():
-        try:
-            return LearnedPerceptualImagePatchSimilarity("alex", normalize=True).eval()
-        except (URLError, OSError) as error:
-            reason = f"they cannot be downloaded ({error})"
-    raise WeightsUnavailable(
-        f"The AlexNet weights ({_BACKBONE}) are not in {path.parent} and {reason}.",
-        f"Copy https://download.pytorch.org/models/{_BACKBONE} to {path}.",
-    )
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""Mean distance of two batches ``(B, 3, S, S) float32 RGB`` in [0, 1], as a scalar."""
 
 
 def held_out_tensor(faces: Sequence[tuple[Faceset, Face]], side: int, coverage: float) -> Tensor:
@@ -77,13 +47,13 @@ def reconstruct(loaded: LoadedModel, faces: Tensor, name: str) -> Tensor:
 
 
 @torch.inference_mode()
-def quality(decoded: Tensor, faces: Tensor, lpips: Lpips | None) -> dict[str, float]:
+def quality(decoded: Tensor, faces: Tensor, lpips: Distance | None) -> dict[str, float]:
     """Compare reconstructions with the real faces; mean over the faces.
 
     Args:
         decoded: Reconstructions, ``(N, 3, S, S) float32 RGB`` in [0, 1], S at least ``MIN_SIDE``.
         faces: Real faces, ``(N, 4, S, S) float32`` in [0, 1]: RGB and mask.
-        lpips: Function of ``load_lpips``, or None to skip LPIPS.
+        lpips: Distance of ``lpips.load_lpips``, or None to skip LPIPS.
 
     Returns:
         Values by metric name.

@@ -17,7 +17,7 @@ from faceswap.evaluation.identity import Embedding, embed_faces, evenly_spaced, 
 from faceswap.evaluation.methods import NEAREST, UNSWAPPED, Method, Model, NearestCrop, Unswapped
 from faceswap.evaluation.reconstruction import (
     MIN_SIDE,
-    Lpips,
+    Distance,
     held_out_tensor,
     quality,
     reconstruct,
@@ -211,7 +211,7 @@ def evaluate_runs(
     scorer: FrameScorer,
     *,
     recognizer: Recognizer | None,
-    lpips: Lpips | None,
+    lpips: Distance | None,
     baseline: bool,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> RunsEvaluation:
@@ -222,7 +222,7 @@ def evaluate_runs(
         faces: Faces to evaluate by identity, from ``common_held_out``.
         scorer: Scorer of single frames.
         recognizer: Recognition network, or None to skip the identity metrics.
-        lpips: Function of ``load_lpips``, or None to skip LPIPS.
+        lpips: Distance of ``lpips.load_lpips``, or None to skip LPIPS.
         baseline: Whether to score the baselines too.
         on_frames: Callback with the number of frames finished since the last call.
     """
@@ -296,7 +296,7 @@ def _samples(faces: Faces, footage: Mapping[Path, Source | None]) -> Iterator[Sa
 
 
 def _reconstructions(
-    candidates: Sequence[Candidate], faces: Mapping[str, Faces], lpips: Lpips | None
+    candidates: Sequence[Candidate], faces: Mapping[str, Faces], lpips: Distance | None
 ) -> list[Reconstruction]:
     sizes = [c.loaded.model.output_size for c in candidates]
     sizes += [c.loaded.model.input_size for c in candidates]

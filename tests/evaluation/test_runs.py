@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from faceswap.core.documents import read_json
-from faceswap.core.errors import FacesetError, IdentityError, WeightsUnavailable
+from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.core.files import write_json
 from faceswap.evaluation.evaluation import (
     IDENTITY_METRICS,
@@ -17,7 +17,7 @@ from faceswap.evaluation.evaluation import (
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.frame_scoring import FrameScorer
 from faceswap.evaluation.metric import METRICS
-from faceswap.evaluation.reconstruction import MIN_SIDE, load_lpips, quality, reconstruct
+from faceswap.evaluation.reconstruction import MIN_SIDE, quality, reconstruct
 from faceswap.evaluation.report import write_report
 from faceswap.evaluation.runs import common_held_out, count_frames, evaluate_runs, open_runs
 from faceswap.models.model_file import load_model
@@ -200,14 +200,6 @@ def test_moved_facesets_are_found_again_and_remembered(make_run, facesets, tmp_p
 def test_model_without_run_is_rejected(run):
     with pytest.raises(FacesetError, match="Expected a run folder"):
         open_runs([run / "model"], "cpu")
-
-
-def test_missing_lpips_weights_name_their_path(tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setenv("FACESWAP_OFFLINE", "1")
-    with pytest.raises(WeightsUnavailable, match="alexnet") as caught:
-        load_lpips()
-    assert str(tmp_path) in caught.value.hint
 
 
 def test_quality_of_a_perfect_reconstruction(run):

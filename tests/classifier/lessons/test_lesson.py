@@ -83,3 +83,11 @@ def test_tile_arranges_images_in_rows() -> None:
         [2, 2, 9, 9, 9],
         [2, 2, 9, 9, 9],
     ]
+
+
+def test_figures_of_generated_faces_say_so(tmp_path: Path) -> None:
+    assert [name for name, lesson in LESSONS.items() if lesson.synthetic] == ["faceswap"]
+    for synthetic in (False, True):
+        save_figure(TOY.figure(ToyResult(2, 1)), tmp_path / "toy.png", synthetic=synthetic)
+        source_type = b"compositeWithTrainedAlgorithmicMedia"
+        assert (source_type in (tmp_path / "toy.png").read_bytes()) == synthetic

@@ -1,4 +1,5 @@
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,16 @@ def test_torch_export_program(
     assert torch.allclose(logits.softmax(1), probabilities)
     assert logits.shape == (7, 3)
     assert read_facts(file)["network"] == "perceptron"
+    with zipfile.ZipFile(file) as archive:
+        members = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    assert not [name for name, data in members.items() if data[:2] in (b"PK", b"\x80\x02")]
+    assert not [name for name, data in members.items() if b'"use_pickle": true' in data]
+
+
+def test_pickle_in_a_program_is_found(tmp_path: Path) -> None:
+    program = torch.export.export(torch.nn.Linear(2, 2), (torch.rand(1, 2),))
+    torch.export.save(program, tmp_path / "with.pt2")
+    assert exporting._pickled_members(tmp_path / "with.pt2") == ["with/data/sample_inputs/model.pt"]
 
 
 def test_pixels(

@@ -172,6 +172,43 @@ def test_weights_file_of_timm_is_used(hub: Path, monkeypatch: pytest.MonkeyPatch
     assert torch.equal(built.module.state_dict()["conv1.0.weight"], source["conv1.0.weight"])
 
 
+def test_what_cannot_be_verified_is_not_downloaded(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACESWAP_OFFLINE", "0")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf"))
+    source = build_network("timm:test_resnet", 1000, {}).module.state_dict()
+    save_file(source, hub / "test_resnet.r160_in1k.safetensors")  # by whom?
+    with pytest.raises(WeightsUnavailable, match="no hash of it is published") as caught:
+        load_published("timm:test_resnet", 5, {})
+    assert "hf download timm/test_resnet.r160_in1k model.safetensors" in caught.value.hint
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_cache_of_the_hub_is_verified(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf"))
+    torch.manual_seed(1)
+    source = build_network("timm:test_resnet", 1000, {}).module.state_dict()
+    repository = tmp_path / "hf" / "models--timm--test_resnet.r160_in1k"
+    for folder in ("blobs", "refs", "snapshots/c0ffee"):
+        (repository / folder).mkdir(parents=True)
+    (repository / "refs" / "main").write_text("c0ffee")
+    save_file(source, tmp_path / "file")
+    blob = repository / "blobs" / sha256_file(tmp_path / "file")
+    (tmp_path / "file").rename(blob)
+    (repository / "snapshots" / "c0ffee" / "model.safetensors").symlink_to(blob)
+    if damaged:
+        blob.write_bytes(blob.read_bytes()[:-4] + bytes(4))
+        with pytest.raises(WeightsUnavailable, match="damaged"):
+            load_published("timm:test_resnet", 5, {})
+        return
+    built, report = load_published("timm:test_resnet", 5, {})
+    assert report.missing == report.unexpected == []
+    assert torch.equal(built.module.state_dict()["conv1.0.weight"], source["conv1.0.weight"])
+
+
 def test_position_embeddings_are_resampled(tmp_path: Path) -> None:
     source, target = build_network("vit_b_32", 2, {}, 64), build_network("vit_b_32", 2, {}, 96)
     path = save_archive(source.module.state_dict(), tmp_path / "vit.pth")

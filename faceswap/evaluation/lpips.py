@@ -1,0 +1,74 @@
+"""LPIPS: a perceptual distance of images from the features of AlexNet.
+
+Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", 2018.
+"""
+
+from pathlib import Path
+
+import torch
+import torchmetrics.functional.image
+from torch import Tensor, nn
+from torchvision.models import alexnet
+
+from faceswap.core.errors import ModelFileError
+from faceswap.core.files import sha256_file
+from faceswap.core.weights import load_torch_archive, load_weights
+
+_SLICES = ((0, 2), (2, 5), (5, 8), (8, 10), (10, 12))  # each ends with a ReLU
+_CHANNELS = (64, 192, 384, 256, 256)
+# Of images in [-1, 1].
+_MEAN, _STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+# The learned weights of the channels, of version 0.1 of the paper's authors.
+_HEADS = Path(torchmetrics.functional.image.__path__[0]) / "lpips_models" / "alex.pth"
+_HEADS_SHA256 = "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"
+
+
+class Lpips(nn.Module):
+    """LPIPS with AlexNet and random weights, in evaluation mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = alexnet(weights=None).features
+        self.heads = nn.ParameterList(torch.rand(1, channels, 1, 1) for channels in _CHANNELS)
+        self.mean = nn.Buffer(torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.std = nn.Buffer(torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.eval()
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Mean distance of two batches ``(B, 3, H, W) float32 RGB`` in [0, 1], a scalar."""
+        pairs = zip(self._features(first), self._features(second), self.heads, strict=True)
+        distances = [((one - other) ** 2 * head).sum(1).mean((1, 2)) for one, other, head in pairs]
+        return torch.stack(distances).sum(0).mean()
+
+    def _features(self, images: Tensor) -> list[Tensor]:
+        """Features after each slice, with unit length over the channels."""
+        current = (2 * images - 1 - self.mean) / self.std
+        found = []
+        for begin, end in _SLICES:
+            current = self.features[begin:end](current)
+            length = current.square().sum(1, keepdim=True)
+            found.append(current / (length + 1e-8).sqrt())
+        return found
+
+
+def load_lpips() -> Lpips:
+    """Load LPIPS with the published weights: AlexNet of torchvision, heads of torchmetrics.
+
+    Raises:
+        WeightsUnavailable: AlexNet is not on this machine and cannot be downloaded.
+        ModelFileError: The heads in torchmetrics are others, or a file is damaged.
+    """
+    if not _HEADS.is_file() or sha256_file(_HEADS) != _HEADS_SHA256:
+        raise ModelFileError(
+            f"Expected the weights of LPIPS in {_HEADS}, found none or others.",
+            "Install torchmetrics again, or omit --require lpips.",
+        )
+    lpips = Lpips()
+    network = alexnet(weights=None)
+    load_weights(network, "alexnet")
+    lpips.features.load_state_dict(network.features.state_dict())
+    heads = load_torch_archive(_HEADS)
+    with torch.no_grad():
+        for number, head in enumerate(lpips.heads):
+            head.copy_(heads[f"lin{number}.model.1.weight"])
+    return lpips.requires_grad_(requires_grad=False)
