@@ -1,10 +1,11 @@
 """Follows faces through a video: one track number per face.
 
 The landmarker searches the region of each face's last frame. The slower detector runs every few
-frames, and at once when a face is lost, when there is none, and after a cut.
+frames, and at once when a face is lost, when there is none, and after a cut. Heads that lie or hang
+upside down are searched on turned frames where an upright one shows no face.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,17 @@ from numpy.typing import NDArray
 
 from faceswap.core.threads import operator_threads
 from faceswap.detectors import Detection, Detector
+from faceswap.geometry.alignment import head_pose
 from faceswap.landmarkers import FaceLandmarks, Landmarker
 from faceswap.tracking.scene_cuts import similarity, thumbnail
 from faceswap.tracking.stored_state import check_tracker_state
 from faceswap.tracking.tracks import Track, TrackedFace, is_duplicate, match
+from faceswap.tracking.turned_frames import (
+    SIDEWAYS_AND_UPSIDE_DOWN,
+    detect_otherwise_turned,
+    detect_turned,
+    turn_of,
+)
 
 
 @dataclass(frozen=True)
@@ -28,18 +36,23 @@ class TrackerSettings:
         confirm_score: Detection score in [0, 1] from which a new face is reported at once, if its
             presence suffices too (see ``Landmarker``). Otherwise it must be detected a second time,
             in the next frame. Does not apply where no other face is tracked.
+        doubt_score: Detection score below which a new face is compared with itself in other turns:
+            a head that lies or hangs upside down may have been taken for an upright one.
         max_lost_frames: Frames after which a lost face is dropped. Until then it keeps its number
             and the detector runs on every frame.
         max_missed_detections: Consecutive detection passes that may miss a face before it is
             dropped.
+        turned_every: Frames from one search for turned heads to the next while nobody is there.
         min_similarity: Correlation of consecutive frames, in [-1, 1], below which there is a cut;
             all faces after it get new tracks. Typically under 0.3 at cuts and over 0.7 elsewhere.
     """
 
     detect_every: int = 5
     confirm_score: float = 0.75
+    doubt_score: float = 0.85
     max_lost_frames: int = 12
     max_missed_detections: int = 4
+    turned_every: int = 25
     min_similarity: float = 0.5
 
 
@@ -99,19 +112,39 @@ class Tracker:
         Args:
             image: Image, (H, W, 3) uint8 RGB.
         """
-        detections = self.detector([image])[0]
-        faces = [
-            TrackedFace(0, landmarks.box, detection.score, landmarks)
-            for detection, landmarks in zip(
-                detections, self._locate(image, detections), strict=True
-            )
-            if landmarks is not None
-        ]
+        faces = self._faces(image, self.detector([image])[0], self.landmarker.min_presence)
+        if faces:
+            return faces
+        turned = detect_turned(self.detector, image, SIDEWAYS_AND_UPSIDE_DOWN)
+        return self._faces(image, turned, self.landmarker.confirm_presence)
+
+    def _faces(
+        self, image: NDArray[np.uint8], detections: Sequence[Detection], min_presence: float
+    ) -> list[TrackedFace]:
+        """Faces of these detections that are present, each once, numbered from 0."""
         kept: list[TrackedFace] = []
-        for face in faces:
-            if not is_duplicate(face.box, [other.box for other in kept]):
-                kept.append(TrackedFace(len(kept), face.box, face.score, face.landmarks))
+        for found, located in zip(detections, self._locate(image, detections), strict=True):
+            if located is None or located.presence < min_presence:
+                continue
+            detection, landmarks = self._rightly_turned(image, found, located)
+            if not is_duplicate(landmarks.box, [other.box for other in kept]):
+                kept.append(TrackedFace(len(kept), landmarks.box, detection.score, landmarks))
         return kept
+
+    def _rightly_turned(
+        self, image: NDArray[np.uint8], detection: Detection, landmarks: FaceLandmarks
+    ) -> tuple[Detection, FaceLandmarks]:
+        """A new face as it was found, or as it is found in the turn that suits it better."""
+        if detection.score >= self.settings.doubt_score:
+            return detection, landmarks
+        turn = turn_of(head_pose(landmarks.points).roll)
+        better = detect_otherwise_turned(self.detector, image, landmarks.box, turn)
+        if better is None:
+            return detection, landmarks
+        (again,) = self._locate(image, [better])
+        if again is None or again.presence < self.landmarker.confirm_presence:
+            return detection, landmarks
+        return better, again
 
     def state(self) -> dict[str, Any]:
         """State of the tracker, as JSON values, for ``restore``."""
@@ -161,11 +194,51 @@ class Tracker:
 
     def _detect(self, image: NDArray[np.uint8]) -> None:
         """Runs a detection pass: confirms, re-places, starts and drops tracks."""
-        detections = self.detector([image])[0]
+        upright = self.detector([image])[0]
+        detections = [*upright, *self._detect_missed(image, upright)]
         pairs = match(detections, self._tracks)
         for index, track in enumerate(self._tracks):
             if index not in pairs.values():
                 track.missed_detections += 1
+        self._place(image, detections, pairs)
+        if self._must_search_turned():
+            turned = detect_turned(self.detector, image, SIDEWAYS_AND_UPSIDE_DOWN)
+            self._place(image, turned, match(turned, self._tracks), certain=True)
+
+    def _detect_missed(
+        self, image: NDArray[np.uint8], detections: Sequence[Detection]
+    ) -> list[Detection]:
+        """Detections on frames turned upright for the turned heads that were not detected."""
+        pairs = match(detections, self._tracks).values()
+        missed = [track for index, track in enumerate(self._tracks) if index not in pairs]
+        turns = sorted({turn_of(track.roi.angle) for track in missed} - {0})
+        return detect_turned(self.detector, image, turns) if turns else []
+
+    def _must_search_turned(self) -> bool:
+        """Whether no face is there, and turned frames are due: at once, and then now and then."""
+        if any(track.landmarks is not None for track in self._tracks):
+            return False
+        if self._tracks:
+            return any(track.lost_frames == 1 for track in self._tracks)
+        # The first frame that is looked at, the first after a loss, and every n-th.
+        return self._empty_frames % self.settings.turned_every <= 1
+
+    def _place(
+        self,
+        image: NDArray[np.uint8],
+        detections: Sequence[Detection],
+        pairs: Mapping[int, int],
+        *,
+        certain: bool = False,
+    ) -> None:
+        """Confirms, re-places and starts tracks.
+
+        Args:
+            image: Image, (H, W, 3) uint8 RGB.
+            detections: Detections in it.
+            pairs: Index of the detection -> index of the track.
+            certain: Whether only landmarks of high presence count.
+        """
         unplaced = []
         for index, detection in enumerate(detections):
             track = self._tracks[pairs[index]] if index in pairs else None
@@ -176,11 +249,12 @@ class Tracker:
         # Tentative tracks began in the last frame: this was their second detection pass.
         self._tracks = [track for track in self._tracks if track.confirmed]
         located = self._locate(image, [detection for detection, _ in unplaced])
+        needed = self.landmarker.confirm_presence if certain else self.landmarker.min_presence
         for (detection, track), landmarks in zip(unplaced, located, strict=True):
-            if landmarks is None:
+            if landmarks is None or landmarks.presence < needed:
                 continue
             if track is None:
-                self._start_track(detection, landmarks)
+                self._start_track(*self._rightly_turned(image, detection, landmarks))
             else:
                 track.place(landmarks, self.landmarker.roi_from_landmarks(landmarks))
 

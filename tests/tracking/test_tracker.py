@@ -11,25 +11,33 @@ from PIL import Image
 from skimage import data
 
 from faceswap.detectors import Detection, build_detector
+from faceswap.geometry.alignment import head_pose
 from faceswap.landmarkers import FaceLandmarks, build_landmarker
 from faceswap.landmarkers.facemesh import FaceMesh
 from faceswap.media.video import VideoReader
 from faceswap.tracking.tracker import Tracker, TrackerSettings
+from tests.footage import moving_portrait, portrait
 
 FRAME = np.full((200, 300, 3), 100, np.uint8)
 
 
 class Scene:
-    """A scripted detector: faces are discs (x, y, size, score, presence) set per frame."""
+    """A scripted detector: faces are discs (x, y, size, score, presence) set per frame.
+
+    It finds nothing on turned frames, of which it gets several at once.
+    """
 
     weights = ()
 
     def __init__(self):
         self.faces = []
         self.hidden_from_detector = set()
-        self.detections = 0
+        self.detections = self.turned_detections = 0
 
     def __call__(self, images):
+        if len(images) > 1:
+            self.turned_detections += 1
+            return [[] for _ in images]
         self.detections += 1
         return [[self._detection(*f) for i, f in enumerate(self.faces) if self._detectable(i)]]
 
@@ -127,6 +135,18 @@ def test_a_long_stretch_without_faces_is_searched_now_and_then(scene):
     assert scene.detections == 9
     scene.faces = [(100, 100, 50, 0.9, 0.97)]
     assert any(tracker.update(FRAME) for _ in range(5))
+
+
+def test_turned_heads_are_searched_at_once_and_then_seldom(scene):
+    tracker = tracker_of(scene)
+    for _ in range(50):
+        tracker.update(FRAME)
+    assert 2 <= scene.turned_detections <= 4
+    scene.faces = [(100, 100, 50, 0.9, 0.97)]
+    searched = scene.turned_detections
+    for _ in range(50):
+        tracker.update(FRAME)
+    assert scene.turned_detections <= searched + 1
 
 
 def test_low_presence_is_no_face(scene):
@@ -240,6 +260,42 @@ def test_a_resumed_run_gives_the_very_same_values(networks, stop):
     second.restore(saved)
     assert [values(second.update(frame)) for frame in frames[stop:]] == expected[stop:]
     assert sum(map(len, expected)) >= 12
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_lying_head_has_one_track_without_gaps(networks, turn):
+    stop = 7
+    frames = [np.ascontiguousarray(np.rot90(moving_portrait(i), turn)) for i in range(14)]
+    whole = Tracker(*networks)
+    found = [whole.update(frame) for frame in frames]
+    assert [numbers(faces) for faces in found] == [[0]] * len(frames)
+    for (face,) in found:
+        away = (head_pose(face.landmarks.points).roll + 90 * turn + 180) % 360 - 180
+        assert abs(away) < 25
+    first = Tracker(*networks)
+    for frame in frames[:stop]:
+        first.update(frame)
+    second = Tracker(*networks)
+    second.restore(json.loads(json.dumps(first.state())))
+    resumed = [values(second.update(frame)) for frame in frames[stop:]]
+    assert resumed == [values(faces) for faces in found[stop:]]
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_lying_heads_of_photos(networks, turn):
+    picture = portrait()
+    height, width = picture.shape[:2]
+    tracker = Tracker(*networks)
+    (upright,) = tracker.find_faces(picture)
+    (face,) = tracker.find_faces(np.ascontiguousarray(np.rot90(picture, turn)))
+    x, y = face.landmarks.points.T
+    back = {
+        1: (width - 1 - y, x),
+        2: (width - 1 - x, height - 1 - y),
+        3: (y, height - 1 - x),
+    }
+    away = np.stack(back[turn], -1) - upright.landmarks.points
+    assert np.abs(away).max() < 4
 
 
 def test_portraits_have_one_face_each(networks):
