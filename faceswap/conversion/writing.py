@@ -93,12 +93,13 @@ def write_video(
         encoding=encoding,
         metadata=SYNTHETIC,
         audio_from=source.path,
+        with_extras=True,
         sign=_without_report(signer.for_sources(source, counts=counts.of_video), outputs.report),
     ) as writer:
         for frame in frames:
-            writer.write(frame.image, frame.pts)
+            writer.write(frame.image, frame.pts, frame.duration)
         counts.check(source.path, reader)  # raises before the writer publishes the file
-    return tuple(writer.notes)
+    return (*reader.notes, *reader.losses, *writer.notes)
 
 
 def _without_report(sign: Signer, report: Path) -> Signer:

@@ -1,19 +1,24 @@
-"""Copies the audio of one file into another, packet by packet."""
+"""Copies the audio and the subtitles of one file into another, packet by packet."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from av import Packet
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.format import AudioFormat
 from av.audio.stream import AudioStream
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.error import FFmpegError
+from av.stream import Stream
+from av.subtitles.stream import SubtitleStream
 
-from faceswap.media.container import keep_only, open_media
+from faceswap.media.clock import SoundClock
+from faceswap.media.container import films, open_media, video_stream
+from faceswap.media.muxer_trial import MuxerTrial
 
 # FFmpeg muxes these into MP4, but hardly any player supports them there.
 _POOR_FIT = {".mp4": ("pcm_", "vorbis", "truehd"), ".m4v": ("pcm_", "vorbis", "truehd")}
@@ -21,11 +26,14 @@ _FALLBACK = {".webm": "libopus"}
 _COMMON_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 96_000
 _JITTER = 0.02  # seconds
+_SHORTEST = Fraction(1, 1000)  # seconds; the shortest time that every container can store
+
+_StreamT = TypeVar("_StreamT", AudioStream, SubtitleStream)
 
 
 @dataclass
 class _Track:
-    """An audio stream that is copied or re-encoded.
+    """A stream that is copied, or audio that is re-encoded.
 
     Attributes:
         source: Stream of the input.
@@ -35,9 +43,9 @@ class _Track:
         samples: Presentation time of the next frame to encode, in samples.
     """
 
-    source: AudioStream
-    target: AudioStream
-    encode: bool
+    source: AudioStream | SubtitleStream
+    target: AudioStream | SubtitleStream
+    encode: bool = False
     last_dts: int | None = None
     samples: int | None = None
 
@@ -45,57 +53,74 @@ class _Track:
 class AudioFeed:
     """Copies all audio streams of a file into an output, interleaved with the video.
 
-    Packets are copied if the container supports their codec, and re-encoded to AAC (Opus for WebM)
-    otherwise. They are read when they are needed, so memory use is constant.
+    Packets are copied if the container accepts them, and re-encoded to AAC (Opus for WebM)
+    otherwise. They are read when they are needed, so memory use is constant. Time stamps are moved
+    as ``VideoReader`` moves those of the pictures.
 
     Args:
         path: File with the audio; it may have no audio stream.
         output: Container being written, before its header is written.
         suffix: Suffix of the output file.
+        subtitles: Whether subtitles that the container accepts are copied too.
 
     Attributes:
-        notes: Messages for the user about audio that was re-encoded, dropped or truncated.
+        input: The file.
+        notes: Messages for the user about streams that were re-encoded, dropped or truncated.
 
     Raises:
         MediaError: The file cannot be opened.
     """
 
-    def __init__(self, path: Path, output: OutputContainer, suffix: str) -> None:
+    def __init__(
+        self, path: Path, output: OutputContainer, suffix: str, *, subtitles: bool = False
+    ) -> None:
         self.notes: list[str] = []
         self._path = path
         self._output = output
-        self._input = open_media(path)
-        self._tracks: dict[int, _Track] = {}
-        for number, source in enumerate(self._input.streams.audio, 1):
-            track = self._add_track(source, suffix, number)
-            if track is not None:
-                self._tracks[source.index] = track
-        keep_only(self._input, *(track.source for track in self._tracks.values()))
-        self._packets = self._read(self._input)
+        self._suffix = suffix
+        self.input = open_media(path)
+        trial = MuxerTrial(path, output.format.name)
+        added = [
+            self._add_audio(source, number, trial)
+            for number, source in enumerate(self.input.streams.audio, 1)
+        ]
+        if subtitles:
+            added += [
+                self._add_subtitles(source, number, trial)
+                for number, source in enumerate(self.input.streams.subtitles, 1)
+            ]
+        self._tracks = {track.source.index: track for track in added if track is not None}
+        self._packets = self._read()
         self._next = next(self._packets, None)
 
-    def _add_track(self, source: AudioStream, suffix: str, number: int) -> _Track | None:
+    def _add_audio(self, source: AudioStream, number: int, trial: MuxerTrial) -> _Track | None:
         if source.codec_context is None:
             self.notes.append(f"audio stream {number} has an unknown codec and was dropped")
             return None
         codec = source.codec_context.codec.canonical_name
-        target, encode = None, False
-        if not codec.startswith(_POOR_FIT.get(suffix, ())):
-            try:
-                target = self._output.add_stream_from_template(source)
-            except ValueError:
-                target = None
-        if target is None:
-            encoder = _FALLBACK.get(suffix, "aac")
-            target, encode = self._add_encoder(source, encoder), True
-            self.notes.append(
-                f"audio stream {number} was re-encoded to {encoder.removeprefix('lib')}:"
-                f" {suffix} does not support {codec}"
-            )
-        kept = {"language", "title", "handler_name"}
-        target.metadata.update({k: v for k, v in source.metadata.items() if k in kept})
-        target.disposition = source.disposition
-        return _Track(source, target, encode)
+        if not codec.startswith(_POOR_FIT.get(self._suffix, ())) and trial.accepts(source):
+            return self._copied(source)
+        encoder = _FALLBACK.get(self._suffix, "aac")
+        self.notes.append(
+            f"audio stream {number} was re-encoded to {encoder.removeprefix('lib')}:"
+            f" {self._suffix} does not support {codec}"
+        )
+        return _Track(source, _labelled(self._add_encoder(source, encoder), source), encode=True)
+
+    def _add_subtitles(
+        self, source: SubtitleStream, number: int, trial: MuxerTrial
+    ) -> _Track | None:
+        if source.codec_context is not None and trial.accepts(source):
+            return self._copied(source)
+        context = source.codec_context
+        name = context.codec.canonical_name if context is not None else "unknown codec"
+        self.notes.append(
+            f"subtitle stream {number} ({name}) was dropped: {self._suffix} does not support it"
+        )
+        return None
+
+    def _copied(self, source: _StreamT) -> _Track:
+        return _Track(source, _labelled(self._output.add_stream_from_template(source), source))
 
     def _add_encoder(self, source: AudioStream, encoder: str) -> AudioStream:
         rates = av.Codec(encoder, "w").audio_rates or [source.rate]
@@ -122,11 +147,12 @@ class AudioFeed:
         for track in self._tracks.values():
             if track.encode:
                 self._encode(track, None)
+                assert isinstance(track.target, AudioStream)
                 self._output.mux(track.target.encode(None))
 
     def close(self) -> None:
         """Closes the input."""
-        self._input.close()
+        self.input.close()
 
     def _carry(self, packet: Packet) -> None:
         track = self._tracks[packet.stream_index]
@@ -134,35 +160,47 @@ class AudioFeed:
             self._encode(track, packet)
             return
         if packet.dts is not None:
-            # Time stamps that run backwards, in a damaged file: no muxer accepts them.
+            # No muxer accepts time stamps that run backwards: what overlaps follows at once.
             if track.last_dts is not None and packet.dts <= track.last_dts:
-                return
+                packet.dts = track.last_dts + max(1, round(_SHORTEST / packet.time_base))
+                packet.pts = None if packet.pts is None else max(packet.pts, packet.dts)
             track.last_dts = packet.dts
         packet.stream = track.target
         self._output.mux(packet)
 
     def _encode(self, track: _Track, packet: Packet | None) -> None:
+        assert isinstance(track.source, AudioStream)
+        assert isinstance(track.target, AudioStream)
         for frame in _decode(track.source, packet):
             rate = frame.sample_rate
             if frame.pts is not None and frame.time_base is not None:
                 at = round(frame.pts * frame.time_base * rate)
                 # Matroska rounds to milliseconds: only a real gap may move the time stamps.
-                if track.samples is None or abs(at - track.samples) > _JITTER * rate:
+                if track.samples is None or at - track.samples > _JITTER * rate:
                     track.samples = at
             frame.pts, frame.time_base = track.samples or 0, Fraction(1, rate)
             track.samples = frame.pts + frame.samples
             self._output.mux(track.target.encode(frame))
 
-    def _read(self, container: InputContainer) -> Iterator[Packet]:
+    def _read(self) -> Iterator[Packet]:
         if not self._tracks:
             return
+        pictures = next(iter(films(self.input)), None) and video_stream(self.input, self._path)
+        sources = [track.source for track in self._tracks.values()]
         try:
-            for packet in container.demux(*(track.source for track in self._tracks.values())):
+            for packet in SoundClock(self.input, pictures, sources).read():
                 # The last packet of a truncated file is incomplete.
-                if packet.size and not packet.is_corrupt:
+                if not packet.is_corrupt:
                     yield packet
         except FFmpegError as error:
             self.notes.append(f"the audio of {self._path.name} ends early: {error.strerror}")
+
+
+def _labelled(target: _StreamT, source: Stream) -> _StreamT:
+    kept = {"language", "title", "handler_name"}
+    target.metadata.update({k: v for k, v in source.metadata.items() if k in kept})
+    target.disposition = source.disposition
+    return target
 
 
 def _opens(encoder: str, rate: int, layout: str) -> bool:

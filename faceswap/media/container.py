@@ -10,23 +10,46 @@ from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
+from faceswap.core.files import regular_file
+from faceswap.core.image_header import LIMIT_VARIABLE, max_image_pixels
+
+# Demuxers that read one file and nothing else. Playlists (concat, HLS, DASH, SDP) name other files
+# and addresses; capture devices and numbered images are no files.
+_DEMUXERS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,asf_o,mxf,ogg,gxf,nut,wtv,rm,dv,"
+    "ivf,nuv,nsv,ea,swf,bink,smk,roq,vivo,pva,ty,lxf,mtv,"
+    "gif,apng,yuv4mpegpipe,h261,h263,h264,hevc,vvc,evc,m4v,mjpeg,mjpeg_2000,av1,obu,vc1,vc1test,"
+    "dirac,dnxhd,cavsvideo,avs2,avs3,"
+    "wav,w64,aiff,au,caf,mp3,aac,loas,ac3,eac3,dts,dtshd,truehd,mlp,flac,ape,tta,wv,tak,amr,voc"
+)
+_PLAYLISTS = (b"ffconcat", b"file ", b"#EXTM3U", b"<?xml", b"<MPD", b"[playlist]", b"v=0")
 
 
 def open_media(path: Path) -> InputContainer:
-    """Opens a video or audio file.
+    """Opens a video or audio file, and never another one that it names.
 
     Raises:
-        MediaError: There is no such file, or it is not media that can be opened.
+        MediaError: There is no such file, it is not media that can be opened, or it is a playlist.
     """
     if not path.exists():
         raise MediaError(f"There is no file {path}.", "Check the path.")
-    if not path.is_file():
+    if not regular_file(path).is_file():
         raise MediaError(f"{path} is not a file.", "Give a video file.")
     try:
         # The prefix keeps a file name with a colon from being read as a network address.
-        return av.open(f"file:{path}", metadata_errors="replace")
+        return av.open(
+            f"file:{path}",
+            metadata_errors="replace",
+            options=_decoder_limit(),
+            container_options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
+        )
     except FFmpegError as error:
         raise MediaError(f"{path} cannot be read as a video.", _hint(path, error)) from error
+
+
+def _decoder_limit() -> dict[str, str]:
+    # Decoders work on sizes rounded up to whole blocks, with edges.
+    return {"max_pixels": str(2 * max_image_pixels() + (1 << 20))}
 
 
 def _hint(path: Path, error: FFmpegError) -> str:
@@ -35,29 +58,73 @@ def _hint(path: Path, error: FFmpegError) -> str:
     if path.stat().st_size == 0:
         return "The file is empty: copy or download it again."
     with path.open("rb") as file:
-        if file.read(12)[4:8] == b"ftyp":
-            return (
-                "The index of the file is missing or damaged: the file was truncated, or the "
-                "recording was not finished. Copy or download it again."
-            )
+        beginning = file.read(12)
+    if beginning[4:8] == b"ftyp":
+        return (
+            "The index of the file is missing or damaged: the file was truncated, or the "
+            "recording was not finished. Copy or download it again."
+        )
+    if beginning.removeprefix(b"\xef\xbb\xbf").startswith(_PLAYLISTS):
+        return "It is a playlist, which names other files: give the video files themselves."
     return "The file is damaged or not a video; its suffix is ignored. Copy it again."
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """First video stream that is not a cover picture.
+    """The video stream that a player shows: the default one, or else the largest; no cover picture.
 
     Raises:
-        MediaError: There is no such stream.
+        MediaError: There is no such stream, or it has more pixels than ``max_image_pixels()``.
+        ConfigError: ``FACESWAP_MAX_IMAGE_PIXELS`` is invalid.
     """
-    for stream in container.streams.video:
-        # A stream of an unknown codec has no context at all.
-        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
-            return stream
-    kinds = sorted({stream.type for stream in container.streams})
-    raise MediaError(
-        f"Expected a video stream in {path}, found {', '.join(kinds) or 'no streams'}.",
-        "Give a file with a video stream of a supported codec.",
+    streams = films(container)
+    if not streams:
+        kinds = sorted({stream.type for stream in container.streams})
+        raise MediaError(
+            f"Expected a video stream in {path}, found {', '.join(kinds) or 'no streams'}.",
+            "Give a file with a video stream of a supported codec.",
+        )
+    defaults = [stream for stream in streams if stream.disposition & Disposition.default]
+    # Some containers call every stream a default one, and some none.
+    stream = max(defaults or streams, key=_pixels)
+    context = stream.codec_context
+    # FFmpeg forgets sizes above the limit when it decodes the beginning.
+    if not _pixels(stream) or _pixels(stream) > max_image_pixels():
+        found = f"{context.width} x {context.height}" if context.width else "none or a larger one"
+        raise MediaError(
+            f"Expected a frame size of at most {max_image_pixels()} pixels in {path}, found"
+            f" {found}.",
+            f"Copy the file again if it is damaged; if it is not, raise {LIMIT_VARIABLE}.",
+        )
+    context.options = _decoder_limit()  # the size may change later
+    return stream
+
+
+def choice_note(container: InputContainer, chosen: VideoStream) -> str | None:
+    """Line that says which of several video streams is used; None if there is only one."""
+    streams = films(container)
+    if len(streams) < 2:
+        return None
+    sizes = [f"{s.codec_context.width} x {s.codec_context.height}" for s in streams]
+    number = [stream.index for stream in streams].index(chosen.index)
+    return (
+        f"the file has {len(streams)} video streams ({', '.join(sizes)}); only number"
+        f" {number + 1} ({sizes[number]}) is used"
     )
+
+
+def films(container: InputContainer) -> list[VideoStream]:
+    """Video streams of known codecs without cover pictures and thumbnails."""
+    pictures = Disposition.attached_pic | Disposition.timed_thumbnails
+    # A stream of an unknown codec has no context at all.
+    return [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & pictures and stream.codec_context is not None
+    ]
+
+
+def _pixels(stream: VideoStream) -> int:
+    return stream.codec_context.width * stream.codec_context.height
 
 
 def keep_only(container: InputContainer, *streams: Stream) -> None:

@@ -16,11 +16,13 @@ class Frame:
     Attributes:
         index: Position in presentation order, from 0. A frame that cannot be decoded leaves a gap,
             so the indices of the others do not depend on how the file is read.
-        pts: Presentation time stamp in units of the source's time base, strictly increasing.
+        pts: Presentation time stamp in units of the source's time base, strictly increasing. The
+            file begins at 0, whatever the time stamps stored in it.
         time: Presentation time in seconds.
         image: Image, ``(H, W, 3) uint8`` RGB in [0, 255], upright, contiguous and writable.
             Sources with more than 8 bits per channel, HDR included, are reduced to 8 bits.
         name: File name of a photograph; empty for a frame of a video.
+        duration: Duration in units of the time base; 0 if unknown.
         pixel_aspect: Width over height of a pixel when the frame is displayed.
     """
 
@@ -29,6 +31,7 @@ class Frame:
     time: float
     image: Image
     name: str = ""
+    duration: int = 0
     pixel_aspect: float = 1.0
 
     def displayed(self) -> Image:

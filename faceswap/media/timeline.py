@@ -3,7 +3,7 @@
 import heapq
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,10 +12,8 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from faceswap.media.clock import REORDER, PictureClock, time_origin
 from faceswap.media.container import keep_only, open_media, video_stream
-
-# H.264 and H.265 reorder at most 16 pictures; twice that is safe.
-_REORDER = 32
 
 
 def is_picture(packet: Packet, codec: str) -> bool:
@@ -122,9 +120,9 @@ class SeekPoint:
     """Position from which a certain picture can be decoded.
 
     Attributes:
-        pts: Presentation time stamp of the picture.
+        pts: Presentation time stamp of the picture, on the clock that begins at 0.
         key: Presentation time stamp of the key frame from which it can be decoded.
-        seek: Time stamp to seek to in order to reach that key frame.
+        seek: Stored time stamp to seek to in order to reach that key frame.
         skipped: Number of earlier packets that are never displayed.
     """
 
@@ -138,25 +136,28 @@ def find_seek_point(path: Path, index: int) -> SeekPoint | None:
     """Finds the picture with a given index by reading packets without decoding them.
 
     Returns:
-        None if the time stamps do not identify that picture with certainty, or if seeking does not
-        reach the key frame.
+        None if the time stamps do not identify that picture with certainty, if they jump before it,
+        or if seeking does not reach the key frame.
     """
     with open_media(path) as container:
         stream = video_stream(container, path)
         keep_only(container, stream)
         if not has_presentation_stamps(container):
             return None
+        clock = PictureClock(container, stream)
         try:
-            point = _scan(container.demux(stream), stream.codec_context.name, index)
-            if point is None:
+            packets = clock.continued(container.demux(stream))
+            point = _scan(packets, stream.codec_context.name, index)
+            if point is None or clock.jumps:
                 return None
+            point = replace(point, seek=clock.stored(point.seek))
             container.seek(point.seek, stream=stream, backward=True)
             arrived = next(container.demux(stream), None)
         except FFmpegError:
             return None
         if arrived is None or not arrived.is_keyframe or arrived.pts is None:
             return None
-        return point if arrived.pts <= point.key else None
+        return point if clock.move(arrived.pts) <= point.key else None
 
 
 def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None:
@@ -174,12 +175,12 @@ def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None
         shown.append(pts)
         if packet.is_keyframe:
             keys.append((pts, pts if dts is None else dts))
-        if len(window) < _REORDER:
+        if len(window) < REORDER:
             heapq.heappush(window, pts)
         else:
             passed = heapq.heappushpop(window, pts)
         # No earlier picture can appear after this many packets.
-        if len(shown) > index + 2 * _REORDER:
+        if len(shown) > index + 2 * REORDER:
             break
     shown.sort()
     if index >= len(shown) or len(set(shown)) < len(shown):
@@ -205,7 +206,8 @@ class Damage:
         faulty: Number of frames that were decoded with errors.
         skipped: Number of frames that are not displayed (before the start of an edit list).
         end: End of the last frame in seconds.
-        clock_reset: Whether a time stamp ran backwards by more than a second.
+        jumps: Number of times that the clock of the file was set back or leapt forward.
+        clock_reset: Whether a picture's time stamp ran backwards by more than a second.
         failure: Reason why reading stopped before the end; empty if it did not.
     """
 
@@ -217,6 +219,7 @@ class Damage:
         self.faulty = 0
         self.skipped = skipped
         self.end = 0.0
+        self.jumps = 0
         self.clock_reset = False
         self.failure = ""
         self._expected_frames = expected_frames
@@ -225,12 +228,22 @@ class Damage:
     @classmethod
     def expecting(cls, stream: VideoStream, skipped: int = 0) -> "Damage":
         """Reads from the container how long a stream should be."""
-        names = stream.container.format.name
+        container = stream.container
+        assert isinstance(container, InputContainer)
+        names = container.format.name
         if "mp4" in names:
             return cls(expected_frames=stream.frames, skipped=skipped)
         if names == "avi" and stream.duration and stream.time_base:
             return cls(expected_end=float(stream.duration * stream.time_base))
-        return cls(expected_end=_seconds(stream.metadata.get("DURATION", "")))
+        end = _seconds(stream.metadata.get("DURATION", "")) - float(time_origin(container))
+        return cls(expected_end=max(0.0, end))
+
+    def jumps_text(self) -> str | None:
+        """Line about jumps of the clock, which damage nothing; None if there are none."""
+        if not self.jumps:
+            return None
+        times = "once" if self.jumps == 1 else f"{self.jumps} times"
+        return f"the time stamps of the file jump {times} (a joined recording); time continues"
 
     def text(self) -> str | None:
         """Description of the damage, or None for an undamaged stream."""
@@ -247,7 +260,7 @@ class Damage:
         if self.faulty:
             parts.append(f"{_frames(self.faulty)} decoded with errors")
         if self.clock_reset:
-            parts.append("time stamps run backwards; times after that are wrong")
+            parts.append("some time stamps run backwards; the times of those frames are wrong")
         if self.failure:
             parts.append(f"reading stopped early ({self.failure})")
         return "; ".join(parts) or None

@@ -11,10 +11,19 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
+from faceswap.media.clock import PictureClock
 from faceswap.media.colour import ColourTags, RgbConverter
-from faceswap.media.container import frame_rate, keep_only, open_media, video_stream
+from faceswap.media.container import (
+    choice_note,
+    frame_rate,
+    keep_only,
+    open_media,
+    video_stream,
+)
 from faceswap.media.frame import Frame
+from faceswap.media.light import LightMetadata
 from faceswap.media.orientation import Orientation
+from faceswap.media.picture_losses import PictureLosses
 from faceswap.media.timeline import (
     Damage,
     PictureOrder,
@@ -43,6 +52,7 @@ class VideoInfo:
         pixel_aspect: Width over height of one pixel of the upright picture.
         pixel_format: FFmpeg's name of the stored pixel format.
         codec: FFmpeg's name of the codec.
+        light: Light metadata of HDR video, if it has any.
     """
 
     path: Path
@@ -58,6 +68,7 @@ class VideoInfo:
     pixel_aspect: Fraction
     pixel_format: str
     codec: str
+    light: LightMetadata | None = None
 
     @classmethod
     def for_new(cls, width: int, height: int, fps: Fraction | int) -> "VideoInfo":
@@ -132,6 +143,7 @@ def _describe(
         pixel_aspect=1 / aspect if orientation.transpose else aspect,
         pixel_format=frame.format.name,
         codec=stream.codec_context.name,
+        light=LightMetadata.of_frame(frame),
     )
 
 
@@ -144,7 +156,9 @@ class VideoReader:
 
     Frames are upright, with the time stamps of the file, converted to 8-bit RGB with the matrix and
     range of the stream: streams with 10 or 12 bits lose the additional bits, and HDR is not tone
-    mapped. All decodable frames of a damaged file are returned; ``damage`` describes the others
+    mapped. Time begins at 0 where the file begins, and continues where its clock is set back or
+    leaps forward, as in joined recordings. Of several video streams the default one is read, or the
+    largest. All decodable frames of a damaged file are returned; ``damage`` describes the others
     after the iteration. Each iteration opens the file again; memory use is constant.
 
     Args:
@@ -153,6 +167,11 @@ class VideoReader:
             time stamps identify it with certainty, and decodes from the beginning otherwise; the
             frames are the same either way.
 
+    Attributes:
+        damage: Description of what could not be read, after the iteration; None if undamaged.
+        notes: Lines about how the file was read, after the iteration.
+        losses: Lines about what a video made from these frames does not have, after the iteration.
+
     Raises:
         MediaError: The file does not exist, is not a video, or no frame can be decoded.
     """
@@ -160,6 +179,8 @@ class VideoReader:
     def __init__(self, path: Path, start: int = 0) -> None:
         self.info = probe(path)
         self.damage: str | None = None
+        self.notes: list[str] = []
+        self.losses: list[str] = []
         self._start = start
 
     @property
@@ -182,13 +203,24 @@ class VideoReader:
                 container.seek(point.seek, stream=stream, backward=True)
                 order = PictureOrder(first=point.pts, passed=self._start)
                 damage = Damage.expecting(stream, point.skipped)
+            losses = PictureLosses(stream)
             stored = info.orientation.size(info.width, info.height)
             convert = RgbConverter(*stored, info.colour)
             for index, pts, picture in self._stamped(container, stream, order, damage):
+                losses.watch(picture)
                 image = info.orientation.apply(convert(picture))
-                time = float(pts * info.time_base)
-                yield Frame(index, pts, time, image, pixel_aspect=info.display_aspect)
+                time, duration = float(pts * info.time_base), picture.duration or 0
+                yield Frame(
+                    index,
+                    pts,
+                    time,
+                    image,
+                    duration=duration,
+                    pixel_aspect=info.display_aspect,
+                )
+            notes = choice_note(container, stream), damage.jumps_text(), losses.interlacing()
         self.damage = damage.text()
+        self.notes, self.losses = [note for note in notes if note], losses.in_conversion()
 
     def _stamped(
         self,
@@ -225,7 +257,8 @@ def decode(
 ) -> Iterator[VideoFrame]:
     """Yields all decodable pictures in presentation order; continues after errors."""
     codec = stream.codec_context.name
-    packets = container.demux(stream)
+    clock = PictureClock(container, stream)
+    packets = clock.continued(container.demux(stream))
     while packet := _next_packet(packets, damage):
         # An empty packet (a dropped frame) would flush the decoder.
         if not packet.size:
@@ -236,6 +269,7 @@ def decode(
             damage.skipped += packet.is_discard
         if not is_incomplete(packet):
             yield from _decode_packet(stream, packet)
+    damage.jumps = len(clock.jumps)
     yield from _decode_packet(stream, None)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,7 @@ from faceswap.media.encoders import (
     encoder_options,
     find_encoder,
 )
+from faceswap.media.extras import copy_extras
 from faceswap.media.frame import Image
 from faceswap.media.video import VideoInfo
 
@@ -43,11 +45,13 @@ class VideoWriter:
         encoding: Encoder and its settings; None for the defaults of the container.
         metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
         audio_from: File whose audio is copied; None for a video without audio.
+        with_extras: Whether subtitles, chapters, tags, timecode and attachments of that file are
+            copied too, as far as the container can hold them.
         sign: Callback that signs the complete temporary file before it is renamed; if it raises,
             no file is left. Until then no program can open the file.
 
     Attributes:
-        notes: Messages for the user about the audio, complete after the block.
+        notes: Messages for the user about what was changed or dropped, complete after the block.
 
     Raises:
         MediaError: Unknown suffix or encoder, or options that the encoder rejects.
@@ -62,6 +66,7 @@ class VideoWriter:
         encoding: VideoEncoding | None = None,
         metadata: Mapping[str, str] | None = None,
         audio_from: Path | None = None,
+        with_extras: bool = False,
         sign: Signer | None = None,
     ) -> None:
         suffix = path.suffix.lower()
@@ -78,8 +83,13 @@ class VideoWriter:
         self._encoder = self._encoding.encoder or DEFAULT_ENCODER[suffix]
         self._metadata = dict(metadata or {})
         self._audio_from = audio_from
+        self._with_extras = with_extras
         self._sign = sign
         self._frames = 0
+        self._latest = Fraction(0)  # time of the latest frame in seconds
+        self._frame_duration = 0
+        self._delay = Fraction(0)  # of decoding time stamps behind the others, in seconds
+        self._waiting: Packet | None = None
         self._duration = max(1, round(1 / (info.fps * info.time_base)))
 
     def __enter__(self) -> Self:
@@ -90,8 +100,14 @@ class VideoWriter:
             self._stream = self._add_video()
             self._audio: AudioFeed | None = None
             if self._audio_from is not None:
-                self._audio = AudioFeed(self._audio_from, self._output, self._suffix)
+                self._audio = AudioFeed(
+                    self._audio_from, self._output, self._suffix, subtitles=self._with_extras
+                )
                 stack.callback(self._audio.close)
+                if self._with_extras:
+                    self.notes += copy_extras(
+                        self._audio.input, self._audio_from, self._output, self._stream
+                    )
             self._begin()
             self._stack = stack.pop_all()
         return self
@@ -108,19 +124,23 @@ class VideoWriter:
         with self._stack:
             self._finish()
 
-    def write(self, image: Image, pts: int) -> None:
+    def write(self, image: Image, pts: int, duration: int = 0) -> None:
         """Writes the next frame.
 
         Args:
             image: Image, ``(H, W, 3) uint8`` RGB of the size of ``info``.
             pts: Time stamp in units of ``info.time_base``, greater than the previous one.
+            duration: Duration in the same units, which counts for the last frame; 0 for that of the
+                average frame.
         """
         if image.shape != (self.info.height, self.info.width, 3):
             raise ValueError(
                 f"expected {self.info.height} x {self.info.width} x 3, got {image.shape}"
             )
         frame = self._convert(image)
-        frame.pts, frame.time_base, frame.duration = pts, self.info.time_base, self._duration
+        frame.pts, frame.time_base = pts, self.info.time_base
+        frame.duration = self._frame_duration = duration or self._duration
+        self._latest = pts * self.info.time_base
         self._frames += 1
         with _as_media_error(f"Frame {self._frames} cannot be written to {self.path}"):
             self._mux(self._stream.encode(frame))
@@ -145,6 +165,7 @@ class VideoWriter:
         self._convert = YuvConverter(info.width, info.height, colour, pixel_format)
         options = encoder_options(name, settings, self._encoding)
         options.setdefault("chroma_sample_location", "left")
+        self._add_light(options)
         stream = self._output.add_stream(name, rate=info.fps, options=options)
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
@@ -157,6 +178,16 @@ class VideoWriter:
         if settings.tag and self._suffix != ".mkv":
             context.codec_tag = settings.tag
         return stream
+
+    def _add_light(self, options: dict[str, str]) -> None:
+        if self.info.light is None:
+            return
+        added = self.info.light.encoder_options(self._encoder)
+        if added is None:
+            self.notes.append(f"HDR light metadata was dropped: {self._encoder} cannot write it")
+            return
+        for name, text in added.items():
+            options[name] = f"{options[name]}:{text}" if name in options else text
 
     def _begin(self) -> None:
         with _as_media_error(
@@ -172,16 +203,45 @@ class VideoWriter:
                 packet.dts = packet.pts
             if self._audio is not None and packet.dts is not None:
                 self._audio.advance(float(packet.dts * packet.time_base))
-            self._output.mux(packet)
+            if _seconds(packet.pts, packet) == self._latest:
+                packet.duration = round(
+                    self._frame_duration * self.info.time_base / packet.time_base
+                )
+            if self._waiting is None:
+                self._delay = _seconds(packet.pts, packet) - _seconds(packet.dts, packet)
+            else:
+                self._output.mux(self._waiting)
+            self._waiting = packet
+
+    def _mux_last(self, packet: Packet) -> None:
+        """Writes the last packet, which lasts until the end of the last frame.
+
+        Encoders need not keep durations. With reordering it may be the packet of an earlier frame;
+        decoding time stamps lag behind the others by a constant delay, on average.
+        """
+        begin = _seconds(packet.pts, packet)
+        if packet.dts is not None:
+            decoded = max(begin, _seconds(packet.dts, packet) + self._delay)
+            packet.dts = round((decoded - self._delay) / packet.time_base)
+            begin = begin if begin == self._latest else decoded
+        end = self._latest + self._frame_duration * self.info.time_base
+        packet.duration = max(1, round((end - begin) / packet.time_base))
+        self._output.mux(packet)
 
     def _finish(self) -> None:
         if not self._frames:
             raise MediaError(f"Expected at least one frame for {self.path}, found none.")
         with _as_media_error(f"{self.path} cannot be completed"):
             self._mux(self._stream.encode(None))
+            if self._waiting is not None:
+                self._mux_last(self._waiting)
             if self._audio is not None:
                 self._audio.finish()
                 self.notes.extend(self._audio.notes)
+
+
+def _seconds(stamp: int | None, packet: Packet) -> Fraction:
+    return (stamp or 0) * packet.time_base
 
 
 @contextmanager

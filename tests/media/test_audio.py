@@ -13,7 +13,7 @@ def copy(source, target, audio_from=None):
     reader = VideoReader(source)
     with VideoWriter(target, reader.info, audio_from=audio_from or source) as writer:
         for frame in reader:
-            writer.write(frame.image, frame.pts)
+            writer.write(frame.image, frame.pts, frame.duration)
     return writer.notes
 
 
@@ -113,10 +113,20 @@ def test_sound_and_pictures_are_interleaved(make_video, make_sound, tmp_path):
 
 @pytest.mark.parametrize(
     ("codec", "suffix", "wanted"),
-    [("pcm_s16le", ".mp4", "aac"), ("pcm_s16le", ".webm", "opus"), ("flac", ".webm", "opus")],
+    [
+        ("pcm_s16le", ".mp4", "aac"),
+        ("pcm_s16le", ".webm", "opus"),
+        ("flac", ".webm", "opus"),
+        ("ac3", ".webm", "opus"),
+        ("mp2", ".webm", "opus"),
+        # Refused only when the header is written.
+        ("flac", ".mov", "aac"),
+        ("opus", ".mov", "aac"),
+    ],
 )
 def test_foreign_codecs_are_encoded_anew(make_video, make_sound, tmp_path, codec, suffix, wanted):
-    sounds = [make_sound(codec=codec, seconds=1.0, start=0.2)]
+    encoder, rate = ("libopus", 48000) if codec == "opus" else (codec, 44100)
+    sounds = [make_sound(codec=encoder, rate=rate, seconds=1.0, start=0.2)]
     source = make_video(tmp_path / "a.mkv", sounds=sounds)
     target = tmp_path / f"out{suffix}"
     (note,) = copy(source, target)

@@ -202,16 +202,6 @@ def test_a_change_of_size_is_scaled_away(make_video, make_picture, tmp_path):
     assert all(close(frame.image, make_picture(i % 10, 96, 64)) for i, frame in enumerate(frames))
 
 
-def test_backward_timestamps_are_reported(make_video, tmp_path):
-    path = make_video(tmp_path / "a.ts", frames=40)
-    path.write_bytes(path.read_bytes() * 2)
-    reader = VideoReader(path)
-    frames = list(reader)
-    assert [frame.index for frame in frames] == list(range(80))
-    assert np.all(np.diff([frame.pts for frame in frames]) > 0)
-    assert "time stamps run backwards" in str(reader.damage)
-
-
 def test_ten_bits_become_eight(make_video, make_picture, tmp_path):
     path = make_video(
         tmp_path / "a.mkv", frames=2, codec="ffv1", pixel_format="yuv420p10le", colour=(9, 1)

@@ -8,7 +8,9 @@ import pytest
 
 from faceswap.core.errors import MediaError, StorageFullError
 from faceswap.media import writer as writer_module
+from faceswap.media.colour import ColourTags
 from faceswap.media.encoders import VideoEncoding, choose_pixel_format, usable_encoders
+from faceswap.media.light import LightMetadata
 from faceswap.media.video import VideoInfo, VideoReader, probe
 from faceswap.media.writer import VideoWriter
 
@@ -19,7 +21,7 @@ def copy(source, target, **options):
     frames = list(reader)
     with VideoWriter(target, reader.info, audio_from=source, **options) as writer:
         for frame in frames:
-            writer.write(frame.image, frame.pts)
+            writer.write(frame.image, frame.pts, frame.duration)
     return frames, writer
 
 
@@ -46,7 +48,7 @@ def test_times_are_exact(vfr, tmp_path, suffix):
     back = VideoReader(tmp_path / f"out{suffix}")
     assert back.info.time_base == Fraction(1, 90000)
     assert [frame.pts for frame in back] == [frame.pts for frame in frames]
-    assert frames[0].pts == 777
+    assert frames[0].pts == 0  # the file begins at 777
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
@@ -276,3 +278,67 @@ def test_full_disk(make_video, tmp_path, monkeypatch):
     with pytest.raises(StorageFullError, match="full"):
         copy(source, tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+@pytest.mark.parametrize("frames", [1, 2, 6])
+def test_the_last_frame_keeps_its_duration(make_picture, tmp_path, suffix, frames):
+    info = dataclasses.replace(VideoInfo.for_new(96, 64, 10), time_base=Fraction(1, 100))
+    for turn, gap in enumerate((10, 37)):
+        path = tmp_path / f"{turn}{suffix}"
+        with VideoWriter(path, info) as writer:
+            for index in range(frames):
+                last = index == frames - 1
+                writer.write(make_picture(index, 96, 64), gap * index, 300 if last else gap)
+        with av.open(str(path)) as container:
+            assert container.duration == pytest.approx(10_000 * (gap * index + 300), abs=11_000)
+        assert [f.time for f in VideoReader(path)] == pytest.approx(
+            [gap * index / 100 for index in range(frames)], abs=0.002
+        )
+
+
+def test_the_last_picture_of_a_gif_is_held(make_video, tmp_path):
+    source = make_video(
+        tmp_path / "a.gif",
+        frames=5,
+        codec="gif",
+        pixel_format="rgb8",
+        time_base=Fraction(1, 100),
+        pts=[0, 10, 20, 50, 60],
+        muxer={"final_delay": "300"},
+    )
+    for suffix in (".mp4", ".mkv"):
+        copy(source, tmp_path / f"out{suffix}")
+        with av.open(str(tmp_path / f"out{suffix}")) as container:
+            assert container.duration == pytest.approx(3_600_000, abs=2000)
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1"])
+def test_light_metadata_is_kept(make_picture, tmp_path, encoder):
+    display = [Fraction(n, 50000) for n in (34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450)]
+    light = LightMetadata((*display, Fraction(1, 10000), Fraction(1000)), (1000, 400))
+    info = dataclasses.replace(
+        VideoInfo.for_new(96, 64, 25),
+        light=light,
+        colour=ColourTags(matrix=9, range=1, primaries=9, transfer=16),
+    )
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, info, encoding=VideoEncoding(encoder)) as writer:
+        for index in range(3):
+            writer.write(make_picture(index, 96, 64), index)
+    assert writer.notes == []
+    found = probe(path)
+    assert found.colour.transfer == 16
+    assert found.light is not None
+    assert found.light.levels == light.levels
+    assert [float(value) for value in found.light.display] == pytest.approx(
+        [float(value) for value in light.display], rel=1e-3, abs=1e-4
+    )
+
+
+def test_light_metadata_that_an_encoder_cannot_write(make_picture, tmp_path):
+    info = dataclasses.replace(VideoInfo.for_new(96, 64, 25), light=LightMetadata((), (1000, 400)))
+    with VideoWriter(tmp_path / "a.webm", info) as writer:
+        writer.write(make_picture(0, 96, 64), 0)
+    (note,) = writer.notes
+    assert "light metadata was dropped" in note

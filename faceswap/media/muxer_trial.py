@@ -1,0 +1,59 @@
+"""Tries whether a container accepts a stream before anything is written to the real output."""
+
+import io
+from pathlib import Path
+
+import av
+from av import Packet
+from av.audio.stream import AudioStream
+from av.error import FFmpegError
+from av.subtitles.stream import SubtitleStream
+
+from faceswap.media.container import keep_only, open_media
+
+_ENOUGH = 4  # packets of a stream; some muxers look into them
+_MOST = 5000  # packets that are read in search of them
+
+
+class MuxerTrial:
+    """Writes the first packets of streams into memory, each into a container of its own.
+
+    The list of codecs of a muxer is no answer: some refuse a stream only when they write the header
+    or its first packet.
+
+    Args:
+        path: File with the streams.
+        muxer: FFmpeg's name of the muxer.
+    """
+
+    def __init__(self, path: Path, muxer: str) -> None:
+        self._path = path
+        self._muxer = muxer
+
+    def accepts(self, stream: AudioStream | SubtitleStream) -> bool:
+        """Whether the container accepts this stream of the file, another handle of it included."""
+        with open_media(self._path) as container:
+            source = container.streams[stream.index]
+            assert isinstance(source, AudioStream | SubtitleStream)
+            keep_only(container, source)
+            packets: list[Packet] = []
+            try:
+                for number, packet in enumerate(container.demux(source)):
+                    packets += [packet] if packet.size else []
+                    if len(packets) == _ENOUGH or number == _MOST:
+                        break
+            except FFmpegError:
+                pass  # a damaged file: said when it is read
+            return self._write(source, packets)
+
+    def _write(self, source: AudioStream | SubtitleStream, packets: list[Packet]) -> bool:
+        try:
+            with av.open(io.BytesIO(), "w", format=self._muxer) as output:
+                target = output.add_stream_from_template(source)
+                output.start_encoding()
+                for packet in packets:
+                    packet.stream = target
+                    output.mux(packet)
+        except (FFmpegError, ValueError):
+            return False
+        return True

@@ -1,0 +1,58 @@
+"""What the frames of a video lose when they become 8-bit RGB."""
+
+from av import VideoFrame
+from av.video.stream import VideoStream
+
+_HDR = {16: "PQ", 18: "HLG"}
+
+
+class PictureLosses:
+    """Watches decoded pictures for what RGB frames cannot carry.
+
+    Args:
+        stream: Video stream that is decoded.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        # Decoders of VP8 and VP9 ignore the transparency, which is coded on its own.
+        self._transparent = stream.metadata.get("alpha_mode") == "1"
+        self._interlaced = False
+        self._bits = 8
+        self._transfer = 0
+        self._with_alpha: dict[str, bool] = {}  # by pixel format
+
+    def watch(self, picture: VideoFrame) -> None:
+        """Looks at the next decoded picture."""
+        self._interlaced = self._interlaced or picture.interlaced_frame
+        self._transfer = picture.color_trc
+        name = picture.format.name
+        if name not in self._with_alpha:
+            components = picture.format.components
+            self._bits = max(self._bits, *(component.bits for component in components))
+            alpha = any(component.is_alpha for component in components)
+            self._with_alpha[name] = alpha or picture.format.has_palette
+        if self._with_alpha[name] and not self._transparent:
+            self._transparent = bool(picture.to_ndarray(format="rgba")[..., 3].min() < 255)
+
+    def interlacing(self) -> str | None:
+        """Line about interlaced pictures, or None."""
+        if not self._interlaced:
+            return None
+        return (
+            "the video is interlaced and is read as it is stored, two fields in each frame:"
+            " deinterlace it first (ffmpeg -vf bwdif)"
+        )
+
+    def in_conversion(self) -> list[str]:
+        """Lines about what a converted video does not have."""
+        lines = []
+        if self._transparent:
+            lines.append("transparency was dropped")
+        if self._transfer in _HDR:
+            lines.append(
+                f"HDR ({_HDR[self._transfer]}) was not tone mapped; {self._bits} bits per channel"
+                " were reduced to 8"
+            )
+        elif self._bits > 8:
+            lines.append(f"{self._bits} bits per channel were reduced to 8")
+        return lines

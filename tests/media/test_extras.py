@@ -1,0 +1,138 @@
+"""Tags, chapters, subtitles and the like are kept, or it is said that they are not."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from faceswap.media.video import VideoReader
+from faceswap.media.writer import VideoWriter
+
+CHAPTERS = [
+    {
+        "id": number,
+        "start": 400 * number,
+        "end": 400 * (number + 1),
+        "time_base": Fraction(1, 1000),
+        "metadata": {"title": f"part {number}"},
+    }
+    for number in range(2)
+]
+
+
+def convert(source, target, **options):
+    reader = VideoReader(source)
+    with VideoWriter(target, reader.info, audio_from=source, with_extras=True, **options) as writer:
+        for frame in reader:
+            writer.write(frame.image, frame.pts, frame.duration)
+    return writer.notes
+
+
+@pytest.fixture
+def rich(tmp_path):
+    """A function that writes a video with everything."""
+
+    def make(name, *, subtitles=None, timecode="", attachment=False, start=0):
+        path = tmp_path / name
+        with av.open(str(path), "w") as output:
+            stream = output.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+            if timecode:
+                stream.metadata["timecode"] = timecode
+            text = output.add_mux_stream(subtitles) if subtitles else None
+            if attachment:
+                output.add_attachment("font.ttf", "application/x-truetype-font", b"font" * 50)
+            output.metadata.update({"title": "My film", "artist": "Me", "comment": "mine"})
+            output.set_chapters(CHAPTERS)
+            output.start_encoding()
+            if text is not None:
+                packet = av.Packet(b"hello" if subtitles != "mov_text" else b"\0\5hello")
+                packet.pts = packet.dts = 200
+                packet.duration, packet.time_base, packet.stream = 300, Fraction(1, 1000), text
+                output.mux(packet)
+            for index in range(20):
+                frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 9 * index, np.uint8))
+                frame.pts = index
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_tags_and_chapters_are_kept(rich, tmp_path, name, suffix):
+    target = tmp_path / f"out{suffix}"
+    notes = convert(rich(name), target, metadata={"comment": "synthetic"})
+    assert notes == ["the comment of the file was replaced"]
+    with av.open(str(target)) as container:
+        tags = {key.lower(): text for key, text in container.metadata.items()}
+        assert (tags["title"], tags["artist"], tags["comment"]) == ("My film", "Me", "synthetic")
+        chapters = [
+            (float(c["start"] * c["time_base"]), c["metadata"]["title"])
+            for c in container.chapters()
+        ]
+    assert chapters == [(0.0, "part 0"), (0.4, "part 1")]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "suffix", "kept"),
+    [
+        ("a.mp4", "mov_text", ".mp4", True),
+        ("a.mp4", "mov_text", ".mov", True),
+        ("a.mkv", "subrip", ".mkv", True),
+        ("a.mkv", "webvtt", ".webm", True),
+        ("a.mkv", "subrip", ".mp4", False),
+        ("a.mkv", "subrip", ".webm", False),
+    ],
+)
+def test_subtitles(rich, tmp_path, name, codec, suffix, kept):
+    target = tmp_path / f"out{suffix}"
+    notes = convert(rich(name, subtitles=codec), target)
+    with av.open(str(target)) as container:
+        texts = [
+            (float(packet.pts * packet.time_base), float(packet.duration * packet.time_base))
+            for packet in container.demux(*container.streams.subtitles)
+            if packet.size > 2 and packet.stream.type == "subtitle"
+        ]
+    if kept:
+        assert notes == []
+        assert texts == [(pytest.approx(0.2), pytest.approx(0.3))]
+    else:
+        assert notes == [f"subtitle stream 1 ({codec}) was dropped: {suffix} does not support it"]
+        assert texts == []
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_timecode(rich, tmp_path, suffix):
+    target = tmp_path / f"out{suffix}"
+    notes = convert(rich("a.mov", timecode="01:02:03:04"), target)
+    with av.open(str(target)) as container:
+        tags = {key.lower(): text for key, text in container.streams.video[0].metadata.items()}
+        assert tags["timecode"] == "01:02:03:04"
+        tracks = [s for s in container.streams.data if "timecode" in s.metadata]
+    assert bool(tracks) == (suffix != ".mkv")
+    assert any("timecode track" in note for note in notes) == (suffix == ".mkv")
+
+
+def test_attachments(rich, tmp_path):
+    source = rich("a.mkv", attachment=True)
+    assert convert(source, tmp_path / "out.mkv") == []
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        (stream,) = container.streams.attachments
+        assert stream.name == "font.ttf"
+    assert convert(source, tmp_path / "out.mp4") == ["1 attachment was dropped"]
+
+
+def test_nothing_of_another_file_comes_along(rich, tmp_path):
+    source = rich("a.mkv", attachment=True)
+    reader = VideoReader(source)
+    with VideoWriter(tmp_path / "out.mkv", reader.info, audio_from=source) as writer:
+        for frame in reader:
+            writer.write(frame.image, frame.pts)
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert not container.chapters()
+        assert "title" not in container.metadata
+    assert writer.notes == []
