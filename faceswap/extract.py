@@ -147,4 +147,4 @@ def describe(report: ExtractReport) -> str:
         subject = f"Subject: {subject_hint(report.path)}"
     else:
         subject = f"Subject: {Subject.from_json(record).describe()}."
-    return ". ".join([line, *([report.damage] if report.damage else []), subject])
+    return ". ".join([line, *report.notes, *filter(None, [report.damage]), subject])

@@ -74,6 +74,7 @@ class ExtractReport:
         seconds: Duration of this run in seconds.
         frames_now: Number of frames that this run read.
         damage: Description of the unreadable part of the source; "" if there is none.
+        notes: Lines about how this run read the source.
     """
 
     name: str
@@ -84,6 +85,7 @@ class ExtractReport:
     seconds: float
     frames_now: int
     damage: str
+    notes: tuple[str, ...] = ()
 
 
 def extract_source(
@@ -146,8 +148,9 @@ def _extract_into(
     )
     first = writer.next_frame
     on_frames(first)
+    notes: tuple[str, ...] = ()
     if not writer.complete:
-        _extract(hashed, writer, settings, tracker, masker, on_frames)
+        notes = _extract(hashed, writer, settings, tracker, masker, on_frames)
     facts = writer.record["source"]
     return ExtractReport(
         name=source.name,
@@ -158,6 +161,7 @@ def _extract_into(
         seconds=time.monotonic() - begun,
         frames_now=writer.next_frame - first,
         damage=facts["damage"],
+        notes=notes,
     )
 
 
@@ -168,7 +172,8 @@ def _extract(
     tracker: Tracker,
     masker: Masker,
     on_frames: Callable[[int], None],
-) -> None:
+) -> tuple[str, ...]:
+    """Extracts what is missing; returns lines about how the source was read."""
     if writer.state is not None:
         tracker.restore(writer.state)
     source = hashed.source
@@ -208,6 +213,7 @@ def _extract(
             f"No face was found in {source.path} ({read}).",
             "Try another --detector or a smaller --min-size.",
         )
+    return tuple(reader.notes)
 
 
 def _with_states(

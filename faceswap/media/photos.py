@@ -26,7 +26,10 @@ class ImageReader:
     Attributes:
         total: Number of files.
         skipped: Unreadable files of the last iteration, with the error.
+        notes: Nothing; what is special about a photograph is said when it is written.
     """
+
+    notes: tuple[str, ...] = ()
 
     def __init__(self, files: Sequence[Path], start: int = 0) -> None:
         self.total = len(files)

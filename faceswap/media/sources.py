@@ -72,6 +72,11 @@ class FrameReader(Protocol):
         """Description of what could not be read, after the iteration; None if undamaged."""
         ...
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """Lines about how the source was read, after the iteration."""
+        ...
+
     def __iter__(self) -> Iterator[Frame]: ...
 
 
