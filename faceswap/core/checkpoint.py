@@ -223,7 +223,7 @@ def _read(path: Path, groups: Collection[str] | None) -> Checkpoint:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise _Damaged(f"{Path(str(error.filename)).name} is missing") from error
     except FaceswapError as error:  # of a checksum or state file
-        raise _Damaged(error.message) from error
+        raise _Damaged(error.message.rstrip(".")) from error
     except (ValueError, SafetensorError) as error:
         raise _Damaged(str(error)) from error
 

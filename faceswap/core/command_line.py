@@ -3,6 +3,8 @@
 import errno
 import functools
 import importlib
+import io
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +44,7 @@ def run_command(function: Callable[..., object]) -> NoReturn:
     For verbs that are scripts, too: ``if __name__ == "__main__": run_command(train)``.
     """
     setup_logging()
+    _accept_any_text()
     app = _new_app()
     app.command()(_guarded(function))
     app()
@@ -61,6 +64,7 @@ def run_program(
         version: Version printed by ``--version``.
         arguments: Arguments without the program name; those of the process by default.
     """
+    _accept_any_text()
     given = list(sys.argv[1:] if arguments is None else arguments)
     chosen = next((argument for argument in given if not argument.startswith("-")), None)
     app = _new_app()
@@ -76,6 +80,13 @@ def run_program(
             app.command(verb_name, help=text, short_help=verb.help)(_guarded(command))
     app(given, prog_name=name)
     raise SystemExit(0)
+
+
+def _accept_any_text() -> None:
+    """Lets a terminal of a limited character set show the rest as question marks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _new_app() -> typer.Typer:
@@ -141,7 +152,7 @@ def _guarded(function: Callable[P, R]) -> Callable[P, R]:
         except KeyboardInterrupt:
             _print("Interrupted.")
             raise SystemExit(_INTERRUPTED) from None
-        except OSError as error:
+        except (OSError, MemoryError, RuntimeError) as error:
             user_error = _as_user_error(error)
             if user_error is None:
                 raise
@@ -158,6 +169,9 @@ def _expanded(value: object) -> object:
         return [_expanded(entry) for entry in value]
     return value
 
+
+# How torch says that memory is short, on the CPU and on GPUs.
+_NO_MEMORY = re.compile(r"DefaultCPUAllocator: |^(?:CUDA|MPS backend) out of memory")
 
 _SYSTEM_ERRORS = {
     errno.ENOENT: ("There is no file or folder {}.", "Check the path."),
@@ -182,8 +196,14 @@ _SYSTEM_ERRORS = {
 }
 
 
-def _as_user_error(error: OSError) -> FaceswapError | None:
+def _as_user_error(error: OSError | MemoryError | RuntimeError) -> FaceswapError | None:
     """Error message for a system error that the user can fix; None for others (bugs)."""
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+        return FaceswapError(
+            "There is not enough memory.", "Close other programs, or use smaller settings."
+        )
+    if not isinstance(error, OSError):
+        return None
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFullError("The disk is full.", "Free some space and run the command again.")
     if error.errno not in _SYSTEM_ERRORS:

@@ -1,4 +1,5 @@
 import errno
+import io
 import sys
 import types
 from typing import Annotated
@@ -30,7 +31,13 @@ def break_(how: str) -> None:
         "full": OSError(errno.ENOSPC, "No space left on device"),
         "denied": PermissionError(errno.EACCES, "denied", "/secret"),
         "folder": NotADirectoryError(errno.ENOTDIR, "not a directory", "x/y"),
+        "long": OSError(errno.ENAMETOOLONG, "too long", "a" * 300),
+        "files": OSError(errno.EMFILE, "too many open files", "x"),
+        "large": OSError(errno.EFBIG, "file too large", "x.mp4"),
+        "memory": MemoryError(),
+        "tensor": RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
         "fault": ZeroDivisionError("ours"),
+        "runtime": RuntimeError("ours"),
         "exit": typer.Exit(1),
     }
     raise errors[how]
@@ -96,6 +103,11 @@ def test_usage_errors_exit_with_2(
         ("full", 2, ["Error: The disk is full."]),
         ("denied", 2, ["/secret"]),
         ("folder", 2, ["Expected a folder, found a file: x/y"]),
+        ("long", 2, ["too long for the file system", "Choose a shorter name."]),
+        ("files", 2, ["Too many open files", "ulimit -n"]),
+        ("large", 2, ["x.mp4 would be larger", "ulimit -f"]),
+        ("memory", 2, ["not enough memory"]),
+        ("tensor", 2, ["not enough memory"]),
     ],
 )
 @pytest.mark.parametrize("prefix", [("break",), ("weights", "break")])
@@ -124,9 +136,20 @@ def test_exit_code_of_a_verb() -> None:
     assert run("break", "exit") == 1
 
 
-def test_faults_of_ours_show_a_traceback() -> None:
-    with pytest.raises(ZeroDivisionError):
-        run_program("tool", VERBS, "1", ["break", "fault"])
+@pytest.mark.parametrize(("how", "kind"), [("fault", ZeroDivisionError), ("runtime", RuntimeError)])
+def test_faults_of_ours_show_a_traceback(how: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="ours"):
+        run_program("tool", VERBS, "1", ["break", how])
+
+
+def test_a_terminal_of_few_characters_shows_the_rest_as_question_marks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(content, encoding="ascii"))
+    assert run("greet", "\u5c71") == 0
+    sys.stdout.flush()
+    assert content.getvalue() == b"?\n"
 
 
 def test_several_processes_say_which_failed(
