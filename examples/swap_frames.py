@@ -8,6 +8,7 @@ from pathlib import Path
 
 import faceswap
 from faceswap.conversion.pipeline import describe_conversion
+from faceswap.core.hashed_file import HashedFile
 from faceswap.media.images import read_image, write_image
 from faceswap.provenance.identity import open_identity
 from faceswap.provenance.metadata import xmp_packet
@@ -23,6 +24,7 @@ def main() -> None:
     options = parser.parse_args()
 
     paths = sorted(path for path in options.photos.iterdir() if path.suffix in {".jpg", ".png"})
+    hashed = [HashedFile.of(path) for path in paths]  # before they are read
     frames = [read_image(path) for path in paths]  # (H, W, 3) uint8 RGB
 
     model = faceswap.load_model(options.model, device="cpu")
@@ -31,9 +33,9 @@ def main() -> None:
 
     # What shows generated faces says so, in every copy that leaves the program.
     signer = ManifestSigner(open_identity(), describe_conversion(model, options.to))
-    for path, before, after in zip(paths, frames, swapped, strict=True):
+    for source, path, before, after in zip(hashed, paths, frames, swapped, strict=True):
         output = options.output / path.name
-        write_image(output, after, xmp=xmp_packet(), sign=signer.for_sources(path))
+        write_image(output, after, xmp=xmp_packet(), sign=signer.for_sources(source))
         changed = (before != after).any(-1).mean()
         print(f"{path.name}: {changed:.1%} of the pixels changed")
 

@@ -17,8 +17,10 @@ from faceswap.core.held_file import HeldFile
 from faceswap.media.images import read_image, write_image
 from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
+from faceswap.models.model_file import ModelMeta
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.metadata import SYNTHETIC
+from faceswap.training.preview_writer import PreviewWriter
 from tests.footage import moving_portrait
 
 EVENTS = ("open", "os.rename", "os.remove")
@@ -112,6 +114,15 @@ def test_every_moment_of_a_photo(watched, signer, clip, tmp_path, name):
         write_image(
             tmp_path / name, moving_portrait(shift), sign=signer.for_sources(HashedFile.of(clip))
         )
+    assert len(moments) > 10
+    assert found == []
+
+
+def test_every_moment_of_a_preview(watched, tmp_path):
+    previews = PreviewWriter(tmp_path, ModelMeta("small", {}, ("alice", "bob"), 1.25, 0, {}))
+    found, moments = watched(tmp_path)
+    for step in (0, 500, 500):
+        previews.write(moving_portrait(step), step)
     assert len(moments) > 10
     assert found == []
 
