@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from classifier.models.network import Task
+from faceswap.core.image_header import LIMIT_VARIABLE, use_pixel_limit
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
@@ -51,6 +52,8 @@ def reason(error: Exception, source: Path | bytes) -> str:
     empty = not source if isinstance(source, bytes) else _is_empty(source)
     if empty:
         return "an empty file"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more pixels than the limit, which {LIMIT_VARIABLE} can raise"
     return "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
 
 
@@ -74,7 +77,7 @@ def read_image(
         ``(channels, height, width) uint8``.
 
     Raises:
-        UnreadableImage: Not an image, damaged, or above Pillow's size limit.
+        UnreadableImage: Not an image, damaged, or above the limit of pixels.
     """
     return read_image_and_size(source, side, channels, task)[0]
 
@@ -84,7 +87,7 @@ def read_image_and_size(
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """As ``read_image``; also returns the upright height and width of the file's image."""
     try:
-        with Image.open(_file(source), formats=FORMATS) as image:
+        with open_limited(source) as image:
             size = _upright(image)
             # Decodes JPEG at a reduced size where that is enough.
             image.draft("RGB", (2 * max(side), 2 * max(side)))
@@ -95,8 +98,15 @@ def read_image_and_size(
     return pixels, size
 
 
-def _file(source: Path | bytes) -> Path | io.BytesIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source
+def open_limited(source: Path | bytes) -> Image.Image:
+    """Open an image with Pillow, unless it has more pixels than ``core.image_header`` allows.
+
+    Raises:
+        BROKEN: Not an image, a damaged header, or too many pixels.
+    """
+    use_pixel_limit()
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    return Image.open(file, formats=FORMATS)
 
 
 def _upright(image: Image.Image) -> tuple[int, int]:
@@ -126,10 +136,10 @@ def upright_size(path: Path) -> tuple[int, int]:
     """Upright height and width of an image, from its header.
 
     Raises:
-        UnreadableImage: Not an image, or above Pillow's size limit.
+        UnreadableImage: Not an image, or above the limit of pixels.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with open_limited(path) as image:
             return _upright(image)
     except BROKEN as error:
         raise UnreadableImage(reason(error, path)) from error

@@ -53,6 +53,19 @@ def max_image_pixels() -> int:
     return int(text)
 
 
+def use_pixel_limit() -> None:
+    """Makes ``PIL.Image.open`` refuse what has more pixels than ``max_image_pixels()``.
+
+    It raises ``PIL.Image.DecompressionBombError``, before formats that allocate the picture when
+    they are opened do so.
+
+    Raises:
+        ConfigError: ``FACESWAP_MAX_IMAGE_PIXELS`` is invalid.
+    """
+    # Pillow refuses twice its limit, a global one.
+    Image.MAX_IMAGE_PIXELS = max(1, max_image_pixels() // 2)
+
+
 def open_image(path: Path, formats: tuple[str, ...] | None = None) -> Image.Image:
     """Opens an image with Pillow and reads its header; the pixels are decoded when used.
 
@@ -65,9 +78,7 @@ def open_image(path: Path, formats: tuple[str, ...] | None = None) -> Image.Imag
             ``max_image_pixels()``.
         ConfigError: ``FACESWAP_MAX_IMAGE_PIXELS`` is invalid.
     """
-    # Some formats allocate the picture when they are opened. Pillow refuses twice its own limit,
-    # a global one.
-    Image.MAX_IMAGE_PIXELS = max(1, max_image_pixels() // 2)
+    use_pixel_limit()
     try:
         if regular_file(path).stat().st_size == 0:
             raise MediaError(f"The image {path} is empty.", _HINT)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from classifier.data.dataset import IGNORE_INDEX, MaskCode
-from classifier.data.images import BROKEN, FORMATS, UnreadableImage, reason
+from classifier.data.images import BROKEN, UnreadableImage, open_limited, reason
 
 _PLAIN = MaskCode(tuple((value, value) for value in range(IGNORE_INDEX)))
 
@@ -22,7 +22,7 @@ def open_mask(path: Path) -> NDArray[np.uint8]:
         UnreadableImage: Not an image, or values above 8 bits.
     """
     try:
-        with Image.open(path, formats=FORMATS) as stored:
+        with open_limited(path) as stored:
             image = ImageOps.exif_transpose(stored)
             if image.mode in ("L", "P", "1"):
                 return np.asarray(image).astype(np.uint8)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from classifier.data.images import UnreadableImage, read_image, upright_size
+from classifier.data.readers.masks import open_mask
 
 Picture = Callable[..., Path]
 
@@ -98,14 +99,6 @@ def test_large_jpeg_is_reduced_while_it_is_read(tmp_path: Path) -> None:
     assert pixels[:, :, 18:].min() >= 249
 
 
-def test_oversized_image_is_rejected(
-    tmp_path: Path, picture: Picture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(UnreadableImage, match="exceeds limit"):
-        read_image(picture(tmp_path / "x.png"), (4, 4), 3, "images")
-
-
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "webp", "tif"])
 def test_damaged_files_report_a_reason(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -146,3 +139,18 @@ def test_formats_that_run_external_programs_are_rejected(tmp_path: Path, picture
 def test_float_images_are_rejected(tmp_path: Path, picture: Picture) -> None:
     with pytest.raises(UnreadableImage, match="32-bit floats"):
         read_image(picture(tmp_path / "x.tif", 0.5, "F"), (4, 4), 3, "images")
+
+
+def test_the_limit_of_pixels_holds_for_all_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (20, 10)).save(tmp_path / "a.png")
+    monkeypatch.setenv("FACESWAP_MAX_IMAGE_PIXELS", "100")
+    for read in (
+        lambda: read_image(tmp_path / "a.png", (4, 4), 1, "images"),
+        lambda: read_image((tmp_path / "a.png").read_bytes(), (4, 4), 1, "images"),
+        lambda: upright_size(tmp_path / "a.png"),
+        lambda: open_mask(tmp_path / "a.png"),
+    ):
+        with pytest.raises(UnreadableImage, match="FACESWAP_MAX_IMAGE_PIXELS can raise"):
+            read()
