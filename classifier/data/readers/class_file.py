@@ -8,9 +8,11 @@ from pathlib import Path
 
 from classifier.data.dataset import IGNORE_INDEX, Colour, MaskCode
 from classifier.data.readers.folder_names import composed
+from faceswap.core.documents import read_content
 from faceswap.core.errors import MediaError
 
 CLASS_FILES = ("classes.csv", "classes.txt")
+_MOST_BYTES = 4 << 20
 _UNLABELLED = frozenset({"void", "ignore", "ignored", "unlabelled", "unlabeled"})
 _HINT = (
     "Expected one class name per line (classes.txt), or the columns index, name and, for colour "
@@ -45,7 +47,7 @@ def read_class_file(path: Path) -> ClassNames:
         MediaError: Missing, empty or malformed, or with duplicate names or indices.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_content(path, _MOST_BYTES, MediaError, _HINT).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise MediaError(f"The class file {path} cannot be read: {error}.", _HINT) from error
     rows = _csv_rows(text, path) if path.suffix.lower() == ".csv" else _text_rows(text)
@@ -74,13 +76,17 @@ def _text_rows(text: str) -> list[Row]:
 
 def _csv_rows(text: str, path: Path) -> list[Row]:
     table = csv.DictReader(text.splitlines())
-    columns = {name.strip().lower(): name for name in table.fieldnames or () if name}
+    try:
+        columns = {name.strip().lower(): name for name in table.fieldnames or () if name}
+        lines = list(table)
+    except csv.Error as error:
+        raise MediaError(f"{path}: {error}.", _HINT) from error
     colour = columns.get("colour", columns.get("color"))
     if not {"index", "name"} <= set(columns):
         found = ", ".join(columns) or "none"
         raise MediaError(f"Expected the columns index and name in {path}, found {found}.", _HINT)
     rows: list[Row] = []
-    for number, row in enumerate(table, 2):
+    for number, row in enumerate(lines, 2):
         try:
             value, name = int(row[columns["index"]]), composed(row[columns["name"]].strip())
             rows.append((value, name, _colour(row[colour]) if colour else None))

@@ -6,17 +6,22 @@ import re
 import zlib
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifier.data.dataset import Dataset, Sample
+from faceswap.core.documents import size_limit, too_large
 from faceswap.core.errors import MediaError
+from faceswap.core.files import regular_file
 
 _IMAGES = re.compile(r"(?P<set>.*?)[-.]?images[-.]idx3-ubyte(?P<gz>\.gz)?$")
 _LABELS = re.compile(r"(?P<set>.*?)[-.]?labels[-.]idx1-ubyte(?P<gz>\.gz)?$")
 _HINT = "Expected pairs such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz."
+_AGAIN = "Download the file again."
 _UNSIGNED_BYTES = 0x08
+_MOST_BYTES = 1 << 30
 
 
 def is_idx(path: Path) -> bool:
@@ -32,31 +37,39 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         dimensions: 3 for images ``(N, H, W)``, 1 for labels ``(N,)``.
 
     Raises:
-        MediaError: Wrong magic number, number of dimensions, or length.
+        MediaError: Wrong magic number, number of dimensions, or length; or too large.
     """
     try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if path.suffix == ".gz" else data
+        with _open(regular_file(path)) as file:
+            return _read_values(file, path, dimensions)
     except (OSError, EOFError, zlib.error) as error:
-        raise MediaError(f"{path} cannot be read: {error}.", "Download the file again.") from error
-    magic = bytes([0, 0, _UNSIGNED_BYTES, dimensions])
-    if data[:4] != magic:
+        raise MediaError(f"{path} cannot be read: {error}.", _AGAIN) from error
+
+
+def _open(path: Path) -> BinaryIO:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _read_values(file: BinaryIO, path: Path, dimensions: int) -> NDArray[np.uint8]:
+    magic, found = bytes([0, 0, _UNSIGNED_BYTES, dimensions]), file.read(4)
+    if found != magic:
         raise MediaError(
             f"Expected an idx file with {dimensions} dimension(s), magic number {magic.hex()}; "
-            f"{path} starts with {data[:4].hex() or 'nothing'}.",
+            f"{path} starts with {found.hex() or 'nothing'}.",
             _HINT,
         )
-    start = 4 + 4 * dimensions
-    if len(data) < start:
-        raise MediaError(f"{path} is truncated: incomplete header.", "Download the file again.")
-    shape = tuple(int(side) for side in np.frombuffer(data, ">u4", dimensions, 4))
-    if len(data) - start != math.prod(shape):
-        raise MediaError(
-            f"Expected {math.prod(shape)} bytes of shape {shape} in {path}, found "
-            f"{len(data) - start}.",
-            "Download the file again.",
-        )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    header = file.read(4 * dimensions)
+    if len(header) < 4 * dimensions:
+        raise MediaError(f"{path} is truncated: incomplete header.", _AGAIN)
+    shape = tuple(int(side) for side in np.frombuffer(header, ">u4"))
+    size, limit = math.prod(shape), size_limit(_MOST_BYTES)
+    if size > limit:
+        raise too_large(path, limit, MediaError)
+    data = file.read(size + 1)  # no more, however much a small compressed file holds
+    if len(data) != size:
+        held = f"{len(data)}" if len(data) < size else "more"
+        raise MediaError(f"Expected {size} bytes of shape {shape} in {path}, found {held}.", _AGAIN)
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 @lru_cache(maxsize=2)

@@ -50,8 +50,9 @@ def open_list(path: Path, names: ClassNames | None) -> Dataset:
     Raises:
         MediaError: Unreadable, missing columns or values, repeated columns, or no existing files.
     """
-    columns, notes = _columns(read_schema(path), path)
-    rows, missing = _rows(columns, path)
+    schema = read_schema(path)
+    columns, notes = _columns(schema, path)
+    rows, missing = _rows(columns, _texts(columns, schema, path), path)
     if not rows:
         raise MediaError(f"None of the images listed in {path} exists.", HINT)
     if missing:
@@ -131,10 +132,15 @@ def _class_names(columns: _Columns, found: Sequence[str]) -> tuple[str, ...] | N
     return None if names is None else tuple(name for name in names if name in found)
 
 
-def _texts(columns: _Columns, path: Path) -> dict[str, list[str]]:
+_Texts = dict[str, list[str]]
+"""Values of columns as text, by meaning."""
+
+
+def _texts(columns: _Columns, schema: pa.Schema, path: Path) -> _Texts:
     """Values of the columns that are text or numbers, by meaning; missing ones are empty."""
     wanted = {meaning: column for meaning, column in columns.items() if not column.images}
-    values = read_columns(path, [column.name for column in wanted.values()])
+    chosen = pa.schema([schema.field(column.name) for column in wanted.values()])
+    values = read_columns(path, chosen)
     texts = {
         meaning: [_text(value, column.names) for value in values[column.name]]
         for meaning, column in wanted.items()
@@ -153,9 +159,8 @@ def _text(value: object, names: Sequence[str] | None) -> str:
     return str(value).strip()
 
 
-def _rows(columns: _Columns, path: Path) -> tuple[list[_Row], list[Path]]:
+def _rows(columns: _Columns, texts: _Texts, path: Path) -> tuple[list[_Row], list[Path]]:
     """Rows whose files exist, and missing files."""
-    texts = _texts(columns, path)
     count = len(next(iter(texts.values())))
     stored = columns["path"].name if columns["path"].images else ""
     masked = "mask" in columns

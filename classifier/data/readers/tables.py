@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -12,17 +12,18 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from faceswap.core.documents import size_limit, too_large
 from faceswap.core.errors import MediaError
+from faceswap.core.files import regular_file
+from faceswap.core.table_documents import read_table
 
 SUFFIXES = (".csv", ".parquet", ".pq")
 HINT = (
     "Expected the columns path (or file, image) and either label (or class) or mask. Optional "
     "columns: split (train, validation, test), group. Paths are relative to the list."
 )
-_MOST_BYTES = 1 << 30
-"""Size in bytes of a CSV file, or of the decompressed text of a Parquet file."""
-_MOST_IMAGE_BYTES = 2 << 30
-"""Decompressed size in bytes of the images that are read at once: those of a row group."""
+_CSV_BYTES = 256 << 20
+_IMAGE_BYTES = 2 << 30  # of the images in a row group, decompressed
 _reading = threading.Lock()
 
 
@@ -35,13 +36,13 @@ def read_schema(path: Path) -> pa.Schema:
     """Columns of a list; those of CSV are text.
 
     Raises:
-        MediaError: Unreadable, or two columns of one name.
+        MediaError: Unreadable or too large, or two columns of one name.
     """
     with _typed_errors(path):
         if is_parquet(path):
-            schema = pq.read_schema(path)
+            schema = pq.read_schema(regular_file(path))
         else:
-            _require_size(path, path.stat().st_size, _MOST_BYTES)
+            _require_size(path, regular_file(path).stat().st_size, _CSV_BYTES)
             with pa_csv.open_csv(path) as reader:
                 schema = pa.schema([(name, pa.string()) for name in reader.schema.names])
         names = [str(name) for name in schema.names]
@@ -53,23 +54,25 @@ def read_schema(path: Path) -> pa.Schema:
     return schema
 
 
-def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[object]]:
-    """Values of some columns of a list, by name.
+def read_columns(path: Path, schema: pa.Schema) -> dict[str, list[object]]:
+    """Values of columns of a list, by name.
+
+    Args:
+        path: List.
+        schema: Some columns of ``read_schema``.
 
     Raises:
-        MediaError: Unreadable, or larger than the program reads.
+        MediaError: Unreadable, or too large.
     """
     with _typed_errors(path):
         if is_parquet(path):
-            with pq.ParquetFile(path) as file:
-                _require_size(path, _decompressed(file.metadata, names), _MOST_BYTES)
-                table = file.read(columns=list(names))
+            table = read_table(path, schema, nullable=schema.names, error=MediaError, hint=HINT)
         else:
             # As text: the labels 01 and 1 differ.
             types = dict.fromkeys(read_schema(path).names, pa.string())
-            options = pa_csv.ConvertOptions(column_types=types, include_columns=list(names))
+            options = pa_csv.ConvertOptions(column_types=types, include_columns=schema.names)
             table = pa_csv.read_csv(path, convert_options=options)
-        return {name: table.column(name).to_pylist() for name in names}
+        return {name: table.column(name).to_pylist() for name in schema.names}
 
 
 def holds_images(field: pa.Field) -> bool:
@@ -121,33 +124,25 @@ def _group_starts(path: Path, _changed: int) -> tuple[int, ...]:
 
 @lru_cache(maxsize=2)
 def _read_group(path: Path, _changed: int, group: int, column: str) -> pa.ChunkedArray:
-    with _typed_errors(path), pq.ParquetFile(path) as file:
-        size = file.metadata.row_group(group).total_byte_size
-        _require_size(path, size, _MOST_IMAGE_BYTES)
-        return file.read_row_group(group, columns=[column]).column(column)
-
-
-def _decompressed(metadata: pq.FileMetaData, names: Sequence[str]) -> int:
-    """Decompressed size in bytes of some columns."""
-    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
-    columns = [group.column(n) for group in groups for n in range(group.num_columns)]
-    return sum(
-        column.total_uncompressed_size
-        for column in columns
-        if column.path_in_schema.split(".")[0] in names
-    )
+    with _typed_errors(path), path.open("rb") as file:
+        found = pq.read_metadata(file).row_group(group)
+        chunks = [found.column(number) for number in range(found.num_columns)]
+        chunks = [one for one in chunks if one.path_in_schema.partition(".")[0] == column]
+        _require_size(path, sum(one.total_uncompressed_size for one in chunks), _IMAGE_BYTES)
+        # A short file may repeat an image any number of times, which a dictionary stores once.
+        leaves = [one.path_in_schema for one in chunks if one.physical_type == "BYTE_ARRAY"]
+        parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=leaves)
+        return parquet.read_row_group(group, columns=[column], use_threads=False).column(column)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
-def _require_size(path: Path, size: int, most: int) -> None:
-    if size > most:
-        raise MediaError(
-            f"Expected at most {most >> 20} MiB to read from {path} at once, found {size >> 20}.",
-            "Divide the file, or write smaller row groups.",
-        )
+def _require_size(path: Path, size: int, usual: int) -> None:
+    limit = size_limit(usual)
+    if size > limit:
+        raise too_large(path, limit, MediaError)
 
 
 @contextmanager
@@ -156,4 +151,5 @@ def _typed_errors(path: Path) -> Iterator[None]:
         yield
     # UnicodeDecodeError, a ValueError, comes from names and values that are not UTF-8.
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise MediaError(f"{path} cannot be read as a list: {error}.", HINT) from error
+        why = str(error).partition("\n")[0][:200].rstrip(".")
+        raise MediaError(f"{path} cannot be read as a list: {why}.", HINT) from error
