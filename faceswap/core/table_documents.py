@@ -1,6 +1,6 @@
 """The one way into Parquet: sizes and types are checked before the rows are read."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def read_table(
     with path.open("rb") as file, _library_errors(path, error, hint):
         parquet = pq.ParquetFile(file, pre_buffer=False)
         _check_columns(parquet.schema_arrow, schema, path, error, hint)
-        _check_size(parquet.metadata, schema, path, error, hint)
+        _check_size(parquet, schema, path, error, hint)
         # Text stays in its dictionary until its length is known: a short file may repeat a long
         # text any number of times.
         parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=_texts(schema))
@@ -134,8 +134,34 @@ def _check_names(schema: pa.Schema, path: Path, error: type[FaceswapError], hint
         raise error(f"{path} has the column {twice[0]!r} more than once.", hint)
 
 
+def column_chunks(
+    parquet: pq.ParquetFile, names: Collection[str], groups: Iterable[int]
+) -> Iterator[pq.ColumnChunkMetaData]:
+    """Metadata of the chunks of some columns.
+
+    The library ends the process when it describes a damaged chunk, but raises an error when it
+    reads one; so the first row of each group is read before.
+
+    Args:
+        parquet: Open file.
+        names: Columns.
+        groups: Numbers of the row groups.
+
+    Raises:
+        OSError: A chunk is damaged.
+        ArrowException: A chunk is damaged.
+    """
+    metadata = parquet.metadata
+    leaves = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
+    chosen = [n for n, leaf in enumerate(leaves) if leaf.partition(".")[0] in names]
+    for group in groups:
+        next(parquet.iter_batches(1, [group], list(names), use_threads=False), None)
+        for number in chosen:
+            yield metadata.row_group(group).column(number)
+
+
 def _check_size(
-    metadata: pq.FileMetaData,
+    parquet: pq.ParquetFile,
     wanted: pa.Schema,
     path: Path,
     error: type[FaceswapError],
@@ -143,14 +169,14 @@ def _check_size(
 ) -> None:
     """Checks the size that the columns will have in memory, by the footer of the file."""
     limit = size_limit(_TABLE_BYTES)
-    if metadata.num_rows > _MOST_ROWS:
-        raise error(f"{path} has {metadata.num_rows} rows, more than {_MOST_ROWS}.", hint)
-    size = 0
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            if column.path_in_schema.partition(".")[0] in wanted.names:
-                size += max(column.total_uncompressed_size, column.num_values * _WIDEST)
+    rows = parquet.metadata.num_rows
+    if rows > _MOST_ROWS:
+        raise error(f"{path} has {rows} rows, more than {_MOST_ROWS}.", hint)
+    groups = range(parquet.metadata.num_row_groups)
+    size = sum(
+        max(column.total_uncompressed_size, column.num_values * _WIDEST)
+        for column in column_chunks(parquet, wanted.names, groups)
+    )
     if size > limit:
         raise too_large(path, limit, error)
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from faceswap.core.documents import size_limit, too_large
 from faceswap.core.errors import MediaError
 from faceswap.core.files import regular_file
-from faceswap.core.table_documents import read_table
+from faceswap.core.table_documents import column_chunks, read_table
 
 SUFFIXES = (".csv", ".parquet", ".pq")
 HINT = (
@@ -125,9 +125,8 @@ def _group_starts(path: Path, _changed: int) -> tuple[int, ...]:
 @lru_cache(maxsize=2)
 def _read_group(path: Path, _changed: int, group: int, column: str) -> pa.ChunkedArray:
     with _typed_errors(path), path.open("rb") as file:
-        found = pq.read_metadata(file).row_group(group)
-        chunks = [found.column(number) for number in range(found.num_columns)]
-        chunks = [one for one in chunks if one.path_in_schema.partition(".")[0] == column]
+        parquet = pq.ParquetFile(file, pre_buffer=False)
+        chunks = list(column_chunks(parquet, [column], [group]))
         _require_size(path, sum(one.total_uncompressed_size for one in chunks), _IMAGE_BYTES)
         # A short file may repeat an image any number of times, which a dictionary stores once.
         leaves = [one.path_in_schema for one in chunks if one.physical_type == "BYTE_ARRAY"]

@@ -167,3 +167,26 @@ def test_a_list_without_training_rows_can_only_be_evaluated(tmp_path: Path, fill
         MediaError, match=r"Expected a training split in .* found: validation, test"
     ):
         split_dataset(data, 0.2, seed=0)
+
+
+def test_a_column_whose_type_was_changed_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"path": ["a.png", "b.png"], "label": ["a", "b"]}), path)
+    # In the footer, text becomes booleans; pyarrow ends the process when it describes this.
+    text, boolean = b"\x15\x0c\x25\x02\x18\x05label", b"\x15\x00\x25\x02\x18\x05label"
+    assert text in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(text, boolean))
+    with pytest.raises(MediaError, match=r"list\.parquet"):
+        open_dataset(path)
+
+
+def test_an_image_repeated_by_a_short_file_is_stored_once(tmp_path: Path) -> None:
+    path = tmp_path / "list.parquet"
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "BMP")
+    pq.write_table(pa.table({"image": [file.getvalue()] * 4_000, "label": [0, 1] * 2_000}), path)
+    assert path.stat().st_size < 1 << 20  # of 120 MB
+    data = open_dataset(path)
+    loaded, _ = load_images(data.samples[-2:], InputFormat(8, 3, (0.0,) * 3, (1.0,) * 3))
+    assert len(loaded) == 2
