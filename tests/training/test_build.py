@@ -3,23 +3,18 @@
 import json
 import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from faceswap.core.checkpoint import checkpoint_steps, load_checkpoint
-from faceswap.core.config import load_config
 from faceswap.core.errors import (
-    CheckpointError,
     ConfigError,
     FacesetError,
     IdentityError,
-    TrainingError,
 )
 from faceswap.data.sampling import split_facesets
 from faceswap.facesets.faceset import Faceset
@@ -28,45 +23,7 @@ from faceswap.models.model_file import load_model
 from faceswap.models.registry import models
 from faceswap.training.build import Callbacks, run_training
 from faceswap.training.prepare import open_facesets
-from faceswap.training.settings import TrainConfig
-from tests.training.tiny import tiny
-
-SETTINGS = [
-    "model.name=tiny",
-    "optimizer.lr=2e-3",
-    "training.batch=4",
-    "training.precision=fp32",
-    "training.device=cpu",
-    "output.save_every=5",
-    "output.preview_every=5",
-    "output.log_every=2",
-]
-
-
-@pytest.fixture(autouse=True)
-def _registered(monkeypatch):
-    monkeypatch.setitem(models._entries, "tiny", tiny)
-
-
-@pytest.fixture
-def faces(make_faceset, tmp_path):
-    shades = {"alice": (220, 170, 140), "bob": (150, 100, 70)}
-    return {
-        name: [make_faceset(tmp_path / "faces" / name, shade=shade)]
-        for name, shade in shades.items()
-    }
-
-
-def configured(*overrides):
-    return load_config(TrainConfig, "faceswap", None, [*SETTINGS, *overrides])
-
-
-def weights(run: Path):
-    return load_file(run / "model" / "model.safetensors")
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+from tests.training.tiny import configured, same, tiny, weights
 
 
 def test_a_run_trains_and_leaves_everything_behind(faces, tmp_path):
@@ -108,17 +65,6 @@ def test_a_run_trains_and_leaves_everything_behind(faces, tmp_path):
     )
 
 
-@pytest.mark.parametrize("micro_batches", [1, 2])
-def test_a_resumed_run_is_the_uninterrupted_run(faces, tmp_path, micro_batches):
-    extra = f"training.micro_batches={micro_batches}"
-    whole = run_training(configured("training.steps=12", extra), faces, tmp_path / "whole")
-    first = run_training(configured("training.steps=7", extra), faces, tmp_path / "run")
-    second = run_training(configured("training.steps=12", extra), faces, tmp_path / "run")
-    for name, losses in whole.losses.items():
-        assert first.losses[name] + second.losses[name] == losses
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
-
-
 @pytest.mark.parametrize("matched", [(), ("data.match=0.5", "loss.swap=1.0")])
 def test_accumulated_micro_batches_equal_the_whole_batch(faces, tmp_path, matched):
     no_dropout = ["training.steps=3", "optimizer.lr=1e-3", *matched]
@@ -147,18 +93,6 @@ def _without_dropout(model):
     return model
 
 
-def test_a_damaged_checkpoint_is_passed_over(faces, tmp_path, caplog):
-    whole = run_training(configured("training.steps=14"), faces, tmp_path / "whole")
-    run_training(configured("training.steps=10"), faces, tmp_path / "run")
-    damaged = tmp_path / "run" / "checkpoints" / "step-00000010" / "model.safetensors"
-    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size // 2])
-    with caplog.at_level("WARNING", logger="faceswap"):
-        resumed = run_training(configured("training.steps=14"), faces, tmp_path / "run")
-    assert "step-00000010" in caplog.text
-    assert resumed.losses["alice"] == whole.losses["alice"][5:]
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_stops(faces, tmp_path, number):
     def interrupt(progress):
@@ -172,104 +106,6 @@ def test_a_signal_saves_and_stops(faces, tmp_path, number):
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
     assert checkpoint is not None
     assert checkpoint.step == load_model(tmp_path / "run").meta.step == result.step
-
-
-class Poisoned(nn.Module):
-    """Passes features on, but breaks at one step."""
-
-    def __init__(self, at, times):
-        super().__init__()
-        self.calls, self.at, self.times = 0, at, times
-
-    def forward(self, features):
-        if self.training:
-            self.calls += 1
-            if self.at <= self.calls < self.at + self.times:
-                return features * float("nan")
-        return features
-
-
-def test_a_non_finite_loss_rolls_the_run_back(faces, tmp_path, caplog):
-    poison = Poisoned(at=8, times=1)
-    models._entries["tiny"] = lambda names: _poisoned(tiny(names), poison)
-    with caplog.at_level("WARNING", logger="faceswap"):
-        result = run_training(configured("training.steps=12"), faces, tmp_path / "run")
-    assert "rolled back to step 5" in caplog.text
-    assert result.step == 12
-    assert all(len(losses) == 12 for losses in result.losses.values())
-    assert np.isfinite(result.losses["alice"]).all()
-    assert all(w.isfinite().all() for w in weights(tmp_path / "run").values())
-    # Training continued with other faces.
-    clean = run_training(configured("training.steps=12"), faces, tmp_path / "clean")
-    assert clean.losses["alice"][:5] == result.losses["alice"][:5]
-    assert clean.losses["alice"][5:7] != result.losses["alice"][5:7]
-
-
-def _poisoned(model, poison):
-    model.inter.append(poison)
-    return model
-
-
-def test_repeated_divergence_ends_training(faces, tmp_path):
-    poison = Poisoned(at=8, times=10**9)
-    models._entries["tiny"] = lambda names: _poisoned(tiny(names), poison)
-    with pytest.raises(TrainingError, match="non-finite 4 times"):
-        run_training(configured("training.steps=12"), faces, tmp_path / "run")
-    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
-    assert checkpoint is not None
-    assert checkpoint.step == 5
-
-
-def test_non_finite_weights_are_never_saved(faces, tmp_path):
-    def break_weights(progress):
-        if progress.step == 4 and not broken:
-            broken.append(True)
-            with torch.no_grad():
-                model[0].spare[0] = float("nan")
-
-    broken, model = [], []
-
-    def build(names):
-        model.append(tiny(names))
-        # Unused weights: the loss stays finite when they do not.
-        model[-1].spare = nn.Parameter(torch.zeros(3))
-        return model[-1]
-
-    models._entries["tiny"] = build
-    result = run_training(
-        configured("training.steps=10"),
-        faces,
-        tmp_path / "run",
-        (),
-        Callbacks(on_step=break_weights),
-    )
-    assert result.step == 10
-    assert all(w.isfinite().all() for w in weights(tmp_path / "run").values())
-
-
-@pytest.mark.parametrize(
-    ("overrides", "error", "said"),
-    [
-        (["data.coverage=1.5"], ConfigError, "data.coverage"),
-        (["seed=1"], ConfigError, "seed"),
-        (["model.name=original"], ConfigError, "model.name"),
-        (["training.batch=5", "training.micro_batches=2"], ConfigError, "batch of 5"),
-        (["training.precision=fp16"], ConfigError, "fp16"),
-    ],
-)
-def test_a_fixed_setting_cannot_change_on_resuming(faces, tmp_path, overrides, error, said):
-    run_training(configured("training.steps=2"), faces, tmp_path / "run")
-    before = (tmp_path / "run" / "config.yaml").read_text()
-    with pytest.raises(error, match=said):
-        run_training(configured("training.steps=4", *overrides), faces, tmp_path / "run")
-    assert (tmp_path / "run" / "config.yaml").read_text() == before
-
-
-def test_a_changed_learning_rate_is_reported_and_used(faces, tmp_path, caplog):
-    run_training(configured("training.steps=2"), faces, tmp_path / "run")
-    with caplog.at_level("INFO", logger="faceswap"):
-        run_training(configured("training.steps=4", "optimizer.lr=1e-9"), faces, tmp_path / "run")
-    assert "optimizer.lr: 0.002 -> 1e-09" in caplog.text
 
 
 def test_unusable_facesets_are_rejected(faces, make_faceset, tmp_path):
@@ -350,55 +186,3 @@ def test_the_moving_average_is_evaluated_and_exported(faces, tmp_path):
     run_training(configured("training.steps=9", "optimizer.ema=0.9"), faces, tmp_path / "run")
     run_training(configured("training.steps=9", "optimizer.ema=0.9"), faces, tmp_path / "whole")
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
-
-
-def test_other_faces_are_accepted_with_allow_changes(faces, tmp_path, caplog):
-    run_training(configured("training.steps=2"), faces, tmp_path / "run")
-    next((faces["bob"][0] / "images").iterdir()).unlink()
-    with pytest.raises(TrainingError, match="bob has other content"):
-        run_training(configured("training.steps=4"), faces, tmp_path / "run")
-    with caplog.at_level("INFO", logger="faceswap"):
-        result = run_training(
-            configured("training.steps=4"), faces, tmp_path / "run", allow_changes=True
-        )
-    assert result.step == 4
-    assert "bob has other content" in caplog.text
-    # Earlier evaluations were on other faces: the best is chosen anew.
-    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints", "best")
-    assert checkpoint is not None
-    assert checkpoint.step == 4
-
-
-def test_a_changed_weight_decay_takes_effect_on_resuming(faces, tmp_path):
-    for name, decay in (("weak", 0.0), ("strong", 0.9)):
-        adamw = "optimizer.name=adamw"
-        run_training(configured("training.steps=2", adamw), faces, tmp_path / name)
-        change = f"optimizer.weight_decay={decay}"
-        run_training(configured("training.steps=4", adamw, change), faces, tmp_path / name)
-    assert not same(weights(tmp_path / "weak"), weights(tmp_path / "strong"))
-
-
-def test_an_ended_run_takes_no_further_step(faces, tmp_path):
-    stops = ("optimizer.lr=1e-12", "training.patience=1", "output.save_every=2")
-    first = run_training(configured("training.steps=1000", *stops), faces, tmp_path / "run")
-    assert first.stopped_early
-    again = run_training(configured("training.steps=1000", *stops), faces, tmp_path / "run")
-    assert again.stopped_early
-    assert again.step == first.step
-
-
-def test_a_moving_average_can_be_added_on_resuming(faces, tmp_path):
-    run_training(configured("training.steps=2"), faces, tmp_path / "run")
-    run_training(configured("training.steps=4", "optimizer.ema=0.9"), faces, tmp_path / "run")
-    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
-    assert checkpoint is not None
-    assert same(weights(tmp_path / "run"), checkpoint.tensors["ema"])
-
-
-def test_a_model_that_does_not_fit_leaves_the_settings_as_they_were(faces, tmp_path):
-    run_training(configured("training.steps=2"), faces, tmp_path / "run")
-    before = (tmp_path / "run" / "config.yaml").read_text()
-    other = configured("training.steps=4", "model.name=original")
-    with pytest.raises(CheckpointError, match="does not fit"):
-        run_training(other, faces, tmp_path / "run", allow_changes=True)
-    assert (tmp_path / "run" / "config.yaml").read_text() == before

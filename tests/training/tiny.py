@@ -1,9 +1,26 @@
-"""A face model of a few thousand weights."""
+"""A face model of a few thousand weights, and short trainings of it."""
 
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
 from torch import nn
 
+from faceswap.core.config import load_config
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import Bottleneck, Downscale, Upscale
+from faceswap.training.settings import TrainConfig
+
+SETTINGS = [
+    "model.name=tiny",
+    "optimizer.lr=2e-3",
+    "training.batch=4",
+    "training.precision=fp32",
+    "training.device=cpu",
+    "output.save_every=5",
+    "output.preview_every=5",
+    "output.log_every=2",
+]
 
 
 def tiny(identities):
@@ -15,3 +32,18 @@ def tiny(identities):
     encoder = nn.Sequential(Downscale(3, 8), Downscale(8, 16))
     inter = nn.Sequential(Bottleneck(16, 4, 16, 8, 8))
     return FaceAutoencoder(encoder, inter, {name: decoder() for name in identities}, 16, 16)
+
+
+def configured(*overrides):
+    """Settings of a short training, with changes."""
+    return load_config(TrainConfig, "faceswap", None, [*SETTINGS, *overrides])
+
+
+def weights(run: Path):
+    """Weights of the exported model of a run."""
+    return load_file(run / "model" / "model.safetensors")
+
+
+def same(a, b):
+    """Whether two sets of weights are equal to the bit."""
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)

@@ -1,0 +1,20 @@
+"""The tiny model, and faces of two people."""
+
+import pytest
+
+from faceswap.models.registry import models
+from tests.training.tiny import tiny
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch):
+    monkeypatch.setitem(models._entries, "tiny", tiny)
+
+
+@pytest.fixture
+def faces(make_faceset, tmp_path):
+    shades = {"alice": (220, 170, 140), "bob": (150, 100, 70)}
+    return {
+        name: [make_faceset(tmp_path / "faces" / name, shade=shade)]
+        for name, shade in shades.items()
+    }
