@@ -30,6 +30,10 @@ class PreviewWriter:
         self._identity: SigningIdentity | None = None
         self._disabled = False
 
+    def path(self, step: int) -> Path:
+        """File of the preview of a step."""
+        return self._folder / f"step-{step:08d}.jpg"
+
     def write(self, image: Image, step: int) -> None:
         """Writes the preview of a step.
 
@@ -48,8 +52,7 @@ class PreviewWriter:
             record = self._meta.record() | {"step": step}
             shown = Conversion(record, self._meta.identities, self._meta.subjects)
             sign = ManifestSigner(self._identity, shown).for_sources()
-            path = self._folder / f"step-{step:08d}.jpg"
-            write_image(path, image, _QUALITY, xmp=xmp_packet(), sign=sign)
+            write_image(self.path(step), image, _QUALITY, xmp=xmp_packet(), sign=sign)
         except ProvenanceError as error:
             self._disabled = True
             _log.warning(

@@ -91,6 +91,10 @@ class Reporter:
             self._writer.add_scalar(f"held-out l1/{name}", q.l1, step)
         return quality
 
+    def has_shown(self, step: int) -> bool:
+        """Whether the preview of a step was written."""
+        return self._previews.path(step).is_file()
+
     def show(self, faces: Mapping[str, Tensor], step: int) -> None:
         """Writes the preview ``step-*.jpg`` of faces, ``(N, 4, S, S)`` for each identity."""
         self._model.eval()

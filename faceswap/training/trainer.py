@@ -79,8 +79,8 @@ class Trainer:
                 self._report({})
                 if self._is_new:  # something to roll back to, and a full disk shows at once
                     self._save()
-                elif self._accelerator.is_main_process:
-                    self._state.complete_save(self.progress)
+                else:
+                    self._complete()
                 self._resample()
                 while not signal and not self._is_finished():
                     losses = self._take_step(next(self._sampled))  # forward, loss, backward, step
@@ -95,11 +95,10 @@ class Trainer:
                         self._record(losses)
                         if last or self._is_due(self._plan.log_every):
                             self._report_losses()
-                        # Before the save: a step that is saved is not shown again on resuming.
-                        if last or self._is_due(self._plan.preview_every):
-                            self._show_preview()
                         if save:
                             self._save()
+                        if last or self._is_due(self._plan.preview_every):
+                            self._show_preview()
         finally:
             self._close()
         return self._result(signal)
@@ -196,6 +195,16 @@ class Trainer:
             if ssim is not None:
                 self.progress.evaluated(ssim)
             self._state.save(self.progress)
+
+    def _complete(self) -> None:
+        """Makes up what a kill after the last checkpoint left undone."""
+        reporter, step = self._output.reporter, self.progress.step
+        if not reporter:
+            return
+        self._state.complete_save(self.progress)
+        due = self._is_finished() or self._is_due(self._plan.preview_every)
+        if step and due and not reporter.has_shown(step):
+            self._show_preview()
 
     def _show_preview(self) -> None:
         if self._output.reporter:
