@@ -27,6 +27,7 @@ class _ManifestDocument(DocumentModel):
     command: str = ""
     data: dict[IdentityName, Items[_SourceDocument]]
     starts: Items[dict[str, Any]]
+    comparable_after: int | None = None
 
 
 MANIFEST = Format("training-run", 1, TrainingError, schema=_ManifestDocument)

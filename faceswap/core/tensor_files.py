@@ -89,4 +89,4 @@ def _pieces(
     yield text
     for name in names:
         plain = tensors[name].detach().cpu().contiguous().reshape(-1)
-        yield memoryview(plain.view(torch.uint8).numpy())
+        yield plain.view(torch.uint8).numpy().data

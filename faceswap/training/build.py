@@ -77,9 +77,9 @@ def run_training(
         FaceswapError: Settings, facesets or the run cannot be used.
     """
     check_options(config.model.name, config.model.options)
-    facesets = open_facesets(faces, config.data.minimum)
     run = RunDirectory(output)
-    run.exists()
+    run.exists()  # refuses a folder of something else before any work
+    facesets = open_facesets(faces, config.data.minimum)
     with (
         open_accelerator(config.training.device, config.training.precision) as opened,
         hold_run(opened, output, "the training"),

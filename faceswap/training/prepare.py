@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.core.log import get_logger
+from faceswap.core.names import check_name
 from faceswap.data.batches import BatchPlan, FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
 from faceswap.data.matching import expressions, find_matches
@@ -41,6 +42,8 @@ def open_facesets(faces: Mapping[str, Sequence[Path]], minimum: int) -> dict[str
             f"Expected at least two identities, found {len(faces)}: {', '.join(faces) or 'none'}.",
             "Repeat --faces: --faces alice=faces/alice --faces bob=faces/bob",
         )
+    for name in faces:  # part of the names of files
+        check_name(name, "name of an identity")
     opened = {name: [Faceset.open(path) for path in paths] for name, paths in faces.items()}
     for name, sets in opened.items():
         unknown = [line for faceset in sets if (line := describe_unknown_images(faceset))]
