@@ -1,9 +1,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +14,6 @@ from classifier.training.step import GradientStep
 from faceswap.core.checkpoint import Checkpoint, load_checkpoint
 from faceswap.core.errors import TrainingError
 
-ROOT = Path(__file__).resolve().parents[2]
 Classifier = Callable[..., int | str | None]
 SMALL = ("--set", "data.batch_size=8", "--set", "optimizer.lr=3e-3", "--set", "device=cpu")
 STEPS = 8  # 64 images to train on, 8 a step
@@ -211,53 +207,3 @@ def test_renamed_classes_choose_the_best_epoch_anew(
     model = load_model(output)
     assert model.classes == ("beside", "zenith")
     assert model.scores["epoch"] == 4
-
-
-LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
-
-
-def launched(*arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*LAUNCH, str(ROOT / "classifier" / "train.py"), *map(str, arguments)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("extra", [(), ("--transfer", "gradual"), ("--transfer", "features")])
-def test_two_processes_train_like_one(
-    extra: tuple[str, ...], halves: Path, tmp_path: Path, classifier: Classifier
-) -> None:
-    alone, shared = tmp_path / "alone", tmp_path / "shared"
-    settings = [*SMALL, "--set", "augment.flip=true", "--epochs", "2", "--set", "precision=fp32"]
-    settings += ["--set", "augment.mixup=0.2", "--set", "augment.cutmix=1"]
-    if extra:
-        first = tmp_path / "first"
-        assert classifier("train", halves, "-o", first, *SMALL, "--epochs", 1) == 0
-        settings += [*extra, "--weights", str(first / "model")]
-    assert classifier("train", halves, "-o", alone, *settings) == 0
-    process = launched(halves, "-o", shared, *settings)
-    printed = process.communicate(timeout=120)[1]
-    assert process.returncode == 0, printed
-    assert printed.count("epoch 2:") == 1  # only the first process reports
-    histories = [last(path).state["progress"]["history"] for path in (alone, shared)]
-    for before, after in zip(*histories, strict=True):
-        assert before["train_loss"] == pytest.approx(after["train_loss"], abs=1e-5)
-        assert before["loss"] == pytest.approx(after["loss"], abs=1e-5)
-        assert before["accuracy"] == after["accuracy"]
-
-
-@pytest.mark.slow
-def test_two_processes_stop_together(halves: Path, tmp_path: Path) -> None:
-    settings = [*SMALL, "--epochs", "2000"]
-    process = launched(halves, "-o", tmp_path / "run", *settings)
-    history = tmp_path / "run" / "history.json"
-    while not history.is_file() and process.poll() is None:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    printed = process.communicate(timeout=60)[1]
-    assert "Stopped and saved" in printed
-    assert last(tmp_path / "run").step > 0
