@@ -139,6 +139,7 @@ def test_a_missing_best_checkpoint_is_chosen_anew(tmp_path, caplog):
     with caplog.at_level("WARNING", logger="faceswap"):
         restored = state.load(Progress)
     assert "step 1, is missing" in caplog.text
+    assert restored is not None
     assert (restored.best, restored.best_step) == (None, None)
 
 
