@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from faceswap.core.charts import chart_label
 from faceswap.core.fonts import drawable_names
 from faceswap.core.held_file import Signer
+from faceswap.core.text import printable
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.frame_scoring import FrameScore, Image, Observation
 from faceswap.evaluation.pose import angles
@@ -97,7 +98,7 @@ def write_picture(
 
 
 def _signer(comparison: Comparison, identity: SigningIdentity) -> Signer:
-    methods = [result.method for result in comparison.results]
+    methods = [printable(result.method) for result in comparison.results]
     targets = [target for target in {r.target: None for r in comparison.results} if target]
     return ManifestSigner(identity, Conversion({"methods": methods}, targets, {})).for_sources()
 
@@ -162,10 +163,9 @@ def plot_figures(comparison: Comparison) -> list[tuple[str, Figure]]:
         "roll [°]": lambda seen: angles(seen.landmarks.dense_mesh()).roll,
         "mouth opening": lambda seen: mouth_opening(seen.landmarks.points),
     }
-    figure = Figure(figsize=(11, 3))
+    figure = Figure(figsize=(11, 3), layout="tight")
     for position, (name, measure) in enumerate(measures.items(), start=1):
         _plot_scatter(figure.add_subplot(1, 4, position), results, name, measure)
-    figure.tight_layout()
     figures.append(
         ("Output (vertical) against source (horizontal); points on the line are unchanged.", figure)
     )

@@ -1,5 +1,7 @@
 import base64
 import re
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import torch
 from faceswap.core.documents import read_json
 from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.core.files import write_json
+from faceswap.core.fonts import uncovered
 from faceswap.evaluation.evaluation import (
     IDENTITY_METRICS,
     Evaluation,
@@ -161,6 +164,20 @@ def test_report_is_self_contained_and_lists_skipped_metrics(evaluated, tmp_path)
     missing = {name for entry in numbers["skipped"] for name in entry["metrics"]}
     assert missing >= {"lpips"}
     assert not missing & set(IDENTITY_METRICS)
+
+
+def test_runs_of_any_name_are_reported(evaluated, tmp_path):
+    names = iter(["小狗$\\frac$", "b\udcff", "[/red]", "_hidden"])
+    comparison = evaluated.comparisons[0]
+    renamed = [replace(result, method=next(names)) for result in comparison.results[:4]]
+    evaluation = Evaluation("小狗", {}, [replace(comparison, results=renamed)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_report(evaluation, tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "小狗$\\frac$" in page
+    assert "b\\xff" in page
+    assert ("#1 = 小狗" in page) == bool(uncovered("小狗"))
 
 
 def test_runs_of_different_identities_are_rejected(run, make_run):
