@@ -27,7 +27,7 @@ def pick_device(name: str = "auto") -> torch.device:
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if _available(kind)))
     kind, colon, index = name.partition(":")
-    if kind not in DEVICES[1:] or (colon and not index.isdigit()):
+    if kind not in DEVICES[1:] or (colon and not index.isdecimal()):
         raise ConfigError(
             f"Unknown device {name!r}.", f"Use one of {', '.join(DEVICES)} or cuda:N."
         )

@@ -80,8 +80,8 @@ def read_note(
         FaceswapError: There is none, or it is damaged; the type is ``error``.
         OSError: The file cannot be read.
     """
-    with _library_errors(regular_file(path), error, hint):
-        metadata = pq.read_schema(path).metadata or {}
+    with regular_file(path).open("rb") as file, _library_errors(path, error, hint):
+        metadata = pq.read_schema(file).metadata or {}
     if key not in metadata:
         raise error(f"{path} has no entry {key.decode()!r} in its metadata.", hint)
     return parse_json(metadata[key], path, schema, finite=False, error=error, hint=hint)

@@ -223,4 +223,4 @@ def _short(library: Library) -> str:
 
 
 def _version_key(version: str) -> list[int]:
-    return [int(part) for part in version.split(".") if part.isdigit()]
+    return [int(part) for part in version.split(".") if part.isdecimal()]

@@ -106,7 +106,7 @@ class Facts:
 def gather_facts() -> Facts:
     """Collect the facts about this machine; takes seconds, mostly to import torch."""
     numbers = [int(part) for part in platform.python_version_tuple()[:2]]
-    patch = int("".join(filter(str.isdigit, platform.python_version_tuple()[2])) or 0)
+    patch = int("".join(filter(str.isdecimal, platform.python_version_tuple()[2])) or 0)
     cache = cache_folder()
     found = {name: search_weights(name)[0] for name, entry in WEIGHTS.items() if entry.from_index}
     torch = _library("torch")

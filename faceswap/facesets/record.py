@@ -50,11 +50,13 @@ class ExtractorDocument(DocumentModel):
         crop_size: Side of the stored crops in pixels.
         crop_coverage: Side of the stored crops in face squares.
         every: Distance of the extracted frames.
+        pixel_aspect: Width over height of a stored pixel of the source; absent for square ones.
     """
 
     crop_size: Annotated[int, Field(ge=1, le=1 << 14)]
     crop_coverage: Annotated[Finite, Field(gt=0, le=100)]
     every: Annotated[int, Field(ge=1)]
+    pixel_aspect: Annotated[Finite, Field(ge=1 / 4, le=4)] = 1.0
 
 
 class FacesetDocument(DocumentModel):

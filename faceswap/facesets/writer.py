@@ -161,8 +161,9 @@ class FacesetWriter:
         resume = json.dumps({"next_frame": next_frame, "state": state}).encode()
         table = _table(self._rows).replace_schema_metadata({_RESUME: resume})
         shard = self.path / SHARDS / f"shard-{self.next_frame:09d}.parquet"
-        with atomic_path(shard) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+        # Opened here: the library cannot encode a path that is not UTF-8.
+        with atomic_path(shard) as temporary, temporary.open("wb") as file:
+            pq.write_table(table, file, compression="zstd")
         self._rows.clear()
         self.next_frame, self.state = next_frame, state
 
@@ -190,7 +191,8 @@ class FacesetWriter:
         faces, last, frames_with_face = 0, -1, 0
         with (
             atomic_path(self.path / ROWS) as temporary,
-            pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer,
+            temporary.open("wb") as file,
+            pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer,
         ):
             group: list[Row] = []
             for row in self._final_rows():

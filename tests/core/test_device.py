@@ -15,7 +15,7 @@ def test_auto_takes_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pick_device("auto") == torch.device("cuda")
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:", "", "cpu:0x"])
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "cuda:", "", "cpu:0x", "cuda:²"])
 def test_unknown_name(name: str) -> None:
     with pytest.raises(ConfigError, match="Unknown device"):
         pick_device(name)
