@@ -5,7 +5,8 @@ faceset has other times and the same content.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +45,32 @@ def face_digest(faceset: Faceset, face: Face) -> bytes:
     return hashlib.sha256("".join(digests).encode()).digest()
 
 
-def face_states(faces: Iterable[tuple[Faceset, Face]]) -> _States:
-    """Current states of faces, ``(N, 6)``.
+def face_states(faces: Sequence[tuple[Faceset, Face]]) -> _States:
+    """Current states of faces, ``(N, 6)``; a few seconds for 100,000 faces.
 
     Raises:
         FacesetError: An image or a mask is missing.
     """
-    return np.array([face_state(*pair) for pair in faces], np.int64).reshape(-1, 6)
+    # Whole folders are listed: looking up each file by its path takes twice as long.
+    listed: dict[tuple[int, str], dict[str, os.DirEntry[str]]] = {}
+    states = np.zeros((len(faces), 6), np.int64)
+    for number, (faceset, face) in enumerate(faces):
+        for place, (name, file) in enumerate(((IMAGES, face.image), (MASKS, face.mask))):
+            if file is None:
+                continue
+            key = id(faceset), name
+            if key not in listed:
+                listed[key] = _entries(faceset.path / name)
+            entry = listed[key].get(file) or faceset.path / name / file
+            states[number, 3 * place : 3 * place + 3] = _state(entry)
+    return states
+
+
+def _entries(folder: Path) -> dict[str, os.DirEntry[str]]:
+    try:
+        return {entry.name: entry for entry in os.scandir(folder)}
+    except FileNotFoundError:
+        return {}
 
 
 def content_hashes(
@@ -88,12 +108,12 @@ def _files(faceset: Faceset, face: Face) -> list[Path]:
     return [*files, faceset.path / MASKS / face.mask] if face.mask else files
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+def _state(file: Path | os.DirEntry[str]) -> tuple[int, int, int]:
     try:
-        found = path.stat()
+        found = file.stat()
     except FileNotFoundError as error:
         raise FacesetError(
-            f"{path} is missing.", "Restore it, or extract the source again with --overwrite."
+            f"{Path(file)} is missing.", "Restore it, or extract the source again with --overwrite."
         ) from error
     # Programs can set the time of modification back, but not that of the last change.
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns

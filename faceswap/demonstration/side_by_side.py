@@ -23,7 +23,7 @@ class Panel:
 
     Attributes:
         path: Video file.
-        title: Caption (ASCII only).
+        title: Caption.
     """
 
     path: Path
