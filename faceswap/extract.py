@@ -132,7 +132,7 @@ def extract_with_progress(
 
 
 def describe(report: ExtractReport) -> str:
-    """Summarises a finished source in one line."""
+    """Summarises a finished source in one line, and one for each note."""
     fraction = report.frames_with_face / max(1, report.frames)
     line = (
         f"{report.name}: {report.faces} faces in {report.frames_with_face} of "
@@ -147,4 +147,5 @@ def describe(report: ExtractReport) -> str:
         subject = f"Subject: {subject_hint(report.path)}"
     else:
         subject = f"Subject: {Subject.from_json(record).describe()}."
-    return ". ".join([line, *report.notes, *filter(None, [report.damage]), subject])
+    summary = ". ".join([line, *([report.damage] if report.damage else []), subject])
+    return "\n".join([summary, *(f"  {note}" for note in report.notes)])

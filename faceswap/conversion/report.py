@@ -138,7 +138,7 @@ def read_own_report(outputs: Outputs, fingerprint: str) -> ConvertReport | None:
 
 
 def describe(report: ConvertReport) -> str:
-    """One line about a finished conversion."""
+    """One line about a finished conversion, and one for each note."""
     line = (
         f"{report.output}: {report.faces_swapped} faces swapped in {report.frames_swapped} of "
         f"{report.frames} frames, "
@@ -147,7 +147,8 @@ def describe(report: ConvertReport) -> str:
         line += f"{report.frames_now / report.seconds:.1f} frames/s"
     else:
         line += "already complete"
-    return ". ".join([line, *report.notes, *([report.damage] if report.damage else [])])
+    summary = ". ".join([line, *([report.damage] if report.damage else [])])
+    return "\n".join([summary, *(f"  {note}" for note in report.notes)])
 
 
 def describe_model(path: Path, loaded: LoadedModel) -> str:

@@ -24,7 +24,7 @@ class HeldFile(io.RawIOBase):
 
     Attributes:
         path: The file.
-        name: The same as text, as every open file has it.
+        name: Path as text, as every open file has it.
         error: System error of the last failed write, for callers behind a library that hides it.
     """
 

@@ -1,21 +1,36 @@
 """What a video file contains besides pictures, sound and subtitles."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from faceswap.core.text import one_line
 from faceswap.media.clock import time_origin
 from faceswap.media.container import video_stream
 
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # known to type checkers only
+
 # Facts about the old file, which the muxer writes anew.
-_STRUCTURAL = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
+_STRUCTURAL = (
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "encoder",
+    "duration",
+    "timecode",
+)
 _STATISTICS = ("_statistics", "bps", "number_of_frames", "number_of_bytes")
-_MATROSKA = ("matroska", "webm")
+_TIMECODE = re.compile(r"[0-2]\d:[0-5]\d:[0-5]\d[:;.]\d\d", re.ASCII)
+# Frame rates of timecodes that skip numbers.
+_DROPPING = (Fraction(30000, 1001), Fraction(60000, 1001))
 
 
 def copy_extras(
@@ -54,16 +69,22 @@ def _copy_tags(source: InputContainer, output: OutputContainer) -> Iterator[str]
             output.metadata[lower if name.isupper() else name] = text
 
 
-def _chapters(source: InputContainer) -> list:
+def _chapters(source: InputContainer) -> "list[Chapter]":
+    """Chapters on the clock that begins at 0, in order, none with the start of another."""
     origin = time_origin(source)
-    chapters = []
+    chapters: dict[int, Chapter] = {}
     for chapter in source.chapters():
-        base = chapter["time_base"] or Fraction(1)
-        ticks = round(origin / base)
-        if chapter["end"] > ticks:
+        base = chapter["time_base"]
+        if base:
+            ticks = round(origin / base)
             begin, end = max(0, chapter["start"] - ticks), chapter["end"] - ticks
-            chapters.append({**chapter, "start": begin, "end": end})
-    return chapters
+            if begin < end:
+                moved: Chapter = {**chapter, "start": begin, "end": end}
+                chapters.setdefault(round(begin * base * 1000), moved)
+    ordered = [chapters[start] for start in sorted(chapters)]
+    for number, chapter in enumerate(ordered, 1):
+        chapter["id"] = number
+    return ordered
 
 
 def _copy_timecode(
@@ -72,23 +93,33 @@ def _copy_timecode(
     output: OutputContainer,
     target: VideoStream,
 ) -> Iterator[str]:
-    found = [stream.metadata.get("timecode", "") for stream in (pictures, *source.streams.data)]
-    timecode = next(filter(None, [*found, source.metadata.get("timecode", "")]), "")
+    places = (pictures.metadata, *(s.metadata for s in source.streams.data), source.metadata)
+    timecode = next(filter(None, map(_timecode, places)), "")
     if not timecode:
         return
-    output.metadata.pop("timecode", None)
+    # Muxers refuse the whole file for a timecode that they cannot write.
+    dropping = ";" in timecode or "." in timecode
+    if not _TIMECODE.fullmatch(timecode) or (dropping and pictures.average_rate not in _DROPPING):
+        yield f"the timecode ({one_line(timecode, longest=20)}) was dropped"
+        return
     target.metadata["timecode"] = timecode
     if output.format.name not in ("mov", "mp4"):
         yield f"the timecode track was dropped; {timecode} is kept as a tag"
 
 
+def _timecode(tags: Mapping[str, str]) -> str:
+    return next((text for name, text in tags.items() if name.lower() == "timecode"), "")
+
+
 def _copy_attachments(source: InputContainer, output: OutputContainer) -> int:
     """Copies fonts and the like; returns how many the container cannot hold."""
-    if not output.format.name.startswith(_MATROSKA[0]):
-        return len(source.streams.attachments)
+    dropped = 0
     for stream in source.streams.attachments:
-        output.add_stream_from_template(stream)
-    return 0
+        if output.format.name == "matroska" and {"filename", "mimetype"} <= set(stream.metadata):
+            output.add_stream_from_template(stream)
+        else:
+            dropped += 1
+    return dropped
 
 
 def _dropped(source: InputContainer, attachments: int) -> Iterator[str]:
@@ -99,10 +130,10 @@ def _dropped(source: InputContainer, attachments: int) -> Iterator[str]:
         yield f"{_number(attachments, 'attachment')} dropped"
     chapters = bool(source.chapters())
     kinds = Counter(
-        str(stream.metadata.get("handler_name") or stream.name or "unknown")
+        one_line(stream.metadata.get("handler_name") or stream.name or "unknown", longest=40)
         for stream in source.streams.data
         # Chapters of MP4 have a stream of their own, and so has the timecode.
-        if "timecode" not in stream.metadata and not (chapters and stream.name == "bin_data")
+        if not _timecode(stream.metadata) and not (chapters and stream.name == "bin_data")
     )
     if kinds:
         names = ", ".join(sorted(kinds))

@@ -13,6 +13,7 @@ _OPTIONS = {
     "libsvtav1": ("svtav1-params", "mastering-display", "content-light"),
 }
 _CHROMATICITY, _LUMINANCE = 50_000, 10_000  # units in H.264 and H.265
+_BRIGHTEST = 100_000  # cd/m2
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,15 @@ class LightMetadata:
             pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
             if primaries and luminance and all(below > 0 for _, below in pairs):
                 display = tuple(Fraction(above, below) for above, below in pairs)
+                # Encoders refuse values out of range.
+                if not all(0 <= value <= 1 for value in display[:8]) or not all(
+                    0 <= value <= _BRIGHTEST for value in display[8:]
+                ):
+                    display = ()
         data = frame.side_data.get("CONTENT_LIGHT_LEVEL")
         if data is not None:
             levels = struct.unpack_from("=2I", bytes(data))
+            levels = levels if max(levels) < 1 << 16 else ()
         return cls(display, levels) if display or levels else None
 
     def encoder_options(self, encoder: str) -> dict[str, str] | None:

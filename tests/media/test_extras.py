@@ -117,6 +117,15 @@ def test_timecode(rich, tmp_path, suffix):
     assert any("timecode track" in note for note in notes) == (suffix == ".mkv")
 
 
+@pytest.mark.parametrize("timecode", ["nonsense", "99:00:00:00", "01:00:00;02", "1:2:3:4\n"])
+def test_a_timecode_that_no_muxer_takes(rich, tmp_path, timecode):
+    source = rich("a.mkv", timecode=timecode)
+    for suffix in (".mp4", ".mkv"):
+        (note,) = convert(source, tmp_path / f"out{suffix}")
+        assert "timecode" in note
+        assert "\n" not in note
+
+
 def test_attachments(rich, tmp_path):
     source = rich("a.mkv", attachment=True)
     assert convert(source, tmp_path / "out.mkv") == []
@@ -124,6 +133,20 @@ def test_attachments(rich, tmp_path):
         (stream,) = container.streams.attachments
         assert stream.name == "font.ttf"
     assert convert(source, tmp_path / "out.mp4") == ["1 attachment was dropped"]
+
+
+def test_chapters_in_any_order(rich, tmp_path):
+    for start, end in ((600, 700), (100, 300), (100, 200), (10**12, 10**12 + 1)):
+        chapter = {**CHAPTERS[0], "start": start, "end": end, "metadata": {"title": str(start)}}
+        CHAPTERS.append(chapter)
+    source = rich("a.mkv")
+    del CHAPTERS[2:]
+    for suffix in (".mp4", ".mkv"):
+        convert(source, tmp_path / f"out{suffix}")
+        with av.open(str(tmp_path / f"out{suffix}")) as container:
+            starts = [chapter["start"] * chapter["time_base"] for chapter in container.chapters()]
+        assert starts == sorted(set(starts))
+        assert len(list(VideoReader(tmp_path / f"out{suffix}"))) == 20
 
 
 def test_nothing_of_another_file_comes_along(rich, tmp_path):
