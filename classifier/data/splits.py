@@ -38,10 +38,11 @@ def require_trainable(dataset: Dataset) -> None:
             "Name the directory, or the split of the list, that holds the training images train.",
         )
     if dataset.task == "images" and len(dataset.classes) < 2:
+        found = next(iter(dataset.classes), "none")
         raise MediaError(
-            f"Expected at least two classes in {dataset.root}, found only {dataset.classes[0]!r}.",
-            f"Add images of another class. If the classes are directories in {dataset.classes[0]}, "
-            "pass that directory.",
+            f"Expected at least two classes in {dataset.root}, found only {found!r}.",
+            f"Add images of another class. If the classes are directories in {found}, pass that "
+            "directory.",
         )
 
 

@@ -1,5 +1,7 @@
 """A check that batch normalisation gets more than one value per channel."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -42,7 +44,7 @@ def _single_values(built: BuiltNetwork, trained: nn.Module) -> list[str]:
     """Names of the trained batch norm layers whose input for one image has a single pixel."""
     found: list[str] = []
 
-    def watch(name: str) -> object:
+    def watch(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             if inputs[0].numel() == inputs[0].shape[1]:
                 found.append(name)

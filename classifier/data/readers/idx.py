@@ -1,12 +1,12 @@
 """The idx format of MNIST (LeCun, Cortes and Burges, 1998): all images in one archive."""
 
 import gzip
+import io
 import math
 import re
 import zlib
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +46,11 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         raise MediaError(f"{path} cannot be read: {error}.", _AGAIN) from error
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> io.BufferedIOBase:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _read_values(file: BinaryIO, path: Path, dimensions: int) -> NDArray[np.uint8]:
+def _read_values(file: io.BufferedIOBase, path: Path, dimensions: int) -> NDArray[np.uint8]:
     magic, found = bytes([0, 0, _UNSIGNED_BYTES, dimensions]), file.read(4)
     if found != magic:
         raise MediaError(

@@ -31,7 +31,7 @@ class Folder:
 
     def below(self) -> Iterator["Folder"]:
         """The folder and all folders below it."""
-        waiting = [self]  # a loop, since paths can be deeper than Python recurses
+        waiting: list[Folder] = [self]  # a loop, since paths can be deeper than Python recurses
         while waiting:
             folder = waiting.pop()
             yield folder
