@@ -53,6 +53,8 @@ def _every_script(figure: Figure) -> Iterator[None]:
     """Adds the fonts that the texts of a figure need."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")
+        # Long names leave little room; the tight bounding box keeps everything visible.
+        warnings.filterwarnings("ignore", "constrained_layout not applied")
         figure.draw_without_rendering()  # tick labels get their texts here
         texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
         families = [font.family for font in fonts_for("".join(t.get_text() for t in texts))[1:]]

@@ -163,3 +163,21 @@ def test_model_without_its_run(
     output = capsys.readouterr()
     assert "it has no run" in output.err
     assert "45 images, all" in output.out
+
+
+@pytest.mark.parametrize("split", ["", "test"])
+def test_images_of_one_class(
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    split: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(colours / "blue", tmp_path / "data" / split / "blue")
+    arguments = ("-o", tmp_path / "out", "--resamples", 20)
+    assert classifier("evaluate", colour_run, tmp_path / "data", *arguments) == 0
+    assert "14 images" in capsys.readouterr().out
+    record = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
+    assert record["metrics"]["accuracy"]["value"] == 1.0
+    assert record["metrics"]["auroc"]["value"] is None
