@@ -1,0 +1,168 @@
+"""An extraction stopped before any of its changes is resumed to what it would have been."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from faceswap.core.errors import FacesetError
+from faceswap.core.locks import hold_folder
+from faceswap.facesets.faceset import Faceset, read_record
+from faceswap.facesets.writer import FacesetWriter
+from faceswap.media.images import encode_image
+from tests.core.event_stopper import run_until
+from tests.facesets.test_faceset import EXTRACTOR, SOURCE, row
+
+FRAMES, SHARD = 5, 2
+OLD_SETTINGS = EXTRACTOR | {"detector": "e"}
+
+
+def extract(
+    output: Path, extractor: dict = EXTRACTOR, overwrite: bool = False, faces: int = 1, level=0
+) -> None:
+    """Writes a faceset in shards as ``extract_source`` does; ``level`` is that of the crops."""
+    with hold_folder(output, "the extraction"):
+        writer = FacesetWriter(output, SOURCE, extractor, overwrite=overwrite)
+        if writer.complete:
+            return
+        for frame in range(writer.next_frame, FRAMES):
+            for face in range(faces):
+                one = row(frame, face)
+                for folder, value in (("images", level + frame), ("masks", 255)):
+                    picture = np.full((32, 32), value, np.uint8)
+                    (output / folder / one["image"]).write_bytes(encode_image(picture, ".png"))
+                writer.add(one)
+            if frame % SHARD:
+                writer.end_shard(frame + 1, {"track": frame})
+        writer.end_shard(FRAMES, None)
+        if not writer.finish(frames=FRAMES, damage=""):
+            writer.discard()
+
+
+def overwrite(output: Path) -> None:
+    extract(output, overwrite=True)
+
+
+def extract_no_face(output: Path) -> None:
+    extract(output, faces=0)
+
+
+def old_complete(output: Path) -> None:
+    # More faces in each frame, so that stale crops would be left.
+    extract(output, OLD_SETTINGS, faces=2, level=100)
+
+
+def old_of_same_settings(output: Path) -> None:
+    extract(output, faces=2, level=100)
+
+
+def old_unfinished(output: Path) -> None:
+    old_complete(output)
+    record = output / "faceset.json"
+    record.write_text(record.read_text().replace('"complete": true', '"complete": false'))
+    (output / "shards").mkdir()
+    for first in (0, 2):
+        table = pq.read_table(output / "faces.parquet").slice(2 * first, 4)
+        resume = {b"resume": b'{"next_frame": %d, "state": {}}' % (first + 2)}
+        target = output / "shards" / f"shard-{first:09d}.parquet"
+        pq.write_table(table.replace_schema_metadata(resume), target)
+
+
+def content(output: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(output).as_posix(): path.read_bytes()
+        for path in sorted(output.rglob("*"))
+        if path.is_file()
+    }
+
+
+def kill_each(
+    tmp_path: Path, job: Callable, repeated: Callable, start: Path | None, check: Callable
+) -> int:
+    """Stops a job before each of its changes, and runs another one after it."""
+
+    def prepare(name: str) -> Path:
+        output = tmp_path / name / "faces"
+        output.parent.mkdir()
+        if start is not None:
+            shutil.copytree(start, output)
+        return output
+
+    whole = prepare("whole")
+    changes = run_until(sys.maxsize, job, whole)
+    for number, change in enumerate(changes):
+        output = prepare(f"at-{number}")
+        run_until(number, job, output)
+        error = None
+        try:
+            repeated(output)
+        except FacesetError as failed:
+            error = failed.message
+        check(output, whole, error, f"{number}: {change}")
+        shutil.rmtree(output.parent)
+    print(f"{job.__name__}: {len(changes)} points")
+    return len(changes)
+
+
+def check_whole(output: Path, whole: Path, error: str | None, change: str) -> None:
+    assert error is None, (change, error)
+    assert content(output) == content(whole), change
+
+
+def test_a_new_faceset_is_complete_after_a_kill_at_any_change(tmp_path):
+    assert kill_each(tmp_path, extract, extract, None, check_whole) > 40
+    assert len(Faceset.open(tmp_path / "whole" / "faces").trainable()) == FRAMES
+
+
+def test_a_source_without_faces_leaves_nothing_after_a_kill_at_any_change(tmp_path):
+    def check(output: Path, whole: Path, error: str | None, change: str) -> None:
+        assert error is None, (change, error)
+        assert not output.exists() or not list(output.iterdir()), change
+
+    assert kill_each(tmp_path, extract_no_face, extract_no_face, None, check) > 15
+
+
+@pytest.mark.parametrize("old", [old_complete, old_of_same_settings, old_unfinished])
+def test_overwrite_killed_and_repeated_without_it_is_the_old_or_the_new_faceset(tmp_path, old):
+    start = tmp_path / "start"
+    old(start)
+    before, seen = content(start), set()
+
+    def check(output: Path, whole: Path, error: str | None, change: str) -> None:
+        now = content(output)
+        if now == content(whole):
+            assert error is None, (change, error)
+            seen.add("new")
+        elif old is old_unfinished:
+            # An earlier state of it, which its own settings would resume.
+            assert error is not None, change
+            assert "other settings" in error, change
+            assert not read_record(output)["complete"], change
+            assert {name: now[name] for name in now} == {name: before[name] for name in now}
+            assert set(before) - set(now) <= {n for n in before if n.startswith("shards/")}
+            seen.add("old")
+        else:
+            assert now == before, change
+            assert (error is None) == (old is old_of_same_settings), change
+            seen.add("old")
+
+    assert kill_each(tmp_path, overwrite, extract, start, check) > 40
+    assert seen == {"old", "new"}
+
+
+def test_overwrite_repeated_is_the_new_faceset(tmp_path):
+    start = tmp_path / "start"
+    old_complete(start)
+    kill_each(tmp_path, overwrite, overwrite, start, check_whole)
+
+
+def test_the_old_faceset_is_refused_before_it_is_touched(tmp_path):
+    old_complete(tmp_path / "faces")
+    before = content(tmp_path / "faces")
+    with pytest.raises(FacesetError, match="other settings"):
+        extract(tmp_path / "faces")
+    assert content(tmp_path / "faces") == before
