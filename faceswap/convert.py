@@ -164,7 +164,7 @@ def _look(jobs: list[ConvertJob], *, overwrite: bool) -> list[ConvertReport | No
     """Looks at every name that will be written; returns the reports of finished conversions."""
     check_outputs([name for job in jobs for name in job.outputs.names()], overwrite=True)
     for job in jobs:
-        if explanation := format_note(job.source):
+        if explanation := format_note(job.source, job.outputs):
             note(explanation)
     return [None if overwrite else job.look() for job in jobs]
 

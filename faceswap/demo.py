@@ -45,7 +45,8 @@ from faceswap.demonstration.talking_head.clip import (
 )
 from faceswap.extract import extract_with_progress
 from faceswap.extraction.pipeline import ExtractSettings
-from faceswap.facesets.faceset import RECORD, Faceset
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import set_subject
 from faceswap.media.images import write_image
 from faceswap.media.sound import write_sound

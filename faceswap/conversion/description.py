@@ -7,7 +7,8 @@ from typing import Any
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.files import sha256_file
 from faceswap.core.weights import weights_entry
-from faceswap.facesets.faceset import ROWS, Faceset
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.files import ROWS
 from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.manifest import Conversion
 from faceswap.tracking.tracker import Tracker

@@ -148,11 +148,12 @@ def _plan(source: Source, output: Path, *, single: bool) -> Outputs:
     return name_outputs(source, output / f"{source.name}{kept}")
 
 
-def format_note(source: Source) -> str:
-    """One line about formats of a source that can be read but not written; "" if there is none."""
+def format_note(source: Source, outputs: Outputs) -> str:
+    """One line about formats that can be read but not written, unless the user chose another."""
     writable, instead = _formats(source)
     changed = {file.suffix.lower() for file in source.files} - set(writable)
-    if not changed:
+    chosen = not outputs.is_folder and outputs.path.name != f"{source.name}{instead}"
+    if not changed or chosen:
         return ""
     given = ", ".join(sorted(suffix or "a file without suffix" for suffix in changed))
     return f"{source.name}: {given} can be read but not written; converted to {instead}."

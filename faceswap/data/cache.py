@@ -31,7 +31,8 @@ from faceswap.data.fingerprints import (
     read_fingerprints,
     write_fingerprints,
 )
-from faceswap.facesets.faceset import IMAGES, MASKS, Face, Faceset
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.files import IMAGES, MASKS
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.geometry.landmarks68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from faceswap.maskers.hull import fill_hull

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path, sha256_file
-from faceswap.facesets.faceset import IMAGES, MASKS, Face, Faceset
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.files import IMAGES, MASKS
 
 FINGERPRINT = np.dtype([("state", np.int64, (6,)), ("sha256", np.uint8, (32,))])
 """State of the image and of the mask of a face (size, time of modification and of any change in

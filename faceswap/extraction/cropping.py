@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.core.files import storage_errors
-from faceswap.facesets.faceset import IMAGES, MASKS
+from faceswap.facesets.files import IMAGES, MASKS
 from faceswap.geometry.alignment import (
     HEAD_COVERAGE,
     crop_matrix,

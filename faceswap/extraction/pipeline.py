@@ -19,7 +19,7 @@ from faceswap.core.outputs import check_outputs
 from faceswap.core.prefetch import prefetch
 from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import store_faces
-from faceswap.facesets.faceset import RECORD
+from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE

@@ -24,14 +24,12 @@ from faceswap.core.files import sha256_file
 from faceswap.core.formats import Format
 from faceswap.core.names import check_name
 from faceswap.core.table_documents import check_finite, read_table
+from faceswap.facesets.files import IMAGES, MASKS, RECORD, ROWS, stored_file
 from faceswap.facesets.record import FacesetDocument
 from faceswap.media.images import read_image
 
 FORMAT = Format("faceswap-faceset", 1, FacesetError, schema=FacesetDocument)
 """Format of ``faceset.json``."""
-RECORD, ROWS, IMAGES, MASKS = "faceset.json", "faces.parquet", "images", "masks"
-SHARDS = "shards"
-"""Folder of the rows written so far, while an extraction is unfinished."""
 
 SCHEMA = pa.schema(
     [
@@ -222,8 +220,13 @@ class Faceset:
         return frames
 
     def load_crop(self, face: Face) -> NDArray[np.uint8]:
-        """Stored crop of a face, ``(S, S, 3) uint8 RGB``, S = ``crop_size``."""
-        return read_image(self.path / IMAGES / face.image)
+        """Stored crop of a face, ``(S, S, 3) uint8 RGB``, S = ``crop_size``.
+
+        Raises:
+            FacesetError: Its file leads out of the faceset.
+            MediaError: Its file is missing or damaged.
+        """
+        return read_image(stored_file(self.path, IMAGES, face.image))
 
     def load_mask(self, face: Face) -> NDArray[np.uint8]:
         """Stored mask of a face, ``(S, S) uint8``, 255 = face.
@@ -233,7 +236,7 @@ class Faceset:
         """
         if face.mask is None:
             raise FacesetError(f"{face.image} of {self.path} has no mask.", "Extract it again.")
-        path = self.path / MASKS / face.mask
+        path = stored_file(self.path, MASKS, face.mask)
         mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
         if mask is None:
             raise FacesetError(f"The mask {path} is missing or damaged.", "Extract it again.")

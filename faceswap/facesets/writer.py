@@ -6,7 +6,6 @@ the shards into ``faces.parquet`` and marks the record complete.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import groupby
@@ -17,19 +16,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faceswap.core.errors import FacesetError, OutputExistsError
+from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path, sync_files
 from faceswap.core.table_documents import read_note
-from faceswap.facesets.faceset import (
-    FORMAT,
+from faceswap.facesets.faceset import FORMAT, SCHEMA, read_record, read_rows
+from faceswap.facesets.files import (
     IMAGES,
     MASKS,
+    OLD_SHARDS,
     RECORD,
     ROWS,
-    SCHEMA,
     SHARDS,
-    read_record,
-    read_rows,
+    check_folder,
+    find_crops,
+    remove_shards,
 )
 from faceswap.facesets.record import ResumeDocument
 from faceswap.geometry.alignment import head_pose
@@ -40,9 +40,7 @@ from faceswap.tracking.tracks import TrackedFace
 
 Row = dict[str, Any]
 _GROUP = 4096  # rows in memory at a time while the shards are merged
-_OLD_SHARDS = "parts"  # their folder before the format had a name
 _RESUME = b"resume"
-_CROP = re.compile(r"[0-9]{6,}-[0-9]+\.(?:jpg|png)")
 
 
 class FacesetWriter:
@@ -78,7 +76,7 @@ class FacesetWriter:
         self.state: Any = None
         self.complete = False
         self._rows: list[Row] = []
-        _check_folder(path)
+        check_folder(path)
         exists = (path / RECORD).exists()
         if exists and not overwrite:
             self.record = read_record(path)
@@ -94,10 +92,10 @@ class FacesetWriter:
             }
             # Until the new record stands, the old faceset is what it was, or an earlier state of
             # an unfinished one; from then on all that is left of it is recognised as stale.
-            _remove_shards(path)
+            remove_shards(path)
             FORMAT.write(path / RECORD, self.record)
         if self.complete:
-            _remove_shards(path)
+            remove_shards(path)
             return
         for folder in (IMAGES, MASKS, SHARDS):
             (path / folder).mkdir(exist_ok=True)
@@ -120,7 +118,7 @@ class FacesetWriter:
             )
 
     def _resume(self) -> None:
-        if not self.complete and (self.path / _OLD_SHARDS).is_dir():
+        if not self.complete and (self.path / OLD_SHARDS).is_dir():
             raise FacesetError(
                 f"{self.path} was left unfinished by an earlier version of this program.",
                 "Extract the source again with --overwrite.",
@@ -137,7 +135,7 @@ class FacesetWriter:
 
     def _remove_stale_crops(self) -> None:
         """Removes crops of an unfinished shard, and those of a faceset that is replaced."""
-        for file in _crops(self.path):
+        for file in find_crops(self.path):
             if int(file.name.partition("-")[0]) >= self.next_frame:
                 file.unlink()
 
@@ -183,7 +181,7 @@ class FacesetWriter:
         self.record["source"] |= facts | {"faces": faces, "frames_with_face": frames_with_face}
         self.record["complete"] = self.complete = True
         FORMAT.write(self.path / RECORD, self.record)
-        _remove_shards(self.path)
+        remove_shards(self.path)
         return faces
 
     def _merge_shards(self) -> tuple[int, int]:
@@ -208,8 +206,8 @@ class FacesetWriter:
 
     def discard(self) -> None:
         """Removes what this writer made, for a source without faces."""
-        _remove_shards(self.path)
-        for file in _crops(self.path):
+        remove_shards(self.path)
+        for file in find_crops(self.path):
             file.unlink()
         for folder in (IMAGES, MASKS):
             with suppress(OSError):  # it has other files, or is gone
@@ -234,39 +232,6 @@ def _subject_of_same_source(path: Path, source: dict[str, Any]) -> dict[str, Any
         return record["subject"] if same else None
     except (FacesetError, KeyError):
         return None
-
-
-def _check_folder(path: Path) -> None:
-    """Checks that a directory holds a faceset or nothing, and leads nowhere else."""
-    for name in (RECORD, ROWS, IMAGES, MASKS, SHARDS, _OLD_SHARDS):
-        if (path / name).is_symlink():
-            raise FacesetError(
-                f"Expected a file or folder, found a link: {path / name}.",
-                "Remove the link: what it leads to may not be part of the faceset.",
-            )
-    if path.is_dir() and not (path / RECORD).exists():
-        # Hidden: the lock, and what file browsers leave.
-        others = sorted(child.name for child in path.iterdir() if not child.name.startswith("."))
-        if others:
-            raise OutputExistsError(
-                f"{path} is no faceset, and holds other files: {', '.join(others[:3])}.",
-                "Choose another folder with -o.",
-            )
-
-
-def _remove_shards(path: Path) -> None:
-    """Removes shards, the last one first: what is left is an earlier state of the extraction."""
-    for name in (SHARDS, _OLD_SHARDS):
-        for file in sorted((path / name).glob("*.parquet"), reverse=True):
-            file.unlink()
-        with suppress(OSError):  # it has other files, or is gone
-            (path / name).rmdir()
-
-
-def _crops(path: Path) -> list[Path]:
-    """Crops and masks that bear the name of a face, in a new or unfinished faceset."""
-    folders = [path / name for name in (IMAGES, MASKS) if (path / name).is_dir()]
-    return [file for folder in folders for file in folder.iterdir() if _CROP.fullmatch(file.name)]
 
 
 def _table(rows: list[Row]) -> pa.Table:

@@ -17,7 +17,8 @@ from faceswap.data.cache import CropGeometry, FaceCache, build_cache
 from faceswap.data.matching import expressions, find_matches
 from faceswap.data.sampling import rank_slots, split_facesets
 from faceswap.data.warp import WarpRanges
-from faceswap.facesets.faceset import IMAGES, Faceset
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.files import IMAGES
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.run_directory import RunDirectory
 from faceswap.training.settings import AugmentationConfig, TrainConfig

@@ -5,7 +5,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from faceswap.core.errors import FacesetError, StorageFullError
+from faceswap.core.errors import (
+    FacesetError,
+    OutputBusyError,
+    OutputExistsError,
+    StorageFullError,
+)
+from faceswap.core.locks import hold_folder
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import set_subject
 from faceswap.facesets.writer import FacesetWriter
@@ -259,3 +265,56 @@ def test_a_faceset_without_its_images_is_refused(tmp_path):
     with pytest.raises(FacesetError, match="images") as raised:
         faceset.trainable()
     assert "extract" in raised.value.hint
+
+
+def test_links_that_lead_out_of_a_faceset_are_not_read(tmp_path):
+    faceset = write_faceset(tmp_path / "clip")
+    first, second = faceset.faces()[:2]
+    private = tmp_path / "private.png"
+    write_image(private, np.zeros((32, 32, 3), np.uint8))
+    crop = faceset.path / "images" / first.image
+    crop.unlink()
+    crop.symlink_to(private)
+    with pytest.raises(FacesetError, match="link to another place"):
+        faceset.load_crop(first)
+    crop.unlink()
+    crop.symlink_to(second.image)  # stays inside
+    assert faceset.load_crop(first).mean() == 1
+    (faceset.path / "masks").rename(tmp_path / "elsewhere")
+    (faceset.path / "masks").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FacesetError, match="link to another place"):
+        faceset.load_mask(first)
+
+
+def test_nothing_is_written_through_the_links_of_a_faceset(tmp_path):
+    write_faceset(tmp_path / "clip")
+    (tmp_path / "clip" / "images").rename(tmp_path / "mine")
+    (tmp_path / "clip" / "images").symlink_to(tmp_path / "mine")
+    for overwrite in (False, True):
+        with pytest.raises(FacesetError, match="found a link"):
+            FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=overwrite)
+    assert len(list((tmp_path / "mine").iterdir())) == 6
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_with_files_of_the_user_is_refused(tmp_path, overwrite):
+    photo = tmp_path / "clip" / "images" / "holiday.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"mine")
+    with pytest.raises(OutputExistsError, match=r"no faceset, and holds other files: images"):
+        FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=overwrite)
+    assert photo.read_bytes() == b"mine"
+
+
+def test_overwrite_keeps_what_the_user_added_to_images(tmp_path):
+    write_faceset(tmp_path / "clip")
+    (tmp_path / "clip" / "images" / "holiday.jpg").write_bytes(b"mine")
+    FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=True).discard()
+    left = [path.name for path in (tmp_path / "clip").rglob("*")]
+    assert sorted(left) == ["holiday.jpg", "images"]
+
+
+def test_a_subject_is_not_set_while_an_extraction_writes(tmp_path):
+    write_faceset(tmp_path / "clip")
+    with hold_folder(tmp_path / "clip", "the extraction"), pytest.raises(OutputBusyError):
+        set_subject(tmp_path / "clip", Subject("Alice", "self"))
