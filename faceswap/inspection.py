@@ -9,8 +9,8 @@ import typer
 
 from faceswap.core.console import TextTable, show_table, write_line
 from faceswap.core.errors import FaceswapError, MediaError
-from faceswap.facesets.subjects import Records, find_records
-from faceswap.media.sources import find_sources
+from faceswap.facesets.subjects import NoRecordsError, Records, find_records
+from faceswap.media.sources import Source, find_sources
 from faceswap.provenance.describe import as_json, describe, headline, verdict
 from faceswap.provenance.file_provenance import FileProvenance, read_provenance
 from faceswap.provenance.subject import describe_records
@@ -71,13 +71,21 @@ def _inspect(path: Path, anchors: bytes) -> Iterator[FileProvenance | Records]:
         raise MediaError(f"There is no file or folder {path}.", "Check the path.")
     try:
         records = find_records(path)
-    except FaceswapError:
-        if path.is_file():
-            raise
-        for source in find_sources([path]):
+    except FaceswapError as problem:
+        for source in _footage(path, problem):
             yield from (read_provenance(file, anchors) for file in source.files)
     else:
         yield records
+
+
+def _footage(path: Path, problem: FaceswapError) -> list[Source]:
+    """Footage in a folder that has no records, or whose records are of another program."""
+    if path.is_file():
+        raise problem
+    try:
+        return find_sources([path])
+    except FaceswapError as error:
+        raise error if isinstance(problem, NoRecordsError) else problem from error
 
 
 def _as_table(path: Path, item: FileProvenance | Records, evidence: Path | None) -> TextTable:

@@ -32,7 +32,8 @@ def expectation(detail: ErrorDetails) -> str:
     """Expected value of an error reported by pydantic, as in ``expected a valid integer``."""
     message = detail["msg"]
     if message.startswith("Input should be "):
-        return f"expected {message.removeprefix('Input should be ')}"
+        expected = message.removeprefix("Input should be ").partition(" or instance of ")[0]
+        return f"expected {expected}"
     for opening in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(opening)
     return message

@@ -1,6 +1,6 @@
 """The one way into Parquet: sizes and types are checked before the rows are read."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 from faceswap.core.documents import parse_json, size_limit, too_large
 from faceswap.core.errors import DocumentError, FaceswapError
 from faceswap.core.files import regular_file
+from faceswap.core.parquet_footer import read_sizes
 
 _TABLE_BYTES = 512 << 20  # decoded
 _MOST_ROWS = 20_000_000
 _LONGEST_TEXT = 4096  # bytes in a cell; what a path may have
-_WIDEST = 8  # bytes of a value that is no text
 
 
 def read_table(
@@ -48,9 +48,9 @@ def read_table(
     if regular_file(path).is_dir():
         raise error(f"Expected a file, found a folder: {path}.", hint)
     with path.open("rb") as file, _library_errors(path, error, hint):
-        parquet = pq.ParquetFile(file, pre_buffer=False)
-        _check_columns(parquet.schema_arrow, schema, path, error, hint)
-        _check_size(parquet, schema, path, error, hint)
+        _check_size(schema, path, error, hint)
+        found = pq.ParquetFile(file, pre_buffer=False).schema_arrow
+        _check_columns(found, schema, path, error, hint)
         # Text stays in its dictionary until its length is known: a short file may repeat a long
         # text any number of times.
         parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=_texts(schema))
@@ -134,50 +134,13 @@ def _check_names(schema: pa.Schema, path: Path, error: type[FaceswapError], hint
         raise error(f"{path} has the column {twice[0]!r} more than once.", hint)
 
 
-def column_chunks(
-    parquet: pq.ParquetFile, names: Collection[str], groups: Iterable[int]
-) -> Iterator[pq.ColumnChunkMetaData]:
-    """Metadata of the chunks of some columns.
-
-    The library ends the process when it describes a damaged chunk, but raises an error when it
-    reads one; so the first row of each group is read before.
-
-    Args:
-        parquet: Open file.
-        names: Columns.
-        groups: Numbers of the row groups.
-
-    Raises:
-        OSError: A chunk is damaged.
-        ArrowException: A chunk is damaged.
-    """
-    metadata = parquet.metadata
-    leaves = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
-    chosen = [n for n, leaf in enumerate(leaves) if leaf.partition(".")[0] in names]
-    for group in groups:
-        next(parquet.iter_batches(1, [group], list(names), use_threads=False), None)
-        for number in chosen:
-            yield metadata.row_group(group).column(number)
-
-
-def _check_size(
-    parquet: pq.ParquetFile,
-    wanted: pa.Schema,
-    path: Path,
-    error: type[FaceswapError],
-    hint: str,
-) -> None:
+def _check_size(wanted: pa.Schema, path: Path, error: type[FaceswapError], hint: str) -> None:
     """Checks the size that the columns will have in memory, by the footer of the file."""
     limit = size_limit(_TABLE_BYTES)
-    rows = parquet.metadata.num_rows
-    if rows > _MOST_ROWS:
-        raise error(f"{path} has {rows} rows, more than {_MOST_ROWS}.", hint)
-    groups = range(parquet.metadata.num_row_groups)
-    size = sum(
-        max(column.total_uncompressed_size, column.num_values * _WIDEST)
-        for column in column_chunks(parquet, wanted.names, groups)
-    )
-    if size > limit:
+    sizes = read_sizes(path)
+    if sizes.rows > _MOST_ROWS:
+        raise error(f"{path} has {sizes.rows} rows, more than {_MOST_ROWS}.", hint)
+    if sum(group.size_of(wanted.names) for group in sizes.groups) > limit:
         raise too_large(path, limit, error)
 
 

@@ -17,6 +17,10 @@ Records = dict[str, list[dict[str, Any]]]
 """Subject records by identity of a model, or by source name of a faceset."""
 
 
+class NoRecordsError(FaceswapError):
+    """A path that is no faceset, no model and no run."""
+
+
 def is_faceset(path: Path) -> bool:
     """Whether ``path`` is a faceset, finished or unfinished."""
     return (path / RECORD).is_file()
@@ -26,7 +30,8 @@ def find_records(path: Path) -> Records:
     """Finds the records of a faceset, of each faceset in a folder, of a model, or of a run.
 
     Raises:
-        FaceswapError: ``path`` is none of these.
+        NoRecordsError: ``path`` is none of these.
+        FaceswapError: It is damaged.
     """
     if is_faceset(path):
         record = read_record(path)
@@ -42,7 +47,7 @@ def find_records(path: Path) -> Records:
         }
     inside = sorted(child.parent for child in path.glob(f"*/{RECORD}"))
     if not inside:
-        raise FaceswapError(
+        raise NoRecordsError(
             f"Expected a faceset, a model or a run, found none in {path}.",
             "Give the output of `faceswap extract` or `faceswap train`.",
         )

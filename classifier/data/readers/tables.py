@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +16,8 @@ import pyarrow.parquet as pq
 from faceswap.core.documents import size_limit, too_large
 from faceswap.core.errors import MediaError
 from faceswap.core.files import regular_file
-from faceswap.core.table_documents import column_chunks, read_table
+from faceswap.core.parquet_footer import read_sizes
+from faceswap.core.table_documents import read_table
 
 SUFFIXES = (".csv", ".parquet", ".pq")
 HINT = (
@@ -115,21 +117,16 @@ def read_stored_image(path: Path, row: int, column: str) -> bytes:
 def _group_starts(path: Path, _changed: int) -> tuple[int, ...]:
     """First row of each row group, and the number of rows."""
     with _typed_errors(path):
-        metadata = pq.read_metadata(path)
-        starts = [0]
-        for group in range(metadata.num_row_groups):
-            starts.append(starts[-1] + metadata.row_group(group).num_rows)
-    return tuple(starts)
+        return tuple(accumulate((group.rows for group in read_sizes(path).groups), initial=0))
 
 
 @lru_cache(maxsize=2)
 def _read_group(path: Path, _changed: int, group: int, column: str) -> pa.ChunkedArray:
     with _typed_errors(path), path.open("rb") as file:
-        parquet = pq.ParquetFile(file, pre_buffer=False)
-        chunks = list(column_chunks(parquet, [column], [group]))
-        _require_size(path, sum(one.total_uncompressed_size for one in chunks), _IMAGE_BYTES)
+        sizes = read_sizes(path).groups[group]
+        _require_size(path, sizes.size_of([column]), _IMAGE_BYTES)
         # A short file may repeat an image any number of times, which a dictionary stores once.
-        leaves = [one.path_in_schema for one in chunks if one.physical_type == "BYTE_ARRAY"]
+        leaves = [one.path for one in sizes.within([column]) if one.is_bytes]
         parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=leaves)
         return parquet.read_row_group(group, columns=[column], use_threads=False).column(column)
 
