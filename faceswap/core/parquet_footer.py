@@ -13,7 +13,7 @@ from typing import Any
 from faceswap.core.documents import size_limit
 
 _MAGIC = b"PAR1"
-_MOST_BYTES = 8 << 20
+_MOST_BYTES = 4 << 20
 _DEEPEST = 16
 _WIDEST = 8  # bytes of a value that is no text
 _BYTE_ARRAY = 6  # a type of values
@@ -96,7 +96,7 @@ def read_sizes(path: Path) -> ParquetSizes:
 
 
 def _column(facts: Mapping[int, Any]) -> ColumnSize:
-    path = ".".join(name.decode() for name in facts[3])
+    path = ".".join(name.decode(errors="replace") for name in facts[3])
     size = max(_count(facts[6]), _count(facts[5]) * _WIDEST)
     return ColumnSize(path, size, facts[1] == _BYTE_ARRAY)
 
