@@ -67,7 +67,7 @@ def extract_faces(
         NoFacesError: No frame contains a face.
         FacesetError: The directory holds a faceset of another source or of other settings.
     """
-    sources = find_sources([Path(source)])
+    sources = find_sources([Path(source)], Path(output))
     if len(sources) != 1:
         names = ", ".join(str(found.path) for found in sources[:5])
         raise MediaError(

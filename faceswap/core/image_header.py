@@ -23,11 +23,12 @@ BROKEN_IMAGE = (
     EOFError,
     ArithmeticError,
     RuntimeError,
+    MemoryError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
 )
-"""Exceptions that Pillow raises for damaged files."""
+"""Exceptions that Pillow raises for damaged files; of memory, where a length is absurd."""
 
 _DEFAULT_LIMIT = 200_000_000  # the largest pictures of phones; 1.2 GB while they are decoded
 _HINT = "Copy the file again, or save it as PNG or JPEG."

@@ -195,3 +195,12 @@ def test_a_file_much_larger_than_its_picture_is_not_read(photo, tmp_path):
     os.truncate(path, 1 << 30)  # sparse
     with pytest.raises(MediaError, match="much larger than one image of 96 x 64"):
         read_image(path)
+
+
+def test_a_box_of_absurd_length(photo, tmp_path):
+    PillowImage.fromarray(photo).save(tmp_path / "a.jp2")
+    data = bytearray((tmp_path / "a.jp2").read_bytes())
+    data[32:36] = b"\xff\xff\xff\x2d"
+    (tmp_path / "a.jp2").write_bytes(data)
+    with pytest.raises(MediaError):
+        read_image(tmp_path / "a.jp2")
