@@ -40,11 +40,6 @@ class UnreadableImage(Exception):
     """A file that cannot be used as an image; the message is the reason."""
 
 
-def is_image(path: Path) -> bool:
-    """Whether a file has an image suffix and is not hidden."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
 def reason(error: Exception, source: Path | bytes) -> str:
     """Short reason why an image cannot be read from a file or from its bytes."""
     if isinstance(error, FileNotFoundError):

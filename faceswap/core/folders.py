@@ -18,6 +18,13 @@ _TOOL_FOLDERS = frozenset(
 )
 _TOOL_SUFFIXES = (".lrdata", ".dtrash")  # previews of Lightroom, digiKam's recycle bin
 
+_REPORTS = (
+    ("report.html", "filters.png"),
+    ("report.html", "weights.png"),
+    ("features.parquet", "map.png"),
+)
+"""Files by which the results of ``classifier explain`` and ``features`` are recognised."""
+
 
 @dataclass(frozen=True)
 class PassedOver:
@@ -52,7 +59,7 @@ def is_tool_folder(name: str) -> bool:
 
 
 def result_kind(folder: Path) -> str | None:
-    """The kind of result of this program that a folder is: faceset, run or model; None if none."""
+    """The kind of result of this program that a folder is, such as faceset or run; None if none."""
     if (folder / "faceset.json").is_file():
         return "faceset"
     if (folder / "manifest.json").is_file() and (
@@ -61,6 +68,8 @@ def result_kind(folder: Path) -> str | None:
         return "run"
     if (folder / "model.json").is_file() and (folder / "model.safetensors").is_file():
         return "model"
+    if any(all((folder / name).is_file() for name in names) for names in _REPORTS):
+        return "report"
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from classifier.data.dataset import SPLITS, Dataset, Sample
+from classifier.data.readers.class_file import CLASS_FILES
 from classifier.data.readers.folder_names import composed
 from classifier.data.readers.layouts import (
     LAYOUT,
@@ -13,6 +14,7 @@ from classifier.data.readers.layouts import (
     require_plausible,
     skip_wrappers,
 )
+from classifier.data.readers.tables import SUFFIXES as LIST_SUFFIXES
 from classifier.data.readers.tree import Folder, FolderTree, list_names
 from faceswap.core.errors import MediaError
 
@@ -124,7 +126,14 @@ def _require_classes(root: Folder) -> None:
     if not root.with_images():
         loose = len(root.images)
         what = f"{loose} images outside class directories" if loose else "no images"
-        raise MediaError(f"Expected class directories in {root.path}, found {what}.", LAYOUT)
+        lists = [
+            file
+            for folder in root.below()
+            for file in folder.others
+            if file.suffix.lower() in LIST_SUFFIXES and file.name not in CLASS_FILES
+        ]
+        hint = f"{LAYOUT} Or pass a list, such as {lists[0]}." if lists else LAYOUT
+        raise MediaError(f"Expected class directories in {root.path}, found {what}.", hint)
 
 
 def _lost_classes(holders: Sequence[Folder], files: Mapping[str, ClassFiles]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from classifier.data.images import SUFFIXES
 from classifier.data.readers.class_file import CLASS_FILES
-from faceswap.core.folders import PassedOver, is_tool_folder, walk
+from faceswap.core.folders import PassedOver, is_tool_folder, result_kind, walk
 
 # Written by file managers.
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
@@ -54,7 +54,7 @@ class Folder:
         names = sorted(
             inner.name
             for inner in self.path.iterdir()
-            if inner.is_dir() and not is_tool_folder(inner.name)
+            if inner.is_dir() and not is_tool_folder(inner.name) and result_kind(inner) is None
         )
         full = self.with_images()
         return [name for name in names if name not in full]

@@ -266,3 +266,20 @@ def test_names_that_are_not_utf8(tmp_path: Path, fill: Fill) -> None:
     assert data.classes == ("caf\\xe9", "tea")
     assert data.samples[0].name.encode()
     assert data.digest()
+
+
+def test_results_in_the_data_are_not_data(tmp_path: Path, fill: Fill, picture: Fill) -> None:
+    fill(tmp_path, a=1, b=1)
+    picture(tmp_path / "explained" / "filters.png")
+    (tmp_path / "explained" / "report.html").write_text("a page")
+    data = open_dataset(tmp_path)
+    assert data.classes == ("a", "b")
+    assert data.notes == ("Skipped 1 x report, such as explained.",)
+
+
+def test_a_folder_of_lists_names_one_of_them(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train-00000-of-00001.parquet").write_bytes(b"")
+    with pytest.raises(MediaError) as caught:
+        open_dataset(tmp_path)
+    assert "train-00000-of-00001.parquet" in caught.value.hint
