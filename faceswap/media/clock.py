@@ -54,9 +54,13 @@ def may_jump(container: InputContainer) -> bool:
     return container.format.name not in ("avi", "gif")
 
 
+def _discontinuous(container: InputContainer) -> bool:
+    """Whether the format allows for a clock that is set anew."""
+    return bool(container.format.flags & Flags.ts_discont.value)
+
+
 def _gap(container: InputContainer) -> int:
-    discontinuous = container.format.flags & Flags.ts_discont.value
-    return _GAP if discontinuous else _GAP_ELSEWHERE
+    return _GAP if _discontinuous(container) else _GAP_ELSEWHERE
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class PictureClock:
         self._step = max(1, round(1 / (frame_rate(stream) * self._base)))
         self._gap = round(_gap(container) / self._base)
         self._may_jump = may_jump(container)
+        self._discontinuous = _discontinuous(container)
         self._shift = -round(time_origin(container) / self._base)
         self._last: int | None = None  # decoding time stamp as stored
         self._end: int | None = None  # of the latest picture, on the continued clock
@@ -101,6 +106,11 @@ class PictureClock:
     def stored(self, stamp: int) -> int:
         """Time stamp in the file before any jump, for one on the continued clock."""
         return stamp - self._shift
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a jump was read whose shift is not known yet."""
+        return bool(self._held)
 
     @property
     def now(self) -> Fraction:
@@ -143,7 +153,10 @@ class PictureClock:
         if not self._may_jump or packet.dts is None or self._last is None:
             return False
         change = packet.dts - self._last
-        return change < -(self._step // 2) or change > self._gap
+        if change > self._gap:
+            return True
+        # Elsewhere decoding time stamps are guessed, and not in order after a jump.
+        return (packet.is_keyframe or self._discontinuous) and change < -(self._step // 2)
 
     def _move(self, packet: Packet) -> None:
         _shift(packet, self._shift)
@@ -246,7 +259,8 @@ class SoundClock:
         at, length = stamp * base, (packet.duration or 0) * base
         if self._jumped(time, at, length):
             near = [k for k in range(time.jumps, len(jumps)) if abs(jumps[k].at - at) < _GAP]
-            if not near and self._clock is not None and wait:
+            # Several jumps may lead to the same stored time: all that were read have to be known.
+            if self._clock is not None and wait and (self._clock.waiting or not near):
                 return False
             if near:
                 number = min(near, key=lambda k: abs(at + jumps[k].shift - now))

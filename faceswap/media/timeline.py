@@ -235,8 +235,8 @@ class Damage:
             return cls(expected_frames=stream.frames, skipped=skipped)
         if names == "avi" and stream.duration and stream.time_base:
             return cls(expected_end=float(stream.duration * stream.time_base))
-        end = _seconds(stream.metadata.get("DURATION", "")) - float(time_origin(container))
-        return cls(expected_end=max(0.0, end))
+        end = _seconds(stream.metadata.get("DURATION", ""))
+        return cls(expected_end=end and max(0.0, end - float(time_origin(container))))
 
     def jumps_text(self) -> str | None:
         """Line about jumps of the clock, which damage nothing; None if there are none."""

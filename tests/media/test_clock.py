@@ -169,3 +169,35 @@ def test_sound_before_0_is_priming(make_video, make_sound, tmp_path):
     assert next(iter(VideoReader(source))).time == pytest.approx(
         float(av.open(str(source)).streams.video[0].start_time * Fraction(1, 1000)), abs=1e-6
     )
+
+
+def test_a_part_without_sound(part, make_video, tmp_path):
+    quiet = make_video(tmp_path / "quiet.ts", frames=20, options={"bf": "2"})
+    source = tmp_path / "joined.ts"
+    source.write_bytes(part.read_bytes() + quiet.read_bytes() + part.read_bytes())
+    convert(source, tmp_path / "out.mp4")
+    times, sound = content(tmp_path / "out.mp4")
+    assert len(times) == 60
+    single = len(content(part)[1])
+    assert sound[single][0] == pytest.approx(times[40], abs=0.05)
+
+
+def test_joined_matroska_files(make_video, make_sound, tmp_path):
+    part = make_video(
+        tmp_path / "part.mkv", frames=20, options={"bf": "2"}, sounds=[make_sound(seconds=0.8)]
+    )
+    source = tmp_path / "joined.mkv"
+    source.write_bytes(part.read_bytes() * 2)
+    frames = list(VideoReader(source))
+    assert [frame.index for frame in frames] == list(range(40))
+    assert np.diff([frame.time for frame in frames]) == pytest.approx(0.04, abs=2e-3)
+
+
+def test_a_clock_that_runs_over(part, tmp_path):
+    # Time stamps of transport streams have 33 bits: 26.5 hours at 90 kHz.
+    source = moved(part, tmp_path / "a.ts", (1 << 33) / 90000 - 1.8)
+    reader = VideoReader(source)
+    frames = list(reader)
+    assert frames[0].time < 0.1
+    assert np.diff([frame.time for frame in frames]) == pytest.approx(0.04, abs=1e-4)
+    assert (reader.damage, reader.notes) == (None, [])
