@@ -1,5 +1,6 @@
 """Opens media files for reading."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,7 +23,19 @@ _DEMUXERS = (
     "dirac,dnxhd,cavsvideo,avs2,avs3,"
     "wav,w64,aiff,au,caf,mp3,aac,loas,ac3,eac3,dts,dtshd,truehd,mlp,flac,ape,tta,wv,tak,amr,voc"
 )
+_MOST_PIXELS = 100_000_000  # 12K; more than any camera records
 _PLAYLISTS = (b"ffconcat", b"file ", b"#EXTM3U", b"<?xml", b"<MPD", b"[playlist]", b"v=0")
+
+
+def max_video_pixels() -> int:
+    """Number of pixels above which a frame is refused: 100 million, or that of the variable.
+
+    Decoders hold several frames, so the limit is lower than that of a photograph.
+
+    Raises:
+        ConfigError: ``FACESWAP_MAX_IMAGE_PIXELS`` is invalid.
+    """
+    return max_image_pixels() if os.environ.get(LIMIT_VARIABLE) else _MOST_PIXELS
 
 
 def open_media(path: Path) -> InputContainer:
@@ -49,7 +62,7 @@ def open_media(path: Path) -> InputContainer:
 
 def _decoder_limit() -> dict[str, str]:
     # Decoders work on sizes rounded up to whole blocks, with edges.
-    return {"max_pixels": str(2 * max_image_pixels() + (1 << 20))}
+    return {"max_pixels": str(2 * max_video_pixels() + (1 << 20))}
 
 
 def _hint(path: Path, error: FFmpegError) -> str:
@@ -73,7 +86,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The video stream that a player shows: the default one, or else the largest; no cover picture.
 
     Raises:
-        MediaError: There is no such stream, or it has more pixels than ``max_image_pixels()``.
+        MediaError: There is no such stream, or it has more pixels than ``max_video_pixels()``.
         ConfigError: ``FACESWAP_MAX_IMAGE_PIXELS`` is invalid.
     """
     streams = films(container)
@@ -88,10 +101,10 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     stream = max(defaults or streams, key=_pixels)
     context = stream.codec_context
     # FFmpeg forgets sizes above the limit when it decodes the beginning.
-    if not _pixels(stream) or _pixels(stream) > max_image_pixels():
+    if not _pixels(stream) or _pixels(stream) > max_video_pixels():
         found = f"{context.width} x {context.height}" if context.width else "none or a larger one"
         raise MediaError(
-            f"Expected a frame size of at most {max_image_pixels()} pixels in {path}, found"
+            f"Expected a frame size of at most {max_video_pixels()} pixels in {path}, found"
             f" {found}.",
             f"Copy the file again if it is damaged; if it is not, raise {LIMIT_VARIABLE}.",
         )
