@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
@@ -66,17 +66,25 @@ class TextTable(Table):
         least_width: int | None = None,
     ) -> None:
         super().__init__(
-            *columns,
             title=Text(printable(title)) if title else None,
             caption=Text(printable(caption)) if caption else None,
             title_justify="left",
             min_width=least_width,
         )
+        for name in columns:
+            self.add_column(name)
 
-    def add_row(self, *cells: str | Text, **options: Any) -> None:
+    def add_column(self, header: RenderableType = "", *args: Any, **options: Any) -> None:
+        """Adds a column; the name may be ``Text`` with a style."""
+        super().add_column(_as_text(header), *args, **options)
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
         """Adds a row; cells may be ``Text`` with a style."""
-        shown = (cell if isinstance(cell, Text) else Text(printable(cell)) for cell in cells)
-        super().add_row(*shown, **options)
+        super().add_row(*(cell and _as_text(cell) for cell in cells), **options)
+
+
+def _as_text(cell: RenderableType) -> RenderableType:
+    return Text(printable(cell)) if isinstance(cell, str) else cell
 
 
 def show_table(table: TextTable) -> None:

@@ -207,8 +207,8 @@ def check_schema(
 
 
 def restore_type(
-    values: Any, kind: type[T], where: Path | str, error: type[FaceswapError], hint: str
-) -> T:
+    values: Any, kind: Any, where: Path | str, error: type[FaceswapError], hint: str
+) -> Any:
     """Restores dataclasses and tuples from the JSON values that were written of them.
 
     Args:

@@ -178,7 +178,8 @@ def _decoded(table: pa.Table, path: Path, error: type[FaceswapError], hint: str)
 def _longest(values: pa.Array) -> int:
     if not _is_text(values.type):
         return 0
-    return pc.max(pc.binary_length(values)).as_py() or 0
+    lengths = pc.call_function("binary_length", [values])
+    return pc.call_function("max", [lengths]).as_py() or 0
 
 
 def _has_nulls(column: pa.ChunkedArray) -> bool:

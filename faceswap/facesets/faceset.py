@@ -270,7 +270,7 @@ def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
     except FileNotFoundError as error:
         raise FacesetError(f"{file} is missing.", _EXTRACT_AGAIN) from error
     check_finite(rows, _FINITE, file, FacesetError, _EXTRACT_AGAIN)
-    if rows.num_rows and pc.min(rows["frame"]).as_py() < 0:
+    if rows.num_rows and pc.call_function("min", [rows["frame"]]).as_py() < 0:
         raise FacesetError(f"Expected frame numbers from 0 in {file}.", _EXTRACT_AGAIN)
     for column in ("image", "mask"):
         for name in filter(None, rows[column].unique().to_pylist()):

@@ -28,7 +28,7 @@ State = Literal["intact", "changed", "broken", "none"]
 Signer = Literal["local", "trusted", "unknown"]
 
 _CHUNK = 1 << 20
-_INGREDIENTS = 64  # shown of a manifest; half as many at each level of the tree
+_INGREDIENTS = 100  # in the tree of a file
 _STORE = b"jumdc2pa"  # a JUMBF description box, and the type of a manifest store
 
 # The content and the signature are valid; only the signer or the time is in doubt.
@@ -177,7 +177,7 @@ def _evaluate(store: Mapping[str, Any]) -> dict[str, Any]:
         "signature": signature,
         "expired": any("expired" in code or "outside" in code for code in failures),
         "actions": tuple(actions_of(active)),
-        "ingredients": tuple(_ingredients(active, store["manifests"])),
+        "ingredients": tuple(_ingredients(active, store["manifests"], iter(range(_INGREDIENTS)))),
         "conversion": assertion_of(active, CONVERSION),
     }
 
@@ -198,14 +198,16 @@ def _declares_synthetic(manifests: Any) -> bool:
 
 
 def _ingredients(
-    manifest: Mapping[str, Any], manifests: Mapping[str, Any], level: int = 0
+    manifest: Mapping[str, Any], manifests: Mapping[str, Any], left: Iterator[int]
 ) -> Iterator[Mapping[str, Any]]:
     """Ingredients as a tree, each with its manifest and the problems found in it.
 
     Manifests may name each other in circles, and one may be named any number of times: the tree
-    ends at a few levels, and a manifest shows a limited number of ingredients.
+    ends when nothing is left of the numbers ``left``.
     """
-    for ingredient in (manifest.get("ingredients") or [])[: _INGREDIENTS >> level]:
+    for ingredient in manifest.get("ingredients") or []:
+        if next(left, None) is None:
+            return
         label = ingredient.get("active_manifest")
         failures = validation_codes(ingredient.get("validation_results"), "failure")
         below = manifests.get(label) if label else None
@@ -217,7 +219,7 @@ def _ingredients(
             "problems": [code for code in failures if code not in _NO_DAMAGE],
             "actions": [a.get("action", "?") for a in actions_of(below)] if below else [],
             "synthetic": _declares_synthetic([below]) if below else False,
-            "ingredients": list(_ingredients(below, manifests, level + 1)) if below else [],
+            "ingredients": list(_ingredients(below, manifests, left)) if below else [],
         }
 
 

@@ -2,10 +2,9 @@ import io
 import sys
 
 import pytest
-from rich.table import Table
 
 from faceswap.core import console
-from faceswap.core.console import note, progress_bar, show_table
+from faceswap.core.console import TextTable, note, progress_bar, show_table, write_line
 
 
 class Clock:
@@ -82,9 +81,36 @@ def test_note_is_verbatim_and_one_line(
 
 
 def test_tables_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    table = Table("name", "value")
+    table = TextTable("name", "value")
     table.add_row("torch", "2.9")
     show_table(table)
     captured = capsys.readouterr()
     assert "torch" in captured.out
     assert captured.err == ""
+
+
+HOSTILE = "[/red]\x1b[2J\x1b]0;title\x07\udcff 山田"
+
+
+def test_tables_and_lines_show_any_text_as_it_is(capsys):
+    table = TextTable("[bold]name", HOSTILE, title=HOSTILE, caption="[/]")
+    table.add_row(HOSTILE, ":smile: [link]")
+    show_table(table)
+    write_line(HOSTILE)
+    shown = capsys.readouterr().out
+    assert shown.count("[/red]") == 4
+    assert "[bold]name" in shown
+    assert ":smile: [link]" in shown
+    assert "山田" in shown
+    assert not any(character in shown for character in "\x1b\x07\udcff")
+
+
+def test_lines_are_whole(capsys):
+    write_line("a" * 5000)
+    assert capsys.readouterr().out == "a" * 5000 + "\n"
+
+
+def test_bars_show_any_text_as_it_is(capsys):
+    with progress_bar(HOSTILE, 2, "files") as advance:
+        advance(2, HOSTILE)
+    assert "\x1b" not in capsys.readouterr().err
