@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -68,12 +69,12 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 def mutated_value(random: Random, value: Any) -> Any:
     """Replaces, removes, renames or nests a value of a JSON document."""
     if not isinstance(value, dict | list) or random.random() < 0.03:
-        return random.choice(_VALUES)
+        return deepcopy(random.choice(_VALUES))
     value = json.loads(json.dumps(value))
     for _ in range(random.choice((1, 1, 1, 3))):
         places = list(_places(value))
         if not places:
-            return random.choice(_VALUES)
+            return deepcopy(random.choice(_VALUES))
         container, key = random.choice(places)
         match random.randrange(6):
             case 0:
@@ -88,7 +89,7 @@ def mutated_value(random: Random, value: Any) -> Any:
                 if place in other if isinstance(other, dict) else place < len(other):
                     container[key] = json.loads(json.dumps(other[place]))
             case _:
-                container[key] = random.choice(_VALUES)
+                container[key] = deepcopy(random.choice(_VALUES))
     return value
 
 
