@@ -49,11 +49,16 @@ def reason(error: Exception, source: Path | bytes) -> str:
         return "an empty file"
     if isinstance(error, Image.DecompressionBombError):
         return f"more pixels than the limit, which {LIMIT_VARIABLE} can raise"
-    return "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _is_empty(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size == 0
+    try:
+        return path.is_file() and path.stat().st_size == 0
+    except OSError:  # a name that is too long, say
+        return False
 
 
 def read_image(
@@ -100,6 +105,8 @@ def open_limited(source: Path | bytes) -> Image.Image:
         BROKEN: Not an image, a damaged header, or too many pixels.
     """
     use_pixel_limit()
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise ValueError("not a regular file")  # reading a pipe might never end
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     return Image.open(file, formats=FORMATS)
 

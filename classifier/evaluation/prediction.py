@@ -80,7 +80,7 @@ def find_images(
     """
     files: list[ImageFile] = []
     for path in paths:
-        if path.is_dir():
+        if _is_folder(path):
             tree = read_tree(path, exclude)
             below = tree.root.all_images()
             files += [ImageFile(inner, inner.relative_to(path)) for inner in below]
@@ -90,6 +90,13 @@ def find_images(
             files.append(ImageFile(path, Path(path.name)))
     taken: set[Path] = set()
     return [_with_unique_name(file, taken) for file in files]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, say, which reading the file reports
+        return False
 
 
 def _with_unique_name(file: ImageFile, taken: set[Path]) -> ImageFile:

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -175,3 +176,20 @@ def test_own_output_is_not_predicted(
         more = ("-o", photos / "out", "--overwrite")
         assert classifier("predict", square_run, photos, *more) == 0, number
         assert len(list((photos / "out" / "masks").iterdir())) == 16
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_names_that_are_no_files_are_skipped(
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    names = (tmp_path / "pipe.png", tmp_path / ("x" * 300 + ".png"), colours / "red" / "00.png")
+    assert classifier("predict", colour_run, *names) == 0
+    printed = capsys.readouterr()
+    assert "pipe.png: not a regular file" in printed.err
+    assert ".png: File name too long" in printed.err
+    assert printed.out.startswith(str(names[-1]))
