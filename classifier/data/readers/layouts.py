@@ -1,5 +1,6 @@
 """Layouts of class directories: which directories are splits, and which cannot be classes."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from classifier.data.dataset import SPLITS
@@ -14,6 +15,7 @@ _CLASS_WORDS = frozenset({"train", "valid"})
 _IMAGE_FOLDERS = frozenset({"image", "images", "img", "imgs", "jpegimages", "jpegs"})
 _LABEL_FOLDERS = frozenset(
     {"label", "labels", "annotation", "annotations", "annot", "annots", "groundtruth", "gt"}
+    | {"masks", "trimaps", "segmentations"}
 )
 _FOLD_WORDS = frozenset({"fold", "folds", "part", "split", "batch", "subset", "cv", "k"})
 _DETECTION = frozenset({".txt", ".xml", ".json"})
@@ -187,7 +189,23 @@ def require_plausible(root: Folder, top: Folder, names: Sequence[str] | None) ->
             "images for them were not found.",
             f"Expected images/ and masks/, or train/ and trainannot/, side by side. {_AS_CLASSES}",
         )
+    _require_no_splits(root, found)
     _require_no_folds(root, found)
+
+
+def _require_no_splits(root: Folder, names: Sequence[str]) -> None:
+    """Refuse ``trainA``, ``testA``, ``trainB``, ``testB``: names of splits of several kinds."""
+    splits: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+    for name in names:
+        parsed = parse_folder_name(name)
+        if parsed.split:
+            splits[parsed.rest][name] = parsed.split
+    for group in splits.values():
+        if len(set(group.values())) > 1:
+            raise MediaError(
+                f"{_listed(group)} in {root.path} look like splits, not like classes.",
+                f"{LAYOUT} {_AS_CLASSES}",
+            )
 
 
 def _require_no_folds(root: Folder, names: Sequence[str]) -> None:

@@ -123,7 +123,21 @@ def open_mask_folders(
     notes: list[str] = []
     if alone:
         notes.append(f"Skipped {len(alone)} images without a mask, such as {alone[0]}.")
+    notes += _outside(tree, pairs)
     return with_codes(Dataset(root, "pixels", (), splits, notes=(*notes, *tree.notes())), names)
+
+
+def _outside(tree: FolderTree, pairs: Sequence[FolderPair]) -> list[str]:
+    """A note on images that lie in no pair of directories."""
+    sides = [side for pair in pairs for side in (pair.images, pair.masks)]
+    read = {folder.path for side in sides for folder in side.below()}
+    outside = [i for folder in tree.root.below() if folder.path not in read for i in folder.images]
+    if not outside:
+        return []
+    return [
+        f"Skipped {len(outside)} images outside the directories of images and masks, such as "
+        f"{tree.short(outside[0])}."
+    ]
 
 
 def _split_of(image: Path, root: Path, pair: FolderPair) -> str | None:

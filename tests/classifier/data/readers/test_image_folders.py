@@ -176,6 +176,11 @@ REFUSED = {
     "only images": (("images/0.png", "images/1.png"), "images/ .* cannot be classes"),
     "labels": (("cat/0.png", "labels/0.png"), "labels/ .* look like masks or labels"),
     "halves": (("dogs/0.png", "trainannot/0.png"), "trainannot/ .* look like masks"),
+    "masks": (("original/0.png", "masks/0.png"), "masks/ .* look like masks or labels"),
+    "several splits": (
+        ("trainA/0.png", "testA/0.png", "trainB/0.png", "testB/0.png"),
+        "testA/, trainA/ .* look like splits, not like classes",
+    ),
     "folds": (("fold1/a/0.png", "fold1/b/0.png", "fold2/a/0.png", "fold2/b/0.png"), "like folds"),
 }
 

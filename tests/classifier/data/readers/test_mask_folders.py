@@ -225,6 +225,18 @@ def test_masks_named_after_their_images(tmp_path: Path, picture: Write, mask: Wr
     ]
 
 
+def test_images_without_a_directory_of_masks_are_counted(
+    tmp_path: Path, pair: Callable, picture: Write
+) -> None:
+    pair(tmp_path / "imagesTr", tmp_path / "labelsTr", "x")
+    picture(tmp_path / "imagesTs" / "y.png")
+    data = open_dataset(tmp_path)
+    assert len(data.samples) == 1
+    assert data.notes == (
+        "Skipped 1 images outside the directories of images and masks, such as imagesTs/y.png.",
+    )
+
+
 def test_masks_outside_the_splits_are_refused(tmp_path: Path, pair: Callable) -> None:
     pair(tmp_path / "train" / "images", tmp_path / "train" / "masks", "x")
     pair(tmp_path / "more" / "images", tmp_path / "more" / "masks", "x")
