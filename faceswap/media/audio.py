@@ -19,6 +19,7 @@ from av.subtitles.stream import SubtitleStream
 from faceswap.media.clock import SoundClock
 from faceswap.media.container import films, open_media, video_stream
 from faceswap.media.muxer_trial import MuxerTrial
+from faceswap.media.subtitles import TEXT_CODECS, TEXT_ENCODER, convert_text, prepare_text
 
 # FFmpeg muxes these into MP4, but hardly any player supports them there.
 _POOR_FIT = {".mp4": ("pcm_", "vorbis", "truehd"), ".m4v": ("pcm_", "vorbis", "truehd")}
@@ -33,12 +34,12 @@ _StreamT = TypeVar("_StreamT", AudioStream, SubtitleStream)
 
 @dataclass
 class _Track:
-    """A stream that is copied, or audio that is re-encoded.
+    """A stream that is copied, or audio or text that is re-encoded.
 
     Attributes:
         source: Stream of the input.
         target: Stream of the output; has an encoder when ``encode`` is set.
-        encode: Whether the audio is re-encoded; packets are copied otherwise.
+        encode: Whether it is re-encoded; packets are copied otherwise.
         last_dts: Decoding time stamp of the last copied packet.
         samples: Presentation time of the next frame to encode, in samples.
     """
@@ -61,7 +62,7 @@ class AudioFeed:
         path: File with the audio; it may have no audio stream.
         output: Container being written, before its header is written.
         suffix: Suffix of the output file.
-        subtitles: Whether subtitles that the container accepts are copied too.
+        subtitles: Whether subtitles are copied too, or converted if they are text.
 
     Attributes:
         input: The file.
@@ -110,14 +111,20 @@ class AudioFeed:
     def _add_subtitles(
         self, source: SubtitleStream, number: int, trial: MuxerTrial
     ) -> _Track | None:
-        if source.codec_context is not None and trial.accepts(source):
-            return self._copied(source)
         context = source.codec_context
-        name = context.codec.canonical_name if context is not None else "unknown codec"
-        self.notes.append(
-            f"subtitle stream {number} ({name}) was dropped: {self._suffix} does not support it"
-        )
-        return None
+        if context is not None and trial.accepts(source):
+            return self._copied(source)
+        codec = context.codec.canonical_name if context is not None else "unknown codec"
+        problem = f"{self._suffix} does not support {codec}"
+        if codec not in TEXT_CODECS:
+            self.notes.append(f"subtitle stream {number} was dropped: {problem}")
+            return None
+        encoder = TEXT_ENCODER[self._suffix]
+        target = self._output.add_stream(encoder)
+        assert isinstance(target, SubtitleStream)
+        prepare_text(target)
+        self.notes.append(f"subtitle stream {number} was converted to {encoder}: {problem}")
+        return _Track(source, _labelled(target, source), encode=True)
 
     def _copied(self, source: _StreamT) -> _Track:
         return _Track(source, _labelled(self._output.add_stream_from_template(source), source))
@@ -145,9 +152,8 @@ class AudioFeed:
         """Writes the remaining audio."""
         self.advance(float("inf"))
         for track in self._tracks.values():
-            if track.encode:
+            if track.encode and isinstance(track.target, AudioStream):
                 self._encode(track, None)
-                assert isinstance(track.target, AudioStream)
                 self._output.mux(track.target.encode(None))
 
     def close(self) -> None:
@@ -156,9 +162,17 @@ class AudioFeed:
 
     def _carry(self, packet: Packet) -> None:
         track = self._tracks[packet.stream_index]
-        if track.encode:
+        if not track.encode:
+            self._copy(track, packet)
+        elif isinstance(track.source, AudioStream):
             self._encode(track, packet)
-            return
+        else:
+            assert isinstance(track.target, SubtitleStream)
+            converted = convert_text(track.source, track.target, packet)
+            if converted is not None:
+                self._copy(track, converted)
+
+    def _copy(self, track: _Track, packet: Packet) -> None:
         if packet.dts is not None:
             # No muxer accepts time stamps that run backwards: what overlaps follows at once.
             if track.last_dts is not None and packet.dts <= track.last_dts:

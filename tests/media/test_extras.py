@@ -78,31 +78,38 @@ def test_tags_and_chapters_are_kept(rich, tmp_path, name, suffix):
 
 
 @pytest.mark.parametrize(
-    ("name", "codec", "suffix", "kept"),
+    ("name", "codec", "suffix", "converted"),
     [
-        ("a.mp4", "mov_text", ".mp4", True),
-        ("a.mp4", "mov_text", ".mov", True),
-        ("a.mkv", "subrip", ".mkv", True),
-        ("a.mkv", "webvtt", ".webm", True),
-        ("a.mkv", "subrip", ".mp4", False),
-        ("a.mkv", "subrip", ".webm", False),
+        ("a.mp4", "mov_text", ".mp4", ""),
+        ("a.mp4", "mov_text", ".mov", ""),
+        ("a.mkv", "subrip", ".mkv", ""),
+        ("a.mkv", "webvtt", ".webm", ""),
+        ("a.mkv", "subrip", ".mp4", "mov_text"),
+        ("a.mkv", "subrip", ".webm", "webvtt"),
+        ("a.mkv", "webvtt", ".mov", "mov_text"),
+        ("a.mp4", "mov_text", ".mkv", "subrip"),
     ],
 )
-def test_subtitles(rich, tmp_path, name, codec, suffix, kept):
+def test_subtitles(rich, tmp_path, name, codec, suffix, converted):
     target = tmp_path / f"out{suffix}"
     notes = convert(rich(name, subtitles=codec), target)
     with av.open(str(target)) as container:
         texts = [
             (float(packet.pts * packet.time_base), float(packet.duration * packet.time_base))
             for packet in container.demux(*container.streams.subtitles)
-            if packet.size > 2 and packet.stream.type == "subtitle"
+            if b"hello" in bytes(packet)
         ]
-    if kept:
-        assert notes == []
-        assert texts == [(pytest.approx(0.2), pytest.approx(0.3))]
-    else:
-        assert notes == [f"subtitle stream 1 ({codec}) was dropped: {suffix} does not support it"]
-        assert texts == []
+    assert texts == [(pytest.approx(0.2), pytest.approx(0.3))]
+    problem = f"{suffix} does not support {codec}"
+    expected = [f"subtitle stream 1 was converted to {converted}: {problem}"] if converted else []
+    assert notes == expected
+
+
+def test_subtitles_that_are_pictures(rich, tmp_path):
+    source = rich("a.mkv", subtitles="hdmv_pgs_subtitle")
+    assert convert(source, tmp_path / "out.mkv") == []
+    (note,) = convert(source, tmp_path / "out.mp4")
+    assert note == "subtitle stream 1 was dropped: .mp4 does not support hdmv_pgs_subtitle"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
