@@ -1,16 +1,17 @@
 """Recognises the files of a conversion that was interrupted or finished earlier."""
 
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.formats import ANY
 from faceswap.provenance.identity import SigningIdentity
 from faceswap.provenance.library import load_library, new_context, validation_codes
 from faceswap.provenance.manifest import CONVERSION
+from faceswap.provenance.store import assertion_of, read_store
 
 _LARGEST_SIDECAR = 1 << 28
 _OTHER_CONTENT = "assertion.dataHash.mismatch"
@@ -32,14 +33,18 @@ def read_own_counts(
     """
     if not path.is_file():
         return None
-    found = read_provenance(path)
+    try:
+        found = read_provenance(path)
+    except ProvenanceError:  # of another form than manifests of this program
+        return None
     if found.state != "intact" or not _is_own(
         found.conversion, found.signature, fingerprint, identity
     ):
         return None
     assert found.conversion is not None
-    counts = found.conversion.get("counts", {})
-    return {name: count for name, count in counts.items() if isinstance(count, int)}
+    counts = found.conversion.get("counts")
+    given = counts.items() if isinstance(counts, dict) else ()
+    return {name: count for name, count in given if isinstance(count, int)}
 
 
 def is_own_sidecar(path: Path, fingerprint: str, identity: SigningIdentity) -> bool:
@@ -51,24 +56,24 @@ def is_own_sidecar(path: Path, fingerprint: str, identity: SigningIdentity) -> b
         with library.Reader(
             ANY, io.BytesIO(b"\0"), manifest_data=path.read_bytes(), context=new_context()
         ) as reader:
-            store = json.loads(reader.json())
-    except library.C2paError:
+            store = read_store(reader.json(), path)
+    except (library.C2paError, ProvenanceError):
         return False
     if set(validation_codes(store.get("validation_results"), "failure")) - {_OTHER_CONTENT}:
         return False
     active = store["manifests"][store["active_manifest"]]
-    stated = next((a["data"] for a in active["assertions"] if a["label"] == CONVERSION), None)
+    stated = assertion_of(active, CONVERSION)
     return _is_own(stated, active.get("signature_info") or {}, fingerprint, identity)
 
 
 def _is_own(
-    stated: Mapping[str, Any] | None,
+    stated: Any,
     signature: Mapping[str, Any],
     fingerprint: str,
     identity: SigningIdentity,
 ) -> bool:
     return (
-        stated is not None
+        isinstance(stated, dict)
         and stated.get("fingerprint") == fingerprint
         and str(signature.get("cert_serial_number")) == str(identity.certificate.serial_number)
     )

@@ -1,6 +1,5 @@
 """Tables on disk: CSV and Parquet lists, and images stored in Parquet."""
 
-import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from faceswap.core.documents import size_limit, too_large
-from faceswap.core.errors import MediaError
+from faceswap.core.documents import parse_json, size_limit, too_large
+from faceswap.core.errors import DocumentError, MediaError
 from faceswap.core.files import regular_file
 from faceswap.core.parquet_footer import read_sizes
 from faceswap.core.table_documents import read_table
@@ -89,9 +88,9 @@ def holds_images(field: pa.Field) -> bool:
 def class_names(schema: pa.Schema, column: str) -> list[str] | None:
     """Names of the integer labels of a column, from the metadata of Hugging Face; None without."""
     try:
-        features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-        names = features[column]["names"]
-    except (TypeError, KeyError, ValueError, RecursionError):
+        stored = parse_json(schema.metadata[b"huggingface"], "The metadata of the list")
+        names = stored["info"]["features"][column]["names"]
+    except (TypeError, LookupError, DocumentError):
         return None
     known = isinstance(names, list) and all(isinstance(name, str) for name in names)
     return names if known else None
