@@ -1,6 +1,7 @@
 """Tables on disk: CSV and Parquet lists, and images stored in Parquet."""
 
 import threading
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,9 +104,9 @@ def read_stored_image(path: Path, row: int, column: str) -> bytes:
         MediaError: Unreadable, or larger than the program reads.
     """
     changed = path.stat().st_mtime_ns
-    with _reading:  # many threads want the same group
+    with _reading, _typed_errors(path):  # many threads want the same group
         starts = _group_starts(path, changed)
-        group = next(number for number, start in enumerate(starts) if start > row) - 1
+        group = bisect_right(starts, row) - 1
         value = _read_group(path, changed, group, column)[row - starts[group]].as_py()
     if isinstance(value, dict):
         value = value.get("bytes")
@@ -145,6 +146,6 @@ def _typed_errors(path: Path) -> Iterator[None]:
     try:
         yield
     # UnicodeDecodeError, a ValueError, comes from names and values that are not UTF-8.
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         why = str(error).partition("\n")[0][:200].rstrip(".")
         raise MediaError(f"{path} cannot be read as a list: {why}.", HINT) from error
