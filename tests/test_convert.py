@@ -15,7 +15,7 @@ from faceswap.media.images import read_image, write_image
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta, save_model
 from faceswap.models.registry import models
-from tests.footage import moving_portrait
+from tests.footage import moving_portrait, plain_picture
 
 SHADES = {5: -4.0, 9: 4.0}
 """Logit of the one grey that the model decodes at each step."""
@@ -117,3 +117,37 @@ def test_converting_a_folder_again_does_not_take_its_own_output(run, tmp_path, c
         assert not ended.value.code, printed.err
         assert "1 of 1 frames" in " ".join(printed.err.split())
     assert not list((tmp_path / "ip/out").rglob("*out*"))
+
+
+def test_a_batch_goes_on_after_a_failure_and_skips_what_is_finished(run, tmp_path, capsys):
+    for name, picture in (("a", moving_portrait), ("b", plain_picture), ("c", moving_portrait)):
+        write_image(tmp_path / "in" / name / "1.png", picture(1))
+
+    def convert() -> tuple[int, str]:
+        line = ["convert", tmp_path / "in", "--to", "bob", "--model", run, "-o", tmp_path / "out"]
+        with pytest.raises(SystemExit) as ended:
+            run_program("faceswap", faceswap.cli.VERBS, "0", [str(word) for word in line])
+        return int(ended.value.code or 0), " ".join(capsys.readouterr().err.split())
+
+    code, said = convert()
+    assert code == 2
+    assert "1 of 3 sources could not be converted" in said
+    assert "b: Expected faces in" in said
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a",
+        "a.json",
+        "c",
+        "c.json",
+    ]
+    code, said = convert()
+    assert code == 2
+    assert said.count("already complete") == 2
+    write_image(tmp_path / "in" / "b" / "1.png", moving_portrait(2))
+    code, said = convert()
+    assert code == 0
+    assert (tmp_path / "out" / "b" / "1.png").is_file()
+    (tmp_path / "out" / "b.json").unlink()
+    (tmp_path / "out" / "b" / "1.png").write_bytes(b"mine")
+    code, said = convert()
+    assert code == 2
+    assert "b/1.png exists already" in said

@@ -53,7 +53,10 @@ def name_key(name: str) -> str:
 def _temporary(path: Path, suffix: str = "") -> Path:
     """Name beside ``path``, at most 42 characters long whatever the length of its own."""
     suffix = suffix if len(suffix) <= _LONGEST_SUFFIX else ""
-    return path.with_name(f".tmp-{name_key(path.name)}-{uuid.uuid4().hex[:8]}{suffix}")
+    # That of a temporary file has the key of the final name, by which it is cleared.
+    temporary = _TEMPORARY.fullmatch(path.name)
+    key = temporary[1] if temporary else name_key(path.name)
+    return path.with_name(f".tmp-{key}-{uuid.uuid4().hex[:8]}{suffix}")
 
 
 def clear_leftovers(folder: Path, names: Collection[str] | None = None) -> None:

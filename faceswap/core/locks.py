@@ -56,17 +56,24 @@ def hold_file(file: Path, purpose: str, beside: Sequence[Path] = ()) -> Iterator
     """Holds the lock of an output file, and clears what a killed writer left of it.
 
     Args:
-        file: Output file; its folder is created if it is absent.
+        file: Output file; its folder is created if it is absent, and removed again if nothing was
+            written into it.
         purpose: Work of this process in a noun phrase ("the conversion"), shown to the others.
         beside: Other files in the same folder that are written together with it.
 
     Raises:
         OutputBusyError: Another process writes this file.
     """
+    created = not file.parent.exists()
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _hold(file.with_name(f"{LOCK}-{name_key(file.name)}"), file, purpose):
-        clear_leftovers(file.parent, {file.name, *(other.name for other in beside)})
-        yield
+    try:
+        with _hold(file.with_name(f"{LOCK}-{name_key(file.name)}"), file, purpose):
+            clear_leftovers(file.parent, {file.name, *(other.name for other in beside)})
+            yield
+    finally:
+        if created:
+            with suppress(OSError):  # it has content
+                file.parent.rmdir()
 
 
 @contextmanager
