@@ -105,3 +105,15 @@ while time.monotonic() < end:
     arguments = [sys.executable, "-c", taker, str(tmp_path / "out"), str(tmp_path / "inside")]
     takers = [subprocess.Popen(arguments, env=os.environ) for _ in range(3)]
     assert [process.wait(timeout=60) for process in takers] == [0, 0, 0]
+
+
+def test_the_temporary_file_of_a_temporary_file_is_cleared(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "out.mkv") as first, atomic_path(first) as second:
+        names = [first.name, second.name]
+        first.touch()
+        second.touch()
+    for name in names:
+        (tmp_path / name).touch()
+        (tmp_path / f"{name}.c2pa").touch()
+    with hold_file(tmp_path / "out.mkv", "the conversion"):
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith(".tmp")]

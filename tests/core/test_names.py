@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from faceswap.core.errors import UnsafeNameError
-from faceswap.core.names import FileName, Sha256Hex, check_name
+from faceswap.core.names import FileName, Sha256Hex, check_name, plain_name
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,20 @@ def test_hashes_are_hex():
     for wrong in ("0" * 63, "G" * 64, "../" * 21 + "a", "0" * 64 + "\n"):
         with pytest.raises(ValidationError):
             digits.validate_python(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("clip", "clip"),
+        ("..", "unnamed"),
+        ("../../x", "_.._x"),
+        ("a\\b\x1b[2J", "a_b_[2J"),
+        ("C: x", "C_ x"),
+        ("aux", "_aux"),
+        ("\u540d" * 100, "\u540d" * 85),
+    ],
+)
+def test_the_nearest_plain_name(text: str, plain: str) -> None:
+    assert plain_name(text) == plain
+    assert check_name(plain, "name") == plain

@@ -1,3 +1,5 @@
+import os
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -6,7 +8,8 @@ import numpy as np
 import pytest
 
 import faceswap.extraction.pipeline as extraction
-from faceswap.core.errors import NoFacesError, StorageFullError
+from faceswap.core.errors import NoFacesError, OutputBusyError, SourceChangedError, StorageFullError
+from faceswap.core.locks import hold_folder
 from faceswap.extraction.pipeline import ExtractSettings, extract_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
@@ -181,3 +184,31 @@ def test_full_disk_is_reported_and_resumable(clip, tmp_path, monkeypatch):
         extract(clip, tmp_path / "clip")
     monkeypatch.setattr(Path, "write_bytes", real)
     assert extract(clip, tmp_path / "clip").frames_now == FRAMES - 7
+
+
+def test_a_source_replaced_while_it_is_read_makes_no_faceset(clip, tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(clip.read_bytes())
+
+    def replace(frames: int) -> None:
+        if frames:
+            path.write_bytes(clip.read_bytes() + b"x")
+
+    source = find_sources([path])[0]
+    with pytest.raises(SourceChangedError, match="while it was read"):
+        extract_source(source, tmp_path / "faces", ExtractSettings(), on_frames=replace)
+    assert not (tmp_path / "faces").exists()
+
+
+def test_a_faceset_has_one_writer(clip, tmp_path):
+    with hold_folder(tmp_path / "clip", "the extraction"), pytest.raises(OutputBusyError):
+        extract(clip, tmp_path / "clip")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are text")
+def test_names_that_no_file_should_have_are_made_plain(clip, tmp_path):
+    path = tmp_path / os.fsdecode(b"a\xff\x01b.mp4")
+    path.write_bytes(clip.read_bytes())
+    (source,) = find_sources([path])
+    extract_source(source, tmp_path / "faces", ExtractSettings(every=12))
+    assert Faceset.open(tmp_path / "faces").name == "a\ufffd_b"
