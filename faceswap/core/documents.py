@@ -5,8 +5,9 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -21,9 +22,11 @@ MEGABYTES = "FACESWAP_MAX_DOCUMENT_MB"
 """Environment variable that raises the size limits of all structured files, in MB."""
 
 _JSON_BYTES = 32 << 20
+_BYTES_OF_VALUE = 16  # on average, at least
 _DEEPEST = 64
 _INTEGERS = range(-(1 << 63), 1 << 64)
 _PROBLEMS = 3  # in a message
+_END = object()
 
 T = TypeVar("T")
 Items = Annotated[list[T], Field(fail_fast=True)]
@@ -83,7 +86,7 @@ def read_content(
 def too_large(path: Path | str, limit: int, error: type[FaceswapError]) -> FaceswapError:
     """Error for a file whose content is larger than its limit in bytes."""
     return error(
-        f"{path} holds more than {limit >> 20} MB.",
+        f"{path} holds more than {limit >> 20} MB of data.",
         f"If you trust the file, raise the limit: {MEGABYTES}={4 * (limit >> 20)}",
     )
 
@@ -137,7 +140,9 @@ def parse_json(
         hint: Remedy for damaged content.
     """
     limit = size_limit(_JSON_BYTES)
-    if len(content) > limit:
+    # In memory, a value takes far more than the three bytes that it may have in the file.
+    values = content.count(b"," if isinstance(content, bytes) else ",")
+    if len(content) > limit or values > limit // _BYTES_OF_VALUE:
         raise too_large(where, limit, error)
     try:
         value = from_json(content, allow_inf_nan=not finite)
@@ -155,17 +160,19 @@ def check_values(value: Any, where: Path | str, error: type[FaceswapError], hint
     Raises:
         FaceswapError: They are not; the type is ``error``.
     """
-    rest: list[tuple[Any, int]] = [(value, 1)]
-    while rest:
-        item, depth = rest.pop()
-        problem = _problem_of(item, depth)
+    levels: list[Iterator[Any]] = [iter((value,))]
+    while levels:
+        item = next(levels[-1], _END)
+        if item is _END:
+            levels.pop()
+            continue
+        problem = _problem_of(item, len(levels))
         if problem:
             raise error(f"{where} {problem}.", hint)
         if isinstance(item, dict):
-            rest.extend((key, depth + 1) for key in item)
-            rest.extend((inner, depth + 1) for inner in item.values())
+            levels.append(chain(item, item.values()))
         elif isinstance(item, list):
-            rest.extend((inner, depth + 1) for inner in item)
+            levels.append(iter(item))
 
 
 def _problem_of(item: Any, depth: int) -> str:

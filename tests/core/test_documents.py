@@ -89,6 +89,10 @@ def test_large_files_are_refused_until_the_limit_is_raised(tmp_path, monkeypatch
         read_json(path)
 
 
+def test_very_many_small_values_are_as_large_as_a_large_file(tmp_path):
+    assert "more than 32 MB" in refused(tmp_path / "a.json", "[" + "{}," * 2_200_000 + "{}]")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_pipes_and_folders_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
