@@ -141,7 +141,7 @@ def parse_json(
     """
     limit = size_limit(_JSON_BYTES)
     # In memory, a value takes far more than the three bytes that it may have in the file.
-    values = content.count(b"," if isinstance(content, bytes) else ",")
+    values = content.count(b",") if isinstance(content, bytes) else content.count(",")
     if len(content) > limit or values > limit // _BYTES_OF_VALUE:
         raise too_large(where, limit, error)
     try:

@@ -41,7 +41,7 @@ class GroupSizes:
 
     Attributes:
         rows: Number of rows.
-        columns: Its columns of plain values.
+        columns: Columns of plain values.
     """
 
     rows: int
@@ -62,7 +62,7 @@ class ParquetSizes:
 
     Attributes:
         rows: Number of rows.
-        groups: Its row groups.
+        groups: Row groups.
     """
 
     rows: int
