@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from classifier.data.dataset import SPLITS, Dataset, Sample
 from faceswap.core.errors import MediaError
 from faceswap.core.seeding import generator
+from faceswap.core.text import counted
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
     for name, number in zip(_class_names(dataset), holders, strict=True):
         if number < count:
             raise MediaError(
-                f"{name} has {number} image(s) or group(s), too few for {count} folds.",
+                f"{name} has {counted(number, 'image')} or groups, too few for {count} folds.",
                 "Reduce --folds, or add images.",
             )
     totals = np.sum([unit.counts for unit in units], axis=0)
@@ -143,7 +144,11 @@ def _require_two(dataset: Dataset, units: Sequence[_Unit]) -> None:
     holders = np.sum([unit.counts > 0 for unit in units], axis=0)
     for name, total, number in zip(_class_names(dataset), totals, holders, strict=True):
         if number < 2:
-            where = f"{total} images, all in one group" if total > 1 else f"{total} usable image(s)"
+            where = (
+                f"{total} images, all in one group"
+                if total > 1
+                else f"{counted(total, 'usable image')}"
+            )
             raise MediaError(
                 f"{name} has {where}; training and validation need at least one each.",
                 "Add images, or remove the class.",

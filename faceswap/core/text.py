@@ -31,6 +31,11 @@ def one_line(text: str | PurePath, *, longest: int = 200) -> str:
     return printable(" ".join(str(text).split()), longest=longest)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 frame``, ``2 frames``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _shown(character: str) -> str:
     if character in _SHOWN or unicodedata.category(character) not in _HIDDEN:
         return character

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from faceswap.core.text import counted
 from faceswap.environment.facts import Facts, Library
 
 Level = Literal["ok", "warn", "fail"]
@@ -115,7 +116,7 @@ def check_gpu(facts: Facts) -> Finding:
         remedy = f"Update the driver to one that supports CUDA {facts.torch_cuda} (see nvidia-smi)."
         return Finding("GPU", "warn", "NVIDIA driver found, but torch finds no GPU", remedy)
     remedy = "Sufficient for the demo and for 'small'; larger models need a GPU."
-    return Finding("GPU", "warn", f"none; {facts.cores} CPU core(s)", remedy)
+    return Finding("GPU", "warn", f"none; {counted(facts.cores, 'CPU core')}", remedy)
 
 
 def check_bf16(facts: Facts) -> Finding:

@@ -11,7 +11,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from faceswap.core.text import one_line
+from faceswap.core.text import counted, one_line
 from faceswap.media.clock import time_origin
 from faceswap.media.container import video_stream
 
@@ -141,4 +141,4 @@ def _dropped(source: InputContainer, attachments: int) -> Iterator[str]:
 
 
 def _number(count: int, noun: str) -> str:
-    return f"{count} {noun} was" if count == 1 else f"{count} {noun}s were"
+    return f"{counted(count, noun)} {'was' if count == 1 else 'were'}"

@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from faceswap.core.text import counted
 from faceswap.media.clock import REORDER, PictureClock, time_origin
 from faceswap.media.container import keep_only, open_media, video_stream
 
@@ -256,18 +257,14 @@ class Damage:
                 f"the file is truncated after {self.end:.1f} of {self._expected_end:.1f} seconds"
             )
         if self.missing:
-            parts.append(f"{self.missing} of {_frames(self.total)} could not be decoded")
+            parts.append(f"{self.missing} of {counted(self.total, 'frame')} could not be decoded")
         if self.faulty:
-            parts.append(f"{_frames(self.faulty)} decoded with errors")
+            parts.append(f"{counted(self.faulty, 'frame')} decoded with errors")
         if self.clock_reset:
             parts.append("some time stamps run backwards; the times of those frames are wrong")
         if self.failure:
             parts.append(f"reading stopped early ({self.failure})")
         return "; ".join(parts) or None
-
-
-def _frames(number: int) -> str:
-    return f"{number} frame" if number == 1 else f"{number} frames"
 
 
 def _seconds(clock: str) -> float:

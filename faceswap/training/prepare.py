@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.core.log import get_logger
 from faceswap.core.names import check_name
+from faceswap.core.text import counted
 from faceswap.data.batches import BatchPlan, FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
 from faceswap.data.matching import expressions, find_matches
@@ -71,7 +72,7 @@ def describe_unknown_images(faceset: Faceset) -> str:
         return ""
     named = ", ".join(unknown[:_MOST_NAMED]) + (", ..." if len(unknown) > _MOST_NAMED else "")
     return (
-        f"{len(unknown)} file(s) in {faceset.path / IMAGES} belong to no face and are not used: "
+        f"{counted(len(unknown), 'file')} in {faceset.path / IMAGES} without a face, not used: "
         f"{named}. An edited image has to keep its name and its format."
     )
 

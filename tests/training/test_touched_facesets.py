@@ -103,7 +103,7 @@ def test_files_that_belong_to_no_face_are_reported(faces, caplog):
         image.rename(image.with_suffix(".webp"))
     with caplog.at_level("WARNING", logger="faceswap"):
         open_facesets(faces, 4)
-    assert "6 file(s) in" in caplog.text
+    assert "6 files in" in caplog.text
     assert "000000-0.webp" in caplog.text
     for image in images.glob("*.png"):
         image.rename(image.with_suffix(".webp"))

@@ -15,6 +15,7 @@ from classifier.data.dataset import Dataset, Sample
 from faceswap.core.documents import size_limit, too_large
 from faceswap.core.errors import MediaError
 from faceswap.core.files import regular_file
+from faceswap.core.text import counted
 
 _IMAGES = re.compile(r"(?P<set>.*?)[-.]?images[-.]idx3-ubyte(?P<gz>\.gz)?$")
 _LABELS = re.compile(r"(?P<set>.*?)[-.]?labels[-.]idx1-ubyte(?P<gz>\.gz)?$")
@@ -54,8 +55,8 @@ def _read_values(file: io.BufferedIOBase, path: Path, dimensions: int) -> NDArra
     magic, found = bytes([0, 0, _UNSIGNED_BYTES, dimensions]), file.read(4)
     if found != magic:
         raise MediaError(
-            f"Expected an idx file with {dimensions} dimension(s), magic number {magic.hex()}; "
-            f"{path} starts with {found.hex() or 'nothing'}.",
+            f"Expected an idx file with {counted(dimensions, 'dimension')}, magic number "
+            f"{magic.hex()}; {path} starts with {found.hex() or 'nothing'}.",
             _HINT,
         )
     header = file.read(4 * dimensions)

@@ -17,6 +17,7 @@ from classifier.data.readers.layouts import (
 from classifier.data.readers.tables import SUFFIXES as LIST_SUFFIXES
 from classifier.data.readers.tree import Folder, FolderTree, list_names
 from faceswap.core.errors import MediaError
+from faceswap.core.text import counted
 
 ClassFiles = Mapping[str, Sequence[Path]]
 """Images by class."""
@@ -142,14 +143,14 @@ def _lost_classes(holders: Sequence[Folder], files: Mapping[str, ClassFiles]) ->
     if lost:
         known = {name for found in files.values() for name in found}
         gone = [name for name in lost if composed(name) not in known]
-        what = f"; not classes: {list_names(gone, 10)}" if gone else ""
-        yield f"{len(lost)} directories have no images: {list_names(lost, 10)}{what}."
+        what = f" (not a class: {list_names(gone, 10)})" if gone else ""
+        yield f"No images in {list_names(lost, 10)}{what}."
 
 
 def _loose_images(holders: Sequence[Folder]) -> Iterator[str]:
     for folder in holders:
         if folder.images:
             yield (
-                f"Skipped {len(folder.images)} images in {folder.path} outside the class "
-                "directories."
+                f"Skipped {counted(len(folder.images), 'image')} in {folder.path} outside the "
+                "class directories."
             )

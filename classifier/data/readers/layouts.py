@@ -7,6 +7,7 @@ from classifier.data.dataset import SPLITS
 from classifier.data.readers.folder_names import find_split, parse_folder_name, splits_among
 from classifier.data.readers.tree import Folder, list_names
 from faceswap.core.errors import MediaError
+from faceswap.core.text import counted
 
 LAYOUT = "Expected DATA/<class>/<images>, or DATA/train/<class>/<images> and DATA/val/..."
 _AS_CLASSES = "If they are classes, list their names in DATA/classes.txt, one a line."
@@ -118,7 +119,7 @@ def find_split_folders(
     if skipped := [*loose, *others]:
         count = sum(len(inner[name].all_images()) for name in skipped)
         why = "not splits with class directories"
-        notes.append(f"Skipped {count} images in {_listed(skipped)}: {why}.")
+        notes.append(f"Skipped {counted(count, 'image')} in {_listed(skipped)}: {why}.")
     if any(name.lower() not in (split, "val") for name, split in holders.items()):
         named = ", ".join(f"{name}/ is {split}" for name, split in holders.items())
         notes.append(f"Splits: {named}.")

@@ -19,6 +19,7 @@ from classifier.data.readers.tables import (
     read_schema,
 )
 from faceswap.core.errors import MediaError
+from faceswap.core.text import counted
 
 _COLUMNS = {
     "path": "path",
@@ -57,7 +58,8 @@ def open_list(path: Path, names: ClassNames | None) -> Dataset:
         raise MediaError(f"None of the images listed in {path} exists.", HINT)
     if missing:
         notes.append(
-            f"Skipped {len(missing)} files of {path.name} that do not exist, such as {missing[0]}."
+            f"Skipped {counted(len(missing), 'file')} of {path.name} that do not exist, such as "
+            f"{missing[0]}."
         )
     splits = _by_split(rows, path)
     if "mask" in columns:

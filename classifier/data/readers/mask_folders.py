@@ -18,6 +18,7 @@ from classifier.data.readers.folder_names import find_split, parse_folder_name
 from classifier.data.readers.masks import open_mask
 from classifier.data.readers.tree import Folder, FolderTree
 from faceswap.core.errors import MediaError
+from faceswap.core.text import counted
 
 _LAYOUT = (
     "Expected images/ and masks/ with files of the same names (also below train/, val/ and test/), "
@@ -122,7 +123,7 @@ def open_mask_folders(
     splits = {split or "train": tuple(samples) for split, samples in by_split.items()}
     notes: list[str] = []
     if alone:
-        notes.append(f"Skipped {len(alone)} images without a mask, such as {alone[0]}.")
+        notes.append(f"Skipped {counted(len(alone), 'image')} without a mask, such as {alone[0]}.")
     notes += _outside(tree, pairs)
     return with_codes(Dataset(root, "pixels", (), splits, notes=(*notes, *tree.notes())), names)
 
@@ -135,8 +136,8 @@ def _outside(tree: FolderTree, pairs: Sequence[FolderPair]) -> list[str]:
     if not outside:
         return []
     return [
-        f"Skipped {len(outside)} images outside the directories of images and masks, such as "
-        f"{tree.short(outside[0])}."
+        f"Skipped {counted(len(outside), 'image')} outside the directories of images and masks, "
+        f"such as {tree.short(outside[0])}."
     ]
 
 

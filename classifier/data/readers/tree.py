@@ -8,6 +8,7 @@ from pathlib import Path
 from classifier.data.images import SUFFIXES
 from classifier.data.readers.class_file import CLASS_FILES
 from faceswap.core.folders import PassedOver, is_tool_folder, result_kind, walk
+from faceswap.core.text import counted
 
 # Written by file managers.
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
@@ -93,7 +94,7 @@ class FolderTree:
                 for suffix, files in sorted(found.items())
             )
             total = sum(map(len, found.values()))
-            yield f"Skipped {total} files that are not images by their suffix: {listed}."
+            yield f"Skipped {counted(total, 'file')} without the suffix of an image: {listed}."
 
     def _passed_over(self) -> Iterator[str]:
         reasons: dict[str, list[Path]] = defaultdict(list)
@@ -102,7 +103,7 @@ class FolderTree:
             if entry.reason != "hidden file" or entry.path.suffix.lower() in SUFFIXES:
                 reasons[entry.reason].append(entry.path)
         for reason, paths in reasons.items():
-            yield f"Skipped {len(paths)} x {reason}, such as {self.short(paths[0])}."
+            yield f"Skipped {len(paths)} ({reason}), such as {self.short(paths[0])}."
 
     def _followed_links(self) -> Iterator[str]:
         links: Counter[Path] = Counter()
@@ -113,7 +114,8 @@ class FolderTree:
                 if place.is_symlink():
                     links[place] += len(folder.images)
         for link, count in links.items():
-            yield f"Followed the link {self.short(link)} to a folder with {count} images."
+            images = counted(count, "image")
+            yield f"Followed the link {self.short(link)} to a folder with {images}."
 
 
 def read_tree(root: Path, exclude: Path | None = None) -> FolderTree:

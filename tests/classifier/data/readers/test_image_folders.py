@@ -71,7 +71,7 @@ def test_bad_folders(tmp_path: Path, fill: Fill, picture: Fill) -> None:
     with pytest.raises(MediaError, match="found only 'only'"):
         split_dataset(open_dataset(tmp_path), 0.2, seed=0)
     fill(tmp_path, other=1)
-    assert "1 images" in open_dataset(tmp_path).notes[0]
+    assert "1 image" in open_dataset(tmp_path).notes[0]
     fill(tmp_path / "train", a=2, b=2)
     fill(tmp_path / "val", a=2, c=2)
     with pytest.raises(MediaError, match="not in the training split: c"):
@@ -227,7 +227,7 @@ def test_unlabelled_images_beside_splits_are_skipped(
     picture(tmp_path / "seg_pred" / "0.png")
     data = open_dataset(tmp_path)
     assert (set(data.splits), data.classes) == ({"train", "test"}, ("a", "b"))
-    assert data.notes[0].startswith("Skipped 1 images in seg_pred/")
+    assert data.notes[0].startswith("Skipped 1 image in seg_pred/")
 
 
 def test_what_is_left_out_or_taken_in_is_counted(tmp_path: Path, fill: Fill, picture: Fill) -> None:
@@ -250,13 +250,13 @@ def test_what_is_left_out_or_taken_in_is_counted(tmp_path: Path, fill: Fill, pic
     assert data.classes == ("chihuahua", "muffin")
     assert [s.label for s in data.samples] == [0] * 5 + [1] * 2
     assert data.notes == (
-        "2 directories have no images: bagel, empty; not classes: bagel, empty.",
-        "Skipped 5 files that are not images by their suffix: .avif (4, such as bagel/0.avif), "
+        "No images in bagel, empty (not a class: bagel, empty).",
+        "Skipped 5 files without the suffix of an image: .avif (4, such as bagel/0.avif), "
         "no suffix (1, such as muffin/no_suffix).",
-        "Skipped 1 x broken link, such as chihuahua/broken.png.",
-        "Skipped 1 x hidden file, such as muffin/._000.png.",
-        "Skipped 2 x tool folder, such as muffin/.ipynb_checkpoints.",
-        "Skipped 2 x link to a folder that is read already, such as chihuahua/all.",
+        "Skipped 1 (broken link), such as chihuahua/broken.png.",
+        "Skipped 1 (hidden file), such as muffin/._000.png.",
+        "Skipped 2 (tool folder), such as muffin/.ipynb_checkpoints.",
+        "Skipped 2 (link to a folder that is read already), such as chihuahua/all.",
         "Followed the link chihuahua/again to a folder with 3 images.",
     )
 
@@ -279,7 +279,7 @@ def test_results_in_the_data_are_not_data(tmp_path: Path, fill: Fill, picture: F
     (tmp_path / "explained" / "report.html").write_text("a page")
     data = open_dataset(tmp_path)
     assert data.classes == ("a", "b")
-    assert data.notes == ("Skipped 1 x report, such as explained.",)
+    assert data.notes == ("Skipped 1 (report), such as explained.",)
 
 
 def test_a_folder_of_lists_names_one_of_them(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_missing_files_are_reported(tmp_path: Path, fill: Write) -> None:
     (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows]))
     data = open_dataset(tmp_path / "list.csv")
     assert len(data.samples) == 2
-    assert data.notes[0].startswith("Skipped 1 files of list.csv that do not exist, such as ")
+    assert data.notes[0].startswith("Skipped 1 file of list.csv that do not exist, such as ")
     (tmp_path / "list.csv").write_text("path,label\nx.png,a\n")
     with pytest.raises(MediaError, match="None of the images"):
         open_dataset(tmp_path / "list.csv")

@@ -39,7 +39,7 @@ def test_images_and_masks_folders(tmp_path: Path, pair: Callable, picture: Write
     data = open_dataset(tmp_path)
     assert (data.task, data.classes, data.ignore_index) == ("pixels", ("0", "1", "2"), 255)
     assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 2}
-    assert "Skipped 1 images without a mask" in data.notes[0]
+    assert "Skipped 1 image without a mask" in data.notes[0]
     assert labels(tmp_path)[0].tolist() == VALUES.tolist()
 
 
@@ -233,7 +233,7 @@ def test_images_without_a_directory_of_masks_are_counted(
     data = open_dataset(tmp_path)
     assert len(data.samples) == 1
     assert data.notes == (
-        "Skipped 1 images outside the directories of images and masks, such as imagesTs/y.png.",
+        "Skipped 1 image outside the directories of images and masks, such as imagesTs/y.png.",
     )
 
 
