@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from faceswap.conversion.compositing import CompositeSettings
-from faceswap.conversion.outputs import format_note, plan_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings
+from faceswap.conversion.planning import format_note, plan_outputs
 from faceswap.conversion.report import ConvertReport, describe, describe_model
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.console import note, progress_bar

@@ -119,6 +119,101 @@ def test_converting_a_folder_again_does_not_take_its_own_output(run, tmp_path, c
     assert not list((tmp_path / "ip/out").rglob("*out*"))
 
 
+@pytest.fixture
+def convert_photos(run, tmp_path, capsys):
+    """A function that converts the folder ``shots`` into ``out``: exit code, and what was said."""
+
+    def work(*arguments: str) -> tuple[int, str]:
+        line = [
+            "convert",
+            tmp_path / "shots",
+            "--to",
+            "bob",
+            "--model",
+            run,
+            "-o",
+            tmp_path / "out",
+        ]
+        with pytest.raises(SystemExit) as ended:
+            run_program("faceswap", faceswap.cli.VERBS, "0", [*map(str, line), *arguments])
+        return int(ended.value.code or 0), " ".join(capsys.readouterr().err.split())
+
+    return work
+
+
+def shoot(folder: Path) -> None:
+    for number, name in enumerate(("1.bmp", "2.png")):
+        write_image(folder / "shots" / name, moving_portrait(number))
+
+
+def written(folder: Path) -> dict[str, int]:
+    """Files below ``out`` and beside it, with the times of their last change."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("out*/**/*")}
+    found |= {path.name: path for path in folder.glob("out.*")}
+    return {name: path.stat().st_mtime_ns for name, path in found.items() if path.is_file()}
+
+
+def test_a_folder_of_photos_is_converted_once(convert_photos, tmp_path):
+    shoot(tmp_path)
+    assert convert_photos()[0] == 0
+    first = written(tmp_path)
+    assert sorted(first) == ["out.json", "out/1.bmp", "out/1.bmp.c2pa", "out/2.png"]
+    code, said = convert_photos()
+    assert (code, "already complete" in said) == (0, True)
+    assert written(tmp_path) == first
+    code, said = convert_photos("--erode", "3")  # another conversion of the same photos
+    assert (code, "out/1.bmp" in said and "exist already" in said) == (2, True)
+    assert convert_photos("--overwrite")[0] == 0
+    second = written(tmp_path)
+    assert second.keys() == first.keys()
+    assert all(second[name] > first[name] for name in first)
+
+
+@pytest.mark.parametrize("last", ["out/.lock", "out/1.bmp.c2pa", "out/1.bmp", "out/2.png"])
+def test_an_interrupted_folder_of_photos_is_resumed(convert_photos, tmp_path, last):
+    shoot(tmp_path)
+    assert convert_photos()[0] == 0
+    order = ["out/1.bmp.c2pa", "out/1.bmp", "out/2.png", "out.json"]
+    kept = order[: order.index(last) + 1] if last in order else []
+    for name in set(order) - set(kept):
+        (tmp_path / name).unlink()
+    (tmp_path / "out/.lock").touch()  # a killed conversion leaves it
+    before = written(tmp_path)
+    code, said = convert_photos()
+    assert (code, "2 of 2 frames" in said) == (0, True), said
+    after = written(tmp_path)
+    assert sorted(after) == sorted(order)
+    finished = [name for name in kept if last != "out/1.bmp.c2pa"]
+    assert [after[name] for name in finished] == [before[name] for name in finished]
+
+
+def test_the_folder_of_other_files_gets_a_folder_in_it(convert_photos, tmp_path):
+    shoot(tmp_path)
+    (tmp_path / "out").mkdir()
+    mine = tmp_path / "out" / "1.bmp"
+    mine.write_bytes(b"mine")
+    (tmp_path / "out.json").write_text("[]")
+    for _ in range(2):
+        assert convert_photos()[0] == 0
+        names = [name.removeprefix("out/") for name in sorted(written(tmp_path))]
+        inner = ["shots.json", "shots/1.bmp", "shots/1.bmp.c2pa", "shots/2.png"]
+        assert names == ["out.json", "1.bmp", *inner]
+    assert mine.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_the_photo_of_another_one_is_kept(convert_photos, tmp_path, overwrite):
+    write_image(tmp_path / "shots" / "one.png", plain_picture(0))
+    mine = tmp_path / "out" / "shots" / "one.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    code, said = convert_photos(*overwrite)
+    assert code == 2
+    assert ("found none" if overwrite else "out/shots/one.png exists already") in said
+    assert list(written(tmp_path)) == ["out/shots/one.png"]
+    assert mine.read_bytes() == b"mine"
+
+
 def test_a_batch_goes_on_after_a_failure_and_skips_what_is_finished(run, tmp_path, capsys):
     for name, picture in (("a", moving_portrait), ("b", plain_picture), ("c", moving_portrait)):
         write_image(tmp_path / "in" / name / "1.png", picture(1))

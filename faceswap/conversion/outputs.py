@@ -1,6 +1,6 @@
 """Names of the files that a conversion writes."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain, count
@@ -8,13 +8,14 @@ from pathlib import Path
 
 from faceswap.core.errors import MediaError
 from faceswap.core.locks import hold_file, hold_folder
-from faceswap.media.encoders import DEFAULT_ENCODER
+from faceswap.core.outputs import is_taken
 from faceswap.media.images import WRITABLE
 from faceswap.media.sources import Source
 from faceswap.provenance.sidecar import sidecar_path, written_sidecar
 
 _PURPOSE = "the conversion"
-_PHOTO = ".png"  # lossless, for photos whose format cannot be written
+PHOTO_SUFFIX = ".png"
+"""Format of photos whose own cannot be written; it is lossless."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Outputs:
         there = [
             sidecar
             for file in self.files
-            if written_sidecar(file) is None and _exists(sidecar := sidecar_path(file))
+            if written_sidecar(file) is None and is_taken(sidecar := sidecar_path(file))
         ]
         return [*self.files, *written, *there, self.report]
 
@@ -65,13 +66,6 @@ class Outputs:
                 beside = (sidecar_path(self.path), self.report)
                 stack.enter_context(hold_file(self.path, _PURPOSE, beside))
             yield
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.is_symlink() or path.exists()
-    except OSError:  # the name is too long for a file
-        return False
 
 
 def name_outputs(source: Source, output: Path) -> Outputs:
@@ -109,56 +103,9 @@ def _photo_names(files: Sequence[Path]) -> list[str]:
         if name not in kept:
             stem = f"{file.stem}-{file.suffix[1:]}"
             free = chain([file.stem, stem], (f"{stem}-{number}" for number in count(2)))
-            name = next(f"{s}{_PHOTO}" for s in free if f"{s}{_PHOTO}".casefold() not in taken)
+            name = next(
+                f"{s}{PHOTO_SUFFIX}" for s in free if f"{s}{PHOTO_SUFFIX}".casefold() not in taken
+            )
             taken.add(name.casefold())
         names.append(name)
     return names
-
-
-def plan_outputs(sources: Sequence[Source], output: Path) -> list[Outputs]:
-    """Names the outputs of all sources of a command.
-
-    Args:
-        sources: All sources.
-        output: File for one video or photo; else a folder. A single source whose output has no
-            suffix, or is an existing folder, is written into that folder under its own name.
-
-    Raises:
-        MediaError: An output is a source itself, or its format cannot be written.
-    """
-    planned = [_plan(source, output, single=len(sources) == 1) for source in sources]
-    originals = {path.resolve() for source in sources for path in (source.path, *source.files)}
-    for outputs in planned:
-        for path in {outputs.path, *outputs.files}:
-            if path.resolve() in originals:
-                raise MediaError(
-                    f"The output {path} is the source itself.", "Choose another --output."
-                )
-    return planned
-
-
-def _plan(source: Source, output: Path, *, single: bool) -> Outputs:
-    is_file = source.path.is_file()
-    if single and not output.is_dir() and (output.suffix or not is_file):
-        return name_outputs(source, output)
-    if not is_file:
-        return name_outputs(source, output / source.name)
-    suffix, (writable, instead) = source.path.suffix, _formats(source)
-    kept = suffix if suffix.lower() in writable else instead
-    return name_outputs(source, output / f"{source.name}{kept}")
-
-
-def format_note(source: Source, outputs: Outputs) -> str:
-    """One line about formats that can be read but not written, unless the user chose another."""
-    writable, instead = _formats(source)
-    changed = {file.suffix.lower() for file in source.files} - set(writable)
-    chosen = not outputs.is_folder and outputs.path.name != f"{source.name}{instead}"
-    if not changed or chosen:
-        return ""
-    given = ", ".join(sorted(suffix or "a file without suffix" for suffix in changed))
-    return f"{source.name}: {given} can be read but not written; converted to {instead}."
-
-
-def _formats(source: Source) -> tuple[Collection[str], str]:
-    """Suffixes that can be written, and the one that replaces the others."""
-    return (DEFAULT_ENCODER, ".mp4") if source.kind == "video" else (WRITABLE, _PHOTO)

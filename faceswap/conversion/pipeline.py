@@ -23,7 +23,7 @@ from faceswap.conversion.report import ConvertReport, write_report
 from faceswap.conversion.swapper import Landmarks, Swapper
 from faceswap.conversion.writing import Counts, write_photos, write_video
 from faceswap.core.errors import FacesetError
-from faceswap.core.outputs import check_outputs
+from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.encoders import VideoEncoding
@@ -99,7 +99,7 @@ class ConvertJob:
             OutputError: A name is too long, lies in a file, or is used twice.
         """
         check_outputs(self.outputs.names(), overwrite=True)
-        if not any(path.is_symlink() or path.exists() for path in self.outputs.names()):
+        if not any(map(is_taken, self.outputs.names())):
             return None
         return self._earlier(hash_source(self.source)).report
 

@@ -41,7 +41,7 @@ def check_outputs(
         _check_parent(parent)
     for path, _ in wanted:
         _check_length(path)
-    there = [(path, folder) for path, folder in wanted if path.is_symlink() or path.exists()]
+    there = [(path, folder) for path, folder in wanted if is_taken(path)]
     if not overwrite and there:
         verb = "exists" if len(there) == 1 else "exist"
         raise OutputExistsError(f"{_listing([p for p, _ in there])} {verb} already.", hint)
@@ -54,6 +54,14 @@ def check_outputs(
             raise OutputExistsError(
                 f"Expected a folder or nothing, found a file: {path}.", "Choose another --output."
             )
+
+
+def is_taken(path: Path) -> bool:
+    """Whether something has this name; a broken link is something."""
+    try:
+        return path.is_symlink() or path.exists()
+    except OSError:  # the name is too long for a file
+        return False
 
 
 @contextmanager
@@ -97,7 +105,7 @@ def _check_parent(parent: Path) -> None:
         _check_length(folder)
         if folder.is_dir():
             return
-        if folder.is_symlink() or folder.exists():
+        if is_taken(folder):
             raise OutputError(
                 f"Expected a folder, found a file: {folder}.", "Choose another --output."
             )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from faceswap.core.hashed_file import HashedFile
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.formats import ANY
@@ -64,6 +65,18 @@ def is_own_sidecar(path: Path, fingerprint: str, identity: SigningIdentity) -> b
     active = store["manifests"][store["active_manifest"]]
     stated = assertion_of(active, CONVERSION)
     return _is_own(stated, active.get("signature_info") or {}, fingerprint, identity)
+
+
+def is_made_from(path: Path, source: HashedFile) -> bool:
+    """Whether the manifest of a file states that it was converted from this source."""
+    try:
+        stated = read_provenance(path).conversion or {}
+    except ProvenanceError:  # of another form than manifests of this program
+        return False
+    sources = stated.get("sources")
+    return isinstance(sources, list) and any(
+        isinstance(one, dict) and one.get("sha256") == source.sha256 for one in sources
+    )
 
 
 def _is_own(

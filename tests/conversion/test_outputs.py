@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceswap.conversion.outputs import format_note, name_outputs, plan_outputs
+from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import convert_source
+from faceswap.conversion.planning import format_note, plan_outputs
 from faceswap.core.documents import read_json
 from faceswap.core.errors import (
     MediaError,
