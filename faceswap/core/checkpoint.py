@@ -1,13 +1,15 @@
 """Checkpoints of a run: complete or absent, verified by checksums, without pickle.
 
 Layout below ``root``: ``step-00000123/{<group>.safetensors, state.json, checksums.json}`` for each
-checkpoint, and the files ``latest`` and ``best`` that contain the name of one of them.
+checkpoint, and the files ``latest`` and ``best`` that contain the name of one of them. A checkpoint
+that could not be used is kept as ``damaged-step-00000123``.
 """
 
 import re
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,10 +52,15 @@ class Checkpoint:
     path: Path
 
 
-class _State(DocumentModel):
-    """Content of ``state.json``."""
+class _Version(DocumentModel):
+    """The part of ``state.json`` that every version has."""
 
     version: int
+
+
+class _State(_Version):
+    """Content of ``state.json``."""
+
     step: Annotated[int, Field(ge=0)]
     groups: Items[FileName]
     state: dict[str, Any]
@@ -116,11 +123,11 @@ def save_checkpoint(
 
 
 def settle_checkpoints(root: Path, step: int, best: int | None, keep: int) -> None:
-    """Lets ``latest`` and ``best`` name their checkpoints, and removes the others.
+    """Lets ``latest`` and ``best`` name their checkpoints, and removes those that were superseded.
 
     What is right already is not touched, so it also completes a save that was interrupted after the
-    checkpoint was written. Checkpoints of later steps are removed: they were abandoned when the run
-    was resumed from an earlier one.
+    checkpoint was written. Checkpoints of later steps were skipped because they are damaged: they
+    are renamed, since their files may be restored from a backup.
 
     Args:
         root: Directory of the run's checkpoints.
@@ -135,8 +142,23 @@ def settle_checkpoints(root: Path, step: int, best: int | None, keep: int) -> No
     steps = checkpoint_steps(root)
     kept = {step, best, *[earlier for earlier in steps if earlier <= step][-keep:]}
     for candidate in steps:
-        if candidate not in kept:
+        if candidate > step:
+            _set_aside(_directory(root, candidate))
+        elif candidate not in kept:
             shutil.rmtree(_directory(root, candidate), ignore_errors=True)
+
+
+def _set_aside(path: Path) -> None:
+    names = chain([f"damaged-{path.name}"], (f"damaged-{path.name}-{n}" for n in count(2)))
+    aside = next(path.with_name(name) for name in names if not path.with_name(name).exists())
+    path.rename(aside)
+    _log.warning(
+        "The checkpoint %s was not used, and is kept as %s. To use it, stop the training, restore "
+        "its files and its name %s; otherwise delete it.",
+        path,
+        aside.name,
+        path.name,
+    )
 
 
 def _point(root: Path, which: str, step: int | None) -> None:
@@ -175,7 +197,8 @@ def load_checkpoint(
         The checkpoint, or None if there is none.
 
     Raises:
-        CheckpointError: The named checkpoint does not exist, or all are damaged.
+        CheckpointError: The named checkpoint does not exist, all are damaged, or the newest usable
+            one is of a newer version of the program.
     """
     steps = checkpoint_steps(root)
     if not steps:
@@ -211,9 +234,13 @@ def _read(path: Path, groups: Collection[str] | None) -> Checkpoint:
                 continue
             if sha256_file(path / name) != expected:
                 raise _Damaged(f"{name} does not match its checksum")
+        version = read_json(path / _STATE, _Version, finite=False)["version"]
+        if version > _VERSION:
+            raise CheckpointError(
+                f"Expected a checkpoint of format {_VERSION} or older, found {version} in {path}.",
+                "Upgrade this program.",
+            )
         body = read_json(path / _STATE, _State, finite=False)
-        if body["version"] > _VERSION:
-            raise _Damaged(f"it is of the newer format {body['version']}")
         tensors = {
             group: _read_tensors(path / f"{group}.safetensors")
             for group in body["groups"]
@@ -222,6 +249,8 @@ def _read(path: Path, groups: Collection[str] | None) -> Checkpoint:
         return Checkpoint(body["step"], tensors, body["state"], path)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise _Damaged(f"{Path(str(error.filename)).name} is missing") from error
+    except CheckpointError:
+        raise
     except FaceswapError as error:  # of a checksum or state file
         raise _Damaged(error.message.rstrip(".")) from error
     except (ValueError, SafetensorError) as error:

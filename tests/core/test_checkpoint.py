@@ -1,4 +1,5 @@
 import errno
+import json
 import logging
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from faceswap.core.checkpoint import (
     settle_checkpoints,
 )
 from faceswap.core.errors import CheckpointError, StorageFullError
-from faceswap.core.files import clear_leftovers
+from faceswap.core.files import clear_leftovers, sha256_file, write_json
 
 
 def save(root: Path, step: int, keep: int = 3, best: int | None = None) -> Path:
@@ -140,12 +141,39 @@ def test_by_name(tmp_path: Path) -> None:
         load_checkpoint(tmp_path, "best")
 
 
-def test_resuming_earlier_gives_up_the_later_course(tmp_path: Path) -> None:
+def test_later_checkpoints_that_were_not_used_are_kept_under_another_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for step in (10, 20, 30):
         save(tmp_path, step)
-    save(tmp_path, 15)
-    assert load_step(tmp_path) == 15
-    assert checkpoint_steps(tmp_path) == [10, 15]
+    content = (tmp_path / "step-00000030" / "model.safetensors").read_bytes()
+    for _ in range(2):
+        truncate(tmp_path / "step-00000030" / "model.safetensors")
+        save(tmp_path, load_step(tmp_path) + 1)
+        assert checkpoint_steps(tmp_path)[-1] in (21, 22)
+        assert "kept as damaged-step-00000030" in caplog.text
+        save(tmp_path, 30)
+    aside = [path.name for path in sorted(tmp_path.glob("damaged-*"))]
+    assert aside == ["damaged-step-00000030", "damaged-step-00000030-2"]
+    damaged = tmp_path / "damaged-step-00000030"
+    (damaged / "model.safetensors").write_bytes(content)  # from a backup
+    damaged.rename(tmp_path / "step-00000040")
+    assert load_step(tmp_path, "step-00000040") == 30
+
+
+def test_a_checkpoint_of_a_newer_program_is_neither_skipped_nor_touched(tmp_path: Path) -> None:
+    for step in (1, 2):
+        save(tmp_path, step)
+    newest = tmp_path / "step-00000002"
+    write_json(newest / "state.json", {"version": 2, "step": {"of": "another kind"}})
+    sums = json.loads((newest / "checksums.json").read_text())
+    sums["state.json"] = sha256_file(newest / "state.json")
+    write_json(newest / "checksums.json", sums)
+    with pytest.raises(CheckpointError, match="format 1 or older, found 2") as caught:
+        load_checkpoint(tmp_path)
+    assert caught.value.hint == "Upgrade this program."
+    assert load_step(tmp_path, "step-00000001") == 1
+    assert checkpoint_steps(tmp_path) == [1, 2]
 
 
 def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
