@@ -15,8 +15,9 @@ from faceswap.core.documents import size_limit
 _MAGIC = b"PAR1"
 _MOST_BYTES = 4 << 20
 _DEEPEST = 16
-_WIDEST = 8  # bytes of a value that is no text
-_BYTE_ARRAY = 6  # a type of values
+_BOOLEAN, _INT32, _INT96, _FLOAT, _BYTE_ARRAY = 0, 1, 3, 4, 6  # types of values
+_WIDTHS = {_BOOLEAN: 1, _INT32: 4, _FLOAT: 4, _INT96: 12}  # bytes of a decoded value
+_WIDTH = 8  # of the others; of text, at least
 _STRUCT, _LIST, _SET, _MAP, _BINARY, _DOUBLE = 12, 9, 10, 11, 8, 7
 
 
@@ -97,7 +98,7 @@ def read_sizes(path: Path) -> ParquetSizes:
 
 def _column(facts: Mapping[int, Any]) -> ColumnSize:
     path = ".".join(name.decode(errors="replace") for name in facts[3])
-    size = max(_count(facts[6]), _count(facts[5]) * _WIDEST)
+    size = max(_count(facts[6]), _count(facts[5]) * _WIDTHS.get(facts[1], _WIDTH))
     return ColumnSize(path, size, facts[1] == _BYTE_ARRAY)
 
 

@@ -1,5 +1,6 @@
 """The one way into Parquet: sizes and types are checked before the rows are read."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,9 @@ from faceswap.core.errors import DocumentError, FaceswapError
 from faceswap.core.files import regular_file
 from faceswap.core.parquet_footer import read_sizes
 
-_TABLE_BYTES = 512 << 20  # decoded
+_TABLE_BYTES = 512 << 20  # decoded, of any table
+_LARGE_TABLE_BYTES = 4 << 30  # decoded, of a table whose file is large as well
+_MOST_COMPRESSED = 8  # how many times smaller the file of a large table is, at most
 _MOST_ROWS = 20_000_000
 _LONGEST_TEXT = 4096  # bytes in a cell; what a path may have
 
@@ -98,6 +101,19 @@ def _library_errors(path: Path, error: type[FaceswapError], hint: str) -> Iterat
         raise error(f"{path} is not a valid Parquet file: {_first(problem)}.", hint) from problem
 
 
+def check_names_differ(
+    schema: pa.Schema, path: Path, error: type[FaceswapError], hint: str
+) -> None:
+    """Checks that no two columns have one name.
+
+    Raises:
+        FaceswapError: Two do; the type is ``error``.
+    """
+    repeated = [name for name, count in Counter(schema.names).items() if count > 1]
+    if repeated:
+        raise error(f"{path} has the column {repeated[0]!r} more than once.", hint)
+
+
 def check_finite(
     table: pa.Table, names: Collection[str], path: Path, error: type[FaceswapError], hint: str
 ) -> None:
@@ -117,7 +133,7 @@ def check_finite(
 def _check_columns(
     found: pa.Schema, wanted: pa.Schema, path: Path, error: type[FaceswapError], hint: str
 ) -> None:
-    _check_names(found, path, error, hint)
+    check_names_differ(found, path, error, hint)
     for field in wanted:
         if field.name not in found.names:
             raise error(f"{path} has no column {field.name!r}.", hint)
@@ -128,15 +144,10 @@ def _check_columns(
             )
 
 
-def _check_names(schema: pa.Schema, path: Path, error: type[FaceswapError], hint: str) -> None:
-    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
-    if twice:
-        raise error(f"{path} has the column {twice[0]!r} more than once.", hint)
-
-
 def _check_size(wanted: pa.Schema, path: Path, error: type[FaceswapError], hint: str) -> None:
     """Checks the size that the columns will have in memory, by the footer of the file."""
-    limit = size_limit(_TABLE_BYTES)
+    usual = max(_TABLE_BYTES, min(_LARGE_TABLE_BYTES, path.stat().st_size * _MOST_COMPRESSED))
+    limit = size_limit(usual)
     sizes = read_sizes(path)
     if sizes.rows > _MOST_ROWS:
         raise error(f"{path} has {sizes.rows} rows, more than {_MOST_ROWS}.", hint)

@@ -2,7 +2,6 @@
 
 import threading
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -17,7 +16,7 @@ from faceswap.core.documents import parse_json, size_limit, too_large
 from faceswap.core.errors import DocumentError, MediaError
 from faceswap.core.files import regular_file
 from faceswap.core.parquet_footer import read_sizes
-from faceswap.core.table_documents import read_table
+from faceswap.core.table_documents import check_names_differ, read_table
 
 SUFFIXES = (".csv", ".parquet", ".pq")
 HINT = (
@@ -47,12 +46,7 @@ def read_schema(path: Path) -> pa.Schema:
             _require_size(path, regular_file(path).stat().st_size, _CSV_BYTES)
             with pa_csv.open_csv(path) as reader:
                 schema = pa.schema([(name, pa.string()) for name in reader.schema.names])
-        names = [str(name) for name in schema.names]
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise MediaError(
-            f"{path} has more than one column {repeated[0]!r}.", "Remove or rename one of them."
-        )
+        check_names_differ(schema, path, MediaError, "Remove or rename one of them.")
     return schema
 
 

@@ -83,7 +83,7 @@ def test_missing_files_are_reported(tmp_path: Path, fill: Write) -> None:
         ("path,label\n000.png,a\n001.png\n", "cannot be read as a list"),
         ("path,label\n000.png,a\n001.png,\n", "row 2: missing label"),
         ("path,label\n000.png,a\n,b\n", "row 2: missing path"),
-        ("path,label,note,note\n000.png,a,,\n", "more than one column 'note'"),
+        ("path,label,note,note\n000.png,a,,\n", "the column 'note' more than once"),
         (
             "path,label,split\n000.png,a,train\n001.png,b,mine\n",
             "row 2: expected a split .* found 'mine'",
