@@ -5,7 +5,8 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from faceswap.core.errors import MediaError
+from faceswap.core.errors import MediaError, UnsafeNameError
+from faceswap.core.names import check_name
 from faceswap.evaluation.frame_scoring import Sample
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import transform_points
@@ -24,7 +25,11 @@ def find_footage(faceset: Faceset) -> Source | None:
     record = faceset.record["source"]
     path = Path(record.get("path", ""))
     folder = path if path.is_dir() else path.parent
-    files = [folder / name for name in record.get("files", [path.name])]
+    try:
+        names = [check_name(name, "name of a photo") for name in record.get("files", [path.name])]
+    except UnsafeNameError:
+        return None
+    files = [folder / name for name in names]
     if "path" not in record or not all(file.is_file() for file in files):
         return None
     source = Source(path, record["kind"], faceset.name, tuple(files))

@@ -11,7 +11,8 @@ SHARDS = "shards"
 """Folder of the rows written so far, while an extraction is unfinished."""
 OLD_SHARDS = "parts"
 """Name of that folder before the format had a name."""
-_CROP = re.compile(r"[0-9]{6,}-[0-9]+\.(?:jpg|png)")
+CROP = re.compile(r"[0-9]{6,19}-[0-9]{1,19}\.(?:jpg|png)")
+"""Names of crops and masks: number of the frame, number of the face."""
 
 
 def stored_file(faceset: Path, folder: str, name: str) -> Path:
@@ -65,4 +66,4 @@ def remove_shards(path: Path) -> None:
 def find_crops(path: Path) -> list[Path]:
     """Crops and masks that bear the name of a face, in a new or unfinished faceset."""
     folders = [path / name for name in (IMAGES, MASKS) if (path / name).is_dir()]
-    return [file for folder in folders for file in folder.iterdir() if _CROP.fullmatch(file.name)]
+    return [file for folder in folders for file in folder.iterdir() if CROP.fullmatch(file.name)]

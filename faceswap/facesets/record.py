@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from faceswap.core.documents import DocumentModel, Finite, Items
-from faceswap.core.names import FileName, Sha256Hex
+from faceswap.core.names import Sha256Hex
 from faceswap.provenance.subject import SubjectDocument
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -15,11 +15,11 @@ class SourceDocument(DocumentModel):
     """Source of the faces. The numbers are known once it has been read.
 
     Attributes:
-        name: Name of the source, without folders.
+        name: Name of the source, a label: earlier versions did not rename ``aux.mp4``.
         path: Path at the time of the extraction; on another machine it may be anything.
         kind: Kind of the source.
         sha256: Hash of its content.
-        files: File names of photos.
+        files: Names of the files of photos, checked where a path is made of them.
         width: Width of a video in pixels.
         height: Height of a video in pixels.
         fps: Frames per second of a video.
@@ -29,11 +29,11 @@ class SourceDocument(DocumentModel):
         damage: Description of damage in the source; empty for none.
     """
 
-    name: FileName
+    name: str
     path: str
     kind: Literal["video", "images"]
     sha256: Sha256Hex
-    files: Items[FileName] = Field(default_factory=list)
+    files: Items[str] = Field(default_factory=list)
     width: Count | None = None
     height: Count | None = None
     fps: Annotated[Finite, Field(ge=0)] | None = None

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from faceswap.core.documents import DocumentModel, check_schema
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import sha256_file
-from faceswap.core.names import FileName, Sha256Hex
+from faceswap.core.names import Sha256Hex
 
 BASES = ("self", "consent", "licensed", "public-domain", "research", "unstated")
 UNSTATED = "unstated"
@@ -109,9 +109,9 @@ class Subject:
 
 
 class EvidenceDocument(DocumentModel):
-    """A stored ``Evidence``."""
+    """A stored ``Evidence``; the name of its file is a label."""
 
-    file: FileName
+    file: str
     sha256: Sha256Hex
 
 

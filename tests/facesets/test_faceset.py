@@ -2,6 +2,7 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -12,7 +13,8 @@ from faceswap.core.errors import (
     StorageFullError,
 )
 from faceswap.core.locks import hold_folder
-from faceswap.facesets.faceset import Faceset
+from faceswap.facesets import faceset as faceset_module
+from faceswap.facesets.faceset import SCHEMA, Faceset, read_rows
 from faceswap.facesets.subjects import set_subject
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, head_pose
@@ -93,6 +95,37 @@ def test_jitter_is_smoothed(tmp_path):
     found = [face.landmarks[30, 0] for face in Faceset.open(tmp_path / "clip").faces()]
     rough = [row(f, shift=0.2 * (-1) ** f)["landmarks"][30, 0] for f in range(20)]
     assert np.abs(np.diff(found, 2)[4:-4]).max() < 0.5 * np.abs(np.diff(rough, 2)).max()
+
+
+@pytest.mark.parametrize("name", ["aux.mp4", "a:b.mp4", ".hidden.mp4"])
+def test_the_name_of_a_source_is_a_label(name, tmp_path):
+    write_faceset(tmp_path / "clip")
+    file = tmp_path / "clip" / "faceset.json"
+    record = json.loads(file.read_text())
+    record["source"] |= {"name": name, "files": [name]}
+    file.write_text(json.dumps(record))
+    assert Faceset.open(tmp_path / "clip").name == name
+
+
+def test_names_of_crops_other_than_usual_are_checked(tmp_path, monkeypatch):
+    faceset = write_faceset(tmp_path / "clip")
+    checked = []
+    monkeypatch.setattr(faceset_module, "check_name", lambda name, what: checked.append(name))
+    for name in ("000001-0.jpg", "face one.png", "0" * 300 + "-0.png", "../000001-0.png"):
+        rows = faceset.rows.to_pylist()
+        rows[1]["image"] = name
+        columns = [field for field in SCHEMA if field.name not in ("mesh", "embedding")]
+        pq.write_table(pa.Table.from_pylist(rows, pa.schema(columns)), tmp_path / "rows")
+        read_rows(tmp_path / "rows", pa.schema(columns))
+    assert checked == ["face one.png", "0" * 300 + "-0.png", "../000001-0.png"]
+
+
+def test_the_rows_are_hashed_once(tmp_path, monkeypatch):
+    write_faceset(tmp_path / "clip")
+    faceset = Faceset.open(tmp_path / "clip")
+    before = faceset.content_hash()
+    monkeypatch.setattr(faceset_module, "sha256_file", lambda path: pytest.fail("hashed again"))
+    assert faceset.content_hash() == before
 
 
 def test_deleting_an_image_removes_the_face_from_training_only(tmp_path):
