@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+NOT_SUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+"""Error numbers of what a file system cannot do; the last two differ on macOS."""
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h>, <linux/fs.h>
 _RENAME_SWAP = 2  # <sys/stdio.h> of macOS
 # Old kernels, and file systems without it: NFS, many of FUSE, old ZFS.
-_UNABLE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTTY, errno.EPERM}
+_UNABLE = NOT_SUPPORTED | {errno.ENOTTY, errno.EPERM}
 
 
 def exchange(one: Path, other: Path) -> bool:

@@ -8,22 +8,23 @@ import re
 import shutil
 import stat
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from faceswap.core.errors import MediaError, StorageFullError
-from faceswap.core.exchange import exchange
+from faceswap.core.exchange import NOT_SUPPORTED, exchange
 
 _CHUNK = 1 << 20
 _SYNCED_AT_ONCE = 8
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-_NOT_SUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _LONGEST_SUFFIX = 20  # characters; what follows the last dot of a longer one is no format
-_TEMPORARY = re.compile(r"\.tmp-([0-9a-f]{8})-[0-9a-f]{8}(?:\..*)?")
-_REPLACED = ".replaced-"  # and the name of a directory while it is replaced in two steps
+TEMPORARY = re.compile(r"\.tmp-([0-9a-f]{8})-[0-9a-f]{8}(?:\..*)?")
+"""Names of temporary files and folders; the group is the ``name_key`` of the final name."""
+REPLACED = ".replaced-"
+"""With the ``name_key`` of a directory: folder in which it is put aside to be replaced."""
 
 
 @contextmanager
@@ -54,54 +55,13 @@ def _temporary(path: Path, suffix: str = "") -> Path:
     """Name beside ``path``, at most 42 characters long whatever the length of its own."""
     suffix = suffix if len(suffix) <= _LONGEST_SUFFIX else ""
     # That of a temporary file has the key of the final name, by which it is cleared.
-    temporary = _TEMPORARY.fullmatch(path.name)
+    temporary = TEMPORARY.fullmatch(path.name)
     key = temporary[1] if temporary else name_key(path.name)
     return path.with_name(f".tmp-{key}-{uuid.uuid4().hex[:8]}{suffix}")
 
 
-def clear_leftovers(folder: Path, names: Collection[str] | None = None) -> None:
-    """Removes temporary files and folders of killed writers; call it while holding the output.
-
-    A directory that a killed writer had put aside, but not yet replaced, gets its name back.
-
-    Args:
-        folder: Folder in which they were written.
-        names: File names whose leftovers are removed; None for all in the folder and in the folders
-            directly inside it.
-    """
-    folders = _clear(folder, names)
-    for inner in folders if names is None else ():
-        _clear(inner, None)
-
-
-def _clear(folder: Path, names: Collection[str] | None) -> list[Path]:
-    """``clear_leftovers`` of one folder; returns the folders in it."""
-    keys = None if names is None else {name_key(name) for name in names}
-    others = []
-    for entry in list(os.scandir(folder)):
-        path = Path(entry.path)
-        match = _TEMPORARY.fullmatch(entry.name)
-        name = entry.name.removeprefix(_REPLACED)
-        if match:
-            if keys is None or match[1] in keys:
-                _remove(path)
-        elif name != entry.name:
-            if names is None or name in names:
-                _restore(path, folder / name)
-        elif entry.is_dir(follow_symlinks=False):
-            others.append(path)
-    return others
-
-
-def _restore(aside: Path, path: Path) -> None:
-    """Gives a directory its name back, unless its replacement has it."""
-    if path.exists():
-        _remove(aside)
-    else:
-        aside.rename(path)
-
-
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with its content as far as that is possible."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -155,7 +115,7 @@ def reserve(path: Path, size: int) -> None:
                 os.posix_fallocate(file.fileno(), 0, max(1, size))
                 return
             except OSError as error:
-                if error.errno not in _NOT_SUPPORTED:
+                if error.errno not in NOT_SUPPORTED:
                     raise
         zeros = bytes(_CHUNK)  # macOS, Windows, and some network file systems
         for begin in range(0, size, _CHUNK):
@@ -204,7 +164,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             _replace_directory(temporary, path)
             _sync(path.parent)
     finally:
-        _remove(temporary)
+        remove(temporary)
 
 
 def _replace_directory(new: Path, path: Path) -> None:
@@ -213,15 +173,21 @@ def _replace_directory(new: Path, path: Path) -> None:
         new.rename(path)
     elif not exchange(new, path):
         # In two steps; after a kill in between, ``clear_leftovers`` restores the old one.
-        aside = path.with_name(f"{_REPLACED}{path.name}")
-        _remove(aside)
-        path.rename(aside)
+        folder = path.with_name(f"{REPLACED}{name_key(path.name)}")
+        remove(folder)
+        folder.mkdir()
+        aside = folder / path.name
         try:
-            new.rename(path)
-        except OSError:
-            aside.rename(path)
-            raise
-        aside.rename(new)
+            path.rename(aside)
+            try:
+                new.rename(path)
+            except OSError:
+                aside.rename(path)
+                raise
+            aside.rename(new)
+        finally:
+            with suppress(OSError):  # the old one could not go back
+                folder.rmdir()
 
 
 def _sync(path: Path) -> None:

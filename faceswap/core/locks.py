@@ -1,7 +1,10 @@
 """One writer per output: whoever writes a folder or a file holds its lock.
 
-The lock of a folder is ``FOLDER/.lock``, that of a file ``.lock-<hash of the name>`` beside it.
-Both are removed when they are released; after a kill the file stays, but the lock does not.
+The lock of a folder is ``FOLDER/.lock``, that of a file ``.lock-<hash of the name>`` beside it. A
+record beside the lock says who holds it; the lock file itself stays empty, because Windows locks
+its content, and some file systems without locks keep a marker there. A writer has its record before
+its first temporary file. All are removed when the lock is released; after a kill the files stay,
+but the lock does not.
 """
 
 import json
@@ -12,24 +15,30 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from faceswap.core.errors import OutputBusyError
-from faceswap.core.files import clear_leftovers, name_key
+from faceswap.core.files import name_key
+from faceswap.core.leftovers import clear_leftovers
 from faceswap.core.text import printable
 
 LOCK = ".lock"
 """Name of the lock file of a folder."""
-_MOST_BYTES = 4096  # of a lock file that is read for a message
+_RECORD = "-holder"  # and before it the name of the lock file
+_MOST_BYTES = 4096  # of a record that is read for a message
+_PATIENCE_S, _POLL_S = 0.2, 0.02  # others take a lock for a moment to see whether it is free
+_mine: set[Path] = set()  # lock files that this process holds
 
 
 @contextmanager
 def hold_folder(folder: Path, purpose: str) -> Iterator[None]:
     """Holds the lock of an output folder, and clears what a killed writer left in it.
 
-    The folder is created if it is absent, and removed again if nothing was written into it.
+    What other running processes write there, each with a lock of its own, is left alone. The folder
+    is created if it is absent, and removed again if nothing was written into it.
 
     Args:
         folder: Output folder.
@@ -43,7 +52,8 @@ def hold_folder(folder: Path, purpose: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with _hold(folder / LOCK, folder, purpose):
-            clear_leftovers(folder)
+            for place in (folder, *_folders(folder)):
+                clear_leftovers(place, None, partial(_is_used, place))
             yield
     finally:
         if created:
@@ -68,7 +78,8 @@ def hold_file(file: Path, purpose: str, beside: Sequence[Path] = ()) -> Iterator
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _hold(file.with_name(f"{LOCK}-{name_key(file.name)}"), file, purpose):
-            clear_leftovers(file.parent, {file.name, *(other.name for other in beside)})
+            names = {file.name, *(other.name for other in beside)}
+            clear_leftovers(file.parent, names, partial(_is_inside_used, file.parent))
             yield
     finally:
         if created:
@@ -78,22 +89,72 @@ def hold_file(file: Path, purpose: str, beside: Sequence[Path] = ()) -> Iterator
 
 @contextmanager
 def _hold(lock_file: Path, output: Path, purpose: str) -> Iterator[None]:
-    lock = FileLock(lock_file, timeout=0)
+    lock, record, place = FileLock(lock_file), _record(lock_file), lock_file.resolve()
+    _acquire(lock, lock_file, output)
+    _mine.add(place)
     try:
-        lock.acquire()
+        with suppress(OSError):  # a full disk: the work may need no space
+            record.write_text(json.dumps(_myself(purpose)), encoding="utf-8")
+        yield
+    finally:
+        # Before the release: whoever waits for this very file notices that it is gone.
+        for file in (record, lock_file):
+            with suppress(OSError):  # open files cannot be removed on Windows
+                file.unlink(missing_ok=True)
+        _mine.discard(place)
+        lock.release()
+
+
+def _acquire(lock: FileLock, lock_file: Path, output: Path) -> None:
+    try:
+        lock.acquire(timeout=_PATIENCE_S, poll_interval=_POLL_S)
     except Timeout as error:
         raise OutputBusyError(
             f"Another process writes {output}: {_holder(lock_file)}.",
             "Wait for it to finish, stop it, or choose another --output.",
         ) from error
+    except PermissionError as error:
+        if not lock_file.exists():
+            raise PermissionError(error.errno, error.strerror, str(output)) from error
+        raise OutputBusyError(
+            f"{lock_file} belongs to another user, who may be writing {output}.",
+            "Choose another --output, or delete that file if nobody writes there.",
+        ) from error
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Folders directly inside an output; links are not followed."""
     try:
-        lock_file.write_text(json.dumps(_myself(purpose)), encoding="utf-8")
-        yield
-    finally:
-        # Before the release: whoever waits for this very file notices that it is gone.
-        with suppress(OSError):  # open files cannot be removed on Windows
-            lock_file.unlink(missing_ok=True)
-        lock.release()
+        return [Path(e.path) for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
+def _is_used(folder: Path) -> bool:
+    """Whether another process writes something in a folder."""
+    return any(map(_is_held, folder.glob(f"{LOCK}*{_RECORD}"))) or _is_inside_used(folder)
+
+
+def _is_inside_used(folder: Path) -> bool:
+    """Whether another process writes a folder as a whole, or one in which it lies."""
+    place = folder.resolve()
+    return any(_is_held(_record(outer / LOCK)) for outer in (place, *place.parents))
+
+
+def _is_held(record: Path) -> bool:
+    """Whether another process holds the lock that a record belongs to."""
+    lock_file = record.with_name(record.name.removesuffix(_RECORD))
+    try:
+        if lock_file.resolve() in _mine or not record.exists() or not lock_file.exists():
+            return False
+        with FileLock(lock_file, timeout=0):
+            return False
+    except OSError:  # held, or of another user
+        return True
+
+
+def _record(lock_file: Path) -> Path:
+    return lock_file.with_name(f"{lock_file.name}{_RECORD}")
 
 
 def _myself(purpose: str) -> dict[str, str | int]:
@@ -109,11 +170,11 @@ def _myself(purpose: str) -> dict[str, str | int]:
 def _holder(lock_file: Path) -> str:
     """Description of the process that holds a lock, as far as it can be read."""
     try:
-        with lock_file.open("rb") as file:
+        with _record(lock_file).open("rb") as file:
             found = json.loads(file.read(_MOST_BYTES))
         return printable(
             f"{found['purpose']} of process {found['pid']} on {found['host']}, "
             f"started {found['started']} as `{found['command']}`"
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return "its lock file does not say which one"  # just taken, or of Windows
+        return "it left no record of itself"  # just taken, or on a full disk

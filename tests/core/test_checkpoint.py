@@ -20,7 +20,8 @@ from faceswap.core.checkpoint import (
     settle_checkpoints,
 )
 from faceswap.core.errors import CheckpointError, StorageFullError
-from faceswap.core.files import clear_leftovers, sha256_file, write_json
+from faceswap.core.files import sha256_file, write_json
+from faceswap.core.leftovers import clear_leftovers
 
 
 def save(root: Path, step: int, keep: int = 3, best: int | None = None) -> Path:

@@ -1,12 +1,14 @@
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from faceswap.core.errors import OutputBusyError
-from faceswap.core.files import atomic_path
+from faceswap.core.files import atomic_path, name_key
 from faceswap.core.locks import LOCK, hold_file, hold_folder
 
 HOLD = """
@@ -117,3 +119,111 @@ def test_the_temporary_file_of_a_temporary_file_is_cleared(tmp_path: Path) -> No
         (tmp_path / f"{name}.c2pa").touch()
     with hold_file(tmp_path / "out.mkv", "the conversion"):
         assert not [path for path in tmp_path.iterdir() if path.name.startswith(".tmp")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "running", "held"),
+    [
+        ("file", "out/clip.mp4", "out"),
+        ("file", "run/converted/clip.mp4", "run"),
+        ("folder", "run/converted", "run"),
+        ("folder", "run", "run/checkpoints"),
+        ("folder", "run", "run/data/crops"),
+    ],
+)
+def test_a_folder_is_held_while_others_write_in_or_around_it(
+    tmp_path: Path, kind: str, running: str, held: str
+) -> None:
+    holder = start_holder(kind, tmp_path / running)
+    (tmp_path / held).mkdir(parents=True, exist_ok=True)
+    mine = tmp_path / held / f".tmp-{name_key('x')}-00000000"
+    mine.touch()
+    try:
+        with hold_folder(tmp_path / held, "the evaluation"):
+            live = [path for path in tmp_path.rglob(".tmp-*") if path != mine]
+            assert len(live) == 2
+    finally:
+        holder.kill()
+        holder.wait()
+    with hold_folder(tmp_path / held, "the evaluation"):
+        assert not mine.exists()  # once the other is gone
+
+
+def test_an_unreadable_folder_inside_stops_nobody(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "lost+found").mkdir()
+    scan = os.scandir
+
+    def refuse(path: str | Path) -> object:
+        if Path(path).name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with hold_folder(tmp_path, "a test"):
+        pass
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_lock_that_may_not_be_opened_is_explained(
+    tmp_path: Path, monkeypatch, there: bool
+) -> None:
+    def refuse(self: FileLock, **options: float) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / LOCK))
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    if there:
+        (tmp_path / LOCK).touch()
+    expected = OutputBusyError if there else PermissionError
+    with pytest.raises(expected) as raised, hold_folder(tmp_path, "a test"):
+        pass
+    if there:
+        assert "belongs to another user" in str(raised.value)
+    else:
+        assert raised.value.filename == str(tmp_path)
+
+
+def test_nothing_is_written_into_a_lock_file(tmp_path: Path) -> None:
+    with hold_folder(tmp_path, "a test"):
+        assert (tmp_path / LOCK).read_bytes() == b""
+        assert json.loads((tmp_path / ".lock-holder").read_bytes())["pid"] == os.getpid()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_does_not_prevent_a_lock(tmp_path: Path, monkeypatch) -> None:
+    def full(self: Path, *args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with hold_folder(tmp_path, "a test"):
+        assert (tmp_path / LOCK).exists()
+
+
+NO_FLOCK = """
+import errno, fcntl, sys, time, warnings
+from pathlib import Path
+warnings.simplefilter("ignore")
+def missing(descriptor, operation):
+    raise OSError(errno.ENOSYS, "Function not implemented")
+fcntl.flock = missing
+from faceswap.core.locks import hold_folder
+with hold_folder(Path(sys.argv[1]), "a test"):
+    (Path(sys.argv[1]) / "result").touch()
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_without_flock_one_writes_and_a_kill_blocks_nobody(tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    command = [sys.executable, "-c", NO_FLOCK, str(output)]
+    holder = subprocess.Popen([*command, "60"], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    second = subprocess.run([*command, "0"], capture_output=True, text=True)
+    holder.kill()
+    holder.wait()
+    assert "OutputBusyError" in second.stderr
+    third = subprocess.run([*command, "0"], capture_output=True, text=True)
+    assert third.stdout == "held\n", third.stderr
+    assert [path.name for path in output.iterdir()] == ["result"]
