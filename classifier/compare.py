@@ -34,7 +34,7 @@ from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import write_json
-from faceswap.core.outputs import check_outputs
+from faceswap.core.outputs import claim_files
 
 
 def compare(
@@ -65,8 +65,23 @@ def compare(
     """
     if len({run.resolve() for run in runs}) < len(runs):
         raise ConfigError("A run is listed more than once.", "List each run once.")
-    check_outputs([path for path in (output, json_file) if path], overwrite=overwrite)
     place = pick_device(device)
+    written = [path for path in (output, json_file) if path]
+    with claim_files(written, "the comparison", overwrite=overwrite):
+        _compare(runs, data, split, output, json_file, resamples, seed, batch_size, place)
+
+
+def _compare(
+    runs: list[Path],
+    data: Path | None,
+    split: str | None,
+    output: Path | None,
+    json_file: Path | None,
+    resamples: int,
+    seed: int,
+    batch_size: int,
+    place: torch.device,
+) -> None:
     models = _load_models(runs)
     histories = [read_history(run.parent if run.name == "model" else run) for run in runs]
     summaries = [

@@ -14,7 +14,6 @@ from classifier.evaluation.bootstrap import Estimate
 from classifier.evaluation.cross_validation import (
     RESULTS,
     evaluate_fold,
-    find_class_order,
     make_folds,
     open_fold,
     pool,
@@ -87,8 +86,7 @@ def cross_validate(
         note(line)
     members = make_folds(dataset, count, settings.seed)
     with hold_folder(output, "the cross-validation"):
-        lists = write_folds(members, output)
-        order = find_class_order(dataset, given, output)
+        lists, order = write_folds(members, given, output)
         if order is not None:
             overrides.append(f"data.classes={json.dumps(str(order))}")
         evaluations: list[Evaluation] = []

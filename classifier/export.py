@@ -16,8 +16,7 @@ from classifier.models.preprocessing import Preprocessing
 from classifier.options import Overwrite
 from faceswap.core.console import note, progress_bar
 from faceswap.core.errors import ConfigError
-from faceswap.core.locks import hold_file
-from faceswap.core.outputs import check_outputs
+from faceswap.core.outputs import claim_files
 
 _REAL = 8
 _MULTIPLE = 32
@@ -51,15 +50,12 @@ def export(
         )
     loaded, run = load_model(model), read_run(model)
     sides = _sides(loaded, run, height, width)
-    check_outputs([output], overwrite=overwrite)
     steps = Preprocessing(loaded.built.task, loaded.input, read_side(loaded, run), sides)
-    real = _real_images(loaded, run, data, sides)
-    with (
-        hold_file(output, "the export"),
-        progress_bar(f"export {loaded.network}", None) as advance,
-    ):
-        proof = export_network(loaded, output, steps, real)
-        advance(1)
+    with claim_files([output], "the export", overwrite=overwrite):
+        real = _real_images(loaded, run, data, sides)
+        with progress_bar(f"export {loaded.network}", None) as advance:
+            proof = export_network(loaded, output, steps, real)
+            advance(1)
     size = output.stat().st_size / 1e6
     note(
         f"{output} ({size:.1f} MB): images (batch, {loaded.input.channels}, {sides[0]}, "

@@ -10,7 +10,7 @@ from classifier.lessons.figure import save_figure
 from classifier.options import Overwrite
 from faceswap.core.console import progress_bar, write_line
 from faceswap.core.errors import ConfigError
-from faceswap.core.outputs import check_outputs
+from faceswap.core.outputs import claim_folder
 
 
 def learn(
@@ -39,10 +39,10 @@ def learn(
     if topic == "all" and data is not None:
         raise ConfigError("--data expects one topic, found 'all'.", "Choose a topic.")
     lessons = list(LESSONS.values()) if topic == "all" else [find_lesson(topic)]
-    figures = [output / f"{lesson.topic}.png" for lesson in lessons]
-    check_outputs(figures, overwrite=overwrite)
-    for lesson, figure in zip(lessons, figures, strict=True):
-        _run_lesson(lesson, figure, seed, data)
+    figures = [f"{lesson.topic}.png" for lesson in lessons]
+    with claim_folder(output, figures, "the lessons", overwrite=overwrite):
+        for lesson, figure in zip(lessons, figures, strict=True):
+            _run_lesson(lesson, output / figure, seed, data)
 
 
 def _run_lesson(lesson: Lesson, path: Path, seed: int, data: Path | None) -> None:

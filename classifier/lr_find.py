@@ -23,7 +23,7 @@ from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
-from faceswap.core.outputs import check_outputs
+from faceswap.core.outputs import check_outputs, claim_files
 from faceswap.core.processes import open_accelerator
 
 
@@ -52,16 +52,19 @@ def lr_find(
 
     Takes the data and settings of a training; no run is written.
     """
-    check_outputs([plot], overwrite=overwrite)
+    check_outputs([plot], overwrite=overwrite)  # in every process: all of them end
     named = shorthands(model, weights, transfer, None, classes, pretrained=pretrained)
     settings = load_config(Settings, RunDirectory.section, config, [*(changes or []), *named])
     with open_accelerator(settings.device, settings.precision) as accelerator:
-        dataset = open_data(data, settings)
-        session = build_session(dataset, settings, accelerator, ConsoleReporter())
-        with progress_bar("lr-find", steps, "steps") as advance:
-            found = find_lr(session, low=low, high=high, steps=steps, on_step=advance)
-    suggestion = found.suggestion()
-    plot_result(found, suggestion, plot)
+        written = [plot] if accelerator.is_main_process else []
+        with claim_files(written, "the search for a learning rate", overwrite=overwrite):
+            dataset = open_data(data, settings)
+            session = build_session(dataset, settings, accelerator, ConsoleReporter())
+            with progress_bar("lr-find", steps, "steps") as advance:
+                found = find_lr(session, low=low, high=high, steps=steps, on_step=advance)
+            suggestion = found.suggestion()
+            for path in written:
+                plot_result(found, suggestion, path)
     note(
         f"The loss decreases most steeply at {suggestion:.2g}: --set optimizer.lr={suggestion:.2g} "
         f"(plot: {plot})"

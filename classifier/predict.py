@@ -26,8 +26,7 @@ from faceswap.core.console import note, progress_bar, write_line
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import user_path
-from faceswap.core.locks import hold_file
-from faceswap.core.outputs import check_outputs, claim_folder
+from faceswap.core.outputs import claim_files, claim_folder
 
 
 def predict(
@@ -119,6 +118,8 @@ def _rows(output: Path | None, form: Form, *, overwrite: bool) -> Iterator[Write
         text = RowText(form)
         yield lambda row: write_line(text(row).removesuffix("\n"))
     else:
-        check_outputs([output], overwrite=overwrite)
-        with hold_file(output, "the prediction"), row_file(output, form) as write:
+        with (
+            claim_files([output], "the prediction", overwrite=overwrite),
+            row_file(output, form) as write,
+        ):
             yield write

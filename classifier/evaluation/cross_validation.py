@@ -24,6 +24,7 @@ from faceswap.core.training_state import AVERAGED, MODEL, load_into
 
 RESULTS = ("predictions.parquet", "cross-validation.json")
 """Files with the results of all folds."""
+_CLASSES = "classes.txt"
 _ELSEWHERE = "Choose another folder for --output."
 
 
@@ -46,38 +47,20 @@ def make_folds(dataset: Dataset, count: int, seed: int) -> list[Dataset]:
     return folds(dataset, count, seed)
 
 
-def find_class_order(dataset: Dataset, given: Path | None, output: Path) -> Path | None:
-    """The class file with which the list of a fold has the classes and codes of the data set.
-
-    Args:
-        dataset: Data set that the folds are made of.
-        given: Class file of the settings, or None.
-        output: Folder of the cross-validation, for a class file if the data need one but have none.
-
-    Returns:
-        A class file, or None if the sorted labels are the classes.
-    """
-    if given is not None:
-        return given
-    found = find_class_file(dataset.root)
-    if found is not None:
-        return found.resolve()
-    if dataset.task == "pixels" or list(dataset.classes) == sorted(dataset.classes):
-        return None
-    written = output / "classes.txt"
-    atomic_write(written, "".join(f"{name}\n" for name in dataset.classes).encode())
-    return written.resolve()
-
-
-def write_folds(members: Sequence[Dataset], output: Path) -> list[Path]:
+def write_folds(
+    members: Sequence[Dataset], given: Path | None, output: Path
+) -> tuple[list[Path], Path | None]:
     """Write the folds as lists for ``open_dataset``; those of an earlier start must be the same.
 
     Args:
         members: Folds of one data set.
-        output: Folder of the cross-validation.
+        given: Class file of the settings, or None.
+        output: Folder of the cross-validation; gets a class file if the data need one but have
+            none.
 
     Returns:
-        List file of each fold: ``fold-1.csv``, ...
+        List file of each fold: ``fold-1.csv``, ...; and the class file with which these lists have
+        the classes and codes of the data set, None if the sorted labels are the classes.
 
     Raises:
         MediaError: The folder holds folds of other data, of another number or of another seed.
@@ -87,8 +70,11 @@ def write_folds(members: Sequence[Dataset], output: Path) -> list[Path]:
         output / f"fold-{number}.csv": _as_list(fold) for number, fold in enumerate(members, 1)
     }
     present = sorted(output.glob("fold-*.csv"))
+    order = _class_file(members[0], given)
+    own_order = output / _CLASSES if order is None and _needs_order(members[0]) else None
     if not present:
-        check_outputs([output / name for name in RESULTS], hint=_ELSEWHERE)
+        names = [*RESULTS, _CLASSES] if own_order else RESULTS
+        check_outputs([output / name for name in names], hint=_ELSEWHERE)
     if foreign := [path for path in present if path.read_bytes() != contents.get(path)]:
         what = (
             f"{len(present)} folds, not {len(members)}"
@@ -99,7 +85,19 @@ def write_folds(members: Sequence[Dataset], output: Path) -> list[Path]:
     for path, content in contents.items():
         if path not in present:
             atomic_write(path, content)
-    return list(contents)
+    if own_order and not own_order.exists():
+        atomic_write(own_order, "".join(f"{name}\n" for name in members[0].classes).encode())
+    return list(contents), own_order.resolve() if own_order else order
+
+
+def _class_file(fold: Dataset, given: Path | None) -> Path | None:
+    """The class file of the settings, or else of the data."""
+    found = given or find_class_file(fold.root)
+    return found.resolve() if found else None
+
+
+def _needs_order(fold: Dataset) -> bool:
+    return fold.task != "pixels" and list(fold.classes) != sorted(fold.classes)
 
 
 def _as_list(fold: Dataset) -> bytes:
@@ -133,7 +131,7 @@ def open_fold(listed: Path, order: Path | None, classes: Sequence[str]) -> Datas
 
     Args:
         listed: List from ``write_folds``.
-        order: Class file from ``find_class_order``.
+        order: Class file from ``write_folds``.
         classes: Classes of the data set.
 
     Raises:

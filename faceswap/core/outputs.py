@@ -2,12 +2,12 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from faceswap.core.errors import OutputError, OutputExistsError
-from faceswap.core.locks import hold_folder
+from faceswap.core.locks import hold_file, hold_folder
 
 _SHOWN = 3  # names in a message
 _LONGEST_NAME = 255  # bytes, or UTF-16 units on Windows; where the file system does not say
@@ -66,7 +66,12 @@ def is_taken(path: Path) -> bool:
 
 @contextmanager
 def claim_folder(
-    folder: Path | None, names: Iterable[str], purpose: str, *, overwrite: bool = False
+    folder: Path | None,
+    names: Iterable[str],
+    purpose: str,
+    *,
+    overwrite: bool = False,
+    is_own: Callable[[Path], bool] = lambda _: False,
 ) -> Iterator[None]:
     """Holds an output folder, in which nothing that is there will be replaced.
 
@@ -75,6 +80,7 @@ def claim_folder(
         names: Files that will be written, relative to the folder.
         purpose: Work of this process in a noun phrase ("the evaluation"), shown to others.
         overwrite: Whether existing files may be replaced.
+        is_own: Tells by its content whether an existing file may be replaced in any case.
 
     Raises:
         OutputExistsError: See ``check_outputs``.
@@ -85,9 +91,37 @@ def claim_folder(
         yield
         return
     files = [folder / name for name in names]
-    check_outputs(files, overwrite=overwrite)  # a folder that cannot exist is no folder to hold
+
+    def check() -> None:
+        check_outputs(files, overwrite=True)
+        check_outputs([path for path in files if not is_own(path)], overwrite=overwrite)
+
+    check()  # a folder that cannot exist is no folder to hold
     with hold_folder(folder, purpose):
-        check_outputs(files, overwrite=overwrite)
+        check()
+        yield
+
+
+@contextmanager
+def claim_files(files: Iterable[Path], purpose: str, *, overwrite: bool = False) -> Iterator[None]:
+    """Holds output files, none of which will be replaced.
+
+    Args:
+        files: Files that will be written, in any folders.
+        purpose: Work of this process in a noun phrase ("the export"), shown to others.
+        overwrite: Whether existing files may be replaced.
+
+    Raises:
+        OutputExistsError: See ``check_outputs``.
+        OutputError: See ``check_outputs``.
+        OutputBusyError: Another process writes one of them.
+    """
+    wanted = list(files)
+    check_outputs(wanted, overwrite=overwrite)
+    with ExitStack() as held:
+        for file in wanted:
+            held.enter_context(hold_file(file, purpose))
+        check_outputs(wanted, overwrite=overwrite)
         yield
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from classifier.data import open_dataset
-from classifier.evaluation.cross_validation import find_class_order, make_folds, write_folds
+from classifier.evaluation.cross_validation import make_folds, write_folds
 from faceswap.core.errors import MediaError, OutputExistsError
 
 QUICK = ("--epochs", "2", "--set", "optimizer.lr=3e-3", "--set", "data.batch_size=8")
@@ -48,7 +48,7 @@ def test_every_image_is_predicted_once_by_a_network_not_trained_on_it(
 
 def test_groups_stay_together(halves: Path, tmp_path: Path) -> None:
     dataset = open_dataset(halves, r"(\d)\.png$")
-    for path in write_folds(make_folds(dataset, 3, seed=0), tmp_path):
+    for path in write_folds(make_folds(dataset, 3, seed=0), None, tmp_path)[0]:
         read = open_dataset(path)
         groups = [{s.group for s in read.splits[split]} for split in ("train", "validation")]
         assert not groups[0] & groups[1]
@@ -69,27 +69,27 @@ def test_idx_files_are_rejected(tmp_path: Path) -> None:
 def test_folds_of_other_data_are_not_reused(halves: Path, tmp_path: Path) -> None:
     output = tmp_path / "cv"
     dataset = open_dataset(halves)
-    lists = write_folds(make_folds(dataset, 3, seed=0), output)
+    lists, _ = write_folds(make_folds(dataset, 3, seed=0), None, output)
     before = [path.read_bytes() for path in lists]
     lists[1].unlink()  # killed while it wrote the lists
-    assert write_folds(make_folds(dataset, 3, seed=0), output) == lists
+    assert write_folds(make_folds(dataset, 3, seed=0), None, output) == (lists, None)
     assert [path.read_bytes() for path in lists] == before
     with pytest.raises(MediaError, match="holds 3 folds, not 2"):
-        write_folds(make_folds(dataset, 2, seed=0), output)
+        write_folds(make_folds(dataset, 2, seed=0), None, output)
     with pytest.raises(MediaError, match="holds 3 folds, not 4"):
-        write_folds(make_folds(dataset, 4, seed=0), output)
+        write_folds(make_folds(dataset, 4, seed=0), None, output)
     with pytest.raises(MediaError, match="other data or of another seed"):
-        write_folds(make_folds(dataset, 3, seed=1), output)
+        write_folds(make_folds(dataset, 3, seed=1), None, output)
     (halves / "above" / "0.png").rename(halves / "above" / "new.png")
     with pytest.raises(MediaError, match="other data or of another seed"):
-        write_folds(make_folds(open_dataset(halves), 3, seed=0), output)
+        write_folds(make_folds(open_dataset(halves), 3, seed=0), None, output)
     assert [path.read_bytes() for path in lists] == before
 
 
 def test_results_of_others_are_not_replaced(halves: Path, tmp_path: Path) -> None:
     (tmp_path / "cross-validation.json").write_text("mine")
     with pytest.raises(OutputExistsError, match=r"cross-validation\.json exists already"):
-        write_folds(make_folds(open_dataset(halves), 3, seed=0), tmp_path)
+        write_folds(make_folds(open_dataset(halves), 3, seed=0), None, tmp_path)
     assert not list(tmp_path.glob("fold-*.csv"))
 
 
@@ -110,10 +110,18 @@ def test_labels_follow_the_class_file(
 
 def test_class_order_of_a_list_is_kept(halves: Path, tmp_path: Path) -> None:
     dataset = replace(open_dataset(halves), classes=("beside it", "above"))
-    order = find_class_order(dataset, None, tmp_path)
-    (first, *_) = write_folds(make_folds(dataset, 3, seed=0), tmp_path)
+    members = make_folds(dataset, 3, seed=0)
+    (first, *_), order = write_folds(members, None, tmp_path / "cv")
     assert open_dataset(first, "", order).classes == ("beside it", "above")
-    assert find_class_order(open_dataset(halves), None, tmp_path) is None
+    (tmp_path / "cv" / "classes.txt").unlink()  # killed before it wrote them
+    assert write_folds(members, None, tmp_path / "cv")[1] == order
+    assert (tmp_path / "cv" / "classes.txt").read_text() == "beside it\nabove\n"
+    mine = tmp_path / "classes.txt"
+    mine.write_text("mine")
+    with pytest.raises(OutputExistsError, match=r"classes\.txt exists already"):
+        write_folds(members, None, tmp_path)
+    assert mine.read_text() == "mine"
+    assert not list(tmp_path.glob("fold-*.csv"))
 
 
 def test_colours_and_unlabelled_pixels_of_masks_are_kept(tmp_path: Path) -> None:
@@ -128,8 +136,8 @@ def test_colours_and_unlabelled_pixels_of_masks_are_kept(tmp_path: Path) -> None
         Image.new("RGB", (2, 2)).save(root / "images" / f"{number}.png")
         Image.fromarray(mask).save(root / "masks" / f"{number}.png")
     dataset = open_dataset(root)
-    order = find_class_order(dataset, None, tmp_path)
-    for listed in write_folds(make_folds(dataset, 2, seed=0), tmp_path):
+    lists, order = write_folds(make_folds(dataset, 2, seed=0), None, tmp_path)
+    for listed in lists:
         fold = open_dataset(listed, "", order)
         assert (fold.classes, fold.ignore_index) == (("sky", "road"), 1)
         assert {s.code for s in fold.samples} == {s.code for s in dataset.samples}

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from faceswap.core.locks import hold_file, hold_folder
+
 Run = Callable[..., int | str | None]
 
 VERBS = {
@@ -17,9 +19,17 @@ VERBS = {
     "page.html": ("compare", "RUN", "-o", "OUT/page.html"),
     "numbers.json": ("compare", "RUN", "--json", "OUT/numbers.json"),
     "lr.png": ("lr-find", "DATA", "-o", "OUT/lr.png"),
+    "table.csv": ("predict", "RUN", "DATA/blue/00.png", "-o", "OUT/table.csv"),
     "neuron.png": ("learn", "neuron", "-o", "OUT"),
     "cross-validation.json": ("cross-validate", "DATA", "-o", "OUT"),
 }
+
+
+def placed(words: tuple[str, ...], run: Path, data: Path, out: Path) -> list[str]:
+    """The words of a command with these places."""
+    places = {"RUN": run, "DATA": data, "OUT": out}
+    parts = [word.partition("/") for word in words]
+    return [f"{places.get(first, first)}{slash}{rest}" for first, slash, rest in parts]
 
 
 @pytest.mark.parametrize(("name", "words"), VERBS.items(), ids=VERBS)
@@ -32,13 +42,8 @@ def test_files_of_others_are_kept(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def run(out: Path, *more: str) -> int | str | None:
-        places = {"RUN": str(colour_run), "DATA": str(colours), "OUT": str(out)}
-        given = []
-        for word in words:
-            first, slash, rest = word.partition("/")
-            given.append(places.get(first, first) + slash + rest)
-        return classifier(*given, *more)
+    def run(out: Path) -> int | str | None:
+        return classifier(*placed(words, colour_run, colours, out))
 
     out = tmp_path / "out"
     out.mkdir()
@@ -51,6 +56,22 @@ def test_files_of_others_are_kept(
     assert run(tmp_path / "file") == 2
     assert "Traceback" not in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("name", "words"), VERBS.items(), ids=VERBS)
+def test_an_output_has_one_writer(
+    name: str,
+    words: tuple[str, ...],
+    classifier: Run,
+    colour_run: Path,
+    colours: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with hold_folder(tmp_path, "another work"), hold_file(tmp_path / name, "another work"):
+        assert classifier(*placed(words, colour_run, colours, tmp_path)) == 2
+    assert "another work of process" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
 
 
 def test_overwrite_replaces(classifier: Run, colour_run: Path, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from faceswap.core.errors import OutputError, OutputExistsError
-from faceswap.core.outputs import check_outputs
+from faceswap.core import outputs
+from faceswap.core.errors import OutputBusyError, OutputError, OutputExistsError
+from faceswap.core.outputs import check_outputs, claim_files, claim_folder
 
 
 def test_new_names_are_fine_and_nothing_is_created(tmp_path: Path) -> None:
@@ -52,3 +53,53 @@ def test_names_too_long_for_the_file_system(tmp_path: Path, name: str) -> None:
     for path in (tmp_path / name, tmp_path / "new" / name, tmp_path / name / "x.png"):
         with pytest.raises(OutputError, match=r"25[68] bytes is longer than the 255"):
             check_outputs([path])
+
+
+def test_what_appears_before_the_hold_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "x.png"
+
+    def late(hold):
+        def work(path, *rest):
+            mine.touch()
+            return hold(path, *rest)
+
+        return work
+
+    for name in ("hold_file", "hold_folder"):
+        monkeypatch.setattr(outputs, name, late(getattr(outputs, name)))
+    for claim in (claim_files([mine], "the work"), claim_folder(tmp_path, ["x.png"], "the work")):
+        with pytest.raises(OutputExistsError, match=r"x\.png exists already"), claim:
+            raise AssertionError
+        mine.unlink()
+
+
+def test_claimed_files_have_one_writer(tmp_path: Path) -> None:
+    files = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
+    with claim_files(files, "the work"):
+        for file in files:
+            with (
+                pytest.raises(OutputBusyError, match="the work of process"),
+                claim_files([file], "more"),
+            ):
+                raise AssertionError
+    assert not list(tmp_path.iterdir())
+    with claim_files([], "the work"):
+        pass
+
+
+def test_own_files_of_a_folder_are_replaced(tmp_path: Path) -> None:
+    for name in ("own", "mine"):
+        (tmp_path / name).write_text(name)
+
+    def is_own(path: Path) -> bool:
+        return path.is_file() and path.read_text() == "own"
+
+    with claim_folder(tmp_path, ["own", "new"], "the work", is_own=is_own):
+        pass
+    with (
+        pytest.raises(OutputExistsError, match="mine exists already"),
+        claim_folder(tmp_path, ["own", "mine"], "the work", is_own=is_own),
+    ):
+        raise AssertionError
