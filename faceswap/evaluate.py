@@ -9,6 +9,7 @@ import typer
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, WeightsUnavailable
+from faceswap.core.outputs import claim_folder
 from faceswap.evaluation.converted import ConvertedInputs, evaluate_converted
 from faceswap.evaluation.detector_set import make_detector_set
 from faceswap.evaluation.evaluation import (
@@ -25,6 +26,7 @@ from faceswap.evaluation.report import (
     PAGE,
     comparison_table,
     file_rows,
+    is_own,
     reconstruction_table,
     write_report,
 )
@@ -93,6 +95,9 @@ DetectorSetPath = Annotated[
         help="Write real and swapped faces into this folder, to train a swap detector.",
     ),
 ]
+OverwriteFlag = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that are not of an evaluation.")
+]
 TestNames = Annotated[
     list[str] | None,
     typer.Option(help="Identity in the test split of the detector set. Repeatable."),
@@ -115,11 +120,13 @@ def evaluate(
     detector: Annotated[str, typer.Option(help="Name of the detector.")] = _EXTRACT.detector,
     landmarker: Annotated[str, typer.Option(help="Name of the landmarker.")] = _EXTRACT.landmarker,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    overwrite: OverwriteFlag = False,
 ) -> None:
     """Measure the quality of swaps: of runs on held-out frames, or of a converted video.
 
     Faces are detected and measured in the pixels of the output. Every metric is reported with the
-    direction of better values.
+    direction of better values. An earlier evaluation in the output folder is replaced, other files
+    are not.
     """
     device_name = str(pick_device(device))
     required = _checked_requirements(require or [])
@@ -130,18 +137,21 @@ def evaluate(
         _make_set(candidates, make_set, frames or _FRAMES_SET, test or [])
         return
     _reject(test, "--test needs --make-detector-set.")
-    if converted is not None:
-        _reject(runs, "Runs and --converted cannot be combined.")
-        _reject(faces, "--faces is for runs; use --faceset and --target.")
-        inputs = _converted_inputs(source, converted, faceset, target)
+    files, work = (METRICS_FILE, PAGE), "the evaluation"
+    with claim_folder(output, files, work, overwrite=overwrite, is_own=is_own):
         finder = FaceFinder(detector, landmarker, device_name)
-        evaluation = _evaluate_video(inputs, finder, frames or _FRAMES_FILE, baseline, required)
-    else:
-        _reject(source or target or faceset, "--source, --faceset and --target need --converted.")
-        candidates = open_runs(_run_paths(runs), device_name, parse_faces(faces))
-        finder = FaceFinder(detector, landmarker, device_name)
-        evaluation = _evaluate_runs(candidates, finder, frames or _FRAMES_RUN, baseline, required)
-    write_report(evaluation, output, identity)
+        if converted is not None:
+            _reject(runs, "Runs and --converted cannot be combined.")
+            _reject(faces, "--faces is for runs; use --faceset and --target.")
+            inputs = _converted_inputs(source, converted, faceset, target)
+            frames = frames or _FRAMES_FILE
+            evaluation = _evaluate_video(inputs, finder, frames, baseline, required)
+        else:
+            _reject(source or target or faceset, "--source, --faceset, --target need --converted.")
+            candidates = open_runs(_run_paths(runs), device_name, parse_faces(faces))
+            frames = frames or _FRAMES_RUN
+            evaluation = _evaluate_runs(candidates, finder, frames, baseline, required)
+        write_report(evaluation, output, identity)
     _show(evaluation)
     note(f"Report: {output / PAGE}. Metrics: {output / METRICS_FILE}.")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import faceswap
+from faceswap.core.synthetic import TOOL
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.frame_scoring import FrameScore
 from faceswap.evaluation.metric import FILE_METRICS, METRICS, RECONSTRUCTION_METRICS, Metric
@@ -89,7 +89,7 @@ class Evaluation:
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """The evaluation as JSON values, with the values of each frame."""
     return {
-        "program": f"faceswap-toolkit {faceswap.__version__}",
+        "program": TOOL,
         "title": evaluation.title,
         **evaluation.about,
         "metrics": {

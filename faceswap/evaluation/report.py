@@ -2,8 +2,11 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from faceswap.core.files import write_json
+from faceswap.core.documents import DocumentModel, read_json
+from faceswap.core.errors import DocumentError
+from faceswap.core.files import regular_file, write_json
 from faceswap.core.fonts import numbered_names
 from faceswap.core.page import Page
 from faceswap.evaluation.comparison import Comparison, Result
@@ -11,9 +14,31 @@ from faceswap.evaluation.evaluation import Evaluation, as_json, describe_skipped
 from faceswap.evaluation.metric import FILE_METRICS, METRICS, RECONSTRUCTION_METRICS
 from faceswap.evaluation.pictures import examples, plot_figures, write_clip, write_picture
 from faceswap.provenance.identity import SigningIdentity, open_identity
-from faceswap.provenance.metadata import COMPOSITE, DESCRIPTION, TOOL
+from faceswap.provenance.metadata import COMPOSITE, DESCRIPTION, NAME, TOOL
 
 METRICS_FILE, PAGE = "metrics.json", "index.html"
+_GENERATOR = f'<meta name="generator" content="{NAME} '.encode()
+_HEAD = 4096  # bytes that hold the metadata of a page
+
+
+class _Stored(DocumentModel):
+    """What tells the metrics of an evaluation from other JSON."""
+
+    program: str
+    metrics: dict[str, Any]
+    swaps: list[Any]
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is one of both files of an evaluation, of any version and of anything."""
+    try:
+        if path.name == PAGE:
+            with regular_file(path).open("rb") as file:
+                return _GENERATOR in file.read(_HEAD)
+        stored = read_json(path, _Stored, finite=False)
+    except (OSError, DocumentError):
+        return False
+    return stored["program"].startswith(f"{NAME} ")
 
 
 def write_report(

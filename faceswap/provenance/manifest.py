@@ -13,12 +13,12 @@ from typing import Any
 
 from faceswap import __version__
 from faceswap.core.hashed_file import HashedFile
-from faceswap.provenance.metadata import COMPOSITE, DESCRIPTION
+from faceswap.provenance.metadata import COMPOSITE, DESCRIPTION, NAME
 
 CONVERSION = "org.faceswap-toolkit.conversion"
 """Label of our own assertion: model, identities shown, subject records, hashes of the sources."""
 
-_TOOL = {"name": "faceswap-toolkit", "version": __version__}
+_TOOL = {"name": NAME, "version": __version__}
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ The vocabulary is IPTC's: https://cv.iptc.org/newscodes/digitalsourcetype/
 import re
 from pathlib import Path
 
-from faceswap.core.synthetic import COMPOSITE, DESCRIPTION, SOURCE_TYPES, TOOL, xmp_packet
+from faceswap.core.synthetic import COMPOSITE, DESCRIPTION, NAME, SOURCE_TYPES, TOOL, xmp_packet
 
 __all__ = [
     "COMPOSITE",
     "DESCRIPTION",
+    "NAME",
     "SYNTHETIC",
     "SYNTHETIC_TYPES",
     "TOOL",

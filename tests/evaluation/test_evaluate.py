@@ -3,8 +3,10 @@
 import pytest
 
 import faceswap.evaluate as verb
+from faceswap import __version__
 from faceswap.core.documents import read_json
-from faceswap.core.errors import ConfigError, WeightsUnavailable
+from faceswap.core.errors import ConfigError, OutputBusyError, OutputExistsError, WeightsUnavailable
+from faceswap.core.locks import hold_folder
 from tests.evaluation.conftest import Colours
 
 
@@ -35,6 +37,32 @@ def test_missing_weights_skip_metrics(run, without, tmp_path, capsys):
     assert ways[:4] == [(name, "alice", "bob") for name in names]
     assert ("run", "bob", "alice") in ways
     assert (tmp_path / "out" / "index.html").stat().st_size > 20_000
+
+
+def test_only_an_earlier_evaluation_is_replaced(run, without, tmp_path):
+    def evaluate(**options):
+        verb.evaluate([run], tmp_path / "out", frames=1, device="cpu", **options)
+
+    numbers, page = tmp_path / "out" / "metrics.json", tmp_path / "out" / "index.html"
+    evaluate()
+    numbers.write_text(numbers.read_text().replace(f" {__version__}", " 0.1"))
+    evaluate()
+    assert f" {__version__}" in numbers.read_text()
+    for path, mine in (
+        (page, "<!doctype html><p>Mine, about faceswap-toolkit</p>"),
+        (numbers, '{"program": "mine", "metrics": {}, "swaps": []}'),
+    ):
+        theirs = path.read_text()
+        path.write_text(mine)
+        with pytest.raises(OutputExistsError, match=f"{path.name} exists already"):
+            evaluate()
+        assert path.read_text() == mine
+        path.write_text(theirs)
+    page.write_text("mine")
+    evaluate(overwrite=True)
+    assert page.read_text().startswith("<!doctype html>")
+    with hold_folder(tmp_path / "out", "another evaluation"), pytest.raises(OutputBusyError):
+        evaluate()
 
 
 @pytest.mark.parametrize("needed", ["identity", "lpips"])
@@ -83,6 +111,8 @@ def test_detector_set(make_run, tmp_path, capsys, monkeypatch):
         ({"runs": ["r"], "require": ["luck"]}, "luck"),
     ],
 )
-def test_invalid_combinations_are_rejected(options, message):
+def test_invalid_combinations_are_rejected(options, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=message):
         verb.evaluate(**options, device="cpu")
+    assert not list(tmp_path.iterdir())
