@@ -8,7 +8,7 @@ import re
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from faceswap.core.errors import MediaError, StorageFullError
 from faceswap.core.exchange import NOT_SUPPORTED, exchange
+from faceswap.core.kept_entries import KeptEntries
 
 _CHUNK = 1 << 20
 _SYNCED_AT_ONCE = 8
@@ -145,10 +146,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_directory(path: Path) -> Iterator[Path]:
+def atomic_directory(path: Path, replaced: Collection[str] | None = None) -> Iterator[Path]:
     """Yields a temporary directory that replaces ``path`` when the block succeeds.
 
-    An existing directory is replaced as a whole; on an error it is unchanged.
+    On an error an existing directory is unchanged.
+
+    Args:
+        path: Directory.
+        replaced: Names in an existing directory that are replaced; all others are kept, even what
+            another process is writing there. None: it is replaced as a whole.
 
     Raises:
         StorageFullError: The disk is full.
@@ -159,9 +165,16 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     try:
         with storage_errors(path):
             yield temporary
-            for file in (*temporary.rglob("*"), temporary):
+            files = list(temporary.rglob("*"))
+            kept = None if replaced is None else KeptEntries(path, temporary, replaced)
+            if kept is not None:
+                kept.link()
+                files += kept.copies
+            for file in (*files, temporary):
                 _sync(file)
             _replace_directory(temporary, path)
+            if kept is not None and temporary.is_dir():
+                kept.move_later(temporary, path)
             _sync(path.parent)
     finally:
         remove(temporary)

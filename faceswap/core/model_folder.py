@@ -1,7 +1,6 @@
 """An exported model: a folder with ``model.safetensors`` and ``model.json``, complete in itself."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,10 @@ DIGEST = "weights_sha256"
 def save_model_folder(
     folder: Path, form: Format, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]
 ) -> None:
-    """Writes a model folder, complete or not at all; one that exists is replaced as a whole.
+    """Writes a model folder, complete or not at all; both files are replaced at once.
 
-    A folder that holds this very model is not touched. Other files in it are kept.
+    A folder that holds this very model is not touched. Other files in it, such as exports, are
+    kept, even while they are written.
 
     Args:
         folder: Model folder.
@@ -42,10 +42,9 @@ def save_model_folder(
     about = {"format": f"{form.name} {form.version}"}
     if _holds(folder, form, tensors, metadata, about):
         return
-    with atomic_directory(folder) as temporary:
+    with atomic_directory(folder, replaced=(WEIGHTS, METADATA)) as temporary:
         digest = save_tensors(temporary / WEIGHTS, tensors, about)
         form.write(temporary / METADATA, {**metadata, DIGEST: digest})
-        _keep_others(folder, temporary)
 
 
 def _holds(
@@ -67,17 +66,6 @@ def _holds(
         )
     except (OSError, FaceswapError):
         return False
-
-
-def _keep_others(old: Path, new: Path) -> None:
-    """Takes files that the user added to a model folder, such as exports, into its replacement."""
-    for path in old.iterdir() if old.is_dir() else ():
-        if path.name in (WEIGHTS, METADATA):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, new / path.name, symlinks=True)
-        else:
-            shutil.copy2(path, new / path.name, follow_symlinks=False)
 
 
 def find_model_folder(path: Path, command: str) -> Path:
