@@ -60,17 +60,14 @@ class RunDirectory(RunFolder[TrainConfig]):
         Args:
             places: Directories of all facesets of an identity, in the order of the training.
         """
-        manifest = self.read_manifest()
-        changed = False
-        for name, paths in places.items():
-            for source, path in zip(manifest["data"][name], paths, strict=True):
-                changed |= source["path"] != str(path.resolve())
-                source["path"] = str(path.resolve())
-        if changed:
-            with (
-                suppress(OutputBusyError, PermissionError),
-                hold_folder(self.path, "the record of moved facesets"),
-            ):
+        if not _set_places(self.read_manifest()["data"], places):
+            return
+        with (
+            suppress(OutputBusyError, PermissionError),
+            hold_folder(self.path, "the record of moved facesets"),
+        ):
+            manifest = self.read_manifest()  # again: a training may have written it meanwhile
+            if _set_places(manifest["data"], places):
                 MANIFEST.write(self.manifest, manifest)
 
     def edited_faces(self, now: Data, edited: Mapping[Path, int]) -> list[str]:
@@ -93,6 +90,16 @@ class RunDirectory(RunFolder[TrainConfig]):
                     number = f"{count} " if count else ""
                     words.append(f"{number}crops or masks of {name} were edited")
         return words
+
+
+def _set_places(data: Data, places: Mapping[str, Sequence[Path]]) -> bool:
+    """Puts places of facesets into the data of a manifest; returns whether they are others."""
+    changed = False
+    for name, paths in places.items():
+        for source, path in zip(data[name], paths, strict=True):
+            changed |= source["path"] != str(path.resolve())
+            source["path"] = str(path.resolve())
+    return changed
 
 
 def describe_facesets(

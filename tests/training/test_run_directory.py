@@ -1,10 +1,12 @@
 import json
+from contextlib import contextmanager
 
 import pytest
 
 from faceswap.core.config import load_config
 from faceswap.core.errors import ConfigError, FacesetError, TrainingError
 from faceswap.facesets.faceset import Faceset
+from faceswap.training import run_directory
 from faceswap.training.run_directory import RunDirectory, describe_facesets
 from faceswap.training.settings import TrainConfig
 
@@ -43,6 +45,24 @@ def test_a_start_is_recorded(run, facesets, tmp_path):
     assert manifest["data"]["bob"][0]["subject"]["basis"] == "self"
     assert manifest["starts"][0]["command"] == ["faceswap", "train"]
     assert "torch" in manifest["starts"][0]["versions"]
+
+
+def test_recorded_places_do_not_undo_what_a_training_wrote(run, tmp_path, monkeypatch):
+    hold = run_directory.hold_folder
+
+    @contextmanager
+    def hold_late(folder, purpose):
+        # A training that ended between the first look and the lock.
+        manifest = json.loads(run.manifest.read_text())
+        manifest["starts"].append(manifest["starts"][0])
+        run.manifest.write_text(json.dumps(manifest))
+        with hold(folder, purpose):
+            yield
+
+    monkeypatch.setattr(run_directory, "hold_folder", hold_late)
+    run.record_places({"alice": [tmp_path / "moved"]})
+    assert run.stored_facesets()["alice"] == [tmp_path / "moved"]
+    assert len(json.loads(run.manifest.read_text())["starts"]) == 2
 
 
 @pytest.mark.parametrize(
