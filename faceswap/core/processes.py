@@ -17,7 +17,7 @@ from accelerate.utils import DistributedDataParallelKwargs, parse_flag_from_env
 from torch import Tensor
 
 from faceswap.core.device import pick_device, supports_bf16
-from faceswap.core.errors import ConfigError, FaceswapError, OutputBusyError
+from faceswap.core.errors import ConfigError, OutputBusyError
 from faceswap.core.interruption import SIGNALS, StopRequest
 from faceswap.core.locks import hold_folder
 from faceswap.core.log import get_logger
@@ -100,7 +100,7 @@ def hold_run(opened: Accelerator, folder: Path, purpose: str) -> Iterator[None]:
         if opened.is_main_process:
             try:
                 stack.enter_context(hold_folder(folder, purpose))
-            except (FaceswapError, OSError) as error:
+            except Exception as error:  # whatever it is: the other processes wait
                 problem = error
         if opened.num_processes > 1:
             refused = torch.tensor([float(problem is not None)], device=opened.device)

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from faceswap.core.processes import (
     agree_to_stop,
     choose_device,
     choose_precision,
+    hold_run,
     open_accelerator,
 )
 
@@ -68,6 +70,21 @@ def test_the_one_thread_of_a_launcher_is_not_taken_for_a_wish(
     assert taken == expected
 
 
+@pytest.mark.parametrize("problem", [RuntimeError, NotImplementedError, OSError])
+def test_all_processes_learn_that_the_first_cannot_hold_the_folder(tmp_path, monkeypatch, problem):
+    told = []
+
+    def refuse(folder, purpose):
+        raise problem("no locks here")
+
+    monkeypatch.setattr("faceswap.core.processes.hold_folder", refuse)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda value: told.append(value.item()))
+    opened = SimpleNamespace(is_main_process=True, num_processes=2, device=CPU)
+    with pytest.raises(problem, match="no locks"), hold_run(opened, tmp_path, "the training"):
+        pass
+    assert told == [1.0]
+
+
 @pytest.mark.parametrize("number", [0, signal.SIGINT, signal.SIGTERM])
 def test_a_single_process_agrees_with_itself(number):
     with open_accelerator("cpu", "fp32") as opened:
@@ -81,6 +98,7 @@ def test_a_single_process_agrees_with_itself(number):
 _TWO = """
 import signal, sys
 from pathlib import Path
+from types import SimpleNamespace
 import torch
 from faceswap.core.interruption import StopRequest
 from faceswap.core.processes import agree_to_stop, open_accelerator
