@@ -1,6 +1,7 @@
 """A look at every name that a command will write, before it starts to work."""
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -126,12 +127,18 @@ def claim_files(files: Iterable[Path], purpose: str, *, overwrite: bool = False)
 
 
 def _check_distinct(paths: Collection[Path]) -> None:
-    twice = [path for path, count in Counter(paths).items() if count > 1]
+    counts = Counter(map(_as_compared, paths))
+    twice = [path for path in dict.fromkeys(paths) if counts[_as_compared(path)] > 1]
     if twice:
         raise OutputError(
             f"Two results would be written to {_listing(twice)}.",
             "Rename one of the inputs, or give each its own --output.",
         )
+
+
+def _as_compared(path: Path) -> str:
+    """A path as the usual file system of this system compares it: without regard to case or not."""
+    return str(path).casefold() if sys.platform in ("darwin", "win32") else str(path)
 
 
 def _check_parent(parent: Path) -> None:

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def test_files_and_folders_do_not_replace_each_other(tmp_path: Path) -> None:
 def test_two_results_never_share_a_name(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"Two results would be written to .*x\.png"):
         check_outputs([tmp_path / "x.png", tmp_path / "x.png"], overwrite=True)
+
+
+@pytest.mark.parametrize(("system", "same"), [("darwin", True), ("win32", True), ("linux", False)])
+def test_names_that_differ_in_case_are_one_where_the_system_says_so(
+    tmp_path: Path, monkeypatch, system: str, same: bool
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    paths = [tmp_path / "X.png", tmp_path / "x.png"]
+    if not same:
+        check_outputs(paths)
+        return
+    with pytest.raises(OutputError, match=r"Two results would be written to .*X\.png, .*x\.png"):
+        check_outputs(paths)
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "\u540d" * 86])
