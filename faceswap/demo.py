@@ -24,7 +24,7 @@ from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import Signer
 from faceswap.core.locks import hold_folder
 from faceswap.demonstration.folder import DemoFolder, target_of
-from faceswap.demonstration.settings import DemoSettings, claim_folder
+from faceswap.demonstration.settings import DemoSettings, claim_demo
 from faceswap.demonstration.side_by_side import (
     Panel,
     frames_by_yaw,
@@ -113,7 +113,7 @@ def run_demo(output: Path, settings: DemoSettings, overrides: Sequence[str] = ()
     config = train_config(settings, overrides)
     identity = open_identity()  # fail before training, not after it
     with hold_folder(output, "the demo"):
-        claim_folder(output, settings)
+        claim_demo(output, settings)
         return _run_stages(output, settings, config, identity)
 
 

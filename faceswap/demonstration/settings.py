@@ -32,7 +32,7 @@ class DemoSettings:
     device: str = "auto"
 
 
-def claim_folder(output: Path, settings: DemoSettings) -> None:
+def claim_demo(output: Path, settings: DemoSettings) -> None:
     """Record the settings in the folder, or compare them with the recorded ones.
 
     Raises:

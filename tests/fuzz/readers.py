@@ -20,7 +20,7 @@ from classifier.training.settings import Settings
 from faceswap.core.config import dump_yaml, load_config
 from faceswap.core.files import sha256_file, write_json
 from faceswap.core.training_state import Progress, TrainingState
-from faceswap.demonstration.settings import DemoSettings, claim_folder
+from faceswap.demonstration.settings import DemoSettings, claim_demo
 from faceswap.demonstration.stages import Stages
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import find_records
@@ -313,9 +313,9 @@ def _stages(folder: Path) -> Reader:
 
 
 def _demo_settings(folder: Path) -> Reader:
-    claim_folder(folder, DemoSettings(1.0))
+    claim_demo(folder, DemoSettings(1.0))
     return Reader(
-        folder / "settings.json", mutated_json, lambda: claim_folder(folder, DemoSettings(1.0))
+        folder / "settings.json", mutated_json, lambda: claim_demo(folder, DemoSettings(1.0))
     )
 
 
