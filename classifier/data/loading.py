@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from classifier.data.cache_key import cache_key
@@ -22,6 +21,7 @@ from classifier.models.network import Task
 from faceswap.core.documents import Items, read_json, restore_type
 from faceswap.core.errors import MediaError
 from faceswap.core.files import atomic_directory, write_json
+from faceswap.core.locks import hold_file
 from faceswap.core.mapped_arrays import create_mapped_array
 
 MEMORY_LIMIT = 1 << 30
@@ -207,7 +207,7 @@ def _cached(
     folder = cache / cache_key(samples, _VERSION, decoder)
     cache.mkdir(parents=True, exist_ok=True)
     # One process decodes; the others wait and map the same file.
-    with FileLock(folder.with_suffix(".lock")):
+    with hold_file(folder, "the image cache", wait=True):
         if folder.is_dir():
             on_image(len(samples))
         else:

@@ -62,14 +62,17 @@ def hold_folder(folder: Path, purpose: str) -> Iterator[None]:
 
 
 @contextmanager
-def hold_file(file: Path, purpose: str, beside: Sequence[Path] = ()) -> Iterator[None]:
-    """Holds the lock of an output file, and clears what a killed writer left of it.
+def hold_file(
+    file: Path, purpose: str, beside: Sequence[Path] = (), *, wait: bool = False
+) -> Iterator[None]:
+    """Holds the lock of an output file or entry, and clears what a killed writer left of it.
 
     Args:
         file: Output file; its folder is created if it is absent, and removed again if nothing was
             written into it.
         purpose: Work of this process in a noun phrase ("the conversion"), shown to the others.
         beside: Other files in the same folder that are written together with it.
+        wait: Whether to wait while another process writes it, whose result will do.
 
     Raises:
         OutputBusyError: Another process writes this file.
@@ -77,7 +80,7 @@ def hold_file(file: Path, purpose: str, beside: Sequence[Path] = ()) -> Iterator
     created = not file.parent.exists()
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _hold(file.with_name(f"{LOCK}-{name_key(file.name)}"), file, purpose):
+        with _hold(file.with_name(f"{LOCK}-{name_key(file.name)}"), file, purpose, wait=wait):
             names = {file.name, *(other.name for other in beside)}
             clear_leftovers(file.parent, names, partial(_is_inside_used, file.parent))
             yield
@@ -88,9 +91,9 @@ def hold_file(file: Path, purpose: str, beside: Sequence[Path] = ()) -> Iterator
 
 
 @contextmanager
-def _hold(lock_file: Path, output: Path, purpose: str) -> Iterator[None]:
+def _hold(lock_file: Path, output: Path, purpose: str, *, wait: bool = False) -> Iterator[None]:
     lock, record, place = FileLock(lock_file), _record(lock_file), lock_file.resolve()
-    _acquire(lock, lock_file, output)
+    _acquire(lock, lock_file, output, wait)
     _mine.add(place)
     try:
         with suppress(OSError):  # a full disk: the work may need no space
@@ -105,9 +108,9 @@ def _hold(lock_file: Path, output: Path, purpose: str) -> Iterator[None]:
         lock.release()
 
 
-def _acquire(lock: FileLock, lock_file: Path, output: Path) -> None:
+def _acquire(lock: FileLock, lock_file: Path, output: Path, wait: bool) -> None:
     try:
-        lock.acquire(timeout=_PATIENCE_S, poll_interval=_POLL_S)
+        lock.acquire(timeout=-1 if wait else _PATIENCE_S, poll_interval=_POLL_S)
     except Timeout as error:
         raise OutputBusyError(
             f"Another process writes {output}: {_holder(lock_file)}.",

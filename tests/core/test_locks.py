@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from filelock import FileLock
@@ -86,6 +87,15 @@ def test_files_of_one_folder_have_locks_of_their_own(tmp_path: Path) -> None:
         with hold_file(tmp_path / "c.mp4", "a test"):
             assert file.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["b.mp4"]
+
+
+def test_who_waits_gets_the_lock_in_the_end(tmp_path: Path) -> None:
+    holder = start_holder("file", tmp_path / "cache")
+    timer = Timer(0.5, holder.kill)
+    timer.start()
+    with hold_file(tmp_path / "cache", "a test", wait=True):
+        assert holder.wait() != 0
+        assert not list(tmp_path.glob(f".tmp-{name_key('cache')}*"))
 
 
 def test_two_processes_never_hold_one_output(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from classifier.data import Sample, load_images, loading, open_dataset, pixel_side
 from classifier.models.formats import InputFormat
 from faceswap.core.errors import MediaError
+from faceswap.core.files import name_key
 
 Write = Callable[..., Path]
 FORM = InputFormat(8, 3, (0.0,) * 3, (1.0,) * 3)
@@ -114,7 +115,20 @@ def test_interrupted_cache_is_rebuilt(
 
     with pytest.raises(KeyboardInterrupt):
         load_images(samples, FORM, cache=tmp_path / "cache", on_image=stop)
-    assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_what_a_killed_process_left_in_the_cache_is_removed(
+    tmp_path: Path, fill: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = open_dataset(fill(tmp_path / "data", a=3, b=3)).samples
+    monkeypatch.setattr(loading, "MEMORY_LIMIT", 100)
+    cache = tmp_path / "cache"
+    load_images(samples, FORM, cache=cache)
+    (folder,) = cache.iterdir()
+    folder.rename(cache / f".tmp-{name_key(folder.name)}-00000000")
+    load_images(samples, FORM, cache=cache)
+    assert list(cache.iterdir()) == [folder]
 
 
 def test_masks_are_cached_too(
