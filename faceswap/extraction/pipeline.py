@@ -197,7 +197,7 @@ def _extract(
                 on_frames(frame.index + 1 - done)
                 done = frame.index + 1
                 if state is not None:
-                    hashed.check()
+                    hashed.check(slice(writer.next_frame, done))
                     writer.end_shard(done, state)
         hashed.check()
     except MediaError:

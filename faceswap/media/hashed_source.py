@@ -22,13 +22,17 @@ class HashedSource:
     files: tuple[HashedFile, ...]
     sha256: str
 
-    def check(self) -> None:
+    def check(self, frames: slice = slice(None)) -> None:
         """Checks that no file changed since it was hashed; call it after reading.
+
+        Args:
+            frames: Frames that were read, each of which is a file of photographs; a video is
+                always checked.
 
         Raises:
             SourceChangedError: The content of a file changed, or a file is gone.
         """
-        for file in self.files:
+        for file in self.files if self.source.kind == "video" else self.files[frames]:
             file.check()
 
 

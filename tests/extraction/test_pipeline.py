@@ -9,6 +9,7 @@ import pytest
 
 import faceswap.extraction.pipeline as extraction
 from faceswap.core.errors import NoFacesError, OutputBusyError, SourceChangedError, StorageFullError
+from faceswap.core.hashed_file import HashedFile
 from faceswap.core.locks import hold_folder
 from faceswap.extraction.pipeline import ExtractSettings, extract_source
 from faceswap.facesets.faceset import Faceset
@@ -198,6 +199,33 @@ def test_a_source_replaced_while_it_is_read_makes_no_faceset(clip, tmp_path):
     with pytest.raises(SourceChangedError, match="while it was read"):
         extract_source(source, tmp_path / "faces", ExtractSettings(), on_frames=replace)
     assert not (tmp_path / "faces").exists()
+
+
+def test_photos_are_checked_with_their_shard_and_once_at_the_end(tmp_path, monkeypatch):
+    for number in range(6):
+        write_image(tmp_path / "photos" / f"{number}.png", moving_portrait(number))
+    monkeypatch.setattr(extraction, "SHARD_FRAMES", 2)
+    checked = []
+    monkeypatch.setattr(HashedFile, "check", lambda file: checked.append(file.path.stem))
+    extract(tmp_path / "photos", tmp_path / "faces")
+    assert "".join(checked) == "012345" * 2
+
+
+def test_a_photo_replaced_after_its_shard_is_noticed_at_the_end(tmp_path, monkeypatch):
+    photos = tmp_path / "photos"
+    for number in range(4):
+        write_image(photos / f"{number}.png", moving_portrait(number))
+    monkeypatch.setattr(extraction, "SHARD_FRAMES", 2)
+    done = []
+
+    def replace(frames: int) -> None:
+        done.append(frames)
+        if sum(done) == 3:
+            write_image(photos / "0.png", moving_portrait(9))
+
+    source = find_sources([photos])[0]
+    with pytest.raises(SourceChangedError, match=r"0\.png was replaced or changed"):
+        extract_source(source, tmp_path / "faces", ExtractSettings(), on_frames=replace)
 
 
 def test_a_faceset_has_one_writer(clip, tmp_path):
