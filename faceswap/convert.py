@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.earlier import Earlier
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings
 from faceswap.conversion.planning import format_note, plan_outputs
 from faceswap.conversion.report import ConvertReport, describe, describe_model
@@ -129,13 +130,14 @@ def convert(
         ConvertJob(source, outputs, swapper, faces, encode, identity)
         for source, outputs in zip(sources, plan_outputs(sources, output), strict=True)
     ]
-    finished = _look(jobs, overwrite=overwrite)
+    looked = _look(jobs, overwrite=overwrite)
     failures = 0
-    for job, report in zip(jobs, finished, strict=True):
+    for job, earlier in zip(jobs, looked, strict=True):
         try:
             # A tracker remembers the faces of its source.
             job = replace(job, faces=new_faces())
-            note(describe(report or convert_with_progress(job, overwrite=overwrite)))
+            finished = earlier.report if earlier else None
+            note(describe(finished or convert_with_progress(job, earlier, overwrite=overwrite)))
         except (StorageFullError, WeightsUnavailable):
             raise  # every other source would fail in the same way
         except FaceswapError as error:
@@ -152,16 +154,18 @@ def convert(
         )
 
 
-def convert_with_progress(job: ConvertJob, *, overwrite: bool = False) -> ConvertReport:
+def convert_with_progress(
+    job: ConvertJob, looked: Earlier | None = None, *, overwrite: bool = False
+) -> ConvertReport:
     """Runs a conversion behind a progress bar."""
     source = job.source
     frames = probe(source.path).frames if source.kind == "video" else len(source.files)
     with progress_bar(f"convert {source.name}", frames, unit="frames") as advance:
-        return job.run(overwrite=overwrite, on_frames=advance)
+        return job.run(looked, overwrite=overwrite, on_frames=advance)
 
 
-def _look(jobs: list[ConvertJob], *, overwrite: bool) -> list[ConvertReport | None]:
-    """Looks at every name that will be written; returns the reports of finished conversions."""
+def _look(jobs: list[ConvertJob], *, overwrite: bool) -> list[Earlier | None]:
+    """Looks at every name that will be written; returns what earlier conversions left."""
     check_outputs([name for job in jobs for name in job.outputs.names()], overwrite=True)
     for job in jobs:
         if explanation := format_note(job.source, job.outputs):

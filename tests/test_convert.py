@@ -1,5 +1,6 @@
 """What ``faceswap convert`` writes and prints."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ import torch
 from torch import nn
 
 import faceswap.cli
+from faceswap.conversion import earlier
 from faceswap.core.checkpoint import save_checkpoint, settle_checkpoints
 from faceswap.core.command_line import run_program
 from faceswap.core.documents import read_json
+from faceswap.core.hashed_file import HashedFile
 from faceswap.media.images import read_image, write_image
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta, save_model
@@ -169,8 +172,18 @@ def test_a_folder_of_photos_is_converted_once(convert_photos, tmp_path):
     assert all(second[name] > first[name] for name in first)
 
 
+def noted(function: Callable[..., object], read: list[Path]) -> Callable[..., object]:
+    """The function, noting the path that it is given."""
+
+    def work(path: Path, *rest: object) -> object:
+        read.append(path)
+        return function(path, *rest)
+
+    return work
+
+
 @pytest.mark.parametrize("last", ["out/.lock", "out/1.bmp.c2pa", "out/1.bmp", "out/2.png"])
-def test_an_interrupted_folder_of_photos_is_resumed(convert_photos, tmp_path, last):
+def test_an_interrupted_folder_of_photos_is_resumed(convert_photos, tmp_path, monkeypatch, last):
     shoot(tmp_path)
     assert convert_photos()[0] == 0
     order = ["out/1.bmp.c2pa", "out/1.bmp", "out/2.png", "out.json"]
@@ -179,7 +192,11 @@ def test_an_interrupted_folder_of_photos_is_resumed(convert_photos, tmp_path, la
         (tmp_path / name).unlink()
     (tmp_path / "out/.lock").touch()  # a killed conversion leaves it
     before = written(tmp_path)
+    read: list[Path] = []
+    for place, name in ((HashedFile, "of"), (earlier, "read_own_counts")):
+        monkeypatch.setattr(place, name, noted(getattr(place, name), read))
     code, said = convert_photos()
+    assert len(read) - len(set(read)) == ("out/1.bmp" in kept)  # it told whose the folder is
     assert (code, "2 of 2 frames" in said) == (0, True), said
     after = written(tmp_path)
     assert sorted(after) == sorted(order)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from faceswap.conversion.outputs import Outputs
 from faceswap.conversion.report import ConvertReport, read_own_report
-from faceswap.core.outputs import check_outputs
+from faceswap.core.hashed_file import Signature, file_signature
+from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.media.hashed_source import HashedSource
 from faceswap.provenance.identity import SigningIdentity
 from faceswap.provenance.manifest import Conversion
@@ -19,12 +20,19 @@ class Earlier:
     """What is left of an identical conversion.
 
     Attributes:
+        hashed: The source.
         report: Report of a conversion that is complete; None if there is work to do.
         swapped: Number of swapped faces of each finished file, by its index in the source.
     """
 
+    hashed: HashedSource
     report: ConvertReport | None = None
     swapped: Mapping[int, int] = field(default_factory=dict)
+    _seen: Mapping[Path, Signature] = field(default_factory=dict, repr=False)
+
+    def is_current(self, outputs: Outputs) -> bool:
+        """Whether the outputs are still those that were looked at."""
+        return self._seen == _signatures(outputs)
 
 
 def find_earlier(
@@ -35,6 +43,7 @@ def find_earlier(
     Raises:
         OutputExistsError: Something else exists under the name of an output.
     """
+    seen = _signatures(outputs)  # before they are read: a change meanwhile is noticed later
     swapped: dict[int, int] = {}
     own: set[Path | None] = set()
     for index, (file, source) in enumerate(zip(outputs.files, hashed.files, strict=True)):
@@ -54,4 +63,8 @@ def find_earlier(
         if report.files != tuple(outputs.files[index] for index in swapped):
             report = None
     check_outputs([path for path in outputs.names() if path not in own])
-    return Earlier(report, swapped)
+    return Earlier(hashed, report, swapped, seen)
+
+
+def _signatures(outputs: Outputs) -> dict[Path, Signature]:
+    return {path: file_signature(path.lstat()) for path in outputs.names() if is_taken(path)}

@@ -88,11 +88,11 @@ class ConvertJob:
         }
         return describe_conversion(self.swapper.loaded, self.swapper.to, settings=settings)
 
-    def look(self) -> ConvertReport | None:
+    def look(self) -> Earlier | None:
         """Looks at every name that will be written; call it before the work starts.
 
         Returns:
-            Report of an identical conversion that is complete; None if there is work to do.
+            What an identical conversion left; None if nothing has one of the names.
 
         Raises:
             OutputExistsError: Something exists that an identical conversion did not make.
@@ -101,20 +101,25 @@ class ConvertJob:
         check_outputs(self.outputs.names(), overwrite=True)
         if not any(map(is_taken, self.outputs.names())):
             return None
-        return self._earlier(hash_source(self.source)).report
+        return self._find_earlier(hash_source(self.source))
 
     def run(
-        self, *, overwrite: bool = False, on_frames: Callable[[int], None] = lambda _: None
+        self,
+        looked: Earlier | None = None,
+        *,
+        overwrite: bool = False,
+        on_frames: Callable[[int], None] = lambda _: None,
     ) -> ConvertReport:
         """Converts the source, unless an identical conversion is complete; see ``convert_source``.
 
-        Photos that an identical conversion wrote before it was interrupted are kept.
+        Photos that an identical conversion wrote before it was interrupted are kept. What ``look``
+        found is not read again, unless it changed.
         """
         begun = time.monotonic()
         check_outputs(self.outputs.names(), overwrite=True)
         with self.outputs.hold():
-            hashed = hash_source(self.source)
-            earlier = Earlier() if overwrite else self._earlier(hashed)
+            earlier = self._begin(looked, overwrite)
+            hashed = earlier.hashed
             if earlier.report is not None:
                 return earlier.report
             report = self._convert(hashed, earlier.swapped, on_frames)
@@ -122,7 +127,20 @@ class ConvertJob:
             write_report(report, self.outputs, hashed, self.swapper, self.conversion, self.identity)
             return report
 
-    def _earlier(self, hashed: HashedSource) -> Earlier:
+    def _begin(self, looked: Earlier | None, overwrite: bool) -> Earlier:
+        """Hashes the source and looks at the outputs, where this is not done yet."""
+        if looked is None:
+            hashed = hash_source(self.source)
+        else:
+            hashed = looked.hashed
+            hashed.check()
+        if overwrite:
+            return Earlier(hashed)
+        if looked is not None and looked.is_current(self.outputs):
+            return looked
+        return self._find_earlier(hashed)
+
+    def _find_earlier(self, hashed: HashedSource) -> Earlier:
         return find_earlier(self.outputs, hashed, self.conversion, self.identity)
 
     def _convert(

@@ -7,7 +7,7 @@ from pathlib import Path
 from faceswap.core.errors import MediaError, SourceChangedError
 from faceswap.core.files import regular_file, sha256_file
 
-_Signature = tuple[int, ...]
+Signature = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class HashedFile:
 
     path: Path
     sha256: str
-    _signature: _Signature = field(repr=False)
+    _signature: Signature = field(repr=False)
 
     @classmethod
     def of(cls, path: Path) -> "HashedFile":
@@ -31,7 +31,7 @@ class HashedFile:
             MediaError: The file does not exist, cannot be read, or is a pipe or device.
         """
         try:
-            signature = _signature(regular_file(path).stat())
+            signature = file_signature(regular_file(path).stat())
             return cls(path, sha256_file(path), signature)
         except OSError as error:
             raise MediaError(
@@ -47,7 +47,7 @@ class HashedFile:
             SourceChangedError: The content changed, or the file is gone.
         """
         try:
-            changed = _signature(self.path.stat()) != self._signature
+            changed = file_signature(self.path.stat()) != self._signature
             changed = changed and sha256_file(self.path) != self.sha256
         except OSError as error:
             raise SourceChangedError(
@@ -61,6 +61,7 @@ class HashedFile:
             )
 
 
-def _signature(found: stat_result) -> _Signature:
+def file_signature(found: stat_result) -> Signature:
+    """Numbers that differ after every change of a file, as far as the system can tell."""
     # The time of the last status change reveals files whose other times were set back.
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from faceswap.conversion.outputs import name_outputs
-from faceswap.conversion.pipeline import convert_source
+from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
 from faceswap.conversion.planning import format_note, plan_outputs
 from faceswap.core.documents import read_json
 from faceswap.core.errors import (
@@ -28,6 +28,8 @@ from faceswap.media.images import read_image, write_image
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import VideoReader
 from faceswap.provenance.file_provenance import read_provenance
+from faceswap.provenance.identity import open_identity
+from faceswap.tracking.finder import build_tracker
 from tests.conversion.test_pipeline import swapper
 from tests.core.event_stopper import run_until
 from tests.footage import moving_portrait, plain_picture, write_clip
@@ -193,6 +195,27 @@ def test_a_source_replaced_while_it_is_converted_is_not_signed(clip, faceset, tm
         ["clip.mp4"],
         ["clip.mp4", "other.mp4"],
     )
+
+
+def test_what_changed_since_the_look_is_looked_at_again(photos, tmp_path):
+    output = tmp_path / "out"
+    convert_source(photos, output, swapper())
+    (tmp_path / "out.json").unlink()
+    outputs, identity = name_outputs(photos, output), open_identity()
+    job = ConvertJob(photos, outputs, swapper(), build_tracker(), EncodeSettings(), identity)
+    looked = job.look()
+    assert looked is not None
+    assert looked.swapped == {0: 0, 1: 1, 2: 1}
+    content = (output / "3.jpg").read_bytes()
+    (output / "3.jpg").write_bytes(b"mine")
+    with pytest.raises(OutputExistsError, match=r"3\.jpg exists already"):
+        job.run(looked)
+    assert (output / "3.jpg").read_bytes() == b"mine"
+    (output / "3.jpg").write_bytes(content)
+    write_image(photos.files[2], moving_portrait(3))
+    with pytest.raises(SourceChangedError, match=r"3\.jpg was replaced or changed"):
+        job.run(looked)
+    assert (output / "3.jpg").read_bytes() == content
 
 
 def test_an_output_has_one_writer(photos, tmp_path):
