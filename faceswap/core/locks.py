@@ -14,7 +14,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -65,11 +65,11 @@ def hold_folder(folder: Path, purpose: str) -> Iterator[None]:
 def hold_file(
     file: Path, purpose: str, beside: Sequence[Path] = (), *, wait: bool = False
 ) -> Iterator[None]:
-    """Holds the lock of an output file or entry, and clears what a killed writer left of it.
+    """Holds the locks of output files, and clears what a killed writer left of them.
 
     Args:
-        file: Output file; its folder is created if it is absent, and removed again if nothing was
-            written into it.
+        file: Output file or directory; its folder is created if it is absent, and removed again if
+            nothing was written into it.
         purpose: Work of this process in a noun phrase ("the conversion"), shown to the others.
         beside: Other files in the same folder that are written together with it.
         wait: Whether to wait while another process writes it, whose result will do.
@@ -80,8 +80,12 @@ def hold_file(
     created = not file.parent.exists()
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with _hold(file.with_name(f"{LOCK}-{name_key(file.name)}"), file, purpose, wait=wait):
-            names = {file.name, *(other.name for other in beside)}
+        paths = (file, *beside)
+        with ExitStack() as stack:
+            for path in paths:
+                lock_file = path.with_name(f"{LOCK}-{name_key(path.name)}")
+                stack.enter_context(_hold(lock_file, path, purpose, wait=wait))
+            names = {path.name for path in paths}
             clear_leftovers(file.parent, names, partial(_is_inside_used, file.parent))
             yield
     finally:

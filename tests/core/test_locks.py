@@ -89,6 +89,17 @@ def test_files_of_one_folder_have_locks_of_their_own(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["b.mp4"]
 
 
+def test_files_written_together_are_locked_together(tmp_path: Path) -> None:
+    video, report = tmp_path / "a.mp4", tmp_path / "a.mp4.json"
+    with (
+        hold_file(video, "a test", [report]),
+        pytest.raises(OutputBusyError, match=r"a\.mp4\.json"),
+        hold_file(report, "a test"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_who_waits_gets_the_lock_in_the_end(tmp_path: Path) -> None:
     holder = start_holder("file", tmp_path / "cache")
     timer = Timer(0.5, holder.kill)
@@ -183,12 +194,14 @@ def test_a_lock_that_may_not_be_opened_is_explained(
     monkeypatch.setattr(FileLock, "acquire", refuse)
     if there:
         (tmp_path / LOCK).touch()
-    expected = OutputBusyError if there else PermissionError
-    with pytest.raises(expected) as raised, hold_folder(tmp_path, "a test"):
-        pass
-    if there:
-        assert "belongs to another user" in str(raised.value)
+        with (
+            pytest.raises(OutputBusyError, match="belongs to another user"),
+            hold_folder(tmp_path, "a test"),
+        ):
+            pass
     else:
+        with pytest.raises(PermissionError) as raised, hold_folder(tmp_path, "a test"):
+            pass
         assert raised.value.filename == str(tmp_path)
 
 

@@ -3,10 +3,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from faceswap.core.errors import ConfigError
 from faceswap.core.interruption import StopRequest
@@ -79,7 +80,7 @@ def test_all_processes_learn_that_the_first_cannot_hold_the_folder(tmp_path, mon
 
     monkeypatch.setattr("faceswap.core.processes.hold_folder", refuse)
     monkeypatch.setattr(torch.distributed, "all_reduce", lambda value: told.append(value.item()))
-    opened = SimpleNamespace(is_main_process=True, num_processes=2, device=CPU)
+    opened = create_autospec(Accelerator, is_main_process=True, num_processes=2, device=CPU)
     with pytest.raises(problem, match="no locks"), hold_run(opened, tmp_path, "the training"):
         pass
     assert told == [1.0]
@@ -98,7 +99,6 @@ def test_a_single_process_agrees_with_itself(number):
 _TWO = """
 import signal, sys
 from pathlib import Path
-from types import SimpleNamespace
 import torch
 from faceswap.core.interruption import StopRequest
 from faceswap.core.processes import agree_to_stop, open_accelerator
