@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.models.network import Task
+from faceswap.core.text import readable_name
 
 SPLITS = ("train", "validation", "test")
 
@@ -17,11 +18,6 @@ IGNORE_INDEX = 255
 """Label of unlabelled pixels, passed to torch as ``ignore_index``."""
 
 Colour = tuple[int, int, int]
-
-
-def readable_name(path: Path | str) -> str:
-    r"""A name of the file system as text: bytes that are not UTF-8 become ``\xNN``."""
-    return str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from classifier.data import LoadedImages, Sample
-from classifier.data.dataset import readable_name
 from classifier.data.images import UnreadableImage, read_image, upright_size
 from classifier.data.readers.tree import read_tree
 from classifier.evaluation.pictures import (
@@ -23,6 +22,7 @@ from classifier.evaluation.pictures import (
 )
 from classifier.models.inference import predict_images
 from classifier.models.model_file import LoadedClassifier
+from faceswap.core.text import readable_name
 
 
 @dataclass(frozen=True)

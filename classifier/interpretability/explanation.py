@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from classifier.data import LoadedImages, Sample
-from classifier.data.dataset import readable_name
 from classifier.data.images import read_image, upright_size
 from classifier.evaluation.page import sample_name, show_sample
 from classifier.evaluation.pictures import (
@@ -42,6 +41,7 @@ from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 from faceswap.core.files import name_key
 from faceswap.core.page import Page, Section
+from faceswap.core.text import readable_name
 
 _REPORT, _FILTERS, _WEIGHTS = "report.html", "filters.png", "weights.png"
 _LONGEST_NAME = 100  # bytes of a part of a file name; file systems allow about 255 in all

@@ -12,7 +12,7 @@ from faceswap.core.outputs import is_taken
 from faceswap.media.encoders import DEFAULT_ENCODER
 from faceswap.media.images import WRITABLE
 from faceswap.media.sources import Source
-from faceswap.provenance.manifest import readable_name
+from faceswap.provenance.manifest import stored_names
 from faceswap.provenance.own_files import is_made_from
 from faceswap.provenance.sidecar import written_sidecar
 
@@ -83,7 +83,7 @@ def _is_report_of(path: Path, source: Source) -> bool:
         report = read_json(path, _Report, finite=False)
     except (OSError, DocumentError):
         return False  # absent, or of another program
-    return report["source"]["name"] == readable_name(source.path)
+    return report["source"]["name"] in stored_names(source.path)
 
 
 def _is_made_from(file: Path, photo: Path) -> bool:

@@ -9,10 +9,11 @@ from faceswap.conversion.swapper import Swapper
 from faceswap.core.documents import DocumentModel, Items, read_json
 from faceswap.core.errors import FaceswapError
 from faceswap.core.files import sha256_file, write_json
+from faceswap.core.text import readable_name
 from faceswap.media.hashed_source import HashedSource
 from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.identity import SigningIdentity
-from faceswap.provenance.manifest import Conversion, readable_name
+from faceswap.provenance.manifest import Conversion, stored_names
 from faceswap.provenance.metadata import SYNTHETIC, TOOL
 from faceswap.provenance.sidecar import sidecar_path
 
@@ -84,7 +85,7 @@ def write_report(
         {
             "tool": TOOL,
             "synthetic": SYNTHETIC,
-            "source": {"name": readable_name(hashed.source.path), "sha256": hashed.sha256},
+            "source": {"name": readable_name(hashed.source.path.name), "sha256": hashed.sha256},
             "model": {
                 "sha256": loaded.digest,
                 "checkpoint": loaded.checkpoint,
@@ -107,7 +108,7 @@ def write_report(
 def _describe_file(file: Path) -> dict[str, str]:
     sidecar = sidecar_path(file)
     place = sidecar.name if sidecar.is_file() else "embedded"
-    return {"name": readable_name(file), "sha256": sha256_file(file), "manifest": place}
+    return {"name": readable_name(file.name), "sha256": sha256_file(file), "manifest": place}
 
 
 def read_own_report(outputs: Outputs, fingerprint: str) -> ConvertReport | None:
@@ -126,7 +127,7 @@ def read_own_report(outputs: Outputs, fingerprint: str) -> ConvertReport | None:
     names = {file.name for file in stored.files}
     return ConvertReport(
         output=outputs.path,
-        files=tuple(file for file in outputs.files if readable_name(file) in names),
+        files=tuple(file for file in outputs.files if stored_names(file) & names),
         frames=stored.frames,
         frames_swapped=stored.frames_swapped,
         faces_swapped=stored.faces_swapped,

@@ -26,6 +26,14 @@ def printable(text: str | PurePath, *, longest: int = _LONGEST) -> str:
     return "".join(map(_shown, shown))
 
 
+def readable_name(name: str | PurePath) -> str:
+    r"""A name of the file system as valid Unicode: bytes that are not UTF-8 become ``\xNN``.
+
+    Unlike ``printable`` text it is meant for files and for comparison: nothing else is replaced.
+    """
+    return str(name).encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def one_line(text: str | PurePath, *, longest: int = 200) -> str:
     """``printable`` text in one line, for tables and titles."""
     return printable(" ".join(str(text).split()), longest=longest)

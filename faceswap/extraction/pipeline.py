@@ -4,7 +4,6 @@ Three stages run at once behind bounded queues: decoding, tracking, and cropping
 """
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
@@ -17,6 +16,7 @@ from faceswap.core.locks import hold_folder
 from faceswap.core.names import plain_name
 from faceswap.core.outputs import check_outputs
 from faceswap.core.prefetch import prefetch
+from faceswap.core.text import readable_name
 from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import store_faces
 from faceswap.facesets.files import RECORD
@@ -247,7 +247,7 @@ def _source_record(hashed: HashedSource) -> dict[str, Any]:
     source = hashed.source
     record: dict[str, Any] = {
         "name": plain_name(source.name),
-        "path": os.fsencode(source.path).decode("utf-8", "replace"),
+        "path": readable_name(source.path),
         "kind": source.kind,
         "sha256": hashed.sha256,
     }

@@ -16,7 +16,7 @@ from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.formats import ANY, EMBEDDABLE, media_type
 from faceswap.provenance.identity import local_chains
 from faceswap.provenance.library import load_library, new_context, validation_codes
-from faceswap.provenance.manifest import CONVERSION, readable_name
+from faceswap.provenance.manifest import CONVERSION, stored_names
 from faceswap.provenance.metadata import SYNTHETIC_TYPES, xmp_source_type
 from faceswap.provenance.sidecar import SUFFIX, find_sidecar
 from faceswap.provenance.store import actions_of, assertion_of, read_store
@@ -270,5 +270,6 @@ def _report(path: Path) -> dict[str, Any] | None:
 
 def _report_hash(path: Path, report: Mapping[str, Any] | None) -> bool | None:
     files = report["files"] if report else []
-    known = [file["sha256"] for file in files if file["name"] == readable_name(path)]
+    names = stored_names(path)
+    known = [file["sha256"] for file in files if file["name"] in names]
     return sha256_file(path) in known if known else None

@@ -13,6 +13,7 @@ from typing import Any
 
 from faceswap import __version__
 from faceswap.core.hashed_file import HashedFile
+from faceswap.core.text import readable_name
 from faceswap.provenance.metadata import COMPOSITE, DESCRIPTION, NAME
 
 CONVERSION = "org.faceswap-toolkit.conversion"
@@ -79,9 +80,10 @@ def manifest_definition(
     }
 
 
-def readable_name(path: Path) -> str:
-    """Name of a file as valid Unicode; names on Linux may hold other bytes."""
-    return path.name.encode("utf-8", "replace").decode()
+def stored_names(path: Path) -> set[str]:
+    """Names that manifests and reports have for a file, those of earlier versions included."""
+    earlier = path.name.encode(errors="replace").decode()  # bytes that are not UTF-8 were "?"
+    return {readable_name(path.name), earlier}
 
 
 def ingredient_id(number: int) -> str:
@@ -113,5 +115,5 @@ def _assertion(conversion: Conversion, sources: Sequence[HashedFile]) -> dict[st
         "shows": list(conversion.shows),
         "subjects": {name: list(records) for name, records in conversion.subjects.items()},
         "fingerprint": conversion.fingerprint(sources),
-        "sources": [{"name": readable_name(s.path), "sha256": s.sha256} for s in sources],
+        "sources": [{"name": readable_name(s.path.name), "sha256": s.sha256} for s in sources],
     }

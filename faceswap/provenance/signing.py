@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from faceswap.core.files import atomic_path, atomic_write
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import HeldFile, Signer
+from faceswap.core.text import readable_name
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.formats import ANY, BEGINNING, EMBEDDABLE, media_type, media_type_of
 from faceswap.provenance.identity import SigningIdentity
@@ -17,7 +18,6 @@ from faceswap.provenance.manifest import (
     Conversion,
     ingredient_id,
     manifest_definition,
-    readable_name,
 )
 from faceswap.provenance.sidecar import find_sidecar, sidecar_path
 from faceswap.provenance.store import read_store
@@ -75,7 +75,7 @@ class ManifestSigner:
         kind = media_type_of(file.read(BEGINNING) or b"")
         embeds = kind in EMBEDDABLE
         definition = manifest_definition(
-            readable_name(final), kind, self.conversion, sources, counts
+            readable_name(final.name), kind, self.conversion, sources, counts
         )
         library = load_library()
         try:
@@ -157,7 +157,7 @@ def _system_errors(sink: HeldFile) -> Iterator[None]:
 def _add_source(builder: "c2pa.Builder", path: Path, relationship: str, identifier: str) -> None:
     """Adds a source as an ingredient, with its manifest if it has one."""
     ingredient = {
-        "title": readable_name(path),
+        "title": readable_name(path.name),
         "relationship": relationship,
         "instance_id": identifier,
     }

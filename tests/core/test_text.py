@@ -1,6 +1,10 @@
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
-from faceswap.core.text import one_line, printable
+from faceswap.core.text import one_line, printable, readable_name
 
 
 @pytest.mark.parametrize(
@@ -26,3 +30,10 @@ def test_long_text_is_cut_in_the_middle() -> None:
 
 def test_one_line_has_one_line() -> None:
     assert one_line("a\n  b\tc") == "a b c"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode")
+def test_names_that_are_not_utf8_stay_different():
+    names = [os.fsdecode(raw) for raw in (b"a\xff.png", b"a\xfe.png", "a\u00fc.png".encode())]
+    assert [readable_name(name) for name in names] == [r"a\xff.png", r"a\xfe.png", "a\u00fc.png"]
+    assert readable_name(Path("in") / names[0]) == str(Path("in") / r"a\xff.png")

@@ -1,6 +1,8 @@
 """Manifests that are intact, altered, removed, or of another program."""
 
 import datetime
+import os
+import sys
 
 import av
 import numpy as np
@@ -170,6 +172,16 @@ def test_metadata_of_a_camera_does_not_declare_synthetic_content(tmp_path):
     found = read_provenance(tmp_path / "a.jpg")
     assert found.metadata["digital_source_type"].endswith("digitalCapture")
     assert headline(found) == "no Content Credentials found"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of other systems are text")
+@pytest.mark.parametrize("stored", [r"a\xff.png", "a?.png"])  # of this version, of earlier ones
+def test_the_report_of_a_name_that_is_not_valid_unicode(make_signed, stored):
+    path = make_signed(os.fsdecode(b"a\xff.png"))
+    files = [{"name": stored, "sha256": sha256_file(path)}]
+    report = path.with_name(path.name + ".json")
+    write_json(report, {"synthetic": {}, "tool": "t", "files": files})
+    assert read_provenance(path).report_matches is True
 
 
 def test_the_report_of_a_file(make_signed, tmp_path):

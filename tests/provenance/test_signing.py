@@ -17,6 +17,7 @@ from faceswap.media.writer import VideoWriter
 from faceswap.provenance import signing
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.file_provenance import read_provenance
+from faceswap.provenance.manifest import stored_names
 from faceswap.provenance.metadata import COMPOSITE
 from tests.footage import moving_portrait
 
@@ -196,7 +197,8 @@ def test_names_that_are_not_valid_unicode(make_signed, tmp_path):
     source = make_signed(os.fsdecode(b"a\xff.png"))
     found = read_provenance(make_signed("b.png", source=source))
     assert found.state == "intact"
-    assert [s["title"] for s in found.ingredients] == ["a?.png"]
+    assert [s["title"] for s in found.ingredients] == [r"a\xff.png"]
+    assert stored_names(source) == {r"a\xff.png", "a?.png"}
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced or changed"])

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from classifier.data.dataset import readable_name
+from faceswap.core.text import readable_name
 
 _SPLITS = {
     "train": ("train", "training", "trainval", "trn"),
