@@ -1,21 +1,16 @@
 """Stops a job before the n-th change it makes to a folder, within this process.
 
 From the n-th change on, every change below the folder raises an exception, those of ``finally``
-blocks too: the folder stays as a kill would have left it. It takes milliseconds where
-``event_killer`` starts processes, and sees the same changes but ``fsync``.
+blocks too: the folder stays as a kill would have left it. For jobs that run on when a part of them
+fails, there is ``event_copies``.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_CHANGES = {
-    **dict.fromkeys(("os.rename", "os.link", "os.symlink"), 1),  # place of the path that appears
-    **dict.fromkeys(("os.remove", "os.mkdir", "os.rmdir", "os.truncate"), 0),
-}
+from tests.core.file_events import changed_path, inner_path
 
 
 class StoppedError(BaseException):
@@ -31,21 +26,13 @@ _watch, _installed = _Watch(), []
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watch.seen is None:
+    if _watch.seen is None or (path := changed_path(event, arguments)) is None:
         return
-    if event == "open":
-        path, _, flags = arguments
-        if isinstance(path, int) or not isinstance(flags, int) or not flags & _WRITES:
-            return
-    elif event in _CHANGES:
-        path = arguments[_CHANGES[event]]
-    else:
-        return
-    place = os.fsdecode(path)
-    if place == _watch.below or place.startswith(f"{_watch.below}/"):
+    inside = inner_path(path, _watch.below)
+    if inside is not None:
         if len(_watch.seen) >= _watch.stop:
             raise StoppedError
-        _watch.seen.append(f"{event} {place[len(_watch.below) + 1 :]}")
+        _watch.seen.append(f"{event} {inside}")
 
 
 def run_until(stop: int, job: Callable[[Path], object], output: Path) -> list[str]:

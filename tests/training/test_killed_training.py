@@ -15,7 +15,7 @@ from faceswap.training.build import run_training
 from faceswap.training.held_out import Quality
 from faceswap.training.report import Reporter
 from faceswap.training.settings import TrainConfig
-from tests.core.event_killer import kill_everywhere, run
+from tests.core.event_copies import repeat_everywhere
 from tests.training.tiny import tiny
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/fd")
@@ -34,10 +34,15 @@ SETTINGS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def tiny_model_with_known_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(models._entries, "tiny", tiny)
+    scores = {step: {"alice": Quality(ssim, 0.1)} for step, ssim in SSIM.items()}
+    monkeypatch.setattr(Reporter, "measure", lambda self, step: scores[step])
+
+
 def train(output: Path) -> None:
-    """Trains for a few steps, with known scores."""
-    models._entries["tiny"] = tiny
-    Reporter.measure = lambda self, step: {"alice": Quality(SSIM[step], 0.1)}
+    """Trains for a few steps."""
     faces = {name: [output.parents[1] / "faces" / name] for name in ("alice", "bob")}
     run_training(load_config(TrainConfig, "faceswap", None, SETTINGS), faces, output)
 
@@ -76,16 +81,14 @@ def check(output: Path) -> None:
 def kill(make_faceset, tmp_path: Path, most: int | None) -> None:
     for name in ("alice", "bob"):
         make_faceset(tmp_path / "faces" / name, faces=8)
-    scratch = tmp_path / "runs"
-    ignored = ("logs", "cache")
-    figures = kill_everywhere(train, check, scratch, ignored=ignored, most=most)
-    print(f"{figures.points} of {len(figures.changes)} points, {len(figures.wrong)} wrong")
+    output = tmp_path / "runs" / "out"
+    figures = repeat_everywhere(train, check, output, ignored=("logs", "cache"), most=most)
+    print(f"{figures.points} states of {len(figures.changes)}, {len(figures.wrong)} wrong")
     assert figures.wrong == {}
     # A finished run checks itself.
-    whole = scratch / "whole"
-    before = {path: path.stat().st_mtime_ns for path in (whole / "model").iterdir()}
-    run(train, whole)
-    assert {path: path.stat().st_mtime_ns for path in (whole / "model").iterdir()} == before
+    before = {path: path.stat().st_mtime_ns for path in (output / "model").iterdir()}
+    train(output)
+    assert {path: path.stat().st_mtime_ns for path in (output / "model").iterdir()} == before
 
 
 def test_a_training_killed_at_some_changes_ends_as_an_uninterrupted_one(make_faceset, tmp_path):

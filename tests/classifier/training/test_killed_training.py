@@ -13,7 +13,7 @@ from classifier.training.run import run_training
 from classifier.training.run_directory import RunDirectory
 from classifier.training.state import EpochResult
 from faceswap.core.checkpoint import checkpoint_steps, load_checkpoint, pointed_step
-from tests.core.event_killer import kill_everywhere, run
+from tests.core.event_copies import repeat_everywhere
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/fd")
 SCORES = {1: 0.5, 2: 0.9, 3: 0.6, 4: 0.7}  # of each epoch: the best, one that is not, and the last
@@ -24,9 +24,13 @@ SETTINGS = [
 TIMES = ("seconds", "epoch_seconds", "images_per_second")
 
 
+@pytest.fixture(autouse=True)
+def known_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EpochResult, "score", lambda self, task: SCORES[self.epoch])
+
+
 def train(output: Path) -> None:
-    """Trains for a few epochs with known scores, and saves after every step."""
-    EpochResult.score = lambda self, task: SCORES[self.epoch]
+    """Trains for a few epochs, and saves after every step."""
     folder = RunDirectory(output)
     settings = folder.resolve_config(None, SETTINGS)
     run_training(output.parents[1] / "halves", settings, folder, save_seconds=0.0)
@@ -65,16 +69,15 @@ def check(output: Path) -> None:
 
 def kill(make_halves, tmp_path: Path, most: int | None) -> None:
     make_halves(count=8)
-    scratch = tmp_path / "runs"
-    figures = kill_everywhere(train, check, scratch, ignored=("logs",), most=most)
-    print(f"{figures.points} of {len(figures.changes)} points, {len(figures.wrong)} wrong")
+    output = tmp_path / "runs" / "out"
+    figures = repeat_everywhere(train, check, output, ignored=("logs",), most=most)
+    print(f"{figures.points} states of {len(figures.changes)}, {len(figures.wrong)} wrong")
     assert figures.wrong == {}
     # A finished run checks itself.
-    whole = scratch / "whole"
     for lost in ("history.json", "model/model.json", "checkpoints/best"):
-        (whole / lost).unlink()
-    run(train, whole)
-    check(whole)
+        (output / lost).unlink()
+    train(output)
+    check(output)
 
 
 def test_a_training_killed_at_some_changes_ends_as_an_uninterrupted_one(make_halves, tmp_path):
