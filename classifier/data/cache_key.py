@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from classifier.data.dataset import Sample
+from faceswap.core.file_state import FileState
 
 State = tuple[int, int, int]
 
@@ -12,8 +13,8 @@ State = tuple[int, int, int]
 def cache_key(samples: Sequence[Sample], *settings: object) -> str:
     """Key of what is computed from samples, as 32 hex digits.
 
-    It changes with size and times of the files and masks, which differ when a file is edited or
-    exchanged for another, and with the settings.
+    It changes when a file or mask is edited or exchanged for another (by size, time of modification
+    and inode), and with the settings.
 
     Args:
         samples: Samples; files that do not exist are allowed.
@@ -35,8 +36,9 @@ def cache_key(samples: Sequence[Sample], *settings: object) -> str:
 
 
 def _state(file: Path) -> State | None:
-    """Size and times of a file; the time of change also tells a copy that kept its time."""
     if not file.exists():
         return None
-    found = file.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    found = FileState.of(file.stat())
+    # The inode tells an exchange for a file of equal size and time. The time of the last change
+    # would, too, but also differs after a change of permissions or links.
+    return found.size, found.modified, found.inode

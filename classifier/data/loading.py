@@ -2,6 +2,8 @@
 
 import math
 import os
+import re
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,7 @@ MEMORY_LIMIT = 1 << 30
 
 _VERSION = 2  # of the cache; raised when decoding changes
 _CHUNK = 32
+_KEY = re.compile(r"[0-9a-f]{32}")
 
 Skipped = list[tuple[Path, str]]
 
@@ -72,7 +75,8 @@ def load_images(
         side: Height and width of the decoded images in pixels; None for ``form.size``, or, for
             segmentation, the common size of the images.
         ignore_index: Additional mask value of unlabelled pixels, or None.
-        cache: Directory for decoded images larger than ``MEMORY_LIMIT``; None to use memory.
+        cache: Directory for decoded images larger than ``MEMORY_LIMIT``, used for nothing else:
+            what it holds of other samples is removed. None to use memory.
         on_image: Progress callback, called with the number of images just processed.
 
     Returns:
@@ -220,6 +224,7 @@ def _cached(
                 skipped = _decode(samples, decoder, images, masks, on_image)
                 write_json(unfinished / "skipped.json", list(skipped.items()))
                 del images, masks  # flushed to disk
+            _remove_others(folder)
     mapped = np.load(folder / "images.npy", mmap_mode="r")
     masks = np.load(folder / "masks.npy", mmap_mode="r") if decoder.task == "pixels" else None
     hint = f"Delete {folder} to decode the images again."
@@ -230,3 +235,13 @@ def _cached(
         masks,
         dict(restore_type(skipped, Items[tuple[int, str]], path, MediaError, hint)),
     )
+
+
+def _remove_others(folder: Path) -> None:
+    """Removes the caches beside a new one: of these samples before they changed."""
+    for other in folder.parent.iterdir():
+        if _KEY.fullmatch(other.stem) and other.stem != folder.name:
+            if other.is_dir():
+                shutil.rmtree(other, ignore_errors=True)  # Windows keeps what is mapped
+            else:
+                other.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,8 @@ def compute_features(
         built: The network, on its device and in evaluation mode.
         accelerator: Accelerator of the training.
         mirrored: Whether to add a mirrored view of each image.
-        folder: Folder for features; None keeps them in memory.
+        folder: Folder for these features, in which earlier ones are removed; None keeps them in
+            memory.
         on_image: Called with the number of images after each batch.
 
     Returns:
@@ -110,6 +112,10 @@ def compute_features(
         return _compute(found, data, built, accelerator, mirrored, None, on_image)
     with atomic_path(path) as temporary:
         _compute(found, data, built, accelerator, mirrored, temporary, on_image)
+    for other in path.parent.glob("features-*.npy"):
+        if other != path:
+            with suppress(PermissionError):  # Windows keeps what is mapped
+                other.unlink()
     return np.load(path, mmap_mode="r")
 
 

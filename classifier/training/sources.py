@@ -223,9 +223,17 @@ def make_feature_source(
     built.module.eval()
     train, validation = (
         compute_features(
-            images, built, accelerator, mirrored=mirrored, folder=cache, on_image=on_image
+            images,
+            built,
+            accelerator,
+            mirrored=mirrored,
+            folder=None if cache is None else cache / split,
+            on_image=on_image,
         )
-        for images, mirrored in ((splits.train, plan.augment.flip), (splits.validation, False))
+        for split, images, mirrored in (
+            ("train", splits.train, plan.augment.flip),
+            ("validation", splits.validation, False),
+        )
     )
     labels = splits.validation.labels.astype(np.int64)
     return FeatureSource(built.head, plan, train, validation, splits.train, labels)

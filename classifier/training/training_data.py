@@ -98,7 +98,7 @@ def load_splits(
             task=dataset.task,
             side=side,
             ignore_index=dataset.ignore_index,
-            cache=cache,
+            cache=None if cache is None else cache / split,
             on_image=on_image,
         )
         loaded.append(images)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from faceswap.conversion.outputs import Outputs
 from faceswap.conversion.report import ConvertReport, read_own_report
-from faceswap.core.hashed_file import Signature, file_signature
+from faceswap.core.file_state import FileState
 from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.media.hashed_source import HashedSource
 from faceswap.provenance.identity import SigningIdentity
@@ -28,11 +28,11 @@ class Earlier:
     hashed: HashedSource
     report: ConvertReport | None = None
     swapped: Mapping[int, int] = field(default_factory=dict)
-    _seen: Mapping[Path, Signature] = field(default_factory=dict, repr=False)
+    _seen: Mapping[Path, FileState] = field(default_factory=dict, repr=False)
 
     def is_current(self, outputs: Outputs) -> bool:
         """Whether the outputs are still those that were looked at."""
-        return self._seen == _signatures(outputs)
+        return self._seen == _states(outputs)
 
 
 def find_earlier(
@@ -43,7 +43,7 @@ def find_earlier(
     Raises:
         OutputExistsError: Something else exists under the name of an output.
     """
-    seen = _signatures(outputs)  # before they are read: a change meanwhile is noticed later
+    seen = _states(outputs)  # before they are read: a change meanwhile is noticed later
     swapped: dict[int, int] = {}
     own: set[Path | None] = set()
     for index, (file, source) in enumerate(zip(outputs.files, hashed.files, strict=True)):
@@ -66,5 +66,5 @@ def find_earlier(
     return Earlier(hashed, report, swapped, seen)
 
 
-def _signatures(outputs: Outputs) -> dict[Path, Signature]:
-    return {path: file_signature(path.lstat()) for path in outputs.names() if is_taken(path)}
+def _states(outputs: Outputs) -> dict[Path, FileState]:
+    return {path: FileState.of(path.lstat()) for path in outputs.names() if is_taken(path)}

@@ -1,13 +1,11 @@
 """A file whose content was hashed before it was read for anything else."""
 
 from dataclasses import dataclass, field
-from os import stat_result
 from pathlib import Path
 
 from faceswap.core.errors import MediaError, SourceChangedError
+from faceswap.core.file_state import FileState
 from faceswap.core.files import regular_file, sha256_file
-
-Signature = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class HashedFile:
 
     path: Path
     sha256: str
-    _signature: Signature = field(repr=False)
+    _state: FileState = field(repr=False)
 
     @classmethod
     def of(cls, path: Path) -> "HashedFile":
@@ -31,8 +29,8 @@ class HashedFile:
             MediaError: The file does not exist, cannot be read, or is a pipe or device.
         """
         try:
-            signature = file_signature(regular_file(path).stat())
-            return cls(path, sha256_file(path), signature)
+            state = FileState.of(regular_file(path).stat())
+            return cls(path, sha256_file(path), state)
         except OSError as error:
             raise MediaError(
                 f"{path} cannot be read: {error.strerror or error}.", "Check the path."
@@ -47,7 +45,7 @@ class HashedFile:
             SourceChangedError: The content changed, or the file is gone.
         """
         try:
-            changed = file_signature(self.path.stat()) != self._signature
+            changed = FileState.of(self.path.stat()) != self._state
             changed = changed and sha256_file(self.path) != self.sha256
         except OSError as error:
             raise SourceChangedError(
@@ -59,9 +57,3 @@ class HashedFile:
                 f"{self.path} was replaced or changed while it was read.",
                 "Nothing was written from it. Run the same command again when it is complete.",
             )
-
-
-def file_signature(found: stat_result) -> Signature:
-    """Numbers that differ after every change of a file, as far as the system can tell."""
-    # The time of the last status change reveals files whose other times were set back.
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

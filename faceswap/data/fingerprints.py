@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
+from faceswap.core.file_state import FileState
 from faceswap.core.files import atomic_path, sha256_file
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.facesets.files import IMAGES, MASKS
@@ -111,10 +112,9 @@ def _files(faceset: Faceset, face: Face) -> list[Path]:
 
 def _state(file: Path | os.DirEntry[str]) -> tuple[int, int, int]:
     try:
-        found = file.stat()
+        found = FileState.of(file.stat())
     except FileNotFoundError as error:
         raise FacesetError(
             f"{Path(file)} is missing.", "Restore it, or extract the source again with --overwrite."
         ) from error
-    # Programs can set the time of modification back, but not that of the last change.
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return found.size, found.modified, found.changed  # a copied faceset has other inodes

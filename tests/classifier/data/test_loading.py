@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,9 @@ def test_cache_is_reused_until_the_files_change(
     def refuse(*_: object) -> None:
         raise AssertionError("decoded again")
 
+    for sample in samples:  # neither changes the content
+        sample.path.chmod(0o600)
+    (tmp_path / "link").hardlink_to(samples[0].path)
     with monkeypatch.context() as patched:
         patched.setattr(loading, "_decode", refuse)
         again, skipped = load_images(samples, FORM, cache=cache)
@@ -102,6 +106,27 @@ def test_cache_is_reused_until_the_files_change(
     picture(samples[0].path, (1, 2, 3))
     changed, _ = load_images(samples, FORM, cache=cache)
     assert changed.images[0, :, 0, 0].tolist() == [1, 2, 3]
+    (replaced,) = (path for path in cache.iterdir() if path.is_dir())
+    assert replaced != made[0]
+    assert [path.stem for path in cache.glob("*.lock")] == [replaced.name]
+
+
+def test_files_of_equal_size_and_time_that_change_places_are_decoded_again(
+    tmp_path: Path, picture: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (picture(tmp_path / f"{n}.png", (n, 2, 3)) for n in range(2))
+    samples = [Sample(file, 0) for file in (one, other)]
+    for file in (one, other):
+        file.write_bytes(file.read_bytes().ljust(1000, b"\0"))
+        os.utime(file, (1, 1))
+    monkeypatch.setattr(loading, "MEMORY_LIMIT", 100)
+    first, _ = load_images(samples, FORM, cache=tmp_path / "cache")
+    one.rename(tmp_path / "x")
+    other.rename(one)
+    (tmp_path / "x").rename(other)
+    second, _ = load_images(samples, FORM, cache=tmp_path / "cache")
+    assert np.array_equal(second.images, first.images[::-1])
+    assert not np.array_equal(first.images[0], first.images[1])
 
 
 def test_interrupted_cache_is_rebuilt(
