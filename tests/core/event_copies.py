@@ -5,6 +5,7 @@ kill at that time leaves. Equal states are repeated once. A repetition takes mil
 process would take seconds.
 """
 
+import gc
 import hashlib
 import shutil
 import sys
@@ -61,16 +62,20 @@ def repeat_everywhere(
     shutil.copytree(output, output.with_name("whole"), symlinks=True)
     check(output)
     step = 1 if most is None else -(-len(copies.states) // most)
-    for change, copy in copies.states[::step]:
-        shutil.rmtree(output, ignore_errors=True)
-        if copy.exists():
-            copy.rename(output)
-        figures.points += 1
-        try:
-            job(output)
-            check(output)
-        except Exception as error:
-            figures.wrong[change] = f"{type(error).__name__}: {error}"
+    gc.freeze()  # the collections at the end of a training would look at every imported module
+    try:
+        for change, copy in copies.states[::step]:
+            shutil.rmtree(output, ignore_errors=True)
+            if copy.exists():
+                copy.rename(output)
+            figures.points += 1
+            try:
+                job(output)
+                check(output)
+            except Exception as error:
+                figures.wrong[change] = f"{type(error).__name__}: {error}"
+    finally:
+        gc.unfreeze()
     return figures
 
 
