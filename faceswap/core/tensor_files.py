@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -52,19 +52,20 @@ def save_tensors(
     Raises:
         OSError: The file cannot be written.
     """
-    digest = hashlib.sha256()
     with path.open("wb") as file:
-        for piece in _pieces(tensors, about):
-            digest.update(piece)
-            file.write(piece)
-    return digest.hexdigest()
+        return digest_tensors(tensors, about, file.write)
 
 
-def digest_tensors(tensors: Mapping[str, Tensor], about: Mapping[str, str] | None = None) -> str:
-    """SHA-256, in hex, of the file that ``save_tensors`` would write."""
+def digest_tensors(
+    tensors: Mapping[str, Tensor],
+    about: Mapping[str, str] | None = None,
+    sink: Callable[[bytes | memoryview], object] = lambda _: None,
+) -> str:
+    """SHA-256, in hex, of the file that ``save_tensors`` writes; ``sink`` gets its pieces."""
     digest = hashlib.sha256()
     for piece in _pieces(tensors, about):
         digest.update(piece)
+        sink(piece)
     return digest.hexdigest()
 
 
