@@ -22,7 +22,7 @@ class KeptEntries:
 
         Args:
             old: Directory that will be replaced; it may be absent.
-            new: Its replacement, complete but for the entries that are kept.
+            new: Replacement of it, complete but for the entries that are kept.
             replaced: Names in ``old`` that are not kept.
         """
         self._old, self._new, self._replaced = old, new, replaced
@@ -66,7 +66,7 @@ class KeptEntries:
 
         Args:
             aside: The old directory, where it is now.
-            path: Its replacement, in its final place.
+            path: Replacement of it, in its final place.
         """
         for entry in list(os.scandir(aside)):
             if entry.name not in self._replaced:
