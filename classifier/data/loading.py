@@ -240,8 +240,5 @@ def _cached(
 def _remove_others(folder: Path) -> None:
     """Removes the caches beside a new one: of these samples before they changed."""
     for other in folder.parent.iterdir():
-        if _KEY.fullmatch(other.stem) and other.stem != folder.name:
-            if other.is_dir():
-                shutil.rmtree(other, ignore_errors=True)  # Windows keeps what is mapped
-            else:
-                other.unlink(missing_ok=True)
+        if _KEY.fullmatch(other.name) and other != folder:
+            shutil.rmtree(other, ignore_errors=True)  # Windows keeps what is mapped
