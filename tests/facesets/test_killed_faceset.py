@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -80,6 +81,7 @@ def content(output: Path) -> dict[str, bytes]:
     }
 
 
+@patch("os.fsync", lambda _descriptor: None)  # what a killed process wrote outlives it
 def kill_each(
     tmp_path: Path, job: Callable, repeated: Callable, start: Path | None, check: Callable
 ) -> int:
