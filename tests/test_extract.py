@@ -37,6 +37,40 @@ def test_extracting_a_folder_twice_does_not_take_its_own_crops(extract, tmp_path
     assert faceset.parent == tmp_path / output / "clip"
 
 
+def _files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_overwrite_keeps_the_old_faceset_when_nothing_is_made(extract, tmp_path):
+    photo = tmp_path / "me.png"
+    write_image(photo, moving_portrait(0))
+    assert extract("me.png", "-o", "f")[0] == 0
+    (tmp_path / "f/me/images/mine.jpg").write_bytes(b"mine")
+    before = _files(tmp_path / "f")
+
+    code, printed = extract("me.png", "-o", "f", "--overwrite", "--min-size", "2000")
+    assert (code, _files(tmp_path / "f")) == (2, before)
+    assert "No face was found" in printed
+    photo.write_bytes(photo.read_bytes()[:300])
+    code, _ = extract("me.png", "-o", "f", "--overwrite")
+    assert (code, _files(tmp_path / "f")) == (2, before)
+
+    write_image(photo, moving_portrait(1))
+    assert extract("me.png", "-o", "f", "--overwrite", "--crop-size", "128")[0] == 0
+    after = _files(tmp_path / "f")
+    assert set(after) == set(before)
+    assert [path.name for path in after if after[path] == before[path]] == ["mine.jpg"]
+
+
+def test_overwrite_keeps_the_old_faceset_of_an_unreadable_video(extract, tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", 4)
+    assert extract("clip.mp4", "-o", "f")[0] == 0
+    before = _files(tmp_path / "f")
+    clip.write_bytes(clip.read_bytes()[:2000])
+    code, _ = extract("clip.mp4", "-o", "f", "--overwrite")
+    assert (code, _files(tmp_path / "f")) == (2, before)
+
+
 def test_what_is_passed_over_is_said(extract, tmp_path):
     write_image(tmp_path / "p/ok.png", moving_portrait(0))
     shutil.copytree(tmp_path / "p", tmp_path / "p/@eaDir/ok.png")

@@ -26,6 +26,11 @@ from faceswap.tracking.tracks import TrackedFace
 _MEASURE_SIZE = 96  # px; one size for all, so that sharpness does not depend on the crop size
 
 
+def is_stored(face: TrackedFace, min_size: int) -> bool:
+    """Whether the face square of a face has at least ``min_size`` frame pixels a side."""
+    return head_pose(face.landmarks.points).scale >= min_size
+
+
 def store_faces(
     frame: Frame,
     faces: Sequence[TrackedFace],
@@ -52,9 +57,9 @@ def store_faces(
     """
     for number, face in enumerate(faces):
         landmarks = face.landmarks.points
-        pose = head_pose(landmarks)
-        if pose.scale < min_size:
+        if not is_stored(face, min_size):
             continue
+        pose = head_pose(landmarks)
         matrix = crop_matrix(landmarks, crop_size, HEAD_COVERAGE)
         crop = warp(frame.image, of_stored(matrix, frame.pixel_aspect), crop_size)
         (mask,) = masker([crop], [transform_points(matrix, landmarks)])

@@ -18,7 +18,7 @@ from faceswap.core.outputs import check_outputs
 from faceswap.core.prefetch import prefetch
 from faceswap.core.text import readable_name
 from faceswap.core.weights import weights_entry
-from faceswap.extraction.cropping import store_faces
+from faceswap.extraction.cropping import is_stored, store_faces
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
@@ -104,7 +104,7 @@ def extract_source(
         directory: Directory of the faceset.
         settings: Settings that the faces depend on.
         device: Device of the networks.
-        overwrite: Whether to replace an existing faceset.
+        overwrite: Whether to replace an existing faceset, once the first face is found.
         on_frames: Callback with the number of frames done since its last call.
 
     Raises:
@@ -184,6 +184,8 @@ def _extract(
     try:
         with closing(prefetch(tracked, _QUEUE)) as results:
             for frame, faces, state in results:
+                if any(is_stored(face, settings.min_size) for face in faces):
+                    writer.begin()
                 for row in store_faces(
                     frame,
                     faces,

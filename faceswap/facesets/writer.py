@@ -54,6 +54,8 @@ class FacesetWriter:
         complete: Whether the faceset is finished.
     """
 
+    _begun = False
+
     def __init__(
         self, path: Path, source: dict[str, Any], extractor: dict[str, Any], *, overwrite: bool
     ) -> None:
@@ -63,8 +65,8 @@ class FacesetWriter:
             path: Directory of the faceset.
             source: Record of the source (name, kind, sha256, size, fps, frames).
             extractor: Settings and weights that the faces depend on.
-            overwrite: Whether to replace an existing faceset. Its subject record is kept if the
-                source is the same.
+            overwrite: Whether to replace an existing faceset, when ``begin`` is called. Its subject
+                record is kept if the source is the same.
 
         Raises:
             FacesetError: The directory holds the faces of another source or of other settings, or
@@ -78,7 +80,8 @@ class FacesetWriter:
         self._rows: list[Row] = []
         check_folder(path)
         exists = (path / RECORD).exists()
-        if exists and not overwrite:
+        self._resumes = exists and not overwrite
+        if self._resumes:
             self.record = read_record(path)
             self._check_same(source, extractor)
             self.complete = self.record["complete"]
@@ -90,16 +93,27 @@ class FacesetWriter:
                 "extractor": extractor,
                 "subject": _subject_of_same_source(path, source) or Subject().to_json(),
             }
-            # Until the new record stands, the old faceset is what it was, or an earlier state of
-            # an unfinished one; from then on all that is left of it is recognised as stale.
-            remove_shards(path)
-            FORMAT.write(path / RECORD, self.record)
         if self.complete:
             remove_shards(path)
+        elif self._resumes or not exists:
+            self.begin()
+
+    def begin(self) -> None:
+        """Makes the folder ready for crops; call it before the first one is stored.
+
+        A faceset that is replaced is as it was until then: a source without faces leaves it.
+        """
+        if self._begun:
             return
+        self._begun = True
+        if not self._resumes:
+            # Until the new record stands, the old faceset is what it was, or an earlier state of
+            # an unfinished one; from then on all that is left of it is recognised as stale.
+            remove_shards(self.path)
+            FORMAT.write(self.path / RECORD, self.record)
         for folder in (IMAGES, MASKS, SHARDS):
-            (path / folder).mkdir(exist_ok=True)
-        self._remove_stale_crops()
+            (self.path / folder).mkdir(exist_ok=True)
+        self._remove_stale_crops(self.next_frame if self._resumes else 0)
 
     def _check_same(self, source: dict[str, Any], extractor: dict[str, Any]) -> None:
         if self.record["source"]["sha256"] != source["sha256"]:
@@ -133,10 +147,10 @@ class FacesetWriter:
     def _shards(self) -> list[Path]:
         return sorted((self.path / SHARDS).glob("shard-*.parquet"))
 
-    def _remove_stale_crops(self) -> None:
+    def _remove_stale_crops(self, first: int) -> None:
         """Removes crops of an unfinished shard, and those of a faceset that is replaced."""
         for file in find_crops(self.path):
-            if int(file.name.partition("-")[0]) >= self.next_frame:
+            if int(file.name.partition("-")[0]) >= first:
                 file.unlink()
 
     def add(self, row: Row) -> None:
@@ -144,7 +158,7 @@ class FacesetWriter:
         self._rows.append(row)
 
     def end_shard(self, next_frame: int, state: Any) -> None:
-        """Writes the rows added since the last shard to disk.
+        """Writes the rows added since the last shard to disk; nothing before ``begin``.
 
         Args:
             next_frame: Index of the first frame after this shard.
@@ -153,6 +167,11 @@ class FacesetWriter:
         Raises:
             StorageFullError: The disk is full; earlier shards are intact.
         """
+        if self._begun:
+            self._write_shard(next_frame, state)
+        self.next_frame, self.state = next_frame, state
+
+    def _write_shard(self, next_frame: int, state: Any) -> None:
         # A shard that survives a power failure never names a crop that does not.
         sync_files([self.path / IMAGES / row["image"] for row in self._rows])
         sync_files([self.path / MASKS / row["mask"] for row in self._rows if row["mask"]])
@@ -163,7 +182,6 @@ class FacesetWriter:
         with atomic_path(shard) as temporary, temporary.open("wb") as file:
             pq.write_table(table, file, compression="zstd")
         self._rows.clear()
-        self.next_frame, self.state = next_frame, state
 
     def finish(self, **facts: Any) -> int:
         """Merges the shards and marks the faceset complete, unless it has no faces.
@@ -175,7 +193,7 @@ class FacesetWriter:
         Returns:
             Number of faces.
         """
-        faces, frames_with_face = self._merge_shards()
+        faces, frames_with_face = self._merge_shards() if self._begun else (0, 0)
         if not faces:
             return 0
         self.record["source"] |= facts | {"faces": faces, "frames_with_face": frames_with_face}
@@ -206,6 +224,8 @@ class FacesetWriter:
 
     def discard(self) -> None:
         """Removes what this writer made, for a source without faces."""
+        if not self._begun:
+            return
         remove_shards(self.path)
         for file in find_crops(self.path):
             file.unlink()

@@ -176,7 +176,9 @@ def test_another_source_or_other_settings_are_refused(tmp_path):
 def test_overwrite_and_discard_leave_other_files(tmp_path):
     write_faceset(tmp_path / "clip")
     (tmp_path / "clip" / "notes.txt").write_text("mine")
-    FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=True).discard()
+    writer = FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=True)
+    writer.begin()
+    writer.discard()
     assert [file.name for file in (tmp_path / "clip").iterdir()] == ["notes.txt"]
 
 
@@ -233,7 +235,7 @@ def test_an_unfinished_old_faceset_is_rejected_and_can_be_overwritten(tmp_path):
     with pytest.raises(FacesetError, match="earlier version") as error:
         FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
     assert "--overwrite" in error.value.hint
-    FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=True)
+    FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=True).begin()
     assert not (path / "parts").exists()
 
 
@@ -342,7 +344,9 @@ def test_a_folder_with_files_of_the_user_is_refused(tmp_path, overwrite):
 def test_overwrite_keeps_what_the_user_added_to_images(tmp_path):
     write_faceset(tmp_path / "clip")
     (tmp_path / "clip" / "images" / "holiday.jpg").write_bytes(b"mine")
-    FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=True).discard()
+    writer = FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=True)
+    writer.begin()
+    writer.discard()
     left = [path.name for path in (tmp_path / "clip").rglob("*")]
     assert sorted(left) == ["holiday.jpg", "images"]
 

@@ -23,15 +23,24 @@ OLD_SETTINGS = EXTRACTOR | {"detector": "e"}
 
 
 def extract(
-    output: Path, extractor: dict = EXTRACTOR, overwrite: bool = False, faces: int = 1, level=0
+    output: Path,
+    extractor: dict = EXTRACTOR,
+    overwrite: bool = False,
+    faces: int = 1,
+    level: int = 0,
+    first: int = 0,
 ) -> None:
-    """Writes a faceset in shards as ``extract_source`` does; ``level`` is that of the crops."""
+    """Writes a faceset in shards as ``extract_source`` does.
+
+    Faces are in the frames from ``first`` on; ``level`` is the grey level of the crops.
+    """
     with hold_folder(output, "the extraction"):
         writer = FacesetWriter(output, SOURCE, extractor, overwrite=overwrite)
         if writer.complete:
             return
         for frame in range(writer.next_frame, FRAMES):
-            for face in range(faces):
+            for face in range(faces if frame >= first else 0):
+                writer.begin()
                 one = row(frame, face)
                 for folder, value in (("images", level + frame), ("masks", 255)):
                     picture = np.full((32, 32), value, np.uint8)
@@ -126,6 +135,44 @@ def test_a_source_without_faces_leaves_nothing_after_a_kill_at_any_change(tmp_pa
         assert not output.exists() or not list(output.iterdir()), change
 
     assert kill_each(tmp_path, extract_no_face, extract_no_face, None, check) > 15
+
+
+@pytest.mark.parametrize("old", [old_complete, old_of_same_settings, old_unfinished])
+def test_overwrite_without_a_face_keeps_the_old_faceset(tmp_path, old):
+    start = tmp_path / "start"
+    old(start)
+    extract(start, faces=0, overwrite=True)
+    before = content(start)
+
+    def overwrite_without_face(output: Path) -> None:
+        extract(output, faces=0, overwrite=True)
+
+    def check(output: Path, whole: Path, error: str | None, change: str) -> None:
+        assert content(output) == content(whole) == before, change
+
+    old(tmp_path / "again")
+    assert content(tmp_path / "again") == before
+    kill_each(tmp_path, overwrite_without_face, overwrite_without_face, start, check)
+
+
+def test_faces_only_at_the_end_replace_a_faceset_killed_at_any_change(tmp_path):
+    start = tmp_path / "start"
+    old_of_same_settings(start)
+
+    def late(output: Path, overwrite: bool = True) -> None:
+        extract(output, overwrite=overwrite, first=SHARD + 1)
+
+    def resume(output: Path) -> None:
+        late(output, overwrite=False)
+
+    before = content(start)
+
+    def check(output: Path, whole: Path, error: str | None, change: str) -> None:
+        assert error is None, change
+        assert content(output) in (before, content(whole)), change
+
+    kill_each(tmp_path, late, resume, start, check)
+    assert len(Faceset.open(tmp_path / "whole" / "faces").trainable()) == FRAMES - SHARD - 1
 
 
 @pytest.mark.parametrize("old", [old_complete, old_of_same_settings, old_unfinished])
