@@ -9,16 +9,20 @@ from typing import Literal
 from faceswap.core.text import readable_name
 
 _SPLITS = {
-    "train": ("train", "training", "trainval", "trn"),
+    "train": ("train", "training", "trainings", "trainval", "trn"),
     "validation": ("val", "valid", "validation", "validate", "dev", "devel", "development"),
     "test": ("test", "tests", "testing", "tst", "eval", "evaluation", "holdout"),
 }
+_SPLITS["train"] += ("entrainement", "entrenamiento")
+_SPLITS["validation"] += ("validierung", "validierungs")
 _IMAGES = ("image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "pics")
 _IMAGES += ("frames", "jpeg", "jpegs", "jpg", "rgb")
 _MASKS = ("mask", "masks", "label", "labels", "annot", "annots", "annotation", "annotations")
 _MASKS += ("gt", "groundtruth", "truth", "segmentation", "segmentations", "trimap", "trimaps")
+_MASKS += ("ann", "anns", "semantic", "semantics")
 # Words without a meaning of their own beside the others.
 _FILLERS = ("set", "sets", "data", "dataset", "datasets", "folder", "dir", "split", "splits")
+_FILLERS += ("daten",)
 _FILLERS += ("part", "subset", "seg", "ground", "public", "private", "class", "classes", "all")
 _FILLERS += ("png", "bmp", "of", "orig", "original", "raw", "resized", "cropped", "augmented")
 _FILLERS += ("aug", "final", "full", "small", "mini", "clean", "balanced")

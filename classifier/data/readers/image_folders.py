@@ -11,9 +11,9 @@ from classifier.data.readers.layouts import (
     LAYOUT,
     find_inner_splits,
     find_split_folders,
-    require_plausible,
     skip_wrappers,
 )
+from classifier.data.readers.plausibility import require_plausible
 from classifier.data.readers.tables import SUFFIXES as LIST_SUFFIXES
 from classifier.data.readers.tree import Folder, FolderTree, list_names
 from faceswap.core.errors import MediaError
@@ -38,8 +38,10 @@ def open_image_folder(tree: FolderTree, names: tuple[str, ...] | None) -> Datase
     root = skip_wrappers(tree.root, notes)
     folders = find_split_folders(root, tree.root, names, notes)
     if folders:
-        files = {split: _merged(map(_classes_of, inner)) for split, inner in folders.items()}
         holders = [folder for inner in folders.values() for folder in inner]
+        for folder in holders:
+            require_plausible(folder, tree.root, names)
+        files = {split: _merged(map(_classes_of, inner)) for split, inner in folders.items()}
     else:
         _require_classes(root)
         require_plausible(root, tree.root, names)

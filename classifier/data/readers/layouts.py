@@ -1,6 +1,5 @@
-"""Layouts of class directories: which directories are splits, and which cannot be classes."""
+"""Layouts of class directories: which directories are splits of the data."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from classifier.data.dataset import SPLITS
@@ -10,15 +9,10 @@ from faceswap.core.errors import MediaError
 from faceswap.core.text import counted
 
 LAYOUT = "Expected DATA/<class>/<images>, or DATA/train/<class>/<images> and DATA/val/..."
-_AS_CLASSES = "If they are classes, list their names in DATA/classes.txt, one a line."
+AS_CLASSES = "If they are classes, list their names in DATA/classes.txt, one a line."
 _CLASS_WORDS = frozenset({"train", "valid"})
 """Names of splits that are also plausible names of classes, beside other classes."""
-_IMAGE_FOLDERS = frozenset({"image", "images", "img", "imgs", "jpegimages", "jpegs"})
-_LABEL_FOLDERS = frozenset(
-    {"label", "labels", "annotation", "annotations", "annot", "annots", "groundtruth", "gt"}
-    | {"masks", "trimaps", "segmentations"}
-)
-_FOLD_WORDS = frozenset({"fold", "folds", "part", "split", "batch", "subset", "cv", "k"})
+_COCO = ("_annotations.coco.json",)
 _DETECTION = frozenset({".txt", ".xml", ".json"})
 
 
@@ -31,7 +25,7 @@ def skip_wrappers(folder: Folder, notes: list[str]) -> Folder:
         folder: Directory to start from.
         notes: Receives a sentence on what was skipped.
     """
-    chain = _chain(folder)
+    chain = only_chain(folder)
     if len(set(_holders(chain[-1]).values())) > 1:  # an unpacked archive, whatever its name
         below = chain[-1]
     else:
@@ -46,7 +40,7 @@ def skip_wrappers(folder: Folder, notes: list[str]) -> Folder:
     return below
 
 
-def _chain(folder: Folder) -> list[Folder]:
+def only_chain(folder: Folder) -> list[Folder]:
     """The directory, the only one in it with images, the only one in that, and so on."""
     chain = [folder]
     while not chain[-1].images and len(inner := chain[-1].with_images()) == 1:
@@ -99,27 +93,27 @@ def find_split_folders(
         if others and len(splits) == 1 and next(iter(splits)).lower() in _CLASS_WORDS:
             return {}
         raise MediaError(
-            f"{_listed(splits)} in {root.path} look like splits, but hold no class directories"
-            f"{_labels_hint(top)}.",
+            f"{listed(splits)} in {root.path} look like splits, but hold no class directories"
+            f"{labels_hint(top)}.",
             f"{LAYOUT} Sort the images into classes, or write a list with the columns path, label "
-            f"and split. {_AS_CLASSES}",
+            f"and split. {AS_CLASSES}",
         )
     if others and len(distinct) == 1:
         raise MediaError(
-            f"{root.path} mixes a split ({_listed(splits)}) and other directories "
+            f"{root.path} mixes a split ({listed(splits)}) and other directories "
             f"({list_names(others)}).",
-            f"{LAYOUT} Move the others away, or move them into a split. {_AS_CLASSES}",
+            f"{LAYOUT} Move the others away, or move them into a split. {AS_CLASSES}",
         )
     loose = [name for name in splits if name not in holders]
     if any(splits[name] == "train" for name in loose):
         raise MediaError(
-            f"The training images in {root.path} ({_listed(loose)}) are not in class directories.",
+            f"The training images in {root.path} ({listed(loose)}) are not in class directories.",
             LAYOUT,
         )
     if skipped := [*loose, *others]:
         count = sum(len(inner[name].all_images()) for name in skipped)
         why = "not splits with class directories"
-        notes.append(f"Skipped {counted(count, 'image')} in {_listed(skipped)}: {why}.")
+        notes.append(f"Skipped {counted(count, 'image')} in {listed(skipped)}: {why}.")
     if any(name.lower() not in (split, "val") for name, split in holders.items()):
         named = ", ".join(f"{name}/ is {split}" for name, split in holders.items())
         notes.append(f"Splits: {named}.")
@@ -149,87 +143,18 @@ def find_inner_splits(root: Folder) -> dict[str, str]:
         return {}
     if plain:
         raise MediaError(
-            f"Some class directories of {root.path} hold splits ({_listed(divided)}), others do "
+            f"Some class directories of {root.path} hold splits ({listed(divided)}), others do "
             f"not ({list_names(plain)}).",
             "Give every class the same splits, or use DATA/train/<class>/<images>.",
         )
     return divided
 
 
-def require_plausible(root: Folder, top: Folder, names: Sequence[str] | None) -> None:
-    """Refuse class directories whose names mean images, labels, masks, splits or folds.
-
-    Args:
-        root: Directory of class directories.
-        top: Directory passed by the user, for messages.
-        names: Names of the class file; directories it names are classes, whatever they are called.
-
-    Raises:
-        MediaError: The directories are hardly classes.
-    """
-    inner = root.with_images()
-    found = [name for name in inner if names is None or name not in names]
-    parsed = {name: parse_folder_name(name) for name in found}
-    words = {name: name.lower().replace("_", "").replace("-", "") for name in found}
-    pictures = [name for name in found if words[name] in _IMAGE_FOLDERS]
-    masks = [name for name in found if parsed[name].kind == "masks" and not parsed[name].rest]
-    if pictures:
-        empty = [name for name in root.empty_folders() if parse_folder_name(name).kind == "masks"]
-        no_masks = f"; no image of a mask was found in {_listed(empty)}" if empty else ""
-        raise MediaError(
-            f"{_listed([*pictures, *masks])} in {root.path} cannot be classes"
-            f"{_labels_hint(top) or no_masks}.",
-            "For masks, expected images/ and masks/ with files of the same names. "
-            f"For classes: {LAYOUT} {_AS_CLASSES}",
-        )
-    labels = [name for name in found if words[name] in _LABEL_FOLDERS]
-    halves = [name for name in masks if parsed[name].split]
-    if labels or halves:
-        raise MediaError(
-            f"{_listed([*labels, *halves])} in {root.path} look like masks or labels, but the "
-            "images for them were not found.",
-            f"Expected images/ and masks/, or train/ and trainannot/, side by side. {_AS_CLASSES}",
-        )
-    _require_no_splits(root, found)
-    _require_no_folds(root, found)
-
-
-def _require_no_splits(root: Folder, names: Sequence[str]) -> None:
-    """Refuse ``trainA``, ``testA``, ``trainB``, ``testB``: names of splits of several kinds."""
-    splits: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
-    for name in names:
-        parsed = parse_folder_name(name)
-        if parsed.split:
-            splits[parsed.rest][name] = parsed.split
-    for group in splits.values():
-        if len(set(group.values())) > 1:
-            raise MediaError(
-                f"{_listed(group)} in {root.path} look like splits, not like classes.",
-                f"{LAYOUT} {_AS_CLASSES}",
-            )
-
-
-def _require_no_folds(root: Folder, names: Sequence[str]) -> None:
-    """Refuse ``fold1``, ``fold2`` with the same class directories in each."""
-    numbered = {
-        name
-        for name in names
-        if (words := set(parse_folder_name(name).rest)) <= _FOLD_WORDS
-        and (words or any(word in name.lower() for word in _FOLD_WORDS))
-    }
-    if len(numbered) < 2 or numbered != set(names):
-        return
-    inside = {tuple(root.folders[name].with_images()) for name in numbered}
-    if len(inside) == 1 and len(next(iter(inside))) > 1:
-        raise MediaError(
-            f"{_listed(sorted(numbered))} in {root.path} look like folds: each holds the "
-            f"directories {list_names(next(iter(inside)))}.",
-            f"Use `classifier cross-validate` on one folder of classes. {_AS_CLASSES}",
-        )
-
-
-def _labels_hint(top: Folder) -> str:
+def labels_hint(top: Folder) -> str:
     """A clause on labels of object detection beside the images; empty if there are none."""
+    files = [file for folder in top.below() for file in folder.others]
+    if coco := [file for file in files if file.name.lower().endswith(_COCO)]:
+        return f"; {coco[0]} is a file of object detection (COCO), which is not supported"
     for folder in top.below():
         if parse_folder_name(folder.path.name).kind == "masks":
             files = [file for inner in folder.below() for file in inner.others]
@@ -242,5 +167,6 @@ def _labels_hint(top: Folder) -> str:
     return ""
 
 
-def _listed(names: Sequence[str] | dict[str, str]) -> str:
+def listed(names: Sequence[str] | dict[str, str]) -> str:
+    """Names of directories, with a slash at the end of each."""
     return list_names([f"{name}/" for name in names])

@@ -28,6 +28,17 @@ _LAYOUT = (
 _ENDINGS = re.compile(r"[-_. ](masks?|l|labels?|labelids|gt|seg(mentation)?|annot(ation)?)$", re.I)
 
 
+def bare_stem(path: Path) -> str:
+    """Name of an image or mask without suffix and without an ending such as ``_mask``."""
+    return _ENDINGS.sub("", path.stem)
+
+
+def is_mask_name(path: Path) -> bool:
+    """Whether a file name ends with a word for masks, such as ``_mask`` or ``_seg``."""
+    found = _ENDINGS.search(path.stem)
+    return found is not None and found[1].lower() != "l"
+
+
 @dataclass(frozen=True)
 class FolderPair:
     """Directories of images and of their masks.
@@ -155,20 +166,33 @@ def _split_of(image: Path, root: Path, pair: FolderPair) -> str | None:
 
 def _pair(pair: FolderPair) -> tuple[list[Sample], list[Path]]:
     """Samples, and images without a mask."""
-    masks = pair.masks.all_images()
-    by_name = {_key(path, pair.masks.path): path for path in masks}
+    image_folder, mask_folder = _unwrapped(pair.images), _unwrapped(pair.masks)
+    masks = mask_folder.all_images()
+    by_name = {_key(path, mask_folder.path): path for path in masks}
     # Whole names come first: an image x_l.png with a mask x_l.png is not the mask of x.png.
-    by_ending = {_ENDINGS.sub("", _key(path, pair.masks.path)): path for path in masks}
+    by_ending = {_ENDINGS.sub("", _key(path, mask_folder.path)): path for path in masks}
     samples: list[Sample] = []
     alone: list[Path] = []
-    for path in pair.images.all_images():
-        name = _key(path, pair.images.path)
+    for path in image_folder.all_images():
+        name = _key(path, image_folder.path)
         mask = by_name.get(name) or by_ending.get(name)
         if mask is None:
             alone.append(path)
         else:
             samples.append(Sample(path, -1, mask))
     return samples, alone
+
+
+def _unwrapped(folder: Folder) -> Folder:
+    """The folder, or the only one in it if that has such a name, too: ``images/images``."""
+    kind = parse_folder_name(folder.path.name).kind
+    while not folder.images and len(inner := folder.with_images()) == 1:
+        ((name, only),) = inner.items()
+        parsed = parse_folder_name(name)
+        if name != folder.path.name and (parsed.kind != kind or parsed.split or parsed.rest):
+            break
+        folder = only
+    return folder
 
 
 def _key(path: Path, folder: Path) -> str:

@@ -181,7 +181,6 @@ REFUSED = {
         ("trainA/0.png", "testA/0.png", "trainB/0.png", "testB/0.png"),
         "testA/, trainA/ .* look like splits, not like classes",
     ),
-    "folds": (("fold1/a/0.png", "fold1/b/0.png", "fold2/a/0.png", "fold2/b/0.png"), "like folds"),
 }
 
 
