@@ -77,7 +77,7 @@ def plot_roc(scores: ImageScores, classes: Sequence[str]) -> Figure:
     curves = {label: scores.roc(label) for label in defined}
     area = {label: float(np.trapezoid(true, false)) for label, (false, true) in curves.items()}
     for label in sorted(defined, key=area.__getitem__)[:_MOST_CURVES]:
-        name = f"{chart_label(classes[label])} ({area[label]:.3f})"
+        name = f"{chart_label(classes[int(label)])} ({area[label]:.3f})"
         axes.plot(*curves[label], label=name, drawstyle="steps-post")
     axes.set(xlabel="false positive rate", ylabel="true positive rate")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -107,7 +107,7 @@ def plot_map(
     colours = palette(max(1, len(classes))) / 255
     for label in sorted(set(labels.tolist())):
         colour = "grey" if label < 0 else colours[label]
-        name = "" if label < 0 or len(classes) > _MOST_NAMES else chart_label(classes[label])
+        name = "" if label < 0 or len(classes) > _MOST_NAMES else chart_label(classes[int(label)])
         for outlined, edge in ((False, "none"), (True, "black")):
             chosen = (labels == label) & (held_out == outlined)
             if chosen.any():

@@ -77,9 +77,9 @@ def test_footage_without_square_pixels(tmp_path):
     (source,) = find_sources([clip])
     extract_source(source, tmp_path / "faces", ExtractSettings())
     stored = Faceset.open(tmp_path / "faces")
-    for name, options in (("live", {}), ("stored", {"faceset": stored})):
+    for name, faceset in (("live", None), ("stored", stored)):
         output = tmp_path / f"{name}.mp4"
-        convert_source(source, output, swapper(), **options)
+        convert_source(source, output, swapper(), faceset=faceset)
         assert probe(output).pixel_aspect == Fraction(4, 3)
         for frame in VideoReader(output):
             green = np.argwhere((np.abs(frame.image.astype(int) - [5, 250, 5]) < 40).all(-1))

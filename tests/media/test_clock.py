@@ -8,6 +8,7 @@ import pytest
 
 from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
+from tests.media.stamps import in_seconds
 
 
 def convert(source, target):
@@ -22,7 +23,7 @@ def content(path):
     """Times of the frames, and the times and contents of the packets of sound."""
     with av.open(str(path)) as container:
         sound = [
-            (float(packet.pts * packet.time_base), bytes(packet))
+            (in_seconds(packet.pts, packet.time_base), bytes(packet))
             for packet in container.demux(audio=0)
             if packet.size
         ]
@@ -167,7 +168,7 @@ def test_sound_before_0_is_priming(make_video, make_sound, tmp_path):
         tmp_path / "a.mkv", sounds=[make_sound(codec="libopus", rate=48000, seconds=1)]
     )
     assert next(iter(VideoReader(source))).time == pytest.approx(
-        float(av.open(str(source)).streams.video[0].start_time * Fraction(1, 1000)), abs=1e-6
+        in_seconds(av.open(str(source)).streams.video[0].start_time, Fraction(1, 1000)), abs=1e-6
     )
 
 

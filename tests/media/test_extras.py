@@ -1,6 +1,7 @@
 """Tags, chapters, subtitles and the like are kept, or it is said that they are not."""
 
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 
 from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
+from tests.media.stamps import in_seconds
 
-CHAPTERS = [
+CHAPTERS: list[Any] = [
     {
         "id": number,
         "start": 400 * number,
@@ -71,7 +73,7 @@ def test_tags_and_chapters_are_kept(rich, tmp_path, name, suffix):
         tags = {key.lower(): text for key, text in container.metadata.items()}
         assert (tags["title"], tags["artist"], tags["comment"]) == ("My film", "Me", "synthetic")
         chapters = [
-            (float(c["start"] * c["time_base"]), c["metadata"]["title"])
+            (in_seconds(c["start"], c["time_base"]), c["metadata"]["title"])
             for c in container.chapters()
         ]
     assert chapters == [(0.0, "part 0"), (0.4, "part 1")]
@@ -95,7 +97,7 @@ def test_subtitles(rich, tmp_path, name, codec, suffix, converted):
     notes = convert(rich(name, subtitles=codec), target)
     with av.open(str(target)) as container:
         texts = [
-            (float(packet.pts * packet.time_base), float(packet.duration * packet.time_base))
+            tuple(in_seconds(n, packet.time_base) for n in (packet.pts, packet.duration))
             for packet in container.demux(*container.streams.subtitles)
             if b"hello" in bytes(packet)
         ]
@@ -151,7 +153,7 @@ def test_chapters_in_any_order(rich, tmp_path):
     for suffix in (".mp4", ".mkv"):
         convert(source, tmp_path / f"out{suffix}")
         with av.open(str(tmp_path / f"out{suffix}")) as container:
-            starts = [chapter["start"] * chapter["time_base"] for chapter in container.chapters()]
+            starts = [in_seconds(c["start"], c["time_base"]) for c in container.chapters()]
         assert starts == sorted(set(starts))
         assert len(list(VideoReader(tmp_path / f"out{suffix}"))) == 20
 

@@ -1,6 +1,7 @@
 import os
 import struct
 import zlib
+from typing import Any
 
 import cv2
 import numpy as np
@@ -119,10 +120,9 @@ def test_written_images_read_back(photo, tmp_path):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_of_every_format(photo, tmp_path, suffix, orientation):
     path = tmp_path / f"a{suffix}"
-    for file, options in (
-        (path, {} if suffix in (".png", ".tif") else {"quality": 98}),
-        (tmp_path / "a.jpg", {"quality": 98, "subsampling": 0}),
-    ):
+    quality: dict[str, Any] = {} if suffix in (".png", ".tif") else {"quality": 98}
+    best: dict[str, Any] = {"quality": 98, "subsampling": 0}
+    for file, options in ((path, quality), (tmp_path / "a.jpg", best)):
         exif = PillowImage.Exif()  # saving may remove the tag from it
         exif[0x112] = orientation
         PillowImage.fromarray(photo).save(file, exif=exif, **options)

@@ -136,7 +136,7 @@ def test_names_of_any_kind(tmp_path, make_picture):
 
 @pytest.mark.parametrize("suffix", [".pgm", ".pbm", ".jpe", ".dib", ".j2k"])
 def test_every_listed_suffix_of_photos_can_be_read(tmp_path, make_picture, suffix):
-    writer = {".jpe": ".jpg", ".dib": ".bmp", ".j2k": ".jp2"}.get(suffix, suffix)
+    writer = str({".jpe": ".jpg", ".dib": ".bmp", ".j2k": ".jp2"}.get(suffix, suffix))
     picture = make_picture(0, 64, 64)
     done, data = cv2.imencode(writer, picture[..., 0] if suffix in (".pgm", ".pbm") else picture)
     assert done

@@ -38,14 +38,15 @@ def test_save_and_load_round_trip(model, tmp_path):
     assert loaded.record()["weights_sha256"] == about["weights_sha256"]
 
 
-def test_saving_again_replaces_the_whole_folder(model, tmp_path):
-    (tmp_path / "model" / "stray").write_text("left over")
+def test_saving_again_replaces_the_model_and_keeps_other_files(model, tmp_path):
+    (tmp_path / "model" / "notes.txt").write_text("mine")
     with torch.no_grad():
         model.encoder.weight.zero_()
     save_model(tmp_path / "model", model, ModelMeta("tiny", {}, model.identities, 1.5, 10))
     assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
         "model.json",
         "model.safetensors",
+        "notes.txt",
     ]
     weights = load_model(tmp_path).model.state_dict()["encoder.weight"]
     assert not weights.any()
