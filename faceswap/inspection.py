@@ -83,7 +83,7 @@ def _footage(path: Path, problem: FaceswapError) -> list[Source]:
     if path.is_file():
         raise problem
     try:
-        return find_sources([path])
+        return find_sources([path], with_results=True)
     except FaceswapError as error:
         raise error if isinstance(problem, NoRecordsError) else problem from error
 

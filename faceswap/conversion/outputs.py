@@ -9,6 +9,7 @@ from pathlib import Path
 from faceswap.core.errors import MediaError
 from faceswap.core.locks import hold_file, hold_folder
 from faceswap.core.outputs import is_taken
+from faceswap.media.converted import report_path
 from faceswap.media.images import WRITABLE
 from faceswap.media.sources import Source
 from faceswap.provenance.sidecar import sidecar_path, written_sidecar
@@ -38,7 +39,7 @@ class Outputs:
     @property
     def report(self) -> Path:
         """JSON report, beside the file or folder."""
-        return self.path.with_name(f"{self.path.name}.json")
+        return report_path(self.path)
 
     def names(self) -> list[Path]:
         """Every path that is written or replaced: files, sidecars, report."""

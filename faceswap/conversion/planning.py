@@ -2,30 +2,17 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 from faceswap.conversion.outputs import PHOTO_SUFFIX, Outputs, name_outputs
-from faceswap.core.documents import DocumentModel, read_json
-from faceswap.core.errors import DocumentError, MediaError
+from faceswap.conversion.report import is_report_of
+from faceswap.core.errors import MediaError
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.outputs import is_taken
 from faceswap.media.encoders import DEFAULT_ENCODER
 from faceswap.media.images import WRITABLE
 from faceswap.media.sources import Source
-from faceswap.provenance.manifest import stored_names
 from faceswap.provenance.own_files import is_made_from
 from faceswap.provenance.sidecar import written_sidecar
-
-
-class _ReportSource(DocumentModel):
-    name: str
-
-
-class _Report(DocumentModel):
-    """What tells a conversion report from other JSON, and the source that it is about."""
-
-    synthetic: dict[str, Any]
-    source: _ReportSource
 
 
 def plan_outputs(sources: Sequence[Source], output: Path) -> list[Outputs]:
@@ -73,17 +60,9 @@ def _is_for(outputs: Outputs, source: Source) -> bool:
     # Hidden ones are the lock and the temporary files of a killed conversion, or no content.
     if all(path.name.startswith(".") for path in folder.iterdir()):
         return True
-    return _is_report_of(outputs.report, source) or any(
+    return is_report_of(outputs.report, source) or any(
         _is_made_from(file, photo) for file, photo in zip(outputs.files, source.files, strict=True)
     )
-
-
-def _is_report_of(path: Path, source: Source) -> bool:
-    try:
-        report = read_json(path, _Report, finite=False)
-    except (OSError, DocumentError):
-        return False  # absent, or of another program
-    return report["source"]["name"] in stored_names(source.path)
 
 
 def _is_made_from(file: Path, photo: Path) -> bool:

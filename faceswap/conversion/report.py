@@ -10,7 +10,9 @@ from faceswap.core.documents import DocumentModel, Items, read_json
 from faceswap.core.errors import FaceswapError
 from faceswap.core.files import sha256_file, write_json
 from faceswap.core.text import readable_name
+from faceswap.media.converted import read_conversion_report
 from faceswap.media.hashed_source import HashedSource
+from faceswap.media.sources import Source
 from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.identity import SigningIdentity
 from faceswap.provenance.manifest import Conversion, stored_names
@@ -136,6 +138,12 @@ def read_own_report(outputs: Outputs, fingerprint: str) -> ConvertReport | None:
         damage=stored.damage,
         notes=tuple(stored.notes),
     )
+
+
+def is_report_of(path: Path, source: Source) -> bool:
+    """Whether a file is the report of a conversion of a source of this name."""
+    report = read_conversion_report(path)
+    return report is not None and report.source.name in stored_names(source.path)
 
 
 def describe(report: ConvertReport) -> str:

@@ -25,6 +25,12 @@ _REPORTS = (
 )
 """Files by which the results of ``classifier explain`` and ``features`` are recognised."""
 
+_PARTS_OF = {
+    "faceset": frozenset({"images", "masks", "shards"}),
+    "run": frozenset({"cache", "checkpoints", "logs", "model", "previews"}),
+}
+"""Folders that results consist of."""
+
 
 @dataclass(frozen=True)
 class PassedOver:
@@ -62,14 +68,36 @@ def result_kind(folder: Path) -> str | None:
     """The kind of result of this program that a folder is, such as faceset or run; None if none."""
     if (folder / "faceset.json").is_file():
         return "faceset"
-    if (folder / "manifest.json").is_file() and (
-        (folder / "config.yaml").is_file() or (folder / "checkpoints").is_dir()
-    ):
+    if _is_run(folder):
         return "run"
     if (folder / "model.json").is_file() and (folder / "model.safetensors").is_file():
         return "model"
     if any(all((folder / name).is_file() for name in names) for names in _REPORTS):
         return "report"
+    return None
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run, also one whose manifest is lost."""
+    config, checkpoints = (folder / "config.yaml").is_file(), folder / "checkpoints"
+    if (folder / "manifest.json").is_file() and (config or checkpoints.is_dir()):
+        return True
+    if config and (folder / "previews").is_dir():
+        return True
+    return any(step.is_dir() for step in checkpoints.glob("step-*"))
+
+
+def enclosing_result(path: Path) -> tuple[Path, str] | None:
+    """The result of this program that a file or folder is a part of, and its kind; None if none.
+
+    Only folders that this program makes in its results are parts of them: others are the user's.
+    """
+    inner = path.resolve()
+    for folder in inner.parents:
+        kinds = [kind for kind, parts in _PARTS_OF.items() if inner.name in parts]
+        if kinds and (kind := result_kind(folder)) in kinds:
+            return folder, kind
+        inner = folder
     return None
 
 

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 from faceswap.core.errors import MediaError
 from faceswap.core.files import regular_file
-from faceswap.core.folders import Tree, result_kind, walk
+from faceswap.core.folders import PassedOver, Tree, enclosing_result, result_kind, walk
+from faceswap.core.text import counted
+from faceswap.media.converted import find_converted
 from faceswap.media.frame import Frame
 from faceswap.media.images import READABLE, read_image
 from faceswap.media.photos import ImageReader
@@ -99,29 +101,39 @@ def find_sources(
     paths: Sequence[Path],
     output: Path | None = None,
     on_note: Callable[[str], None] = lambda _: None,
+    *,
+    with_results: bool = False,
 ) -> list[Source]:
     """Finds all videos and photographs in files and folders, recursively.
 
     A video is one source; the photographs directly in one folder are one source together; a
     photograph given by its path is one source. Links to folders are followed. Hidden files and
-    folders, tool folders, results of this program and duplicates are skipped. The type of a file
-    with an unknown suffix, if given by its path, is detected from its content.
+    folders, tool folders, results of this program and duplicates are skipped; a converted file is
+    returned if given by its path. The type of a file with an unknown suffix, if given by its path,
+    is detected from its content.
 
     Args:
         paths: Files and folders.
         output: Folder that is written to and therefore not searched, unless a path lies in it.
         on_note: Callback with one line per kind of file or folder that was passed over.
+        with_results: Whether converted files, and those in parts of facesets and runs, are returned
+            as well.
 
     Raises:
-        MediaError: A path does not exist, a folder contains no video and no image or is a result
-            of this program, or a file is neither.
+        MediaError: A path does not exist, a folder contains no video and no image, a path is a
+            faceset, run or model or a part of one, or a file is neither video nor image.
     """
     found: list[tuple[str, Source]] = []
     seen: set[Path] = set()
     for path in paths:
+        if not with_results:
+            _check_no_part(path)
         if path.is_dir():
             tree = walk(path, [] if output is None else [output])
-            notes = list(_passed_over(path, tree))
+            notes = []
+            if not with_results:
+                tree, notes = _without_results(tree)
+            notes = [*_passed_over(path, tree), *notes]
             entries = list(_in_folder(path, tree))
             for note in notes:
                 on_note(note)
@@ -134,6 +146,40 @@ def find_sources(
                 seen.add(source.path.resolve())
                 found.append((stem, source))
     return _with_unique_names(found)
+
+
+def _check_no_part(path: Path) -> None:
+    part = enclosing_result(path)
+    if part is not None:
+        folder, kind = part
+        raise MediaError(
+            f"{path} is a part of the {kind} {folder}, not footage.",
+            "Give the videos or photos that it is made from.",
+        )
+
+
+def _without_results(tree: Tree) -> tuple[Tree, list[str]]:
+    """Leaves out converted files, with a line about them, and links to parts of results."""
+    parts: dict[Path, str] = {}
+    for folder in dict.fromkeys(file.parent for file in tree.files):
+        if (part := enclosing_result(folder)) is not None:
+            parts[folder] = f"part of a {part[1]}"
+    files = [file for file in tree.files if file.parent not in parts]
+    converted = find_converted(file for file in files if _is_footage(file))
+    kept = replace(
+        tree,
+        files=tuple(file for file in files if file not in converted),
+        passed_over=(*tree.passed_over, *(PassedOver(*part) for part in parts.items())),
+    )
+    if not converted:
+        return kept, []
+    them = "it" if len(converted) == 1 else "them"
+    count = counted(len(converted), "converted file")
+    return kept, [f"Passed over: {count} (name {them} to use {them})."]
+
+
+def _is_footage(file: Path) -> bool:
+    return file.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
 
 
 def _nothing_in(folder: Path, notes: Iterable[str]) -> MediaError:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faceswap.core.folders import is_tool_folder, natural_key, result_kind, walk
+from faceswap.core.folders import enclosing_result, is_tool_folder, natural_key, result_kind, walk
 
 
 def _touch(*paths: Path) -> None:
@@ -63,6 +63,33 @@ def test_results_of_this_program_are_passed_over(tmp_path: Path) -> None:
     assert _files(tmp_path) == ["photo.jpg"]
     assert _passed_over(tmp_path) == {"faces/a": "faceset", "run": "run", "m": "model"}
     assert result_kind(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    "names", [("checkpoints/step-00000010/model.pt",), ("config.yaml", "previews/10.png")]
+)
+def test_a_run_that_lost_its_manifest_is_a_run(tmp_path: Path, names: tuple[str, ...]) -> None:
+    _touch(tmp_path / "photo.jpg", *(tmp_path / "r" / name for name in names))
+    assert _files(tmp_path) == ["photo.jpg"]
+    assert _passed_over(tmp_path) == {"r": "run"}
+
+
+@pytest.mark.parametrize("names", [("config.yaml",), ("previews/1.png",), ("checkpoints/1.png",)])
+def test_folders_of_other_programs_are_no_runs(tmp_path: Path, names: tuple[str, ...]) -> None:
+    _touch(*(tmp_path / name for name in names))
+    assert result_kind(tmp_path) is None
+
+
+def test_parts_of_results_are_told_from_folders_of_the_user(tmp_path: Path) -> None:
+    faceset, run = tmp_path.resolve() / "f/me", tmp_path.resolve() / "r"
+    _touch(faceset / "faceset.json", faceset / "images/0.jpg", faceset / "mine/1.jpg")
+    _touch(run / "config.yaml", run / "previews/a/0.jpg", run / "photos/0.jpg")
+    for part in ("images", "images/0.jpg", "masks"):
+        assert enclosing_result(faceset / part) == (faceset, "faceset")
+    for part in ("previews", "previews/a/0.jpg", "model"):
+        assert enclosing_result(run / part) == (run, "run")
+    for place in (faceset, faceset / "mine/1.jpg", run, run / "photos/0.jpg", run / "images"):
+        assert enclosing_result(place) is None
 
 
 def test_a_result_given_as_the_root_is_entered(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 
 import cv2
@@ -97,6 +98,49 @@ def test_results_and_the_output_are_not_sources(footage, make_picture):
     ]
     with pytest.raises(MediaError, match="is a faceset, not footage"):
         find_sources([footage / "faces/1"])
+
+
+def test_parts_of_results_are_not_sources(footage, make_picture):
+    faceset = footage / "faces/1"
+    crop = faceset / "images/000000-0.png"
+    write_image(crop, make_picture(0, 16, 16))
+    (faceset / "faceset.json").write_text("{}")
+    for part in (crop.parent, crop):
+        with pytest.raises(MediaError, match=r"is a part of the faceset .*faces/1, not footage"):
+            find_sources([part])
+    (footage / "link").symlink_to(crop.parent)
+    with pytest.raises(MediaError, match="is a part of the faceset"):
+        find_sources([footage / "link"])
+    notes = []
+    assert len(find_sources([footage], on_note=notes.append)) == 4
+    assert "Passed over (part of a faceset): link." in notes
+
+
+def _report(path, *names):
+    files = [{"name": name} for name in names]
+    path.write_text(json.dumps({"synthetic": {}, "source": {"name": "x"}, "files": files}))
+
+
+def test_converted_files_are_not_sources_unless_named(footage, make_picture, make_video):
+    swapped = make_video(footage / "clip-swapped.mp4", frames=1)
+    _report(footage / "clip-swapped.mp4.json", swapped.name)
+    for name in ("1.png", "2.png", "mine.png"):
+        write_image(footage / "out" / name, make_picture(0, 16, 16))
+    _report(footage / "out.json", "1.png", "2.png")
+    (footage / "clip.mp4.json").write_text('{"files": [{"name": "clip.mp4"}]}')  # no report of ours
+    notes = []
+    sources = {source.name: source for source in find_sources([footage], on_note=notes.append)}
+    assert set(sources) == {"clip", "deep-er-clip", "deep", "footage", "out"}
+    assert sources["out"].files == (footage / "out/mine.png",)
+    assert "Passed over: 3 converted files (name them to use them)." in notes
+    assert len(find_sources([swapped, footage / "out/1.png"])) == 2
+    (out,) = find_sources([footage / "out"])
+    assert out.files == (footage / "out/mine.png",)
+    (footage / "out/mine.png").unlink()
+    with pytest.raises(MediaError, match=r"no image\. Passed over: 2 converted files \(name them"):
+        find_sources([footage / "out"])
+    (everything,) = find_sources([footage / "out"], with_results=True)
+    assert len(everything.files) == 2
 
 
 def test_unreadable_suffixes_are_counted(footage):
