@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceswap.conversion.outputs import Outputs
-from faceswap.conversion.report import ConvertReport, read_own_report
+from faceswap.conversion.report import ConvertReport, is_report_of, read_own_report
 from faceswap.core.file_state import FileState
 from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.media.hashed_source import HashedSource
@@ -62,6 +62,8 @@ def find_earlier(
         own.add(outputs.report)
         if report.files != tuple(outputs.files[index] for index in swapped):
             report = None
+    elif swapped and outputs.is_folder and is_report_of(outputs.report, hashed.source):
+        own.add(outputs.report)  # of the same photos, before some were added or removed
     check_outputs([path for path in outputs.names() if path not in own])
     return Earlier(hashed, report, swapped, seen)
 

@@ -1,6 +1,7 @@
 """What a conversion may write, replace, keep and refuse."""
 
 import gc
+import json
 import os
 import shutil
 import sys
@@ -154,6 +155,36 @@ def test_an_interrupted_folder_of_photos_is_resumed(photos, tmp_path):
     assert reports[0] == reports[1]
     again = convert_source(photos, tmp_path / "out", swapper())
     assert (again.frames, again.frames_now, again.notes) == (3, 0, resumed.notes)
+
+
+def test_photos_that_were_added_or_removed_are_converted_with_those_before(photos, tmp_path):
+    first = convert_source(photos, tmp_path / "out", swapper())
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    write_image(tmp_path / "photos" / "4.png", moving_portrait(2))
+    (more,) = find_sources([tmp_path / "photos"])
+    report = convert_source(more, tmp_path / "out", swapper())
+    assert (report.frames, report.frames_now) == (4, 1)
+    assert report.faces_swapped == first.faces_swapped + 1
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    stored = read_json(tmp_path / "out.json")
+    assert [file["name"] for file in stored["files"]] == [*PHOTOS, "4.png"]
+    assert convert_source(more, tmp_path / "out", swapper()).frames_now == 0
+
+    (tmp_path / "photos" / "4.png").unlink()
+    report = convert_source(photos, tmp_path / "out", swapper())
+    assert (report.frames, report.frames_now) == (3, 0)
+    assert [file["name"] for file in read_json(tmp_path / "out.json")["files"]] == [*PHOTOS]
+    with pytest.raises(OutputExistsError):  # another conversion replaces nothing
+        convert_source(photos, tmp_path / "out", swapper(to="alice"))
+
+
+def test_the_report_of_other_photos_is_refused(photos, tmp_path):
+    convert_source(photos, tmp_path / "out", swapper())
+    report = read_json(tmp_path / "out.json")
+    report |= {"fingerprint": "", "source": {"name": "others"}}
+    (tmp_path / "out.json").write_text(json.dumps(report))
+    with pytest.raises(OutputExistsError, match=r"out\.json exists already"):
+        convert_source(photos, tmp_path / "out", swapper())
 
 
 def test_a_finished_conversion_is_kept_and_another_one_refused(clip, faceset, tmp_path):
