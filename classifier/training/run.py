@@ -7,6 +7,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
+from classifier.data.contents import digest_contents
 from classifier.data.dataset import Dataset
 from classifier.data.duplicates import find_conflicts, find_duplicates
 from classifier.models.model_file import ModelMeta, save_model
@@ -24,7 +25,7 @@ from classifier.training.build import (
 )
 from classifier.training.objective import Objective
 from classifier.training.reporter import Reporter
-from classifier.training.run_directory import RunDirectory, describe_dataset
+from classifier.training.run_directory import CONTENT, RunDirectory, describe_dataset
 from classifier.training.session import Session
 from classifier.training.settings import Settings
 from classifier.training.state import EpochResult, Progress, RunState
@@ -92,7 +93,7 @@ def run_training(
     ):
         resumed = run.exists()
         dataset = open_data(data, settings)
-        described = describe_dataset(dataset)
+        described = describe_dataset(dataset, run.read_manifest()["data"] if resumed else None)
         start = run.start(settings, described, sys.argv, allow_changes=allow_changes, write=False)
         found = load_checkpoint(run.checkpoints) if resumed else None
         accelerator.wait_for_everyone()  # all have looked before the first begins to write
@@ -107,6 +108,9 @@ def run_training(
         if accelerator.is_main_process:
             if not resumed:
                 _report_duplicates(session.dataset, reporter)
+            if CONTENT not in (source := described["images"][0]):  # a new run, or of older versions
+                with reporter.bar("digest the files", None, "files") as advance:
+                    source[CONTENT] = digest_contents(dataset, advance)
             run.start(settings, described, sys.argv, allow_changes=allow_changes)
             reporter.on_changes(start.changes)
         if found is not None:
