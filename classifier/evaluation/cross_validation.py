@@ -65,6 +65,7 @@ def write_folds(
     Raises:
         MediaError: The folder holds folds of other data, of another number or of another seed.
         OutputError: The folder holds other files with names that will be written.
+        TrainingError: A folder of a fold holds something else, or only a part of a run.
     """
     contents = {
         output / f"fold-{number}.csv": _as_list(fold) for number, fold in enumerate(members, 1)
@@ -82,6 +83,8 @@ def write_folds(
             else f"folds of other data or of another seed, such as {foreign[0].name}"
         )
         raise MediaError(f"{output} holds {what}.", _ELSEWHERE)
+    for path in contents:
+        RunDirectory(path.with_suffix("")).exists()  # refuses other folders before any file
     for path, content in contents.items():
         if path not in present:
             atomic_write(path, content)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from classifier.data import open_dataset
 from classifier.evaluation.cross_validation import make_folds, write_folds
-from faceswap.core.errors import MediaError, OutputExistsError
+from faceswap.core.errors import MediaError, OutputExistsError, TrainingError
 
 QUICK = ("--epochs", "2", "--set", "optimizer.lr=3e-3", "--set", "data.batch_size=8")
 
@@ -91,6 +91,19 @@ def test_results_of_others_are_not_replaced(halves: Path, tmp_path: Path) -> Non
     with pytest.raises(OutputExistsError, match=r"cross-validation\.json exists already"):
         write_folds(make_folds(open_dataset(halves), 3, seed=0), None, tmp_path)
     assert not list(tmp_path.glob("fold-*.csv"))
+
+
+@pytest.mark.parametrize("fold", [1, 3])
+def test_folders_of_others_are_refused_before_anything_is_written(
+    halves: Path, tmp_path: Path, fold: int
+) -> None:
+    output = tmp_path / "cv"
+    mine = output / f"fold-{fold}" / "mine"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(TrainingError, match=f"fold-{fold} exists and is not the folder of a"):
+        write_folds(make_folds(open_dataset(halves), 3, seed=0), None, output)
+    assert [path for path in output.rglob("*") if path.is_file()] == [mine]
 
 
 def test_labels_follow_the_class_file(
