@@ -147,10 +147,11 @@ def _require_no_mask_folders(root: Folder, names: Sequence[str]) -> None:
 
 def _by_stem(folder: Folder) -> dict[str, Path]:
     """Images by their path below the directory, without suffix and endings such as ``_mask``."""
-    return {
-        (path.parent.relative_to(folder.path) / bare_stem(path)).as_posix(): path
-        for path in folder.all_images()
-    }
+    found: dict[str, Path] = {}
+    for inner in folder.below():
+        above = inner.path.relative_to(folder.path).as_posix()
+        found |= {f"{above}/{bare_stem(path)}": path for path in inner.images}
+    return found
 
 
 def _are_pairs(images: dict[str, Path], masks: dict[str, Path]) -> bool:
@@ -167,7 +168,7 @@ def _spread(items: Sequence[T]) -> Sequence[T]:
 
 def _looks(paths: Sequence[Path]) -> _Look | None:
     """How all these images look; None if they differ."""
-    found = {_look(path) for path in paths}
+    found: set[_Look | None] = {_look(path) for path in paths}
     if found == {"grey", "few values"}:
         return "grey"
     return found.pop() if len(found) == 1 else None
@@ -193,8 +194,10 @@ def _size(path: Path) -> tuple[int, int] | None:
 
 def _require_no_mask_files(root: Folder) -> None:
     """Refuse class directories with a mask beside every image: ``1.png``, ``1_mask.png``."""
-    for folder in root.with_images().values():
+    for folder in root.below():
         masks = [path for path in folder.images if is_mask_name(path)]
+        if not masks:
+            continue
         images = {path.stem for path in folder.images} - {path.stem for path in masks}
         beside = [path for path in masks if bare_stem(path) in images]
         if beside and 2 * len(beside) >= len(images):
