@@ -25,6 +25,7 @@ from faceswap.demonstration.stages import Stages
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import find_records
 from faceswap.facesets.writer import FacesetWriter
+from faceswap.media.converted import find_converted
 from faceswap.models.model_file import ModelMeta, load_model, save_model
 from faceswap.models.registry import build_model
 from faceswap.provenance.describe import as_json, describe
@@ -319,6 +320,13 @@ def _demo_settings(folder: Path) -> Reader:
     )
 
 
+def _converted(folder: Path) -> Reader:
+    file = folder / "clip.mp4.json"
+    report = {"synthetic": {}, "source": {"name": "clip.mp4"}, "files": [{"name": "clip.mp4"}]}
+    write_json(file, report)
+    return Reader(file, mutated_json, lambda: find_converted([folder / "clip.mp4"]))
+
+
 def _pretrained(folder: Path) -> Reader:
     reader = _model(folder)
     return Reader(reader.file, mutated_json, lambda: read_weights(folder))
@@ -339,6 +347,7 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     "optimizer": _checkpoint("optimizer.safetensors", mutated_bytes),
     "history": _history,
     "report": _report,
+    "converted": _converted,
     "list-csv": _list(".csv"),
     "list-parquet": _list(".parquet"),
     "classes": _classes,

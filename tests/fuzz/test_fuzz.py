@@ -16,7 +16,7 @@ from tests.fuzz.readers import READERS
 _INPUTS, _SECONDS, _MEGABYTES = 2000, 60.0, 1500
 _FEW = 12
 # What is not a conversion report, or not a model of this toolkit, is a file of another program.
-_PASSED_OVER = ("report", "pretrained")
+_PASSED_OVER = ("report", "converted", "pretrained")
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
