@@ -11,6 +11,7 @@ from classifier.data.readers.layouts import (
     LAYOUT,
     find_inner_splits,
     find_split_folders,
+    only_chain,
     skip_wrappers,
 )
 from classifier.data.readers.plausibility import require_plausible
@@ -45,6 +46,10 @@ def open_image_folder(tree: FolderTree, names: tuple[str, ...] | None) -> Datase
     else:
         _require_classes(root)
         require_plausible(root, tree.root, names)
+        inner = only_chain(root)[-1]
+        if inner is not root and names is None and not find_inner_splits(root):
+            # One class whose directories cannot be of a class, such as cityscapes/leftImg8bit.
+            require_plausible(inner, tree.root, names)
         files, holders = _class_files(root), [root]
     notes += _lost_classes(holders, files)
     notes += _loose_images(holders)

@@ -18,6 +18,7 @@ COPIES = {
     "retrieval": ("gallery", "query"),
     "sites": ("site A", "site B"),
     "doubled": ("tr/tr", "te/te"),
+    "in a directory of another name": ("plants v2/color", "plants v2/segmented"),
     "below a split": ("train/color", "train/segmented"),
     "folds with splits": ("fold_1/train", "fold_1/val", "fold_2/train", "fold_2/val"),
 }
@@ -89,6 +90,7 @@ def test_names_of_images_and_masks(tmp_path: Path, names: tuple[str, str], below
 
 PAIRED_MASKS = {
     "Cityscapes": {"leftImg8bit/train/ulm": "colour", "gtFine/train/ulm": "mask"},
+    "in a directory": {"city/leftImg8bit/train/ulm": "colour", "city/gtFine/train/ulm": "mask"},
     "inputs": {"inputs": "colour", "targets": "mask"},
     "letters": {"trainx": "colour", "trainy": "mask"},
     "palette": {"trainx": "colour", "trainy": "palette"},
@@ -172,3 +174,10 @@ def test_masks_beside_the_images_of_a_class(tmp_path: Path, picture: Fill) -> No
             picture(tmp_path / name / file)
     with pytest.raises(MediaError, match="holds 1 mask beside the images"):
         open_dataset(tmp_path)
+
+
+def test_directories_of_a_single_class_belong_to_it(tmp_path: Path, fill: Fill) -> None:
+    fill(tmp_path / "a" / "leaf", healthy=1, sick=1)
+    fill(tmp_path / "b" / "leaf", train=1, test=1)
+    assert open_dataset(tmp_path / "a").classes == ("leaf",)
+    assert set(open_dataset(tmp_path / "b").splits) == {"train", "test"}
