@@ -266,15 +266,9 @@ def test_names_that_do_not_fit_are_refused_before_the_work(clip, tmp_path):
         convert_source(source, tmp_path / "file" / "out.mp4", swapper())
 
 
-@pytest.mark.parametrize(
-    ("suffix", "replaced"),
-    [
-        (".mkv", True),
-        pytest.param(".mkv", False, marks=pytest.mark.slow),
-        pytest.param(".mp4", True, marks=pytest.mark.slow),
-        pytest.param(".mp4", False, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("replaced", [True, False])
 def test_a_video_stopped_before_any_change_is_repeated(clip, faceset, tmp_path, suffix, replaced):
     source = find_sources([clip])[0]
     old = tmp_path / "old" / f"out{suffix}"

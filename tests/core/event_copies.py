@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from tests.core.file_events import changed_path, inner_path
 
@@ -36,7 +35,6 @@ class Figures:
     wrong: dict[str, str] = field(default_factory=dict)
 
 
-@patch("os.fsync", lambda _descriptor: None)  # what a killed process wrote outlives it
 def repeat_everywhere(
     job: Job,
     check: Callable[[Path], object],

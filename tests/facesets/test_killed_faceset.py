@@ -4,7 +4,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -90,7 +89,6 @@ def content(output: Path) -> dict[str, bytes]:
     }
 
 
-@patch("os.fsync", lambda _descriptor: None)  # what a killed process wrote outlives it
 def kill_each(
     tmp_path: Path, job: Callable, repeated: Callable, start: Path | None, check: Callable
 ) -> int:

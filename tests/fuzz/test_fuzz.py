@@ -1,6 +1,5 @@
 """Whatever is in a file, its reader raises errors in words, soon, and within its memory."""
 
-import os
 import time
 from pathlib import Path
 from random import Random
@@ -28,12 +27,6 @@ def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
         return FaceAutoencoder(encoder, inter, decoders, 8, 8)
 
     monkeypatch.setitem(models._entries, "fuzzed", fuzzed)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of small files are written; none has to outlast the computer."""
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
 
 
 def _peak_megabytes() -> int:
