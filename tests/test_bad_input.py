@@ -9,7 +9,7 @@ import pytest
 import faceswap.cli
 from faceswap.core.command_line import run_program
 from faceswap.media.images import write_image
-from tests.facesets.test_faceset import write_faceset
+from tests.facesets.written import write_faceset
 from tests.footage import moving_portrait, plain_picture, write_clip
 
 

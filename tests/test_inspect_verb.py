@@ -23,7 +23,7 @@ from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.signing import ManifestSigner
 from faceswap.provenance.subject import Evidence, Subject
 from faceswap.subject import subject
-from tests.facesets.test_faceset import write_faceset
+from tests.facesets.written import write_faceset
 from tests.footage import moving_portrait, plain_picture, write_clip
 from tests.provenance.authority import issue
 

@@ -13,7 +13,7 @@ from faceswap.facesets.subjects import find_records, unstated_facesets
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.provenance.subject import Evidence, Subject, describe_records, matches_evidence
 from faceswap.subject import subject
-from tests.facesets.test_faceset import EXTRACTOR, SOURCE, write_faceset
+from tests.facesets.written import EXTRACTOR, SOURCE, write_faceset
 from tests.footage import write_clip
 
 UNSTATED = {"name": "", "basis": "unstated", "reference": ""}

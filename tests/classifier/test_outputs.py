@@ -32,44 +32,43 @@ def placed(words: tuple[str, ...], run: Path, data: Path, out: Path) -> list[str
     return [f"{places.get(first, first)}{slash}{rest}" for first, slash, rest in parts]
 
 
-@pytest.mark.parametrize(("name", "words"), VERBS.items(), ids=VERBS)
-def test_files_of_others_are_kept(
-    name: str,
-    words: tuple[str, ...],
-    classifier: Run,
-    colour_run: Path,
-    colours: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def run(out: Path) -> int | str | None:
-        return classifier(*placed(words, colour_run, colours, out))
+@pytest.fixture(params=VERBS)
+def name(request: pytest.FixtureRequest) -> str:
+    """Name of an output; a verb writes it."""
+    return request.param
 
+
+@pytest.fixture
+def write(name: str, classifier: Run, colour_run: Path, colours: Path) -> Run:
+    """A function that calls the verb with its output below a folder."""
+
+    def run(out: Path) -> int | str | None:
+        return classifier(*placed(VERBS[name], colour_run, colours, out))
+
+    return run
+
+
+def test_files_of_others_are_kept(
+    name: str, write: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / name).write_text("mine")
-    assert run(out) == 2
+    assert write(out) == 2
     assert f"{name} exists already" in capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == [name]
     assert (out / name).read_text() == "mine"
     (tmp_path / "file").write_text("mine")
-    assert run(tmp_path / "file") == 2
+    assert write(tmp_path / "file") == 2
     assert "Traceback" not in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize(("name", "words"), VERBS.items(), ids=VERBS)
 def test_an_output_has_one_writer(
-    name: str,
-    words: tuple[str, ...],
-    classifier: Run,
-    colour_run: Path,
-    colours: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    name: str, write: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with hold_folder(tmp_path, "another work"), hold_file(tmp_path / name, "another work"):
-        assert classifier(*placed(words, colour_run, colours, tmp_path)) == 2
+        assert write(tmp_path) == 2
     assert "another work of process" in capsys.readouterr().err
     assert not (tmp_path / name).exists()
 

@@ -2,6 +2,7 @@ import errno
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,49 @@ def test_a_typed_path_begins_at_the_home_folder(monkeypatch, tmp_path):
     assert user_path(Path("~")) == tmp_path
     for text in ("run/~", "~nobody-of-that-name/run", "/a/b"):
         assert user_path(text) == Path(text)
+
+
+def watch_syncs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files and folders that are flushed, and of files that are renamed, in order."""
+    seen: list[str] = []
+    rename = os.rename
+
+    def sync(descriptor: int) -> None:
+        seen.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+
+    def replace(source: Path, target: Path) -> None:
+        seen.append(f"{Path(source).name} -> {Path(target).name}")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "replace", replace)
+    return seen
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/fd")
+def test_a_file_takes_its_name_after_its_content_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = watch_syncs(monkeypatch)
+    atomic_write(tmp_path / "state.json", b"{}")
+    temporary = seen[0].removeprefix("sync ")
+    assert temporary.startswith(".tmp-")
+    assert seen == [
+        f"sync {temporary}",
+        f"{temporary} -> state.json",
+        f"sync {tmp_path.name}",
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/fd")
+def test_all_files_of_a_directory_are_flushed_before_it_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = watch_syncs(monkeypatch)
+    with atomic_directory(tmp_path / "model") as temporary:
+        (temporary / "weights").write_bytes(b"1")
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "more").write_bytes(b"2")
+        assert seen == []
+    assert {"sync weights", "sync inner", "sync more"} <= set(seen)
+    assert seen[-1] == f"sync {tmp_path.name}"

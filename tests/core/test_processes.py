@@ -73,17 +73,17 @@ def test_the_one_thread_of_a_launcher_is_not_taken_for_a_wish(
 
 @pytest.mark.parametrize("problem", [RuntimeError, NotImplementedError, OSError])
 def test_all_processes_learn_that_the_first_cannot_hold_the_folder(tmp_path, monkeypatch, problem):
-    told = []
+    shared = []
 
     def refuse(folder, purpose):
         raise problem("no locks here")
 
     monkeypatch.setattr("faceswap.core.processes.hold_folder", refuse)
-    monkeypatch.setattr(torch.distributed, "all_reduce", lambda value: told.append(value.item()))
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda value: shared.append(value.item()))
     opened = create_autospec(Accelerator, is_main_process=True, num_processes=2, device=CPU)
     with pytest.raises(problem, match="no locks"), hold_run(opened, tmp_path, "the training"):
         pass
-    assert told == [1.0]
+    assert shared == [1.0]
 
 
 @pytest.mark.parametrize("number", [0, signal.SIGINT, signal.SIGTERM])

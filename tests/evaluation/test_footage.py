@@ -10,7 +10,7 @@ from faceswap.evaluation.footage import find_footage
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.hashed_source import hash_source
 from faceswap.media.sources import find_sources
-from tests.facesets.test_faceset import write_faceset
+from tests.facesets.written import write_faceset
 
 
 def test_only_the_hashed_files_are_footage(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from faceswap.facesets.faceset import Faceset, read_record
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.media.images import encode_image
 from tests.core.event_stopper import run_until
-from tests.facesets.test_faceset import EXTRACTOR, SOURCE, row
+from tests.facesets.written import EXTRACTOR, SOURCE, row
 
 FRAMES, SHARD = 5, 2
 OLD_SETTINGS = EXTRACTOR | {"detector": "e"}

@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -22,19 +20,16 @@ from faceswap.core.files import sha256_file, write_json
 from faceswap.core.training_state import Progress, TrainingState
 from faceswap.demonstration.settings import DemoSettings, claim_demo
 from faceswap.demonstration.stages import Stages
-from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import find_records
-from faceswap.facesets.writer import FacesetWriter
 from faceswap.media.converted import find_converted
 from faceswap.models.model_file import ModelMeta, load_model, save_model
 from faceswap.models.registry import build_model
 from faceswap.provenance.describe import as_json, describe
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.subject import Subject, describe_records
-from faceswap.tracking.stored_state import check_tracker_state
 from faceswap.training.run_directory import RunDirectory
 from faceswap.training.settings import TrainConfig
-from tests.facesets.test_faceset import EXTRACTOR, SOURCE, row, write_faceset
+from tests.fuzz.faceset_readers import FACESETS
 from tests.fuzz.mutation import (
     Mutation,
     mutated_bytes,
@@ -42,39 +37,7 @@ from tests.fuzz.mutation import (
     mutated_table,
     mutated_yaml,
 )
-
-TRACKER = {
-    "next_number": 1,
-    "since_detection": 2,
-    "empty_frames": 0,
-    "thumbnail": [[0] * 16] * 16,
-    "tracks": [
-        {
-            "number": 0,
-            "roi": [1.0, 2.0, 3.0, 0.5],
-            "box": [1.0, 2.0, 3.0, 4.0],
-            "score": 0.5,
-            "confirmed": True,
-            "missed_detections": 0,
-            "lost_frames": 0,
-        }
-    ],
-}
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A file that is read.
-
-    Attributes:
-        file: File that is changed.
-        mutation: Kind of the changes.
-        read: Function that reads it.
-    """
-
-    file: Path
-    mutation: Mutation
-    read: Callable[[], object]
+from tests.fuzz.reader import Reader
 
 
 def _config(folder: Path) -> Reader:
@@ -102,30 +65,6 @@ def _override(folder: Path) -> Reader:
         load_config(TrainConfig, "faceswap", None, [text])
 
     return Reader(file, mutated_yaml, read)
-
-
-def _faceset_record(folder: Path) -> Reader:
-    faceset = write_faceset(folder / "clip").path
-    Subject("Alice", "consent", "7").to_json()
-
-    def read() -> None:
-        opened = Faceset.open(faceset)
-        assert opened.crop_size * opened.crop_coverage > 0
-        for records in find_records(faceset).values():
-            describe_records(records)
-
-    return Reader(faceset / "faceset.json", mutated_json, read)
-
-
-def _faces(folder: Path) -> Reader:
-    faceset = write_faceset(folder / "clip").path
-
-    def read() -> None:
-        opened = Faceset.open(faceset)
-        assert len(opened.trainable()) <= len(opened.faces())
-        opened.by_frame()
-
-    return Reader(faceset / "faces.parquet", mutated_table, read)
 
 
 def _model(folder: Path) -> Reader:
@@ -256,51 +195,6 @@ def _classes(folder: Path) -> Reader:
     return Reader(file, mutated_bytes, lambda: open_dataset(folder))
 
 
-def _subject(folder: Path) -> Reader:
-    file = folder / "subject.json"
-    evidence = {"file": "release.pdf", "sha256": "a" * 64}
-    write_json(file, Subject("Alice", "consent", "7").to_json() | {"evidence": evidence})
-
-    def read() -> None:
-        try:
-            value: Any = json.loads(file.read_bytes())
-        except (ValueError, RecursionError):
-            return  # records are part of other documents
-        Subject.from_json(value).describe()
-
-    return Reader(file, mutated_json, read)
-
-
-def _unfinished(folder: Path, file: Path) -> None:
-    writer = FacesetWriter(folder, SOURCE, EXTRACTOR, overwrite=False)
-    if writer.state is not None:
-        check_tracker_state(writer.state)
-    if file.exists():
-        list(writer._stored_rows())
-
-
-def _shard(folder: Path) -> Reader:
-    writer = FacesetWriter(folder / "f", SOURCE, EXTRACTOR, overwrite=False)
-    writer.add(row(0))
-    writer.end_shard(1, TRACKER)
-    (file,) = (folder / "f" / "shards").iterdir()
-    return Reader(file, mutated_table, lambda: _unfinished(folder / "f", file))
-
-
-def _resume(folder: Path) -> Reader:
-    shard = _shard(folder)
-    table = pq.read_table(shard.file)
-    file = folder / "resume.json"
-    write_json(file, {"next_frame": 1, "state": TRACKER})
-
-    def read() -> None:
-        metadata = {b"resume": file.read_bytes()}
-        pq.write_table(table.replace_schema_metadata(metadata), shard.file)
-        shard.read()
-
-    return Reader(file, mutated_json, read)
-
-
 def _stages(folder: Path) -> Reader:
     file = folder / "stages.json"
     write_json(file, {"train": {"key": {"clip": "a"}, "metrics": {"seconds": 1.0}}})
@@ -333,11 +227,10 @@ def _pretrained(folder: Path) -> Reader:
 
 
 READERS: dict[str, Callable[[Path], Reader]] = {
+    **FACESETS,
     "config": _config,
     "classifier-config": _classifier_config,
     "set": _override,
-    "faceset": _faceset_record,
-    "faces": _faces,
     "model": _model,
     "model-weights": _model_weights,
     "classifier-model": _classifier_model,
@@ -351,9 +244,6 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     "list-csv": _list(".csv"),
     "list-parquet": _list(".parquet"),
     "classes": _classes,
-    "subject": _subject,
-    "shard": _shard,
-    "resume": _resume,
     "stages": _stages,
     "demo-settings": _demo_settings,
     "pretrained": _pretrained,

@@ -1,0 +1,57 @@
+"""Small facesets that tests write."""
+
+import json
+
+import numpy as np
+
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.writer import FacesetWriter
+from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, head_pose
+from faceswap.geometry.mean_face import MEAN_FACE
+from faceswap.media.images import write_image
+
+SOURCE = {"name": "clip", "path": "clip.mp4", "kind": "video", "sha256": "a" * 64}
+EXTRACTOR = {"detector": "d", "crop_size": 32, "crop_coverage": HEAD_COVERAGE, "every": 1}
+
+
+def row(frame: int, face: int = 0, track: int = 0, shift: float = 0.0) -> dict:
+    landmarks = (60 * MEAN_FACE[:, :2] + [100 + frame + shift, 80 + 40 * face]).astype(np.float32)
+    pose = head_pose(landmarks)
+    return {
+        "frame": frame,
+        "pts": frame * 512,
+        "time": frame / 25,
+        "face": face,
+        "track": track,
+        "box": np.array([60, 40, 140, 120], np.float32),
+        "score": 0.9,
+        "landmarks": landmarks,
+        "mesh": np.full((468, 3), frame, np.float32),
+        "matrix": crop_matrix(landmarks, 32, HEAD_COVERAGE),
+        "yaw": pose.yaw,
+        "pitch": pose.pitch,
+        "roll": pose.roll,
+        "sharpness": 10.0,
+        "exposure": 0.5,
+        "embedding": None,
+        "image": f"{frame:06d}-{face}.png",
+        "mask": f"{frame:06d}-{face}.png",
+    }
+
+
+def write_faceset(path, frames=range(6), source=SOURCE) -> Faceset:
+    writer = FacesetWriter(path, source, EXTRACTOR, overwrite=False)
+    for frame in frames:
+        writer.add(row(frame))
+        write_image(path / "images" / f"{frame:06d}-0.png", np.full((32, 32, 3), frame, np.uint8))
+        write_image(path / "masks" / f"{frame:06d}-0.png", np.full((32, 32), 255, np.uint8))
+    writer.end_shard(max(frames) + 1, {"tracks": []})
+    writer.finish(frames=max(frames) + 1, damage="")
+    return Faceset.open(path)
+
+
+def make_unversioned(path) -> None:
+    """Rewrites faceset.json as it was before formats had names."""
+    document = json.loads((path / "faceset.json").read_text())
+    del document["format"], document["version"]
+    (path / "faceset.json").write_text(json.dumps({"schema_version": 1, **document}))

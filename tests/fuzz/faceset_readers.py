@@ -1,0 +1,118 @@
+"""Readers of facesets, of their subject records and of unfinished extractions."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from faceswap.core.files import write_json
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.subjects import find_records
+from faceswap.facesets.writer import FacesetWriter
+from faceswap.provenance.subject import Subject, describe_records
+from faceswap.tracking.stored_state import check_tracker_state
+from tests.facesets.written import EXTRACTOR, SOURCE, row, write_faceset
+from tests.fuzz.mutation import (
+    mutated_json,
+    mutated_table,
+)
+from tests.fuzz.reader import Reader
+
+TRACKER = {
+    "next_number": 1,
+    "since_detection": 2,
+    "empty_frames": 0,
+    "thumbnail": [[0] * 16] * 16,
+    "tracks": [
+        {
+            "number": 0,
+            "roi": [1.0, 2.0, 3.0, 0.5],
+            "box": [1.0, 2.0, 3.0, 4.0],
+            "score": 0.5,
+            "confirmed": True,
+            "missed_detections": 0,
+            "lost_frames": 0,
+        }
+    ],
+}
+
+
+def _faceset_record(folder: Path) -> Reader:
+    faceset = write_faceset(folder / "clip").path
+    Subject("Alice", "consent", "7").to_json()
+
+    def read() -> None:
+        opened = Faceset.open(faceset)
+        assert opened.crop_size * opened.crop_coverage > 0
+        for records in find_records(faceset).values():
+            describe_records(records)
+
+    return Reader(faceset / "faceset.json", mutated_json, read)
+
+
+def _faces(folder: Path) -> Reader:
+    faceset = write_faceset(folder / "clip").path
+
+    def read() -> None:
+        opened = Faceset.open(faceset)
+        assert len(opened.trainable()) <= len(opened.faces())
+        opened.by_frame()
+
+    return Reader(faceset / "faces.parquet", mutated_table, read)
+
+
+def _subject(folder: Path) -> Reader:
+    file = folder / "subject.json"
+    evidence = {"file": "release.pdf", "sha256": "a" * 64}
+    write_json(file, Subject("Alice", "consent", "7").to_json() | {"evidence": evidence})
+
+    def read() -> None:
+        try:
+            value: Any = json.loads(file.read_bytes())
+        except (ValueError, RecursionError):
+            return  # records are part of other documents
+        Subject.from_json(value).describe()
+
+    return Reader(file, mutated_json, read)
+
+
+def _unfinished(folder: Path, file: Path) -> None:
+    writer = FacesetWriter(folder, SOURCE, EXTRACTOR, overwrite=False)
+    if writer.state is not None:
+        check_tracker_state(writer.state)
+    if file.exists():
+        list(writer._stored_rows())
+
+
+def _shard(folder: Path) -> Reader:
+    writer = FacesetWriter(folder / "f", SOURCE, EXTRACTOR, overwrite=False)
+    writer.add(row(0))
+    writer.end_shard(1, TRACKER)
+    (file,) = (folder / "f" / "shards").iterdir()
+    return Reader(file, mutated_table, lambda: _unfinished(folder / "f", file))
+
+
+def _resume(folder: Path) -> Reader:
+    shard = _shard(folder)
+    table = pq.read_table(shard.file)
+    file = folder / "resume.json"
+    write_json(file, {"next_frame": 1, "state": TRACKER})
+
+    def read() -> None:
+        metadata = {b"resume": file.read_bytes()}
+        pq.write_table(table.replace_schema_metadata(metadata), shard.file)
+        shard.read()
+
+    return Reader(file, mutated_json, read)
+
+
+FACESETS: dict[str, Callable[[Path], Reader]] = {
+    "faceset": _faceset_record,
+    "faces": _faces,
+    "subject": _subject,
+    "shard": _shard,
+    "resume": _resume,
+}
+"""Functions that write a valid faceset below a folder, by the name of its reader."""
