@@ -71,14 +71,14 @@ def test_overwrite_keeps_the_old_faceset_of_an_unreadable_video(extract, tmp_pat
     assert (code, _files(tmp_path / "f")) == (2, before)
 
 
-def test_what_is_passed_over_is_said(extract, tmp_path):
+def test_what_is_skipped_is_said(extract, tmp_path):
     write_image(tmp_path / "p/ok.png", moving_portrait(0))
     shutil.copytree(tmp_path / "p", tmp_path / "p/@eaDir/ok.png")
     (tmp_path / "p/IMG_2.HEIC").write_bytes(b"x")
     code, printed = extract("p")
     assert code == 0
-    assert "Passed over (tool folder): @eaDir." in printed
-    assert "Passed over: 1 .heic (cannot be read; save as JPEG)." in printed
+    assert "Skipped (tool folder): @eaDir." in printed
+    assert "Skipped: 1 .heic (cannot be read; save as JPEG)." in printed
     assert [path.name for path in (tmp_path / "faces").iterdir()] == ["p"]
 
 

@@ -218,7 +218,7 @@ def _sync(path: Path) -> None:
 
 
 def sync_files(files: Sequence[Path]) -> None:
-    """Flushes files and their folders to disk; files that are gone are passed over."""
+    """Flushes files and their folders to disk; files that are gone are skipped."""
 
     def sync(file: Path) -> None:
         with suppress(FileNotFoundError):

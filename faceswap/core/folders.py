@@ -33,7 +33,7 @@ _PARTS_OF = {
 
 
 @dataclass(frozen=True)
-class PassedOver:
+class Skipped:
     """A file or folder that a walk does not return or enter.
 
     Attributes:
@@ -51,11 +51,11 @@ class Tree:
 
     Attributes:
         files: Regular files, in natural order of their paths.
-        passed_over: Files and folders that were left out, in the order of the walk.
+        skipped: Files and folders that were left out, in the order of the walk.
     """
 
     files: tuple[Path, ...]
-    passed_over: tuple[PassedOver, ...]
+    skipped: tuple[Skipped, ...]
 
 
 def is_tool_folder(name: str) -> bool:
@@ -123,7 +123,7 @@ def walk(root: Path, exclude: Collection[Path] = ()) -> Tree:
     outside = {folder.resolve() for folder in exclude}
     outside = {folder for folder in outside if not top.is_relative_to(folder)}
     files: list[Path] = []
-    passed_over: list[PassedOver] = []
+    skipped: list[Skipped] = []
     entered = {top}
     waiting, links = deque([root]), deque[Path]()
     while waiting or links:
@@ -131,13 +131,13 @@ def walk(root: Path, exclude: Collection[Path] = ()) -> Tree:
         if folder.is_symlink() and folder != root:
             target = folder.resolve()
             if target in entered:
-                passed_over.append(PassedOver(folder, "link to a folder that is read already"))
+                skipped.append(Skipped(folder, "link to a folder that is read already"))
                 continue
             entered.add(target)
-        for path in _entries(folder, passed_over):
+        for path in _entries(folder, skipped):
             reason = _reason(path, outside)
             if reason is not None:
-                passed_over.append(PassedOver(path, reason))
+                skipped.append(Skipped(path, reason))
             elif not path.is_dir():
                 files.append(path)
             elif path.is_symlink():
@@ -145,15 +145,15 @@ def walk(root: Path, exclude: Collection[Path] = ()) -> Tree:
             elif (target := path.resolve()) not in entered:
                 entered.add(target)
                 waiting.append(path)
-    return Tree(tuple(sorted(files, key=natural_key)), tuple(passed_over))
+    return Tree(tuple(sorted(files, key=natural_key)), tuple(skipped))
 
 
-def _entries(folder: Path, passed_over: list[PassedOver]) -> list[Path]:
+def _entries(folder: Path, skipped: list[Skipped]) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
         why = error.strerror or str(error)
-        passed_over.append(PassedOver(folder, f"folder that cannot be opened ({why})"))
+        skipped.append(Skipped(folder, f"folder that cannot be opened ({why})"))
         return []
 
 

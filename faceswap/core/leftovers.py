@@ -19,7 +19,7 @@ def clear_leftovers(
     """Removes temporary files and folders of killed writers; call it while holding the output.
 
     A directory that a killed writer had put aside, but not yet replaced, gets its name back. What
-    this user may not read or remove is passed over.
+    this user may not read or remove is skipped.
 
     Args:
         folder: Folder in which they were written; those inside it are not looked into.

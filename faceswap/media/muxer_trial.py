@@ -1,6 +1,7 @@
 """Tries whether a container accepts a stream before anything is written to the real output."""
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -37,13 +38,11 @@ class MuxerTrial:
             assert isinstance(source, AudioStream | SubtitleStream)
             keep_only(container, source)
             packets: list[Packet] = []
-            try:
+            with suppress(FFmpegError):  # damage is reported when the file is read
                 for number, packet in enumerate(container.demux(source)):
                     packets += [packet] if packet.size else []
                     if len(packets) == _ENOUGH or number == _MOST:
                         break
-            except FFmpegError:
-                pass  # a damaged file: said when it is read
             return self._write(source, packets)
 
     def _write(self, source: AudioStream | SubtitleStream, packets: list[Packet]) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from faceswap.core.errors import MediaError
 from faceswap.core.files import regular_file
-from faceswap.core.folders import PassedOver, Tree, enclosing_result, result_kind, walk
+from faceswap.core.folders import Skipped, Tree, enclosing_result, result_kind, walk
 from faceswap.core.text import counted
 from faceswap.media.converted import find_converted
 from faceswap.media.frame import Frame
@@ -115,7 +115,7 @@ def find_sources(
     Args:
         paths: Files and folders.
         output: Folder that is written to and therefore not searched, unless a path lies in it.
-        on_note: Callback with one line per kind of file or folder that was passed over.
+        on_note: Callback with one line per kind of file or folder that was skipped.
         with_results: Whether converted files, and those in parts of facesets and runs, are returned
             as well.
 
@@ -133,7 +133,7 @@ def find_sources(
             notes = []
             if not with_results:
                 tree, notes = _without_results(tree)
-            notes = [*_passed_over(path, tree), *notes]
+            notes = [*_skipped(path, tree), *notes]
             entries = list(_in_folder(path, tree))
             for note in notes:
                 on_note(note)
@@ -169,13 +169,13 @@ def _without_results(tree: Tree) -> tuple[Tree, list[str]]:
     kept = replace(
         tree,
         files=tuple(file for file in files if file not in converted),
-        passed_over=(*tree.passed_over, *(PassedOver(*part) for part in parts.items())),
+        skipped=(*tree.skipped, *(Skipped(*part) for part in parts.items())),
     )
     if not converted:
         return kept, []
     them = "it" if len(converted) == 1 else "them"
     count = counted(len(converted), "converted file")
-    return kept, [f"Passed over: {count} (name {them} to use {them})."]
+    return kept, [f"Skipped: {count} (name {them} to use {them})."]
 
 
 def _is_footage(file: Path) -> bool:
@@ -195,20 +195,20 @@ def _nothing_in(folder: Path, notes: Iterable[str]) -> MediaError:
     )
 
 
-def _passed_over(root: Path, tree: Tree) -> Iterator[str]:
+def _skipped(root: Path, tree: Tree) -> Iterator[str]:
     """One line per kind of file or folder of the user's that is not searched or read."""
     by_reason: dict[str, list[str]] = {}
-    for item in tree.passed_over:
+    for item in tree.skipped:
         if item.reason != "hidden file":
             name = item.path.relative_to(root).as_posix()
             by_reason.setdefault(item.reason, []).append(name)
     for reason, names in by_reason.items():
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        yield f"Passed over ({reason}): {', '.join(names[:3])}{more}."
+        yield f"Skipped ({reason}): {', '.join(names[:3])}{more}."
     suffixes = Counter(file.suffix.lower() for file in tree.files)
     for suffix in sorted(suffixes.keys() & _SAVE_AS.keys()):
         kind = _SAVE_AS[suffix]
-        yield f"Passed over: {suffixes[suffix]} {suffix} (cannot be read; save as {kind})."
+        yield f"Skipped: {suffixes[suffix]} {suffix} (cannot be read; save as {kind})."
 
 
 def _listing(suffixes: Iterable[str]) -> str:

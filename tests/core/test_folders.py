@@ -1,4 +1,4 @@
-"""Folders: what lies in them, and what is passed over."""
+"""Folders: what lies in them, and what is skipped."""
 
 import os
 from pathlib import Path
@@ -18,10 +18,9 @@ def _files(root: Path, *exclude: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in walk(root, exclude).files]
 
 
-def _passed_over(root: Path, *exclude: Path) -> dict[str, str]:
+def _skipped(root: Path, *exclude: Path) -> dict[str, str]:
     return {
-        item.path.relative_to(root).as_posix(): item.reason
-        for item in walk(root, exclude).passed_over
+        item.path.relative_to(root).as_posix(): item.reason for item in walk(root, exclude).skipped
     }
 
 
@@ -49,19 +48,19 @@ def test_names_of_users(name: str) -> None:
     assert not is_tool_folder(name)
 
 
-def test_tool_folders_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
+def test_tool_folders_and_hidden_files_are_skipped(tmp_path: Path) -> None:
     _touch(tmp_path / "a/1.jpg", tmp_path / "a/@eaDir/1.jpg/thumb.jpg", tmp_path / "a/._1.jpg")
     assert _files(tmp_path) == ["a/1.jpg"]
-    assert _passed_over(tmp_path) == {"a/@eaDir": "tool folder", "a/._1.jpg": "hidden file"}
+    assert _skipped(tmp_path) == {"a/@eaDir": "tool folder", "a/._1.jpg": "hidden file"}
 
 
-def test_results_of_this_program_are_passed_over(tmp_path: Path) -> None:
+def test_results_of_this_program_are_skipped(tmp_path: Path) -> None:
     _touch(tmp_path / "faces/a/faceset.json", tmp_path / "faces/a/images/0.jpg")
     _touch(tmp_path / "run/config.yaml", tmp_path / "run/manifest.json", tmp_path / "run/p/1.png")
     _touch(tmp_path / "m/model.json", tmp_path / "m/model.safetensors", tmp_path / "m/1.png")
     _touch(tmp_path / "photo.jpg")
     assert _files(tmp_path) == ["photo.jpg"]
-    assert _passed_over(tmp_path) == {"faces/a": "faceset", "run": "run", "m": "model"}
+    assert _skipped(tmp_path) == {"faces/a": "faceset", "run": "run", "m": "model"}
     assert result_kind(tmp_path) is None
 
 
@@ -71,7 +70,7 @@ def test_results_of_this_program_are_passed_over(tmp_path: Path) -> None:
 def test_a_run_that_lost_its_manifest_is_a_run(tmp_path: Path, names: tuple[str, ...]) -> None:
     _touch(tmp_path / "photo.jpg", *(tmp_path / "r" / name for name in names))
     assert _files(tmp_path) == ["photo.jpg"]
-    assert _passed_over(tmp_path) == {"r": "run"}
+    assert _skipped(tmp_path) == {"r": "run"}
 
 
 @pytest.mark.parametrize("names", [("config.yaml",), ("previews/1.png",), ("checkpoints/1.png",)])
@@ -97,10 +96,10 @@ def test_a_result_given_as_the_root_is_entered(tmp_path: Path) -> None:
     assert _files(tmp_path) == ["faceset.json", "images/0.jpg"]
 
 
-def test_the_output_is_passed_over_unless_it_holds_the_root(tmp_path: Path) -> None:
+def test_the_output_is_skipped_unless_it_holds_the_root(tmp_path: Path) -> None:
     _touch(tmp_path / "1.jpg", tmp_path / "out/sub/1.jpg")
     assert _files(tmp_path, tmp_path / "out") == ["1.jpg"]
-    assert _passed_over(tmp_path, tmp_path / "out") == {"out": "output folder"}
+    assert _skipped(tmp_path, tmp_path / "out") == {"out": "output folder"}
     assert _files(tmp_path, tmp_path) == ["1.jpg", "out/sub/1.jpg"]
 
 
@@ -115,19 +114,19 @@ def test_linked_folders_are_read_once_and_loops_are_broken(tmp_path: Path) -> No
     assert _files(data) == ["day1/1.jpg", "own/2.jpg"]
     again = "link to a folder that is read already"
     links = ["a", "day2", "own/up", "day1/self"]
-    assert _passed_over(data) == dict.fromkeys(links, again)
+    assert _skipped(data) == dict.fromkeys(links, again)
 
 
-def test_a_link_into_the_output_is_passed_over(tmp_path: Path) -> None:
+def test_a_link_into_the_output_is_skipped(tmp_path: Path) -> None:
     _touch(tmp_path / "in/1.jpg", tmp_path / "out/sub/1.jpg")
     (tmp_path / "in/link").symlink_to(tmp_path / "out/sub")
     assert _files(tmp_path / "in", tmp_path / "out") == ["1.jpg"]
 
 
-def test_broken_links_and_pipes_are_passed_over(tmp_path: Path) -> None:
+def test_broken_links_and_pipes_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert _passed_over(tmp_path) == {
+    assert _skipped(tmp_path) == {
         "gone.jpg": "broken link",
         "pipe.jpg": "device, pipe or socket",
     }

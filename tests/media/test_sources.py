@@ -92,9 +92,9 @@ def test_results_and_the_output_are_not_sources(footage, make_picture):
     names = [source.name for source in find_sources([footage], footage / "out", notes.append)]
     assert set(names) == {"clip", "deep-er-clip", "deep", "footage"}
     assert sorted(notes) == [
-        "Passed over (faceset): faces/1, faces/2.",
-        "Passed over (output folder): out.",
-        "Passed over (tool folder): .hidden, @eaDir.",
+        "Skipped (faceset): faces/1, faces/2.",
+        "Skipped (output folder): out.",
+        "Skipped (tool folder): .hidden, @eaDir.",
     ]
     with pytest.raises(MediaError, match="is a faceset, not footage"):
         find_sources([footage / "faces/1"])
@@ -113,7 +113,7 @@ def test_parts_of_results_are_not_sources(footage, make_picture):
         find_sources([footage / "link"])
     notes = []
     assert len(find_sources([footage], on_note=notes.append)) == 4
-    assert "Passed over (part of a faceset): link." in notes
+    assert "Skipped (part of a faceset): link." in notes
 
 
 def _report(path, *names):
@@ -132,12 +132,12 @@ def test_converted_files_are_not_sources_unless_named(footage, make_picture, mak
     sources = {source.name: source for source in find_sources([footage], on_note=notes.append)}
     assert set(sources) == {"clip", "deep-er-clip", "deep", "footage", "out"}
     assert sources["out"].files == (footage / "out/mine.png",)
-    assert "Passed over: 3 converted files (name them to use them)." in notes
+    assert "Skipped: 3 converted files (name them to use them)." in notes
     assert len(find_sources([swapped, footage / "out/1.png"])) == 2
     (out,) = find_sources([footage / "out"])
     assert out.files == (footage / "out/mine.png",)
     (footage / "out/mine.png").unlink()
-    with pytest.raises(MediaError, match=r"no image\. Passed over: 2 converted files \(name them"):
+    with pytest.raises(MediaError, match=r"no image\. Skipped: 2 converted files \(name them"):
         find_sources([footage / "out"])
     (everything,) = find_sources([footage / "out"], with_results=True)
     assert len(everything.files) == 2
@@ -148,13 +148,13 @@ def test_unreadable_suffixes_are_counted(footage):
         (footage / name).write_bytes(b"x")
     notes = []
     assert len(find_sources([footage], on_note=notes.append)) == 4
-    assert "Passed over: 2 .heic (cannot be read; save as JPEG)." in notes
-    assert "Passed over: 1 .braw (cannot be read; save as MP4)." in notes
+    assert "Skipped: 2 .heic (cannot be read; save as JPEG)." in notes
+    assert "Skipped: 1 .braw (cannot be read; save as MP4)." in notes
 
 
 def test_only_unreadable_files_are_named_in_the_error(tmp_path):
     (tmp_path / "IMG_2.HEIC").write_bytes(b"x")
-    with pytest.raises(MediaError, match=r"no video and no image. Passed over: 1 \.heic"):
+    with pytest.raises(MediaError, match=r"no video and no image. Skipped: 1 \.heic"):
         find_sources([tmp_path])
 
 

@@ -38,7 +38,7 @@ def test_what_may_be_absent_may_be_null():
 
 
 @pytest.mark.parametrize("data", [None, 1, [], {"actions": 1}, {"actions": [1, None, []]}])
-def test_actions_of_another_form_are_passed_over(data):
+def test_actions_of_another_form_are_skipped(data):
     manifest = {"assertions": [{"label": "c2pa.actions", "data": data}]}
     assert list(actions_of(manifest)) == []
 

@@ -23,7 +23,7 @@ def test_a_resumed_run_is_the_uninterrupted_run(faces, tmp_path, micro_batches):
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
 
 
-def test_a_damaged_checkpoint_is_passed_over(faces, tmp_path, caplog):
+def test_a_damaged_checkpoint_is_skipped(faces, tmp_path, caplog):
     whole = run_training(configured("training.steps=14"), faces, tmp_path / "whole")
     run_training(configured("training.steps=10"), faces, tmp_path / "run")
     damaged = tmp_path / "run" / "checkpoints" / "step-00000010" / "model.safetensors"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from classifier.data.images import SUFFIXES
 from classifier.data.readers.class_file import CLASS_FILES
-from faceswap.core.folders import PassedOver, is_tool_folder, result_kind, walk
+from faceswap.core.folders import Skipped, is_tool_folder, result_kind, walk
 from faceswap.core.text import counted
 
 # Written by file managers.
@@ -67,15 +67,15 @@ class FolderTree:
 
     Attributes:
         root: Folder passed by the user.
-        passed_over: Files and folders that were not read.
+        skipped: Files and folders that were not read.
     """
 
     root: Folder
-    passed_over: tuple[PassedOver, ...]
+    skipped: tuple[Skipped, ...]
 
     def notes(self) -> list[str]:
         """What was left out or taken in, one sentence for each reason."""
-        return [*self._other_suffixes(), *self._passed_over(), *self._followed_links()]
+        return [*self._other_suffixes(), *self._skipped(), *self._followed_links()]
 
     def short(self, path: Path) -> str:
         """Path relative to the data set."""
@@ -96,9 +96,9 @@ class FolderTree:
             total = sum(map(len, found.values()))
             yield f"Skipped {counted(total, 'file')} without the suffix of an image: {listed}."
 
-    def _passed_over(self) -> Iterator[str]:
+    def _skipped(self) -> Iterator[str]:
         reasons: dict[str, list[Path]] = defaultdict(list)
-        for entry in self.passed_over:
+        for entry in self.skipped:
             # Hidden files of other kinds, such as .DS_Store, are nobody's data.
             if entry.reason != "hidden file" or entry.path.suffix.lower() in SUFFIXES:
                 reasons[entry.reason].append(entry.path)
@@ -133,7 +133,7 @@ def read_tree(root: Path, exclude: Path | None = None) -> FolderTree:
         (folder.images if file.suffix.lower() in SUFFIXES else folder.others).append(file)
     for folder in folders.values():
         folder.folders = {name: folder.folders[name] for name in sorted(folder.folders)}
-    return FolderTree(top, found.passed_over)
+    return FolderTree(top, found.skipped)
 
 
 def _folder_of(path: Path, folders: dict[Path, Folder]) -> Folder:
