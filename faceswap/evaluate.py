@@ -64,7 +64,8 @@ FacesetPath = Annotated[
     typer.Option(help="Faceset of --source. [default: detect the faces, use the largest]"),
 ]
 TargetPath = Annotated[
-    Path | None, typer.Option(help="Faceset of the target identity, for the identity metrics.")
+    Path | None,
+    typer.Option(help="Faceset of the target identity, for identity metrics and sharpness."),
 ]
 FacesOption = Annotated[
     list[str] | None,
@@ -261,9 +262,11 @@ def _evaluate_video(
     about = {"source_file": str(inputs.source), "converted_file": str(inputs.output)}
     title = f"Evaluation of {inputs.output.name}"
     evaluation = Evaluation(title, about, [found.comparison], file=found.file)
-    if inputs.target is None and recognizer is not None:
+    if inputs.target is None:
+        names = ("similarity_target", "retrieval", "sharpness")
+        unnamed = names if recognizer is not None else names[-1:]
         reason = "the target is unknown; add --target FACESET"
-        skipped = [SkippedMetrics(("similarity_target", "retrieval"), reason)]
+        skipped = [*skipped, SkippedMetrics(unnamed, reason)]
     evaluation.add_skipped(skipped)
     return evaluation
 

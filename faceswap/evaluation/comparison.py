@@ -10,6 +10,7 @@ import numpy as np
 from faceswap.evaluation.frame_scoring import FrameScore, FrameScorer, Image, Sample
 from faceswap.evaluation.identity import Embedding
 from faceswap.evaluation.methods import Method
+from faceswap.evaluation.sharpness import RealDetail
 from faceswap.evaluation.summary import Summary, summarise
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.media.images import encode_image
@@ -64,6 +65,7 @@ def compare(
     references: Mapping[str, Embedding],
     source: str,
     target: str | None,
+    detail: RealDetail | None,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
     """Run every method on every frame and score the outputs.
@@ -75,6 +77,7 @@ def compare(
         references: Reference embedding ``(D,)`` of each identity, by name.
         source: Name of the identity in the frames.
         target: Name of the identity that should appear; None when unknown.
+        detail: Detail of the target's real faces; None skips the sharpness.
         on_frames: Callback with the number of frames finished since the last call.
     """
     scores: dict[str, list[FrameScore]] = {name: [] for name in methods}
@@ -86,7 +89,7 @@ def compare(
         originals.append(original)
         for name, (_, method) in methods.items():
             output = method(sample)
-            score = scorer.score(sample, before, output, references, target)
+            score = scorer.score(sample, before, output, references, target, detail)
             _store_pictures(score, sample, output)
             scores[name].append(score)
         on_frames(1)

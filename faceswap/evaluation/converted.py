@@ -26,7 +26,8 @@ from faceswap.evaluation.methods import (
     NearestCrop,
     Unswapped,
 )
-from faceswap.facesets.faceset import Faceset
+from faceswap.evaluation.sharpness import RealDetail
+from faceswap.facesets.faceset import Face, Faceset
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import find_sources
@@ -121,6 +122,7 @@ def evaluate_converted(
     samples = _samples(pairs, chosen, inputs, finder)
     references = _references(inputs, finder, recognizer)
     target = inputs.target.name if inputs.target is not None else None
+    real = _real_faces(inputs)
     comparison = compare(
         samples,
         _methods(inputs, baseline),
@@ -128,6 +130,7 @@ def evaluate_converted(
         references,
         SOURCE,
         target,
+        RealDetail(real) if real else None,
     )
     if hashed is not None:
         hashed.check()
@@ -216,9 +219,8 @@ def _references(
     """Reference embeddings of target and source; empty without a target or a recognizer."""
     if recognizer is None or inputs.target is None:
         return {}
-    faces = [(inputs.target, face) for face in inputs.target.trainable()]
     return {
-        inputs.target.name: faceset_embedding(faces, recognizer),
+        inputs.target.name: faceset_embedding(_real_faces(inputs), recognizer),
         SOURCE: _source_reference(inputs, finder, recognizer),
     }
 
@@ -244,6 +246,12 @@ def _methods(inputs: ConvertedInputs, baseline: bool) -> Mapping[str, tuple[Kind
     if baseline:
         methods[UNSWAPPED] = "baseline", Unswapped()
     if baseline and inputs.target is not None:
-        faces = [(inputs.target, face) for face in inputs.target.trainable()]
-        methods[NEAREST] = "baseline", NearestCrop(faces)
+        methods[NEAREST] = "baseline", NearestCrop(_real_faces(inputs))
     return methods
+
+
+def _real_faces(inputs: ConvertedInputs) -> list[tuple[Faceset, Face]]:
+    """Faces of the target's faceset; empty when the target is unknown."""
+    if inputs.target is None:
+        return []
+    return [(inputs.target, face) for face in inputs.target.trainable()]

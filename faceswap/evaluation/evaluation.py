@@ -12,10 +12,13 @@ from faceswap.evaluation.pose import angles
 from faceswap.evaluation.runs import Reconstruction
 from faceswap.evaluation.shape import lid_opening, mouth_opening
 
-IDENTITY_METRICS = ("similarity_target", "similarity_source", "retrieval")
+IDENTITY_METRICS = ("similarity_target", "similarity_source", "retrieval", "identity_drift")
+_NO_THREE = "no three consecutive frames were evaluated; raise --frames"
 _REASONS = {
-    "jitter": "no three consecutive frames were evaluated; raise --frames",
-    "flicker": "no three consecutive frames were evaluated; raise --frames",
+    "identity_drift": "no consecutive frames were evaluated, or all are equal; raise --frames",
+    "jitter": _NO_THREE,
+    "jitter_ratio": "no three consecutive frames were evaluated, or the source is still",
+    "flicker": _NO_THREE,
     "codec_mean": "no part of the frames is far enough from the face",
 }
 _TOO_FEW = "fewer than 8 usable frames, or no movement in them"

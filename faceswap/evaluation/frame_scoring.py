@@ -13,6 +13,7 @@ from faceswap.evaluation.identity import Embedding, identity_scores
 from faceswap.evaluation.pose import angle_difference, angles, angles_2d
 from faceswap.evaluation.seam import seam
 from faceswap.evaluation.shape import expression_error
+from faceswap.evaluation.sharpness import RealDetail
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.recognizers import Recognizer
 
@@ -124,6 +125,7 @@ class FrameScorer:
         output: Image,
         references: Mapping[str, Embedding],
         target: str | None,
+        detail: RealDetail | None = None,
     ) -> FrameScore:
         """Score one output frame.
 
@@ -133,6 +135,7 @@ class FrameScorer:
             output: Frame with the swapped face, ``(H, W, 3) uint8 RGB``.
             references: Reference embedding of each identity by name, the source included.
             target: Identity that should appear; None when unknown.
+            detail: Detail of the target's real faces; None skips the sharpness.
         """
         after = self.observe(output, sample.landmarks)
         score = FrameScore(
@@ -143,6 +146,8 @@ class FrameScorer:
         if change.far_mean is not None:
             score.values["codec_mean"] = change.far_mean
         score.values["seam"] = seam(sample.image, output, sample.landmarks)
+        if detail is not None and after is not None:
+            score.values["sharpness"] = detail.sharpness(output, after.landmarks.points)
         if before is not None and after is not None:
             score.values |= _pose_scores(before, after)
             score.values["mask_iou"] = mask_iou(

@@ -14,7 +14,7 @@ Embedding = NDArray[np.float32]
 """``(D,) float32`` of unit length."""
 
 MAX_REFERENCE_FACES = 64
-"""Maximum number of faces averaged into the reference embedding of an identity."""
+"""Maximum number of faces averaged into a reference of an identity."""
 
 
 def mean_embedding(embeddings: Sequence[Embedding]) -> Embedding:

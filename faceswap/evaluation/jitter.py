@@ -4,24 +4,17 @@ Both use the second temporal difference, which is zero for uniform motion and un
 changes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.evaluation.consecutive import FrameKey, consecutive
 from faceswap.evaluation.shape import RIGID, eye_distance
 
 Array = NDArray[np.floating]
-FrameKey = tuple[str, int]
-"""Clip name and frame index."""
-Triple = tuple[FrameKey, FrameKey, FrameKey]
 
-
-def triples(frames: Iterable[FrameKey]) -> list[Triple]:
-    """All runs of three consecutive frames of one clip."""
-    present = set(frames)
-    candidates = (((clip, n - 1), (clip, n), (clip, n + 1)) for clip, n in sorted(present))
-    return [triple for triple in candidates if present.issuperset(triple)]
+_STILL = 1e-6  # outer eye corner distances
 
 
 def jitter(before: Mapping[FrameKey, Array], after: Mapping[FrameKey, Array]) -> float | None:
@@ -37,16 +30,41 @@ def jitter(before: Mapping[FrameKey, Array], after: Mapping[FrameKey, Array]) ->
     Returns:
         Per mille of the outer eye corner distance; None without three consecutive frames.
     """
-    scales = {frame: eye_distance(points) for frame, points in before.items()}
-    differences = [
-        (_acceleration(after, triple) - _acceleration(before, triple)) / scales[triple[1]]
-        for triple in triples(after)
-    ]
-    return 1000 * float(np.mean(differences)) if differences else None
+    found = _mean_accelerations(before, after)
+    return 1000 * (found[1] - found[0]) if found is not None else None
 
 
-def _acceleration(points: Mapping[FrameKey, Array], triple: Triple) -> float:
-    a, b, c = (points[frame][RIGID] for frame in triple)
+def jitter_ratio(before: Mapping[FrameKey, Array], after: Mapping[FrameKey, Array]) -> float | None:
+    """Mean second temporal difference of nose and eye corners, output over source.
+
+    Args:
+        before: Source landmarks by frame, ``(68, 2)`` in pixels.
+        after: Output landmarks of the same frames.
+
+    Returns:
+        The ratio; None without three consecutive frames or when the source does not accelerate.
+    """
+    found = _mean_accelerations(before, after)
+    return found[1] / found[0] if found is not None and found[0] > _STILL else None
+
+
+def _mean_accelerations(
+    before: Mapping[FrameKey, Array], after: Mapping[FrameKey, Array]
+) -> tuple[float, float] | None:
+    """Mean acceleration of source and output, in outer eye corner distances of the source."""
+    found = consecutive(after, 3)
+    if not found:
+        return None
+    scales = [eye_distance(before[frames[1]]) for frames in found]
+    first, second = (
+        [_acceleration(points, frames) / scale for frames, scale in zip(found, scales, strict=True)]
+        for points in (before, after)
+    )
+    return float(np.mean(first)), float(np.mean(second))
+
+
+def _acceleration(points: Mapping[FrameKey, Array], frames: Sequence[FrameKey]) -> float:
+    a, b, c = (points[frame][RIGID] for frame in frames)
     return float(np.linalg.norm(a - 2 * b + c, axis=1).mean())
 
 
@@ -61,12 +79,12 @@ def flicker(before: Mapping[FrameKey, Array], after: Mapping[FrameKey, Array]) -
         CIELAB distance (CIE76); None without three consecutive frames.
     """
     differences = [
-        _colour_acceleration(after, triple) - _colour_acceleration(before, triple)
-        for triple in triples(after)
+        _colour_acceleration(after, frames) - _colour_acceleration(before, frames)
+        for frames in consecutive(after, 3)
     ]
     return float(np.mean(differences)) if differences else None
 
 
-def _colour_acceleration(colours: Mapping[FrameKey, Array], triple: Triple) -> float:
-    a, b, c = (colours[frame] for frame in triple)
+def _colour_acceleration(colours: Mapping[FrameKey, Array], frames: Sequence[FrameKey]) -> float:
+    a, b, c = (colours[frame] for frame in frames)
     return float(np.linalg.norm(a - 2 * b + c))

@@ -12,7 +12,7 @@ class Metric:
         name: Key in ``metrics.json``.
         title: Title in tables and reports.
         unit: Unit; "" for dimensionless values.
-        better: Direction of better values: higher, lower or closest to zero.
+        better: Direction of better values: higher, lower, closest to zero or closest to one.
         digits: Number of decimals displayed.
         meaning: Definition in one or two sentences.
     """
@@ -20,16 +20,19 @@ class Metric:
     name: str
     title: str
     unit: str
-    better: Literal["higher", "lower", "zero"]
+    better: Literal["higher", "lower", "zero", "one"]
     digits: int
     meaning: str
 
     @property
     def direction(self) -> str:
         """Direction of better values, in words."""
-        return {"higher": "higher is better", "lower": "lower is better"}.get(
-            self.better, "closest to 0 is best"
-        )
+        return {
+            "higher": "higher is better",
+            "lower": "lower is better",
+            "zero": "closest to 0 is best",
+            "one": "closest to 1 is best",
+        }[self.better]
 
     def format(self, value: float | None) -> str:
         """Format a value for display; a dash for None and NaN."""
@@ -48,6 +51,12 @@ _METRICS = (
     Metric("retrieval", "ID retrieval", "", "higher", 2,
            "Fraction of frames whose face is closer to the target than to any other identity, "
            "the source included."),
+    Metric("identity_drift", "identity drift", "", "lower", 2,
+           "Mean distance of the identity embeddings of consecutive frames, over that of the same "
+           "frames of the source; 1 is as steady as the source."),
+    Metric("sharpness", "sharpness", "", "one", 2,
+           "Energy of the fine detail inside the face, over the mean of the target's real faces at "
+           "the same size: less than 1 is blur, more is noise."),
     Metric("pitch_error", "pitch", "°", "lower", 1,
            "Mean absolute difference of head pitch between output and source, from the 3D "
            "landmarks of nose and eye corners."),
@@ -88,6 +97,9 @@ _METRICS = (
            "Mean second temporal difference of nose and eye corner landmarks in per mille of the "
            "outer eye corner distance, minus that of the source; negative if the output is "
            "smoother."),
+    Metric("jitter_ratio", "jitter ratio", "", "one", 2,
+           "Mean second temporal difference of the same landmarks over that of the source; 1 is as "
+           "steady as the source."),
     Metric("flicker", "flicker", "ΔE", "zero", 2,
            "Mean second temporal difference of the mean face colour (CIELAB), minus that of the "
            "source."),

@@ -56,6 +56,8 @@ def _caption(name: str, result: Result, score: FrameScore) -> str:
         texts.append(f"similarity to source {values['similarity_source']:.2f}")
     if "expression_error" in values:
         texts.append(f"expression {values['expression_error']:.3f}")
+    if "sharpness" in values:
+        texts.append(f"sharpness {values['sharpness']:.2f}")
     if score.after is None:
         texts.append("no face detected")
     return ", ".join(texts)

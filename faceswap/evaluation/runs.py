@@ -22,6 +22,7 @@ from faceswap.evaluation.reconstruction import (
     quality,
     reconstruct,
 )
+from faceswap.evaluation.sharpness import RealDetail
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.media.sources import Source
 from faceswap.models.model_file import LoadedModel
@@ -244,10 +245,13 @@ def evaluate_runs(
         reconstructions=_reconstructions(candidates, faces, lpips),
         footage={name: _describe_footage(pairs, footage) for name, pairs in faces.items()},
     )
+    details = {name: RealDetail(candidates[0].training[name]) for name in faces}
     for source, target in permutations(faces, 2):
         methods = _methods(candidates, source, target, baseline)
         frames = _samples(faces[source], footage)
-        comparison = compare(frames, methods, scorer, references, source, target, on_frames)
+        comparison = compare(
+            frames, methods, scorer, references, source, target, details[target], on_frames
+        )
         evaluation.comparisons.append(comparison)
     return evaluation
 

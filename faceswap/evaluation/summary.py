@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceswap.evaluation.drift import identity_drift
 from faceswap.evaluation.frame_scoring import FrameScore, Observation
-from faceswap.evaluation.jitter import flicker, jitter
+from faceswap.evaluation.jitter import flicker, jitter, jitter_ratio
 from faceswap.evaluation.metric import METRICS
 from faceswap.evaluation.shape import (
     correlation,
@@ -75,13 +76,24 @@ def _temporal_values(scores: Sequence[FrameScore]) -> dict[str, float]:
         [frontal(before.landmarks.dense_mesh()) for before, _ in observed],
         [frontal(after.landmarks.dense_mesh()) for _, after in observed],
     )
-    found["jitter"] = jitter(
+    points = (
         {frame: before.landmarks.points for frame, (before, _) in pairs.items()},
         {frame: after.landmarks.points for frame, (_, after) in pairs.items()},
     )
+    found["jitter"] = jitter(*points)
+    found["jitter_ratio"] = jitter_ratio(*points)
     found["flicker"] = flicker(
         {frame: before.colour for frame, (before, _) in pairs.items()},
         {frame: after.colour for frame, (_, after) in pairs.items()},
+    )
+    embeddings = {
+        frame: (before.embedding, after.embedding)
+        for frame, (before, after) in pairs.items()
+        if before.embedding is not None and after.embedding is not None
+    }
+    found["identity_drift"] = identity_drift(
+        {frame: before for frame, (before, _) in embeddings.items()},
+        {frame: after for frame, (_, after) in embeddings.items()},
     )
     return {name: value for name, value in found.items() if value is not None}
 

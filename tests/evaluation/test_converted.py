@@ -1,6 +1,7 @@
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -36,7 +37,9 @@ def test_copy_has_perfect_scores(clips, facesets, finder):
         assert copy[name] == pytest.approx(0, abs=1e-6)
     for name in ("background_max", "codec_mean", "retrieval"):
         assert copy.get(name, 0) == 0
-    assert copy["mouth_correlation"] == pytest.approx(1)
+    for name in ("mouth_correlation", "identity_drift", "jitter_ratio"):
+        assert copy[name] == pytest.approx(1)
+    assert copy["sharpness"] == pytest.approx(1, abs=0.2)
     assert found.file == {
         "frames_missing": 0,
         "time_error": 0,
@@ -60,7 +63,25 @@ def test_flicker_and_offset_are_measured(tmp_path, clips, finder):
     assert 12 <= values["background_max"] <= 60  # encoding adds to it
     assert values["background_mean"] == pytest.approx(6, abs=2)
     assert values["pitch_error"] < 1
-    assert "similarity_target" not in values
+    assert not {"similarity_target", "sharpness"} & values.keys()
+
+
+def test_blur_and_noise_of_a_file_are_measured(tmp_path, clips, facesets, finder):
+    def blurred(index):
+        return cv2.GaussianBlur(moving_portrait(index), (0, 0), 1.5)
+
+    def noisy(index):
+        noise = np.random.default_rng(index).normal(0, 20, (256, 256, 3))
+        return np.clip(moving_portrait(index) + noise, 0, 255).astype("u1")
+
+    found = []
+    for picture in (blurred, noisy):
+        output = write_clip(tmp_path / f"{picture.__name__}.mp4", FRAMES, picture)
+        inputs = ConvertedInputs(clips["alice"], output, facesets["alice"], facesets["alice"])
+        found.append(evaluated(inputs, finder).comparison.results[0].summary.values)
+    assert found[0]["sharpness"] < 0.4
+    assert found[1]["sharpness"] > 1.2
+    assert found[0]["jitter_ratio"] < found[1]["jitter_ratio"]
 
 
 def test_missing_frames_late_frames_and_lost_audio_are_measured(tmp_path, clips, finder):

@@ -24,8 +24,8 @@ def test_missing_weights_skip_metrics(run, without, tmp_path, capsys):
     verb.evaluate([run], tmp_path / "out", frames=2, baseline=True, device="cpu")
     shown = capsys.readouterr()
     assert (
-        "Skipped: similarity to target, similarity to source, ID retrieval: These weights are "
-        "nowhere. Fetch" in (shown.err)
+        "Skipped: similarity to target, similarity to source, ID retrieval, identity drift: "
+        "These weights are nowhere. Fetch" in (shown.err)
     )
     assert "Skipped: LPIPS: These weights are nowhere." in shown.err
     assert "pitch [°], lower is better: " in shown.err
@@ -85,7 +85,8 @@ def test_converted_video(clips, facesets, tmp_path, monkeypatch, capsys):
         device="cpu",
     )
     shown = capsys.readouterr()
-    assert "the target is unknown; add --target FACESET" in shown.err
+    expected = "similarity to target, ID retrieval, sharpness: the target is unknown; add --target"
+    assert expected in shown.err
     assert "audio packets equal" in shown.out
     assert read_json(tmp_path / "out" / "metrics.json")["file"]["frames_missing"] == 0
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from faceswap.evaluation.jitter import flicker, jitter, triples
+from faceswap.evaluation.consecutive import consecutive
+from faceswap.evaluation.jitter import flicker, jitter, jitter_ratio
 from faceswap.evaluation.shape import eye_distance
 from faceswap.geometry.mean_face import MEAN_FACE
 
@@ -13,10 +14,11 @@ def clip(points):
     return {("a", number): at for number, at in enumerate(points)}
 
 
-def test_triples_do_not_span_gaps_or_clips():
+def test_consecutive_frames_do_not_span_gaps_or_clips():
     frames = [("a", 1), ("a", 2), ("a", 3), ("a", 5), ("b", 4), ("b", 5), ("b", 6)]
-    assert [triple[1] for triple in triples(frames)] == [("a", 2), ("b", 5)]
-    assert triples([("a", 1), ("b", 2), ("a", 3)]) == []
+    assert [run[1] for run in consecutive(frames, 3)] == [("a", 2), ("b", 5)]
+    assert [run[0] for run in consecutive(frames, 2)] == [("a", 1), ("a", 2), ("b", 4), ("b", 5)]
+    assert consecutive([("a", 1), ("b", 2), ("a", 3)], 2) == []
 
 
 def test_uniform_motion_has_no_jitter():
@@ -32,6 +34,15 @@ def test_jitter_of_an_alternating_shift():
     assert jitter(still, jittery) == pytest.approx(expected)
     assert jitter(jittery, still) == pytest.approx(-expected)
     assert jitter(jittery, jittery) == 0
+
+
+def test_jitter_ratio_of_an_alternating_shift():
+    moved = [
+        clip([POINTS + np.array([size * (-1) ** n, 0]) for n in range(FRAMES)]) for size in (1, 3)
+    ]
+    assert jitter_ratio(moved[0], moved[1]) == pytest.approx(3)
+    assert jitter_ratio(moved[1], moved[1]) == pytest.approx(1)
+    assert jitter_ratio(clip([POINTS] * FRAMES), moved[0]) is None
 
 
 def test_jaw_and_lips_are_excluded():
@@ -55,4 +66,5 @@ def test_flicker_of_an_alternating_colour():
 def test_isolated_frames_give_none():
     alone = {("a", n): POINTS for n in (0, 10, 20)}
     assert jitter(alone, alone) is None
+    assert jitter_ratio(alone, alone) is None
     assert flicker(alone, alone) is None
