@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from faceswap.evaluation.shape import RIGID, fit_similarity
 from faceswap.geometry.alignment import HeadPose, head_pose
 from faceswap.geometry.mean_face import MEAN_FACE
-from faceswap.landmarkers.mesh68 import mesh_to_68
+from faceswap.geometry.mesh68 import mesh_to_68
 
 
 @dataclass(frozen=True)

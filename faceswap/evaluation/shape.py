@@ -18,7 +18,7 @@ from faceswap.geometry.landmarks68 import (
     mouth_gap,
 )
 from faceswap.geometry.mean_face import MEAN_FACE
-from faceswap.landmarkers.mesh68 import mesh_to_68
+from faceswap.geometry.mesh68 import mesh_to_68
 
 Points = NDArray[np.floating]
 

@@ -126,6 +126,20 @@ def crop_matrix(landmarks: ArrayLike, size: int, coverage: float) -> FloatArray:
     return np.c_[linear, (size - 1) / 2 - linear @ centre]
 
 
+def normalised_matrix(landmarks: ArrayLike, coverage: float) -> FloatArray:
+    """Matrix ``(2, 3)`` from frame pixels to normalised coordinates of a crop.
+
+    (-1, -1) and (1, 1) are the outer corners of the crop, as in torch's ``grid_sample`` with
+    ``align_corners=False``.
+
+    Args:
+        landmarks: Landmarks, ``(68, 2)`` in frame pixels.
+        coverage: Side of the crop in face squares.
+    """
+    # A crop of side 2 has its pixel centres at 0 and 1, which are -0.5 and 0.5.
+    return crop_matrix(landmarks, 2, coverage) - [[0, 0, 0.5], [0, 0, 0.5]]
+
+
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> FloatArray:
     """Maps ``(N, 2)`` points through a ``(2, 3)`` matrix."""
     matrix = np.asarray(matrix)

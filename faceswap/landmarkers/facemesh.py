@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from faceswap.core.tflite_net import TFLiteNet
 from faceswap.core.weights import weights_path
 from faceswap.geometry.alignment import head_pose
-from faceswap.landmarkers.mesh68 import mesh_to_68
+from faceswap.geometry.mesh68 import mesh_to_68
 from faceswap.landmarkers.registry import FaceLandmarks, Roi, landmarkers
 
 _ROI_SCALE = 1.5  # side of the region / side of the face's box, as in training

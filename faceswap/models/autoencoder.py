@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.core.errors import IdentityError
+from faceswap.models.guides import Guides
 
 
 class Reconstruction(NamedTuple):
@@ -18,11 +19,13 @@ class Reconstruction(NamedTuple):
             if the decoders do not predict them.
         swapped: Swaps, ``(I, M, 3, H, W) float32 RGB`` in [0, 1]: the first M faces of the
             preceding identity decoded as identity i; None without swaps.
+        penalty: Regularisation of the decoders, ``(I, B)``, added to the loss; None without any.
     """
 
     face: Tensor
     mask: Tensor | None
     swapped: Tensor | None = None
+    penalty: Tensor | None = None
 
 
 class FaceAutoencoder(nn.Module):
@@ -39,7 +42,12 @@ class FaceAutoencoder(nn.Module):
             fourth channel is the mask. Ordered as the identities of a training batch.
         input_size: Side S of the input faces in pixels.
         output_size: Side s of the decoded faces in pixels.
+
+    Attributes:
+        guided: Whether ``forward`` and ``swap`` need guides.
     """
+
+    guided: bool = False
 
     def __init__(
         self,
@@ -58,18 +66,22 @@ class FaceAutoencoder(nn.Module):
         self.input_size = input_size
         self.output_size = output_size
 
-    def forward(self, faces: Tensor, swaps: int = 0) -> Reconstruction:
+    def forward(
+        self, faces: Tensor, swaps: int = 0, guides: Guides | None = None
+    ) -> Reconstruction:
         """Reconstructs each identity's faces with its own decoder, using every parameter.
 
         Args:
             faces: Faces, ``(I, B, 3, S, S) float32 RGB`` in [0, 1], identity-major.
             swaps: Number of faces per identity, the first of the batch, also decoded as the next
                 identity; 0 to B.
+            guides: Geometry and references of the faces, for guided models only.
 
         Returns:
             Reconstruction with ``face (I, B, 3, s, s)``, ``mask (I, B, 1, s, s)`` or None, and
             ``swapped (I, swaps, 3, s, s)`` or None.
         """
+        assert guides is None
         codes = self.encode(faces.flatten(0, 1)).unflatten(0, faces.shape[:2])
         # Each decoder processes its own faces and the swaps of the preceding identity in one pass.
         inputs = torch.cat([codes, codes.roll(1, 0)[:, :swaps]], 1) if swaps else codes
@@ -85,17 +97,19 @@ class FaceAutoencoder(nn.Module):
         """Features of faces ``(B, 3, S, S)``, the input of every decoder."""
         return self.inter(self.encoder(faces.contiguous(memory_format=torch.channels_last)))
 
-    def swap(self, faces: Tensor, to: str) -> Reconstruction:
+    def swap(self, faces: Tensor, to: str, guides: Guides | None = None) -> Reconstruction:
         """Decodes faces as an identity, without gradients.
 
         Args:
             faces: Faces of any person, ``(B, 3, S, S) float32 RGB`` in [0, 1].
             to: Identity to decode as.
+            guides: Geometry and references of the faces, for guided models only.
 
         Raises:
             IdentityError: The model was not trained on ``to``.
         """
         self.check_identity(to)
+        assert guides is None
         with torch.inference_mode():
             decoder = self.decoders[self.identities.index(to)]
             return _as_reconstruction(decoder(self.encode(faces)))

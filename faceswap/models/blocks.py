@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from faceswap.models.convolution import Conv2d
 
+BLOCK = 4
+"""Side of the blocks of pixels that ``Stem`` and ``Head`` fold into channels."""
+
 
 class Downscale(nn.Module):
     """Halves height and width: a strided convolution and a LeakyReLU.
@@ -108,6 +111,51 @@ class Bottleneck(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Applies the block."""
         return self.widen(self.narrow(features.flatten(1))).unflatten(1, self.shape)
+
+
+class Stem(nn.Module):
+    """Folds blocks of pixels into channels, and a 3x3 convolution with a LeakyReLU.
+
+    ``(B, in, H, W) -> (B, out, H / BLOCK, W / BLOCK)``.
+
+    Args:
+        outputs: Number of output channels.
+        inputs: Number of input channels.
+    """
+
+    def __init__(self, outputs: int, inputs: int = 3) -> None:
+        super().__init__()
+        self.conv = Conv2d(inputs * BLOCK**2, outputs)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Applies the block."""
+        return F.leaky_relu(self.conv(space_to_depth(images, BLOCK)), 0.1, inplace=True)
+
+
+class Head(nn.Module):
+    """The reverse of ``Stem``, without activation: ``(B, in, H, W) -> (B, out, BLOCK H, BLOCK W)``.
+
+    Args:
+        inputs: Number of input channels.
+        outputs: Number of output channels.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = Conv2d(inputs, outputs * BLOCK**2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Applies the block."""
+        return depth_to_space(self.conv(features), BLOCK)
+
+
+class UnitPower(nn.Module):
+    """Scales each face's features to a mean square of 1 (Karras et al., 2018)."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Applies the block."""
+        power = features.float().square().mean((1, 2, 3), keepdim=True)
+        return features * (power + 1e-6).rsqrt().to(features.dtype)
 
 
 def space_to_depth(images: Tensor, factor: int) -> Tensor:

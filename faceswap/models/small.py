@@ -7,63 +7,32 @@ it carries little besides pose and expression.
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from faceswap.core.errors import ConfigError
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import (
+    BLOCK,
     Bottleneck,
     Downscale,
+    Head,
     ResidualBlock,
+    Stem,
+    UnitPower,
     Upscale,
-    depth_to_space,
     he_init,
     smooth_shuffle_init,
-    space_to_depth,
 )
-from faceswap.models.convolution import Conv2d
 from faceswap.models.registry import models
-
-_BLOCK = 4
-
-
-class _Stem(nn.Module):
-    """``(B, 3, S, S) -> (B, out, S / 4, S / 4)``."""
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__()
-        self.conv = Conv2d(3 * _BLOCK**2, outputs)
-
-    def forward(self, faces: Tensor) -> Tensor:
-        return nn.functional.leaky_relu(self.conv(space_to_depth(faces, _BLOCK)), 0.1, inplace=True)
-
-
-class _Head(nn.Module):
-    """``(B, in, S / 4, S / 4) -> (B, 3 or 4, S, S)`` logits."""
-
-    def __init__(self, inputs: int, channels: int) -> None:
-        super().__init__()
-        self.conv = Conv2d(inputs, channels * _BLOCK**2)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return depth_to_space(self.conv(features), _BLOCK)
-
-
-class _UnitPower(nn.Module):
-    """Scales each face's features to a mean square of 1 (Karras et al., 2018)."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        power = features.float().square().mean((1, 2, 3), keepdim=True)
-        return features * (power + 1e-6).rsqrt().to(features.dtype)
 
 
 def _encoder() -> nn.Module:
     return nn.Sequential(
-        _Stem(96),
+        Stem(96),
         Downscale(96, 160, kernel=3),
         Downscale(160, 256, kernel=3),
         Downscale(256, 384, kernel=3),
-        _UnitPower(),
+        UnitPower(),
     )
 
 
@@ -73,7 +42,7 @@ def _decoder(channels: int) -> nn.Module:
         ResidualBlock(160),
         Upscale(160, 96),
         ResidualBlock(96),
-        _Head(96, channels),
+        Head(96, channels),
     )
 
 
@@ -108,7 +77,7 @@ def small(
             layer.second.weight.data.mul_(0.2)
         elif isinstance(layer, Upscale):
             smooth_shuffle_init(layer.conv, 2)
-        elif isinstance(layer, _Head):
-            smooth_shuffle_init(layer.conv, _BLOCK)
+        elif isinstance(layer, Head):
+            smooth_shuffle_init(layer.conv, BLOCK)
             layer.conv.weight.data.mul_(0.3)
     return model

@@ -16,7 +16,7 @@ from faceswap.evaluation.shape import (
 )
 from faceswap.geometry.landmarks68 import INNER
 from faceswap.geometry.mean_face import MEAN_FACE
-from faceswap.landmarkers.mesh68 import _PAIRS
+from faceswap.geometry.mesh68 import _PAIRS
 
 
 def rotation(pitch=0.0, yaw=0.0, roll=0.0):

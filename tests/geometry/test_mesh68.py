@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from faceswap.detectors import build_detector
+from faceswap.geometry.mesh68 import mesh_to_68
 from faceswap.landmarkers import build_landmarker
-from faceswap.landmarkers.mesh68 import mesh_to_68
 from faceswap.tracking.tracker import Tracker
 
 

@@ -1,0 +1,124 @@
+"""Shape of a face in 3D: a person's neutral mesh, and pose and expression of each frame.
+
+A frame's mesh is ``scale * rotation @ (neutral + expression) + translation``. The neutral mesh is
+the person at rest, so that another person can show the same expression: it is added to the other
+neutral mesh. The mean mesh would not do: that of someone who talks throughout the footage is open.
+
+Neutral meshes are in the space of the mean face: upright, frontal, in face squares, with nose and
+eye corners nearest to those of ``MEAN_FACE``. Two people in the same pose therefore also have the
+same angles, as pose is measured.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from faceswap.geometry.landmarks68 import LEFT_EYE_CORNERS, NOSE, RIGHT_EYE_CORNERS
+from faceswap.geometry.mean_face import MEAN_FACE
+from faceswap.geometry.mesh68 import mesh_to_68
+from faceswap.geometry.similarity import Similarity, fit_similarity
+
+POINTS = 468
+"""Number of points of a mesh."""
+
+# Points that no expression moves: forehead, temples, nose bridge, nose tip and eye corners.
+RIGID = np.array(
+    [
+        *(10, 338, 297, 332, 284, 251, 389, 109, 67, 103, 54, 21, 162),
+        *(6, 197, 195, 5, 4, 1, 168, 33, 263, 133, 362, 127, 356, 93, 323),
+    ]
+)
+UPPER_LIDS = np.array([246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398])
+LOWER_LIDS = np.array([7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382])
+UPPER_LIP = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
+LOWER_LIP = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
+"""Points along the edges of eyes and inner lips; each lower point is opposite an upper one."""
+
+_CORNERS = np.r_[NOSE, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS]  # of landmarks68
+_AT_REST = 0.2  # fraction of the frames
+_FEWEST = 8
+_LARGEST_STRETCH = 2.0
+
+
+@dataclass(frozen=True)
+class FaceShape:
+    """A person's neutral mesh, and pose and expression of some frames.
+
+    Attributes:
+        neutral: Neutral mesh, ``(468, 3)`` in face squares, in the space of the mean face.
+        pose: Similarity of each frame from that space to the frame's.
+        expression: Displacement from the neutral mesh, ``(N, 468, 3)`` in face squares.
+    """
+
+    neutral: NDArray[np.float64]
+    pose: Similarity
+    expression: NDArray[np.float64]
+
+
+def neutral_mesh(meshes: ArrayLike) -> NDArray[np.float64]:
+    """Mesh of a person at rest: the median of frames with closed mouth and straight head.
+
+    Args:
+        meshes: Meshes of one person, ``(N, 468, 3)`` in pixels, z in the same unit.
+
+    Returns:
+        ``(468, 3)`` in face squares, in the space of the mean face.
+    """
+    meshes = np.asarray(meshes, np.float64)
+    upright = _upright(meshes)
+    turned = fit_similarity(MEAN_FACE[_CORNERS], mesh_to_68(meshes)[:, _CORNERS]).rotation
+    tilt = 1 - np.trace(turned, axis1=1, axis2=2) / 3  # 0 for a straight head
+    rest = np.argsort(_gap(upright, UPPER_LIP, LOWER_LIP) + tilt, kind="stable")
+    chosen = upright[rest[: max(_FEWEST, round(_AT_REST * len(meshes)))]]
+    neutral = chosen[0]
+    for _ in range(2):
+        onto = fit_similarity(chosen[:, RIGID], neutral[RIGID])
+        neutral = np.median(onto.apply(chosen), 0)
+    return _upright(neutral[None])[0]
+
+
+def fit_shape(meshes: ArrayLike, neutral: NDArray[np.float64]) -> FaceShape:
+    """Pose and expression of frames of one person.
+
+    Args:
+        meshes: Meshes, ``(N, 468, 3)`` in pixels, z in the same unit.
+        neutral: The person's neutral mesh.
+    """
+    meshes = np.asarray(meshes, np.float64)
+    pose = fit_similarity(neutral[RIGID], meshes[:, RIGID])
+    return FaceShape(neutral, pose, pose.undo(meshes) - neutral)
+
+
+def retarget(shape: FaceShape, neutral: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Meshes of another person with the poses and expressions of ``shape``.
+
+    Eyes open in proportion to the neutral eyes of both, so that closed lids stay closed. The other
+    face has the size of the first.
+
+    Args:
+        shape: Poses and expressions.
+        neutral: The other person's neutral mesh.
+
+    Returns:
+        ``(N, 468, 3)`` in the space of the frames.
+    """
+    expression = shape.expression.copy()
+    for lid, opposite in ((UPPER_LIDS, LOWER_LIDS), (LOWER_LIDS, UPPER_LIDS)):
+        own, other = (_gap(face[None], lid, opposite)[0] for face in (shape.neutral, neutral))
+        stretch = np.clip(other / max(own, 1e-6), 1 / _LARGEST_STRETCH, _LARGEST_STRETCH)
+        expression[:, lid] *= stretch
+    return shape.pose.apply(neutral + expression)
+
+
+def _upright(meshes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Meshes ``(N, 468, 3)`` in the space of the mean face."""
+    corners = mesh_to_68(meshes)[:, _CORNERS]
+    return fit_similarity(MEAN_FACE[_CORNERS], corners).undo(meshes)
+
+
+def _gap(
+    meshes: NDArray[np.float64], upper: NDArray[np.int64], lower: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Mean distance of opposite points, ``(N,)``."""
+    return np.linalg.norm(meshes[:, upper] - meshes[:, lower], axis=-1).mean(-1)

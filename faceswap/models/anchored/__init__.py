@@ -1,0 +1,1 @@
+"""Face autoencoder whose decoders correct warped real crops of their identity."""

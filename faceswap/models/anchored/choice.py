@@ -1,0 +1,138 @@
+"""Which references show a face: distance, coverage, and paths through clips."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, UPPER_LIDS, UPPER_LIP
+
+_BROWS = [105, 334, 66, 296, 70, 300, 55, 285]
+_MOUTH = [61, 291, 78, 308, 0, 17, 84, 314, 152, 148, 377, 40, 270]
+HALVES = (
+    np.r_[UPPER_LIDS[::2], LOWER_LIDS[::2], _BROWS],
+    np.r_[UPPER_LIP[::2], LOWER_LIP[::2], _MOUTH],
+)
+"""Points whose displacement describes the upper and the lower half of the face."""
+
+_TURN = 0.04  # face squares that an entry of the rotation matrix counts for
+_CHANGE = 1.5  # cost of changing the reference, as a fraction of the distance of both
+_TRANSITION = 4  # frames before and after a change over which it is spread
+_ROWS = 4096
+
+
+def descriptors(
+    expression: NDArray[np.floating], rotation: NDArray[np.floating], half: int
+) -> NDArray[np.float32]:
+    """Vectors whose distance tells how well one face shows half of another.
+
+    Args:
+        expression: Displacements from the neutral mesh, ``(N, 468, 3)`` in face squares.
+        rotation: Rotations of the head, ``(N, 3, 3)``.
+        half: 0 for the upper, 1 for the lower half of the face.
+
+    Returns:
+        ``(N, D) float32`` in face squares.
+    """
+    points = HALVES[half]
+    shown = expression[:, points].reshape(len(expression), -1) / np.sqrt(len(points))
+    return np.concatenate([shown, _TURN * rotation.reshape(-1, 9)], 1).astype(np.float32)
+
+
+def distances(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Euclidean distances, ``(N, M)``, of ``(N, D)`` and ``(M, D)`` vectors."""
+    squared = (first**2).sum(1)[:, None] + (second**2).sum(1)[None] - 2 * first @ second.T
+    return np.sqrt(squared.clip(0))
+
+
+def k_centres(vectors: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Vectors that cover all others: each is the farthest from those before it (Gonzalez, 1985).
+
+    Args:
+        vectors: ``(N, D)``.
+        count: Number to choose; fewer if there are fewer.
+
+    Returns:
+        Their indices; the first is the most central vector.
+    """
+    chosen = [int(np.linalg.norm(vectors - np.median(vectors, 0), axis=1).argmin())]
+    nearest = np.linalg.norm(vectors - vectors[chosen[0]], axis=1)
+    while len(chosen) < min(count, len(vectors)):
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[chosen[-1]], axis=1))
+        nearest[chosen] = -1
+    return np.array(chosen, np.int64)
+
+
+def cheapest_path(faces: NDArray[np.float32], references: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Reference of each face of a clip: near to the face, and seldom changing (Viterbi, 1967).
+
+    Args:
+        faces: Descriptors of the faces, in order, ``(T, D)``.
+        references: Descriptors of the references, ``(R, D)``.
+
+    Returns:
+        ``(T,)`` indices of references.
+    """
+    change = _CHANGE * distances(references, references)
+    best = distances(faces[:1], references)[0]
+    back = np.zeros((len(faces), len(references)), np.int32)
+    places = np.arange(len(references))
+    for start in range(1, len(faces), _ROWS):
+        costs = distances(faces[start : start + _ROWS], references)
+        for frame, cost in enumerate(costs, start=start):
+            total = best[:, None] + change
+            back[frame] = total.argmin(0)
+            best = total[back[frame], places] + cost
+    path = np.empty(len(faces), np.int64)
+    path[-1] = best.argmin()
+    for frame in range(len(faces) - 1, 0, -1):
+        path[frame - 1] = back[frame, path[frame]]
+    return path
+
+
+def crossfade(
+    path: NDArray[np.int64], radius: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Two references of each frame, and their weights: changes become transitions.
+
+    Args:
+        path: Reference of each frame, ``(T,)``.
+        radius: Frames before and after a change over which it is spread; 0 for sudden changes.
+
+    Returns:
+        ``(T, 2)`` references and ``(T, 2) float32`` weights, which add up to 1: the reference with
+        the largest weight within the window of each frame, and the second.
+    """
+    references = np.repeat(path[:, None], 2, 1)
+    weights = np.tile(np.array([1, 0], np.float32), (len(path), 1))
+    for frame in range(len(path)):
+        reach = min(radius, frame, len(path) - 1 - frame)
+        window = path[frame - reach : frame + reach + 1]
+        share = np.bincount(window, minlength=1)
+        order = np.argsort(-share, kind="stable")[:2]
+        if len(order) == 2 and share[order[1]]:
+            references[frame] = np.sort(order)
+            weights[frame] = share[references[frame]] / share[references[frame]].sum()
+    return references, weights
+
+
+def plan_references(
+    expression: NDArray[np.floating],
+    rotation: NDArray[np.floating],
+    bank: tuple[NDArray[np.floating], NDArray[np.floating]],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """References of each face of a clip and their weights, both halves of the face.
+
+    Args:
+        expression: Displacements of the faces from the neutral mesh, in order, ``(T, 468, 3)``.
+        rotation: Rotations of the head, ``(T, 3, 3)``.
+        bank: Expressions and rotations of the references, ``(R, 468, 3)`` and ``(R, 3, 3)``.
+
+    Returns:
+        ``Guides.references`` and ``Guides.weights``, ``(T, SLOTS)`` each.
+    """
+    planned = []
+    for half in range(len(HALVES)):
+        path = cheapest_path(descriptors(expression, rotation, half), descriptors(*bank, half))
+        planned.append(crossfade(path, _TRANSITION))
+    references, weights = zip(*planned, strict=True)
+    return np.concatenate(references, 1), np.concatenate(weights, 1)

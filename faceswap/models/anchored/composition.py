@@ -1,0 +1,150 @@
+"""Warps references, and applies the corrections of a decoder to them at any size."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from faceswap.models.anchored.decoder import Corrections
+from faceswap.models.anchored.mesh_warp import mesh_warp
+from faceswap.models.anchored.regions import openings, upper_half
+from faceswap.models.guides import SLOTS, Guides
+
+_WARP_SIDE = 32
+_LARGEST_FLOW = 0.08  # in normalised coordinates
+_GATE = -2.0  # logit of a new gate
+_STRONGEST = 0.7  # logarithm of the largest gain
+_DISAGREEMENT = 3.0
+_LARGE, _UNEVEN, _GENERATED = 0.02, 0.1, 0.1  # weights of the regularisation
+
+
+class Geometry(NamedTuple):
+    """Geometry of a batch, computed once.
+
+    Attributes:
+        places: Sampled places of the references, ``(B, SLOTS, 2, g, g)`` in normalised coordinates.
+        upper: Weight of the upper half of the face, ``(B, 1, s / 4, s / 4)``.
+        openings: Inside of eyes and mouth, ``(B, 1, s / 4, s / 4)``.
+        prior: Logarithm of the weight of each reference, ``(B, SLOTS, s / 4, s / 4)``.
+    """
+
+    places: Tensor
+    upper: Tensor
+    openings: Tensor
+    prior: Tensor
+
+
+def geometry(guides: Guides, meshes: Tensor, size: int) -> Geometry:
+    """Geometry of a batch.
+
+    Args:
+        guides: Geometry to show and references of each face, ``(B, ...)``.
+        meshes: Meshes of all references, ``(R, 468, 2)``.
+        size: Side s of the faces that the network sees.
+    """
+    places = mesh_warp(guides.shape, meshes[guides.references], _WARP_SIDE)
+    upper = upper_half(guides.shape, size // 4)
+    halves = torch.cat([upper.expand(-1, SLOTS // 2, -1, -1), 1 - upper.expand(-1, 2, -1, -1)], 1)
+    prior = (halves * guides.weights[:, :, None, None] + 1e-4).log()
+    return Geometry(places, upper, openings(guides.shape, size // 4), prior)
+
+
+def sample(images: Tensor, references: Tensor, places: Tensor, size: int) -> Tensor:
+    """Samples the references of a batch.
+
+    Args:
+        images: Crops and masks of all references, ``(R, 4, D, D) uint8``.
+        references: References of each face, ``(B, SLOTS)``.
+        places: Sampled places, ``(B, SLOTS, 2, g, g)`` in normalised coordinates.
+        size: Side of the result.
+
+    Returns:
+        ``(B, SLOTS, 4, size, size) float32`` in [0, 1].
+    """
+    grid = resize(places.flatten(0, 1), size).permute(0, 2, 3, 1)
+    chosen = images[references.flatten()].float() / 255
+    mode = "bilinear" if size <= images.shape[-1] else "bicubic"
+    sampled = F.grid_sample(chosen, grid, mode=mode, padding_mode="border", align_corners=False)
+    return sampled.unflatten(0, references.shape)
+
+
+def equalise(seen: Tensor, upper: Tensor, weights: Tensor) -> Tensor:
+    """Offsets that give all references of a face the same mean colour across the nose.
+
+    Args:
+        seen: Warped references, ``(B, SLOTS, 4, s, s)``.
+        upper: Weight of the upper half, ``(B, 1, g, g)``.
+        weights: ``Guides.weights``.
+
+    Returns:
+        ``(B, SLOTS, 3, 1, 1)``.
+    """
+    small = F.adaptive_avg_pool2d(seen.flatten(0, 1), upper.shape[-1]).unflatten(0, seen.shape[:2])
+    band = (upper * (1 - upper) * 4)[:, None] * small[:, :, 3:] + 1e-6
+    means = (small[:, :, :3] * band).sum((3, 4)) / band.sum((3, 4))
+    share = (weights / weights.sum(1, keepdim=True))[..., None]
+    return ((means * share).sum(1, keepdim=True) - means)[..., None, None]
+
+
+def compose(
+    seen: Tensor, corrections: Corrections, known: Geometry, offsets: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Face, mask and gate from references that are sampled with the corrected flow.
+
+    Args:
+        seen: Sampled references, ``(B, SLOTS, 4, D, D)``.
+        corrections: Corrections of the decoder.
+        known: Geometry of the batch.
+        offsets: Result of ``equalise``.
+
+    Returns:
+        ``(B, 3, D, D)`` face, ``(B, 1, D, D)`` mask and ``(B, 1, s, s)`` weight of the generated
+        image, in [0, 1].
+    """
+    size = seen.shape[-1]
+    logits = resize(known.prior, corrections.weights.shape[-1]) + corrections.weights.float()
+    weights = resize(logits.softmax(1), size)[:, :, None]
+    blended = (seen * weights).sum(1)
+    face = blended[:, :3] + (offsets * weights).sum(1)
+    light = resize(corrections.light.float(), size)
+    gain, offset = light.split(3, 1)
+    face = face * (_STRONGEST * torch.tanh(gain)).exp() + 0.5 * torch.tanh(offset)
+    gate = torch.sigmoid(corrections.gate.float() + _GATE) * _allowed(seen, known, corrections)
+    generated = torch.sigmoid(corrections.generated.float())
+    face = torch.lerp(face, resize(generated, size), resize(gate, size))
+    mask = torch.logit(blended[:, 3:].clamp(0.02, 0.98)) + resize(corrections.mask.float(), size)
+    return face.clamp(0, 1), torch.sigmoid(mask), gate
+
+
+def displaced(known: Geometry, corrections: Corrections) -> Tensor:
+    """Where to sample the references with the corrected flow, ``(B, SLOTS, 2, s / 4, s / 4)``."""
+    flow = _LARGEST_FLOW * torch.tanh(corrections.flow.float())
+    side = flow.shape[-1]
+    return resize(known.places.flatten(0, 1), side).unflatten(0, flow.shape[:2]) + flow
+
+
+def regularisation(corrections: Corrections, gate: Tensor) -> Tensor:
+    """Penalty of each face, ``(B,)``: large or uneven flows, and much of the generated image."""
+    flow = torch.tanh(corrections.flow.float())
+    uneven = sum(flow.diff(dim=axis).abs().mean((1, 2, 3, 4)) for axis in (3, 4))
+    large = flow.abs().mean((1, 2, 3, 4))
+    return _LARGE * large + _UNEVEN * uneven + _GENERATED * gate.mean((1, 2, 3))
+
+
+def resize(values: Tensor, size: int) -> Tensor:
+    """Resizes ``(B, C, s, s)`` to ``(B, C, size, size)`` bilinearly."""
+    if values.shape[-1] == size:
+        return values
+    return F.interpolate(values, (size, size), mode="bilinear", align_corners=False)
+
+
+def _allowed(seen: Tensor, known: Geometry, corrections: Corrections) -> Tensor:
+    """Where the generated image may show, ``(B, 1, s, s)``: where references cannot know."""
+    side = known.openings.shape[-1] // 2
+    small = F.adaptive_avg_pool2d(seen[:, :, :3].detach().flatten(0, 1), side)
+    small = small.unflatten(0, seen.shape[:2])
+    apart = (small - small.mean(1, keepdim=True)).abs().amax((1, 2))[:, None]
+    disagree = (_DISAGREEMENT * apart - 0.1).clamp(0, 1)
+    allowed = torch.maximum(known.openings, resize(disagree, known.openings.shape[-1]))
+    return resize(allowed, corrections.gate.shape[-1])

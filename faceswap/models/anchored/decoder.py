@@ -1,0 +1,103 @@
+"""Decoder that sees warped references beside the code, and predicts how to correct them."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from faceswap.models.blocks import (
+    Downscale,
+    Head,
+    ResidualBlock,
+    Stem,
+    Upscale,
+    depth_to_space,
+    he_init,
+    smooth_shuffle_init,
+)
+from faceswap.models.convolution import Conv2d
+from faceswap.models.guides import SLOTS
+
+_SEEN = 32  # channels of a reference
+_REGIONS = 2
+
+
+class Corrections(NamedTuple):
+    """Corrections of the references of a batch, at the resolutions of the network.
+
+    Attributes:
+        weights: Logits of the weight of each reference, ``(B, SLOTS, s / 2, s / 2)``.
+        flow: Displacement of the sampled places before the tanh, ``(B, SLOTS, 2, s / 4, s / 4)``.
+        light: Logarithm of the gain, and offset, ``(B, 6, s / 8, s / 8)``.
+        generated: Generated image, RGB logits, ``(B, 3, s, s)``.
+        gate: Logits of its weight, ``(B, 1, s, s)``.
+        mask: Logits that are added to those of the warped masks, ``(B, 1, s, s)``.
+    """
+
+    weights: Tensor
+    flow: Tensor
+    light: Tensor
+    generated: Tensor
+    gate: Tensor
+    mask: Tensor
+
+
+class AnchoredDecoder(nn.Module):
+    """Decoder of one identity.
+
+    All layers run on grids of a quarter of the face's side or less, as in ``small``. A new decoder
+    corrects nothing.
+
+    Args:
+        code: Number of channels of the features of a code.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.see = Stem(_SEEN, inputs=4)
+        self.narrow = Downscale(SLOTS * _SEEN + _REGIONS, 96, kernel=3)
+        self.narrower = Downscale(96, 160, kernel=3)
+        self.join = Conv2d(160 + code, 192)
+        self.deep = ResidualBlock(192)
+        self.widen = Upscale(192, 96)
+        self.middle = ResidualBlock(192)
+        self.wider = Upscale(192, 64)
+        self.merge = Conv2d(64 + SLOTS * _SEEN, 96)
+        self.fine = ResidualBlock(96)
+        self.light = Conv2d(192, 6)
+        self.blend = Conv2d(96, SLOTS * (4 + 2))
+        self.paint = Head(96, 5)
+        he_init(self)
+        for layer in self.modules():
+            if isinstance(layer, ResidualBlock):
+                layer.second.weight.data.mul_(0.2)
+            elif isinstance(layer, Upscale):
+                smooth_shuffle_init(layer.conv, 2)
+        for layer in (self.light, self.blend, self.paint.conv):
+            layer.weight.data.mul_(0.01)
+
+    def forward(self, code: Tensor, seen: Tensor, regions: Tensor) -> Corrections:
+        """Predicts the corrections.
+
+        Args:
+            code: Features of the encoded faces, ``(B, C, s / 16, s / 16)``.
+            seen: Warped references, ``(B, SLOTS, 4, s, s)``: RGB and mask, in [0, 1].
+            regions: Upper half, and eyes and mouth, ``(B, 2, s / 4, s / 4)``.
+        """
+        eyes = self.see((seen - 0.5).flatten(0, 1)).unflatten(0, seen.shape[:2]).flatten(1, 2)
+        narrow = self.narrow(torch.cat([eyes, regions.to(eyes.dtype)], 1))
+        joined = torch.cat([self.narrower(narrow), code], 1)
+        deep = self.deep(nn.functional.leaky_relu(self.join(joined), 0.1, inplace=True))
+        middle = self.middle(torch.cat([self.widen(deep), narrow], 1))
+        merged = self.merge(torch.cat([self.wider(middle), eyes], 1))
+        fine = self.fine(nn.functional.leaky_relu(merged, 0.1, inplace=True))
+        weights, flow = self.blend(fine).split([SLOTS * 4, SLOTS * 2], 1)
+        painted = self.paint(fine)
+        return Corrections(
+            depth_to_space(weights, 2),
+            flow.unflatten(1, (SLOTS, 2)),
+            self.light(middle),
+            painted[:, :3],
+            painted[:, 3:4],
+            painted[:, 4:],
+        )

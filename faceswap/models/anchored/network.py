@@ -1,0 +1,194 @@
+"""The family ``anchored``: decoders that warp and correct real crops of their identity.
+
+A code alone has to hold all that is seen of a person, and decodes to a blur until it has been
+trained for a day. Here real crops of the person, warped to the geometry to show, are the image, and
+the code only corrects them: where they are sampled, how they are blended, their light, and what
+none of them can know. A new model already swaps.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from faceswap.core.errors import ConfigError
+from faceswap.models.anchored.composition import (
+    compose,
+    displaced,
+    equalise,
+    geometry,
+    regularisation,
+    sample,
+)
+from faceswap.models.anchored.decoder import AnchoredDecoder
+from faceswap.models.anchored.references import References
+from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction
+from faceswap.models.blocks import (
+    Bottleneck,
+    Downscale,
+    Stem,
+    UnitPower,
+    Upscale,
+    he_init,
+    smooth_shuffle_init,
+)
+from faceswap.models.guides import Guides
+from faceswap.models.registry import models
+
+_CODE_CHANNELS = 128
+
+
+class AnchoredAutoencoder(FaceAutoencoder):
+    """Encodes any face, and decodes it by correcting warped references of an identity.
+
+    The networks see faces and references of ``input_size`` pixels. What they predict is applied to
+    references of any size: ``output_size`` in training, ``detail`` in conversion.
+
+    Args:
+        encoder: Encoder, ``(B, 3, S, S) -> (B, C, H, W)`` features.
+        inter: Shared layers between encoder and decoders.
+        decoders: Decoder of each identity.
+        size: Side S of the faces in training in pixels.
+        detail: Side of the swapped faces in pixels.
+
+    Attributes:
+        detail: Side of the swapped faces in pixels.
+        references: References of each identity, empty in a new model.
+    """
+
+    guided = True
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        inter: nn.Module,
+        decoders: Mapping[str, AnchoredDecoder],
+        size: int,
+        detail: int,
+    ) -> None:
+        super().__init__(encoder, inter, decoders, size, size)
+        self.detail = detail
+        self.references = nn.ModuleList(References() for _ in decoders)
+
+    def references_of(self, name: str) -> References:
+        """The references of an identity.
+
+        Raises:
+            IdentityError: The identity is unknown.
+        """
+        self.check_identity(name)
+        references = self.references[self.identities.index(name)]
+        assert isinstance(references, References)
+        return references
+
+    def forward(
+        self, faces: Tensor, swaps: int = 0, guides: Guides | None = None
+    ) -> Reconstruction:
+        """Reconstructs each identity's faces with its own decoder, using every parameter.
+
+        Args:
+            faces: Faces, ``(I, B, 3, S, S) float32 RGB`` in [0, 1], identity-major.
+            swaps: Not supported: 0.
+            guides: Geometry and references of the faces, ``(I, B, ...)``.
+
+        Returns:
+            Reconstruction with ``face (I, B, 3, S, S)``, ``mask (I, B, 1, S, S)`` and
+            ``penalty (I, B)``.
+        """
+        assert guides is not None
+        assert not swaps
+        codes = self.encode(faces.flatten(0, 1)).unflatten(0, faces.shape[:2])
+        decoded = [
+            self._decode(number, code, guides.of(number), self.output_size)
+            for number, code in enumerate(codes)
+        ]
+        face, mask, penalty = (torch.stack(each) for each in zip(*decoded, strict=True))
+        return Reconstruction(face, mask, None, penalty)
+
+    def swap(self, faces: Tensor, to: str, guides: Guides | None = None) -> Reconstruction:
+        """Decodes faces as an identity, without gradients.
+
+        Args:
+            faces: Faces of any person, ``(B, 3, S, S) float32 RGB`` in [0, 1].
+            to: Identity to decode as.
+            guides: Geometry to show and references of ``to``, ``(B, ...)``.
+
+        Returns:
+            Reconstruction with faces and masks of ``detail`` pixels.
+
+        Raises:
+            IdentityError: The model was not trained on ``to``.
+        """
+        self.check_identity(to)
+        assert guides is not None
+        with torch.inference_mode():
+            number = self.identities.index(to)
+            face, mask, _ = self._decode(number, self.encode(faces), guides, self.detail)
+            return Reconstruction(face, mask)
+
+    def _decode(
+        self, number: int, codes: Tensor, guides: Guides, size: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Face, mask and penalty of faces decoded as one identity."""
+        decoder, references = self.decoders[number], self.references[number]
+        assert isinstance(decoder, AnchoredDecoder)
+        assert isinstance(references, References)
+        # Coordinates need the precision of float32.
+        with torch.autocast(codes.device.type, enabled=False), torch.no_grad():
+            known = geometry(guides, references.meshes, self.input_size)
+            images = references.images(self.input_size)
+            seen = sample(images, guides.references, known.places, self.input_size)
+            offsets = equalise(seen, known.upper, guides.weights)
+            seen[:, :, :3] += offsets
+        regions = torch.cat([known.upper, known.openings], 1)
+        corrections = decoder(codes, seen, regions)
+        with torch.autocast(codes.device.type, enabled=False):
+            places = displaced(known, corrections)
+            moved = sample(references.images(size), guides.references, places, size)
+            face, mask, gate = compose(moved, corrections, known, offsets)
+            return face, mask, regularisation(corrections, gate)
+
+
+def _encoder() -> nn.Module:
+    return nn.Sequential(
+        Stem(96),
+        Downscale(96, 160, kernel=3),
+        Downscale(160, 256, kernel=3),
+        Downscale(256, 384, kernel=3),
+        UnitPower(),
+    )
+
+
+@models.register
+def anchored(
+    identities: Sequence[str], size: int = 128, code: int = 128, detail: int = 256
+) -> FaceAutoencoder:
+    """Builds the model ``anchored``: about 10 million parameters for two identities.
+
+    Args:
+        identities: Names of the identities, in the order of a training batch.
+        size: Side of the faces that the networks see in pixels, a multiple of 32.
+        code: Number of elements of the code.
+        detail: Side of the references and of the swapped faces in pixels.
+
+    Raises:
+        ConfigError: A size is out of range.
+    """
+    if size < 64 or size % 32:
+        raise ConfigError(
+            f"Expected a multiple of 32 from 64 as the face size of 'anchored', found {size}.",
+            f"Use --set model.options.size={max(64, round(size / 32) * 32)}.",
+        )
+    if not size <= detail <= 2048:
+        raise ConfigError(
+            f"Expected a detail of {size} (the size) to 2048 pixels, found {detail}.",
+            "For example: --set model.options.detail=512",
+        )
+    side = size // 32
+    widen = Upscale(256, _CODE_CHANNELS)
+    encoder, inter = _encoder(), nn.Sequential(Bottleneck(384, side, code, 256, side), widen)
+    he_init(encoder)
+    he_init(inter)
+    smooth_shuffle_init(widen.conv, 2)
+    decoders = {name: AnchoredDecoder(_CODE_CHANNELS) for name in identities}
+    return AnchoredAutoencoder(encoder, inter, decoders, size, detail)
