@@ -58,7 +58,8 @@ of 68 points, ``mask`` for faces without a mask. ``embedding`` is always null: i
 vector of the face's identity."""
 
 _EXTRACT_AGAIN = "Extract the source again with --overwrite."
-# The columns read into memory. The mesh would be nine tenths of it, and few computations need it.
+_MESH = pa.schema([SCHEMA.field("mesh")])
+# The columns kept in memory. The mesh would be nine tenths of it, and few computations need it.
 _READ = pa.schema([field for field in SCHEMA if field.name not in ("mesh", "embedding")])
 _NULLABLE = ("mesh", "embedding", "mask")
 _FINITE = ("time", "box", "score", "landmarks", "matrix", "yaw", "pitch", "roll")
@@ -188,6 +189,24 @@ class Faceset:
         """All faces in the order of the source, those with deleted images included."""
         return list(self._faces)
 
+    def meshes(self) -> NDArray[np.float32]:
+        """Meshes of all faces in the order of ``faces``; read at each call.
+
+        Returns:
+            ``(N, 468, 3) float32`` in frame pixels, z in the same unit.
+
+        Raises:
+            FacesetError: The landmarker gave no mesh, or the file is damaged.
+        """
+        rows = _read_columns(self.path / ROWS, _MESH)
+        if rows["mesh"].null_count:
+            raise FacesetError(
+                f"Expected a face mesh in each row of {self.path / ROWS}, found landmarks only.",
+                "Extract the source again with --landmarker facemesh --overwrite.",
+            )
+        check_finite(rows, ("mesh",), self.path / ROWS, FacesetError, _EXTRACT_AGAIN)
+        return _matrix_column(rows, "mesh", (468, 3))
+
     def trainable(self) -> list[Face]:
         """Faces whose image has not been deleted, in the order of the source.
 
@@ -269,10 +288,7 @@ def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
     Raises:
         FacesetError: It is damaged, too large, or names files outside the faceset.
     """
-    try:
-        rows = read_table(file, schema, nullable=_NULLABLE, error=FacesetError, hint=_EXTRACT_AGAIN)
-    except FileNotFoundError as error:
-        raise FacesetError(f"{file} is missing.", _EXTRACT_AGAIN) from error
+    rows = _read_columns(file, schema)
     check_finite(rows, _FINITE, file, FacesetError, _EXTRACT_AGAIN)
     if rows.num_rows and pc.call_function("min", [rows["frame"]]).as_py() < 0:
         raise FacesetError(f"Expected frame numbers from 0 in {file}.", _EXTRACT_AGAIN)
@@ -281,6 +297,13 @@ def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
             if not CROP.fullmatch(name):  # the full check of every name would take seconds
                 check_name(name, f"name of an {column} in {file}")
     return rows
+
+
+def _read_columns(file: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        return read_table(file, schema, nullable=_NULLABLE, error=FacesetError, hint=_EXTRACT_AGAIN)
+    except FileNotFoundError as error:
+        raise FacesetError(f"{file} is missing.", _EXTRACT_AGAIN) from error
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -43,6 +43,22 @@ def test_parquet_holds_the_mesh_and_is_plain(tmp_path):
     assert len(table["landmarks"][0].as_py()) == 136
 
 
+def test_meshes_are_those_of_the_faces(tmp_path):
+    meshes = write_faceset(tmp_path / "clip").meshes()
+    assert meshes.shape == (6, 468, 3)
+    np.testing.assert_allclose(meshes[:, 0, 0], range(6), atol=0.05)  # smoothed
+
+
+def test_a_faceset_without_meshes_says_how_to_get_them(tmp_path):
+    faceset = write_faceset(tmp_path / "clip")
+    file = tmp_path / "clip" / "faces.parquet"
+    rows = [row | {"mesh": None} for row in pq.read_table(file).to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), file)
+    with pytest.raises(FacesetError, match="mesh") as raised:
+        faceset.meshes()
+    assert "--landmarker facemesh" in raised.value.hint
+
+
 @pytest.mark.parametrize("name", ["aux.mp4", "a:b.mp4", ".hidden.mp4"])
 def test_the_name_of_a_source_is_a_label(name, tmp_path):
     write_faceset(tmp_path / "clip")
