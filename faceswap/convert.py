@@ -160,7 +160,9 @@ def convert_with_progress(
     """Runs a conversion behind a progress bar."""
     source = job.source
     frames = probe(source.path).frames if source.kind == "video" else len(source.files)
-    with progress_bar(f"convert {source.name}", frames, unit="frames") as advance:
+    total = frames and frames * job.passes
+    unit = "frames" if job.passes == 1 else f"frames in {job.passes} passes"
+    with progress_bar(f"convert {source.name}", total, unit) as advance:
         return job.run(looked, overwrite=overwrite, on_frames=advance)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from faceswap.conversion.compositing import CompositeSettings
-from faceswap.conversion.pipeline import find_landmarks, swap_faces
+from faceswap.conversion.faces import find_faces
+from faceswap.conversion.guided_frames import guide_photos, guide_windows
+from faceswap.conversion.pipeline import swap_faces
 from faceswap.conversion.swapper import Image, Swapper
 from faceswap.core.config import load_config
 from faceswap.core.device import pick_device
@@ -112,6 +114,9 @@ def swap_frames(
     """Swap all faces of frames that are in memory.
 
     Frames are read a few ahead and swapped in batches, so memory does not grow with their number.
+    Guided models read up to 64 ahead: the face at rest of each track is taken from the first of
+    these that show it, and reference crops are chosen for 48 frames at a time. ``faceswap convert``
+    knows the whole video, which is better.
     The results carry no provenance marks: mark what you publish as synthetic.
 
     Args:
@@ -130,12 +135,16 @@ def swap_frames(
 
     Raises:
         IdentityError: The model has no identity ``to``.
+        ConfigError: The model needs face meshes, and the landmarker gives none.
     """
     swapper = Swapper(model, to, settings)
     device = str(next(model.model.parameters()).device)
     numbered = (Frame(i, i, float(i), frame.copy()) for i, frame in enumerate(frames))
     kind = "video" if video else "images"
-    found = find_landmarks(numbered, kind, tracker or build_tracker(device=device))
+    found = find_faces(numbered, kind, tracker or build_tracker(device=device))
+    if swapper.guidance is not None:
+        guide = guide_windows if video else guide_photos
+        found = guide(found, swapper.guidance)
     return (frame.image for frame, _ in swap_faces(found, swapper))
 
 

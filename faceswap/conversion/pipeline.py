@@ -1,12 +1,13 @@
 """Converts one source: decode, find the faces, swap them, encode.
 
 The stages run concurrently with bounded queues between them: memory use does not depend on the
-length of the input, and frames keep their order.
+length of the input, and frames keep their order. A guided model needs to know all faces of a video
+before the first is swapped: a first pass finds them, and the second decodes the video again.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -18,11 +19,14 @@ from faceswap.conversion.description import (
     describe_faces,
 )
 from faceswap.conversion.earlier import Earlier, find_earlier
+from faceswap.conversion.face_store import FaceStore
+from faceswap.conversion.faces import FramesWithFaces, find_faces, stored_faces
+from faceswap.conversion.guidance import ClipGuidance
+from faceswap.conversion.guided_frames import guide_photos
 from faceswap.conversion.outputs import Outputs, name_outputs
 from faceswap.conversion.report import ConvertReport, write_report
-from faceswap.conversion.swapper import Landmarks, Swapper
-from faceswap.conversion.writing import Counts, write_photos, write_video
-from faceswap.core.errors import FacesetError
+from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.writing import Counts, no_faces, write_photos, write_video
 from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
@@ -34,8 +38,7 @@ from faceswap.media.video import VideoReader
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.signing import ManifestSigner
-from faceswap.tracking.finder import build_tracker, track_faces
-from faceswap.tracking.smoothing import smooth
+from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
 
 _QUEUE = 8
@@ -53,9 +56,6 @@ class EncodeSettings:
 
     video: VideoEncoding = field(default_factory=VideoEncoding)
     quality: int = 95
-
-
-FramesWithFaces = Iterable[tuple[Frame, Sequence[Landmarks]]]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,12 @@ class ConvertJob:
             "encoding": asdict(self.encode),
         }
         return describe_conversion(self.swapper.loaded, self.swapper.to, settings=settings)
+
+    @property
+    def passes(self) -> int:
+        """How often all frames are decoded, and each is reported to ``on_frames``."""
+        guided, video = self.swapper.guidance is not None, self.source.kind == "video"
+        return 2 if guided and video and not isinstance(self.faces, Faceset) else 1
 
     def look(self) -> Earlier | None:
         """Looks at every name that will be written; call it before the work starts.
@@ -153,16 +159,19 @@ class ConvertJob:
         reader = open_source(self.source)
         video = isinstance(reader, VideoReader)
         counts = Counts({} if video else finished)
-        on_frames(counts.frames)
-        frames = (
-            frame for frame in prefetch(reader, _QUEUE) if video or frame.index not in finished
-        )
-        if isinstance(self.faces, Faceset):
-            found = _stored_faces(frames, hashed, self.faces)
-        else:
-            found = find_landmarks(frames, self.source.kind, self.faces)
-        swapped = swap_faces(prefetch(found, _QUEUE), self.swapper)
-        with closing(prefetch(swapped, _QUEUE)) as waiting:
+        with ExitStack() as stack:
+            clip = None
+            if video and self.swapper.guidance is not None:
+                store = stack.enter_context(FaceStore())
+                self._store_faces(store, hashed, on_frames)
+                clip = ClipGuidance(store, self.swapper.guidance)
+            on_frames(counts.frames)
+            frames = (
+                frame for frame in prefetch(reader, _QUEUE) if video or frame.index not in finished
+            )
+            found = self._find_faces(frames, hashed, clip)
+            swapped = swap_faces(prefetch(found, _QUEUE), self.swapper)
+            waiting = stack.enter_context(closing(prefetch(swapped, _QUEUE)))
             counted = counts.watch(waiting, on_frames)
             if isinstance(reader, VideoReader):
                 encoding, written = self.encode.video, (0,)
@@ -184,6 +193,41 @@ class ConvertJob:
             notes=notes,
         )
 
+    def _store_faces(
+        self, store: FaceStore, hashed: HashedSource, on_frames: Callable[[int], None]
+    ) -> None:
+        """The first pass over a video: all its faces."""
+        if isinstance(self.faces, Faceset):
+            for index, faces in stored_faces(self.faces, hashed, meshes=True).items():
+                store.add(index, faces)
+            return
+        reader, frames = open_source(self.source), 0
+        found = find_faces(prefetch(reader, _QUEUE), self.source.kind, self.faces)
+        with closing(prefetch(found, _QUEUE)) as waiting:
+            for frame, faces in waiting:
+                store.add(frame.index, faces)
+                frames += 1
+                on_frames(1)
+        if not len(store):
+            raise no_faces(self.source.path, frames, reader)
+
+    def _find_faces(
+        self, frames: Iterator[Frame], hashed: HashedSource, clip: ClipGuidance | None
+    ) -> FramesWithFaces:
+        """Frames with their faces, which have guides where the model needs them."""
+        guidance = self.swapper.guidance
+        if isinstance(self.faces, Faceset):
+            aspect = self.faces.pixel_aspect
+            frames = (replace(frame, pixel_aspect=aspect) for frame in frames)
+        if clip is not None:
+            return ((frame, clip.faces(frame.index)) for frame in frames)
+        if isinstance(self.faces, Faceset):
+            known = stored_faces(self.faces, hashed, meshes=guidance is not None)
+            found = ((frame, known.get(frame.index, [])) for frame in frames)
+        else:
+            found = find_faces(frames, self.source.kind, self.faces)
+        return found if guidance is None else guide_photos(found, guidance)
+
 
 def convert_source(
     source: Source,
@@ -200,6 +244,8 @@ def convert_source(
     """Swaps the faces of a video or of photos, and writes and signs the result and its report.
 
     An identical conversion that is complete is kept; one that was interrupted keeps its photos.
+    Guided models need face meshes. They find the faces of a whole video before they swap them, and
+    keep them in a temporary file: half a gigabyte for an hour of one face.
 
     Args:
         source: Video or photos to convert.
@@ -210,9 +256,11 @@ def convert_source(
         encode: Encoding settings; None for the defaults.
         identity: Signing identity; None for the local identity, created on first use.
         overwrite: Whether to replace whatever exists under the names of the outputs.
-        on_frames: Callback with the number of frames written since the last call.
+        on_frames: Callback with the number of frames processed since the last call, in each of
+            ``ConvertJob.passes``.
 
     Raises:
+        ConfigError: The model needs face meshes, and the landmarker gives none.
         ProvenanceError: The output cannot be signed; nothing is written.
         FacesetError: The faceset was extracted from another source, or skips frames.
         NoFacesError: No face was found; nothing is written.
@@ -229,43 +277,6 @@ def convert_source(
     outputs = name_outputs(source, output)
     job = ConvertJob(source, outputs, swapper, faces, encode or EncodeSettings(), identity)
     return job.run(overwrite=overwrite, on_frames=on_frames)
-
-
-def _stored_faces(
-    frames: Iterable[Frame], hashed: HashedSource, faceset: Faceset
-) -> FramesWithFaces:
-    if faceset.record["source"]["sha256"] != hashed.sha256:
-        raise FacesetError(
-            f"Expected a faceset of {hashed.source.path}, found {faceset.path} extracted from "
-            f"{faceset.record['source']['path']}.",
-            "Give the faceset of this file, or omit --faceset to detect faces during conversion.",
-        )
-    if faceset.record["extractor"]["every"] != 1:
-        raise FacesetError(
-            f"Expected a faceset of all frames, found {faceset.path} extracted with --every "
-            f"{faceset.record['extractor']['every']}.",
-            "Extract it with --every 1, or omit --faceset to detect faces during conversion.",
-        )
-    by_frame = faceset.by_frame()
-    frames = (replace(frame, pixel_aspect=faceset.pixel_aspect) for frame in frames)
-    return ((frame, [face.landmarks for face in by_frame.get(frame.index, [])]) for frame in frames)
-
-
-def find_landmarks(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWithFaces:
-    """Find the faces of frames, smoothed in time for a video.
-
-    Args:
-        frames: Frames of one source, in order.
-        kind: ``video``, or ``images`` for independent frames.
-        tracker: Tracker of the frames.
-
-    Returns:
-        Each frame with the ``(68, 2)`` landmarks of its faces in frame pixels.
-    """
-    tracked = track_faces(frames, tracker, kind)
-    if kind == "video":
-        tracked = smooth(prefetch(tracked, _QUEUE))
-    return ((frame, [face.landmarks.points for face in faces]) for frame, faces in tracked)
 
 
 def swap_faces(found: FramesWithFaces, swapper: Swapper) -> Iterator[tuple[Frame, int]]:

@@ -7,14 +7,17 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.guidance import Guidance
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
 from faceswap.geometry.alignment import crop_matrix, of_stored, transform_points, warp
 from faceswap.maskers import build_masker
+from faceswap.models.anchored.network import AnchoredAutoencoder
+from faceswap.models.guides import Guides
 from faceswap.models.model_file import LoadedModel
 
 Image = NDArray[np.uint8]
-Landmarks = NDArray[np.floating]
 
 
 class Swapper:
@@ -30,9 +33,11 @@ class Swapper:
         to: Identity of the swapped faces.
         settings: Compositing settings.
         masker: Masker of the crops.
+        guidance: Guidance of the target identity; None unless the model is guided.
 
     Raises:
         IdentityError: The model was not trained on ``to``.
+        ModelFileError: A guided model has no references of ``to``.
         ConfigError: The masker is not registered, or its network is missing.
     """
 
@@ -41,6 +46,9 @@ class Swapper:
         self.loaded, self.to = loaded, to
         self._model = loaded.model
         self._coverage = loaded.coverage
+        self.guidance: Guidance | None = None
+        if isinstance(loaded.model, AnchoredAutoencoder):
+            self.guidance = Guidance(loaded.model, to, loaded.coverage)
         self.settings = settings
         self._device = next(loaded.model.parameters()).device
         self.masker = build_masker(settings.mask, str(self._device), model=settings.mask_model)
@@ -51,39 +59,59 @@ class Swapper:
     def __call__(
         self,
         frames: Sequence[Image],
-        faces: Sequence[Sequence[Landmarks]],
+        faces: Sequence[Sequence[SourceFace]],
         pixel_aspect: float = 1.0,
     ) -> None:
         """Swaps the faces of several frames in place; their faces make one batch.
 
         Args:
             frames: Frames, ``(H, W, 3) uint8 RGB`` each.
-            faces: Landmarks of the faces of each frame, ``(68, 2)`` each in pixels of the frame as
-                it is displayed.
+            faces: Faces of each frame; a guided model needs their guides.
             pixel_aspect: Width over height of a pixel of the frames.
         """
         found = [
-            (frame, landmarks)
+            (frame, face)
             for frame, of_frame in zip(frames, faces, strict=True)
-            for landmarks in of_frame
+            for face in of_frame
         ]
         if found:
             with operator_threads(self._threads), torch.inference_mode():
                 self._swap(found, pixel_aspect)
 
-    def _swap(self, found: Sequence[tuple[Image, Landmarks]], pixel_aspect: float) -> None:
+    def _swap(self, found: Sequence[tuple[Image, SourceFace]], pixel_aspect: float) -> None:
         size = self._model.input_size
-        matrices = [crop_matrix(landmarks, size, self._coverage) for _, landmarks in found]
-        crops = [
-            warp(frame, of_stored(matrix, pixel_aspect), size)
-            for (frame, _), matrix in zip(found, matrices, strict=True)
-        ]
-        points = [transform_points(m, p) for m, (_, p) in zip(matrices, found, strict=True)]
-        batch = torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
+        crops, points = self._cut(found, pixel_aspect, size)
+        batch = self._to_device(crops)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            decoded, predicted, _ = self._model.swap(batch, to=self.to)
-        masks = face_masks(crops, points, self._coverage, self.settings, self.masker, predicted)
+            decoded = self._model.swap(batch, self.to, self._guides(found))
+        masks = face_masks(crops, points, self._coverage, self.settings, self.masker, decoded.mask)
         masks = masks.to(self._device)
-        swapped = match_colour(decoded, batch, masks, self.settings)
-        for (frame, landmarks), face, mask in zip(found, swapped, masks, strict=True):
-            paste(frame, face, mask, landmarks, self._coverage, pixel_aspect)
+        detail = decoded.face.shape[-1]
+        # The contrast of a face depends on the resolution at which it is measured.
+        own = (
+            batch if detail <= size else self._to_device(self._cut(found, pixel_aspect, detail)[0])
+        )
+        swapped = match_colour(decoded.face, own, masks, self.settings)
+        for (frame, source), face, mask in zip(found, swapped, masks, strict=True):
+            paste(frame, face, mask, source.landmarks, self._coverage, pixel_aspect)
+
+    def _cut(
+        self, found: Sequence[tuple[Image, SourceFace]], pixel_aspect: float, size: int
+    ) -> tuple[list[Image], list[NDArray[np.floating]]]:
+        """Crops of the faces, ``(size, size, 3) uint8``, and the landmarks in them."""
+        crops, points = [], []
+        for frame, face in found:
+            matrix = crop_matrix(face.landmarks, size, self._coverage)
+            crops.append(warp(frame, of_stored(matrix, pixel_aspect), size))
+            points.append(transform_points(matrix, face.landmarks))
+        return crops, points
+
+    def _to_device(self, crops: Sequence[Image]) -> torch.Tensor:
+        """``(B, 3, S, S) float32`` in [0, 1]."""
+        return torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
+
+    def _guides(self, found: Sequence[tuple[Image, SourceFace]]) -> Guides | None:
+        if self.guidance is None:
+            return None
+        each = [face.guides for _, face in found if face.guides is not None]
+        return Guides(*map(torch.stack, zip(*each, strict=True))).to(self._device)

@@ -62,11 +62,16 @@ class Counts:
     def check(self, source: Path, reader: FrameReader) -> None:
         """Raises ``NoFacesError`` if there was no face at all."""
         if not self.faces_swapped:
-            damage = f" {reader.damage}." if reader.damage else ""
-            raise NoFacesError(
-                f"Expected faces in {source}, found none in {self.frames_now} frames.{damage}",
-                "Try another --detector, or check the input file.",
-            )
+            raise no_faces(source, self.frames_now, reader)
+
+
+def no_faces(source: Path, frames: int, reader: FrameReader) -> NoFacesError:
+    """The error for a source without any face, of which some frames were read."""
+    damage = f" {reader.damage}." if reader.damage else ""
+    return NoFacesError(
+        f"Expected faces in {source}, found none in {frames} frames.{damage}",
+        "Try another --detector, or check the input file.",
+    )
 
 
 def write_video(

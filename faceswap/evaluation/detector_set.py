@@ -10,7 +10,7 @@ and compression, so that they differ in the swap alone.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import cycle
+from itertools import cycle, groupby
 from pathlib import Path
 
 from faceswap.conversion.description import describe_conversion
@@ -198,14 +198,17 @@ def make_detector_set(
             # Equal numbers, so that an identity's frequency does not reveal the class.
             each = min([frames, *(len(_faces_of(candidates, name)) for name in members)])
             for name in members:
-                models = [Model(candidates[r].loaded, to) for r, to in split.targets[name]]
-                labels = [to for _, to in split.targets[name]]
-                swaps = cycle(zip(labels, models, strict=True))
                 fraction = (
                     _VALIDATION if split_name == "train" and not split.identities["val"] else 0.0
                 )
-                faces = _faces_of(candidates, name)
-                for home, sample in _samples(faces, split_name, each, fraction):
+                chosen = _choose(_faces_of(candidates, name), split_name, each, fraction)
+                faces = [pair for _, pairs in chosen for pair in pairs]
+                models = [
+                    Model(candidates[r].loaded, to, name, faces) for r, to in split.targets[name]
+                ]
+                labels = [to for _, to in split.targets[name]]
+                swaps = cycle(zip(labels, models, strict=True))
+                for home, sample in _samples(chosen):
                     to, model = next(swaps)
                     writer.write(home, name, to, sample, model(sample), model.loaded)
         detector_set = DetectorSet(folder, counts, split)
@@ -260,19 +263,26 @@ def _faces_of(candidates: Sequence[Candidate], name: str) -> Faces:
     raise AssertionError(name)
 
 
-def _samples(
-    faces: Faces, split: str, frames: int, fraction: float
-) -> Iterator[tuple[str, Sample]]:
+def _choose(faces: Faces, split: str, frames: int, fraction: float) -> list[tuple[str, Faces]]:
+    """Evenly spaced faces of each clip, by split."""
     facesets = {faceset.path: faceset for faceset, _ in faces}
+    chosen = []
     for path, faceset in facesets.items():
         own = [face for other, face in faces if other.path == path]
-        footage = find_footage(faceset)
         for home, available in _split_clip(own, split, fraction, faceset).items():
             weight = fraction if home == "val" and fraction else 1 - fraction
             count = max(1, round(frames / len(facesets) * weight))
             positions = evenly_spaced(range(len(available)), count)
-            chosen = [available[position] for position in positions]
-            yield from ((home, sample) for sample in load_samples(faceset, chosen, footage))
+            chosen.append((home, [(faceset, available[position]) for position in positions]))
+    return chosen
+
+
+def _samples(chosen: Sequence[tuple[str, Faces]]) -> Iterator[tuple[str, Sample]]:
+    for faceset, entries in groupby(chosen, key=lambda entry: entry[1][0][0]):
+        footage = find_footage(faceset)
+        for home, pairs in entries:
+            faces = [face for _, face in pairs]
+            yield from ((home, sample) for sample in load_samples(faceset, faces, footage))
 
 
 def _split_clip(

@@ -8,13 +8,16 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.swapper import Swapper
 from faceswap.evaluation.frame_scoring import Image, Sample
+from faceswap.evaluation.guided_faces import guide_faces
 from faceswap.evaluation.identity import evenly_spaced
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.geometry.landmarks68 import INNER
 from faceswap.maskers import build_masker
+from faceswap.models.guides import Guides
 from faceswap.models.model_file import LoadedModel
 
 UNSWAPPED, NEAREST = "unswapped", "nearest crop"
@@ -36,19 +39,32 @@ class Model:
     Args:
         loaded: Trained model.
         to: Target identity.
+        source: Identity of the model that the samples show.
+        faces: Faces of the samples, in order.
 
     Raises:
         IdentityError: The model has no identity ``to``.
+        FacesetError: The model is guided, and the faceset of a face has no meshes.
     """
 
-    def __init__(self, loaded: LoadedModel, to: str) -> None:
+    def __init__(
+        self, loaded: LoadedModel, to: str, source: str, faces: Sequence[tuple[Faceset, Face]]
+    ) -> None:
         self.loaded = loaded
         self._swapper = Swapper(loaded, to, CompositeSettings())
+        self._guides: dict[tuple[str, int], Guides | None] = {}
+        if self._swapper.guidance is not None:
+            guided = guide_faces(faces, self._swapper.guidance, source)
+            for (faceset, face), known in zip(faces, guided, strict=True):
+                self._guides[faceset.name, face.frame] = known.guides
 
     def __call__(self, sample: Sample) -> Image:
         """The frame with every face of ``sample.swapped`` swapped to the target."""
         image = sample.image.copy()
-        self._swapper([image], [list(sample.swapped)])
+        # Guides are in coordinates of the crop, so they hold for frames and for stored crops.
+        guides = self._guides.get((sample.clip, sample.index))
+        faces = [SourceFace(landmarks, guides=guides) for landmarks in sample.swapped]
+        self._swapper([image], [faces])
         return image
 
 

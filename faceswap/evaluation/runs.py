@@ -247,7 +247,7 @@ def evaluate_runs(
     )
     details = {name: RealDetail(candidates[0].training[name]) for name in faces}
     for source, target in permutations(faces, 2):
-        methods = _methods(candidates, source, target, baseline)
+        methods = _methods(candidates, source, target, faces[source], baseline)
         frames = _samples(faces[source], footage)
         comparison = compare(
             frames, methods, scorer, references, source, target, details[target], on_frames
@@ -262,15 +262,16 @@ def count_frames(faces: Mapping[str, Faces]) -> int:
 
 
 def _methods(
-    candidates: Sequence[Candidate], source: str, target: str, baseline: bool
+    candidates: Sequence[Candidate], source: str, target: str, faces: Faces, baseline: bool
 ) -> dict[str, tuple[Kind, Method]]:
     methods: dict[str, tuple[Kind, Method]] = {
-        candidate.name: ("run", Model(candidate.loaded, target)) for candidate in candidates
+        candidate.name: ("run", Model(candidate.loaded, target, source, faces))
+        for candidate in candidates
     }
     if baseline:
         for candidate in candidates:
             # Errors of this baseline are errors of reconstruction, not of the swap.
-            reconstruction = Model(candidate.loaded, source)
+            reconstruction = Model(candidate.loaded, source, source, faces)
             methods[f"{candidate.name}, reconstructed"] = "baseline", reconstruction
         methods[UNSWAPPED] = "baseline", Unswapped()
         methods[NEAREST] = "baseline", NearestCrop(candidates[0].training[target])

@@ -1,5 +1,7 @@
 """Which references show a face: distance, coverage, and paths through clips."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +39,13 @@ def descriptors(
     return np.concatenate([shown, _TURN * rotation.reshape(-1, 9)], 1).astype(np.float32)
 
 
+def describe_halves(
+    expression: NDArray[np.floating], rotation: NDArray[np.floating]
+) -> list[NDArray[np.float32]]:
+    """The ``descriptors`` of both halves."""
+    return [descriptors(expression, rotation, half) for half in range(len(HALVES))]
+
+
 def distances(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Euclidean distances, ``(N, M)``, of ``(N, D)`` and ``(M, D)`` vectors."""
     squared = (first**2).sum(1)[:, None] + (second**2).sum(1)[None] - 2 * first @ second.T
@@ -62,18 +71,23 @@ def k_centres(vectors: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     return np.array(chosen, np.int64)
 
 
-def cheapest_path(faces: NDArray[np.float32], references: NDArray[np.float32]) -> NDArray[np.int64]:
+def cheapest_path(
+    faces: NDArray[np.float32], references: NDArray[np.float32], previous: int | None = None
+) -> NDArray[np.int64]:
     """Reference of each face of a clip: near to the face, and seldom changing (Viterbi, 1967).
 
     Args:
         faces: Descriptors of the faces, in order, ``(T, D)``.
         references: Descriptors of the references, ``(R, D)``.
+        previous: Reference of the face before the first; None if there is none.
 
     Returns:
         ``(T,)`` indices of references.
     """
     change = _CHANGE * distances(references, references)
     best = distances(faces[:1], references)[0]
+    if previous is not None:
+        best += change[previous]
     back = np.zeros((len(faces), len(references)), np.int32)
     places = np.arange(len(references))
     for start in range(1, len(faces), _ROWS):
@@ -116,23 +130,22 @@ def crossfade(
 
 
 def plan_references(
-    expression: NDArray[np.floating],
-    rotation: NDArray[np.floating],
-    bank: tuple[NDArray[np.floating], NDArray[np.floating]],
+    pieces: Iterable[Sequence[NDArray[np.float32]]], references: Sequence[NDArray[np.float32]]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """References of each face of a clip and their weights, both halves of the face.
 
     Args:
-        expression: Displacements of the faces from the neutral mesh, in order, ``(T, 468, 3)``.
-        rotation: Rotations of the head, ``(T, 3, 3)``.
-        bank: Expressions and rotations of the references, ``(R, 468, 3)`` and ``(R, 3, 3)``.
+        pieces: Descriptors of both halves of the faces, in order, ``(T, D)`` each. A piece is
+            planned as a whole, knowing only the end of the one before.
+        references: Descriptors of both halves of the references, ``(R, D)`` each.
 
     Returns:
-        ``Guides.references`` and ``Guides.weights``, ``(T, SLOTS)`` each.
+        ``Guides.references`` and ``Guides.weights``, ``(N, SLOTS)`` each.
     """
-    planned = []
-    for half in range(len(HALVES)):
-        path = cheapest_path(descriptors(expression, rotation, half), descriptors(*bank, half))
-        planned.append(crossfade(path, _TRANSITION))
-    references, weights = zip(*planned, strict=True)
-    return np.concatenate(references, 1), np.concatenate(weights, 1)
+    paths: list[list[NDArray[np.int64]]] = [[] for _ in HALVES]
+    for piece in pieces:
+        for path, faces, bank in zip(paths, piece, references, strict=True):
+            path.append(cheapest_path(faces, bank, int(path[-1][-1]) if path else None))
+    planned = [crossfade(np.concatenate(path), _TRANSITION) for path in paths]
+    chosen, weights = zip(*planned, strict=True)
+    return np.concatenate(chosen, 1), np.concatenate(weights, 1)

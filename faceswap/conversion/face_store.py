@@ -1,0 +1,89 @@
+"""The faces of a whole clip, in a temporary file: memory use does not grow with its length."""
+
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.conversion.faces import SourceFace
+from faceswap.core.files import storage_errors
+from faceswap.geometry.mesh_shape import POINTS
+
+_RECORD = np.dtype([("landmarks", np.float32, (68, 2)), ("mesh", np.float32, (POINTS, 3))])
+
+
+class FaceStore:
+    """Landmarks and meshes of faces, added in the order of their frames and then read at will.
+
+    The file has no name, so the system removes it however the program ends. Rows count from 0 in
+    the order in which the faces were added.
+    """
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115
+        self._frames, self._tracks = array("q"), array("q")
+        self._records: NDArray[np.void] | None = None
+
+    def __enter__(self) -> "FaceStore":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._records = None
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def add(self, frame: int, faces: Sequence[SourceFace]) -> None:
+        """Adds the faces of a frame, all before the first is read.
+
+        Raises:
+            ConfigError: A face has no mesh.
+            StorageFullError: The disk is full.
+        """
+        assert self._records is None
+        assert not self._frames or self._frames[-1] < frame
+        records = np.zeros(len(faces), _RECORD)
+        for record, face in zip(records, faces, strict=True):
+            record["landmarks"], record["mesh"] = face.landmarks, face.dense_mesh()
+            self._frames.append(frame)
+            self._tracks.append(face.track)
+        with storage_errors(Path(gettempdir())):
+            self._file.write(records.tobytes())
+
+    def tracks(self) -> dict[int, NDArray[np.int64]]:
+        """Rows of each track, in order."""
+        tracks = np.array(self._tracks, np.int64)
+        order = np.argsort(tracks, kind="stable")
+        numbers, starts = np.unique(tracks[order], return_index=True)
+        return dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True))
+
+    def rows_of(self, frame: int) -> range:
+        """Rows of the faces of a frame."""
+        first, end = (np.searchsorted(self._frames, frame, side) for side in ("left", "right"))
+        return range(int(first), int(end))
+
+    def meshes(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Meshes of some rows, ``(N, 468, 3)``."""
+        return self._read()["mesh"][rows]
+
+    def face(self, row: int) -> SourceFace:
+        """The face of a row."""
+        record = self._read()[row]
+        return SourceFace(record["landmarks"], record["mesh"], self._tracks[row])
+
+    def _read(self) -> NDArray[np.void]:
+        if self._records is None:
+            with storage_errors(Path(gettempdir())):
+                self._file.flush()
+            self._records = np.memmap(self._file, _RECORD, "r")
+        return self._records

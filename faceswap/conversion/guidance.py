@@ -1,0 +1,178 @@
+"""What a guided model is shown for the faces of a source: geometry and references.
+
+The geometry is the source's pose and expression on the neutral mesh of the target. The references
+are those of the target that show them best; in a video they form a path through the whole track,
+so that they seldom change.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from faceswap.conversion.face_store import FaceStore
+from faceswap.conversion.faces import SourceFace
+from faceswap.core.errors import ModelFileError
+from faceswap.geometry.alignment import normalised_matrix, transform_points
+from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh, retarget
+from faceswap.models.anchored.choice import describe_halves, plan_references
+from faceswap.models.anchored.network import AnchoredAutoencoder
+from faceswap.models.guides import SLOTS, Guides
+
+Neutral = NDArray[np.float64]
+Meshes = NDArray[np.floating]
+Plan = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+_KNOWN = 25  # faces that show the neutral mesh of a person
+_SAMPLED = 2000  # faces of a long track from which it is computed
+_PIECE = 20_000  # faces that are planned at once
+_BLOCK = 500  # meshes that are described at once
+
+
+class Guidance:
+    """Finds the guides of faces for one target identity.
+
+    Args:
+        model: Guided model.
+        to: Target identity.
+        coverage: Side of the model's crops in face squares.
+
+    Raises:
+        IdentityError: The model was not trained on ``to``.
+        ModelFileError: The model has no references of ``to``.
+    """
+
+    def __init__(self, model: AnchoredAutoencoder, to: str, coverage: float) -> None:
+        bank = model.references_of(to)
+        if not len(bank):
+            raise ModelFileError(
+                f"The model has no reference crops of {to!r}.", "Train the model again."
+            )
+        self._coverage = coverage
+        self._bank = describe_halves(bank.expression.cpu().numpy(), bank.rotation.cpu().numpy())
+        filled = {name: model.references_of(name) for name in model.identities}
+        self._neutrals = {
+            name: references.neutral.cpu().double().numpy()
+            for name, references in filled.items()
+            if len(references)
+        }
+        self._target = self._neutrals[to]
+
+    def neutral_of(self, meshes: Meshes) -> Neutral:
+        """Neutral mesh of a person: their own, or that of the identity which explains them best.
+
+        Args:
+            meshes: Meshes of the person, ``(N, 468, 3)``; under 25 do not show their neutral mesh.
+        """
+        if len(meshes) >= _KNOWN:
+            return neutral_mesh(meshes)
+        unexplained = {
+            name: np.linalg.norm(fit_shape(meshes, neutral).expression, axis=-1).mean()
+            for name, neutral in self._neutrals.items()
+        }
+        return self._neutrals[min(unexplained, key=unexplained.__getitem__)]
+
+    def neutral_of_faces(self, faces: Sequence[SourceFace]) -> Neutral:
+        """``neutral_of`` the meshes of faces of one person."""
+        return self.neutral_of(np.stack([face.dense_mesh() for face in faces]))
+
+    def neutral_of_identity(self, name: str) -> Neutral:
+        """Neutral mesh of an identity of the model."""
+        return self._neutrals[name]
+
+    def plan(self, blocks: Iterable[Meshes], neutral: Neutral, piece: int = _PIECE) -> Plan:
+        """References of the faces of a track and their weights, as in ``Guides``.
+
+        Args:
+            blocks: Meshes of the track in order, ``(N, 468, 3)`` each.
+            neutral: Neutral mesh of the person.
+            piece: Number of faces that are planned at once, which bounds the memory.
+        """
+        described = (_described(block, neutral) for block in blocks)
+        return plan_references(_pieces(described, piece), self._bank)
+
+    def guide(self, faces: Sequence[SourceFace], neutral: Neutral, plan: Plan) -> list[SourceFace]:
+        """The faces of one person with their guides.
+
+        Args:
+            faces: Faces.
+            neutral: Neutral mesh of the person.
+            plan: References of each face and their weights.
+        """
+        if not faces:
+            return []
+        shape = fit_shape(np.stack([face.dense_mesh() for face in faces]), neutral)
+        shown = retarget(shape, self._target)
+        matrices = [normalised_matrix(face.landmarks, self._coverage) for face in faces]
+        guided = []
+        for face, matrix, mesh, *planned in zip(faces, matrices, shown, *plan, strict=True):
+            points = transform_points(matrix, mesh[:, :2]).astype(np.float32)
+            guides = Guides(*(torch.from_numpy(value) for value in (points, *planned)))
+            guided.append(replace(face, guides=guides))
+        return guided
+
+    def guide_track(self, faces: Sequence[SourceFace], neutral: Neutral) -> list[SourceFace]:
+        """Consecutive faces of one track with their guides."""
+        if not faces:
+            return []
+        meshes = np.stack([face.dense_mesh() for face in faces])
+        return self.guide(faces, neutral, self.plan([meshes], neutral))
+
+    def guide_photo(self, faces: Sequence[SourceFace]) -> list[SourceFace]:
+        """The faces of a photo, each of another person, with their guides."""
+        guided = []
+        for face in faces:
+            guided += self.guide_track([face], self.neutral_of_faces([face]))
+        return guided
+
+
+class ClipGuidance:
+    """Guides of all faces of a clip.
+
+    Args:
+        store: The faces.
+        guidance: Guidance of the target identity.
+    """
+
+    def __init__(self, store: FaceStore, guidance: Guidance) -> None:
+        self._store, self._guidance = store, guidance
+        self._references = np.zeros((len(store), SLOTS), np.int64)
+        self._weights = np.zeros((len(store), SLOTS), np.float32)
+        self._neutrals: dict[int, Neutral] = {}
+        for track, rows in store.tracks().items():
+            chosen = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED)).round().astype(int)
+            neutral = guidance.neutral_of(store.meshes(rows[chosen]))
+            blocks = (store.meshes(rows[i : i + _BLOCK]) for i in range(0, len(rows), _BLOCK))
+            self._references[rows], self._weights[rows] = guidance.plan(blocks, neutral)
+            self._neutrals[track] = neutral
+
+    def faces(self, frame: int) -> list[SourceFace]:
+        """Faces of a frame with their guides."""
+        guided = []
+        for row in self._store.rows_of(frame):
+            face, only = self._store.face(row), slice(row, row + 1)
+            plan = self._references[only], self._weights[only]
+            guided += self._guidance.guide([face], self._neutrals[face.track], plan)
+        return guided
+
+
+def _described(meshes: Meshes, neutral: Neutral) -> list[NDArray[np.float32]]:
+    """Descriptors of both halves of faces."""
+    shape = fit_shape(meshes, neutral)
+    return describe_halves(shape.expression, shape.pose.rotation)
+
+
+def _pieces(
+    blocks: Iterable[Sequence[NDArray[np.float32]]], size: int
+) -> Iterator[list[NDArray[np.float32]]]:
+    """Joins blocks of descriptors until they have at least ``size`` faces."""
+    waiting: list[Sequence[NDArray[np.float32]]] = []
+    for block in blocks:
+        waiting.append(block)
+        if sum(len(halves[0]) for halves in waiting) >= size:
+            yield [np.concatenate(half) for half in zip(*waiting, strict=True)]
+            waiting.clear()
+    if waiting:
+        yield [np.concatenate(half) for half in zip(*waiting, strict=True)]

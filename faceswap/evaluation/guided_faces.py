@@ -1,0 +1,57 @@
+"""Guides the faces of facesets, for guided models under evaluation."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.guidance import Guidance
+from faceswap.facesets.faceset import Face, Faceset
+
+Pairs = Sequence[tuple[Faceset, Face]]
+
+
+def guide_faces(faces: Pairs, guidance: Guidance, name: str) -> list[SourceFace]:
+    """The faces of an identity of the model with their guides, in their order.
+
+    Faces of consecutive frames are planned together; all others are planned alone.
+
+    Args:
+        faces: Facesets and faces.
+        guidance: Guidance of the target identity.
+        name: Identity that the faces show.
+
+    Raises:
+        FacesetError: A faceset has no meshes.
+    """
+    neutral = guidance.neutral_of_identity(name)
+    guided = []
+    for piece in _consecutive(faces, _meshes(faces)):
+        guided += guidance.guide_track(piece, neutral)
+    return guided
+
+
+def _meshes(faces: Pairs) -> Iterator[NDArray[np.float32]]:
+    """Mesh of each face; the meshes of one faceset are in memory at a time."""
+    for _, group in groupby(faces, key=lambda pair: pair[0].path):
+        own = list(group)
+        faceset = own[0][0]
+        rows = {face.image: row for row, face in enumerate(faceset.faces())}
+        yield from faceset.meshes()[[rows[face.image] for _, face in own]]
+
+
+def _consecutive(faces: Pairs, meshes: Iterator[NDArray[np.float32]]) -> Iterator[list[SourceFace]]:
+    """Faces of consecutive frames of one track."""
+    piece: list[SourceFace] = []
+    last: tuple[Path, int, int] | None = None
+    for (faceset, face), mesh in zip(faces, meshes, strict=True):
+        if piece and last != (faceset.path, face.track, face.frame - 1):
+            yield piece
+            piece = []
+        piece.append(SourceFace(face.landmarks, mesh, face.track))
+        last = faceset.path, face.track, face.frame
+    if piece:
+        yield piece
