@@ -55,6 +55,25 @@ class FaceShape:
     pose: Similarity
     expression: NDArray[np.float64]
 
+    def meshes(self) -> NDArray[np.float64]:
+        """Meshes of the frames, ``(N, 468, 3)`` in the space of the frames."""
+        return self.pose.apply(self.neutral + self.expression)
+
+    def shown_by(self, neutral: NDArray[np.float64]) -> "FaceShape":
+        """The same poses and expressions, shown by another person of the same size.
+
+        Lids move in proportion to the openings of the neutral eyes, so that closed ones are closed.
+
+        Args:
+            neutral: The other person's neutral mesh.
+        """
+        expression = self.expression.copy()
+        for lid, opposite in ((UPPER_LIDS, LOWER_LIDS), (LOWER_LIDS, UPPER_LIDS)):
+            own, other = (_gap(face[None], lid, opposite)[0] for face in (self.neutral, neutral))
+            stretch = other / max(own, 1e-6)
+            expression[:, lid] *= np.clip(stretch, 1 / _LARGEST_STRETCH, _LARGEST_STRETCH)
+        return FaceShape(neutral, self.pose, expression)
+
 
 def neutral_mesh(meshes: ArrayLike) -> NDArray[np.float64]:
     """Mesh of a person at rest: the median of frames with closed mouth and straight head.
@@ -91,24 +110,7 @@ def fit_shape(meshes: ArrayLike, neutral: NDArray[np.float64]) -> FaceShape:
 
 
 def retarget(shape: FaceShape, neutral: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Meshes of another person with the poses and expressions of ``shape``.
-
-    Eyes open in proportion to the neutral eyes of both, so that closed lids stay closed. The other
-    face has the size of the first.
-
-    Args:
-        shape: Poses and expressions.
-        neutral: The other person's neutral mesh.
-
-    Returns:
-        ``(N, 468, 3)`` in the space of the frames.
-    """
-    expression = shape.expression.copy()
-    for lid, opposite in ((UPPER_LIDS, LOWER_LIDS), (LOWER_LIDS, UPPER_LIDS)):
-        own, other = (_gap(face[None], lid, opposite)[0] for face in (shape.neutral, neutral))
-        stretch = np.clip(other / max(own, 1e-6), 1 / _LARGEST_STRETCH, _LARGEST_STRETCH)
-        expression[:, lid] *= stretch
-    return shape.pose.apply(neutral + expression)
+    return shape.shown_by(neutral).meshes()
 
 
 def _upright(meshes: NDArray[np.float64]) -> NDArray[np.float64]:

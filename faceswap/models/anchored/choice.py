@@ -10,11 +10,13 @@ from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, UPPER_LIDS, UPPE
 _BROWS = [105, 334, 66, 296, 70, 300, 55, 285]
 _MOUTH = [61, 291, 78, 308, 0, 17, 84, 314, 152, 148, 377, 40, 270]
 HALVES = (
-    np.r_[UPPER_LIDS[::2], LOWER_LIDS[::2], _BROWS],
+    np.r_[UPPER_LIDS, LOWER_LIDS, _BROWS],
     np.r_[UPPER_LIP[::2], LOWER_LIP[::2], _MOUTH],
 )
 """Points whose displacement describes the upper and the lower half of the face."""
 
+_EDGES = np.r_[UPPER_LIDS, LOWER_LIDS, UPPER_LIP, LOWER_LIP]
+_EDGE_WEIGHT = 2.0  # an open mouth or a closed eye is seen first
 _TURN = 0.04  # face squares that an entry of the rotation matrix counts for
 _CHANGE = 1.5  # cost of changing the reference, as a fraction of the distance of both
 _TRANSITION = 4  # frames before and after a change over which it is spread
@@ -35,7 +37,8 @@ def descriptors(
         ``(N, D) float32`` in face squares.
     """
     points = HALVES[half]
-    shown = expression[:, points].reshape(len(expression), -1) / np.sqrt(len(points))
+    weights = np.where(np.isin(points, _EDGES), _EDGE_WEIGHT, 1.0) / np.sqrt(len(points))
+    shown = (expression[:, points] * weights[:, None]).reshape(len(expression), -1)
     return np.concatenate([shown, _TURN * rotation.reshape(-1, 9)], 1).astype(np.float32)
 
 

@@ -12,6 +12,7 @@ from faceswap.models.anchored.regions import openings, upper_half
 from faceswap.models.guides import SLOTS, Guides
 
 _WARP_SIDE = 32
+_COARSE = 4  # side of the grid of coarse colours
 _LARGEST_FLOW = 0.08  # in normalised coordinates
 _GATE = -2.0  # logit of a new gate
 _STRONGEST = 0.7  # logarithm of the largest gain
@@ -87,6 +88,23 @@ def equalise(seen: Tensor, upper: Tensor, weights: Tensor) -> Tensor:
     return ((means * share).sum(1, keepdim=True) - means)[..., None, None]
 
 
+def coarse_colours(faces: Tensor, seen: Tensor, known: Geometry) -> Tensor:
+    """Colours of the encoded faces and of the blended references on a coarse grid, ``(B, 6, 4, 4)``.
+
+    They tell a decoder the light of the frame, which a code would have to learn; of the features of
+    a face nothing is left at this size.
+
+    Args:
+        faces: Encoded faces, ``(B, 3, s, s)``.
+        seen: Warped references, ``(B, SLOTS, 4, s, s)``.
+        known: Geometry of the batch.
+    """
+    weights = F.adaptive_avg_pool2d(known.prior.softmax(1), _COARSE)[:, :, None]
+    small = F.adaptive_avg_pool2d(seen[:, :, :3].flatten(0, 1), _COARSE)
+    references = (small.unflatten(0, seen.shape[:2]) * weights).sum(1)
+    return 4 * (torch.cat([F.adaptive_avg_pool2d(faces, _COARSE), references], 1) - 0.5)
+
+
 def compose(
     seen: Tensor, corrections: Corrections, known: Geometry, offsets: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,7 +121,7 @@ def compose(
         image, in [0, 1].
     """
     size = seen.shape[-1]
-    logits = resize(known.prior, corrections.weights.shape[-1]) + corrections.weights.float()
+    logits = known.prior + corrections.weights.float()
     weights = resize(logits.softmax(1), size)[:, :, None]
     blended = (seen * weights).sum(1)
     face = blended[:, :3] + (offsets * weights).sum(1)

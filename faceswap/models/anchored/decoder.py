@@ -11,7 +11,6 @@ from faceswap.models.blocks import (
     ResidualBlock,
     Stem,
     Upscale,
-    depth_to_space,
     he_init,
     smooth_shuffle_init,
 )
@@ -20,13 +19,14 @@ from faceswap.models.guides import SLOTS
 
 _SEEN = 32  # channels of a reference
 _REGIONS = 2
+_COLOURS = 6
 
 
 class Corrections(NamedTuple):
     """Corrections of the references of a batch, at the resolutions of the network.
 
     Attributes:
-        weights: Logits of the weight of each reference, ``(B, SLOTS, s / 2, s / 2)``.
+        weights: Logits of the weight of each reference, ``(B, SLOTS, s / 4, s / 4)``.
         flow: Displacement of the sampled places before the tanh, ``(B, SLOTS, 2, s / 4, s / 4)``.
         light: Logarithm of the gain, and offset, ``(B, 6, s / 8, s / 8)``.
         generated: Generated image, RGB logits, ``(B, 3, s, s)``.
@@ -57,7 +57,7 @@ class AnchoredDecoder(nn.Module):
         self.see = Stem(_SEEN, inputs=4)
         self.narrow = Downscale(SLOTS * _SEEN + _REGIONS, 96, kernel=3)
         self.narrower = Downscale(96, 160, kernel=3)
-        self.join = Conv2d(160 + code, 192)
+        self.join = Conv2d(160 + code + _COLOURS, 192)
         self.deep = ResidualBlock(192)
         self.widen = Upscale(192, 96)
         self.middle = ResidualBlock(192)
@@ -65,7 +65,7 @@ class AnchoredDecoder(nn.Module):
         self.merge = Conv2d(64 + SLOTS * _SEEN, 96)
         self.fine = ResidualBlock(96)
         self.light = Conv2d(192, 6)
-        self.blend = Conv2d(96, SLOTS * (4 + 2))
+        self.blend = Conv2d(96, SLOTS * (1 + 2))
         self.paint = Head(96, 5)
         he_init(self)
         for layer in self.modules():
@@ -76,25 +76,30 @@ class AnchoredDecoder(nn.Module):
         for layer in (self.light, self.blend, self.paint.conv):
             layer.weight.data.mul_(0.01)
 
-    def forward(self, code: Tensor, seen: Tensor, regions: Tensor) -> Corrections:
+    def forward(self, code: Tensor, colours: Tensor, seen: Tensor, regions: Tensor) -> Corrections:
         """Predicts the corrections.
 
         Args:
             code: Features of the encoded faces, ``(B, C, s / 16, s / 16)``.
+            colours: Coarse colours of the encoded faces and of the references, ``(B, 6, g, g)``.
             seen: Warped references, ``(B, SLOTS, 4, s, s)``: RGB and mask, in [0, 1].
             regions: Upper half, and eyes and mouth, ``(B, 2, s / 4, s / 4)``.
         """
         eyes = self.see((seen - 0.5).flatten(0, 1)).unflatten(0, seen.shape[:2]).flatten(1, 2)
         narrow = self.narrow(torch.cat([eyes, regions.to(eyes.dtype)], 1))
-        joined = torch.cat([self.narrower(narrow), code], 1)
+        narrower = self.narrower(narrow)
+        coarse = nn.functional.interpolate(
+            colours.to(code.dtype), narrower.shape[2:], mode="bilinear"
+        )
+        joined = torch.cat([narrower, code, coarse], 1)
         deep = self.deep(nn.functional.leaky_relu(self.join(joined), 0.1, inplace=True))
         middle = self.middle(torch.cat([self.widen(deep), narrow], 1))
         merged = self.merge(torch.cat([self.wider(middle), eyes], 1))
         fine = self.fine(nn.functional.leaky_relu(merged, 0.1, inplace=True))
-        weights, flow = self.blend(fine).split([SLOTS * 4, SLOTS * 2], 1)
+        weights, flow = self.blend(fine).split([SLOTS, SLOTS * 2], 1)
         painted = self.paint(fine)
         return Corrections(
-            depth_to_space(weights, 2),
+            weights,
             flow.unflatten(1, (SLOTS, 2)),
             self.light(middle),
             painted[:, :3],

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from faceswap.core.errors import ConfigError
 from faceswap.models.anchored.composition import (
+    coarse_colours,
     compose,
     displaced,
     equalise,
@@ -99,8 +100,8 @@ class AnchoredAutoencoder(FaceAutoencoder):
         assert not swaps
         codes = self.encode(faces.flatten(0, 1)).unflatten(0, faces.shape[:2])
         decoded = [
-            self._decode(number, code, guides.of(number), self.output_size)
-            for number, code in enumerate(codes)
+            self._decode(number, *own, guides.of(number), self.output_size)
+            for number, own in enumerate(zip(faces, codes, strict=True))
         ]
         face, mask, penalty = (torch.stack(each) for each in zip(*decoded, strict=True))
         return Reconstruction(face, mask, None, penalty)
@@ -123,11 +124,11 @@ class AnchoredAutoencoder(FaceAutoencoder):
         assert guides is not None
         with torch.inference_mode():
             number = self.identities.index(to)
-            face, mask, _ = self._decode(number, self.encode(faces), guides, self.detail)
+            face, mask, _ = self._decode(number, faces, self.encode(faces), guides, self.detail)
             return Reconstruction(face, mask)
 
     def _decode(
-        self, number: int, codes: Tensor, guides: Guides, size: int
+        self, number: int, faces: Tensor, codes: Tensor, guides: Guides, size: int
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Face, mask and penalty of faces decoded as one identity."""
         decoder, references = self.decoders[number], self.references[number]
@@ -140,8 +141,9 @@ class AnchoredAutoencoder(FaceAutoencoder):
             seen = sample(images, guides.references, known.places, self.input_size)
             offsets = equalise(seen, known.upper, guides.weights)
             seen[:, :, :3] += offsets
+            colours = coarse_colours(faces, seen, known)
         regions = torch.cat([known.upper, known.openings], 1)
-        corrections = decoder(codes, seen, regions)
+        corrections = decoder(codes, colours, seen, regions)
         with torch.autocast(codes.device.type, enabled=False):
             places = displaced(known, corrections)
             moved = sample(references.images(size), guides.references, places, size)
