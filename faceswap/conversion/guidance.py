@@ -16,7 +16,7 @@ from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import SourceFace
 from faceswap.core.errors import ModelFileError
 from faceswap.geometry.alignment import normalised_matrix, transform_points
-from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh, retarget
+from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh
 from faceswap.models.anchored.choice import describe_halves, plan_references
 from faceswap.models.anchored.network import AnchoredAutoencoder
 from faceswap.models.guides import SLOTS, Guides
@@ -90,8 +90,13 @@ class Guidance:
             neutral: Neutral mesh of the person.
             piece: Number of faces that are planned at once, which bounds the memory.
         """
-        described = (_described(block, neutral) for block in blocks)
+        described = (self._describe(block, neutral) for block in blocks)
         return plan_references(_pieces(described, piece), self._bank)
+
+    def _describe(self, meshes: Meshes, neutral: Neutral) -> list[NDArray[np.float32]]:
+        """Descriptors of both halves of faces, as the target shows them."""
+        shape = fit_shape(meshes, neutral).shown_by(self._target)
+        return describe_halves(shape.expression, shape.pose.rotation)
 
     def guide(self, faces: Sequence[SourceFace], neutral: Neutral, plan: Plan) -> list[SourceFace]:
         """The faces of one person with their guides.
@@ -104,7 +109,7 @@ class Guidance:
         if not faces:
             return []
         shape = fit_shape(np.stack([face.dense_mesh() for face in faces]), neutral)
-        shown = retarget(shape, self._target)
+        shown = shape.shown_by(self._target).meshes()
         matrices = [normalised_matrix(face.landmarks, self._coverage) for face in faces]
         guided = []
         for face, matrix, mesh, *planned in zip(faces, matrices, shown, *plan, strict=True):
@@ -156,12 +161,6 @@ class ClipGuidance:
             plan = self._references[only], self._weights[only]
             guided += self._guidance.guide([face], self._neutrals[face.track], plan)
         return guided
-
-
-def _described(meshes: Meshes, neutral: Neutral) -> list[NDArray[np.float32]]:
-    """Descriptors of both halves of faces."""
-    shape = fit_shape(meshes, neutral)
-    return describe_halves(shape.expression, shape.pose.rotation)
 
 
 def _pieces(

@@ -109,10 +109,6 @@ def fit_shape(meshes: ArrayLike, neutral: NDArray[np.float64]) -> FaceShape:
     return FaceShape(neutral, pose, pose.undo(meshes) - neutral)
 
 
-def retarget(shape: FaceShape, neutral: NDArray[np.float64]) -> NDArray[np.float64]:
-    return shape.shown_by(neutral).meshes()
-
-
 def _upright(meshes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Meshes ``(N, 468, 3)`` in the space of the mean face."""
     corners = mesh_to_68(meshes)[:, _CORNERS]

@@ -89,9 +89,9 @@ def equalise(seen: Tensor, upper: Tensor, weights: Tensor) -> Tensor:
 
 
 def coarse_colours(faces: Tensor, seen: Tensor, known: Geometry) -> Tensor:
-    """Colours of the encoded faces and of the blended references on a coarse grid, ``(B, 6, 4, 4)``.
+    """Colours of encoded faces and blended references on a coarse grid, ``(B, 6, 4, 4)``.
 
-    They tell a decoder the light of the frame, which a code would have to learn; of the features of
+    They tell a decoder the light of the frame, which a code would have to learn. Of the features of
     a face nothing is left at this size.
 
     Args:
