@@ -11,7 +11,7 @@ class EMA:
     """Exponential moving average of weights over the steps (Polyak & Juditsky, 1992).
 
     Batch-norm statistics are averaged too, so that they belong to the averaged weights; integer
-    buffers are copied.
+    buffers are copied. Layers with a true attribute ``constant`` are left alone.
 
     Args:
         module: The network before its first step; it is copied.
@@ -45,4 +45,10 @@ class EMA:
 
 def _pairs(mean: nn.Module, module: nn.Module) -> list[tuple[Tensor, Tensor]]:
     means, current = mean.state_dict(keep_vars=True), module.state_dict(keep_vars=True)
-    return [(means[name], current[name]) for name in means]
+    constant = {
+        f"{name}.{key}"
+        for name, layer in mean.named_modules()
+        if getattr(layer, "constant", False)
+        for key in layer.state_dict()
+    }
+    return [(means[name], current[name]) for name in means if name not in constant]

@@ -56,12 +56,16 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 
 @contextmanager
-def open_accelerator(device: str, precision: str) -> Iterator[Accelerator]:
+def open_accelerator(
+    device: str, precision: str, *, share_buffers: bool = True
+) -> Iterator[Accelerator]:
     """Opens Accelerate for one training; destroys its process group afterwards.
 
     Args:
         device: Name of the device, see ``choose_device``.
         precision: Name of the precision, see ``choose_precision``.
+        share_buffers: Whether each step starts from the buffers of the first process: for those
+            that training changes, such as batch-norm statistics.
 
     Raises:
         ConfigError: The device or the precision is not available.
@@ -70,12 +74,14 @@ def open_accelerator(device: str, precision: str) -> Iterator[Accelerator]:
     chosen = choose_precision(precision, place)
     if place.type == "cpu":
         _take_threads()
-    with_buckets = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
+    parallel = DistributedDataParallelKwargs(
+        gradient_as_bucket_view=True, broadcast_buffers=share_buffers
+    )
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     opened = Accelerator(
         mixed_precision=_AS_ACCELERATE_SAYS[chosen],
         cpu=place.type == "cpu",
-        kwargs_handlers=[with_buckets],
+        kwargs_handlers=[parallel],
     )
     failed = True
     try:

@@ -1,18 +1,25 @@
 """The references of an identity: real crops with their meshes, part of the model."""
 
+import io
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from faceswap.core.errors import ModelFileError
+from faceswap.core.image_header import BROKEN_IMAGE
 from faceswap.geometry.mesh_shape import POINTS
 
 MASK_SIDE = 64
 """Side of the stored masks in pixels."""
+MOST_BYTES = 1 << 31
+"""Largest size in memory of the decoded references of one identity."""
+_LARGEST_SIDE = 2048
 _QUALITY = 95
 _HINT = "Train the model again, or copy the whole folder again."
 
@@ -43,8 +50,12 @@ class References(nn.Module):
 
     Crops are kept as JPEG files of highest chroma resolution: a tenth of their size. They are
     decoded on first use.
+
+    Attributes:
+        constant: Training does not change them.
     """
 
+    constant = True
     jpeg: Tensor
     ends: Tensor
     masks: Tensor
@@ -76,6 +87,7 @@ class References(nn.Module):
             if name != "crops":
                 self._set(name, torch.from_numpy(np.ascontiguousarray(value)))
 
+    @torch.inference_mode(mode=False)  # they are kept, and training cannot use inference tensors
     def images(self, side: int) -> Tensor:
         """Crops and masks at a size, ``(R, 4, side, side) uint8``: RGB and mask.
 
@@ -83,8 +95,10 @@ class References(nn.Module):
             side: Side in pixels; at most that of the stored crops is sensible.
 
         Raises:
-            ModelFileError: A stored crop is damaged.
+            ModelFileError: A stored crop is damaged, or they do not fit into ``MOST_BYTES``.
         """
+        if len(self) * 4 * side**2 > MOST_BYTES:
+            raise ModelFileError(f"{len(self)} references of {side} pixels are too many.", _HINT)
         device = self.meshes.device
         if side not in self._decoded or self._decoded[side].device != device:
             masks = self.masks.cpu().numpy()
@@ -110,32 +124,76 @@ class References(nn.Module):
         """
         return len(next(self._decode()))
 
-    def _decode(self) -> Any:
+    def _decode(self) -> Iterator[NDArray[np.uint8]]:
         data, begin = self.jpeg.cpu().numpy(), 0
         for end in self.ends.tolist():
-            crop = None
-            if 0 <= begin < end <= len(data):
-                crop = cv2.imdecode(data[begin:end], cv2.IMREAD_COLOR_RGB)
-            if crop is None or crop.shape[0] != crop.shape[1]:
-                raise ModelFileError("A reference crop in the model is damaged.", _HINT)
-            yield crop
+            yield _decode(data[begin:end])
             begin = end
 
     def _set(self, name: str, value: Tensor) -> None:
         current = getattr(self, name)
-        if current.shape == value.shape:
-            current.copy_(value)  # a moving average refers to the tensor
-        else:
-            setattr(self, name, value.to(current.device, current.dtype))
+        setattr(self, name, value.to(current.device, current.dtype))
         self._decoded.clear()
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Tensor], prefix: str, *arguments: Any
+        self,
+        state_dict: dict[str, Tensor],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
     ) -> None:
-        for name in self._buffers:
-            if (value := state_dict.get(prefix + name)) is not None:
+        stored = {
+            name: value
+            for name, buffer in self.named_buffers()
+            if (value := state_dict.get(prefix + name)) is not None and value.dtype == buffer.dtype
+        }
+        if len(stored) == len(self._buffers) and _fit_together(stored):
+            for name, value in stored.items():
                 self._set(name, value)
-        super()._load_from_state_dict(state_dict, prefix, *arguments)
+        else:
+            error_msgs.append(f"The references in {prefix[:-1]!r} are damaged.")
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+
+
+def _fit_together(stored: Mapping[str, Tensor]) -> bool:
+    """Whether tensors of the right types are references: any number from 1, all of one."""
+    count = stored["ends"].numel()
+    shapes = {
+        "ends": (count,),
+        "masks": (count, MASK_SIDE, MASK_SIDE),
+        "meshes": (count, POINTS, 2),
+        "expression": (count, POINTS, 3),
+        "rotation": (count, 3, 3),
+        "neutral": (POINTS, 3),
+    }
+    return (
+        count > 0
+        and stored["jpeg"].ndim == 1
+        and all(stored[name].shape == shape for name, shape in shapes.items())
+        and bool((stored["ends"].diff(prepend=stored["ends"].new_zeros(1)) > 0).all())
+        and int(stored["ends"][-1]) == len(stored["jpeg"])
+        and all(bool(value.isfinite().all()) for value in stored.values())
+    )
+
+
+def _decode(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    crop = None
+    try:
+        # The size comes first: a few bytes may claim any.
+        with Image.open(io.BytesIO(data.tobytes()), formats=("JPEG",)) as header:
+            width, height = header.size
+        if width == height <= _LARGEST_SIDE:
+            crop = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    except (*BROKEN_IMAGE, cv2.error):
+        pass
+    if crop is None or crop.shape[0] != crop.shape[1]:
+        raise ModelFileError("A reference crop in the model is damaged.", _HINT)
+    return np.asarray(crop, np.uint8)
 
 
 def _encode(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
