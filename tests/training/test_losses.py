@@ -5,7 +5,14 @@ from skimage.metrics import structural_similarity
 
 from faceswap.data.batches import Batch
 from faceswap.models.autoencoder import Reconstruction
-from faceswap.training.losses import LossWeights, dssim, l1, reconstruction_losses, ssim_map
+from faceswap.training.losses import (
+    LossWeights,
+    detail_difference,
+    dssim,
+    l1,
+    reconstruction_losses,
+    ssim_map,
+)
 
 
 def noisy_pair(size=40):
@@ -77,6 +84,42 @@ def test_swapped_faces_are_held_to_their_twins_in_matched_slots_only():
     losses = reconstruction_losses(Reconstruction(decoded, None, decoded[:, :2]), batch, only)
     expected = 0.5 * dssim(decoded[:, :2], target[:, :2], torch.ones(2, 2, 1, 16, 16)).sum(1) / 4
     torch.testing.assert_close(losses, expected)
+
+
+def test_detail_asks_for_sharpness_and_not_for_its_place():
+    torch.manual_seed(0)
+    sharp = torch.rand(1, 3, 64, 64).repeat_interleave(2, 3)
+    shifted = sharp.roll(3, 3)
+    blurred = torch.nn.functional.avg_pool2d(sharp, 5, 1, 2, count_include_pad=False)
+    everywhere = torch.ones(1, 1, *sharp.shape[2:])
+    moved, blur = (detail_difference(x, sharp, everywhere).item() for x in (shifted, blurred))
+    assert detail_difference(sharp, sharp, everywhere).item() == 0
+    assert blur > 3 * moved
+    # By the pixel it is the other way round.
+    assert l1(blurred, sharp).item() < 0.75 * l1(shifted, sharp).item()
+
+
+def test_detail_of_known_stripes():
+    # Columns 0, 1, 0, 1, ...: each differs from the mean of the 5 around it by 0.4.
+    stripes = torch.tensor([0.0, 1.0]).repeat(20).expand(3, 40, 40)
+    there = torch.zeros(1, 40, 40)
+    there[:, 12:28, 12:28] = 1
+    flat = torch.full_like(stripes, 0.5)
+    expected = detail_difference(stripes, flat, there).item()
+    assert expected == pytest.approx(0.4, abs=1e-5)
+    half = detail_difference(0.5 * stripes, flat, there).item()
+    assert half == pytest.approx(expected / 2, abs=1e-6)
+
+
+def test_a_penalty_is_added():
+    torch.manual_seed(0)
+    target, mask = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 1, 16, 16)
+    batch = Batch(target, target, mask, mask * 0, 0)
+    penalty = torch.tensor([[0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0]])
+    losses = reconstruction_losses(
+        Reconstruction(target, None, None, penalty), batch, LossWeights()
+    )
+    torch.testing.assert_close(losses, torch.tensor([1.5, 1.0]))
 
 
 def test_parts_add_up_per_identity():
