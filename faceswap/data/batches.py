@@ -1,6 +1,6 @@
 """Batches of faces: sampled and recoloured ahead of the step, warped on the device."""
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -16,8 +16,10 @@ from faceswap.core.seeding import generator
 from faceswap.data.augmentation import PhotometricChange
 from faceswap.data.cache import FaceCache
 from faceswap.data.colour_statistics import colour_statistics, transfer_matrix
+from faceswap.data.guides import GuideSource
 from faceswap.data.sampling import face_at, rank_slots
-from faceswap.data.warp import WarpRanges, apply_warps, sample_warp
+from faceswap.data.warp import WarpRanges, apply_warps, sample_warp, undo_affine
+from faceswap.models.guides import Guides
 
 
 class RawBatch(NamedTuple):
@@ -29,6 +31,8 @@ class RawBatch(NamedTuple):
         jitter: Warp displacements, ``(I, B, 2, GRID, GRID) float32``, see ``warp.Warp``.
         colour: Colour matrices, ``(I, B, 3, 4) float32``.
         matched: Whether each slot holds a matched pair, ``(I, B) bool``.
+        guides: Guides, ``(I, B, ...)``, with meshes in the training square before the affine
+            change; None for models without.
     """
 
     crops: Tensor
@@ -36,6 +40,7 @@ class RawBatch(NamedTuple):
     jitter: Tensor
     colour: Tensor
     matched: Tensor
+    guides: Guides | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Batch:
         mask: Face mask of the target, ``(I, B, 1, s, s)`` in [0, 1].
         features: Mask of eyes and mouth of the target, ``(I, B, 1, s, s)`` in [0, 1].
         matched: Number of leading slots that hold matched pairs.
+        guides: Guides of the target, ``(I, B, ...)``; None for models without.
     """
 
     distorted: Tensor
@@ -55,6 +61,7 @@ class Batch:
     mask: Tensor
     features: Tensor
     matched: int
+    guides: Guides | None = None
 
 
 @dataclass(frozen=True)
@@ -99,12 +106,14 @@ class FaceBatches(Dataset[RawBatch]):
         matches: Matched faces of each ordered pair of identities, ``(N, k)``: for each training
             face of the first, the positions in ``training`` of the k most similar faces of the
             second. Needed unless ``plan.match`` is 0.
+        guides: Sources of the guides of each identity; empty for models without.
     """
 
     caches: Mapping[str, FaceCache]
     training: Mapping[str, NDArray[np.int64]]
     plan: BatchPlan
     matches: Mapping[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
+    guides: Mapping[str, GuideSource] = field(default_factory=dict)
     _statistics: dict[tuple[str, int], NDArray[np.float32]] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, object]:
@@ -114,6 +123,7 @@ class FaceBatches(Dataset[RawBatch]):
             "training": self.training,
             "plan": self.plan,
             "matches": self.matches,
+            "guides": self.guides,
             "_statistics": {},
         }
 
@@ -131,10 +141,10 @@ class FaceBatches(Dataset[RawBatch]):
         step, micro_batch = divmod(number, plan.micro_batches)
         slots = rank_slots(plan.batch, plan.rank, plan.world_size, micro_batch, plan.micro_batches)
         faces = [[self._sample(name, step, slot) for slot in slots] for name in self.caches]
-        fields = zip(*(zip(*row, strict=True) for row in faces), strict=True)
-        return RawBatch(
-            *(torch.from_numpy(np.stack([np.stack(row) for row in field])) for field in fields)
-        )
+        guides = [[self._guides(name, step, slot) for slot in slots] for name in self.guides]
+        crops, affine, jitter, colour, matched = _stack(faces)
+        guided = Guides(*_stack(guides)) if guides else None
+        return RawBatch(crops, affine, jitter, colour, matched, guided)
 
     def _sample(self, name: str, step: int, slot: int) -> tuple[NDArray[np.generic], ...]:
         """The fields of ``RawBatch`` of one face."""
@@ -152,6 +162,12 @@ class FaceBatches(Dataset[RawBatch]):
         )
         colour = self._colour(name, crop, random)
         return crop, affine, warp.jitter, colour, np.array(self._is_matched(slot))
+
+    def _guides(self, name: str, step: int, slot: int) -> tuple[NDArray[np.generic], ...]:
+        """The fields of ``Guides`` of one face."""
+        random = generator(self.plan.seed, "guides", name, step, slot, self.plan.rollbacks)
+        source, face = self.guides[name], self._face(name, step, slot)
+        return source.shapes[face], *source.sample(face, random)
 
     def _is_matched(self, slot: int) -> bool:
         return slot < round(self.plan.match * self.plan.batch)
@@ -191,6 +207,12 @@ class FaceBatches(Dataset[RawBatch]):
         return self._statistics[key]
 
 
+def _stack(faces: Sequence[Sequence[tuple[NDArray[np.generic], ...]]]) -> Iterator[Tensor]:
+    """The fields of the faces of each identity, ``(I, B, ...)`` each."""
+    for field_ in zip(*(zip(*row, strict=True) for row in faces), strict=True):
+        yield torch.from_numpy(np.stack([np.stack(row) for row in field_]))
+
+
 def load_ahead(
     batches: FaceBatches, numbers: Iterable[int], workers: int
 ) -> Generator[RawBatch, None, None]:
@@ -226,14 +248,16 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
         margin: ``CropGeometry.margin`` of the crops.
     """
     identities = len(raw.crops)
-    flat = RawBatch(*(value.to(device, non_blocking=True).flatten(0, 1) for value in raw))
+    fields = (raw.crops, raw.affine, raw.jitter, raw.colour)
+    stored, affine, jitter, colour = (
+        value.to(device, non_blocking=True).flatten(0, 1) for value in fields
+    )
     # Moving uint8 and converting on the device takes a quarter of the traffic.
-    crops = flat.crops.permute(0, 3, 1, 2).float() / 255
-    colour = flat.colour
+    crops = stored.permute(0, 3, 1, 2).float() / 255
     rgb = torch.baddbmm(colour[:, :, 3:], colour[:, :, :3], crops[:, :3].flatten(2))
     crops[:, :3] = rgb.clamp_(0, 1).unflatten(2, crops.shape[2:])
     # The masks of the distorted faces are discarded: one resampling costs less than two.
-    distorted, straight = apply_warps(crops, flat.affine, flat.jitter, sizes, margin)
+    distorted, straight = apply_warps(crops, affine, jitter, sizes, margin)
     straight = straight.unflatten(0, (identities, -1))
     return Batch(
         distorted[:, :3].unflatten(0, (identities, -1)),
@@ -241,4 +265,11 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
         straight[:, :, 3:4],
         straight[:, :, 4:5],
         int(raw.matched[0].sum()),
+        None if raw.guides is None else _moved(raw.guides.to(device), affine),
     )
+
+
+def _moved(guides: Guides, affine: Tensor) -> Guides:
+    """Guides of faces that have undergone an affine change, ``(I * B, 2, 3)``."""
+    moved = undo_affine(guides.shape.flatten(0, 1), affine)
+    return guides._replace(shape=moved.unflatten(0, guides.shape.shape[:2]))

@@ -105,6 +105,20 @@ def apply_warps(
     return first.unflatten(2, (sizes[0],) * 2), second.unflatten(2, (sizes[1],) * 2)
 
 
+def undo_affine(points: Tensor, affine: Tensor) -> Tensor:
+    """Where points of the training square lie in the undistorted face of ``apply_warps``.
+
+    Args:
+        points: Points, ``(B, P, 2)`` in normalised coordinates of the training square.
+        affine: ``Warp.affine`` of each face, ``(B, 2, 3) float32``.
+
+    Returns:
+        ``(B, P, 2)`` in normalised coordinates of the face.
+    """
+    shifted = points - affine[:, None, :, 2]
+    return torch.linalg.solve(affine[:, :, :2], shifted.transpose(1, 2)).transpose(1, 2)
+
+
 def _places(size: int, device: torch.device) -> Tensor:
     """Centres of the pixels of a square, ``(1, 2, size, size)``, x before y."""
     steps = (torch.arange(size, device=device) * 2 + 1) / size - 1

@@ -28,8 +28,8 @@ class Guides(NamedTuple):
         """With the first two dimensions made one."""
         return Guides(*(value.flatten(0, 1) for value in self))
 
-    def of(self, index: int) -> "Guides":
-        """Those at one index of the first dimension."""
+    def of(self, index: int | slice) -> "Guides":
+        """Those at one index of the first dimension, or at a range."""
         return Guides(*(value[index] for value in self))
 
     def to(self, device: torch.device) -> "Guides":

@@ -4,10 +4,13 @@ import torch
 from torch import Tensor
 
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.guides import Guides
 
 
 @torch.inference_mode()
-def decode(model: FaceAutoencoder, faces: Tensor, to: str, bf16: bool) -> Tensor:
+def decode(
+    model: FaceAutoencoder, faces: Tensor, to: str, bf16: bool, guides: Guides | None = None
+) -> Tensor:
     """Decodes faces as one identity: a reconstruction for its own faces, a swap for all others.
 
     Args:
@@ -15,12 +18,15 @@ def decode(model: FaceAutoencoder, faces: Tensor, to: str, bf16: bool) -> Tensor
         faces: Faces, ``(B, 3, S, S) float RGB`` in [0, 1], of any size, on the device of the model.
         to: Identity to decode as.
         bf16: Whether to autocast to bfloat16.
+        guides: Guides of the faces, for guided models only.
 
     Returns:
         ``(B, 3, s, s) float32 RGB`` in [0, 1], where s is the model's output size.
     """
     with torch.autocast(faces.device.type, torch.bfloat16, enabled=bf16):
-        return model.swap(resize(faces, model.input_size), to).face.float()
+        guides = None if guides is None else guides.to(faces.device)
+        face = model.swap(resize(faces, model.input_size), to, guides).face.float()
+    return resize(face, model.output_size)
 
 
 def resize(images: Tensor, size: int) -> Tensor:

@@ -1,0 +1,111 @@
+"""Guides of faces: sampled for training, and those that fit best for all else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from faceswap.data.references import FaceGeometry
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.models.anchored.choice import HALVES, descriptors, distances, plan_references
+from faceswap.models.anchored.references import References
+from faceswap.models.guides import SLOTS, Guides
+
+_NEIGHBOURS = 15  # frames before and after a face of a video that look nearly like it
+_FAR = 0.15  # fraction of the sampled references that are any one
+_RANK = 4.0  # mean rank of the others
+_ONE = 0.5  # fraction of the halves that show one reference only
+
+
+@dataclass(frozen=True)
+class GuideSource:
+    """What the guides of an identity's training faces are sampled from.
+
+    Attributes:
+        shapes: Meshes of all faces, ``(N, 468, 2) float32`` in normalised coordinates of the
+            training square.
+        ranked: References of each face for each half of the face, nearest first,
+            ``(HALVES, N, R) int16``; those that must not be shown come last.
+        counts: Number of references that may be shown with each face, ``(N,)``; at least 1.
+    """
+
+    shapes: NDArray[np.float32]
+    ranked: NDArray[np.int16]
+    counts: NDArray[np.int64]
+
+    def sample(
+        self, face: int, random: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """References of a face and their weights, ``(SLOTS,)`` each; see ``Guides``."""
+        count = self.counts[face]
+        each = SLOTS // len(HALVES)
+        references = np.empty((len(HALVES), each), np.int64)
+        weights = np.empty((len(HALVES), each), np.float32)
+        for half in range(len(HALVES)):
+            near = np.minimum(random.exponential(_RANK, each).astype(np.int64), count - 1)
+            anywhere = (random.random(each) * count).astype(np.int64)
+            far = random.random(each) < _FAR
+            references[half] = self.ranked[half, face, np.where(far, anywhere, near)]
+            chance, share = random.random(2)
+            weights[half] = (1, 0) if chance < _ONE else (share, 1 - share)
+        return references.ravel(), weights.ravel()
+
+
+def build_guide_source(
+    pairs: Sequence[tuple[Faceset, Face]], geometry: FaceGeometry, chosen: NDArray[np.int64]
+) -> GuideSource:
+    """Ranks the references of an identity for each of its faces.
+
+    A face is never shown itself, nor its neighbours in time: the decoder would learn to copy.
+    Where nothing else is left, it is shown what is farthest in time.
+
+    Args:
+        pairs: Faces with their facesets.
+        geometry: Geometry of the faces.
+        chosen: Indices of the references.
+    """
+    gaps = _gaps(pairs, chosen)
+    near = gaps <= _NEIGHBOURS
+    lonely = near.all(1)
+    ranked = []
+    for half in range(len(HALVES)):
+        shown = descriptors(geometry.shape.expression, geometry.rotation, half)
+        apart = np.where(near, np.inf, distances(shown, shown[chosen]))
+        apart[lonely] = -gaps[lonely]
+        ranked.append(apart.argsort(1, kind="stable").astype(np.int16))
+    counts = np.where(lonely, 1, (~near).sum(1))
+    return GuideSource(geometry.shown_by(geometry.shape.neutral), np.stack(ranked), counts)
+
+
+def _gaps(pairs: Sequence[tuple[Faceset, Face]], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Frames between faces and references, ``(N, R)``; infinite between different footage."""
+    sources = np.array([id(faceset) for faceset, _ in pairs])
+    frames = np.array([face.frame for _, face in pairs], np.float64)
+    videos = np.array([faceset.record["source"]["kind"] == "video" for faceset, _ in pairs])
+    gaps = np.abs(frames[:, None] - frames[chosen])
+    # Photos follow each other in no time: only those of the same picture are alike.
+    related = (sources[:, None] == sources[chosen]) & (videos[:, None] | (gaps == 0))
+    return np.where(related, gaps, np.inf)
+
+
+def best_guides(geometry: FaceGeometry, references: References) -> Guides:
+    """Guides of faces to be decoded as an identity, each with the references nearest to it.
+
+    Args:
+        geometry: Geometry of the faces, of any identity.
+        references: References of the identity to decode as.
+
+    Returns:
+        Guides of N faces.
+    """
+    bank = references.expression.cpu().numpy(), references.rotation.cpu().numpy()
+    # Each is a clip of its own: they do not follow each other.
+    planned = [
+        plan_references(expression[None], rotation[None], bank)
+        for expression, rotation in zip(geometry.shape.expression, geometry.rotation, strict=True)
+    ]
+    chosen, weights = (np.concatenate(part) for part in zip(*planned, strict=True))
+    shape = geometry.shown_by(references.neutral.cpu().numpy())
+    return Guides(*map(torch.from_numpy, (shape, chosen, weights)))

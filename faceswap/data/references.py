@@ -1,0 +1,148 @@
+"""Geometry of an identity's faces, and the choice of its references among the training faces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.data.cache import CropGeometry, training_crop
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.geometry.alignment import normalised_matrix
+from faceswap.geometry.mesh_shape import FaceShape, fit_shape, neutral_mesh, retarget
+from faceswap.geometry.similarity import Similarity
+from faceswap.models.anchored.choice import HALVES, descriptors, k_centres
+from faceswap.models.anchored.references import MASK_SIDE, ReferenceSet
+
+_LEAST_SHARP = 0.2  # fraction of the training faces that are never references
+
+
+@dataclass(frozen=True)
+class FaceGeometry:
+    """Geometry of faces of one identity.
+
+    Attributes:
+        shape: Neutral mesh of the identity; pose and expression of each face.
+        matrices: From frame pixels to normalised coordinates of the training square of each face,
+            ``(N, 2, 3)``.
+    """
+
+    shape: FaceShape
+    matrices: NDArray[np.float64]
+
+    @property
+    def rotation(self) -> NDArray[np.float64]:
+        """Rotation of the head in each face, ``(N, 3, 3)``."""
+        return self.shape.pose.rotation
+
+    def of(self, faces: NDArray[np.int64]) -> "FaceGeometry":
+        """That of some of the faces."""
+        pose = Similarity(*(value[faces] for value in self.shape.pose))
+        shape = FaceShape(self.shape.neutral, pose, self.shape.expression[faces])
+        return FaceGeometry(shape, self.matrices[faces])
+
+    def shown_by(self, neutral: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Meshes of a face with these poses and expressions; the faces' own for their own neutral.
+
+        Args:
+            neutral: Neutral mesh, ``(468, 3)`` in face squares.
+
+        Returns:
+            ``(N, 468, 2)`` in normalised coordinates of the training squares.
+        """
+        flat = retarget(self.shape, np.asarray(neutral, np.float64))[..., :2]
+        turned = flat @ np.swapaxes(self.matrices[..., :2], 1, 2)
+        return (turned + self.matrices[:, None, :, 2]).astype(np.float32)
+
+
+def measure_geometry(
+    pairs: Sequence[tuple[Faceset, Face]], training: NDArray[np.int64], coverage: float
+) -> FaceGeometry:
+    """Geometry of an identity's faces.
+
+    Args:
+        pairs: Faces with their facesets.
+        training: Indices of the training faces, whose median at rest is the neutral mesh.
+        coverage: Side of the training square in face squares.
+
+    Raises:
+        FacesetError: A faceset has no meshes.
+    """
+    meshes = _meshes(pairs)
+    shape = fit_shape(meshes, neutral_mesh(meshes[training]))
+    matrices = np.stack([normalised_matrix(face.landmarks, coverage) for _, face in pairs])
+    return FaceGeometry(shape, matrices.astype(np.float64))
+
+
+def _meshes(pairs: Sequence[tuple[Faceset, Face]]) -> NDArray[np.float32]:
+    """Meshes of faces, ``(N, 468, 3)`` in frame pixels."""
+    facesets = {id(faceset): faceset for faceset, _ in pairs}
+    stored = {key: faceset.meshes() for key, faceset in facesets.items()}
+    rows = {
+        key: {face.image: row for row, face in enumerate(faceset.faces())}
+        for key, faceset in facesets.items()
+    }
+    return np.stack([stored[id(faceset)][rows[id(faceset)][face.image]] for faceset, face in pairs])
+
+
+def choose_references(
+    pairs: Sequence[tuple[Faceset, Face]],
+    training: NDArray[np.int64],
+    geometry: FaceGeometry,
+    count: int,
+) -> NDArray[np.int64]:
+    """Chooses sharp training faces that cover the poses and expressions of all of them.
+
+    Args:
+        pairs: Faces with their facesets.
+        training: Indices of the training faces.
+        geometry: Geometry of the faces.
+        count: Number to choose; fewer if there are fewer.
+
+    Returns:
+        Indices of the references.
+    """
+    sharpness = np.array([pairs[face][1].sharpness for face in training])
+    sharp = training[sharpness >= np.quantile(sharpness, _LEAST_SHARP)]
+    shown = geometry.of(sharp)
+    both = [
+        descriptors(shown.shape.expression, shown.rotation, half) for half in range(len(HALVES))
+    ]
+    return sharp[k_centres(np.concatenate(both, 1), count)]
+
+
+def cut_references(
+    pairs: Sequence[tuple[Faceset, Face]],
+    chosen: NDArray[np.int64],
+    geometry: FaceGeometry,
+    side: int,
+    coverage: float,
+) -> ReferenceSet:
+    """Crops, masks and geometry of the chosen references.
+
+    Args:
+        pairs: Faces with their facesets.
+        chosen: Indices of the references.
+        geometry: Geometry of the faces.
+        side: Side of the crops in pixels.
+        coverage: Side of the training square in face squares.
+
+    Raises:
+        FacesetError: A crop or a mask is missing, cannot be read or has another size.
+    """
+    cut = CropGeometry(side, coverage, side)
+    layers = [training_crop(faceset, face, cut) for faceset, face in map(pairs.__getitem__, chosen)]
+    masks = [
+        cv2.resize(each[..., 3], (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA)
+        for each in layers
+    ]
+    shown = geometry.of(chosen)
+    return ReferenceSet(
+        np.stack([each[..., :3] for each in layers]),
+        np.stack(masks).astype(np.uint8, copy=False),
+        shown.shown_by(shown.shape.neutral),
+        shown.shape.expression.astype(np.float32),
+        shown.rotation.astype(np.float32),
+        shown.shape.neutral.astype(np.float32),
+    )
