@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 
 from faceswap.core.ema import EMA
 from faceswap.core.log import get_logger
@@ -17,10 +19,10 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
-from faceswap.training.held_out import untouched_faces
+from faceswap.training.guidance import Guidance
 from faceswap.training.losses import LossWeights
 from faceswap.training.plan import Output, Plan, TrainResult
-from faceswap.training.prepare import TrainingData, open_facesets, prepare_data
+from faceswap.training.prepare import TrainingData, check_guided, open_facesets, prepare_data
 from faceswap.training.report import Reporter, StepReport
 from faceswap.training.run_directory import RunDirectory, describe_facesets
 from faceswap.training.schedule import Budget, Schedule
@@ -29,6 +31,7 @@ from faceswap.training.settings import (
     OptimizerConfig,
     TrainConfig,
 )
+from faceswap.training.shown_faces import ShownFaces, shown_faces
 from faceswap.training.state import RunState
 from faceswap.training.step import TrainStep
 from faceswap.training.trainer import Trainer
@@ -81,11 +84,15 @@ def run_training(
     run.exists()  # refuses a folder of something else before any work
     facesets = open_facesets(faces, config.data.minimum)
     with (
-        open_accelerator(config.training.device, config.training.precision) as opened,
+        # No network here has statistics that the processes would have to agree on.
+        open_accelerator(
+            config.training.device, config.training.precision, share_buffers=False
+        ) as opened,
         hold_run(opened, output, "the training"),
     ):
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
+        check_guided(config, model)
         data = prepare_data(config, facesets, run, opened, model, callbacks.on_faces)
         described = describe_facesets(facesets, data.contents)
         edited = run.edited_faces(described, data.edited)
@@ -121,11 +128,13 @@ def _build_trainer(
     data: TrainingData,
     callbacks: Callbacks,
 ) -> Trainer:
+    if data.guidance is not None:
+        data.guidance.fill(model)
     model.to(opened.device)
     if config.training.compile:
         model.compile()
     optimizer = build_optimizer(model, config.optimizer)
-    state = _build_state(config, facesets, run, opened, model, optimizer)
+    state = _build_state(config, facesets, run, opened, model, optimizer, data.guidance)
     progress = state.load(Progress)
     if progress:
         _log.info("Resumed at step %d.", progress.step)
@@ -150,6 +159,7 @@ def _build_state(
     opened: Accelerator,
     model: FaceAutoencoder,
     optimizer: torch.optim.Optimizer,
+    guidance: Guidance | None,
 ) -> RunState:
     meta = ModelMeta(
         config.model.name,
@@ -171,6 +181,7 @@ def _build_state(
         advice=_ADVICE,
         export_to=run.model,
         meta=meta,
+        guidance=guidance,
     )
 
 
@@ -189,17 +200,21 @@ def _build_output(
     held_out = {n: i for n, i in data.held_out.items() if len(i)}
     # Without held-out faces, previews show training faces.
     shown = {**data.batches.training, **held_out}
+
+    def faces(name: str, indices: NDArray[np.int64], at_most: int) -> ShownFaces:
+        return shown_faces(caches[name], indices, at_most, size, name, data.guidance)
+
     reporter = Reporter(
         run,
         model,
         state.meta,
-        {n: untouched_faces(caches[n], i, _MEASURED_FACES, size) for n, i in held_out.items()},
+        {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()},
         opened.device,
         opened.mixed_precision == "bf16",
         progress.step if progress else 0,
     )
-    faces = {n: untouched_faces(caches[n], i, _PREVIEW_FACES, size) for n, i in shown.items()}
-    return Output(reporter, faces, callbacks.on_step)
+    previews = {n: faces(n, i, _PREVIEW_FACES) for n, i in shown.items()}
+    return Output(reporter, previews, callbacks.on_step)
 
 
 def build_loss_weights(config: LossConfig) -> LossWeights:
@@ -212,6 +227,7 @@ def build_loss_weights(config: LossConfig) -> LossWeights:
         config.features,
         config.stride,
         config.swap,
+        config.detail,
     )
 
 

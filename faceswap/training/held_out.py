@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from faceswap.data.cache import FaceCache
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.inference import decode, resize
 from faceswap.training.losses import l1, ssim_map, weighted_mean
+from faceswap.training.shown_faces import ShownFaces
 
 _CHUNK = 16
 
@@ -29,42 +26,15 @@ class Quality:
     l1: float
 
 
-def untouched_faces(
-    cache: FaceCache, indices: NDArray[np.int64], at_most: int, size: int
-) -> Tensor:
-    """Cached faces without augmentation, as conversion crops them.
-
-    Args:
-        cache: Cached faces of one identity.
-        indices: Indices of the faces; evenly spaced ones if there are more than ``at_most``.
-        at_most: Largest number of faces.
-        size: Side of the result in pixels.
-
-    Returns:
-        ``(N, 4, size, size) float32`` in [0, 1]: RGB and mask.
-    """
-    chosen = indices[np.unique(np.linspace(0, len(indices) - 1, at_most).astype(int))]
-    side, trained = cache.geometry.side, cache.geometry.size
-    first = (side - trained) // 2
-    inner = slice(first, first + trained)
-    faces = np.stack([cache.open()[face, inner, inner, :4] for face in chosen])
-    tensor = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
-    if size == trained:
-        return tensor
-    return torch.nn.functional.interpolate(
-        tensor, (size, size), mode="bilinear", antialias=True, align_corners=False
-    )
-
-
 def evaluate(
-    model: FaceAutoencoder, faces: Mapping[str, Tensor], device: torch.device, bf16: bool
+    model: FaceAutoencoder, faces: Mapping[str, ShownFaces], device: torch.device, bf16: bool
 ) -> dict[str, Quality]:
     """Reconstructs held-out faces of each identity with its own decoder.
 
     Args:
         model: Face autoencoder.
-        faces: Held-out faces of each identity, ``(N, 4, S, S)``; S is the larger of the model's
-            input and output sizes.
+        faces: Held-out faces of each identity; their size is the larger of the model's input and
+            output sizes.
         device: Device of the model.
         bf16: Whether to compute in bf16.
     """
@@ -73,11 +43,15 @@ def evaluate(
 
 @torch.inference_mode()
 def _evaluate(
-    model: FaceAutoencoder, name: str, faces: Tensor, device: torch.device, bf16: bool
+    model: FaceAutoencoder, name: str, faces: ShownFaces, device: torch.device, bf16: bool
 ) -> Quality:
     ssims, l1s = [], []
-    for chunk in faces.to(device).split(_CHUNK):
-        decoded = decode(model, chunk[:, :3], name, bf16)
+    guides = faces.guides.get(name)
+    for start in range(0, len(faces.images), _CHUNK):
+        some = slice(start, start + _CHUNK)
+        chunk = faces.images[some].to(device)
+        shown = None if guides is None else guides.of(some)
+        decoded = decode(model, chunk[:, :3], name, bf16, shown)
         target = resize(chunk, model.output_size)
         ssims.append(weighted_mean(ssim_map(decoded, target[:, :3]), target[:, 3:]))
         l1s.append(l1(decoded, target[:, :3], target[:, 3:]))

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from faceswap.training.held_out import Quality
 from faceswap.training.report import Reporter, StepReport
 from faceswap.training.schedule import Budget, Schedule
+from faceswap.training.shown_faces import ShownFaces
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,10 @@ class Output:
 
     Attributes:
         reporter: Log, previews and metrics; None in all other processes.
-        shown: Preview faces of each identity, ``(N, 4, S, S)``.
+        shown: Preview faces of each identity.
         on_step: Callback with a report at the start and every ``Plan.log_every`` steps.
     """
 
     reporter: Reporter | None
-    shown: Mapping[str, Tensor]
+    shown: Mapping[str, ShownFaces]
     on_step: Callable[[StepReport], object] = lambda _: None

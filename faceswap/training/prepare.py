@@ -9,7 +9,7 @@ import numpy as np
 from accelerate import Accelerator
 from numpy.typing import NDArray
 
-from faceswap.core.errors import FacesetError, IdentityError
+from faceswap.core.errors import ConfigError, FacesetError, IdentityError
 from faceswap.core.log import get_logger
 from faceswap.core.names import check_name
 from faceswap.core.text import counted
@@ -20,7 +20,10 @@ from faceswap.data.sampling import rank_slots, split_facesets
 from faceswap.data.warp import WarpRanges
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES
+from faceswap.models.anchored.network import AnchoredAutoencoder
+from faceswap.models.anchored.references import MOST_BYTES
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.training.guidance import Guidance, prepare_guidance
 from faceswap.training.run_directory import RunDirectory
 from faceswap.training.settings import AugmentationConfig, TrainConfig
 
@@ -114,12 +117,14 @@ class TrainingData:
         held_out: Cache indices of the held-out faces of each identity.
         contents: SHA-256 of the crops and masks of each faceset, by resolved directory.
         edited: Number of faces edited since the caches were last used, by resolved directory.
+        guidance: Geometry and references of the faces; None for models without.
     """
 
     batches: FaceBatches
     held_out: dict[str, NDArray[np.int64]]
     contents: dict[Path, str]
     edited: dict[Path, int]
+    guidance: Guidance | None
 
 
 def prepare_data(
@@ -137,7 +142,7 @@ def prepare_data(
         facesets: Facesets of each identity, in the order of the model.
         run: Folder of the run, for the caches.
         opened: Accelerator of the training.
-        model: The model, for its sizes.
+        model: The model, for its sizes and its guides.
         on_faces: Callback with the number of faces added to the cache since the last call.
 
     Raises:
@@ -164,20 +169,56 @@ def prepare_data(
     training: dict[str, NDArray[np.int64]] = {}
     held_out: dict[str, NDArray[np.int64]] = {}
     shown: dict[str, NDArray[np.float32]] = {}
+    pairs = {
+        name: [(faceset, face) for faceset in sets for face in faceset.trainable()]
+        for name, sets in facesets.items()
+    }
     # One process of each machine builds the cache, the others reuse it.
     with opened.local_main_process_first():
         for name, sets in facesets.items():
-            pairs = [(faceset, face) for faceset in sets for face in faceset.trainable()]
             geometry = _geometry(config, sets, model, plan.ranges)
-            built = build_cache(run.cache, name, pairs, geometry, on_faces)
+            built = build_cache(run.cache, name, pairs[name], geometry, on_faces)
             caches[name] = built.cache
             contents |= {path.resolve(): sha256 for path, sha256 in built.contents.items()}
             edited |= {path.resolve(): count for path, count in built.edited.items()}
-            training[name], held_out[name] = split_facesets(pairs, config.data.held_out)
+            training[name], held_out[name] = split_facesets(pairs[name], config.data.held_out)
             if plan.match:
-                shown[name] = expressions([pairs[i][1].landmarks for i in training[name]])
-    batches = FaceBatches(caches, training, plan, find_matches(shown))
-    return TrainingData(batches, held_out, contents, edited)
+                shown[name] = expressions([pairs[name][i][1].landmarks for i in training[name]])
+    guidance = prepare_guidance(
+        model, pairs, training, config.data.references, config.data.coverage
+    )
+    sources = {} if guidance is None else guidance.sources
+    batches = FaceBatches(caches, training, plan, find_matches(shown), sources)
+    return TrainingData(batches, held_out, contents, edited, guidance)
+
+
+def check_guided(config: TrainConfig, model: FaceAutoencoder) -> None:
+    """Refuses settings that a guided model cannot be trained with; accepts all for others.
+
+    Raises:
+        ConfigError: Faces would be flipped or swapped, or the references are too large.
+    """
+    if not isinstance(model, AnchoredAutoencoder):
+        return
+    kind = f"The model {config.model.name!r} shows real crops"
+    if config.augmentation.flip:
+        raise ConfigError(
+            f"{kind}, which cannot be mirrored: expected augmentation.flip=0, found "
+            f"{config.augmentation.flip}.",
+            "Use --set augmentation.flip=0.",
+        )
+    if config.loss.swap:
+        raise ConfigError(
+            f"{kind} of the target in any case: expected loss.swap=0, found {config.loss.swap}.",
+            "Use --set loss.swap=0.",
+        )
+    size = config.data.references * 4 * model.detail**2
+    if size > MOST_BYTES:
+        raise ConfigError(
+            f"Expected references of at most {MOST_BYTES >> 20} MiB for each identity, found "
+            f"{config.data.references} of {model.detail} pixels, which take {size >> 20} MiB.",
+            "Lower --set data.references or --set model.options.detail.",
+        )
 
 
 def warp_ranges(config: AugmentationConfig) -> WarpRanges:

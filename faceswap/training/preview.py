@@ -11,38 +11,41 @@ from faceswap.core.captions import text_mask
 from faceswap.core.fonts import drawable_names
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.inference import decode, resize
+from faceswap.training.shown_faces import ShownFaces
 
 Image = NDArray[np.uint8]
 _GAP, _TITLE, _SIDE = 4, 22, 128
 
 
 def preview_grid(
-    model: FaceAutoencoder, faces: Mapping[str, Tensor], device: torch.device, bf16: bool
+    model: FaceAutoencoder, faces: Mapping[str, ShownFaces], device: torch.device, bf16: bool
 ) -> Image:
     """One block per identity: its faces, their reconstructions, and their swaps.
 
     Args:
         model: The model.
-        faces: Faces of each identity, ``(N, 3 or more, S, S)`` in [0, 1]; the first three channels
-            are RGB.
+        faces: Faces of each identity.
         device: Device of the model.
         bf16: Whether to compute in bf16.
 
     Returns:
         ``(H, W, 3) uint8 RGB``, with a title over every column.
     """
-    blocks = [_block(model, name, f[:, :3].to(device), bf16) for name, f in faces.items()]
+    blocks = [_block(model, name, shown, device, bf16) for name, shown in faces.items()]
     return _join(blocks, axis=0)
 
 
-def _block(model: FaceAutoencoder, name: str, faces: Tensor, bf16: bool) -> Image:
+def _block(
+    model: FaceAutoencoder, name: str, shown: ShownFaces, device: torch.device, bf16: bool
+) -> Image:
+    faces = shown.images[:, :3].to(device)
     others = [identity for identity in model.identities if identity != name]
     title = dict(zip(model.identities, drawable_names(model.identities), strict=True))
     columns = [(title[name], _as_images(faces))]
     columns += [
         (
             f"{title[name]} decoded" if to == name else f"as {title[to]}",
-            _as_images(decode(model, faces, to, bf16)),
+            _as_images(decode(model, faces, to, bf16, shown.guides.get(to))),
         )
         for to in [name, *others]
     ]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import torch
-from torch import Tensor
 
 from faceswap.core.tensorboard_log import open_scalar_log
 from faceswap.models.autoencoder import FaceAutoencoder
@@ -14,6 +13,7 @@ from faceswap.training.held_out import Quality, evaluate
 from faceswap.training.preview import preview_grid
 from faceswap.training.preview_writer import PreviewWriter
 from faceswap.training.run_directory import RunDirectory
+from faceswap.training.shown_faces import ShownFaces
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Reporter:
         run: Folder of the run.
         model: Model to evaluate, not wrapped by Accelerate.
         meta: Metadata of the model, for the manifests of the previews.
-        held_out: Held-out faces of each identity, ``(N, 4, S, S)``.
+        held_out: Held-out faces of each identity.
         device: Device of the model.
         bf16: Whether to compute in bf16.
         step: Number of finished steps; later log entries of earlier starts are dropped.
@@ -57,7 +57,7 @@ class Reporter:
         run: RunDirectory,
         model: FaceAutoencoder,
         meta: ModelMeta,
-        held_out: Mapping[str, Tensor],
+        held_out: Mapping[str, ShownFaces],
         device: torch.device,
         bf16: bool,
         step: int,
@@ -95,8 +95,8 @@ class Reporter:
         """Whether the preview of a step was written."""
         return self._previews.path(step).is_file()
 
-    def show(self, faces: Mapping[str, Tensor], step: int) -> None:
-        """Writes the preview ``step-*.jpg`` of faces, ``(N, 4, S, S)`` for each identity."""
+    def show(self, faces: Mapping[str, ShownFaces], step: int) -> None:
+        """Writes the preview ``step-*.jpg`` of faces of each identity."""
         self._model.eval()
         image = preview_grid(self._model, faces, self._device, self._bf16)
         self._model.train()

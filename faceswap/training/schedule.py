@@ -19,7 +19,7 @@ class Budget:
         """Fraction of the budget that is used up, 0 to 1; 0 without a limit."""
         fractions = [0.0]
         if self.steps is not None:
-            fractions.append(step / self.steps)
+            fractions.append(step / self.steps if self.steps else 1.0)
         if self.minutes is not None:
             fractions.append(seconds / (60 * self.minutes))
         return min(1.0, max(fractions))

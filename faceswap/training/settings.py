@@ -30,6 +30,12 @@ class DataConfig(StrictModel):
         description="Fraction of each batch made of matched pairs: faces of all identities with "
         "similar pose and expression.",
     )
+    references: int = Field(
+        default=128,
+        ge=2,
+        le=1024,
+        description="Real crops of each identity that a guided model keeps and warps.",
+    )
     minimum: int = Field(default=32, ge=2, description="Fewest faces an identity may have.")
     workers: int | None = Field(
         default=None, ge=0, le=128, description="Data loading processes; null chooses by device."
@@ -83,6 +89,11 @@ class LossConfig(StrictModel):
         description="Weight of the structural loss between a swapped face and its matched target "
         "face (needs data.match > 0).",
     )
+    detail: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the difference in the amount of fine detail, against blur.",
+    )
 
 
 class OptimizerConfig(StrictModel):
@@ -122,7 +133,9 @@ class TrainingConfig(StrictModel):
         default=1, ge=1, description="Micro-batches a batch is split into; gradients accumulate."
     )
     steps: int | None = Field(
-        default=None, ge=1, description="Budget in steps, over all starts of the run."
+        default=None,
+        ge=0,
+        description="Budget in steps, over all starts of the run; 0 exports the new model.",
     )
     minutes: float | None = Field(
         default=None, gt=0, description="Budget in minutes, over all starts of the run."

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.training_state import Progress, TrainingState
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta, save_model
+from faceswap.training.guidance import Guidance
 
 
 @dataclass(frozen=True)
@@ -15,10 +17,12 @@ class RunState(TrainingState[Progress]):
     Attributes:
         export_to: Folder of the exported model.
         meta: Description of the exported model.
+        guidance: References of the facesets of today; None for models without.
     """
 
     export_to: Path
     meta: ModelMeta
+    guidance: Guidance | None = None
 
     @property
     def evaluated(self) -> FaceAutoencoder:
@@ -26,6 +30,14 @@ class RunState(TrainingState[Progress]):
         model = self.model if self.ema is None else self.ema.module
         assert isinstance(model, FaceAutoencoder)
         return model
+
+    def restore(self, found: Checkpoint, kind: type[Progress]) -> Progress:
+        """Restores a checkpoint, but for the references; see the base."""
+        progress = super().restore(found, kind)
+        if self.guidance is not None:
+            for model in {self.model, self.evaluated}:
+                self.guidance.fill(model)
+        return progress
 
     def complete_save(self, progress: Progress) -> None:
         """Brings the marks of the checkpoints and the exported model up to date; see the base."""

@@ -55,7 +55,8 @@ class TrainStep:
             last = number == len(micro_batches)
             with nullcontext() if last else self._accelerator.no_sync(self._network):
                 batch = prepare(raw, self._accelerator.device, self._sizes, self._margin)
-                decoded = self._network(batch.distorted, batch.matched if self._weights.swap else 0)
+                swaps = batch.matched if self._weights.swap else 0
+                decoded = self._network(batch.distorted, swaps, batch.guides)
                 loss = reconstruction_losses(decoded, batch, self._weights)  # (I,)
                 self._accelerator.backward(loss.sum() / len(micro_batches))
             losses.append(loss.detach())

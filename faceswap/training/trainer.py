@@ -80,7 +80,8 @@ class Trainer:
                 if self._is_new:  # something to roll back to, and a full disk shows at once
                     self._save()
                 else:
-                    self._complete()
+                    self._complete_save()
+                self._complete_preview()
                 self._resample()
                 while not signal and not self._is_finished():
                     losses = self._take_step(next(self._sampled))  # forward, loss, backward, step
@@ -196,14 +197,16 @@ class Trainer:
                 self.progress.evaluated(ssim)
             self._state.save(self.progress)
 
-    def _complete(self) -> None:
-        """Makes up what a kill after the last checkpoint left undone."""
+    def _complete_save(self) -> None:
+        """Makes up what a kill left undone of the last save."""
+        if self._output.reporter:
+            self._state.complete_save(self.progress)
+
+    def _complete_preview(self) -> None:
+        """Shows what a kill left undone after the last step, or a run of no steps."""
         reporter, step = self._output.reporter, self.progress.step
-        if not reporter:
-            return
-        self._state.complete_save(self.progress)
-        due = self._is_finished() or self._is_due(self._plan.preview_every)
-        if step and due and not reporter.has_shown(step):
+        due = self._is_finished() or (step > 0 and self._is_due(self._plan.preview_every))
+        if reporter and due and not reporter.has_shown(step):
             self._show_preview()
 
     def _show_preview(self) -> None:

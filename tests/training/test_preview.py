@@ -3,6 +3,7 @@ import torch
 
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.preview import preview_grid
+from faceswap.training.shown_faces import ShownFaces
 
 
 class Fill(torch.nn.Module):
@@ -21,7 +22,7 @@ COLOURS = {"alice": (1.0, 0.0, 0.0), "bob": (0.0, 1.0, 0.0), "carol": (0.0, 0.0,
 def test_each_face_is_next_to_its_reconstruction_and_swaps():
     decoders = {name: Fill(colour) for name, colour in COLOURS.items()}
     model = FaceAutoencoder(torch.nn.Identity(), torch.nn.Identity(), decoders, 32, 32)
-    faces = {name: torch.full((2, 4, 32, 32), 0.5) for name in COLOURS}
+    faces = {name: ShownFaces(torch.full((2, 4, 32, 32), 0.5)) for name in COLOURS}
     image = preview_grid(model, faces, torch.device("cpu"), bf16=False)
     # 3 identities x (title + 2 faces) of 128 px and a column for the faces and each decoder.
     assert image.shape == (3 * (22 + 2 * 132) + 2 * 4, 4 * 128 + 3 * 4, 3)

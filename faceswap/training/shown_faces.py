@@ -1,0 +1,62 @@
+"""Faces that are measured and shown during a training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceswap.data.cache import FaceCache
+from faceswap.models.guides import Guides
+from faceswap.training.guidance import Guidance
+
+
+@dataclass(frozen=True)
+class ShownFaces:
+    """Faces of one identity without augmentation, as conversion crops them.
+
+    Attributes:
+        images: RGB and mask, ``(N, 4, S, S) float32`` in [0, 1].
+        guides: Their guides by the identity to decode them as; empty for models without.
+    """
+
+    images: Tensor
+    guides: Mapping[str, Guides] = field(default_factory=dict)
+
+
+def shown_faces(
+    cache: FaceCache,
+    indices: NDArray[np.int64],
+    at_most: int,
+    size: int,
+    name: str = "",
+    guidance: Guidance | None = None,
+) -> ShownFaces:
+    """Cached faces with their guides.
+
+    Args:
+        cache: Cached faces of one identity.
+        indices: Indices of the faces; evenly spaced ones if there are more than ``at_most``.
+        at_most: Largest number of faces.
+        size: Side of the images in pixels.
+        name: Name of the identity.
+        guidance: Geometry and references of all faces; None for models without guides.
+    """
+    chosen = indices[np.unique(np.linspace(0, len(indices) - 1, at_most).astype(int))]
+    guides = {} if guidance is None else guidance.best(name, chosen)
+    return ShownFaces(_untouched(cache, chosen, size), guides)
+
+
+def _untouched(cache: FaceCache, indices: NDArray[np.int64], size: int) -> Tensor:
+    side, trained = cache.geometry.side, cache.geometry.size
+    first = (side - trained) // 2
+    inner = slice(first, first + trained)
+    faces = np.stack([cache.open()[face, inner, inner, :4] for face in indices])
+    tensor = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
+    if size == trained:
+        return tensor
+    return torch.nn.functional.interpolate(
+        tensor, (size, size), mode="bilinear", antialias=True, align_corners=False
+    )
