@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from faceswap.data.references import FaceGeometry
 from faceswap.facesets.faceset import Face, Faceset
-from faceswap.models.anchored.choice import HALVES, descriptors, distances, plan_references
+from faceswap.models.anchored.choice import HALVES, describe_halves, distances, plan_references
 from faceswap.models.anchored.references import References
 from faceswap.models.guides import SLOTS, Guides
 
@@ -70,13 +70,12 @@ def build_guide_source(
     near = gaps <= _NEIGHBOURS
     lonely = near.all(1)
     ranked = []
-    for half in range(len(HALVES)):
-        shown = descriptors(geometry.shape.expression, geometry.rotation, half)
+    for shown in geometry.describe():
         apart = np.where(near, np.inf, distances(shown, shown[chosen]))
         apart[lonely] = -gaps[lonely]
         ranked.append(apart.argsort(1, kind="stable").astype(np.int16))
     counts = np.where(lonely, 1, (~near).sum(1))
-    return GuideSource(geometry.shown_by(geometry.shape.neutral), np.stack(ranked), counts)
+    return GuideSource(geometry.meshes(), np.stack(ranked), counts)
 
 
 def _gaps(pairs: Sequence[tuple[Faceset, Face]], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -100,12 +99,12 @@ def best_guides(geometry: FaceGeometry, references: References) -> Guides:
     Returns:
         Guides of N faces.
     """
-    bank = references.expression.cpu().numpy(), references.rotation.cpu().numpy()
+    bank = describe_halves(references.expression.cpu().numpy(), references.rotation.cpu().numpy())
+    shown = geometry.shown_by(references.neutral.cpu().numpy())
     # Each is a clip of its own: they do not follow each other.
     planned = [
-        plan_references(expression[None], rotation[None], bank)
-        for expression, rotation in zip(geometry.shape.expression, geometry.rotation, strict=True)
+        plan_references([[half[None] for half in face]], bank)
+        for face in zip(*shown.describe(), strict=True)
     ]
     chosen, weights = (np.concatenate(part) for part in zip(*planned, strict=True))
-    shape = geometry.shown_by(references.neutral.cpu().numpy())
-    return Guides(*map(torch.from_numpy, (shape, chosen, weights)))
+    return Guides(*map(torch.from_numpy, (shown.meshes(), chosen, weights)))

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from faceswap.data.cache import CropGeometry, training_crop
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import normalised_matrix
-from faceswap.geometry.mesh_shape import FaceShape, fit_shape, neutral_mesh, retarget
+from faceswap.geometry.mesh_shape import FaceShape, fit_shape, neutral_mesh
 from faceswap.geometry.similarity import Similarity
-from faceswap.models.anchored.choice import HALVES, descriptors, k_centres
+from faceswap.models.anchored.choice import describe_halves, k_centres
 from faceswap.models.anchored.references import MASK_SIDE, ReferenceSet
 
 _LEAST_SHARP = 0.2  # fraction of the training faces that are never references
@@ -31,27 +31,27 @@ class FaceGeometry:
     shape: FaceShape
     matrices: NDArray[np.float64]
 
-    @property
-    def rotation(self) -> NDArray[np.float64]:
-        """Rotation of the head in each face, ``(N, 3, 3)``."""
-        return self.shape.pose.rotation
-
     def of(self, faces: NDArray[np.int64]) -> "FaceGeometry":
         """That of some of the faces."""
         pose = Similarity(*(value[faces] for value in self.shape.pose))
         shape = FaceShape(self.shape.neutral, pose, self.shape.expression[faces])
         return FaceGeometry(shape, self.matrices[faces])
 
-    def shown_by(self, neutral: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Meshes of a face with these poses and expressions; the faces' own for their own neutral.
+    def shown_by(self, neutral: NDArray[np.floating]) -> "FaceGeometry":
+        """That of another person with the same poses and expressions.
 
         Args:
-            neutral: Neutral mesh, ``(468, 3)`` in face squares.
-
-        Returns:
-            ``(N, 468, 2)`` in normalised coordinates of the training squares.
+            neutral: The other person's neutral mesh, ``(468, 3)`` in face squares.
         """
-        flat = retarget(self.shape, np.asarray(neutral, np.float64))[..., :2]
+        return FaceGeometry(self.shape.shown_by(neutral.astype(np.float64)), self.matrices)
+
+    def describe(self) -> list[NDArray[np.float32]]:
+        """Descriptors of both halves of the faces; see ``choice.descriptors``."""
+        return describe_halves(self.shape.expression, self.shape.pose.rotation)
+
+    def meshes(self) -> NDArray[np.float32]:
+        """Meshes in normalised coordinates of the training squares, ``(N, 468, 2)``."""
+        flat = self.shape.meshes()[..., :2]
         turned = flat @ np.swapaxes(self.matrices[..., :2], 1, 2)
         return (turned + self.matrices[:, None, :, 2]).astype(np.float32)
 
@@ -105,11 +105,8 @@ def choose_references(
     """
     sharpness = np.array([pairs[face][1].sharpness for face in training])
     sharp = training[sharpness >= np.quantile(sharpness, _LEAST_SHARP)]
-    shown = geometry.of(sharp)
-    both = [
-        descriptors(shown.shape.expression, shown.rotation, half) for half in range(len(HALVES))
-    ]
-    return sharp[k_centres(np.concatenate(both, 1), count)]
+    described = geometry.of(sharp).describe()
+    return sharp[k_centres(np.concatenate(described, 1), count)]
 
 
 def cut_references(
@@ -141,8 +138,8 @@ def cut_references(
     return ReferenceSet(
         np.stack([each[..., :3] for each in layers]),
         np.stack(masks).astype(np.uint8, copy=False),
-        shown.shown_by(shown.shape.neutral),
+        shown.meshes(),
         shown.shape.expression.astype(np.float32),
-        shown.rotation.astype(np.float32),
+        shown.shape.pose.rotation.astype(np.float32),
         shown.shape.neutral.astype(np.float32),
     )

@@ -19,7 +19,7 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
-from faceswap.training.guidance import Guidance
+from faceswap.training.guide_data import GuideData
 from faceswap.training.losses import LossWeights
 from faceswap.training.plan import Output, Plan, TrainResult
 from faceswap.training.prepare import TrainingData, check_guided, open_facesets, prepare_data
@@ -128,13 +128,13 @@ def _build_trainer(
     data: TrainingData,
     callbacks: Callbacks,
 ) -> Trainer:
-    if data.guidance is not None:
-        data.guidance.fill(model)
+    if data.guide_data is not None:
+        data.guide_data.fill(model)
     model.to(opened.device)
     if config.training.compile:
         model.compile()
     optimizer = build_optimizer(model, config.optimizer)
-    state = _build_state(config, facesets, run, opened, model, optimizer, data.guidance)
+    state = _build_state(config, facesets, run, opened, model, optimizer, data.guide_data)
     progress = state.load(Progress)
     if progress:
         _log.info("Resumed at step %d.", progress.step)
@@ -159,7 +159,7 @@ def _build_state(
     opened: Accelerator,
     model: FaceAutoencoder,
     optimizer: torch.optim.Optimizer,
-    guidance: Guidance | None,
+    guide_data: GuideData | None,
 ) -> RunState:
     meta = ModelMeta(
         config.model.name,
@@ -181,7 +181,7 @@ def _build_state(
         advice=_ADVICE,
         export_to=run.model,
         meta=meta,
-        guidance=guidance,
+        guide_data=guide_data,
     )
 
 
@@ -202,7 +202,7 @@ def _build_output(
     shown = {**data.batches.training, **held_out}
 
     def faces(name: str, indices: NDArray[np.int64], at_most: int) -> ShownFaces:
-        return shown_faces(caches[name], indices, at_most, size, name, data.guidance)
+        return shown_faces(caches[name], indices, at_most, size, name, data.guide_data)
 
     reporter = Reporter(
         run,

@@ -23,7 +23,7 @@ from faceswap.facesets.files import IMAGES
 from faceswap.models.anchored.network import AnchoredAutoencoder
 from faceswap.models.anchored.references import MOST_BYTES
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.training.guidance import Guidance, prepare_guidance
+from faceswap.training.guide_data import GuideData, prepare_guide_data
 from faceswap.training.run_directory import RunDirectory
 from faceswap.training.settings import AugmentationConfig, TrainConfig
 
@@ -117,14 +117,14 @@ class TrainingData:
         held_out: Cache indices of the held-out faces of each identity.
         contents: SHA-256 of the crops and masks of each faceset, by resolved directory.
         edited: Number of faces edited since the caches were last used, by resolved directory.
-        guidance: Geometry and references of the faces; None for models without.
+        guide_data: Geometry and references of the faces; None for models without.
     """
 
     batches: FaceBatches
     held_out: dict[str, NDArray[np.int64]]
     contents: dict[Path, str]
     edited: dict[Path, int]
-    guidance: Guidance | None
+    guide_data: GuideData | None
 
 
 def prepare_data(
@@ -184,12 +184,12 @@ def prepare_data(
             training[name], held_out[name] = split_facesets(pairs[name], config.data.held_out)
             if plan.match:
                 shown[name] = expressions([pairs[name][i][1].landmarks for i in training[name]])
-    guidance = prepare_guidance(
+    guide_data = prepare_guide_data(
         model, pairs, training, config.data.references, config.data.coverage
     )
-    sources = {} if guidance is None else guidance.sources
+    sources = {} if guide_data is None else guide_data.sources
     batches = FaceBatches(caches, training, plan, find_matches(shown), sources)
-    return TrainingData(batches, held_out, contents, edited, guidance)
+    return TrainingData(batches, held_out, contents, edited, guide_data)
 
 
 def check_guided(config: TrainConfig, model: FaceAutoencoder) -> None:

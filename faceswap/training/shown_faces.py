@@ -10,7 +10,7 @@ from torch import Tensor
 
 from faceswap.data.cache import FaceCache
 from faceswap.models.guides import Guides
-from faceswap.training.guidance import Guidance
+from faceswap.training.guide_data import GuideData
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def shown_faces(
     at_most: int,
     size: int,
     name: str = "",
-    guidance: Guidance | None = None,
+    guide_data: GuideData | None = None,
 ) -> ShownFaces:
     """Cached faces with their guides.
 
@@ -42,10 +42,10 @@ def shown_faces(
         at_most: Largest number of faces.
         size: Side of the images in pixels.
         name: Name of the identity.
-        guidance: Geometry and references of all faces; None for models without guides.
+        guide_data: Geometry and references of all faces; None for models without guides.
     """
     chosen = indices[np.unique(np.linspace(0, len(indices) - 1, at_most).astype(int))]
-    guides = {} if guidance is None else guidance.best(name, chosen)
+    guides = {} if guide_data is None else guide_data.best(name, chosen)
     return ShownFaces(_untouched(cache, chosen, size), guides)
 
 

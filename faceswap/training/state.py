@@ -7,7 +7,7 @@ from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.training_state import Progress, TrainingState
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta, save_model
-from faceswap.training.guidance import Guidance
+from faceswap.training.guide_data import GuideData
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,12 @@ class RunState(TrainingState[Progress]):
     Attributes:
         export_to: Folder of the exported model.
         meta: Description of the exported model.
-        guidance: References of the facesets of today; None for models without.
+        guide_data: References of the facesets of today; None for models without.
     """
 
     export_to: Path
     meta: ModelMeta
-    guidance: Guidance | None = None
+    guide_data: GuideData | None = None
 
     @property
     def evaluated(self) -> FaceAutoencoder:
@@ -34,9 +34,9 @@ class RunState(TrainingState[Progress]):
     def restore(self, found: Checkpoint, kind: type[Progress]) -> Progress:
         """Restores a checkpoint, but for the references; see the base."""
         progress = super().restore(found, kind)
-        if self.guidance is not None:
+        if self.guide_data is not None:
             for model in {self.model, self.evaluated}:
-                self.guidance.fill(model)
+                self.guide_data.fill(model)
         return progress
 
     def complete_save(self, progress: Progress) -> None:

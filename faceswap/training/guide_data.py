@@ -21,7 +21,7 @@ from faceswap.models.guides import Guides
 
 
 @dataclass(frozen=True)
-class Guidance:
+class GuideData:
     """Geometry and references of the faces of each identity.
 
     Attributes:
@@ -46,13 +46,13 @@ class Guidance:
         return {to: best_guides(geometry, bank) for to, bank in self.references.items()}
 
 
-def prepare_guidance(
+def prepare_guide_data(
     model: nn.Module,
     pairs: Mapping[str, Sequence[tuple[Faceset, Face]]],
     training: Mapping[str, NDArray[np.int64]],
     count: int,
     coverage: float,
-) -> Guidance | None:
+) -> GuideData | None:
     """Measures the faces and chooses the references of each identity.
 
     Args:
@@ -80,4 +80,4 @@ def prepare_guidance(
         references[name].fill(cut_references(faces, chosen, geometry, model.detail, coverage))
         sources[name] = build_guide_source(faces, geometry, chosen)
         geometries[name] = geometry
-    return Guidance(geometries, references, sources)
+    return GuideData(geometries, references, sources)
