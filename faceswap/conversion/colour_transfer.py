@@ -30,6 +30,9 @@ _RGB_TO_RELATIVE_XYZ = _RGB_TO_XYZ / _WHITE
 _RELATIVE_XYZ_TO_RGB = torch.linalg.inv(_RGB_TO_RELATIVE_XYZ)
 _DELTA = 6 / 29
 
+# Side of the grid on which statistics are measured: larger faces are sampled, not averaged, since
+# that would reduce their contrast.
+_GRID = 128
 # Limit of the contrast gain, so that the noise of a nearly flat face is not amplified.
 _MAX_GAIN = 2.0
 
@@ -43,9 +46,10 @@ def none(face: Tensor, target: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG00
 @colour_transfers.register
 def lab(face: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Matches mean and standard deviation of each CIE Lab channel (Reinhard et al. 2001)."""
-    source, wanted = rgb_to_lab(face), rgb_to_lab(target)
-    source_mean, source_deviation = _statistics(source, weight)
-    wanted_mean, wanted_deviation = _statistics(wanted, weight)
+    step = max(1, face.shape[-1] // _GRID)
+    source, weight = rgb_to_lab(face), weight[..., ::step, ::step]
+    source_mean, source_deviation = _statistics(source[..., ::step, ::step], weight)
+    wanted_mean, wanted_deviation = _statistics(rgb_to_lab(target[..., ::step, ::step]), weight)
     gain = (wanted_deviation / source_deviation.clamp_min(1e-3)).clamp(1 / _MAX_GAIN, _MAX_GAIN)
     return lab_to_rgb((source - source_mean) * gain + wanted_mean).clamp(0, 1)
 
@@ -60,9 +64,11 @@ def _statistics(image: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """Maps sRGB ``(B, 3, H, W)`` in [0, 1] to CIE Lab under D65, L in [0, 100]."""
-    linear = torch.where(rgb > 0.04045, ((rgb + 0.055) / 1.055).clamp_min(0) ** 2.4, rgb / 12.92)
+    curved = ((rgb + 0.055) / 1.055).clamp_min_(0).pow_(2.4)
+    linear = torch.where(rgb > 0.04045, curved, rgb / 12.92)
     xyz = _mix(_RGB_TO_RELATIVE_XYZ, linear)
-    f = torch.where(xyz > _DELTA**3, xyz.clamp_min(1e-8) ** (1 / 3), xyz / (3 * _DELTA**2) + 4 / 29)
+    root = xyz.clamp_min(1e-8).pow_(1 / 3)
+    f = torch.where(xyz > _DELTA**3, root, xyz / (3 * _DELTA**2) + 4 / 29)
     x, y, z = f.unbind(1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
@@ -74,7 +80,7 @@ def lab_to_rgb(values: Tensor) -> Tensor:
     f = torch.stack([y + a / 500, y, y - b / 200], 1)
     xyz = torch.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4 / 29))
     linear = _mix(_RELATIVE_XYZ_TO_RGB, xyz)
-    curved = 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055
+    curved = linear.clamp_min(0.0031308).pow_(1 / 2.4).mul_(1.055).sub_(0.055)
     return torch.where(linear > 0.0031308, curved, 12.92 * linear)
 
 

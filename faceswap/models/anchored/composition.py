@@ -64,7 +64,7 @@ def sample(images: Tensor, references: Tensor, places: Tensor, size: int) -> Ten
         ``(B, SLOTS, 4, size, size) float32`` in [0, 1].
     """
     grid = resize(places.flatten(0, 1), size).permute(0, 2, 3, 1)
-    chosen = images[references.flatten()].float() / 255
+    chosen = images[references.flatten()].float().mul_(1 / 255)
     mode = "bilinear" if size <= images.shape[-1] else "bicubic"
     sampled = F.grid_sample(chosen, grid, mode=mode, padding_mode="border", align_corners=False)
     return sampled.unflatten(0, references.shape)
@@ -122,17 +122,27 @@ def compose(
     """
     size = seen.shape[-1]
     logits = known.prior + corrections.weights.float()
-    weights = resize(logits.softmax(1), size)[:, :, None]
-    blended = (seen * weights).sum(1)
-    face = blended[:, :3] + (offsets * weights).sum(1)
-    light = resize(corrections.light.float(), size)
+    weights = resize(logits.softmax(1), size)
+    blended = _blend(seen, weights)
+    colours = offsets.flatten(2).transpose(1, 2) @ weights.flatten(2)
+    face = blended[:, :3] + colours.unflatten(2, (size, size))
+    # The curves are smooth at the resolution of the network already.
+    light = torch.tanh(resize(corrections.light.float(), corrections.gate.shape[-1]))
     gain, offset = light.split(3, 1)
-    face = face * (_STRONGEST * torch.tanh(gain)).exp() + 0.5 * torch.tanh(offset)
+    face = face * resize((_STRONGEST * gain).exp(), size) + resize(0.5 * offset, size)
     gate = torch.sigmoid(corrections.gate.float() + _GATE) * _allowed(seen, known, corrections)
     generated = torch.sigmoid(corrections.generated.float())
     face = torch.lerp(face, resize(generated, size), resize(gate, size))
     mask = torch.logit(blended[:, 3:].clamp(0.02, 0.98)) + resize(corrections.mask.float(), size)
     return face.clamp(0, 1), torch.sigmoid(mask), gate
+
+
+def _blend(images: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum ``(B, C, D, D)`` of ``(B, K, C, D, D)`` images, without their products."""
+    blended = images[:, 0] * weights[:, :1]
+    for number in range(1, images.shape[1]):
+        blended = blended.addcmul_(images[:, number], weights[:, number : number + 1])
+    return blended
 
 
 def displaced(known: Geometry, corrections: Corrections) -> Tensor:
