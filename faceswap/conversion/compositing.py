@@ -18,6 +18,7 @@ from torch import Tensor
 from faceswap.conversion.colour_transfer import colour_transfers
 from faceswap.geometry.alignment import crop_matrix, invert, of_stored, transform_points
 from faceswap.maskers import Masker
+from faceswap.models.inference import resize
 
 _MASK_SIZE = 128  # px: masks are blurred anyway, so they need no finer grid
 
@@ -117,10 +118,13 @@ def match_colour(
     Returns:
         Faces after the transfer, ``(B, 3, S, S) float32 RGB``.
     """
-    size = faces.shape[-2:]
-    target = F.interpolate(crops, size, mode="bilinear", align_corners=False, antialias=True)
-    weight = F.interpolate(masks, size, mode="bilinear", align_corners=False)
-    return colour_transfers.get(settings.colour)(faces, target, weight)
+    size = faces.shape[-1]
+    target = resize(crops, size)
+    weight = F.interpolate(masks, (size, size), mode="bilinear", align_corners=False)
+    transfer = colour_transfers.get(settings.colour)
+    # One by one: the temporaries of a face fit into the cache of a CPU.
+    each = zip(faces.split(1), target.split(1), weight.split(1), strict=True)
+    return torch.cat([transfer(*one) for one in each])
 
 
 def paste(
