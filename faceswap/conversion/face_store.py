@@ -63,9 +63,7 @@ class FaceStore:
     def tracks(self) -> dict[int, NDArray[np.int64]]:
         """Rows of each track, in order."""
         tracks = np.array(self._tracks, np.int64)
-        order = np.argsort(tracks, kind="stable")
-        numbers, starts = np.unique(tracks[order], return_index=True)
-        return dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True))
+        return {int(track): np.flatnonzero(tracks == track) for track in np.unique(tracks)}
 
     def rows_of(self, frame: int) -> range:
         """Rows of the faces of a frame."""

@@ -1,0 +1,111 @@
+"""A synthetic face mesh, and tiny guided models of synthetic people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.guidance import Guidance
+from faceswap.geometry.alignment import normalised_matrix, transform_points
+from faceswap.geometry.mean_face import MEAN_FACE
+from faceswap.geometry.mesh68 import _PAIRS, mesh_to_68
+from faceswap.geometry.mesh_shape import (
+    LOWER_LIDS,
+    LOWER_LIP,
+    UPPER_LIDS,
+    UPPER_LIP,
+    fit_shape,
+    neutral_mesh,
+)
+from faceswap.models import build_model
+from faceswap.models.anchored.network import AnchoredAutoencoder
+from faceswap.models.anchored.references import MASK_SIDE, ReferenceSet
+from faceswap.models.model_file import LoadedModel, ModelMeta
+
+COVERAGE, SIDE = 1.25, 64
+OPENINGS = (0.0, 0.1, 0.2, 0.3)
+"""How far the mouth is open in the references of an identity, in face squares."""
+_CHIN = (152, 148, 377, 17, 84, 314)
+
+
+def face_mesh(opening: float = 0.0, width: float = 1.0) -> np.ndarray:
+    """``(468, 3)`` in face squares, upright: the mean face with an open mouth."""
+    random = np.random.default_rng(0)
+    across = random.uniform(-0.5, 0.5, (468, 2))
+    mesh = np.c_[across, 0.8 * (across**2).sum(1)]
+    for (a, b), point in reversed(list(zip(_PAIRS, MEAN_FACE, strict=True))):
+        mesh[a] = mesh[b] = point
+    # Edges of lids and lips: from corner to corner, each lower point below its upper one.
+    for eye, corners in enumerate(((36, 39), (42, 45))):
+        line = np.linspace(*MEAN_FACE[list(corners)], 9)[1:-1]
+        part = slice(7 * eye, 7 * eye + 7)
+        mesh[UPPER_LIDS[part]], mesh[LOWER_LIDS[part]] = line, line
+        mesh[UPPER_LIDS[part], 1] -= 0.02
+        mesh[LOWER_LIDS[part], 1] += 0.02
+    line = np.linspace(*MEAN_FACE[[60, 64]], 11)[1:-1]
+    mesh[UPPER_LIP], mesh[LOWER_LIP] = line, line
+    mesh[LOWER_LIP, 1] += opening
+    mesh[list(_CHIN), 1] += opening
+    mesh[:, 0] *= width
+    return mesh
+
+
+def face_at(
+    x: float = 120.0, opening: float = 0.0, width: float = 1.0, yaw: float = 0.0, track: int = 0
+) -> SourceFace:
+    """A face of 80 pixels in a frame."""
+    c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+    turned = face_mesh(opening, width) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
+    mesh = (80 * turned + [x, 100, 0]).astype(np.float32)
+    return SourceFace(mesh_to_68(mesh)[:, :2], mesh, track)
+
+
+def normalised(face: SourceFace) -> np.ndarray:
+    """The mesh of a face in coordinates of its crop, ``(468, 2)``."""
+    matrix = normalised_matrix(face.landmarks, COVERAGE)
+    return transform_points(matrix, face.dense_mesh()[:, :2])
+
+
+def reference_set(faces: Sequence[SourceFace], crops: np.ndarray) -> ReferenceSet:
+    """References of a person: faces and their crops."""
+    meshes = np.stack([face.dense_mesh() for face in faces])
+    neutral = neutral_mesh(meshes[:1])
+    shape = fit_shape(meshes, neutral)
+    return ReferenceSet(
+        crops,
+        np.full((len(faces), MASK_SIDE, MASK_SIDE), 255, np.uint8),
+        np.stack([normalised(face) for face in faces]).astype(np.float32),
+        shape.expression.astype(np.float32),
+        shape.pose.rotation.astype(np.float32),
+        neutral.astype(np.float32),
+    )
+
+
+def guided_model(**references: ReferenceSet) -> LoadedModel:
+    """An untrained model with the references of each identity."""
+    torch.manual_seed(0)
+    options = {"size": SIDE, "detail": 2 * SIDE}
+    model = build_model("anchored", list(references), options).eval()
+    assert isinstance(model, AnchoredAutoencoder)
+    for name, chosen in references.items():
+        model.references_of(name).fill(chosen)
+    meta = ModelMeta("anchored", options, tuple(references), COVERAGE, 0)
+    return LoadedModel(model, meta, "0" * 64, Path("model"))
+
+
+def synthetic_people() -> LoadedModel:
+    """``alice`` with a wide face and ``bob`` with a narrow one, each with ``OPENINGS``."""
+    plain = np.full((len(OPENINGS), SIDE, SIDE, 3), 128, np.uint8)
+    return guided_model(
+        alice=reference_set([face_at(opening=one, width=1.2) for one in OPENINGS], plain),
+        bob=reference_set([face_at(opening=one, width=0.8) for one in OPENINGS], plain),
+    )
+
+
+def guidance_to(to: str, loaded: LoadedModel | None = None) -> Guidance:
+    """Guidance of a model of synthetic people."""
+    model = (loaded or synthetic_people()).model
+    assert isinstance(model, AnchoredAutoencoder)
+    return Guidance(model, to, COVERAGE)

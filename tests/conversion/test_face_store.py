@@ -1,0 +1,47 @@
+"""Faces of a clip in a temporary file."""
+
+import numpy as np
+import pytest
+
+from faceswap.conversion.face_store import FaceStore
+from faceswap.conversion.faces import SourceFace
+from faceswap.core.errors import ConfigError
+from tests.conversion.guided import face_at
+
+
+def test_faces_are_read_as_they_were_added():
+    frames = {
+        0: [face_at(50, track=3)],
+        2: [face_at(60, 0.1, track=3), face_at(150, track=4)],
+        5: [face_at(155, track=4)],
+    }
+    with FaceStore() as store:
+        for frame, faces in frames.items():
+            store.add(frame, faces)
+        assert len(store) == 4
+        assert [list(store.rows_of(frame)) for frame in range(6)] == [[0], [], [1, 2], [], [], [3]]
+        assert {track: rows.tolist() for track, rows in store.tracks().items()} == {
+            3: [0, 1],
+            4: [2, 3],
+        }
+        for frame, faces in frames.items():
+            for row, face in zip(store.rows_of(frame), faces, strict=True):
+                found = store.face(row)
+                assert found.track == face.track
+                np.testing.assert_array_equal(found.landmarks, face.landmarks)
+                np.testing.assert_array_equal(found.mesh, face.mesh)
+        meshes = store.meshes(np.array([3, 0]))
+        np.testing.assert_array_equal(meshes, [frames[5][0].mesh, frames[0][0].mesh])
+
+
+def test_a_clip_without_faces_has_no_tracks():
+    with FaceStore() as store:
+        store.add(0, [])
+        assert store.tracks() == {}
+        assert list(store.rows_of(0)) == []
+
+
+def test_a_face_without_a_mesh_is_an_error():
+    with FaceStore() as store, pytest.raises(ConfigError, match="face mesh") as raised:
+        store.add(0, [SourceFace(face_at().landmarks)])
+    assert "--landmarker facemesh" in raised.value.hint

@@ -1,0 +1,159 @@
+"""Geometry and references of the faces of clips and photos."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from faceswap.conversion.face_store import FaceStore
+from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.guidance import ClipGuidance, Guidance
+from faceswap.conversion.guided_frames import guide_photos, guide_windows
+from faceswap.core.errors import IdentityError, ModelFileError
+from faceswap.geometry.similarity import fit_similarity
+from faceswap.media.frame import Frame
+from faceswap.models import build_model
+from faceswap.models.anchored.network import AnchoredAutoencoder
+from tests.conversion.guided import COVERAGE, OPENINGS, face_at, guidance_to, normalised
+
+IMAGE = np.zeros((2, 2, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def guidance() -> Guidance:
+    return guidance_to("bob")
+
+
+def talking(frames: int, width: float = 1.0, track: int = 0) -> list[SourceFace]:
+    """A track that is at rest, and opens its mouth in the middle third."""
+    third = frames // 3
+    openings = [0.0] * third + [0.21] * third + [0.0] * (frames - 2 * third)
+    return [
+        face_at(100 + i, opening, width, yaw=10 * np.sin(i / 9), track=track)
+        for i, opening in enumerate(openings)
+    ]
+
+
+def guide_clip(clip: Sequence[Sequence[SourceFace]], guidance: Guidance) -> list[list[SourceFace]]:
+    with FaceStore() as store:
+        for index, faces in enumerate(clip):
+            store.add(index, faces)
+        planned = ClipGuidance(store, guidance)
+        return [planned.faces(index) for index in range(len(clip))]
+
+
+def shown_references(face: SourceFace, half: int) -> dict[int, float]:
+    """Weight of each reference that is shown for half of a face."""
+    assert face.guides is not None
+    part = slice(2 * half, 2 * half + 2)
+    weights: dict[int, float] = {}
+    for reference, weight in zip(
+        face.guides.references[part].tolist(), face.guides.weights[part].tolist(), strict=True
+    ):
+        weights[reference] = weights.get(reference, 0) + weight
+    return {reference: weight for reference, weight in weights.items() if weight}
+
+
+def test_an_open_mouth_is_shown_by_the_reference_that_has_it(guidance):
+    guided = [faces[0] for faces in guide_clip([[face] for face in talking(90)], guidance)]
+    mouths = [shown_references(face, 1) for face in guided]
+    assert mouths[10] == mouths[80] == {0: 1}
+    assert mouths[45] == {OPENINGS.index(0.2): 1}
+    # Transitions take a few frames.
+    assert sum(len(mouth) == 2 for mouth in mouths) == pytest.approx(16, abs=4)
+    for mouth in mouths:
+        assert sum(mouth.values()) == pytest.approx(1)
+    # A head that is turned the same way has the same geometry in its crop.
+    assert {tuple(shown_references(face, 0)) for face in guided} == {(0,)}
+
+
+def test_a_face_at_rest_shows_the_target_at_rest(guidance):
+    faces = [face_at(100 + i, width=1.1) for i in range(30)]
+    (guided,) = guide_clip([[face] for face in faces], guidance)[20]
+    assert guided.guides is not None
+    shape = guided.guides.shape.numpy()
+    apart = [
+        np.abs(fit_similarity(person, shape).apply(person) - shape).max()
+        for person in (normalised(face_at(width=width)) for width in (0.8, 1.1))
+    ]
+    assert apart[0] < 0.002  # bob
+    assert apart[1] > 0.1  # the source
+
+
+def test_each_track_has_its_own_neutral_mesh(guidance):
+    wide, narrow = talking(60, 1.15, track=5), talking(60, 0.9, track=7)
+    together = guide_clip(list(zip(wide, narrow, strict=True)), guidance)
+    for place, alone in enumerate((wide, narrow)):
+        expected = guide_clip([[face] for face in alone], guidance)
+        for faces, (face,) in zip(together, expected, strict=True):
+            assert faces[place].track == face.track
+            for found, wanted in zip(faces[place].guides, face.guides, strict=True):
+                np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(("name", "width"), [("alice", 1.2), ("bob", 0.8)])
+def test_few_faces_have_the_neutral_mesh_of_the_identity_that_explains_them(guidance, name, width):
+    faces = [face_at(opening=0.2, width=width, yaw=yaw) for yaw in range(24)]
+    known = guidance.neutral_of_faces(faces)
+    np.testing.assert_array_equal(known, guidance.neutral_of_identity(name))
+    more = guidance.neutral_of_faces([*faces, faces[0]])
+    assert np.abs(more - known).max() > 0.1  # their own: the mouth is always open
+
+
+def test_pieces_of_a_long_track_are_planned_like_the_whole(guidance):
+    meshes = np.stack([face.dense_mesh() for face in talking(120)])
+    neutral = guidance.neutral_of(meshes)
+    whole = guidance.plan([meshes], neutral)
+    pieces = guidance.plan(np.split(meshes, 12), neutral, piece=30)
+    for found, wanted in zip(pieces, whole, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def frames_of(clip: Sequence[Sequence[SourceFace]], read: list[int] | None = None):
+    for index, faces in enumerate(clip):
+        if read is not None:
+            read.append(index)
+        yield Frame(index, index, float(index), IMAGE), faces
+
+
+@pytest.mark.parametrize("length", [1, 48, 64, 65, 150])
+def test_windows_keep_every_frame_and_face(guidance, length):
+    clip = [[face] if index % 7 else [] for index, face in enumerate(talking(length))]
+    guided = list(guide_windows(frames_of(clip), guidance))
+    assert [frame.index for frame, _ in guided] == list(range(length))
+    assert [len(faces) for _, faces in guided] == [len(faces) for faces in clip]
+    for (_, faces), given in zip(guided, clip, strict=True):
+        for face, one in zip(faces, given, strict=True):
+            np.testing.assert_array_equal(face.landmarks, one.landmarks)
+            assert face.guides is not None
+
+
+def test_windows_agree_with_the_whole_clip(guidance):
+    clip = [[face] for face in talking(180)]
+    windows = [faces[0] for _, faces in guide_windows(frames_of(clip), guidance)]
+    whole = [faces[0] for faces in guide_clip(clip, guidance)]
+    for half in (0, 1):
+        for one, other in zip(windows, whole, strict=True):
+            assert shown_references(one, half) == pytest.approx(shown_references(other, half))
+
+
+def test_a_window_is_read_at_a_time(guidance):
+    read: list[int] = []
+    next(iter(guide_windows(frames_of([[face] for face in talking(180)], read), guidance)))
+    assert len(read) == 64
+
+
+def test_each_photo_has_its_nearest_references(guidance):
+    openings = [0.29, 0.02, 0.19]
+    photos = [[face_at(opening=one, width=0.8)] for one in openings]
+    guided = [faces[0] for _, faces in guide_photos(frames_of(photos), guidance)]
+    assert [shown_references(face, 1) for face in guided] == [{3: 1}, {0: 1}, {2: 1}]
+
+
+def test_a_model_without_references_is_an_error():
+    model = build_model("anchored", ["a", "b"], {"size": 64, "detail": 64})
+    assert isinstance(model, AnchoredAutoencoder)
+    with pytest.raises(ModelFileError, match="no reference crops of 'b'"):
+        Guidance(model, "b", COVERAGE)
+    with pytest.raises(IdentityError, match="no identity 'c'"):
+        Guidance(model, "c", COVERAGE)
