@@ -65,7 +65,7 @@ def sample(images: Tensor, references: Tensor, places: Tensor, size: int) -> Ten
     """
     grid = resize(places.flatten(0, 1), size).permute(0, 2, 3, 1)
     chosen = images[references.flatten()].float().mul_(1 / 255)
-    mode = "bilinear" if size <= images.shape[-1] else "bicubic"
+    mode = "bicubic" if not torch.is_grad_enabled() else "bilinear"
     sampled = F.grid_sample(chosen, grid, mode=mode, padding_mode="border", align_corners=False)
     return sampled.unflatten(0, references.shape)
 
