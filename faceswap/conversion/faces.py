@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from faceswap.core.errors import ConfigError, FacesetError
@@ -47,6 +48,12 @@ class SourceFace:
                 "Use --landmarker facemesh.",
             )
         return self.mesh
+
+
+def batch_guides(faces: Iterable[SourceFace]) -> Guides:
+    """The guides of faces, which all have some, as a batch."""
+    each = [face.guides for face in faces if face.guides is not None]
+    return Guides(*map(torch.stack, zip(*each, strict=True)))
 
 
 FramesWithFaces = Iterable[tuple[Frame, Sequence[SourceFace]]]

@@ -20,6 +20,7 @@ from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh
 from faceswap.models.anchored.choice import describe_halves, plan_references
 from faceswap.models.anchored.network import AnchoredAutoencoder
 from faceswap.models.guides import SLOTS, Guides
+from faceswap.models.model_file import LoadedModel
 
 Neutral = NDArray[np.float64]
 Meshes = NDArray[np.floating]
@@ -131,6 +132,17 @@ class Guidance:
         for face in faces:
             guided += self.guide_track([face], self.neutral_of_faces([face]))
         return guided
+
+
+def build_guidance(loaded: LoadedModel, to: str) -> Guidance | None:
+    """Guidance of a model for a target identity; None unless the model is guided.
+
+    Raises:
+        IdentityError: The model was not trained on ``to``.
+        ModelFileError: A guided model has no references of ``to``.
+    """
+    model = loaded.model
+    return Guidance(model, to, loaded.coverage) if isinstance(model, AnchoredAutoencoder) else None
 
 
 class ClipGuidance:

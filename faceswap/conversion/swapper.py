@@ -7,14 +7,12 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
-from faceswap.conversion.faces import SourceFace
-from faceswap.conversion.guidance import Guidance
+from faceswap.conversion.faces import SourceFace, batch_guides
+from faceswap.conversion.guidance import build_guidance
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
 from faceswap.geometry.alignment import crop_matrix, of_stored, transform_points, warp
 from faceswap.maskers import build_masker
-from faceswap.models.anchored.network import AnchoredAutoencoder
-from faceswap.models.guides import Guides
 from faceswap.models.model_file import LoadedModel
 
 Image = NDArray[np.uint8]
@@ -46,9 +44,7 @@ class Swapper:
         self.loaded, self.to = loaded, to
         self._model = loaded.model
         self._coverage = loaded.coverage
-        self.guidance: Guidance | None = None
-        if isinstance(loaded.model, AnchoredAutoencoder):
-            self.guidance = Guidance(loaded.model, to, loaded.coverage)
+        self.guidance = build_guidance(loaded, to)
         self.settings = settings
         self._device = next(loaded.model.parameters()).device
         self.masker = build_masker(settings.mask, str(self._device), model=settings.mask_model)
@@ -81,9 +77,11 @@ class Swapper:
     def _swap(self, found: Sequence[tuple[Image, SourceFace]], pixel_aspect: float) -> None:
         size = self._model.input_size
         crops, points = self._cut(found, pixel_aspect, size)
-        batch = self._to_device(crops)
+        batch, guides = self._to_device(crops), None
+        if self.guidance is not None:
+            guides = batch_guides(face for _, face in found).to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            decoded = self._model.swap(batch, self.to, self._guides(found))
+            decoded = self._model.swap(batch, self.to, guides)
         masks = face_masks(crops, points, self._coverage, self.settings, self.masker, decoded.mask)
         masks = masks.to(self._device)
         detail = decoded.face.shape[-1]
@@ -109,9 +107,3 @@ class Swapper:
     def _to_device(self, crops: Sequence[Image]) -> torch.Tensor:
         """``(B, 3, S, S) float32`` in [0, 1]."""
         return torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
-
-    def _guides(self, found: Sequence[tuple[Image, SourceFace]]) -> Guides | None:
-        if self.guidance is None:
-            return None
-        each = [face.guides for _, face in found if face.guides is not None]
-        return Guides(*map(torch.stack, zip(*each, strict=True))).to(self._device)

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.conversion.faces import SourceFace
-from faceswap.conversion.guidance import Guidance
+from faceswap.conversion.faces import SourceFace, batch_guides
+from faceswap.conversion.guidance import Guidance, build_guidance
 from faceswap.facesets.faceset import Face, Faceset
+from faceswap.models.guides import Guides
+from faceswap.models.model_file import LoadedModel
 
 Pairs = Sequence[tuple[Faceset, Face]]
 
@@ -32,6 +34,12 @@ def guide_faces(faces: Pairs, guidance: Guidance, name: str) -> list[SourceFace]
     for piece in _consecutive(faces, _meshes(faces)):
         guided += guidance.guide_track(piece, neutral)
     return guided
+
+
+def own_guides(loaded: LoadedModel, faces: Pairs, name: str) -> Guides | None:
+    """Guides of faces to be decoded as their own identity; None unless the model is guided."""
+    guidance = build_guidance(loaded, name)
+    return None if guidance is None else batch_guides(guide_faces(faces, guidance, name))
 
 
 def _meshes(faces: Pairs) -> Iterator[NDArray[np.float32]]:

@@ -18,11 +18,14 @@ from torchmetrics.functional.image import (
 from faceswap.core.device import supports_bf16
 from faceswap.data.cache import CropGeometry, training_crop
 from faceswap.facesets.faceset import Face, Faceset
+from faceswap.models.guides import Guides
 from faceswap.models.inference import decode, resize
 from faceswap.models.model_file import LoadedModel
 
 MIN_SIDE = 176
 """Smallest image side in pixels that allows the five scales of MS-SSIM."""
+
+_BATCH = 16
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 """Mean distance of two batches ``(B, 3, S, S) float32 RGB`` in [0, 1], as a scalar."""
@@ -36,13 +39,27 @@ def held_out_tensor(faces: Sequence[tuple[Faceset, Face]], side: int, coverage: 
 
 
 @torch.inference_mode()
-def reconstruct(loaded: LoadedModel, faces: Tensor, name: str) -> Tensor:
-    """Decode faces ``(N, 4, S, S)`` as their own identity: ``(N, 3, S, S)`` on the CPU."""
+def reconstruct(
+    loaded: LoadedModel, faces: Tensor, name: str, guides: Guides | None = None
+) -> Tensor:
+    """Decode faces as their own identity.
+
+    Args:
+        loaded: Trained model.
+        faces: Faces, ``(N, 4, S, S)``.
+        name: Their identity.
+        guides: Guides of the faces, for guided models only.
+
+    Returns:
+        ``(N, 3, S, S)`` on the CPU.
+    """
     device = next(loaded.model.parameters()).device
-    decoded = [
-        decode(loaded.model, chunk[:, :3].to(device), name, supports_bf16(device)).cpu()
-        for chunk in faces.split(16)
-    ]
+    decoded = []
+    for start in range(0, len(faces), _BATCH):
+        some = slice(start, start + _BATCH)
+        chunk = faces[some, :3].to(device)
+        shown = None if guides is None else guides.of(some)
+        decoded.append(decode(loaded.model, chunk, name, supports_bf16(device), shown).cpu())
     return resize(torch.cat(decoded), faces.shape[-1]).clamp(0, 1)
 
 

@@ -13,6 +13,7 @@ from faceswap.data.sampling import split_facesets
 from faceswap.evaluation.comparison import Comparison, Kind, compare
 from faceswap.evaluation.footage import find_footage, load_samples
 from faceswap.evaluation.frame_scoring import FrameScorer, Sample
+from faceswap.evaluation.guided_faces import own_guides
 from faceswap.evaluation.identity import Embedding, embed_faces, evenly_spaced, faceset_embedding
 from faceswap.evaluation.methods import NEAREST, UNSWAPPED, Method, Model, NearestCrop, Unswapped
 from faceswap.evaluation.reconstruction import (
@@ -310,7 +311,8 @@ def _reconstructions(
     for candidate in candidates:
         for name, pairs in faces.items():
             real = held_out_tensor(pairs, side, candidate.loaded.coverage)
-            decoded = reconstruct(candidate.loaded, real, name)
+            guides = own_guides(candidate.loaded, pairs, name)
+            decoded = reconstruct(candidate.loaded, real, name, guides)
             values = quality(decoded, real, lpips)
             reconstructions.append(Reconstruction(candidate.name, name, len(pairs), values))
     return reconstructions

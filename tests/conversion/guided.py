@@ -8,7 +8,15 @@ import torch
 
 from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.guidance import Guidance
-from faceswap.geometry.alignment import normalised_matrix, transform_points
+from faceswap.facesets.faceset import Faceset
+from faceswap.geometry.alignment import (
+    compose,
+    crop_matrix,
+    invert,
+    normalised_matrix,
+    transform_points,
+    warp,
+)
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import _PAIRS, mesh_to_68
 from faceswap.geometry.mesh_shape import (
@@ -39,12 +47,12 @@ def face_mesh(opening: float = 0.0, width: float = 1.0) -> np.ndarray:
         mesh[a] = mesh[b] = point
     # Edges of lids and lips: from corner to corner, each lower point below its upper one.
     for eye, corners in enumerate(((36, 39), (42, 45))):
-        line = np.linspace(*MEAN_FACE[list(corners)], 9)[1:-1]
+        line = np.linspace(MEAN_FACE[corners[0]], MEAN_FACE[corners[1]], 9)[1:-1]
         part = slice(7 * eye, 7 * eye + 7)
         mesh[UPPER_LIDS[part]], mesh[LOWER_LIDS[part]] = line, line
         mesh[UPPER_LIDS[part], 1] -= 0.02
         mesh[LOWER_LIDS[part], 1] += 0.02
-    line = np.linspace(*MEAN_FACE[[60, 64]], 11)[1:-1]
+    line = np.linspace(MEAN_FACE[60], MEAN_FACE[64], 11)[1:-1]
     mesh[UPPER_LIP], mesh[LOWER_LIP] = line, line
     mesh[LOWER_LIP, 1] += opening
     mesh[list(_CHIN), 1] += opening
@@ -81,6 +89,17 @@ def reference_set(faces: Sequence[SourceFace], crops: np.ndarray) -> ReferenceSe
         shape.pose.rotation.astype(np.float32),
         neutral.astype(np.float32),
     )
+
+
+def stored_references(faceset: Faceset, rows: Sequence[int]) -> ReferenceSet:
+    """References from some faces of a faceset."""
+    meshes, faces, crops = faceset.meshes(), faceset.faces(), []
+    for row in rows:
+        landmarks, matrix = faces[row].landmarks, faces[row].matrix
+        cut = compose(crop_matrix(landmarks, 2 * SIDE, COVERAGE), invert(matrix))
+        crops.append(warp(faceset.load_crop(faces[row]), cut, 2 * SIDE))
+    chosen = [SourceFace(faces[row].landmarks, meshes[row]) for row in rows]
+    return reference_set(chosen, np.stack(crops))
 
 
 def guided_model(**references: ReferenceSet) -> LoadedModel:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from faceswap.conversion.face_store import FaceStore
-from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.guidance import ClipGuidance, Guidance
 from faceswap.conversion.guided_frames import guide_photos, guide_windows
 from faceswap.core.errors import IdentityError, ModelFileError
@@ -87,7 +87,8 @@ def test_each_track_has_its_own_neutral_mesh(guidance):
         expected = guide_clip([[face] for face in alone], guidance)
         for faces, (face,) in zip(together, expected, strict=True):
             assert faces[place].track == face.track
-            for found, wanted in zip(faces[place].guides, face.guides, strict=True):
+            both = batch_guides([faces[place]]), batch_guides([face])
+            for found, wanted in zip(*both, strict=True):
                 np.testing.assert_array_equal(found, wanted)
 
 

@@ -10,14 +10,12 @@ import numpy as np
 import pytest
 
 from faceswap.conversion.compositing import CompositeSettings
-from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
 from faceswap.extraction.pipeline import ExtractSettings, extract_source
 from faceswap.facesets.faceset import Faceset
-from faceswap.geometry.alignment import compose, crop_matrix, invert, warp
 from faceswap.library import swap_frames
 from faceswap.media.images import read_image, write_image
 from faceswap.media.sources import find_sources
@@ -26,7 +24,7 @@ from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.identity import open_identity
 from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracks import TrackedFace
-from tests.conversion.guided import COVERAGE, SIDE, guided_model, reference_set
+from tests.conversion.guided import guided_model, stored_references
 from tests.footage import moving_portrait, plain_picture, write_clip
 
 FRAMES = 30
@@ -48,20 +46,9 @@ def faceset(clip, tmp_path_factory) -> Faceset:
 def model(faceset) -> LoadedModel:
     """``alice`` is the person of the clip, ``bob`` the same person in green."""
     chosen = range(0, FRAMES, 3)
-    faces = [faceset.faces()[place] for place in chosen]
-    meshes = faceset.meshes()
-    crops = []
-    for face in faces:
-        cut = compose(crop_matrix(face.landmarks, 2 * SIDE, COVERAGE), invert(face.matrix))
-        crops.append(warp(faceset.load_crop(face), cut, 2 * SIDE))
-    sources = [
-        SourceFace(face.landmarks, meshes[place]) for face, place in zip(faces, chosen, strict=True)
-    ]
-    real = np.stack(crops)
-    return guided_model(
-        alice=reference_set(sources, real),
-        bob=reference_set(sources, (real * [0.2, 1, 0.2]).astype(np.uint8)),
-    )
+    alice = stored_references(faceset, chosen)
+    green = (alice.crops * [0.2, 1, 0.2]).astype(np.uint8)
+    return guided_model(alice=alice, bob=alice._replace(crops=green))
 
 
 def swapper(model: LoadedModel, to: str) -> Swapper:
