@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from faceswap.geometry.mesh_shape import (
+    LOWER_LIDS,
+    LOWER_LIP,
+    RIGID,
+    UPPER_LIDS,
+    fit_shape,
+    neutral_mesh,
+)
+from faceswap.geometry.similarity import Similarity, fit_similarity
+from tests.meshes import face_mesh
+
+TURNS = Rotation.from_euler("yxz", [[30, 0, 0], [-20, 10, 5], [0, -15, -30]], degrees=True)
+POSE = Similarity(
+    TURNS.as_matrix(), np.array([[5.0, 7, 1], [300, 200, -4], [0, 0, 0]]), np.array([80.0, 33, 1])
+)
+
+
+def expressions():
+    """Displacements of 3 faces that leave the rigid points where they are."""
+    moved = np.random.default_rng(0).normal(0, 0.02, (3, 468, 3))
+    moved[:, RIGID] = 0
+    return moved
+
+
+def test_a_known_similarity_is_found():
+    points = np.random.default_rng(1).normal(size=(3, 20, 3))
+    found = fit_similarity(points, POSE.apply(points))
+    for value, expected in zip(found, POSE, strict=True):
+        np.testing.assert_allclose(value, expected, atol=1e-9)
+    np.testing.assert_allclose(found.undo(found.apply(points)), points, atol=1e-9)
+
+
+def test_a_mirrored_face_is_not_reflected_back():
+    points = np.random.default_rng(1).normal(size=(20, 3))
+    found = fit_similarity(points, points * [-1, 1, 1])
+    assert np.linalg.det(found.rotation) == pytest.approx(1)
+
+
+def test_pose_and_expression_are_those_that_were_applied():
+    neutral, moved = face_mesh(), expressions()
+    shape = fit_shape(POSE.apply(neutral + moved), neutral)
+    np.testing.assert_allclose(shape.pose.rotation, POSE.rotation, atol=1e-9)
+    np.testing.assert_allclose(shape.pose.scale, POSE.scale, atol=1e-7)
+    np.testing.assert_allclose(shape.expression, moved, atol=1e-9)
+    np.testing.assert_allclose(shape.meshes(), POSE.apply(neutral + moved), atol=1e-7)
+
+
+def test_the_neutral_mesh_is_that_of_the_frames_at_rest():
+    closed, open_ = face_mesh(mouth=0.0), face_mesh(mouth=0.2)
+    straight = Similarity(np.eye(3), np.array([50.0, 60, 0]), np.array(90.0))
+    frames = np.concatenate(
+        [
+            np.stack([straight.apply(closed)] * 10),
+            np.stack([straight.apply(open_)] * 25),
+            *[POSE.apply(np.stack([closed] * 3))] * 5,  # closed, but turned
+        ]
+    )
+    found = neutral_mesh(frames)
+    placed = fit_similarity(found, closed).apply(found)
+    np.testing.assert_allclose(placed, closed, atol=1e-9)
+
+
+def test_the_same_person_shows_itself():
+    neutral = face_mesh()
+    shape = fit_shape(POSE.apply(neutral + expressions()), neutral)
+    np.testing.assert_allclose(shape.shown_by(neutral).meshes(), shape.meshes(), atol=1e-9)
+
+
+@pytest.mark.parametrize("eyes", [0.05, 0.12])
+def test_closed_lids_and_open_lips_are_so_on_another_face(eyes):
+    own, other = face_mesh(eyes=0.08), 1.1 * face_mesh(eyes=eyes)
+    blinking = face_mesh(eyes=0.0, mouth=0.1)
+    shown = fit_shape(blinking[None], own).shown_by(other)
+    mesh = shown.neutral + shown.expression[0]
+    assert np.abs(mesh[UPPER_LIDS] - mesh[LOWER_LIDS]).max() < 1e-9
+    # The rest moves as far as on the own face.
+    moved = mesh[LOWER_LIP] - other[LOWER_LIP]
+    np.testing.assert_allclose(moved, (blinking - own)[LOWER_LIP], atol=1e-9)

@@ -1,0 +1,74 @@
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+
+from faceswap.models.anchored.choice import (
+    _CHANGE,
+    cheapest_path,
+    crossfade,
+    describe_halves,
+    distances,
+    k_centres,
+    plan_references,
+)
+from tests.meshes import face_mesh
+
+
+def vectors(count, size=3, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, size)).astype(np.float32)
+
+
+def test_centres_cover_every_cluster():
+    clusters = np.repeat(100 * vectors(6), 20, 0) + vectors(120, seed=1)
+    chosen = k_centres(clusters, 6)
+    assert sorted(chosen // 20) == list(range(6))
+    # Gonzalez: at most twice the radius of the best choice, here that of a cluster.
+    assert distances(clusters, clusters[chosen]).min(1).max() < 2 * 5
+
+
+def test_more_centres_than_vectors_are_all_vectors():
+    assert sorted(k_centres(vectors(5), 9)) == list(range(5))
+
+
+@pytest.mark.parametrize("previous", [None, 2])
+def test_the_path_is_the_cheapest_of_all(previous):
+    faces, bank = vectors(5, seed=2), vectors(4, seed=3)
+    near, change = distances(faces, bank), _CHANGE * distances(bank, bank)
+
+    def cost(path):
+        started = path if previous is None else (previous, *path)
+        changes = sum(change[a, b] for a, b in pairwise(started))
+        return near[range(5), path].sum() + changes
+
+    best = min(product(range(4), repeat=5), key=cost)
+    assert cheapest_path(faces, bank, previous).tolist() == list(best)
+
+
+def test_a_change_is_spread_and_weights_add_up():
+    references, weights = crossfade(np.array([3] * 10 + [1] * 10), 4)
+    np.testing.assert_allclose(weights.sum(1), 1)
+    of_3 = [float(w[r == 3].sum()) for r, w in zip(references, weights, strict=True)]
+    assert of_3[:6] == [1] * 6
+    assert of_3[14:] == [0] * 6
+    np.testing.assert_allclose(of_3[6:14], np.arange(8, 0, -1) / 9, atol=1e-6)
+    # The slots do not change places in a transition.
+    assert {tuple(pair) for pair in references[6:14]} == {(1, 3)}
+
+
+def test_without_a_radius_changes_are_sudden():
+    references, weights = crossfade(np.array([3, 3, 1]), 0)
+    assert references[:, 0].tolist() == [3, 3, 1]
+    assert weights[:, 0].tolist() == [1, 1, 1]
+
+
+def test_halves_choose_by_themselves():
+    """Eyes from the reference with the same eyes, the mouth from the one with the same mouth."""
+    shown = [(0.0, 0.2), (0.08, 0.01), (0.0, 0.01)]
+    expression = np.stack([face_mesh(*pair) for pair in shown]) - face_mesh()
+    turned = np.repeat(np.eye(3)[None], 3, 0)
+    bank = describe_halves(expression, turned)
+    face = np.stack([face_mesh(0.08, 0.2) - face_mesh()] * 3)
+    chosen, weights = plan_references([describe_halves(face, turned)], bank)
+    assert chosen.tolist() == [[1, 1, 0, 0]] * 3
+    assert weights.tolist() == [[1, 0, 1, 0]] * 3
