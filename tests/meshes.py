@@ -49,6 +49,6 @@ def add_meshes(faceset: Path) -> Path:
         frame = row["frame"]
         mesh = face_mesh(0.08 * (frame % 7 > 0), 0.08 * (1 + np.sin(frame / 3)))
         placed = 80 * mesh + [120 + 6 * np.sin(frame / 5), 110, 0]
-        row |= {"mesh": placed.astype(np.float32).ravel().tolist(), "sharpness": 1.0 + frame % 5}
+        row |= {"mesh": placed.astype(np.float32).ravel().tolist(), "sharpness": 7.0 * frame % 48}
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), file)
     return faceset

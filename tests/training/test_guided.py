@@ -1,0 +1,181 @@
+"""Trainings of a guided model: decoders that are shown real crops."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
+
+from faceswap.core.errors import ConfigError, FacesetError
+from faceswap.media.images import read_image
+from faceswap.models.anchored.decoder import AnchoredDecoder
+from faceswap.models.anchored.network import AnchoredAutoencoder
+from faceswap.models.blocks import Downscale
+from faceswap.models.model_file import load_model
+from faceswap.models.registry import models
+from faceswap.training.build import run_training
+from tests.meshes import add_meshes
+from tests.models.guided import guides
+from tests.training.tiny import configured, same, weights
+
+REPO = Path(__file__).resolve().parents[2]
+SETTINGS = (
+    *("model.name=tiny_guided", "augmentation.flip=0.0", "data.references=6"),
+    *("training.batch=2", "output.save_every=1000", "output.preview_every=1000"),
+)
+
+
+def tiny_guided(identities):
+    """Builds a guided model with a small encoder, 64 pixels on each side."""
+    encoder = nn.Sequential(*(Downscale(3 if i == 0 else 8, 8, kernel=3) for i in range(4)))
+    decoders = {name: AnchoredDecoder(8) for name in identities}
+    return AnchoredAutoencoder(encoder, nn.Identity(), decoders, 64, 96)
+
+
+@pytest.fixture(autouse=True)
+def _registered_guided(monkeypatch):
+    monkeypatch.setitem(models._entries, "tiny_guided", tiny_guided)
+
+
+@pytest.fixture
+def meshed(faces):
+    """Faces of two people with meshes."""
+    for paths in faces.values():
+        add_meshes(paths[0])
+    return faces
+
+
+def train(meshed, run, *overrides):
+    return run_training(configured(*SETTINGS, *overrides), meshed, run)
+
+
+def references(run, name):
+    model = load_model(run).model
+    assert isinstance(model, AnchoredAutoencoder)
+    return model.references_of(name)
+
+
+def test_steps_change_every_decoder_and_no_reference(meshed, tmp_path):
+    train(meshed, tmp_path / "new", "training.steps=0")
+    result = train(meshed, tmp_path / "run", "training.steps=2", "loss.detail=1.0")
+    assert all(loss > 0 for losses in result.losses.values() for loss in losses)
+    assert 0 < result.quality["alice"].ssim <= 1
+    before, after = weights(tmp_path / "new"), weights(tmp_path / "run")
+    unchanged = {name for name, value in before.items() if torch.equal(value, after[name])}
+    assert unchanged == {name for name in before if name.startswith("references.")}
+    assert [len(references(tmp_path / "run", name)) for name in ("alice", "bob")] == [6, 6]
+    assert references(tmp_path / "run", "bob").side == 96
+
+
+def test_a_budget_of_no_steps_exports_a_model_that_decodes(meshed, tmp_path):
+    result = train(meshed, tmp_path / "run", "training.steps=0")
+    assert (result.step, result.losses) == (0, {"alice": [], "bob": []})
+    # Warped crops of the same person are near the face, whatever the weights.
+    assert result.quality["alice"].l1 < 0.1
+    assert read_image(tmp_path / "run" / "previews" / "step-00000000.jpg").shape[2] == 3
+    model = load_model(tmp_path / "run").model
+    decoded = model.swap(torch.rand(1, 3, 64, 64), "bob", guides(model, 1))
+    assert decoded.face.shape == (1, 3, 96, 96)
+
+
+def test_a_resumed_run_is_the_uninterrupted_run(meshed, tmp_path):
+    ema = "optimizer.ema=0.9"
+    whole = train(meshed, tmp_path / "whole", "training.steps=4", ema)
+    first = train(meshed, tmp_path / "run", "training.steps=2", ema)
+    second = train(meshed, tmp_path / "run", "training.steps=4", ema)
+    for name, losses in whole.losses.items():
+        assert first.losses[name] + second.losses[name] == losses
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
+
+
+def test_the_facesets_of_today_decide_the_references(meshed, tmp_path):
+    ema = "optimizer.ema=0.9"
+    train(meshed, tmp_path / "run", "training.steps=1", ema)
+    before = references(tmp_path / "run", "bob")
+    for image in sorted((meshed["bob"][0] / "images").iterdir())[10:20]:
+        image.unlink()
+    config = configured(*SETTINGS, "training.steps=2", ema)
+    run_training(config, meshed, tmp_path / "run", allow_changes=True)
+    now = references(tmp_path / "run", "bob")
+    train(meshed, tmp_path / "other", "training.steps=0")
+    expected = references(tmp_path / "other", "bob")
+    assert not torch.equal(now.expression, before.expression)
+    assert same(now.state_dict(), expected.state_dict())
+
+
+def test_micro_batches_equal_the_whole_batch(meshed, tmp_path):
+    whole = train(meshed, tmp_path / "a", "training.steps=2")
+    parts = train(meshed, tmp_path / "b", "training.steps=2", "training.micro_batches=2")
+    for name, losses in whole.losses.items():
+        assert parts.losses[name] == pytest.approx(losses, abs=1e-4)
+
+
+def test_three_identities(meshed, make_faceset, tmp_path):
+    meshed["carol"] = [add_meshes(make_faceset(tmp_path / "carol", shade=(90, 60, 200)))]
+    result = train(meshed, tmp_path / "run", "training.steps=1", "training.precision=bf16")
+    assert list(result.losses) == ["alice", "bob", "carol"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "remedy"),
+    [
+        ("augmentation.flip=0.5", "augmentation.flip=0"),
+        ("loss.swap=1.0", "loss.swap=0"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_before_any_work(meshed, tmp_path, setting, remedy):
+    with pytest.raises(ConfigError, match=remedy):
+        train(meshed, tmp_path / "run", setting)
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_many_references_are_refused(meshed, tmp_path, monkeypatch):
+    monkeypatch.setattr("faceswap.training.prepare.MOST_BYTES", 6 * 4 * 96**2 - 1)
+    with pytest.raises(ConfigError, match="6 of 96 pixels"):
+        train(meshed, tmp_path / "run")
+
+
+def test_facesets_without_meshes_are_refused(faces, tmp_path):
+    with pytest.raises(FacesetError, match="mesh"):
+        train(faces, tmp_path / "run")
+
+
+RECIPE = """
+model: {name: anchored, options: {size: 64, detail: 64}}
+augmentation: {flip: 0.0}
+data: {references: 6}
+loss: {detail: 1.0}
+optimizer: {name: adamw, lr: 1.0e-4}
+training: {batch: 4, steps: 4, precision: fp32, device: cpu}
+output: {log_every: 1}
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(meshed, tmp_path):
+    (tmp_path / "anchored.yaml").write_text(RECIPE)
+    two = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"]
+    for name, launcher in (("one", []), ("two", two)):
+        named = [f"--faces={person}={paths[0]}" for person, paths in meshed.items()]
+        command = [sys.executable, *launcher, str(REPO / "faceswap" / "train.py"), *named]
+        command += ["--config", str(tmp_path / "anchored.yaml"), "-o", str(tmp_path / name)]
+        set_ = {"PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
+        ended = subprocess.run(
+            command, env=os.environ | set_, capture_output=True, text=True, timeout=300
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert f"{1 + (name == 'two')} process(es)" in ended.stderr
+    for person in meshed:
+        alone, shared = (_losses(tmp_path / name, person) for name in ("one", "two"))
+        assert len(alone) == 4
+        assert shared == pytest.approx(alone, abs=1e-4)
+
+
+def _losses(run, name):
+    log = EventAccumulator(str(run / "logs"))
+    log.Reload()
+    return [event.value for event in log.Scalars(f"loss/{name}")]
