@@ -56,7 +56,6 @@ def test_references_are_sharp_training_faces(pairs):
     assert not set(chosen) & set(held_out)
     ranked = sorted(training, key=lambda face: pairs[face][1].sharpness)
     assert not set(chosen) & set(ranked[: len(ranked) // 5 - 1])
-    assert {id(pairs[face][0]) for face in chosen} == {id(faceset) for faceset, _ in pairs}
 
 
 def test_fewer_faces_give_fewer_references(pairs):
