@@ -1,12 +1,13 @@
 from collections import Counter
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
 import torch
 
 from faceswap.core.seeding import generator
-from faceswap.data.batches import BatchPlan, FaceBatches, prepare
+from faceswap.data.batches import BatchPlan, FaceBatches, load_ahead, prepare
 from faceswap.data.cache import CropGeometry, FaceCache
 from faceswap.data.guides import GuideSource, best_guides, build_guide_source
 from faceswap.data.references import cut_references, measure_geometry
@@ -24,8 +25,8 @@ def pairs(make_faceset, tmp_path):
     return [(faceset, face) for faceset in sets for face in faceset.trainable()]
 
 
-def sampled(source, face, count=300):
-    return [source.sample(face, generator(0, face, number)) for number in range(count)]
+def sampled(source, face, times=300):
+    return [source.sample(face, generator(0, face, number)) for number in range(times)]
 
 
 def test_neighbours_in_time_are_never_shown(pairs):
@@ -132,6 +133,15 @@ def test_guides_are_a_pure_function_of_their_number_and_slot(batches):
     ]
     joined = [torch.cat(part, 1) for part in zip(*parts, strict=True)]
     assert all(torch.equal(a, b) for a, b in zip(whole, joined, strict=True))
+
+
+def test_worker_processes_sample_the_same(batches):
+    loaded = load_ahead(replace(batches), count(3), workers=1)
+    guides, expected = next(loaded).guides, batches[3].guides
+    loaded.close()
+    assert guides is not None
+    assert expected is not None
+    assert all(torch.equal(a, b) for a, b in zip(guides, expected, strict=True))
 
 
 def test_guides_leave_the_rest_of_the_batch_alone(batches):

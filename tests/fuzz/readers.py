@@ -17,11 +17,13 @@ from classifier.models.pretrained import read_weights
 from classifier.training.settings import Settings
 from faceswap.core.config import dump_yaml, load_config
 from faceswap.core.files import sha256_file, write_json
+from faceswap.core.model_folder import WEIGHTS
 from faceswap.core.training_state import Progress, TrainingState
 from faceswap.demonstration.settings import DemoSettings, claim_demo
 from faceswap.demonstration.stages import Stages
 from faceswap.facesets.subjects import find_records
 from faceswap.media.converted import find_converted
+from faceswap.models.anchored.references import References
 from faceswap.models.model_file import ModelMeta, load_model, save_model
 from faceswap.models.registry import build_model
 from faceswap.provenance.describe import as_json, describe
@@ -38,6 +40,7 @@ from tests.fuzz.mutation import (
     mutated_yaml,
 )
 from tests.fuzz.reader import Reader
+from tests.models.guided import references as filled_references
 
 
 def _config(folder: Path) -> Reader:
@@ -82,8 +85,27 @@ def _model(folder: Path) -> Reader:
 
 
 def _model_weights(folder: Path) -> Reader:
-    reader = _model(folder)
-    weights, metadata = folder / "model.safetensors", json.loads(reader.file.read_text())
+    return _weights_of(_model(folder))
+
+
+def _model_references(folder: Path) -> Reader:
+    model = build_model("with_references", ["alice", "bob"])
+    references = model.get_submodule("references")
+    for kept in references.children():
+        kept.load_state_dict(filled_references(3, 32).state_dict())
+    save_model(folder, model, ModelMeta("with_references", {}, model.identities, 1.5, 9))
+
+    def read() -> None:
+        for kept in load_model(folder).model.get_submodule("references").children():
+            assert isinstance(kept, References)
+            kept.images(16)
+
+    return _weights_of(Reader(folder / "model.json", mutated_json, read))
+
+
+def _weights_of(reader: Reader) -> Reader:
+    """Reader of the weights beside the metadata that ``reader`` reads."""
+    weights, metadata = reader.file.with_name(WEIGHTS), json.loads(reader.file.read_text())
 
     def read() -> None:
         write_json(reader.file, metadata | {"weights_sha256": sha256_file(weights)})
@@ -233,6 +255,7 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     "set": _override,
     "model": _model,
     "model-weights": _model_weights,
+    "model-references": _model_references,
     "classifier-model": _classifier_model,
     "manifest": _manifest,
     "state": _checkpoint("state.json", mutated_json),

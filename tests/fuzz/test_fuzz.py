@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from faceswap.core.errors import FaceswapError
+from faceswap.models.anchored.references import References
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.registry import models
 from tests.fuzz.readers import READERS
@@ -26,7 +27,13 @@ def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
         encoder, inter = torch.nn.Conv2d(3, width, 1), torch.nn.Identity()
         return FaceAutoencoder(encoder, inter, decoders, 8, 8)
 
+    def with_references(identities):
+        model = fuzzed(identities)
+        model.references = torch.nn.ModuleList(References() for _ in identities)
+        return model
+
     monkeypatch.setitem(models._entries, "fuzzed", fuzzed)
+    monkeypatch.setitem(models._entries, "with_references", with_references)
 
 
 def _peak_megabytes() -> int:

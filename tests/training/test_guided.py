@@ -17,6 +17,7 @@ from faceswap.models.anchored.network import AnchoredAutoencoder
 from faceswap.models.blocks import Downscale
 from faceswap.models.model_file import load_model
 from faceswap.models.registry import models
+from faceswap.models.run_model import load_run_model
 from faceswap.training.build import run_training
 from tests.meshes import add_meshes
 from tests.models.guided import guides
@@ -69,6 +70,15 @@ def test_steps_change_every_decoder_and_no_reference(meshed, tmp_path):
     assert unchanged == {name for name in before if name.startswith("references.")}
     assert [len(references(tmp_path / "run", name)) for name in ("alice", "bob")] == [6, 6]
     assert references(tmp_path / "run", "bob").side == 96
+
+
+def test_the_model_of_a_checkpoint_has_the_references(meshed, tmp_path):
+    train(meshed, tmp_path / "run", "training.steps=2", "output.save_every=1")
+    earlier = load_run_model(tmp_path / "run", checkpoint="1").model
+    assert isinstance(earlier, AnchoredAutoencoder)
+    for name in ("alice", "bob"):
+        kept = references(tmp_path / "run", name).state_dict()
+        assert same(earlier.references_of(name).state_dict(), kept)
 
 
 def test_a_budget_of_no_steps_exports_a_model_that_decodes(meshed, tmp_path):
