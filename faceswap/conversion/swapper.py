@@ -11,11 +11,13 @@ from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.guidance import build_guidance
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
-from faceswap.geometry.alignment import crop_matrix, of_stored, transform_points, warp
+from faceswap.geometry.alignment import crop_matrix, matrix_scale, of_stored, transform_points, warp
 from faceswap.maskers import build_masker
 from faceswap.models.model_file import LoadedModel
 
 Image = NDArray[np.uint8]
+
+_BATCH_PIXELS = 8 << 18  # of the faces that are swapped at once: their memory is bounded
 
 
 class Swapper:
@@ -58,38 +60,46 @@ class Swapper:
         faces: Sequence[Sequence[SourceFace]],
         pixel_aspect: float = 1.0,
     ) -> None:
-        """Swaps the faces of several frames in place; their faces make one batch.
+        """Swaps the faces of several frames in place, in batches.
 
         Args:
             frames: Frames, ``(H, W, 3) uint8 RGB`` each.
             faces: Faces of each frame; a guided model needs their guides.
             pixel_aspect: Width over height of a pixel of the frames.
         """
-        found = [
-            (frame, face)
-            for frame, of_frame in zip(frames, faces, strict=True)
-            for face in of_frame
-        ]
-        if found:
-            with operator_threads(self._threads), torch.inference_mode():
-                self._swap(found, pixel_aspect)
+        by_detail: dict[int, list[tuple[Image, SourceFace]]] = {}
+        for frame, of_frame in zip(frames, faces, strict=True):
+            for face in of_frame:
+                by_detail.setdefault(self._detail(face), []).append((frame, face))
+        with operator_threads(self._threads), torch.inference_mode():
+            for detail, found in by_detail.items():
+                most = max(1, _BATCH_PIXELS // detail**2)
+                for start in range(0, len(found), most):
+                    self._swap(found[start : start + most], pixel_aspect, detail)
 
-    def _swap(self, found: Sequence[tuple[Image, SourceFace]], pixel_aspect: float) -> None:
+    def _detail(self, face: SourceFace) -> int:
+        """Side of the swapped face: the least that has the resolution of the frame."""
+        across = 1 / matrix_scale(crop_matrix(face.landmarks, 1, self._coverage))
+        detail = self._model.detail
+        while detail // 2 >= max(across, self._model.input_size):
+            detail //= 2
+        return detail
+
+    def _swap(
+        self, found: Sequence[tuple[Image, SourceFace]], pixel_aspect: float, detail: int
+    ) -> None:
         size = self._model.input_size
         crops, points = self._cut(found, pixel_aspect, size)
         batch, guides = self._to_device(crops), None
         if self.guidance is not None:
             guides = batch_guides(face for _, face in found).to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            decoded = self._model.swap(batch, self.to, guides)
+            decoded = self._model.swap(batch, self.to, guides, detail)
         masks = face_masks(crops, points, self._coverage, self.settings, self.masker, decoded.mask)
         masks = masks.to(self._device)
-        detail = decoded.face.shape[-1]
-        # The contrast of a face depends on the resolution at which it is measured.
-        own = (
-            batch if detail <= size else self._to_device(self._cut(found, pixel_aspect, detail)[0])
-        )
-        swapped = match_colour(decoded.face, own, masks, self.settings)
+        if detail > size:  # the contrast of a face depends on the resolution
+            batch = self._to_device(self._cut(found, pixel_aspect, detail)[0])
+        swapped = match_colour(decoded.face, batch, masks, self.settings)
         for (frame, source), face, mask in zip(found, swapped, masks, strict=True):
             paste(frame, face, mask, source.landmarks, self._coverage, pixel_aspect)
 

@@ -45,6 +45,8 @@ class FaceAutoencoder(nn.Module):
 
     Attributes:
         guided: Whether ``forward`` and ``swap`` need guides.
+        detail: Largest side of the swapped faces in pixels; that of the decoded faces unless the
+            model is guided.
     """
 
     guided: bool = False
@@ -65,6 +67,7 @@ class FaceAutoencoder(nn.Module):
         self.identities = tuple(decoders)
         self.input_size = input_size
         self.output_size = output_size
+        self.detail = output_size
 
     def forward(
         self, faces: Tensor, swaps: int = 0, guides: Guides | None = None
@@ -97,19 +100,23 @@ class FaceAutoencoder(nn.Module):
         """Features of faces ``(B, 3, S, S)``, the input of every decoder."""
         return self.inter(self.encoder(faces.contiguous(memory_format=torch.channels_last)))
 
-    def swap(self, faces: Tensor, to: str, guides: Guides | None = None) -> Reconstruction:
+    def swap(
+        self, faces: Tensor, to: str, guides: Guides | None = None, detail: int | None = None
+    ) -> Reconstruction:
         """Decodes faces as an identity, without gradients.
 
         Args:
             faces: Faces of any person, ``(B, 3, S, S) float32 RGB`` in [0, 1].
             to: Identity to decode as.
             guides: Geometry and references of the faces, for guided models only.
+            detail: Side of the result in pixels, for guided models only; None for ``self.detail``.
 
         Raises:
             IdentityError: The model was not trained on ``to``.
         """
         self.check_identity(to)
         assert guides is None
+        assert detail in (None, self.detail)
         with torch.inference_mode():
             decoder = self.decoders[self.identities.index(to)]
             return _as_reconstruction(decoder(self.encode(faces)))

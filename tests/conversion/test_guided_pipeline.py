@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
 from faceswap.conversion.swapper import Swapper
@@ -24,7 +25,7 @@ from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.identity import open_identity
 from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracks import TrackedFace
-from tests.conversion.guided import guided_model, stored_references
+from tests.conversion.guided import SIDE, guided_model, stored_references
 from tests.footage import moving_portrait, plain_picture, write_clip
 
 FRAMES = 30
@@ -173,6 +174,24 @@ def test_photos_are_guided_one_by_one(model, tmp_path):
         x, y = changed.mean(0).astype(int)[::-1]
         red, green, blue = shown[y - 10 : y + 10, x - 10 : x + 10].mean((0, 1))
         assert green > 2 * max(red, blue)
+
+
+@pytest.mark.parametrize(("scale", "detail"), [(1, 2 * SIDE), (0.5, SIDE)])
+def test_a_face_has_the_detail_of_its_frame(model, faceset, scale, detail):
+    face = SourceFace(scale * faceset.faces()[0].landmarks, scale * faceset.meshes()[0])
+    image = np.asarray(cv2.resize(moving_portrait(0), None, fx=scale, fy=scale), np.uint8)
+    to_bob, swap, sides = swapper(model, "bob"), model.model.swap, []
+
+    def measure(*given):
+        decoded = swap(*given)
+        sides.append(decoded.face.shape[-1])
+        return decoded
+
+    assert to_bob.guidance is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model.model, "swap", measure)
+        to_bob([image], [to_bob.guidance.guide_photo([face])])
+    assert sides == [detail]
 
 
 @pytest.mark.parametrize("video", [True, False])

@@ -106,13 +106,16 @@ class AnchoredAutoencoder(FaceAutoencoder):
         face, mask, penalty = (torch.stack(each) for each in zip(*decoded, strict=True))
         return Reconstruction(face, mask, None, penalty)
 
-    def swap(self, faces: Tensor, to: str, guides: Guides | None = None) -> Reconstruction:
+    def swap(
+        self, faces: Tensor, to: str, guides: Guides | None = None, detail: int | None = None
+    ) -> Reconstruction:
         """Decodes faces as an identity, without gradients.
 
         Args:
             faces: Faces of any person, ``(B, 3, S, S) float32 RGB`` in [0, 1].
             to: Identity to decode as.
             guides: Geometry to show and references of ``to``, ``(B, ...)``.
+            detail: Side of the result in pixels; None for ``self.detail``.
 
         Returns:
             Reconstruction with faces and masks of ``detail`` pixels.
@@ -123,8 +126,8 @@ class AnchoredAutoencoder(FaceAutoencoder):
         self.check_identity(to)
         assert guides is not None
         with torch.inference_mode():
-            number = self.identities.index(to)
-            face, mask, _ = self._decode(number, faces, self.encode(faces), guides, self.detail)
+            number, codes = self.identities.index(to), self.encode(faces)
+            face, mask, _ = self._decode(number, faces, codes, guides, detail or self.detail)
             return Reconstruction(face, mask)
 
     def _decode(
