@@ -131,7 +131,7 @@ def test_training_writes_a_model_that_loads(
     faces = {"a": make_faceset(tmp_path / "a", 12), "b": [str(make_faceset(tmp_path / "b", 12))]}
     settings = ["training.steps=2", "training.batch=2", "data.minimum=4", "training.device=cpu"]
     settings += ["training.minutes=null"]
-    result = faceswap.train_model(faces, tmp_path / "run", "small", settings)
+    result = faceswap.train_model(faces, tmp_path / "run", "classic", settings)
     assert result.step == 2
     assert faceswap.load_model(tmp_path / "run", device="cpu").identities == ("a", "b")
 

@@ -23,7 +23,7 @@ from faceswap.training.settings import TrainConfig
 REPO = Path(__file__).resolve().parents[1]
 SCRIPT = REPO / "faceswap" / "train.py"
 QUICK = [
-    *("--config", "small"),
+    *("--config", "classic"),
     *("--set", "model.options.size=32"),
     *("--set", "training.precision=fp32"),
     *("--set", "training.device=cpu"),

@@ -17,6 +17,7 @@ from faceswap.data.augmentation import PhotometricChange
 from faceswap.data.cache import FaceCache
 from faceswap.data.colour_statistics import colour_statistics, transfer_matrix
 from faceswap.data.guides import GuideSource
+from faceswap.data.light import apply_light, sample_light
 from faceswap.data.sampling import face_at, rank_slots
 from faceswap.data.warp import WarpRanges, apply_warps, sample_warp, undo_affine
 from faceswap.models.guides import Guides
@@ -33,6 +34,7 @@ class RawBatch(NamedTuple):
         matched: Whether each slot holds a matched pair, ``(I, B) bool``.
         guides: Guides, ``(I, B, ...)``, with meshes in the training square before the affine
             change; None for models without.
+        light: Light of each face, ``(I, B, 3, 3) float32``, see ``light.sample_light``; or None.
     """
 
     crops: Tensor
@@ -41,6 +43,7 @@ class RawBatch(NamedTuple):
     colour: Tensor
     matched: Tensor
     guides: Guides | None = None
+    light: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class BatchPlan:
         batch: Faces per identity and step, over all processes.
         ranges: Ranges of the random warp.
         photometric: Strength of photometric augmentation; 1 is the default.
+        light: Strength of random changes of light; 0 is none.
         colour_transfer: Fraction of faces that take the colours of another identity's face, 0 to 1.
         match: Fraction of the slots that hold matched pairs, 0 to 1.
         rank: Rank of this process.
@@ -85,6 +89,7 @@ class BatchPlan:
     batch: int
     ranges: WarpRanges
     photometric: float = 1.0
+    light: float = 0.0
     colour_transfer: float = 0.0
     match: float = 0.0
     rank: int = 0
@@ -144,7 +149,9 @@ class FaceBatches(Dataset[RawBatch]):
         guides = [[self._guides(name, step, slot) for slot in slots] for name in self.guides]
         crops, affine, jitter, colour, matched = _stack(faces)
         guided = Guides(*_stack(guides)) if guides else None
-        return RawBatch(crops, affine, jitter, colour, matched, guided)
+        light = [[self._light(name, step, slot) for slot in slots] for name in self.caches]
+        lit = torch.from_numpy(np.array(light)) if plan.light else None
+        return RawBatch(crops, affine, jitter, colour, matched, guided, lit)
 
     def _sample(self, name: str, step: int, slot: int) -> tuple[NDArray[np.generic], ...]:
         """The fields of ``RawBatch`` of one face."""
@@ -162,6 +169,11 @@ class FaceBatches(Dataset[RawBatch]):
         )
         colour = self._colour(name, crop, random)
         return crop, affine, warp.jitter, colour, np.array(self._is_matched(slot))
+
+    def _light(self, name: str, step: int, slot: int) -> NDArray[np.float32]:
+        """The light of one face."""
+        random = generator(self.plan.seed, "light", name, step, slot, self.plan.rollbacks)
+        return sample_light(random, self.plan.light)
 
     def _guides(self, name: str, step: int, slot: int) -> tuple[NDArray[np.generic], ...]:
         """The fields of ``Guides`` of one face."""
@@ -256,6 +268,8 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
     crops = stored.permute(0, 3, 1, 2).float() / 255
     rgb = torch.baddbmm(colour[:, :, 3:], colour[:, :, :3], crops[:, :3].flatten(2))
     crops[:, :3] = rgb.clamp_(0, 1).unflatten(2, crops.shape[2:])
+    if raw.light is not None:
+        crops[:, :3] = apply_light(crops[:, :3], raw.light.to(device).flatten(0, 1))
     # The masks of the distorted faces are discarded: one resampling costs less than two.
     distorted, straight = apply_warps(crops, affine, jitter, sizes, margin)
     straight = straight.unflatten(0, (identities, -1))

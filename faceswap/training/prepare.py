@@ -155,6 +155,7 @@ def prepare_data(
         batch=config.training.batch,
         ranges=warp_ranges(config.augmentation),
         photometric=config.augmentation.photometric,
+        light=config.augmentation.light,
         colour_transfer=config.augmentation.colour_transfer,
         match=config.data.match,
         rank=opened.process_index,

@@ -60,6 +60,12 @@ class AugmentationConfig(StrictModel):
     photometric: float = Field(
         default=1.0, ge=0, le=3, description="Strength of photometric augmentation; 0 disables it."
     )
+    light: float = Field(
+        default=0.0,
+        ge=0,
+        le=3,
+        description="Strength of random changes of light across a face; 0 disables them.",
+    )
     colour_transfer: float = Field(
         default=0.0,
         ge=0,

@@ -45,7 +45,7 @@ from tests.models.guided import references as filled_references
 
 def _config(folder: Path) -> Reader:
     file = folder / "c.yaml"
-    file.write_text(dump_yaml(load_config(TrainConfig, "faceswap", "small")))
+    file.write_text(dump_yaml(load_config(TrainConfig, "faceswap", "classic")))
 
     def read() -> None:
         load_config(TrainConfig, "faceswap", file)
@@ -131,7 +131,7 @@ def _manifest(folder: Path) -> Reader:
     run = RunDirectory(folder)
     subject = Subject("Alice", "self").to_json()
     entry = {"path": "x", "name": "x", "faces": 3, "sha256": "a" * 64, "subject": subject}
-    run.start(load_config(TrainConfig, "faceswap", "small"), {"a": [entry], "b": [entry]}, ["x"])
+    run.start(load_config(TrainConfig, "faceswap", "classic"), {"a": [entry], "b": [entry]}, ["x"])
 
     def read() -> None:
         for name in run.stored_facesets():

@@ -35,7 +35,7 @@ def settings(steps: int, precision: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("recipe", ["small", "v1"])
+@pytest.mark.parametrize("recipe", ["classic", "v1"])
 def test_training_in_bf16_is_finite_and_resumes(
     faces: dict[str, Path], tmp_path: Path, recipe: str
 ) -> None:
@@ -59,7 +59,7 @@ def test_losses_of_both_devices_agree(faces: dict[str, Path], tmp_path: Path) ->
             f"training.device={device}",
             "training.adapt_threads=false",
         ]
-        result = faceswap.train_model(faces, tmp_path / f"run-{device}", "small", changed)
+        result = faceswap.train_model(faces, tmp_path / f"run-{device}", "classic", changed)
         losses[device] = [result.losses[name] for name in faces]
     np.testing.assert_allclose(losses[DEVICE], losses["cpu"], rtol=2e-3)
 
@@ -67,9 +67,9 @@ def test_losses_of_both_devices_agree(faces: dict[str, Path], tmp_path: Path) ->
 def test_a_resumed_run_continues_with_the_same_losses(
     faces: dict[str, Path], tmp_path: Path
 ) -> None:
-    whole = faceswap.train_model(faces, tmp_path / "whole", "small", settings(6, "fp32"))
-    faceswap.train_model(faces, tmp_path / "parts", "small", settings(3, "fp32"))
-    resumed = faceswap.train_model(faces, tmp_path / "parts", "small", settings(6, "fp32"))
+    whole = faceswap.train_model(faces, tmp_path / "whole", "classic", settings(6, "fp32"))
+    faceswap.train_model(faces, tmp_path / "parts", "classic", settings(3, "fp32"))
+    resumed = faceswap.train_model(faces, tmp_path / "parts", "classic", settings(6, "fp32"))
     for name in faces:
         # Some CUDA kernels add in varying order, so the losses are close, not equal.
         np.testing.assert_allclose(resumed.losses[name], whole.losses[name][3:], rtol=2e-3)

@@ -36,7 +36,7 @@ def faces(make_faceset, tmp_path):
 def train(faces, run: Path, steps: int, **options):
     settings = [*SETTINGS, f"training.steps={steps}"]
     return run_training(
-        load_config(TrainConfig, "faceswap", "small", settings), faces, run, **options
+        load_config(TrainConfig, "faceswap", "classic", settings), faces, run, **options
     )
 
 
