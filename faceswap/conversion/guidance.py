@@ -53,11 +53,10 @@ class Guidance:
             )
         self._coverage = coverage
         self._bank = describe_halves(bank.expression.cpu().numpy(), bank.rotation.cpu().numpy())
-        filled = {name: model.references_of(name) for name in model.identities}
         self._neutrals = {
-            name: references.neutral.cpu().double().numpy()
-            for name, references in filled.items()
-            if len(references)
+            name: model.references_of(name).neutral.cpu().double().numpy()
+            for name in model.identities
+            if len(model.references_of(name))
         }
         self._target = self._neutrals[to]
 
@@ -103,12 +102,10 @@ class Guidance:
         """The faces of one person with their guides.
 
         Args:
-            faces: Faces.
+            faces: Faces, at least one.
             neutral: Neutral mesh of the person.
             plan: References of each face and their weights.
         """
-        if not faces:
-            return []
         shape = fit_shape(np.stack([face.dense_mesh() for face in faces]), neutral)
         shown = shape.shown_by(self._target).meshes()
         matrices = [normalised_matrix(face.landmarks, self._coverage) for face in faces]
@@ -120,9 +117,7 @@ class Guidance:
         return guided
 
     def guide_track(self, faces: Sequence[SourceFace], neutral: Neutral) -> list[SourceFace]:
-        """Consecutive faces of one track with their guides."""
-        if not faces:
-            return []
+        """Consecutive faces of one track, at least one, with their guides."""
         meshes = np.stack([face.dense_mesh() for face in faces])
         return self.guide(faces, neutral, self.plan([meshes], neutral))
 
@@ -146,7 +141,7 @@ def build_guidance(loaded: LoadedModel, to: str) -> Guidance | None:
 
 
 class ClipGuidance:
-    """Guides of all faces of a clip.
+    """Guides of all faces of a clip: the references are planned here, the geometry when asked for.
 
     Args:
         store: The faces.

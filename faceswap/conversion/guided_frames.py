@@ -9,7 +9,6 @@ from faceswap.media.frame import Frame
 
 _WINDOW = 48  # frames whose guides are planned together
 _AROUND = 16  # frames before and after them that are planned too, so that windows agree
-_FramesInMemory = list[tuple[Frame, Sequence[SourceFace]]]
 
 
 def guide_photos(found: FramesWithFaces, guidance: Guidance) -> FramesWithFaces:
@@ -28,7 +27,7 @@ def guide_windows(found: FramesWithFaces, guidance: Guidance) -> FramesWithFaces
     """
     neutrals: dict[int, Neutral] = {}
     before: list[Sequence[SourceFace]] = []
-    waiting: _FramesInMemory = []
+    waiting: list[tuple[Frame, Sequence[SourceFace]]] = []
     frames = iter(found)
     while True:
         waiting += islice(frames, _WINDOW + _AROUND - len(waiting))
