@@ -12,32 +12,37 @@ from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import _PAIRS
 from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, POINTS, UPPER_LIDS, UPPER_LIP
 
+_CHIN = (152, 148, 377, 17, 84, 314)
 
-def face_mesh(eyes: float = 0.08, mouth: float = 0.01) -> NDArray[np.float64]:
-    """A frontal mesh in face squares: the mean face, and an even surface around its points.
+
+def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> NDArray[np.float64]:
+    """A frontal mesh: the points of the mean face, and others across its surface.
 
     Args:
-        eyes: Distance of the lids.
-        mouth: Distance of the lips.
+        opening: Distance of the lips, in face squares; the chin moves with the lower one.
+        width: Factor on the width.
+        eyes: Distance of the lids, in face squares.
 
     Returns:
-        ``(468, 3)``.
+        ``(468, 3)`` in face squares.
     """
-    turn = np.arange(POINTS) * 2.399963  # an even spiral
-    out = np.sqrt((np.arange(POINTS) + 0.5) / POINTS)
-    x, y = 0.8 * out * np.cos(turn), 0.2 + 0.9 * out * np.sin(turn)
-    mesh = np.stack([x, y, 0.5 * (x**2 + (y - 0.2) ** 2)], 1)
-    mesh[_PAIRS[:, 0]] = mesh[_PAIRS[:, 1]] = MEAN_FACE
-    for upper, lower, ends, gap in (
-        (UPPER_LIDS[:7], LOWER_LIDS[:7], (36, 39), eyes),
-        (UPPER_LIDS[7:], LOWER_LIDS[7:], (42, 45), eyes),
-        (UPPER_LIP, LOWER_LIP, (60, 64), mouth),
+    across = np.random.default_rng(0).uniform(-0.5, 0.5, (POINTS, 2))
+    mesh = np.c_[across, 0.8 * (across**2).sum(1)]
+    for (a, b), point in reversed(list(zip(_PAIRS, MEAN_FACE, strict=True))):
+        mesh[a] = mesh[b] = point
+    # Edges of lids and lips: from corner to corner, each lower point below its upper one.
+    for upper, lower, first, last in (
+        (UPPER_LIDS[:7], LOWER_LIDS[:7], 36, 39),
+        (UPPER_LIDS[7:], LOWER_LIDS[7:], 42, 45),
+        (UPPER_LIP, LOWER_LIP, 60, 64),
     ):
-        along = np.linspace(0, 1, len(upper) + 2)[1:-1, None]
-        middle = MEAN_FACE[ends[0]] * (1 - along) + MEAN_FACE[ends[1]] * along
-        half = np.zeros_like(middle)
-        half[:, 1] = gap / 2
-        mesh[upper], mesh[lower] = middle - half, middle + half
+        line = np.linspace(MEAN_FACE[first], MEAN_FACE[last], len(upper) + 2)[1:-1]
+        mesh[upper] = mesh[lower] = line
+    mesh[UPPER_LIDS, 1] -= eyes / 2
+    mesh[LOWER_LIDS, 1] += eyes / 2
+    mesh[LOWER_LIP, 1] += opening
+    mesh[list(_CHIN), 1] += opening
+    mesh[:, 0] *= width
     return mesh
 
 
@@ -47,7 +52,7 @@ def add_meshes(faceset: Path) -> Path:
     rows = pq.read_table(file).to_pylist()
     for row in rows:
         frame = row["frame"]
-        mesh = face_mesh(0.08 * (frame % 7 > 0), 0.08 * (1 + np.sin(frame / 3)))
+        mesh = face_mesh(0.08 * (1 + np.sin(frame / 3)), eyes=0.04 * (frame % 7 > 0))
         placed = 80 * mesh + [120 + 6 * np.sin(frame / 5), 110, 0]
         row |= {"mesh": placed.astype(np.float32).ravel().tolist(), "sharpness": 7.0 * frame % 48}
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), file)

@@ -1,4 +1,4 @@
-"""A synthetic face mesh, and tiny guided models of synthetic people."""
+"""Tiny guided models of synthetic people."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,47 +17,17 @@ from faceswap.geometry.alignment import (
     transform_points,
     warp,
 )
-from faceswap.geometry.mean_face import MEAN_FACE
-from faceswap.geometry.mesh68 import _PAIRS, mesh_to_68
-from faceswap.geometry.mesh_shape import (
-    LOWER_LIDS,
-    LOWER_LIP,
-    UPPER_LIDS,
-    UPPER_LIP,
-    fit_shape,
-    neutral_mesh,
-)
+from faceswap.geometry.mesh68 import mesh_to_68
+from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh
 from faceswap.models import build_model
 from faceswap.models.anchored.network import AnchoredAutoencoder
 from faceswap.models.anchored.references import MASK_SIDE, ReferenceSet
 from faceswap.models.model_file import LoadedModel, ModelMeta
+from tests.meshes import face_mesh
 
 COVERAGE, SIDE = 1.25, 64
 OPENINGS = (0.0, 0.1, 0.2, 0.3)
 """How far the mouth is open in the references of an identity, in face squares."""
-_CHIN = (152, 148, 377, 17, 84, 314)
-
-
-def face_mesh(opening: float = 0.0, width: float = 1.0) -> np.ndarray:
-    """``(468, 3)`` in face squares, upright: the mean face with an open mouth."""
-    random = np.random.default_rng(0)
-    across = random.uniform(-0.5, 0.5, (468, 2))
-    mesh = np.c_[across, 0.8 * (across**2).sum(1)]
-    for (a, b), point in reversed(list(zip(_PAIRS, MEAN_FACE, strict=True))):
-        mesh[a] = mesh[b] = point
-    # Edges of lids and lips: from corner to corner, each lower point below its upper one.
-    for eye, corners in enumerate(((36, 39), (42, 45))):
-        line = np.linspace(MEAN_FACE[corners[0]], MEAN_FACE[corners[1]], 9)[1:-1]
-        part = slice(7 * eye, 7 * eye + 7)
-        mesh[UPPER_LIDS[part]], mesh[LOWER_LIDS[part]] = line, line
-        mesh[UPPER_LIDS[part], 1] -= 0.02
-        mesh[LOWER_LIDS[part], 1] += 0.02
-    line = np.linspace(MEAN_FACE[60], MEAN_FACE[64], 11)[1:-1]
-    mesh[UPPER_LIP], mesh[LOWER_LIP] = line, line
-    mesh[LOWER_LIP, 1] += opening
-    mesh[list(_CHIN), 1] += opening
-    mesh[:, 0] *= width
-    return mesh
 
 
 def face_at(

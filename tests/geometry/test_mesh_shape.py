@@ -50,7 +50,7 @@ def test_pose_and_expression_are_those_that_were_applied():
 
 
 def test_the_neutral_mesh_is_that_of_the_frames_at_rest():
-    closed, open_ = face_mesh(mouth=0.0), face_mesh(mouth=0.2)
+    closed, open_ = face_mesh(opening=0.0), face_mesh(opening=0.2)
     straight = Similarity(np.eye(3), np.array([50.0, 60, 0]), np.array(90.0))
     frames = np.concatenate(
         [
@@ -73,7 +73,7 @@ def test_the_same_person_shows_itself():
 @pytest.mark.parametrize("eyes", [0.05, 0.12])
 def test_closed_lids_and_open_lips_are_so_on_another_face(eyes):
     own, other = face_mesh(eyes=0.08), 1.1 * face_mesh(eyes=eyes)
-    blinking = face_mesh(eyes=0.0, mouth=0.1)
+    blinking = face_mesh(eyes=0.0, opening=0.1)
     shown = fit_shape(blinking[None], own).shown_by(other)
     mesh = shown.neutral + shown.expression[0]
     assert np.abs(mesh[UPPER_LIDS] - mesh[LOWER_LIDS]).max() < 1e-9

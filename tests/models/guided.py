@@ -17,7 +17,7 @@ def reference_set(count: int = 5, side: int = 64, seed: int = 0) -> ReferenceSet
     noise = random.integers(0, 255, (count, 8, 8, 3)).astype(np.uint8)
     crops = [cv2.resize(each, (side, side), interpolation=cv2.INTER_CUBIC) for each in noise]
     neutral = face_mesh()
-    expression = np.stack([face_mesh(mouth=0.05 * i) for i in range(count)]) - neutral
+    expression = np.stack([face_mesh(opening=0.05 * i) for i in range(count)]) - neutral
     return ReferenceSet(
         np.stack(crops),
         np.full((count, MASK_SIDE, MASK_SIDE), 200, np.uint8),
@@ -47,7 +47,7 @@ def guides(model: FaceAutoencoder, *shape: int) -> Guides | None:
     """Random guides of faces, ``(*shape, ...)``; None for models that need none."""
     if not model.guided:
         return None
-    mesh = torch.from_numpy(0.8 * face_mesh(mouth=0.1)[:, :2]).float()
+    mesh = torch.from_numpy(0.8 * face_mesh(opening=0.1)[:, :2]).float()
     moved = mesh + 0.02 * torch.rand(*shape, 1, 2)
     weights = torch.rand(*shape, 2, 1)
     both = torch.cat([weights, 1 - weights], -1).flatten(-2)

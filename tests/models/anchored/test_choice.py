@@ -64,11 +64,12 @@ def test_without_a_radius_changes_are_sudden():
 
 def test_halves_choose_by_themselves():
     """Eyes from the reference with the same eyes, the mouth from the one with the same mouth."""
-    shown = [(0.0, 0.2), (0.08, 0.01), (0.0, 0.01)]
-    expression = np.stack([face_mesh(*pair) for pair in shown]) - face_mesh()
+    shown = [(0.2, 0.0), (0.0, 0.04), (0.0, 0.0)]
+    meshes = [face_mesh(opening, eyes=eyes) for opening, eyes in shown]
+    expression = np.stack(meshes) - face_mesh()
     turned = np.repeat(np.eye(3)[None], 3, 0)
     bank = describe_halves(expression, turned)
-    face = np.stack([face_mesh(0.08, 0.2) - face_mesh()] * 3)
+    face = np.stack([face_mesh(0.2, eyes=0.04) - face_mesh()] * 3)
     chosen, weights = plan_references([describe_halves(face, turned)], bank)
     assert chosen.tolist() == [[1, 1, 0, 0]] * 3
     assert weights.tolist() == [[1, 0, 1, 0]] * 3

@@ -47,13 +47,14 @@ def test_loading_leaves_what_was_loaded_before_alone():
 
 
 def test_a_moving_average_leaves_them_alone():
-    module = torch.nn.ModuleList([torch.nn.Linear(2, 2), references()])
-    average = EMA(module, 0.5)
-    known = average.module[1].jpeg
-    module[1].load_state_dict(references(3).state_dict())
+    kept = references()
+    average = EMA(torch.nn.ModuleList([torch.nn.Linear(2, 2), kept]), 0.5)
+    averaged = average.module.get_submodule("1")
+    known = averaged.get_buffer("jpeg")
+    kept.load_state_dict(references(3).state_dict())
     average.update(100)
-    assert average.module[1].jpeg is known
-    assert len(average.module[1]) == 5
+    assert averaged.get_buffer("jpeg") is known
+    assert (len(kept), len(averaged.get_buffer("ends"))) == (3, 5)
 
 
 def damaged(**changes):
