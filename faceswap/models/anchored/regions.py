@@ -9,7 +9,9 @@ _TOP, _CHIN, _NOSE = 10, 152, 1
 _BORDER = 0.92  # of the way from the top of the forehead to the tip of the nose
 _BAND = 0.08  # half of the width of the transition, as a fraction of the face's height
 _SPREAD = 0.05
-_UPPER, _LOWER = [*UPPER_LIDS, *UPPER_LIP], [*LOWER_LIDS, *LOWER_LIP]
+# Plain numbers: torch.compile cannot index with those of numpy.
+_UPPER = [*UPPER_LIDS.tolist(), *UPPER_LIP.tolist()]
+_LOWER = [*LOWER_LIDS.tolist(), *LOWER_LIP.tolist()]
 
 
 def upper_half(shape: Tensor, side: int) -> Tensor:
