@@ -1,7 +1,6 @@
 """Face autoencoders: importing this package fills the registry."""
 
-from faceswap.models import original, small
-from faceswap.models.anchored import network as anchored
+from faceswap.models import anchored, original, small
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction
 from faceswap.models.registry import build_model, check_options, models
 

@@ -16,8 +16,10 @@ _COARSE = 4  # side of the grid of coarse colours
 _LARGEST_FLOW = 0.08  # in normalised coordinates
 _GATE = -2.0  # logit of a new gate
 _STRONGEST = 0.7  # logarithm of the largest gain
+# Light is a gain: with a large offset, less contrast would be the answer to every uncertainty.
+_LARGEST_OFFSET = 0.06
 _DISAGREEMENT = 3.0
-_LARGE, _UNEVEN, _GENERATED = 0.02, 0.1, 0.1  # weights of the regularisation
+_LARGE, _UNEVEN, _GENERATED = 0.002, 0.02, 0.1  # weights of the regularisation
 
 
 class Geometry(NamedTuple):
@@ -51,7 +53,9 @@ def geometry(guides: Guides, meshes: Tensor, size: int) -> Geometry:
     return Geometry(places, upper, openings(guides.shape, size // 4), prior)
 
 
-def sample(images: Tensor, references: Tensor, places: Tensor, size: int) -> Tensor:
+def sample(
+    images: Tensor, references: Tensor, places: Tensor, size: int, mode: str = "bilinear"
+) -> Tensor:
     """Samples the references of a batch.
 
     Args:
@@ -59,13 +63,13 @@ def sample(images: Tensor, references: Tensor, places: Tensor, size: int) -> Ten
         references: References of each face, ``(B, SLOTS)``.
         places: Sampled places, ``(B, SLOTS, 2, g, g)`` in normalised coordinates.
         size: Side of the result.
+        mode: Interpolation: bilinear, or bicubic, which is slower and sharper.
 
     Returns:
         ``(B, SLOTS, 4, size, size) float32`` in [0, 1].
     """
     grid = resize(places.flatten(0, 1), size).permute(0, 2, 3, 1)
     chosen = images[references.flatten()].float().mul_(1 / 255)
-    mode = "bicubic" if not torch.is_grad_enabled() else "bilinear"
     sampled = F.grid_sample(chosen, grid, mode=mode, padding_mode="border", align_corners=False)
     return sampled.unflatten(0, references.shape)
 
@@ -129,7 +133,7 @@ def compose(
     # The curves are smooth at the resolution of the network already.
     light = torch.tanh(resize(corrections.light.float(), corrections.gate.shape[-1]))
     gain, offset = light.split(3, 1)
-    face = face * resize((_STRONGEST * gain).exp(), size) + resize(0.5 * offset, size)
+    face = face * resize((_STRONGEST * gain).exp(), size) + resize(_LARGEST_OFFSET * offset, size)
     gate = torch.sigmoid(corrections.gate.float() + _GATE) * _allowed(seen, known, corrections)
     generated = torch.sigmoid(corrections.generated.float())
     face = torch.lerp(face, resize(generated, size), resize(gate, size))

@@ -149,7 +149,9 @@ class AnchoredAutoencoder(FaceAutoencoder):
         corrections = decoder(codes, colours, seen, regions)
         with torch.autocast(codes.device.type, enabled=False):
             places = displaced(known, corrections)
-            moved = sample(references.images(size), guides.references, places, size)
+            images = references.images(size)
+            mode = "bilinear" if self.training else "bicubic"
+            moved = sample(images, guides.references, places, size, mode)
             face, mask, gate = compose(moved, corrections, known, offsets)
             return face, mask, regularisation(corrections, gate)
 
