@@ -8,7 +8,7 @@ import pytest
 import faceswap.demo as verb
 from faceswap.core.documents import read_json
 from faceswap.core.errors import ConfigError
-from faceswap.demo import run_demo
+from faceswap.demo import run_demo, train_config
 from faceswap.demonstration.settings import DemoSettings
 from faceswap.demonstration.summary import headline
 from faceswap.demonstration.swap_check import Swap, check_swaps
@@ -17,6 +17,7 @@ from faceswap.facesets.subjects import find_records
 from faceswap.media.images import read_image
 from faceswap.media.video import VideoReader
 from faceswap.models.model_file import load_model
+from faceswap.models.run_model import load_run_model
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.file_provenance import read_provenance
 
@@ -76,12 +77,11 @@ def test_conversion_changes_only_the_face(made):
     x, y = landmarks.mean(0).round().astype(int)
     around = change[:, :12].mean()  # what encoding it again changes
     assert around < 2
-    # After two training steps the predicted mask is weak.
     assert change[y - 8 : y + 8, x - 8 : x + 8].mean() > 3 * around
 
 
 def test_all_files_with_swapped_faces_are_signed(made):
-    model = load_model(made / "runs" / "demo")
+    model = load_run_model(made / "runs" / "demo")  # the best checkpoint
     shown = {
         "converted/collins-as-hopper.mp4": ["hopper"],
         "converted/hopper-as-collins.mp4": ["collins"],
@@ -135,6 +135,8 @@ def test_summary_metrics(made):
     assert list(summary["stages"]) == STAGES
     assert summary["stages"]["extract collins"]["faces"] == 16
     assert summary["stages"]["train"]["steps"] == 2
+    assert summary["model"]["architecture"] == "anchored"
+    assert summary["model"]["step"] == load_run_model(made / "runs" / "demo").meta.step
     assert 0 < summary["stages"]["train"]["held_out_ssim"]["hopper"] < 1
     assert set(summary["stages"]["check"]["checks"]) == {
         "collins as hopper",
@@ -182,6 +184,13 @@ def test_other_folder_is_rejected(tmp_path):
     with pytest.raises(ConfigError, match="not a demo folder"):
         run_demo(tmp_path, SETTINGS)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_other_recipes_get_seed_and_budget_of_the_demo():
+    config = train_config(DemoSettings(2, seed=5, recipe="classic", device="cpu"), TINY[:1])
+    assert (config.model.name, config.seed) == ("small", 5)
+    assert (config.training.minutes, config.training.steps) == (2, None)
+    assert config.data.minimum == 4
 
 
 def test_unknown_recipe_fails_first(tmp_path):

@@ -40,6 +40,7 @@ def summarise(
             "architecture": model.meta.architecture,
             "options": model.meta.options,
             "parameters": sum(p.numel() for p in model.model.parameters()),
+            "step": model.meta.step,
             "weights_sha256": model.digest,
         },
         "stages": stages,
@@ -84,7 +85,8 @@ def as_markdown(summary: Mapping[str, Any]) -> str:
         f"Two portraits were animated, their faces extracted, the model "
         f"`{summary['model']['architecture']}` trained on them "
         f"({summary['model']['parameters'] / 1e6:.1f} million parameters), and both clips "
-        f"converted to the other face, in {summary['total_seconds'] / 60:.1f} minutes. "
+        f"converted to the other face by its best checkpoint (step {summary['model']['step']}), "
+        f"in {summary['total_seconds'] / 60:.1f} minutes. "
         "The faces in `converted/`, `side_by_side.mp4` and `grid.jpg` are synthetic.",
         "",
         "![Originals and swaps](grid.jpg)",
@@ -124,7 +126,8 @@ def afterword(output: Path) -> str:
     """The result files, and the commands for other footage."""
     commands = (
         "faceswap extract videos/ -o faces/",
-        "faceswap train --config v1 --faces alice=faces/alice --faces bob=faces/bob -o runs/ab",
+        "faceswap train --config small --minutes 20 --faces alice=faces/alice "
+        "--faces bob=faces/bob -o runs/ab",
         "faceswap convert videos/alice.mp4 --model runs/ab --to bob --faceset faces/alice "
         "-o alice-as-bob.mp4",
         "faceswap convert videos/bob.mp4 --model runs/ab --to alice --faceset faces/bob "
