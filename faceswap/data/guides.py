@@ -48,8 +48,10 @@ class GuideSource:
             anywhere = (random.random(each) * count).astype(np.int64)
             far = random.random(each) < _FAR
             references[half] = self.ranked[half, face, np.where(far, anywhere, near)]
-            chance, share = random.random(2)
-            weights[half] = (1, 0) if chance < _ONE else (share, 1 - share)
+            chance, fraction = random.random(2)
+            if chance < _ONE:
+                fraction = round(fraction)
+            weights[half] = (fraction, 1 - fraction)
         return references.ravel(), weights.ravel()
 
 

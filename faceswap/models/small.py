@@ -26,7 +26,8 @@ from faceswap.models.blocks import (
 from faceswap.models.registry import models
 
 
-def _encoder() -> nn.Module:
+def compact_encoder() -> nn.Module:
+    """Encoder for CPUs, ``(B, 3, S, S) -> (B, 384, S / 32, S / 32)``."""
     return nn.Sequential(
         Stem(96),
         Downscale(96, 160, kernel=3),
@@ -69,7 +70,7 @@ def small(
     side = size // 32
     inter = nn.Sequential(Bottleneck(384, side, code, 512, side), Upscale(512, 256))
     decoders = {name: _decoder(3 + mask) for name in identities}
-    model = FaceAutoencoder(_encoder(), inter, decoders, input_size=size, output_size=size)
+    model = FaceAutoencoder(compact_encoder(), inter, decoders, input_size=size, output_size=size)
     he_init(model)
     for layer in model.modules():
         if isinstance(layer, ResidualBlock):

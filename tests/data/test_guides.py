@@ -73,8 +73,11 @@ def test_weights_of_a_half_add_up_and_are_often_one(pairs):
     source = build_guide_source(pairs, measure_geometry(pairs, EVERY, 1.25), EVERY)
     weights = np.stack([w for _, w in sampled(source, 5)])
     np.testing.assert_allclose(weights.reshape(-1, 2, 2).sum(2), 1, atol=1e-6)
-    assert 0.4 < (weights[:, 0] == 1).mean() < 0.6
-    assert 0.4 < weights[weights[:, 2] < 1, 2].mean() < 0.6
+    alone = np.isin(weights[:, 0], (0, 1))
+    assert 0.4 < alone.mean() < 0.6
+    # Conversion uses both slots.
+    assert 0.3 < weights[alone, 0].mean() < 0.7
+    assert 0.4 < weights[~alone, 0].mean() < 0.6
 
 
 def test_the_best_guides_of_a_reference_are_itself(pairs):

@@ -39,7 +39,20 @@ def descriptors(
     points = HALVES[half]
     weights = np.where(np.isin(points, _EDGES), _EDGE_WEIGHT, 1.0) / np.sqrt(len(points))
     shown = (expression[:, points] * weights[:, None]).reshape(len(expression), -1)
-    return np.concatenate([shown, _TURN * rotation.reshape(-1, 9)], 1).astype(np.float32)
+    turned = _TURN * _without_roll(rotation).reshape(-1, 9)
+    return np.concatenate([shown, turned], 1).astype(np.float32)
+
+
+def _without_roll(rotation: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Rotations ``(N, 3, 3)`` of heads turned upright, as they are in crops."""
+    sine, cosine = -rotation[:, 0, 1], rotation[:, 1, 1]
+    length = np.maximum(np.hypot(sine, cosine), 1e-9)
+    upright = np.zeros_like(rotation)
+    upright[:, 0, 0] = upright[:, 1, 1] = cosine / length
+    upright[:, 0, 1] = sine / length
+    upright[:, 1, 0] = -sine / length
+    upright[:, 2, 2] = 1
+    return upright @ rotation
 
 
 def describe_halves(
@@ -67,6 +80,7 @@ def k_centres(vectors: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """
     chosen = [int(np.linalg.norm(vectors - np.median(vectors, 0), axis=1).argmin())]
     nearest = np.linalg.norm(vectors - vectors[chosen[0]], axis=1)
+    nearest[chosen] = -1
     while len(chosen) < min(count, len(vectors)):
         chosen.append(int(nearest.argmax()))
         nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[chosen[-1]], axis=1))
@@ -96,9 +110,9 @@ def cheapest_path(
     for start in range(1, len(faces), _ROWS):
         costs = distances(faces[start : start + _ROWS], references)
         for frame, cost in enumerate(costs, start=start):
-            total = best[:, None] + change
-            back[frame] = total.argmin(0)
-            best = total[back[frame], places] + cost
+            total = best + change  # (to, from): the change is symmetric
+            back[frame] = total.argmin(1)
+            best = total[places, back[frame]] + cost
     path = np.empty(len(faces), np.int64)
     path[-1] = best.argmin()
     for frame in range(len(faces) - 1, 0, -1):
@@ -111,24 +125,37 @@ def crossfade(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Two references of each frame, and their weights: changes become transitions.
 
+    The references of a path alternate between the two slots, so that one stays in its slot as long
+    as it has any weight.
+
     Args:
         path: Reference of each frame, ``(T,)``.
-        radius: Frames before and after a change over which it is spread; 0 for sudden changes.
+        radius: Frames before and after a change over which it is spread, fewer between changes that
+            are close together; 0 for sudden changes.
 
     Returns:
-        ``(T, 2)`` references and ``(T, 2) float32`` weights, which add up to 1: the reference with
-        the largest weight within the window of each frame, and the second.
+        ``(T, 2)`` references and ``(T, 2) float32`` weights, which add up to 1.
     """
-    references = np.repeat(path[:, None], 2, 1)
-    weights = np.tile(np.array([1, 0], np.float32), (len(path), 1))
-    for frame in range(len(path)):
-        reach = min(radius, frame, len(path) - 1 - frame)
-        window = path[frame - reach : frame + reach + 1]
-        share = np.bincount(window, minlength=1)
-        order = np.argsort(-share, kind="stable")[:2]
-        if len(order) == 2 and share[order[1]]:
-            references[frame] = np.sort(order)
-            weights[frame] = share[references[frame]] / share[references[frame]].sum()
+    starts = np.flatnonzero(np.r_[True, np.diff(path) != 0])
+    lengths = np.diff(np.r_[starts, len(path)])
+    run = np.repeat(np.arange(len(starts)), lengths)
+    references = np.empty((len(path), 2), np.int64)
+    weights = np.zeros((len(path), 2), np.float32)
+    frames = np.arange(len(path))
+    weights[frames, run % 2] = 1
+    # The other slot holds the neighbouring reference that is nearer in time.
+    later = frames - starts[run] >= lengths[run] // 2
+    beside = np.where(later, run + 1, run - 1)
+    beside = np.where(beside == len(starts), run - 1, np.where(beside < 0, run + 1, beside))
+    beside = beside.clip(0, len(starts) - 1)
+    references[frames, run % 2] = path
+    references[frames, 1 - run % 2] = path[starts[beside]]
+    for number in range(1, len(starts)):
+        reach = min(radius, lengths[number - 1] // 2, lengths[number] // 2)
+        around = np.arange(starts[number] - reach, starts[number] + reach)
+        fraction = (around - starts[number] + reach + 1) / (2 * reach + 1)
+        weights[around, number % 2] = fraction
+        weights[around, 1 - number % 2] = 1 - fraction
     return references, weights
 
 

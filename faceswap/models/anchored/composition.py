@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from faceswap.models.anchored.decoder import Corrections
-from faceswap.models.anchored.mesh_warp import mesh_warp
+from faceswap.models.anchored.mesh_warp import mesh_warp, pixel_centres
 from faceswap.models.anchored.regions import openings, upper_half
 from faceswap.models.guides import SLOTS, Guides
 
@@ -16,9 +16,10 @@ _COARSE = 4  # side of the grid of coarse colours
 _LARGEST_FLOW = 0.08  # in normalised coordinates
 _GATE = -2.0  # logit of a new gate
 _STRONGEST = 0.7  # logarithm of the largest gain
-# Light is a gain: with a large offset, less contrast would be the answer to every uncertainty.
+# Light is mostly a gain. With a large offset, training lowers contrast wherever it is uncertain.
 _LARGEST_OFFSET = 0.06
-_DISAGREEMENT = 3.0
+_DISAGREEMENT = 6.0
+_LEAST_WEIGHT = 1e-4  # of a reference, before the correction
 _LARGE, _UNEVEN, _GENERATED = 0.002, 0.02, 0.1  # weights of the regularisation
 
 
@@ -29,13 +30,14 @@ class Geometry(NamedTuple):
         places: Sampled places of the references, ``(B, SLOTS, 2, g, g)`` in normalised coordinates.
         upper: Weight of the upper half of the face, ``(B, 1, s / 4, s / 4)``.
         openings: Inside of eyes and mouth, ``(B, 1, s / 4, s / 4)``.
-        prior: Logarithm of the weight of each reference, ``(B, SLOTS, s / 4, s / 4)``.
+        weights: Weight of each reference before the correction, ``(B, SLOTS, s / 4, s / 4)``; those
+            of a place add up to 1.
     """
 
     places: Tensor
     upper: Tensor
     openings: Tensor
-    prior: Tensor
+    weights: Tensor
 
 
 def geometry(guides: Guides, meshes: Tensor, size: int) -> Geometry:
@@ -49,8 +51,8 @@ def geometry(guides: Guides, meshes: Tensor, size: int) -> Geometry:
     places = mesh_warp(guides.shape, meshes[guides.references], _WARP_SIDE)
     upper = upper_half(guides.shape, size // 4)
     halves = torch.cat([upper.expand(-1, SLOTS // 2, -1, -1), 1 - upper.expand(-1, 2, -1, -1)], 1)
-    prior = (halves * guides.weights[:, :, None, None] + 1e-4).log()
-    return Geometry(places, upper, openings(guides.shape, size // 4), prior)
+    weights = halves * guides.weights[:, :, None, None]
+    return Geometry(places, upper, openings(guides.shape, size // 4), weights)
 
 
 def sample(
@@ -68,7 +70,7 @@ def sample(
     Returns:
         ``(B, SLOTS, 4, size, size) float32`` in [0, 1].
     """
-    grid = resize(places.flatten(0, 1), size).permute(0, 2, 3, 1)
+    grid = _resize_places(places.flatten(0, 1), size).permute(0, 2, 3, 1)
     chosen = images[references.flatten()].float().mul_(1 / 255)
     sampled = F.grid_sample(chosen, grid, mode=mode, padding_mode="border", align_corners=False)
     return sampled.unflatten(0, references.shape)
@@ -88,22 +90,22 @@ def equalise(seen: Tensor, upper: Tensor, weights: Tensor) -> Tensor:
     small = F.adaptive_avg_pool2d(seen.flatten(0, 1), upper.shape[-1]).unflatten(0, seen.shape[:2])
     band = (upper * (1 - upper) * 4)[:, None] * small[:, :, 3:] + 1e-6
     means = (small[:, :, :3] * band).sum((3, 4)) / band.sum((3, 4))
-    share = (weights / weights.sum(1, keepdim=True))[..., None]
-    return ((means * share).sum(1, keepdim=True) - means)[..., None, None]
+    fraction = (weights / weights.sum(1, keepdim=True))[..., None]
+    return ((means * fraction).sum(1, keepdim=True) - means)[..., None, None]
 
 
 def coarse_colours(faces: Tensor, seen: Tensor, known: Geometry) -> Tensor:
     """Colours of encoded faces and blended references on a coarse grid, ``(B, 6, 4, 4)``.
 
-    They tell a decoder the light of the frame, which a code would have to learn. Of the features of
-    a face nothing is left at this size.
+    They tell a decoder the light of the frame, which a code would have to learn. At this size they
+    hold nothing of a person's features.
 
     Args:
         faces: Encoded faces, ``(B, 3, s, s)``.
         seen: Warped references, ``(B, SLOTS, 4, s, s)``.
         known: Geometry of the batch.
     """
-    weights = F.adaptive_avg_pool2d(known.prior.softmax(1), _COARSE)[:, :, None]
+    weights = F.adaptive_avg_pool2d(known.weights, _COARSE)[:, :, None]
     small = F.adaptive_avg_pool2d(seen[:, :, :3].flatten(0, 1), _COARSE)
     references = (small.unflatten(0, seen.shape[:2]) * weights).sum(1)
     return 4 * (torch.cat([F.adaptive_avg_pool2d(faces, _COARSE), references], 1) - 0.5)
@@ -125,7 +127,7 @@ def compose(
         image, in [0, 1].
     """
     size = seen.shape[-1]
-    logits = known.prior + corrections.weights.float()
+    logits = (known.weights + _LEAST_WEIGHT).log() + corrections.weights.float()
     weights = resize(logits.softmax(1), size)
     blended = _blend(seen, weights)
     colours = offsets.flatten(2).transpose(1, 2) @ weights.flatten(2)
@@ -134,7 +136,9 @@ def compose(
     light = torch.tanh(resize(corrections.light.float(), corrections.gate.shape[-1]))
     gain, offset = light.split(3, 1)
     face = face * resize((_STRONGEST * gain).exp(), size) + resize(_LARGEST_OFFSET * offset, size)
-    gate = torch.sigmoid(corrections.gate.float() + _GATE) * _allowed(seen, known, corrections)
+    gate = torch.sigmoid(corrections.gate.float() + _GATE) * _allowed(
+        seen, known, offsets, corrections.gate.shape[-1]
+    )
     generated = torch.sigmoid(corrections.generated.float())
     face = torch.lerp(face, resize(generated, size), resize(gate, size))
     mask = torch.logit(blended[:, 3:].clamp(0.02, 0.98)) + resize(corrections.mask.float(), size)
@@ -153,7 +157,8 @@ def displaced(known: Geometry, corrections: Corrections) -> Tensor:
     """Where to sample the references with the corrected flow, ``(B, SLOTS, 2, s / 4, s / 4)``."""
     flow = _LARGEST_FLOW * torch.tanh(corrections.flow.float())
     side = flow.shape[-1]
-    return resize(known.places.flatten(0, 1), side).unflatten(0, flow.shape[:2]) + flow
+    places = _resize_places(known.places.flatten(0, 1), side)
+    return places.unflatten(0, flow.shape[:2]) + flow
 
 
 def regularisation(corrections: Corrections, gate: Tensor) -> Tensor:
@@ -171,12 +176,25 @@ def resize(values: Tensor, size: int) -> Tensor:
     return F.interpolate(values, (size, size), mode="bilinear", align_corners=False)
 
 
-def _allowed(seen: Tensor, known: Geometry, corrections: Corrections) -> Tensor:
-    """Where the generated image may show, ``(B, 1, s, s)``: where references cannot know."""
-    side = known.openings.shape[-1] // 2
+def _allowed(seen: Tensor, known: Geometry, offsets: Tensor, size: int) -> Tensor:
+    """Where the generated image may show: in eyes and mouth, and where references disagree.
+
+    Returns:
+        ``(B, 1, size, size)`` in [0, 1].
+    """
+    side = known.openings.shape[-1]
     small = F.adaptive_avg_pool2d(seen[:, :, :3].detach().flatten(0, 1), side)
-    small = small.unflatten(0, seen.shape[:2])
-    apart = (small - small.mean(1, keepdim=True)).abs().amax((1, 2))[:, None]
+    small = small.unflatten(0, seen.shape[:2]) + offsets
+    weights = known.weights[:, :, None]
+    mean = (small * weights).sum(1, keepdim=True)
+    apart = ((small - mean).abs() * weights).sum(1).amax(1, keepdim=True)
     disagree = (_DISAGREEMENT * apart - 0.1).clamp(0, 1)
-    allowed = torch.maximum(known.openings, resize(disagree, known.openings.shape[-1]))
-    return resize(allowed, corrections.gate.shape[-1])
+    return resize(torch.maximum(known.openings, disagree), size)
+
+
+def _resize_places(places: Tensor, size: int) -> Tensor:
+    """Resizes coordinates ``(B, 2, g, g)``; up to the border, they follow the pixels."""
+    if places.shape[-1] == size:
+        return places
+    moved = places - pixel_centres(places.shape[-1], places.device)
+    return resize(moved, size) + pixel_centres(size, places.device)

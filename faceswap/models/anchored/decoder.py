@@ -18,7 +18,7 @@ from faceswap.models.convolution import Conv2d
 from faceswap.models.guides import SLOTS
 
 _SEEN = 32  # channels of a reference
-_REGIONS = 2
+_MAPS = SLOTS + 2  # weights of the references, and regions
 _COLOURS = 6
 
 
@@ -54,55 +54,60 @@ class AnchoredDecoder(nn.Module):
 
     def __init__(self, code: int) -> None:
         super().__init__()
-        self.see = Stem(_SEEN, inputs=4)
-        self.narrow = Downscale(SLOTS * _SEEN + _REGIONS, 96, kernel=3)
-        self.narrower = Downscale(96, 160, kernel=3)
+        self.stem = Stem(_SEEN, inputs=4)
+        self.to_half = Downscale(SLOTS * _SEEN + _MAPS, 96, kernel=3)
+        self.to_quarter = Downscale(96, 160, kernel=3)
         self.join = Conv2d(160 + code + _COLOURS, 192)
-        self.deep = ResidualBlock(192)
-        self.widen = Upscale(192, 96)
+        self.coarse = ResidualBlock(192)
+        self.from_quarter = Upscale(192, 96)
         self.middle = ResidualBlock(192)
-        self.wider = Upscale(192, 64)
+        self.from_half = Upscale(192, 64)
         self.merge = Conv2d(64 + SLOTS * _SEEN, 96)
         self.fine = ResidualBlock(96)
         self.light = Conv2d(192, 6)
         self.blend = Conv2d(96, SLOTS * (1 + 2))
-        self.paint = Head(96, 5)
+        self.generate = Head(96, 5)
         he_init(self)
         for layer in self.modules():
             if isinstance(layer, ResidualBlock):
                 layer.second.weight.data.mul_(0.2)
             elif isinstance(layer, Upscale):
                 smooth_shuffle_init(layer.conv, 2)
-        for layer in (self.light, self.blend, self.paint.conv):
+        for layer in (self.light, self.blend, self.generate.conv):
             layer.weight.data.mul_(0.01)
 
-    def forward(self, code: Tensor, colours: Tensor, seen: Tensor, regions: Tensor) -> Corrections:
+    def forward(
+        self, code: Tensor, colours: Tensor, seen: Tensor, weights: Tensor, regions: Tensor
+    ) -> Corrections:
         """Predicts the corrections.
 
         Args:
             code: Features of the encoded faces, ``(B, C, s / 16, s / 16)``.
             colours: Coarse colours of the encoded faces and of the references, ``(B, 6, g, g)``.
             seen: Warped references, ``(B, SLOTS, 4, s, s)``: RGB and mask, in [0, 1].
+            weights: Weight of each reference before the correction, ``(B, SLOTS, s / 4, s / 4)``.
             regions: Upper half, and eyes and mouth, ``(B, 2, s / 4, s / 4)``.
         """
-        eyes = self.see((seen - 0.5).flatten(0, 1)).unflatten(0, seen.shape[:2]).flatten(1, 2)
-        narrow = self.narrow(torch.cat([eyes, regions.to(eyes.dtype)], 1))
-        narrower = self.narrower(narrow)
-        coarse = nn.functional.interpolate(
-            colours.to(code.dtype), narrower.shape[2:], mode="bilinear"
-        )
-        joined = torch.cat([narrower, code, coarse], 1)
-        deep = self.deep(nn.functional.leaky_relu(self.join(joined), 0.1, inplace=True))
-        middle = self.middle(torch.cat([self.widen(deep), narrow], 1))
-        merged = self.merge(torch.cat([self.wider(middle), eyes], 1))
+        features = self.stem((seen - 0.5).flatten(0, 1)).unflatten(0, seen.shape[:2])
+        weights = weights.to(features.dtype)
+        # A reference without weight is not seen, so that nothing changes when it is exchanged.
+        features = (features * weights[:, :, None]).flatten(1, 2)
+        maps = torch.cat([weights, regions.to(features.dtype)], 1)
+        half = self.to_half(torch.cat([features, maps], 1))
+        quarter = self.to_quarter(half)
+        tint = nn.functional.interpolate(colours.to(code.dtype), quarter.shape[2:], mode="bilinear")
+        joined = self.join(torch.cat([quarter, code, tint], 1))
+        coarse = self.coarse(nn.functional.leaky_relu(joined, 0.1, inplace=True))
+        middle = self.middle(torch.cat([self.from_quarter(coarse), half], 1))
+        merged = self.merge(torch.cat([self.from_half(middle), features], 1))
         fine = self.fine(nn.functional.leaky_relu(merged, 0.1, inplace=True))
-        weights, flow = self.blend(fine).split([SLOTS, SLOTS * 2], 1)
-        painted = self.paint(fine)
+        blending, flow = self.blend(fine).split([SLOTS, SLOTS * 2], 1)
+        generated = self.generate(fine)
         return Corrections(
-            weights,
+            blending,
             flow.unflatten(1, (SLOTS, 2)),
             self.light(middle),
-            painted[:, :3],
-            painted[:, 3:4],
-            painted[:, 4:],
+            generated[:, :3],
+            generated[:, 3:4],
+            generated[:, 4:],
         )

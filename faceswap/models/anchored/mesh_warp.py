@@ -33,7 +33,7 @@ def mesh_warp(shown: Tensor, seen: Tensor, side: int) -> Tensor:
     ones = torch.ones_like(x)
     moments = torch.stack([ones, x, y, x * x, x * y, y * y], 2)
     columns = torch.cat([moments, target, target * x[..., None], target * y[..., None]], 2)
-    places = _grid(side, shown.device)  # (G, 2)
+    places = pixel_centres(side, shown.device).flatten(1).T  # (G, 2)
     sums = _weighted_sums(shown, columns, places)  # (B, G, 6 + 6K)
     sums = sums[..., 1:] / sums[..., :1]
     here = sums[..., :2]
@@ -73,8 +73,8 @@ def _weighted_sums(points: Tensor, columns: Tensor, places: Tensor) -> Tensor:
     return torch.cat(sums)
 
 
-def _grid(side: int, device: torch.device) -> Tensor:
-    """Centres of the pixels of a square, ``(side * side, 2)``, row by row."""
+def pixel_centres(side: int, device: torch.device) -> Tensor:
+    """Centres of the pixels of a square, ``(2, side, side)``, x before y."""
     steps = (torch.arange(side, device=device) * 2 + 1) / side - 1
     y, x = torch.meshgrid(steps, steps, indexing="ij")
-    return torch.stack([x, y], 2).view(-1, 2)
+    return torch.stack([x, y])

@@ -26,15 +26,13 @@ from faceswap.models.anchored.references import References
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction
 from faceswap.models.blocks import (
     Bottleneck,
-    Downscale,
-    Stem,
-    UnitPower,
     Upscale,
     he_init,
     smooth_shuffle_init,
 )
 from faceswap.models.guides import Guides
 from faceswap.models.registry import models
+from faceswap.models.small import compact_encoder
 
 _CODE_CHANNELS = 128
 
@@ -146,7 +144,7 @@ class AnchoredAutoencoder(FaceAutoencoder):
             seen[:, :, :3] += offsets
             colours = coarse_colours(faces, seen, known)
         regions = torch.cat([known.upper, known.openings], 1)
-        corrections = decoder(codes, colours, seen, regions)
+        corrections = decoder(codes, colours, seen, known.weights, regions)
         with torch.autocast(codes.device.type, enabled=False):
             places = displaced(known, corrections)
             images = references.images(size)
@@ -154,16 +152,6 @@ class AnchoredAutoencoder(FaceAutoencoder):
             moved = sample(images, guides.references, places, size, mode)
             face, mask, gate = compose(moved, corrections, known, offsets)
             return face, mask, regularisation(corrections, gate)
-
-
-def _encoder() -> nn.Module:
-    return nn.Sequential(
-        Stem(96),
-        Downscale(96, 160, kernel=3),
-        Downscale(160, 256, kernel=3),
-        Downscale(256, 384, kernel=3),
-        UnitPower(),
-    )
 
 
 @models.register
@@ -193,7 +181,7 @@ def anchored(
         )
     side = size // 32
     widen = Upscale(256, _CODE_CHANNELS)
-    encoder, inter = _encoder(), nn.Sequential(Bottleneck(384, side, code, 256, side), widen)
+    encoder, inter = compact_encoder(), nn.Sequential(Bottleneck(384, side, code, 256, side), widen)
     he_init(encoder)
     he_init(inter)
     smooth_shuffle_init(widen.conv, 2)

@@ -8,6 +8,7 @@ from faceswap.models.anchored.choice import (
     cheapest_path,
     crossfade,
     describe_halves,
+    descriptors,
     distances,
     k_centres,
     plan_references,
@@ -52,14 +53,39 @@ def test_a_change_is_spread_and_weights_add_up():
     assert of_3[:6] == [1] * 6
     assert of_3[14:] == [0] * 6
     np.testing.assert_allclose(of_3[6:14], np.arange(8, 0, -1) / 9, atol=1e-6)
-    # The slots do not change places in a transition.
-    assert {tuple(pair) for pair in references[6:14]} == {(1, 3)}
+    assert {tuple(pair) for pair in references} == {(3, 1)}
+
+
+def test_a_reference_comes_or_goes_without_weight():
+    path = np.array([3] * 10 + [1] * 3 + [2] * 9 + [0] + [3] * 7)
+    references, weights = crossfade(path, 4)
+    np.testing.assert_allclose(weights.sum(1), 1)
+    exchanged = np.diff(references, axis=0) != 0
+    assert exchanged.any()
+    assert not np.minimum(weights[1:], weights[:-1])[exchanged].any()
+    # Away from the changes the path itself is shown.
+    shown = references[np.arange(len(path)), weights.argmax(1)]
+    assert (shown == path)[[0, 5, 11, 17, 22, 29]].all()
 
 
 def test_without_a_radius_changes_are_sudden():
     references, weights = crossfade(np.array([3, 3, 1]), 0)
-    assert references[:, 0].tolist() == [3, 3, 1]
-    assert weights[:, 0].tolist() == [1, 1, 1]
+    assert weights.tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert references[range(3), weights.argmax(1)].tolist() == [3, 3, 1]
+
+
+def test_roll_does_not_count():
+    """Crops are upright, whatever the roll of the head."""
+    angle = np.deg2rad(25)
+    roll = np.array(
+        [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+    )
+    yaw = np.array([[np.cos(0.3), 0, np.sin(0.3)], [0, 1, 0], [-np.sin(0.3), 0, np.cos(0.3)]])
+    still = np.zeros((4, 468, 3))
+    shown = descriptors(still, np.stack([np.eye(3), roll, yaw, roll @ yaw]), 0)
+    apart = distances(shown, shown)
+    np.testing.assert_allclose(apart[[0, 2], [1, 3]], 0, atol=1e-4)
+    assert apart[0, 2] > 0.01
 
 
 def test_halves_choose_by_themselves():

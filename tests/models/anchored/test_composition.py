@@ -146,8 +146,17 @@ def test_the_generated_image_shows_in_eyes_and_mouth_only():
 def test_the_generated_image_shows_where_references_disagree():
     seen = plain((0.9, 0.4, 0.4), (0.1, 0.4, 0.4), (0.9, 0.4, 0.4), (0.1, 0.4, 0.4))
     opened = nothing(gate=torch.full((1, 1, SIZE, SIZE), 30.0))
-    _, _, gate = compose(seen, opened, known(guides()), torch.zeros(1, SLOTS, 3, 1, 1))
+    zero = torch.zeros(1, SLOTS, 3, 1, 1)
+    both = known(guides(weights=(0.5, 0.5, 0.5, 0.5)))
+    _, _, gate = compose(seen, opened, both, zero)
     assert gate.min() > 0.99
+    # References that are not shown, or differ in their light only, do not disagree.
+    cheek = (slice(None), slice(None), SIZE // 2, SIZE // 8)
+    _, _, alone = compose(seen, opened, known(guides()), zero)
+    level = seen[:, :, :3].mean((1, 3, 4), keepdim=True) - seen[:, :, :3].mean((3, 4), keepdim=True)
+    _, _, equal = compose(seen, opened, both, level)
+    for gate in (alone, equal):
+        assert gate[cheek].max() < 0.05
 
 
 def test_masks_are_those_of_the_references_and_corrected():
@@ -200,8 +209,8 @@ def test_penalties_of_flows_and_of_the_generated_image():
     assert costs[2] == pytest.approx(0.1)
 
 
-def test_the_prior_is_one_reference_of_each_half():
-    shown = known(guides((0, 1, 2, 3), (0.0, 1.0, 1.0, 0.0)), 4)
-    weights = shown.prior.softmax(1)[0]
+def test_the_weights_are_those_of_each_half():
+    weights = known(guides((0, 1, 2, 3), (0.0, 1.0, 1.0, 0.0)), 4).weights[0]
+    torch.testing.assert_close(weights.sum(0), torch.ones(SIZE // 4, SIZE // 4))
     assert weights[1, 1, HALF // 4] > 0.99
     assert weights[2, -2, HALF // 4] > 0.99
