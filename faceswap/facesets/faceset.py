@@ -26,6 +26,8 @@ from faceswap.core.names import check_name
 from faceswap.core.table_documents import check_finite, read_table
 from faceswap.facesets.files import CROP, IMAGES, MASKS, RECORD, ROWS, stored_file
 from faceswap.facesets.record import FacesetDocument
+from faceswap.geometry.mesh68 import mesh_to_68
+from faceswap.geometry.mesh_shape import CORNERS
 from faceswap.media.images import read_image
 
 FORMAT = Format("faceswap-faceset", 1, FacesetError, schema=FacesetDocument)
@@ -62,7 +64,11 @@ _MESH = pa.schema([SCHEMA.field("mesh")])
 # The columns kept in memory. The mesh would be nine tenths of it, and few computations need it.
 _READ = pa.schema([field for field in SCHEMA if field.name not in ("mesh", "embedding")])
 _NULLABLE = ("mesh", "embedding", "mask")
-_FINITE = ("time", "box", "score", "landmarks", "matrix", "yaw", "pitch", "roll")
+_FINITE = (
+    *("time", "box", "score", "landmarks", "matrix"),
+    *("yaw", "pitch", "roll", "sharpness", "exposure"),
+)
+_SMALLEST, _LARGEST = 1.0, 1e6  # pixels that a mesh extends
 
 
 @dataclass(frozen=True)
@@ -196,7 +202,8 @@ class Faceset:
             ``(N, 468, 3) float32`` in frame pixels, z in the same unit.
 
         Raises:
-            FacesetError: The landmarker gave no mesh, or the file is damaged.
+            FacesetError: The landmarker gave no mesh, a mesh is smaller or larger than any face, or
+                the file is damaged.
         """
         rows = _read_columns(self.path / ROWS, _MESH)
         if rows["mesh"].null_count:
@@ -205,7 +212,14 @@ class Faceset:
                 "Extract the source again with --landmarker facemesh --overwrite.",
             )
         check_finite(rows, ("mesh",), self.path / ROWS, FacesetError, _EXTRACT_AGAIN)
-        return _matrix_column(rows, "mesh", (468, 3))
+        meshes = _matrix_column(rows, "mesh", (468, 3))
+        if wrong := _without_extent(meshes):
+            raise FacesetError(
+                f"Expected a face mesh of {_SMALLEST:.0f} to {_LARGEST:,.0f} pixels in each "
+                f"row of {self.path / ROWS}, found another one for {self._faces[wrong[0]].image}.",
+                _EXTRACT_AGAIN,
+            )
+        return meshes
 
     def trainable(self) -> list[Face]:
         """Faces whose image has not been deleted, in the order of the source.
@@ -276,6 +290,16 @@ class Faceset:
 def _matrix_column(rows: pa.Table, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
     array = rows[name].combine_chunks()
     return array.flatten().to_numpy().reshape(-1, *shape)
+
+
+def _without_extent(meshes: NDArray[np.float32]) -> list[int]:
+    """Rows of meshes from which no pose can be computed, or none that is finite."""
+    farthest = np.maximum(meshes.max((1, 2)), -meshes.min((1, 2)))
+    with np.errstate(over="ignore", invalid="ignore"):  # of those that are too large anyway
+        corners = mesh_to_68(meshes[..., :2])[:, CORNERS]
+        extent = np.ptp(corners, 1).min(1)
+    wrong = (farthest > _LARGEST) | (extent < _SMALLEST)
+    return np.flatnonzero(wrong).tolist()
 
 
 def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:

@@ -29,13 +29,15 @@ RIGID = np.array(
         *(6, 197, 195, 5, 4, 1, 168, 33, 263, 133, 362, 127, 356, 93, 323),
     ]
 )
+CORNERS = np.r_[NOSE, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS]
+"""Of landmarks68: those that make a mesh upright. They must not all be one point."""
+
 UPPER_LIDS = np.array([246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398])
 LOWER_LIDS = np.array([7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 382])
 UPPER_LIP = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
 LOWER_LIP = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
 """Points along the edges of eyes and inner lips; each lower point is opposite an upper one."""
 
-_CORNERS = np.r_[NOSE, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS]  # of landmarks68
 _AT_REST = 0.2  # fraction of the frames
 _FEWEST = 8
 _LARGEST_STRETCH = 2.0
@@ -86,7 +88,7 @@ def neutral_mesh(meshes: ArrayLike) -> NDArray[np.float64]:
     """
     meshes = np.asarray(meshes, np.float64)
     upright = _upright(meshes)
-    turned = fit_similarity(MEAN_FACE[_CORNERS], mesh_to_68(meshes)[:, _CORNERS]).rotation
+    turned = fit_similarity(MEAN_FACE[CORNERS], mesh_to_68(meshes)[:, CORNERS]).rotation
     tilt = 1 - np.trace(turned, axis1=1, axis2=2) / 3  # 0 for a straight head
     rest = np.argsort(_gap(upright, UPPER_LIP, LOWER_LIP) + tilt, kind="stable")
     chosen = upright[rest[: max(_FEWEST, round(_AT_REST * len(meshes)))]]
@@ -111,8 +113,8 @@ def fit_shape(meshes: ArrayLike, neutral: NDArray[np.float64]) -> FaceShape:
 
 def _upright(meshes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Meshes ``(N, 468, 3)`` in the space of the mean face."""
-    corners = mesh_to_68(meshes)[:, _CORNERS]
-    return fit_similarity(MEAN_FACE[_CORNERS], corners).undo(meshes)
+    corners = mesh_to_68(meshes)[:, CORNERS]
+    return fit_similarity(MEAN_FACE[CORNERS], corners).undo(meshes)
 
 
 def _gap(

@@ -17,6 +17,7 @@ from faceswap.facesets.subjects import set_subject
 from faceswap.media.images import write_image
 from faceswap.provenance.subject import Subject
 from tests.facesets.written import make_unversioned, row, write_faceset
+from tests.meshes import face_mesh
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -46,7 +47,34 @@ def test_parquet_holds_the_mesh_and_is_plain(tmp_path):
 def test_meshes_are_those_of_the_faces(tmp_path):
     meshes = write_faceset(tmp_path / "clip").meshes()
     assert meshes.shape == (6, 468, 3)
-    np.testing.assert_allclose(meshes[:, 0, 0], range(6), atol=0.05)  # smoothed
+    np.testing.assert_allclose(meshes, [row(frame)["mesh"] for frame in range(6)], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("factor", "damaged"),
+    [(0, True), (0.01, True), (1, False), (1e5, True), (1e30, True), ([1, 0, 1], True)],
+)
+def test_meshes_without_the_extent_of_a_face_are_refused(tmp_path, factor, damaged):
+    faceset = write_faceset(tmp_path / "clip")
+    file = tmp_path / "clip" / "faces.parquet"
+    rows = pq.read_table(file).to_pylist()
+    rows[3]["mesh"] = (60 * face_mesh() * factor).astype(np.float32).ravel()
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), file)
+    if not damaged:
+        assert faceset.meshes().shape == (6, 468, 3)
+        return
+    with pytest.raises(FacesetError, match="1 to 1,000,000 pixels .* for 000003-0.png"):
+        faceset.meshes()
+
+
+@pytest.mark.parametrize("column", ["sharpness", "exposure"])
+def test_measures_that_are_no_numbers_are_refused(tmp_path, column):
+    faceset = write_faceset(tmp_path / "clip")
+    rows = pq.read_table(faceset.path / "faces.parquet").to_pylist()
+    rows[2][column] = float("nan")
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), faceset.path / "faces.parquet")
+    with pytest.raises(FacesetError, match=f"finite numbers in '{column}'"):
+        Faceset.open(faceset.path)
 
 
 def test_a_faceset_without_meshes_says_how_to_get_them(tmp_path):

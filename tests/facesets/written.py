@@ -9,6 +9,7 @@ from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, head_pose
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.media.images import write_image
+from tests.meshes import face_mesh
 
 SOURCE = {"name": "clip", "path": "clip.mp4", "kind": "video", "sha256": "a" * 64}
 EXTRACTOR = {"detector": "d", "crop_size": 32, "crop_coverage": HEAD_COVERAGE, "every": 1}
@@ -26,7 +27,7 @@ def row(frame: int, face: int = 0, track: int = 0, shift: float = 0.0) -> dict:
         "box": np.array([60, 40, 140, 120], np.float32),
         "score": 0.9,
         "landmarks": landmarks,
-        "mesh": np.full((468, 3), frame, np.float32),
+        "mesh": (60 * face_mesh() + frame).astype(np.float32),
         "matrix": crop_matrix(landmarks, 32, HEAD_COVERAGE),
         "yaw": pose.yaw,
         "pitch": pose.pitch,
