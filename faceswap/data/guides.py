@@ -13,7 +13,8 @@ from faceswap.models.anchored.choice import HALVES, describe_halves, distances, 
 from faceswap.models.anchored.references import References
 from faceswap.models.guides import SLOTS, Guides
 
-_NEIGHBOURS = 15  # frames before and after a face of a video that look nearly like it
+_NEIGHBOURS = 15  # frames before and after a face of a video that look nearly like it,
+_SECONDS = 0.5  # and seconds; the longer time counts
 _FAR = 0.15  # fraction of the sampled references that are any one
 _RANK = 4.0  # mean rank of the others
 _ONE = 0.5  # fraction of the halves that show one reference only
@@ -34,6 +35,10 @@ class GuideSource:
     shapes: NDArray[np.float32]
     ranked: NDArray[np.int16]
     counts: NDArray[np.int64]
+
+    def allowed(self, face: int) -> NDArray[np.int64]:
+        """References that may be shown with a face, in their order."""
+        return np.sort(self.ranked[0, face, : self.counts[face]]).astype(np.int64)
 
     def sample(
         self, face: int, random: np.random.Generator
@@ -69,7 +74,7 @@ def build_guide_source(
         chosen: Indices of the references.
     """
     gaps = _gaps(pairs, chosen)
-    near = gaps <= _NEIGHBOURS
+    near = gaps <= 1
     lonely = near.all(1)
     ranked = []
     for shown in geometry.describe():
@@ -81,32 +86,49 @@ def build_guide_source(
 
 
 def _gaps(pairs: Sequence[tuple[Faceset, Face]], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Frames between faces and references, ``(N, R)``; infinite between different footage."""
-    sources = np.array([id(faceset) for faceset, _ in pairs])
+    """Time between faces and references, ``(N, R)``: up to 1 between neighbours.
+
+    It is infinite between different footage, of which facesets of one source are not.
+    """
+    sources = np.array([faceset.source_sha256 for faceset, _ in pairs])
     frames = np.array([face.frame for _, face in pairs], np.float64)
-    videos = np.array([faceset.record["source"]["kind"] == "video" for faceset, _ in pairs])
-    gaps = np.abs(frames[:, None] - frames[chosen])
+    times = np.array([face.time for _, face in pairs])
+    videos = np.array([faceset.is_video for faceset, _ in pairs])
+    apart = np.abs(frames[:, None] - frames[chosen])
+    seconds = np.abs(times[:, None] - times[chosen])
+    gaps = np.minimum(apart / _NEIGHBOURS, seconds / _SECONDS)
     # Photos follow each other in no time: only those of the same picture are alike.
-    related = (sources[:, None] == sources[chosen]) & (videos[:, None] | (gaps == 0))
+    related = (sources[:, None] == sources[chosen]) & (videos[:, None] | (apart == 0))
     return np.where(related, gaps, np.inf)
 
 
-def best_guides(geometry: FaceGeometry, references: References) -> Guides:
+def best_guides(
+    geometry: FaceGeometry,
+    references: References,
+    allowed: Sequence[NDArray[np.int64]] | None = None,
+) -> Guides:
     """Guides of faces to be decoded as an identity, each with the references nearest to it.
 
     Args:
         geometry: Geometry of the faces, of any identity.
         references: References of the identity to decode as.
+        allowed: References that may be shown with each face; None allows all.
 
     Returns:
         Guides of N faces.
     """
     bank = describe_halves(references.expression.cpu().numpy(), references.rotation.cpu().numpy())
     shown = geometry.shown_by(references.neutral.cpu().numpy())
+    faces = list(zip(*shown.describe(), strict=True))
+    if allowed is None:
+        allowed = [np.arange(len(references))] * len(faces)
+    chosen, weights = [], []
     # Each is a clip of its own: they do not follow each other.
-    planned = [
-        plan_references([[half[None] for half in face]], bank)
-        for face in zip(*shown.describe(), strict=True)
-    ]
-    chosen, weights = (np.concatenate(part) for part in zip(*planned, strict=True))
-    return Guides(*map(torch.from_numpy, (shown.meshes(), chosen, weights)))
+    for face, some in zip(faces, allowed, strict=True):
+        found, fractions = plan_references(
+            [[half[None] for half in face]], [half[some] for half in bank]
+        )
+        chosen.append(some[found])
+        weights.append(fractions)
+    planned = np.concatenate(chosen), np.concatenate(weights)
+    return Guides(*map(torch.from_numpy, (shown.meshes(), *planned)))

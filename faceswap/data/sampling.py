@@ -98,7 +98,9 @@ def rank_slots(
 def split_facesets(
     pairs: Sequence[tuple[Faceset, Face]], fraction: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Splits each faceset by itself into training and held-out faces.
+    """Splits each source by itself into training and held-out faces.
+
+    Several facesets of one source are split as one: no frame is on both sides.
 
     Args:
         pairs: Faces with their facesets.
@@ -109,7 +111,7 @@ def split_facesets(
     """
     training: list[NDArray[np.int64]] = []
     held_out: list[NDArray[np.int64]] = []
-    sources = [id(faceset) for faceset, _ in pairs]
+    sources = [faceset.source_sha256 for faceset, _ in pairs]
     for source in dict.fromkeys(sources):
         members = np.array([i for i, s in enumerate(sources) if s == source])
         used, held = split_held_out([pairs[i][1].frame for i in members], fraction)

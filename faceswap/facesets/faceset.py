@@ -151,6 +151,16 @@ class Faceset:
         return self.record["source"]["name"]
 
     @property
+    def source_sha256(self) -> str:
+        """SHA-256 of the source, which facesets of the same footage share."""
+        return self.record["source"]["sha256"]
+
+    @property
+    def is_video(self) -> bool:
+        """Whether its frames follow each other in time; those of photos do not."""
+        return self.record["source"]["kind"] == "video"
+
+    @property
     def subject(self) -> dict[str, Any]:
         """Subject record: the person, and the basis on which they may be shown."""
         return self.record["subject"]

@@ -41,9 +41,16 @@ class GuideData:
             model.references_of(name).load_state_dict(references.state_dict())
 
     def best(self, name: str, faces: NDArray[np.int64]) -> dict[str, Guides]:
-        """Guides of some faces of an identity, by the identity to decode them as."""
-        geometry = self.geometries[name].of(faces)
-        return {to: best_guides(geometry, bank) for to, bank in self.references.items()}
+        """Guides of some faces of an identity, by the identity to decode them as.
+
+        A face decoded as its own identity is not shown its neighbours in time: it would be judged
+        by how well they are copied.
+        """
+        geometry, source = self.geometries[name].of(faces), self.sources[name]
+        own = {name: [source.allowed(face) for face in faces]}
+        return {
+            to: best_guides(geometry, bank, own.get(to)) for to, bank in self.references.items()
+        }
 
 
 def prepare_guide_data(

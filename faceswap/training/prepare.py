@@ -102,9 +102,7 @@ def _check_distinct(
 
 def _places(faceset: Faceset) -> set[tuple[str, int, int]]:
     """Where the faces of a faceset come from: source, frame and number of the face."""
-    source = faceset.record["source"].get("sha256")
-    if source is None:
-        return set()
+    source = faceset.source_sha256
     return {(source, face.frame, face.face) for face in faceset.trainable()}
 
 

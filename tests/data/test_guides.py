@@ -13,7 +13,9 @@ from faceswap.data.guides import GuideSource, best_guides, build_guide_source
 from faceswap.data.references import cut_references, measure_geometry
 from faceswap.data.warp import WarpRanges
 from faceswap.facesets.faceset import Faceset
+from faceswap.models.anchored.choice import distances
 from faceswap.models.anchored.references import References
+from faceswap.training.guide_data import GuideData
 from tests.meshes import add_meshes
 
 EVERY = np.arange(96)
@@ -51,15 +53,39 @@ def test_near_references_come_more_often(pairs):
     assert sum(counts[int(r)] for r in nearest) > 0.5 * sum(counts.values())
 
 
+def from_source(pairs, **changes):
+    """The faces with facesets of another source."""
+    sources = {
+        faceset.path: replace(
+            faceset, record={**faceset.record, "source": {**faceset.record["source"], **changes}}
+        )
+        for faceset, _ in pairs
+    }
+    return [(sources[faceset.path], face) for faceset, face in pairs]
+
+
 def test_photos_have_no_neighbours(pairs):
-    photos = [
-        (replace(faceset, record={**faceset.record, "source": {"kind": "images"}}), face)
-        for faceset, face in pairs
-    ]
-    facesets = {faceset.path: faceset for faceset, _ in photos}
-    photos = [(facesets[faceset.path], face) for faceset, face in photos]
+    photos = from_source(pairs, kind="images")
     source = build_guide_source(photos, measure_geometry(pairs, EVERY, 1.25), EVERY)
     assert (source.counts == 95).all()  # all but the face itself
+    photos = from_source(pairs, kind="images", sha256="0" * 64)
+    source = build_guide_source(photos, measure_geometry(pairs, EVERY, 1.25), EVERY)
+    assert (source.counts == 94).all()  # the same picture in the other faceset neither
+
+
+def test_facesets_of_one_source_are_the_same_footage(pairs):
+    same = from_source(pairs, sha256="0" * 64)
+    source = build_guide_source(same, measure_geometry(pairs, EVERY, 1.25), EVERY)
+    for face in (5, 20, 60):
+        apart = np.abs(EVERY % 48 - face % 48)
+        assert source.allowed(face).tolist() == EVERY[apart > 15].tolist()
+
+
+@pytest.mark.parametrize(("rate", "nearest"), [(10, 16), (30, 16), (60, 31), (100, 48)])
+def test_neighbours_are_those_of_half_a_second_or_15_frames(pairs, rate, nearest):
+    pairs = [(faceset, replace(face, time=face.frame / rate)) for faceset, face in pairs]
+    source = build_guide_source(pairs, measure_geometry(pairs, EVERY, 1.25), EVERY)
+    assert source.allowed(0).tolist() == [*range(nearest, 48), *range(48, 96)]
 
 
 def test_a_face_among_neighbours_only_is_shown_the_farthest(pairs):
@@ -91,6 +117,29 @@ def test_the_best_guides_of_a_reference_are_itself(pairs):
     assert (found.references[3:, :2] >= 3).all()
     assert found.weights.tolist() == [[1, 0, 1, 0]] * 5
     torch.testing.assert_close(found.shape, references.meshes, atol=1e-5, rtol=0)
+
+
+def test_faces_decoded_as_their_own_identity_are_not_shown_their_neighbours(pairs):
+    geometry = measure_geometry(pairs, EVERY, 1.25)
+    chosen = np.arange(0, 96, 3)
+    references = References()
+    references.fill(cut_references(pairs, chosen, geometry, 32, 1.25))
+    source = build_guide_source(pairs, geometry, chosen)
+    data = GuideData({"a": geometry, "b": geometry}, {"a": references, "b": references}, {})
+    data = replace(data, sources={"a": source, "b": source})
+    held_out = np.array([21, 40, 70])
+    found = data.best("a", held_out)
+    for face, own, other in zip(
+        held_out, found["a"].references.numpy(), found["b"].references.numpy(), strict=True
+    ):
+        gaps = np.abs(chosen % 48 - face % 48)[own]
+        assert ((gaps > 15) | (chosen[own] // 48 != face // 48)).all()
+        # Each half is shown the nearest reference; several may be.
+        allowed = source.allowed(face)
+        for half, shown in enumerate(geometry.describe()):
+            apart = distances(shown[[face]], shown[chosen])[0]
+            assert apart[own[2 * half]] == pytest.approx(apart[allowed].min(), abs=1e-4)
+            assert apart[other[2 * half]] == pytest.approx(apart.min(), abs=1e-4)
 
 
 @pytest.fixture

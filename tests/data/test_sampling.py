@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from faceswap.core.errors import ConfigError
-from faceswap.data.sampling import face_at, rank_slots, split_held_out
+from faceswap.data.sampling import face_at, rank_slots, split_facesets, split_held_out
+from faceswap.facesets.faceset import Faceset
 
 
 def test_held_out_faces_are_contiguous_blocks_of_frames():
@@ -26,6 +29,22 @@ def test_all_faces_of_a_frame_are_on_one_side():
 def test_fraction_0_holds_out_nothing():
     training, aside = split_held_out(list(range(50)), 0.0)
     assert (len(training), len(aside)) == (50, 0)
+
+
+def test_facesets_of_one_source_are_split_as_one(make_faceset, tmp_path):
+    sets = [Faceset.open(make_faceset(tmp_path / name, size=16)) for name in "abc"]
+    source = {**sets[0].record["source"], "name": "again"}
+    sets[2] = replace(sets[2], record={**sets[2].record, "source": source})
+    pairs = [(faceset, face) for faceset in sets for face in faceset.faces()]
+    pairs = pairs[:-20]  # a deletion shifts the blocks of a faceset
+    training, held_out = split_facesets(pairs, 0.2)
+    assert sorted([*training, *held_out]) == list(range(len(pairs)))
+    shown, reserved = (
+        {(pairs[i][0].source_sha256, pairs[i][1].frame) for i in part}
+        for part in (training, held_out)
+    )
+    assert not shown & reserved
+    assert len(reserved) == 20  # a fifth of the frames of either source
 
 
 def test_every_face_comes_once_before_any_comes_again():
