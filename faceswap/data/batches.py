@@ -149,9 +149,11 @@ class FaceBatches(Dataset[RawBatch]):
         guides = [[self._guides(name, step, slot) for slot in slots] for name in self.guides]
         crops, affine, jitter, colour, matched = _stack(faces)
         guided = Guides(*_stack(guides)) if guides else None
-        light = [[self._light(name, step, slot) for slot in slots] for name in self.caches]
-        lit = torch.from_numpy(np.array(light)) if plan.light else None
-        return RawBatch(crops, affine, jitter, colour, matched, guided, lit)
+        light = None
+        if plan.light:
+            lit = [[self._light(name, step, slot) for slot in slots] for name in self.caches]
+            light = torch.from_numpy(np.array(lit))
+        return RawBatch(crops, affine, jitter, colour, matched, guided, light)
 
     def _sample(self, name: str, step: int, slot: int) -> tuple[NDArray[np.generic], ...]:
         """The fields of ``RawBatch`` of one face."""

@@ -115,8 +115,10 @@ def undo_affine(points: Tensor, affine: Tensor) -> Tensor:
     Returns:
         ``(B, P, 2)`` in normalised coordinates of the face.
     """
-    shifted = points - affine[:, None, :, 2]
-    return torch.linalg.solve(affine[:, :, :2], shifted.transpose(1, 2)).transpose(1, 2)
+    x, y = (points - affine[:, None, :, 2]).unbind(2)
+    (a, b), (c, d) = (row.unbind(1) for row in affine[:, :, :2, None].unbind(1))
+    # In closed form, as a solver would wait for the GPU.
+    return torch.stack([d * x - b * y, a * y - c * x], 2) / (a * d - b * c)[:, :, None]
 
 
 def _places(size: int, device: torch.device) -> Tensor:

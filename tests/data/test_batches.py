@@ -11,6 +11,7 @@ from faceswap.data.warp import WarpRanges
 
 NAMES = ("alice", "bob", "carol")
 STILL = WarpRanges(0, 0, 0, 0, 0)
+UNCHANGED = {"photometric": 0.0, "light": 0.0, "colour_transfer": 0.0}
 GEOMETRY = CropGeometry(size=16, coverage=1.25, side=24)
 
 
@@ -24,15 +25,23 @@ def batches(tmp_path):
         np.save(tmp_path / f"{name}.npy", faces)
         caches[name] = FaceCache(tmp_path / f"{name}.npy", GEOMETRY)
     training = {name: np.arange(4, 20) for name in NAMES}
-    return FaceBatches(caches, training, BatchPlan(0, 8, WarpRanges(), colour_transfer=0.5))
+    plan = BatchPlan(0, 8, WarpRanges(), light=1.0, colour_transfer=0.5)
+    return FaceBatches(caches, training, plan)
 
 
 def with_plan(batches, **changes):
     return replace(batches, plan=replace(batches.plan, **changes))
 
 
+def fields(raw):
+    """The tensors of a batch without guides, the light among them."""
+    assert raw.guides is None
+    assert raw.light is not None
+    return [*raw[:5], raw.light]
+
+
 def equal(a, b):
-    return all(torch.equal(one, other) for one, other in zip(a[:5], b[:5], strict=True))
+    return all(torch.equal(one, other) for one, other in zip(fields(a), fields(b), strict=True))
 
 
 def test_a_batch_has_the_faces_of_each_identity(batches):
@@ -62,6 +71,15 @@ def test_batches_are_a_pure_function_of_their_number(batches):
     assert not equal(with_plan(batches, rollbacks=1)[0], forwards[0])
 
 
+def test_light_is_sampled_only_where_it_is_changed(batches, monkeypatch):
+    lit, dark = batches[3], with_plan(batches, light=0.0)
+    assert lit.light.shape == (3, 8, 3, 3)
+    assert len(set(lit.light.flatten(0, 1)[:, 0, 0].tolist())) == 24  # of each face another
+    monkeypatch.setattr("faceswap.data.batches.sample_light", lambda *_: pytest.fail("sampled"))
+    assert dark[3].light is None
+    assert all(torch.equal(a, b) for a, b in zip(dark[3][:5], lit[:5], strict=True))
+
+
 @pytest.mark.parametrize(("world_size", "micro_batches"), [(2, 1), (1, 2), (4, 2)])
 def test_processes_and_micro_batches_make_up_the_global_batch(batches, world_size, micro_batches):
     whole = batches[3]
@@ -72,8 +90,9 @@ def test_processes_and_micro_batches_make_up_the_global_batch(batches, world_siz
         for rank in range(world_size)
         for number in range(micro_batches)
     ]
-    fields = zip(*(piece[:5] for piece in pieces), strict=True)
-    assert equal([torch.cat(field, 1) for field in fields], whole)
+    joined = [torch.cat(field, 1) for field in zip(*map(fields, pieces), strict=True)]
+    assert len(joined) == 6
+    assert all(torch.equal(a, b) for a, b in zip(joined, fields(whole), strict=True))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -86,7 +105,7 @@ def test_loading_ahead_keeps_the_order_and_ends_when_closed(batches, workers):
 
 
 def test_prepared_faces_are_the_crops_middle(batches):
-    still = with_plan(batches, ranges=STILL, photometric=0.0, colour_transfer=0.0)
+    still = with_plan(batches, ranges=STILL, **UNCHANGED)
     raw = still[0]
     batch = prepare(raw, torch.device("cpu"), (16, 16), GEOMETRY.margin)
     expected = raw.crops[:, :, 4:20, 4:20].permute(0, 1, 4, 2, 3) / 255
@@ -97,10 +116,10 @@ def test_prepared_faces_are_the_crops_middle(batches):
 
 
 def test_colour_changes_are_the_same_in_input_and_target(batches):
-    still = with_plan(batches, ranges=STILL, photometric=1.0, colour_transfer=1.0)
+    still = with_plan(batches, ranges=STILL, photometric=1.0, light=1.0, colour_transfer=1.0)
     batch = prepare(still[0], torch.device("cpu"), (16, 16), GEOMETRY.margin)
     torch.testing.assert_close(batch.distorted, batch.target, atol=1e-5, rtol=0)
-    plain = with_plan(batches, ranges=STILL, photometric=0.0, colour_transfer=0.0)
+    plain = with_plan(batches, ranges=STILL, **UNCHANGED)
     untouched = prepare(plain[0], torch.device("cpu"), (16, 16), GEOMETRY.margin)
     assert (batch.target - untouched.target).abs().mean() > 0.01
     assert batch.target.min() >= 0
@@ -108,7 +127,7 @@ def test_colour_changes_are_the_same_in_input_and_target(batches):
 
 
 def test_the_distorted_face_differs_from_the_target_by_the_warp_alone(batches):
-    warped = with_plan(batches, photometric=0.0, colour_transfer=0.0)
+    warped = with_plan(batches, **UNCHANGED)
     batch = prepare(warped[0], torch.device("cpu"), (16, 16), GEOMETRY.margin)
     assert (batch.distorted - batch.target).abs().mean() > 0.02
     smooth = with_plan(warped, ranges=replace(WarpRanges(), jitter=0.0))

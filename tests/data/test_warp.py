@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from faceswap.data.warp import GRID, WarpRanges, apply_warps, sample_warp
+from faceswap.data.warp import GRID, WarpRanges, apply_warps, sample_warp, undo_affine
 
 STILL = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
 SMOOTH = torch.zeros(1, 2, GRID, GRID)
@@ -78,6 +78,15 @@ def test_samples_stay_within_the_ranges():
     mirrored = np.linalg.det(affine[:, :, :2]) < 0
     assert 0.4 < mirrored.mean() < 0.6
     assert abs(np.stack([warp.jitter for warp in warps]).std() - 0.06) < 0.002
+
+
+def test_undoing_an_affine_change_is_its_inverse():
+    ranges = WarpRanges(rotation=30, zoom=0.3, shift=0.2, flip=0.5)
+    affine = np.stack([sample_warp(np.random.default_rng(n), ranges).affine for n in range(8)])
+    points = torch.rand(8, 9, 2) * 2 - 1
+    changes = torch.from_numpy(affine)
+    moved = points @ changes[:, :, :2].transpose(1, 2) + changes[:, None, :, 2]
+    torch.testing.assert_close(undo_affine(moved, changes), points, atol=1e-5, rtol=0)
 
 
 def test_no_range_means_no_change():
