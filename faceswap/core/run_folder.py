@@ -46,8 +46,8 @@ class Start:
     Attributes:
         changes: Changes since the last start, in words.
         comparable_after: Step up to which evaluations are not comparable with later ones, since
-            data or fixed settings changed then, at this or an earlier start; None if they never
-            did.
+            data or settings they depend on changed then, at this or an earlier start; None if
+            these never did.
     """
 
     changes: tuple[str, ...] = ()
@@ -81,6 +81,8 @@ class RunFolder(Generic[C]):
     """Folder of the recipes below ``configs/``."""
     fixed: ClassVar[tuple[str, ...]]
     """Settings, or groups of settings, that may not change on resuming."""
+    measured: ClassVar[tuple[str, ...]] = ()
+    """Settings that may change, and on which evaluations depend: the best is then chosen anew."""
     results: ClassVar[tuple[str, ...]] = ()
     """Further files and folders that exist only after the first checkpoint was saved."""
     without_checkpoints: ClassVar[str] = ""
@@ -282,7 +284,7 @@ class RunFolder(Generic[C]):
                 "with --allow-changes.",
             )
         comparable_after = manifest.get("comparable_after")
-        if data or fixed or edited:
+        if data or fixed or edited or not set(self.measured).isdisjoint(changed):
             comparable_after = checkpoint_steps(self.checkpoints)[-1]
         changes = (*data, *edited, *_moved(manifest["data"], now), *words.values())
         return Start(changes, comparable_after)

@@ -21,6 +21,8 @@ class RunDirectory(RunFolder[TrainConfig]):
     section: ClassVar[str] = "faceswap"
     # The weights, the held-out faces and the random stream depend on these.
     fixed: ClassVar[tuple[str, ...]] = ("seed", "model", "data.coverage", "data.held_out")
+    # Held-out faces are decoded from the references nearest to them.
+    measured: ClassVar[tuple[str, ...]] = ("data.references",)
     results: ClassVar[tuple[str, ...]] = ("previews",)
 
     @property

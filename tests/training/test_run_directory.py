@@ -79,6 +79,16 @@ def test_the_model_the_split_and_the_seed_are_fixed(run, facesets, override, nam
     assert run.resolve_config(None) == config()
 
 
+def test_evaluations_with_other_references_are_not_comparable(run, facesets):
+    data = describe_facesets(facesets)
+    assert not run.start(config("optimizer.lr=1e-3"), data, []).outdates(1)
+    start = run.start(config("data.references=6"), data, [])
+    assert "data.references: 128 -> 6" in start.changes
+    assert start.outdates(1)
+    assert not start.outdates(2)
+    assert run.start(config("data.references=6"), data, []).comparable_after == 1
+
+
 def test_other_identities_are_refused(run, facesets):
     swapped = {"bob": facesets["bob"], "alice": facesets["alice"]}
     with pytest.raises(TrainingError, match="alice, bob -> bob, alice"):
