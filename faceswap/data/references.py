@@ -7,13 +7,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.core.errors import FacesetError
 from faceswap.data.cache import CropGeometry, training_crop
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import normalised_matrix
 from faceswap.geometry.mesh_shape import FaceShape, fit_shape, neutral_mesh
 from faceswap.geometry.similarity import Similarity
 from faceswap.models.anchored.choice import describe_halves, k_centres
-from faceswap.models.anchored.references import MASK_SIDE, ReferenceSet
+from faceswap.models.anchored.references import (
+    LARGEST_COORDINATE,
+    MASK_SIDE,
+    ReferenceSet,
+    is_face,
+)
 
 _LEAST_SHARP = 0.2  # fraction of the training faces that are never references
 
@@ -67,12 +73,34 @@ def measure_geometry(
         coverage: Side of the training square in face squares.
 
     Raises:
-        FacesetError: A faceset has no meshes.
+        FacesetError: A faceset has no meshes, or they are not those of the faces.
     """
     meshes = _meshes(pairs)
     shape = fit_shape(meshes, neutral_mesh(meshes[training]))
     matrices = np.stack([normalised_matrix(face.landmarks, coverage) for _, face in pairs])
-    return FaceGeometry(shape, matrices.astype(np.float64))
+    geometry = FaceGeometry(shape, matrices.astype(np.float64))
+    _check_coordinates(pairs, geometry)
+    return geometry
+
+
+def _check_coordinates(pairs: Sequence[tuple[Faceset, Face]], geometry: FaceGeometry) -> None:
+    """Refuses what a model could not be read with."""
+    if not is_face(geometry.shape.neutral):
+        raise FacesetError(
+            f"Expected meshes of a face in {pairs[0][0].path}, found flat ones.",
+            "Extract the source again with --overwrite.",
+        )
+    reach = np.maximum(
+        np.abs(geometry.meshes()).max((1, 2)), np.abs(geometry.shape.expression).max((1, 2))
+    )
+    worst = int(reach.argmax())
+    if reach[worst] >= LARGEST_COORDINATE:
+        faceset, face = pairs[worst]
+        raise FacesetError(
+            f"Expected the mesh of a face for {face.image} of {faceset.path}, found one that "
+            f"reaches {reach[worst]:.0f} times as far.",
+            "Delete this image, or extract the source again with --overwrite.",
+        )
 
 
 def _meshes(pairs: Sequence[tuple[Faceset, Face]]) -> NDArray[np.float32]:

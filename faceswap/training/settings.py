@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from faceswap.core.config import StrictModel
+from faceswap.models.anchored.references import MOST_REFERENCES
 
 
 class ModelConfig(StrictModel):
@@ -33,7 +34,7 @@ class DataConfig(StrictModel):
     references: int = Field(
         default=128,
         ge=2,
-        le=1024,
+        le=MOST_REFERENCES,
         description="Real crops of each identity that a guided model keeps and warps.",
     )
     minimum: int = Field(default=32, ge=2, description="Fewest faces an identity may have.")

@@ -1,9 +1,12 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from faceswap.core.errors import FacesetError
 from faceswap.data.references import choose_references, cut_references, measure_geometry
 from faceswap.data.sampling import split_facesets
-from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.faceset import SCHEMA, Faceset
 from faceswap.geometry.alignment import normalised_matrix, transform_points
 from tests.meshes import add_meshes, face_mesh
 
@@ -35,6 +38,27 @@ def test_rows_of_deleted_faces_are_left_out(make_faceset, tmp_path):
     matrix = normalised_matrix(kept[0][1].landmarks, COVERAGE)
     expected = transform_points(matrix, faceset.meshes()[1][:, :2])
     np.testing.assert_allclose(geometry.meshes()[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda mesh, frame: mesh + 3000 * (frame == 9), "for 000009-0.png of .* reaches"),
+        (lambda mesh, frame: mesh * (50 if frame == 9 else 1), "for 000009-0.png of .* reaches"),
+        (lambda mesh, frame: mesh * [0.03, 1, 1], "found flat ones"),
+    ],
+)
+def test_meshes_of_something_else_are_refused(make_faceset, tmp_path, change, found):
+    file = add_meshes(make_faceset(tmp_path / "a")) / "faces.parquet"
+    rows = pq.read_table(file).to_pylist()
+    for row in rows:
+        mesh = np.array(row["mesh"]).reshape(468, 3)
+        row["mesh"] = change(mesh, row["frame"]).astype(np.float32).ravel()
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), file)
+    faceset = Faceset.open(tmp_path / "a")
+    pairs = [(faceset, face) for face in faceset.faces()]
+    with pytest.raises(FacesetError, match=found):
+        measure_geometry(pairs, np.arange(48), COVERAGE)
 
 
 def test_another_person_shows_the_same_expression(pairs):

@@ -19,6 +19,11 @@ MASK_SIDE = 64
 """Side of the stored masks in pixels."""
 MOST_BYTES = 1 << 31
 """Largest size in memory of the decoded references of one identity."""
+MOST_REFERENCES = 1024
+"""Largest number of references of one identity."""
+LARGEST_COORDINATE = 10.0
+"""Bound of all coordinates of a face: several times what those of a real one reach."""
+_SMALLEST_FACE = 0.1  # face squares
 _LARGEST_SIDE = 2048
 _QUALITY = 95
 _HINT = "Train the model again, or copy the whole folder again."
@@ -161,7 +166,7 @@ class References(nn.Module):
 
 
 def _fit_together(stored: Mapping[str, Tensor]) -> bool:
-    """Whether tensors of the right types are references: any number from 1, all of one."""
+    """Whether tensors of the right types are references: up to the largest number, all of one."""
     count = stored["ends"].numel()
     shapes = {
         "ends": (count,),
@@ -172,13 +177,22 @@ def _fit_together(stored: Mapping[str, Tensor]) -> bool:
         "neutral": (POINTS, 3),
     }
     return (
-        count > 0
+        0 < count <= MOST_REFERENCES
         and stored["jpeg"].ndim == 1
         and all(stored[name].shape == shape for name, shape in shapes.items())
         and bool((stored["ends"].diff(prepend=stored["ends"].new_zeros(1)) > 0).all())
         and int(stored["ends"][-1]) == len(stored["jpeg"])
-        and all(bool(value.isfinite().all()) for value in stored.values())
+        and all(
+            bool((stored[name].abs() < LARGEST_COORDINATE).all())  # not so for NaN
+            for name in ("meshes", "expression", "rotation", "neutral")
+        )
+        and is_face(stored["neutral"].cpu().numpy())
     )
+
+
+def is_face(neutral: NDArray[np.floating]) -> bool:
+    """Whether a neutral mesh, ``(468, 3)`` in face squares, is as wide and high as a face."""
+    return bool((np.ptp(neutral, 0)[:2] > _SMALLEST_FACE).all())
 
 
 def _decode(data: NDArray[np.uint8]) -> NDArray[np.uint8]:

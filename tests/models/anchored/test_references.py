@@ -72,6 +72,18 @@ DAMAGED = {
     "negative ends": damaged(ends=-references().ends),
     "a square of bytes": damaged(jpeg=torch.zeros(8, 8, dtype=torch.uint8)),
     "another type": damaged(jpeg=references().jpeg.float()),
+    "more than anybody needs": {
+        name: value if name == "neutral" else value[:1].repeat(1025, *[1] * (value.ndim - 1))
+        for name, value in references(1).state_dict().items()
+        if name not in ("jpeg", "ends")
+    }
+    | {"jpeg": references(1).jpeg.repeat(1025), "ends": references(1).ends * torch.arange(1, 1026)},
+    "meshes far away": damaged(meshes=references().meshes + 10),
+    "a huge expression": damaged(expression=references().expression - 10),
+    "a rotation that stretches": damaged(rotation=10 * references().rotation),
+    "a huge neutral mesh": damaged(neutral=100 * references().neutral),
+    "a neutral mesh without extent": damaged(neutral=torch.ones(468, 3)),
+    "a flat neutral mesh": damaged(neutral=references().neutral * torch.tensor([0.01, 1, 1])),
     "a scalar": damaged(ends=torch.tensor(5)),
 }
 
