@@ -92,7 +92,7 @@ def run_training(
     ):
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
-        check_guided(config, model)
+        check_guided(config, model, facesets)
         data = prepare_data(config, facesets, run, opened, model, callbacks.on_faces)
         described = describe_facesets(facesets, data.contents)
         edited = run.edited_faces(described, data.edited)

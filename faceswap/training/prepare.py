@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import chain, combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -191,11 +191,14 @@ def prepare_data(
     return TrainingData(batches, held_out, contents, edited, guide_data)
 
 
-def check_guided(config: TrainConfig, model: FaceAutoencoder) -> None:
-    """Refuses settings that a guided model cannot be trained with; accepts all for others.
+def check_guided(
+    config: TrainConfig, model: FaceAutoencoder, facesets: Mapping[str, Sequence[Faceset]]
+) -> None:
+    """Refuses what a guided model cannot be trained with, before any work; accepts all for others.
 
     Raises:
         ConfigError: Faces would be flipped or swapped, or the references are too large.
+        FacesetError: A faceset has no meshes, or damaged ones.
     """
     if not isinstance(model, AnchoredAutoencoder):
         return
@@ -218,6 +221,8 @@ def check_guided(config: TrainConfig, model: FaceAutoencoder) -> None:
             f"{config.data.references} of {model.detail} pixels, which take {size >> 20} MiB.",
             "Lower --set data.references or --set model.options.detail.",
         )
+    for faceset in chain.from_iterable(facesets.values()):
+        faceset.meshes()
 
 
 def warp_ranges(config: AugmentationConfig) -> WarpRanges:

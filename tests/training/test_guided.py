@@ -93,10 +93,10 @@ def test_a_budget_of_no_steps_exports_a_model_that_decodes(meshed, tmp_path):
 
 
 def test_a_resumed_run_is_the_uninterrupted_run(meshed, tmp_path):
-    ema = "optimizer.ema=0.9"
-    whole = train(meshed, tmp_path / "whole", "training.steps=4", ema)
-    first = train(meshed, tmp_path / "run", "training.steps=2", ema)
-    second = train(meshed, tmp_path / "run", "training.steps=4", ema)
+    changes = "optimizer.ema=0.9", "augmentation.light=1.0"
+    whole = train(meshed, tmp_path / "whole", "training.steps=4", *changes)
+    first = train(meshed, tmp_path / "run", "training.steps=2", *changes)
+    second = train(meshed, tmp_path / "run", "training.steps=4", *changes)
     for name, losses in whole.losses.items():
         assert first.losses[name] + second.losses[name] == losses
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
@@ -118,8 +118,9 @@ def test_the_facesets_of_today_decide_the_references(meshed, tmp_path):
 
 
 def test_micro_batches_equal_the_whole_batch(meshed, tmp_path):
-    whole = train(meshed, tmp_path / "a", "training.steps=2")
-    parts = train(meshed, tmp_path / "b", "training.steps=2", "training.micro_batches=2")
+    lit = "augmentation.light=1.0"
+    whole = train(meshed, tmp_path / "a", "training.steps=2", lit)
+    parts = train(meshed, tmp_path / "b", "training.steps=2", lit, "training.micro_batches=2")
     for name, losses in whole.losses.items():
         assert parts.losses[name] == pytest.approx(losses, abs=1e-4)
 
@@ -150,13 +151,15 @@ def test_too_many_references_are_refused(meshed, tmp_path, monkeypatch):
 
 
 def test_facesets_without_meshes_are_refused(faces, tmp_path):
-    with pytest.raises(FacesetError, match="mesh"):
+    add_meshes(faces["alice"][0])
+    with pytest.raises(FacesetError, match=r"mesh in each row of .*bob"):
         train(faces, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 RECIPE = """
 model: {name: anchored, options: {size: 64, detail: 64}}
-augmentation: {flip: 0.0}
+augmentation: {flip: 0.0, light: 1.0}
 data: {references: 6}
 loss: {detail: 1.0}
 optimizer: {name: adamw, lr: 1.0e-4}
