@@ -24,10 +24,6 @@ class Guides(NamedTuple):
     references: Tensor
     weights: Tensor
 
-    def flat(self) -> "Guides":
-        """With the first two dimensions made one."""
-        return Guides(*(value.flatten(0, 1) for value in self))
-
     def of(self, index: int | slice) -> "Guides":
         """Those at one index of the first dimension, or at a range."""
         return Guides(*(value[index] for value in self))
