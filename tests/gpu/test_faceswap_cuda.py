@@ -12,6 +12,7 @@ from faceswap.models import build_model
 from faceswap.models.model_file import ModelMeta, save_model
 from faceswap.tracking.finder import build_tracker
 from tests.footage import moving_portrait
+from tests.meshes import add_meshes
 
 DEVICE = "cuda"
 pytestmark = [
@@ -23,7 +24,9 @@ pytestmark = [
 @pytest.fixture
 def faces(make_faceset: Callable[..., Path], tmp_path: Path) -> dict[str, Path]:
     shades = {"alice": (220, 170, 140), "bob": (150, 100, 70)}
-    return {name: make_faceset(tmp_path / name, 24, shade) for name, shade in shades.items()}
+    return {
+        name: add_meshes(make_faceset(tmp_path / name, 24, shade)) for name, shade in shades.items()
+    }
 
 
 def settings(steps: int, precision: str) -> list[str]:
@@ -35,7 +38,7 @@ def settings(steps: int, precision: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("recipe", ["classic", "v1"])
+@pytest.mark.parametrize("recipe", ["small", "classic", "v1"])
 def test_training_in_bf16_is_finite_and_resumes(
     faces: dict[str, Path], tmp_path: Path, recipe: str
 ) -> None:
@@ -51,7 +54,8 @@ def test_training_in_bf16_is_finite_and_resumes(
     assert all(parameter.isfinite().all() for parameter in model.model.parameters())
 
 
-def test_losses_of_both_devices_agree(faces: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("recipe", ["small", "classic"])
+def test_losses_of_both_devices_agree(faces: dict[str, Path], tmp_path: Path, recipe: str) -> None:
     losses = {}
     for device in (DEVICE, "cpu"):
         changed = [
@@ -59,7 +63,7 @@ def test_losses_of_both_devices_agree(faces: dict[str, Path], tmp_path: Path) ->
             f"training.device={device}",
             "training.adapt_threads=false",
         ]
-        result = faceswap.train_model(faces, tmp_path / f"run-{device}", "classic", changed)
+        result = faceswap.train_model(faces, tmp_path / f"run-{device}", recipe, changed)
         losses[device] = [result.losses[name] for name in faces]
     np.testing.assert_allclose(losses[DEVICE], losses["cpu"], rtol=2e-3)
 
