@@ -17,7 +17,7 @@ from faceswap.conversion.description import describe_conversion
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError
 from faceswap.core.files import atomic_directory, write_json
 from faceswap.core.seeding import generator
-from faceswap.evaluation.footage import find_footage, load_samples
+from faceswap.evaluation.footage import clip_names, find_footage, load_samples
 from faceswap.evaluation.frame_scoring import Image, Sample
 from faceswap.evaluation.identity import evenly_spaced
 from faceswap.evaluation.methods import Model
@@ -278,11 +278,13 @@ def _choose(faces: Faces, split: str, frames: int, fraction: float) -> list[tupl
 
 
 def _samples(chosen: Sequence[tuple[str, Faces]]) -> Iterator[tuple[str, Sample]]:
+    clips = clip_names(pair for _, pairs in chosen for pair in pairs)
     for faceset, entries in groupby(chosen, key=lambda entry: entry[1][0][0]):
         footage = find_footage(faceset)
         for home, pairs in entries:
             faces = [face for _, face in pairs]
-            yield from ((home, sample) for sample in load_samples(faceset, faces, footage))
+            samples = load_samples(faceset, faces, footage, clips[faceset.path])
+            yield from ((home, sample) for sample in samples)
 
 
 def _split_clip(

@@ -1,6 +1,6 @@
 """Loads the frames that the faces of a faceset came from, or the stored crops."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -39,8 +39,16 @@ def find_footage(faceset: Faceset) -> Source | None:
         return None
 
 
+def clip_names(faces: Iterable[tuple[Faceset, Face]]) -> dict[Path, str]:
+    """Name of the footage of each faceset, by its folder: numbered unless all names differ."""
+    names = {faceset.path: faceset.name for faceset, _ in faces}
+    if len(set(names.values())) == len(names):
+        return names
+    return {path: f"{name} #{number}" for number, (path, name) in enumerate(names.items(), 1)}
+
+
 def load_samples(
-    faceset: Faceset, faces: Sequence[Face], footage: Source | None
+    faceset: Faceset, faces: Sequence[Face], footage: Source | None, clip: str
 ) -> Iterator[Sample]:
     """Load the frames of some faces, ordered by frame index.
 
@@ -48,24 +56,25 @@ def load_samples(
         faceset: Faceset of the faces.
         faces: Faces to load; at most one per frame is used.
         footage: Source file of the faceset. None uses the stored head crops as frames.
+        clip: Name of the footage, from ``clip_names``.
     """
     by_frame = {face.frame: face for face in faces}
     if footage is None:
-        yield from (_crop_sample(faceset, by_frame[frame]) for frame in sorted(by_frame))
+        yield from (_crop_sample(faceset, by_frame[frame], clip) for frame in sorted(by_frame))
         return
     for block in _blocks(sorted(by_frame)):
         for frame in open_source(footage, start=block[0]):
             if frame.index in by_frame:
                 points = by_frame[frame.index].landmarks
                 image = replace(frame, pixel_aspect=faceset.pixel_aspect).displayed()
-                yield Sample(faceset.name, frame.index, image, points, (points,))
+                yield Sample(clip, frame.index, image, points, (points,))
             if frame.index >= block[-1]:
                 break
 
 
-def _crop_sample(faceset: Faceset, face: Face) -> Sample:
+def _crop_sample(faceset: Faceset, face: Face, clip: str) -> Sample:
     points = transform_points(face.matrix, face.landmarks)
-    return Sample(faceset.name, face.frame, faceset.load_crop(face), points, (points,))
+    return Sample(clip, face.frame, faceset.load_crop(face), points, (points,))
 
 
 def _blocks(frames: Sequence[int]) -> list[list[int]]:

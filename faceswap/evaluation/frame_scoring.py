@@ -25,7 +25,7 @@ class Sample:
     """A source frame and the face to evaluate in it.
 
     Attributes:
-        clip: Name of the footage.
+        clip: Name of the footage; other footage has another one.
         index: Frame index; consecutive frames have consecutive indices.
         image: Source frame, ``(H, W, 3) uint8 RGB``.
         landmarks: Landmarks of the evaluated face, ``(68, 2)`` in pixels.

@@ -19,7 +19,7 @@ Pairs = Sequence[tuple[Faceset, Face]]
 def guide_faces(faces: Pairs, guidance: Guidance, name: str) -> list[SourceFace]:
     """The faces of an identity of the model with their guides, in their order.
 
-    Faces of consecutive frames are planned together; all others are planned alone.
+    Faces of consecutive frames of a video are planned together; all others are planned alone.
 
     Args:
         faces: Facesets and faces.
@@ -52,11 +52,12 @@ def _meshes(faces: Pairs) -> Iterator[NDArray[np.float32]]:
 
 
 def _consecutive(faces: Pairs, meshes: Iterator[NDArray[np.float32]]) -> Iterator[list[SourceFace]]:
-    """Faces of consecutive frames of one track."""
+    """Faces of consecutive frames of one track; each photo by itself."""
     piece: list[SourceFace] = []
     last: tuple[Path, int, int] | None = None
     for (faceset, face), mesh in zip(faces, meshes, strict=True):
-        if piece and last != (faceset.path, face.track, face.frame - 1):
+        follows = faceset.is_video and last == (faceset.path, face.track, face.frame - 1)
+        if piece and not follows:
             yield piece
             piece = []
         piece.append(SourceFace(face.landmarks, mesh, face.track))

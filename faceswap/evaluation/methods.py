@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
 from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.swapper import Swapper
+from faceswap.evaluation.footage import clip_names
 from faceswap.evaluation.frame_scoring import Image, Sample
 from faceswap.evaluation.guided_faces import guide_faces
 from faceswap.evaluation.identity import evenly_spaced
@@ -40,7 +41,7 @@ class Model:
         loaded: Trained model.
         to: Target identity.
         source: Identity of the model that the samples show.
-        faces: Faces of the samples, in order.
+        faces: Faces of all samples, in order.
 
     Raises:
         IdentityError: The model has no identity ``to``.
@@ -55,8 +56,9 @@ class Model:
         self._guides: dict[tuple[str, int], Guides | None] = {}
         if self._swapper.guidance is not None:
             guided = guide_faces(faces, self._swapper.guidance, source)
+            clips = clip_names(faces)
             for (faceset, face), known in zip(faces, guided, strict=True):
-                self._guides[faceset.name, face.frame] = known.guides
+                self._guides[clips[faceset.path], face.frame] = known.guides
 
     def __call__(self, sample: Sample) -> Image:
         """The frame with every face of ``sample.swapped`` swapped to the target."""

@@ -11,7 +11,7 @@ import numpy as np
 from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.data.sampling import split_facesets
 from faceswap.evaluation.comparison import Comparison, Kind, compare
-from faceswap.evaluation.footage import find_footage, load_samples
+from faceswap.evaluation.footage import clip_names, find_footage, load_samples
 from faceswap.evaluation.frame_scoring import FrameScorer, Sample
 from faceswap.evaluation.guided_faces import own_guides
 from faceswap.evaluation.identity import Embedding, embed_faces, evenly_spaced, faceset_embedding
@@ -296,9 +296,10 @@ def _describe_footage(faces: Faces, footage: Mapping[Path, Source | None]) -> st
 
 def _samples(faces: Faces, footage: Mapping[Path, Source | None]) -> Iterator[Sample]:
     facesets = {faceset.path: faceset for faceset, _ in faces}
+    clips = clip_names(faces)
     for path, faceset in facesets.items():
         own = [face for other, face in faces if other.path == path]
-        yield from load_samples(faceset, own, footage[path])
+        yield from load_samples(faceset, own, footage[path], clips[path])
 
 
 def _reconstructions(

@@ -1,12 +1,17 @@
 """Evaluation of runs of guided models."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from faceswap.conversion.guidance import Guidance
 from faceswap.evaluation.face_finder import FaceFinder
+from faceswap.evaluation.footage import clip_names, load_samples
 from faceswap.evaluation.frame_scoring import FrameScorer
 from faceswap.evaluation.guided_faces import guide_faces
+from faceswap.evaluation.methods import Model
 from faceswap.evaluation.runs import Candidate, common_held_out, evaluate_runs, open_runs
 from faceswap.models.anchored.network import AnchoredAutoencoder
 from faceswap.models.model_file import save_model
@@ -53,11 +58,11 @@ def test_a_guided_run_is_scored_without_any_training(candidate):
         assert reconstruction.values["ssim"] > 0.8
 
 
-def test_faces_of_consecutive_frames_are_planned_together(candidate):
+def planned_pieces(candidate, faces):
+    """Numbers of faces that are planned together, and the guided faces."""
     model = candidate.loaded.model
     assert isinstance(model, AnchoredAutoencoder)
     guidance = Guidance(model, "bob", candidate.loaded.coverage)
-    faces = candidate.held_out["alice"]
     planned = []
 
     def guide_track(piece, neutral):
@@ -67,10 +72,46 @@ def test_faces_of_consecutive_frames_are_planned_together(candidate):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(guidance, "guide_track", guide_track)
-        guided = guide_faces(faces, guidance, "alice")
+        return planned, guide_faces(faces, guidance, "alice")
+
+
+def test_faces_of_consecutive_frames_are_planned_together(candidate):
+    faces = candidate.held_out["alice"]
+    planned, guided = planned_pieces(candidate, faces)
     frames = [face.frame for _, face in faces]
     gaps = np.flatnonzero(np.diff(frames) != 1)
     assert planned == [len(piece) for piece in np.split(frames, gaps + 1)]
     assert max(planned) > 1
     for (_, face), found in zip(faces, guided, strict=True):
         np.testing.assert_array_equal(found.landmarks, face.landmarks)
+
+
+def test_photos_are_planned_each_by_itself(candidate):
+    faceset = candidate.held_out["alice"][0][0]
+    source = faceset.record["source"] | {"kind": "images"}
+    photos = replace(faceset, record=faceset.record | {"source": source})
+    planned, _ = planned_pieces(candidate, [(photos, face) for face in photos.faces()[:4]])
+    assert planned == [1, 1, 1, 1]
+
+
+def test_facesets_of_one_name_have_their_own_guides(candidate, facesets):
+    """Two clips of one name, whose faces in the same frame are in other poses."""
+    first, second = (
+        replace(facesets[name], record=facesets[name].record | {"source": source})
+        for name in ("alice", "carol")
+        for source in [facesets[name].record["source"] | {"name": "clip"}]
+    )
+    pairs = [(faceset, face) for faceset in (first, second) for face in faceset.faces()[3:5]]
+    assert list(clip_names(pairs).values()) == ["clip #1", "clip #2"]
+    assert list(clip_names(pairs[:2]).values()) == ["clip"]
+    model = Model(candidate.loaded, "bob", "alice", pairs)
+    shown = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model, "_swapper", lambda _, faces: shown.extend(faces[0]))
+        for part, clip in ((pairs[:2], "clip #1"), (pairs[2:], "clip #2")):
+            for sample in load_samples(part[0][0], [face for _, face in part], None, clip):
+                model(sample)
+    guidance = Guidance(candidate.loaded.model, "bob", candidate.loaded.coverage)
+    expected = [found.guides for found in guide_faces(pairs, guidance, "alice")]
+    assert all(torch.equal(a.guides.shape, b.shape) for a, b in zip(shown, expected, strict=True))
+    assert not torch.equal(expected[0].shape, expected[2].shape)
