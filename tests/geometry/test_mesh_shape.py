@@ -64,6 +64,14 @@ def test_the_neutral_mesh_is_that_of_the_frames_at_rest():
     np.testing.assert_allclose(placed, closed, atol=1e-9)
 
 
+def test_a_single_mesh_is_the_neutral_one():
+    meshes = 80 * face_mesh(0.1)[None] + [100, 50, 0]
+    neutral = neutral_mesh(meshes)
+    shape = fit_shape(meshes, neutral)
+    np.testing.assert_allclose(shape.expression, 0, atol=1e-9)
+    np.testing.assert_allclose(shape.meshes(), meshes, atol=1e-6)
+
+
 def test_the_same_person_shows_itself():
     neutral = face_mesh()
     shape = fit_shape(POSE.apply(neutral + expressions()), neutral)
