@@ -1,7 +1,8 @@
 """The faces of a whole clip, in a temporary file: memory use does not grow with its length."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from types import TracebackType
@@ -10,10 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.conversion.faces import SourceFace
+from faceswap.core.errors import OutputError
 from faceswap.core.files import storage_errors
 from faceswap.geometry.mesh_shape import POINTS
 
 _RECORD = np.dtype([("landmarks", np.float32, (68, 2)), ("mesh", np.float32, (POINTS, 3))])
+
+
+@contextmanager
+def _temporary_folder_errors() -> Iterator[None]:
+    """Converts errors of the system to typed ones that name the temporary folder."""
+    try:
+        with storage_errors(Path(gettempdir())):
+            yield
+    except OSError as error:
+        raise OutputError(
+            f"Expected a temporary folder for the faces of the video, found none to write in: "
+            f"{error}.",
+            "Free some space there, or set TMPDIR to a folder on another disk.",
+        ) from error
 
 
 class FaceStore:
@@ -21,10 +37,15 @@ class FaceStore:
 
     The file has no name, so the system removes it however the program ends. Rows count from 0 in
     the order in which the faces were added.
+
+    Raises:
+        OutputError: No file can be written in the temporary folder.
+        StorageFullError: The disk is full.
     """
 
     def __init__(self) -> None:
-        self._file = TemporaryFile()  # noqa: SIM115
+        with _temporary_folder_errors():
+            self._file = TemporaryFile()  # noqa: SIM115
         self._frames, self._tracks = array("q"), array("q")
         self._records: NDArray[np.void] | None = None
 
@@ -48,6 +69,7 @@ class FaceStore:
 
         Raises:
             ConfigError: A face has no mesh.
+            OutputError: The temporary file cannot be written.
             StorageFullError: The disk is full.
         """
         assert self._records is None
@@ -57,7 +79,7 @@ class FaceStore:
             record["landmarks"], record["mesh"] = face.landmarks, face.dense_mesh()
             self._frames.append(frame)
             self._tracks.append(face.track)
-        with storage_errors(Path(gettempdir())):
+        with _temporary_folder_errors():
             self._file.write(records.tobytes())
 
     def tracks(self) -> dict[int, NDArray[np.int64]]:
@@ -81,7 +103,7 @@ class FaceStore:
 
     def _read(self) -> NDArray[np.void]:
         if self._records is None:
-            with storage_errors(Path(gettempdir())):
+            with _temporary_folder_errors():
                 self._file.flush()
             self._records = np.memmap(self._file, _RECORD, "r")
         return self._records

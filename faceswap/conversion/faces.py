@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.core.errors import ConfigError, FacesetError
+from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
@@ -52,8 +52,10 @@ class SourceFace:
 
 def batch_guides(faces: Iterable[SourceFace]) -> Guides:
     """The guides of faces, which all have some, as a batch."""
-    each = [face.guides for face in faces if face.guides is not None]
-    return Guides(*map(torch.stack, zip(*each, strict=True)))
+    each = [face.guides for face in faces]
+    guided = [guides for guides in each if guides is not None]
+    assert len(guided) == len(each), "a face without guides"
+    return Guides(*map(torch.stack, zip(*guided, strict=True)))
 
 
 FramesWithFaces = Iterable[tuple[Frame, Sequence[SourceFace]]]
@@ -71,6 +73,7 @@ def stored_faces(
 
     Raises:
         FacesetError: The faceset was extracted from another source, skips frames, or has no meshes.
+        NoFacesError: The faceset has no face.
     """
     if faceset.record["source"]["sha256"] != hashed.sha256:
         raise FacesetError(
@@ -85,6 +88,11 @@ def stored_faces(
             "Extract it with --every 1, or omit --faceset to detect faces during conversion.",
         )
     faces = faceset.faces()
+    if not faces:
+        raise NoFacesError(
+            f"Expected faces in the faceset {faceset.path}, found none.",
+            "Extract the source again with another --detector.",
+        )
     shapes = faceset.meshes() if meshes else [None] * len(faces)
     frames: dict[int, list[SourceFace]] = {}
     for face, mesh in sorted(zip(faces, shapes, strict=True), key=lambda pair: pair[0].frame):

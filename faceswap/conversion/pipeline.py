@@ -245,7 +245,7 @@ def convert_source(
 
     An identical conversion that is complete is kept; one that was interrupted keeps its photos.
     Guided models need face meshes. They find the faces of a whole video before they swap them, and
-    keep them in a temporary file: half a gigabyte for an hour of one face.
+    keep them in a temporary file: 0.6 gigabytes for an hour of one face.
 
     Args:
         source: Video or photos to convert.
@@ -269,7 +269,8 @@ def convert_source(
             not written.
         OutputBusyError: Another process writes the output.
         OutputExistsError: Something exists that an identical conversion did not make.
-        OutputError: A name is longer than the file system allows, or lies in a file.
+        OutputError: A name is longer than the file system allows, or lies in a file; or there is no
+            temporary folder to write in.
         StorageFullError: The disk is full; no incomplete file is left.
     """
     identity = identity or open_identity()

@@ -24,9 +24,11 @@ def decode(
         ``(B, 3, s, s) float32 RGB`` in [0, 1], where s is the model's output size.
     """
     with torch.autocast(faces.device.type, torch.bfloat16, enabled=bf16):
-        guides = None if guides is None else guides.to(faces.device)
-        face = model.swap(resize(faces, model.input_size), to, guides).face.float()
-    return resize(face, model.output_size)
+        inputs = resize(faces, model.input_size)
+        if guides is None:
+            return model.swap(inputs, to).face.float()
+        # At the size of training: no reference is needed at full size.
+        return model.swap(inputs, to, guides.to(faces.device), model.output_size).face.float()
 
 
 def resize(images: Tensor, size: int) -> Tensor:

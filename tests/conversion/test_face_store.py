@@ -1,11 +1,16 @@
 """Faces of a clip in a temporary file."""
 
+import tempfile
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from faceswap.conversion import face_store
 from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import SourceFace
-from faceswap.core.errors import ConfigError
+from faceswap.core.errors import ConfigError, OutputError, StorageFullError
 from tests.conversion.guided import face_at
 
 
@@ -45,3 +50,17 @@ def test_a_face_without_a_mesh_is_an_error():
     with FaceStore() as store, pytest.raises(ConfigError, match="face mesh") as raised:
         store.add(0, [SourceFace(face_at().landmarks)])
     assert "--landmarker facemesh" in raised.value.hint
+
+
+def test_an_unusable_temporary_folder_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(OutputError, match="temporary folder") as raised:
+        FaceStore()
+    assert "TMPDIR" in raised.value.hint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_temporary_folder_is_an_error(monkeypatch):
+    monkeypatch.setattr(face_store, "TemporaryFile", partial(Path("/dev/full").open, "r+b", 0))
+    with FaceStore() as store, pytest.raises(StorageFullError):
+        store.add(0, [face_at()])

@@ -142,6 +142,21 @@ def test_no_face_is_an_error_of_the_first_pass(model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["waves.mp4"]
 
 
+def test_a_faceset_without_faces_is_an_error_before_any_frame(clip, faceset, model, tmp_path):
+    counted: list[int] = []
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(NoFacesError, match="faceset"):
+        patch.setattr(Faceset, "faces", lambda self: [])
+        convert_source(
+            find_sources([clip])[0],
+            tmp_path / "out.mp4",
+            swapper(model, "bob"),
+            faceset=faceset,
+            on_frames=counted.append,
+        )
+    assert sum(counted) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("interrupted_at", [4, FRAMES + 4])
 def test_an_interrupted_pass_leaves_nothing(clip, model, tmp_path, interrupted_at):
     count = 0
