@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from faceswap.conversion.outline import OUTLINE
 from faceswap.facesets.faceset import SCHEMA
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import _PAIRS
@@ -16,7 +17,7 @@ _CHIN = (152, 148, 377, 17, 84, 314)
 
 
 def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> NDArray[np.float64]:
-    """A frontal mesh: the points of the mean face, and others across its surface.
+    """A frontal mesh: the points of the mean face, an outline, and others across its surface.
 
     Args:
         opening: Distance of the lips, in face squares; the chin moves with the lower one.
@@ -28,6 +29,8 @@ def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> N
     """
     across = np.random.default_rng(0).uniform(-0.5, 0.5, (POINTS, 2))
     mesh = np.c_[across, 0.8 * (across**2).sum(1)]
+    turn = np.linspace(0, 2 * np.pi, len(OUTLINE), endpoint=False)
+    mesh[OUTLINE, :2] = np.c_[-0.5 * np.sin(turn), -0.6 * np.cos(turn)]
     for (a, b), point in reversed(list(zip(_PAIRS, MEAN_FACE, strict=True))):
         mesh[a] = mesh[b] = point
     # Edges of lids and lips: from corner to corner, each lower point below its upper one.

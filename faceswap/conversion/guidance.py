@@ -1,8 +1,8 @@
 """What a guided model is shown for the faces of a source: geometry and references.
 
-The geometry is the source's pose and expression on the neutral mesh of the target. The references
-are those of the target that show them best; in a video they form a path through the whole track,
-so that they seldom change.
+The geometry is the source's pose and expression on the neutral mesh of the target, within the
+outline of the source's face, whose head stays. The references are those of the target that show
+them best; in a video they form a path through the whole track, so that they seldom change.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.outline import outline_weights
 from faceswap.core.errors import ModelFileError
 from faceswap.geometry.alignment import normalised_matrix, transform_points
 from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh
@@ -26,7 +27,9 @@ Neutral = NDArray[np.float64]
 Meshes = NDArray[np.floating]
 Plan = tuple[NDArray[np.int64], NDArray[np.float32]]
 
-_KNOWN = 25  # faces that show the neutral mesh of a person
+KNOWN = 25
+"""Faces that show the neutral mesh of a person."""
+
 _SAMPLED = 2000  # faces of a long track from which it is computed
 _PIECE = 20_000  # faces that are planned at once
 _BLOCK = 500  # meshes that are described at once
@@ -59,20 +62,24 @@ class Guidance:
             if len(model.references_of(name))
         }
         self._target = self._neutrals[to]
+        self._outline = outline_weights(self._target)
 
-    def neutral_of(self, meshes: Meshes) -> Neutral:
-        """Neutral mesh of a person: their own, or that of the identity which explains them best.
+    def neutral_of(self, meshes: Meshes, others: Sequence[Neutral] = ()) -> Neutral:
+        """Neutral mesh of a person: their own, or the known one which explains them best.
 
         Args:
             meshes: Meshes of the person, ``(N, 468, 3)``; under 25 do not show their neutral mesh.
+            others: Neutral meshes of people who may be the same person, beside the identities of
+                the model.
         """
-        if len(meshes) >= _KNOWN:
+        if len(meshes) >= KNOWN:
             return neutral_mesh(meshes)
-        unexplained = {
-            name: np.linalg.norm(fit_shape(meshes, neutral).expression, axis=-1).mean()
-            for name, neutral in self._neutrals.items()
-        }
-        return self._neutrals[min(unexplained, key=unexplained.__getitem__)]
+        candidates = [*others, *self._neutrals.values()]
+        unexplained = [
+            np.linalg.norm(fit_shape(meshes, neutral).expression, axis=-1).mean()
+            for neutral in candidates
+        ]
+        return candidates[int(np.argmin(unexplained))]
 
     def neutral_of_faces(self, faces: Sequence[SourceFace]) -> Neutral:
         """``neutral_of`` the meshes of faces of one person."""
@@ -111,7 +118,8 @@ class Guidance:
         matrices = [normalised_matrix(face.landmarks, self._coverage) for face in faces]
         guided = []
         for face, matrix, mesh, *planned in zip(faces, matrices, shown, *plan, strict=True):
-            points = transform_points(matrix, mesh[:, :2]).astype(np.float32)
+            fitted = mesh + self._outline * (face.dense_mesh() - mesh)
+            points = transform_points(matrix, fitted[:, :2]).astype(np.float32)
             guides = Guides(*(torch.from_numpy(value) for value in (points, *planned)))
             guided.append(replace(face, guides=guides))
         return guided
@@ -153,9 +161,15 @@ class ClipGuidance:
         self._references = np.zeros((len(store), SLOTS), np.int64)
         self._weights = np.zeros((len(store), SLOTS), np.float32)
         self._neutrals: dict[int, Neutral] = {}
-        for track, rows in store.tracks().items():
+        tracks = store.tracks()
+        known: list[Neutral] = []
+        # The long ones first: a person who was lost and found again may be one of them.
+        for track in sorted(tracks, key=lambda track: -len(tracks[track])):
+            rows = tracks[track]
             chosen = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED)).round().astype(int)
-            neutral = guidance.neutral_of(store.meshes(rows[chosen]))
+            neutral = guidance.neutral_of(store.meshes(rows[chosen]), known)
+            if len(rows) >= KNOWN:
+                known.append(neutral)
             blocks = (store.meshes(rows[i : i + _BLOCK]) for i in range(0, len(rows), _BLOCK))
             self._references[rows], self._weights[rows] = guidance.plan(blocks, neutral)
             self._neutrals[track] = neutral

@@ -1,10 +1,11 @@
 """Guides the faces of frames that are read once: photos, and frames in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from faceswap.conversion.faces import FramesWithFaces, SourceFace
-from faceswap.conversion.guidance import Guidance, Neutral
+from faceswap.conversion.guidance import KNOWN, Guidance, Neutral
 from faceswap.media.frame import Frame
 
 _WINDOW = 48  # frames whose guides are planned together
@@ -19,22 +20,24 @@ def guide_photos(found: FramesWithFaces, guidance: Guidance) -> FramesWithFaces:
 def guide_windows(found: FramesWithFaces, guidance: Guidance) -> FramesWithFaces:
     """Guides the faces of consecutive frames window by window, holding a few dozen frames.
 
-    The neutral mesh of each track is that of the first window which shows it.
+    The neutral mesh of a track is that of its faces up to the first window with enough of them.
 
     Args:
         found: Consecutive frames with their faces.
         guidance: Guidance of the target identity.
     """
-    neutrals: dict[int, Neutral] = {}
+    tracks: dict[int, _Track] = {}
     before: list[Sequence[SourceFace]] = []
     waiting: list[tuple[Frame, Sequence[SourceFace]]] = []
     frames = iter(found)
     while True:
-        waiting += islice(frames, _WINDOW + _AROUND - len(waiting))
+        read = list(islice(frames, _WINDOW + _AROUND - len(waiting)))
+        waiting += read
         if not waiting:
             return
         clip = [*before, *(faces for _, faces in waiting)]
-        guided = _guide_clip(clip, guidance, neutrals)[len(before) :]
+        tracks = _current_tracks(tracks, clip, [faces for _, faces in read], guidance)
+        guided = _guide_clip(clip, guidance, tracks)[len(before) :]
         # After the last window nothing follows.
         end = _WINDOW if len(waiting) == _WINDOW + _AROUND else len(waiting)
         for (frame, _), faces in zip(waiting[:end], guided, strict=False):
@@ -43,20 +46,62 @@ def guide_windows(found: FramesWithFaces, guidance: Guidance) -> FramesWithFaces
         del waiting[:end]
 
 
+class _Track(NamedTuple):
+    """What is known of a track.
+
+    Attributes:
+        neutral: Neutral mesh of the person.
+        faces: The faces from which it was computed.
+    """
+
+    neutral: Neutral
+    faces: list[SourceFace]
+
+
+def _current_tracks(
+    known: Mapping[int, _Track],
+    clip: Sequence[Sequence[SourceFace]],
+    read: Sequence[Sequence[SourceFace]],
+    guidance: Guidance,
+) -> dict[int, _Track]:
+    """The tracks of a window and of the frames around it.
+
+    Args:
+        known: Those of the last window; tracks that have ended are left out.
+        clip: Faces of each frame.
+        read: Those of the frames that no earlier window had.
+        guidance: Guidance of the target identity.
+    """
+    new = _by_track(face for faces in read for face in faces)
+    tracks: dict[int, _Track] = {}
+    for track in _by_track(face for faces in clip for face in faces):
+        earlier, more = known.get(track), new.get(track, [])
+        if earlier is not None and not (more and len(earlier.faces) < KNOWN):
+            tracks[track] = earlier
+            continue
+        faces = [*(earlier.faces if earlier else ()), *more]
+        tracks[track] = _Track(guidance.neutral_of_faces(faces), faces)
+    return tracks
+
+
+def _by_track(faces: Iterable[SourceFace]) -> dict[int, list[SourceFace]]:
+    tracks: dict[int, list[SourceFace]] = {}
+    for face in faces:
+        tracks.setdefault(face.track, []).append(face)
+    return tracks
+
+
 def _guide_clip(
-    clip: Sequence[Sequence[SourceFace]], guidance: Guidance, neutrals: dict[int, Neutral]
+    clip: Sequence[Sequence[SourceFace]], guidance: Guidance, known: Mapping[int, _Track]
 ) -> list[list[SourceFace]]:
-    """Guides the faces of each frame; adds the neutral meshes of new tracks to ``neutrals``."""
+    """Guides the faces of each frame."""
     guided: list[list[SourceFace]] = [[] for _ in clip]
     tracks: dict[int, list[tuple[int, SourceFace]]] = {}
     for place, faces in enumerate(clip):
         for face in faces:
             tracks.setdefault(face.track, []).append((place, face))
     for track, members in tracks.items():
-        faces = [face for _, face in members]
-        if track not in neutrals:
-            neutrals[track] = guidance.neutral_of_faces(faces)
-        planned = guidance.guide_track(faces, neutrals[track])
+        planned = guidance.guide_track([face for _, face in members], known[track].neutral)
         for (place, _), face in zip(members, planned, strict=True):
             guided[place].append(face)
     return guided

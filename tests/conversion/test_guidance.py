@@ -9,7 +9,9 @@ from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.guidance import ClipGuidance, Guidance
 from faceswap.conversion.guided_frames import guide_photos, guide_windows
+from faceswap.conversion.outline import outline_weights
 from faceswap.core.errors import IdentityError, ModelFileError
+from faceswap.geometry.mesh_shape import neutral_mesh
 from faceswap.geometry.similarity import fit_similarity
 from faceswap.media.frame import Frame
 from faceswap.models import build_model
@@ -72,12 +74,24 @@ def test_a_face_at_rest_shows_the_target_at_rest(guidance):
     (guided,) = guide_clip([[face] for face in faces], guidance)[20]
     assert guided.guides is not None
     shape = guided.guides.shape.numpy()
+    inside = outline_weights(neutral_mesh(face_at(width=0.8).dense_mesh()[None]))[:, 0] == 0
+    assert inside.sum() > 100
     apart = [
-        np.abs(fit_similarity(person, shape).apply(person) - shape).max()
-        for person in (normalised(face_at(width=width)) for width in (0.8, 1.1))
+        np.abs(fit_similarity(person, shape[inside]).apply(person) - shape[inside]).max()
+        for person in (normalised(face_at(width=width))[inside] for width in (0.8, 1.1))
     ]
     assert apart[0] < 0.002  # bob
-    assert apart[1] > 0.1  # the source
+    assert apart[1] > 0.05  # the source
+
+
+def test_the_outline_is_that_of_the_source(guidance):
+    (guided,) = guidance.guide_photo([face_at(width=1.1)])
+    assert guided.guides is not None
+    shape, own = guided.guides.shape.numpy(), normalised(face_at(width=1.1))
+    around = [10, 152, 127, 356, 162, 389, 234, 454, 58, 288]
+    np.testing.assert_allclose(shape[around], own[around], atol=1e-5)
+    eyes = shape[[33, 263]], own[[33, 263]]
+    assert np.ptp(eyes[0][:, 0]) < 0.95 * np.ptp(eyes[1][:, 0])  # bob's
 
 
 def test_each_track_has_its_own_neutral_mesh(guidance):
@@ -99,6 +113,35 @@ def test_few_faces_have_the_neutral_mesh_of_the_identity_that_explains_them(guid
     np.testing.assert_array_equal(known, guidance.neutral_of_identity(name))
     more = guidance.neutral_of_faces([*faces, faces[0]])
     assert np.abs(more - known).max() > 0.1  # their own: the mouth is always open
+
+
+def test_a_person_who_was_lost_keeps_their_shape(guidance):
+    person, other = talking(60, 1.1, track=1), talking(60, 0.95, track=2)
+    again = [face_at(130, 0.1, 1.1, yaw, track=3) for yaw in range(5)]
+    clip = [*map(list, zip(person, other, strict=True)), *([face] for face in again)]
+    wanted = guidance.neutral_of_faces(person)
+    expected = guidance.guide_track(again, wanted)
+    for faces, one in zip(guide_clip(clip, guidance)[60:], expected, strict=True):
+        assert faces[0].guides is not None
+        assert one.guides is not None
+        np.testing.assert_array_equal(faces[0].guides.shape, one.guides.shape)
+    alone = guide_clip([[face] for face in again], guidance)[0][0]
+    assert alone.guides is not None
+    assert expected[0].guides is not None
+    assert np.abs(alone.guides.shape - expected[0].guides.shape).max() > 0.01
+
+
+def test_a_track_that_begins_at_the_end_of_a_window_gets_its_own_neutral_mesh(guidance):
+    late = talking(60, 1.1, track=4)
+    clip = [[] for _ in range(60)] + [[face] for face in late]
+    guided = [faces for _, faces in guide_windows(frames_of(clip), guidance)]
+    own = guidance.guide_track(late, guidance.neutral_of_faces(late))
+    few = guidance.guide_track(late, guidance.neutral_of_faces(late[:4]))
+    # The first window shows four of its faces.
+    last = [face for faces in guided for face in faces]
+    found, own, few = (batch_guides(one[50:]).shape for one in (last, own, few))
+    np.testing.assert_allclose(found, own, atol=1e-5)
+    assert np.abs(found - few).max() > 0.01
 
 
 def test_pieces_of_a_long_track_are_planned_like_the_whole(guidance):
@@ -149,6 +192,12 @@ def test_each_photo_has_its_nearest_references(guidance):
     photos = [[face_at(opening=one, width=0.8)] for one in openings]
     guided = [faces[0] for _, faces in guide_photos(frames_of(photos), guidance)]
     assert [shown_references(face, 1) for face in guided] == [{3: 1}, {0: 1}, {2: 1}]
+
+
+def test_a_face_without_guides_is_not_dropped(guidance):
+    (guided,) = guidance.guide_photo([face_at()])
+    with pytest.raises(AssertionError, match="without guides"):
+        batch_guides([guided, face_at()])
 
 
 def test_a_model_without_references_is_an_error():
