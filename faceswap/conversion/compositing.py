@@ -1,26 +1,29 @@
-"""Composites swapped faces into frames: colour transfer, mask, warp, blend, all on the device.
+"""Composites swapped faces into frames: colour transfer, warp, blend, all on the device.
 
-Colour and mask are computed in crop space, where every face has the same size, and are then warped
-into the frame together with the face. Only the pixels under the mask are touched.
+Colours are computed in crop space, where every face has the same size, and are then warped into
+the frame together with face and mask. Only the pixels under the mask are touched.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.conversion.colour_transfer import colour_transfers
-from faceswap.geometry.alignment import crop_matrix, invert, of_stored, transform_points
-from faceswap.maskers import Masker
+from faceswap.geometry.alignment import (
+    crop_matrix,
+    invert,
+    matrix_scale,
+    of_stored,
+    transform_points,
+)
 from faceswap.models.inference import resize
 
-_MASK_SIZE = 128  # px: masks are blurred anyway, so they need no finer grid
+_REDUCED = 1.5  # size of a face over that in the frame from which it is reduced first
 
 
 @dataclass(frozen=True)
@@ -40,68 +43,6 @@ class CompositeSettings:
     mask_model: Path | None = None
     erode: float = 2.0
     feather: float = 8.0
-
-
-def face_masks(
-    crops: list[NDArray[np.uint8]],
-    landmarks: list[NDArray[np.floating]],
-    coverage: float,
-    settings: CompositeSettings,
-    masker: Masker,
-    predicted: Tensor | None = None,
-) -> Tensor:
-    """Computes soft masks in crop space.
-
-    Args:
-        crops: Crops of the frame, ``(S, S, 3) uint8 RGB``.
-        landmarks: Landmarks of each crop, ``(68, 2)`` in crop pixels.
-        coverage: Side of the crops in face squares.
-        settings: Compositing settings; only ``erode`` and ``feather`` are used.
-        masker: Masker of the frame's own faces.
-        predicted: Masks of the swapped faces, ``(B, 1, s, s)`` in [0, 1]; None if the model does
-            not predict them. They remove decoded hair and background where the frame's face is
-            wider than the swapped one.
-
-    Returns:
-        Soft masks, ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
-    """
-    sides = (_MASK_SIZE, _MASK_SIZE)
-    masks = [
-        cv2.resize(mask, sides, interpolation=cv2.INTER_AREA) for mask in masker(crops, landmarks)
-    ]
-    if predicted is not None:
-        resized = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
-        fractions = resized[:, 0].float().cpu().numpy()
-        masks = [
-            (mask * fraction).round().astype(np.uint8)
-            for mask, fraction in zip(masks, fractions, strict=True)
-        ]
-    masks = [_soften(mask, coverage, settings) for mask in masks]
-    return torch.from_numpy(np.stack(masks)[:, None])
-
-
-def _soften(mask: MatLike, coverage: float, settings: CompositeSettings) -> NDArray[np.float32]:
-    pixel = _MASK_SIZE / coverage / 100  # one per cent of the face square, in mask pixels
-    feather = settings.feather * pixel
-    inner = mask.copy()
-    # Zero at the border, so that the edge of the decoded image is never visible.
-    border = max(1, round(feather / 2))
-    inner[:border] = inner[-border:] = inner[:, :border] = inner[:, -border:] = 0
-    # The blur extends half the feather outwards, so the mask is eroded by that much first.
-    inner = _erode(inner, settings.erode * pixel + feather / 2)
-    soft = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), max(feather / 4, 0.3))
-    soft[[0, -1]] = soft[:, [0, -1]] = 0
-    return np.asarray(soft, np.float32)
-
-
-def _erode(mask: MatLike, radius: float) -> MatLike:
-    side = 2 * round(abs(radius)) + 1
-    if side == 1:
-        return mask
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    grow_or_shrink = cv2.erode if radius > 0 else cv2.dilate
-    # Pixels outside the crop are not face.
-    return grow_or_shrink(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
 
 
 def match_colour(
@@ -151,10 +92,12 @@ def paste(
     if region is None:
         return
     x0, y0, x1, y1 = region
+    faces, across = face[None], 2 / matrix_scale(to_unit)
+    # Interpolation reads the nearest pixels only, so what is much larger would flicker.
+    if face.shape[-1] > _REDUCED * across:
+        faces = resize(faces, max(1, round(across)))
     grid = _sampling_grid(to_unit, region, face.device)
-    warped = F.grid_sample(
-        face[None], grid, mode="bicubic", padding_mode="border", align_corners=False
-    )
+    warped = F.grid_sample(faces, grid, mode="bicubic", padding_mode="border", align_corners=False)
     alpha = F.grid_sample(mask[None], grid, mode="bilinear", align_corners=False)[0]
     pixels = frame[y0:y1, x0:x1]
     under = torch.from_numpy(pixels).to(face.device).permute(2, 0, 1).float()

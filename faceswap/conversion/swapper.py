@@ -1,14 +1,17 @@
 """Swaps the faces of frames: crop, decode, transfer colour, mask, paste."""
 
 from collections.abc import Sequence
+from itertools import groupby, islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.conversion.compositing import CompositeSettings, match_colour, paste
 from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.guidance import build_guidance
+from faceswap.conversion.masks import face_masks
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
 from faceswap.geometry.alignment import crop_matrix, matrix_scale, of_stored, transform_points, warp
@@ -67,53 +70,81 @@ class Swapper:
             faces: Faces of each frame; a guided model needs their guides.
             pixel_aspect: Width over height of a pixel of the frames.
         """
-        by_detail: dict[int, list[tuple[Image, SourceFace]]] = {}
-        for frame, of_frame in zip(frames, faces, strict=True):
-            for face in of_frame:
-                by_detail.setdefault(self._detail(face), []).append((frame, face))
+        cuts = [
+            self._cut(frame, face, pixel_aspect)
+            for frame, of_frame in zip(frames, faces, strict=True)
+            for face in of_frame
+        ]
+        # Larger faces are nearer, and cover smaller ones.
+        cuts.sort(key=lambda cut: cut.across)
         with operator_threads(self._threads), torch.inference_mode():
-            for detail, found in by_detail.items():
+            for detail, group in groupby(cuts, lambda cut: cut.detail):
                 most = max(1, _BATCH_PIXELS // detail**2)
-                for start in range(0, len(found), most):
-                    self._swap(found[start : start + most], pixel_aspect, detail)
+                alike = iter(group)
+                while chunk := list(islice(alike, most)):
+                    self._swap(chunk, pixel_aspect)
 
-    def _detail(self, face: SourceFace) -> int:
-        """Side of the swapped face: the least that has the resolution of the frame."""
-        across = 1 / matrix_scale(crop_matrix(face.landmarks, 1, self._coverage))
-        detail = self._model.detail
-        while detail // 2 >= max(across, self._model.input_size):
-            detail //= 2
-        return detail
-
-    def _swap(
-        self, found: Sequence[tuple[Image, SourceFace]], pixel_aspect: float, detail: int
-    ) -> None:
+    def _cut(self, frame: Image, face: SourceFace, pixel_aspect: float) -> "_Cut":
+        """Cuts a face from its frame, before another one is pasted beside it."""
         size = self._model.input_size
-        crops, points = self._cut(found, pixel_aspect, size)
-        batch, guides = self._to_device(crops), None
-        if self.guidance is not None:
-            guides = batch_guides(face for _, face in found).to(self._device)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            decoded = self._model.swap(batch, self.to, guides, detail)
-        masks = face_masks(crops, points, self._coverage, self.settings, self.masker, decoded.mask)
-        masks = masks.to(self._device)
-        if detail > size:  # the contrast of a face depends on the resolution
-            batch = self._to_device(self._cut(found, pixel_aspect, detail)[0])
-        swapped = match_colour(decoded.face, batch, masks, self.settings)
-        for (frame, source), face, mask in zip(found, swapped, masks, strict=True):
-            paste(frame, face, mask, source.landmarks, self._coverage, pixel_aspect)
+        matrix = crop_matrix(face.landmarks, 1, self._coverage)
+        across = 1 / matrix_scale(matrix)
+        # The least that has the resolution of the frame.
+        detail = self._model.detail
+        while self.guidance is not None and detail // 2 >= max(across, size):
+            detail //= 2
+        crops = []
+        for side in sorted({size, max(size, detail)}):
+            matrix = crop_matrix(face.landmarks, side, self._coverage)
+            crops.append(warp(frame, of_stored(matrix, pixel_aspect), side))
+        return _Cut(frame, face, across, detail, crops[0], crops[-1])
 
-    def _cut(
-        self, found: Sequence[tuple[Image, SourceFace]], pixel_aspect: float, size: int
-    ) -> tuple[list[Image], list[NDArray[np.floating]]]:
-        """Crops of the faces, ``(size, size, 3) uint8``, and the landmarks in them."""
-        crops, points = [], []
-        for frame, face in found:
-            matrix = crop_matrix(face.landmarks, size, self._coverage)
-            crops.append(warp(frame, of_stored(matrix, pixel_aspect), size))
-            points.append(transform_points(matrix, face.landmarks))
-        return crops, points
+    def _swap(self, cuts: Sequence["_Cut"], pixel_aspect: float) -> None:
+        """Swaps faces of equal detail, and pastes them."""
+        crops = [cut.crop for cut in cuts]
+        size = self._model.input_size
+        points = [
+            transform_points(
+                crop_matrix(cut.face.landmarks, size, self._coverage), cut.face.landmarks
+            )
+            for cut in cuts
+        ]
+        guides, meshes = None, None
+        if self.guidance is not None:
+            guides = batch_guides(cut.face for cut in cuts)
+            meshes = list((guides.shape.numpy() + 1) * size / 2 - 0.5)
+            guides = guides.to(self._device)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            decoded = self._model.swap(self._to_device(crops), self.to, guides, cuts[0].detail)
+        masks = face_masks(
+            crops, points, self._coverage, self.settings, self.masker, decoded.mask, meshes
+        ).to(self._device)
+        # Not the smaller crops: the contrast of a face depends on the resolution.
+        detailed = self._to_device([cut.detailed for cut in cuts])
+        swapped = match_colour(decoded.face, detailed, masks, self.settings)
+        for cut, face, mask in zip(cuts, swapped, masks, strict=True):
+            paste(cut.frame, face, mask, cut.face.landmarks, self._coverage, pixel_aspect)
 
     def _to_device(self, crops: Sequence[Image]) -> torch.Tensor:
         """``(B, 3, S, S) float32`` in [0, 1]."""
         return torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
+
+
+class _Cut(NamedTuple):
+    """A face to swap, cut from its frame.
+
+    Attributes:
+        frame: Frame, ``(H, W, 3) uint8 RGB``.
+        face: The face.
+        across: Side of the crop in pixels of the frame.
+        detail: Side of the swapped face.
+        crop: Crop that is encoded, ``(s, s, 3) uint8 RGB``.
+        detailed: Crop of the resolution of the swapped face, or ``crop`` if that has more.
+    """
+
+    frame: Image
+    face: SourceFace
+    across: float
+    detail: int
+    crop: Image
+    detailed: Image

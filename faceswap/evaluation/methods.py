@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.conversion.compositing import CompositeSettings, match_colour, paste
 from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.masks import face_masks
 from faceswap.conversion.swapper import Swapper
 from faceswap.evaluation.footage import clip_names
 from faceswap.evaluation.frame_scoring import Image, Sample

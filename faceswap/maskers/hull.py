@@ -31,6 +31,24 @@ def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[n
     return cv2.convexHull(points)[:, 0].astype(np.float32)
 
 
+def fill_convex(size: int, points: ArrayLike) -> NDArray[np.uint8]:
+    """Renders the convex hull of points with an anti-aliased edge.
+
+    Args:
+        size: Side of the mask in pixels.
+        points: Points, ``(N, 2)`` in pixels of the mask.
+
+    Returns:
+        Mask, ``(size, size) uint8``, 255 inside.
+    """
+    mask = np.zeros((size, size), dtype=np.uint8)
+    fixed_point = 4  # fractional bits: vertices are placed to a 16th of a pixel
+    polygon = cv2.convexHull(np.asarray(points, np.float32))[:, 0]
+    vertices = np.round(polygon * (1 << fixed_point)).astype(np.int32)
+    cv2.fillConvexPoly(mask, vertices, 255, cv2.LINE_AA, fixed_point)
+    return mask
+
+
 def fill_hull(
     size: int, landmarks: ArrayLike, grow: float = 0.0, forehead: float = _FOREHEAD
 ) -> NDArray[np.uint8]:
@@ -45,10 +63,7 @@ def fill_hull(
     Returns:
         Mask, ``(size, size) uint8``, 255 inside.
     """
-    mask = np.zeros((size, size), dtype=np.uint8)
-    fixed_point = 4  # fractional bits: vertices are placed to a 16th of a pixel
-    polygon = np.round(hull_polygon(landmarks, forehead) * (1 << fixed_point)).astype(np.int32)
-    cv2.fillConvexPoly(mask, polygon, 255, cv2.LINE_AA, fixed_point)
+    mask = fill_convex(size, hull_polygon(landmarks, forehead))
     if round(grow) < 1:
         return mask
     side = 2 * round(grow) + 1

@@ -1,16 +1,12 @@
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
-from faceswap.conversion.compositing import CompositeSettings, face_masks, match_colour, paste
+from faceswap.conversion.compositing import CompositeSettings, match_colour, paste
 from faceswap.geometry.alignment import crop_matrix, transform_points, warp
 from faceswap.geometry.mean_face import MEAN_FACE
-from faceswap.maskers import build_masker
 
 COVERAGE = 1.25
-HULL = build_masker("hull")
 
 
 def landmarks_at(x: float, y: float, scale: float, roll: float = 0.0) -> np.ndarray:
@@ -80,54 +76,17 @@ def test_a_face_partly_or_fully_outside_the_frame_is_supported():
     assert (frame[50, 99] == before[50, 99]).all()
 
 
-def test_mask_is_soft_inside_the_hull_and_zero_at_the_border():
-    crop = np.zeros((96, 96, 3), np.uint8)
-    points = transform_points(
-        crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
-    )
-    mask = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL)[0, 0]
-    assert mask.shape == (128, 128)
-    assert mask[64, 64] == 1
-    assert mask[[0, -1]].max() == 0
-    assert mask[:, [0, -1]].max() == 0
-    profile = mask[64]
-    assert ((profile > 0.05) & (profile < 0.95)).sum() >= 6
-    assert profile.diff().abs().max() < 0.3
-
-
-def test_effect_of_feather_and_erosion():
-    crop = np.zeros((96, 96, 3), np.uint8)
-    points = transform_points(
-        crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
-    )
-
-    def area(**settings: Any) -> float:
-        return float(
-            face_masks([crop], [points], COVERAGE, CompositeSettings(**settings), HULL).sum()
-        )
-
-    assert area(erode=10) < area(erode=2) < area(erode=-5)
-    soft = face_masks([crop], [points], COVERAGE, CompositeSettings(feather=16), HULL)
-    hard = face_masks([crop], [points], COVERAGE, CompositeSettings(feather=2), HULL)
-    partial = [((m > 0.02) & (m < 0.98)).sum() for m in (soft, hard)]
-    assert partial[0] > 2 * partial[1]
-
-
 def test_match_colour_transfers_the_colours_of_the_crop():
     faces, crops = torch.full((1, 3, 64, 64), 0.2), torch.full((1, 3, 96, 96), 0.7)
     matched = match_colour(faces, crops, torch.ones(1, 1, 128, 128), CompositeSettings())
     torch.testing.assert_close(matched, torch.full((1, 3, 64, 64), 0.7), atol=0.01, rtol=0)
 
 
-def test_pixels_predicted_as_background_are_excluded():
-    crop = np.zeros((96, 96, 3), np.uint8)
-    points = transform_points(
-        crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
-    )
-    predicted = torch.ones(1, 1, 64, 64)
-    predicted[..., 40:] = 0  # the right part
-    whole = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL)[0, 0]
-    part = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL, predicted)[0, 0]
-    torch.testing.assert_close(part[:, :60], whole[:, :60])
-    assert whole[64, 90] == 1
-    assert part[:, 82:].max() < 0.02
+@pytest.mark.parametrize("size", [64, 128])
+def test_a_face_that_is_much_larger_than_in_the_frame_is_averaged(size):
+    """A checkerboard of single pixels is grey when it is reduced to a quarter."""
+    frame = np.zeros((100, 100, 3), np.uint8)
+    board = torch.from_numpy(np.indices((size, size)).sum(0) % 2).float().expand(3, -1, -1)
+    paste(frame, board, torch.ones(1, 8, 8), landmarks_at(50, 50, size / 4), 1.0)
+    centre = frame[46:55, 46:55].astype(int)
+    assert np.abs(centre - 128).max() < 12

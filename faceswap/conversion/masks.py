@@ -1,0 +1,121 @@
+"""Soft masks of the faces to replace, in crop space."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.outline import temple_points
+from faceswap.maskers import Masker
+from faceswap.maskers.hull import fill_convex, hull_polygon
+
+_MASK_SIZE = 128  # px: masks are blurred anyway, so they need no finer grid
+_SIDEWAYS = 0.1  # face squares: a mask that ends farther from a temple does not reach it
+
+
+def face_masks(
+    crops: list[NDArray[np.uint8]],
+    landmarks: list[NDArray[np.floating]],
+    coverage: float,
+    settings: CompositeSettings,
+    masker: Masker,
+    predicted: Tensor | None = None,
+    meshes: Sequence[NDArray[np.floating]] | None = None,
+) -> Tensor:
+    """Computes soft masks in crop space.
+
+    Args:
+        crops: Crops of the frame, ``(S, S, 3) uint8 RGB``.
+        landmarks: Landmarks of each crop, ``(68, 2)`` in crop pixels.
+        coverage: Side of the crops in face squares.
+        settings: Compositing settings; only ``erode`` and ``feather`` are used.
+        masker: Masker of the frame's own faces.
+        predicted: Masks of the swapped faces, ``(B, 1, s, s)`` in [0, 1]; None if the model does
+            not predict them. They remove decoded hair and background where the frame's face is
+            wider than the swapped one.
+        meshes: Mesh of each face, ``(468, 2)`` in crop pixels, if the swapped face is known to
+            cover the temples; they are then part of the mask wherever the masks end beside them.
+
+    Returns:
+        Soft masks, ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
+    """
+    sides = (_MASK_SIZE, _MASK_SIZE)
+    masks = [
+        cv2.resize(mask, sides, interpolation=cv2.INTER_AREA) for mask in masker(crops, landmarks)
+    ]
+    face_square = _MASK_SIZE / coverage
+    if meshes is not None:
+        scale = _MASK_SIZE / crops[0].shape[0]
+        masks = [
+            _with_temples(mask, *(_scaled(each, scale) for each in points), face_square)
+            for mask, *points in zip(masks, landmarks, meshes, strict=True)
+        ]
+    if predicted is not None:
+        resized = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
+        fractions = list(resized[:, 0].float().cpu().numpy())
+        if meshes is not None:
+            fractions = [_sideways(fraction, face_square) for fraction in fractions]
+        masks = [
+            (mask * fraction).round().astype(np.uint8)
+            for mask, fraction in zip(masks, fractions, strict=True)
+        ]
+    masks = [_soften(mask, coverage, settings) for mask in masks]
+    return torch.from_numpy(np.stack(masks)[:, None])
+
+
+def _scaled(points: NDArray[np.floating], scale: float) -> NDArray[np.floating]:
+    """Points of a crop in one of another size; pixel centres are at integers."""
+    return (points + 0.5) * scale - 0.5
+
+
+def _with_temples(
+    mask: MatLike,
+    landmarks: NDArray[np.floating],
+    mesh: NDArray[np.floating],
+    face_square: float,
+) -> MatLike:
+    """A mask with the temples, which are outside the landmarks.
+
+    What covers the face inside the landmarks stays excluded.
+    """
+    inside, near = (
+        fill_convex(_MASK_SIZE, points)
+        for points in (hull_polygon(landmarks), temple_points(landmarks, mesh, face_square))
+    )
+    grown = np.maximum(mask, np.minimum(_sideways(mask, face_square), near))
+    return np.where(inside == 255, mask, grown)
+
+
+def _sideways(mask: MatLike, face_square: float) -> MatLike:
+    """Dilates a mask along the rows of its crop, which is upright."""
+    return cv2.dilate(mask, np.ones((1, 2 * round(_SIDEWAYS * face_square) + 1), np.uint8))
+
+
+def _soften(mask: MatLike, coverage: float, settings: CompositeSettings) -> NDArray[np.float32]:
+    pixel = _MASK_SIZE / coverage / 100  # one per cent of the face square, in mask pixels
+    feather = settings.feather * pixel
+    inner = mask.copy()
+    # Zero at the border, so that the edge of the decoded image is never visible.
+    border = max(1, round(feather / 2))
+    inner[:border] = inner[-border:] = inner[:, :border] = inner[:, -border:] = 0
+    # The blur extends half the feather outwards, so the mask is eroded by that much first.
+    inner = _erode(inner, settings.erode * pixel + feather / 2)
+    soft = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), max(feather / 4, 0.3))
+    soft[[0, -1]] = soft[:, [0, -1]] = 0
+    return np.asarray(soft, np.float32)
+
+
+def _erode(mask: MatLike, radius: float) -> MatLike:
+    side = 2 * round(abs(radius)) + 1
+    if side == 1:
+        return mask
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    grow_or_shrink = cv2.erode if radius > 0 else cv2.dilate
+    # Pixels outside the crop are not face.
+    return grow_or_shrink(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
