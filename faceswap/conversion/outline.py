@@ -42,7 +42,7 @@ def outline_weights(neutral: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def temple_points(
     landmarks: NDArray[np.floating], mesh: NDArray[np.floating], face_square: float
-) -> NDArray[np.float64]:
+) -> NDArray[np.floating]:
     """Points whose convex hull holds brows and temples, ``(N, 2)`` in the same pixels.
 
     It reaches down to the lobes of the ears, and a little beyond the face sideways.

@@ -8,6 +8,7 @@ from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.masks import face_masks
 from faceswap.geometry.alignment import crop_matrix, transform_points
 from faceswap.maskers import build_masker
+from faceswap.maskers.hull import HullMasker
 from tests.conversion.guided import face_at
 from tests.conversion.test_compositing import COVERAGE, landmarks_at
 
@@ -70,12 +71,13 @@ def test_temples_are_part_of_the_mask_and_what_covers_the_face_is_not():
     covered = np.ones((128, 128), np.uint8)
     covered[60:70, 55:65] = 0  # an object in front of the face
 
-    def masker(crops, landmarks):
-        return [mask * covered for mask in HULL(crops, landmarks)]
+    class Covered(HullMasker):
+        def __call__(self, crops, landmarks):
+            return [mask * covered for mask in super().__call__(crops, landmarks)]
 
     crop, settings = np.zeros((128, 128, 3), np.uint8), CompositeSettings(erode=0, feather=1)
     plain, wide = (
-        face_masks([crop], [points], COVERAGE, settings, masker, None, meshes)[0, 0].numpy()
+        face_masks([crop], [points], COVERAGE, settings, Covered(), None, meshes)[0, 0].numpy()
         for meshes in (None, [mesh])
     )
     assert (wide >= plain - 0.01).all()
