@@ -6,8 +6,12 @@ lies farther out and is spaced differently. Each jaw point is therefore the mean
 neighbours on the oval, or one on the oval and one on the next ring inwards.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
+
+Number = TypeVar("Number", np.float32, np.float64)
 
 _HALF_JAW_LEFT = (
     (127, 127),
@@ -41,6 +45,9 @@ _INNER = (*_BROWS, *_NOSE, *_EYES, *_LIPS_OUTER, *_LIPS_INNER)
 _PAIRS = np.array([*_HALF_JAW_LEFT, _CHIN, *_HALF_JAW_RIGHT, *((i, i) for i in _INNER)])
 
 
-def mesh_to_68(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
+def mesh_to_68(mesh: NDArray[Number]) -> NDArray[Number]:
     """Reduces a mesh to 68 landmarks: (..., 468, D) -> (..., 68, D)."""
-    return (mesh[..., _PAIRS[:, 0], :] + mesh[..., _PAIRS[:, 1], :]) * np.float32(0.5)
+    mean: NDArray[Number] = (mesh[..., _PAIRS[:, 0], :] + mesh[..., _PAIRS[:, 1], :]) * np.float32(
+        0.5
+    )
+    return mean

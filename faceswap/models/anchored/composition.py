@@ -20,7 +20,7 @@ _STRONGEST = 0.7  # logarithm of the largest gain
 _LARGEST_OFFSET = 0.06
 _DISAGREEMENT = 6.0
 _LEAST_WEIGHT = 1e-4  # of a reference, before the correction
-_LARGE, _UNEVEN, _GENERATED = 0.002, 0.02, 0.1  # weights of the regularisation
+_LARGE, _UNEVEN, _GATED = 0.002, 0.02, 0.1  # weights of the regularisation
 
 
 class Geometry(NamedTuple):
@@ -123,8 +123,8 @@ def compose(
         offsets: Result of ``equalise``.
 
     Returns:
-        ``(B, 3, D, D)`` face, ``(B, 1, D, D)`` mask and ``(B, 1, s, s)`` weight of the generated
-        image, in [0, 1].
+        ``(B, 3, D, D)`` face, ``(B, 1, D, D)`` mask and ``(B, 1, s, s)`` weight of the residual, in
+        [0, 1].
     """
     size = seen.shape[-1]
     logits = (known.weights + _LEAST_WEIGHT).log() + corrections.weights.float()
@@ -139,8 +139,7 @@ def compose(
     gate = torch.sigmoid(corrections.gate.float() + _GATE) * _allowed(
         seen, known, offsets, corrections.gate.shape[-1]
     )
-    generated = torch.sigmoid(corrections.generated.float())
-    face = torch.lerp(face, resize(generated, size), resize(gate, size))
+    face = face + resize(gate * torch.tanh(corrections.residual.float()), size)
     mask = torch.logit(blended[:, 3:].clamp(0.02, 0.98)) + resize(corrections.mask.float(), size)
     return face.clamp(0, 1), torch.sigmoid(mask), gate
 
@@ -162,11 +161,11 @@ def displaced(known: Geometry, corrections: Corrections) -> Tensor:
 
 
 def regularisation(corrections: Corrections, gate: Tensor) -> Tensor:
-    """Penalty of each face, ``(B,)``: large or uneven flows, and much of the generated image."""
+    """Penalty of each face, ``(B,)``: large or uneven flows, and much of the residual."""
     flow = torch.tanh(corrections.flow.float())
     uneven = sum(flow.diff(dim=axis).abs().mean((1, 2, 3, 4)) for axis in (3, 4))
     large = flow.abs().mean((1, 2, 3, 4))
-    return _LARGE * large + _UNEVEN * uneven + _GENERATED * gate.mean((1, 2, 3))
+    return _LARGE * large + _UNEVEN * uneven + _GATED * gate.mean((1, 2, 3))
 
 
 def resize(values: Tensor, size: int) -> Tensor:
@@ -177,7 +176,7 @@ def resize(values: Tensor, size: int) -> Tensor:
 
 
 def _allowed(seen: Tensor, known: Geometry, offsets: Tensor, size: int) -> Tensor:
-    """Where the generated image may show: in eyes and mouth, and where references disagree.
+    """Where the residual may show: in eyes and mouth, and where references disagree.
 
     Returns:
         ``(B, 1, size, size)`` in [0, 1].

@@ -29,7 +29,7 @@ class Corrections(NamedTuple):
         weights: Logits of the weight of each reference, ``(B, SLOTS, s / 4, s / 4)``.
         flow: Displacement of the sampled places before the tanh, ``(B, SLOTS, 2, s / 4, s / 4)``.
         light: Logarithm of the gain, and offset, ``(B, 6, s / 8, s / 8)``.
-        generated: Generated image, RGB logits, ``(B, 3, s, s)``.
+        residual: Image that is added, RGB before the tanh, ``(B, 3, s, s)``.
         gate: Logits of its weight, ``(B, 1, s, s)``.
         mask: Logits that are added to those of the warped masks, ``(B, 1, s, s)``.
     """
@@ -37,7 +37,7 @@ class Corrections(NamedTuple):
     weights: Tensor
     flow: Tensor
     light: Tensor
-    generated: Tensor
+    residual: Tensor
     gate: Tensor
     mask: Tensor
 
@@ -66,14 +66,14 @@ class AnchoredDecoder(nn.Module):
         self.fine = ResidualBlock(96)
         self.light = Conv2d(192, 6)
         self.blend = Conv2d(96, SLOTS * (1 + 2))
-        self.generate = Head(96, 5)
+        self.add = Head(96, 5)
         he_init(self)
         for layer in self.modules():
             if isinstance(layer, ResidualBlock):
                 layer.second.weight.data.mul_(0.2)
             elif isinstance(layer, Upscale):
                 smooth_shuffle_init(layer.conv, 2)
-        for layer in (self.light, self.blend, self.generate.conv):
+        for layer in (self.light, self.blend, self.add.conv):
             layer.weight.data.mul_(0.01)
 
     def forward(
@@ -102,12 +102,12 @@ class AnchoredDecoder(nn.Module):
         merged = self.merge(torch.cat([self.from_half(middle), features], 1))
         fine = self.fine(nn.functional.leaky_relu(merged, 0.1, inplace=True))
         blending, flow = self.blend(fine).split([SLOTS, SLOTS * 2], 1)
-        generated = self.generate(fine)
+        added = self.add(fine)
         return Corrections(
             blending,
             flow.unflatten(1, (SLOTS, 2)),
             self.light(middle),
-            generated[:, :3],
-            generated[:, 3:4],
-            generated[:, 4:],
+            added[:, :3],
+            added[:, 3:4],
+            added[:, 4:],
         )

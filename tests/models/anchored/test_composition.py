@@ -130,10 +130,10 @@ def test_light_is_a_gain_and_an_offset():
     assert 0.3 < face[2].min() <= face[2].max() < 0.4
 
 
-def test_the_generated_image_shows_in_eyes_and_mouth_only():
+def test_the_residual_shows_in_eyes_and_mouth_only():
     seen = plain(*[(0.4, 0.4, 0.4)] * SLOTS)
     opened = {"gate": torch.full((1, 1, SIZE, SIZE), 30.0)}
-    opened["generated"] = torch.full((1, 3, SIZE, SIZE), 30.0)
+    opened["residual"] = torch.full((1, 3, SIZE, SIZE), 30.0)
     chosen = guides()
     face, _, gate = compose(seen, nothing(**opened), known(chosen), torch.zeros(1, SLOTS, 3, 1, 1))
     openings = known(chosen).openings
@@ -143,7 +143,7 @@ def test_the_generated_image_shows_in_eyes_and_mouth_only():
     assert face[0, :, 4 * y + 2, 4 * x + 2].min() > 0.9
 
 
-def test_the_generated_image_shows_where_references_disagree():
+def test_the_residual_shows_where_references_disagree():
     seen = plain((0.9, 0.4, 0.4), (0.1, 0.4, 0.4), (0.9, 0.4, 0.4), (0.1, 0.4, 0.4))
     opened = nothing(gate=torch.full((1, 1, SIZE, SIZE), 30.0))
     zero = torch.zeros(1, SLOTS, 3, 1, 1)
@@ -192,7 +192,7 @@ def test_coarse_colours_are_means_of_quarters():
     torch.testing.assert_close(found[0, 3:], references, atol=1e-5, rtol=0)
 
 
-def test_penalties_of_flows_and_of_the_generated_image():
+def test_penalties_of_flows_and_of_the_residual():
     closed, opened = torch.zeros(1, 1, SIZE, SIZE), torch.ones(1, 1, SIZE, SIZE)
     smooth, uneven = (torch.zeros(1, SLOTS, 2, SIZE // 4, SIZE // 4) for _ in range(2))
     smooth += 30

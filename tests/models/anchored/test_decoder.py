@@ -18,7 +18,7 @@ def test_a_new_decoder_corrects_nothing():
     assert corrections.weights.shape == (2, SLOTS, 16, 16)
     assert corrections.flow.shape == (2, SLOTS, 2, 16, 16)
     assert corrections.light.shape == (2, 6, 8, 8)
-    assert corrections.generated.shape == (2, 3, 64, 64)
+    assert corrections.residual.shape == (2, 3, 64, 64)
     assert corrections.gate.shape == corrections.mask.shape == (2, 1, 64, 64)
     for name, values in corrections._asdict().items():
         assert values.abs().max() < 0.2, name
