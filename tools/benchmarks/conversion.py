@@ -1,17 +1,21 @@
 """Benchmark of conversion."""
 
 import tempfile
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from benchmarks.timing import Rate, exhaust, show, timed
 from faceswap.conversion.compositing import CompositeSettings
-from faceswap.conversion.pipeline import EncodeSettings, convert_source
+from faceswap.conversion.faces import FramesWithFaces, stored_faces
+from faceswap.conversion.guided_frames import guide_windows
+from faceswap.conversion.pipeline import EncodeSettings, convert_source, swap_faces
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.device import pick_device
 from faceswap.extraction.pipeline import ExtractSettings, extract_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
+from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
@@ -33,7 +37,7 @@ def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
 
         stages = {
             "decode only": timed(lambda: exhaust(VideoReader(clip))),
-            "swap and composite only": _time_swap(swapper, images, faceset),
+            "swap and composite only": _time_swap(swapper, images, hash_source(source), faceset),
             "encode only": _time_encode(clip, images, Path(folder) / "encoded.mp4"),
         }
         for name, rate in stages.items():
@@ -42,15 +46,21 @@ def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
         show("convert (reference: slowest stage)", timed(whole), "frames/s", slowest)
 
 
-def _time_swap(swapper: Swapper, frames: list[Frame], faceset: Faceset) -> Rate:
-    by_frame = faceset.by_frame()
-    faces = [[face.landmarks for face in by_frame.get(frame.index, [])] for frame in frames]
+def _time_swap(
+    swapper: Swapper, frames: list[Frame], hashed: HashedSource, faceset: Faceset
+) -> Rate:
+    guidance = swapper.guidance
+    by_frame = stored_faces(faceset, hashed, meshes=guidance is not None)
+    found: FramesWithFaces = [(frame, by_frame.get(frame.index, [])) for frame in frames]
+    if guidance is not None:
+        found = list(guide_windows(found, guidance))
+    aspect = faceset.pixel_aspect
 
     def swap() -> int:
-        for start in range(0, len(frames), 8):
-            end = start + 8
-            swapper([f.image.copy() for f in frames[start:end]], faces[start:end])
-        return len(frames)
+        copies = (
+            (replace(f, image=f.image.copy(), pixel_aspect=aspect), faces) for f, faces in found
+        )
+        return sum(1 for _ in swap_faces(copies, swapper))
 
     return timed(swap)
 
