@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from faceswap.conversion import guided_frames
 from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.guidance import ClipGuidance, Guidance
@@ -142,6 +143,22 @@ def test_a_track_that_begins_at_the_end_of_a_window_gets_its_own_neutral_mesh(gu
     found, own, few = (batch_guides(one[50:]).shape for one in (last, own, few))
     np.testing.assert_allclose(found, own, atol=1e-5)
     assert np.abs(found - few).max() > 0.01
+
+
+def test_tracks_that_have_ended_are_forgotten(guidance, monkeypatch):
+    known: list[int] = []
+    current = guided_frames._current_tracks
+
+    def counting(*given):
+        tracks = current(*given)
+        known.append(len(tracks))
+        return tracks
+
+    monkeypatch.setattr(guided_frames, "_current_tracks", counting)
+    clip = [[face_at(track=index // 10)] for index in range(400)]
+    assert len(list(guide_windows(frames_of(clip), guidance))) == 400
+    assert len(known) > 7
+    assert max(known) <= 9  # a window and the frames before it, of 10 frames a track
 
 
 def test_pieces_of_a_long_track_are_planned_like_the_whole(guidance):
