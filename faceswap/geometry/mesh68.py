@@ -6,12 +6,10 @@ lies farther out and is spaced differently. Each jaw point is therefore the mean
 neighbours on the oval, or one on the oval and one on the next ring inwards.
 """
 
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-Number = TypeVar("Number", np.float32, np.float64)
 
 _HALF_JAW_LEFT = (
     (127, 127),
@@ -45,9 +43,6 @@ _INNER = (*_BROWS, *_NOSE, *_EYES, *_LIPS_OUTER, *_LIPS_INNER)
 _PAIRS = np.array([*_HALF_JAW_LEFT, _CHIN, *_HALF_JAW_RIGHT, *((i, i) for i in _INNER)])
 
 
-def mesh_to_68(mesh: NDArray[Number]) -> NDArray[Number]:
-    """Reduces a mesh to 68 landmarks: (..., 468, D) -> (..., 68, D)."""
-    mean: NDArray[Number] = (mesh[..., _PAIRS[:, 0], :] + mesh[..., _PAIRS[:, 1], :]) * np.float32(
-        0.5
-    )
-    return mean
+def mesh_to_68(mesh: NDArray[np.floating]) -> NDArray[Any]:
+    """Reduces a mesh to 68 landmarks: (..., 468, D) -> (..., 68, D), of the same type."""
+    return (mesh[..., _PAIRS[:, 0], :] + mesh[..., _PAIRS[:, 1], :]) * np.float32(0.5)
