@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
@@ -6,7 +8,7 @@ from faceswap.evaluation.drift import identity_drift
 FRAMES = 12
 
 
-def turning(step: float, frames=range(FRAMES)):
+def turning(step: float, frames: Iterable[int] = range(FRAMES)):
     """Embeddings that turn by ``step`` radians a frame, by frame."""
     return {("a", n): np.array([np.cos(n * step), np.sin(n * step)], np.float32) for n in frames}
 
