@@ -158,7 +158,7 @@ class AnchoredAutoencoder(FaceAutoencoder):
 def anchored(
     identities: Sequence[str], size: int = 128, code: int = 128, detail: int = 256
 ) -> FaceAutoencoder:
-    """Builds the model ``anchored``: about 10 million parameters for two identities.
+    """Builds the model ``anchored``: about 11 million parameters for two identities.
 
     Args:
         identities: Names of the identities, in the order of a training batch.
