@@ -93,9 +93,9 @@ def paste(
         return
     x0, y0, x1, y1 = region
     faces, across = face[None], 2 / matrix_scale(to_unit)
-    # Interpolation reads the nearest pixels only, so what is much larger would flicker.
-    if face.shape[-1] > _REDUCED * across:
-        faces = resize(faces, max(1, round(across)))
+    # Interpolation reads the nearest pixels only, so a much larger face would flicker. Reduced to
+    # the limit and no further, it keeps its detail, and does not jump when it reaches the limit.
+    faces = resize(faces, min(face.shape[-1], max(1, round(_REDUCED * across))))
     grid = _sampling_grid(to_unit, region, face.device)
     warped = F.grid_sample(faces, grid, mode="bicubic", padding_mode="border", align_corners=False)
     alpha = F.grid_sample(mask[None], grid, mode="bilinear", align_corners=False)[0]
