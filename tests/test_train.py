@@ -118,7 +118,9 @@ def test_two_processes_end_cleanly_ten_times(faces, tmp_path):
         assert "terminate called" not in ended.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_an_interrupted_run_is_saved_and_resumed_by_the_same_command(faces, tmp_path, number):
     out = tmp_path / "run"
     command = [sys.executable, str(SCRIPT), *faces, *QUICK, "-o", str(out)]

@@ -77,6 +77,7 @@ def test_swap_frames(run: Callable[..., list[str]], tmp_path: Path) -> None:
         assert not changed[:20].any()
 
 
+@pytest.mark.slow
 def test_training_loop(
     run: Callable[..., list[str]], make_faceset: Callable[..., Path], tmp_path: Path
 ) -> None:

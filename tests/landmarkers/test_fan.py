@@ -43,6 +43,7 @@ def offline(random_weights, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("FACESWAP_OFFLINE", "1")
 
 
+@pytest.mark.slow
 def test_same_landmarks_as_the_library_but_for_its_rounding(offline, astronaut):
     theirs = face_alignment.FaceAlignment(
         face_alignment.LandmarksType.TWO_D, device="cpu", compile=False, face_detector="folder"

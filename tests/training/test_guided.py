@@ -92,6 +92,7 @@ def test_a_budget_of_no_steps_exports_a_model_that_decodes(meshed, tmp_path):
     assert decoded.face.shape == (1, 3, 96, 96)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_uninterrupted_run(meshed, tmp_path):
     changes = "optimizer.ema=0.9", "augmentation.light=1.0"
     whole = train(meshed, tmp_path / "whole", "training.steps=4", *changes)
@@ -102,6 +103,7 @@ def test_a_resumed_run_is_the_uninterrupted_run(meshed, tmp_path):
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_the_facesets_of_today_decide_the_references(meshed, tmp_path):
     ema = "optimizer.ema=0.9"
     train(meshed, tmp_path / "run", "training.steps=1", ema)
@@ -117,6 +119,7 @@ def test_the_facesets_of_today_decide_the_references(meshed, tmp_path):
     assert same(now.state_dict(), expected.state_dict())
 
 
+@pytest.mark.slow
 def test_micro_batches_equal_the_whole_batch(meshed, tmp_path):
     lit = "augmentation.light=1.0"
     whole = train(meshed, tmp_path / "a", "training.steps=2", lit)
@@ -125,6 +128,7 @@ def test_micro_batches_equal_the_whole_batch(meshed, tmp_path):
         assert parts.losses[name] == pytest.approx(losses, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_three_identities(meshed, make_faceset, tmp_path):
     meshed["carol"] = [add_meshes(make_faceset(tmp_path / "carol", shade=(90, 60, 200)))]
     result = train(meshed, tmp_path / "run", "training.steps=1", "training.precision=bf16")
