@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
+from faceswap.core.errors import FacesetError, NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
+from faceswap.landmarkers.registry import require_mesh
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.models.guides import Guides
@@ -42,12 +43,7 @@ class SourceFace:
         Raises:
             ConfigError: The face has no mesh.
         """
-        if self.mesh is None:
-            raise ConfigError(
-                "Expected a face mesh, which this model needs, found 68 landmarks only.",
-                "Use --landmarker facemesh.",
-            )
-        return self.mesh
+        return require_mesh(self.mesh)
 
 
 def batch_guides(faces: Iterable[SourceFace]) -> Guides:

@@ -76,7 +76,7 @@ class BatchPlan:
         batch: Faces per identity and step, over all processes.
         ranges: Ranges of the random warp.
         photometric: Strength of photometric augmentation; 1 is the default.
-        light: Strength of random changes of light; 0 is none.
+        light: Strength of random changes of light; 0 disables them.
         colour_transfer: Fraction of faces that take the colours of another identity's face, 0 to 1.
         match: Fraction of the slots that hold matched pairs, 0 to 1.
         rank: Rank of this process.

@@ -54,12 +54,20 @@ class FaceLandmarks:
         Raises:
             ConfigError: These landmarks have no mesh.
         """
-        if self.mesh is None:
-            raise ConfigError(
-                "Expected a dense face mesh, found 68 landmarks only.",
-                "Use --landmarker facemesh.",
-            )
-        return self.mesh
+        return require_mesh(self.mesh)
+
+
+def require_mesh(mesh: NDArray[Any] | None) -> NDArray[Any]:
+    """The mesh of a face, for what needs one.
+
+    Raises:
+        ConfigError: The face has no mesh.
+    """
+    if mesh is None:
+        raise ConfigError(
+            "Expected a dense face mesh, found 68 landmarks only.", "Use --landmarker facemesh."
+        )
+    return mesh
 
 
 class Landmarker(Protocol):

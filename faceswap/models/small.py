@@ -20,7 +20,7 @@ from faceswap.models.blocks import (
     Stem,
     UnitPower,
     Upscale,
-    he_init,
+    compact_init,
     smooth_shuffle_init,
 )
 from faceswap.models.registry import models
@@ -71,14 +71,9 @@ def small(
     inter = nn.Sequential(Bottleneck(384, side, code, 512, side), Upscale(512, 256))
     decoders = {name: _decoder(3 + mask) for name in identities}
     model = FaceAutoencoder(compact_encoder(), inter, decoders, input_size=size, output_size=size)
-    he_init(model)
+    compact_init(model)
     for layer in model.modules():
-        if isinstance(layer, ResidualBlock):
-            # Blocks start close to the identity, so that depth does not slow the first steps.
-            layer.second.weight.data.mul_(0.2)
-        elif isinstance(layer, Upscale):
-            smooth_shuffle_init(layer.conv, 2)
-        elif isinstance(layer, Head):
+        if isinstance(layer, Head):
             smooth_shuffle_init(layer.conv, BLOCK)
             layer.conv.weight.data.mul_(0.3)
     return model

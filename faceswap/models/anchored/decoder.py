@@ -11,8 +11,7 @@ from faceswap.models.blocks import (
     ResidualBlock,
     Stem,
     Upscale,
-    he_init,
-    smooth_shuffle_init,
+    compact_init,
 )
 from faceswap.models.convolution import Conv2d
 from faceswap.models.guides import SLOTS
@@ -67,12 +66,7 @@ class AnchoredDecoder(nn.Module):
         self.light = Conv2d(192, 6)
         self.blend = Conv2d(96, SLOTS * (1 + 2))
         self.add = Head(96, 5)
-        he_init(self)
-        for layer in self.modules():
-            if isinstance(layer, ResidualBlock):
-                layer.second.weight.data.mul_(0.2)
-            elif isinstance(layer, Upscale):
-                smooth_shuffle_init(layer.conv, 2)
+        compact_init(self)
         for layer in (self.light, self.blend, self.add.conv):
             layer.weight.data.mul_(0.01)
 
