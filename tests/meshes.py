@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from faceswap.conversion.outline import OUTLINE
-from faceswap.facesets.faceset import SCHEMA
+from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import _PAIRS
 from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, POINTS, UPPER_LIDS, UPPER_LIP

@@ -53,7 +53,7 @@ def store_faces(
         min_size: Side of the face square in frame pixels below which a face is skipped.
 
     Yields:
-        One row of ``facesets.faceset.SCHEMA`` per stored face.
+        One row of ``facesets.rows.SCHEMA`` per stored face.
     """
     for number, face in enumerate(faces):
         landmarks = face.landmarks.points

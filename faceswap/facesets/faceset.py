@@ -15,60 +15,19 @@ from typing import Any
 import cv2
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from faceswap.core.documents import read_json
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import sha256_file
 from faceswap.core.formats import Format
-from faceswap.core.names import check_name
-from faceswap.core.table_documents import check_finite, read_table
-from faceswap.facesets.files import CROP, IMAGES, MASKS, RECORD, ROWS, stored_file
+from faceswap.facesets.files import EXTRACT_AGAIN, IMAGES, MASKS, RECORD, ROWS, stored_file
 from faceswap.facesets.record import FacesetDocument
-from faceswap.geometry.mesh68 import mesh_to_68
-from faceswap.geometry.mesh_shape import CORNERS
+from faceswap.facesets.rows import KEPT, matrix_column, read_meshes, read_rows
 from faceswap.media.images import read_image
 
 FORMAT = Format("faceswap-faceset", 1, FacesetError, schema=FacesetDocument)
 """Format of ``faceset.json``."""
-
-SCHEMA = pa.schema(
-    [
-        pa.field("frame", pa.int32()),
-        pa.field("pts", pa.int64()),
-        pa.field("time", pa.float64()),
-        pa.field("face", pa.int16()),
-        pa.field("track", pa.int32()),
-        pa.field("box", pa.list_(pa.float32(), 4)),
-        pa.field("score", pa.float32()),
-        pa.field("landmarks", pa.list_(pa.float32(), 68 * 2)),
-        pa.field("mesh", pa.list_(pa.float32(), 468 * 3)),
-        pa.field("matrix", pa.list_(pa.float64(), 2 * 3)),
-        pa.field("yaw", pa.float32()),
-        pa.field("pitch", pa.float32()),
-        pa.field("roll", pa.float32()),
-        pa.field("sharpness", pa.float32()),
-        pa.field("exposure", pa.float32()),
-        pa.field("embedding", pa.list_(pa.float32())),
-        pa.field("image", pa.string()),
-        pa.field("mask", pa.string()),
-    ]
-)
-"""Columns of ``faces.parquet``; arrays are stored flat in C order. ``mesh`` is null for landmarkers
-of 68 points, ``mask`` for faces without a mask. ``embedding`` is always null: it is reserved for a
-vector of the face's identity."""
-
-_EXTRACT_AGAIN = "Extract the source again with --overwrite."
-_MESH = pa.schema([SCHEMA.field("mesh")])
-# The columns kept in memory. The mesh would be nine tenths of it, and few computations need it.
-_READ = pa.schema([field for field in SCHEMA if field.name not in ("mesh", "embedding")])
-_NULLABLE = ("mesh", "embedding", "mask")
-_FINITE = (
-    *("time", "box", "score", "landmarks", "matrix"),
-    *("yaw", "pitch", "roll", "sharpness", "exposure"),
-)
-_SMALLEST, _LARGEST = 1.0, 1e6  # pixels that a mesh extends
 
 
 @dataclass(frozen=True)
@@ -143,7 +102,7 @@ class Faceset:
                 f"The faceset {path} is unfinished.",
                 "Run the same `faceswap extract` again to resume it.",
             )
-        return cls(path, record, read_rows(path / ROWS, _READ))
+        return cls(path, record, read_rows(path / ROWS, KEPT))
 
     @property
     def name(self) -> str:
@@ -194,9 +153,9 @@ class Faceset:
             for name in self.rows.column_names
             if name not in ("box", "landmarks", "matrix")
         }
-        columns["box"] = _matrix_column(self.rows, "box", (4,))
-        columns["landmarks"] = _matrix_column(self.rows, "landmarks", (68, 2))
-        columns["matrix"] = _matrix_column(self.rows, "matrix", (2, 3))
+        columns["box"] = matrix_column(self.rows, "box", (4,))
+        columns["landmarks"] = matrix_column(self.rows, "landmarks", (68, 2))
+        columns["matrix"] = matrix_column(self.rows, "matrix", (2, 3))
         names = list(columns)
         rows = zip(*columns.values(), strict=True)
         return [Face(**dict(zip(names, row, strict=True))) for row in rows]
@@ -215,21 +174,7 @@ class Faceset:
             FacesetError: The landmarker gave no mesh, a mesh is smaller or larger than any face, or
                 the file is damaged.
         """
-        rows = _read_columns(self.path / ROWS, _MESH)
-        if rows["mesh"].null_count:
-            raise FacesetError(
-                f"Expected a face mesh in each row of {self.path / ROWS}, found landmarks only.",
-                "Extract the source again with --landmarker facemesh --overwrite.",
-            )
-        check_finite(rows, ("mesh",), self.path / ROWS, FacesetError, _EXTRACT_AGAIN)
-        meshes = _matrix_column(rows, "mesh", (468, 3))
-        if wrong := _without_extent(meshes):
-            raise FacesetError(
-                f"Expected a face mesh of {_SMALLEST:.0f} to {_LARGEST:,.0f} pixels in each "
-                f"row of {self.path / ROWS}, found another one for {self._faces[wrong[0]].image}.",
-                _EXTRACT_AGAIN,
-            )
-        return meshes
+        return read_meshes(self.path / ROWS)
 
     def trainable(self) -> list[Face]:
         """Faces whose image has not been deleted, in the order of the source.
@@ -297,49 +242,6 @@ class Faceset:
         return digest.hexdigest()
 
 
-def _matrix_column(rows: pa.Table, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    array = rows[name].combine_chunks()
-    return array.flatten().to_numpy().reshape(-1, *shape)
-
-
-def _without_extent(meshes: NDArray[np.float32]) -> list[int]:
-    """Rows of meshes from which no pose can be computed, or none that is finite."""
-    farthest = np.maximum(meshes.max((1, 2)), -meshes.min((1, 2)))
-    with np.errstate(over="ignore", invalid="ignore"):  # of those that are too large anyway
-        corners = mesh_to_68(meshes[..., :2])[:, CORNERS]
-        extent = np.ptp(corners, 1).min(1)
-    wrong = (farthest > _LARGEST) | (extent < _SMALLEST)
-    return np.flatnonzero(wrong).tolist()
-
-
-def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
-    """Reads and checks ``faces.parquet``, or a shard of it.
-
-    Args:
-        file: The file.
-        schema: Columns to read: ``SCHEMA`` or some of it.
-
-    Raises:
-        FacesetError: It is damaged, too large, or names files outside the faceset.
-    """
-    rows = _read_columns(file, schema)
-    check_finite(rows, _FINITE, file, FacesetError, _EXTRACT_AGAIN)
-    if rows.num_rows and pc.call_function("min", [rows["frame"]]).as_py() < 0:
-        raise FacesetError(f"Expected frame numbers from 0 in {file}.", _EXTRACT_AGAIN)
-    for column in ("image", "mask"):
-        for name in filter(None, rows[column].unique().to_pylist()):
-            if not CROP.fullmatch(name):  # the full check of every name would take seconds
-                check_name(name, f"name of an {column} in {file}")
-    return rows
-
-
-def _read_columns(file: Path, schema: pa.Schema) -> pa.Table:
-    try:
-        return read_table(file, schema, nullable=_NULLABLE, error=FacesetError, hint=_EXTRACT_AGAIN)
-    except FileNotFoundError as error:
-        raise FacesetError(f"{file} is missing.", _EXTRACT_AGAIN) from error
-
-
 def read_record(path: Path) -> dict[str, Any]:
     """Reads ``faceset.json`` of a finished or unfinished faceset.
 
@@ -352,7 +254,7 @@ def read_record(path: Path) -> dict[str, Any]:
     file = path / RECORD
     if not file.is_file():
         raise FacesetError(f"There is no faceset in {path}.", _other_facesets(path))
-    document = read_json(file, error=FacesetError, hint=_EXTRACT_AGAIN)
+    document = read_json(file, error=FacesetError, hint=EXTRACT_AGAIN)
     if isinstance(document, dict) and "schema_version" in document:
         # Written before formats had names; nothing else differs.
         version = document.pop("schema_version")

@@ -13,6 +13,8 @@ OLD_SHARDS = "parts"
 """Name of that folder before the format had a name."""
 CROP = re.compile(r"[0-9]{6,19}-[0-9]{1,19}\.(?:jpg|png)")
 """Names of crops and masks: number of the frame, number of the face."""
+EXTRACT_AGAIN = "Extract the source again with --overwrite."
+"""Hint to errors of files that are damaged or missing."""
 
 
 def stored_file(faceset: Path, folder: str, name: str) -> Path:

@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path, sync_files
 from faceswap.core.table_documents import read_note
-from faceswap.facesets.faceset import FORMAT, SCHEMA, read_record, read_rows
+from faceswap.facesets.faceset import FORMAT, read_record
 from faceswap.facesets.files import (
+    EXTRACT_AGAIN,
     IMAGES,
     MASKS,
     OLD_SHARDS,
@@ -32,6 +33,7 @@ from faceswap.facesets.files import (
     remove_shards,
 )
 from faceswap.facesets.record import ResumeDocument
+from faceswap.facesets.rows import SCHEMA, read_rows
 from faceswap.geometry.alignment import head_pose
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.provenance.subject import Subject
@@ -135,14 +137,12 @@ class FacesetWriter:
         if not self.complete and (self.path / OLD_SHARDS).is_dir():
             raise FacesetError(
                 f"{self.path} was left unfinished by an earlier version of this program.",
-                "Extract the source again with --overwrite.",
+                EXTRACT_AGAIN,
             )
-        shards = self._shards()
-        if not shards:
-            return
-        hint = "Extract the source again with --overwrite."
-        resume = read_note(shards[-1], _RESUME, ResumeDocument, error=FacesetError, hint=hint)
-        self.next_frame, self.state = resume["next_frame"], resume["state"]
+        if shards := self._shards():
+            last, hint = shards[-1], EXTRACT_AGAIN
+            note = read_note(last, _RESUME, ResumeDocument, error=FacesetError, hint=hint)
+            self.next_frame, self.state = note["next_frame"], note["state"]
 
     def _shards(self) -> list[Path]:
         return sorted((self.path / SHARDS).glob("shard-*.parquet"))

@@ -6,7 +6,8 @@ import pytest
 from faceswap.core.errors import FacesetError
 from faceswap.data.references import choose_references, cut_references, measure_geometry
 from faceswap.data.sampling import split_facesets
-from faceswap.facesets.faceset import SCHEMA, Faceset
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.alignment import normalised_matrix, transform_points
 from tests.meshes import add_meshes, face_mesh
 

@@ -12,7 +12,9 @@ from faceswap.core.errors import (
     FacesetError,
 )
 from faceswap.facesets import faceset as faceset_module
-from faceswap.facesets.faceset import SCHEMA, Faceset, read_rows
+from faceswap.facesets import rows as rows_module
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.rows import KEPT, SCHEMA, read_rows
 from faceswap.facesets.subjects import set_subject
 from faceswap.media.images import write_image
 from faceswap.provenance.subject import Subject
@@ -100,13 +102,12 @@ def test_the_name_of_a_source_is_a_label(name, tmp_path):
 def test_names_of_crops_other_than_usual_are_checked(tmp_path, monkeypatch):
     faceset = write_faceset(tmp_path / "clip")
     checked = []
-    monkeypatch.setattr(faceset_module, "check_name", lambda name, what: checked.append(name))
+    monkeypatch.setattr(rows_module, "check_name", lambda name, what: checked.append(name))
     for name in ("000001-0.jpg", "face one.png", "0" * 300 + "-0.png", "../000001-0.png"):
         rows = faceset.rows.to_pylist()
         rows[1]["image"] = name
-        columns = [field for field in SCHEMA if field.name not in ("mesh", "embedding")]
-        pq.write_table(pa.Table.from_pylist(rows, pa.schema(columns)), tmp_path / "rows")
-        read_rows(tmp_path / "rows", pa.schema(columns))
+        pq.write_table(pa.Table.from_pylist(rows, KEPT), tmp_path / "rows")
+        read_rows(tmp_path / "rows", KEPT)
     assert checked == ["face one.png", "0" * 300 + "-0.png", "../000001-0.png"]
 
 
