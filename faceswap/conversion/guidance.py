@@ -18,10 +18,10 @@ from faceswap.conversion.outline import outline_weights
 from faceswap.core.errors import ModelFileError
 from faceswap.geometry.alignment import normalised_matrix, transform_points
 from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh
-from faceswap.models.anchored.choice import describe_halves, plan_references
-from faceswap.models.anchored.network import AnchoredAutoencoder
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import SLOTS, Guides
 from faceswap.models.model_file import LoadedModel
+from faceswap.models.reference_choice import describe_halves, plan_references
 
 Neutral = NDArray[np.float64]
 Meshes = NDArray[np.floating]
@@ -48,7 +48,7 @@ class Guidance:
         ModelFileError: The model has no references of ``to``.
     """
 
-    def __init__(self, model: AnchoredAutoencoder, to: str, coverage: float) -> None:
+    def __init__(self, model: GuidedAutoencoder, to: str, coverage: float) -> None:
         bank = model.references_of(to)
         if not len(bank):
             raise ModelFileError(
@@ -145,7 +145,7 @@ def build_guidance(loaded: LoadedModel, to: str) -> Guidance | None:
         ModelFileError: A guided model has no references of ``to``.
     """
     model = loaded.model
-    return Guidance(model, to, loaded.coverage) if isinstance(model, AnchoredAutoencoder) else None
+    return Guidance(model, to, loaded.coverage) if isinstance(model, GuidedAutoencoder) else None
 
 
 class ClipGuidance:

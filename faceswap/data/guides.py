@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from faceswap.data.references import FaceGeometry
 from faceswap.facesets.faceset import Face, Faceset
-from faceswap.models.anchored.choice import HALVES, describe_halves, distances, plan_references
-from faceswap.models.anchored.references import References
 from faceswap.models.guides import SLOTS, Guides
+from faceswap.models.reference_choice import HALVES, describe_halves, distances, plan_references
+from faceswap.models.references import References
 
 _NEIGHBOURS = 15  # frames before and after a face of a video that look nearly like it,
 _SECONDS = 0.5  # and seconds; the longer time counts

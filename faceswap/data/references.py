@@ -13,8 +13,8 @@ from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import normalised_matrix
 from faceswap.geometry.mesh_shape import FaceShape, fit_shape, neutral_mesh
 from faceswap.geometry.similarity import Similarity
-from faceswap.models.anchored.choice import describe_halves, k_centres
-from faceswap.models.anchored.references import (
+from faceswap.models.reference_choice import describe_halves, k_centres
+from faceswap.models.references import (
     LARGEST_COORDINATE,
     MASK_SIDE,
     ReferenceSet,

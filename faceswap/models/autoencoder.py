@@ -44,12 +44,9 @@ class FaceAutoencoder(nn.Module):
         output_size: Side s of the decoded faces in pixels.
 
     Attributes:
-        guided: Whether ``forward`` and ``swap`` need guides.
         detail: Largest side of the swapped faces in pixels; that of the decoded faces unless the
             model is guided.
     """
-
-    guided: bool = False
 
     def __init__(
         self,

@@ -15,9 +15,9 @@ from faceswap.data.references import (
     measure_geometry,
 )
 from faceswap.facesets.faceset import Face, Faceset
-from faceswap.models.anchored.network import AnchoredAutoencoder
-from faceswap.models.anchored.references import References
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import Guides
+from faceswap.models.references import References
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class GuideData:
 
     def fill(self, model: nn.Module) -> None:
         """Gives a model the references of its identities."""
-        assert isinstance(model, AnchoredAutoencoder)
+        assert isinstance(model, GuidedAutoencoder)
         for name, references in self.references.items():
             model.references_of(name).load_state_dict(references.state_dict())
 
@@ -75,7 +75,7 @@ def prepare_guide_data(
     Raises:
         FacesetError: A faceset has no meshes, or a crop cannot be read.
     """
-    if not isinstance(model, AnchoredAutoencoder):
+    if not isinstance(model, GuidedAutoencoder):
         return None
     geometries: dict[str, FaceGeometry] = {}
     references: dict[str, References] = {}

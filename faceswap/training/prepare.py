@@ -20,9 +20,9 @@ from faceswap.data.sampling import rank_slots, split_facesets
 from faceswap.data.warp import WarpRanges
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES
-from faceswap.models.anchored.network import AnchoredAutoencoder
-from faceswap.models.anchored.references import MOST_BYTES
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.guided import GuidedAutoencoder
+from faceswap.models.references import MOST_BYTES
 from faceswap.training.guide_data import GuideData, prepare_guide_data
 from faceswap.training.run_directory import RunDirectory
 from faceswap.training.settings import AugmentationConfig, TrainConfig
@@ -200,7 +200,7 @@ def check_guided(
         ConfigError: Faces would be flipped or swapped, or the references are too large.
         FacesetError: A faceset has no meshes, or damaged ones.
     """
-    if not isinstance(model, AnchoredAutoencoder):
+    if not isinstance(model, GuidedAutoencoder):
         return
     kind = f"The model {config.model.name!r} shows real crops"
     if config.augmentation.flip:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from faceswap.core.config import StrictModel
-from faceswap.models.anchored.references import MOST_REFERENCES
+from faceswap.models.references import MOST_REFERENCES
 
 
 class ModelConfig(StrictModel):

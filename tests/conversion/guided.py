@@ -20,9 +20,9 @@ from faceswap.geometry.alignment import (
 from faceswap.geometry.mesh68 import mesh_to_68
 from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh
 from faceswap.models import build_model
-from faceswap.models.anchored.network import AnchoredAutoencoder
-from faceswap.models.anchored.references import MASK_SIDE, ReferenceSet
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
+from faceswap.models.references import MASK_SIDE, ReferenceSet
 from tests.meshes import face_mesh
 
 COVERAGE, SIDE = 1.25, 64
@@ -77,7 +77,7 @@ def guided_model(**references: ReferenceSet) -> LoadedModel:
     torch.manual_seed(0)
     options = {"size": SIDE, "detail": 2 * SIDE}
     model = build_model("anchored", list(references), options).eval()
-    assert isinstance(model, AnchoredAutoencoder)
+    assert isinstance(model, GuidedAutoencoder)
     for name, chosen in references.items():
         model.references_of(name).fill(chosen)
     meta = ModelMeta("anchored", options, tuple(references), COVERAGE, 0)
@@ -96,5 +96,5 @@ def synthetic_people() -> LoadedModel:
 def guidance_to(to: str, loaded: LoadedModel | None = None) -> Guidance:
     """Guidance of a model of synthetic people."""
     model = (loaded or synthetic_people()).model
-    assert isinstance(model, AnchoredAutoencoder)
+    assert isinstance(model, GuidedAutoencoder)
     return Guidance(model, to, COVERAGE)

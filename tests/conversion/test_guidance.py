@@ -16,7 +16,7 @@ from faceswap.geometry.mesh_shape import neutral_mesh
 from faceswap.geometry.similarity import fit_similarity
 from faceswap.media.frame import Frame
 from faceswap.models import build_model
-from faceswap.models.anchored.network import AnchoredAutoencoder
+from faceswap.models.guided import GuidedAutoencoder
 from tests.conversion.guided import COVERAGE, OPENINGS, face_at, guidance_to, normalised
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
@@ -219,7 +219,7 @@ def test_a_face_without_guides_is_not_dropped(guidance):
 
 def test_a_model_without_references_is_an_error():
     model = build_model("anchored", ["a", "b"], {"size": 64, "detail": 64})
-    assert isinstance(model, AnchoredAutoencoder)
+    assert isinstance(model, GuidedAutoencoder)
     with pytest.raises(ModelFileError, match="no reference crops of 'b'"):
         Guidance(model, "b", COVERAGE)
     with pytest.raises(IdentityError, match="no identity 'c'"):

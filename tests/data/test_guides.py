@@ -13,8 +13,8 @@ from faceswap.data.guides import GuideSource, best_guides, build_guide_source
 from faceswap.data.references import cut_references, measure_geometry
 from faceswap.data.warp import WarpRanges
 from faceswap.facesets.faceset import Faceset
-from faceswap.models.anchored.choice import distances
-from faceswap.models.anchored.references import References
+from faceswap.models.reference_choice import distances
+from faceswap.models.references import References
 from faceswap.training.guide_data import GuideData
 from tests.meshes import add_meshes
 

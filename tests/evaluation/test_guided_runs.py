@@ -14,7 +14,7 @@ from faceswap.evaluation.frame_scoring import FrameScorer
 from faceswap.evaluation.guided_faces import guide_faces
 from faceswap.evaluation.methods import Model
 from faceswap.evaluation.runs import Candidate, common_held_out, evaluate_runs, open_runs
-from faceswap.models.anchored.network import AnchoredAutoencoder
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.model_file import save_model
 from tests.conversion.guided import guided_model, stored_references
 from tests.evaluation.conftest import Colours
@@ -62,7 +62,7 @@ def test_a_guided_run_is_scored_without_any_training(candidate):
 def planned_pieces(candidate, faces):
     """Numbers of faces that are planned together, and the guided faces."""
     model = candidate.loaded.model
-    assert isinstance(model, AnchoredAutoencoder)
+    assert isinstance(model, GuidedAutoencoder)
     guidance = Guidance(model, "bob", candidate.loaded.coverage)
     planned = []
 

@@ -23,8 +23,8 @@ from faceswap.demonstration.settings import DemoSettings, claim_demo
 from faceswap.demonstration.stages import Stages
 from faceswap.facesets.subjects import find_records
 from faceswap.media.converted import find_converted
-from faceswap.models.anchored.references import References
 from faceswap.models.model_file import ModelMeta, load_model, save_model
+from faceswap.models.references import References
 from faceswap.models.registry import build_model
 from faceswap.provenance.describe import as_json, describe
 from faceswap.provenance.file_provenance import read_provenance

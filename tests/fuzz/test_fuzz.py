@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from faceswap.core.errors import FaceswapError
-from faceswap.models.anchored.references import References
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.references import References
 from faceswap.models.registry import models
 from tests.fuzz.readers import READERS
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import torch
 
-from faceswap.models.anchored.network import AnchoredAutoencoder
-from faceswap.models.anchored.references import MASK_SIDE, References, ReferenceSet
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import SLOTS, Guides
+from faceswap.models.references import MASK_SIDE, References, ReferenceSet
 from tests.meshes import face_mesh
 
 
@@ -30,7 +30,7 @@ def reference_set(count: int = 5, side: int = 64, seed: int = 0) -> ReferenceSet
 
 def filled(model: FaceAutoencoder) -> FaceAutoencoder:
     """The model, with references where it is a guided one."""
-    if isinstance(model, AnchoredAutoencoder):
+    if isinstance(model, GuidedAutoencoder):
         for seed, name in enumerate(model.identities):
             model.references_of(name).fill(reference_set(5, model.detail, seed))
     return model
@@ -45,7 +45,7 @@ def references(count: int = 5, side: int = 64) -> References:
 
 def guides(model: FaceAutoencoder, *shape: int) -> Guides | None:
     """Random guides of faces, ``(*shape, ...)``; None for models that need none."""
-    if not model.guided:
+    if not isinstance(model, GuidedAutoencoder):
         return None
     mesh = torch.from_numpy(0.8 * face_mesh(opening=0.1)[:, :2]).float()
     moved = mesh + 0.02 * torch.rand(*shape, 1, 2)

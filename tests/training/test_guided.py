@@ -10,11 +10,16 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
+from faceswap.conversion.guidance import build_guidance
 from faceswap.core.errors import ConfigError, FacesetError
+from faceswap.geometry.mesh_shape import POINTS
 from faceswap.media.images import read_image
 from faceswap.models.anchored.decoder import AnchoredDecoder
 from faceswap.models.anchored.network import AnchoredAutoencoder
+from faceswap.models.autoencoder import Reconstruction
 from faceswap.models.blocks import Downscale
+from faceswap.models.guided import GuidedAutoencoder
+from faceswap.models.guides import SLOTS, Guides
 from faceswap.models.model_file import load_model
 from faceswap.models.registry import models
 from faceswap.models.run_model import load_run_model
@@ -37,8 +42,32 @@ def tiny_guided(identities):
     return AnchoredAutoencoder(encoder, nn.Identity(), decoders, 64, 96)
 
 
+class Collage(GuidedAutoencoder):
+    """Shows the first reference of each face, in one learned brightness for each identity."""
+
+    def forward(self, faces, swaps=0, guides=None):
+        shown = [self._show(i, guides.of(i), self.output_size) for i in range(len(faces))]
+        return Reconstruction(torch.stack(shown), None)
+
+    def swap(self, faces, to, guides=None, detail=None):
+        with torch.inference_mode():
+            number = self.identities.index(to)
+            return Reconstruction(self._show(number, guides, detail or self.detail), None)
+
+    def _show(self, number, guides, side):
+        crops = self.references[number].images(side)[guides.references[..., 0], :3] / 255
+        return crops * self.decoders[number].weight
+
+
+def collage(identities):
+    """Builds a guided model that has nothing of ``anchored``."""
+    decoders = {name: nn.PReLU(init=0.5) for name in identities}
+    return Collage(nn.Identity(), nn.Identity(), decoders, 64, 96)
+
+
 @pytest.fixture(autouse=True)
 def _registered_guided(monkeypatch):
+    monkeypatch.setitem(models._entries, "collage", collage)
     monkeypatch.setitem(models._entries, "tiny_guided", tiny_guided)
 
 
@@ -56,7 +85,7 @@ def train(meshed, run, *overrides):
 
 def references(run, name):
     model = load_model(run).model
-    assert isinstance(model, AnchoredAutoencoder)
+    assert isinstance(model, GuidedAutoencoder)
     return model.references_of(name)
 
 
@@ -72,10 +101,26 @@ def test_steps_change_every_decoder_and_no_reference(meshed, tmp_path):
     assert references(tmp_path / "run", "bob").side == 96
 
 
+def test_another_guided_family_is_trained_and_shows_its_references(meshed, tmp_path):
+    train(meshed, tmp_path / "run", "model.name=collage", "training.steps=1")
+    assert len(references(tmp_path / "run", "bob")) == 6
+    loaded = load_model(tmp_path / "run")
+    assert build_guidance(loaded, "bob") is not None
+    first = Guides(
+        torch.zeros(1, POINTS, 2), torch.zeros(1, SLOTS, dtype=torch.int64), torch.ones(1, SLOTS)
+    )
+    brightness = weights(tmp_path / "run")["decoders.1.weight"]
+    assert brightness != 0.5
+    crop = references(tmp_path / "run", "bob").images(96)[:1, :3] / 255
+    assert torch.equal(
+        loaded.model.swap(torch.rand(1, 3, 64, 64), "bob", first).face, crop * brightness
+    )
+
+
 def test_the_model_of_a_checkpoint_has_the_references(meshed, tmp_path):
     train(meshed, tmp_path / "run", "training.steps=2", "output.save_every=1")
     earlier = load_run_model(tmp_path / "run", checkpoint="1").model
-    assert isinstance(earlier, AnchoredAutoencoder)
+    assert isinstance(earlier, GuidedAutoencoder)
     for name in ("alice", "bob"):
         kept = references(tmp_path / "run", name).state_dict()
         assert same(earlier.references_of(name).state_dict(), kept)

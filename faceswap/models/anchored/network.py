@@ -6,7 +6,7 @@ the code only corrects them: where they are sampled, how they are blended, their
 none of them can know. A new model already swaps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,6 @@ from faceswap.models.anchored.composition import (
     sample,
 )
 from faceswap.models.anchored.decoder import AnchoredDecoder
-from faceswap.models.anchored.references import References
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction
 from faceswap.models.blocks import (
     Bottleneck,
@@ -30,70 +29,27 @@ from faceswap.models.blocks import (
     he_init,
     smooth_shuffle_init,
 )
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import Guides
+from faceswap.models.references import References
 from faceswap.models.registry import models
 from faceswap.models.small import compact_encoder
 
 _CODE_CHANNELS = 128
 
 
-class AnchoredAutoencoder(FaceAutoencoder):
+class AnchoredAutoencoder(GuidedAutoencoder):
     """Encodes any face, and decodes it by correcting warped references of an identity.
 
     The networks see faces and references of ``input_size`` pixels. What they predict is applied to
-    references of any size: ``output_size`` in training, ``detail`` in conversion.
-
-    Args:
-        encoder: Encoder, ``(B, 3, S, S) -> (B, C, H, W)`` features.
-        inter: Shared layers between encoder and decoders.
-        decoders: Decoder of each identity.
-        size: Side S of the faces in training in pixels.
-        detail: Side of the swapped faces in pixels.
-
-    Attributes:
-        detail: Side of the swapped faces in pixels.
-        references: References of each identity, empty in a new model.
+    references of any size: ``output_size`` in training, ``detail`` in conversion. The decoders are
+    ``AnchoredDecoder``.
     """
-
-    guided = True
-
-    def __init__(
-        self,
-        encoder: nn.Module,
-        inter: nn.Module,
-        decoders: Mapping[str, AnchoredDecoder],
-        size: int,
-        detail: int,
-    ) -> None:
-        super().__init__(encoder, inter, decoders, size, size)
-        self.detail = detail
-        self.references = nn.ModuleList(References() for _ in decoders)
-
-    def references_of(self, name: str) -> References:
-        """The references of an identity.
-
-        Raises:
-            IdentityError: The identity is unknown.
-        """
-        self.check_identity(name)
-        references = self.references[self.identities.index(name)]
-        assert isinstance(references, References)
-        return references
 
     def forward(
         self, faces: Tensor, swaps: int = 0, guides: Guides | None = None
     ) -> Reconstruction:
-        """Reconstructs each identity's faces with its own decoder, using every parameter.
-
-        Args:
-            faces: Faces, ``(I, B, 3, S, S) float32 RGB`` in [0, 1], identity-major.
-            swaps: Not supported: 0.
-            guides: Geometry and references of the faces, ``(I, B, ...)``.
-
-        Returns:
-            Reconstruction with ``face (I, B, 3, S, S)``, ``mask (I, B, 1, S, S)`` and
-            ``penalty (I, B)``.
-        """
+        """Reconstructs each identity's faces from its references."""
         assert guides is not None
         assert not swaps
         codes = self.encode(faces.flatten(0, 1)).unflatten(0, faces.shape[:2])
@@ -107,20 +63,7 @@ class AnchoredAutoencoder(FaceAutoencoder):
     def swap(
         self, faces: Tensor, to: str, guides: Guides | None = None, detail: int | None = None
     ) -> Reconstruction:
-        """Decodes faces as an identity, without gradients.
-
-        Args:
-            faces: Faces of any person, ``(B, 3, S, S) float32 RGB`` in [0, 1].
-            to: Identity to decode as.
-            guides: Geometry to show and references of ``to``, ``(B, ...)``.
-            detail: Side of the result in pixels; None for ``self.detail``.
-
-        Returns:
-            Reconstruction with faces and masks of ``detail`` pixels.
-
-        Raises:
-            IdentityError: The model was not trained on ``to``.
-        """
+        """Decodes faces from the references of an identity, without gradients."""
         self.check_identity(to)
         assert guides is not None
         with torch.inference_mode():

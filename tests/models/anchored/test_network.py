@@ -5,8 +5,8 @@ import torch
 
 from faceswap.core.errors import ConfigError, IdentityError
 from faceswap.models.anchored.network import AnchoredAutoencoder, anchored
-from faceswap.models.anchored.references import ReferenceSet
 from faceswap.models.guides import SLOTS, Guides
+from faceswap.models.references import ReferenceSet
 from tests.meshes import face_mesh
 from tests.models.guided import filled
 

@@ -6,7 +6,7 @@ import torch
 
 from faceswap.core.ema import EMA
 from faceswap.core.errors import ModelFileError
-from faceswap.models.anchored.references import MOST_BYTES, References
+from faceswap.models.references import MOST_BYTES, References
 from tests.models.guided import reference_set, references
 
 

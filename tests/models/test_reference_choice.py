@@ -3,7 +3,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from faceswap.models.anchored.choice import (
+from faceswap.models.reference_choice import (
     _CHANGE,
     cheapest_path,
     crossfade,
