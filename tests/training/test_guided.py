@@ -46,6 +46,7 @@ class Collage(GuidedAutoencoder):
     """Shows the first reference of each face, in one learned brightness for each identity."""
 
     def forward(self, faces, swaps=0, guides=None):
+        assert guides is not None
         shown = [self._show(i, guides.of(i), self.output_size) for i in range(len(faces))]
         return Reconstruction(torch.stack(shown), None)
 
@@ -55,8 +56,10 @@ class Collage(GuidedAutoencoder):
             return Reconstruction(self._show(number, guides, detail or self.detail), None)
 
     def _show(self, number, guides, side):
-        crops = self.references[number].images(side)[guides.references[..., 0], :3] / 255
-        return crops * self.decoders[number].weight
+        crops = self.references_of(self.identities[number]).images(side)[:, :3] / 255
+        decoder = self.decoders[number]
+        assert isinstance(decoder, nn.PReLU)
+        return crops[guides.references[..., 0]] * decoder.weight
 
 
 def collage(identities):
