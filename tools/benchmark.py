@@ -49,7 +49,7 @@ def train(
     steps: int = 12,
     batch: int = 16,
 ) -> None:
-    """Throughput of face-swap training, and the matmul limit of the machine."""
+    """Throughput of face-swap training, and its share of the matmul limit of the machine."""
     from benchmarks.training import benchmark_training
 
     benchmark_training(faces, recipe, steps, batch)
