@@ -15,7 +15,6 @@ from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.library import swap_frames
 from faceswap.media.images import read_image, write_image
@@ -29,18 +28,6 @@ from tests.conversion.guided import SIDE, guided_model, stored_references
 from tests.footage import moving_portrait, plain_picture, write_clip
 
 FRAMES = 30
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", FRAMES, sound=False)
-
-
-@pytest.fixture(scope="module")
-def faceset(clip, tmp_path_factory) -> Faceset:
-    directory = tmp_path_factory.mktemp("faces") / "clip"
-    extract_source(find_sources([clip])[0], directory, ExtractSettings())
-    return Faceset.open(directory)
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,6 @@ from faceswap.core.errors import (
     SourceChangedError,
 )
 from faceswap.core.locks import hold_file
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
-from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image, write_image
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import VideoReader
@@ -33,8 +31,9 @@ from faceswap.provenance.identity import open_identity
 from faceswap.tracking.finder import build_tracker
 from tests.conversion.test_pipeline import swapper
 from tests.core.event_stopper import run_until
-from tests.footage import moving_portrait, plain_picture, write_clip
+from tests.footage import moving_portrait, plain_picture
 
+FRAMES = 2
 PHOTOS = {"1.png": plain_picture, "2.bmp": moving_portrait, "3.jpg": moving_portrait}
 
 
@@ -43,18 +42,6 @@ def photos(tmp_path) -> Source:
     for index, (name, picture) in enumerate(PHOTOS.items()):
         write_image(tmp_path / "photos" / name, picture(7 * index))
     return find_sources([tmp_path / "photos"])[0]
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", 2, sound=False)
-
-
-@pytest.fixture(scope="module")
-def faceset(clip, tmp_path_factory) -> Faceset:
-    directory = tmp_path_factory.mktemp("faces") / "clip"
-    extract_source(find_sources([clip])[0], directory, ExtractSettings())
-    return Faceset.open(directory)
 
 
 def images(*names: str) -> Source:

@@ -45,18 +45,6 @@ def swapper(to: str = "bob", colour: str = "none") -> Swapper:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", FRAMES)
-
-
-@pytest.fixture(scope="module")
-def faceset(clip, tmp_path_factory) -> Faceset:
-    directory = tmp_path_factory.mktemp("faces") / "clip"
-    extract_source(find_sources([clip])[0], directory, ExtractSettings())
-    return Faceset.open(directory)
-
-
-@pytest.fixture(scope="module")
 def converted(clip, tmp_path_factory) -> Path:
     output = tmp_path_factory.mktemp("out") / "out.mp4"
     report = convert_source(find_sources([clip])[0], output, swapper())
