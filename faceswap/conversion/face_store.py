@@ -93,7 +93,7 @@ class FaceStore:
         return range(int(first), int(end))
 
     def meshes(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Meshes of some rows, ``(N, 468, 3)``."""
+        """Meshes of some rows, ``(N, 478, 3)``."""
         return self._read()["mesh"][rows]
 
     def face(self, row: int) -> SourceFace:

@@ -27,7 +27,7 @@ class SourceFace:
 
     Attributes:
         landmarks: Landmarks68, ``(68, 2)`` in pixels of the frame as it is displayed.
-        mesh: Face mesh, ``(468, 3)`` in the same pixels; None if the landmarker gives none.
+        mesh: Face mesh, ``(478, 3)`` in the same pixels; None if the landmarker gives none.
         track: Number of its track in a video; for photos, number of the face within its photo.
         guides: Guides of the face, without a batch dimension; None unless the model is guided.
     """

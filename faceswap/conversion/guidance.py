@@ -68,7 +68,7 @@ class Guidance:
         """Neutral mesh of a person: their own, or the known one which explains them best.
 
         Args:
-            meshes: Meshes of the person, ``(N, 468, 3)``; under 25 do not show their neutral mesh.
+            meshes: Meshes of the person, ``(N, 478, 3)``; under 25 do not show their neutral mesh.
             others: Neutral meshes of people who may be the same person, beside the identities of
                 the model.
         """
@@ -93,7 +93,7 @@ class Guidance:
         """References of the faces of a track and their weights, as in ``Guides``.
 
         Args:
-            blocks: Meshes of the track in order, ``(N, 468, 3)`` each.
+            blocks: Meshes of the track in order, ``(N, 478, 3)`` each.
             neutral: Neutral mesh of the person.
             piece: Number of faces that are planned at once, which bounds the memory.
         """

@@ -39,7 +39,7 @@ def face_masks(
         predicted: Masks of the swapped faces, ``(B, 1, s, s)`` in [0, 1]; None if the model does
             not predict them. They remove decoded hair and background where the frame's face is
             wider than the swapped one.
-        meshes: Mesh of each face, ``(468, 2)`` in crop pixels, if the swapped face is known to
+        meshes: Mesh of each face, ``(478, 2)`` in crop pixels, if the swapped face is known to
             cover the temples; they are then part of the mask wherever the masks end beside them.
 
     Returns:

@@ -27,10 +27,10 @@ def outline_weights(neutral: NDArray[np.floating]) -> NDArray[np.float64]:
     """How much each point of a mesh belongs to the outline: 1 on it, 0 well inside.
 
     Args:
-        neutral: Neutral mesh, ``(468, 3)`` in face squares.
+        neutral: Neutral mesh, ``(478, 3)`` in face squares.
 
     Returns:
-        ``(468, 1)``.
+        ``(478, 1)``.
     """
     corners = neutral[OUTLINE, :2]
     steps = np.linspace(0, 1, 4, endpoint=False)[:, None, None]
@@ -49,7 +49,7 @@ def temple_points(
 
     Args:
         landmarks: Landmarks, ``(68, 2)`` in pixels of an upright crop.
-        mesh: Face mesh, ``(468, 2)`` in the same pixels.
+        mesh: Face mesh, ``(478, 2)`` in the same pixels.
         face_square: Side of the face square in pixels.
     """
     left, right, ears = mesh[_LEFT_TEMPLE], mesh[_RIGHT_TEMPLE], mesh[_EARS]

@@ -266,11 +266,11 @@ class _Reshape(nn.Module):
     def __init__(self, graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
         super().__init__()
         shape = graph.shapes[operator.output]
-        assert len(shape) == 3, "only image -> (B, positions, values)"
-        self.values = shape[2]
+        assert len(shape) in (2, 3), "only image -> (B, values) or (B, positions, values)"
+        self.inner = (-1, shape[2]) if len(shape) == 3 else (-1,)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.values)
+        return x.permute(0, 2, 3, 1).reshape(x.shape[0], *self.inner)
 
 
 class _Concatenation(nn.Module):

@@ -189,6 +189,12 @@ WEIGHTS: dict[str, WeightsEntry] = {
         1_242_398,
         "468 face landmarks",
     ),
+    "iris": _mediapipe(
+        "iris_landmark/iris_landmark.tflite",
+        "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
+        2_640_568,
+        "eyelids and irises",
+    ),
     "mtcnn_pnet": _mtcnn(
         "pnet", "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f", 28_570
     ),

@@ -25,7 +25,7 @@ class GuideSource:
     """What the guides of an identity's training faces are sampled from.
 
     Attributes:
-        shapes: Meshes of all faces, ``(N, 468, 2) float32`` in normalised coordinates of the
+        shapes: Meshes of all faces, ``(N, 478, 2) float32`` in normalised coordinates of the
             training square.
         ranked: References of each face for each half of the face, nearest first,
             ``(HALVES, N, R) int16``; those that must not be shown come last.

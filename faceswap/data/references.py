@@ -47,7 +47,7 @@ class FaceGeometry:
         """That of another person with the same poses and expressions.
 
         Args:
-            neutral: The other person's neutral mesh, ``(468, 3)`` in face squares.
+            neutral: The other person's neutral mesh, ``(478, 3)`` in face squares.
         """
         return FaceGeometry(self.shape.shown_by(neutral.astype(np.float64)), self.matrices)
 
@@ -56,7 +56,7 @@ class FaceGeometry:
         return describe_halves(self.shape.expression, self.shape.pose.rotation)
 
     def meshes(self) -> NDArray[np.float32]:
-        """Meshes in normalised coordinates of the training squares, ``(N, 468, 2)``."""
+        """Meshes in normalised coordinates of the training squares, ``(N, 478, 2)``."""
         flat = self.shape.meshes()[..., :2]
         turned = flat @ np.swapaxes(self.matrices[..., :2], 1, 2)
         return (turned + self.matrices[:, None, :, 2]).astype(np.float32)
@@ -104,7 +104,7 @@ def _check_coordinates(pairs: Sequence[tuple[Faceset, Face]], geometry: FaceGeom
 
 
 def _meshes(pairs: Sequence[tuple[Faceset, Face]]) -> NDArray[np.float32]:
-    """Meshes of faces, ``(N, 468, 3)`` in frame pixels."""
+    """Meshes of faces, ``(N, 478, 3)`` in frame pixels."""
     facesets = {id(faceset): faceset for faceset, _ in pairs}
     stored = {key: faceset.meshes() for key, faceset in facesets.items()}
     rows = {

@@ -34,7 +34,7 @@ def angles(mesh: NDArray[np.floating]) -> Angles:
     degrees, depends on the mouth, and underestimates pitch by 20 to 30 %.
 
     Args:
-        mesh: Face mesh, ``(468, 3)`` in pixels, z in the same unit.
+        mesh: Face mesh, ``(478, 3)`` in pixels, z in the same unit.
     """
     points = mesh_to_68(np.asarray(mesh, np.float32)).astype(np.float64)
     rotation, translation, scale = fit_similarity(MEAN_FACE[RIGID], points[RIGID])

@@ -78,7 +78,7 @@ def frontal(mesh: Points) -> NDArray[np.float64]:
     The mesh is aligned in 3D so that nose and eye corners match the mean face.
 
     Args:
-        mesh: Face mesh, ``(468, 3)`` in pixels.
+        mesh: Face mesh, ``(478, 3)`` in pixels.
 
     Returns:
         ``(51, 2)`` in units of the outer eye corner distance.

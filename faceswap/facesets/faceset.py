@@ -168,7 +168,7 @@ class Faceset:
         """Meshes of all faces in the order of ``faces``; read at each call.
 
         Returns:
-            ``(N, 468, 3) float32`` in frame pixels, z in the same unit.
+            ``(N, 478, 3) float32`` in frame pixels, z in the same unit.
 
         Raises:
             FacesetError: The landmarker gave no mesh, a mesh is smaller or larger than any face, or

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
@@ -13,7 +14,7 @@ from faceswap.core.names import check_name
 from faceswap.core.table_documents import check_finite, read_table
 from faceswap.facesets.files import CROP, EXTRACT_AGAIN
 from faceswap.geometry.mesh68 import mesh_to_68
-from faceswap.geometry.mesh_shape import CORNERS
+from faceswap.geometry.mesh_shape import CORNERS, FACE_POINTS, POINTS, with_irises
 
 SCHEMA = pa.schema(
     [
@@ -25,7 +26,7 @@ SCHEMA = pa.schema(
         pa.field("box", pa.list_(pa.float32(), 4)),
         pa.field("score", pa.float32()),
         pa.field("landmarks", pa.list_(pa.float32(), 68 * 2)),
-        pa.field("mesh", pa.list_(pa.float32(), 468 * 3)),
+        pa.field("mesh", pa.list_(pa.float32(), POINTS * 3)),
         pa.field("matrix", pa.list_(pa.float64(), 2 * 3)),
         pa.field("yaw", pa.float32()),
         pa.field("pitch", pa.float32()),
@@ -46,6 +47,7 @@ KEPT = pa.schema([field for field in SCHEMA if field.name not in ("mesh", "embed
 need it."""
 
 _MESH = pa.schema([SCHEMA.field("mesh"), SCHEMA.field("image")])
+_EARLIER_MESH = _MESH.set(0, pa.field("mesh", pa.list_(pa.float32(), FACE_POINTS * 3)))
 _NULLABLE = ("mesh", "embedding", "mask")
 _FINITE = (
     *("time", "box", "score", "landmarks", "matrix"),
@@ -82,20 +84,21 @@ def read_meshes(file: Path) -> NDArray[np.float32]:
         file: The file.
 
     Returns:
-        ``(N, 468, 3) float32`` in frame pixels, z in the same unit.
+        ``(N, 478, 3) float32`` in frame pixels, z in the same unit.
 
     Raises:
         FacesetError: The landmarker gave no mesh, a mesh is smaller or larger than any face, or the
             file is damaged.
     """
-    rows = _read_columns(file, _MESH)
+    earlier = _has_no_irises(file)
+    rows = _read_columns(file, _EARLIER_MESH if earlier else _MESH)
     if rows["mesh"].null_count:
         raise FacesetError(
             f"Expected a face mesh in each row of {file}, found landmarks only.",
             "Extract the source again with --landmarker facemesh --overwrite.",
         )
     check_finite(rows, ("mesh",), file, FacesetError, EXTRACT_AGAIN)
-    meshes = matrix_column(rows, "mesh", (468, 3))
+    meshes = matrix_column(rows, "mesh", (FACE_POINTS if earlier else POINTS, 3))
     if wrong := _without_extent(meshes):
         image = rows["image"][wrong[0]].as_py()
         raise FacesetError(
@@ -103,7 +106,15 @@ def read_meshes(file: Path) -> NDArray[np.float32]:
             f"row of {file}, found another one for {image}.",
             EXTRACT_AGAIN,
         )
-    return meshes
+    return with_irises(meshes) if earlier else meshes
+
+
+def _has_no_irises(file: Path) -> bool:
+    """Whether the meshes of a file are those of the first version: the face without its irises."""
+    try:
+        return pq.read_schema(file).field("mesh").type == _EARLIER_MESH.field("mesh").type
+    except (OSError, pa.ArrowException, KeyError):
+        return False  # reading it says what is wrong
 
 
 def matrix_column(rows: pa.Table, name: str, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""The 468 points of MediaPipe's face mesh reduced to landmarks68 (iBUG 300-W), by a fixed table.
+"""MediaPipe's face mesh reduced to landmarks68 (iBUG 300-W), by a fixed table.
 
 Left and right are those of the image. Brows, nose, eyes and mouth have exact counterparts in the
 mesh. The jaw line does not: iBUG follows the visible edge of the face, the mesh its own oval, which
@@ -44,5 +44,5 @@ _PAIRS = np.array([*_HALF_JAW_LEFT, _CHIN, *_HALF_JAW_RIGHT, *((i, i) for i in _
 
 
 def mesh_to_68(mesh: NDArray[np.floating]) -> NDArray[Any]:
-    """Reduces a mesh to 68 landmarks: (..., 468, D) -> (..., 68, D), of the same type."""
+    """Reduces a mesh to 68 landmarks: (..., P, D) -> (..., 68, D), of the same type."""
     return (mesh[..., _PAIRS[:, 0], :] + mesh[..., _PAIRS[:, 1], :]) * np.float32(0.5)

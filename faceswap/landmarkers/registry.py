@@ -33,7 +33,7 @@ class FaceLandmarks:
 
     Args:
         points: Landmarks68 (iBUG 300-W), (68, 2) float32 in frame pixels.
-        mesh: Face mesh, (468, 3) float32 in MediaPipe order; x and y in frame pixels, z in the same
+        mesh: Face mesh, (478, 3) float32 in MediaPipe order; x and y in frame pixels, z in the same
             unit, smaller towards the camera. None for landmarkers of 68 points.
         presence: Confidence in [0, 1] that the region holds a face; see ``Landmarker``.
     """

@@ -13,7 +13,7 @@ class Guides(NamedTuple):
     """Geometry and references of a batch of faces.
 
     Attributes:
-        shape: Mesh to show, ``(..., 468, 2) float32`` in normalised coordinates of the crop, whose
+        shape: Mesh to show, ``(..., 478, 2) float32`` in normalised coordinates of the crop, whose
             outer corners are (-1, -1) and (1, 1); x before y.
         references: References of the identity to decode as, ``(..., SLOTS) int64``.
         weights: Weight of each reference within its half, ``(..., SLOTS) float32``; those of a half

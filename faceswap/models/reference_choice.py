@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, UPPER_LIDS, UPPER_LIP
+from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, PUPILS, UPPER_LIDS, UPPER_LIP
 
 _BROWS = [105, 334, 66, 296, 70, 300, 55, 285]
 _MOUTH = [61, 291, 78, 308, 0, 17, 84, 314, 152, 148, 377, 40, 270]
 HALVES = (
-    np.r_[UPPER_LIDS, LOWER_LIDS, _BROWS],
+    np.r_[UPPER_LIDS, LOWER_LIDS, PUPILS, _BROWS],
     np.r_[UPPER_LIP[::2], LOWER_LIP[::2], _MOUTH],
 )
 """Points whose displacement describes the upper and the lower half of the face."""
@@ -29,7 +29,7 @@ def descriptors(
     """Vectors whose distance tells how well one face shows half of another.
 
     Args:
-        expression: Displacements from the neutral mesh, ``(N, 468, 3)`` in face squares.
+        expression: Displacements from the neutral mesh, ``(N, 478, 3)`` in face squares.
         rotation: Rotations of the head, ``(N, 3, 3)``.
         half: 0 for the upper, 1 for the lower half of the face.
 

@@ -35,11 +35,11 @@ class ReferenceSet(NamedTuple):
     Attributes:
         crops: Crops at the coverage of the model, ``(R, D, D, 3) uint8 RGB``.
         masks: Face masks, ``(R, MASK_SIDE, MASK_SIDE) uint8``, 255 = face.
-        meshes: Meshes in normalised coordinates of the crops, ``(R, 468, 2) float32``.
-        expression: Displacement of the meshes from the neutral one, ``(R, 468, 3) float32`` in face
+        meshes: Meshes in normalised coordinates of the crops, ``(R, 478, 2) float32``.
+        expression: Displacement of the meshes from the neutral one, ``(R, 478, 3) float32`` in face
             squares.
         rotation: Rotation of the head, ``(R, 3, 3) float32``.
-        neutral: The identity's neutral mesh, ``(468, 3) float32`` in face squares.
+        neutral: The identity's neutral mesh, ``(478, 3) float32`` in face squares.
     """
 
     crops: NDArray[np.uint8]
@@ -191,7 +191,7 @@ def _fit_together(stored: Mapping[str, Tensor]) -> bool:
 
 
 def is_face(neutral: NDArray[np.floating]) -> bool:
-    """Whether a neutral mesh, ``(468, 3)`` in face squares, is as wide and high as a face."""
+    """Whether a neutral mesh, ``(478, 3)`` in face squares, is as wide and high as a face."""
     return bool((np.ptp(neutral, 0)[:2] > _SMALLEST_FACE).all())
 
 

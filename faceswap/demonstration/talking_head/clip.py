@@ -68,7 +68,7 @@ def clip_seed(person: DemoIdentity, seed: int) -> int:
 
 
 def find_mesh(person: DemoIdentity, device: str) -> NDArray[np.float32]:
-    """Face mesh of a portrait, ``(468, 3)`` in its pixels.
+    """Face mesh of a portrait, ``(478, 3)`` in its pixels.
 
     Args:
         person: Identity with the portrait.
@@ -96,7 +96,7 @@ def animate(
 
     Args:
         portrait: Portrait, ``(H, W, 3) uint8 RGB``, one person facing the camera.
-        mesh: Face mesh, ``(468, 3)`` in pixels of the portrait.
+        mesh: Face mesh, ``(478, 3)`` in pixels of the portrait.
         gestures: Gesture of each frame, for example from ``generate_gestures``.
         size: Side of the square frames in pixels.
 
@@ -122,7 +122,7 @@ def write_clip(
 
     Args:
         person: Identity to animate.
-        mesh: Face mesh, ``(468, 3)`` in pixels of the portrait.
+        mesh: Face mesh, ``(478, 3)`` in pixels of the portrait.
         path: Output video; created when complete.
         frames: Number of frames, at 25 frames per second.
         seed: Random seed of motion and voice.

@@ -88,7 +88,7 @@ class Eye:
 
     Args:
         image: Portrait, ``(H, W, 3) uint8 RGB``.
-        mesh: Mesh points, ``(468, 2)`` in pixels.
+        mesh: Mesh points, ``(478, 2)`` in pixels.
         side: 0 for the eye at image left, 1 for the eye at image right.
     """
 
@@ -143,7 +143,7 @@ class Mouth:
 
     Args:
         image: Portrait, ``(H, W, 3) uint8 RGB``.
-        mesh: Mesh points, ``(468, 2)`` in pixels.
+        mesh: Mesh points, ``(478, 2)`` in pixels.
         unit: Face size in pixels.
     """
 

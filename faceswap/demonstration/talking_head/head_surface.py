@@ -23,7 +23,7 @@ class HeadSurface:
     """Depth, normals and masks of a head at every node of a grid over its portrait.
 
     Args:
-        mesh: Face mesh, ``(468, 3)`` in pixels; z is smaller towards the camera.
+        mesh: Face mesh, ``(478, 3)`` in pixels; z is smaller towards the camera.
         unit: Face size in pixels.
         side: Side of the square portrait in pixels.
         step: Grid spacing in pixels.

@@ -33,7 +33,7 @@ class Portrait:
 
     Args:
         image: Portrait of one person facing the camera, ``(H, W, 3) uint8 RGB``.
-        mesh: Face mesh, ``(468, 3)`` in pixels of ``image``; z is smaller towards the camera.
+        mesh: Face mesh, ``(478, 3)`` in pixels of ``image``; z is smaller towards the camera.
         size: Side of the square frames in pixels.
     """
 

@@ -6,12 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from faceswap.geometry.mesh_shape import FACE_POINTS
 from faceswap.models.anchored.decoder import Corrections
-from faceswap.models.anchored.mesh_warp import mesh_warp, pixel_centres
-from faceswap.models.anchored.regions import openings, upper_half
+from faceswap.models.anchored.mesh_warp import mesh_warp, refine_warp, resize_places
+from faceswap.models.anchored.regions import FINE_POINTS, openings, upper_half
 from faceswap.models.guides import SLOTS, Guides
 
 _WARP_SIDE = 32
+_FINE_SIDE = 64
 _COARSE = 4  # side of the grid of coarse colours
 _LARGEST_FLOW = 0.08  # in normalised coordinates
 _GATE = -2.0  # logit of a new gate
@@ -45,10 +47,13 @@ def geometry(guides: Guides, meshes: Tensor, size: int) -> Geometry:
 
     Args:
         guides: Geometry to show and references of each face, ``(B, ...)``.
-        meshes: Meshes of all references, ``(R, 468, 2)``.
+        meshes: Meshes of all references, ``(R, 478, 2)``.
         size: Side s of the faces that the network sees.
     """
-    places = mesh_warp(guides.shape, meshes[guides.references], _WARP_SIDE)
+    shown, seen = guides.shape, meshes[guides.references]
+    places = mesh_warp(shown[:, :FACE_POINTS], seen[:, :, :FACE_POINTS], _WARP_SIDE)
+    places = resize_places(places.flatten(0, 1), _FINE_SIDE).unflatten(0, places.shape[:2])
+    places = refine_warp(places, shown[:, FINE_POINTS], seen[:, :, FINE_POINTS])
     upper = upper_half(guides.shape, size // 4)
     halves = torch.cat([upper.expand(-1, SLOTS // 2, -1, -1), 1 - upper.expand(-1, 2, -1, -1)], 1)
     weights = halves * guides.weights[:, :, None, None]
@@ -70,7 +75,7 @@ def sample(
     Returns:
         ``(B, SLOTS, 4, size, size) float32`` in [0, 1].
     """
-    grid = _resize_places(places.flatten(0, 1), size).permute(0, 2, 3, 1)
+    grid = resize_places(places.flatten(0, 1), size).permute(0, 2, 3, 1)
     chosen = images[references.flatten()].float().mul_(1 / 255)
     sampled = F.grid_sample(chosen, grid, mode=mode, padding_mode="border", align_corners=False)
     return sampled.unflatten(0, references.shape)
@@ -153,11 +158,10 @@ def _blend(images: Tensor, weights: Tensor) -> Tensor:
 
 
 def displaced(known: Geometry, corrections: Corrections) -> Tensor:
-    """Where to sample the references with the corrected flow, ``(B, SLOTS, 2, s / 4, s / 4)``."""
+    """Where to sample the references with the corrected flow, ``(B, SLOTS, 2, g, g)``."""
     flow = _LARGEST_FLOW * torch.tanh(corrections.flow.float())
-    side = flow.shape[-1]
-    places = _resize_places(known.places.flatten(0, 1), side)
-    return places.unflatten(0, flow.shape[:2]) + flow
+    fine = resize(flow.flatten(0, 1), known.places.shape[-1])
+    return known.places + fine.unflatten(0, flow.shape[:2])
 
 
 def regularisation(corrections: Corrections, gate: Tensor) -> Tensor:
@@ -189,11 +193,3 @@ def _allowed(seen: Tensor, known: Geometry, offsets: Tensor, size: int) -> Tenso
     apart = ((small - mean).abs() * weights).sum(1).amax(1, keepdim=True)
     disagree = (_DISAGREEMENT * apart - 0.1).clamp(0, 1)
     return resize(torch.maximum(known.openings, disagree), size)
-
-
-def _resize_places(places: Tensor, size: int) -> Tensor:
-    """Resizes coordinates ``(B, 2, g, g)``; up to the border, they follow the pixels."""
-    if places.shape[-1] == size:
-        return places
-    moved = places - pixel_centres(places.shape[-1], places.device)
-    return resize(moved, size) + pixel_centres(size, places.device)

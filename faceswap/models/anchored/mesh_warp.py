@@ -5,11 +5,14 @@ Coordinates are normalised: (-1, -1) and (1, 1) are the outer corners of an imag
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _REACH = 0.035  # distance at which the weight of a mesh point has fallen to an eighth
 _CHUNK = 4  # meshes whose weights fit into the cache of a CPU
 _STIFFNESS = 1e-4  # pull towards pure translation where the points near a place lie on a line
+_SPREAD = 0.025  # reach of a detail
+_FADE = 0.3  # weight of no change, where that of a detail at its place is 1
 
 
 def mesh_warp(shown: Tensor, seen: Tensor, side: int) -> Tensor:
@@ -52,6 +55,44 @@ def mesh_warp(shown: Tensor, seen: Tensor, side: int) -> Tensor:
     away = places - here
     moved = mean + slope_x * away[..., :1] + slope_y * away[..., 1:]  # (B, G, 2K)
     return moved.view(batch, side, side, images, 2).permute(0, 3, 4, 1, 2)
+
+
+def refine_warp(places: Tensor, shown: Tensor, seen: Tensor) -> Tensor:
+    """Makes a dense warp exact at points that are closer to each other than its grid is fine.
+
+    The error of the warp at each point is spread to the places around it. Lids close this way: an
+    open eye is hardly higher than a cell of the grid.
+
+    Args:
+        places: Warp, ``(B, K, 2, side, side)``.
+        shown: Points of the image that the warp makes, ``(B, P, 2) float32``.
+        seen: The same points in the K images, ``(B, K, P, 2) float32``.
+
+    Returns:
+        ``(B, K, 2, side, side)``.
+    """
+    batch, images, _, side, _ = places.shape
+    moved = places - pixel_centres(side, places.device)
+    reached = F.grid_sample(
+        moved.flatten(1, 2), shown[:, None], padding_mode="border", align_corners=False
+    )
+    wanted = (seen - shown[:, None]).transpose(2, 3).flatten(1, 2)  # (B, 2K, P)
+    missing = wanted - reached[:, :, 0]
+    steps = pixel_centres(side, places.device)[0, 0]
+    near = ((steps - shown[..., None]).square() * (-0.5 / _SPREAD**2)).exp()  # (B, P, 2, side)
+    across, down = near[:, :, 0], near[:, :, 1].transpose(1, 2)
+    spread = down[:, None] @ (across[:, None] * missing[..., None])
+    total = down @ across + _FADE
+    return places + (spread / total[:, None]).view(batch, images, 2, side, side)
+
+
+def resize_places(places: Tensor, size: int) -> Tensor:
+    """Resizes coordinates ``(B, 2, g, g)``; up to the border, they follow the pixels."""
+    if places.shape[-1] == size:
+        return places
+    moved = places - pixel_centres(places.shape[-1], places.device)
+    moved = F.interpolate(moved, (size, size), mode="bilinear", align_corners=False)
+    return moved + pixel_centres(size, places.device)
 
 
 def _weighted_sums(points: Tensor, columns: Tensor, places: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, UPPER_LIDS, UPPER_LIP
+from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, PUPILS, UPPER_LIDS, UPPER_LIP
 
 _TOP, _CHIN, _NOSE = 10, 152, 1
 _BORDER = 0.92  # of the way from the top of the forehead to the tip of the nose
@@ -12,6 +12,8 @@ _SPREAD = 0.05
 # Plain numbers: torch.compile cannot index with those of numpy.
 _UPPER = [*UPPER_LIDS.tolist(), *UPPER_LIP.tolist()]
 _LOWER = [*LOWER_LIDS.tolist(), *LOWER_LIP.tolist()]
+FINE_POINTS = [*_UPPER, *_LOWER, *PUPILS.tolist()]
+"""Points whose places are seen to a pixel: edges of eyes and mouth, and pupils."""
 
 
 def upper_half(shape: Tensor, side: int) -> Tensor:
@@ -20,7 +22,7 @@ def upper_half(shape: Tensor, side: int) -> Tensor:
     The border is below the eyes, across the face's own axis.
 
     Args:
-        shape: Mesh, ``(B, 468, 2)`` in normalised coordinates.
+        shape: Mesh, ``(B, 478, 2)`` in normalised coordinates.
         side: Side of the result.
     """
     top = shape[:, _TOP]
@@ -38,7 +40,7 @@ def openings(shape: Tensor, side: int) -> Tensor:
     """Inside of eyes and mouth, ``(B, 1, side, side)`` in [0, 1], with a soft border.
 
     Args:
-        shape: Mesh, ``(B, 468, 2)`` in normalised coordinates.
+        shape: Mesh, ``(B, 478, 2)`` in normalised coordinates.
         side: Side of the result.
     """
     upper, lower = shape[:, _UPPER], shape[:, _LOWER]
