@@ -15,11 +15,11 @@ HALVES = (
 )
 """Points whose displacement describes the upper and the lower half of the face."""
 
-_EDGES = np.r_[UPPER_LIDS, LOWER_LIDS, UPPER_LIP, LOWER_LIP]
-_EDGE_WEIGHT = 2.0  # an open mouth or a closed eye is seen first
+# An open mouth, and more so a closed eye, is seen first; lids move by little.
+_WEIGHTS = ((np.r_[UPPER_LIDS, LOWER_LIDS, PUPILS], 4.0), (np.r_[UPPER_LIP, LOWER_LIP], 2.0))
 _TURN = 0.04  # face squares that an entry of the rotation matrix counts for
-_CHANGE = 1.5  # cost of changing the reference, as a fraction of the distance of both
-_TRANSITION = 4  # frames before and after a change over which it is spread
+_CHANGE = 1.0  # cost of changing the reference, as a fraction of the distance of both
+_TRANSITIONS = (1, 4)  # frames before and after a change over which it is spread: a blink is short
 _ROWS = 4096
 
 
@@ -37,7 +37,9 @@ def descriptors(
         ``(N, D) float32`` in face squares.
     """
     points = HALVES[half]
-    weights = np.where(np.isin(points, _EDGES), _EDGE_WEIGHT, 1.0) / np.sqrt(len(points))
+    weights = np.full(len(points), 1 / np.sqrt(len(points)))
+    for some, weight in _WEIGHTS:
+        weights[np.isin(points, some)] *= weight
     shown = (expression[:, points] * weights[:, None]).reshape(len(expression), -1)
     turned = _TURN * _without_roll(rotation).reshape(-1, 9)
     return np.concatenate([shown, turned], 1).astype(np.float32)
@@ -176,6 +178,9 @@ def plan_references(
     for piece in pieces:
         for path, faces, bank in zip(paths, piece, references, strict=True):
             path.append(cheapest_path(faces, bank, int(path[-1][-1]) if path else None))
-    planned = [crossfade(np.concatenate(path), _TRANSITION) for path in paths]
+    planned = [
+        crossfade(np.concatenate(path), radius)
+        for path, radius in zip(paths, _TRANSITIONS, strict=True)
+    ]
     chosen, weights = zip(*planned, strict=True)
     return np.concatenate(chosen, 1), np.concatenate(weights, 1)

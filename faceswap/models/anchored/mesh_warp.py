@@ -12,7 +12,7 @@ _REACH = 0.035  # distance at which the weight of a mesh point has fallen to an 
 _CHUNK = 4  # meshes whose weights fit into the cache of a CPU
 _STIFFNESS = 1e-4  # pull towards pure translation where the points near a place lie on a line
 _SPREAD = 0.025  # reach of a detail
-_FADE = 0.3  # weight of no change, where that of a detail at its place is 1
+_FADE = 0.1  # weight of no change, where that of a detail at its place is 1
 
 
 def mesh_warp(shown: Tensor, seen: Tensor, side: int) -> Tensor:
