@@ -11,7 +11,15 @@ from faceswap.conversion.outline import OUTLINE
 from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import _PAIRS
-from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, POINTS, UPPER_LIDS, UPPER_LIP
+from faceswap.geometry.mesh_shape import (
+    FACE_POINTS,
+    LOWER_LIDS,
+    LOWER_LIP,
+    POINTS,
+    UPPER_LIDS,
+    UPPER_LIP,
+    with_irises,
+)
 
 _CHIN = (152, 148, 377, 17, 84, 314)
 
@@ -25,7 +33,7 @@ def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> N
         eyes: Distance of the lids, in face squares.
 
     Returns:
-        ``(468, 3)`` in face squares.
+        ``(478, 3)`` in face squares.
     """
     across = np.random.default_rng(0).uniform(-0.5, 0.5, (POINTS, 2))
     mesh = np.c_[across, 0.8 * (across**2).sum(1)]
@@ -46,7 +54,7 @@ def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> N
     mesh[LOWER_LIP, 1] += opening
     mesh[list(_CHIN), 1] += opening
     mesh[:, 0] *= width
-    return mesh
+    return with_irises(mesh[:FACE_POINTS])
 
 
 def add_meshes(faceset: Path) -> Path:

@@ -26,7 +26,8 @@ from faceswap.facesets.record import FacesetDocument
 from faceswap.facesets.rows import KEPT, matrix_column, read_meshes, read_rows
 from faceswap.media.images import read_image
 
-FORMAT = Format("faceswap-faceset", 1, FacesetError, schema=FacesetDocument)
+# The meshes of version 1 have no irises; ``rows`` completes them.
+FORMAT = Format("faceswap-faceset", 2, FacesetError, {1: dict}, schema=FacesetDocument)
 """Format of ``faceset.json``."""
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from faceswap.core.errors import ModelFileError
 from faceswap.core.image_header import BROKEN_IMAGE
-from faceswap.geometry.mesh_shape import POINTS
+from faceswap.geometry.mesh_shape import FACE_POINTS, POINTS, with_irises
 
 MASK_SIDE = 64
 """Side of the stored masks in pixels."""
@@ -150,6 +150,8 @@ class References(nn.Module):
         unexpected_keys: list[str],
         error_msgs: list[str],
     ) -> None:
+        for name in ("meshes", "expression", "neutral"):
+            _complete(state_dict, prefix + name)
         stored = {
             name: value
             for name, buffer in self.named_buffers()
@@ -163,6 +165,14 @@ class References(nn.Module):
         super()._load_from_state_dict(
             state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
+
+
+def _complete(state_dict: dict[str, Tensor], name: str) -> None:
+    """Adds the irises, which earlier versions did not have, to a tensor of mesh points."""
+    value = state_dict.get(name)
+    if value is not None and value.ndim > 1 and value.shape[-2] == FACE_POINTS:
+        completed = with_irises(value.cpu().numpy())
+        state_dict[name] = torch.from_numpy(completed).to(value.device)
 
 
 def _fit_together(stored: Mapping[str, Tensor]) -> bool:

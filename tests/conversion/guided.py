@@ -41,7 +41,7 @@ def face_at(
 
 
 def normalised(face: SourceFace) -> np.ndarray:
-    """The mesh of a face in coordinates of its crop, ``(468, 2)``."""
+    """The mesh of a face in coordinates of its crop, ``(478, 2)``."""
     matrix = normalised_matrix(face.landmarks, COVERAGE)
     return transform_points(matrix, face.dense_mesh()[:, :2])
 

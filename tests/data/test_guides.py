@@ -154,7 +154,7 @@ def batches(tmp_path):
             face[y, x, 4] = 255
         np.save(tmp_path / f"{name}.npy", faces)
         caches[name] = FaceCache(tmp_path / f"{name}.npy", geometry)
-        meshes = np.zeros((20, 468, 2), np.float32)
+        meshes = np.zeros((20, 478, 2), np.float32)
         meshes[:, 0] = (2 * places + 1) / 48 * 1.5 - 1.5
         ranked = random.permuted(np.tile(np.arange(6, dtype=np.int16), (2, 20, 1)), axis=2)
         guides[name] = GuideSource(meshes, ranked, np.full(20, 4))

@@ -23,7 +23,7 @@ def pairs(make_faceset, tmp_path):
 
 def test_meshes_are_normalised_by_the_landmarks(pairs):
     geometry = measure_geometry(pairs, np.arange(len(pairs)), COVERAGE)
-    assert geometry.meshes().shape == (96, 468, 2)
+    assert geometry.meshes().shape == (96, 478, 2)
     for place in (0, 50):
         faceset, face = pairs[place]
         matrix = normalised_matrix(face.landmarks, COVERAGE)
@@ -53,7 +53,7 @@ def test_meshes_of_something_else_are_refused(make_faceset, tmp_path, change, fo
     file = add_meshes(make_faceset(tmp_path / "a")) / "faces.parquet"
     rows = pq.read_table(file).to_pylist()
     for row in rows:
-        mesh = np.array(row["mesh"]).reshape(468, 3)
+        mesh = np.array(row["mesh"]).reshape(478, 3)
         row["mesh"] = change(mesh, row["frame"]).astype(np.float32).ravel()
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), file)
     faceset = Faceset.open(tmp_path / "a")
@@ -68,7 +68,7 @@ def test_another_person_shows_the_same_expression(pairs):
     np.testing.assert_allclose(own.meshes(), geometry.meshes(), atol=1e-6)
     wider = geometry.shape.neutral * [1.2, 1, 1]
     other = geometry.of(np.array([7, 8])).shown_by(wider)
-    assert other.meshes().shape == (2, 468, 2)
+    assert other.meshes().shape == (2, 478, 2)
     assert np.ptp(other.meshes()[..., 0]) > 1.1 * np.ptp(geometry.meshes()[7, :, 0])
 
 

@@ -34,8 +34,8 @@ def head(face=MEAN_FACE, **turn):
 
 
 def mesh_of(points):
-    """A ``(468, 3)`` mesh whose 68 points are the given ones."""
-    mesh = np.zeros((468, 3), np.float32)
+    """A ``(478, 3)`` mesh whose 68 points are the given ones."""
+    mesh = np.zeros((478, 3), np.float32)
     for (a, b), point in reversed(list(zip(_PAIRS, points, strict=True))):
         mesh[a] = mesh[b] = point
     return mesh

@@ -16,6 +16,7 @@ from faceswap.facesets import rows as rows_module
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import KEPT, SCHEMA, read_rows
 from faceswap.facesets.subjects import set_subject
+from faceswap.geometry.mesh_shape import LEFT_EYE
 from faceswap.media.images import write_image
 from faceswap.provenance.subject import Subject
 from tests.facesets.written import make_unversioned, row, write_faceset
@@ -42,13 +43,13 @@ def test_parquet_holds_the_mesh_and_is_plain(tmp_path):
     write_faceset(tmp_path / "clip")
     table = pq.read_table(tmp_path / "clip" / "faces.parquet")
     assert table.num_rows == 6
-    assert len(table["mesh"][2].as_py()) == 468 * 3
+    assert len(table["mesh"][2].as_py()) == 478 * 3
     assert len(table["landmarks"][0].as_py()) == 136
 
 
 def test_meshes_are_those_of_the_faces(tmp_path):
     meshes = write_faceset(tmp_path / "clip").meshes()
-    assert meshes.shape == (6, 468, 3)
+    assert meshes.shape == (6, 478, 3)
     np.testing.assert_allclose(meshes, [row(frame)["mesh"] for frame in range(6)], atol=0.05)
 
 
@@ -63,7 +64,7 @@ def test_meshes_without_the_extent_of_a_face_are_refused(tmp_path, factor, damag
     rows[3]["mesh"] = (60 * face_mesh() * factor).astype(np.float32).ravel()
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), file)
     if not damaged:
-        assert faceset.meshes().shape == (6, 468, 3)
+        assert faceset.meshes().shape == (6, 478, 3)
         return
     with pytest.raises(FacesetError, match=r"1 to 1,000,000 pixels .* 000003-0\.png"):
         faceset.meshes()
@@ -77,6 +78,21 @@ def test_measures_that_are_no_numbers_are_refused(tmp_path, column):
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), faceset.path / "faces.parquet")
     with pytest.raises(FacesetError, match=f"finite numbers in '{column}'"):
         Faceset.open(faceset.path)
+
+
+def test_meshes_of_version_1_are_completed(tmp_path):
+    faceset = write_faceset(tmp_path / "clip")
+    meshes = faceset.meshes()
+    file = faceset.path / "faces.parquet"
+    rows = pq.read_table(file)
+    earlier = pa.array(list(meshes[:, :468].reshape(len(meshes), -1)), pa.list_(pa.float32(), 1404))
+    place = rows.schema.get_field_index("mesh")
+    pq.write_table(rows.set_column(place, "mesh", earlier), file)
+    record = faceset.path / "faceset.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"version": 1}))
+    read = Faceset.open(faceset.path).meshes()
+    np.testing.assert_array_equal(read[:, :468], meshes[:, :468])
+    np.testing.assert_allclose(read[:, 468], read[:, LEFT_EYE.contour].mean(1), rtol=1e-5)
 
 
 def test_a_faceset_without_meshes_says_how_to_get_them(tmp_path):
@@ -143,7 +159,7 @@ def test_errors_say_what_to_do(tmp_path):
         (document | {"version": 99}, "version 99"),
         (document | {"format": "other"}, "found the text 'other'"),
         ({k: v for k, v in document.items() if k != "source"}, "source is missing"),
-        ({"schema_version": 2}, "version 2"),
+        ({"schema_version": 9}, "version 9"),
         ([], "found None"),
     ):
         record.write_text(json.dumps(damaged))
@@ -162,7 +178,7 @@ def test_a_faceset_from_before_formats_had_names_is_read(tmp_path):
     assert again.content_hash() == faceset.content_hash()
     set_subject(faceset.path, Subject("Alice", "self"))
     document = json.loads((faceset.path / "faceset.json").read_text())
-    assert (document["format"], document["version"]) == ("faceswap-faceset", 1)
+    assert (document["format"], document["version"]) == ("faceswap-faceset", 2)
     assert Faceset.open(faceset.path).subject["name"] == "Alice"
 
 

@@ -59,7 +59,7 @@ def _faces(folder: Path) -> Reader:
         opened = Faceset.open(faceset)
         assert len(opened.trainable()) <= len(opened.faces())
         opened.by_frame()
-        assert opened.meshes().shape == (len(opened.faces()), 468, 3)
+        assert opened.meshes().shape == (len(opened.faces()), 478, 3)
 
     return Reader(faceset / "faces.parquet", mutated_table, read)
 

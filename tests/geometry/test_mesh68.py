@@ -9,7 +9,7 @@ from faceswap.tracking.tracker import Tracker
 
 
 def test_shape_and_the_mean_of_two():
-    mesh = np.zeros((3, 468, 2), np.float32)
+    mesh = np.zeros((3, 478, 2), np.float32)
     mesh[:, 234], mesh[:, 227] = 2, 4
     mesh[:, 61] = 7
     points = mesh_to_68(mesh)

@@ -3,12 +3,16 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from faceswap.geometry.mesh_shape import (
+    LEFT_EYE,
     LOWER_LIDS,
     LOWER_LIP,
+    PUPILS,
+    RIGHT_EYE,
     RIGID,
     UPPER_LIDS,
     fit_shape,
     neutral_mesh,
+    with_irises,
 )
 from faceswap.geometry.similarity import Similarity, fit_similarity
 from tests.meshes import face_mesh
@@ -21,7 +25,7 @@ POSE = Similarity(
 
 def expressions():
     """Displacements of 3 faces that leave the rigid points where they are."""
-    moved = np.random.default_rng(0).normal(0, 0.02, (3, 468, 3))
+    moved = np.random.default_rng(0).normal(0, 0.02, (3, 478, 3))
     moved[:, RIGID] = 0
     return moved
 
@@ -88,3 +92,22 @@ def test_closed_lids_and_open_lips_are_so_on_another_face(eyes):
     # The rest moves as far as on the own face.
     moved = mesh[LOWER_LIP] - other[LOWER_LIP]
     np.testing.assert_allclose(moved, (blinking - own)[LOWER_LIP], atol=1e-9)
+
+
+def test_eyes_at_rest_look_ahead():
+    mesh = face_mesh()
+    mesh[PUPILS, 0] += 0.05  # in all of the footage
+    neutral = neutral_mesh(80 * np.stack([mesh] * 12) + [200, 150, 0])
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        middle = neutral[list(eye.corners), 0].mean()
+        assert neutral[eye.iris[0], 0] == pytest.approx(middle, abs=1e-6)
+    shape = fit_shape(80 * mesh[None], neutral)
+    np.testing.assert_allclose(shape.expression[0, PUPILS, 0], 0.05, atol=2e-3)
+
+
+def test_completing_a_mesh_is_linear_and_puts_irises_into_the_eyes():
+    mesh, moved = face_mesh()[:468], expressions()[0, :468]
+    completed = with_irises(mesh)
+    np.testing.assert_allclose(with_irises(mesh + moved), completed + with_irises(moved))
+    assert completed.shape == (478, 3)
+    np.testing.assert_allclose(completed[PUPILS[0]], mesh[LEFT_EYE.contour].mean(0))

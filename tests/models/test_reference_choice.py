@@ -81,7 +81,7 @@ def test_roll_does_not_count():
         [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
     )
     yaw = np.array([[np.cos(0.3), 0, np.sin(0.3)], [0, 1, 0], [-np.sin(0.3), 0, np.cos(0.3)]])
-    still = np.zeros((4, 468, 3))
+    still = np.zeros((4, 478, 3))
     shown = descriptors(still, np.stack([np.eye(3), roll, yaw, roll @ yaw]), 0)
     apart = distances(shown, shown)
     np.testing.assert_allclose(apart[[0, 2], [1, 3]], 0, atol=1e-4)
@@ -99,3 +99,29 @@ def test_halves_choose_by_themselves():
     chosen, weights = plan_references([describe_halves(face, turned)], bank)
     assert chosen.tolist() == [[1, 1, 0, 0]] * 3
     assert weights.tolist() == [[1, 0, 1, 0]] * 3
+
+
+def test_a_closed_eye_is_found_at_another_angle():
+    """A closed eye that is turned a little beats an open one at the right angle."""
+    closing = (face_mesh(eyes=0.0) - face_mesh(eyes=0.05))[None]
+    still = np.zeros_like(closing)
+    angle = np.deg2rad(12)
+    turned = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
+    bank = describe_halves(np.concatenate([still, closing]), np.stack([np.eye(3), turned]))
+    face = describe_halves(closing, np.eye(3)[None])
+    assert distances(face[0], bank[0]).argmin() == 1
+    assert distances(face[1], bank[1]).argmin() == 0  # the mouth does not care
+
+
+def test_a_blink_is_not_blended_with_open_eyes():
+    closing = face_mesh(eyes=0.0) - face_mesh(eyes=0.05)
+    moved = np.zeros((21, *closing.shape))
+    moved[8:13] = closing
+    straight = np.stack([np.eye(3)] * 21)
+    bank = describe_halves(moved[[0, 8]], straight[:2])
+    references, weights = plan_references([describe_halves(moved, straight)], bank)
+    closed = (weights[:, :2] * (references[:, :2] == 1)).sum(1)
+    np.testing.assert_allclose(closed[9:12], 1)
+    np.testing.assert_allclose(closed[[*range(7), *range(14, 21)]], 0)

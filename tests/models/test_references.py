@@ -6,6 +6,7 @@ import torch
 
 from faceswap.core.ema import EMA
 from faceswap.core.errors import ModelFileError
+from faceswap.geometry.mesh_shape import LEFT_EYE
 from faceswap.models.references import MOST_BYTES, References
 from tests.models.guided import reference_set, references
 
@@ -63,10 +64,10 @@ def damaged(**changes):
 
 DAMAGED = {
     "none": References().state_dict(),
-    "meshes of others": damaged(meshes=torch.zeros(4, 468, 2)),
+    "meshes of others": damaged(meshes=torch.zeros(4, 478, 2)),
     "meshes of 68 points": damaged(meshes=torch.zeros(5, 68, 2)),
     "not a number": damaged(rotation=torch.full((5, 3, 3), torch.nan)),
-    "no neutral mesh": damaged(neutral=torch.zeros(468)),
+    "no neutral mesh": damaged(neutral=torch.zeros(478)),
     "ends beyond the file": damaged(ends=torch.arange(1, 6) * 10**6),
     "ends in disorder": damaged(ends=references().ends.flip(0)),
     "negative ends": damaged(ends=-references().ends),
@@ -82,7 +83,7 @@ DAMAGED = {
     "a huge expression": damaged(expression=references().expression - 10),
     "a rotation that stretches": damaged(rotation=10 * references().rotation),
     "a huge neutral mesh": damaged(neutral=100 * references().neutral),
-    "a neutral mesh without extent": damaged(neutral=torch.ones(468, 3)),
+    "a neutral mesh without extent": damaged(neutral=torch.ones(478, 3)),
     "a flat neutral mesh": damaged(neutral=references().neutral * torch.tensor([0.01, 1, 1])),
     "a scalar": damaged(ends=torch.tensor(5)),
 }
@@ -92,6 +93,18 @@ DAMAGED = {
 def test_what_does_not_fit_together_is_refused(state):
     with pytest.raises(RuntimeError, match="are damaged"):
         References().load_state_dict(state)
+
+
+def test_references_of_earlier_versions_get_irises():
+    filled, loaded = references(), References()
+    state = filled.state_dict()
+    for name in ("meshes", "expression", "neutral"):
+        state[name] = state[name][..., :468, :]
+    loaded.load_state_dict(state)
+    torch.testing.assert_close(loaded.meshes[:, :468], filled.meshes[:, :468])
+    middle = filled.meshes[:, LEFT_EYE.contour].mean(1)
+    torch.testing.assert_close(loaded.meshes[:, 468], middle)
+    assert loaded.neutral.shape == (478, 3)
 
 
 def test_a_missing_part_is_refused():

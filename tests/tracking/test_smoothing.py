@@ -8,7 +8,7 @@ from faceswap.tracking.smoothing import smooth
 from faceswap.tracking.tracks import TrackedFace
 
 RNG = np.random.default_rng(3)
-SHAPE = RNG.uniform(0, 200, (468, 3)).astype(np.float32)
+SHAPE = RNG.uniform(0, 200, (478, 3)).astype(np.float32)
 
 
 def face(mesh, track=0, presence=0.9):
@@ -22,7 +22,7 @@ def meshes_of(frames, track=0):
 
 
 def test_jitter_shrinks_by_half():
-    jitter = RNG.normal(0, 0.5, (60, 468, 3))
+    jitter = RNG.normal(0, 0.5, (60, 478, 3))
     frames = [(i, [face(SHAPE + noise)]) for i, noise in enumerate(jitter)]
     out = meshes_of(list(smooth(frames)))
     inner = slice(2, -2)
@@ -33,7 +33,7 @@ def test_jitter_shrinks_by_half():
 
 
 def test_points_without_a_mesh_are_smoothed_in_the_same_way():
-    noise = RNG.normal(0, 0.5, (9, 468, 3))
+    noise = RNG.normal(0, 0.5, (9, 478, 3))
     frames = [(i, [face(SHAPE + one)]) for i, one in enumerate(noise)]
     bare = []
     for i, (one,) in frames:
@@ -73,7 +73,7 @@ def test_a_jump_is_not_spread_over_its_neighbours():
 
 
 def test_order_frames_without_faces_and_other_tracks_are_kept():
-    noise = RNG.normal(0, 0.5, (9, 468, 3))
+    noise = RNG.normal(0, 0.5, (9, 478, 3))
     frames = []
     for i in range(9):
         faces = [face(SHAPE + noise[i], track=0)]

@@ -66,8 +66,8 @@ class SceneLandmarker:
             x, y, size, presence = *roi.center, roi.side / 1.5, 0.0
         else:
             x, y, size, _, presence = near
-        mesh = np.zeros((468, 3), np.float32)
-        angle = np.linspace(0, 2 * np.pi, 468)
+        mesh = np.zeros((478, 3), np.float32)
+        angle = np.linspace(0, 2 * np.pi, 478)
         mesh[:, 0] = x + size / 2 * np.cos(angle)
         mesh[:, 1] = y + size / 2 * np.sin(angle)
         mesh[33], mesh[263] = (x - size / 4, y, 0), (x + size / 4, y, 0)

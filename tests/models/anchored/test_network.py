@@ -21,7 +21,7 @@ def reference_set(crops):
         np.stack(crops),
         np.full((count, 64, 64), 200, np.uint8),
         np.stack([MESH] * count),
-        np.zeros((count, 468, 3), np.float32),
+        np.zeros((count, 478, 3), np.float32),
         np.stack([np.eye(3, dtype=np.float32)] * count),
         face_mesh().astype(np.float32),
     )
