@@ -41,8 +41,8 @@ class CompositeSettings:
     colour: str = "lab"
     mask: str = "hull"
     mask_model: Path | None = None
-    erode: float = 2.0
-    feather: float = 8.0
+    erode: float = 0.0
+    feather: float = 4.0
 
 
 def match_colour(

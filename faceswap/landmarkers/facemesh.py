@@ -30,7 +30,7 @@ class FaceMesh:
 
     Args:
         net: The graph of `face_landmark.tflite`.
-        eyes: What refines the eyes of the meshes.
+        eyes: Refinement of the eyes of the meshes.
         device: Device of the network.
     """
 

@@ -20,7 +20,7 @@ def test_mask_is_soft_inside_the_hull_and_zero_at_the_border():
     points = transform_points(
         crop_matrix(landmarks_at(0, 0, 1), 96, COVERAGE), landmarks_at(0, 0, 1)
     )
-    mask = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL)[0, 0]
+    mask = face_masks([crop], [points], COVERAGE, CompositeSettings(erode=2, feather=8), HULL)[0, 0]
     assert mask.shape == (128, 128)
     assert mask[64, 64] == 1
     assert mask[[0, -1]].max() == 0
@@ -58,7 +58,7 @@ def test_pixels_predicted_as_background_are_excluded():
     whole = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL)[0, 0]
     part = face_masks([crop], [points], COVERAGE, CompositeSettings(), HULL, predicted)[0, 0]
     torch.testing.assert_close(part[:, :60], whole[:, :60])
-    assert whole[64, 90] == 1
+    assert whole[64, 90] > 0.999
     assert part[:, 82:].max() < 0.02
 
 

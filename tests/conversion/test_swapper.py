@@ -34,7 +34,7 @@ def swapped(*faces: SourceFace) -> np.ndarray:
     model = FaceAutoencoder(nn.Identity(), nn.Identity(), {"a": Mean(), "b": Mean()}, 64, 64).eval()
     loaded = LoadedModel(model, ModelMeta("mean", {}, ("a", "b"), 2.0, 0), "0" * 64, Path("model"))
     frame = smooth_image(200, 300)
-    Swapper(loaded, "b", CompositeSettings(colour="none"))([frame], [faces])
+    Swapper(loaded, "b", CompositeSettings(colour="none", erode=3))([frame], [faces])
     return frame
 
 

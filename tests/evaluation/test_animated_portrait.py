@@ -49,7 +49,7 @@ def test_pose_of_rendered_turns(performance):
 def test_open_mouth_does_not_change_pitch(performance):
     (shut, _), (opened, _) = performance([Gesture(mouth=0.0), Gesture(mouth=1.0)])
     assert mouth_opening(opened.points) > mouth_opening(shut.points) + 0.1
-    assert abs(angles(opened.dense_mesh()).pitch - angles(shut.dense_mesh()).pitch) < 1.5
+    assert abs(angles(opened.dense_mesh()).pitch - angles(shut.dense_mesh()).pitch) < 2.5
 
 
 def test_eyelids_and_pupils_follow_the_gesture(performance):

@@ -66,7 +66,7 @@ def refine_warp(places: Tensor, shown: Tensor, seen: Tensor) -> Tensor:
     Args:
         places: Warp, ``(B, K, 2, side, side)``.
         shown: Points of the image that the warp makes, ``(B, P, 2) float32``.
-        seen: The same points in the K images, ``(B, K, P, 2) float32``.
+        seen: Places of these points in the K images, ``(B, K, P, 2) float32``.
 
     Returns:
         ``(B, K, 2, side, side)``.

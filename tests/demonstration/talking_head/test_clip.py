@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from faceswap.demonstration.talking_head.clip import DEMO_IDENTITIES, animate, voice
 from faceswap.demonstration.talking_head.motion import Gesture, generate_gestures, track_of
 from faceswap.demonstration.talking_head.portrait import Portrait
+from faceswap.geometry.mesh_shape import PUPILS
 from faceswap.landmarkers import Roi, build_landmarker
 from faceswap.media.frame import Image
 
@@ -101,8 +102,7 @@ def test_blink_closes_the_eyes(heads, detect, name):
     # The dark of the iris is gone: the lid is there.
     opened, closed = (heads[name].render(Gesture(blink=b)).astype(float) for b in (0.0, 1.0))
     mesh = seen(heads[name], Gesture(), detect)
-    for lids in ([159, 145], [386, 374]):
-        x, y = mesh[lids, :2].mean(0).round().astype(int)
+    for x, y in mesh[PUPILS, :2].round().astype(int):
         spot = np.s_[y - 1 : y + 2, x - 1 : x + 2]
         assert closed[spot].mean() > opened[spot].mean() + 20
 
