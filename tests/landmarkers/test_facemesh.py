@@ -5,7 +5,8 @@ from skimage import data
 
 from faceswap.core.errors import ConfigError
 from faceswap.landmarkers import FaceLandmarks, Roi, build_landmarker, landmarkers
-from faceswap.landmarkers.facemesh import FaceMesh, cut_roi
+from faceswap.landmarkers.facemesh import FaceMesh
+from faceswap.landmarkers.regions import cut_roi
 
 ROI = Roi((224.0, 120.0), 160.0, 0.0)
 
