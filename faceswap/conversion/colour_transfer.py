@@ -33,8 +33,9 @@ _DELTA = 6 / 29
 # Side of the grid on which statistics are measured: larger faces are sampled, not averaged, since
 # that would reduce their contrast.
 _GRID = 128
-# Limit of the contrast gain, so that the noise of a nearly flat face is not amplified.
-_MAX_GAIN = 2.0
+# Limit of the contrast gain: a face in flat light would get hard eyes from one that is half in the
+# dark, and the noise of a nearly flat one would be amplified.
+_MAX_GAIN = 1.3
 
 
 @colour_transfers.register

@@ -24,7 +24,7 @@ def cut_roi(image: NDArray[np.uint8], roi: Roi, size: int) -> NDArray[np.uint8]:
     return crop.astype(np.uint8, copy=False)
 
 
-def to_frame(points: NDArray[np.float32], roi: Roi, size: int) -> NDArray[np.float32]:
+def to_frame(points: NDArray[np.floating], roi: Roi, size: int) -> NDArray[np.float32]:
     """Points of a crop, ``(N, 2)`` in [0, size] from corner to corner, in frame pixels."""
     scale = roi.side / size
     placed = (points - size / 2) @ (scale * rotation(roi.angle).T) + roi.center
