@@ -18,6 +18,7 @@ from faceswap.landmarkers.regions import cut_roi, roll_between, to_frame
 from faceswap.landmarkers.registry import Roi
 
 _ROI_SCALE = 2.3  # side of the region / distance of the eye's corners, as in training
+_SIDE_ON = 0.5  # width of an eye / width of the other one, below which it is hardly seen
 _CLOSED, _OPEN = 0.10, 0.18  # gap of the lids / distance of the corners
 _EYES = (LEFT_EYE, RIGHT_EYE)
 
@@ -61,6 +62,8 @@ class EyeRefiner:
             )
         refined = [with_irises(mesh) for mesh in meshes]
         for number, ((_, eye), roi) in enumerate(zip(eyes, rois, strict=True)):
+            if roi.side < _SIDE_ON * rois[number ^ 1].side:
+                continue  # behind the nose: the mesh guesses better
             contour, iris = (
                 _placed(points[number], eye, roi, self._size) for points in (contours, irises)
             )

@@ -79,6 +79,16 @@ def test_both_eyes_are_treated_alike(landmarker, astronaut):
         )
 
 
+def test_an_eye_behind_the_nose_stays_where_the_mesh_has_it(landmarker, astronaut):
+    mesh = mesh_of(landmarker, astronaut)[:468]
+    middle = mesh[RIGHT_EYE.contour].mean(0)
+    mesh[RIGHT_EYE.contour] = middle + 0.4 * (mesh[RIGHT_EYE.contour] - middle)
+    refined = landmarker.eyes(astronaut, [mesh])[0]
+    np.testing.assert_array_equal(refined[RIGHT_EYE.contour], mesh[RIGHT_EYE.contour])
+    np.testing.assert_allclose(refined[PUPILS[1]], middle, rtol=1e-5)
+    assert (refined[LEFT_EYE.contour] != mesh[LEFT_EYE.contour]).any()
+
+
 def _mirrored_mesh(mesh):
     """The mesh of a mirrored picture, as far as the eyes are concerned."""
     mirrored = mesh.copy()
