@@ -1,27 +1,8 @@
 import cv2
 import numpy as np
-import pytest
-from skimage import data
 
 from faceswap.geometry.mesh_shape import LEFT_EYE, PUPILS, RIGHT_EYE
-from faceswap.landmarkers import Roi, build_landmarker
-
-ROI = Roi((224.0, 120.0), 160.0, 0.0)
-
-
-@pytest.fixture(scope="module")
-def landmarker():
-    return build_landmarker("facemesh")
-
-
-@pytest.fixture(scope="module")
-def astronaut():
-    return np.ascontiguousarray(data.astronaut())
-
-
-def mesh_of(landmarker, image):
-    first = landmarker(image, [ROI])[0]
-    return landmarker(image, [landmarker.roi_from_landmarks(first)])[0].mesh
+from tests.landmarkers.astronaut import refined as refined_face
 
 
 def openness(mesh, eye):
@@ -47,7 +28,7 @@ def with_closed_eyes(image, mesh):
 
 
 def test_pupils_lie_where_they_are_seen(landmarker, astronaut):
-    mesh = mesh_of(landmarker, astronaut)
+    mesh = refined_face(landmarker, astronaut).mesh
     assert mesh.shape == (478, 3)
     # Read off the picture.
     for pupil, place in zip(PUPILS, ((203.5, 100.8), (246.5, 103.2)), strict=True):
@@ -59,8 +40,8 @@ def test_pupils_lie_where_they_are_seen(landmarker, astronaut):
 
 
 def test_closed_eyes_are_closed(landmarker, astronaut):
-    mesh = mesh_of(landmarker, astronaut)
-    closed = mesh_of(landmarker, with_closed_eyes(astronaut, mesh))
+    mesh = refined_face(landmarker, astronaut).mesh
+    closed = refined_face(landmarker, with_closed_eyes(astronaut, mesh)).mesh
     for eye in (LEFT_EYE, RIGHT_EYE):
         assert openness(mesh, eye) > 0.2
         assert openness(closed, eye) < 0.5 * openness(mesh, eye)
@@ -68,19 +49,19 @@ def test_closed_eyes_are_closed(landmarker, astronaut):
 
 def test_both_eyes_are_treated_alike(landmarker, astronaut):
     """The other eye is mirrored for the network: a mirrored picture gives mirrored eyes."""
-    mesh = mesh_of(landmarker, astronaut)
+    mesh = refined_face(landmarker, astronaut).mesh
     mirrored = np.ascontiguousarray(astronaut[:, ::-1])
-    other = landmarker.eyes(mirrored, [_mirrored_mesh(mesh)[:468]])[0]
-    for eye, twin in ((LEFT_EYE, RIGHT_EYE), (RIGHT_EYE, LEFT_EYE)):
+    refined = landmarker.eyes(mirrored, [_mirrored_mesh(mesh)[:468]])[0]
+    for eye, other_eye in ((LEFT_EYE, RIGHT_EYE), (RIGHT_EYE, LEFT_EYE)):
         expected = [511, 0] + mesh[eye.contour, :2] * [-1, 1]
-        np.testing.assert_allclose(other[twin.contour, :2], expected, atol=0.5)
+        np.testing.assert_allclose(refined[other_eye.contour, :2], expected, atol=0.5)
         np.testing.assert_allclose(
-            other[twin.iris[0], :2], [511, 0] + mesh[eye.iris[0], :2] * [-1, 1], atol=0.5
+            refined[other_eye.iris[0], :2], [511, 0] + mesh[eye.iris[0], :2] * [-1, 1], atol=0.5
         )
 
 
 def test_an_eye_behind_the_nose_stays_where_the_mesh_has_it(landmarker, astronaut):
-    mesh = mesh_of(landmarker, astronaut)[:468]
+    mesh = refined_face(landmarker, astronaut).mesh[:468]
     middle = mesh[RIGHT_EYE.contour].mean(0)
     mesh[RIGHT_EYE.contour] = middle + 0.4 * (mesh[RIGHT_EYE.contour] - middle)
     refined = landmarker.eyes(astronaut, [mesh])[0]
@@ -92,6 +73,6 @@ def test_an_eye_behind_the_nose_stays_where_the_mesh_has_it(landmarker, astronau
 def _mirrored_mesh(mesh):
     """The mesh of a mirrored picture, as far as the eyes are concerned."""
     mirrored = mesh.copy()
-    for eye, twin in ((LEFT_EYE, RIGHT_EYE), (RIGHT_EYE, LEFT_EYE)):
-        mirrored[twin.contour, :2] = [511, 0] + mesh[eye.contour, :2] * [-1, 1]
+    for eye, other_eye in ((LEFT_EYE, RIGHT_EYE), (RIGHT_EYE, LEFT_EYE)):
+        mirrored[other_eye.contour, :2] = [511, 0] + mesh[eye.contour, :2] * [-1, 1]
     return mirrored

@@ -1,33 +1,16 @@
 import cv2
 import numpy as np
 import pytest
-from skimage import data
 
 from faceswap.core.errors import ConfigError
 from faceswap.landmarkers import FaceLandmarks, Roi, build_landmarker, landmarkers
 from faceswap.landmarkers.facemesh import FaceMesh
 from faceswap.landmarkers.regions import cut_roi
-
-ROI = Roi((224.0, 120.0), 160.0, 0.0)
-
-
-@pytest.fixture(scope="module")
-def landmarker():
-    return build_landmarker("facemesh")
-
-
-@pytest.fixture(scope="module")
-def astronaut():
-    return np.ascontiguousarray(data.astronaut())
-
-
-def refined(landmarker, image, roi):
-    first = landmarker(image, [roi])[0]
-    return landmarker(image, [landmarker.roi_from_landmarks(first)])[0]
+from tests.landmarkers.astronaut import ROI, refined
 
 
 def test_points_lie_on_the_astronauts_face(landmarker, astronaut):
-    face = refined(landmarker, astronaut, ROI)
+    face = refined(landmarker, astronaut)
     assert face.points.shape == (68, 2)
     assert face.mesh.shape == (478, 3)
     assert face.presence > 0.99
@@ -53,7 +36,7 @@ def test_regions_in_one_batch_give_what_each_gives_alone(landmarker, astronaut):
 
 @pytest.mark.parametrize("angle", [-60.0, 35.0, 150.0])
 def test_turning_the_picture_turns_the_points(landmarker, astronaut, angle):
-    upright = refined(landmarker, astronaut, ROI)
+    upright = refined(landmarker, astronaut)
     # OpenCV's angle is anticlockwise, a region's is clockwise.
     turn = cv2.getRotationMatrix2D((256, 256), -angle, 1)
     turned = cv2.warpAffine(astronaut, turn, (512, 512))
@@ -105,7 +88,7 @@ def test_region_of_a_box_without_points_is_upright():
 
 
 def test_region_from_68_points_is_close_to_that_from_the_mesh(landmarker, astronaut):
-    face = refined(landmarker, astronaut, ROI)
+    face = refined(landmarker, astronaut)
     by_mesh = landmarker.roi_from_landmarks(face)
     by_points = landmarker.roi_from_landmarks(FaceLandmarks(face.points, None, 1.0))
     assert by_points.center == pytest.approx(by_mesh.center, abs=0.1 * by_mesh.side)

@@ -10,7 +10,6 @@ import pytest
 import torch
 from face_alignment.models import FAN
 from face_alignment.utils import crop, get_preds_fromhm
-from skimage import data
 
 from faceswap.core.errors import ModelFileError, WeightsUnavailable
 from faceswap.core.weights import WEIGHTS
@@ -23,11 +22,6 @@ BOXES = [np.array([170.25, 60, 280.75, 190.5]), np.array([-20, 300.5, 90.25, 420
 
 def region(box) -> Roi:
     return FanLandmarker.roi_from_detection(np.asarray(box, np.float32), None)
-
-
-@pytest.fixture(scope="module")
-def astronaut():
-    return np.ascontiguousarray(data.astronaut())
 
 
 @pytest.fixture(scope="module")
