@@ -28,7 +28,7 @@ def with_closed_eyes(image, mesh):
 
 
 def test_pupils_lie_where_they_are_seen(landmarker, astronaut):
-    mesh = refined_face(landmarker, astronaut).mesh
+    mesh = refined_face(landmarker, astronaut).dense_mesh()
     assert mesh.shape == (478, 3)
     # Read off the picture.
     for pupil, place in zip(PUPILS, ((203.5, 100.8), (246.5, 103.2)), strict=True):
@@ -40,8 +40,8 @@ def test_pupils_lie_where_they_are_seen(landmarker, astronaut):
 
 
 def test_closed_eyes_are_closed(landmarker, astronaut):
-    mesh = refined_face(landmarker, astronaut).mesh
-    closed = refined_face(landmarker, with_closed_eyes(astronaut, mesh)).mesh
+    mesh = refined_face(landmarker, astronaut).dense_mesh()
+    closed = refined_face(landmarker, with_closed_eyes(astronaut, mesh)).dense_mesh()
     for eye in (LEFT_EYE, RIGHT_EYE):
         assert openness(mesh, eye) > 0.2
         assert openness(closed, eye) < 0.5 * openness(mesh, eye)
@@ -49,7 +49,7 @@ def test_closed_eyes_are_closed(landmarker, astronaut):
 
 def test_both_eyes_are_treated_alike(landmarker, astronaut):
     """The other eye is mirrored for the network: a mirrored picture gives mirrored eyes."""
-    mesh = refined_face(landmarker, astronaut).mesh
+    mesh = refined_face(landmarker, astronaut).dense_mesh()
     mirrored = np.ascontiguousarray(astronaut[:, ::-1])
     refined = landmarker.eyes(mirrored, [_mirrored_mesh(mesh)[:468]])[0]
     for eye, other_eye in ((LEFT_EYE, RIGHT_EYE), (RIGHT_EYE, LEFT_EYE)):
@@ -61,7 +61,7 @@ def test_both_eyes_are_treated_alike(landmarker, astronaut):
 
 
 def test_an_eye_behind_the_nose_stays_where_the_mesh_has_it(landmarker, astronaut):
-    mesh = refined_face(landmarker, astronaut).mesh[:468]
+    mesh = refined_face(landmarker, astronaut).dense_mesh()[:468]
     middle = mesh[RIGHT_EYE.contour].mean(0)
     mesh[RIGHT_EYE.contour] = middle + 0.4 * (mesh[RIGHT_EYE.contour] - middle)
     refined = landmarker.eyes(astronaut, [mesh])[0]

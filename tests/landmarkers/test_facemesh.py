@@ -12,7 +12,7 @@ from tests.landmarkers.astronaut import ROI, refined
 def test_points_lie_on_the_astronauts_face(landmarker, astronaut):
     face = refined(landmarker, astronaut)
     assert face.points.shape == (68, 2)
-    assert face.mesh.shape == (478, 3)
+    assert face.dense_mesh().shape == (478, 3)
     assert face.presence > 0.99
     # Read off the picture by eye: outer corners of the eyes, tip of the nose, corners of the mouth.
     seen = {36: (193, 102), 45: (258, 105), 30: (223, 128), 48: (204, 140), 54: (243, 142)}
