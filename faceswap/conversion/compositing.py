@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from faceswap.conversion.colour_transfer import colour_transfers
 from faceswap.geometry.alignment import (
@@ -23,6 +24,9 @@ from faceswap.geometry.alignment import (
 )
 from faceswap.models.inference import resize
 
+_LIGHT_GRID = 32  # side of the grid on which the light of faces is compared
+_LIGHT = 0.12  # face squares: differences that are wider are light, narrower ones are features
+_BORDER = 0.06  # face squares: twice this far inside, a face keeps its own light
 _REDUCED = 1.5  # size of a face over that in the frame from which it is reduced first
 
 
@@ -46,26 +50,53 @@ class CompositeSettings:
 
 
 def match_colour(
-    faces: Tensor, crops: Tensor, masks: Tensor, settings: CompositeSettings
+    faces: Tensor, crops: Tensor, masks: Tensor, coverage: float, settings: CompositeSettings
 ) -> Tensor:
     """Transfers the colours of the frame's own faces to the swapped faces.
+
+    After the colour transfer of the whole face, which knows nothing of places, the light at the
+    border of the mask becomes that of the frame. Details are not blended: a face has a narrow edge
+    for these, and a wide one for light, as in multi-band blending (Burt and Adelson, 1983).
 
     Args:
         faces: Swapped faces, ``(B, 3, S, S) float32 RGB`` in [0, 1].
         crops: The frame's own faces, ``(B, 3, s, s) float32 RGB`` in [0, 1].
         masks: Face masks, ``(B, 1, M, M)`` in [0, 1].
-        settings: Compositing settings; only ``colour`` is used.
+        coverage: Side of the crops in face squares.
+        settings: Compositing settings; only ``colour`` is used. With ``none``, the faces stay as
+            they are.
 
     Returns:
         Faces after the transfer, ``(B, 3, S, S) float32 RGB``.
     """
+    if settings.colour == "none":
+        return faces
     size = faces.shape[-1]
     target = resize(crops, size)
     weight = F.interpolate(masks, (size, size), mode="bilinear", align_corners=False)
     transfer = colour_transfers.get(settings.colour)
     # One by one: the temporaries of a face fit into the cache of a CPU.
     each = zip(faces.split(1), target.split(1), weight.split(1), strict=True)
-    return torch.cat([transfer(*one) for one in each])
+    matched = torch.cat([transfer(*one) for one in each])
+    return _match_border(matched, target, weight, coverage)
+
+
+def _match_border(faces: Tensor, target: Tensor, weight: Tensor, coverage: float) -> Tensor:
+    """Gives faces the light of ``target`` at the border of their masks."""
+    unit = _LIGHT_GRID / coverage
+    grid = (_LIGHT_GRID, _LIGHT_GRID)
+    inside = F.interpolate(weight, grid, mode="area")
+    difference = F.interpolate((target - faces) * weight, grid, mode="area")
+    # What is outside the mask is no part of either face.
+    light = _blur(difference, _LIGHT * unit) / _blur(inside, _LIGHT * unit).clamp_min(1e-3)
+    border = (2 - 2 * _blur(inside, _BORDER * unit)).clamp(0, 1)
+    change = F.interpolate(light * border, faces.shape[-2:], mode="bilinear", align_corners=False)
+    return (faces + change).clamp_(0, 1)
+
+
+def _blur(images: Tensor, sigma: float) -> Tensor:
+    side = 2 * round(3 * sigma) + 1
+    return gaussian_blur(images, [side, side], [sigma, sigma])
 
 
 def paste(

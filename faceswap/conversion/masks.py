@@ -50,17 +50,25 @@ def face_masks(
         cv2.resize(mask, sides, interpolation=cv2.INTER_AREA) for mask in masker(crops, landmarks)
     ]
     face_square = _MASK_SIZE / coverage
+    temples = None
     if meshes is not None:
         scale = _MASK_SIZE / crops[0].shape[0]
+        points = [_scaled(each, scale) for each in landmarks]
+        temples = [
+            fill_convex(_MASK_SIZE, temple_points(each, _scaled(mesh, scale), face_square))
+            for each, mesh in zip(points, meshes, strict=True)
+        ]
         masks = [
-            _with_temples(mask, *(_scaled(each, scale) for each in points), face_square)
-            for mask, *points in zip(masks, landmarks, meshes, strict=True)
+            _with_temples(*each, face_square) for each in zip(masks, points, temples, strict=True)
         ]
     if predicted is not None:
         resized = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
         fractions = list(resized[:, 0].float().cpu().numpy())
-        if meshes is not None:
-            fractions = [_sideways(fraction, face_square) for fraction in fractions]
+        if temples is not None:
+            fractions = [
+                _widened(fraction, near / np.float32(255), face_square)
+                for fraction, near in zip(fractions, temples, strict=True)
+            ]
         masks = [
             (mask * fraction).round().astype(np.uint8)
             for mask, fraction in zip(masks, fractions, strict=True)
@@ -75,21 +83,19 @@ def _scaled(points: NDArray[np.floating], scale: float) -> NDArray[np.floating]:
 
 
 def _with_temples(
-    mask: MatLike,
-    landmarks: NDArray[np.floating],
-    mesh: NDArray[np.floating],
-    face_square: float,
+    mask: MatLike, landmarks: NDArray[np.floating], temples: MatLike, face_square: float
 ) -> MatLike:
     """A mask with the temples, which are outside the landmarks.
 
     What covers the face inside the landmarks stays excluded.
     """
-    inside, near = (
-        fill_convex(_MASK_SIZE, points)
-        for points in (hull_polygon(landmarks), temple_points(landmarks, mesh, face_square))
-    )
-    grown = np.maximum(mask, np.minimum(_sideways(mask, face_square), near))
-    return np.where(inside == 255, mask, grown)
+    inside = fill_convex(_MASK_SIZE, hull_polygon(landmarks))
+    return np.where(inside == 255, mask, _widened(mask, temples, face_square))
+
+
+def _widened(mask: MatLike, temples: MatLike, face_square: float) -> MatLike:
+    """A mask that covers the temples wherever it ends beside them."""
+    return np.maximum(mask, np.minimum(_sideways(mask, face_square), temples))
 
 
 def _sideways(mask: MatLike, face_square: float) -> MatLike:

@@ -121,7 +121,7 @@ class Swapper:
         ).to(self._device)
         # Not the smaller crops: the contrast of a face depends on the resolution.
         detailed = self._to_device([cut.detailed for cut in cuts])
-        swapped = match_colour(decoded.face, detailed, masks, self.settings)
+        swapped = match_colour(decoded.face, detailed, masks, self._coverage, self.settings)
         for cut, face, mask in zip(cuts, swapped, masks, strict=True):
             paste(cut.frame, face, mask, cut.face.landmarks, self._coverage, pixel_aspect)
 

@@ -125,7 +125,7 @@ class NearestCrop:
         crop = warp(image, matrix, size)
         points = transform_points(matrix, landmarks)
         masks = face_masks([crop], [points], _COVERAGE, self._settings, self._masker)
-        matched = match_colour(pasted, _as_batch(crop), masks, self._settings)
+        matched = match_colour(pasted, _as_batch(crop), masks, _COVERAGE, self._settings)
         paste(image, matched[0], masks[0], landmarks, _COVERAGE)
 
 

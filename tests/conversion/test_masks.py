@@ -87,3 +87,21 @@ def test_temples_are_part_of_the_mask_and_what_covers_the_face_is_not():
     assert added[:, 1].max() == pytest.approx(right[0] + 0.06 * 128 / COVERAGE, abs=3)
     assert added[:, 0].max() < points[:, 1].max() - 5  # not at the chin
     assert wide[65, 60] == 0
+
+
+def test_background_that_the_model_predicts_at_the_jaw_is_excluded_and_temples_stay():
+    face = face_at()
+    matrix = crop_matrix(face.landmarks, 128, COVERAGE)
+    points, mesh = (
+        transform_points(matrix, each[:, :2]) for each in (face.landmarks, face.dense_mesh())
+    )
+    jaw = round(float(points[5, 1]))  # a row between ear and chin
+    temple = round(float(mesh[127, 1]))
+    predicted = torch.ones(1, 1, 128, 128)
+    inner = round(float(points[5, 0])) + 5
+    predicted[..., :inner] = 0  # the swapped face is narrower on the left
+    crop, settings = np.zeros((128, 128, 3), np.uint8), CompositeSettings(feather=1)
+    mask = face_masks([crop], [points], COVERAGE, settings, HULL, predicted, [mesh])[0, 0]
+    assert mask[jaw, inner - 2] == 0
+    assert mask[jaw, inner + 2] == 1
+    assert mask[temple, inner - 5] == 1
