@@ -106,11 +106,20 @@ class LossConfig(StrictModel):
 class OptimizerConfig(StrictModel):
     """Optimizer and learning-rate schedule."""
 
-    name: Literal["adam", "adamw"] = Field(default="adam", description="Optimizer.")
+    name: Literal["adam", "adamw", "muon"] = Field(
+        default="adam",
+        description="Optimizer; muon is Muon for matrices and kernels, and AdamW for biases.",
+    )
     lr: float = Field(default=5e-5, gt=0, le=1, description="Learning rate.")
-    beta1: float = Field(default=0.5, ge=0, lt=1, description="Decay of the first moment.")
-    beta2: float = Field(default=0.999, ge=0, lt=1, description="Decay of the second moment.")
-    weight_decay: float = Field(default=0.0, ge=0, le=1, description="Weight decay (adamw only).")
+    beta1: float = Field(
+        default=0.5, ge=0, lt=1, description="Decay of the first moment of Adam and AdamW."
+    )
+    beta2: float = Field(
+        default=0.999, ge=0, lt=1, description="Decay of the second moment of Adam and AdamW."
+    )
+    weight_decay: float = Field(
+        default=0.0, ge=0, le=1, description="Weight decay (adamw and muon)."
+    )
     warmup: int = Field(default=0, ge=0, description="Steps of linear warm-up.")
     decay: float = Field(
         default=0.0,

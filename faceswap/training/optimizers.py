@@ -1,0 +1,142 @@
+"""Optimizers of the face autoencoders."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.adamw import adamw
+
+from faceswap.core.device import supports_bf16
+from faceswap.training.settings import OptimizerConfig
+
+_MOMENTUM = 0.95
+_EPSILON = 1e-8
+# Of the quintic iteration of Jordan et al.: singular values end between about 0.7 and 1.2.
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+_ITERATIONS = 5
+_SCALE = 0.2  # root mean square of an update of AdamW (Liu et al.)
+
+
+class Muon(torch.optim.Optimizer):
+    """Muon for matrices and kernels, AdamW for biases and other vectors.
+
+    Muon replaces the momentum of a matrix by the nearest orthogonal one, so that rare directions
+    are learnt as fast as frequent ones (Jordan et al., "Muon: An optimizer for hidden layers in
+    neural networks", 2024). Updates have the size of those of AdamW (Liu et al., "Muon is scalable
+    for LLM training", 2025), so one learning rate and one weight decay fit both. A kernel
+    ``(O, I, h, w)`` is the matrix ``(O, I * h * w)``.
+
+    ``torch.optim.Muon`` takes matrices only, one by one; here all of one shape are a batch.
+
+    Args:
+        parameters: Parameters of a network.
+        lr: Learning rate.
+        betas: Decay of both moments of AdamW.
+        weight_decay: Decoupled weight decay.
+    """
+
+    def __init__(
+        self,
+        parameters: list[nn.Parameter],
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+    ) -> None:
+        matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+        vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
+        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "betas": betas}]
+        super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Takes a step from the gradients."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        matrices, vectors = self.param_groups
+        self._step_matrices(matrices)
+        self._step_vectors(vectors)
+        return loss
+
+    def _step_matrices(self, group: dict[str, Any]) -> None:
+        alike: dict[tuple[torch.Size, torch.device], list[tuple[Tensor, Tensor]]]
+        alike = defaultdict(list)
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                continue
+            state = self.state[parameter]
+            if not state:
+                state["momentum"] = torch.zeros_like(parameter)
+            momentum = state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
+            update = parameter.grad.lerp(momentum, _MOMENTUM).flatten(1)  # Nesterov's
+            alike[update.shape, update.device].append((parameter, update))
+        for (shape, _), found in alike.items():
+            updates = orthogonal(torch.stack([update for _, update in found]))
+            rate = group["lr"] * _SCALE * max(shape) ** 0.5
+            for (parameter, _), update in zip(found, updates, strict=True):
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                parameter.sub_(update.view(parameter.shape), alpha=rate)
+
+    def _step_vectors(self, group: dict[str, Any]) -> None:
+        parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+        for parameter in parameters:
+            state = self.state[parameter]
+            if not state:
+                state.update(step=torch.tensor(0.0))
+                state.update(mean=torch.zeros_like(parameter), square=torch.zeros_like(parameter))
+        states = [self.state[parameter] for parameter in parameters]
+        adamw(
+            parameters,
+            [parameter.grad for parameter in parameters],
+            [state["mean"] for state in states],
+            [state["square"] for state in states],
+            [],
+            [state["step"] for state in states],
+            amsgrad=False,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=_EPSILON,
+            maximize=False,
+        )
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """The nearest matrices whose singular values are about 1, by a Newton-Schulz iteration.
+
+    Args:
+        matrices: ``(B, m, n) float32``.
+
+    Returns:
+        ``(B, m, n) float32``.
+    """
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if tall else matrices
+    x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(1e-7)
+    if supports_bf16(x.device):
+        x = x.bfloat16()
+    first, third, fifth = _COEFFICIENTS
+    for _ in range(_ITERATIONS):
+        gram = x @ x.mT
+        odd = torch.baddbmm(gram, gram, gram, beta=third, alpha=fifth)
+        x = torch.baddbmm(x, odd, x, beta=first)
+    return (x.mT if tall else x).float()
+
+
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimizer of the settings, fused where the device supports it."""
+    parameters, betas = list(model.parameters()), (config.beta1, config.beta2)
+    if config.name == "muon":
+        return Muon(parameters, config.lr, betas, config.weight_decay)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.name]
+    return kind(
+        parameters,
+        lr=config.lr,
+        betas=betas,
+        weight_decay=config.weight_decay if config.name == "adamw" else 0.0,
+        fused=parameters[0].device.type in ("cpu", "cuda", "mps"),
+    )
