@@ -72,17 +72,7 @@ class GuidedAutoencoder(FaceAutoencoder, ABC):
     def swap(
         self, faces: Tensor, to: str, guides: Guides | None = None, detail: int | None = None
     ) -> Reconstruction:
-        """Decodes faces as an identity, without gradients.
+        """Decodes faces with the geometry and the references of ``guides``, which are needed.
 
-        Args:
-            faces: Faces of any person, ``(B, 3, S, S) float32 RGB`` in [0, 1].
-            to: Identity to decode as.
-            guides: Geometry to show and references of ``to``, ``(B, ...)``.
-            detail: Side of the result in pixels; None for ``self.detail``.
-
-        Returns:
-            Reconstruction with faces and masks of ``detail`` pixels.
-
-        Raises:
-            IdentityError: The model was not trained on ``to``.
+        Otherwise as ``FaceAutoencoder.swap``. Faces and masks have ``detail`` pixels.
         """
