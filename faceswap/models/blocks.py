@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from faceswap.models.convolution import Conv2d
+from faceswap.models.convolution import Conv2d, Output
 
 BLOCK = 4
 """Side of the blocks of pixels that ``Stem`` and ``Head`` fold into channels."""
@@ -142,7 +142,7 @@ class Head(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv = Conv2d(inputs, outputs * BLOCK**2)
+        self.conv = Output(inputs, outputs * BLOCK**2)
 
     def forward(self, features: Tensor) -> Tensor:
         """Applies the block."""

@@ -68,6 +68,13 @@ class Conv2d(nn.Module):
         return F.linear(patches, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
+class Output(Conv2d):
+    """A convolution from features to what is shown: pixels, light, places.
+
+    Optimizers that treat hidden layers as matrices (Muon) leave it out.
+    """
+
+
 class _Patches(torch.autograd.Function):
     """Input patch of each output pixel: ``(B, H, W, C) -> (B, h, w, k * k * C)``."""
 

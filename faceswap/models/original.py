@@ -6,7 +6,7 @@ from torch import nn
 
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import Bottleneck, Downscale, Upscale, he_init
-from faceswap.models.convolution import Conv2d
+from faceswap.models.convolution import Output
 from faceswap.models.registry import models
 
 
@@ -21,7 +21,7 @@ def _inter() -> nn.Module:
 
 
 def _decoder() -> nn.Module:
-    return nn.Sequential(Upscale(512, 256), Upscale(256, 128), Upscale(128, 64), Conv2d(64, 3, 5))
+    return nn.Sequential(Upscale(512, 256), Upscale(256, 128), Upscale(128, 64), Output(64, 3, 5))
 
 
 @models.register

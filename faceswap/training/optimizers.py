@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
 from faceswap.core.device import supports_bf16
+from faceswap.models.convolution import Output
 from faceswap.training.settings import OptimizerConfig
 
 _MOMENTUM = 0.95
@@ -20,18 +21,19 @@ _SCALE = 0.2  # root mean square of an update of AdamW (Liu et al.)
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon for matrices and kernels, AdamW for biases and other vectors.
+    """Muon for the weights of hidden layers, AdamW for all other parameters.
 
     Muon replaces the momentum of a matrix by the nearest orthogonal one, so that rare directions
     are learnt as fast as frequent ones (Jordan et al., "Muon: An optimizer for hidden layers in
     neural networks", 2024). Updates have the size of those of AdamW (Liu et al., "Muon is scalable
-    for LLM training", 2025), so one learning rate and one weight decay fit both. A kernel
-    ``(O, I, h, w)`` is the matrix ``(O, I * h * w)``.
+    for LLM training", 2025), so one learning rate and one weight decay fit both. A kernel with O
+    outputs is a matrix of O rows.
 
     ``torch.optim.Muon`` takes matrices only, one by one; here all of one shape are a batch.
 
     Args:
-        parameters: Parameters of a network.
+        hidden: Matrices and kernels of hidden layers, ``(O, ...)``.
+        others: Biases, and the weights of layers whose outputs are shown.
         lr: Learning rate.
         betas: Decay of both moments of AdamW.
         weight_decay: Decoupled weight decay.
@@ -39,14 +41,13 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(
         self,
-        parameters: list[nn.Parameter],
+        hidden: list[nn.Parameter],
+        others: list[nn.Parameter],
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
         weight_decay: float = 0.0,
     ) -> None:
-        matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-        vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
-        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "betas": betas}]
+        groups: list[dict[str, Any]] = [{"params": hidden}, {"params": others, "betas": betas}]
         super().__init__(groups, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -56,12 +57,12 @@ class Muon(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        matrices, vectors = self.param_groups
-        self._step_matrices(matrices)
-        self._step_vectors(vectors)
+        hidden, others = self.param_groups
+        self._step_hidden(hidden)
+        self._step_others(others)
         return loss
 
-    def _step_matrices(self, group: dict[str, Any]) -> None:
+    def _step_hidden(self, group: dict[str, Any]) -> None:
         alike: dict[tuple[torch.Size, torch.device], list[tuple[Tensor, Tensor]]]
         alike = defaultdict(list)
         for parameter in group["params"]:
@@ -80,7 +81,7 @@ class Muon(torch.optim.Optimizer):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parameter.sub_(update.view(parameter.shape), alpha=rate)
 
-    def _step_vectors(self, group: dict[str, Any]) -> None:
+    def _step_others(self, group: dict[str, Any]) -> None:
         parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
         for parameter in parameters:
             state = self.state[parameter]
@@ -131,7 +132,10 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Op
     """The optimizer of the settings, fused where the device supports it."""
     parameters, betas = list(model.parameters()), (config.beta1, config.beta2)
     if config.name == "muon":
-        return Muon(parameters, config.lr, betas, config.weight_decay)
+        outputs = [layer.weight for layer in model.modules() if isinstance(layer, Output)]
+        hidden = [p for p in parameters if p.ndim > 1 and not any(p is out for out in outputs)]
+        others = [p for p in parameters if not any(p is matrix for matrix in hidden)]
+        return Muon(hidden, others, config.lr, betas, config.weight_decay)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.name]
     return kind(
         parameters,

@@ -108,7 +108,7 @@ class OptimizerConfig(StrictModel):
 
     name: Literal["adam", "adamw", "muon"] = Field(
         default="adam",
-        description="Optimizer; muon is Muon for matrices and kernels, and AdamW for biases.",
+        description="Optimizer; muon is Muon for hidden weights, and AdamW for all others.",
     )
     lr: float = Field(default=5e-5, gt=0, le=1, description="Learning rate.")
     beta1: float = Field(

@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 from faceswap.core.checkpoint import flatten_optimizer, restore_optimizer
+from faceswap.models.convolution import Conv2d, Output
 from faceswap.training.build import run_training
-from faceswap.training.optimizers import Muon, orthogonal
+from faceswap.training.optimizers import Muon, build_optimizer, orthogonal
+from faceswap.training.settings import OptimizerConfig
 from tests.training.tiny import configured, same, weights
 
 
@@ -44,7 +46,7 @@ def test_singular_values_become_one_and_directions_stay(shape):
 def test_matrices_are_trained_as_by_torch(shape):
     ours = [nn.Parameter(random(*shape, seed=seed)) for seed in (3, 4)]
     theirs = [nn.Parameter(parameter.detach().clone()) for parameter in ours]
-    optimizer = Muon(ours, lr=0.01, weight_decay=0.1)
+    optimizer = Muon(ours, [], lr=0.01, weight_decay=0.1)
     oracle = torch.optim.Muon(theirs, lr=0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
     start = [parameter.detach().clone() for parameter in ours]
     for number in range(3):
@@ -60,13 +62,23 @@ def test_a_kernel_is_trained_as_the_matrix_of_its_outputs():
     with torch.no_grad():
         matrix.copy_(kernel.flatten(1))
     for parameter in (kernel, matrix):
-        step(Muon([parameter], lr=0.1), 5)
+        step(Muon([parameter], [], lr=0.1), 5)
     torch.testing.assert_close(kernel.flatten(1), matrix)
 
 
-def test_vectors_are_trained_as_by_adamw():
+def test_hidden_weights_are_matrices_and_outputs_and_biases_are_not():
+    layers = nn.Sequential(Conv2d(3, 8), nn.Linear(8, 4), Output(4, 3))
+    optimizer = build_optimizer(layers, OptimizerConfig(name="muon", lr=0.01, beta2=0.9))
+    hidden, others = (group["params"] for group in optimizer.param_groups)
+    names = {id(parameter): name for name, parameter in layers.named_parameters()}
+    assert [names[id(p)] for p in hidden] == ["0.weight", "1.weight"]
+    assert [names[id(p)] for p in others] == ["0.bias", "1.bias", "2.weight", "2.bias"]
+    assert optimizer.param_groups[1]["betas"] == (0.5, 0.9)
+
+
+def test_others_are_trained_as_by_adamw():
     ours, theirs = nn.Parameter(random(12)), nn.Parameter(random(12))
-    optimizer = Muon([ours], lr=0.01, betas=(0.8, 0.9), weight_decay=0.1)
+    optimizer = Muon([], [ours], lr=0.01, betas=(0.8, 0.9), weight_decay=0.1)
     oracle = torch.optim.AdamW([theirs], lr=0.01, betas=(0.8, 0.9), weight_decay=0.1)
     for number in range(3):
         step(optimizer, number)
@@ -77,17 +89,18 @@ def test_vectors_are_trained_as_by_adamw():
 def test_parameters_without_a_gradient_stay():
     kernel, bias = nn.Parameter(random(4, 4)), nn.Parameter(random(4))
     before = [parameter.detach().clone() for parameter in (kernel, bias)]
-    Muon([kernel, bias], lr=0.1, weight_decay=0.1).step()
+    Muon([kernel], [bias], lr=0.1, weight_decay=0.1).step()
     torch.testing.assert_close([kernel.detach(), bias.detach()], before)
 
 
 def test_a_restored_optimizer_continues_where_it_was():
-    layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Linear(8, 4))
-    optimizer = Muon(list(layers.parameters()), lr=0.01)
+    config = OptimizerConfig(name="muon", lr=0.01)
+    layers = nn.Sequential(Conv2d(3, 8), Output(8, 4))
+    optimizer = build_optimizer(layers, config)
     step(optimizer, 1)
     tensors, values = flatten_optimizer(optimizer)
     other = copy.deepcopy(layers)
-    resumed = Muon(list(other.parameters()), lr=0.01)
+    resumed = build_optimizer(other, config)
     restore_optimizer(resumed, copy.deepcopy(tensors), values)
     step(optimizer, 2)
     step(resumed, 2)

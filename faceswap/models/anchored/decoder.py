@@ -13,7 +13,7 @@ from faceswap.models.blocks import (
     Upscale,
     compact_init,
 )
-from faceswap.models.convolution import Conv2d
+from faceswap.models.convolution import Conv2d, Output
 from faceswap.models.guides import SLOTS
 
 _SEEN = 32  # channels of a reference
@@ -63,8 +63,8 @@ class AnchoredDecoder(nn.Module):
         self.from_half = Upscale(192, 64)
         self.merge = Conv2d(64 + SLOTS * _SEEN, 96)
         self.fine = ResidualBlock(96)
-        self.light = Conv2d(192, 6)
-        self.blend = Conv2d(96, SLOTS * (1 + 2))
+        self.light = Output(192, 6)
+        self.blend = Output(96, SLOTS * (1 + 2))
         self.add = Head(96, 5)
         compact_init(self)
         for layer in (self.light, self.blend, self.add.conv):
