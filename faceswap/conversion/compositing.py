@@ -27,6 +27,7 @@ from faceswap.models.inference import resize
 _LIGHT_GRID = 32  # side of the grid on which the light of faces is compared
 _LIGHT = 0.12  # face squares: differences that are wider are light, narrower ones are features
 _BORDER = 0.06  # face squares: twice this far inside, a face keeps its own light
+_FEATURE = 0.1  # differences of this size count half: larger ones are hair rather than light
 _REDUCED = 1.5  # size of a face over that in the frame from which it is reduced first
 
 
@@ -86,9 +87,12 @@ def _match_border(faces: Tensor, target: Tensor, weight: Tensor, coverage: float
     unit = _LIGHT_GRID / coverage
     grid = (_LIGHT_GRID, _LIGHT_GRID)
     inside = F.interpolate(weight, grid, mode="area")
-    difference = F.interpolate((target - faces) * weight, grid, mode="area")
     # What is outside the mask is no part of either face.
-    light = _blur(difference, _LIGHT * unit) / _blur(inside, _LIGHT * unit).clamp_min(1e-3)
+    difference = F.interpolate((target - faces) * weight, grid, mode="area")
+    size = (difference / inside.clamp_min(1e-3)).abs().mean(1, keepdim=True)
+    trust = 1 / (1 + (size / _FEATURE).square())
+    total = _blur(inside * trust, _LIGHT * unit).clamp_min(1e-3)
+    light = _blur(difference * trust, _LIGHT * unit) / total
     border = (2 - 2 * _blur(inside, _BORDER * unit)).clamp(0, 1)
     change = F.interpolate(light * border, faces.shape[-2:], mode="bilinear", align_corners=False)
     return (faces + change).clamp_(0, 1)

@@ -121,6 +121,14 @@ def test_details_at_the_border_stay():
     assert row[LEFT : LEFT + 3].mean() - row[LEFT + 5] > 0.28
 
 
+def test_hair_at_the_border_does_not_light_up_the_skin_beside_it():
+    faces = torch.full((1, 3, 128, 128), 0.5)
+    faces[..., LEFT : LEFT + 5] = 0.05  # dark hair of the swapped face at its temple
+    row = matched_row(faces, torch.full((1, 3, 128, 128), 0.5))
+    # The colour transfer of the whole face is the same on both sides. As light, it would be 0.02.
+    assert row[LEFT + 6] - row[RIGHT - 7] < 0.012
+
+
 def test_what_is_outside_the_mask_changes_no_colours():
     faces, crops = torch.rand(2, 1, 3, 128, 128, generator=torch.Generator().manual_seed(1))
     outside = border_mask() == 0
