@@ -21,7 +21,7 @@ from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
 from faceswap.training.guide_data import GuideData
 from faceswap.training.losses import LossWeights
-from faceswap.training.optimizers import build_optimizer
+from faceswap.training.optimizers import Muon, split_hidden
 from faceswap.training.plan import Output, Plan, TrainResult
 from faceswap.training.prepare import TrainingData, check_guided, open_facesets, prepare_data
 from faceswap.training.report import Reporter, StepReport
@@ -29,6 +29,7 @@ from faceswap.training.run_directory import RunDirectory, describe_facesets
 from faceswap.training.schedule import Budget, Schedule
 from faceswap.training.settings import (
     LossConfig,
+    OptimizerConfig,
     TrainConfig,
 )
 from faceswap.training.shown_faces import ShownFaces, shown_faces
@@ -228,6 +229,22 @@ def build_loss_weights(config: LossConfig) -> LossWeights:
         config.stride,
         config.swap,
         config.detail,
+    )
+
+
+def build_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimizer of the settings, fused where the device supports it."""
+    betas = (config.beta1, config.beta2)
+    if config.name == "muon":
+        return Muon(*split_hidden(model), config.lr, betas, config.weight_decay)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.name]
+    parameters = list(model.parameters())
+    return kind(
+        parameters,
+        lr=config.lr,
+        betas=betas,
+        weight_decay=config.weight_decay if config.name == "adamw" else 0.0,
+        fused=parameters[0].device.type in ("cpu", "cuda", "mps"),
     )
 
 

@@ -10,7 +10,6 @@ from torch.optim.adamw import adamw
 
 from faceswap.core.device import supports_bf16
 from faceswap.models.convolution import Output
-from faceswap.training.settings import OptimizerConfig
 
 _MOMENTUM = 0.95
 _EPSILON = 1e-8
@@ -128,19 +127,11 @@ def orthogonal(matrices: Tensor) -> Tensor:
     return (x.mT if tall else x).float()
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer of the settings, fused where the device supports it."""
-    parameters, betas = list(model.parameters()), (config.beta1, config.beta2)
-    if config.name == "muon":
-        outputs = [layer.weight for layer in model.modules() if isinstance(layer, Output)]
-        hidden = [p for p in parameters if p.ndim > 1 and not any(p is out for out in outputs)]
-        others = [p for p in parameters if not any(p is matrix for matrix in hidden)]
-        return Muon(hidden, others, config.lr, betas, config.weight_decay)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.name]
-    return kind(
-        parameters,
-        lr=config.lr,
-        betas=betas,
-        weight_decay=config.weight_decay if config.name == "adamw" else 0.0,
-        fused=parameters[0].device.type in ("cpu", "cuda", "mps"),
-    )
+def split_hidden(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Matrices and kernels of the hidden layers of a network, and all other parameters."""
+    outputs = {id(layer.weight) for layer in model.modules() if isinstance(layer, Output)}
+    hidden, others = [], []
+    for parameter in model.parameters():
+        vector = parameter.ndim <= 1
+        (others if vector or id(parameter) in outputs else hidden).append(parameter)
+    return hidden, others
