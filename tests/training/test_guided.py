@@ -214,7 +214,7 @@ model: {name: anchored, options: {size: 64, detail: 64}}
 augmentation: {flip: 0.0, light: 1.0}
 data: {references: 6}
 loss: {detail: 1.0}
-optimizer: {name: adamw, lr: 1.0e-4}
+optimizer: {name: muon, lr: 1.0e-4}
 training: {batch: 4, steps: 4, precision: fp32, device: cpu}
 output: {log_every: 1}
 """
