@@ -22,6 +22,7 @@ from faceswap.geometry.mesh_shape import (
 )
 
 _CHIN = (152, 148, 377, 17, 84, 314)
+_TEMPLES = {34: 127, 139: 162, 264: 356, 368: 389}  # points beside points of the outline
 
 
 def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> NDArray[np.float64]:
@@ -39,6 +40,7 @@ def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> N
     mesh = np.c_[across, 0.8 * (across**2).sum(1)]
     turn = np.linspace(0, 2 * np.pi, len(OUTLINE), endpoint=False)
     mesh[OUTLINE, :2] = np.c_[-0.5 * np.sin(turn), -0.6 * np.cos(turn)]
+    mesh[list(_TEMPLES)] = 0.95 * mesh[list(_TEMPLES.values())]
     for (a, b), point in reversed(list(zip(_PAIRS, MEAN_FACE, strict=True))):
         mesh[a] = mesh[b] = point
     # Edges of lids and lips: from corner to corner, each lower point below its upper one.

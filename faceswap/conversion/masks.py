@@ -1,6 +1,7 @@
 """Soft masks of the faces to replace, in crop space."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 import cv2
 import numpy as np
@@ -45,52 +46,45 @@ def face_masks(
     Returns:
         Soft masks, ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
     """
-    sides = (_MASK_SIZE, _MASK_SIZE)
-    masks = [
-        cv2.resize(mask, sides, interpolation=cv2.INTER_AREA) for mask in masker(crops, landmarks)
-    ]
     face_square = _MASK_SIZE / coverage
-    temples = None
-    if meshes is not None:
-        scale = _MASK_SIZE / crops[0].shape[0]
-        points = [_scaled(each, scale) for each in landmarks]
-        temples = [
-            fill_convex(_MASK_SIZE, temple_points(each, _scaled(mesh, scale), face_square))
-            for each, mesh in zip(points, meshes, strict=True)
-        ]
-        masks = [
-            _with_temples(*each, face_square) for each in zip(masks, points, temples, strict=True)
-        ]
+    shown: Iterable[MatLike | None] = repeat(None, len(crops))
     if predicted is not None:
+        sides = (_MASK_SIZE, _MASK_SIZE)
         resized = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
-        fractions = list(resized[:, 0].float().cpu().numpy())
-        if temples is not None:
-            fractions = [
-                _widened(fraction, near / np.float32(255), face_square)
-                for fraction, near in zip(fractions, temples, strict=True)
-            ]
-        masks = [
-            (mask * fraction).round().astype(np.uint8)
-            for mask, fraction in zip(masks, fractions, strict=True)
-        ]
-    masks = [_soften(mask, coverage, settings) for mask in masks]
+        shown = resized[:, 0].float().cpu().numpy()
+    outlines = masker(crops, landmarks)
+    known = meshes if meshes is not None else repeat(None, len(crops))
+    masks = [
+        _soften(_covered(*face, face_square), coverage, settings)
+        for face in zip(outlines, landmarks, shown, known, strict=True)
+    ]
     return torch.from_numpy(np.stack(masks)[:, None])
+
+
+def _covered(
+    mask: MatLike,
+    landmarks: NDArray[np.floating],
+    shown: MatLike | None,
+    mesh: NDArray[np.floating] | None,
+    face_square: float,
+) -> MatLike:
+    """Mask of a face with its temples, without what the swapped face shows as background."""
+    scale = _MASK_SIZE / mask.shape[0]
+    mask = cv2.resize(mask, (_MASK_SIZE, _MASK_SIZE), interpolation=cv2.INTER_AREA)
+    if mesh is not None:
+        points = _scaled(landmarks, scale)
+        temples = fill_convex(_MASK_SIZE, temple_points(points, _scaled(mesh, scale), face_square))
+        # What covers the face inside the landmarks stays excluded.
+        inside = fill_convex(_MASK_SIZE, hull_polygon(points))
+        mask = np.where(inside == 255, mask, _widened(mask, temples, face_square))
+        if shown is not None:
+            shown = _widened(shown, temples / np.float32(255), face_square)
+    return mask if shown is None else (mask * shown).round().astype(np.uint8)
 
 
 def _scaled(points: NDArray[np.floating], scale: float) -> NDArray[np.floating]:
     """Points of a crop in one of another size; pixel centres are at integers."""
     return (points + 0.5) * scale - 0.5
-
-
-def _with_temples(
-    mask: MatLike, landmarks: NDArray[np.floating], temples: MatLike, face_square: float
-) -> MatLike:
-    """A mask with the temples, which are outside the landmarks.
-
-    What covers the face inside the landmarks stays excluded.
-    """
-    inside = fill_convex(_MASK_SIZE, hull_polygon(landmarks))
-    return np.where(inside == 255, mask, _widened(mask, temples, face_square))
 
 
 def _widened(mask: MatLike, temples: MatLike, face_square: float) -> MatLike:

@@ -89,19 +89,22 @@ def test_temples_are_part_of_the_mask_and_what_covers_the_face_is_not():
     assert wide[65, 60] == 0
 
 
-def test_background_that_the_model_predicts_at_the_jaw_is_excluded_and_temples_stay():
+@pytest.mark.parametrize(("jaw", "temple", "inwards"), [(5, 127, 1), (11, 356, -1)])
+def test_background_that_the_model_predicts_at_the_jaw_is_excluded_and_temples_stay(
+    jaw, temple, inwards
+):
     face = face_at()
     matrix = crop_matrix(face.landmarks, 128, COVERAGE)
     points, mesh = (
         transform_points(matrix, each[:, :2]) for each in (face.landmarks, face.dense_mesh())
     )
-    jaw = round(float(points[5, 1]))  # a row between ear and chin
-    temple = round(float(mesh[127, 1]))
-    predicted = torch.ones(1, 1, 128, 128)
-    inner = round(float(points[5, 0])) + 5
-    predicted[..., :inner] = 0  # the swapped face is narrower on the left
+    edge = round(float(points[jaw, 0])) + 5 * inwards  # the swapped face is narrower on this side
+    predicted = torch.zeros(1, 1, 128, 128)
+    shown = slice(edge, None) if inwards > 0 else slice(edge + 1)
+    predicted[..., shown] = 1
     crop, settings = np.zeros((128, 128, 3), np.uint8), CompositeSettings(feather=1)
     mask = face_masks([crop], [points], COVERAGE, settings, HULL, predicted, [mesh])[0, 0]
-    assert mask[jaw, inner - 2] == 0
-    assert mask[jaw, inner + 2] == 1
-    assert mask[temple, inner - 5] == 1
+    beside_jaw, beside_temple = (round(float(y)) for y in (points[jaw, 1], mesh[temple, 1]))
+    assert mask[beside_jaw, edge - 2 * inwards] == 0
+    assert mask[beside_jaw, edge + 2 * inwards] == 1
+    assert mask[beside_temple, edge - 5 * inwards] == 1

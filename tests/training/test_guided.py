@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -13,7 +15,7 @@ from torch import nn
 from faceswap.conversion.guidance import build_guidance
 from faceswap.core.errors import ConfigError, FacesetError
 from faceswap.geometry.mesh_shape import POINTS
-from faceswap.media.images import read_image
+from faceswap.media.images import read_image, write_image
 from faceswap.models.anchored.decoder import AnchoredDecoder
 from faceswap.models.anchored.network import AnchoredAutoencoder
 from faceswap.models.autoencoder import Reconstruction
@@ -138,6 +140,42 @@ def test_a_budget_of_no_steps_exports_a_model_that_decodes(meshed, tmp_path):
     model = load_model(tmp_path / "run").model
     decoded = model.swap(torch.rand(1, 3, 64, 64), "bob", guides(model, 1))
     assert decoded.face.shape == (1, 3, 96, 96)
+
+
+def lit(crop, left, right):
+    """A crop in light that changes linearly from its left side to its right one."""
+    return crop * np.linspace(left, right, crop.shape[1])[:, None]
+
+
+@pytest.mark.slow
+def test_training_learns_the_light_that_references_do_not_know(meshed, tmp_path):
+    lights = [(1, 0.5), (0.5, 1), (1, 1), (0.75, 0.75), (0.6, 0.9)]
+    alice = read_image(meshed["alice"][0] / "images" / "000000-0.png")
+    for paths in meshed.values():
+        for number, image in enumerate(sorted((paths[0] / "images").iterdir())):
+            crop = lit(read_image(image), *lights[number % len(lights)])
+            write_image(image, crop.round().astype(np.uint8))
+    settings = ("training.batch=4", "optimizer.name=muon", "optimizer.lr=1e-3", "loss.detail=1.0")
+    before = train(meshed, tmp_path / "new", *settings, "training.steps=0").quality
+    after = train(meshed, tmp_path / "run", *settings, "training.steps=45").quality
+    for name in meshed:
+        assert after[name].l1 < 0.6 * before[name].l1
+        assert after[name].ssim > before[name].ssim
+
+    # Alice, lit from either side, as Bob: the references are the same.
+    inner = cv2.resize(alice[18:78, 18:78], (64, 64), interpolation=cv2.INTER_AREA)
+    faces = np.stack([lit(inner, 1, 0.5), lit(inner, 0.5, 1)]).astype(np.float32) / 255
+    model = load_model(tmp_path / "run").model
+    torch.manual_seed(0)
+    shown = guides(model, 1)
+    assert shown is not None
+    left, right = (
+        model.swap(torch.from_numpy(each).permute(2, 0, 1)[None], "bob", shown).face[0, :, 24:72]
+        for each in faces
+    )
+    lean = (left - right).mean((0, 1))
+    assert lean[24:40].mean() > 0.03
+    assert lean[56:72].mean() < -0.03
 
 
 @pytest.mark.slow
