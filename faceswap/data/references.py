@@ -17,6 +17,7 @@ from faceswap.models.reference_choice import describe_halves, k_centres
 from faceswap.models.references import (
     LARGEST_COORDINATE,
     MASK_SIDE,
+    References,
     ReferenceSet,
     is_face,
 )
@@ -52,7 +53,7 @@ class FaceGeometry:
         return FaceGeometry(self.shape.shown_by(neutral.astype(np.float64)), self.matrices)
 
     def describe(self) -> list[NDArray[np.float32]]:
-        """Descriptors of both halves of the faces; see ``choice.descriptors``."""
+        """Descriptors of both halves of the faces; see ``reference_choice.descriptors``."""
         return describe_halves(self.shape.expression, self.shape.pose.rotation)
 
     def meshes(self) -> NDArray[np.float32]:
@@ -135,6 +136,17 @@ def choose_references(
     sharp = training[sharpness >= np.quantile(sharpness, _LEAST_SHARP)]
     described = geometry.of(sharp).describe()
     return sharp[k_centres(np.concatenate(described, 1), count)]
+
+
+def find_references(references: References, geometry: FaceGeometry) -> NDArray[np.int64]:
+    """Which faces the references of a model were cut from, as indices, ``(R,)``.
+
+    Args:
+        references: References of an identity.
+        geometry: Geometry of the training faces of the identity.
+    """
+    meshes, wanted = geometry.meshes(), references.meshes.cpu().numpy()
+    return np.array([np.abs(meshes - mesh).mean((1, 2)).argmin() for mesh in wanted])
 
 
 def cut_references(

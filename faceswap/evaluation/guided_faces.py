@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.conversion.faces import SourceFace, batch_guides
-from faceswap.conversion.guidance import Guidance, build_guidance
+from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.guidance import Guidance
+from faceswap.data.guides import best_guides, build_guide_source
+from faceswap.data.references import find_references, measure_geometry
 from faceswap.facesets.faceset import Face, Faceset
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import Guides
 from faceswap.models.model_file import LoadedModel
 
@@ -36,10 +39,32 @@ def guide_faces(faces: Pairs, guidance: Guidance, name: str) -> list[SourceFace]
     return guided
 
 
-def own_guides(loaded: LoadedModel, faces: Pairs, name: str) -> Guides | None:
-    """Guides of faces to be decoded as their own identity; None unless the model is guided."""
-    guidance = build_guidance(loaded, name)
-    return None if guidance is None else batch_guides(guide_faces(faces, guidance, name))
+def own_guides(loaded: LoadedModel, faces: Pairs, training: Pairs, name: str) -> Guides | None:
+    """Guides of held-out faces to be decoded as their own identity.
+
+    As in training, no face is shown its neighbours in time: it would be judged by how well they
+    are copied.
+
+    Args:
+        loaded: Model.
+        faces: Held-out faces of the identity.
+        training: Its training faces, some of which are the references of the model.
+        name: Name of the identity.
+
+    Returns:
+        Guides of the faces; None unless the model is guided.
+
+    Raises:
+        FacesetError: A faceset has no meshes.
+    """
+    if not isinstance(loaded.model, GuidedAutoencoder):
+        return None
+    pairs = [*training, *faces]
+    trained, shown = np.arange(len(training)), np.arange(len(training), len(pairs))
+    geometry = measure_geometry(pairs, trained, loaded.coverage)
+    references = loaded.model.references_of(name)
+    source = build_guide_source(pairs, geometry, find_references(references, geometry.of(trained)))
+    return best_guides(geometry.of(shown), references, [source.allowed(face) for face in shown])
 
 
 def _meshes(faces: Pairs) -> Iterator[NDArray[np.float32]]:

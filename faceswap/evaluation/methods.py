@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import CompositeSettings, match_colour, paste
-from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.masks import face_masks
 from faceswap.conversion.swapper import Swapper
 from faceswap.evaluation.footage import clip_names
@@ -43,6 +43,7 @@ class Model:
         to: Target identity.
         source: Identity of the model that the samples show.
         faces: Faces of all samples, in order.
+        guides: Guides of the faces; None plans them as conversion does, if the model is guided.
 
     Raises:
         IdentityError: The model has no identity ``to``.
@@ -50,16 +51,22 @@ class Model:
     """
 
     def __init__(
-        self, loaded: LoadedModel, to: str, source: str, faces: Sequence[tuple[Faceset, Face]]
+        self,
+        loaded: LoadedModel,
+        to: str,
+        source: str,
+        faces: Sequence[tuple[Faceset, Face]],
+        guides: Guides | None = None,
     ) -> None:
         self.loaded = loaded
         self._swapper = Swapper(loaded, to, CompositeSettings())
         self._guides: dict[tuple[str, int], Guides | None] = {}
         if self._swapper.guidance is not None:
-            guided = guide_faces(faces, self._swapper.guidance, source)
+            if guides is None:
+                guides = batch_guides(guide_faces(faces, self._swapper.guidance, source))
             clips = clip_names(faces)
-            for (faceset, face), known in zip(faces, guided, strict=True):
-                self._guides[clips[faceset.path], face.frame] = known.guides
+            for number, (faceset, face) in enumerate(faces):
+                self._guides[clips[faceset.path], face.frame] = guides.of(number)
 
     def __call__(self, sample: Sample) -> Image:
         """The frame with every face of ``sample.swapped`` swapped to the target."""

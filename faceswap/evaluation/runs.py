@@ -272,7 +272,8 @@ def _methods(
     if baseline:
         for candidate in candidates:
             # Errors of this baseline are errors of reconstruction, not of the swap.
-            reconstruction = Model(candidate.loaded, source, source, faces)
+            guides = own_guides(candidate.loaded, faces, candidate.training[source], source)
+            reconstruction = Model(candidate.loaded, source, source, faces, guides)
             methods[f"{candidate.name}, reconstructed"] = "baseline", reconstruction
         methods[UNSWAPPED] = "baseline", Unswapped()
         methods[NEAREST] = "baseline", NearestCrop(candidates[0].training[target])
@@ -312,7 +313,7 @@ def _reconstructions(
     for candidate in candidates:
         for name, pairs in faces.items():
             real = held_out_tensor(pairs, side, candidate.loaded.coverage)
-            guides = own_guides(candidate.loaded, pairs, name)
+            guides = own_guides(candidate.loaded, pairs, candidate.training[name], name)
             decoded = reconstruct(candidate.loaded, real, name, guides)
             values = quality(decoded, real, lpips)
             reconstructions.append(Reconstruction(candidate.name, name, len(pairs), values))

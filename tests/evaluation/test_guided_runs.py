@@ -11,7 +11,7 @@ from faceswap.conversion.guidance import Guidance
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.footage import clip_names, load_samples
 from faceswap.evaluation.frame_scoring import FrameScorer
-from faceswap.evaluation.guided_faces import guide_faces
+from faceswap.evaluation.guided_faces import guide_faces, own_guides
 from faceswap.evaluation.methods import Model
 from faceswap.evaluation.runs import Candidate, common_held_out, evaluate_runs, open_runs
 from faceswap.models.guided import GuidedAutoencoder
@@ -48,7 +48,6 @@ def test_a_guided_run_is_scored_without_any_training(candidate):
     )
     for comparison in found.comparisons:
         values = {result.method: result.summary.values for result in comparison.results}
-        # Held-out faces are hardly different from their neighbours, which are references.
         assert values["guided"]["face_found"] == 1
         assert values["guided"]["expression_error"] < 0.05
         own = values["guided, reconstructed"]
@@ -57,6 +56,20 @@ def test_a_guided_run_is_scored_without_any_training(candidate):
     assert len(found.reconstructions) == 2
     for reconstruction in found.reconstructions:
         assert reconstruction.values["ssim"] > 0.8
+
+
+def test_held_out_faces_are_reconstructed_without_their_neighbours_in_time(candidate):
+    held_out, training = candidate.held_out["alice"], candidate.training["alice"]
+    guides = own_guides(candidate.loaded, held_out, training, "alice")
+    assert guides is not None
+    shown = guides.references[guides.weights > 0].reshape(len(held_out), -1)
+    frames = np.array([face.frame for _, face in training])
+    gaps = np.abs(frames[shown] - np.array([[face.frame] for _, face in held_out]))
+    assert gaps.min() > 15
+    # As conversion plans them, they would be shown their neighbours.
+    guidance = Guidance(candidate.loaded.model, "alice", candidate.loaded.coverage)
+    planned = batch_guides(guide_faces(held_out, guidance, "alice"))
+    assert np.abs(frames[planned.references[:, 0]] - held_out[0][1].frame).min() <= 15
 
 
 def planned_pieces(candidate, faces):
