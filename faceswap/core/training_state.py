@@ -1,5 +1,6 @@
 """State of a training: what its checkpoints hold, how it resumes, and how it rolls back."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -73,12 +74,12 @@ class Progress:
 
         Args:
             metric: Values that decide which evaluation is best, higher is better, compared from
-                the left.
+                the left. One that is not finite is never the best.
 
         Returns:
             Whether it is the best so far.
         """
-        if self.best is None or metric > self.best:
+        if all(map(math.isfinite, metric)) and (self.best is None or metric > self.best):
             self.best, self.since_best, self.best_step = metric, 0, self.step
             return True
         self.since_best += 1

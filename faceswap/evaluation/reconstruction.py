@@ -65,7 +65,7 @@ def reconstruct(
 
 @torch.inference_mode()
 def quality(decoded: Tensor, faces: Tensor, lpips: Distance | None) -> dict[str, float]:
-    """Compare reconstructions with the real faces; mean over the faces.
+    """Compare reconstructions with the real faces; mean over the faces that have a mask.
 
     Args:
         decoded: Reconstructions, ``(N, 3, S, S) float32 RGB`` in [0, 1], S at least ``MIN_SIDE``.
@@ -73,7 +73,7 @@ def quality(decoded: Tensor, faces: Tensor, lpips: Distance | None) -> dict[str,
         lpips: Distance of ``lpips.load_lpips``, or None to skip LPIPS.
 
     Returns:
-        Values by metric name.
+        Values by metric name; none without a face that has a mask.
     """
     values: dict[str, list[float]] = {"psnr": [], "ssim": [], "ms_ssim": []}
     if lpips is not None:
@@ -82,16 +82,18 @@ def quality(decoded: Tensor, faces: Tensor, lpips: Distance | None) -> dict[str,
         real, mask = face[:, :3], face[:, 3:]
         mixed = torch.lerp(real, output, mask)
         inside = (mask > 0.5).expand_as(real)
+        if not inside.any():
+            continue
         ratio = peak_signal_noise_ratio(output[inside], real[inside], data_range=1.0)
         # Infinite for equal images; 100 dB is beyond the precision of 8 bits.
         values["psnr"].append(min(float(ratio), 100.0))
         _, similar = structural_similarity_index_measure(
             mixed, real, data_range=1.0, return_full_image=True
         )
-        values["ssim"].append(float((similar * mask).sum() / (3 * mask.sum()).clamp(min=1)))
+        values["ssim"].append(float((similar * mask).sum() / (3 * mask.sum())))
         values["ms_ssim"].append(
             float(multiscale_structural_similarity_index_measure(mixed, real, data_range=1.0))
         )
         if lpips is not None:
             values["lpips"].append(float(lpips(mixed, real)))
-    return {name: float(np.mean(column)) for name, column in values.items()}
+    return {name: float(np.mean(column)) for name, column in values.items() if column}

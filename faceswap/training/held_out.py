@@ -17,6 +17,8 @@ _CHUNK = 16
 class Quality:
     """Quality of reconstruction, averaged over faces and over the mask of each.
 
+    Faces without a mask are left out; without any other, both values are NaN.
+
     Attributes:
         ssim: Structural similarity, at most 1; higher is better.
         l1: Mean absolute difference, 0 to 1; lower is better.
@@ -53,6 +55,8 @@ def _evaluate(
         shown = None if guides is None else guides.of(some)
         decoded = decode(model, chunk[:, :3], name, bf16, shown)
         target = resize(chunk, model.output_size)
+        masked = target[:, 3].amax((1, 2)) > 0
+        decoded, target = decoded[masked], target[masked]
         ssims.append(weighted_mean(ssim_map(decoded, target[:, :3]), target[:, 3:]))
         l1s.append(l1(decoded, target[:, :3], target[:, 3:]))
     return Quality(torch.cat(ssims).mean().item(), torch.cat(l1s).mean().item())

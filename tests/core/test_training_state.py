@@ -47,6 +47,16 @@ def test_the_best_evaluation_and_patience():
     assert not progress.is_stale(1)
 
 
+def test_an_evaluation_that_measured_nothing_is_not_the_best():
+    progress = Progress()
+    assert not progress.evaluated(float("nan"))
+    assert progress.best_step is None
+    progress.step = 5
+    assert progress.evaluated(0.1)
+    assert not progress.evaluated(float("nan"))
+    assert progress.best_step == 5
+
+
 def test_a_restored_state_continues_exactly(tmp_path):
     state = make_state(tmp_path, ema=True)
     take_step(state)

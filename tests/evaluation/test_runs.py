@@ -233,9 +233,12 @@ def test_quality_of_a_perfect_reconstruction(run):
     outside = torch.where(faces[:, 3:] > 0, faces[:, :3], 0.5)
     assert quality(outside, faces, None)["psnr"] == 100
     # Off by 0.1 everywhere: 10 log10(1 / 0.01) dB.
-    grey = torch.full((1, 4, MIN_SIDE, MIN_SIDE), 0.5)
+    grey = torch.full((2, 4, MIN_SIDE, MIN_SIDE), 0.5)
     grey[:, 3] = 1
     assert quality(grey[:, :3] + 0.1, grey, None)["psnr"] == pytest.approx(20, abs=1e-3)
+    grey[0, 3] = 0  # a face without a mask
+    assert quality(grey[:, :3] + 0.1, grey, None)["psnr"] == pytest.approx(20, abs=1e-3)
+    assert quality(grey[:1, :3] + 0.1, grey[:1], None) == {}
     decoded = reconstruct(load_model(run), faces, "bob")
     assert decoded.shape == (3, 3, MIN_SIDE, MIN_SIDE)
     assert not np.allclose(decoded, faces[:, :3])

@@ -42,6 +42,15 @@ def test_only_the_face_counts():
     assert quality["alice"].l1 == pytest.approx(0.4, abs=1e-5)
 
 
+def test_faces_without_a_mask_are_left_out():
+    faces = torch.rand(3, 4, 16, 16)
+    faces[1, :3], faces[1, 3] = 0.0, 0.0
+    shown = {"alice": ShownFaces(faces), "bob": ShownFaces(faces[1:2])}
+    quality = evaluate(copier(alice=1.0, bob=1.0), shown, torch.device("cpu"), bf16=False)
+    assert quality["alice"].ssim == pytest.approx(1, abs=1e-4)
+    assert np.isnan(quality["bob"].l1)
+
+
 def test_each_identity_is_decoded_by_its_own_decoder():
     faces = torch.rand(4, 4, 16, 16)
     model = copier(alice=1.0, bob=0.5)
