@@ -67,14 +67,17 @@ def load_samples(
             if frame.index in by_frame:
                 points = by_frame[frame.index].landmarks
                 image = replace(frame, pixel_aspect=faceset.pixel_aspect).displayed()
-                yield Sample(clip, frame.index, image, points, (points,))
+                yield Sample(
+                    clip, frame.index, image, points, (points,), photo=not faceset.is_video
+                )
             if frame.index >= block[-1]:
                 break
 
 
 def _crop_sample(faceset: Faceset, face: Face, clip: str) -> Sample:
     points = transform_points(face.matrix, face.landmarks)
-    return Sample(clip, face.frame, faceset.load_crop(face), points, (points,))
+    image, photo = faceset.load_crop(face), not faceset.is_video
+    return Sample(clip, face.frame, image, points, (points,), photo=photo)
 
 
 def _blocks(frames: Sequence[int]) -> list[list[int]]:

@@ -26,11 +26,12 @@ class Sample:
 
     Attributes:
         clip: Name of the footage; other footage has another one.
-        index: Frame index; consecutive frames have consecutive indices.
+        index: Frame index; consecutive frames of a video have consecutive indices.
         image: Source frame, ``(H, W, 3) uint8 RGB``.
         landmarks: Landmarks of the evaluated face, ``(68, 2)`` in pixels.
         swapped: Landmarks of all faces to swap, the evaluated one included, each ``(68, 2)``.
         output: Frame of the converted file, ``(H, W, 3) uint8 RGB``; None when evaluating runs.
+        photo: Whether the frame is a photo, which does not follow the one before it.
     """
 
     clip: str
@@ -39,6 +40,7 @@ class Sample:
     landmarks: NDArray[np.floating]
     swapped: tuple[NDArray[np.floating], ...]
     output: Image | None = None
+    photo: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class FrameScore:
         after: Face in the output frame; None when not detected.
         picture: Head crop of the output, JPEG bytes.
         frame: Downscaled output frame, JPEG bytes.
+        photo: Whether the frame is a photo.
     """
 
     clip: str
@@ -79,6 +82,7 @@ class FrameScore:
     after: Observation | None = None
     picture: bytes = b""
     frame: bytes = b""
+    photo: bool = False
 
 
 class FrameScorer:
@@ -139,7 +143,12 @@ class FrameScorer:
         """
         after = self.observe(output, sample.landmarks)
         score = FrameScore(
-            sample.clip, sample.index, {"face_found": float(after is not None)}, before, after
+            sample.clip,
+            sample.index,
+            {"face_found": float(after is not None)},
+            before,
+            after,
+            photo=sample.photo,
         )
         change = background_change(sample.image, output, sample.swapped)
         score.values |= {"background_max": change.largest, "background_mean": change.mean}

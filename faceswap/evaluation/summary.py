@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from faceswap.evaluation.consecutive import FrameKey
 from faceswap.evaluation.drift import identity_drift
 from faceswap.evaluation.frame_scoring import FrameScore, Observation
 from faceswap.evaluation.jitter import flicker, jitter, jitter_ratio
@@ -65,12 +66,13 @@ def _percentiles(column: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _temporal_values(scores: Sequence[FrameScore]) -> dict[str, float]:
-    pairs = {
-        (score.clip, score.index): (score.before, score.after)
-        for score in scores
-        if score.before is not None and score.after is not None
-    }
-    observed = list(pairs.values())
+    observed: list[tuple[Observation, Observation]] = []
+    pairs: dict[FrameKey, tuple[Observation, Observation]] = {}  # of videos
+    for score in scores:
+        if score.before is not None and score.after is not None:
+            observed.append((score.before, score.after))
+            if not score.photo:
+                pairs[score.clip, score.index] = observed[-1]
     found = {name: observation_correlation(observed, name) for name in _CORRELATED}
     found["movement_error"] = movement_error(
         [frontal(before.landmarks.dense_mesh()) for before, _ in observed],

@@ -18,11 +18,13 @@ from faceswap.evaluation.evaluation import (
     describe_metrics,
 )
 from faceswap.evaluation.face_finder import FaceFinder
+from faceswap.evaluation.footage import load_samples
 from faceswap.evaluation.frame_scoring import FrameScorer
 from faceswap.evaluation.metric import METRICS
 from faceswap.evaluation.reconstruction import MIN_SIDE, quality, reconstruct
 from faceswap.evaluation.report import write_report
 from faceswap.evaluation.runs import common_held_out, count_frames, evaluate_runs, open_runs
+from faceswap.evaluation.summary import summarise
 from faceswap.models.model_file import load_model
 from faceswap.provenance.file_provenance import read_provenance
 from tests.evaluation.conftest import FRAMES, HELD_OUT, Colours
@@ -72,6 +74,24 @@ def test_all_methods_use_the_same_frames(evaluated):
         frames = [[score.index for score in result.scores] for result in comparison.results]
         assert all(one == frames[0] for one in frames)
         assert len(frames[0]) == 3
+
+
+def test_photos_do_not_follow_each_other(evaluated, facesets):
+    (result, *_) = evaluated.comparisons[0].results
+    temporal = {"jitter", "jitter_ratio", "flicker", "identity_drift"}
+    # Three frames in a row, as the held-out ones of a larger faceset are.
+    scores = [replace(score, index=number) for number, score in enumerate(result.scores)]
+    assert temporal <= summarise(scores).values.keys()
+    photos = summarise([replace(score, photo=True) for score in scores]).values
+    assert not temporal & photos.keys()
+    assert photos["similarity_target"] == result.summary.values["similarity_target"]
+
+    faceset = facesets["alice"]
+    source = faceset.record["source"] | {"kind": "images"}
+    stills = replace(faceset, record=faceset.record | {"source": source})
+    for stored, photo in ((faceset, False), (stills, True)):
+        (sample,) = load_samples(stored, stored.faces()[:1], None, "clip")
+        assert sample.photo == photo
 
 
 def test_unswapped_baseline_has_perfect_expression_and_wrong_identity(evaluated):
