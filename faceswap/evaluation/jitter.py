@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.evaluation.consecutive import FrameKey, consecutive
-from faceswap.evaluation.shape import RIGID, eye_distance
+from faceswap.evaluation.shape import eye_distance
+from faceswap.geometry.mesh_shape import CORNERS
 
 Array = NDArray[np.floating]
 
@@ -64,7 +65,7 @@ def _mean_accelerations(
 
 
 def _acceleration(points: Mapping[FrameKey, Array], frames: Sequence[FrameKey]) -> float:
-    a, b, c = (points[frame][RIGID] for frame in frames)
+    a, b, c = (points[frame][CORNERS] for frame in frames)
     return float(np.linalg.norm(a - 2 * b + c, axis=1).mean())
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.evaluation.shape import RIGID, fit_similarity
 from faceswap.geometry.alignment import HeadPose, head_pose
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import mesh_to_68
+from faceswap.geometry.mesh_shape import CORNERS
+from faceswap.geometry.similarity import fit_similarity
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def angles(mesh: NDArray[np.floating]) -> Angles:
         mesh: Face mesh, ``(478, 3)`` in pixels, z in the same unit.
     """
     points = mesh_to_68(np.asarray(mesh, np.float32)).astype(np.float64)
-    rotation, translation, scale = fit_similarity(MEAN_FACE[RIGID], points[RIGID])
-    return _of(HeadPose(rotation, scale, translation[:2]))
+    fitted = fit_similarity(MEAN_FACE[CORNERS], points[CORNERS])
+    return _of(HeadPose(fitted.rotation, float(fitted.scale), fitted.translation[:2]))
 
 
 def angles_2d(points: NDArray[np.floating]) -> Angles:

@@ -10,20 +10,17 @@ from numpy.typing import NDArray
 
 from faceswap.geometry.landmarks68 import (
     INNER,
-    LEFT_EYE_CORNERS,
-    NOSE,
     OUTER_EYE_CORNERS,
-    RIGHT_EYE_CORNERS,
     lid_gap,
     mouth_gap,
 )
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import mesh_to_68
+from faceswap.geometry.mesh_shape import CORNERS
+from faceswap.geometry.similarity import fit_similarity
 
 Points = NDArray[np.floating]
 
-RIGID = np.r_[NOSE, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS]
-"""Nose and eye corners, which facial expression does not move."""
 _MIN_FRAMES = 8  # correlations of fewer frames are unreliable
 
 
@@ -31,30 +28,6 @@ def eye_distance(points: Points) -> float:
     """Distance of the outer eye corners of ``(68, D)`` points, in their unit."""
     left, right = points[list(OUTER_EYE_CORNERS)]
     return max(float(np.linalg.norm(right - left)), 1e-6)
-
-
-def fit_similarity(
-    points: Points, onto: Points
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Least-squares similarity transform between point sets (Umeyama, 1991).
-
-    Args:
-        points: Points to transform, ``(N, D)``.
-        onto: Target points, ``(N, D)``.
-
-    Returns:
-        ``rotation (D, D)``, ``translation (D,)`` and scale, such that
-        ``scale * points @ rotation.T + translation`` is near ``onto``. Never a reflection.
-    """
-    points, onto = np.asarray(points, np.float64), np.asarray(onto, np.float64)
-    here, there = points.mean(0), onto.mean(0)
-    a, b = points - here, onto - there
-    u, singular, vt = np.linalg.svd(b.T @ a)
-    signs = np.ones(points.shape[1])
-    signs[-1] = np.sign(np.linalg.det(u @ vt))
-    rotation = (u * signs) @ vt
-    scale = float((singular * signs).sum() / max((a**2).sum(), 1e-12))
-    return rotation, there - scale * rotation @ here, scale
 
 
 def expression_error(before: Points, after: Points) -> float:
@@ -66,8 +39,7 @@ def expression_error(before: Points, after: Points) -> float:
         before: Landmarks in the source, ``(68, 2)`` in pixels; they define the unit of length.
         after: Landmarks in the output, ``(68, 2)`` in pixels.
     """
-    rotation, translation, scale = fit_similarity(after[INNER], before[INNER])
-    aligned = scale * after[INNER] @ rotation.T + translation
+    aligned = fit_similarity(after[INNER], before[INNER]).apply(after[INNER])
     distances = np.linalg.norm(aligned - before[INNER], axis=1)
     return float(distances.mean()) / eye_distance(before)
 
@@ -84,8 +56,7 @@ def frontal(mesh: Points) -> NDArray[np.float64]:
         ``(51, 2)`` in units of the outer eye corner distance.
     """
     points = mesh_to_68(np.asarray(mesh, np.float32)).astype(np.float64)
-    rotation, translation, scale = fit_similarity(points[RIGID], MEAN_FACE[RIGID])
-    front = scale * points @ rotation.T + translation
+    front = fit_similarity(points[CORNERS], MEAN_FACE[CORNERS]).apply(points)
     return front[INNER, :2] / eye_distance(front)
 
 

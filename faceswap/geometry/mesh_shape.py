@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from faceswap.geometry.landmarks68 import LEFT_EYE_CORNERS, NOSE, RIGHT_EYE_CORNERS
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import mesh_to_68
-from faceswap.geometry.similarity import Similarity, fit_similarity
+from faceswap.geometry.similarity import Similarity, fit_similarity, without_roll
 
 FACE_POINTS = 468
 """Points of a mesh without its irises."""
@@ -77,7 +77,8 @@ RIGID = np.array(
     ]
 )
 CORNERS = np.r_[NOSE, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS]
-"""Of landmarks68: those that make a mesh upright. They must not all be one point."""
+"""Of landmarks68: nose and eye corners, which no expression moves. They make a mesh upright, and
+must not all be one point."""
 
 UPPER_LIDS = np.concatenate([LEFT_EYE.upper, RIGHT_EYE.upper])
 LOWER_LIDS = np.concatenate([LEFT_EYE.lower, RIGHT_EYE.lower])
@@ -136,7 +137,9 @@ def neutral_mesh(meshes: ArrayLike) -> NDArray[np.float64]:
     meshes = np.asarray(meshes, np.float64)
     upright = _upright(meshes)
     turned = fit_similarity(MEAN_FACE[CORNERS], mesh_to_68(meshes)[:, CORNERS]).rotation
-    tilt = 1 - np.trace(turned, axis1=1, axis2=2) / 3  # 0 for a straight head
+    # 0 for a straight head; one that is turned by 25 degrees counts as much as a mouth that is open
+    # by 6 percent of the face square.
+    tilt = 1 - np.trace(without_roll(turned), axis1=1, axis2=2) / 3
     rest = np.argsort(_gap(upright, UPPER_LIP, LOWER_LIP) + tilt, kind="stable")
     chosen = upright[rest[: max(_FEWEST, round(_AT_REST * len(meshes)))]]
     neutral = chosen[0]

@@ -48,3 +48,15 @@ def fit_similarity(points: ArrayLike, onto: ArrayLike) -> Similarity:
     scale = np.asarray((singular * signs).sum(-1) / power)
     centre = (here @ np.swapaxes(rotation, -1, -2))[..., 0, :]
     return Similarity(rotation, there[..., 0, :] - scale[..., None] * centre, scale)
+
+
+def without_roll(rotation: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Rotations ``(N, 3, 3)`` of heads turned upright, as they are in crops."""
+    sine, cosine = -rotation[:, 0, 1], rotation[:, 1, 1]
+    length = np.maximum(np.hypot(sine, cosine), 1e-9)
+    upright = np.zeros_like(rotation)
+    upright[:, 0, 0] = upright[:, 1, 1] = cosine / length
+    upright[:, 0, 1] = sine / length
+    upright[:, 1, 0] = -sine / length
+    upright[:, 2, 2] = 1
+    return upright @ rotation

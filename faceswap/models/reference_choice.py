@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.geometry.mesh_shape import LOWER_LIDS, LOWER_LIP, PUPILS, UPPER_LIDS, UPPER_LIP
+from faceswap.geometry.similarity import without_roll
 
 _BROWS = [105, 334, 66, 296, 70, 300, 55, 285]
 _MOUTH = [61, 291, 78, 308, 0, 17, 84, 314, 152, 148, 377, 40, 270]
@@ -41,20 +42,8 @@ def descriptors(
     for some, weight in _WEIGHTS:
         weights[np.isin(points, some)] *= weight
     shown = (expression[:, points] * weights[:, None]).reshape(len(expression), -1)
-    turned = _TURN * _without_roll(rotation).reshape(-1, 9)
+    turned = _TURN * without_roll(rotation).reshape(-1, 9)
     return np.concatenate([shown, turned], 1).astype(np.float32)
-
-
-def _without_roll(rotation: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Rotations ``(N, 3, 3)`` of heads turned upright, as they are in crops."""
-    sine, cosine = -rotation[:, 0, 1], rotation[:, 1, 1]
-    length = np.maximum(np.hypot(sine, cosine), 1e-9)
-    upright = np.zeros_like(rotation)
-    upright[:, 0, 0] = upright[:, 1, 1] = cosine / length
-    upright[:, 0, 1] = sine / length
-    upright[:, 1, 0] = -sine / length
-    upright[:, 2, 2] = 1
-    return upright @ rotation
 
 
 def describe_halves(

@@ -8,7 +8,6 @@ from faceswap.evaluation.shape import (
     correlation,
     expression_error,
     eye_distance,
-    fit_similarity,
     frontal,
     lid_opening,
     mouth_opening,
@@ -67,25 +66,6 @@ def test_angle_difference_wraps_around():
     moved = angle_difference(Angles(0, 0, 175), Angles(0, 0, -175))
     assert moved == Angles(0, 0, 10)
     assert angle_difference(moved, moved) == Angles(0, 0, 0)
-
-
-@pytest.mark.parametrize("dimensions", [2, 3])
-def test_similarity_transform_is_recovered(dimensions):
-    points = np.random.default_rng(0).normal(size=(20, dimensions))
-    turn = rotation(20, -30, 50)[:dimensions, :dimensions]
-    if dimensions == 2:
-        turn = rotation(roll=50)[:2, :2]
-    onto = 3.5 * points @ turn.T + np.arange(dimensions)
-    found, translation, scale = fit_similarity(points, onto)
-    np.testing.assert_allclose(found, turn, atol=1e-9)
-    np.testing.assert_allclose(translation, np.arange(dimensions), atol=1e-9)
-    assert scale == pytest.approx(3.5)
-
-
-def test_reflection_is_never_returned():
-    points = np.random.default_rng(1).normal(size=(9, 3))
-    found, _, _ = fit_similarity(points, points * [1, 1, -1])
-    assert np.linalg.det(found) == pytest.approx(1)
 
 
 def test_expression_error_is_invariant_to_similarity_transforms():

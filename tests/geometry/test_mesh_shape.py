@@ -68,6 +68,15 @@ def test_the_neutral_mesh_is_that_of_the_frames_at_rest():
     np.testing.assert_allclose(placed, closed, atol=1e-9)
 
 
+def test_a_rolled_head_is_at_rest_too():
+    c, s = np.cos(np.radians(35)), np.sin(np.radians(35))
+    rolled = Similarity(np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]), np.zeros(3), np.array(90.0))
+    frames = [rolled.apply(face_mesh())] * 20 + [90 * face_mesh(opening=0.1)] * 20
+    found = neutral_mesh(np.stack(frames))
+    placed = fit_similarity(found, face_mesh()).apply(found)
+    np.testing.assert_allclose(placed, face_mesh(), atol=1e-9)
+
+
 def test_a_single_mesh_is_the_neutral_one():
     meshes = 80 * face_mesh(0.1)[None] + [100, 50, 0]
     neutral = neutral_mesh(meshes)
