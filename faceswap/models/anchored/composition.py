@@ -21,7 +21,6 @@ _STRONGEST = 0.7  # logarithm of the largest gain
 # Light is mostly a gain. With a large offset, training lowers contrast wherever it is uncertain.
 _LARGEST_OFFSET = 0.06
 _DISAGREEMENT = 6.0
-_LEAST_WEIGHT = 1e-4  # of a reference, before the correction
 _LARGE, _UNEVEN, _GATED = 0.002, 0.02, 0.1  # weights of the regularisation
 
 
@@ -55,7 +54,8 @@ def geometry(guides: Guides, meshes: Tensor, size: int) -> Geometry:
     places = resize_places(places.flatten(0, 1), _FINE_SIDE).unflatten(0, places.shape[:2])
     places = refine_warp(places, shown[:, FINE_POINTS], seen[:, :, FINE_POINTS])
     upper = upper_half(guides.shape, size // 4)
-    halves = torch.cat([upper.expand(-1, SLOTS // 2, -1, -1), 1 - upper.expand(-1, 2, -1, -1)], 1)
+    each = upper.expand(-1, SLOTS // 2, -1, -1)
+    halves = torch.cat([each, 1 - each], 1)
     weights = halves * guides.weights[:, :, None, None]
     return Geometry(places, upper, openings(guides.shape, size // 4), weights)
 
@@ -132,7 +132,8 @@ def compose(
         [0, 1].
     """
     size = seen.shape[-1]
-    logits = (known.weights + _LEAST_WEIGHT).log() + corrections.weights.float()
+    # A reference without weight stays without, so that it may be exchanged at any time.
+    logits = known.weights.log() + corrections.weights.float()
     weights = resize(logits.softmax(1), size)
     blended = _blend(seen, weights)
     colours = offsets.flatten(2).transpose(1, 2) @ weights.flatten(2)
