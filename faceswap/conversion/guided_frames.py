@@ -1,12 +1,17 @@
 """Guides the faces of frames that are read once: photos, and frames in memory."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
+
+import torch
 
 from faceswap.conversion.faces import FramesWithFaces, SourceFace
 from faceswap.conversion.guidance import KNOWN, Guidance, Neutral
 from faceswap.media.frame import Frame
+from faceswap.models.guides import SLOTS, Guides
+from faceswap.models.reference_choice import HALVES
 
 _WINDOW = 48  # frames whose guides are planned together
 _AROUND = 16  # frames before and after them that are planned too, so that windows agree
@@ -27,6 +32,7 @@ def guide_windows(found: FramesWithFaces, guidance: Guidance) -> FramesWithFaces
         guidance: Guidance of the target identity.
     """
     tracks: dict[int, _Track] = {}
+    shown: dict[int, Guides] = {}  # of the last face of each track
     before: list[Sequence[SourceFace]] = []
     waiting: list[tuple[Frame, Sequence[SourceFace]]] = []
     frames = iter(found)
@@ -37,11 +43,13 @@ def guide_windows(found: FramesWithFaces, guidance: Guidance) -> FramesWithFaces
             return
         clip = [*before, *(faces for _, faces in waiting)]
         tracks = _current_tracks(tracks, clip, [faces for _, faces in read], guidance)
-        guided = _guide_clip(clip, guidance, tracks)[len(before) :]
+        guided = _guide_clip(clip, guidance, tracks, len(before), shown)
         # After the last window nothing follows.
         end = _WINDOW if len(waiting) == _WINDOW + _AROUND else len(waiting)
         for (frame, _), faces in zip(waiting[:end], guided, strict=False):
+            shown |= {face.track: face.guides for face in faces if face.guides is not None}
             yield frame, faces
+        shown = {track: guides for track, guides in shown.items() if track in tracks}
         before = [*before, *(faces for _, faces in waiting[:end])][-_AROUND:]
         del waiting[:end]
 
@@ -92,9 +100,21 @@ def _by_track(faces: Iterable[SourceFace]) -> dict[int, list[SourceFace]]:
 
 
 def _guide_clip(
-    clip: Sequence[Sequence[SourceFace]], guidance: Guidance, known: Mapping[int, _Track]
+    clip: Sequence[Sequence[SourceFace]],
+    guidance: Guidance,
+    known: Mapping[int, _Track],
+    done: int,
+    shown: Mapping[int, Guides],
 ) -> list[list[SourceFace]]:
-    """Guides the faces of each frame."""
+    """Guides the faces of each frame but the first ones, which were guided before.
+
+    Args:
+        clip: Faces of each frame.
+        guidance: Guidance of the target identity.
+        known: The tracks.
+        done: Number of the first ones.
+        shown: Guides of the last face of each track in them.
+    """
     guided: list[list[SourceFace]] = [[] for _ in clip]
     tracks: dict[int, list[tuple[int, SourceFace]]] = {}
     for place, faces in enumerate(clip):
@@ -102,6 +122,37 @@ def _guide_clip(
             tracks.setdefault(face.track, []).append((place, face))
     for track, members in tracks.items():
         planned = guidance.guide_track([face for _, face in members], known[track].neutral)
+        earlier = [face for (place, _), face in zip(members, planned, strict=True) if place < done]
+        if earlier and track in shown:
+            planned = _in_slots_of(planned, earlier[-1], shown[track])
         for (place, _), face in zip(members, planned, strict=True):
             guided[place].append(face)
-    return guided
+    return guided[done:]
+
+
+def _in_slots_of(
+    planned: Sequence[SourceFace], again: SourceFace, shown: Guides
+) -> list[SourceFace]:
+    """Faces with their references in the slots in which they were shown.
+
+    Each plan begins with the first slot, and a decoder does not see all slots alike.
+
+    Args:
+        planned: Faces of a track.
+        again: The one of them that was shown last.
+        shown: The guides with which it was shown.
+    """
+    assert again.guides is not None
+    slots = torch.arange(SLOTS).view(len(HALVES), -1)
+    for half in slots:
+        first, second = half[again.guides.weights[half].argsort(descending=True)].tolist()
+        held = int(half[shown.weights[half].argmax()])
+        if held == second and shown.references[held] == again.guides.references[first]:
+            half.copy_(half.flip(0))
+    order = slots.flatten()
+    moved = []
+    for face in planned:
+        assert face.guides is not None
+        shape, references, weights = face.guides
+        moved.append(replace(face, guides=Guides(shape, references[order], weights[order])))
+    return moved

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+import torch
 
 from faceswap.conversion import guided_frames
 from faceswap.conversion.face_store import FaceStore
@@ -196,6 +197,10 @@ def test_windows_agree_with_the_whole_clip(guidance):
     for half in (0, 1):
         for one, other in zip(windows, whole, strict=True):
             assert shown_references(one, half) == pytest.approx(shown_references(other, half))
+    for one, other in zip(batch_guides(windows)[1:], batch_guides(whole)[1:], strict=True):
+        # A reference without weight is not seen.
+        weighted = batch_guides(whole).weights > 0
+        torch.testing.assert_close(one[weighted], other[weighted])
 
 
 def test_a_window_is_read_at_a_time(guidance):
