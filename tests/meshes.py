@@ -7,7 +7,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from faceswap.conversion.outline import OUTLINE
 from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import _PAIRS
@@ -20,6 +19,7 @@ from faceswap.geometry.mesh_shape import (
     UPPER_LIP,
     with_irises,
 )
+from faceswap.geometry.outline import OUTLINE
 
 _CHIN = (152, 148, 377, 17, 84, 314)
 _TEMPLES = {34: 127, 139: 162, 264: 356, 368: 389}  # points beside points of the outline

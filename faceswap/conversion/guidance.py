@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import SourceFace
-from faceswap.conversion.outline import outline_weights
 from faceswap.core.errors import ModelFileError
 from faceswap.geometry.alignment import normalised_matrix, transform_points
 from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh
+from faceswap.geometry.outline import outline_weights, within_outline
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import SLOTS, Guides
 from faceswap.models.model_file import LoadedModel
@@ -118,7 +118,7 @@ class Guidance:
         matrices = [normalised_matrix(face.landmarks, self._coverage) for face in faces]
         guided = []
         for face, matrix, mesh, *planned in zip(faces, matrices, shown, *plan, strict=True):
-            fitted = mesh + self._outline * (face.dense_mesh() - mesh)
+            fitted = within_outline(mesh, face.dense_mesh(), self._outline)
             points = transform_points(matrix, fitted[:, :2]).astype(np.float32)
             guides = Guides(*(torch.from_numpy(value) for value in (points, *planned)))
             guided.append(replace(face, guides=guides))

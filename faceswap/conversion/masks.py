@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.conversion.compositing import CompositeSettings
-from faceswap.conversion.outline import temple_points
+from faceswap.conversion.temples import temple_points
 from faceswap.maskers import Masker
 from faceswap.maskers.hull import fill_convex, hull_polygon
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from faceswap.data.references import FaceGeometry
 from faceswap.facesets.faceset import Face, Faceset
+from faceswap.geometry.outline import outline_weights, within_outline
 from faceswap.models.guides import SLOTS, Guides
-from faceswap.models.reference_choice import HALVES, describe_halves, distances, plan_references
+from faceswap.models.reference_choice import HALVES, describe_halves, distances
 from faceswap.models.references import References
 
 _NEIGHBOURS = 15  # frames before and after a face of a video that look nearly like it,
@@ -109,6 +110,8 @@ def best_guides(
 ) -> Guides:
     """Guides of faces to be decoded as an identity, each with the references nearest to it.
 
+    The geometry is that of conversion: the identity's features within the face's own outline.
+
     Args:
         geometry: Geometry of the faces, of any identity.
         references: References of the identity to decode as.
@@ -117,18 +120,18 @@ def best_guides(
     Returns:
         Guides of N faces.
     """
+    neutral = references.neutral.cpu().numpy()
+    shown = geometry.shown_by(neutral)
     bank = describe_halves(references.expression.cpu().numpy(), references.rotation.cpu().numpy())
-    shown = geometry.shown_by(references.neutral.cpu().numpy())
-    faces = list(zip(*shown.describe(), strict=True))
-    if allowed is None:
-        allowed = [np.arange(len(references))] * len(faces)
-    chosen, weights = [], []
-    # Each is a clip of its own: they do not follow each other.
-    for face, some in zip(faces, allowed, strict=True):
-        found, fractions = plan_references(
-            [[half[None] for half in face]], [half[some] for half in bank]
-        )
-        chosen.append(some[found])
-        weights.append(fractions)
-    planned = np.concatenate(chosen), np.concatenate(weights)
-    return Guides(*map(torch.from_numpy, (shown.meshes(), *planned)))
+    usable = np.full((len(geometry.matrices), len(references)), allowed is None)
+    for face, some in enumerate(allowed or ()):
+        usable[face, some] = True
+    nearest = [
+        np.where(usable, distances(faces, half), np.inf).argmin(1)
+        for faces, half in zip(shown.describe(), bank, strict=True)
+    ]
+    each = SLOTS // len(HALVES)
+    planned = np.repeat(np.stack(nearest, 1), each, 1)
+    weights = np.tile(np.eye(1, each, dtype=np.float32), (len(planned), len(HALVES)))
+    shapes = within_outline(shown.meshes(), geometry.meshes(), outline_weights(neutral))
+    return Guides(*map(torch.from_numpy, (shapes.astype(np.float32), planned, weights)))

@@ -48,7 +48,7 @@ def own_guides(loaded: LoadedModel, faces: Pairs, training: Pairs, name: str) ->
     Args:
         loaded: Model.
         faces: Held-out faces of the identity.
-        training: Its training faces, some of which are the references of the model.
+        training: Training faces of the identity; some of them are the references of the model.
         name: Name of the identity.
 
     Returns:
@@ -60,11 +60,12 @@ def own_guides(loaded: LoadedModel, faces: Pairs, training: Pairs, name: str) ->
     if not isinstance(loaded.model, GuidedAutoencoder):
         return None
     pairs = [*training, *faces]
-    trained, shown = np.arange(len(training)), np.arange(len(training), len(pairs))
+    trained, shown = np.arange(len(training)), range(len(training), len(pairs))
     geometry = measure_geometry(pairs, trained, loaded.coverage)
     references = loaded.model.references_of(name)
     source = build_guide_source(pairs, geometry, find_references(references, geometry.of(trained)))
-    return best_guides(geometry.of(shown), references, [source.allowed(face) for face in shown])
+    allowed = [source.allowed(face) for face in shown]
+    return best_guides(geometry.of(np.array(shown)), references, allowed)
 
 
 def _meshes(faces: Pairs) -> Iterator[NDArray[np.float32]]:

@@ -11,14 +11,24 @@ from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.guidance import ClipGuidance, Guidance
 from faceswap.conversion.guided_frames import guide_photos, guide_windows
-from faceswap.conversion.outline import outline_weights
 from faceswap.core.errors import IdentityError, ModelFileError
-from faceswap.geometry.mesh_shape import neutral_mesh
+from faceswap.data.guides import best_guides
+from faceswap.data.references import FaceGeometry
+from faceswap.geometry.alignment import normalised_matrix
+from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh
+from faceswap.geometry.outline import outline_weights
 from faceswap.geometry.similarity import fit_similarity
 from faceswap.media.frame import Frame
 from faceswap.models import build_model
 from faceswap.models.guided import GuidedAutoencoder
-from tests.conversion.guided import COVERAGE, OPENINGS, face_at, guidance_to, normalised
+from tests.conversion.guided import (
+    COVERAGE,
+    OPENINGS,
+    face_at,
+    guidance_to,
+    normalised,
+    synthetic_people,
+)
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 
@@ -160,6 +170,21 @@ def test_tracks_that_have_ended_are_forgotten(guidance, monkeypatch):
     assert len(list(guide_windows(frames_of(clip), guidance))) == 400
     assert len(known) > 7
     assert max(known) <= 9  # a window and the frames before it, of 10 frames a track
+
+
+def test_faces_of_facesets_are_guided_like_those_of_a_clip(guidance):
+    """Previews show the geometry that conversion shows."""
+    faces = talking(60)[::9]
+    meshes = np.stack([face.dense_mesh() for face in faces])
+    alice = guidance.neutral_of_identity("alice")
+    matrices = np.stack([normalised_matrix(face.landmarks, COVERAGE) for face in faces])
+    geometry = FaceGeometry(fit_shape(meshes, alice), matrices.astype(np.float64))
+    model = synthetic_people().model
+    assert isinstance(model, GuidedAutoencoder)
+    found = best_guides(geometry, model.references_of("bob"))
+    alone = [guidance.guide_track([face], alice)[0] for face in faces]
+    for one, other in zip(found, batch_guides(alone), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
 
 
 def test_pieces_of_a_long_track_are_planned_like_the_whole(guidance):

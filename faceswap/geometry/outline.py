@@ -7,8 +7,6 @@ the frame's face beside it; the features inside keep their shape.
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.maskers.hull import hull_polygon
-
 OUTLINE = np.array(
     [
         *(10, 109, 67, 103, 54, 21, 162, 127, 234, 93, 132, 58, 172, 136, 150, 149, 176, 148),
@@ -17,10 +15,7 @@ OUTLINE = np.array(
 )
 """Points around a face mesh, from the forehead over the left of the image and the chin."""
 
-_LEFT_TEMPLE, _RIGHT_TEMPLE = np.array([127, 34, 139, 162, 21]), np.array([356, 264, 368, 389, 251])
-_EARS = np.array([234, 93, 132, 454, 323, 361])
 _REACH = 0.15  # face squares from the outline within which the mesh gives way
-_BEYOND = 0.06  # face squares: the temples of glasses are beside the face
 
 
 def outline_weights(neutral: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -40,21 +35,14 @@ def outline_weights(neutral: NDArray[np.floating]) -> NDArray[np.float64]:
     return (near * near * (3 - 2 * near))[:, None]
 
 
-def temple_points(
-    landmarks: NDArray[np.floating], mesh: NDArray[np.floating], face_square: float
+def within_outline(
+    shown: NDArray[np.floating], own: NDArray[np.floating], weights: NDArray[np.floating]
 ) -> NDArray[np.floating]:
-    """Points whose convex hull holds brows and temples, ``(N, 2)`` in the same pixels.
-
-    It reaches down to the lobes of the ears, and a little beyond the face sideways.
+    """Meshes to show, moved into the outlines of the frame's own faces.
 
     Args:
-        landmarks: Landmarks, ``(68, 2)`` in pixels of an upright crop.
-        mesh: Face mesh, ``(478, 2)`` in the same pixels.
-        face_square: Side of the face square in pixels.
+        shown: Meshes to show, ``(..., 478, D)``.
+        own: Meshes of the frame's faces in the same coordinates.
+        weights: ``outline_weights`` of the neutral mesh of the person to show.
     """
-    left, right, ears = mesh[_LEFT_TEMPLE], mesh[_RIGHT_TEMPLE], mesh[_EARS]
-    across = right[0] - left[0]
-    beyond = across * (_BEYOND * face_square / max(float(np.linalg.norm(across)), 1e-6))
-    face = hull_polygon(landmarks)
-    above = face[face[:, 1] < ears[:, 1].min()]
-    return np.concatenate([left - beyond, right + beyond, ears, above])
+    return shown + weights * (own - shown)
