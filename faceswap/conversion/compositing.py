@@ -51,7 +51,12 @@ class CompositeSettings:
 
 
 def match_colour(
-    faces: Tensor, crops: Tensor, masks: Tensor, coverage: float, settings: CompositeSettings
+    faces: Tensor,
+    crops: Tensor,
+    masks: Tensor,
+    coverage: float,
+    settings: CompositeSettings,
+    visible: Tensor | None = None,
 ) -> Tensor:
     """Transfers the colours of the frame's own faces to the swapped faces.
 
@@ -66,6 +71,8 @@ def match_colour(
         coverage: Side of the crops in face squares.
         settings: Compositing settings; only ``colour`` is used. With ``none``, the faces stay as
             they are.
+        visible: Part of each crop that is in the frame, ``(B, 1, M, M)`` in [0, 1]: the pixels
+            beyond repeat its edge. None if all of them are.
 
     Returns:
         Faces after the transfer, ``(B, 3, S, S) float32 RGB``.
@@ -74,16 +81,19 @@ def match_colour(
         return faces
     size = faces.shape[-1]
     target = resize(crops, size)
-    weight = F.interpolate(masks, (size, size), mode="bilinear", align_corners=False)
+    known = masks if visible is None else masks * visible
+    weight = F.interpolate(known, (size, size), mode="bilinear", align_corners=False)
     transfer = colour_transfers.get(settings.colour)
     # One by one: the temporaries of a face fit into the cache of a CPU.
     each = zip(faces.split(1), target.split(1), weight.split(1), strict=True)
     matched = torch.cat([transfer(*one) for one in each])
-    return _match_border(matched, target, weight, coverage)
+    return _match_border(matched, target, weight, masks, coverage)
 
 
-def _match_border(faces: Tensor, target: Tensor, weight: Tensor, coverage: float) -> Tensor:
-    """Gives faces the light of ``target`` at the border of their masks."""
+def _match_border(
+    faces: Tensor, target: Tensor, weight: Tensor, masks: Tensor, coverage: float
+) -> Tensor:
+    """Gives faces the light of ``target``, known by ``weight``, at the border of their masks."""
     unit = _LIGHT_GRID / coverage
     grid = (_LIGHT_GRID, _LIGHT_GRID)
     inside = F.interpolate(weight, grid, mode="area")
@@ -93,7 +103,7 @@ def _match_border(faces: Tensor, target: Tensor, weight: Tensor, coverage: float
     trust = 1 / (1 + (size / _FEATURE).square())
     total = _blur(inside * trust, _LIGHT * unit).clamp_min(1e-3)
     light = _blur(difference * trust, _LIGHT * unit) / total
-    border = (2 - 2 * _blur(inside, _BORDER * unit)).clamp(0, 1)
+    border = (2 - 2 * _blur(F.interpolate(masks, grid, mode="area"), _BORDER * unit)).clamp(0, 1)
     change = F.interpolate(light * border, faces.shape[-2:], mode="bilinear", align_corners=False)
     return (faces + change).clamp_(0, 1)
 
@@ -138,6 +148,29 @@ def paste(
     under = torch.from_numpy(pixels).to(face.device).permute(2, 0, 1).float()
     blended = torch.lerp(under, warped[0].clamp(0, 1) * 255, alpha)
     pixels[:] = blended.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def visible_part(
+    shape: tuple[int, ...],
+    landmarks: NDArray[np.floating],
+    coverage: float,
+    size: int,
+    pixel_aspect: float = 1.0,
+) -> Tensor:
+    """Part of a crop that is in the frame, ``(1, size, size) float32``: 1 inside and 0 beyond.
+
+    Args:
+        shape: Shape of the frame, ``(H, W, ...)``.
+        landmarks: Landmarks, ``(68, 2)`` in pixels of the frame as it is displayed.
+        coverage: Side of the crop in face squares.
+        size: Side of the result.
+        pixel_aspect: Width over height of a pixel of the frame.
+    """
+    to_frame = invert(of_stored(crop_matrix(landmarks, size, coverage), pixel_aspect))
+    ys, xs = np.mgrid[:size, :size]
+    places = transform_points(to_frame, np.stack([xs, ys], -1).reshape(-1, 2))
+    inside = ((places > -0.5) & (places < np.array(shape[1::-1]) - 0.5)).all(1)
+    return torch.from_numpy(inside.reshape(1, size, size).astype(np.float32))
 
 
 def _region(

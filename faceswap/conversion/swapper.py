@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.compositing import CompositeSettings, match_colour, paste
+from faceswap.conversion.compositing import CompositeSettings, match_colour, paste, visible_part
 from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.guidance import build_guidance
 from faceswap.conversion.masks import face_masks
@@ -20,7 +20,7 @@ from faceswap.models.model_file import LoadedModel
 
 Image = NDArray[np.uint8]
 
-_BATCH_PIXELS = 8 << 18  # of the faces that are swapped at once: their memory is bounded
+_BATCH_PIXELS = 8 * 512**2  # of the faces that are swapped at once: their memory is bounded
 
 
 class Swapper:
@@ -121,7 +121,24 @@ class Swapper:
         ).to(self._device)
         # Not the smaller crops: the contrast of a face depends on the resolution.
         detailed = self._to_device([cut.detailed for cut in cuts])
-        swapped = match_colour(decoded.face, detailed, masks, self._coverage, self.settings)
+        visible = [
+            visible_part(
+                cut.frame.shape,
+                cut.face.landmarks,
+                self._coverage,
+                masks.shape[-1],
+                pixel_aspect,
+            )
+            for cut in cuts
+        ]
+        swapped = match_colour(
+            decoded.face,
+            detailed,
+            masks,
+            self._coverage,
+            self.settings,
+            torch.stack(visible).to(self._device),
+        )
         for cut, face, mask in zip(cuts, swapped, masks, strict=True):
             paste(cut.frame, face, mask, cut.face.landmarks, self._coverage, pixel_aspect)
 

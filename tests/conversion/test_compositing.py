@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.conversion.compositing import CompositeSettings, match_colour, paste
+from faceswap.conversion.compositing import (
+    CompositeSettings,
+    match_colour,
+    paste,
+    visible_part,
+)
 from faceswap.geometry.alignment import crop_matrix, transform_points, warp
 from faceswap.geometry.mean_face import MEAN_FACE
 
@@ -135,6 +140,27 @@ def test_what_is_outside_the_mask_changes_no_colours():
     row = matched_row(faces, crops)
     other = matched_row(faces, torch.where(outside, 1.0, crops))
     torch.testing.assert_close(other[LEFT:RIGHT], row[LEFT:RIGHT])
+
+
+def test_what_is_beyond_the_frame_changes_no_colours():
+    faces, crops = torch.rand(2, 1, 3, 128, 128, generator=torch.Generator().manual_seed(3))
+    visible = torch.ones(1, 1, 128, 128)
+    visible[..., 70:] = 0
+    rows = [
+        match_colour(faces, repeated, border_mask(), COVERAGE, CompositeSettings(), visible)
+        for repeated in (crops, torch.where(visible == 1, crops, 0.1))
+    ]
+    torch.testing.assert_close(*(row[..., :70] for row in rows))
+
+
+@pytest.mark.parametrize("aspect", [1.0, 2.0])
+def test_the_part_of_a_crop_in_the_frame(aspect):
+    """The left border of the frame is in the middle of the crop."""
+    points = landmarks_at(0, 100, 80)
+    middle = crop_matrix(points, 64, COVERAGE)[0] @ [-0.5, 100, 1]
+    part = visible_part((200, 300, 3), points, COVERAGE, 64, aspect)[0].numpy()
+    np.testing.assert_array_equal(part, np.tile(np.arange(64) > middle, (64, 1)))
+    assert visible_part((200, 300), landmarks_at(150, 100, 80), COVERAGE, 64).min() == 1
 
 
 def test_without_a_colour_transfer_faces_stay_as_they_are():
