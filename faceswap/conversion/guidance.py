@@ -27,8 +27,8 @@ Neutral = NDArray[np.float64]
 Meshes = NDArray[np.floating]
 Plan = tuple[NDArray[np.int64], NDArray[np.float32]]
 
-KNOWN = 25
-"""Faces that show the neutral mesh of a person."""
+FEWEST_FACES = 25
+"""Fewest faces of a person that show the neutral mesh."""
 
 _SAMPLED = 2000  # faces of a long track from which it is computed
 _PIECE = 20_000  # faces that are planned at once
@@ -68,11 +68,12 @@ class Guidance:
         """Neutral mesh of a person: their own, or the known one which explains them best.
 
         Args:
-            meshes: Meshes of the person, ``(N, 478, 3)``; under 25 do not show their neutral mesh.
+            meshes: Meshes of the person, ``(N, 478, 3)``; fewer than ``FEWEST_FACES`` do not show
+                their neutral mesh.
             others: Neutral meshes of people who may be the same person, beside the identities of
                 the model.
         """
-        if len(meshes) >= KNOWN:
+        if len(meshes) >= FEWEST_FACES:
             return neutral_mesh(meshes)
         candidates = [*others, *self._neutrals.values()]
         unexplained = [
@@ -168,7 +169,7 @@ class ClipGuidance:
             rows = tracks[track]
             chosen = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED)).round().astype(int)
             neutral = guidance.neutral_of(store.meshes(rows[chosen]), known)
-            if len(rows) >= KNOWN:
+            if len(rows) >= FEWEST_FACES:
                 known.append(neutral)
             blocks = (store.meshes(rows[i : i + _BLOCK]) for i in range(0, len(rows), _BLOCK))
             self._references[rows], self._weights[rows] = guidance.plan(blocks, neutral)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from faceswap.conversion.faces import FramesWithFaces, SourceFace
-from faceswap.conversion.guidance import KNOWN, Guidance, Neutral
+from faceswap.conversion.guidance import FEWEST_FACES, Guidance, Neutral
 from faceswap.media.frame import Frame
 from faceswap.models.guides import SLOTS, Guides
 from faceswap.models.reference_choice import HALVES
@@ -84,7 +84,7 @@ def _current_tracks(
     tracks: dict[int, _Track] = {}
     for track in _by_track(face for faces in clip for face in faces):
         earlier, more = known.get(track), new.get(track, [])
-        if earlier is not None and not (more and len(earlier.faces) < KNOWN):
+        if earlier is not None and not (more and len(earlier.faces) < FEWEST_FACES):
             tracks[track] = earlier
             continue
         faces = [*(earlier.faces if earlier else ()), *more]

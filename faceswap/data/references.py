@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import cv2
 import numpy as np
@@ -76,7 +77,7 @@ def measure_geometry(
     Raises:
         FacesetError: A faceset has no meshes, or they are not those of the faces.
     """
-    meshes = _meshes(pairs)
+    meshes = face_meshes(pairs)
     shape = fit_shape(meshes, neutral_mesh(meshes[training]))
     matrices = np.stack([normalised_matrix(face.landmarks, coverage) for _, face in pairs])
     geometry = FaceGeometry(shape, matrices.astype(np.float64))
@@ -104,15 +105,22 @@ def _check_coordinates(pairs: Sequence[tuple[Faceset, Face]], geometry: FaceGeom
         )
 
 
-def _meshes(pairs: Sequence[tuple[Faceset, Face]]) -> NDArray[np.float32]:
-    """Meshes of faces, ``(N, 478, 3)`` in frame pixels."""
-    facesets = {id(faceset): faceset for faceset, _ in pairs}
-    stored = {key: faceset.meshes() for key, faceset in facesets.items()}
-    rows = {
-        key: {face.image: row for row, face in enumerate(faceset.faces())}
-        for key, faceset in facesets.items()
-    }
-    return np.stack([stored[id(faceset)][rows[id(faceset)][face.image]] for faceset, face in pairs])
+def face_meshes(pairs: Sequence[tuple[Faceset, Face]]) -> NDArray[np.float32]:
+    """Meshes of faces, ``(N, 478, 3)`` in frame pixels.
+
+    Args:
+        pairs: Faces with their facesets.
+
+    Raises:
+        FacesetError: A faceset has no meshes, or they are not those of the faces.
+    """
+    found = []
+    for _, group in groupby(pairs, key=lambda pair: pair[0].path):
+        own = list(group)
+        faceset = own[0][0]
+        rows = {face.image: row for row, face in enumerate(faceset.faces())}
+        found.append(faceset.meshes()[[rows[face.image] for _, face in own]])
+    return np.concatenate(found)
 
 
 def choose_references(

@@ -1,16 +1,14 @@
 """Guides the faces of facesets, for guided models under evaluation."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.guidance import Guidance
 from faceswap.data.guides import best_guides, build_guide_source
-from faceswap.data.references import find_references, measure_geometry
+from faceswap.data.references import face_meshes, find_references, measure_geometry
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import Guides
@@ -34,7 +32,7 @@ def guide_faces(faces: Pairs, guidance: Guidance, name: str) -> list[SourceFace]
     """
     neutral = guidance.neutral_of_identity(name)
     guided = []
-    for piece in _consecutive(faces, _meshes(faces)):
+    for piece in _consecutive(faces):
         guided += guidance.guide_track(piece, neutral)
     return guided
 
@@ -68,20 +66,11 @@ def own_guides(loaded: LoadedModel, faces: Pairs, training: Pairs, name: str) ->
     return best_guides(geometry.of(np.array(shown)), references, allowed)
 
 
-def _meshes(faces: Pairs) -> Iterator[NDArray[np.float32]]:
-    """Mesh of each face; the meshes of one faceset are in memory at a time."""
-    for _, group in groupby(faces, key=lambda pair: pair[0].path):
-        own = list(group)
-        faceset = own[0][0]
-        rows = {face.image: row for row, face in enumerate(faceset.faces())}
-        yield from faceset.meshes()[[rows[face.image] for _, face in own]]
-
-
-def _consecutive(faces: Pairs, meshes: Iterator[NDArray[np.float32]]) -> Iterator[list[SourceFace]]:
+def _consecutive(faces: Pairs) -> Iterator[list[SourceFace]]:
     """Faces of consecutive frames of one track; each photo by itself."""
     piece: list[SourceFace] = []
     last: tuple[Path, int, int] | None = None
-    for (faceset, face), mesh in zip(faces, meshes, strict=True):
+    for (faceset, face), mesh in zip(faces, face_meshes(faces), strict=True):
         follows = faceset.is_video and last == (faceset.path, face.track, face.frame - 1)
         if piece and not follows:
             yield piece

@@ -118,10 +118,11 @@ class FaceShape:
             neutral: The other person's neutral mesh.
         """
         expression = self.expression.copy()
-        for lid, opposite in ((UPPER_LIDS, LOWER_LIDS), (LOWER_LIDS, UPPER_LIDS)):
-            own, other = (_gap(face[None], lid, opposite)[0] for face in (self.neutral, neutral))
-            stretch = other / max(own, 1e-6)
-            expression[:, lid] *= np.clip(stretch, 1 / _LARGEST_STRETCH, _LARGEST_STRETCH)
+        own, other = (
+            _gap(face[None], UPPER_LIDS, LOWER_LIDS)[0] for face in (self.neutral, neutral)
+        )
+        stretch = np.clip(other / max(own, 1e-6), 1 / _LARGEST_STRETCH, _LARGEST_STRETCH)
+        expression[:, np.r_[UPPER_LIDS, LOWER_LIDS]] *= stretch
         return FaceShape(neutral, self.pose, expression)
 
 

@@ -13,6 +13,7 @@ from faceswap.models.model_file import ModelMeta, save_model
 from faceswap.tracking.finder import build_tracker
 from tests.footage import moving_portrait
 from tests.meshes import add_meshes
+from tests.models.guided import filled
 
 DEVICE = "cuda"
 pytestmark = [
@@ -79,10 +80,11 @@ def test_a_resumed_run_continues_with_the_same_losses(
         np.testing.assert_allclose(resumed.losses[name], whole.losses[name][3:], rtol=2e-3)
 
 
-def test_conversion_equals_that_on_the_cpu(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["small", "anchored"])
+def test_conversion_equals_that_on_the_cpu(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    made = build_model("small", ["alice", "bob"])
-    save_model(tmp_path / "model", made, ModelMeta("small", {}, ("alice", "bob"), 1.25, 0))
+    made = filled(build_model(name, ["alice", "bob"]))
+    save_model(tmp_path / "model", made, ModelMeta(name, {}, ("alice", "bob"), 1.25, 0))
     frames = [moving_portrait(index) for index in range(9)]
     tracker = build_tracker(device="cpu")
     swapped = []

@@ -31,7 +31,6 @@ from faceswap.models.blocks import (
 )
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import Guides
-from faceswap.models.references import References
 from faceswap.models.registry import models
 from faceswap.models.small import compact_encoder
 
@@ -75,9 +74,9 @@ class AnchoredAutoencoder(GuidedAutoencoder):
         self, number: int, faces: Tensor, codes: Tensor, guides: Guides, size: int
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Face, mask and penalty of faces decoded as one identity."""
-        decoder, references = self.decoders[number], self.references[number]
+        decoder = self.decoders[number]
         assert isinstance(decoder, AnchoredDecoder)
-        assert isinstance(references, References)
+        references = self.references_of(self.identities[number])
         # Coordinates need the precision of float32.
         with torch.autocast(codes.device.type, enabled=False), torch.no_grad():
             known = geometry(guides, references.meshes, self.input_size)
