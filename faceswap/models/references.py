@@ -18,7 +18,7 @@ from faceswap.geometry.mesh_shape import FACE_POINTS, POINTS, with_irises
 MASK_SIDE = 64
 """Side of the stored masks in pixels."""
 MOST_BYTES = 1 << 31
-"""Largest size in memory of the decoded references of one identity."""
+"""Largest size in memory of the references of one identity, decoded at one side."""
 MOST_REFERENCES = 1024
 """Largest number of references of one identity."""
 LARGEST_COORDINATE = 10.0

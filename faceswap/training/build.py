@@ -233,7 +233,7 @@ def build_loss_weights(config: LossConfig) -> LossWeights:
 
 
 def build_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer of the settings, fused where the device supports it."""
+    """The optimizer of the settings; those of torch are fused where the device supports it."""
     betas = (config.beta1, config.beta2)
     if config.name == "muon":
         return Muon(*split_hidden(model), config.lr, betas, config.weight_decay)

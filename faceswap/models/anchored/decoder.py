@@ -27,7 +27,7 @@ class Corrections(NamedTuple):
     Attributes:
         weights: Logits of the weight of each reference, ``(B, SLOTS, s / 4, s / 4)``.
         flow: Displacement of the sampled places before the tanh, ``(B, SLOTS, 2, s / 4, s / 4)``.
-        light: Logarithm of the gain, and offset, ``(B, 6, s / 8, s / 8)``.
+        light: Logarithm of the gain, and offset, before tanh and scale, ``(B, 6, s / 8, s / 8)``.
         residual: Image that is added, RGB before the tanh, ``(B, 3, s, s)``.
         gate: Logits of its weight, ``(B, 1, s, s)``.
         mask: Logits that are added to those of the warped masks, ``(B, 1, s, s)``.
