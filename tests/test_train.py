@@ -32,7 +32,7 @@ QUICK = [
 ]
 # Adam turns the rounding of a sum into a step of full size where a gradient is nearly zero: at the
 # recipe's high rate that alone comes to 2e-4 after 20 steps. The classic recipe's rate is 5e-5.
-LOW_RATE = ["--set", "optimizer.lr=1.0e-4"]
+LOW_RATE = ["--set", "optimizer.lr=3.0e-4"]
 TWO_PROCESSES = {
     "accelerate": ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"],
     "torchrun": ["-m", "torch.distributed.run", "--nproc_per_node=2"],
