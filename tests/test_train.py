@@ -31,7 +31,7 @@ QUICK = [
     *("--set", "output.log_every=1"),
 ]
 # Adam turns the rounding of a sum into a step of full size where a gradient is nearly zero: at the
-# recipe's high rate that alone comes to 2e-4 after 20 steps. The classic recipe's rate is 5e-5.
+# recipe's high rate that alone comes to 2e-4 after 20 steps.
 LOW_RATE = ["--set", "optimizer.lr=3.0e-4"]
 TWO_PROCESSES = {
     "accelerate": ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"],
