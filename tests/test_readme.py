@@ -28,7 +28,7 @@ def test_ci_runs_the_very_commands_of_the_readme():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     for command in (
         'pip install -e ".[dev]" && faceswap demo',
-        'pip install -e ".[dev]" && pytest',
+        'pip install -e ".[dev]" && pytest -n 2',
     ):
         assert f"    {command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
         assert f"\n{command}\n" in script
