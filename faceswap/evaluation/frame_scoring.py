@@ -31,7 +31,7 @@ class Sample:
         landmarks: Landmarks of the evaluated face, ``(68, 2)`` in pixels.
         swapped: Landmarks of all faces to swap, the evaluated one included, each ``(68, 2)``.
         output: Frame of the converted file, ``(H, W, 3) uint8 RGB``; None when evaluating runs.
-        photo: Whether the frame is a photo, which does not follow the one before it.
+        photo: Whether the frame is a photo, which follows no other frame.
     """
 
     clip: str
