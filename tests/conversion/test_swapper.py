@@ -47,3 +47,16 @@ def test_a_face_does_not_see_those_that_were_swapped_beside_it(faces, at_once, m
     np.testing.assert_array_equal(both[:, :border], swapped(LEFT)[:, :border])
     np.testing.assert_array_equal(both[:, border:], swapped(RIGHT)[:, border:])
     assert (both != smooth_image(200, 300)).any(2).sum() > 4000
+
+
+def test_colours_are_matched_where_the_crop_is_in_the_frame(monkeypatch):
+    seen = []
+
+    def match(faces, crops, masks, coverage, settings, visible):
+        seen.append(visible.mean().item())
+        return faces
+
+    monkeypatch.setattr(swapper, "match_colour", match)
+    swapped(SourceFace(landmarks_at(150, 100, 60)))
+    swapped(SourceFace(landmarks_at(0, 100, 60)))
+    assert seen == [1, pytest.approx(0.5, abs=0.05)]
