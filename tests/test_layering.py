@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faceswap.provenance", "faceswap.maskers", "faceswap.models", "faceswap.tracking"),
     ("faceswap.facesets", "faceswap.environment"),
     ("faceswap.data", "faceswap.extraction"),
+    ("faceswap.curation",),
     ("faceswap.training", "faceswap.conversion"),
     ("faceswap.evaluation", "faceswap.demonstration"),
 )

@@ -1,0 +1,1 @@
+"""Curation of facesets: what the subcommands of ``faceswap faces`` do."""
