@@ -26,7 +26,7 @@ _REPORTS = (
 """Files by which the results of ``classifier explain`` and ``features`` are recognised."""
 
 _PARTS_OF = {
-    "faceset": frozenset({"images", "masks", "shards"}),
+    "faceset": frozenset({"images", "masks", "removed", "shards"}),
     "run": frozenset({"cache", "checkpoints", "logs", "model", "previews"}),
 }
 """Folders that results consist of."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from faceswap.core.errors import FacesetError, OutputExistsError
 
 RECORD, ROWS, IMAGES, MASKS = "faceset.json", "faces.parquet", "images", "masks"
+REMOVED = "removed"
+"""Folder of the crops that were taken out of ``images/``, from which they can be restored."""
 SHARDS = "shards"
 """Folder of the rows written so far, while an extraction is unfinished."""
 OLD_SHARDS = "parts"
@@ -22,7 +24,7 @@ def stored_file(faceset: Path, folder: str, name: str) -> Path:
 
     Args:
         faceset: Directory of the faceset.
-        folder: ``IMAGES`` or ``MASKS``.
+        folder: ``IMAGES``, ``MASKS`` or ``REMOVED``.
         name: Checked file name.
 
     Raises:
@@ -40,7 +42,7 @@ def stored_file(faceset: Path, folder: str, name: str) -> Path:
 
 def check_folder(path: Path) -> None:
     """Checks that a directory holds a faceset or nothing, and leads nowhere else."""
-    for name in (RECORD, ROWS, IMAGES, MASKS, SHARDS, OLD_SHARDS):
+    for name in (RECORD, ROWS, IMAGES, MASKS, REMOVED, SHARDS, OLD_SHARDS):
         if (path / name).is_symlink():
             raise FacesetError(
                 f"Expected a file or folder, found a link: {path / name}.",
@@ -67,5 +69,5 @@ def remove_shards(path: Path) -> None:
 
 def find_crops(path: Path) -> list[Path]:
     """Crops and masks that bear the name of a face, in a new or unfinished faceset."""
-    folders = [path / name for name in (IMAGES, MASKS) if (path / name).is_dir()]
+    folders = [path / name for name in (IMAGES, MASKS, REMOVED) if (path / name).is_dir()]
     return [file for folder in folders for file in folder.iterdir() if CROP.fullmatch(file.name)]

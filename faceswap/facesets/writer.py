@@ -26,6 +26,7 @@ from faceswap.facesets.files import (
     MASKS,
     OLD_SHARDS,
     RECORD,
+    REMOVED,
     ROWS,
     SHARDS,
     check_folder,
@@ -229,7 +230,7 @@ class FacesetWriter:
         remove_shards(self.path)
         for file in find_crops(self.path):
             file.unlink()
-        for folder in (IMAGES, MASKS):
+        for folder in (IMAGES, MASKS, REMOVED):
             with suppress(OSError):  # it has other files, or is gone
                 (self.path / folder).rmdir()
         (self.path / ROWS).unlink(missing_ok=True)

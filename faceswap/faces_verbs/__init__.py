@@ -1,0 +1,1 @@
+"""Subcommands of ``faceswap faces``, one a file."""

@@ -1,0 +1,48 @@
+"""``faceswap faces filter``: keeps the faces that satisfy a condition."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceswap.core.console import TextTable, note, progress_bar, show_table
+from faceswap.curation.columns import KINDS, read_columns
+from faceswap.curation.expression import Condition, matching, parse_condition
+from faceswap.curation.removal import remove_crops
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.found import open_facesets
+
+_Condition = Annotated[
+    str, typer.Argument(help='Condition, such as "sharpness > 40 and abs(yaw) < 60".')
+]
+
+
+def filter_faces(
+    condition: _Condition,
+    facesets: Annotated[list[Path], typer.Argument(help="Facesets, or folders of facesets.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the faces, and change nothing.")
+    ] = False,
+) -> None:
+    """Keep the faces that satisfy a condition; the crops of the others are moved to removed/.
+
+    `faceswap faces restore` brings them back. A missing value satisfies no comparison.
+    """
+    parsed = parse_condition(condition, KINDS)
+    table = TextTable("faceset", "kept", "removed")
+    opened = open_facesets(facesets)
+    for faceset in opened:
+        faces = faceset.trainable()
+        kept = _kept(faceset, faces, parsed)
+        others = [face.image for face, matches in zip(faces, kept, strict=True) if not matches]
+        if not dry_run:
+            remove_crops(faceset.path, others)
+        table.add_row(str(faceset.path), f"{len(faces) - len(others):,}", f"{len(others):,}")
+    show_table(table)
+    if dry_run:
+        note("Nothing was changed (--dry-run).")
+
+
+def _kept(faceset: Faceset, faces: list[Face], condition: Condition) -> list[bool]:
+    with progress_bar(f"read {faceset.name}", len(faces), unit="faces") as advance:
+        return matching(condition, read_columns(faceset, faces, condition.columns, advance))

@@ -1,0 +1,27 @@
+"""``faceswap faces restore``: brings removed faces back."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceswap.core.console import TextTable, show_table
+from faceswap.curation.removal import removed_crops, restore_crops
+from faceswap.facesets.found import open_facesets
+
+
+def restore(
+    facesets: Annotated[list[Path], typer.Argument(help="Facesets, or folders of facesets.")],
+    images: Annotated[
+        list[str] | None,
+        typer.Option("--image", help="File name of a crop to restore; may be repeated."),
+    ] = None,
+) -> None:
+    """Move the crops in removed/ back to images/: all of them, or those of --image."""
+    table = TextTable("faceset", "restored", "still removed")
+    for faceset in open_facesets(facesets):
+        removed = removed_crops(faceset)
+        wanted = removed if images is None else [name for name in removed if name in images]
+        restored = restore_crops(faceset.path, wanted)
+        table.add_row(str(faceset.path), f"{restored:,}", f"{len(removed) - restored:,}")
+    show_table(table)
