@@ -31,6 +31,11 @@ KINDS: Mapping[str, Kind] = {
 """Kind of each column by name: columns of the table, measures of landmarks, measures of pixels."""
 
 
+def needs_pixels(names: Collection[str]) -> bool:
+    """Whether crops are decoded for one of the columns."""
+    return not PIXEL_MEASURES.keys().isdisjoint(names)
+
+
 def read_columns(
     faceset: Faceset,
     faces: Sequence[Face],

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from faceswap.core.console import TextTable, note, progress_bar, show_table
-from faceswap.curation.columns import KINDS, read_columns
+from faceswap.curation.columns import KINDS, needs_pixels, read_columns
 from faceswap.curation.expression import Condition, matching, parse_condition
 from faceswap.curation.removal import remove_crops
 from faceswap.facesets.faceset import Face, Faceset
@@ -44,5 +44,7 @@ def filter_faces(
 
 
 def _kept(faceset: Faceset, faces: list[Face], condition: Condition) -> list[bool]:
+    if not needs_pixels(condition.columns):
+        return matching(condition, read_columns(faceset, faces, condition.columns))
     with progress_bar(f"read {faceset.name}", len(faces), unit="faces") as advance:
         return matching(condition, read_columns(faceset, faces, condition.columns, advance))
