@@ -1,0 +1,1 @@
+"""Files of deepfakes/faceswap and DeepFaceLab, read and written without unpickling."""

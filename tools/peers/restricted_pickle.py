@@ -1,0 +1,224 @@
+"""Reads the data in a pickle without unpickling it: no class is looked up, nothing is called.
+
+A pickle is a program for a stack machine. ``parse`` executes the instructions that build numbers,
+text, bytes, lists, tuples and dictionaries, and refuses all others by name. Arrays, scalars and
+enumerations, which are calls in a pickle, are recognised by ``known_calls``. What comes out is a
+tree of limited depth in which nothing is shared: a container that is used twice is copied.
+"""
+
+import pickletools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from faceswap.core.errors import DocumentError
+from peers.known_calls import ElementType, Name, UnfilledArray, call, fill, known_name
+
+_DEEPEST = 32
+_COPIED_VALUES = 1_000_000  # and as many as the pickle has bytes
+_HINT = "The file is damaged, or was made to run code on the machine that unpickles it."
+
+_LITERALS = frozenset(
+    {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "SHORT_BINUNICODE", "BINUNICODE"}
+    | {"BINUNICODE8", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8"}
+)
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+_WITHOUT_EFFECT = frozenset({"PROTO", "FRAME", "STOP"})
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+
+class _Item(NamedTuple):
+    """A value on the stack, and the number of levels of containers in it."""
+
+    value: Any
+    depth: int = 0
+
+
+_MARK = _Item(object())
+
+
+def parse(data: bytes, where: object) -> Any:
+    """Reads the data in a pickle of protocol 2 or later.
+
+    Args:
+        data: The pickle.
+        where: Origin of the pickle for messages.
+
+    Returns:
+        Numbers, text, bytes, None, lists, tuples, dictionaries and NumPy arrays. Keys are text or
+        integers; an enumeration is its number.
+
+    Raises:
+        DocumentError: It is damaged, nested too deeply, or contains anything else.
+    """
+    machine = _Machine(_COPIED_VALUES + len(data))
+    try:
+        for opcode, argument, _ in pickletools.genops(data):
+            machine.execute(opcode.name, argument)
+        return machine.result()
+    except DocumentError as problem:
+        raise DocumentError(f"{where}: {problem.message}", _HINT) from problem
+    except (ValueError, IndexError, KeyError, TypeError, OverflowError) as problem:
+        raise DocumentError(f"{where} contains a damaged pickle: {problem}.", _HINT) from problem
+
+
+class _Machine:
+    """Stack and memory of the machine.
+
+    Args:
+        most_copied: Number of values that containers used more than once may have together.
+    """
+
+    def __init__(self, most_copied: int) -> None:
+        self._stack: list[_Item] = []
+        self._memory: dict[int, Any] = {}
+        self._recalled: set[int] = set()
+        self._left = most_copied
+
+    def execute(self, name: str, argument: Any) -> None:
+        """Executes one instruction."""
+        if name in _LITERALS:
+            self._push(argument)
+        elif name in _CONSTANTS:
+            self._push(_CONSTANTS[name])
+        elif name in _TUPLES:
+            self._push_tuple([self._pop() for _ in range(_TUPLES[name])][::-1])
+        elif name in _INSTRUCTIONS:
+            _INSTRUCTIONS[name](self, argument)
+        elif name not in _WITHOUT_EFFECT:
+            raise DocumentError(f"The pickle has the instruction {name}, which is no data.")
+
+    def result(self) -> Any:
+        """The value that is left at the end."""
+        (item,) = self._stack
+        _check_data(item.value)
+        return item.value
+
+    def _push(self, value: Any, depth: int = 0) -> None:
+        if depth > _DEEPEST:
+            raise DocumentError(f"The pickle is nested more than {_DEEPEST} levels deep.")
+        self._stack.append(_Item(value, depth))
+
+    def _pop(self) -> _Item:
+        item = self._stack.pop()
+        if item is _MARK:
+            raise ValueError("a value is missing")
+        return item
+
+    def _pop_to_mark(self) -> list[_Item]:
+        items = []
+        while (item := self._stack.pop()) is not _MARK:
+            items.append(item)
+        return items[::-1]
+
+    def _push_tuple(self, items: Sequence[_Item]) -> None:
+        self._push(tuple(item.value for item in items), 1 + _depth(items))
+
+    def _extend(self, items: Sequence[_Item]) -> None:
+        target, depth = self._pop()
+        if not isinstance(target, list):
+            raise ValueError(f"a list is expected, not {type(target).__name__}")
+        self._check_open(target)
+        target.extend(item.value for item in items)
+        self._push(target, max(depth, 1 + _depth(items)))
+
+    def _update(self, items: Sequence[_Item]) -> None:
+        target, depth = self._pop()
+        if not isinstance(target, dict):
+            raise ValueError(f"a dictionary is expected, not {type(target).__name__}")
+        self._check_open(target)
+        for key, item in zip(items[::2], items[1::2], strict=True):
+            if not isinstance(key.value, str | int):
+                raise ValueError(f"a key is {type(key.value).__name__}, not text or an integer")
+            target[key.value] = item.value
+        self._push(target, max(depth, 1 + _depth(items)))
+
+    def _remember(self, index: int | None) -> None:
+        self._memory[len(self._memory) if index is None else index] = self._stack[-1].value
+
+    def _recall(self, index: int) -> None:
+        # Lists in lists, each used twice, would be small in the file and endless when read.
+        value = self._memory[index]
+        self._recalled.add(id(value))
+        self._push(*self._copy(value))
+
+    def _check_open(self, container: Any) -> None:
+        if id(container) in self._recalled:  # what memory holds lives, so the number is its own
+            raise DocumentError("The pickle has a list or dictionary that contains itself.")
+
+    def _spend(self, values: int) -> None:
+        self._left -= values
+        if self._left < 0:
+            raise DocumentError("The pickle holds more values than a file of its size has.")
+
+    def _copy(self, value: Any) -> _Item:
+        if isinstance(value, UnfilledArray) and value.array is not None:
+            return _Item(value.array)
+        if not isinstance(value, list | tuple | dict):
+            return _Item(value)
+        parts = value.values() if isinstance(value, dict) else value
+        self._spend(1 + len(parts))
+        copied = [self._copy(part) for part in parts]
+        values = [part.value for part in copied]
+        same = dict(zip(value, values, strict=True)) if isinstance(value, dict) else values
+        return _Item(tuple(values) if isinstance(value, tuple) else same, 1 + _depth(copied))
+
+    def _name(self, text: str) -> None:
+        module, _, name = text.partition(" ")
+        self._push(known_name(module, name))
+
+    def _name_on_stack(self) -> None:
+        name, module = self._pop().value, self._pop().value
+        self._push(known_name(str(module), str(name)))
+
+    def _call(self) -> None:
+        arguments, function = self._pop().value, self._pop().value
+        if not isinstance(function, Name) or not isinstance(arguments, tuple):
+            raise ValueError("a call has no name or no arguments")
+        self._push(call(function, arguments))
+
+    def _fill(self) -> None:
+        state, target = self._pop().value, self._pop().value
+        self._push(fill(target, state))
+
+
+_INSTRUCTIONS = {
+    "BYTEARRAY8": lambda machine, content: machine._push(bytes(content)),
+    "EMPTY_LIST": lambda machine, _: machine._push([], 1),
+    "EMPTY_DICT": lambda machine, _: machine._push({}, 1),
+    "MARK": lambda machine, _: machine._stack.append(_MARK),
+    "TUPLE": lambda machine, _: machine._push_tuple(machine._pop_to_mark()),
+    "APPEND": lambda machine, _: machine._extend([machine._pop()]),
+    "APPENDS": lambda machine, _: machine._extend(machine._pop_to_mark()),
+    "SETITEM": lambda machine, _: machine._update([machine._pop(), machine._pop()][::-1]),
+    "SETITEMS": lambda machine, _: machine._update(machine._pop_to_mark()),
+    "MEMOIZE": lambda machine, _: machine._remember(None),
+    "BINPUT": lambda machine, index: machine._remember(index),
+    "LONG_BINPUT": lambda machine, index: machine._remember(index),
+    "BINGET": lambda machine, index: machine._recall(index),
+    "LONG_BINGET": lambda machine, index: machine._recall(index),
+    "GLOBAL": lambda machine, text: machine._name(text),
+    "STACK_GLOBAL": lambda machine, _: machine._name_on_stack(),
+    "REDUCE": lambda machine, _: machine._call(),
+    "BUILD": lambda machine, _: machine._fill(),
+}
+
+
+def _depth(items: Sequence[_Item]) -> int:
+    return max((item.depth for item in items), default=0)
+
+
+def _check_data(value: Any) -> None:
+    """Refuses a name or an unfinished array that is left within the data."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+        elif isinstance(item, Name | ElementType | UnfilledArray):
+            raise ValueError(f"{item} stands where data is expected")
+        else:
+            assert item is None or isinstance(item, str | bytes | int | float | np.ndarray)
