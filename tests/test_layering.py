@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faceswap.media", "faceswap.detectors", "faceswap.landmarkers", "faceswap.recognizers"),
     ("faceswap.provenance", "faceswap.maskers", "faceswap.models", "faceswap.tracking"),
     ("faceswap.facesets", "faceswap.environment"),
+    ("faceswap.people",),
     ("faceswap.data", "faceswap.extraction"),
     ("faceswap.curation",),
     ("faceswap.training", "faceswap.conversion"),

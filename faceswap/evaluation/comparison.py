@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from faceswap.evaluation.frame_scoring import FrameScore, FrameScorer, Image, Sample
-from faceswap.evaluation.identity import Embedding
 from faceswap.evaluation.methods import Method
 from faceswap.evaluation.sharpness import RealDetail
 from faceswap.evaluation.summary import Summary, summarise
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.media.images import encode_image
+from faceswap.people.embeddings import Embedding
 
 Kind = Literal["run", "baseline", "file"]
 _HEAD_SIDE, _FRAME_WIDTH = 240, 320  # px

@@ -12,12 +12,6 @@ from faceswap.evaluation.audio import compare_audio
 from faceswap.evaluation.comparison import Comparison, Kind, compare
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.frame_scoring import FrameScorer, Sample
-from faceswap.evaluation.identity import (
-    Embedding,
-    evenly_spaced,
-    faceset_embedding,
-    mean_embedding,
-)
 from faceswap.evaluation.methods import (
     NEAREST,
     UNSWAPPED,
@@ -32,6 +26,12 @@ from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
+from faceswap.people.embeddings import (
+    Embedding,
+    evenly_spaced,
+    faceset_embedding,
+    mean_embedding,
+)
 from faceswap.recognizers import Recognizer
 
 BLOCK = 10
@@ -233,7 +233,7 @@ def _source_reference(
     embeddings = []
     for frame in reader:
         if frame.index in wanted and (faces := finder.all(shown := frame.displayed())):
-            embeddings.append(recognizer(shown, faces[0].points))
+            embeddings.extend(recognizer([shown], [faces[0].points]))
     if not embeddings:
         raise NoFacesError(
             f"No face was found in {inputs.source}.", "Check that --source is the right file."

@@ -19,13 +19,13 @@ from faceswap.core.files import atomic_directory, write_json
 from faceswap.core.seeding import generator
 from faceswap.evaluation.footage import clip_names, find_footage, load_samples
 from faceswap.evaluation.frame_scoring import Image, Sample
-from faceswap.evaluation.identity import evenly_spaced
 from faceswap.evaluation.methods import Model
 from faceswap.evaluation.runs import Candidate, Faces
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import crop_matrix, warp
 from faceswap.media.images import write_image
 from faceswap.models.model_file import LoadedModel
+from faceswap.people.embeddings import evenly_spaced
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.metadata import xmp_packet
 from faceswap.provenance.signing import ManifestSigner

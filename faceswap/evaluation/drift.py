@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from faceswap.evaluation.consecutive import FrameKey, consecutive
-from faceswap.evaluation.identity import Embedding
+from faceswap.people.embeddings import Embedding
 
 _SAME = 1e-6  # distance of embeddings of equal images
 

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from faceswap.evaluation.background import background_change, face_colour, mask_iou
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.gaze import gaze
-from faceswap.evaluation.identity import Embedding, identity_scores
+from faceswap.evaluation.identity import identity_scores
 from faceswap.evaluation.pose import angle_difference, angles, angles_2d
 from faceswap.evaluation.seam import seam
 from faceswap.evaluation.shape import expression_error
 from faceswap.evaluation.sharpness import RealDetail
 from faceswap.landmarkers import FaceLandmarks
+from faceswap.people.embeddings import Embedding
 from faceswap.recognizers import Recognizer
 
 Image = NDArray[np.uint8]
@@ -120,7 +121,7 @@ class FrameScorer:
 
     def embed(self, image: Image, points: NDArray[np.floating]) -> Embedding | None:
         """Embedding of the face with ``(68, 2)`` landmarks; None without a recognizer."""
-        return self._recognizer(image, points) if self._recognizer is not None else None
+        return self._recognizer([image], [points])[0] if self._recognizer is not None else None
 
     def score(
         self,

@@ -14,13 +14,13 @@ from faceswap.conversion.swapper import Swapper
 from faceswap.evaluation.footage import clip_names
 from faceswap.evaluation.frame_scoring import Image, Sample
 from faceswap.evaluation.guided_faces import guide_faces
-from faceswap.evaluation.identity import evenly_spaced
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.geometry.landmarks68 import INNER
 from faceswap.maskers import build_masker
 from faceswap.models.guides import Guides
 from faceswap.models.model_file import LoadedModel
+from faceswap.people.embeddings import evenly_spaced
 
 UNSWAPPED, NEAREST = "unswapped", "nearest crop"
 _COVERAGE = 1.25

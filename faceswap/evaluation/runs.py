@@ -14,7 +14,6 @@ from faceswap.evaluation.comparison import Comparison, Kind, compare
 from faceswap.evaluation.footage import clip_names, find_footage, load_samples
 from faceswap.evaluation.frame_scoring import FrameScorer, Sample
 from faceswap.evaluation.guided_faces import own_guides
-from faceswap.evaluation.identity import Embedding, embed_faces, evenly_spaced, faceset_embedding
 from faceswap.evaluation.methods import NEAREST, UNSWAPPED, Method, Model, NearestCrop, Unswapped
 from faceswap.evaluation.reconstruction import (
     MIN_SIDE,
@@ -28,6 +27,7 @@ from faceswap.facesets.faceset import Face, Faceset
 from faceswap.media.sources import Source
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
+from faceswap.people.embeddings import Embedding, embed_faces, evenly_spaced, faceset_embedding
 from faceswap.recognizers import Recognizer
 from faceswap.training.run_directory import RunDirectory
 

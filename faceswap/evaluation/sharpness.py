@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.evaluation.identity import MAX_REFERENCE_FACES, evenly_spaced
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import crop_matrix, head_pose, transform_points, warp
 from faceswap.maskers.hull import fill_hull
+from faceswap.people.embeddings import MAX_REFERENCE_FACES, evenly_spaced
 
 Points = NDArray[np.floating]
 

@@ -4,6 +4,7 @@ Chen et al., "MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verific
 Devices", 2018; the published network was trained with the ArcFace loss (Deng et al., 2019).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from faceswap.geometry.landmarks68 import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIG
 from faceswap.recognizers.registry import recognizers
 
 SIDE = 112
+_DIMENSIONS = 128
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _STD = np.array([0.229, 0.224, 0.225], np.float32)
 # Eyes, nose tip and mouth corners in pixels of the aligned input that it was trained on.
@@ -54,13 +56,20 @@ class MobileFaceNet:
         self._input = self._session.get_inputs()[0].name
 
     def __call__(
+        self, images: Sequence[NDArray[np.uint8]], landmarks: Sequence[NDArray[np.floating]]
+    ) -> NDArray[np.float32]:
+        """Embeddings ``(N, 128) float32`` of length 1, means over the face and its mirror image."""
+        found = [self._embed(*face) for face in zip(images, landmarks, strict=True)]
+        return np.array(found, np.float32).reshape(-1, _DIMENSIONS)
+
+    def _embed(
         self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]
     ) -> NDArray[np.float32]:
-        """Embedding ``(128,) float32`` of length 1, the mean over the face and its mirror image."""
         crop = warp(image, template_matrix(landmarks), SIDE).astype(np.float32) / 255
-        total = np.zeros(128, np.float32)
+        total = np.zeros(_DIMENSIONS, np.float32)
         for picture in (crop, crop[:, ::-1]):
-            batch = ((picture - _MEAN) / _STD).transpose(2, 0, 1)[None]  # (1, 3, 112, 112)
+            # (1, 3, 112, 112): the published graph takes one picture at a time.
+            batch = ((picture - _MEAN) / _STD).transpose(2, 0, 1)[None]
             (found,) = self._session.run(None, {self._input: np.ascontiguousarray(batch)})
             total += normalised(np.asarray(found)[0])
         return normalised(total)

@@ -1,6 +1,6 @@
 """Face recognition networks by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,13 +19,13 @@ class Recognizer(Protocol):
     weights: tuple[str, ...]
 
     def __call__(
-        self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]
+        self, images: Sequence[NDArray[np.uint8]], landmarks: Sequence[NDArray[np.floating]]
     ) -> NDArray[np.float32]:
-        """Embedding of one face, ``(D,) float32`` of length 1.
+        """Embeddings of faces, ``(N, D) float32`` of length 1.
 
         Args:
-            image: Image, ``(H, W, 3) uint8 RGB``.
-            landmarks: Landmarks, ``(68, 2)`` in image pixels, iBUG 300-W order.
+            images: Image of each face, ``(H, W, 3) uint8 RGB``; sizes may differ.
+            landmarks: Landmarks of each face, ``(68, 2)`` in pixels of its image, iBUG 300-W order.
         """
         ...
 

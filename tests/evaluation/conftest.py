@@ -26,7 +26,10 @@ class Colours:
 
     weights = ()
 
-    def __call__(self, image, landmarks):
+    def __call__(self, images, landmarks):
+        return np.stack([self._embed(*face) for face in zip(images, landmarks, strict=True)])
+
+    def _embed(self, image, landmarks):
         x, y = np.asarray(landmarks)[27:68].mean(0).round().astype(int)
         patch = image[max(0, y - 12) : y + 12, max(0, x - 12) : x + 12].astype(np.float32)
         vector = patch.mean((0, 1)) - 128

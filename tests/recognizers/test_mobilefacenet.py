@@ -71,7 +71,7 @@ def test_embeddings_distinguish_people(shared_data):
             image = cv2.copyMakeBorder(grey, 40, 40, 40, 40, cv2.BORDER_REPLICATE)
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
             faces = tracker.find_faces(image)
-            embeddings += [network(image, face.landmarks.points) for face in faces[:1]]
+            embeddings += list(network([image], [face.landmarks.points for face in faces[:1]]))
         people.append(embeddings)
     assert sum(len(person) for person in people) >= 10
     assert all(np.linalg.norm(one) == pytest.approx(1, abs=1e-5) for one in people[0])

@@ -1,0 +1,1 @@
+"""Who is it: embeddings of tracks, people across facesets, and references to a person."""
