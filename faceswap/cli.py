@@ -10,6 +10,7 @@ VERBS = {
     "extract": Verb(
         "faceswap.extract:extract", "Detect, track and align the faces in videos and photos."
     ),
+    "faces": Verb("faceswap.faces:VERBS", "Curate facesets: people, reports, selection, masks."),
     "train": Verb("faceswap.train:train", "Train a model on facesets of two or more identities."),
     "convert": Verb(
         "faceswap.convert:convert", "Swap the faces in videos and photos to an identity."

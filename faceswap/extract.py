@@ -1,78 +1,68 @@
 """The verb ``faceswap extract``: finds, tracks and aligns faces in videos and photos."""
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
+from faceswap.extract_options import (
+    Basis,
+    CropSize,
+    Detector,
+    Device,
+    Every,
+    EvidenceFile,
+    ImageFormat,
+    Inputs,
+    Landmarker,
+    Masker,
+    MaskModel,
+    MinSize,
+    Output,
+    Overwrite,
+    Reference,
+    SubjectName,
+)
 from faceswap.extraction.pipeline import ExtractReport, ExtractSettings, extract_source
 from faceswap.facesets.subjects import find_records, set_subject, subject_hint
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
-from faceswap.provenance.subject import BASES, Evidence, Subject, is_unstated
+from faceswap.provenance.subject import Evidence, Subject, is_unstated
 
 _DEFAULTS = ExtractSettings()
-_Inputs = Annotated[
-    list[Path], typer.Argument(help="Videos, photos, or folders of both (searched recursively).")
-]
-_Output = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder for the facesets, one per source.")
-]
-_MaskModel = Annotated[
-    Path | None,
-    typer.Option(help="Run or model of `classifier train` for --masker segmentation."),
-]
-_CropSize = Annotated[
-    int, typer.Option(min=64, max=2048, help="Side of the stored crops in pixels.")
-]
-_Every = Annotated[int, typer.Option(min=1, help="Process every n-th frame only.")]
-_MinSize = Annotated[
-    int, typer.Option(min=1, help="Skip faces (brows to chin) smaller than this many pixels.")
-]
-_Basis = Annotated[
-    str | None, typer.Option(help=f"Basis on which the person may be shown: {', '.join(BASES)}.")
-]
-_Reference = Annotated[
-    str | None, typer.Option(help="Reference of the basis: release number, licence, URL.")
-]
-_Evidence = Annotated[
-    Path | None, typer.Option(help="File such as a signed release; its name and hash are stored.")
-]
 
 
 def extract(
-    inputs: _Inputs,
-    output: _Output = Path("faces"),
-    detector: Annotated[str, typer.Option(help="Face detector.")] = _DEFAULTS.detector,
-    landmarker: Annotated[str, typer.Option(help="Landmark network.")] = _DEFAULTS.landmarker,
-    masker: Annotated[str, typer.Option(help="Masker of the stored masks.")] = _DEFAULTS.masker,
-    mask_model: _MaskModel = None,
-    crop_size: _CropSize = _DEFAULTS.crop_size,
-    image_format: Annotated[
-        str, typer.Option(help="Format of the crops: jpg (quality 95) or png (lossless).")
-    ] = _DEFAULTS.image_format,
-    every: _Every = _DEFAULTS.every,
-    min_size: _MinSize = _DEFAULTS.min_size,
-    subject: Annotated[
-        str | None, typer.Option(help="Name or pseudonym of the person in the sources.")
-    ] = None,
-    basis: _Basis = None,
-    reference: _Reference = None,
-    evidence: _Evidence = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace existing facesets.")
-    ] = False,
+    inputs: Inputs,
+    output: Output = Path("faces"),
+    detector: Detector = _DEFAULTS.detector,
+    landmarker: Landmarker = _DEFAULTS.landmarker,
+    masker: Masker = _DEFAULTS.masker,
+    mask_model: MaskModel = None,
+    crop_size: CropSize = _DEFAULTS.crop_size,
+    image_format: ImageFormat = _DEFAULTS.image_format,
+    every: Every = _DEFAULTS.every,
+    min_size: MinSize = _DEFAULTS.min_size,
+    subject: SubjectName = None,
+    basis: Basis = None,
+    reference: Reference = None,
+    evidence: EvidenceFile = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Find, track and align the faces of videos and photos; writes one faceset per source.
 
     If it is interrupted, run the same command again to resume.
     """
     settings = ExtractSettings(
-        detector, landmarker, masker, crop_size, image_format, every, min_size, mask_model
+        detector=detector,
+        landmarker=landmarker,
+        masker=masker,
+        crop_size=crop_size,
+        image_format=image_format,
+        every=every,
+        min_size=min_size,
+        mask_model=mask_model,
     )
     stated = _stated(subject, basis, reference, evidence)
     sources = find_sources(inputs, output, note)

@@ -28,18 +28,24 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faceswap.curation",),
     ("faceswap.training", "faceswap.conversion"),
     ("faceswap.evaluation", "faceswap.demonstration"),
-    ("faceswap.faces_verbs",),  # subcommands of one verb: only ``faceswap.faces`` imports them
+    ("faceswap.faces_verbs",),
 )
 ORDER = {folder: level for level, row in enumerate(LAYERS) for folder in row}
 VERBS = {
     verb.place.partition(":")[0]
     for verb in (*faceswap.cli.VERBS.values(), *classifier.cli.VERBS.values())
 }
+# The subcommands of `faceswap faces`.
+SUBVERBS = "faceswap.faces_verbs"
 COMMANDS = {"faceswap.cli", "faceswap.__main__", "classifier.cli", "classifier.__main__"}
 # Functions behind `import faceswap` and `import classifier`; below the verbs, above all folders.
 LIBRARIES = {"faceswap.library", "classifier.library"}
-# Options that several verbs of the classifier take.
-SHARED_BY_VERBS = {"classifier.options", "classifier.console_reporter"}
+# Options that several verbs take, and those of a verb that has many.
+SHARED_BY_VERBS = {
+    "classifier.options",
+    "classifier.console_reporter",
+    "faceswap.extract_options",
+}
 # Terminal output belongs to the verbs, and to the bars that one of them shows.
 CONSOLE = {"faceswap.core.console", "faceswap.core.command_line"}
 SHOWS_PROGRESS = {"faceswap.training.progress_bars"}
@@ -133,11 +139,11 @@ def test_provenance_knows_neither_faces_nor_models(module: str) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        m
-        for m in MODULES
-        if (folder(m) or m in LIBRARIES)
-        and m not in CONSOLE | SHOWS_PROGRESS
-        and folder(m) != "faceswap.faces_verbs"
+        module
+        for module in MODULES
+        if (folder(module) or module in LIBRARIES)
+        and folder(module) != SUBVERBS
+        and module not in CONSOLE | SHOWS_PROGRESS
     ],
 )
 def test_no_interface_code_below_the_verbs(module: str) -> None:

@@ -29,8 +29,8 @@ class Verb:
     """A verb of a command line.
 
     Attributes:
-        place: ``package.module:name`` of its typer command function, or of a ``typer.Typer``
-            with subcommands.
+        place: ``package.module:name`` of its typer command function, of a ``typer.Typer`` with
+            subcommands, or of a table of verbs, of which only the one that is used is imported.
         help: One-line summary for the list of verbs.
     """
 
@@ -66,20 +66,29 @@ def run_program(
     """
     _accept_any_text()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    chosen = next((argument for argument in given if not argument.startswith("-")), None)
+    words = [argument for argument in given if not argument.startswith("-")]
     app = _new_app()
     app.callback()(_options(name, version))
-    for verb_name, verb in verbs.items():
-        command = _guarded(load_verb)(verb) if verb_name == chosen else _placeholder
-        if isinstance(command, typer.Typer):
+    _add_verbs(app, verbs, words)
+    app(given, prog_name=name)
+    raise SystemExit(0)
+
+
+def _add_verbs(app: typer.Typer, verbs: Mapping[str, Verb], words: Sequence[str]) -> None:
+    """Adds verbs to a command line, and imports the one that the first of the words names."""
+    for name, verb in verbs.items():
+        command = _guarded(load_verb)(verb) if name in words[:1] else _placeholder
+        if isinstance(command, Mapping):
+            group = _new_app()
+            _add_verbs(group, command, words[1:])
+            app.add_typer(group, name=name, help=verb.help)
+        elif isinstance(command, typer.Typer):
             _guard_all(command)
-            app.add_typer(command, name=verb_name, help=verb.help)
+            app.add_typer(command, name=name, help=verb.help)
         else:
             # The help page of a verb shows its docstring, the list of verbs one line.
             text = verb.help if command is _placeholder else None
-            app.command(verb_name, help=text, short_help=verb.help)(_guarded(command))
-    app(given, prog_name=name)
-    raise SystemExit(0)
+            app.command(name, help=text, short_help=verb.help)(_guarded(command))
 
 
 def _accept_any_text() -> None:
@@ -103,7 +112,7 @@ def _placeholder() -> None:
 
 
 def load_verb(verb: Verb) -> Any:
-    """Imports a verb: its typer command function, or its ``typer.Typer``."""
+    """Imports a verb: its typer command function, its ``typer.Typer``, or its table of verbs."""
     module, _, name = verb.place.partition(":")
     return getattr(importlib.import_module(module), name)
 

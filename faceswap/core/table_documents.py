@@ -28,6 +28,7 @@ def read_table(
     schema: pa.Schema,
     *,
     nullable: Collection[str] = (),
+    optional: Collection[str] = (),
     error: type[FaceswapError] = DocumentError,
     hint: str = "",
 ) -> pa.Table:
@@ -37,6 +38,7 @@ def read_table(
         path: The file.
         schema: Columns to read, and their types; others in the file are ignored.
         nullable: Names of the columns of the schema in which values may be missing.
+        optional: Names of the columns of the schema that the file may lack; they are then empty.
         error: Error type.
         hint: Remedy for a damaged file.
 
@@ -48,23 +50,88 @@ def read_table(
             type is ``error``.
         OSError: It cannot be read; ``FileNotFoundError`` if it does not exist.
     """
+    (table,) = _read(path, schema, {*nullable}, {*optional}, error, hint, in_groups=False)
+    return table
+
+
+def read_groups(
+    path: Path,
+    schema: pa.Schema,
+    *,
+    nullable: Collection[str] = (),
+    optional: Collection[str] = (),
+    error: type[FaceswapError] = DocumentError,
+    hint: str = "",
+) -> Iterator[pa.Table]:
+    """Reads and checks a Parquet file one row group at a time; see ``read_table``."""
+    return _read(path, schema, {*nullable}, {*optional}, error, hint, in_groups=True)
+
+
+def read_schema(
+    path: Path, *, error: type[FaceswapError] = DocumentError, hint: str = ""
+) -> pa.Schema:
+    """Reads names and types of the columns of a Parquet file.
+
+    Raises:
+        FaceswapError: It is not Parquet, or two columns have one name; the type is ``error``.
+        OSError: It cannot be read; ``FileNotFoundError`` if it does not exist.
+    """
     if regular_file(path).is_dir():
         raise error(f"Expected a file, found a folder: {path}.", hint)
     with path.open("rb") as file, _library_errors(path, error, hint):
-        _check_size(schema, path, error, hint)
-        found = pq.ParquetFile(file, pre_buffer=False).schema_arrow
-        _check_columns(found, schema, path, error, hint)
+        read_sizes(path)  # first: the library ends the process when metadata are damaged
+        schema = pq.ParquetFile(file, pre_buffer=False).schema_arrow
+    check_names_differ(schema, path, error, hint)
+    return schema
+
+
+def _read(
+    path: Path,
+    schema: pa.Schema,
+    nullable: set[str],
+    optional: set[str],
+    error: type[FaceswapError],
+    hint: str,
+    *,
+    in_groups: bool,
+) -> Iterator[pa.Table]:
+    found = read_schema(path, error=error, hint=hint)
+    present = pa.schema(
+        [field for field in schema if field.name in found.names or field.name not in optional]
+    )
+    with path.open("rb") as file, _library_errors(path, error, hint):
+        _check_size(present, path, error, hint)
+        _check_columns(found, present, path, error, hint)
         # Text stays in its dictionary until its length is known: a short file may repeat a long
         # text any number of times.
-        parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=_texts(schema))
-        table = parquet.read(schema.names, use_threads=False)
-        table = _decoded(table.select(schema.names), path, error, hint)
-        table.validate(full=True)
-        table = table.cast(schema)
-    for name in schema.names:
-        if name not in nullable and _has_nulls(table[name]):
-            raise error(f"Expected a value of {name!r} in every row of {path}.", hint)
-    return table
+        parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=_texts(present))
+        for numbers in _row_groups(parquet, in_groups):
+            table = parquet.read_row_groups(numbers, present.names, use_threads=False)
+            table = _decoded(table.select(present.names), path, error, hint)
+            table.validate(full=True)
+            table = table.cast(present)
+            for name in present.names:
+                if name not in nullable and _has_nulls(table[name]):
+                    raise error(f"Expected a value of {name!r} in every row of {path}.", hint)
+            yield _with_empty_columns(table, schema)
+
+
+def _row_groups(parquet: pq.ParquetFile, apart: bool) -> list[list[int]]:
+    numbers = list(range(parquet.num_row_groups))
+    return [[number] for number in numbers] if apart else [numbers]
+
+
+def _with_empty_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of the schema; those that the table lacks hold no values."""
+    return pa.table(
+        [
+            table[field.name]
+            if field.name in table.column_names
+            else pa.nulls(table.num_rows, field.type)
+            for field in schema
+        ],
+        schema=schema,
+    )
 
 
 def read_note(
@@ -133,7 +200,6 @@ def check_finite(
 def _check_columns(
     found: pa.Schema, wanted: pa.Schema, path: Path, error: type[FaceswapError], hint: str
 ) -> None:
-    check_names_differ(found, path, error, hint)
     for field in wanted:
         if field.name not in found.names:
             raise error(f"{path} has no column {field.name!r}.", hint)

@@ -7,6 +7,7 @@ and from nothing else.
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,11 +24,21 @@ from faceswap.core.files import sha256_file
 from faceswap.core.formats import Format
 from faceswap.facesets.files import EXTRACT_AGAIN, IMAGES, MASKS, RECORD, ROWS, stored_file
 from faceswap.facesets.record import FacesetDocument
-from faceswap.facesets.rows import KEPT, matrix_column, read_meshes, read_rows
+from faceswap.facesets.rows import (
+    KEPT,
+    columns_of,
+    further_masks,
+    is_further_mask,
+    matrix_column,
+    read_embeddings,
+    read_meshes,
+    read_rows,
+    with_sizes,
+)
 from faceswap.media.images import read_image
 
-# The meshes of version 1 have no irises; ``rows`` completes them.
-FORMAT = Format("faceswap-faceset", 2, FacesetError, {1: dict}, schema=FacesetDocument)
+# The meshes of version 1 have no irises, and version 2 has fewer columns; ``rows`` completes them.
+FORMAT = Format("faceswap-faceset", 3, FacesetError, {1: dict, 2: dict}, schema=FacesetDocument)
 """Format of ``faceset.json``."""
 
 
@@ -42,17 +53,25 @@ class Face:
         face: Index of the face within its frame, from 0.
         track: Number of the track in a video, from 0; for photos, number of the face within its
             photo.
+        person: Number or name of the person, the same in all facesets of a folder; None if it has
+            not been determined.
         box: Box, ``(4,) float32`` x0, y0, x1, y1 in frame pixels.
         score: Confidence of the detection, in [0, 1].
+        presence: Presence of a face by the landmarker; None in facesets of earlier versions.
+        filled: Whether the face was lost in this frame, and placed between its neighbours.
         landmarks: Landmarks68, ``(68, 2) float32`` in frame pixels; smoothed in time for videos.
         matrix: Crop matrix, ``(2, 3) float64``, frame pixel -> pixel of the stored crop.
         yaw: Turn of the head towards image right, in degrees.
         pitch: Turn of the head upwards, in degrees.
         roll: Tilt of the head clockwise in the image, in degrees.
+        size: Side of the face square in frame pixels.
         sharpness: Variance of the Laplacian over the face at a fixed size; higher is sharper.
         exposure: Mean luma over the face, in [0, 1].
         image: File name of the crop in ``images/``.
-        mask: File name of the mask in ``masks/``, or None.
+        mask: File name of the default mask in ``masks/``, or None.
+        order: Place in the last sorting, from 0; None if the faceset was not sorted.
+        group: Group in the last grouping; None if the faceset was not grouped.
+        masks: File names of further masks in ``masks/<masker>/``, by masker.
     """
 
     frame: int
@@ -60,17 +79,24 @@ class Face:
     time: float
     face: int
     track: int
+    person: str | None
     box: NDArray[np.float32]
     score: float
+    presence: float | None
+    filled: bool
     landmarks: NDArray[np.float32]
     matrix: NDArray[np.float64]
     yaw: float
     pitch: float
     roll: float
+    size: float
     sharpness: float
     exposure: float
     image: str
     mask: str | None
+    order: int | None
+    group: str | None
+    masks: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -80,7 +106,7 @@ class Faceset:
     Attributes:
         path: Directory of the faceset.
         record: Content of ``faceset.json``.
-        rows: Content of ``faces.parquet`` without mesh and embedding.
+        rows: Content of ``faces.parquet`` without meshes, embeddings and raw landmarks.
     """
 
     path: Path
@@ -103,7 +129,12 @@ class Faceset:
                 f"The faceset {path} is unfinished.",
                 "Run the same `faceswap extract` again to resume it.",
             )
-        return cls(path, record, read_rows(path / ROWS, KEPT))
+        further = [field for field in columns_of(path / ROWS) if is_further_mask(field.name)]
+        rows = read_rows(path / ROWS, pa.schema([*KEPT, *further]))
+        extractor = record["extractor"]
+        return cls(
+            path, record, with_sizes(rows, extractor["crop_size"] / extractor["crop_coverage"])
+        )
 
     @property
     def name(self) -> str:
@@ -145,18 +176,20 @@ class Faceset:
 
     @cached_property
     def _rows_sha256(self) -> str:
-        return sha256_file(self.path / ROWS)
+        # A faceset that is sorted, grouped or named holds the same faces as before.
+        return self.record.get("rows_sha256") or sha256_file(self.path / ROWS)
 
     @cached_property
     def _faces(self) -> list[Face]:
         columns: dict[str, Any] = {
             name: self.rows[name].to_pylist()
             for name in self.rows.column_names
-            if name not in ("box", "landmarks", "matrix")
+            if name not in ("box", "landmarks", "matrix") and not is_further_mask(name)
         }
         columns["box"] = matrix_column(self.rows, "box", (4,))
         columns["landmarks"] = matrix_column(self.rows, "landmarks", (68, 2))
         columns["matrix"] = matrix_column(self.rows, "matrix", (2, 3))
+        columns["masks"] = further_masks(self.rows)
         names = list(columns)
         rows = zip(*columns.values(), strict=True)
         return [Face(**dict(zip(names, row, strict=True))) for row in rows]
@@ -176,6 +209,17 @@ class Faceset:
                 the file is damaged.
         """
         return read_meshes(self.path / ROWS)
+
+    def embeddings(self) -> list[NDArray[np.float32] | None]:
+        """Embeddings of the tracks of all faces in the order of ``faces``; read at each call.
+
+        Returns:
+            ``(E,) float32`` of length 1 for each face, or None where none was computed.
+
+        Raises:
+            FacesetError: The file is damaged.
+        """
+        return read_embeddings(self.path / ROWS)
 
     def trainable(self) -> list[Face]:
         """Faces whose image has not been deleted, in the order of the source.

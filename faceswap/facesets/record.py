@@ -67,12 +67,15 @@ class FacesetDocument(DocumentModel):
         source: Source of the faces.
         extractor: Settings and weights.
         subject: Person in the source.
+        rows_sha256: Hash of the rows as they were extracted, once they have been sorted, grouped or
+            named; "" before.
     """
 
     complete: bool
     source: SourceDocument
     extractor: ExtractorDocument
     subject: SubjectDocument
+    rows_sha256: Sha256Hex | Literal[""] = ""
 
 
 class ResumeDocument(DocumentModel):

@@ -1,20 +1,22 @@
 """The rows of ``faces.parquet``, one per face: their columns, and how they are read and checked."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
 from faceswap.core.names import check_name
-from faceswap.core.table_documents import check_finite, read_table
+from faceswap.core.table_documents import check_finite, read_groups, read_schema, read_table
 from faceswap.facesets.files import CROP, EXTRACT_AGAIN
 from faceswap.geometry.mesh68 import mesh_to_68
 from faceswap.geometry.mesh_shape import CORNERS, FACE_POINTS, POINTS, with_irises
+
+T = TypeVar("T")
 
 SCHEMA = pa.schema(
     [
@@ -23,32 +25,46 @@ SCHEMA = pa.schema(
         pa.field("time", pa.float64()),
         pa.field("face", pa.int16()),
         pa.field("track", pa.int32()),
+        pa.field("person", pa.string()),
         pa.field("box", pa.list_(pa.float32(), 4)),
         pa.field("score", pa.float32()),
+        pa.field("presence", pa.float32()),
+        pa.field("filled", pa.bool_()),
         pa.field("landmarks", pa.list_(pa.float32(), 68 * 2)),
+        pa.field("raw_landmarks", pa.list_(pa.float32(), 68 * 2)),
         pa.field("mesh", pa.list_(pa.float32(), POINTS * 3)),
         pa.field("matrix", pa.list_(pa.float64(), 2 * 3)),
         pa.field("yaw", pa.float32()),
         pa.field("pitch", pa.float32()),
         pa.field("roll", pa.float32()),
+        pa.field("size", pa.float32()),
         pa.field("sharpness", pa.float32()),
         pa.field("exposure", pa.float32()),
         pa.field("embedding", pa.list_(pa.float32())),
         pa.field("image", pa.string()),
         pa.field("mask", pa.string()),
+        pa.field("order", pa.int32()),
+        pa.field("group", pa.string()),
     ]
 )
-"""Columns of ``faces.parquet``; arrays are stored flat in C order. ``mesh`` is null for landmarkers
-of 68 points, ``mask`` for faces without a mask. ``embedding`` is always null: it is reserved for a
-vector of the face's identity."""
+"""Columns of ``faces.parquet``; arrays are stored flat in C order. Further masks have a text column
+each, ``mask_<masker>``. Null: ``mesh`` for landmarkers of 68 points, ``raw_landmarks`` where
+nothing was smoothed, ``mask`` for faces without a mask, and what has not been determined."""
 
-KEPT = pa.schema([field for field in SCHEMA if field.name not in ("mesh", "embedding")])
+FURTHER_MASK = "mask_"
+"""First characters of the names of the columns of further masks."""
+
+KEPT = pa.schema(
+    [field for field in SCHEMA if field.name not in ("mesh", "embedding", "raw_landmarks")]
+)
 """Columns that a faceset keeps in memory. The mesh would be nine tenths of it, and few computations
-need it."""
+need the others."""
 
 _MESH = pa.schema([SCHEMA.field("mesh"), SCHEMA.field("image")])
 _EARLIER_MESH = _MESH.set(0, pa.field("mesh", pa.list_(pa.float32(), FACE_POINTS * 3)))
-_NULLABLE = ("mesh", "embedding", "mask")
+# Columns that facesets of version 2 do not have.
+_ADDED = ("person", "presence", "filled", "raw_landmarks", "size", "order", "group")
+_NULLABLE = ("mesh", "embedding", "mask", *_ADDED)
 _FINITE = (
     *("time", "box", "score", "landmarks", "matrix"),
     *("yaw", "pitch", "roll", "sharpness", "exposure"),
@@ -61,20 +77,111 @@ def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
 
     Args:
         file: The file.
-        schema: Columns to read: ``SCHEMA`` or some of it.
+        schema: Columns to read: ``SCHEMA`` or some of it, and columns of further masks.
+
+    Returns:
+        The rows; columns that earlier versions did not write hold no values, ``filled`` is false.
 
     Raises:
         FacesetError: It is damaged, too large, or names files outside the faceset.
     """
-    rows = _read_columns(file, schema)
-    check_finite(rows, _FINITE, file, FacesetError, EXTRACT_AGAIN)
+    return _checked(_read_columns(read_table, file, schema), file)
+
+
+def read_row_groups(file: Path) -> Iterator[pa.Table]:
+    """Reads and checks all columns of ``faces.parquet``, one row group at a time.
+
+    Meshes of the first version are completed with irises; see ``read_rows`` for the rest.
+    """
+    schema = columns_of(file)
+    if _has_no_irises(file):
+        earlier = schema.set(schema.get_field_index("mesh"), _EARLIER_MESH.field("mesh"))
+        groups = (_with_irises(rows) for rows in _read_columns(read_groups, file, earlier))
+    else:
+        groups = _read_columns(read_groups, file, schema)
+    for rows in groups:
+        yield _checked(rows, file)
+
+
+def read_embeddings(file: Path) -> list[NDArray[np.float32] | None]:
+    """Reads and checks the embeddings in ``faces.parquet``.
+
+    Returns:
+        ``(E,) float32`` for each face, or None.
+
+    Raises:
+        FacesetError: The file is damaged, or the embeddings are no finite vectors of one length.
+    """
+    rows = _read_columns(read_table, file, pa.schema([SCHEMA.field("embedding")]))
+    column = rows["embedding"].combine_chunks()
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    lengths = set(pc.call_function("list_value_length", [column.drop_null()]).to_pylist())
+    if len(lengths) > 1 or not np.isfinite(values).all():
+        raise FacesetError(
+            f"Expected embeddings of one length and of finite numbers in {file}.", EXTRACT_AGAIN
+        )
+    vectors = iter(values.reshape(-1, *lengths) if lengths else ())
+    return [next(vectors) if valid else None for valid in column.is_valid().to_pylist()]
+
+
+def is_further_mask(name: str) -> bool:
+    """Whether a column holds the file names of further masks."""
+    return name.startswith(FURTHER_MASK)
+
+
+def further_masks(rows: pa.Table) -> list[dict[str, str]]:
+    """File names of the further masks of each row, by masker."""
+    names = [name for name in rows.column_names if is_further_mask(name)]
+    columns = {name.removeprefix(FURTHER_MASK): rows[name].to_pylist() for name in names}
+    return [
+        {masker: files[row] for masker, files in columns.items() if files[row]}
+        for row in range(rows.num_rows)
+    ]
+
+
+def with_sizes(rows: pa.Table, square: float) -> pa.Table:
+    """Rows whose missing sizes are computed from their crops.
+
+    Args:
+        rows: Rows with the columns ``matrix`` and ``size``.
+        square: Side of the face square in pixels of a crop.
+    """
+    if not rows["size"].null_count:
+        return rows
+    linear = matrix_column(rows, "matrix", (2, 3))[:, :, :2]
+    scales = np.sqrt(np.abs(np.linalg.det(linear))).clip(1e-9)
+    computed = pa.array((square / scales).astype(np.float32))
+    sizes = pc.call_function("coalesce", [rows["size"], computed])
+    return rows.set_column(rows.schema.get_field_index("size"), SCHEMA.field("size"), sizes)
+
+
+def columns_of(file: Path) -> pa.Schema:
+    """``SCHEMA`` and the columns of further masks that a file has.
+
+    Raises:
+        FacesetError: It is missing or damaged.
+    """
+    try:
+        found = read_schema(file, error=FacesetError, hint=EXTRACT_AGAIN)
+    except FileNotFoundError as error:
+        raise FacesetError(f"{file} is missing.", EXTRACT_AGAIN) from error
+    masks = [name for name in found.names if is_further_mask(name)]
+    return pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in masks)])
+
+
+def _checked(rows: pa.Table, file: Path) -> pa.Table:
+    for name in (*_FINITE, "presence", "size"):
+        known = rows.select([name]).drop_null()
+        check_finite(known, [name], file, FacesetError, EXTRACT_AGAIN)
     if rows.num_rows and pc.call_function("min", [rows["frame"]]).as_py() < 0:
         raise FacesetError(f"Expected frame numbers from 0 in {file}.", EXTRACT_AGAIN)
-    for column in ("image", "mask"):
+    names = filter(is_further_mask, rows.column_names)
+    for column in ("image", "mask", *names):
         for name in filter(None, rows[column].unique().to_pylist()):
             if not CROP.fullmatch(name):  # the full check of every name would take seconds
-                check_name(name, f"name of an {column} in {file}")
-    return rows
+                check_name(name, f"file name in the column {column} of {file}")
+    filled = pc.call_function("coalesce", [rows["filled"], pa.scalar(value=False)])
+    return rows.set_column(rows.schema.get_field_index("filled"), SCHEMA.field("filled"), filled)
 
 
 def read_meshes(file: Path) -> NDArray[np.float32]:
@@ -91,7 +198,7 @@ def read_meshes(file: Path) -> NDArray[np.float32]:
             file is damaged.
     """
     earlier = _has_no_irises(file)
-    rows = _read_columns(file, _EARLIER_MESH if earlier else _MESH)
+    rows = _read_columns(read_table, file, _EARLIER_MESH if earlier else _MESH)
     if rows["mesh"].null_count:
         raise FacesetError(
             f"Expected a face mesh in each row of {file}, found landmarks only.",
@@ -112,9 +219,21 @@ def read_meshes(file: Path) -> NDArray[np.float32]:
 def _has_no_irises(file: Path) -> bool:
     """Whether the meshes of a file are those of the first version: the face without its irises."""
     try:
-        return pq.read_schema(file).field("mesh").type == _EARLIER_MESH.field("mesh").type
-    except (OSError, pa.ArrowException, KeyError):
+        found = read_schema(file, error=FacesetError)
+    except (OSError, FacesetError):
         return False  # reading it says what is wrong
+    return "mesh" in found.names and found.field("mesh").type == _EARLIER_MESH.field("mesh").type
+
+
+def _with_irises(rows: pa.Table) -> pa.Table:
+    """Rows of the first version with the meshes of this one."""
+    column = rows["mesh"].combine_chunks()
+    known = column.drop_null().flatten().to_numpy().reshape(-1, FACE_POINTS, 3)
+    completed = iter(with_irises(known))
+    field = SCHEMA.field("mesh")
+    meshes = [next(completed).ravel() if valid else None for valid in column.is_valid().to_pylist()]
+    place = rows.schema.get_field_index("mesh")
+    return rows.set_column(place, field, pa.array(meshes, field.type))
 
 
 def matrix_column(rows: pa.Table, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -133,8 +252,18 @@ def _without_extent(meshes: NDArray[np.float32]) -> list[int]:
     return np.flatnonzero(wrong).tolist()
 
 
-def _read_columns(file: Path, schema: pa.Schema) -> pa.Table:
+def _read_columns(read: Callable[..., T], file: Path, schema: pa.Schema) -> T:
+    """The columns of a file by ``read_table`` or ``read_groups``."""
+    masks = [name for name in schema.names if is_further_mask(name)]
+    nullable = (*_NULLABLE, *masks)
     try:
-        return read_table(file, schema, nullable=_NULLABLE, error=FacesetError, hint=EXTRACT_AGAIN)
+        return read(
+            file,
+            schema,
+            nullable=nullable,
+            optional=(*_ADDED, *masks),
+            error=FacesetError,
+            hint=EXTRACT_AGAIN,
+        )
     except FileNotFoundError as error:
         raise FacesetError(f"{file} is missing.", EXTRACT_AGAIN) from error

@@ -257,7 +257,7 @@ def _subject_of_same_source(path: Path, source: dict[str, Any]) -> dict[str, Any
 
 def _table(rows: list[Row]) -> pa.Table:
     columns = {
-        field.name: pa.array([_plain(row[field.name]) for row in rows], type=field.type)
+        field.name: pa.array([_plain(row.get(field.name)) for row in rows], type=field.type)
         for field in SCHEMA
     }
     return pa.table(columns, schema=SCHEMA)
@@ -276,7 +276,7 @@ def _smoothed(rows: Iterator[Row]) -> Iterator[Row]:
     tracked = ((group, [_tracked_face(row) for row in group]) for group in frames)
     for group, faces in smooth(tracked):
         for row, face in zip(group, faces, strict=True):
-            yield row | _measured(face.landmarks)
+            yield row | {"raw_landmarks": row["landmarks"]} | _measured(face.landmarks)
 
 
 def _tracked_face(row: Row) -> TrackedFace:
@@ -298,4 +298,5 @@ def _measured(landmarks: FaceLandmarks) -> Row:
         "yaw": pose.yaw,
         "pitch": pose.pitch,
         "roll": pose.roll,
+        "size": pose.scale,
     }

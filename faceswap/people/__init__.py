@@ -1,1 +1,1 @@
-"""Who is it: embeddings of tracks, people across facesets, and references to a person."""
+"""Who is who: embeddings of tracks, clusters of people, references."""

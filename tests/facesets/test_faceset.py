@@ -178,7 +178,7 @@ def test_a_faceset_from_before_formats_had_names_is_read(tmp_path):
     assert again.content_hash() == faceset.content_hash()
     set_subject(faceset.path, Subject("Alice", "self"))
     document = json.loads((faceset.path / "faceset.json").read_text())
-    assert (document["format"], document["version"]) == ("faceswap-faceset", 2)
+    assert (document["format"], document["version"]) == ("faceswap-faceset", 3)
     assert Faceset.open(faceset.path).subject["name"] == "Alice"
 
 

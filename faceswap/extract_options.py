@@ -1,0 +1,46 @@
+"""Options of the verb ``faceswap extract``, as typer declares them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceswap.provenance.subject import BASES
+
+Inputs = Annotated[
+    list[Path], typer.Argument(help="Videos, photos, or folders of both (searched recursively).")
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder for the facesets, one per source.")
+]
+MaskModel = Annotated[
+    Path | None,
+    typer.Option(help="Run or model of `classifier train` for --masker segmentation."),
+]
+CropSize = Annotated[
+    int, typer.Option(min=64, max=2048, help="Side of the stored crops in pixels.")
+]
+Every = Annotated[int, typer.Option(min=1, help="Process every n-th frame only.")]
+MinSize = Annotated[
+    int, typer.Option(min=1, help="Skip faces (brows to chin) smaller than this many pixels.")
+]
+Basis = Annotated[
+    str | None, typer.Option(help=f"Basis on which the person may be shown: {', '.join(BASES)}.")
+]
+Reference = Annotated[
+    str | None, typer.Option(help="Reference of the basis: release number, licence, URL.")
+]
+EvidenceFile = Annotated[
+    Path | None, typer.Option(help="File such as a signed release; its name and hash are stored.")
+]
+Detector = Annotated[str, typer.Option(help="Face detector.")]
+Landmarker = Annotated[str, typer.Option(help="Landmark network.")]
+Masker = Annotated[str, typer.Option(help="Masker of the stored masks.")]
+ImageFormat = Annotated[
+    str, typer.Option(help="Format of the crops: jpg (quality 95) or png (lossless).")
+]
+SubjectName = Annotated[
+    str | None, typer.Option(help="Name or pseudonym of the person in the sources.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing facesets.")]
