@@ -3,6 +3,10 @@
 from faceswap.core.command_line import Verb
 
 VERBS = {
+    "filter": Verb(
+        "faceswap.faces_verbs.filter:filter_faces", "Keep the faces that satisfy a condition."
+    ),
+    "restore": Verb("faceswap.faces_verbs.restore:restore", "Bring removed faces back."),
     "subject": Verb(
         "faceswap.subject:subject", "Show or set the subject of a faceset and the legal basis."
     ),
