@@ -26,12 +26,15 @@ class TrackedFace:
         box: Box, (4,) float32 x0, y0, x1, y1 of the landmarks in frame pixels.
         score: Confidence of its last detection, in [0, 1].
         landmarks: Landmarks in this frame.
+        filled: Whether the track was lost in this frame, and the landmarks are interpolated; their
+            presence is 0.
     """
 
     track: int
     box: NDArray[np.float32]
     score: float
     landmarks: FaceLandmarks
+    filled: bool = False
 
 
 @dataclass

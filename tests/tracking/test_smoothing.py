@@ -3,18 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faceswap.landmarkers import FaceLandmarks
 from faceswap.tracking.smoothing import smooth
-from faceswap.tracking.tracks import TrackedFace
+from tests.tracking.faces import face
 
 RNG = np.random.default_rng(3)
 SHAPE = RNG.uniform(0, 200, (478, 3)).astype(np.float32)
-
-
-def face(mesh, track=0, presence=0.9):
-    mesh = np.asarray(mesh, np.float32)
-    landmarks = FaceLandmarks(mesh[:68, :2].copy(), mesh, presence)
-    return TrackedFace(track, landmarks.box, 0.8, landmarks)
 
 
 def meshes_of(frames, track=0):
@@ -30,6 +23,40 @@ def test_jitter_shrinks_by_half():
     # The 68 points are smoothed like the mesh.
     points = np.stack([f.landmarks.points for _, (f,) in smooth(frames)])
     np.testing.assert_allclose(points, out[:, :68, :2], atol=1e-4)
+
+
+def acceleration(track):
+    """RMS of the second difference in time of (T, N, 2) points."""
+    return np.sqrt(np.square(np.diff(track, 2, axis=0)).mean())
+
+
+def points_of(frames):
+    return np.stack([faces[0].landmarks.points for _, faces in frames])
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5])
+def test_jitter_of_a_still_head_is_at_most_half_of_the_raw_one(correlation):
+    noise = RNG.normal(0, 0.5, (80, *SHAPE.shape))
+    for i in range(1, len(noise)):
+        noise[i] = correlation * noise[i - 1] + np.sqrt(1 - correlation**2) * noise[i]
+    frames = [(i, [face(SHAPE + one)]) for i, one in enumerate(noise)]
+    assert acceleration(points_of(smooth(frames))) < 0.5 * acceleration(points_of(frames))
+
+
+@pytest.mark.parametrize("period", [8, 12, 30])
+def test_fast_motion_has_no_lag_and_keeps_its_amplitude(period):
+    """A head that shakes by a third of its size."""
+    sway = 60 * np.sin(2 * np.pi * np.arange(96) / period)
+    noise = RNG.normal(0, 0.4, (96, *SHAPE.shape))
+    frames = [
+        (i, [face(SHAPE + np.array([x, 0.3 * x, 0]) + one)])
+        for i, (x, one) in enumerate(zip(sway, noise, strict=True))
+    ]
+    out = points_of(smooth(frames))[..., 0].mean(axis=1)
+    out -= out.mean()
+    match = [np.dot(out[6:-6], np.roll(sway, lag)[6:-6]) for lag in range(-5, 6)]
+    assert np.argmax(match) == 5  # no lag
+    assert np.dot(out[6:-6], sway[6:-6]) / np.dot(sway[6:-6], sway[6:-6]) > 0.95
 
 
 def test_points_without_a_mesh_are_smoothed_in_the_same_way():
