@@ -1,22 +1,25 @@
 """The faces of the frames to convert: from a faceset, or found on the fly."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from faceswap.conversion.sparse_faces import find_missing, track_between
 from faceswap.core.errors import FacesetError, NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
-from faceswap.landmarkers.registry import require_mesh
+from faceswap.landmarkers.registry import FaceLandmarks, require_mesh
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.models.guides import Guides
-from faceswap.tracking.finder import track_faces
+from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker, track_faces
+from faceswap.tracking.gaps import fill_gaps
 from faceswap.tracking.smoothing import smooth
 from faceswap.tracking.tracker import Tracker
+from faceswap.tracking.tracks import TrackedFace
 
 _QUEUE = 8
 
@@ -57,6 +60,11 @@ def batch_guides(faces: Iterable[SourceFace]) -> Guides:
 FramesWithFaces = Iterable[tuple[Frame, Sequence[SourceFace]]]
 
 
+def has_all_frames(faceset: Faceset) -> bool:
+    """Whether a faceset has the faces of all frames, so that none must be tracked."""
+    return faceset.record["extractor"]["every"] == 1
+
+
 def stored_faces(
     faceset: Faceset, hashed: HashedSource, *, meshes: bool
 ) -> dict[int, list[SourceFace]]:
@@ -68,20 +76,80 @@ def stored_faces(
         meshes: Whether to read the meshes as well.
 
     Raises:
-        FacesetError: The faceset was extracted from another source, skips frames, or has no meshes.
+        FacesetError: The faceset was extracted from another source, or has no meshes.
         NoFacesError: The faceset has no face.
     """
+    stored = _tracked_faces(faceset, hashed, meshes=meshes)
+    return {index: _source_faces(faces) for index, faces in stored.items()}
+
+
+def complete_faces(
+    frames: Iterable[Frame], faceset: Faceset, hashed: HashedSource, device: str, *, meshes: bool
+) -> FramesWithFaces:
+    """The faces of a faceset of every n-th frame, with those of the other frames.
+
+    The others are found with the detector and the landmarker of the faceset.
+
+    Args:
+        frames: All frames of the source, in order.
+        faceset: Faceset of the source.
+        hashed: The source.
+        device: Device of the networks.
+        meshes: Whether the faces need meshes.
+
+    Raises:
+        FacesetError: The faceset was extracted from another source, or has no meshes.
+        NoFacesError: The faceset has no face.
+    """
+    stored = _tracked_faces(faceset, hashed, meshes=meshes)
+    extractor = faceset.record["extractor"]
+    tracker = build_tracker(
+        extractor.get("detector", DETECTOR), extractor.get("landmarker", LANDMARKER), device
+    )
+    if faceset.is_video:
+        found = prefetch(track_between(frames, stored, extractor["every"], tracker.update), _QUEUE)
+    else:
+        found = find_missing(frames, stored, extractor["every"], tracker.find_faces)
+    if not meshes:
+        found = ((frame, [_without_mesh(face) for face in faces]) for frame, faces in found)
+    return _continuous(found, faceset.record["source"]["kind"])
+
+
+def find_faces(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWithFaces:
+    """Finds the faces of frames; those of a video without short gaps, and smoothed in time.
+
+    Args:
+        frames: Frames of one source, in order.
+        kind: ``video``, or ``images`` for independent frames.
+        tracker: Tracker of the frames.
+    """
+    tracked = track_faces(frames, tracker, kind)
+    return _continuous(prefetch(tracked, _QUEUE) if kind == "video" else tracked, kind)
+
+
+def _continuous(
+    found: Iterator[tuple[Frame, list[TrackedFace]]], kind: str
+) -> Iterator[tuple[Frame, list[SourceFace]]]:
+    for frame, faces in smooth(fill_gaps(found)) if kind == "video" else found:
+        yield frame, _source_faces(faces)
+
+
+def _source_faces(faces: Iterable[TrackedFace]) -> list[SourceFace]:
+    return [SourceFace(f.landmarks.points, f.landmarks.mesh, f.track) for f in faces]
+
+
+def _without_mesh(face: TrackedFace) -> TrackedFace:
+    return replace(face, landmarks=replace(face.landmarks, mesh=None))
+
+
+def _tracked_faces(
+    faceset: Faceset, hashed: HashedSource, *, meshes: bool
+) -> dict[int, list[TrackedFace]]:
     if faceset.record["source"]["sha256"] != hashed.sha256:
         raise FacesetError(
             f"Expected a faceset of {hashed.source.path}, found {faceset.path} extracted from "
             f"{faceset.record['source']['path']}.",
             "Give the faceset of this file, or omit --faceset to detect faces during conversion.",
-        )
-    if faceset.record["extractor"]["every"] != 1:
-        raise FacesetError(
-            f"Expected a faceset of all frames, found {faceset.path} extracted with --every "
-            f"{faceset.record['extractor']['every']}.",
-            "Extract it with --every 1, or omit --faceset to detect faces during conversion.",
         )
     faces = faceset.faces()
     if not faces:
@@ -90,24 +158,9 @@ def stored_faces(
             "Extract the source again with another --detector.",
         )
     shapes = faceset.meshes() if meshes else [None] * len(faces)
-    frames: dict[int, list[SourceFace]] = {}
+    frames: dict[int, list[TrackedFace]] = {}
     for face, mesh in sorted(zip(faces, shapes, strict=True), key=lambda pair: pair[0].frame):
-        found = SourceFace(face.landmarks, mesh, face.track)
-        frames.setdefault(face.frame, []).append(found)
+        landmarks = FaceLandmarks(face.landmarks, mesh, presence=1.0)
+        tracked = TrackedFace(face.track, face.box, face.score, landmarks)
+        frames.setdefault(face.frame, []).append(tracked)
     return frames
-
-
-def find_faces(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWithFaces:
-    """Finds the faces of frames, smoothed in time for a video.
-
-    Args:
-        frames: Frames of one source, in order.
-        kind: ``video``, or ``images`` for independent frames.
-        tracker: Tracker of the frames.
-    """
-    tracked = track_faces(frames, tracker, kind)
-    if kind == "video":
-        tracked = smooth(prefetch(tracked, _QUEUE))
-    for frame, faces in tracked:
-        found = [(face.landmarks, face.track) for face in faces]
-        yield frame, [SourceFace(marks.points, marks.mesh, track) for marks, track in found]

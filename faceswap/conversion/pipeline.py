@@ -20,7 +20,13 @@ from faceswap.conversion.description import (
 )
 from faceswap.conversion.earlier import Earlier, find_earlier
 from faceswap.conversion.face_store import FaceStore
-from faceswap.conversion.faces import FramesWithFaces, find_faces, stored_faces
+from faceswap.conversion.faces import (
+    FramesWithFaces,
+    complete_faces,
+    find_faces,
+    has_all_frames,
+    stored_faces,
+)
 from faceswap.conversion.guidance import ClipGuidance
 from faceswap.conversion.guided_frames import guide_photos
 from faceswap.conversion.outputs import Outputs, name_outputs
@@ -92,7 +98,8 @@ class ConvertJob:
     def passes(self) -> int:
         """How often all frames are decoded, and each is reported to ``on_frames``."""
         guided, video = self.swapper.guidance is not None, self.source.kind == "video"
-        return 2 if guided and video and not isinstance(self.faces, Faceset) else 1
+        known = isinstance(self.faces, Faceset) and has_all_frames(self.faces)
+        return 2 if guided and video and not known else 1
 
     def look(self) -> Earlier | None:
         """Looks at every name that will be written; call it before the work starts.
@@ -197,12 +204,12 @@ class ConvertJob:
         self, store: FaceStore, hashed: HashedSource, on_frames: Callable[[int], None]
     ) -> None:
         """The first pass over a video: all its faces."""
-        if isinstance(self.faces, Faceset):
+        if isinstance(self.faces, Faceset) and has_all_frames(self.faces):
             for index, faces in stored_faces(self.faces, hashed, meshes=True).items():
                 store.add(index, faces)
             return
         reader, frames = open_source(self.source), 0
-        found = find_faces(prefetch(reader, _QUEUE), self.source.kind, self.faces)
+        found = self._faces_of(prefetch(reader, _QUEUE), hashed)
         with closing(prefetch(found, _QUEUE)) as waiting:
             for frame, faces in waiting:
                 store.add(frame.index, faces)
@@ -216,17 +223,28 @@ class ConvertJob:
     ) -> FramesWithFaces:
         """Frames with their faces, which have guides where the model needs them."""
         guidance = self.swapper.guidance
-        if isinstance(self.faces, Faceset):
-            aspect = self.faces.pixel_aspect
-            frames = (replace(frame, pixel_aspect=aspect) for frame in frames)
         if clip is not None:
-            return ((frame, clip.faces(frame.index)) for frame in frames)
-        if isinstance(self.faces, Faceset):
-            known = stored_faces(self.faces, hashed, meshes=guidance is not None)
-            found = ((frame, known.get(frame.index, [])) for frame in frames)
-        else:
-            found = find_faces(frames, self.source.kind, self.faces)
+            return ((frame, clip.faces(frame.index)) for frame in self._displayed(frames))
+        found = self._faces_of(frames, hashed)
         return found if guidance is None else guide_photos(found, guidance)
+
+    def _faces_of(self, frames: Iterator[Frame], hashed: HashedSource) -> FramesWithFaces:
+        """Frames with their faces: those of the faceset, those that are found, or both."""
+        if not isinstance(self.faces, Faceset):
+            return find_faces(frames, self.source.kind, self.faces)
+        frames, meshes = self._displayed(frames), self.swapper.guidance is not None
+        if has_all_frames(self.faces):
+            known = stored_faces(self.faces, hashed, meshes=meshes)
+            return ((frame, known.get(frame.index, [])) for frame in frames)
+        device = str(next(self.swapper.loaded.model.parameters()).device)
+        return complete_faces(frames, self.faces, hashed, device, meshes=meshes)
+
+    def _displayed(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Frames with the proportions of pixels in which the landmarks of the faceset are."""
+        if not isinstance(self.faces, Faceset):
+            return frames
+        aspect = self.faces.pixel_aspect
+        return (replace(frame, pixel_aspect=aspect) for frame in frames)
 
 
 def convert_source(
@@ -262,7 +280,7 @@ def convert_source(
     Raises:
         ConfigError: The model needs face meshes, and the landmarker gives none.
         ProvenanceError: The output cannot be signed; nothing is written.
-        FacesetError: The faceset was extracted from another source, or skips frames.
+        FacesetError: The faceset was extracted from another source.
         NoFacesError: No face was found; nothing is written.
         MediaError: The source cannot be read or the output cannot be written.
         SourceChangedError: The source changed while it was read; the file that was being made is

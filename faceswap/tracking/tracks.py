@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.detectors import Detection
 from faceswap.detectors.nms import overlaps
 from faceswap.landmarkers import FaceLandmarks, Roi
 
@@ -89,7 +88,16 @@ class Track:
         return cls(**values)
 
 
-def match(detections: Sequence[Detection], tracks: Sequence[Track]) -> dict[int, int]:
+class Boxed(Protocol):
+    """A face with a box: a detection, a track, or a tracked face."""
+
+    @property
+    def box(self) -> NDArray[np.float32]:
+        """Box, (4,) x0, y0, x1, y1 in frame pixels."""
+        ...
+
+
+def match(detections: Sequence[Boxed], tracks: Sequence[Boxed]) -> dict[int, int]:
     """Assigns detections to tracks greedily, highest IoU first.
 
     Returns:

@@ -107,6 +107,14 @@ def test_a_faceset_gives_the_same_pixels_as_detection(converted, clip, faceset, 
         np.testing.assert_array_equal(ours.image, theirs.image)
 
 
+def test_frames_that_a_faceset_skips_are_tracked(clip, tmp_path):
+    (source,) = find_sources([clip])
+    extract_source(source, tmp_path / "faces", ExtractSettings(every=4))
+    sparse = Faceset.open(tmp_path / "faces")
+    report = convert_source(source, tmp_path / "out.mp4", swapper(), faceset=sparse)
+    assert (report.frames_swapped, report.faces_swapped) == (FRAMES, FRAMES)
+
+
 def test_a_deleted_faceset_image_does_not_affect_conversion(clip, faceset, tmp_path):
     image = faceset.path / "images" / faceset.faces()[4].image
     content = image.read_bytes()
