@@ -15,6 +15,7 @@ from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
+from faceswap.extraction.pipeline import ExtractSettings, extract_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.library import swap_frames
 from faceswap.media.images import read_image, write_image
@@ -82,13 +83,17 @@ def test_a_faceset_gives_the_same_pixels_as_detection(converted, clip, faceset, 
 
 def test_progress_counts_both_passes(clip, faceset, model, tmp_path):
     source = find_sources([clip])[0]
-    for name, faces, passes in (("live", build_tracker(), 2), ("stored", faceset, 1)):
+    extract_source(source, tmp_path / "faces", ExtractSettings(every=4))
+    sparse = Faceset.open(tmp_path / "faces")
+    kinds = (("live", build_tracker(), 2), ("stored", faceset, 1), ("sparse", sparse, 2))
+    for name, faces, passes in kinds:
         outputs, counted = name_outputs(source, tmp_path / f"{name}.mp4"), []
         encode, identity = EncodeSettings(), open_identity()
         job = ConvertJob(source, outputs, swapper(model, "bob"), faces, encode, identity)
         report = job.run(on_frames=counted.append)
         assert job.passes == passes
         assert sum(counted) == passes * report.frames == passes * FRAMES
+        assert report.faces_swapped == FRAMES
 
 
 class NoMesh:
