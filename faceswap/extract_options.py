@@ -1,7 +1,7 @@
 """Options of the verb ``faceswap extract``, as typer declares them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -37,7 +37,8 @@ Detector = Annotated[str, typer.Option(help="Face detector.")]
 Landmarker = Annotated[str, typer.Option(help="Landmark network.")]
 Masker = Annotated[str, typer.Option(help="Masker of the stored masks.")]
 ImageFormat = Annotated[
-    str, typer.Option(help="Format of the crops: jpg (quality 95) or png (lossless).")
+    Literal["jpg", "png", "webp"],
+    typer.Option(help="Format of the crops: jpg (quality 95), png or webp (lossless)."),
 ]
 SubjectName = Annotated[
     str | None, typer.Option(help="Name or pseudonym of the person in the sources.")

@@ -49,7 +49,7 @@ def store_faces(
         masker: Masker of the stored masks.
         directory: Directory of the faceset.
         crop_size: Side of the crops in pixels.
-        image_format: "jpg" or "png".
+        image_format: "jpg", "png" or "webp".
         min_size: Side of the face square in frame pixels below which a face is skipped.
 
     Yields:
@@ -111,4 +111,4 @@ def measure(crop: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[float, fl
 def _store(path: Path, image: NDArray[np.uint8]) -> None:
     # Neither atomic nor synced: after a crash the crops of an unfinished shard are cut again.
     with storage_errors(path):
-        path.write_bytes(encode_image(image, path.suffix))
+        path.write_bytes(encode_image(image, path.suffix, lossless=True))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from faceswap.core.errors import MediaError, NoFacesError
 from faceswap.core.locks import hold_folder
@@ -45,7 +45,7 @@ class ExtractSettings:
         landmarker: Name of the landmarker.
         masker: Name of the masker.
         crop_size: Side of the stored crops in pixels.
-        image_format: Format of the stored crops: "jpg" (quality 95) or "png" (lossless).
+        image_format: Format of the stored crops: "jpg" (quality 95), or lossless "png" or "webp".
         every: Step between processed frames; 1 processes all frames.
         min_size: Side of the face square in frame pixels below which a face is skipped.
         mask_model: Run or model folder of the masker's network; None for maskers without one.
@@ -55,7 +55,7 @@ class ExtractSettings:
     landmarker: str = LANDMARKER
     masker: str = "hull"
     crop_size: int = 384
-    image_format: str = "jpg"
+    image_format: Literal["jpg", "png", "webp"] = "jpg"
     every: int = 1
     min_size: int = 24
     mask_model: Path | None = None
@@ -215,7 +215,7 @@ def _extract(
             f"No face was found in {source.path} ({read}).",
             "Try another --detector or a smaller --min-size.",
         )
-    return tuple(reader.notes)
+    return (*reader.notes, *reader.losses)
 
 
 def _with_states(

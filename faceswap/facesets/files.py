@@ -13,7 +13,7 @@ SHARDS = "shards"
 """Folder of the rows written so far, while an extraction is unfinished."""
 OLD_SHARDS = "parts"
 """Name of that folder before the format had a name."""
-CROP = re.compile(r"[0-9]{6,19}-[0-9]{1,19}\.(?:jpg|png)")
+CROP = re.compile(r"[0-9]{6,19}-[0-9]{1,19}\.(?:jpg|png|webp)")
 """Names of crops and masks: number of the frame, number of the face."""
 EXTRACT_AGAIN = "Extract the source again with --overwrite."
 """Hint to errors of files that are damaged or missing."""

@@ -4,12 +4,14 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageCms
+from PIL.PpmImagePlugin import PpmImageFile
 
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer, signed_path
@@ -29,6 +31,8 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PP
 _HINT = "Copy the file again, or save it as PNG or JPEG."
 _SMALL_FILE = 64 << 20  # bytes
 _ORIENTATION_TAG = 0x0112  # of EXIF and TIFF
+_BITS_PER_SAMPLE = 258  # tag of TIFF
+_ROUNDED = ("PNG", "TIFF")  # formats whose 16 bits OpenCV would cut off after the eighth
 
 
 def read_image(path: Path) -> Image:
@@ -44,8 +48,14 @@ def read_image(path: Path) -> Image:
         MediaError: The file does not exist, is not an image, is truncated, or has more pixels than
             ``core.image_header.max_image_pixels()``.
     """
+    return read_photo(path)[0]
+
+
+def read_photo(path: Path) -> tuple[Image, int]:
+    """Reads an image as ``read_image`` does, and the number of bits per channel that it had."""
     with open_image(path, _FORMATS) as header:
-        return decode(path, header, read_file(path, header))
+        data = read_file(path, header)
+        return decode(path, header, data), channel_bits(header, data)
 
 
 def read_file(path: Path, header: PillowImage.Image) -> bytes:
@@ -86,13 +96,47 @@ def decode(path: Path, header: PillowImage.Image, data: bytes) -> Image:
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         _check_codestream(path, data)
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = _in_8_bits(header, data, flags)
     except cv2.error as error:
         raise MediaError(f"{path} cannot be read as an image.", _HINT) from error
     if image is None:
         raise MediaError(f"{path} cannot be read as an image.", _HINT)
     rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
     return _to_srgb(_orientation(header, data).apply(rgb), header)
+
+
+def _in_8_bits(header: PillowImage.Image, data: bytes, flags: int) -> NDArray[Any] | None:
+    pixels = np.frombuffer(data, np.uint8)
+    if header.format in _ROUNDED:
+        image = cv2.imdecode(pixels, flags | cv2.IMREAD_ANYDEPTH)
+        if image is not None and image.dtype == np.uint16:
+            return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        if image is None or image.dtype == np.uint8:
+            return image
+    return cv2.imdecode(pixels, flags)
+
+
+def channel_bits(header: PillowImage.Image, data: bytes) -> int:
+    """Bits per channel of the stored pixels.
+
+    Args:
+        header: The file opened with Pillow.
+        data: Content of the file, or the beginning of it.
+    """
+    try:
+        if header.format == "PNG":
+            return data[24]
+        if header.format == "TIFF":
+            return max(header.getexif().get(_BITS_PER_SAMPLE, (8,)))
+        if header.format == "AVIF" and (start := data.find(b"pixi")) > 0:
+            return data[start + 9]  # after version, flags and the number of channels
+        if header.format == "JPEG2000" and (start := data.find(b"ihdr")) > 0:
+            return (data[start + 14] & 0x7F) + 1  # after height, width and the number of channels
+    except BROKEN_IMAGE:
+        return 8
+    if isinstance(header, PpmImageFile) and isinstance(args := header.tile[0].args, tuple):
+        return int(args[-1]).bit_length()  # the largest value
+    return 16 if header.mode.startswith(("I", "F")) else 8
 
 
 def _orientation(header: PillowImage.Image, data: bytes) -> Orientation:
@@ -167,7 +211,9 @@ def rgb_profile(header: PillowImage.Image) -> ImageCms.ImageCmsProfile | None:
     return None if "sRGB" in ImageCms.getProfileDescription(profile) else profile
 
 
-def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"") -> bytes:
+def encode_image(
+    image: Image, suffix: str, quality: int = 95, xmp: bytes = b"", *, lossless: bool = False
+) -> bytes:
     """Encodes an image in memory.
 
     Args:
@@ -176,6 +222,7 @@ def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"")
         suffix: File suffix of the format, one of ``WRITABLE``.
         quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
         xmp: XMP packet to embed; BMP cannot contain one.
+        lossless: Whether WebP is lossless; ``quality`` has no effect then.
 
     Raises:
         MediaError: The format cannot be written.
@@ -185,8 +232,8 @@ def encode_image(image: Image, suffix: str, quality: int = 95, xmp: bytes = b"")
         raise MediaError(
             f"Images cannot be written as {suffix!r}.", f"Use one of {', '.join(sorted(WRITABLE))}."
         )
-    if xmp and suffix in _PILLOW_WITH_XMP:
-        return _encode_by_pillow(image, suffix, quality, xmp)
+    if (xmp and suffix in _PILLOW_WITH_XMP) or (lossless and suffix == ".webp"):
+        return _encode_by_pillow(image, suffix, quality, xmp, lossless=lossless)
     options = {
         # 4:4:4 chroma: lips and eyes are small and coloured.
         ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality, *_FULL_CHROMA],
@@ -214,11 +261,16 @@ _XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_IN_PNG = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translation
 
 
-def _encode_by_pillow(image: Image, suffix: str, quality: int, xmp: bytes) -> bytes:
-    # OpenCV cannot write XMP, and in these formats it is not a block that could be inserted.
+def _encode_by_pillow(
+    image: Image, suffix: str, quality: int, xmp: bytes, *, lossless: bool
+) -> bytes:
+    # OpenCV cannot write XMP, and in these formats it is not a block that could be inserted. Its
+    # lossless WebP takes ten times as long.
     buffer, picture = io.BytesIO(), PillowImage.fromarray(image)
     try:
-        if suffix == ".webp":
+        if suffix == ".webp" and lossless:
+            picture.save(buffer, "WEBP", lossless=True, quality=20, method=0, xmp=xmp)
+        elif suffix == ".webp":
             picture.save(buffer, "WEBP", quality=quality, xmp=xmp)
         else:
             picture.save(buffer, "TIFF", compression="tiff_lzw", tiffinfo={_XMP_TAG: xmp})

@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageCms, ImageOps
-from PIL.PpmImagePlugin import PpmImageFile
 
 from faceswap.core.errors import MediaError
 from faceswap.core.image_header import BROKEN_IMAGE, open_image
-from faceswap.media.images import rgb_profile
+from faceswap.media.images import channel_bits, rgb_profile
 
 _ANIMATED = frozenset({"PNG", "WEBP", "GIF", "AVIF"})
-_BITS_PER_SAMPLE = 258  # tag of TIFF
 _HEADER = 1 << 20  # bytes in which the boxes of AVIF and JPEG 2000 are searched
 
 
@@ -50,29 +48,14 @@ def _losses(path: Path, header: PillowImage.Image) -> Iterator[str]:
         yield "only the first picture of the animation is converted"
     elif getattr(header, "n_frames", 1) > 1:
         yield "only the first picture of the file is converted"
-    if _bits(path, header) > 8:
+    with path.open("rb") as file:
+        bits = channel_bits(header, file.read(_HEADER))
+    if bits > 8:
         yield "colours are reduced to 8 bits"
     if _has_other_profile(header):
         yield "colours are converted to sRGB"
     if "exif" in header.info:
         yield "EXIF data (camera, date, place) is not kept"
-
-
-def _bits(path: Path, header: PillowImage.Image) -> int:
-    """Bits per sample of the stored pixels."""
-    with path.open("rb") as file:
-        data = file.read(_HEADER)
-    if header.format == "PNG":
-        return data[24]
-    if header.format == "TIFF":
-        return max(header.getexif().get(_BITS_PER_SAMPLE, (8,)))
-    if header.format == "AVIF" and (start := data.find(b"pixi")) > 0:
-        return data[start + 9]  # after version, flags and the number of channels
-    if header.format == "JPEG2000" and (start := data.find(b"ihdr")) > 0:
-        return (data[start + 14] & 0x7F) + 1  # after height, width and the number of channels
-    if isinstance(header, PpmImageFile) and isinstance(args := header.tile[0].args, tuple):
-        return int(args[-1]).bit_length()  # the largest value
-    return 16 if header.mode.startswith(("I", "F")) else 8
 
 
 def _has_other_profile(header: PillowImage.Image) -> bool:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
+from faceswap.core.text import counted
 from faceswap.media.frame import Frame, Image
-from faceswap.media.images import WITH_ALPHA, read_image, write_image
+from faceswap.media.images import WITH_ALPHA, read_photo, write_image
 from faceswap.media.photo_extras import read_extras
 
 
@@ -27,6 +28,7 @@ class ImageReader:
         total: Number of files.
         skipped: Unreadable files of the last iteration, with the error.
         notes: Nothing; what is special about a photograph is said when it is written.
+        deep: Number of photographs of the last iteration with more than 8 bits per channel.
     """
 
     notes: tuple[str, ...] = ()
@@ -34,8 +36,16 @@ class ImageReader:
     def __init__(self, files: Sequence[Path], start: int = 0) -> None:
         self.total = len(files)
         self.skipped: dict[Path, MediaError] = {}
+        self.deep = 0
         self._files = tuple(files)
         self._start = start
+
+    @property
+    def losses(self) -> list[str]:
+        """What the frames lack of the photographs, one line each."""
+        if not self.deep:
+            return []
+        return [f"{counted(self.deep, 'photo')} of more than 8 bits per channel: rounded to 8"]
 
     @property
     def damage(self) -> str | None:
@@ -55,14 +65,15 @@ class ImageReader:
         Raises:
             MediaError: None of the files can be read; the reason is that of the first.
         """
-        self.skipped = {}
+        self.skipped, self.deep = {}, 0
         for index in range(self._start, self.total):
             path = self._files[index]
             try:
-                image = read_image(path)
+                image, bits = read_photo(path)
             except MediaError as error:
                 self.skipped[path] = error
                 continue
+            self.deep += bits > 8
             yield Frame(index, index, float(index), image, path.name)
         if self.total and len(self.skipped) == self.total:
             first = next(iter(self.skipped.values()))

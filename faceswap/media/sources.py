@@ -79,6 +79,11 @@ class FrameReader(Protocol):
         """Lines about how the source was read, after the iteration."""
         ...
 
+    @property
+    def losses(self) -> Sequence[str]:
+        """Lines about what the frames lack of the source, after the iteration."""
+        ...
+
     def __iter__(self) -> Iterator[Frame]: ...
 
 

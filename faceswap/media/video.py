@@ -170,7 +170,7 @@ class VideoReader:
     Attributes:
         damage: Description of what could not be read, after the iteration; None if undamaged.
         notes: Lines about how the file was read, after the iteration.
-        losses: Lines about what a video made from these frames does not have, after the iteration.
+        losses: Lines about what the frames lack of the video, after the iteration.
 
     Raises:
         MediaError: The file does not exist, is not a video, or no frame can be decoded.

@@ -62,6 +62,22 @@ def test_sixteen_bits_grey_alpha_palette_cmyk(photo, tmp_path):
     assert error(read_image(tmp_path / "grey.png"), grey) == 0
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "grey.png", "grey.tif", "alpha.png"])
+def test_sixteen_bits_are_rounded(tmp_path, name):
+    ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    channels = {"a": 3, "g": 1, "l": 4}["l" if name == "alpha.png" else name[0]]
+    cv2.imwrite(str(tmp_path / name), np.dstack([ramp] * channels))
+    expected = np.rint(ramp / 257).astype(np.uint8)
+    assert np.array_equal(read_image(tmp_path / name), np.dstack([expected] * 3))
+
+
+def test_lossless_webp(photo, tmp_path):
+    data = encode_image(photo, ".webp", lossless=True)
+    (tmp_path / "a.webp").write_bytes(data)
+    assert np.array_equal(read_image(tmp_path / "a.webp"), photo)
+    assert len(data) < len(encode_image(photo, ".png"))
+
+
 def test_embedded_colour_profile_is_applied(photo, tmp_path):
     # A profile whose red and blue are exchanged shows plainly whether it was used.
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

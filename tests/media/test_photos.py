@@ -127,3 +127,16 @@ def test_losses_are_named(photo, tmp_path):
     }
     for path in tmp_path.iterdir():
         assert read_extras(path).losses == expected[path.stem], path.name
+
+
+def test_photos_of_more_bits_are_counted(photo, tmp_path):
+    files = [tmp_path / name for name in ("a.png", "b.png", "c.jpg")]
+    for file in files[:2]:
+        cv2.imwrite(str(file), photo.astype(np.uint16) * 257)
+    write_image(files[2], photo)
+    reader = ImageReader(files)
+    assert len(list(reader)) == 3
+    assert reader.losses == ["2 photos of more than 8 bits per channel: rounded to 8"]
+    reader = ImageReader(files, start=2)
+    assert len(list(reader)) == 1
+    assert reader.losses == []
