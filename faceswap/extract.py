@@ -12,6 +12,7 @@ from faceswap.extract_options import (
     Device,
     Every,
     EvidenceFile,
+    FillGaps,
     ImageFormat,
     Inputs,
     Landmarker,
@@ -43,6 +44,7 @@ def extract(
     image_format: ImageFormat = _DEFAULTS.image_format,
     every: Every = _DEFAULTS.every,
     min_size: MinSize = _DEFAULTS.min_size,
+    fill_gaps: FillGaps = _DEFAULTS.fill_gaps,
     subject: SubjectName = None,
     basis: Basis = None,
     reference: Reference = None,
@@ -63,6 +65,7 @@ def extract(
         every=every,
         min_size=min_size,
         mask_model=mask_model,
+        fill_gaps=fill_gaps,
     )
     stated = _stated(subject, basis, reference, evidence)
     sources = find_sources(inputs, output, note)

@@ -24,6 +24,12 @@ Every = Annotated[int, typer.Option(min=1, help="Process every n-th frame only."
 MinSize = Annotated[
     int, typer.Option(min=1, help="Skip faces (brows to chin) smaller than this many pixels.")
 ]
+FillGaps = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Longest gap in a track, in frames, in which the face is interpolated."
+    ),
+]
 Basis = Annotated[
     str | None, typer.Option(help=f"Basis on which the person may be shown: {', '.join(BASES)}.")
 ]

@@ -5,7 +5,7 @@ Three stages run at once behind bounded queues: decoding, tracking, and cropping
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,18 +19,18 @@ from faceswap.core.prefetch import prefetch
 from faceswap.core.text import readable_name
 from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import is_stored, store_faces
+from faceswap.extraction.tracked import restore_tracker, track_source
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE
 from faceswap.maskers import Masker, build_masker
-from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import Source, open_source
 from faceswap.media.video import probe
-from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker, track_faces
+from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
+from faceswap.tracking.gaps import FILLED_GAP
 from faceswap.tracking.tracker import Tracker
-from faceswap.tracking.tracks import TrackedFace
 
 SHARD_FRAMES = 200
 _QUEUE = 8
@@ -49,6 +49,7 @@ class ExtractSettings:
         every: Step between processed frames; 1 processes all frames.
         min_size: Side of the face square in frame pixels below which a face is skipped.
         mask_model: Run or model folder of the masker's network; None for maskers without one.
+        fill_gaps: Frames of the longest gap in a track that is filled; 0 fills none.
     """
 
     detector: str = DETECTOR
@@ -59,6 +60,11 @@ class ExtractSettings:
     every: int = 1
     min_size: int = 24
     mask_model: Path | None = None
+    fill_gaps: int = FILLED_GAP
+
+
+_DEFAULTS = ExtractSettings()
+_ADDED = ("fill_gaps",)
 
 
 @dataclass(frozen=True)
@@ -174,16 +180,19 @@ def _extract(
     on_frames: Callable[[int], None],
 ) -> tuple[str, ...]:
     """Extracts what is missing; returns lines about how the source was read."""
-    if writer.state is not None:
-        tracker.restore(writer.state)
-    source = hashed.source
-    reader = open_source(source, start=writer.next_frame)
+    source, done = hashed.source, writer.next_frame
+    first = restore_tracker(tracker, writer.state, done)
+    reader = open_source(source, start=first)
     frames = (frame for frame in prefetch(reader, _QUEUE) if frame.index % settings.every == 0)
-    tracked = _with_states(track_faces(frames, tracker, source.kind), tracker)
-    done = writer.next_frame
+    gap = settings.fill_gaps // settings.every
+    tracked = track_source(
+        frames, tracker, source.kind, first=first, longest_gap=gap, shard=SHARD_FRAMES
+    )
     try:
         with closing(prefetch(tracked, _QUEUE)) as results:
             for frame, faces, state in results:
+                if frame.index < done:
+                    continue  # tracked again, since a gap may begin there
                 if any(is_stored(face, settings.min_size) for face in faces):
                     writer.begin()
                 for row in store_faces(
@@ -218,20 +227,17 @@ def _extract(
     return (*reader.notes, *reader.losses)
 
 
-def _with_states(
-    tracked: Iterable[tuple[Frame, list[TrackedFace]]], tracker: Tracker
-) -> Iterator[tuple[Frame, list[TrackedFace], Any]]:
-    """Adds the tracker's state to the last frame of each shard, and None to the others."""
-    for count, (frame, faces) in enumerate(tracked, start=1):
-        yield frame, faces, tracker.state() if count % SHARD_FRAMES == 0 else None
-
-
 def _extractor_record(
     source: Source, settings: ExtractSettings, tracker: Tracker, masker: Masker
 ) -> dict[str, Any]:
     names = (*tracker.detector.weights, *tracker.landmarker.weights)
-    # A masker's network is identified by its hash, not by its path.
-    chosen = {key: value for key, value in asdict(settings).items() if key != "mask_model"}
+    # A masker's network is identified by its hash, not by its path. Options that earlier versions
+    # did not have are recorded where they are used, so that their facesets stay what they are.
+    chosen = {
+        key: value
+        for key, value in asdict(settings).items()
+        if key != "mask_model" and (key not in _ADDED or value != getattr(_DEFAULTS, key))
+    }
     aspect = 1.0 if source.kind == "images" else probe(source.path).display_aspect
     return (
         chosen

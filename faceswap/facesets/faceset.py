@@ -224,11 +224,13 @@ class Faceset:
     def trainable(self) -> list[Face]:
         """Faces whose image has not been deleted, in the order of the source.
 
+        Filled faces are left out: something often covers them.
+
         Raises:
             FacesetError: The folder of the images is missing.
         """
         kept = self._image_names()
-        return [face for face in self._faces if face.image in kept]
+        return [face for face in self._faces if face.image in kept and not face.filled]
 
     def unknown_images(self) -> list[str]:
         """Files in ``images/`` that belong to no face: added, renamed or converted ones, sorted.

@@ -1,0 +1,93 @@
+"""The frames of a source with their faces, without short gaps, and the states to resume from."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from faceswap.core.documents import DocumentModel, check_schema
+from faceswap.core.errors import FacesetError
+from faceswap.facesets.files import EXTRACT_AGAIN
+from faceswap.media.frame import Frame
+from faceswap.tracking.finder import track_faces
+from faceswap.tracking.gaps import fill_gaps
+from faceswap.tracking.tracker import Tracker
+from faceswap.tracking.tracks import TrackedFace
+
+
+class _Resume(DocumentModel):
+    """Where tracking resumes: before the last shard's end, since a gap may reach over it.
+
+    Attributes:
+        frame: Index of the first frame to track.
+        tracker: State of the tracker before it.
+    """
+
+    frame: Annotated[int, Field(ge=0, lt=1 << 53)]
+    tracker: Any
+
+
+def restore_tracker(tracker: Tracker, state: Any, next_frame: int) -> int:
+    """Resumes tracking from a state that ``track_source`` yielded.
+
+    Args:
+        tracker: New tracker.
+        state: State in the last finished shard; None at the start.
+        next_frame: Index of the first frame whose faces are not stored.
+
+    Returns:
+        Index of the first frame to track, at most ``next_frame``.
+
+    Raises:
+        FacesetError: The state is damaged.
+    """
+    if state is None:
+        return next_frame
+    if isinstance(state, dict) and "tracker" not in state:  # as earlier versions wrote it
+        tracker.restore(state)
+        return next_frame
+    where = "The state of the unfinished extraction"
+    check_schema(state, _Resume, where, FacesetError, EXTRACT_AGAIN)
+    tracker.restore(state["tracker"])
+    return min(state["frame"], next_frame)
+
+
+def track_source(
+    frames: Iterable[Frame],
+    tracker: Tracker,
+    kind: str,
+    *,
+    first: int = 0,
+    longest_gap: int,
+    shard: int,
+) -> Iterator[tuple[Frame, list[TrackedFace], Any]]:
+    """Yields each frame with its faces, and after every ``shard`` frames the state to resume from.
+
+    Args:
+        frames: Frames of one source that are processed, in order.
+        tracker: New or restored tracker.
+        kind: Kind of the source: "video", or "images" for independent frames.
+        first: Index of the first frame to track.
+        longest_gap: Frames of the longest gap of a video's track that is filled.
+        shard: Frames from one state to the next.
+    """
+    longest = longest_gap if kind == "video" else 0
+    tracked = track_faces(frames, tracker, kind)
+    with_states = _with_states(tracked, tracker, first, longest, shard)
+    for (frame, state), faces in fill_gaps(with_states, longest):
+        yield frame, faces, state
+
+
+def _with_states(
+    tracked: Iterable[tuple[Frame, list[TrackedFace]]],
+    tracker: Tracker,
+    first: int,
+    overlap: int,
+    shard: int,
+) -> Iterator[tuple[tuple[Frame, Any], list[TrackedFace]]]:
+    """Adds the state ``overlap`` frames ago to the last frame of each shard, None to the others."""
+    states = deque([{"frame": first, "tracker": tracker.state()}], overlap + 1)
+    for count, (frame, faces) in enumerate(tracked, start=1):
+        states.append({"frame": frame.index + 1, "tracker": tracker.state()})
+        yield (frame, states[0] if count % shard == 0 else None), faces

@@ -1,0 +1,109 @@
+"""Short gaps of tracks in facesets, also where an extraction is resumed within one."""
+
+import json
+
+import numpy as np
+import pytest
+
+import faceswap.extraction.pipeline as extraction
+from faceswap.core.errors import FacesetError
+from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.tracked import restore_tracker
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.files import ROWS
+from faceswap.facesets.rows import read_rows
+from faceswap.media.sources import find_sources
+from faceswap.tracking.finder import build_tracker
+from tests.footage import moving_portrait, plain_picture, write_clip
+
+FRAMES = 20
+COVERED = (8, 9, 10, 11)
+
+
+def covered(index):
+    """The moving portrait, with something before the face in four frames."""
+    picture = moving_portrait(index).copy()
+    if index in COVERED:
+        picture[20:170, 60:200] = plain_picture(index)[20:170, 60:200]
+    return picture
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    clip = write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", FRAMES, covered)
+    return find_sources([clip])[0]
+
+
+@pytest.fixture(scope="module")
+def faceset(source, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("faces") / "clip"
+    extract_source(source, directory, ExtractSettings())
+    return Faceset.open(directory)
+
+
+def test_a_lost_face_is_filled_and_marked(faceset):
+    faces = faceset.faces()
+    assert [face.frame for face in faces] == list(range(FRAMES))
+    assert {face.track for face in faces} == {0}
+    assert tuple(face.frame for face in faces if face.filled) == COVERED
+    assert all((face.presence is None) == face.filled for face in faces)
+    for face in faces:
+        assert faceset.load_crop(face).shape == (384, 384, 3)
+    middles = np.array([face.landmarks.mean(axis=0) for face in faces])
+    assert np.linalg.norm(np.diff(middles, axis=0), axis=1).max() < 4
+
+
+def test_filled_faces_are_not_trained_on(faceset):
+    assert [f.frame for f in faceset.trainable()] == [i for i in range(FRAMES) if i not in COVERED]
+
+
+def test_raw_landmarks_are_those_before_smoothing(faceset):
+    rows = read_rows(faceset.path / ROWS)
+    raw, smoothed = (
+        np.stack(rows[name].to_numpy(zero_copy_only=False)).reshape(-1, 68, 2)
+        for name in ("raw_landmarks", "landmarks")
+    )
+    away = np.linalg.norm(raw - smoothed, axis=2).mean(axis=1)
+    assert 0 < away.max() < 1
+    assert np.abs(np.diff(raw, 2, axis=0)).mean() > np.abs(np.diff(smoothed, 2, axis=0)).mean()
+
+
+def test_gaps_stay_where_they_are_not_filled(source, tmp_path):
+    for gap in (0, 3):
+        report = extract_source(source, tmp_path / f"{gap}", ExtractSettings(fill_gaps=gap))
+        assert report.faces == FRAMES - len(COVERED)
+
+
+@pytest.mark.parametrize("shard", [4, 9, 10])
+def test_killed_within_a_gap_and_repeated_gives_the_same_table(
+    source, faceset, tmp_path, monkeypatch, shard
+):
+    monkeypatch.setattr(extraction, "SHARD_FRAMES", shard)
+
+    class KilledError(Exception):
+        pass
+
+    seen = 0
+
+    def kill(frames: int) -> None:
+        nonlocal seen
+        seen += frames
+        if seen > 10:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        extract_source(source, tmp_path / "clip", ExtractSettings(), on_frames=kill)
+    report = extract_source(source, tmp_path / "clip", ExtractSettings())
+    assert report.frames_now == FRAMES - 10 // shard * shard
+    assert read_rows(tmp_path / "clip" / ROWS).equals(read_rows(faceset.path / ROWS))
+
+
+def test_states_of_earlier_versions_are_understood_and_damaged_ones_are_not():
+    state = build_tracker().state()
+    tracker = build_tracker()
+    assert restore_tracker(tracker, None, 0) == 0
+    assert restore_tracker(tracker, state, 200) == 200
+    assert restore_tracker(tracker, {"frame": 195, "tracker": state}, 200) == 195
+    for damaged in ([], {"frame": -1, "tracker": state}, {"tracker": state}, {"frame": 1}):
+        with pytest.raises(FacesetError):
+            restore_tracker(tracker, json.loads(json.dumps(damaged)), 200)
