@@ -1,10 +1,14 @@
 """The verb ``faceswap extract``: finds, tracks and aligns faces in videos and photos."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
+from faceswap.core.files import user_path
+from faceswap.core.remote import is_url
 from faceswap.extract_options import (
     Basis,
     CropSize,
@@ -22,11 +26,15 @@ from faceswap.extract_options import (
     Output,
     Overwrite,
     Reference,
+    Shard,
     SubjectName,
 )
+from faceswap.extraction.output_folder import OutputFolder
 from faceswap.extraction.pipeline import ExtractReport, ExtractSettings, extract_source
+from faceswap.extraction.shards import of_shard, parse_shard
 from faceswap.facesets.subjects import find_records, set_subject, subject_hint
-from faceswap.media.sources import Source, find_sources
+from faceswap.media.remote_sources import fetched, find_remote_sources
+from faceswap.media.sources import Source, find_sources, with_unique_names
 from faceswap.media.video import probe
 from faceswap.provenance.subject import Evidence, Subject, is_unstated
 
@@ -35,7 +43,7 @@ _DEFAULTS = ExtractSettings()
 
 def extract(
     inputs: Inputs,
-    output: Output = Path("faces"),
+    output: Output = "faces",
     detector: Detector = _DEFAULTS.detector,
     landmarker: Landmarker = _DEFAULTS.landmarker,
     masker: Masker = _DEFAULTS.masker,
@@ -49,6 +57,7 @@ def extract(
     basis: Basis = None,
     reference: Reference = None,
     evidence: EvidenceFile = None,
+    shard: Shard = "1/1",
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
@@ -68,24 +77,21 @@ def extract(
         fill_gaps=fill_gaps,
     )
     stated = _stated(subject, basis, reference, evidence)
-    sources = find_sources(inputs, output, note)
+    numbers = parse_shard(shard)
+    target = OutputFolder(output)
     failures = 0
-    for source in sources:
-        try:
-            report = extract_with_progress(
-                source, output / source.name, settings, device=device, overwrite=overwrite
-            )
-        except (StorageFullError, WeightsUnavailable):
-            raise  # every other source would fail in the same way
-        except FaceswapError as error:
-            if len(sources) == 1:
-                raise
-            failures += 1
-            note(f"{source.name}: {error.message} {error.hint}")
-        else:
-            if stated is not None:
-                set_subject(report.path, stated)
-            note(describe(report))
+    with TemporaryDirectory(prefix="faceswap-") as copies:
+        sources = of_shard(_find(inputs, target.path, Path(copies)), numbers)
+        for source in sources:
+            try:
+                _extract(source, target, settings, stated, device, overwrite)
+            except (StorageFullError, WeightsUnavailable):
+                raise  # every other source would fail in the same way
+            except FaceswapError as error:
+                if len(sources) == 1:
+                    raise
+                failures += 1
+                note(f"{source.name}: {error.message} {error.hint}")
     if failures:
         raise MediaError(
             f"{failures} of {len(sources)} sources could not be extracted (see above).",
@@ -101,6 +107,35 @@ def _stated(
         return None
     kept = Evidence.of(evidence) if evidence else None
     return Subject(name or "", basis or Subject.basis, reference or "", kept)
+
+
+def _find(inputs: Sequence[str], output: Path, copies: Path) -> list[Source]:
+    """Sources at paths and URLs; what is at URLs will be copied to a folder for ``copies``."""
+    paths = [user_path(text) for text in inputs if not is_url(text)]
+    found = find_sources(paths, output, note) if paths else []
+    for text in filter(is_url, inputs):
+        found += find_remote_sources(text, copies)
+    return with_unique_names([(source.name, source) for source in found])
+
+
+def _extract(
+    source: Source,
+    target: OutputFolder,
+    settings: ExtractSettings,
+    stated: Subject | None,
+    device: str,
+    overwrite: bool,
+) -> None:
+    """Extracts one source to where its faceset belongs, and says so."""
+    target.prepare(source.name)
+    with fetched(source) as local:
+        report = extract_with_progress(
+            local, target.path / source.name, settings, device=device, overwrite=overwrite
+        )
+    if stated is not None:
+        set_subject(report.path, stated)
+    target.store(source.name)
+    note(describe(report, target.shown(source.name)))
 
 
 def extract_with_progress(
@@ -124,19 +159,26 @@ def extract_with_progress(
         )
 
 
-def describe(report: ExtractReport) -> str:
-    """Summarises a finished source in one line, and one for each note."""
+def describe(report: ExtractReport, place: str) -> str:
+    """Summarises a finished source in one line, and one for each note.
+
+    Args:
+        report: Result of the extraction.
+        place: Path or URL of the faceset.
+    """
     fraction = report.frames_with_face / max(1, report.frames)
     line = (
         f"{report.name}: {report.faces} faces in {report.frames_with_face} of "
-        f"{report.frames} frames ({fraction:.1%}) -> {report.path}"
+        f"{report.frames} frames ({fraction:.1%}) -> {place}"
     )
     if report.frames_now:
         line += f", {report.frames_now / report.seconds:.1f} frames/s"
     else:
         line += ", already complete"
     ((record,),) = find_records(report.path).values()
-    if is_unstated(record):
+    if is_unstated(record) and is_url(place):
+        subject = "Subject: person and basis are unstated; repeat the command with --subject."
+    elif is_unstated(record):
         subject = f"Subject: {subject_hint(report.path)}"
     else:
         subject = f"Subject: {Subject.from_json(record).describe()}."

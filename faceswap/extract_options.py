@@ -8,10 +8,14 @@ import typer
 from faceswap.provenance.subject import BASES
 
 Inputs = Annotated[
-    list[Path], typer.Argument(help="Videos, photos, or folders of both (searched recursively).")
+    list[str],
+    typer.Argument(help="Videos, photos, or folders of both (searched recursively); also URLs."),
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder for the facesets, one per source.")
+    str, typer.Option("--output", "-o", help="Folder or URL for the facesets, one per source.")
+]
+Shard = Annotated[
+    str, typer.Option(help="I/N: extract the I-th of N shards of the sources, one per machine.")
 ]
 MaskModel = Annotated[
     Path | None,

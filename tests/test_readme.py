@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,9 @@ def test_every_command_and_option_exists(page):
         if words[0] not in VERBS:
             continue
         verb = load_verb(VERBS[words[0]][words[1]])
+        if isinstance(verb, Mapping):
+            assert words[2] in verb, command
+            verb, words = load_verb(verb[words[2]]), words[1:]
         group = isinstance(verb, typer.Typer)
         known = known_options(verb, words[2] if group and len(words) > 2 else None)
         for word in words[2:]:

@@ -29,6 +29,10 @@ class MediaError(FaceswapError):
     """A media file or folder that is missing, empty or of the wrong kind."""
 
 
+class RemoteError(MediaError):
+    """A URL that cannot be read."""
+
+
 class SourceChangedError(MediaError):
     """A source that was replaced, changed or removed while it was read."""
 

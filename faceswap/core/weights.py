@@ -8,12 +8,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
 from faceswap.core.files import sha256_file, user_path
 from faceswap.core.log import get_logger
+from faceswap.core.user_cache import user_cache
 from faceswap.core.weights_fetch import FetchError, fetch
 from faceswap.core.weights_table import WEIGHTS, WeightsEntry, WeightsFile
 
@@ -42,9 +41,7 @@ _log = get_logger(__name__)
 
 def cache_folder() -> Path:
     """Folder of downloaded weights, in ``$FACESWAP_CACHE`` or the user's cache folder."""
-    given = os.environ.get("FACESWAP_CACHE")
-    root = user_path(given) if given else platformdirs.user_cache_path("faceswap")
-    return root / "weights"
+    return user_cache() / "weights"
 
 
 def is_offline() -> bool:

@@ -255,7 +255,7 @@ def _source_record(hashed: HashedSource) -> dict[str, Any]:
     source = hashed.source
     record: dict[str, Any] = {
         "name": plain_name(source.name),
-        "path": readable_name(source.path),
+        "path": source.origin or readable_name(source.path),
         "kind": source.kind,
         "sha256": hashed.sha256,
     }

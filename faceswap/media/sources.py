@@ -53,12 +53,15 @@ class Source:
         kind: ``video`` or ``images``.
         name: Name that is unique among the sources found together, usable as a folder name.
         files: Video file, or photographs in natural order (2 before 10).
+        origin: URL of the video file or of the folder of the photographs that ``path`` is a copy
+            of; "" for local footage.
     """
 
     path: Path
     kind: Literal["video", "images"]
     name: str
     files: tuple[Path, ...]
+    origin: str = ""
 
 
 class FrameReader(Protocol):
@@ -150,7 +153,7 @@ def find_sources(
             if source.path.resolve() not in seen:
                 seen.add(source.path.resolve())
                 found.append((stem, source))
-    return _with_unique_names(found)
+    return with_unique_names(found)
 
 
 def _check_no_part(path: Path) -> None:
@@ -269,19 +272,23 @@ def _in_folder(root: Path, tree: Tree) -> Iterator[tuple[str, Source]]:
         yield name, Source(folder, "images", name, tuple(files))
 
 
-def _with_unique_names(found: list[tuple[str, Source]]) -> list[Source]:
-    """Appends the suffix to names that occur twice, and a number if that is not enough."""
+def with_unique_names(found: Sequence[tuple[str, Source]]) -> list[Source]:
+    """Appends the suffix to names that occur twice, and a number if that is not enough.
+
+    Args:
+        found: Sources, each with the name that it should have.
+    """
     stems = [stem.casefold() for stem, _ in found]
     taken: set[str] = set()
     sources = []
     for stem, source in found:
         name = stem
         suffix = source.path.suffix[1:]
-        if stems.count(stem.casefold()) > 1 and suffix and source.path.is_file():
+        if stems.count(stem.casefold()) > 1 and suffix and source.path in source.files:
             name = f"{stem}-{suffix}"
         base, number = name, 2
         while name.casefold() in taken:
             name, number = f"{base}-{number}", number + 1
         taken.add(name.casefold())
-        sources.append(Source(source.path, source.kind, name, source.files))
+        sources.append(replace(source, name=name))
     return sources

@@ -1,0 +1,142 @@
+"""Folders at URLs, such as ``s3://bucket/videos``: listed, copied here and copied there, by fsspec.
+
+Credentials and endpoints come from where each protocol's library looks for them: environment
+variables and configuration files, never from the URL.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from fsspec.core import url_to_fs
+
+from faceswap.core.errors import OutputError, RemoteError
+from faceswap.core.files import atomic_path
+from faceswap.core.names import check_name
+
+_CHUNK = 1 << 20  # bytes
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is a URL and not a path (``C://videos`` is a path)."""
+    return _URL.match(text) is not None
+
+
+@dataclass(frozen=True)
+class RemoteFolder:
+    """A folder, or a single file, at a URL.
+
+    Attributes:
+        url: The URL without a slash at its end.
+        filesystem: File system of its protocol.
+        root: The path in that file system.
+    """
+
+    url: str
+    filesystem: Any
+    root: str
+
+    @classmethod
+    def open(cls, url: str) -> "RemoteFolder":
+        """Opens the file system of a URL; nothing is read yet.
+
+        Raises:
+            RemoteError: The protocol is unknown, or its library is not installed.
+        """
+        with _remote_errors(url):
+            filesystem, root = url_to_fs(url)
+        return cls(url.rstrip("/"), filesystem, root.rstrip("/"))
+
+    def files(self, folder: str = "") -> list[str]:
+        """Paths of all files in the folder, relative to it, sorted; of a file, its empty path.
+
+        Args:
+            folder: Folder in this one; "" for all of it.
+
+        Raises:
+            RemoteError: It cannot be listed.
+        """
+        root = f"{self.root}/{folder}".rstrip("/")
+        with _remote_errors(self.url):
+            self.filesystem.invalidate_cache()  # others write there as well
+            if not self.filesystem.exists(root):
+                return []
+            found = self.filesystem.find(root)
+        names = [path.removeprefix(self.root).lstrip("/") for path in found]
+        for name in names:
+            for part in PurePosixPath(name).parts:
+                if not part.startswith("."):
+                    check_name(part, f"name of a file in {self.url}")
+        return sorted(names)
+
+    def download(self, name: str, target: Path) -> None:
+        """Copies a file here, complete or not at all.
+
+        Args:
+            name: Path relative to the folder.
+            target: Local file.
+
+        Raises:
+            RemoteError: It cannot be read.
+            StorageFullError: The disk is full.
+        """
+        with atomic_path(target) as temporary, temporary.open("wb") as file:
+            for chunk in self._chunks(name):
+                file.write(chunk)
+
+    def upload(self, source: Path, name: str) -> None:
+        """Copies a local file there; object stores show it complete or not at all.
+
+        Args:
+            source: Local file.
+            name: Path relative to the folder.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        path = f"{self.root}/{name}"
+        with _remote_errors(f"{self.url}/{name}", "write"):
+            self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self.filesystem.put_file(str(source), path)
+
+    def delete(self, name: str) -> None:
+        """Deletes a file, if it is there.
+
+        Raises:
+            OutputError: It cannot be deleted.
+        """
+        path = f"{self.root}/{name}"
+        with _remote_errors(f"{self.url}/{name}", "write"):
+            if self.filesystem.exists(path):
+                self.filesystem.rm_file(path)
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
+        path = f"{self.root}/{name}".rstrip("/")
+        with (
+            _remote_errors(f"{self.url}/{name}".rstrip("/")),
+            self.filesystem.open(path, "rb") as file,
+        ):
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+
+@contextmanager
+def _remote_errors(url: str, what: str = "read") -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise RemoteError(
+            f"The library for {url.partition('://')[0]}:// is not installed.",
+            f'{str(error).rstrip(".")}; for s3://, pip install "faceswap-toolkit[s3]".',
+        ) from error
+    except Exception as error:  # each protocol's library raises kinds of its own
+        kind = RemoteError if what == "read" else OutputError
+        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        raise kind(
+            f"Expected to {what} {url}, found: {reason}.",
+            "Check the URL, the credentials of its protocol and the connection.",
+        ) from error

@@ -1,0 +1,100 @@
+"""The folder that an extraction writes facesets to: a local one, or a copy of one at a URL.
+
+A faceset at a URL is written in a local folder first, so that its extraction resumes as any other.
+Once it is complete, it is copied there, its record last: what has a record is complete. Its images
+are then removed here; its record and rows stay, since later sources are compared with them.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from faceswap.core.files import atomic_write, sha256_file
+from faceswap.core.remote import RemoteFolder, is_url
+from faceswap.core.user_cache import user_cache
+from faceswap.facesets.files import IMAGES, MASKS, RECORD, ROWS
+
+_COPIED = ".copied"  # hash of the record and the rows that are at the URL
+
+
+class OutputFolder:
+    """Folder for the facesets of an extraction.
+
+    Args:
+        place: Path of a local folder, or URL.
+
+    Attributes:
+        path: Local folder in which facesets are written.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._remote = RemoteFolder.open(place) if is_url(place) else None
+        self.path = Path(place)
+        if self._remote is not None:
+            key = hashlib.sha256(self._remote.url.encode()).hexdigest()[:16]
+            self.path = user_cache() / "facesets" / key
+
+    def shown(self, name: str) -> str:
+        """Path or URL of a faceset."""
+        return f"{self._remote.url}/{name}" if self._remote else str(self.path / name)
+
+    def prepare(self, name: str) -> None:
+        """Gets record and rows of a faceset that is complete at the URL, if there is one.
+
+        Raises:
+            RemoteError: It cannot be read.
+        """
+        folder = self.path / name
+        if self._remote is None:
+            return
+        if _is_copy(folder):  # of what may have been replaced or deleted since
+            shutil.rmtree(folder)
+        if folder.exists() or f"{name}/{RECORD}" not in self._remote.files(name):
+            return
+        for file in (ROWS, RECORD):
+            self._remote.download(f"{name}/{file}", folder / file)
+        atomic_write(folder / _COPIED, _digest(folder))
+
+    def store(self, name: str) -> None:
+        """Copies a complete faceset to the URL, and removes its images here; nothing locally.
+
+        Raises:
+            OutputError: It cannot be written; the same command copies it again.
+        """
+        folder = self.path / name
+        if self._remote is None:
+            return
+        digest = _digest(folder)
+        with_images = (folder / IMAGES).is_dir()
+        if not with_images and _is_copy(folder):
+            return
+        files = _files(folder)
+        self._remote.delete(f"{name}/{RECORD}")
+        for file in files:
+            self._remote.upload(folder / file, f"{name}/{file}")
+        if with_images:
+            for stale in sorted(set(self._remote.files(name)) - {f"{name}/{f}" for f in files}):
+                self._remote.delete(stale)
+        self._remote.upload(folder / RECORD, f"{name}/{RECORD}")
+        atomic_write(folder / _COPIED, digest)
+        for images in (IMAGES, MASKS):
+            shutil.rmtree(folder / images, ignore_errors=True)
+
+
+def _digest(folder: Path) -> bytes:
+    """Hashes of the record and the rows of a faceset, as far as they are there."""
+    files = [folder / name for name in (RECORD, ROWS)]
+    return "\n".join(sha256_file(file) for file in files if file.is_file()).encode()
+
+
+def _is_copy(folder: Path) -> bool:
+    """Whether a folder holds what is at the URL: no extraction has changed it since."""
+    marker = folder / _COPIED
+    return marker.is_file() and marker.read_bytes() == _digest(folder)
+
+
+def _files(folder: Path) -> list[str]:
+    """Files of a faceset but its record, relative to it."""
+    found = (file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
+    names = (file.relative_to(folder).as_posix() for file in found)
+    return sorted(name for name in names if name not in (RECORD, _COPIED))

@@ -1,0 +1,72 @@
+"""Videos and photographs at URLs, copied here one source at a time."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from faceswap.core.errors import MediaError
+from faceswap.core.folders import natural_key
+from faceswap.core.remote import RemoteFolder
+from faceswap.media.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Source
+
+
+def find_remote_sources(url: str, folder: Path) -> list[Source]:
+    """Finds all videos and photographs at a URL, as ``find_sources`` does in a folder.
+
+    Files are recognised by their suffixes; hidden files and folders are skipped. Nothing is copied
+    yet.
+
+    Args:
+        url: URL of a file, or of a folder, searched recursively.
+        folder: Local folder that ``fetched`` copies the files to.
+
+    Raises:
+        MediaError: It cannot be read, or holds no video and no photograph.
+    """
+    remote = RemoteFolder.open(url)
+    own = folder / hashlib.sha256(remote.url.encode()).hexdigest()[:16]
+    sources: list[Source] = []
+    photographs: dict[PurePosixPath, list[PurePosixPath]] = {}
+    for name in remote.files():
+        path = PurePosixPath(name or remote.url.rpartition("/")[2])
+        origin = f"{remote.url}/{name}" if name else remote.url
+        if any(part.startswith(".") for part in path.parts):
+            continue
+        if path.suffix.lower() in VIDEO_SUFFIXES:
+            stem = "-".join(path.with_suffix("").parts)
+            sources.append(Source(own / path, "video", stem, (own / path,), origin))
+        elif path.suffix.lower() in IMAGE_SUFFIXES and not name:
+            sources.append(Source(own / path, "images", path.stem, (own / path,), origin))
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            photographs.setdefault(path.parent, []).append(path)
+    for parent, files in photographs.items():
+        stem = "-".join(parent.parts) or remote.url.rpartition("/")[2] or "images"
+        ordered = tuple(own / file for file in sorted(files, key=lambda f: natural_key(Path(f))))
+        origin = f"{remote.url}/{parent}" if parent.parts else remote.url
+        sources.append(Source(own / parent, "images", stem, ordered, origin))
+    if not sources:
+        raise MediaError(f"{url} contains no video and no image.", "Check the URL.")
+    return sources
+
+
+@contextmanager
+def fetched(source: Source) -> Iterator[Source]:
+    """Copies a source from its URL for the duration of the block; local sources are left alone.
+
+    Raises:
+        RemoteError: It cannot be read.
+        StorageFullError: The disk is full.
+    """
+    if not source.origin:
+        yield source
+        return
+    single = source.files == (source.path,)
+    remote = RemoteFolder.open(source.origin)
+    try:
+        for file in source.files:
+            remote.download("" if single else file.name, file)
+        yield source
+    finally:
+        for file in source.files:
+            file.unlink(missing_ok=True)

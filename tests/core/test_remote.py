@@ -1,0 +1,68 @@
+"""Folders at URLs."""
+
+import fsspec
+import pytest
+
+from faceswap.core.errors import OutputError, RemoteError, UnsafeNameError
+from faceswap.core.remote import RemoteFolder, is_url
+
+
+@pytest.fixture
+def memory():
+    store = fsspec.filesystem("memory")
+    store.store.clear()
+    yield store
+    store.store.clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://a/b", True),
+        ("memory://a", True),
+        ("C://a", False),
+        ("a/b", False),
+        ("./s3:/a", False),
+    ],
+)
+def test_urls_and_paths_are_told_apart(text, expected):
+    assert is_url(text) == expected
+
+
+def test_files_are_copied_there_and_back(memory, tmp_path):
+    folder = RemoteFolder.open("memory://bucket/clips/")
+    assert folder.files() == []
+    (tmp_path / "a.bin").write_bytes(bytes(range(256)) * 9000)  # more than two chunks
+    folder.upload(tmp_path / "a.bin", "deep/a.bin")
+    folder.upload(tmp_path / "a.bin", "b.bin")
+    assert folder.files() == ["b.bin", "deep/a.bin"]
+    assert folder.files("deep") == ["deep/a.bin"]
+    folder.download("deep/a.bin", tmp_path / "copy" / "a.bin")
+    assert (tmp_path / "copy" / "a.bin").read_bytes() == (tmp_path / "a.bin").read_bytes()
+    folder.delete("b.bin")
+    folder.delete("b.bin")
+    assert folder.files() == ["deep/a.bin"]
+
+
+def test_a_single_file_is_a_folder_of_itself(memory, tmp_path):
+    memory.pipe("/bucket/clip.mp4", b"film")
+    file = RemoteFolder.open("memory://bucket/clip.mp4")
+    assert file.files() == [""]
+    file.download("", tmp_path / "clip.mp4")
+    assert (tmp_path / "clip.mp4").read_bytes() == b"film"
+
+
+def test_what_cannot_be_read_is_named_and_leaves_no_file(memory, tmp_path):
+    with pytest.raises(RemoteError, match="memory://bucket/none"):
+        RemoteFolder.open("memory://bucket").download("none", tmp_path / "none")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(RemoteError, match="found: Protocol not known: nosuch"):
+        RemoteFolder.open("nosuch://bucket")
+    with pytest.raises(OutputError, match="write memory://bucket/a"):
+        RemoteFolder.open("memory://bucket").upload(tmp_path / "missing", "a")
+
+
+def test_names_that_lead_elsewhere_are_refused(memory):
+    memory.pipe("/bucket/a\nb.mp4", b"film")
+    with pytest.raises(UnsafeNameError, match="name of a file in memory://bucket"):
+        RemoteFolder.open("memory://bucket").files()
