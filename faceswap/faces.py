@@ -6,6 +6,11 @@ VERBS = {
     "filter": Verb(
         "faceswap.faces_verbs.filter:filter_faces", "Keep the faces that satisfy a condition."
     ),
+    "sort": Verb("faceswap.faces_verbs.sort:sort", "Put faces into an order."),
+    "group": Verb("faceswap.faces_verbs.group:group", "Divide faces into groups."),
+    "apply": Verb(
+        "faceswap.faces_verbs.apply:apply", "Apply what was done to sorted copies of the crops."
+    ),
     "restore": Verb("faceswap.faces_verbs.restore:restore", "Bring removed faces back."),
     "subject": Verb(
         "faceswap.subject:subject", "Show or set the subject of a faceset and the legal basis."

@@ -1,14 +1,18 @@
 """Vectors of faces by which they are alike, and the order in which each follows its nearest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.core.errors import FacesetError
+from faceswap.curation.measures import PIXEL_MEASURES
 from faceswap.curation.near_duplicates import appearance
 from faceswap.curation.thumbnails import Thumbnails, read_thumbnails
 from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.files import ROWS
+from faceswap.facesets.rows import read_embeddings
 
 Vectors = NDArray[np.float32]
 OnFaces = Callable[[int], object]
@@ -34,6 +38,41 @@ def colour_vectors(faceset: Faceset, faces: Sequence[Face], on_faces: OnFaces) -
         MediaError: A crop is missing or damaged.
     """
     return colour_histograms(read_thumbnails([(faceset, face) for face in faces], on_faces))
+
+
+def embedding_vectors(faceset: Faceset, faces: Sequence[Face], _on_faces: OnFaces) -> Vectors:
+    """Embeddings of faces, ``(N, E) float32``.
+
+    Raises:
+        FacesetError: A face has none.
+    """
+    of_image = dict(
+        zip(
+            (face.image for face in faceset.faces()),
+            read_embeddings(faceset.path / ROWS),
+            strict=True,
+        )
+    )
+    found = [vector for face in faces if (vector := of_image[face.image]) is not None]
+    if len(found) < len(faces):
+        raise FacesetError(
+            f"{len(faces) - len(found)} of {len(faces)} faces of {faceset.path} have no embedding.",
+            f"Compute them with `faceswap faces people {faceset.path}`, or use --by similarity.",
+        )
+    return np.array(found, np.float32)
+
+
+VECTORS: Mapping[str, Callable[[Faceset, Sequence[Face], OnFaces], Vectors]] = {
+    "similarity": picture_vectors,
+    "colour": colour_vectors,
+    "identity": embedding_vectors,
+}
+"""Vectors by which faces are alike, by name; they need ``(faceset, faces, on_faces)``."""
+
+
+def reads_crops(key: str) -> bool:
+    """Whether an order or a grouping of this name decodes the crops of the faces."""
+    return key in PIXEL_MEASURES or key in ("similarity", "colour")
 
 
 def colour_histograms(thumbnails: Thumbnails) -> Vectors:

@@ -1,14 +1,15 @@
 """``faceswap faces filter``: keeps the faces that satisfy a condition."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faceswap.core.console import TextTable, note, progress_bar, show_table
+from faceswap.core.console import TextTable, note, show_table
 from faceswap.curation.columns import KINDS, needs_pixels, read_columns
 from faceswap.curation.expression import Condition, matching, parse_condition
 from faceswap.curation.removal import remove_crops
+from faceswap.faces_verbs.arguments import DryRun, Facesets
+from faceswap.faces_verbs.reading_bar import reading_bar
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.facesets.found import open_facesets
 
@@ -19,10 +20,8 @@ _Condition = Annotated[
 
 def filter_faces(
     condition: _Condition,
-    facesets: Annotated[list[Path], typer.Argument(help="Facesets, or folders of facesets.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count the faces, and change nothing.")
-    ] = False,
+    facesets: Facesets,
+    dry_run: DryRun = False,
 ) -> None:
     """Keep the faces that satisfy a condition; the crops of the others are moved to removed/.
 
@@ -44,7 +43,6 @@ def filter_faces(
 
 
 def _kept(faceset: Faceset, faces: list[Face], condition: Condition) -> list[bool]:
-    if not needs_pixels(condition.columns):
-        return matching(condition, read_columns(faceset, faces, condition.columns))
-    with progress_bar(f"read {faceset.name}", len(faces), unit="faces") as advance:
-        return matching(condition, read_columns(faceset, faces, condition.columns, advance))
+    names = condition.columns
+    with reading_bar(f"read {faceset.name}", len(faces), shown=needs_pixels(names)) as advance:
+        return matching(condition, read_columns(faceset, faces, names, advance))

@@ -1,17 +1,17 @@
 """``faceswap faces restore``: brings removed faces back."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from faceswap.core.console import TextTable, show_table
 from faceswap.curation.removal import removed_crops, restore_crops
+from faceswap.faces_verbs.arguments import Facesets
 from faceswap.facesets.found import open_facesets
 
 
 def restore(
-    facesets: Annotated[list[Path], typer.Argument(help="Facesets, or folders of facesets.")],
+    facesets: Facesets,
     images: Annotated[
         list[str] | None,
         typer.Option("--image", help="File name of a crop to restore; may be repeated."),

@@ -1,0 +1,255 @@
+"""Views: folders with copies of crops, sorted and grouped for a file browser.
+
+What is done to the copies is applied back to the faceset: a copy that was deleted removes its face,
+one that was edited replaces the crop, one that was moved to another folder changes the group.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from faceswap.core.documents import DocumentModel, Items
+from faceswap.core.errors import FacesetError
+from faceswap.core.files import atomic_directory, atomic_path, sha256_file
+from faceswap.core.formats import Format
+from faceswap.core.locks import hold_file, hold_folder
+from faceswap.core.names import FileName, Sha256Hex, plain_name
+from faceswap.core.outputs import check_outputs
+from faceswap.core.text import readable_name
+from faceswap.curation.likeness import OnFaces
+from faceswap.curation.marks import write_marks
+from faceswap.curation.removal import remove_crops
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.files import IMAGES, stored_file
+from faceswap.media.images import READABLE, read_image, write_image
+
+VIEW = "view.json"
+"""File of a view that tells which copy shows which face."""
+_UNGROUPED = "without a group"
+
+
+class CopyDocument(DocumentModel):
+    """A copy of a crop.
+
+    Attributes:
+        name: File name of the copy.
+        group: Group of the face; None without one.
+        image: File name of the crop.
+        sha256: Hash of the crop when it was copied.
+    """
+
+    name: FileName
+    group: str | None
+    image: FileName
+    sha256: Sha256Hex
+
+
+class ViewDocument(DocumentModel):
+    """Content of ``view.json``.
+
+    Attributes:
+        faceset: Path of the faceset.
+        source: Hash of its source.
+        grouped: Whether the copies lie in a folder for each group.
+        copies: Copies in their order.
+    """
+
+    faceset: Annotated[str, Field(min_length=1)]
+    source: Sha256Hex
+    grouped: bool
+    copies: Items[CopyDocument]
+
+
+VIEW_FORMAT = Format("faceswap-view", 1, FacesetError, schema=ViewDocument)
+"""Format of ``view.json``."""
+
+
+@dataclass
+class Changes:
+    """Differences between a view and its faceset.
+
+    Attributes:
+        removed: File names of the crops whose copies were deleted.
+        edited: Copies with other content, by the file name of the crop.
+        moved: Groups of the copies that lie in another folder, by the file name of the crop.
+        strays: Files of the view that are no copies.
+        refused: Copies that cannot be used, each with the reason.
+    """
+
+    removed: list[str] = field(default_factory=list)
+    edited: dict[str, Path] = field(default_factory=dict)
+    moved: dict[str, str | None] = field(default_factory=dict)
+    strays: list[Path] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+def write_view(
+    faceset: Faceset,
+    faces: Sequence[Face],
+    folder: Path,
+    *,
+    groups: Sequence[str | None] | None = None,
+    on_faces: OnFaces = lambda _count: None,
+) -> None:
+    """Writes a view, complete or not at all.
+
+    Args:
+        faceset: Faceset of the faces.
+        faces: Faces in the order of the view, whose crops are in ``images/``.
+        folder: New folder.
+        groups: Group of each face, a folder of the view each; None for one folder.
+        on_faces: Callback with the number of faces copied since its last call.
+
+    Raises:
+        OutputExistsError: The folder exists.
+        StorageFullError: The disk is full.
+    """
+    with hold_file(folder, "the view"):
+        check_outputs([], [folder], hint="Choose another --to, or delete it.")
+        with atomic_directory(folder) as new:
+            copies = []
+            digits = max(5, len(str(len(faces))))
+            for place, face in enumerate(faces):
+                group = groups[place] if groups is not None else None
+                name = f"{place + 1:0{digits}}_{face.image}"
+                copy = new / _subfolder(group, groups is not None) / name
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copyfile(stored_file(faceset.path, IMAGES, face.image), copy)
+                entry = {"name": name, "group": group, "image": face.image}
+                copies.append(entry | {"sha256": sha256_file(copy)})
+                on_faces(1)
+            described = {"faceset": readable_name(faceset.path.resolve()), "copies": copies}
+            described |= {"source": faceset.source_sha256, "grouped": groups is not None}
+            VIEW_FORMAT.write(new / VIEW, described)
+
+
+def _subfolder(group: str | None, grouped: bool) -> str:
+    if not grouped:
+        return "."
+    return _UNGROUPED if group is None else plain_name(group)
+
+
+def read_view(folder: Path) -> dict[str, Any]:
+    """Reads and checks ``view.json``.
+
+    Raises:
+        FacesetError: The folder is no view, or the file is damaged.
+    """
+    if not (folder / VIEW).is_file():
+        raise FacesetError(
+            f"Expected a folder written by `faceswap faces sort --to` or `group --to`, found no "
+            f"{VIEW} in {folder}.",
+            "Give the folder that has it.",
+        )
+    return VIEW_FORMAT.read(folder / VIEW)
+
+
+def find_changes(folder: Path, view: Mapping[str, Any], faceset: Faceset) -> Changes:
+    """Compares a view with the faceset that it shows.
+
+    A copy that was renamed is recognised by its content, one that was saved in another format by
+    the rest of its name.
+
+    Args:
+        folder: Folder of the view.
+        view: Content of its ``view.json``.
+        faceset: Its faceset.
+
+    Raises:
+        FacesetError: It is the view of another faceset, or no copy is left.
+    """
+    if faceset.source_sha256 != view["source"]:
+        raise FacesetError(
+            f"Expected the faceset that {folder} shows, found one of another source: "
+            f"{faceset.path}.",
+            "Give its path with --faceset.",
+        )
+    files = {path.name: path for path in sorted(folder.rglob("*")) if _is_content(path, folder)}
+    if not files:
+        raise FacesetError(
+            f"Expected images in {folder}, found none.",
+            "If no face is to be kept, use `faceswap faces filter`.",
+        )
+    found = _find_copies(files, view)
+    changes = Changes(strays=sorted(set(files.values()) - set(found.values())))
+    kept = {face.image for face in faceset.trainable()}
+    group_of = {
+        _subfolder(copy["group"], view["grouped"]): copy["group"] for copy in view["copies"]
+    }
+    group_of |= {_UNGROUPED: None, ".": None}
+    for copy in view["copies"]:
+        image = copy["image"]
+        if image not in kept:
+            continue
+        if image not in found:
+            changes.removed.append(image)
+            continue
+        where = found[image].parent.relative_to(folder).as_posix()
+        if view["grouped"] and (group := group_of.get(where, where)) != copy["group"]:
+            changes.moved[image] = group
+        _compare_content(found[image], copy, faceset, changes)
+    return changes
+
+
+def _is_content(path: Path, folder: Path) -> bool:
+    inside = path.relative_to(folder)
+    hidden = any(part[0] in ".@" for part in inside.parts)
+    return path.is_file() and not hidden and path.name not in (VIEW, "Thumbs.db")
+
+
+def _find_copies(files: Mapping[str, Path], view: Mapping[str, Any]) -> dict[str, Path]:
+    """Copies by the file name of the crop: of the same name, the same content, or the same stem."""
+    found = {c["image"]: files[c["name"]] for c in view["copies"] if c["name"] in files}
+    others = sorted(set(files.values()) - set(found.values()))
+    of_content = {sha256_file(path): path for path in others}
+    of_stem = {path.stem: path for path in others if path.suffix.lower() in READABLE}
+    for copy in view["copies"]:
+        again = of_content.get(copy["sha256"]) or of_stem.get(Path(copy["name"]).stem)
+        if copy["image"] not in found and again is not None:
+            found[copy["image"]] = again
+    return found
+
+
+def _compare_content(
+    path: Path, copy: Mapping[str, Any], faceset: Faceset, changes: Changes
+) -> None:
+    crop = stored_file(faceset.path, IMAGES, copy["image"])
+    digest, now, side = sha256_file(path), sha256_file(crop), faceset.crop_size
+    if digest in (copy["sha256"], now):
+        return
+    height, width = read_image(path).shape[:2]
+    if (height, width) != (side, side):
+        changes.refused.append(f"{path}: expected {side}x{side} pixels, found {width}x{height}")
+    elif now != copy["sha256"]:
+        changes.refused.append(f"{path}: both it and {crop} were edited")
+    else:
+        changes.edited[copy["image"]] = path
+
+
+def apply_changes(faceset: Faceset, changes: Changes) -> None:
+    """Applies the changes of a view; repeating it after an interruption completes it.
+
+    Raises:
+        OutputBusyError: Another process writes the faceset.
+        StorageFullError: The disk is full.
+    """
+    if changes.edited:
+        with hold_folder(faceset.path, "the curation"):
+            for image, path in changes.edited.items():
+                _replace(stored_file(faceset.path, IMAGES, image), path)
+    if changes.moved:
+        known: dict[str, str | None] = {face.image: face.group for face in faceset.faces()}
+        write_marks(faceset.path, "group", known | changes.moved)
+    remove_crops(faceset.path, changes.removed)
+
+
+def _replace(crop: Path, edited: Path) -> None:
+    if edited.suffix.lower() != crop.suffix.lower():
+        write_image(crop, read_image(edited))
+        return
+    with atomic_path(crop) as temporary:
+        shutil.copyfile(edited, temporary)

@@ -1,0 +1,133 @@
+"""Folders of sorted copies, and what is applied from them."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceswap.core.errors import FacesetError, OutputExistsError
+from faceswap.curation.view import apply_changes, find_changes, read_view, write_view
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.images import read_image, write_image
+from tests.core.event_stopper import run_until
+from tests.facesets.test_killed_faceset import content
+from tests.facesets.written import SOURCE, write_faceset
+
+GROUPS = ["a", "a", "b: c", None, "b: c", "a"]
+
+
+def edited(level: int) -> np.ndarray:
+    return np.full((32, 32, 3), level, np.uint8)
+
+
+def make_view(tmp_path: Path, groups=None) -> tuple[Path, Path]:
+    faceset = write_faceset(tmp_path / "clip")
+    write_view(faceset, faceset.faces()[::-1], tmp_path / "view", groups=groups)
+    return faceset.path, tmp_path / "view"
+
+
+def apply(path: Path, view: Path):
+    faceset = Faceset.open(path)
+    changes = find_changes(view, read_view(view), faceset)
+    apply_changes(faceset, changes)
+    return changes
+
+
+def names(view: Path) -> list[str]:
+    return sorted(file.relative_to(view).as_posix() for file in view.rglob("*.png"))
+
+
+def test_copies_are_numbered_in_their_order(tmp_path):
+    path, view = make_view(tmp_path)
+    assert names(view)[:2] == ["00001_000005-0.png", "00002_000004-0.png"]
+    copy = (view / "00001_000005-0.png").read_bytes()
+    assert copy == (path / "images" / "000005-0.png").read_bytes()
+    before = content(path)
+    changes = apply(path, view)
+    assert (changes.removed, changes.edited, changes.moved, changes.strays) == ([], {}, {}, [])
+    assert content(path) == before
+    with pytest.raises(OutputExistsError):
+        write_view(Faceset.open(path), [], view)
+
+
+def test_each_group_has_a_folder(tmp_path):
+    _, view = make_view(tmp_path, GROUPS)
+    assert [name.partition("/")[0] for name in names(view)] == (
+        ["a"] * 3 + ["b_ c"] * 2 + ["without a group"]
+    )
+
+
+def test_what_was_done_to_the_copies_is_done_to_the_faceset(tmp_path):
+    path, view = make_view(tmp_path, GROUPS)
+    (view / "a" / "00001_000005-0.png").unlink()
+    write_image(view / "a" / "00002_000004-0.png", edited(200))
+    (view / "b_ c" / "00003_000003-0.png").rename(view / "a" / "renamed, too.png")
+    (view / "new one").mkdir()
+    (view / "b_ c" / "00005_000001-0.png").rename(view / "new one" / "00005_000001-0.png")
+    (view / "a" / "00006_000000-0.png").unlink()
+    write_image(view / "a" / "00006_000000-0.webp", edited(100))
+    write_image(view / "holiday.png", edited(1))
+    (view / ".DS_Store").touch()
+    changes = apply(path, view)
+    assert [stray.name for stray in changes.strays] == ["holiday.png"]
+    faceset = Faceset.open(path)
+    kept = faceset.trainable()
+    assert [face.frame for face in kept] == [0, 1, 2, 3, 4]
+    assert (path / "removed" / "000005-0.png").is_file()
+    means = [faceset.load_crop(face).mean() for face in kept]
+    assert means == pytest.approx([100, 1, 2, 3, 200], abs=1)
+    assert [face.group for face in kept] == [None, "new one", None, "a", None]
+    again = apply(path, view)
+    assert not again.removed
+    assert again.edited.keys() <= {"000000-0.png"}  # of another format: it cannot be recognised
+
+
+def test_copies_that_do_not_fit_are_refused(tmp_path):
+    path, view = make_view(tmp_path)
+    write_image(view / "00001_000005-0.png", np.zeros((16, 32, 3), np.uint8))
+    write_image(view / "00002_000004-0.png", edited(50))
+    write_image(path / "images" / "000004-0.png", edited(60))
+    changes = apply(path, view)
+    assert "expected 32x32 pixels, found 32x16" in changes.refused[0]
+    assert "were edited" in changes.refused[1]
+    assert read_image(path / "images" / "000004-0.png").mean() == 60
+
+
+def test_another_faceset_and_an_empty_view_change_nothing(tmp_path):
+    path, view = make_view(tmp_path)
+    other = write_faceset(tmp_path / "other", source=SOURCE | {"sha256": "b" * 64})
+    with pytest.raises(FacesetError, match="another source"):
+        apply(other.path, view)
+    for copy in view.glob("*.png"):
+        copy.unlink()
+    with pytest.raises(FacesetError, match="found none"):
+        apply(path, view)
+    with pytest.raises(FacesetError, match=r"view\.json"):
+        read_view(tmp_path)
+
+
+def test_applying_again_after_a_kill_at_any_change_completes_it(tmp_path):
+    start, view = make_view(tmp_path, GROUPS)
+    for name in ("a/00001_000005-0.png", "b_ c/00003_000003-0.png"):
+        (view / name).unlink()
+    write_image(view / "a" / "00002_000004-0.png", edited(200))
+    (view / "a" / "00006_000000-0.png").rename(view / "b_ c" / "00006_000000-0.png")
+
+    def prepare(name: str) -> Path:
+        shutil.copytree(start, tmp_path / name / "clip")
+        return tmp_path / name / "clip"
+
+    def job(path: Path) -> None:
+        apply(path, view)
+
+    whole = prepare("whole")
+    changes = run_until(sys.maxsize, job, whole)
+    assert len(changes) > 15
+    assert (whole / "removed").is_dir()
+    for number in range(len(changes)):
+        path = prepare(f"at-{number}")
+        run_until(number, job, path)
+        job(path)
+        assert content(path) == content(whole), changes[number]
