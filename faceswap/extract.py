@@ -1,6 +1,7 @@
 """The verb ``faceswap extract``: finds, tracks and aligns faces in videos and photos."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,7 @@ from faceswap.extract_options import (
     CropSize,
     Detector,
     Device,
+    End,
     Every,
     EvidenceFile,
     FillGaps,
@@ -22,15 +24,25 @@ from faceswap.extract_options import (
     Landmarker,
     Masker,
     MaskModel,
+    MaxFaces,
+    MaxSize,
+    MinPresence,
+    MinSharpness,
     MinSize,
     Output,
     Overwrite,
+    Pitch,
     Reference,
+    Roll,
     Shard,
+    Start,
     SubjectName,
+    Yaw,
 )
+from faceswap.extraction.moments import Moment, frame_span, parse_moment
 from faceswap.extraction.output_folder import OutputFolder
 from faceswap.extraction.pipeline import ExtractReport, ExtractSettings, extract_source
+from faceswap.extraction.selection import Selection, parse_range
 from faceswap.extraction.shards import of_shard, parse_shard
 from faceswap.facesets.subjects import find_records, set_subject, subject_hint
 from faceswap.media.remote_sources import fetched, find_remote_sources
@@ -51,7 +63,16 @@ def extract(
     crop_size: CropSize = _DEFAULTS.crop_size,
     image_format: ImageFormat = _DEFAULTS.image_format,
     every: Every = _DEFAULTS.every,
-    min_size: MinSize = _DEFAULTS.min_size,
+    start: Start = None,
+    end: End = None,
+    min_size: MinSize = _DEFAULTS.selection.min_size,
+    max_size: MaxSize = None,
+    min_presence: MinPresence = None,
+    min_sharpness: MinSharpness = None,
+    yaw: Yaw = None,
+    pitch: Pitch = None,
+    roll: Roll = None,
+    max_faces: MaxFaces = None,
     fill_gaps: FillGaps = _DEFAULTS.fill_gaps,
     subject: SubjectName = None,
     basis: Basis = None,
@@ -72,10 +93,20 @@ def extract(
         crop_size=crop_size,
         image_format=image_format,
         every=every,
-        min_size=min_size,
+        selection=Selection(
+            min_size,
+            max_size,
+            min_presence,
+            min_sharpness,
+            parse_range(yaw, "--yaw"),
+            parse_range(pitch, "--pitch"),
+            parse_range(roll, "--roll"),
+            max_faces,
+        ),
         mask_model=mask_model,
         fill_gaps=fill_gaps,
     )
+    span = parse_moment(start, "--start"), parse_moment(end, "--end")
     stated = _stated(subject, basis, reference, evidence)
     numbers = parse_shard(shard)
     target = OutputFolder(output)
@@ -84,7 +115,7 @@ def extract(
         sources = of_shard(_find(inputs, target.path, Path(copies)), numbers)
         for source in sources:
             try:
-                _extract(source, target, settings, stated, device, overwrite)
+                _extract(source, target, settings, span, stated, device, overwrite)
             except (StorageFullError, WeightsUnavailable):
                 raise  # every other source would fail in the same way
             except FaceswapError as error:
@@ -122,6 +153,7 @@ def _extract(
     source: Source,
     target: OutputFolder,
     settings: ExtractSettings,
+    span: tuple[Moment | None, Moment | None],
     stated: Subject | None,
     device: str,
     overwrite: bool,
@@ -129,8 +161,13 @@ def _extract(
     """Extracts one source to where its faceset belongs, and says so."""
     target.prepare(source.name)
     with fetched(source) as local:
+        first, end = frame_span(local, *span)
         report = extract_with_progress(
-            local, target.path / source.name, settings, device=device, overwrite=overwrite
+            local,
+            target.path / source.name,
+            replace(settings, first_frame=first, end_frame=end),
+            device=device,
+            overwrite=overwrite,
         )
     if stated is not None:
         set_subject(report.path, stated)
@@ -148,6 +185,9 @@ def extract_with_progress(
 ) -> ExtractReport:
     """Runs ``extract_source`` with a progress bar."""
     frames = probe(source.path).frames if source.kind == "video" else len(source.files)
+    if settings.end_frame is not None:
+        frames = min(frames, settings.end_frame)
+    frames = max(0, frames - (settings.first_frame or 0))
     with progress_bar(f"extract {source.name}", frames, unit="frames") as advance:
         return extract_source(
             source,
@@ -183,4 +223,10 @@ def describe(report: ExtractReport, place: str) -> str:
     else:
         subject = f"Subject: {Subject.from_json(record).describe()}."
     summary = ". ".join([line, *([report.damage] if report.damage else []), subject])
-    return "\n".join([summary, *(f"  {note}" for note in report.notes)])
+    return "\n".join([summary, *(f"  {note}" for note in (*_left_out(report), *report.notes))])
+
+
+def _left_out(report: ExtractReport) -> list[str]:
+    """A line about the faces that were not selected, if there are any."""
+    counts = [f"{n} by --{name.replace('_', '-')}" for name, n in report.left_out.items()]
+    return [f"left out: {', '.join(counts)}"] if counts else []

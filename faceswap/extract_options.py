@@ -34,6 +34,35 @@ FillGaps = Annotated[
         min=0, help="Longest gap in a track, in frames, in which the face is interpolated."
     ),
 ]
+MaxSize = Annotated[
+    int | None, typer.Option(min=1, help="Skip faces larger than this many pixels.")
+]
+MinPresence = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Skip faces of which the landmarker is less sure."),
+]
+MinSharpness = Annotated[
+    float | None, typer.Option(min=0, help="Skip faces whose crop is less sharp.")
+]
+Yaw = Annotated[
+    str | None,
+    typer.Option(metavar="MIN:MAX", help="Skip faces turned otherwise (degrees to image right)."),
+]
+Pitch = Annotated[
+    str | None, typer.Option(metavar="MIN:MAX", help="Skip faces raised otherwise (degrees up).")
+]
+Roll = Annotated[
+    str | None,
+    typer.Option(metavar="MIN:MAX", help="Skip faces tilted otherwise (degrees clockwise)."),
+]
+MaxFaces = Annotated[
+    int | None, typer.Option(min=1, help="Store only this many faces of a frame, the largest.")
+]
+Start = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Begin there: seconds, [HH:]MM:SS, or a frame as 250f."),
+]
+End = Annotated[str | None, typer.Option(metavar="TIME", help="End before; see --start.")]
 Basis = Annotated[
     str | None, typer.Option(help=f"Basis on which the person may be shown: {', '.join(BASES)}.")
 ]

@@ -50,7 +50,8 @@ def test_overwrite_keeps_the_old_faceset_when_nothing_is_made(extract, tmp_path)
 
     code, printed = extract("me.png", "-o", "f", "--overwrite", "--min-size", "2000")
     assert (code, _files(tmp_path / "f")) == (2, before)
-    assert "No face was found" in printed
+    assert "None of 1 faces was selected" in printed
+    assert "min_size (1)" in printed
     photo.write_bytes(photo.read_bytes()[:300])
     code, _ = extract("me.png", "-o", "f", "--overwrite")
     assert (code, _files(tmp_path / "f")) == (2, before)

@@ -1,6 +1,6 @@
 """Crops the faces of a frame, masks and measures them, and stores crops and masks as images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.core.files import storage_errors
+from faceswap.extraction.selection import Selector
 from faceswap.facesets.files import IMAGES, MASKS
 from faceswap.geometry.alignment import (
     HEAD_COVERAGE,
     crop_matrix,
-    head_pose,
     of_stored,
     transform_points,
     warp,
@@ -26,11 +26,6 @@ from faceswap.tracking.tracks import TrackedFace
 _MEASURE_SIZE = 96  # px; one size for all, so that sharpness does not depend on the crop size
 
 
-def is_stored(face: TrackedFace, min_size: int) -> bool:
-    """Whether the face square of a face has at least ``min_size`` frame pixels a side."""
-    return head_pose(face.landmarks.points).scale >= min_size
-
-
 def store_faces(
     frame: Frame,
     faces: Sequence[TrackedFace],
@@ -39,7 +34,8 @@ def store_faces(
     *,
     crop_size: int,
     image_format: str,
-    min_size: int,
+    selector: Selector,
+    on_store: Callable[[], None],
 ) -> Iterator[dict[str, Any]]:
     """Stores crops and masks of the faces of a frame, and yields their rows.
 
@@ -50,20 +46,21 @@ def store_faces(
         directory: Directory of the faceset.
         crop_size: Side of the crops in pixels.
         image_format: "jpg", "png" or "webp".
-        min_size: Side of the face square in frame pixels below which a face is skipped.
+        selector: Selection of the faces that are stored.
+        on_store: Callback before the first file of a face is written.
 
     Yields:
         One row of ``facesets.rows.SCHEMA`` per stored face.
     """
-    for number, face in enumerate(faces):
+    for number, face, pose in selector.select(faces):
         landmarks = face.landmarks.points
-        if not is_stored(face, min_size):
-            continue
-        pose = head_pose(landmarks)
         matrix = crop_matrix(landmarks, crop_size, HEAD_COVERAGE)
         crop = warp(frame.image, of_stored(matrix, frame.pixel_aspect), crop_size)
         (mask,) = masker([crop], [transform_points(matrix, landmarks)])
         sharpness, exposure = measure(crop, mask)
+        if not selector.is_sharp(sharpness):
+            continue
+        on_store()
         stem = f"{frame.index:06d}-{number}"
         image_name, mask_name = f"{stem}.{image_format}", f"{stem}.png"
         _store(directory / IMAGES / image_name, crop)

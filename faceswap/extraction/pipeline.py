@@ -5,9 +5,9 @@ Three stages run at once behind bounded queues: decoding, tracking, and cropping
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,15 +18,17 @@ from faceswap.core.outputs import check_outputs
 from faceswap.core.prefetch import prefetch
 from faceswap.core.text import readable_name
 from faceswap.core.weights import weights_entry
-from faceswap.extraction.cropping import is_stored, store_faces
+from faceswap.extraction.cropping import store_faces
+from faceswap.extraction.selection import Selection, Selector
 from faceswap.extraction.tracked import restore_tracker, track_source
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE
 from faceswap.maskers import Masker, build_masker
+from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
-from faceswap.media.sources import Source, open_source
+from faceswap.media.sources import FrameReader, Source, open_source
 from faceswap.media.video import probe
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 from faceswap.tracking.gaps import FILLED_GAP
@@ -47,7 +49,9 @@ class ExtractSettings:
         crop_size: Side of the stored crops in pixels.
         image_format: Format of the stored crops: "jpg" (quality 95), or lossless "png" or "webp".
         every: Step between processed frames; 1 processes all frames.
-        min_size: Side of the face square in frame pixels below which a face is skipped.
+        selection: Conditions that a face has to meet to be stored.
+        first_frame: Index of the first processed frame; None for the first one.
+        end_frame: Index of the first frame that is not processed; None for none.
         mask_model: Run or model folder of the masker's network; None for maskers without one.
         fill_gaps: Frames of the longest gap in a track that is filled; 0 fills none.
     """
@@ -58,7 +62,9 @@ class ExtractSettings:
     crop_size: int = 384
     image_format: Literal["jpg", "png", "webp"] = "jpg"
     every: int = 1
-    min_size: int = 24
+    selection: Selection = field(default_factory=Selection)
+    first_frame: int | None = None
+    end_frame: int | None = None
     mask_model: Path | None = None
     fill_gaps: int = FILLED_GAP
 
@@ -80,6 +86,7 @@ class ExtractReport:
         seconds: Duration of this run in seconds.
         frames_now: Number of frames that this run read.
         damage: Description of the unreadable part of the source; "" if there is none.
+        left_out: Number of faces that were not selected, by the name of the condition.
         notes: Lines about how this run read the source.
     """
 
@@ -91,6 +98,7 @@ class ExtractReport:
     seconds: float
     frames_now: int
     damage: str
+    left_out: Mapping[str, int]
     notes: tuple[str, ...] = ()
 
 
@@ -152,21 +160,23 @@ def _extract_into(
         _extractor_record(source, settings, tracker, masker),
         overwrite=overwrite,
     )
-    first = writer.next_frame
-    on_frames(first)
+    skipped = settings.first_frame or 0
+    first = max(writer.next_frame, skipped)
+    on_frames(first - skipped)
     notes: tuple[str, ...] = ()
     if not writer.complete:
         notes = _extract(hashed, writer, settings, tracker, masker, on_frames)
-    facts = writer.record["source"]
+    facts, every = writer.record["source"], settings.every
     return ExtractReport(
         name=source.name,
         path=directory,
-        frames=math.ceil(facts["frames"] / settings.every),
+        frames=math.ceil(facts["frames"] / every) - math.ceil(skipped / every),
         frames_with_face=facts["frames_with_face"],
         faces=facts["faces"],
         seconds=time.monotonic() - begun,
-        frames_now=writer.next_frame - first,
+        frames_now=max(0, writer.next_frame - first),
         damage=facts["damage"],
+        left_out=facts.get("left_out", {}),
         notes=notes,
     )
 
@@ -180,10 +190,13 @@ def _extract(
     on_frames: Callable[[int], None],
 ) -> tuple[str, ...]:
     """Extracts what is missing; returns lines about how the source was read."""
-    source, done = hashed.source, writer.next_frame
-    first = restore_tracker(tracker, writer.state, done)
+    source, begin = hashed.source, settings.first_frame or 0
+    done = max(writer.next_frame, begin)
+    first = max(restore_tracker(tracker, writer.state, done), begin)
+    selector = Selector(settings.selection, follows=source.kind == "video")
+    selector.restore((writer.state or {}).get("selector"))
     reader = open_source(source, start=first)
-    frames = (frame for frame in prefetch(reader, _QUEUE) if frame.index % settings.every == 0)
+    frames = _processed(reader, settings.every, settings.end_frame)
     gap = settings.fill_gaps // settings.every
     tracked = track_source(
         frames, tracker, source.kind, first=first, longest_gap=gap, shard=SHARD_FRAMES
@@ -193,8 +206,6 @@ def _extract(
             for frame, faces, state in results:
                 if frame.index < done:
                     continue  # tracked again, since a gap may begin there
-                if any(is_stored(face, settings.min_size) for face in faces):
-                    writer.begin()
                 for row in store_faces(
                     frame,
                     faces,
@@ -202,29 +213,44 @@ def _extract(
                     writer.path,
                     crop_size=settings.crop_size,
                     image_format=settings.image_format,
-                    min_size=settings.min_size,
+                    selector=selector,
+                    on_store=writer.begin,
                 ):
                     writer.add(row)
                 on_frames(frame.index + 1 - done)
                 done = frame.index + 1
                 if state is not None:
                     hashed.check(slice(writer.next_frame, done))
-                    writer.end_shard(done, state)
+                    writer.end_shard(done, state | {"selector": selector.state()})
         hashed.check()
     except MediaError:
         if writer.next_frame == 0:  # nothing usable was read: no faceset is begun
             writer.discard()
         raise
-    writer.end_shard(done, tracker.state())
+    writer.end_shard(done, tracker.state() | {"selector": selector.state()})
     damage = reader.damage or ""
-    if not writer.finish(frames=done, damage=damage):
+    if not writer.finish(frames=done, damage=damage, left_out=dict(selector.left_out)):
         writer.discard()
-        read = f"{done} frames read. {damage}" if damage else f"{done} frames read"
-        raise NoFacesError(
-            f"No face was found in {source.path} ({read}).",
-            "Try another --detector or a smaller --min-size.",
-        )
+        raise _no_faces(source, done - begin, damage, selector)
     return (*reader.notes, *reader.losses)
+
+
+def _processed(reader: FrameReader, every: int, end: int | None) -> Iterator[Frame]:
+    with closing(prefetch(reader, _QUEUE)) as frames:
+        for frame in frames:
+            if end is not None and frame.index >= end:
+                return
+            if frame.index % every == 0:
+                yield frame
+
+
+def _no_faces(source: Source, frames: int, damage: str, selector: Selector) -> NoFacesError:
+    left_out = selector.left_out.total()
+    what = f"None of {left_out} faces was selected" if left_out else "No face was found"
+    read = f"{frames} frames read" + (f". {damage}" if damage else "")
+    counts = ", ".join(f"{name} ({n})" for name, n in selector.left_out.items())
+    hint = f"Relax what they did not meet: {counts}." if counts else "Try another --detector."
+    return NoFacesError(f"{what} in {source.path} ({read}).", hint)
 
 
 def _extractor_record(
@@ -236,11 +262,13 @@ def _extractor_record(
     chosen = {
         key: value
         for key, value in asdict(settings).items()
-        if key != "mask_model" and (key not in _ADDED or value != getattr(_DEFAULTS, key))
+        if key not in ("mask_model", "selection")
+        and (key not in _ADDED or value != getattr(_DEFAULTS, key))
     }
     aspect = 1.0 if source.kind == "images" else probe(source.path).display_aspect
     return (
         chosen
+        | settings.selection.record()
         | dict(masker.facts)
         # Only where pixels are not square: those of earlier versions were taken as if they were.
         | ({} if aspect == 1 else {"pixel_aspect": aspect})

@@ -27,6 +27,7 @@ class SourceDocument(DocumentModel):
         faces: Number of faces.
         frames_with_face: Number of frames with a face.
         damage: Description of damage in the source; empty for none.
+        left_out: Number of faces that were not selected, by the name of the condition.
     """
 
     name: str
@@ -41,6 +42,7 @@ class SourceDocument(DocumentModel):
     faces: Count = 0
     frames_with_face: Count = 0
     damage: str = ""
+    left_out: dict[str, Count] = Field(default_factory=dict)
 
 
 class ExtractorDocument(DocumentModel):

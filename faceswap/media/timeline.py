@@ -161,6 +161,43 @@ def find_seek_point(path: Path, index: int) -> SeekPoint | None:
         return point if clock.move(arrived.pts) <= point.key else None
 
 
+def count_before(path: Path, pts: int) -> int | None:
+    """Number of pictures before a time stamp, by reading packets without decoding them.
+
+    Args:
+        path: Video file.
+        pts: Time stamp in the time base of the stream, as that of a frame.
+
+    Returns:
+        None if the time stamps do not tell with certainty, or jump before that one.
+    """
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        keep_only(container, stream)
+        if not has_presentation_stamps(container):
+            return None
+        clock = PictureClock(container, stream)
+        earlier: set[int] = set()
+        pictures, later = 0, 0
+        try:
+            for packet in clock.continued(container.demux(stream)):
+                if not is_picture(packet, stream.codec_context.name):
+                    continue
+                if packet.pts is None or packet.is_corrupt:
+                    return None
+                if packet.pts < pts:
+                    earlier.add(packet.pts)
+                    pictures, later = pictures + 1, 0
+                else:
+                    later += 1
+                # No earlier picture can appear after this many packets.
+                if later > 2 * REORDER:
+                    break
+        except FFmpegError:
+            return None
+        return None if clock.jumps or len(earlier) < pictures else pictures
+
+
 def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None:
     shown: list[int] = []
     keys: list[tuple[int, int]] = []

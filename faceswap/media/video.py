@@ -1,5 +1,6 @@
 """Reads video: metadata of a file, and its frames upright and in exact 8-bit RGB."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,7 @@ from faceswap.media.picture_losses import PictureLosses
 from faceswap.media.timeline import (
     Damage,
     PictureOrder,
+    count_before,
     find_seek_point,
     has_presentation_stamps,
     is_incomplete,
@@ -151,6 +153,28 @@ def _time_base(stream: VideoStream) -> Fraction:
     return stream.time_base or 1 / frame_rate(stream)
 
 
+def frame_at(path: Path, seconds: Fraction) -> int:
+    """Index of the first frame at or after a time; the number of frames if there is none.
+
+    Args:
+        path: Video file.
+        seconds: Seconds from the beginning.
+
+    Raises:
+        MediaError: The file does not exist, is not a video, or no frame can be decoded.
+    """
+    pts = math.ceil(seconds / probe(path).time_base)
+    index = count_before(path, pts)
+    if index is not None:
+        return index
+    passed = 0
+    for frame in VideoReader(path):
+        if frame.pts >= pts:
+            return frame.index
+        passed = frame.index + 1
+    return passed
+
+
 class VideoReader:
     """Iterates over the frames of a video in presentation order.
 
@@ -206,21 +230,24 @@ class VideoReader:
             losses = PictureLosses(stream)
             stored = info.orientation.size(info.width, info.height)
             convert = RgbConverter(*stored, info.colour)
-            for index, pts, picture in self._stamped(container, stream, order, damage):
-                losses.watch(picture)
-                image = info.orientation.apply(convert(picture))
-                time, duration = float(pts * info.time_base), picture.duration or 0
-                yield Frame(
-                    index,
-                    pts,
-                    time,
-                    image,
-                    duration=duration,
-                    pixel_aspect=info.display_aspect,
-                )
+            try:
+                for index, pts, picture in self._stamped(container, stream, order, damage):
+                    losses.watch(picture)
+                    image = info.orientation.apply(convert(picture))
+                    time, duration = float(pts * info.time_base), picture.duration or 0
+                    yield Frame(
+                        index,
+                        pts,
+                        time,
+                        image,
+                        duration=duration,
+                        pixel_aspect=info.display_aspect,
+                    )
+            finally:  # also where only the beginning is read
+                self.losses = losses.in_conversion()
             notes = choice_note(container, stream), damage.jumps_text(), losses.interlacing()
         self.damage = damage.text()
-        self.notes, self.losses = [note for note in notes if note], losses.in_conversion()
+        self.notes = [note for note in notes if note]
 
     def _stamped(
         self,

@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 
 import faceswap.extraction.pipeline as extraction
-from faceswap.core.errors import NoFacesError, OutputBusyError, SourceChangedError, StorageFullError
+from faceswap.core.errors import (
+    FacesetError,
+    NoFacesError,
+    OutputBusyError,
+    SourceChangedError,
+    StorageFullError,
+)
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.locks import hold_folder
 from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.selection import Selection
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
 from faceswap.media.images import write_image
@@ -168,7 +175,7 @@ def test_truncated_video_keeps_what_decodes(clip, tmp_path):
 
 def test_small_faces_are_skipped(clip, tmp_path):
     with pytest.raises(NoFacesError):
-        extract(clip, tmp_path / "clip", min_size=200)
+        extract(clip, tmp_path / "clip", selection=Selection(min_size=200))
 
 
 def test_full_disk_is_reported_and_resumable(clip, tmp_path, monkeypatch):
@@ -240,3 +247,39 @@ def test_names_that_no_file_should_have_are_made_plain(clip, tmp_path):
     (source,) = find_sources([path])
     extract_source(source, tmp_path / "faces", ExtractSettings(every=12))
     assert Faceset.open(tmp_path / "faces").name == "a\ufffd_b"
+
+
+def test_a_span_has_the_frames_of_the_whole(faceset, clip, tmp_path):
+    report = extract(clip, tmp_path / "clip", first_frame=8, end_frame=14)
+    assert (report.frames, report.frames_with_face, report.frames_now) == (6, 6, 6)
+    found = Faceset.open(tmp_path / "clip").faces()
+    whole = faceset.faces()[8:14]
+    assert [(face.frame, face.pts, face.time) for face in found] == [
+        (face.frame, face.pts, face.time) for face in whole
+    ]
+    for face, same in zip(found, whole, strict=True):
+        assert np.abs(face.landmarks - same.landmarks).max() < 3
+
+
+def test_selection_is_counted_and_part_of_the_settings(faceset, clip, tmp_path):
+    rolls = [face.roll for face in faceset.faces()]
+    selection = Selection(roll=(min(rolls) - 5, float(np.median(rolls))))
+    report = extract(clip, tmp_path / "clip", selection=selection)
+    assert 0 < report.faces < FRAMES
+    assert report.left_out == {"roll": FRAMES - report.faces}
+    names = {file.stem for file in (tmp_path / "clip" / "images").iterdir()}
+    assert names == {f"{face.frame:06d}-0" for face in Faceset.open(tmp_path / "clip").faces()}
+    assert extract(clip, tmp_path / "clip", selection=selection).left_out == report.left_out
+    with pytest.raises(FacesetError, match="roll"):
+        extract(clip, tmp_path / "clip", selection=Selection())
+
+
+def test_sharp_faces_only(faceset, clip, tmp_path):
+    sharpness = sorted(face.sharpness for face in faceset.faces())
+    least = (sharpness[11] + sharpness[12]) / 2
+    report = extract(clip, tmp_path / "clip", selection=Selection(min_sharpness=least))
+    assert report.left_out == {"min_sharpness": 12}
+    assert report.faces == FRAMES - 12
+    with pytest.raises(NoFacesError, match="None of 24 faces"):
+        extract(clip, tmp_path / "none", selection=Selection(min_sharpness=1e9))
+    assert not (tmp_path / "none").exists()
