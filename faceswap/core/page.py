@@ -42,7 +42,9 @@ img, video { max-width: 100%; height: auto; display: block; }
 {% if page.notice %}<p><strong>{{ page.notice }}</strong></p>{% endif %}
 {% for section in page.sections %}
 {% if section.heading %}<h2>{{ section.heading }}</h2>{% endif %}
-{% for text in section.paragraphs %}<p>{{ text }}</p>{% endfor %}
+{% for text in section.paragraphs %}<p>{% for piece in text.split("`") -%}
+{% if loop.index0 is odd %}<code>{{ piece }}</code>{% else %}{{ piece }}{% endif %}
+{%- endfor %}</p>{% endfor %}
 {% if section.rows %}<table><thead><tr>{% for name in section.columns %}
 <th{% if loop.index0 in section.texts %} class="text"{% endif %}>{{ name }}</th>{% endfor %}
 </tr></thead><tbody>{% for row in section.rows %}<tr>{% for cell in row %}
@@ -72,7 +74,7 @@ class Section:
 
     Attributes:
         heading: Heading; may be empty.
-        paragraphs: Paragraphs of plain text.
+        paragraphs: Paragraphs of plain text; what stands between backquotes is set as code.
         columns: Column names of the table.
         rows: Cells of the table; numbers are not rounded.
         items: Figures, images and videos below the table.

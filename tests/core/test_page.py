@@ -27,3 +27,12 @@ def test_a_page_holds_everything_and_sets_words_from_the_left(tmp_path: Path) ->
     ]
     cells = re.findall(r"<td( class=\"text\")?>([^<]*)", written)
     assert [bool(text) for text, _ in cells] == [True, False, False, True] * 2
+
+
+def test_backquotes_are_code_and_everything_is_escaped(tmp_path: Path) -> None:
+    page = Page("<t>")
+    page.section("", "Run `faces <A>` first & `last`.")
+    page.write(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    paragraph = "<p>Run <code>faces &lt;A&gt;</code> first &amp; <code>last</code>.</p>"
+    assert paragraph in text
