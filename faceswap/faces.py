@@ -3,6 +3,9 @@
 from faceswap.core.command_line import Verb
 
 VERBS = {
+    "report": Verb(
+        "faceswap.faces_verbs.report:report", "Show what faces show and what is missing."
+    ),
     "filter": Verb(
         "faceswap.faces_verbs.filter:filter_faces", "Keep the faces that satisfy a condition."
     ),

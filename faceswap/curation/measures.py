@@ -50,19 +50,14 @@ def stacked_landmarks(faces: Faces) -> NDArray[np.float32]:
     return np.array([face.landmarks for face in faces], np.float32).reshape(-1, 68, 2)
 
 
-def sizes(faces: Faces) -> Values:
-    """Sides of the face squares, ``(N,)`` in frame pixels."""
-    return np.array([head_pose(face.landmarks).scale for face in faces], np.float32)
-
-
 def mouth_openings(faces: Faces) -> Values:
     """Gaps between the inner lips, ``(N,)`` in face squares; 0 for a closed mouth."""
-    return mouth_gap(stacked_landmarks(faces)) / sizes(faces)
+    return mouth_gap(stacked_landmarks(faces)) / _column("size")(faces)
 
 
 def eye_openings(faces: Faces) -> Values:
     """Gaps between the lids, mean of both eyes, ``(N,)`` in face squares."""
-    return lid_gap(stacked_landmarks(faces)) / sizes(faces)
+    return lid_gap(stacked_landmarks(faces)) / _column("size")(faces)
 
 
 def misfits(faces: Faces) -> Values:
@@ -92,7 +87,9 @@ MEASURES: dict[str, Measure[Faces]] = {
     "pitch": Measure("pitch", "°", "Turn of the head upwards.", _column("pitch")),
     "roll": Measure("roll", "°", "Tilt of the head clockwise in the image.", _column("roll")),
     "turn": Measure("turn", "°", "Angle between the head's direction and the camera's.", turns),
-    "size": Measure("size", "px", "Side of the face (brows to chin) in frame pixels.", sizes),
+    "size": Measure(
+        "size", "px", "Side of the face, brows to chin, in pixels of the frame.", _column("size")
+    ),
     "sharpness": Measure(
         "sharpness", "", "Variance of the Laplacian over the face at a fixed size; higher is "
         "sharper.", _column("sharpness"),

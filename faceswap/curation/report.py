@@ -1,0 +1,204 @@
+"""The report on faces as an HTML page that opens offline."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.core.files import regular_file
+from faceswap.core.page import Page
+from faceswap.curation.analysis import Analysis
+from faceswap.curation.findings import findings
+from faceswap.curation.report_charts import histogram, pose_chart, track_chart
+from faceswap.curation.report_gaps import add_comparison
+from faceswap.curation.report_measures import DISTRIBUTIONS, Distribution
+from faceswap.curation.report_pictures import pose_map, spread, strip
+
+GENERATOR = "faceswap faces report"
+"""Metadata by which a page is recognised."""
+
+_IN_STRIP = 9
+_EXTREME = 0.02  # of the faces
+_GROUPS, _OUTLIERS, _SHORT = 6, 27, 10
+_ROWS = 40  # of a table
+_WHOLE = 100  # from which numbers have no decimals
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is an earlier report, which a new one replaces."""
+    try:
+        with regular_file(path).open("rb") as file:
+            return f'content="{GENERATOR}"'.encode() in file.read(4096)
+    except OSError:
+        return False
+
+
+def write_report(analysis: Analysis, path: Path) -> None:
+    """Writes the page.
+
+    Args:
+        analysis: Findings.
+        path: HTML file.
+
+    Raises:
+        MediaError: A crop is missing or damaged.
+        StorageFullError: The disk is full.
+    """
+    faces = analysis.faces
+    against = f" against {analysis.comparison.other.label}" if analysis.comparison else ""
+    page = Page(f"Faces of {faces.label}{against}", metadata={"generator": GENERATOR})
+    counted = f"{len(faces):,} faces of {_counted(len(faces.facesets), 'faceset')}"
+    removed = f"; {faces.removed:,} removed, which are not counted" if faces.removed else ""
+    page.section("", f"{counted}{removed}.", *findings(analysis))
+    if analysis.comparison:
+        add_comparison(page, faces, analysis.comparison)
+    _add_poses(page, analysis)
+    for distribution in DISTRIBUTIONS:
+        _add_distribution(page, analysis, distribution)
+    _add_people(page, analysis)
+    _add_tracks(page, analysis)
+    _add_duplicates(page, analysis)
+    _add_outliers(page, analysis)
+    page.write(path)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _add_poses(page: Page, analysis: Analysis) -> None:
+    faces = analysis.faces
+    section = page.section(
+        "Poses",
+        "Yaw is the turn of the head towards image left or right, pitch its turn down or up. Left "
+        "and right are those of the picture everywhere on this page.",
+        "A model shows well only what it has seen: good is a filled field as wide as the poses of "
+        "the video it will convert. What to do: film the person turning the head slowly to both "
+        "sides, looking up and down.",
+    )
+    if analysis.comparison is None:
+        section.add_plot(pose_chart([faces]), "Number of faces of each pose, in cells of 5°.")
+    picture, cell = pose_map(faces.pairs, faces.poses)
+    section.add_picture(
+        picture,
+        f"The sharpest face of each pose, in cells of {cell}° with their number of faces. The "
+        "framed cell looks into the camera.",
+    )
+
+
+def _add_distribution(page: Page, analysis: Analysis, distribution: Distribution) -> None:
+    faces, name = analysis.faces, distribution.name
+    values = faces.values[name]
+    low, middle, high = np.percentile(values, (5, 50, 95))
+    section = page.section(
+        distribution.heading,
+        distribution.meaning,
+        f"{faces.label}: median {_number(middle)}, nine tenths of the faces between {_number(low)} "
+        f"and {_number(high)}.",
+        distribution.advice.format(low=_number(low)),
+    )
+    other = analysis.comparison.other if analysis.comparison else None
+    sides = [faces] if other is None else [faces, other]
+    section.add_plot(histogram(sides, name, distribution.axis))
+    order = np.argsort(values, kind="stable")
+    count = max(_IN_STRIP, round(_EXTREME * len(order)))
+    for chosen, caption in (
+        (order[:count], distribution.least),
+        (order[::-1][:count], distribution.most),
+    ):
+        section.add_picture(_strip(analysis, spread(np.sort(chosen), _IN_STRIP)), caption)
+
+
+def _number(value: float) -> str:
+    """A number with three digits, or all of those before the point."""
+    return f"{value:.0f}" if abs(value) >= _WHOLE else f"{value:.2g}"
+
+
+def _strip(analysis: Analysis, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
+    return strip([analysis.faces.pairs[place] for place in chosen])
+
+
+def _add_people(page: Page, analysis: Analysis) -> None:
+    if not analysis.people:
+        page.section(
+            "People",
+            "It is not known who these faces are: `faceswap faces people` groups them by person.",
+        )
+        return
+    known = sum(map(len, analysis.people.values()))
+    unknown = len(analysis.faces) - known
+    section = page.section(
+        "People",
+        f"{len(analysis.people):,} found. Train an identity on faces of one person only: `faceswap "
+        "faces filter \"person == '1'\" FACESET` keeps one.",
+        *([f"{unknown:,} faces belong to nobody in particular."] if unknown else []),
+    )
+    for person, own in list(analysis.people.items())[:_ROWS]:
+        section.add_picture(
+            _strip(analysis, spread(own, _IN_STRIP)), f"{person}: {len(own):,} faces"
+        )
+
+
+def _add_tracks(page: Page, analysis: Analysis) -> None:
+    section = page.section(
+        "Facesets and tracks",
+        "A track is one face followed from frame to frame. Short tracks are often no faces, or "
+        "people in the background: look at their pictures.",
+    )
+    section.columns = ("faceset", "kind", "faces", "tracks", f"of fewer than {_SHORT} faces")
+    for faceset in analysis.faces.facesets[:_ROWS]:
+        own = [track for track in analysis.tracks if track.faceset is faceset]
+        short = sum(len(track.faces) < _SHORT for track in own)
+        count = sum(other is faceset for other, _ in analysis.faces.pairs)
+        kind = "video" if faceset.is_video else "photos"
+        cells = (f"{len(own):,}", f"{short:,}") if faceset.is_video else ("-", "-")
+        section.rows = [*section.rows, (faceset.path.name, kind, f"{count:,}", *cells)]
+    if analysis.tracks:
+        section.add_plot(track_chart(_spans(analysis)), "The longest tracks: when they are seen.")
+    short = [track for track in analysis.tracks if len(track.faces) < _SHORT]
+    if short:
+        middles = np.array([track.faces[len(track.faces) // 2] for track in short])
+        section.add_picture(_strip(analysis, spread(middles, _IN_STRIP)), "Faces of short tracks.")
+
+
+def _spans(analysis: Analysis) -> list[tuple[str, float, float]]:
+    several = len(analysis.faces.facesets) > 1
+    spans = []
+    for track in analysis.tracks:
+        times = [analysis.faces.faces[place].time for place in track.faces[[0, -1]]]
+        name = f"{track.faceset.path.name}: {track.number}" if several else f"track {track.number}"
+        spans.append((name, min(times), max(times)))
+    return spans
+
+
+def _add_duplicates(page: Page, analysis: Analysis) -> None:
+    count, total = analysis.duplicates, len(analysis.faces)
+    section = page.section(
+        "Near-duplicates",
+        f"{count:,} of {total:,} faces ({count / total:.0%}) hardly differ from a sharper one in "
+        "picture, pose and expression. They do no harm in a video, but they slow down looking "
+        "through faces and outweigh rare poses. What to do: `faceswap faces dedupe` removes them.",
+    )
+    sizes = np.bincount(analysis.representatives, minlength=total)
+    for kept in np.argsort(-sizes, kind="stable")[:_GROUPS]:
+        if sizes[kept] > 1:
+            others = np.flatnonzero(analysis.representatives == kept)
+            shown = np.r_[kept, spread(others[others != kept], _IN_STRIP - 1)]
+            section.add_picture(
+                _strip(analysis, shown), f"{sizes[kept]:,} faces; the sharpest one, then others."
+            )
+
+
+def _add_outliers(page: Page, analysis: Analysis) -> None:
+    outliers = analysis.outliers
+    section = page.section(
+        "Outliers",
+        f"{_counted(len(outliers), 'face')} with unusual values found. What to do: delete the "
+        "image of a face that is wrong or useless; keep what is only rare.",
+    )
+    for outlier in outliers[:_OUTLIERS]:
+        faceset, face = analysis.faces.pairs[outlier.face]
+        section.add_picture(
+            strip([(faceset, face)]),
+            f"{', '.join(outlier.reasons)}: {faceset.path.name}/images/{face.image}",
+        )
