@@ -15,6 +15,8 @@ VERBS = {
         "faceswap.faces_verbs.apply:apply", "Apply what was done to sorted copies of the crops."
     ),
     "restore": Verb("faceswap.faces_verbs.restore:restore", "Bring removed faces back."),
+    "check": Verb("faceswap.faces_verbs.check:check", "Report what is wrong with facesets."),
+    "repair": Verb("faceswap.faces_verbs.check:repair", "Mend what is wrong with facesets."),
     "subject": Verb(
         "faceswap.subject:subject", "Show or set the subject of a faceset and the legal basis."
     ),

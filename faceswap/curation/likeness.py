@@ -11,8 +11,6 @@ from faceswap.curation.measures import PIXEL_MEASURES
 from faceswap.curation.near_duplicates import appearance
 from faceswap.curation.thumbnails import Thumbnails, read_thumbnails
 from faceswap.facesets.faceset import Face, Faceset
-from faceswap.facesets.files import ROWS
-from faceswap.facesets.rows import read_embeddings
 
 Vectors = NDArray[np.float32]
 OnFaces = Callable[[int], object]
@@ -46,13 +44,8 @@ def embedding_vectors(faceset: Faceset, faces: Sequence[Face], _on_faces: OnFace
     Raises:
         FacesetError: A face has none.
     """
-    of_image = dict(
-        zip(
-            (face.image for face in faceset.faces()),
-            read_embeddings(faceset.path / ROWS),
-            strict=True,
-        )
-    )
+    images = (face.image for face in faceset.faces())
+    of_image = dict(zip(images, faceset.embeddings(), strict=True))
     found = [vector for face in faces if (vector := of_image[face.image]) is not None]
     if len(found) < len(faces):
         raise FacesetError(

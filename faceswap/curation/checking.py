@@ -1,0 +1,229 @@
+"""Finds what is wrong with a faceset."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.core.errors import FaceswapError
+from faceswap.curation.recognition import recognise
+from faceswap.facesets.faceset import Face, Faceset, read_record
+from faceswap.facesets.files import (
+    EXTRACT_AGAIN,
+    IMAGES,
+    MASKS,
+    OLD_SHARDS,
+    REMOVED,
+    SHARDS,
+    stored_file,
+)
+from faceswap.media.images import READABLE, read_image
+
+Kind = Literal[
+    "faceset",
+    "damaged",
+    "size",
+    "renamed",
+    "converted",
+    "stray",
+    "mask",
+    "twice",
+    "counts",
+    "shards",
+]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with a faceset.
+
+    Attributes:
+        kind: Kind: the faceset as a whole, a damaged crop, a crop of another size, a renamed or
+            converted crop, a file that belongs to no face, a missing or damaged mask, two rows
+            of one crop, wrong numbers in the record, or shards that were left.
+        file: File, relative to the faceset.
+        text: Description in a sentence without its full stop.
+        remedy: Instruction, or description of what ``faceswap faces repair`` does.
+        mendable: Whether ``faceswap faces repair`` mends it.
+        face: Face that it is about, or None.
+    """
+
+    kind: Kind
+    file: str
+    text: str
+    remedy: str
+    mendable: bool = False
+    face: Face | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """State of a faceset.
+
+    Attributes:
+        path: Directory of the faceset.
+        faces: Number of rows.
+        images: Number of faces whose crop is in ``images/``.
+        removed: Number of faces whose crop is in ``removed/``.
+        deleted: Number of faces whose crop is in neither; their rows are kept.
+        findings: What is wrong.
+    """
+
+    path: Path
+    faces: int
+    images: int
+    removed: int
+    deleted: int
+    findings: tuple[Finding, ...]
+
+
+def check_faceset(path: Path, on_faces: Callable[[int], object] = lambda _count: None) -> Report:
+    """Checks every part of a faceset; nothing is changed.
+
+    Args:
+        path: Directory of a faceset.
+        on_faces: Callback with the number of crops decoded since its last call.
+    """
+    try:
+        read_record(path)
+        faceset = Faceset.open(path)
+        (path / IMAGES).stat()
+        faces = faceset.faces()
+        present = _names(path / IMAGES)
+    except (FaceswapError, OSError) as error:
+        text, hint = (
+            (error.message, error.hint)
+            if isinstance(error, FaceswapError)
+            else (f"{path / IMAGES} cannot be opened: {error.strerror}", EXTRACT_AGAIN)
+        )
+        return Report(path, 0, 0, 0, 0, (Finding("faceset", "", text.rstrip("."), hint),))
+    removed = _names(path / REMOVED) - present
+    missing = [face for face in faces if face.image not in present | removed]
+    findings = [
+        *_rows(faceset),
+        *_crops(faceset, [face for face in faces if face.image in present], on_faces),
+        *_masks(faceset),
+        *_unknown_files(faceset, missing),
+        *_left_shards(path),
+    ]
+    here = sum(face.image in present for face in faces)
+    return Report(
+        path, len(faces), here, len(faces) - here - len(missing), len(missing), tuple(findings)
+    )
+
+
+def find_unknown(folder: Path, known: set[str]) -> list[str]:
+    """Names in a folder that belong to no face, without those of file browsers, sorted."""
+    unknown = _names(folder) - known
+    return sorted(name for name in unknown if name[0] not in ".@" and name != "Thumbs.db")
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _rows(faceset: Faceset) -> Iterator[Finding]:
+    faces, source = faceset.faces(), faceset.record["source"]
+    counts = (len(faces), len({face.frame for face in faces}))
+    stated = (source.get("faces"), source.get("frames_with_face"))
+    if None not in stated and stated != counts:
+        yield Finding(
+            "counts",
+            "faceset.json",
+            f"it states {stated[0]} faces in {stated[1]} frames, the table has {counts[0]} in "
+            f"{counts[1]}",
+            "the numbers of the table are written",
+            mendable=True,
+        )
+    twice = Counter(face.image for face in faces)
+    for image, count in twice.items():
+        if count > 1:
+            yield Finding("twice", image, f"{count} rows name this crop", EXTRACT_AGAIN)
+
+
+def _crops(
+    faceset: Faceset, faces: Sequence[Face], on_faces: Callable[[int], object]
+) -> Iterator[Finding]:
+    side = faceset.crop_size
+    for face in faces:
+        file = f"{IMAGES}/{face.image}"
+        try:
+            height, width = faceset.load_crop(face).shape[:2]
+        except FaceswapError as error:
+            remedy = f"it is moved to {REMOVED}/; restore it from a backup, or extract again"
+            yield Finding(
+                "damaged", file, error.message.rstrip("."), remedy, mendable=True, face=face
+            )
+        else:
+            if (height, width) != (side, side):
+                square = height == width
+                text = f"expected {side}x{side} pixels, found {width}x{height}"
+                remedy = (
+                    f"it is scaled to {side}x{side} pixels" if square else "Save it at that size."
+                )
+                yield Finding("size", file, text, remedy, square, face)
+        on_faces(1)
+
+
+def _masks(faceset: Faceset) -> Iterator[Finding]:
+    side = faceset.crop_size
+    hull = faceset.record["extractor"].get("masker", "hull") == "hull"
+    for face in faceset.faces():
+        if face.mask is None:
+            continue
+        try:
+            text = "" if faceset.load_mask(face).shape == (side, side) else "it has another size"
+        except FaceswapError as error:
+            text = error.message.rstrip(".")
+        if text:
+            remedy = "it is computed again" if hull else EXTRACT_AGAIN
+            yield Finding("mask", f"{MASKS}/{face.mask}", text, remedy, hull, face)
+
+
+def _unknown_files(faceset: Faceset, missing: Sequence[Face]) -> Iterator[Finding]:
+    known = {face.image for face in faceset.faces()}
+    for name in find_unknown(faceset.path / REMOVED, known):
+        yield _stray(f"{REMOVED}/{name}")
+    unknown = find_unknown(faceset.path / IMAGES, known)
+    stems = {Path(face.image).stem: face for face in missing}
+    others: list[tuple[str, NDArray[np.uint8]]] = []
+    for name in unknown:
+        file, path = f"{IMAGES}/{name}", stored_file(faceset.path, IMAGES, name)
+        face = stems.get(path.stem) if path.suffix.lower() in READABLE else None
+        try:
+            picture = read_image(path)
+        except FaceswapError:
+            yield _stray(file)
+            continue
+        if face is not None:
+            text = f"{face.image} was saved in another format"
+            yield Finding(
+                "converted", file, text, "the table names the new file", mendable=True, face=face
+            )
+        elif picture.shape[:2] == (faceset.crop_size,) * 2:
+            others.append((file, picture))
+        else:
+            yield _stray(file)
+    faces = recognise(faceset, [picture for _, picture in others], missing)
+    for (file, _), face in zip(others, faces, strict=True):
+        if face is None:
+            yield _stray(file)
+        else:
+            text = f"by its pixels it is {face.image}"
+            yield Finding("renamed", file, text, "it gets its name back", mendable=True, face=face)
+
+
+def _stray(file: str) -> Finding:
+    text = "it belongs to no face and is not used"
+    return Finding("stray", file, text, "Give it the name of a crop to replace it, or delete it.")
+
+
+def _left_shards(path: Path) -> Iterator[Finding]:
+    for name in (SHARDS, OLD_SHARDS):
+        if list((path / name).glob("*.parquet")):
+            text = "shards of a finished extraction were left"
+            yield Finding("shards", f"{name}/", text, "they are removed", mendable=True)

@@ -1,0 +1,152 @@
+"""Mends what was found to be wrong with a faceset, as far as nothing is lost by it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from faceswap.core.locks import hold_folder
+from faceswap.curation.checking import Finding, Report
+from faceswap.curation.removal import remove_crops
+from faceswap.facesets.edit import rewrite_rows
+from faceswap.facesets.faceset import FORMAT, Faceset, read_record
+from faceswap.facesets.files import (
+    IMAGES,
+    MASKS,
+    RECORD,
+    REMOVED,
+    remove_shards,
+    stored_file,
+)
+from faceswap.facesets.rows import SCHEMA
+from faceswap.geometry.alignment import transform_points
+from faceswap.maskers.hull import fill_hull
+from faceswap.media.images import read_image, write_image
+
+
+def repair_faceset(report: Report) -> list[Finding]:
+    """Mends the findings of a report that can be mended.
+
+    Each step leaves a state that a check finds; repeating check and repair after an interruption
+    completes it.
+
+    Args:
+        report: Result of ``check_faceset``.
+
+    Returns:
+        Findings that were mended.
+
+    Raises:
+        FacesetError: A file leads out of the faceset.
+        OutputBusyError: Another process writes the faceset.
+        OutputExistsError: ``removed/`` holds another picture of the name of a damaged one.
+        StorageFullError: The disk is full.
+    """
+    mended = [finding for finding in report.findings if finding.mendable]
+    if not mended:
+        return []
+    faceset = Faceset.open(report.path)
+    damaged = [f.face.image for f in mended if f.kind == "damaged" and f.face is not None]
+    remove_crops(faceset.path, damaged)
+    with hold_folder(faceset.path, "the repair"):
+        for finding in mended:
+            if finding.kind in _STEPS:
+                _STEPS[finding.kind](faceset, finding)
+        converted = {
+            finding.face.image: Path(finding.file).name
+            for finding in mended
+            if finding.kind == "converted" and finding.face is not None
+        }
+        if converted:
+            rewrite_rows(faceset.path, lambda rows: _renamed(rows, converted), same_faces=False)
+        if any(finding.kind == "counts" for finding in mended):
+            write_counts(faceset.path)
+    return mended
+
+
+def drop_rows(path: Path) -> int:
+    """Drops the rows of faces whose crops are neither in ``images/`` nor in ``removed/``.
+
+    Args:
+        path: Directory of the faceset.
+
+    Returns:
+        Number of rows dropped. Their landmarks are lost, and conversion no longer finds them.
+
+    Raises:
+        FacesetError: The faceset is damaged.
+        OutputBusyError: Another process writes the faceset.
+        StorageFullError: The disk is full; the faceset is as it was.
+    """
+    with hold_folder(path, "the repair"):
+        faceset = Faceset.open(path)
+        folders = [path / name for name in (IMAGES, REMOVED) if (path / name).is_dir()]
+        kept = {file.name for folder in folders for file in folder.iterdir()}
+        dropped = [face for face in faceset.faces() if face.image not in kept]
+        if dropped:
+            names = pa.array(sorted(kept), pa.string())
+            rewrite_rows(path, lambda rows: _among(rows, names), same_faces=False)
+            write_counts(path)
+            for face in dropped:
+                if face.mask:
+                    stored_file(path, MASKS, face.mask).unlink(missing_ok=True)
+                for masker, mask in face.masks.items():
+                    stored_file(path, f"{MASKS}/{masker}", mask).unlink(missing_ok=True)
+    return len(dropped)
+
+
+def write_counts(path: Path) -> None:
+    """Writes the numbers of faces and of frames with a face into the record, by the table."""
+    faces = Faceset.open(path).faces()
+    record = read_record(path)
+    frames = len({face.frame for face in faces})
+    source = record["source"] | {"faces": len(faces), "frames_with_face": frames}
+    FORMAT.write(path / RECORD, record | {"source": source})
+
+
+def _rename_back(faceset: Faceset, finding: Finding) -> None:
+    assert finding.face is not None
+    target = stored_file(faceset.path, IMAGES, finding.face.image)
+    if not target.exists():
+        stored_file(faceset.path, IMAGES, Path(finding.file).name).replace(target)
+
+
+def _scale(faceset: Faceset, finding: Finding) -> None:
+    path, side = stored_file(faceset.path, IMAGES, Path(finding.file).name), faceset.crop_size
+    picture = read_image(path)
+    way = cv2.INTER_AREA if len(picture) > side else cv2.INTER_CUBIC
+    write_image(path, np.asarray(cv2.resize(picture, (side, side), interpolation=way), np.uint8))
+
+
+def _mask_again(faceset: Faceset, finding: Finding) -> None:
+    face = finding.face
+    assert face is not None
+    assert face.mask is not None
+    points = transform_points(face.matrix, face.landmarks)
+    (faceset.path / MASKS).mkdir(exist_ok=True)
+    write_image(stored_file(faceset.path, MASKS, face.mask), fill_hull(faceset.crop_size, points))
+
+
+def _remove_shards(faceset: Faceset, _finding: Finding) -> None:
+    remove_shards(faceset.path)
+
+
+_STEPS: Mapping[str, Callable[[Faceset, Finding], None]] = {
+    "renamed": _rename_back,
+    "size": _scale,
+    "mask": _mask_again,
+    "shards": _remove_shards,
+}
+
+
+def _renamed(rows: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    images = [names.get(image, image) for image in rows["image"].to_pylist()]
+    place = rows.schema.get_field_index("image")
+    return rows.set_column(place, SCHEMA.field("image"), pa.array(images, pa.string()))
+
+
+def _among(rows: pa.Table, names: pa.Array) -> pa.Table:
+    return rows.filter(pc.call_function("is_in", [rows["image"]], pc.SetLookupOptions(names)))

@@ -1,0 +1,206 @@
+"""What is found wrong with a faceset, and how it is mended."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from faceswap.curation.checking import check_faceset
+from faceswap.curation.removal import remove_crops
+from faceswap.curation.repairing import drop_rows, repair_faceset
+from faceswap.data.cache import CropGeometry, build_cache
+from faceswap.extraction.cropping import measure
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.writer import FacesetWriter
+from faceswap.geometry.alignment import transform_points
+from faceswap.maskers.hull import fill_hull
+from faceswap.media.images import read_image, write_image
+from tests.core.event_stopper import run_until
+from tests.facesets.test_killed_faceset import content
+from tests.facesets.written import EXTRACTOR, SOURCE, row
+
+SIDE = 64
+
+
+def picture(frame: int) -> np.ndarray:
+    """A crop of low contrast that differs a little from those of other frames."""
+    ys, xs = np.mgrid[:SIDE, :SIDE]
+    wave = 110 + frame + 40 * np.sin(xs / 5 + frame / 9) + 30 * np.cos(ys / (4 + frame / 9))
+    return np.dstack([wave, wave * 0.8, wave * 0.7]).astype(np.uint8)
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    folder = tmp_path / "clip"
+    writer = FacesetWriter(folder, SOURCE, EXTRACTOR | {"crop_size": SIDE}, overwrite=False)
+    for frame in range(8):
+        one = row(frame)
+        one["matrix"] = one["matrix"] * (SIDE / 32)
+        crop = picture(frame)
+        mask = fill_hull(SIDE, transform_points(one["matrix"], one["landmarks"]))
+        one["sharpness"], one["exposure"] = measure(crop, mask)
+        writer.add(one)
+        write_image(folder / "images" / one["image"], crop)
+        write_image(folder / "masks" / one["mask"], mask)
+    writer.end_shard(8, None)
+    writer.finish(frames=8, damage="")
+    return folder
+
+
+def found(path: Path) -> dict[str, str]:
+    return {finding.file: finding.kind for finding in check_faceset(path).findings}
+
+
+def crops(path: Path) -> list[str]:
+    return sorted(file.relative_to(path).as_posix() for file in path.glob("*/*.*"))
+
+
+def damage(path: Path) -> None:
+    """Everything that can be mended."""
+    images = path / "images"
+    (images / "000000-0.png").rename(images / "best one.png")
+    (images / "000001-0.png").rename(images / "second.png")
+    write_image(images / "000002-0.webp", read_image(images / "000002-0.png"))
+    (images / "000002-0.png").unlink()
+    write_image(images / "000003-0.png", cv2.resize(picture(3), (2 * SIDE, 2 * SIDE)))  # type: ignore[arg-type]
+    (images / "000004-0.png").write_bytes(b"\xff\xd8\xff")
+    (path / "masks" / "000005-0.png").unlink()
+    record = json.loads((path / "faceset.json").read_text())
+    record["source"]["faces"] = 99
+    (path / "faceset.json").write_text(json.dumps(record))
+    (path / "shards").mkdir()
+    (path / "shards" / "shard-000000000.parquet").touch()
+
+
+KINDS = {
+    "images/best one.png": "renamed",
+    "images/second.png": "renamed",
+    "images/000002-0.webp": "converted",
+    "images/000003-0.png": "size",
+    "images/000004-0.png": "damaged",
+    "masks/000005-0.png": "mask",
+    "faceset.json": "counts",
+    "shards/": "shards",
+}
+
+
+def test_nothing_is_wrong_with_a_new_faceset_nor_with_deleted_faces(path):
+    (path / "images" / "000002-0.png").unlink()
+    remove_crops(path, ["000003-0.png", "000004-0.png"])
+    for name in (".DS_Store", "Thumbs.db"):
+        (path / "images" / name).touch()
+    before, decoded = content(path), []
+    report = check_faceset(path, decoded.append)
+    assert report.findings == ()
+    assert (report.faces, report.images, report.removed, report.deleted) == (8, 5, 2, 1)
+    assert sum(decoded) == 5
+    assert repair_faceset(report) == []
+    assert content(path) == before
+
+
+def test_what_can_be_mended_is_mended(path):
+    before = Faceset.open(path)
+    pixels = {face.image: before.load_crop(face) for face in before.faces()}
+    mask = before.load_mask(before.faces()[5])
+    damage(path)
+    assert found(path) == KINDS
+    assert len(repair_faceset(check_faceset(path))) == len(KINDS)
+    assert found(path) == {}
+    after = Faceset.open(path)
+    faces = {face.frame: face for face in after.faces()}
+    assert [face.frame for face in after.trainable()] == [0, 1, 2, 3, 5, 6, 7]
+    for frame in (0, 1):
+        np.testing.assert_array_equal(after.load_crop(faces[frame]), pixels[f"00000{frame}-0.png"])
+    assert faces[2].image == "000002-0.webp"
+    np.testing.assert_array_equal(after.meshes(), before.meshes())  # no metadata are lost
+    assert after.load_crop(faces[3]).shape == (SIDE, SIDE, 3)
+    assert (path / "removed" / "000004-0.png").is_file()
+    np.testing.assert_allclose(after.load_mask(faces[5]), mask, atol=60)
+    assert after.record["source"]["faces"] == 8
+
+
+def test_repair_after_a_kill_at_any_change_completes_it(path, tmp_path):
+    damage(path)
+    pictures = len(list((path / "images").iterdir()))
+
+    def job(output: Path) -> None:
+        repair_faceset(check_faceset(output))
+
+    def prepare(name: str) -> Path:
+        shutil.copytree(path, tmp_path / name / "clip")
+        return tmp_path / name / "clip"
+
+    whole = prepare("whole")
+    changes = run_until(sys.maxsize, job, whole)
+    assert len(changes) > 20
+    for number in range(len(changes)):
+        output = prepare(f"at-{number}")
+        run_until(number, job, output)
+        assert len([*output.glob("images/[!.]*"), *output.glob("removed/*")]) == pictures
+        job(output)
+        assert found(output) == {}, changes[number]
+        assert crops(output) == crops(whole), changes[number]
+        shutil.rmtree(output.parent)
+
+
+def test_what_cannot_be_mended_is_reported_and_left_alone(path):
+    images = path / "images"
+    (images / "notes.txt").write_text("mine")
+    shutil.copy(images / "000001-0.png", images / "copy of it.png")
+    write_image(images / "000003-0.png", picture(3)[:40])
+    (images / "000005-0.png").rename(images / "retouched.png")
+    write_image(images / "retouched.png", picture(5)[::-1])
+    (path / "removed").mkdir()
+    (path / "removed" / "other.png").touch()
+    expected = {
+        "images/notes.txt": "stray",
+        "images/copy of it.png": "stray",
+        "images/000003-0.png": "size",
+        "images/retouched.png": "stray",
+        "removed/other.png": "stray",
+    }
+    assert found(path) == expected
+    before = content(path)
+    assert repair_faceset(check_faceset(path)) == []
+    assert content(path) == before
+
+
+@pytest.mark.parametrize("part", ["faceset.json", "faces.parquet", "images"])
+def test_a_faceset_that_cannot_be_opened_is_one_finding(path, part):
+    target = path / part
+    shutil.rmtree(target) if target.is_dir() else target.write_bytes(target.read_bytes()[:50])
+    (finding,) = check_faceset(path).findings
+    assert finding.kind == "faceset"
+    assert finding.remedy
+    assert not finding.mendable
+
+
+def test_rows_are_dropped_only_where_the_crop_is_gone(path):
+    (path / "images" / "000002-0.png").unlink()
+    remove_crops(path, ["000003-0.png"])
+    assert drop_rows(path) == 1
+    assert [face.frame for face in Faceset.open(path).faces()] == [0, 1, 3, 4, 5, 6, 7]
+    assert not (path / "masks" / "000002-0.png").exists()
+    assert (path / "masks" / "000003-0.png").exists()
+    assert found(path) == {}
+    assert drop_rows(path) == 0
+
+
+def test_pixels_that_were_retouched_are_trained_on(path, tmp_path):
+    geometry = CropGeometry(32, 1.25, 32)
+
+    def cached() -> np.ndarray:
+        faceset = Faceset.open(path)
+        pairs = [(faceset, face) for face in faceset.trainable()]
+        return np.array(build_cache(tmp_path / "cache", "alice", pairs, geometry).cache.open())
+
+    before = cached()
+    write_image(path / "images" / "000004-0.png", np.full((SIDE, SIDE, 3), 200, np.uint8))
+    after = cached()
+    assert abs(after[4, ..., :3].astype(int) - 200).max() < 4
+    np.testing.assert_array_equal(np.delete(before, 4, 0), np.delete(after, 4, 0))
+    assert check_faceset(path).findings == ()
