@@ -19,6 +19,7 @@ from faceswap.core.prefetch import prefetch
 from faceswap.core.text import readable_name
 from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import store_faces
+from faceswap.extraction.identities import Identification, People
 from faceswap.extraction.selection import Selection, Selector
 from faceswap.extraction.tracked import restore_tracker, track_source
 from faceswap.facesets.files import RECORD
@@ -107,6 +108,7 @@ def extract_source(
     directory: Path,
     settings: ExtractSettings,
     *,
+    people: People | None = None,
     device: str = "cpu",
     overwrite: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
@@ -117,12 +119,13 @@ def extract_source(
         source: Video, or the photos of a folder.
         directory: Directory of the faceset.
         settings: Settings that the faces depend on.
+        people: Recognition network, and the people whose faces are kept; None recognises nobody.
         device: Device of the networks.
         overwrite: Whether to replace an existing faceset, once the first face is found.
         on_frames: Callback with the number of frames done since its last call.
 
     Raises:
-        NoFacesError: No frame has a face.
+        NoFacesError: No frame has a face, or none of a wanted person.
         FacesetError: The directory holds the faces of another source or of other settings.
         MediaError: The source cannot be read at all.
         SourceChangedError: The source changed while it was read; finished shards are kept.
@@ -135,7 +138,9 @@ def extract_source(
     was_faceset = is_faceset(directory)
     try:
         with hold_folder(directory, "the extraction"):
-            return _extract_into(directory, source, settings, device, overwrite, on_frames)
+            return _extract_into(
+                directory, source, settings, people or People(), device, overwrite, on_frames
+            )
     finally:
         if was_faceset and not is_faceset(directory):
             with suppress(OSError):  # it has other files
@@ -146,6 +151,7 @@ def _extract_into(
     directory: Path,
     source: Source,
     settings: ExtractSettings,
+    people: People,
     device: str,
     overwrite: bool,
     on_frames: Callable[[int], None],
@@ -157,7 +163,7 @@ def _extract_into(
     writer = FacesetWriter(
         directory,
         _source_record(hashed),
-        _extractor_record(source, settings, tracker, masker),
+        _extractor_record(source, settings, tracker, masker) | people.record(),
         overwrite=overwrite,
     )
     skipped = settings.first_frame or 0
@@ -165,7 +171,8 @@ def _extract_into(
     on_frames(first - skipped)
     notes: tuple[str, ...] = ()
     if not writer.complete:
-        notes = _extract(hashed, writer, settings, tracker, masker, on_frames)
+        identification = Identification(people, directory, video=source.kind == "video")
+        notes = _extract(hashed, writer, settings, tracker, masker, identification, on_frames)
     facts, every = writer.record["source"], settings.every
     return ExtractReport(
         name=source.name,
@@ -187,6 +194,7 @@ def _extract(
     settings: ExtractSettings,
     tracker: Tracker,
     masker: Masker,
+    identification: Identification,
     on_frames: Callable[[int], None],
 ) -> tuple[str, ...]:
     """Extracts what is missing; returns lines about how the source was read."""
@@ -217,22 +225,33 @@ def _extract(
                     on_store=writer.begin,
                 ):
                     writer.add(row)
+                    identification.add(row)
                 on_frames(frame.index + 1 - done)
                 done = frame.index + 1
                 if state is not None:
                     hashed.check(slice(writer.next_frame, done))
+                    identification.end_shard()
                     writer.end_shard(done, state | {"selector": selector.state()})
         hashed.check()
     except MediaError:
         if writer.next_frame == 0:  # nothing usable was read: no faceset is begun
             writer.discard()
         raise
+    identification.end_shard()
     writer.end_shard(done, tracker.state() | {"selector": selector.state()})
     damage = reader.damage or ""
-    if not writer.finish(frames=done, damage=damage, left_out=dict(selector.left_out)):
+    try:
+        with identification.decide(writer.shards()) as decisions:
+            left_out = dict(selector.left_out) | decisions.left_out()
+            writer.record["extractor"] |= identification.facts()
+            faces = writer.finish(decisions.apply, frames=done, damage=damage, left_out=left_out)
+    except NoFacesError:
+        writer.discard()
+        raise
+    if not faces:
         writer.discard()
         raise _no_faces(source, done - begin, damage, selector)
-    return (*reader.notes, *reader.losses)
+    return (*reader.notes, *reader.losses, *decisions.summary())
 
 
 def _processed(reader: FrameReader, every: int, end: int | None) -> Iterator[Frame]:

@@ -6,7 +6,7 @@ the shards into ``faces.parquet`` and marks the record complete.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -34,7 +34,7 @@ from faceswap.facesets.files import (
     remove_shards,
 )
 from faceswap.facesets.record import ResumeDocument
-from faceswap.facesets.rows import SCHEMA, read_rows
+from faceswap.facesets.rows import KEPT, SCHEMA, read_rows
 from faceswap.geometry.alignment import head_pose
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.provenance.subject import Subject
@@ -42,6 +42,7 @@ from faceswap.tracking.smoothing import smooth
 from faceswap.tracking.tracks import TrackedFace
 
 Row = dict[str, Any]
+Revision = Callable[[Iterator[Row]], Iterator[Row]]
 _GROUP = 4096  # rows in memory at a time while the shards are merged
 _RESUME = b"resume"
 
@@ -97,7 +98,7 @@ class FacesetWriter:
                 "subject": _subject_of_same_source(path, source) or Subject().to_json(),
             }
         if self.complete:
-            remove_shards(path)
+            self._remove_merged_shards()
         elif self._resumes or not exists:
             self.begin()
 
@@ -145,6 +146,10 @@ class FacesetWriter:
             note = read_note(last, _RESUME, ResumeDocument, error=FacesetError, hint=hint)
             self.next_frame, self.state = note["next_frame"], note["state"]
 
+    def shards(self) -> list[Path]:
+        """Tables of the rows written so far, in their order; none of a faceset to be replaced."""
+        return self._shards() if self._begun else []
+
     def _shards(self) -> list[Path]:
         return sorted((self.path / SHARDS).glob("shard-*.parquet"))
 
@@ -184,26 +189,37 @@ class FacesetWriter:
             pq.write_table(table, file, compression="zstd")
         self._rows.clear()
 
-    def finish(self, **facts: Any) -> int:
+    def finish(self, revise: Revision = iter, **facts: Any) -> int:
         """Merges the shards and marks the faceset complete, unless it has no faces.
 
         Args:
+            revise: Function of all rows in their order, before they are smoothed: it may change
+                them, and the crops of those that it leaves out are removed.
             **facts: Entries of the source's record that are known only after reading it (frames,
                 damage).
 
         Returns:
             Number of faces.
         """
-        faces, frames_with_face = self._merge_shards() if self._begun else (0, 0)
+        faces, frames_with_face = self._merge_shards(revise) if self._begun else (0, 0)
         if not faces:
             return 0
         self.record["source"] |= facts | {"faces": faces, "frames_with_face": frames_with_face}
         self.record["complete"] = self.complete = True
         FORMAT.write(self.path / RECORD, self.record)
-        remove_shards(self.path)
+        self._remove_merged_shards()
         return faces
 
-    def _merge_shards(self) -> tuple[int, int]:
+    def _remove_merged_shards(self) -> None:
+        """Removes the shards, and before them the crops of rows that were left out."""
+        if shards := self._shards():
+            written = _stored_files(self.path / ROWS)
+            for shard in shards:
+                for file in _stored_files(shard) - written:
+                    (self.path / file).unlink(missing_ok=True)
+        remove_shards(self.path)
+
+    def _merge_shards(self, revise: Revision) -> tuple[int, int]:
         """Writes ``faces.parquet``; returns the numbers of faces and of frames with a face."""
         faces, last, frames_with_face = 0, -1, 0
         with (
@@ -212,7 +228,7 @@ class FacesetWriter:
             pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer,
         ):
             group: list[Row] = []
-            for row in self._final_rows():
+            for row in self._final_rows(revise):
                 group.append(row)
                 if len(group) == _GROUP:
                     writer.write_table(_table(group))
@@ -236,8 +252,8 @@ class FacesetWriter:
         (self.path / ROWS).unlink(missing_ok=True)
         (self.path / RECORD).unlink(missing_ok=True)  # last: without it nothing here is ours
 
-    def _final_rows(self) -> Iterator[Row]:
-        stored = self._stored_rows()
+    def _final_rows(self, revise: Revision) -> Iterator[Row]:
+        stored = revise(self._stored_rows())
         return _smoothed(stored) if self.record["source"]["kind"] == "video" else stored
 
     def _stored_rows(self) -> Iterator[Row]:
@@ -261,6 +277,13 @@ def _table(rows: list[Row]) -> pa.Table:
         for field in SCHEMA
     }
     return pa.table(columns, schema=SCHEMA)
+
+
+def _stored_files(table: Path) -> set[str]:
+    """Crops and masks of the rows of a table, by their paths in the faceset."""
+    rows = read_rows(table, KEPT)
+    images, masks = rows["image"].to_pylist(), rows["mask"].to_pylist()
+    return {f"{IMAGES}/{name}" for name in images} | {f"{MASKS}/{name}" for name in masks if name}
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,226 @@
+"""Who is it: the part of an extraction that recognises people.
+
+While a source is tracked, faces spaced along each track are embedded, shard by shard. At the end
+tracks that changed person midway are split, each person gets a number, and the faces of people who
+are not wanted are dropped.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from faceswap.core.errors import NoFacesError
+from faceswap.core.locks import hold_file
+from faceswap.core.text import counted
+from faceswap.core.weights import weights_entry
+from faceswap.facesets.rows import KEPT, read_embeddings, read_rows
+from faceswap.people.embeddings import Embedding, mean_embedding
+from faceswap.people.face_table import FaceTable, embed_crops, quality, spaced_samples
+from faceswap.people.grouping import group_people
+from faceswap.people.numbering import Gallery, number_tracks
+from faceswap.people.tracks import SPACING, TrackIdentities, identify_tracks
+from faceswap.people.wanted import WantedPeople, largest_faces
+from faceswap.recognizers import Recognizer
+
+Row = dict[str, Any]
+
+_NUMBERING = "people"  # name of the lock in the output folder
+_NOBODY_HINT = "Give another reference, or another --threshold."
+
+
+@dataclass(frozen=True)
+class People:
+    """How people are recognised and chosen, the same for all sources of a run.
+
+    Attributes:
+        recognizer: Recognition network; None leaves people and embeddings empty.
+        wanted: People whose faces are kept.
+        largest: Whether only the largest face of each frame is kept.
+        gallery: People in the finished facesets of the output folder.
+    """
+
+    recognizer: Recognizer | None = None
+    wanted: WantedPeople = field(default_factory=WantedPeople)
+    largest: bool = False
+    gallery: Gallery = field(default_factory=Gallery)
+
+    def record(self) -> dict[str, Any]:
+        """Settings that the faces of a faceset depend on, for the record of the extractor."""
+        return self.wanted.record() | {"largest": self.largest or None}
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided about the faces of a source, in its order.
+
+    Attributes:
+        tracks: Number of the track of each face, ``(N,)``.
+        people: Person of each track.
+        embeddings: Mean embedding of each track.
+        kept: Whether each face is kept, ``(N,)``.
+        video: Whether the tracks are those of a video.
+    """
+
+    tracks: NDArray[np.int64]
+    people: dict[int, str]
+    embeddings: dict[int, Embedding]
+    kept: NDArray[np.bool_]
+    video: bool
+
+    def apply(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows of the faces that are kept, with track, person and embedding."""
+        for row, number, kept in zip(rows, self.tracks.tolist(), self.kept, strict=True):
+            if kept:
+                known = {
+                    "person": self.people.get(number),
+                    "embedding": self.embeddings.get(number),
+                }
+                yield row | known | ({"track": number} if self.video else {})
+
+    def left_out(self) -> dict[str, int]:
+        """Number of faces that are not kept, by the reason."""
+        count = int((~self.kept).sum())
+        return {"people": count} if count else {}
+
+    def summary(self) -> list[str]:
+        """Line on the number of faces of each person; none where nobody was recognised."""
+        counts = Counter(self.people.get(number) for number in self.tracks[self.kept].tolist())
+        named = [(name, count) for name, count in counts.most_common() if name is not None]
+        texts = [f"{name} ({count} faces)" for name, count in named[:5]]
+        more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+        return [f"People: {', '.join(texts)}{more}."] if texts else []
+
+
+class Identification:
+    """Recognises the people of one source.
+
+    Args:
+        people: Recognition network, and the people whose faces are kept.
+        directory: Directory of the faceset.
+        video: Whether the source is a video.
+    """
+
+    def __init__(self, people: People, directory: Path, *, video: bool) -> None:
+        self._people = people
+        self._directory = directory
+        self._video = video
+        self._rows: list[Row] = []
+
+    def facts(self) -> dict[str, Any]:
+        """Recognition network and hashes of its weights, for the record of the extractor."""
+        recognizer = self._people.recognizer
+        names = recognizer.weights if recognizer is not None else ()
+        return {"recognizer": {name: weights_entry(name).sha256 for name in names} or None}
+
+    def add(self, row: Row) -> None:
+        """Takes note of a face whose crop is stored; ``end_shard`` may add its embedding."""
+        if self._people.recognizer is not None and not row["filled"]:
+            self._rows.append(row)
+
+    def end_shard(self) -> None:
+        """Embeds faces spaced along the tracks of the shard that ends.
+
+        Raises:
+            MediaError: A crop was removed.
+        """
+        rows, self._rows = self._rows, []
+        if self._people.recognizer is None or not rows:
+            return
+        tracks = [row["track"] for row in rows] if self._video else range(len(rows))
+        measured = (np.array([row[n] for row in rows]) for n in ("yaw", "pitch", "sharpness"))
+        chosen = [rows[i] for i in spaced_samples(np.array(tracks), quality(*measured), SPACING)]
+        embeddings = embed_crops(
+            self._directory,
+            [row["image"] for row in chosen],
+            [row["landmarks"] for row in chosen],
+            [row["matrix"] for row in chosen],
+            self._people.recognizer,
+        )
+        for row, embedding in zip(chosen, embeddings, strict=True):
+            row["embedding"] = embedding
+
+    @contextmanager
+    def decide(self, shards: Sequence[Path]) -> Iterator[Decisions]:
+        """Decides about all faces of the source.
+
+        Another source of the same output folder waits with its numbers until this one is written.
+
+        Args:
+            shards: Tables of all faces.
+
+        Raises:
+            FacesetError: A shard is damaged.
+            MediaError: A crop was removed.
+            NoFacesError: There are faces, but none of a wanted person.
+        """
+        table, samples = self._read(shards)
+        recognizer = self._people.recognizer
+        if recognizer is None or not len(table.tracks):
+            yield self._decisions(table, table.tracks, {}, {})
+            return
+        found = identify_tracks(table, recognizer, samples, video=self._video)
+        chosen = self._wanted(found)
+        embeddings = {found.numbers[i]: found.embeddings[i] for i in chosen}
+        with hold_file(self._directory.parent / _NUMBERING, "the numbering of people", wait=True):
+            known = self._people.gallery.people_in(self._directory.parent, self._directory)
+            faces = [found.faces[i] for i in chosen]
+            names = number_tracks(found.embeddings[chosen], faces, known)
+            people = dict(zip(embeddings, names, strict=True))
+            yield self._decisions(table, found.tracks, people, embeddings)
+
+    def _read(self, shards: Sequence[Path]) -> tuple[FaceTable, dict[int, Embedding]]:
+        """The faces of all shards, and the embeddings of those that were sampled."""
+        tables = [read_rows(shard, KEPT) for shard in shards]
+        rows = pa.concat_tables(tables) if tables else KEPT.empty_table()
+        table = FaceTable.of_rows(self._directory, rows, video=self._video)
+        stored = [embedding for shard in shards for embedding in read_embeddings(shard)]
+        samples = {i: embedding for i, embedding in enumerate(stored) if embedding is not None}
+        return table, samples
+
+    def _wanted(self, found: TrackIdentities) -> list[int]:
+        """Indices of the tracks of wanted people; people are judged by all of their tracks."""
+        wanted = self._people.wanted
+        everyone = list(range(len(found.numbers)))
+        if not wanted.chooses:
+            return everyone
+        groups = group_people(found.embeddings, found.faces, [None] * len(everyone))
+        means = [
+            mean_embedding([found.embeddings[i] for i in everyone if groups[i] == group])
+            for group in range(max(groups) + 1)
+        ]
+        kept = [wanted.keeps(mean) for mean in means]
+        if not any(kept):
+            raise NoFacesError(_nobody(wanted, means, self._directory.name), _NOBODY_HINT)
+        return [i for i in everyone if kept[groups[i]]]
+
+    def _decisions(
+        self,
+        table: FaceTable,
+        tracks: NDArray[np.int64],
+        people: dict[int, str],
+        embeddings: dict[int, Embedding],
+    ) -> Decisions:
+        kept = np.ones(len(tracks), bool)
+        if self._people.wanted.chooses:
+            kept = np.isin(tracks, list(people))
+        if self._people.largest:
+            sizes = table.rows["size"].to_numpy()[kept]
+            kept[kept] = largest_faces(table.frames[kept], tracks[kept], sizes)
+        return Decisions(tracks, people, embeddings, kept, self._video)
+
+
+def _nobody(wanted: WantedPeople, means: Sequence[Embedding], name: str) -> str:
+    if not wanted.only:
+        return f"All {counted(len(means), 'person')} in {name} are people of --not."
+    return (
+        f"Nobody in {name} is the person of --only: the most similar one of "
+        f"{counted(len(means), 'person')} reaches {wanted.best_match(means):.2f}, "
+        f"and the threshold is {wanted.threshold:.2f}."
+    )
