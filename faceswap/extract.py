@@ -18,10 +18,13 @@ from faceswap.extract_options import (
     End,
     Every,
     EvidenceFile,
+    Exclude,
     FillGaps,
+    Identity,
     ImageFormat,
     Inputs,
     Landmarker,
+    Largest,
     Masker,
     MaskModel,
     MaxFaces,
@@ -29,6 +32,7 @@ from faceswap.extract_options import (
     MinPresence,
     MinSharpness,
     MinSize,
+    Only,
     Output,
     Overwrite,
     Pitch,
@@ -37,10 +41,13 @@ from faceswap.extract_options import (
     Shard,
     Start,
     SubjectName,
+    Threshold,
     Yaw,
 )
+from faceswap.extraction.identities import People
 from faceswap.extraction.moments import Moment, frame_span, parse_moment
 from faceswap.extraction.output_folder import OutputFolder
+from faceswap.extraction.people_options import build_people
 from faceswap.extraction.pipeline import ExtractReport, ExtractSettings, extract_source
 from faceswap.extraction.selection import Selection, parse_range
 from faceswap.extraction.shards import of_shard, parse_shard
@@ -74,6 +81,11 @@ def extract(
     roll: Roll = None,
     max_faces: MaxFaces = None,
     fill_gaps: FillGaps = _DEFAULTS.fill_gaps,
+    identity: Identity = "auto",
+    only: Only = None,
+    exclude: Exclude = None,
+    threshold: Threshold = None,
+    largest: Largest = False,
     subject: SubjectName = None,
     basis: Basis = None,
     reference: Reference = None,
@@ -110,12 +122,21 @@ def extract(
     stated = _stated(subject, basis, reference, evidence)
     numbers = parse_shard(shard)
     target = OutputFolder(output)
+    people = build_people(
+        identity,
+        only or [],
+        exclude or [],
+        threshold,
+        largest=largest,
+        device=str(pick_device(device)),
+        on_note=note,
+    )
     failures = 0
     with TemporaryDirectory(prefix="faceswap-") as copies:
         sources = of_shard(_find(inputs, target.path, Path(copies)), numbers)
         for source in sources:
             try:
-                _extract(source, target, settings, span, stated, device, overwrite)
+                _extract(source, target, settings, span, people, stated, device, overwrite)
             except (StorageFullError, WeightsUnavailable):
                 raise  # every other source would fail in the same way
             except FaceswapError as error:
@@ -154,6 +175,7 @@ def _extract(
     target: OutputFolder,
     settings: ExtractSettings,
     span: tuple[Moment | None, Moment | None],
+    people: People,
     stated: Subject | None,
     device: str,
     overwrite: bool,
@@ -166,6 +188,7 @@ def _extract(
             local,
             target.path / source.name,
             replace(settings, first_frame=first, end_frame=end),
+            people=people,
             device=device,
             overwrite=overwrite,
         )
@@ -180,6 +203,7 @@ def extract_with_progress(
     directory: Path,
     settings: ExtractSettings,
     *,
+    people: People | None = None,
     device: str = "auto",
     overwrite: bool = False,
 ) -> ExtractReport:
@@ -193,6 +217,7 @@ def extract_with_progress(
             source,
             directory,
             settings,
+            people=people,
             device=str(pick_device(device)),
             overwrite=overwrite,
             on_frames=advance,

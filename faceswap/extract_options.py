@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from faceswap.people.embeddings import SAME_PERSON
 from faceswap.provenance.subject import BASES
 
 Inputs = Annotated[
@@ -63,6 +64,29 @@ Start = Annotated[
     typer.Option(metavar="TIME", help="Begin there: seconds, [HH:]MM:SS, or a frame as 250f."),
 ]
 End = Annotated[str | None, typer.Option(metavar="TIME", help="End before; see --start.")]
+Identity = Annotated[
+    str,
+    typer.Option(help="Recognise people: on, off, or auto (if the weights are available)."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="REF", help="Keep the faces of this person only: photo or faceset; repeatable."
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--not", metavar="REF", help="Leave out the faces of this person; repeatable."),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        min=-1, max=1, help=f"Similarity to a reference that suffices (default {SAME_PERSON})."
+    ),
+]
+Largest = Annotated[
+    bool, typer.Option("--largest", help="Of these people, keep the largest face of each frame.")
+]
 Basis = Annotated[
     str | None, typer.Option(help=f"Basis on which the person may be shown: {', '.join(BASES)}.")
 ]

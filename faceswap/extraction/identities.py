@@ -65,6 +65,7 @@ class Decisions:
         people: Person of each track.
         embeddings: Mean embedding of each track.
         kept: Whether each face is kept, ``(N,)``.
+        left_out: Number of the others by the option that they do not meet.
         video: Whether the tracks are those of a video.
     """
 
@@ -72,6 +73,7 @@ class Decisions:
     people: dict[int, str]
     embeddings: dict[int, Embedding]
     kept: NDArray[np.bool_]
+    left_out: dict[str, int]
     video: bool
 
     def apply(self, rows: Iterator[Row]) -> Iterator[Row]:
@@ -83,11 +85,6 @@ class Decisions:
                     "embedding": self.embeddings.get(number),
                 }
                 yield row | known | ({"track": number} if self.video else {})
-
-    def left_out(self) -> dict[str, int]:
-        """Number of faces that are not kept, by the reason."""
-        count = int((~self.kept).sum())
-        return {"people": count} if count else {}
 
     def summary(self) -> list[str]:
         """Line on the number of faces of each person; none where nobody was recognised."""
@@ -207,13 +204,18 @@ class Identification:
         people: dict[int, str],
         embeddings: dict[int, Embedding],
     ) -> Decisions:
-        kept = np.ones(len(tracks), bool)
-        if self._people.wanted.chooses:
+        kept, left_out = np.ones(len(tracks), bool), {}
+        wanted = self._people.wanted
+        if wanted.chooses:
             kept = np.isin(tracks, list(people))
+            left_out["only" if wanted.only else "not"] = int((~kept).sum())
         if self._people.largest:
             sizes = table.rows["size"].to_numpy()[kept]
-            kept[kept] = largest_faces(table.frames[kept], tracks[kept], sizes)
-        return Decisions(tracks, people, embeddings, kept, self._video)
+            largest = largest_faces(table.frames[kept], tracks[kept], sizes)
+            left_out["largest"] = int((~largest).sum())
+            kept[kept] = largest
+        left_out = {option: count for option, count in left_out.items() if count}
+        return Decisions(tracks, people, embeddings, kept, left_out, self._video)
 
 
 def _nobody(wanted: WantedPeople, means: Sequence[Embedding], name: str) -> str:

@@ -239,19 +239,31 @@ def _extract(
         raise
     identification.end_shard()
     writer.end_shard(done, tracker.state() | {"selector": selector.state()})
-    damage = reader.damage or ""
+    facts = {"frames": done, "damage": reader.damage or ""}
+    summary = _finish(writer, identification, selector, facts)
+    if summary is None:
+        raise _no_faces(source, done - begin, facts["damage"], selector)
+    return (*reader.notes, *reader.losses, *summary)
+
+
+def _finish(
+    writer: FacesetWriter,
+    identification: Identification,
+    selector: Selector,
+    facts: dict[str, Any],
+) -> list[str] | None:
+    """Decides about people and merges the shards; returns a line on people, None without faces."""
     try:
         with identification.decide(writer.shards()) as decisions:
-            left_out = dict(selector.left_out) | decisions.left_out()
+            left_out = dict(selector.left_out) | decisions.left_out
             writer.record["extractor"] |= identification.facts()
-            faces = writer.finish(decisions.apply, frames=done, damage=damage, left_out=left_out)
+            if writer.finish(decisions.apply, left_out=left_out, **facts):
+                return decisions.summary()
     except NoFacesError:
         writer.discard()
         raise
-    if not faces:
-        writer.discard()
-        raise _no_faces(source, done - begin, damage, selector)
-    return (*reader.notes, *reader.losses, *decisions.summary())
+    writer.discard()
+    return None
 
 
 def _processed(reader: FrameReader, every: int, end: int | None) -> Iterator[Frame]:
