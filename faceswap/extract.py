@@ -32,10 +32,12 @@ from faceswap.extract_options import (
     MinPresence,
     MinSharpness,
     MinSize,
+    Normalise,
     Only,
     Output,
     Overwrite,
     Pitch,
+    ReFeed,
     Reference,
     Roll,
     Shard,
@@ -81,6 +83,8 @@ def extract(
     roll: Roll = None,
     max_faces: MaxFaces = None,
     fill_gaps: FillGaps = _DEFAULTS.fill_gaps,
+    normalise: Normalise = _DEFAULTS.normalise,
+    re_feed: ReFeed = _DEFAULTS.re_feed,
     identity: Identity = "auto",
     only: Only = None,
     exclude: Exclude = None,
@@ -117,6 +121,8 @@ def extract(
         ),
         mask_model=mask_model,
         fill_gaps=fill_gaps,
+        normalise=normalise,
+        re_feed=re_feed,
     )
     span = parse_moment(start, "--start"), parse_moment(end, "--end")
     stated = _stated(subject, basis, reference, evidence)

@@ -98,6 +98,16 @@ EvidenceFile = Annotated[
 ]
 Detector = Annotated[str, typer.Option(help="Face detector.")]
 Landmarker = Annotated[str, typer.Option(help="Landmark network.")]
+Normalise = Annotated[
+    Literal["none", "clahe", "histogram"],
+    typer.Option(help="Normalisation of contrast before landmarks are placed."),
+]
+ReFeed = Annotated[
+    int,
+    typer.Option(
+        min=1, max=32, help="Average landmarks over this many slightly different regions of a face."
+    ),
+]
 Masker = Annotated[str, typer.Option(help="Masker of the stored masks.")]
 ImageFormat = Annotated[
     Literal["jpg", "png", "webp"],

@@ -104,7 +104,11 @@ def complete_faces(
     stored = _tracked_faces(faceset, hashed, meshes=meshes)
     extractor = faceset.record["extractor"]
     tracker = build_tracker(
-        extractor.get("detector", DETECTOR), extractor.get("landmarker", LANDMARKER), device
+        extractor.get("detector", DETECTOR),
+        extractor.get("landmarker", LANDMARKER),
+        device,
+        normalise=extractor.get("normalise", "none"),
+        re_feed=extractor.get("re_feed", 1),
     )
     if faceset.is_video:
         found = prefetch(track_between(frames, stored, extractor["every"], tracker.update), _QUEUE)

@@ -26,6 +26,7 @@ from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE
+from faceswap.landmarkers import Normalise
 from faceswap.maskers import Masker, build_masker
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
@@ -55,6 +56,8 @@ class ExtractSettings:
         end_frame: Index of the first frame that is not processed; None for none.
         mask_model: Run or model folder of the masker's network; None for maskers without one.
         fill_gaps: Frames of the longest gap in a track that is filled; 0 fills none.
+        normalise: Normalisation of the contrast around each face before landmarks are placed.
+        re_feed: Number of regions of each face over which landmarks are averaged.
     """
 
     detector: str = DETECTOR
@@ -68,10 +71,12 @@ class ExtractSettings:
     end_frame: int | None = None
     mask_model: Path | None = None
     fill_gaps: int = FILLED_GAP
+    normalise: Normalise = "none"
+    re_feed: int = 1
 
 
 _DEFAULTS = ExtractSettings()
-_ADDED = ("fill_gaps",)
+_ADDED = ("fill_gaps", "normalise", "re_feed")
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,13 @@ def _extract_into(
 ) -> ExtractReport:
     begun = time.monotonic()
     hashed = hash_source(source)
-    tracker = build_tracker(settings.detector, settings.landmarker, device)
+    tracker = build_tracker(
+        settings.detector,
+        settings.landmarker,
+        device,
+        normalise=settings.normalise,
+        re_feed=settings.re_feed,
+    )
     masker = build_masker(settings.masker, device, model=settings.mask_model)
     writer = FacesetWriter(
         directory,

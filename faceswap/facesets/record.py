@@ -53,12 +53,20 @@ class ExtractorDocument(DocumentModel):
         crop_coverage: Side of the stored crops in face squares.
         every: Distance of the extracted frames.
         pixel_aspect: Width over height of a stored pixel of the source; absent for square ones.
+        detector: Name of the detector.
+        landmarker: Name of the landmarker.
+        normalise: Normalisation before landmarks are placed; absent for none.
+        re_feed: Number of regions of a face over which landmarks are averaged; absent for 1.
     """
 
     crop_size: Annotated[int, Field(ge=1, le=1 << 14)]
     crop_coverage: Annotated[Finite, Field(gt=0, le=100)]
     every: Annotated[int, Field(ge=1)]
     pixel_aspect: Annotated[Finite, Field(ge=1 / 4, le=4)] = 1.0
+    detector: str = ""
+    landmarker: str = ""
+    normalise: str = "none"
+    re_feed: Annotated[int, Field(ge=1)] = 1
 
 
 class FacesetDocument(DocumentModel):

@@ -1,17 +1,13 @@
 """Landmarkers; importing this package fills their registry."""
 
 from faceswap.landmarkers import facemesh, fan
-from faceswap.landmarkers.registry import (
-    FaceLandmarks,
-    Landmarker,
-    Roi,
-    build_landmarker,
-    landmarkers,
-)
+from faceswap.landmarkers.building import Normalise, build_landmarker
+from faceswap.landmarkers.registry import FaceLandmarks, Landmarker, Roi, landmarkers
 
 __all__ = [
     "FaceLandmarks",
     "Landmarker",
+    "Normalise",
     "Roi",
     "build_landmarker",
     "facemesh",

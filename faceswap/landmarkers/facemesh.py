@@ -35,6 +35,7 @@ class FaceMesh:
     """
 
     weights: tuple[str, ...] = ("facemesh", "iris")
+    upright: bool = False
     min_presence: float = 0.5
     confirm_presence: float = 0.95
 

@@ -43,6 +43,7 @@ class FanLandmarker:
     """
 
     weights: tuple[str, ...] = ("fan",)
+    upright: bool = True
     min_presence: float = 0.5
     confirm_presence: float = 0.7
 

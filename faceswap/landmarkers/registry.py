@@ -75,12 +75,14 @@ class Landmarker(Protocol):
 
     Attributes:
         weights: Names of its published weights in the weights table.
+        upright: Whether its regions must have angle 0.
         min_presence: Presence below which a region holds no face.
         confirm_presence: Presence that false detections seldom reach; a new face above it is
             reported at once.
     """
 
     weights: tuple[str, ...]
+    upright: bool
     min_presence: float
     confirm_presence: float
 
@@ -115,18 +117,3 @@ class Landmarker(Protocol):
 
 
 landmarkers: Registry[Callable[..., Landmarker]] = Registry("landmarker")
-
-
-def build_landmarker(name: str = "facemesh", device: str = "cpu", **options: Any) -> Landmarker:
-    """Builds a landmarker with its weights.
-
-    Args:
-        name: Name in the registry.
-        device: Device of the network.
-        **options: Options of that landmarker, such as ``weights``, a file to load.
-
-    Raises:
-        ConfigError: There is no such landmarker.
-        WeightsUnavailable: The weights are not on this machine and cannot be downloaded.
-    """
-    return landmarkers.get(name)(device=device, **options)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from faceswap.detectors import build_detector
-from faceswap.landmarkers import build_landmarker
+from faceswap.landmarkers import Normalise, build_landmarker
 from faceswap.media.frame import Frame
 from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
@@ -13,7 +13,12 @@ DETECTOR, LANDMARKER = "blazeface", "facemesh"
 
 
 def build_tracker(
-    detector: str = DETECTOR, landmarker: str = LANDMARKER, device: str = "cpu"
+    detector: str = DETECTOR,
+    landmarker: str = LANDMARKER,
+    device: str = "cpu",
+    *,
+    normalise: Normalise = "none",
+    re_feed: int = 1,
 ) -> Tracker:
     """Builds a tracker with the default settings and loads its networks' weights.
 
@@ -21,13 +26,16 @@ def build_tracker(
         detector: Name of the detector.
         landmarker: Name of the landmarker.
         device: Device of both networks.
+        normalise: Normalisation of the contrast around each face before landmarks are placed.
+        re_feed: Number of regions of each face over which landmarks are averaged.
 
     Raises:
-        ConfigError: There is no such detector or landmarker.
+        ConfigError: There is no such detector, landmarker or normalisation.
         WeightsUnavailable: Weights could neither be found nor fetched.
     """
     return Tracker(
-        build_detector(detector, device=device), build_landmarker(landmarker, device=device)
+        build_detector(detector, device=device),
+        build_landmarker(landmarker, device, normalise=normalise, re_feed=re_feed),
     )
 
 
