@@ -6,6 +6,7 @@ VERBS = {
     "report": Verb(
         "faceswap.faces_verbs.report:report", "Show what faces show and what is missing."
     ),
+    "people": Verb("faceswap.faces_verbs.people:people", "Recognise people, number and name them."),
     "filter": Verb(
         "faceswap.faces_verbs.filter:filter_faces", "Keep the faces that satisfy a condition."
     ),

@@ -1,0 +1,68 @@
+"""Contact sheets: a picture of each person, to see who is who."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.media.captions import titled
+from faceswap.people.clustering import PersonTrack
+from faceswap.people.face_table import quality
+
+_SIDE = 128  # px
+_COLUMNS, _ROWS = 8, 4
+_BACKGROUND = 40
+
+
+def contact_sheet(
+    title: str, facesets: Sequence[Faceset], tracks: Sequence[PersonTrack]
+) -> NDArray[np.uint8] | None:
+    """Crops of one person from all tracks, with a title.
+
+    Args:
+        title: Text below them.
+        facesets: All facesets.
+        tracks: Tracks of the person.
+
+    Returns:
+        ``(H, W, 3) uint8 RGB``; None if all crops were deleted.
+    """
+    faces = _chosen(facesets, tracks)
+    if not faces:
+        return None
+    tiles = [
+        cv2.resize(faceset.load_crop(face), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+        for faceset, face in faces
+    ]
+    columns = min(_COLUMNS, max(4, len(tiles)))
+    blank = np.full((_SIDE, _SIDE, 3), _BACKGROUND, np.uint8)
+    tiles += [blank] * (-len(tiles) % columns)
+    rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    strip = np.full((columns * _SIDE // 18 + 1, columns * _SIDE, 3), _BACKGROUND, np.uint8)
+    return titled(np.vstack([*rows, strip]).astype(np.uint8), title)
+
+
+def _chosen(
+    facesets: Sequence[Faceset], tracks: Sequence[PersonTrack]
+) -> list[tuple[Faceset, Face]]:
+    """Sharp, frontal faces, spread over the tracks and over time."""
+    kept = {
+        number: {face.image: face for face in facesets[number].trainable()}
+        for number in {track.faceset for track in tracks}
+    }
+    found: list[tuple[Faceset, Face]] = []
+    for track in tracks:
+        faces = [kept[track.faceset][name] for name in track.images if name in kept[track.faceset]]
+        found += [(facesets[track.faceset], face) for face in faces]
+    if not found:
+        return []
+    most = _COLUMNS * _ROWS
+    columns = ("yaw", "pitch", "sharpness")
+    measured = (np.array([getattr(face, name) for _, face in found]) for name in columns)
+    suitable = quality(*measured)
+    bounds = np.linspace(0, len(found), min(most, len(found)) + 1).round().astype(int)
+    spans = pairwise(bounds)
+    return [found[start + int(suitable[start:end].argmax())] for start, end in spans]
