@@ -7,7 +7,13 @@ from tempfile import TemporaryDirectory
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
-from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
+from faceswap.core.errors import (
+    ConfigError,
+    FaceswapError,
+    MediaError,
+    StorageFullError,
+    WeightsUnavailable,
+)
 from faceswap.core.files import user_path
 from faceswap.core.remote import is_url
 from faceswap.extract_options import (
@@ -22,6 +28,7 @@ from faceswap.extract_options import (
     FillGaps,
     Identity,
     ImageFormat,
+    Import,
     Inputs,
     Landmarker,
     Largest,
@@ -47,6 +54,7 @@ from faceswap.extract_options import (
     Yaw,
 )
 from faceswap.extraction.identities import People
+from faceswap.extraction.imported_faces import ImportedFaces, read_imported_faces
 from faceswap.extraction.moments import Moment, frame_span, parse_moment
 from faceswap.extraction.output_folder import OutputFolder
 from faceswap.extraction.people_options import build_people
@@ -69,6 +77,7 @@ def extract(
     landmarker: Landmarker = _DEFAULTS.landmarker,
     masker: Masker = _DEFAULTS.masker,
     mask_model: MaskModel = None,
+    import_faces: Import = None,
     crop_size: CropSize = _DEFAULTS.crop_size,
     image_format: ImageFormat = _DEFAULTS.image_format,
     every: Every = _DEFAULTS.every,
@@ -140,9 +149,16 @@ def extract(
     failures = 0
     with TemporaryDirectory(prefix="faceswap-") as copies:
         sources = of_shard(_find(inputs, target.path, Path(copies)), numbers)
+        if import_faces is not None and len(sources) != 1:
+            raise ConfigError(
+                f"Expected one source for --import, found {len(sources)}.",
+                "Extract each with its own file.",
+            )
         for source in sources:
             try:
-                _extract(source, target, settings, span, people, stated, device, overwrite)
+                _extract(
+                    source, target, settings, span, import_faces, people, stated, device, overwrite
+                )
             except (StorageFullError, WeightsUnavailable):
                 raise  # every other source would fail in the same way
             except FaceswapError as error:
@@ -181,6 +197,7 @@ def _extract(
     target: OutputFolder,
     settings: ExtractSettings,
     span: tuple[Moment | None, Moment | None],
+    import_faces: Path | None,
     people: People,
     stated: Subject | None,
     device: str,
@@ -195,6 +212,7 @@ def _extract(
             target.path / source.name,
             replace(settings, first_frame=first, end_frame=end),
             people=people,
+            imported=None if import_faces is None else read_imported_faces(import_faces, local),
             device=device,
             overwrite=overwrite,
         )
@@ -210,6 +228,7 @@ def extract_with_progress(
     settings: ExtractSettings,
     *,
     people: People | None = None,
+    imported: ImportedFaces | None = None,
     device: str = "auto",
     overwrite: bool = False,
 ) -> ExtractReport:
@@ -224,6 +243,7 @@ def extract_with_progress(
             directory,
             settings,
             people=people,
+            imported=imported,
             device=str(pick_device(device)),
             overwrite=overwrite,
             on_frames=advance,

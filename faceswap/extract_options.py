@@ -59,6 +59,12 @@ Roll = Annotated[
 MaxFaces = Annotated[
     int | None, typer.Option(min=1, help="Store only this many faces of a frame, the largest.")
 ]
+Import = Annotated[
+    Path | None,
+    typer.Option(
+        "--import", help="Boxes or landmarks in JSON or Parquet, instead of finding faces."
+    ),
+]
 Start = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="Begin there: seconds, [HH:]MM:SS, or a frame as 250f."),

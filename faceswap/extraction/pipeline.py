@@ -20,13 +20,15 @@ from faceswap.core.text import readable_name
 from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import store_faces
 from faceswap.extraction.identities import Identification, People
+from faceswap.extraction.imported_faces import ImportedFaces
+from faceswap.extraction.imported_tracker import ImportedTracker
 from faceswap.extraction.selection import Selection, Selector
 from faceswap.extraction.tracked import restore_tracker, track_source
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE
-from faceswap.landmarkers import Normalise
+from faceswap.landmarkers import Normalise, build_landmarker
 from faceswap.maskers import Masker, build_masker
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
@@ -114,6 +116,7 @@ def extract_source(
     settings: ExtractSettings,
     *,
     people: People | None = None,
+    imported: ImportedFaces | None = None,
     device: str = "cpu",
     overwrite: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
@@ -125,6 +128,8 @@ def extract_source(
         directory: Directory of the faceset.
         settings: Settings that the faces depend on.
         people: Recognition network, and the people whose faces are kept; None recognises nobody.
+        imported: Faces that another program found, which replace detector and tracker, and the
+            landmarker where they have landmarks; None to find them.
         device: Device of the networks.
         overwrite: Whether to replace an existing faceset, once the first face is found.
         on_frames: Callback with the number of frames done since its last call.
@@ -144,7 +149,14 @@ def extract_source(
     try:
         with hold_folder(directory, "the extraction"):
             return _extract_into(
-                directory, source, settings, people or People(), device, overwrite, on_frames
+                directory,
+                source,
+                settings,
+                people or People(),
+                imported,
+                device,
+                overwrite,
+                on_frames,
             )
     finally:
         if was_faceset and not is_faceset(directory):
@@ -157,25 +169,21 @@ def _extract_into(
     source: Source,
     settings: ExtractSettings,
     people: People,
+    imported: ImportedFaces | None,
     device: str,
     overwrite: bool,
     on_frames: Callable[[int], None],
 ) -> ExtractReport:
     begun = time.monotonic()
     hashed = hash_source(source)
-    tracker = build_tracker(
-        settings.detector,
-        settings.landmarker,
-        device,
-        normalise=settings.normalise,
-        re_feed=settings.re_feed,
-    )
+    tracker = _build_tracker(settings, imported, device)
     masker = build_masker(settings.masker, device, model=settings.mask_model)
     writer = FacesetWriter(
         directory,
         _source_record(hashed),
         _extractor_record(source, settings, tracker, masker) | people.record(),
         overwrite=overwrite,
+        smooths=imported is None or not imported.have_landmarks,
     )
     skipped = settings.first_frame or 0
     first = max(writer.next_frame, skipped)
@@ -199,11 +207,23 @@ def _extract_into(
     )
 
 
+def _build_tracker(
+    settings: ExtractSettings, imported: ImportedFaces | None, device: str
+) -> Tracker | ImportedTracker:
+    options: dict[str, Any] = {"normalise": settings.normalise, "re_feed": settings.re_feed}
+    if imported is None:
+        return build_tracker(settings.detector, settings.landmarker, device, **options)
+    landmarker = None
+    if imported.need_landmarker:
+        landmarker = build_landmarker(settings.landmarker, device, **options)
+    return ImportedTracker(imported, landmarker)
+
+
 def _extract(
     hashed: HashedSource,
     writer: FacesetWriter,
     settings: ExtractSettings,
-    tracker: Tracker,
+    tracker: Tracker | ImportedTracker,
     masker: Masker,
     identification: Identification,
     on_frames: Callable[[int], None],
@@ -296,9 +316,12 @@ def _no_faces(source: Source, frames: int, damage: str, selector: Selector) -> N
 
 
 def _extractor_record(
-    source: Source, settings: ExtractSettings, tracker: Tracker, masker: Masker
+    source: Source, settings: ExtractSettings, tracker: Tracker | ImportedTracker, masker: Masker
 ) -> dict[str, Any]:
-    names = (*tracker.detector.weights, *tracker.landmarker.weights)
+    if isinstance(tracker, ImportedTracker):
+        finders, names = tracker.record(), tracker.weights
+    else:
+        finders, names = {}, (*tracker.detector.weights, *tracker.landmarker.weights)
     # A masker's network is identified by its hash, not by its path. Options that earlier versions
     # did not have are recorded where they are used, so that their facesets stay what they are.
     chosen = {
@@ -310,6 +333,7 @@ def _extractor_record(
     aspect = 1.0 if source.kind == "images" else probe(source.path).display_aspect
     return (
         chosen
+        | finders
         | settings.selection.record()
         | dict(masker.facts)
         # Only where pixels are not square: those of earlier versions were taken as if they were.

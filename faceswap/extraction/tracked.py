@@ -8,6 +8,7 @@ from pydantic import Field
 
 from faceswap.core.documents import DocumentModel, check_schema
 from faceswap.core.errors import FacesetError
+from faceswap.extraction.imported_tracker import ImportedTracker
 from faceswap.facesets.files import EXTRACT_AGAIN
 from faceswap.media.frame import Frame
 from faceswap.tracking.finder import track_faces
@@ -28,7 +29,7 @@ class _Resume(DocumentModel):
     tracker: Any
 
 
-def restore_tracker(tracker: Tracker, state: Any, next_frame: int) -> int:
+def restore_tracker(tracker: Tracker | ImportedTracker, state: Any, next_frame: int) -> int:
     """Resumes tracking from a state that ``track_source`` yielded.
 
     Args:
@@ -55,7 +56,7 @@ def restore_tracker(tracker: Tracker, state: Any, next_frame: int) -> int:
 
 def track_source(
     frames: Iterable[Frame],
-    tracker: Tracker,
+    tracker: Tracker | ImportedTracker,
     kind: str,
     *,
     first: int = 0,
@@ -69,11 +70,15 @@ def track_source(
         tracker: New or restored tracker.
         kind: Kind of the source: "video", or "images" for independent frames.
         first: Index of the first frame to track.
-        longest_gap: Frames of the longest gap of a video's track that is filled.
+        longest_gap: Frames of the longest gap of a video's track that is filled; gaps between
+            imported faces are not.
         shard: Frames from one state to the next.
     """
-    longest = longest_gap if kind == "video" else 0
-    tracked = track_faces(frames, tracker, kind)
+    if isinstance(tracker, ImportedTracker):
+        longest, tracked = 0, tracker.track(frames, kind)
+    else:
+        longest = longest_gap if kind == "video" else 0
+        tracked = track_faces(frames, tracker, kind)
     with_states = _with_states(tracked, tracker, first, longest, shard)
     for (frame, state), faces in fill_gaps(with_states, longest):
         yield frame, faces, state
@@ -81,7 +86,7 @@ def track_source(
 
 def _with_states(
     tracked: Iterable[tuple[Frame, list[TrackedFace]]],
-    tracker: Tracker,
+    tracker: Tracker | ImportedTracker,
     first: int,
     overlap: int,
     shard: int,

@@ -61,7 +61,13 @@ class FacesetWriter:
     _begun = False
 
     def __init__(
-        self, path: Path, source: dict[str, Any], extractor: dict[str, Any], *, overwrite: bool
+        self,
+        path: Path,
+        source: dict[str, Any],
+        extractor: dict[str, Any],
+        *,
+        overwrite: bool,
+        smooths: bool = True,
     ) -> None:
         """Opens or creates the directory.
 
@@ -71,6 +77,7 @@ class FacesetWriter:
             extractor: Settings and weights that the faces depend on.
             overwrite: Whether to replace an existing faceset, when ``begin`` is called. Its subject
                 record is kept if the source is the same.
+            smooths: Whether the landmarks of a video are smoothed in time.
 
         Raises:
             FacesetError: The directory holds the faces of another source or of other settings, or
@@ -81,6 +88,7 @@ class FacesetWriter:
         self.next_frame = 0
         self.state: Any = None
         self.complete = False
+        self._smooths = smooths and source["kind"] == "video"
         self._rows: list[Row] = []
         check_folder(path)
         exists = (path / RECORD).exists()
@@ -254,7 +262,7 @@ class FacesetWriter:
 
     def _final_rows(self, revise: Revision) -> Iterator[Row]:
         stored = revise(self._stored_rows())
-        return _smoothed(stored) if self.record["source"]["kind"] == "video" else stored
+        return _smoothed(stored) if self._smooths else stored
 
     def _stored_rows(self) -> Iterator[Row]:
         for shard in self._shards():

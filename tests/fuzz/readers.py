@@ -32,6 +32,7 @@ from faceswap.provenance.subject import Subject, describe_records
 from faceswap.training.run_directory import RunDirectory
 from faceswap.training.settings import TrainConfig
 from tests.fuzz.faceset_readers import FACESETS
+from tests.fuzz.interchange_readers import INTERCHANGE
 from tests.fuzz.mutation import (
     Mutation,
     mutated_bytes,
@@ -250,6 +251,7 @@ def _pretrained(folder: Path) -> Reader:
 
 READERS: dict[str, Callable[[Path], Reader]] = {
     **FACESETS,
+    **INTERCHANGE,
     "config": _config,
     "classifier-config": _classifier_config,
     "set": _override,

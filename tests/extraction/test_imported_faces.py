@@ -1,0 +1,213 @@
+"""Boxes and landmarks of other programs: what is read of them, and what becomes of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from faceswap.core.errors import DocumentError, FacesetError, NoFacesError
+from faceswap.extraction.imported_faces import ImportedFace, ImportedFaces, read_imported_faces
+from faceswap.extraction.imported_tracker import ImportedTracker
+from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.facesets.faceset import Faceset
+from faceswap.geometry.mean_face import MEAN_FACE
+from faceswap.landmarkers import FaceLandmarks, Roi
+from faceswap.media.frame import Frame
+from faceswap.media.images import write_image
+from faceswap.media.sources import Source, find_sources
+from tests.footage import plain_picture, write_clip
+
+VIDEO = Source(Path("a.mp4"), "video", "a", (Path("a.mp4"),))
+PHOTOS = Source(Path("a"), "images", "a", (Path("a/x.jpg"), Path("a/y.jpg")))
+
+
+def points(index: float) -> np.ndarray:
+    return (MEAN_FACE[:, :2] * 60 + [70 + index, 70]).astype(np.float32)
+
+
+def write_json(folder: Path, faces: object) -> Path:
+    path = folder / "faces.json"
+    path.write_text(json.dumps({"faces": faces}))
+    return path
+
+
+def test_json(tmp_path):
+    landmarks = points(0).tolist()
+    entries = [
+        {"frame": 3, "box": [1, 2, 30, 40.5], "score": 0.5, "track": 7},
+        {"frame": 3, "landmarks": landmarks, "note": "ignored"},
+        {"frame": 5, "box": [1, 2, 30, 40], "landmarks": landmarks},
+    ]
+    faces = read_imported_faces(write_json(tmp_path, entries), VIDEO)
+    assert sorted(faces.by_frame) == [3, 5]
+    first, second = faces.by_frame[3]
+    assert (first.box.tolist(), first.score, first.track) == ([1, 2, 30, 40.5], 0.5, 7)
+    assert first.landmarks is None
+    assert second.box.tolist() == [*points(0).min(0), *points(0).max(0)]
+    assert second.landmarks is not None
+    assert np.array_equal(second.landmarks, points(0))
+    assert faces.need_landmarker
+    assert faces.have_landmarks
+
+
+def test_photos_may_be_named(tmp_path):
+    entries = [{"frame": "y.jpg", "box": [0, 0, 9, 9]}, {"frame": 0, "box": [0, 0, 9, 9]}]
+    path = write_json(tmp_path, entries)
+    assert sorted(read_imported_faces(path, PHOTOS).by_frame) == [0, 1]
+    with pytest.raises(DocumentError, match="no photo 'y"):
+        read_imported_faces(path, VIDEO)
+
+
+def test_parquet_of_pandas_is_the_same_as_json(tmp_path):
+    box, landmarks = [1.0, 2.0, 30.0, 40.0], points(0)
+    entries = [{"frame": i, "box": box, "landmarks": landmarks.tolist()} for i in range(3)]
+    written = read_imported_faces(write_json(tmp_path, entries), VIDEO)
+    table = pd.DataFrame(entries)
+    table["landmarks"] = [landmarks.astype(float).ravel().tolist()] * 3
+    table.to_parquet(tmp_path / "faces.parquet")
+    read = read_imported_faces(tmp_path / "faces.parquet", VIDEO)
+    assert read.sha256() == written.sha256()
+    assert read.sha256() != ImportedFaces({0: read.by_frame[0]}).sha256()
+
+
+def test_rows_of_a_faceset_can_be_imported(make_faceset, tmp_path):
+    faceset = Faceset.open(make_faceset(tmp_path / "alice"))
+    read = read_imported_faces(tmp_path / "alice" / "faces.parquet", VIDEO)
+    face = faceset.faces()[0]
+    (imported,) = read.by_frame[face.frame]
+    assert imported.landmarks is not None
+    assert np.array_equal(imported.landmarks, face.landmarks)
+    assert (imported.track, imported.score) == (face.track, pytest.approx(face.score))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"box": [0, 0, 9, 9]}, "frame is missing"),
+        ({"frame": 0}, "box or landmarks"),
+        ({"frame": -1, "box": [0, 0, 9, 9]}, "frame"),
+        ({"frame": 0, "box": [0, 0, 9]}, "box"),
+        ({"frame": 0, "box": [9, 0, 0, 9]}, "x0 < x1"),
+        ({"frame": 0, "box": [0, 0, 9, 1e9]}, "box"),
+        ({"frame": 0, "landmarks": [[0, 0]] * 67}, "landmarks"),
+        ({"frame": 0, "box": [0, 0, 9, 9], "score": 2}, "score"),
+        ({"frame": 0, "box": [0, 0, 9, 9], "track": "a"}, "track"),
+    ],
+)
+def test_other_entries_are_refused(tmp_path, entry, message):
+    with pytest.raises(DocumentError, match=message):
+        read_imported_faces(write_json(tmp_path, [entry]), VIDEO)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"frame": ["a"], "box": ["b"]}, "'box'"),
+        ({"frame": [0.5], "box": [[0.0, 0.0, 9.0, 9.0]]}, "'frame'"),
+        ({"frame": [0], "box": [[0.0, 0.0]]}, "box"),
+        ({"frame": [0], "box": [[0.0, 0.0, 9.0, float("nan")]]}, "box"),
+        ({"box": [[0.0, 0.0, 9.0, 9.0]]}, "frame"),
+        ({"frame": [0], "landmarks": [[0.0] * 135]}, "landmarks"),
+    ],
+)
+def test_other_columns_are_refused(tmp_path, columns, message):
+    pq.write_table(pa.table(columns), tmp_path / "faces.parquet")
+    with pytest.raises(DocumentError, match=message):
+        read_imported_faces(tmp_path / "faces.parquet", VIDEO)
+
+
+def frames(count: int, first: int = 0) -> list[Frame]:
+    image = np.zeros((200, 260, 3), np.uint8)
+    return [Frame(i, i, i / 25, image) for i in range(first, count)]
+
+
+def box(x: float) -> ImportedFace:
+    return ImportedFace(np.array([x, 10, x + 50, 60], np.float32), points(x))
+
+
+def test_faces_that_overlap_are_one_track_and_resume(tmp_path):
+    given = {i: [box(10 + i), box(150 - i)] for i in range(6) if i != 3}
+    tracker = ImportedTracker(ImportedFaces(given), None)
+    tracks = {
+        frame.index: [face.track for face in faces]
+        for frame, faces in tracker.track(frames(5), "video")
+    }
+    assert tracks == {0: [0, 1], 1: [0, 1], 2: [0, 1], 3: [], 4: [2, 3]}
+    again = ImportedTracker(ImportedFaces(given), None)
+    again.restore(json.loads(json.dumps(tracker.state())))
+    ((_, faces),) = again.track(frames(6, 5), "video")
+    assert [face.track for face in faces] == [2, 3]
+    with pytest.raises(FacesetError, match="state"):
+        again.restore({"next_number": 0, "last": [[1]]})
+
+
+def test_numbers_of_tracks_are_kept():
+    given = {0: [box(10), ImportedFace(box(150).box, points(0), track=0)], 1: [box(11)]}
+    tracker = ImportedTracker(ImportedFaces(given), None)
+    found = [[face.track for face in faces] for _, faces in tracker.track(frames(2), "video")]
+    assert found == [[1, 0], [1]]
+
+
+class Landmarks:
+    """Finds a face in the middle of regions of more than 30 pixels."""
+
+    weights = ("facemesh",)
+    min_presence = 0.5
+
+    def roi_from_detection(self, box, points):
+        return Roi(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), float(box[2] - box[0]), 0.0)
+
+    def roi_from_landmarks(self, landmarks):
+        return self.roi_from_detection(landmarks.box, None)
+
+    def __call__(self, image, rois):
+        return [
+            FaceLandmarks(
+                (MEAN_FACE[:, :2] * roi.side / 2 + roi.center).astype(np.float32),
+                None,
+                0.9 if roi.side > 30 else 0.1,
+            )
+            for roi in rois
+        ]
+
+
+def test_boxes_are_given_to_the_landmarker():
+    small = ImportedFace(np.array([0, 0, 20, 20], np.float32))
+    large = ImportedFace(np.array([100, 50, 200, 150], np.float32), score=0.7)
+    tracker = ImportedTracker(ImportedFaces({0: [small, large, box(10)]}), Landmarks())  # type: ignore[arg-type]
+    ((_, faces),) = tracker.track(frames(1), "images")
+    assert [(face.track, face.score) for face in faces] == [(0, 0.7), (1, 1.0)]
+    assert faces[0].landmarks.points.mean(0) == pytest.approx([150, 100], abs=5)
+    assert faces[1].landmarks.presence == 1
+    assert np.array_equal(faces[1].landmarks.points, points(10))
+
+
+def test_imported_landmarks_are_stored_as_they_are(tmp_path):
+    clip = write_clip(tmp_path / "a.mp4", 12, plain_picture)
+    (source,) = find_sources([clip])
+    jumps = {i: [ImportedFace(box(10).box, points(5 * (i % 2)))] for i in range(3, 9)}
+    imported = ImportedFaces(jumps)
+
+    report = extract_source(source, tmp_path / "a", ExtractSettings(), imported=imported)
+    assert (report.frames, report.faces) == (12, 6)
+    faceset = Faceset.open(tmp_path / "a")
+    assert [face.frame for face in faceset.faces()] == list(range(3, 9))
+    for face in faceset.faces():
+        assert np.array_equal(face.landmarks, points(5 * (face.frame % 2)))
+    extractor = faceset.record["extractor"]
+    assert (extractor["detector"], extractor["landmarker"]) == ("imported", "imported")
+    assert extractor["weights"] == {}
+    other = ImportedFaces({0: [box(10)]})
+    with pytest.raises(FacesetError, match="imported"):
+        extract_source(source, tmp_path / "a", ExtractSettings(), imported=other)
+
+
+def test_no_imported_face_is_no_face(tmp_path):
+    write_image(tmp_path / "a.png", plain_picture(0))
+    (source,) = find_sources([tmp_path / "a.png"])
+    with pytest.raises(NoFacesError):
+        extract_source(source, tmp_path / "f", ExtractSettings(), imported=ImportedFaces({}))
