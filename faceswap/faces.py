@@ -16,6 +16,11 @@ VERBS = {
         "faceswap.faces_verbs.apply:apply", "Apply what was done to sorted copies of the crops."
     ),
     "restore": Verb("faceswap.faces_verbs.restore:restore", "Bring removed faces back."),
+    "dedupe": Verb(
+        "faceswap.faces_verbs.dedupe:dedupe", "Keep one of the faces that look the same."
+    ),
+    "merge": Verb("faceswap.faces_verbs.merge:merge", "One faceset of several of one source."),
+    "split": Verb("faceswap.faces_verbs.split:split", "Several facesets of one."),
     "check": Verb("faceswap.faces_verbs.check:check", "Report what is wrong with facesets."),
     "repair": Verb("faceswap.faces_verbs.check:repair", "Mend what is wrong with facesets."),
     "subject": Verb(

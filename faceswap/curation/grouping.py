@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.core.errors import ConfigError
+from faceswap.core.names import plain_name
 from faceswap.curation.columns import KINDS, numbers, read_columns
 from faceswap.curation.likeness import VECTORS, OnFaces, Vectors
 from faceswap.curation.measures import MEASURES
@@ -76,6 +77,11 @@ def grouped_faces(
     if key in _AS_THEY_ARE:
         return [None if value is None else f"{key} {value}" for value in column[key].to_pylist()]
     return _ranges(key, numbers(column, key), bins)
+
+
+def group_folder(group: str | None) -> str:
+    """Name of the folder of a group."""
+    return "without a group" if group is None else plain_name(group)
 
 
 def _alike(vectors: Vectors, faces: Sequence[Face], threshold: float) -> Groups:

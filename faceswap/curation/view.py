@@ -17,9 +17,10 @@ from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_directory, atomic_path, sha256_file
 from faceswap.core.formats import Format
 from faceswap.core.locks import hold_file, hold_folder
-from faceswap.core.names import FileName, Sha256Hex, plain_name
+from faceswap.core.names import FileName, Sha256Hex
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import readable_name
+from faceswap.curation.grouping import group_folder
 from faceswap.curation.likeness import OnFaces
 from faceswap.curation.marks import write_marks
 from faceswap.curation.removal import remove_crops
@@ -29,7 +30,6 @@ from faceswap.media.images import READABLE, read_image, write_image
 
 VIEW = "view.json"
 """File of a view that tells which copy shows which face."""
-_UNGROUPED = "without a group"
 
 
 class CopyDocument(DocumentModel):
@@ -128,9 +128,7 @@ def write_view(
 
 
 def _subfolder(group: str | None, grouped: bool) -> str:
-    if not grouped:
-        return "."
-    return _UNGROUPED if group is None else plain_name(group)
+    return group_folder(group) if grouped else "."
 
 
 def read_view(folder: Path) -> dict[str, Any]:
@@ -180,7 +178,7 @@ def find_changes(folder: Path, view: Mapping[str, Any], faceset: Faceset) -> Cha
     group_of = {
         _subfolder(copy["group"], view["grouped"]): copy["group"] for copy in view["copies"]
     }
-    group_of |= {_UNGROUPED: None, ".": None}
+    group_of |= {group_folder(None): None, ".": None}
     for copy in view["copies"]:
         image = copy["image"]
         if image not in kept:

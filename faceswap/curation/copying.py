@@ -1,0 +1,135 @@
+"""New facesets with faces of existing ones."""
+
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from faceswap.core.files import atomic_directory
+from faceswap.core.locks import hold_file
+from faceswap.core.outputs import check_outputs
+from faceswap.curation.likeness import OnFaces
+from faceswap.facesets.faceset import FORMAT, Face, Faceset
+from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, stored_file
+from faceswap.facesets.rows import read_row_groups, with_sizes
+
+
+@contextmanager
+def new_faceset(path: Path, purpose: str) -> Iterator[Path]:
+    """Yields a folder that becomes a faceset when the block succeeds, and nothing otherwise.
+
+    Args:
+        path: Directory of the new faceset.
+        purpose: Work of this process in a noun phrase, shown to others.
+
+    Raises:
+        OutputBusyError: Another process writes it.
+        OutputExistsError: It exists.
+        StorageFullError: The disk is full; nothing is left.
+    """
+    with hold_file(path, purpose):
+        check_outputs([], [path], hint="Choose another --output, or delete it.")
+        with atomic_directory(path) as new:
+            for folder in (IMAGES, MASKS):
+                (new / folder).mkdir()
+            yield new
+
+
+def copy_faces(
+    faceset: Faceset,
+    faces: Collection[Face],
+    target: Path,
+    on_faces: OnFaces = lambda _count: None,
+) -> None:
+    """Writes a faceset with some faces of another one, complete or not at all.
+
+    Args:
+        faceset: Faceset with the faces.
+        faces: Faces to copy, with their crops and masks wherever they are.
+        target: Directory of the new faceset.
+        on_faces: Callback with the number of faces copied since its last call.
+
+    Raises:
+        FacesetError: The faceset is damaged.
+        OutputExistsError: The target exists.
+        StorageFullError: The disk is full; nothing is left.
+    """
+    with new_faceset(target, "the copy") as new:
+        for face in faces:
+            for folder, name in face_files(faceset, face):
+                copy_file(stored_file(faceset.path, folder, name), new / folder / name)
+            on_faces(1)
+        names = pa.array([face.image for face in faces], pa.string())
+        options = pc.SetLookupOptions(names)
+        write_rows(
+            new,
+            (
+                rows.filter(pc.call_function("is_in", [rows["image"]], options))
+                for rows in read_all_rows(faceset)
+            ),
+        )
+        write_record(new, faceset.record, faces)
+
+
+def face_files(faceset: Faceset, face: Face) -> list[tuple[str, str]]:
+    """Folder and name of the files of a face that exist: its crop and its masks."""
+    wanted = [(IMAGES, face.image), (REMOVED, face.image)]
+    if face.mask:
+        wanted.append((MASKS, face.mask))
+    wanted += [(f"{MASKS}/{masker}", name) for masker, name in face.masks.items()]
+    return [(folder, name) for folder, name in wanted if (faceset.path / folder / name).is_file()]
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copies a file with its times, by which browsers sort, into a folder that may be new."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
+
+
+def read_all_rows(faceset: Faceset) -> Iterator[pa.Table]:
+    """All columns of a faceset in the current version of the format, one row group at a time.
+
+    Raises:
+        FacesetError: The faceset is damaged.
+    """
+    square = faceset.crop_size / faceset.crop_coverage
+    return (with_sizes(rows, square) for rows in read_row_groups(faceset.path / ROWS))
+
+
+def write_rows(new: Path, groups: Iterable[pa.Table]) -> None:
+    """Writes ``faces.parquet`` of a new faceset.
+
+    Args:
+        new: Directory that is becoming a faceset.
+        groups: Row groups of one schema, at least one.
+    """
+    waiting = iter(groups)
+    first = next(waiting)
+    # Opened here: the library cannot encode a path that is not UTF-8.
+    with (
+        (new / ROWS).open("wb") as file,
+        pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
+    ):
+        writer.write_table(first)
+        for rows in waiting:
+            writer.write_table(rows)
+
+
+def write_record(new: Path, record: Mapping[str, Any], faces: Collection[Face]) -> None:
+    """Writes ``faceset.json`` of a new faceset with other faces than those of a record.
+
+    Args:
+        new: Directory that is becoming a faceset.
+        record: Record of the same source.
+        faces: Faces of the new faceset.
+    """
+    frames = len({face.frame for face in faces})
+    source = record["source"] | {"faces": len(faces), "frames_with_face": frames}
+    # Known by its own rows from now on.
+    body = {key: value for key, value in record.items() if key != "rows_sha256"}
+    FORMAT.write(new / RECORD, body | {"source": source})

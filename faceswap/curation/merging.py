@@ -1,0 +1,168 @@
+"""Merges facesets of one source."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from faceswap.core.errors import FacesetError
+from faceswap.curation.copying import (
+    copy_file,
+    face_files,
+    new_faceset,
+    read_all_rows,
+    write_record,
+    write_rows,
+)
+from faceswap.curation.likeness import OnFaces
+from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.files import IMAGES, stored_file
+from faceswap.facesets.rows import is_further_mask
+from faceswap.provenance.subject import Subject
+
+_SAME_SQUARE = ("crop_size", "crop_coverage", "pixel_aspect")
+_GROUP = 4096  # rows of a row group
+
+_Chosen = tuple[Faceset, Face, int]
+"""A face with its faceset and its row among those of all facesets."""
+
+
+def check_mergeable(facesets: Sequence[Faceset]) -> None:
+    """Checks that facesets can become one.
+
+    Raises:
+        FacesetError: They are of different sources, or of crops of different sizes.
+    """
+    first = facesets[0]
+    for other in facesets[1:]:
+        if other.source_sha256 != first.source_sha256:
+            raise FacesetError(
+                f"Expected facesets of one source, found {first.path} of {first.name} and "
+                f"{other.path} of {other.name}: frame numbers and time stamps belong to a source.",
+                "Training takes several facesets of one identity: --faces NAME="
+                f"{first.path} --faces NAME={other.path}",
+            )
+        for key in _SAME_SQUARE:
+            mine, theirs = (each.record["extractor"].get(key, 1.0) for each in (first, other))
+            if mine != theirs:
+                raise FacesetError(
+                    f"Expected facesets of the same {key}, found {mine} in {first.path} and "
+                    f"{theirs} in {other.path}.",
+                    "Extract the source again with the same settings.",
+                )
+
+
+def merge_facesets(
+    facesets: Sequence[Faceset], target: Path, on_faces: OnFaces = lambda _count: None
+) -> int:
+    """Writes one faceset with all faces of several of one source.
+
+    A face that several of them have (the same landmarks in the same frame) is taken once, from the
+    first that still has its crop in ``images/``. Faces of one frame are numbered anew. Facesets of
+    different settings keep their tracks apart; orders and groups are cleared.
+
+    Args:
+        facesets: Facesets of one source.
+        target: Directory of the new faceset.
+        on_faces: Callback with the number of faces copied since its last call.
+
+    Returns:
+        Number of faces.
+
+    Raises:
+        FacesetError: They cannot be merged; see ``check_mergeable``.
+        OutputExistsError: The target exists.
+        StorageFullError: The disk is full; nothing is left.
+    """
+    check_mergeable(facesets)
+    chosen = _distinct(facesets)
+    stems = _stems(chosen)
+    with new_faceset(target, "the merging") as new:
+        for (faceset, face, _), stem in zip(chosen, stems, strict=True):
+            for folder, name in face_files(faceset, face):
+                source = stored_file(faceset.path, folder, name)
+                copy_file(source, new / folder / f"{stem}{source.suffix}")
+            on_faces(1)
+        write_rows(new, _merged_rows(facesets, chosen, stems))
+        record = facesets[0].record | {"subject": common_subject(facesets)}
+        write_record(new, record, [face for _, face, _ in chosen])
+    return len(chosen)
+
+
+def common_subject(facesets: Sequence[Faceset]) -> dict[str, Any]:
+    """Subject record of facesets together: theirs if it is the same, unstated otherwise."""
+    first = facesets[0].subject
+    same = all(faceset.subject == first for faceset in facesets)
+    return first if same else Subject().to_json()
+
+
+def _distinct(facesets: Sequence[Faceset]) -> list[_Chosen]:
+    """Each face once, in the order of frames, with its row among those of all facesets."""
+    found: dict[tuple[int, bytes], _Chosen] = {}
+    row = 0
+    for faceset in facesets:
+        kept = {face.image for face in faceset.trainable()}
+        for face in faceset.faces():
+            key = face.frame, face.landmarks.tobytes()
+            if key not in found or (face.image in kept and not _has_crop(found[key])):
+                found[key] = faceset, face, row
+            row += 1
+    return sorted(found.values(), key=lambda chosen: (chosen[1].frame, chosen[2]))
+
+
+def _has_crop(chosen: _Chosen) -> bool:
+    faceset, face, _ = chosen
+    return (faceset.path / IMAGES / face.image).is_file()
+
+
+def _stems(chosen: Sequence[_Chosen]) -> list[str]:
+    """Names of the files of the faces, without their suffixes."""
+    return [f"{face.frame:06d}-{number}" for (_, face, _), number in _numbered(chosen)]
+
+
+def _numbered(chosen: Sequence[_Chosen]) -> Iterator[tuple[_Chosen, int]]:
+    """Faces with their numbers within their frame."""
+    for _, some in groupby(chosen, key=lambda each: each[1].frame):
+        yield from ((each, number) for number, each in enumerate(some))
+
+
+def _merged_rows(
+    facesets: Sequence[Faceset], chosen: Sequence[_Chosen], stems: Sequence[str]
+) -> Iterator[pa.Table]:
+    tables = [table for faceset in facesets for table in read_all_rows(faceset)]
+    # A masker that only some have: the others have no such masks.
+    rows = pa.concat_tables(tables, promote_options="default")
+    rows = rows.take(pa.array([row for _, _, row in chosen], pa.int64()))
+    starts = _first_tracks(facesets)
+    columns: dict[str, list[Any]] = {
+        "face": [number for _, number in _numbered(chosen)],
+        "track": [face.track + starts[faceset.path] for faceset, face, _ in chosen],
+        "order": [None] * len(chosen),
+        "group": [None] * len(chosen),
+    }
+    files = ["image", "mask", *filter(is_further_mask, rows.column_names)]
+    for name in files:
+        values = zip(rows[name].to_pylist(), stems, strict=True)
+        columns[name] = [old and f"{stem}{Path(old).suffix}" for old, stem in values]
+    for name, values in columns.items():
+        field = rows.schema.field(name)
+        place = rows.schema.get_field_index(name)
+        rows = rows.set_column(place, field, pa.array(values, field.type))
+    for start in range(0, len(chosen), _GROUP):
+        yield rows.slice(start, _GROUP)
+
+
+def _first_tracks(facesets: Sequence[Faceset]) -> dict[Path, int]:
+    """Number that is added to the tracks of each faceset; the same for those of equal settings."""
+    starts: dict[Path, int] = {}
+    known: list[tuple[dict[str, Any], int]] = []
+    free = 0
+    for faceset in facesets:
+        extractor = faceset.record["extractor"]
+        start = next((start for other, start in known if other == extractor), free)
+        known.append((extractor, start))
+        starts[faceset.path] = start
+        free = max(free, start + 1 + max((face.track for face in faceset.faces()), default=0))
+    return starts

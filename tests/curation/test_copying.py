@@ -1,0 +1,137 @@
+"""New facesets with faces of existing ones."""
+
+import gc
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faceswap.core.errors import FacesetError, OutputExistsError
+from faceswap.curation.checking import check_faceset
+from faceswap.curation.copying import copy_faces
+from faceswap.curation.marks import write_marks
+from faceswap.curation.merging import common_subject, merge_facesets
+from faceswap.curation.removal import remove_crops
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.subjects import set_subject
+from faceswap.facesets.writer import FacesetWriter
+from faceswap.media.images import write_image
+from faceswap.provenance.subject import Subject
+from tests.core.event_stopper import run_until
+from tests.facesets.test_edit import make_version_2
+from tests.facesets.test_killed_faceset import content
+from tests.facesets.written import EXTRACTOR, SOURCE, row, write_faceset
+
+
+def write(path: Path, faces: list[tuple[int, int]], level: int = 0, **extractor) -> Faceset:
+    """Writes a faceset of given frames and faces; two of one frame have different landmarks."""
+    writer = FacesetWriter(path, SOURCE, EXTRACTOR | extractor, overwrite=False)
+    for frame, face in faces:
+        one = row(frame, face, track=face)
+        for folder in ("images", "masks"):
+            picture = np.full((32, 32), level + 10 * face + frame, np.uint8)
+            write_image(path / folder / one["image"], picture)
+        writer.add(one)
+    writer.end_shard(9, None)
+    writer.finish(frames=9, damage="")
+    return Faceset.open(path)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_copy_has_the_chosen_faces_as_they_are(tmp_path, version):
+    faceset = write_faceset(tmp_path / "clip")
+    if version == 2:
+        make_version_2(faceset.path)
+        faceset = Faceset.open(faceset.path)
+    remove_crops(faceset.path, ["000003-0.png"])
+    faces, copied = faceset.faces(), []
+    copy_faces(faceset, faces[1:4], tmp_path / "out" / "copy", copied.append)
+    copy = Faceset.open(tmp_path / "out" / "copy")
+    assert [face.frame for face in copy.faces()] == [1, 2, 3]
+    assert [face.frame for face in copy.trainable()] == [1, 2]
+    np.testing.assert_array_equal(copy.meshes(), faceset.meshes()[1:4])
+    np.testing.assert_array_equal(copy.load_crop(copy.faces()[0]), faceset.load_crop(faces[1]))
+    source = copy.record["source"]
+    assert (source["faces"], source["frames_with_face"], source["frames"]) == (3, 3, 6)
+    assert source["sha256"] == faceset.source_sha256
+    report = check_faceset(copy.path)
+    assert (report.findings, report.removed) == ((), 1)
+    assert sum(copied) == 3
+    with pytest.raises(OutputExistsError):
+        copy_faces(faceset, faces, copy.path)
+
+
+def test_a_killed_copy_leaves_nothing_that_looks_like_one(tmp_path):
+    faceset = write_faceset(tmp_path / "clip")
+    faces = faceset.faces()[:2]
+
+    def job(output: Path) -> None:
+        copy_faces(faceset, faces, output)
+
+    whole = tmp_path / "whole" / "copy"
+    whole.parent.mkdir()
+    changes = run_until(sys.maxsize, job, whole)
+    for number in range(len(changes)):
+        output = tmp_path / f"at-{number}" / "copy"
+        output.parent.mkdir()
+        run_until(number, job, output)
+        gc.collect()  # of the lock, which a killed process would not hold
+        if not output.exists():
+            job(output)
+        assert content(output) == content(whole), changes[number]
+        shutil.rmtree(output.parent)
+
+
+def test_parts_of_a_faceset_merge_into_the_whole(tmp_path):
+    whole = write_faceset(tmp_path / "clip")
+    faces = whole.faces()
+    for name, some in (("a", faces[::2]), ("b", faces[1:4])):
+        copy_faces(whole, some, tmp_path / name)
+    parts = [Faceset.open(tmp_path / name) for name in "ab"]
+    write_marks(parts[0].path, "order", {faces[0].image: 0})
+    assert merge_facesets(parts, tmp_path / "merged") == 5  # frame 2 is in both
+    merged = Faceset.open(tmp_path / "merged")
+    assert [face.frame for face in merged.faces()] == [0, 1, 2, 3, 4]
+    assert [face.image for face in merged.faces()] == [face.image for face in faces[:5]]
+    np.testing.assert_array_equal(merged.meshes(), whole.meshes()[:5])
+    assert {face.track for face in merged.faces()} == {0}
+    assert {face.order for face in merged.faces()} == {None}
+    assert check_faceset(merged.path).findings == ()
+
+
+def test_faces_of_one_frame_are_numbered_anew_and_tracks_kept_apart(tmp_path):
+    first = write(tmp_path / "a", [(0, 0), (1, 0)])
+    second = write(tmp_path / "b", [(0, 1), (1, 0), (2, 0)], level=100, every=1, detector="e")
+    remove_crops(first.path, ["000001-0.png"])
+    merge_facesets([first, second], tmp_path / "merged")
+    merged = Faceset.open(tmp_path / "merged")
+    faces = merged.faces()
+    assert [(face.frame, face.face) for face in faces] == [(0, 0), (0, 1), (1, 0), (2, 0)]
+    assert [face.track for face in faces] == [0, 2, 1, 1]
+    # That of frame 1 is in both: the crop that was not removed is taken.
+    assert [merged.load_crop(face).mean() for face in faces] == [0, 110, 101, 102]
+    assert [merged.load_mask(face).mean() for face in faces] == [0, 110, 101, 102]
+    assert check_faceset(merged.path).findings == ()
+
+
+def test_what_does_not_belong_together_is_refused(tmp_path):
+    first = write_faceset(tmp_path / "a")
+    other = write_faceset(tmp_path / "b", source=SOURCE | {"sha256": "b" * 64})
+    with pytest.raises(FacesetError, match="facesets of one source") as raised:
+        merge_facesets([first, other], tmp_path / "merged")
+    assert f"--faces NAME={first.path} --faces NAME={other.path}" in raised.value.hint
+    larger = write(tmp_path / "c", [(0, 0)], crop_size=64)
+    with pytest.raises(FacesetError, match="crop_size, found 32"):
+        merge_facesets([first, larger], tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
+def test_subjects_that_differ_become_unstated(tmp_path):
+    paths = [write_faceset(tmp_path / name).path for name in "ab"]
+    for path in paths:
+        set_subject(path, Subject("Alice", "consent", "release 7"))
+    assert common_subject([Faceset.open(path) for path in paths])["reference"] == "release 7"
+    set_subject(paths[1], Subject("Alice", "self"))
+    assert common_subject([Faceset.open(path) for path in paths])["basis"] == "unstated"

@@ -1,0 +1,105 @@
+"""`faceswap faces` filter, restore, sort, group, apply, dedupe, split, merge, check, repair."""
+
+from pathlib import Path
+
+import pytest
+
+from faceswap.core.command_line import run_program
+from faceswap.faces import VERBS
+from faceswap.facesets.faceset import Faceset
+from tests.facesets.written import write_faceset
+
+
+@pytest.fixture
+def run(capsys):
+    def call(*arguments: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as end:
+            run_program("faces", VERBS, "0", [str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return int(end.value.code or 0), printed.out + printed.err
+
+    return call
+
+
+@pytest.fixture
+def clip(tmp_path) -> Path:
+    return write_faceset(tmp_path / "faces" / "clip").path
+
+
+def frames(path: Path) -> list[int]:
+    return [face.frame for face in Faceset.open(path).trainable()]
+
+
+def test_filter_and_restore(run, clip, tmp_path):
+    code, said = run("filter", "frame >= 2 and frame != 4", clip, "--dry-run")
+    assert (code, frames(clip)) == (0, [0, 1, 2, 3, 4, 5])
+    assert "Nothing was changed" in said
+    assert run("filter", "frame >= 2 and frame != 4", clip, "-o", tmp_path / "copies")[0] == 0
+    assert frames(clip) == [0, 1, 2, 3, 4, 5]
+    assert frames(tmp_path / "copies" / "clip") == [2, 3, 5]
+    assert run("filter", "frame >= 2 and frame != 4", clip.parent)[0] == 0
+    assert frames(clip) == [2, 3, 5]
+    assert run("restore", clip, "--image", "000001-0.png")[0] == 0
+    assert frames(clip) == [1, 2, 3, 5]
+    assert run("restore", clip)[0] == 0
+    assert frames(clip) == [0, 1, 2, 3, 4, 5]
+    code, said = run("filter", "blur > 2", clip)
+    assert code == 2
+    assert "no column 'blur'" in said
+
+
+def test_sort_group_and_apply(run, clip, tmp_path):
+    assert run("sort", clip, "--by", "frame", "--descending", "--to", tmp_path / "view")[0] == 0
+    assert [face.order for face in Faceset.open(clip).faces()] == [5, 4, 3, 2, 1, 0]
+    (tmp_path / "view" / "clip" / "00001_000005-0.png").unlink()
+    assert run("apply", tmp_path / "view", "--dry-run")[0] == 0
+    assert frames(clip) == [0, 1, 2, 3, 4, 5]
+    assert run("apply", tmp_path / "view")[0] == 0
+    assert frames(clip) == [0, 1, 2, 3, 4]
+    groups = tmp_path / "groups"
+    code, said = run("group", clip, "--by", "track", "--to", groups)
+    assert code == 0
+    assert "track 0" in said
+    # Within a group in the order of the last sorting.
+    names = sorted(file.name for file in (groups / "clip" / "track 0").iterdir())
+    assert names[0] == "00001_000004-0.png"
+    assert run("group", clip, "--by", "none")[0] == run("sort", clip, "--by", "none")[0] == 0
+    assert {(f.order, f.group) for f in Faceset.open(clip).faces()} == {(None, None)}
+    assert run("apply", tmp_path)[0] == 2
+    assert run("sort", clip, "--by", "frame", "--to", tmp_path / "view")[0] == 2  # it exists
+
+
+def test_dedupe_keeps_one_of_the_same_faces(run, clip, tmp_path):
+    other = write_faceset(tmp_path / "faces" / "other").path
+    code, _ = run("dedupe", clip.parent, "--threshold", 1000)
+    assert (code, len(frames(clip)), len(frames(other))) == (0, 1, 1)
+    assert run("restore", clip.parent)[0] == 0
+    code, _ = run("dedupe", clip.parent, "--threshold", 1000, "--across")
+    assert (code, len(frames(clip)), len(frames(other))) == (0, 1, 0)
+
+
+def test_split_and_merge(run, clip, tmp_path):
+    code, _ = run("split", clip, "--by", "frame", "-o", tmp_path / "parts")
+    assert code == 0
+    parts = sorted(path.name for path in (tmp_path / "parts").iterdir())
+    assert parts == [f"clip-frame {number}" for number in range(6)]
+    code, said = run("merge", tmp_path / "parts", "-o", tmp_path / "merged")
+    assert (code, frames(tmp_path / "merged")) == (0, [0, 1, 2, 3, 4, 5])
+    assert "6 faces of 6 facesets" in said
+    assert run("split", clip, "--by", "frame", "-o", tmp_path / "parts")[0] == 2
+
+
+def test_check_and_repair(run, clip):
+    assert run("check", clip)[0] == 0
+    (clip / "masks" / "000002-0.png").unlink()
+    (clip / "images" / "notes.txt").touch()
+    code, said = run("check", clip.parent)
+    assert code == 1
+    assert "* masks/000002-0.png" in said
+    assert "- images/notes.txt" in said
+    assert run("repair", clip)[0] == 1  # the stray file is left
+    assert (clip / "masks" / "000002-0.png").is_file()
+    (clip / "images" / "notes.txt").unlink()
+    (clip / "images" / "000000-0.png").unlink()
+    assert run("repair", clip, "--drop-rows")[0] == 0
+    assert len(Faceset.open(clip).faces()) == 5
