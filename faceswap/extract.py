@@ -263,7 +263,9 @@ def describe(report: ExtractReport, place: str) -> str:
         f"{report.frames} frames ({fraction:.1%}) -> {place}"
     )
     if report.frames_now:
+        stages = ", ".join(f"{name} {rate:.0f}" for name, rate in report.rates.items())
         line += f", {report.frames_now / report.seconds:.1f} frames/s"
+        line += f" ({stages})" if stages else ""
     else:
         line += ", already complete"
     ((record,),) = find_records(report.path).values()

@@ -5,7 +5,7 @@ Three stages run at once behind bounded queues: decoding, tracking, and cropping
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from faceswap.extraction.identities import Identification, People
 from faceswap.extraction.imported_faces import ImportedFaces
 from faceswap.extraction.imported_tracker import ImportedTracker
 from faceswap.extraction.selection import Selection, Selector
+from faceswap.extraction.stages import Stages
 from faceswap.extraction.tracked import restore_tracker, track_source
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
@@ -32,7 +33,7 @@ from faceswap.landmarkers import Normalise, build_landmarker
 from faceswap.maskers import Masker, build_masker
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
-from faceswap.media.sources import FrameReader, Source, open_source
+from faceswap.media.sources import Source, open_source
 from faceswap.media.video import probe
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 from faceswap.tracking.gaps import FILLED_GAP
@@ -95,6 +96,7 @@ class ExtractReport:
         frames_now: Number of frames that this run read.
         damage: Description of the unreadable part of the source; "" if there is none.
         left_out: Number of faces that were not selected, by the name of the condition.
+        rates: Frames per second of each stage of this run by itself: decode, track, write.
         notes: Lines about how this run read the source.
     """
 
@@ -107,6 +109,7 @@ class ExtractReport:
     frames_now: int
     damage: str
     left_out: Mapping[str, int]
+    rates: Mapping[str, float]
     notes: tuple[str, ...] = ()
 
 
@@ -189,9 +192,12 @@ def _extract_into(
     first = max(writer.next_frame, skipped)
     on_frames(first - skipped)
     notes: tuple[str, ...] = ()
+    stages = Stages()
     if not writer.complete:
         identification = Identification(people, directory, video=source.kind == "video")
-        notes = _extract(hashed, writer, settings, tracker, masker, identification, on_frames)
+        notes = _extract(
+            hashed, writer, settings, tracker, masker, identification, stages, on_frames
+        )
     facts, every = writer.record["source"], settings.every
     return ExtractReport(
         name=source.name,
@@ -203,6 +209,7 @@ def _extract_into(
         frames_now=max(0, writer.next_frame - first),
         damage=facts["damage"],
         left_out=facts.get("left_out", {}),
+        rates=stages.rates(),
         notes=notes,
     )
 
@@ -226,6 +233,7 @@ def _extract(
     tracker: Tracker | ImportedTracker,
     masker: Masker,
     identification: Identification,
+    stages: Stages,
     on_frames: Callable[[int], None],
 ) -> tuple[str, ...]:
     """Extracts what is missing; returns lines about how the source was read."""
@@ -235,17 +243,17 @@ def _extract(
     selector = Selector(settings.selection, follows=source.kind == "video")
     selector.restore((writer.state or {}).get("selector"))
     reader = open_source(source, start=first)
-    frames = _processed(reader, settings.every, settings.end_frame)
+    frames = _processed(stages.decode.over(reader), settings.every, settings.end_frame)
     gap = settings.fill_gaps // settings.every
     tracked = track_source(
-        frames, tracker, source.kind, first=first, longest_gap=gap, shard=SHARD_FRAMES
+        stages.wait(frames), tracker, source.kind, first=first, longest_gap=gap, shard=SHARD_FRAMES
     )
     try:
-        with closing(prefetch(tracked, _QUEUE)) as results:
+        with closing(prefetch(stages.track(tracked), _QUEUE)) as results:
             for frame, faces, state in results:
                 if frame.index < done:
                     continue  # tracked again, since a gap may begin there
-                for row in store_faces(
+                rows = store_faces(
                     frame,
                     faces,
                     masker,
@@ -254,9 +262,11 @@ def _extract(
                     image_format=settings.image_format,
                     selector=selector,
                     on_store=writer.begin,
-                ):
-                    writer.add(row)
-                    identification.add(row)
+                )
+                with stages.write:
+                    for row in rows:
+                        writer.add(row)
+                        identification.add(row)
                 on_frames(frame.index + 1 - done)
                 done = frame.index + 1
                 if state is not None:
@@ -297,7 +307,7 @@ def _finish(
     return None
 
 
-def _processed(reader: FrameReader, every: int, end: int | None) -> Iterator[Frame]:
+def _processed(reader: Iterable[Frame], every: int, end: int | None) -> Iterator[Frame]:
     with closing(prefetch(reader, _QUEUE)) as frames:
         for frame in frames:
             if end is not None and frame.index >= end:

@@ -144,6 +144,8 @@ def test_every_nth_frame(clip, tmp_path):
     report = extract(clip, tmp_path / "clip", every=5)
     assert [face.frame for face in Faceset.open(tmp_path / "clip").faces()] == [0, 5, 10, 15, 20]
     assert report.frames == report.frames_with_face == 5
+    assert set(report.rates) == {"decode", "track", "write"}
+    assert all(rate > 0 for rate in report.rates.values())
 
 
 def test_photos_make_one_faceset_and_an_unreadable_one_is_reported(tmp_path):
