@@ -108,11 +108,12 @@ def analyse(
     Raises:
         FacesetError: A faceset is damaged.
     """
+    likeness = {} if faces.likeness is None else {"likeness": faces.likeness}
     found = near_duplicates(faces.looks, faces.values["sharpness"], on_faces=on_faces)
     return Analysis(
         faces,
         found,
-        find_outliers(faces.values),
+        find_outliers(faces.values | likeness),
         _tracks(faces),
         _people(faces.faces),
         None if other is None else _compare(faces, other, on_faces),
@@ -159,6 +160,7 @@ def as_json(analysis: Analysis) -> dict[str, Any]:
         "facesets": [str(faceset.path) for faceset in faces.facesets],
         "faces": len(faces),
         "removed": faces.removed,
+        "filled": faces.filled,
         "percentiles_5_50_95": {
             name: np.percentile(values, _PERCENTILES).round(4).tolist()
             for name, values in faces.values.items()

@@ -15,6 +15,7 @@ from faceswap.curation.measures import MEASURES, PIXEL_MEASURES, Values
 from faceswap.curation.near_duplicates import appearance
 from faceswap.curation.thumbnails import Thumbnails, read_thumbnails
 from faceswap.facesets.faceset import Face, Faceset
+from faceswap.people.embeddings import mean_embedding
 
 _FEWEST = 20  # faces of a person
 
@@ -30,6 +31,7 @@ class MeasuredFaces:
         facesets: The facesets.
         pairs: Their faces whose images have not been removed, with the facesets.
         removed: Number of faces whose images have been removed.
+        filled: Number of faces that were placed where the face was lost for a few frames.
         values: Values of all measures, ``(N,)`` each, by name.
         thumbnails: Thumbnails.
     """
@@ -38,6 +40,7 @@ class MeasuredFaces:
     facesets: Sequence[Faceset]
     pairs: Sequence[tuple[Faceset, Face]]
     removed: int
+    filled: int
     values: dict[str, Values]
     thumbnails: Thumbnails
 
@@ -59,6 +62,36 @@ class MeasuredFaces:
     def poses(self) -> NDArray[np.float32]:
         """Yaw and pitch, ``(N, 2)`` in degrees."""
         return np.stack([self.values["yaw"], self.values["pitch"]], 1)
+
+    @cached_property
+    def likeness(self) -> Values | None:
+        """Cosine similarity of each face's track to its person, ``(N,)``; None without embeddings.
+
+        A face without an embedding has the median: nothing speaks against it.
+
+        Raises:
+            FacesetError: A faceset is damaged.
+        """
+        found = self._embeddings()
+        known = np.array([embedding is not None for embedding in found])
+        if not known.any():
+            return None
+        persons = np.array([face.person or "" for face in self.faces])
+        values = np.full(len(self), np.nan, np.float32)
+        for person in np.unique(persons[known]):
+            own = np.flatnonzero(known & (persons == person))
+            vectors = np.array([found[place] for place in own], np.float32)
+            values[own] = vectors @ mean_embedding(vectors)
+        values[~known] = np.nanmedian(values)
+        return values
+
+    def _embeddings(self) -> list[NDArray[np.float32] | None]:
+        by_image = {
+            (id(faceset), face.image): embedding
+            for faceset in self.facesets
+            for face, embedding in zip(faceset.faces(), faceset.embeddings(), strict=True)
+        }
+        return [by_image[id(faceset), face.image] for faceset, face in self.pairs]
 
     @cached_property
     def has_meshes(self) -> bool:
@@ -118,9 +151,11 @@ def measure_faces(label: str, facesets: Sequence[Faceset], on_faces: OnFaces) ->
             f"Expected faces in {label}, found none.",
             "Extract other footage, or restore removed images.",
         )
-    removed = sum(len(faceset.faces()) for faceset in facesets) - len(pairs)
+    every = [face for faceset in facesets for face in faceset.faces()]
+    filled = sum(face.filled for face in every)
+    removed = len(every) - filled - len(pairs)
     thumbnails = read_thumbnails(pairs, on_faces)
     faces = [face for _, face in pairs]
     values = {name: measure.of(faces) for name, measure in MEASURES.items()}
     values |= {name: measure.of(thumbnails) for name, measure in PIXEL_MEASURES.items()}
-    return MeasuredFaces(label, facesets, pairs, removed, values, thumbnails)
+    return MeasuredFaces(label, facesets, pairs, removed, filled, values, thumbnails)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.curation.measures import Values
+from faceswap.people.embeddings import SAME_PERSON
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ _RULES = (
     _Rule("exposure", "dark", -1, 6, 0.35),
     _Rule("exposure", "bright", 1, 6, 0.7),
     _Rule("turn", "turned far away", 1, 6, 75),
+    _Rule("likeness", "may be another person", -1, 3, SAME_PERSON),
 )
 _LOGARITHMIC = ("sharpness", "size")
 _SMALLEST_SPREAD = 0.03  # of logarithms and of numbers from 0 to 1

@@ -12,7 +12,8 @@ from faceswap.curation.findings import findings
 from faceswap.curation.report_charts import histogram, pose_chart, track_chart
 from faceswap.curation.report_gaps import add_comparison
 from faceswap.curation.report_measures import DISTRIBUTIONS, Distribution
-from faceswap.curation.report_pictures import pose_map, spread, strip
+from faceswap.curation.report_pictures import pose_map, strip
+from faceswap.people.embeddings import evenly_spaced
 
 GENERATOR = "faceswap faces report"
 """Metadata by which a page is recognised."""
@@ -48,8 +49,9 @@ def write_report(analysis: Analysis, path: Path) -> None:
     against = f" against {analysis.comparison.other.label}" if analysis.comparison else ""
     page = Page(f"Faces of {faces.label}{against}", metadata={"generator": GENERATOR})
     counted = f"{len(faces):,} faces of {_counted(len(faces.facesets), 'faceset')}"
-    removed = f"; {faces.removed:,} removed, which are not counted" if faces.removed else ""
-    page.section("", f"{counted}{removed}.", *findings(analysis))
+    for number, left_out in ((faces.removed, "removed"), (faces.filled, "filled")):
+        counted += f"; {number:,} {left_out}, which are not counted" if number else ""
+    page.section("", f"{counted}.", *findings(analysis))
     if analysis.comparison:
         add_comparison(page, faces, analysis.comparison)
     _add_poses(page, analysis)
@@ -106,7 +108,7 @@ def _add_distribution(page: Page, analysis: Analysis, distribution: Distribution
         (order[:count], distribution.least),
         (order[::-1][:count], distribution.most),
     ):
-        section.add_picture(_strip(analysis, spread(np.sort(chosen), _IN_STRIP)), caption)
+        section.add_picture(_strip(analysis, np.sort(chosen)), caption)
 
 
 def _number(value: float) -> str:
@@ -115,7 +117,9 @@ def _number(value: float) -> str:
 
 
 def _strip(analysis: Analysis, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
-    return strip([analysis.faces.pairs[place] for place in chosen])
+    """Some of the chosen faces, evenly spread over their order."""
+    shown = evenly_spaced(chosen.tolist(), _IN_STRIP)
+    return strip([analysis.faces.pairs[place] for place in shown])
 
 
 def _add_people(page: Page, analysis: Analysis) -> None:
@@ -134,9 +138,7 @@ def _add_people(page: Page, analysis: Analysis) -> None:
         *([f"{unknown:,} faces belong to nobody in particular."] if unknown else []),
     )
     for person, own in list(analysis.people.items())[:_ROWS]:
-        section.add_picture(
-            _strip(analysis, spread(own, _IN_STRIP)), f"{person}: {len(own):,} faces"
-        )
+        section.add_picture(_strip(analysis, own), f"{person}: {len(own):,} faces")
 
 
 def _add_tracks(page: Page, analysis: Analysis) -> None:
@@ -156,9 +158,13 @@ def _add_tracks(page: Page, analysis: Analysis) -> None:
     if analysis.tracks:
         section.add_plot(track_chart(_spans(analysis)), "The longest tracks: when they are seen.")
     short = [track for track in analysis.tracks if len(track.faces) < _SHORT]
-    if short:
-        middles = np.array([track.faces[len(track.faces) // 2] for track in short])
-        section.add_picture(_strip(analysis, spread(middles, _IN_STRIP)), "Faces of short tracks.")
+    for tracks, caption in (
+        (analysis.tracks[:_IN_STRIP], "Faces of the longest tracks, in their order."),
+        (short, "Faces of short tracks."),
+    ):
+        if tracks:
+            middles = np.array([track.faces[len(track.faces) // 2] for track in tracks])
+            section.add_picture(_strip(analysis, middles), caption)
 
 
 def _spans(analysis: Analysis) -> list[tuple[str, float, float]]:
@@ -183,7 +189,7 @@ def _add_duplicates(page: Page, analysis: Analysis) -> None:
     for kept in np.argsort(-sizes, kind="stable")[:_GROUPS]:
         if sizes[kept] > 1:
             others = np.flatnonzero(analysis.representatives == kept)
-            shown = np.r_[kept, spread(others[others != kept], _IN_STRIP - 1)]
+            shown = np.r_[kept, others[others != kept]]
             section.add_picture(
                 _strip(analysis, shown), f"{sizes[kept]:,} faces; the sharpest one, then others."
             )
@@ -193,8 +199,10 @@ def _add_outliers(page: Page, analysis: Analysis) -> None:
     outliers = analysis.outliers
     section = page.section(
         "Outliers",
-        f"{_counted(len(outliers), 'face')} with unusual values found. What to do: delete the "
-        "image of a face that is wrong or useless; keep what is only rare.",
+        f"{_counted(len(outliers), 'face')} with unusual values. What to do: delete the image of a "
+        "face that is wrong or useless; keep what is only rare."
+        if outliers
+        else "None were found.",
     )
     for outlier in outliers[:_OUTLIERS]:
         faceset, face = analysis.faces.pairs[outlier.face]

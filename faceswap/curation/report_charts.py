@@ -75,7 +75,7 @@ def histogram(sides: Sequence[MeasuredFaces], name: str, title: str) -> Figure:
         name: Name of the measure.
         title: Title of the axis, with the unit.
     """
-    figure = Figure(figsize=(5.2, 2.2), layout="constrained")
+    figure = Figure(figsize=(5.2, 2.2))
     axes = figure.subplots()
     values = np.concatenate([side.values[name] for side in sides])
     # A few extreme values would leave one bar for all others.
@@ -102,11 +102,12 @@ def track_chart(spans: Sequence[tuple[str, float, float]]) -> Figure:
         spans: Name, first and last second of each track; the first 40 are shown.
     """
     shown = spans[:_TRACKS]
-    figure = Figure(figsize=(9, 0.6 + 0.18 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(9, 0.6 + 0.18 * len(shown)))
     axes = figure.subplots()
     for row, (_, first, last) in enumerate(shown):
         axes.barh(row, max(last - first, 0.05), left=first, height=0.7, color=_COLOURS[0])
     axes.set_yticks(range(len(shown)), [chart_label(name) for name, _, _ in shown], fontsize=7)
     axes.invert_yaxis()
+    axes.set_xlim(left=0)
     axes.set_xlabel("time [s]", fontsize=9)
     return figure

@@ -5,7 +5,8 @@ from faceswap.curation.analysis import Comparison, DescribedGap
 from faceswap.curation.coverage import KINDS
 from faceswap.curation.measured_faces import MeasuredFaces
 from faceswap.curation.report_charts import pose_chart
-from faceswap.curation.report_pictures import spread, strip
+from faceswap.curation.report_pictures import strip
+from faceswap.people.embeddings import evenly_spaced
 
 _IN_STRIP = 5
 _FILMED = 3  # gaps that the summary names
@@ -82,10 +83,9 @@ def _add_gap(
         f"{len(gap.faces):,} of {len(faces):,} faces of {faces.label} have no counterpart in "
         f"{gap.kind}. {each.nearest}",
     )
-    shown = spread(gap.faces, _IN_STRIP)
-    nearest = dict(zip(gap.faces.tolist(), gap.nearest.tolist(), strict=True))
-    section.add_picture(strip([faces.pairs[place] for place in shown]), faces.label)
+    shown = evenly_spaced(range(len(gap.faces)), _IN_STRIP)
+    section.add_picture(strip([faces.pairs[place] for place in gap.faces[shown]]), faces.label)
     section.add_picture(
-        strip([other.pairs[nearest[place]] for place in shown.tolist()]),
+        strip([other.pairs[place] for place in gap.nearest[shown]]),
         f"{other.label}: nearest to each",
     )

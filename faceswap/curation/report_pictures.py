@@ -48,13 +48,6 @@ def strip(pairs: Pairs) -> Image:
     return np.concatenate([_framed(each) for each in tiles], 1)
 
 
-def spread(chosen: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Some of the chosen faces, evenly spread over their order."""
-    if len(chosen) <= count:
-        return chosen
-    return chosen[np.linspace(0, len(chosen) - 1, count).round().astype(int)]
-
-
 def pose_map(pairs: Pairs, poses: NDArray[np.floating]) -> tuple[Image, int]:
     """The sharpest face of each pose, with the number of faces of that pose.
 

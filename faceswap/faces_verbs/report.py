@@ -17,7 +17,8 @@ from faceswap.faces_verbs.arguments import Facesets
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.found import open_facesets
 
-_NAMED = 2  # facesets in a label
+_NAMED = 2  # paths in a label
+_Side = tuple[Sequence[Path], Sequence[Faceset]]
 
 
 def report(
@@ -43,11 +44,11 @@ def report(
     next. The page opens offline. Removed images are not counted.
     """
     opened, others = open_facesets(facesets), open_facesets(against or [])
-    page = output or _default(opened, others)
+    page = output or _default(facesets[0], against or [])
     files = [page, *([json_file] if json_file else [])]
     replaced = overwrite or is_report(page)
     with claim_files(files, "the report", overwrite=replaced):
-        analysis = _analyse(opened, others)
+        analysis = _analyse((facesets, opened), (against or [], others))
         write_report(analysis, page)
         if json_file:
             write_json(json_file, as_json(analysis))
@@ -57,22 +58,22 @@ def report(
     note(f"Report: {page}.")
 
 
-def _analyse(opened: Sequence[Faceset], others: Sequence[Faceset]) -> Analysis:
-    total = sum(len(faceset.trainable()) for faceset in [*opened, *others])
+def _analyse(first: _Side, second: _Side) -> Analysis:
+    total = sum(len(faceset.trainable()) for _, opened in (first, second) for faceset in opened)
     with progress_bar("read faces", total, unit="faces") as advance:
-        faces = measure_faces(_label(opened), opened, advance)
-        other = measure_faces(_label(others), others, advance) if others else None
+        faces = measure_faces(_label(first[0]), first[1], advance)
+        other = measure_faces(_label(second[0]), second[1], advance) if second[1] else None
     with progress_bar("compare", len(faces) * (2 if other else 1), unit="faces") as advance:
         return analyse(faces, other, advance)
 
 
-def _label(facesets: Sequence[Faceset]) -> str:
-    names = [faceset.path.name for faceset in facesets[:_NAMED]]
-    more = len(facesets) - _NAMED
+def _label(paths: Sequence[Path]) -> str:
+    names = [path.resolve().name for path in paths[:_NAMED]]
+    more = len(paths) - _NAMED
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")
 
 
-def _default(opened: Sequence[Faceset], others: Sequence[Faceset]) -> Path:
-    first = opened[0].path
-    against = f"-against-{others[0].path.name}" if others else ""
-    return first.parent / f"{first.name}{against}-report.html"
+def _default(first: Path, against: Sequence[Path]) -> Path:
+    place = first.resolve()
+    beside = f"-against-{against[0].resolve().name}" if against else ""
+    return place.with_name(f"{place.name}{beside}-report.html")

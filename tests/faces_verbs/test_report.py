@@ -95,6 +95,22 @@ def test_people_and_photos_are_shown(alice, make_faceset, tmp_path) -> None:
     assert ["photos", "photos", "5", "-", "-"] in kinds
 
 
+def test_another_person_is_an_outlier_and_filled_faces_are_left_out(alice, tmp_path) -> None:
+    vectors = [[1.0, 0.0], [0.0, 1.0]]
+    changed(
+        alice,
+        embedding=lambda face: vectors[face == 7] if face != 9 else None,
+        filled=lambda face: face == 20,
+    )
+    page, numbers = tmp_path / "page.html", tmp_path / "numbers.json"
+    report([alice], output=page, json_file=numbers)
+    found = json.loads(numbers.read_text())
+    other = [each for each in found["outliers"] if "may be another person" in each["reasons"]]
+    assert [each["image"] for each in other] == ["000007-0.png"]
+    assert (found["faces"], found["filled"], found["removed"]) == (47, 1, 0)
+    assert "may be another person: alice/images/000007-0.png" in text_of(page)
+
+
 def test_a_report_is_replaced_and_nothing_else(alice, tmp_path) -> None:
     page = tmp_path / "page.html"
     report([alice], output=page)
