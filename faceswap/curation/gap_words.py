@@ -170,7 +170,7 @@ def nearest_words(gap: Gap, first: Appearance, second: Appearance, name: str) ->
     names = EXPRESSION if gap.kind == "expression" else _LIGHT
     own, other = _typical(gap, first, second)
     values = [
-        f"{names[place]} {other[place]:.2f} instead of {own[place]:.2f}"
+        f"{names[place]} {other[place]:z.2f} instead of {own[place]:z.2f}"
         for place in _differing(gap, first, second)
     ]
     return f"The nearest faces of {name} in this pose have: {', '.join(values)}."

@@ -73,7 +73,8 @@ def _add_poses(page: Page, analysis: Analysis) -> None:
     section = page.section(
         "Poses",
         "Yaw is the turn of the head towards image left or right, pitch its turn down or up. Left "
-        "and right are those of the picture everywhere on this page.",
+        "and right are those of the picture everywhere on this page. A profile is measured as "
+        "50 to 60°, since half of its landmarks are guessed.",
         "A model shows well only what it has seen: good is a filled field as wide as the poses of "
         "the video it will convert. What to do: film the person turning the head slowly to both "
         "sides, looking up and down.",

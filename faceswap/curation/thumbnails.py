@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.geometry.alignment import transform_points
-from faceswap.maskers.hull import fill_hull
+from faceswap.geometry.landmarks68 import BROWS
+from faceswap.maskers.hull import fill_convex
 
 SIDE = 32
 """Side of a thumbnail in pixels: 4 KB a face."""
@@ -24,7 +25,7 @@ class Thumbnails:
 
     Attributes:
         images: Whole crops, ``(N, 32, 32, 3) uint8`` RGB.
-        masks: Faces from brows to chin, ``(N, 32, 32) bool``.
+        masks: Faces from eyes to chin, ``(N, 32, 32) bool``: above are brows and often hair.
         square: Side of the face square as a fraction of the crop's.
     """
 
@@ -67,4 +68,4 @@ def _thumbnail(pair: tuple[Faceset, Face]) -> tuple[NDArray[np.uint8], NDArray[n
     crop = cv2.resize(faceset.load_crop(face), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     scale = SIDE / faceset.crop_size
     points = (transform_points(face.matrix, face.landmarks) + 0.5) * scale - 0.5
-    return np.asarray(crop, np.uint8), fill_hull(SIDE, points, forehead=0) > 127
+    return np.asarray(crop, np.uint8), fill_convex(SIDE, np.delete(points, BROWS, 0)) > 127
