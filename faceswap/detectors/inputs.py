@@ -18,6 +18,11 @@ def group_by_shape(images: Sequence[NDArray[np.uint8]]) -> dict[tuple[int, ...],
     return groups
 
 
+def shrink_scale(height: int, width: int, max_side: int) -> float:
+    """Scale in (0, 1] that makes the longer side of an image at most `max_side` pixels."""
+    return min(1.0, max_side / max(height, width))
+
+
 def shrink(image: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], float]:
     """Scales an image down so that its longer side is at most `max_side` pixels.
 
@@ -25,7 +30,7 @@ def shrink(image: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], 
         (H, W, 3) uint8, and the scale in (0, 1].
     """
     height, width = image.shape[:2]
-    scale = min(1.0, max_side / max(height, width))
+    scale = shrink_scale(height, width, max_side)
     if scale == 1.0:
         return image, scale
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from faceswap.core.weights import load_weights
-from faceswap.detectors.inputs import group_by_shape, shrink
+from faceswap.detectors.anchored import (
+    AnchorDetector,
+    AnchorOutputs,
+    Candidates,
+    anchor_grid,
+    per_anchor,
+)
 from faceswap.detectors.nms import merge_weighted
 from faceswap.detectors.registry import Detection, detectors
 
 _STRIDES = (8, 16, 32)
 # Sides in input pixels of the two anchors per position, per stride.
 _ANCHORS = ((10, 20), (32, 64), (128, 256))
-# Scales of the regressed centres and points, and of the logarithms of the regressed sides.
-_CENTER_SCALE, _SIDE_SCALE = 0.1, 0.2
-_MEAN_BGR = (104.0, 117.0, 123.0)
 # IoU from which two boxes are the same face.
 _SAME_FACE = 0.4
 
@@ -136,96 +139,45 @@ class RetinaFaceNet(nn.Module):
         contexts = (self.ssh1, self.ssh2, self.ssh3)
         features = [context(level) for context, level in zip(contexts, pyramid, strict=True)]
         return (
-            _per_anchor(self.ClassHead, features, 2),
-            _per_anchor(self.BboxHead, features, 4),
-            _per_anchor(self.LandmarkHead, features, 10),
+            _outputs(self.ClassHead, features, 2),
+            _outputs(self.BboxHead, features, 4),
+            _outputs(self.LandmarkHead, features, 10),
         )
 
 
-def _per_anchor(heads: nn.ModuleList, features: Sequence[Tensor], values: int) -> Tensor:
-    """Outputs of the heads, (B, A, values), anchors in the order of `anchors`."""
-    outputs = [head(level) for head, level in zip(heads, features, strict=True)]
-    # (B, 2 * values, h, w) -> (B, h * w * 2, values)
-    return torch.cat([x.permute(0, 2, 3, 1).reshape(len(x), -1, values) for x in outputs], dim=1)
+def _outputs(heads: nn.ModuleList, features: Sequence[Tensor], values: int) -> Tensor:
+    """Outputs of the heads, (B, A, values), in the order of `anchors`."""
+    return per_anchor([head(level) for head, level in zip(heads, features, strict=True)], values)
 
 
 def anchors(height: int, width: int) -> NDArray[np.float32]:
     """(A, 3) centre x, centre y and side, in pixels of an input of that size."""
-    levels = []
-    for stride, sides in zip(_STRIDES, _ANCHORS, strict=True):
-        rows, columns = np.mgrid[0 : -(-height // stride), 0 : -(-width // stride)]
-        centers = (np.stack([columns, rows], axis=-1).reshape(-1, 2) + 0.5) * stride
-        both = [np.column_stack([centers, np.full(len(centers), side)]) for side in sides]
-        levels.append(np.stack(both, axis=1).reshape(-1, 3))
-    return np.concatenate(levels).astype(np.float32)
+    sizes = [(-(-height // stride), -(-width // stride)) for stride in _STRIDES]
+    return anchor_grid(sizes, _STRIDES, _ANCHORS)
 
 
-class RetinaFace:
-    """Detector around the network.
-
-    Args:
-        net: Network with its weights.
-        max_side: Longer side in pixels to which larger images are scaled down.
-        min_score: Score in [0, 1] below which detections are dropped.
-        device: Device of the network.
-    """
+class RetinaFace(AnchorDetector):
+    """Detector around the network ``RetinaFaceNet``."""
 
     weights: tuple[str, ...] = ("retinaface",)
+    smallest_input = 21.0
 
-    def __init__(
-        self, net: RetinaFaceNet, max_side: int = 640, min_score: float = 0.9, device: str = "cpu"
-    ) -> None:
-        self.device = torch.device(device)
-        self.net = net.eval().requires_grad_(requires_grad=False).to(self.device)
-        self.max_side = max_side
-        self.min_score = min_score
+    def run(self, batch: Tensor) -> AnchorOutputs:
+        """Runs the network; see ``AnchorDetector``."""
+        logits, boxes, points = self.net(batch)
+        scores = logits.softmax(2)[..., 1]
+        return AnchorOutputs(scores, boxes, points, anchors(*batch.shape[2:]))
 
-    def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        """Detections per image, highest score first.
-
-        Args:
-            images: Images, (H, W, 3) uint8 RGB; images of one size run as one batch.
-        """
-        results: list[list[Detection]] = [[] for _ in images]
-        for indices in group_by_shape(images).values():
-            scaled = [shrink(images[i], self.max_side) for i in indices]
-            found = self._detect([image for image, _ in scaled], scaled[0][1])
-            for index, detections in zip(indices, found, strict=True):
-                results[index] = detections
-        return results
-
-    def _detect(self, images: Sequence[NDArray[np.uint8]], scale: float) -> list[list[Detection]]:
-        """Detections in images of one size, in pixels of the images before scaling."""
-        with torch.inference_mode():
-            batch = torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2)
-            mean = torch.tensor(_MEAN_BGR, device=self.device).view(1, 3, 1, 1)
-            logits, boxes, points = self.net(batch.flip(1).float() - mean)
-            scores = logits.softmax(2)[..., 1]
-        places = anchors(*images[0].shape[:2])
-        results = []
-        for values in zip(scores, boxes, points, strict=True):
-            row_scores, row_boxes, row_points = (value.cpu().numpy() for value in values)
-            keep = row_scores >= self.min_score
-            corners, spots = _decode(row_boxes[keep], row_points[keep], places[keep])
-            # Pixel centres lie at .5 in the network's coordinates, at whole numbers in a frame.
-            results.append(
-                merge_weighted(
-                    corners / scale - 0.5, row_scores[keep], spots / scale - 0.5, _SAME_FACE
-                )
-            )
-        return results
-
-
-def _decode(
-    boxes: NDArray[np.float32], points: NDArray[np.float32], places: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Corners (N, 4) and points (N, 5, 2) in input pixels, from outputs relative to anchors."""
-    sides = places[:, 2:]
-    centers = places[:, :2] + boxes[:, :2] * _CENTER_SCALE * sides
-    half = np.exp(boxes[:, 2:] * _SIDE_SCALE) * sides / 2
-    offsets = points.reshape(-1, 5, 2) * _CENTER_SCALE * sides[:, None]
-    corners = np.concatenate([centers - half, centers + half], axis=1)
-    return corners.astype(np.float32), (places[:, None, :2] + offsets).astype(np.float32)
+    def merge(self, candidates: Candidates, scale: float) -> list[Detection]:
+        """Averages the boxes of a face; see ``AnchorDetector``."""
+        assert candidates.points is not None
+        # Pixel centres lie at .5 in the network's coordinates, at whole numbers in a frame.
+        return merge_weighted(
+            candidates.boxes / scale - 0.5,
+            candidates.scores,
+            candidates.points / scale - 0.5,
+            _SAME_FACE,
+        )
 
 
 @detectors.register
