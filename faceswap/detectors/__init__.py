@@ -2,10 +2,12 @@
 
 from faceswap.detectors import blazeface, mtcnn, retinaface, sfd, yunet
 from faceswap.detectors.registry import Detection, Detector, build_detector, detectors
+from faceswap.detectors.tiles import TiledDetector
 
 __all__ = [
     "Detection",
     "Detector",
+    "TiledDetector",
     "blazeface",
     "build_detector",
     "detectors",

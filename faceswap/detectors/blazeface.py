@@ -107,18 +107,24 @@ class BlazeFace:
     Args:
         full: Full-range network.
         short: Short-range network for one more pass, or None.
-        smallest_face: Side in image pixels of the smallest detected faces.
+        smallest_face: Side in image pixels of the smallest detected faces; about twice that is
+            found reliably.
+        passes: Number of passes at the finest scales; None for all of them.
         device: Device of the networks.
     """
+
+    smallest_input = 30.0
 
     def __init__(
         self,
         full: BlazeFaceNet,
         short: BlazeFaceNet | None = None,
         smallest_face: int = 32,
+        passes: int | None = None,
         device: str = "cpu",
     ) -> None:
         self.device = torch.device(device)
+        self.passes = passes
         self.full = full
         self.short = short
         self.smallest_face = smallest_face
@@ -135,7 +141,8 @@ class BlazeFace:
         """
         results: list[list[Detection]] = [[] for _ in images]
         for shape, indices in group_by_shape(images).items():
-            passes = [(self.full, side) for side in self.input_sides(max(shape[:2]))]
+            sides = self.input_sides(max(shape[:2]))
+            passes = [(self.full, side) for side in sides[-(self.passes or len(sides)) :]]
             if self.short is not None:
                 passes.append((self.short, _SHORT_SIDE))
             for network, side in passes:
@@ -143,6 +150,15 @@ class BlazeFace:
                 for index, detections in zip(indices, found, strict=True):
                     results[index] += detections
         return [drop_nested(_merge_passes(detections)) for detections in results]
+
+    def input_scale(self, height: int, width: int) -> float:
+        """Scale of the finest pass over an image of that size; see ``Detector``."""
+        longer = max(height, width)
+        return self.input_sides(longer)[-1] / longer
+
+    def for_tiles(self) -> "BlazeFace":
+        """Detector with a single pass at scale 1; see ``Detector``."""
+        return BlazeFace(self.full, None, _SMALLEST_FACE, passes=1, device=str(self.device))
 
     def input_sides(self, longer: int) -> list[int]:
         """Input sides that the longer side of an image is scaled to, ascending."""
@@ -157,9 +173,13 @@ class BlazeFace:
         self, network: BlazeFaceNet, side: int, images: Sequence[NDArray[np.uint8]]
     ) -> list[list[Detection]]:
         boards = [letterbox(image, side) for image in images]
-        batch = torch.from_numpy(np.stack([board for board, _ in boards])).to(self.device)
-        batch = batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-        found = network.detect(batch)
+        # The activations of one image fit into the cache of a CPU, those of several do not.
+        size = 1 if self.device.type == "cpu" else len(boards)
+        found: list[list[Detection]] = []
+        for start in range(0, len(boards), size):
+            chunk = np.stack([board for board, _ in boards[start : start + size]])
+            batch = torch.from_numpy(chunk).to(self.device)
+            found += network.detect(batch.permute(0, 3, 1, 2).float().div_(127.5).sub_(1))
         # Continuous coordinates: pixel centres lie at .5 there, and at whole numbers in a frame.
         return [
             [_to_frame(detection, scale) for detection in detections]
@@ -184,14 +204,22 @@ def _merge_passes(detections: Sequence[Detection]) -> list[Detection]:
 
 
 @detectors.register
-def blazeface(device: str = "cpu", smallest_face: int = 32, close_ups: bool = False) -> BlazeFace:
+def blazeface(
+    device: str = "cpu",
+    smallest_face: int = 32,
+    min_score: float = 0.6,
+    close_ups: bool = False,
+) -> BlazeFace:
     """BlazeFace with the published weights.
 
     Args:
         device: Device of the networks.
         smallest_face: Side in image pixels of the smallest detected faces. The time grows with the
             square of the image side divided by it.
+        min_score: Score in [0, 1] below which detections are dropped.
         close_ups: Whether the short-range network runs too. It finds large faces a little better,
             and has false detections on cats and dogs.
     """
-    return BlazeFace(full_range(), short_range() if close_ups else None, smallest_face, device)
+    # With close-ups the score of the short-range network keeps its ratio to that of the other one.
+    short = short_range(min_score=min_score * 5 / 6) if close_ups else None
+    return BlazeFace(full_range(min_score=min_score), short, smallest_face, device=device)

@@ -21,6 +21,8 @@ from faceswap.detectors.registry import Detection, detectors
 
 # Side of the faces that the proposal network detects, and its stride, in input pixels.
 _CELL, _STRIDE = 12, 2
+# Scores below which the first two networks drop candidates.
+_EARLIER_MIN_SCORES = (0.6, 0.7)
 # Candidates per batch of the second and third network: bounds the memory that a crowd needs.
 _BATCH = 512
 
@@ -100,19 +102,20 @@ class MTCNN:
     """
 
     weights: tuple[str, ...] = ("mtcnn_pnet", "mtcnn_rnet", "mtcnn_onet")
+    smallest_input = float(_CELL)
 
     def __init__(
         self,
         networks: tuple[ProposalNet, RefineNet, OutputNet],
         min_size: int = 20,
-        min_scores: tuple[float, float, float] = (0.6, 0.7, 0.7),
+        min_scores: tuple[float, float, float] = (*_EARLIER_MIN_SCORES, 0.7),
         step: float = 0.709,
         device: str = "cpu",
     ) -> None:
         self.device = torch.device(device)
-        self.propose, self.refine, self.output = (
-            net.eval().requires_grad_(requires_grad=False).to(self.device) for net in networks
-        )
+        self.propose, self.refine, self.output = networks
+        for net in networks:
+            net.eval().requires_grad_(requires_grad=False).to(self.device)
         self.min_size = min_size
         self.min_scores = min_scores
         self.step = step
@@ -128,6 +131,15 @@ class MTCNN:
             candidates = self._proposals(images)
             candidates = self._refined(images, candidates)
             return self._detections(images, candidates)
+
+    def input_scale(self, height: int, width: int) -> float:  # noqa: ARG002 - the same for all
+        """Scale of the finest layer of the pyramid; see ``Detector``."""
+        return _CELL / self.min_size
+
+    def for_tiles(self) -> "MTCNN":
+        """Detector with the finest layers of the pyramid only; see ``Detector``."""
+        networks = (self.propose, self.refine, self.output)
+        return MTCNN(networks, _CELL, self.min_scores, self.step, str(self.device))
 
     def _proposals(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float64]]:
         found: list[list[NDArray[np.float64]]] = [[np.zeros((0, 5))] for _ in images]
@@ -212,6 +224,7 @@ class MTCNN:
 def mtcnn(
     device: str = "cpu",
     min_size: int = 20,
+    min_score: float = 0.7,
     weights: tuple[Path, Path, Path] | None = None,
 ) -> MTCNN:
     """MTCNN with the published weights.
@@ -219,13 +232,14 @@ def mtcnn(
     Args:
         device: Device of the networks.
         min_size: Side of the smallest detected face in image pixels.
+        min_score: Score in [0, 1] of the last network below which detections are dropped.
         weights: Files with other weights of the three networks.
     """
     networks = (ProposalNet(), RefineNet(), OutputNet())
     files = weights or (None, None, None)
     for net, name, given in zip(networks, MTCNN.weights, files, strict=True):
         load_weights(net, name, given)
-    return MTCNN(networks, min_size, device=device)
+    return MTCNN(networks, min_size, (*_EARLIER_MIN_SCORES, min_score), device=device)
 
 
 def _cells(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import ModelFileError
 from faceswap.core.weights import weights_path
-from faceswap.detectors.inputs import shrink
+from faceswap.detectors.inputs import shrink, shrink_scale
 from faceswap.detectors.nms import merge_weighted
 from faceswap.detectors.registry import Detection, detectors
 
@@ -35,6 +35,7 @@ class YuNet:
     """
 
     weights: tuple[str, ...] = ("yunet",)
+    smallest_input = 18.0
 
     def __init__(self, path: Path, max_side: int = 640, min_score: float = 0.8) -> None:
         self.max_side = max_side
@@ -57,6 +58,14 @@ class YuNet:
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
         """Detections per image, highest score first; images are (H, W, 3) uint8 RGB."""
         return [self._detect(image) for image in images]
+
+    def input_scale(self, height: int, width: int) -> float:
+        """Scale of the network's input for an image of that size; see ``Detector``."""
+        return shrink_scale(height, width, self.max_side)
+
+    def for_tiles(self) -> "YuNet":
+        """This detector, which does not scale tiles; see ``Detector``."""
+        return self
 
     def _detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         scaled, scale = shrink(image, self.max_side)
