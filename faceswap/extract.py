@@ -37,6 +37,7 @@ from faceswap.extract_options import (
     MaxFaces,
     MaxSize,
     MinPresence,
+    MinScore,
     MinSharpness,
     MinSize,
     Normalise,
@@ -51,6 +52,8 @@ from faceswap.extract_options import (
     Start,
     SubjectName,
     Threshold,
+    Tiles,
+    Turned,
     Yaw,
 )
 from faceswap.extraction.identities import People
@@ -91,6 +94,9 @@ def extract(
     pitch: Pitch = None,
     roll: Roll = None,
     max_faces: MaxFaces = None,
+    min_score: MinScore = None,
+    tiles: Tiles = _DEFAULTS.tiles,
+    turned: Turned = _DEFAULTS.turned,
     fill_gaps: FillGaps = _DEFAULTS.fill_gaps,
     normalise: Normalise = _DEFAULTS.normalise,
     re_feed: ReFeed = _DEFAULTS.re_feed,
@@ -132,6 +138,9 @@ def extract(
         fill_gaps=fill_gaps,
         normalise=normalise,
         re_feed=re_feed,
+        min_score=min_score,
+        tiles=tiles,
+        turned=turned,
     )
     span = parse_moment(start, "--start"), parse_moment(end, "--end")
     stated = _stated(subject, basis, reference, evidence)

@@ -29,6 +29,20 @@ Every = Annotated[int, typer.Option(min=1, help="Process every n-th frame only."
 MinSize = Annotated[
     int, typer.Option(min=1, help="Skip faces (brows to chin) smaller than this many pixels.")
 ]
+MinScore = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Drop detections of a lower score; each detector has its own."),
+]
+Tiles = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|off|N", help="Search small faces on N tiles along the longer side as well."
+    ),
+]
+Turned = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option(help="When to search lying and upside-down heads on turned frames."),
+]
 FillGaps = Annotated[
     int,
     typer.Option(

@@ -109,6 +109,7 @@ def complete_faces(
         device,
         normalise=extractor.get("normalise", "none"),
         re_feed=extractor.get("re_feed", 1),
+        **{key: extractor[key] for key in ("min_score", "tiles", "turned") if key in extractor},
     )
     if faceset.is_video:
         found = prefetch(track_between(frames, stored, extractor["every"], tracker.update), _QUEUE)

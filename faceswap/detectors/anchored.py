@@ -94,11 +94,11 @@ class AnchorDetector(ABC):
         """Detections of one image in its own pixels, which the input has scaled by ``scale``."""
 
     def input_scale(self, height: int, width: int) -> float:
-        """Scale of the network's input for an image of that size; see ``Detector``."""
+        """Scale of the network's input for an image of that size; see ``ScalableDetector``."""
         return shrink_scale(height, width, self.max_side)
 
     def for_tiles(self) -> "AnchorDetector":
-        """This detector, which does not scale tiles; see ``Detector``."""
+        """This detector, which does not scale tiles; see ``ScalableDetector``."""
         return self
 
     def _batch(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:

@@ -152,12 +152,12 @@ class BlazeFace:
         return [drop_nested(_merge_passes(detections)) for detections in results]
 
     def input_scale(self, height: int, width: int) -> float:
-        """Scale of the finest pass over an image of that size; see ``Detector``."""
+        """Scale of the finest pass over an image of that size; see ``ScalableDetector``."""
         longer = max(height, width)
         return self.input_sides(longer)[-1] / longer
 
     def for_tiles(self) -> "BlazeFace":
-        """Detector with a single pass at scale 1; see ``Detector``."""
+        """Detector with a single pass at scale 1; see ``ScalableDetector``."""
         return BlazeFace(self.full, None, _SMALLEST_FACE, passes=1, device=str(self.device))
 
     def input_sides(self, longer: int) -> list[int]:

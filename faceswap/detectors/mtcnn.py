@@ -133,11 +133,11 @@ class MTCNN:
             return self._detections(images, candidates)
 
     def input_scale(self, height: int, width: int) -> float:  # noqa: ARG002 - the same for all
-        """Scale of the finest layer of the pyramid; see ``Detector``."""
+        """Scale of the finest layer of the pyramid; see ``ScalableDetector``."""
         return _CELL / self.min_size
 
     def for_tiles(self) -> "MTCNN":
-        """Detector with the finest layers of the pyramid only; see ``Detector``."""
+        """Detector with the finest layers of the pyramid only; see ``ScalableDetector``."""
         networks = (self.propose, self.refine, self.output)
         return MTCNN(networks, _CELL, self.min_scores, self.step, str(self.device))
 

@@ -35,22 +35,30 @@ class Detector(Protocol):
 
     Attributes:
         weights: Names of its published weights in the weights table.
-        smallest_input: Side of the face square (brows to chin) in pixels of the network's finest
-            input from which faces are found reliably; as measured, often less suffices.
     """
 
     weights: tuple[str, ...]
-    smallest_input: float
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
         """Detections per image, highest score first; images are (H, W, 3) uint8 RGB."""
         ...
 
+
+class ScalableDetector(Detector, Protocol):
+    """A detector of which is known how large it needs faces to be.
+
+    Attributes:
+        smallest_input: Side of the face square (brows to chin) in pixels of the network's finest
+            input from which faces are found reliably, as measured on photographs.
+    """
+
+    smallest_input: float
+
     def input_scale(self, height: int, width: int) -> float:
         """Scale of the network's finest input for an image of that size."""
         ...
 
-    def for_tiles(self) -> "Detector":
+    def for_tiles(self) -> Detector:
         """Detector with the same networks for the tiles of a scaled frame (``TiledDetector``).
 
         It takes images of at most 640 px at scale 1, and finds faces between ``smallest_input`` and
@@ -59,10 +67,12 @@ class Detector(Protocol):
         ...
 
 
-detectors: Registry[Callable[..., Detector]] = Registry("detector")
+detectors: Registry[Callable[..., ScalableDetector]] = Registry("detector")
 
 
-def build_detector(name: str = "blazeface", device: str = "cpu", **options: Any) -> Detector:
+def build_detector(
+    name: str = "blazeface", device: str = "cpu", **options: Any
+) -> ScalableDetector:
     """Builds a detector with its weights.
 
     Args:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from faceswap.core.errors import ConfigError
 from faceswap.detectors.inputs import group_by_shape
 from faceswap.detectors.nms import drop_nested
-from faceswap.detectors.registry import Detection, Detector
+from faceswap.detectors.registry import Detection, ScalableDetector
 
 _TILE = 640  # px, of the longest side of a tile: bounds the memory
 _STRIDE = 32  # px; sides of tiles are multiples of it, so that networks need not scale them
@@ -28,21 +28,16 @@ class TiledDetector:
 
     Args:
         detector: Detector of the whole frame.
-        tiles: Tiles along the longer side of the frame, 2 to 16: faces that many times smaller
-            than on the whole frame are found. None finds faces of 1/48 of the longer side, in
+        tiles: Tiles along the longer side of the frame: faces that many times smaller than on the
+            whole frame are found. None finds faces of 1/48 of the longer side, in
             frames larger than 1280 px, where the whole frame does not show them.
         min_size: Side of the face square in frame pixels below which no face is wanted.
 
-    Raises:
-        ConfigError: The number of tiles is out of range.
     """
 
-    def __init__(self, detector: Detector, tiles: int | None = None, min_size: int = 1) -> None:
-        if tiles is not None and not 2 <= tiles <= _MAX_TILES:
-            raise ConfigError(
-                f"Expected 2 to {_MAX_TILES} tiles along the longer side, found {tiles}.",
-                "Use --tiles auto, off, or a number in this range.",
-            )
+    def __init__(
+        self, detector: ScalableDetector, tiles: int | None = None, min_size: int = 1
+    ) -> None:
         self.detector = detector
         self.tiles = tiles
         self.min_size = min_size
@@ -111,6 +106,33 @@ class TiledDetector:
             ]
             for _ in images
         ]
+
+
+def tile_detector(
+    detector: ScalableDetector, tiles: str = "auto", min_size: int = 1
+) -> TiledDetector | None:
+    """A detector with tiles, as they are named on the command line.
+
+    Args:
+        detector: Detector of the whole frame.
+        tiles: Number of tiles along the longer side of a frame, 2 to 16; "auto" for tiles in frames
+            larger than 1280 px only; "off" for none.
+        min_size: Side of the face square in frame pixels below which no face is wanted.
+
+    Returns:
+        The detector; None for "off".
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    if tiles in ("auto", "off"):
+        return TiledDetector(detector, min_size=min_size) if tiles == "auto" else None
+    if tiles.isascii() and tiles.isdigit() and 2 <= int(tiles) <= _MAX_TILES:
+        return TiledDetector(detector, int(tiles), min_size)
+    raise ConfigError(
+        f"Expected auto, off, or 2 to {_MAX_TILES} tiles along the longer side, found {tiles!r}.",
+        "Use --tiles with one of these.",
+    )
 
 
 def tile_starts(length: int, overlap: float) -> tuple[int, list[int]]:

@@ -60,11 +60,11 @@ class YuNet:
         return [self._detect(image) for image in images]
 
     def input_scale(self, height: int, width: int) -> float:
-        """Scale of the network's input for an image of that size; see ``Detector``."""
+        """Scale of the network's input for an image of that size; see ``ScalableDetector``."""
         return shrink_scale(height, width, self.max_side)
 
     def for_tiles(self) -> "YuNet":
-        """This detector, which does not scale tiles; see ``Detector``."""
+        """This detector, which does not scale tiles; see ``ScalableDetector``."""
         return self
 
     def _detect(self, image: NDArray[np.uint8]) -> list[Detection]:

@@ -61,6 +61,9 @@ class ExtractSettings:
         fill_gaps: Frames of the longest gap in a track that is filled; 0 fills none.
         normalise: Normalisation of the contrast around each face before landmarks are placed.
         re_feed: Number of regions of each face over which landmarks are averaged.
+        min_score: Score in [0, 1] below which detections are dropped; None for the detector's own.
+        tiles: Tiles along the longer side of a frame, "auto" or "off"; see ``tile_detector``.
+        turned: When turned frames are searched; see ``TrackerSettings``.
     """
 
     detector: str = DETECTOR
@@ -76,10 +79,13 @@ class ExtractSettings:
     fill_gaps: int = FILLED_GAP
     normalise: Normalise = "none"
     re_feed: int = 1
+    min_score: float | None = None
+    tiles: str = "auto"
+    turned: Literal["auto", "always", "never"] = "auto"
 
 
 _DEFAULTS = ExtractSettings()
-_ADDED = ("fill_gaps", "normalise", "re_feed")
+_ADDED = ("fill_gaps", "normalise", "re_feed", "min_score", "tiles", "turned")
 
 
 @dataclass(frozen=True)
@@ -219,7 +225,16 @@ def _build_tracker(
 ) -> Tracker | ImportedTracker:
     options: dict[str, Any] = {"normalise": settings.normalise, "re_feed": settings.re_feed}
     if imported is None:
-        return build_tracker(settings.detector, settings.landmarker, device, **options)
+        return build_tracker(
+            settings.detector,
+            settings.landmarker,
+            device,
+            min_score=settings.min_score,
+            min_size=settings.selection.min_size,
+            tiles=settings.tiles,
+            turned=settings.turned,
+            **options,
+        )
     landmarker = None
     if imported.need_landmarker:
         landmarker = build_landmarker(settings.landmarker, device, **options)

@@ -57,6 +57,9 @@ class ExtractorDocument(DocumentModel):
         landmarker: Name of the landmarker.
         normalise: Normalisation before landmarks are placed; absent for none.
         re_feed: Number of regions of a face over which landmarks are averaged; absent for 1.
+        min_score: Score in [0, 1] below which detections were dropped; absent for the detector's.
+        tiles: Tiles along the longer side of a frame, "auto" or "off".
+        turned: When turned frames were searched.
     """
 
     crop_size: Annotated[int, Field(ge=1, le=1 << 14)]
@@ -67,6 +70,9 @@ class ExtractorDocument(DocumentModel):
     landmarker: str = ""
     normalise: str = "none"
     re_feed: Annotated[int, Field(ge=1)] = 1
+    min_score: Annotated[Finite, Field(ge=0, le=1)] | None = None
+    tiles: str = "auto"
+    turned: Literal["auto", "always", "never"] = "auto"
 
 
 class FacesetDocument(DocumentModel):

@@ -1,10 +1,12 @@
 """Builds a tracker by name and runs it over the frames of a source."""
 
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
-from faceswap.detectors import build_detector
+from faceswap.detectors import build_detector, tile_detector
 from faceswap.landmarkers import Normalise, build_landmarker
 from faceswap.media.frame import Frame
+from faceswap.tracking.settings import TrackerSettings
 from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
 
@@ -19,8 +21,12 @@ def build_tracker(
     *,
     normalise: Normalise = "none",
     re_feed: int = 1,
+    min_score: float | None = None,
+    min_size: int = 1,
+    tiles: str = "auto",
+    turned: Literal["auto", "always", "never"] = "auto",
 ) -> Tracker:
-    """Builds a tracker with the default settings and loads its networks' weights.
+    """Builds a tracker and loads its networks' weights.
 
     Args:
         detector: Name of the detector.
@@ -28,14 +34,22 @@ def build_tracker(
         device: Device of both networks.
         normalise: Normalisation of the contrast around each face before landmarks are placed.
         re_feed: Number of regions of each face over which landmarks are averaged.
+        min_score: Score in [0, 1] below which detections are dropped; None for the detector's own.
+        min_size: Side of the face square in frame pixels below which no face is wanted.
+        tiles: Tiles along the longer side of a frame, "auto" or "off"; see ``tile_detector``.
+        turned: When turned frames are searched; see ``TrackerSettings``.
 
     Raises:
-        ConfigError: There is no such detector, landmarker or normalisation.
+        ConfigError: There is no such detector, landmarker, normalisation or number of tiles.
         WeightsUnavailable: Weights could neither be found nor fetched.
     """
+    options = {} if min_score is None else {"min_score": min_score}
+    built = build_detector(detector, device=device, **options)
     return Tracker(
-        build_detector(detector, device=device),
+        built,
         build_landmarker(landmarker, device, normalise=normalise, re_feed=re_feed),
+        TrackerSettings(turned=turned),
+        tile_detector(built, tiles, min_size),
     )
 
 

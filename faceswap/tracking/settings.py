@@ -1,6 +1,7 @@
 """Settings of the tracker."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class TrackerSettings:
     doubt_score: float = 0.85
     max_lost_frames: int = 12
     max_missed_detections: int = 4
-    turned: str = "auto"
+    turned: Literal["auto", "always", "never"] = "auto"
     turned_every: int = 25
     tiles_every: int = 50
     min_similarity: float = 0.5

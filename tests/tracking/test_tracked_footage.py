@@ -90,6 +90,34 @@ def test_lying_heads_of_photos(networks, turn):
     assert np.abs(away).max() < 4
 
 
+@pytest.mark.parametrize("angle", [45, 110, 180])
+def test_all_heads_of_a_turned_photo(networks, angle):
+    """Where one head is found in a turn, others are searched in it, too."""
+    group = np.full((256, 620, 3), 80, np.uint8)
+    for x, zoom in ((0, 1.0), (260, 0.7), (450, 0.5)):
+        small = cv2.resize(portrait(), None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
+        group[: len(small), x : x + len(small)] = small
+    matrix = cv2.getRotationMatrix2D((310, 128), -angle, 1)
+    matrix[:, 2] += [30, 212]
+    photo = cv2.warpAffine(group, matrix, (680, 680), borderValue=(80, 80, 80))
+    faces = Tracker(*networks).find_faces(np.asarray(photo, np.uint8))
+    assert len(faces) == 3
+    rolls = np.array([head_pose(face.landmarks.points).roll for face in faces])
+    assert (np.abs((rolls - angle + 180) % 360 - 180) < 15).all()
+
+
+def test_an_upright_and_an_upside_down_head(networks):
+    pair = np.hstack([portrait(), np.ascontiguousarray(portrait()[::-1, ::-1])])
+    found = {
+        turned: Tracker(*networks, settings=TrackerSettings(turned=turned))
+        for turned in ("auto", "always", "never")
+    }
+    photos = {turned: len(tracker.find_faces(pair)) for turned, tracker in found.items()}
+    assert photos["always"] == 2
+    assert photos["never"] <= photos["auto"] <= 2
+    assert numbers(found["always"].update(pair)) == [0, 1]
+
+
 def test_portraits_have_one_face_each(networks):
     hopper = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     tracker = Tracker(*networks)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from faceswap.detectors import Detection
+from faceswap.detectors import Detection, TiledDetector
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.landmarkers.facemesh import FaceMesh
 from faceswap.tracking.tracker import Tracker, TrackerSettings
@@ -135,6 +135,31 @@ def test_turned_heads_are_searched_at_once_and_then_seldom(scene):
     for _ in range(50):
         tracker.update(FRAME)
     assert scene.turned_detections <= searched + 1
+
+
+class SceneTiles(TiledDetector):
+    """Tiles of a scene: they show all its faces."""
+
+    def __init__(self, scene, smallest):
+        self.scene, self.smallest, self.passes = scene, smallest, 0
+
+    def smallest_whole(self, height, width):
+        return self.smallest
+
+    def __call__(self, images):
+        self.passes += 1
+        return [[self.scene._detection(*face) for face in self.scene.faces]]
+
+
+def test_tiles_are_searched_in_the_first_frame_of_a_shot_and_seldom_later(scene):
+    tiles = SceneTiles(scene, 60)
+    tracker = Tracker(scene, SceneLandmarker(scene), TrackerSettings(tiles_every=20), tiles)
+    scene.faces, scene.hidden_from_detector = [(100, 100, 50, 0.9, 0.97)], {0}
+    assert [numbers(tracker.update(FRAME)) for _ in range(10)] == [[0]] * 10
+    assert tiles.passes == 1
+    for _ in range(40):
+        tracker.update(FRAME)
+    assert tiles.passes == 3
 
 
 def test_low_presence_is_no_face(scene):
