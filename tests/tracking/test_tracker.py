@@ -47,7 +47,7 @@ class SceneLandmarker:
     """Finds the disc nearest to the region's centre when it lies within the region."""
 
     weights = ()
-    min_presence, confirm_presence = 0.5, 0.95
+    min_presence, confirm_presence, upright = 0.5, 0.95, False
     roi_from_detection = staticmethod(FaceMesh.roi_from_detection)
     roi_from_landmarks = staticmethod(FaceMesh.roi_from_landmarks)
 
