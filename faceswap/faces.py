@@ -21,6 +21,12 @@ VERBS = {
     ),
     "merge": Verb("faceswap.faces_verbs.merge:merge", "One faceset of several of one source."),
     "split": Verb("faceswap.faces_verbs.split:split", "Several facesets of one."),
+    "export": Verb(
+        "faceswap.faces_verbs.exchange:export", "Write the table of a faceset as JSON Lines."
+    ),
+    "import": Verb(
+        "faceswap.faces_verbs.exchange:import_table", "Read such a table back into a faceset."
+    ),
     "check": Verb("faceswap.faces_verbs.check:check", "Report what is wrong with facesets."),
     "repair": Verb("faceswap.faces_verbs.check:repair", "Mend what is wrong with facesets."),
     "subject": Verb(

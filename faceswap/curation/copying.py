@@ -67,7 +67,7 @@ def copy_faces(
         names = pa.array([face.image for face in faces], pa.string())
         options = pc.SetLookupOptions(names)
         write_rows(
-            new,
+            new / ROWS,
             (
                 rows.filter(pc.call_function("is_in", [rows["image"]], options))
                 for rows in read_all_rows(faceset)
@@ -101,19 +101,19 @@ def read_all_rows(faceset: Faceset) -> Iterator[pa.Table]:
     return (with_sizes(rows, square) for rows in read_row_groups(faceset.path / ROWS))
 
 
-def write_rows(new: Path, groups: Iterable[pa.Table]) -> None:
-    """Writes ``faces.parquet`` of a new faceset.
+def write_rows(file: Path, groups: Iterable[pa.Table]) -> None:
+    """Writes a new ``faces.parquet``.
 
     Args:
-        new: Directory that is becoming a faceset.
+        file: File to write, which is not yet that of a faceset.
         groups: Row groups of one schema, at least one.
     """
     waiting = iter(groups)
     first = next(waiting)
     # Opened here: the library cannot encode a path that is not UTF-8.
     with (
-        (new / ROWS).open("wb") as file,
-        pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
+        file.open("wb") as opened,
+        pq.ParquetWriter(opened, first.schema, compression="zstd") as writer,
     ):
         writer.write_table(first)
         for rows in waiting:

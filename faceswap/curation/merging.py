@@ -18,7 +18,7 @@ from faceswap.curation.copying import (
 )
 from faceswap.curation.likeness import OnFaces
 from faceswap.facesets.faceset import Face, Faceset
-from faceswap.facesets.files import IMAGES, stored_file
+from faceswap.facesets.files import IMAGES, ROWS, stored_file
 from faceswap.facesets.rows import is_further_mask
 from faceswap.provenance.subject import Subject
 
@@ -85,7 +85,7 @@ def merge_facesets(
                 source = stored_file(faceset.path, folder, name)
                 copy_file(source, new / folder / f"{stem}{source.suffix}")
             on_faces(1)
-        write_rows(new, _merged_rows(facesets, chosen, stems))
+        write_rows(new / ROWS, _merged_rows(facesets, chosen, stems))
         record = facesets[0].record | {"subject": common_subject(facesets)}
         write_record(new, record, [face for _, face, _ in chosen])
     return len(chosen)
