@@ -17,6 +17,7 @@ from faceswap.core.device import pick_device
 from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
 from faceswap.core.outputs import check_outputs
 from faceswap.facesets.faceset import Faceset
+from faceswap.maskers import maskers
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.sources import find_sources
 from faceswap.media.video import probe
@@ -53,7 +54,9 @@ FacesetFolder = Annotated[
 DetectorName = Annotated[str, typer.Option("--detector", help="Face detector.")]
 LandmarkerName = Annotated[str, typer.Option("--landmarker", help="Landmark network.")]
 Colour = Annotated[str, typer.Option(help="Colour transfer: lab or none.")]
-Mask = Annotated[str, typer.Option(help="Masker: hull, or segmentation (needs --mask-model).")]
+Mask = Annotated[
+    str, typer.Option(help=f"Masker of the replaced pixels: {', '.join(maskers.names())}.")
+]
 MaskModel = Annotated[
     Path | None,
     typer.Option(help="Run or model folder of `classifier train` for --mask segmentation."),

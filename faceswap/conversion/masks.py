@@ -23,28 +23,35 @@ _SIDEWAYS = 0.1  # face squares: a mask that ends farther from a temple does not
 def face_masks(
     crops: list[NDArray[np.uint8]],
     landmarks: list[NDArray[np.floating]],
+    meshes: Sequence[NDArray[np.floating] | None],
     coverage: float,
     settings: CompositeSettings,
     masker: Masker,
     predicted: Tensor | None = None,
-    meshes: Sequence[NDArray[np.floating]] | None = None,
+    shown_meshes: Sequence[NDArray[np.floating]] | None = None,
 ) -> Tensor:
     """Computes soft masks in crop space.
 
     Args:
         crops: Crops of the frame, ``(S, S, 3) uint8 RGB``.
         landmarks: Landmarks of each crop, ``(68, 2)`` in crop pixels.
+        meshes: Face mesh of each crop, ``(478, 2)`` in crop pixels; None for landmarkers of 68
+            points.
         coverage: Side of the crops in face squares.
         settings: Compositing settings; only ``erode`` and ``feather`` are used.
         masker: Masker of the frame's own faces.
         predicted: Masks of the swapped faces, ``(B, 1, s, s)`` in [0, 1]; None if the model does
             not predict them. They remove decoded hair and background where the frame's face is
             wider than the swapped one.
-        meshes: Mesh of each face, ``(478, 2)`` in crop pixels, if the swapped face is known to
-            cover the temples; they are then part of the mask wherever the masks end beside them.
+        shown_meshes: Mesh of each swapped face, ``(478, 2)`` in crop pixels, if it is known to
+            cover the temples; they are then part of masks of a whole face, wherever these end
+            beside them.
 
     Returns:
         Soft masks, ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
+
+    Raises:
+        ConfigError: The masker needs a mesh, and a face has none.
     """
     face_square = _MASK_SIZE / coverage
     shown: Iterable[MatLike | None] = repeat(None, len(crops))
@@ -52,8 +59,10 @@ def face_masks(
         sides = (_MASK_SIZE, _MASK_SIZE)
         resized = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
         shown = resized[:, 0].float().cpu().numpy()
-    outlines = masker(crops, landmarks)
-    known = meshes if meshes is not None else repeat(None, len(crops))
+    outlines = masker(crops, landmarks, meshes)
+    known = repeat(None, len(crops))
+    if shown_meshes is not None and masker.whole_face:
+        known = shown_meshes
     masks = [
         _soften(_covered(*face, face_square), coverage, settings)
         for face in zip(outlines, landmarks, shown, known, strict=True)

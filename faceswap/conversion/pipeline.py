@@ -232,7 +232,8 @@ class ConvertJob:
         """Frames with their faces: those of the faceset, those that are found, or both."""
         if not isinstance(self.faces, Faceset):
             return find_faces(frames, self.source.kind, self.faces)
-        frames, meshes = self._displayed(frames), self.swapper.guidance is not None
+        frames = self._displayed(frames)
+        meshes = self.swapper.guidance is not None or self.swapper.masker.needs_mesh
         if has_all_frames(self.faces):
             known = stored_faces(self.faces, hashed, meshes=meshes)
             return ((frame, known.get(frame.index, [])) for frame in frames)
@@ -278,7 +279,7 @@ def convert_source(
             ``ConvertJob.passes``.
 
     Raises:
-        ConfigError: The model needs face meshes, and the landmarker gives none.
+        ConfigError: The model or the masker needs face meshes, and the landmarker gives none.
         ProvenanceError: The output cannot be signed; nothing is written.
         FacesetError: The faceset was extracted from another source.
         NoFacesError: No face was found; nothing is written.

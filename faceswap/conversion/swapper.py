@@ -52,7 +52,7 @@ class Swapper:
         self.guidance = build_guidance(loaded, to)
         self.settings = settings
         self._device = next(loaded.model.parameters()).device
-        self.masker = build_masker(settings.mask, str(self._device), model=settings.mask_model)
+        self.masker = build_masker(settings.mask, str(self._device), settings.mask_model)
         self._bf16 = supports_bf16(self._device)
         # Half of the cores: the others decode, track and encode at the same time.
         self._threads = max(1, torch.get_num_threads() // 2)
@@ -97,27 +97,30 @@ class Swapper:
         for side in sorted({size, max(size, detail)}):
             matrix = crop_matrix(face.landmarks, side, self._coverage)
             crops.append(warp(frame, of_stored(matrix, pixel_aspect), side))
-        return _Cut(frame, face, across, detail, crops[0], crops[-1])
+        matrix = crop_matrix(face.landmarks, size, self._coverage)
+        landmarks = transform_points(matrix, face.landmarks)
+        mesh = None if face.mesh is None else transform_points(matrix, face.mesh[:, :2])
+        return _Cut(frame, face, across, detail, crops[0], crops[-1], landmarks, mesh)
 
     def _swap(self, cuts: Sequence["_Cut"], pixel_aspect: float) -> None:
         """Swaps faces of equal detail, and pastes them."""
         crops = [cut.crop for cut in cuts]
-        size = self._model.input_size
-        points = [
-            transform_points(
-                crop_matrix(cut.face.landmarks, size, self._coverage), cut.face.landmarks
-            )
-            for cut in cuts
-        ]
-        guides, meshes = None, None
+        guides, shown_meshes = None, None
         if self.guidance is not None:
             guides = batch_guides(cut.face for cut in cuts)
-            meshes = list((guides.shape.numpy() + 1) * size / 2 - 0.5)
+            shown_meshes = list((guides.shape.numpy() + 1) * self._model.input_size / 2 - 0.5)
             guides = guides.to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             decoded = self._model.swap(self._to_device(crops), self.to, guides, cuts[0].detail)
         masks = face_masks(
-            crops, points, self._coverage, self.settings, self.masker, decoded.mask, meshes
+            crops,
+            [cut.landmarks for cut in cuts],
+            [cut.mesh for cut in cuts],
+            self._coverage,
+            self.settings,
+            self.masker,
+            decoded.mask,
+            shown_meshes,
         ).to(self._device)
         # Not the smaller crops: the contrast of a face depends on the resolution.
         detailed = self._to_device([cut.detailed for cut in cuts])
@@ -157,6 +160,8 @@ class _Cut(NamedTuple):
         detail: Side of the swapped face.
         crop: Crop that is encoded, ``(s, s, 3) uint8 RGB``.
         detailed: Crop of the resolution of the swapped face, or ``crop`` if that has more.
+        landmarks: Landmarks, ``(68, 2)`` in pixels of ``crop``.
+        mesh: Face mesh, ``(478, 2)`` in pixels of ``crop``; None if the landmarker gives none.
     """
 
     frame: Image
@@ -165,3 +170,5 @@ class _Cut(NamedTuple):
     detail: int
     crop: Image
     detailed: Image
+    landmarks: NDArray[np.floating]
+    mesh: NDArray[np.floating] | None

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,11 +33,10 @@ from faceswap.data.fingerprints import (
 from faceswap.facesets.faceset import Face, Faceset
 from faceswap.facesets.files import IMAGES, MASKS
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
-from faceswap.geometry.landmarks68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from faceswap.maskers.hull import fill_hull
+from faceswap.maskers.regions import EYES, MOUTH, fill_features
 
 CHANNELS = 5
-_FEATURES = (LEFT_EYE, RIGHT_EYE, OUTER_LIPS)
 _FEATURE_MARGIN = 0.04  # of the face square
 _THREADS = 4
 _INDEX = ".faces"  # suffix of the fingerprints beside a cache
@@ -254,7 +252,8 @@ def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array
         _check_size(mask, stored, faceset.path / MASKS / face.mask)
     else:
         mask = fill_hull(len(crop), points)
-    features = _feature_mask(points, stored, stored / faceset.crop_coverage)
+    margin = _FEATURE_MARGIN * stored / faceset.crop_coverage
+    features = fill_features(stored, points, (*EYES, *MOUTH), margin)
     # By the smoothed landmarks, as in conversion; the stored crop was cut by the raw ones.
     cut = crop_matrix(face.landmarks, geometry.side, geometry.coverage * geometry.margin)
     matrix = compose(cut, invert(face.matrix))
@@ -270,14 +269,3 @@ def _check_size(image: Array, stored: int, path: Path) -> None:
             "Save it at that size, delete the image in images/ to leave the face out, or extract "
             "the source again.",
         )
-
-
-def _feature_mask(points: NDArray[np.floating], side: int, square: float) -> Array:
-    """Mask of eyes and mouth with a margin, ``(side, side) uint8``; ``square`` in pixels."""
-    mask = np.zeros((side, side), dtype=np.uint8)
-    for feature in _FEATURES:
-        outline = cv2.convexHull(np.round(points[feature] * 16).astype(np.int32))
-        cv2.fillConvexPoly(mask, outline, 255, cv2.LINE_AA, 4)
-    radius = max(1, round(_FEATURE_MARGIN * square))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(mask, kernel).astype(np.uint8, copy=False)

@@ -131,7 +131,7 @@ class NearestCrop:
         matrix = crop_matrix(landmarks, size, _COVERAGE)
         crop = warp(image, matrix, size)
         points = transform_points(matrix, landmarks)
-        masks = face_masks([crop], [points], _COVERAGE, self._settings, self._masker)
+        masks = face_masks([crop], [points], [None], _COVERAGE, self._settings, self._masker)
         matched = match_colour(pasted, _as_batch(crop), masks, _COVERAGE, self._settings)
         paste(image, matched[0], masks[0], landmarks, _COVERAGE)
 

@@ -56,7 +56,9 @@ def store_faces(
         landmarks = face.landmarks.points
         matrix = crop_matrix(landmarks, crop_size, HEAD_COVERAGE)
         crop = warp(frame.image, of_stored(matrix, frame.pixel_aspect), crop_size)
-        (mask,) = masker([crop], [transform_points(matrix, landmarks)])
+        points, mesh = transform_points(matrix, landmarks), face.landmarks.mesh
+        placed = None if mesh is None else transform_points(matrix, mesh[:, :2])
+        (mask,) = masker([crop], [points], [placed])
         sharpness, exposure = measure(crop, mask)
         if not selector.is_sharp(sharpness):
             continue

@@ -186,7 +186,7 @@ def _extract_into(
     begun = time.monotonic()
     hashed = hash_source(source)
     tracker = _build_tracker(settings, imported, device)
-    masker = build_masker(settings.masker, device, model=settings.mask_model)
+    masker = build_masker(settings.masker, device, settings.mask_model)
     writer = FacesetWriter(
         directory,
         _source_record(hashed),

@@ -85,6 +85,8 @@ LOWER_LIDS = np.concatenate([LEFT_EYE.lower, RIGHT_EYE.lower])
 UPPER_LIP = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
 LOWER_LIP = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
 """Points along the edges of eyes and inner lips; each lower point is opposite an upper one."""
+INNER_LIP_CORNERS = (78, 308)
+"""Where the inner lips meet, at image left and at image right."""
 
 _AT_REST = 0.2  # fraction of the frames
 _FEWEST = 8

@@ -1,6 +1,6 @@
 """Face masks of crops; importing this package fills the registry."""
 
-from faceswap.maskers import hull, segmentation
-from faceswap.maskers.registry import Masker, build_masker, maskers
+from faceswap.maskers import outlines, segmentation
+from faceswap.maskers.registry import Masker, build_masker, build_maskers, maskers
 
-__all__ = ["Masker", "build_masker", "hull", "maskers", "segmentation"]
+__all__ = ["Masker", "build_masker", "build_maskers", "maskers", "outlines", "segmentation"]

@@ -1,18 +1,25 @@
-"""Masker by the convex hull of the landmarks: without a network, ignores hair and hands."""
+"""Outlines of faces by their 68 landmarks, and how masks are rendered from points."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
+import math
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from faceswap.core.errors import ConfigError
+from faceswap.geometry.alignment import head_pose
 from faceswap.geometry.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
-from faceswap.maskers.registry import maskers
 
 _FOREHEAD = 0.75  # extent above the brows, as a fraction of the distance from eye to brow
+# The forehead up to the hairline of most people, in the space of the mean face: the upper edge of
+# face meshes, raised to eight tenths of the distance from nose to brows, and narrower at the
+# corners, where hair begins lower.
+_HAIRLINE = np.array(
+    [
+        *((-0.455, -0.47, 0.30), (-0.405, -0.59, 0.22), (-0.335, -0.69, 0.14)),
+        *((-0.240, -0.78, 0.08), (-0.130, -0.83, 0.05), (0.130, -0.83, 0.05)),
+        *((0.240, -0.78, 0.08), (0.335, -0.69, 0.14), (0.405, -0.59, 0.22), (0.455, -0.47, 0.30)),
+    ]
+)
 
 
 def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[np.float32]:
@@ -29,6 +36,38 @@ def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[n
     for brow, eye in ((LEFT_BROW, LEFT_EYE), (RIGHT_BROW, RIGHT_EYE)):
         points[brow] += forehead * (points[brow].mean(0) - points[eye].mean(0))
     return cv2.convexHull(points)[:, 0].astype(np.float32)
+
+
+def extended_polygon(landmarks: ArrayLike) -> NDArray[np.float32]:
+    """Computes the convex outline of a face, from the jaw to where the hair begins.
+
+    The hairline is that of a mean face in the pose of the head, not the person's own.
+
+    Args:
+        landmarks: Landmarks, ``(68, 2)`` in pixels, iBUG 300-W order.
+
+    Returns:
+        Polygon, ``(N, 2) float32`` in the same pixels.
+    """
+    points = np.concatenate([hull_polygon(landmarks), head_pose(landmarks).project(_HAIRLINE)])
+    return cv2.convexHull(points.astype(np.float32))[:, 0].astype(np.float32)
+
+
+def box_polygon(landmarks: ArrayLike) -> NDArray[np.float32]:
+    """Computes the rectangle around the hull of a face, upright as the head is.
+
+    Args:
+        landmarks: Landmarks, ``(68, 2)`` in pixels, iBUG 300-W order.
+
+    Returns:
+        Corners, ``(4, 2) float32`` in the same pixels.
+    """
+    roll = math.radians(head_pose(landmarks).roll)
+    upright = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
+    points = hull_polygon(landmarks) @ upright
+    (left, top), (right, bottom) = points.min(0), points.max(0)
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+    return (corners @ upright.T).astype(np.float32)
 
 
 def fill_convex(size: int, points: ArrayLike) -> NDArray[np.uint8]:
@@ -69,32 +108,3 @@ def fill_hull(
     side = 2 * round(grow) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     return np.asarray(cv2.dilate(mask, kernel), np.uint8)
-
-
-class HullMasker:
-    """Masks the convex hull of the landmarks."""
-
-    facts: Mapping[str, str] = MappingProxyType({})
-
-    def __call__(
-        self, crops: Sequence[NDArray[np.uint8]], landmarks: Sequence[NDArray[np.floating]]
-    ) -> list[NDArray[np.uint8]]:
-        """Computes one mask per crop, as described in ``Masker``."""
-        return [
-            fill_hull(crop.shape[0], points) for crop, points in zip(crops, landmarks, strict=True)
-        ]
-
-
-@maskers.register
-def hull(device: str = "cpu", model: Path | None = None) -> HullMasker:  # noqa: ARG001 (no network)
-    """Builds the masker ``hull``.
-
-    Raises:
-        ConfigError: A network is given.
-    """
-    if model is not None:
-        raise ConfigError(
-            "The masker 'hull' does not use a network.",
-            "Omit --mask-model, or choose the masker 'segmentation'.",
-        )
-    return HullMasker()

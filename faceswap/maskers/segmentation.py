@@ -41,6 +41,9 @@ class SegmentationMasker:
         ConfigError: The network is not a segmentation network, or has no face class.
     """
 
+    needs_mesh = False
+    whole_face = True
+
     def __init__(self, loaded: LoadedClassifier) -> None:
         names = [name.casefold() for name in loaded.classes]
         self._face = [index for index, name in enumerate(names) if name in _FACE]
@@ -59,7 +62,10 @@ class SegmentationMasker:
         self.facts: Mapping[str, str] = {"mask_model": loaded.digest}
 
     def __call__(
-        self, crops: Sequence[NDArray[np.uint8]], landmarks: Sequence[NDArray[np.floating]]
+        self,
+        crops: Sequence[NDArray[np.uint8]],
+        landmarks: Sequence[NDArray[np.floating]],
+        meshes: Sequence[NDArray[np.floating] | None],  # noqa: ARG002 (of the protocol)
     ) -> list[NDArray[np.uint8]]:
         """Computes one mask per crop, as described in ``Masker``."""
         if not crops:

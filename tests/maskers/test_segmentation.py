@@ -1,5 +1,7 @@
 """Tests of the segmentation masker with a network of known output."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -50,7 +52,7 @@ def crop(colour: tuple[int, int, int]) -> np.ndarray:
 
 
 def test_skin_is_face_near_the_landmarks_only():
-    (mask,) = masker()([crop((255, 0, 0))], [LANDMARKS])
+    (mask,) = masker()([crop((255, 0, 0))], [LANDMARKS], [None])
     assert (mask[fill_hull(SIZE, LANDMARKS) == 255] == 255).all()
     assert mask[:, :5].max() == 0
     assert mask[-5:].max() == 0  # the neck
@@ -59,7 +61,7 @@ def test_skin_is_face_near_the_landmarks_only():
 def test_objects_in_front_of_the_face_are_excluded():
     picture = crop((255, 0, 0))
     picture[:, 64:] = (0, 0, 255)
-    (mask,) = masker()([picture], [LANDMARKS])
+    (mask,) = masker()([picture], [LANDMARKS], [None])
     assert mask[70, 50] == 255
     assert mask[70, 75] == 0
 
@@ -67,28 +69,28 @@ def test_objects_in_front_of_the_face_are_excluded():
 def test_narrow_gaps_are_closed():
     picture = crop((255, 0, 0))
     picture[60:63] = (0, 0, 255)
-    (mask,) = masker()([picture], [LANDMARKS])
+    (mask,) = masker()([picture], [LANDMARKS], [None])
     assert mask[61, 64] > 250
 
 
 def test_hair_at_the_brows_is_face():
-    (mask,) = masker()([crop((0, 255, 0))], [LANDMARKS])
+    (mask,) = masker()([crop((0, 255, 0))], [LANDMARKS], [None])
     x, y = LANDMARKS[19].round().astype(int)
     assert mask[y, x] == 255
     assert mask[int(LANDMARKS[30, 1]), int(LANDMARKS[30, 0])] == 0
 
 
 def test_each_crop_gets_its_own_mask():
-    first, second = masker()([crop((255, 0, 0)), crop((0, 0, 255))], [LANDMARKS, LANDMARKS])
+    first, second = masker()([crop((255, 0, 0)), crop((0, 0, 255))], [LANDMARKS] * 2, [None] * 2)
     assert first.max() == 255
     assert second.max() == 0
-    assert masker()([], []) == []
+    assert masker()([], [], []) == []
 
 
 def test_error_messages():
     with pytest.raises(ConfigError, match="needs a network"):
         build_masker("segmentation")
     with pytest.raises(ConfigError, match="does not use a network"):
-        build_masker("hull", model="somewhere")
+        build_masker("hull", model=Path("somewhere"))
     with pytest.raises(ConfigError, match="chihuahua, muffin"):
         masker(("chihuahua", "muffin"))
