@@ -55,6 +55,7 @@ from faceswap.extract_options import (
     Tiles,
     Turned,
     Yaw,
+    split_names,
 )
 from faceswap.extraction.identities import People
 from faceswap.extraction.imported_faces import ImportedFaces, read_imported_faces
@@ -78,7 +79,7 @@ def extract(
     output: Output = "faces",
     detector: Detector = _DEFAULTS.detector,
     landmarker: Landmarker = _DEFAULTS.landmarker,
-    masker: Masker = _DEFAULTS.masker,
+    masker: Masker = None,
     mask_model: MaskModel = None,
     import_faces: Import = None,
     crop_size: CropSize = _DEFAULTS.crop_size,
@@ -120,7 +121,7 @@ def extract(
     settings = ExtractSettings(
         detector=detector,
         landmarker=landmarker,
-        masker=masker,
+        maskers=split_names(masker) or _DEFAULTS.maskers,
         crop_size=crop_size,
         image_format=image_format,
         every=every,

@@ -1,10 +1,12 @@
 """Options of the verb ``faceswap extract``, as typer declares them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from faceswap.maskers import maskers
 from faceswap.people.embeddings import SAME_PERSON
 from faceswap.provenance.subject import BASES
 
@@ -128,7 +130,13 @@ ReFeed = Annotated[
         min=1, max=32, help="Average landmarks over this many slightly different regions of a face."
     ),
 ]
-Masker = Annotated[str, typer.Option(help="Masker of the stored masks.")]
+Masker = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=f"Masker of the stored masks; may be repeated, and the first makes the default mask: "
+        f"{', '.join(maskers.names())}.  [default: hull]"
+    ),
+]
 ImageFormat = Annotated[
     Literal["jpg", "png", "webp"],
     typer.Option(help="Format of the crops: jpg (quality 95), png or webp (lossless)."),
@@ -138,3 +146,8 @@ SubjectName = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing facesets.")]
+
+
+def split_names(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of an option that may be repeated and take several names with commas between them."""
+    return tuple(name.strip() for text in given or () for name in text.split(",") if name.strip())

@@ -14,7 +14,7 @@ from faceswap.conversion.guidance import build_guidance
 from faceswap.conversion.masks import face_masks
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
-from faceswap.geometry.alignment import crop_matrix, matrix_scale, of_stored, transform_points, warp
+from faceswap.geometry.alignment import crop_matrix, matrix_scale, of_stored, place_face, warp
 from faceswap.maskers import build_masker
 from faceswap.models.model_file import LoadedModel
 
@@ -98,8 +98,7 @@ class Swapper:
             matrix = crop_matrix(face.landmarks, side, self._coverage)
             crops.append(warp(frame, of_stored(matrix, pixel_aspect), side))
         matrix = crop_matrix(face.landmarks, size, self._coverage)
-        landmarks = transform_points(matrix, face.landmarks)
-        mesh = None if face.mesh is None else transform_points(matrix, face.mesh[:, :2])
+        landmarks, mesh = place_face(matrix, face.landmarks, face.mesh)
         return _Cut(frame, face, across, detail, crops[0], crops[-1], landmarks, mesh)
 
     def _swap(self, cuts: Sequence["_Cut"], pixel_aspect: float) -> None:

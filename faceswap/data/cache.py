@@ -31,7 +31,7 @@ from faceswap.data.fingerprints import (
     write_fingerprints,
 )
 from faceswap.facesets.faceset import Face, Faceset
-from faceswap.facesets.files import IMAGES, MASKS
+from faceswap.facesets.files import IMAGES
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.maskers.hull import fill_hull
 from faceswap.maskers.regions import EYES, MOUTH, fill_features
@@ -152,7 +152,7 @@ def build_cache(
 def _key(faces: Sequence[tuple[Faceset, Face]], geometry: CropGeometry) -> str:
     # Without the paths: a faceset may be moved.
     sources = [
-        faceset.content_hash()
+        [faceset.content_hash(), faceset.masker]
         for faceset in {id(faceset): faceset for faceset, _ in faces}.values()
     ]
     described = json.dumps([sources, [face.image for _, face in faces], asdict(geometry)])
@@ -247,9 +247,10 @@ def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array
     crop = faceset.load_crop(face)
     _check_size(crop, stored, faceset.path / IMAGES / face.image)
     points = transform_points(face.matrix, face.landmarks)
-    if face.mask:
+    folder, name = faceset.mask_file(face)
+    if name is not None:
         mask = faceset.load_mask(face)
-        _check_size(mask, stored, faceset.path / MASKS / face.mask)
+        _check_size(mask, stored, faceset.path / folder / name)
     else:
         mask = fill_hull(len(crop), points)
     margin = _FEATURE_MARGIN * stored / faceset.crop_coverage

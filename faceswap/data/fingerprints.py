@@ -16,7 +16,7 @@ from faceswap.core.errors import FacesetError
 from faceswap.core.file_state import FileState
 from faceswap.core.files import atomic_path, sha256_file
 from faceswap.facesets.faceset import Face, Faceset
-from faceswap.facesets.files import IMAGES, MASKS
+from faceswap.facesets.files import IMAGES
 
 FINGERPRINT = np.dtype([("state", np.int64, (6,)), ("sha256", np.uint8, (32,))])
 """State of the image and of the mask of a face (size, time of modification and of any change in
@@ -33,7 +33,11 @@ def face_state(faceset: Faceset, face: Face) -> tuple[int, ...]:
     Raises:
         FacesetError: The image or the mask is missing.
     """
-    states = [number for path in _files(faceset, face) for number in _state(path)]
+    states = [
+        number
+        for place in _files(faceset, face)
+        for number in _state(faceset.path.joinpath(*place))
+    ]
     return (*states, *[0] * (6 - len(states)))
 
 
@@ -43,7 +47,7 @@ def face_digest(faceset: Faceset, face: Face) -> bytes:
     Raises:
         FacesetError: The image or the mask is missing.
     """
-    digests = [sha256_file(path) for path in _files(faceset, face)]
+    digests = [sha256_file(faceset.path.joinpath(*place)) for place in _files(faceset, face)]
     return hashlib.sha256("".join(digests).encode()).digest()
 
 
@@ -57,9 +61,7 @@ def face_states(faces: Sequence[tuple[Faceset, Face]]) -> _States:
     listed: dict[tuple[int, str], dict[str, os.DirEntry[str]]] = {}
     states = np.zeros((len(faces), 6), np.int64)
     for number, (faceset, face) in enumerate(faces):
-        for place, (name, file) in enumerate(((IMAGES, face.image), (MASKS, face.mask))):
-            if file is None:
-                continue
+        for place, (name, file) in enumerate(_files(faceset, face)):
             key = id(faceset), name
             if key not in listed:
                 listed[key] = _entries(faceset.path / name)
@@ -105,9 +107,10 @@ def write_fingerprints(path: Path, fingerprints: Fingerprints) -> None:
         np.save(file, fingerprints, allow_pickle=False)
 
 
-def _files(faceset: Faceset, face: Face) -> list[Path]:
-    files = [faceset.path / IMAGES / face.image]
-    return [*files, faceset.path / MASKS / face.mask] if face.mask else files
+def _files(faceset: Faceset, face: Face) -> list[tuple[str, str]]:
+    """Folder and name of the image of a face, and of its mask if it has one."""
+    folder, mask = faceset.mask_file(face)
+    return [(IMAGES, face.image)] if mask is None else [(IMAGES, face.image), (folder, mask)]
 
 
 def _state(file: Path | os.DirEntry[str]) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 """Crops the faces of a frame, masks and measures them, and stores crops and masks as images."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from faceswap.core.files import storage_errors
 from faceswap.extraction.selection import Selector
-from faceswap.facesets.files import IMAGES, MASKS
+from faceswap.facesets.files import IMAGES
+from faceswap.facesets.rows import mask_columns
 from faceswap.geometry.alignment import (
     HEAD_COVERAGE,
     crop_matrix,
     of_stored,
-    transform_points,
+    place_face,
     warp,
 )
 from faceswap.maskers import Masker
@@ -29,7 +30,7 @@ _MEASURE_SIZE = 96  # px; one size for all, so that sharpness does not depend on
 def store_faces(
     frame: Frame,
     faces: Sequence[TrackedFace],
-    masker: Masker,
+    maskers: Mapping[str, Masker],
     directory: Path,
     *,
     crop_size: int,
@@ -42,7 +43,8 @@ def store_faces(
     Args:
         frame: Frame.
         faces: Faces in it.
-        masker: Masker of the stored masks.
+        maskers: Maskers of the stored masks by name, at least one; the face is measured within the
+            mask of the first.
         directory: Directory of the faceset.
         crop_size: Side of the crops in pixels.
         image_format: "jpg", "png" or "webp".
@@ -50,23 +52,26 @@ def store_faces(
         on_store: Callback before the first file of a face is written.
 
     Yields:
-        One row of ``facesets.rows.SCHEMA`` per stored face.
+        One row of ``facesets.rows.SCHEMA`` and of the columns of further masks per stored face.
+
+    Raises:
+        ConfigError: A masker needs a mesh, and the landmarker gives none.
     """
     for number, face, pose in selector.select(faces):
         landmarks = face.landmarks.points
         matrix = crop_matrix(landmarks, crop_size, HEAD_COVERAGE)
         crop = warp(frame.image, of_stored(matrix, frame.pixel_aspect), crop_size)
-        points, mesh = transform_points(matrix, landmarks), face.landmarks.mesh
-        placed = None if mesh is None else transform_points(matrix, mesh[:, :2])
-        (mask,) = masker([crop], [points], [placed])
-        sharpness, exposure = measure(crop, mask)
+        points, mesh = place_face(matrix, landmarks, face.landmarks.mesh)
+        masks = [masker([crop], [points], [mesh])[0] for masker in maskers.values()]
+        sharpness, exposure = measure(crop, masks[0])
         if not selector.is_sharp(sharpness):
             continue
         on_store()
         stem = f"{frame.index:06d}-{number}"
         image_name, mask_name = f"{stem}.{image_format}", f"{stem}.png"
         _store(directory / IMAGES / image_name, crop)
-        _store(directory / MASKS / mask_name, mask)
+        for place, mask in zip(mask_columns([*maskers]).values(), masks, strict=True):
+            _store(directory / place / mask_name, mask)
         yield {
             "frame": frame.index,
             "pts": frame.pts,
@@ -87,7 +92,7 @@ def store_faces(
             "sharpness": sharpness,
             "exposure": exposure,
             "image": image_name,
-            "mask": mask_name,
+            **dict.fromkeys(mask_columns([*maskers]), mask_name),
         }
 
 

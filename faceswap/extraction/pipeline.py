@@ -30,7 +30,7 @@ from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE
 from faceswap.landmarkers import Normalise, build_landmarker
-from faceswap.maskers import Masker, build_masker
+from faceswap.maskers import Masker, build_maskers
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import Source, open_source
@@ -50,14 +50,14 @@ class ExtractSettings:
     Attributes:
         detector: Name of the detector.
         landmarker: Name of the landmarker.
-        masker: Name of the masker.
+        maskers: Names of the maskers; the first makes the default mask.
         crop_size: Side of the stored crops in pixels.
         image_format: Format of the stored crops: "jpg" (quality 95), or lossless "png" or "webp".
         every: Step between processed frames; 1 processes all frames.
         selection: Conditions that a face has to meet to be stored.
         first_frame: Index of the first processed frame; None for the first one.
         end_frame: Index of the first frame that is not processed; None for none.
-        mask_model: Run or model folder of the masker's network; None for maskers without one.
+        mask_model: Run or model folder of the network of a masker; None if none has one.
         fill_gaps: Frames of the longest gap in a track that is filled; 0 fills none.
         normalise: Normalisation of the contrast around each face before landmarks are placed.
         re_feed: Number of regions of each face over which landmarks are averaged.
@@ -68,7 +68,7 @@ class ExtractSettings:
 
     detector: str = DETECTOR
     landmarker: str = LANDMARKER
-    masker: str = "hull"
+    maskers: tuple[str, ...] = ("hull",)
     crop_size: int = 384
     image_format: Literal["jpg", "png", "webp"] = "jpg"
     every: int = 1
@@ -144,6 +144,7 @@ def extract_source(
         on_frames: Callback with the number of frames done since its last call.
 
     Raises:
+        ConfigError: A masker is not registered, lacks a network or a mesh, or is named twice.
         NoFacesError: No frame has a face, or none of a wanted person.
         FacesetError: The directory holds the faces of another source or of other settings.
         MediaError: The source cannot be read at all.
@@ -186,11 +187,11 @@ def _extract_into(
     begun = time.monotonic()
     hashed = hash_source(source)
     tracker = _build_tracker(settings, imported, device)
-    masker = build_masker(settings.masker, device, settings.mask_model)
+    maskers = build_maskers(settings.maskers, device, settings.mask_model)
     writer = FacesetWriter(
         directory,
         _source_record(hashed),
-        _extractor_record(source, settings, tracker, masker) | people.record(),
+        _extractor_record(source, settings, tracker, maskers) | people.record(),
         overwrite=overwrite,
         smooths=imported is None or not imported.have_landmarks,
     )
@@ -202,7 +203,7 @@ def _extract_into(
     if not writer.complete:
         identification = Identification(people, directory, video=source.kind == "video")
         notes = _extract(
-            hashed, writer, settings, tracker, masker, identification, stages, on_frames
+            hashed, writer, settings, tracker, maskers, identification, stages, on_frames
         )
     facts, every = writer.record["source"], settings.every
     return ExtractReport(
@@ -246,7 +247,7 @@ def _extract(
     writer: FacesetWriter,
     settings: ExtractSettings,
     tracker: Tracker | ImportedTracker,
-    masker: Masker,
+    maskers: Mapping[str, Masker],
     identification: Identification,
     stages: Stages,
     on_frames: Callable[[int], None],
@@ -271,7 +272,7 @@ def _extract(
                 rows = store_faces(
                     frame,
                     faces,
-                    masker,
+                    maskers,
                     writer.path,
                     crop_size=settings.crop_size,
                     image_format=settings.image_format,
@@ -341,7 +342,10 @@ def _no_faces(source: Source, frames: int, damage: str, selector: Selector) -> N
 
 
 def _extractor_record(
-    source: Source, settings: ExtractSettings, tracker: Tracker | ImportedTracker, masker: Masker
+    source: Source,
+    settings: ExtractSettings,
+    tracker: Tracker | ImportedTracker,
+    maskers: Mapping[str, Masker],
 ) -> dict[str, Any]:
     if isinstance(tracker, ImportedTracker):
         finders, names = tracker.record(), tracker.weights
@@ -355,12 +359,14 @@ def _extractor_record(
         if key not in ("mask_model", "selection")
         and (key not in _ADDED or value != getattr(_DEFAULTS, key))
     }
+    facts = {key: value for masker in maskers.values() for key, value in masker.facts.items()}
     aspect = 1.0 if source.kind == "images" else probe(source.path).display_aspect
     return (
         chosen
         | finders
         | settings.selection.record()
-        | dict(masker.facts)
+        | facts
+        | {"maskers": [*settings.maskers]}
         # Only where pixels are not square: those of earlier versions were taken as if they were.
         | ({} if aspect == 1 else {"pixel_aspect": aspect})
         | {

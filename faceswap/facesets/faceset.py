@@ -8,7 +8,7 @@ and from nothing else.
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,23 +22,44 @@ from faceswap.core.documents import read_json
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import sha256_file
 from faceswap.core.formats import Format
-from faceswap.facesets.files import EXTRACT_AGAIN, IMAGES, MASKS, RECORD, ROWS, stored_file
+from faceswap.facesets.files import (
+    EXTRACT_AGAIN,
+    IMAGES,
+    MASKS,
+    RECORD,
+    ROWS,
+    mask_folder,
+    stored_file,
+)
 from faceswap.facesets.record import FacesetDocument
 from faceswap.facesets.rows import (
     KEPT,
     columns_of,
+    further_maskers,
     further_masks,
     is_further_mask,
     matrix_column,
     read_embeddings,
     read_meshes,
     read_rows,
+    with_masks,
     with_sizes,
 )
 from faceswap.media.images import read_image
 
+
+def _with_maskers(document: dict[str, Any]) -> dict[str, Any]:
+    """A record of version 2, which names one masker, as one of version 3."""
+    extractor = dict(document["extractor"])
+    if "masker" in extractor:
+        extractor["maskers"] = [extractor.pop("masker")]
+    return document | {"extractor": extractor}
+
+
 # The meshes of version 1 have no irises, and version 2 has fewer columns; ``rows`` completes them.
-FORMAT = Format("faceswap-faceset", 3, FacesetError, {1: dict, 2: dict}, schema=FacesetDocument)
+FORMAT = Format(
+    "faceswap-faceset", 3, FacesetError, {1: dict, 2: _with_maskers}, schema=FacesetDocument
+)
 """Format of ``faceset.json``."""
 
 
@@ -107,11 +128,14 @@ class Faceset:
         path: Directory of the faceset.
         record: Content of ``faceset.json``.
         rows: Content of ``faces.parquet`` without meshes, embeddings and raw landmarks.
+        masker: Masker of the masks that are loaded unless another one is named; "" if the record
+            names none.
     """
 
     path: Path
     record: dict[str, Any]
     rows: pa.Table
+    masker: str = ""
 
     @classmethod
     def open(cls, path: Path) -> "Faceset":
@@ -129,12 +153,29 @@ class Faceset:
                 f"The faceset {path} is unfinished.",
                 "Run the same `faceswap extract` again to resume it.",
             )
-        further = [field for field in columns_of(path / ROWS) if is_further_mask(field.name)]
-        rows = read_rows(path / ROWS, pa.schema([*KEPT, *further]))
+        rows = read_rows(path / ROWS, with_masks(further_maskers(columns_of(path / ROWS)), KEPT))
         extractor = record["extractor"]
-        return cls(
-            path, record, with_sizes(rows, extractor["crop_size"] / extractor["crop_coverage"])
-        )
+        rows = with_sizes(rows, extractor["crop_size"] / extractor["crop_coverage"])
+        return cls(path, record, rows, record.get("default_mask") or first_masker(record))
+
+    def with_masker(self, masker: str) -> "Faceset":
+        """This faceset with the masks of another masker as those loaded by default.
+
+        Args:
+            masker: Name of the masker; "" for the faceset as it is.
+
+        Raises:
+            FacesetError: It has no masks of this masker.
+        """
+        if not masker:
+            return self
+        if masker not in self.maskers:
+            raise FacesetError(
+                f"Expected masks of the masker {masker!r} in {self.path}, found "
+                f"{', '.join(self.maskers) or 'none'}.",
+                f"Add them: faceswap faces masks {self.path} --masker {masker}",
+            )
+        return replace(self, masker=masker)
 
     @property
     def name(self) -> str:
@@ -165,6 +206,12 @@ class Faceset:
     def crop_coverage(self) -> float:
         """Side of the stored crops in face squares (1 = brows to chin)."""
         return self.record["extractor"]["crop_coverage"]
+
+    @property
+    def maskers(self) -> list[str]:
+        """Maskers of the masks that it has."""
+        first = [first_masker(self.record)] if self.rows["mask"].null_count < len(self.rows) else []
+        return [name for name in (*first, *further_maskers(self.rows.schema)) if name]
 
     @property
     def pixel_aspect(self) -> float:
@@ -267,18 +314,44 @@ class Faceset:
         """
         return read_image(stored_file(self.path, IMAGES, face.image))
 
-    def load_mask(self, face: Face) -> NDArray[np.uint8]:
+    def mask_file(self, face: Face, masker: str | None = None) -> tuple[str, str | None]:
+        """Folder of the stored mask of a face inside the faceset, and its file name.
+
+        Args:
+            face: The face.
+            masker: Name of the masker; None for ``Faceset.masker``.
+
+        Returns:
+            Folder and name; the name is None if the face has no such mask.
+        """
+        masker = self.masker if masker is None else masker
+        if masker == first_masker(self.record):
+            return MASKS, face.mask
+        return mask_folder(masker), face.masks.get(masker)
+
+    def load_mask(self, face: Face, masker: str | None = None) -> NDArray[np.uint8]:
         """Stored mask of a face, ``(S, S) uint8``, 255 = face.
+
+        Args:
+            face: The face.
+            masker: Name of the masker; None for ``Faceset.masker``.
 
         Raises:
             FacesetError: The face has no mask, or its file is missing or damaged.
         """
-        if face.mask is None:
-            raise FacesetError(f"{face.image} of {self.path} has no mask.", "Extract it again.")
-        path = stored_file(self.path, MASKS, face.mask)
+        folder, name = self.mask_file(face, masker)
+        if name is None:
+            of = f" of the masker {masker!r}" if masker else ""
+            raise FacesetError(
+                f"{face.image} of {self.path} has no mask{of}.",
+                "Make one with `faceswap faces masks`.",
+            )
+        path = stored_file(self.path, folder, name)
         mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) if path.is_file() else None
         if mask is None:
-            raise FacesetError(f"The mask {path} is missing or damaged.", "Extract it again.")
+            raise FacesetError(
+                f"The mask {path} is missing or damaged.", "Make it with `faceswap faces masks`."
+            )
         return np.asarray(mask, np.uint8)
 
     def content_hash(self) -> str:
@@ -287,6 +360,11 @@ class Faceset:
         for face in self.trainable():
             digest.update(face.image.encode())
         return digest.hexdigest()
+
+
+def first_masker(record: dict[str, Any]) -> str:
+    """Masker of the masks in ``masks/`` itself; "" if the record names none."""
+    return next(iter(record["extractor"].get("maskers", [])), "")
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The files of a faceset: which of them are its own, and whether they lie in it."""
 
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,19 +20,25 @@ EXTRACT_AGAIN = "Extract the source again with --overwrite."
 """Hint to errors of files that are damaged or missing."""
 
 
+def mask_folder(masker: str) -> str:
+    """Folder of the further masks of a masker, inside a faceset."""
+    return f"{MASKS}/{masker}"
+
+
 def stored_file(faceset: Path, folder: str, name: str) -> Path:
     """Path of a crop or mask.
 
     Args:
         faceset: Directory of the faceset.
-        folder: ``IMAGES``, ``MASKS`` or ``REMOVED``.
+        folder: ``IMAGES``, ``MASKS``, ``REMOVED`` or a ``mask_folder``.
         name: Checked file name.
 
     Raises:
         FacesetError: It is a link, or in a linked folder, that leads out of the faceset.
     """
     path = faceset / folder / name
-    linked = path.is_symlink() or path.parent.is_symlink()
+    inside = path.relative_to(faceset)
+    linked = any((faceset / place).is_symlink() for place in (inside, *inside.parents[:-1]))
     if linked and not path.resolve().is_relative_to(faceset.resolve()):
         raise FacesetError(
             f"Expected a file of the faceset, found a link to another place: {path}.",
@@ -42,10 +49,11 @@ def stored_file(faceset: Path, folder: str, name: str) -> Path:
 
 def check_folder(path: Path) -> None:
     """Checks that a directory holds a faceset or nothing, and leads nowhere else."""
-    for name in (RECORD, ROWS, IMAGES, MASKS, REMOVED, SHARDS, OLD_SHARDS):
-        if (path / name).is_symlink():
+    names = (RECORD, ROWS, IMAGES, MASKS, REMOVED, SHARDS, OLD_SHARDS)
+    for place in (*(path / name for name in names), *(path / MASKS).glob("*/")):
+        if place.is_symlink():
             raise FacesetError(
-                f"Expected a file or folder, found a link: {path / name}.",
+                f"Expected a file or folder, found a link: {place}.",
                 "Remove the link: what it leads to may not be part of the faceset.",
             )
     if path.is_dir() and not (path / RECORD).exists():
@@ -67,7 +75,18 @@ def remove_shards(path: Path) -> None:
             (path / name).rmdir()
 
 
-def find_crops(path: Path) -> list[Path]:
-    """Crops and masks that bear the name of a face, in a new or unfinished faceset."""
+def find_crops(path: Path, maskers: Collection[str]) -> list[Path]:
+    """Crops and masks that bear the name of a face, in a new or unfinished faceset.
+
+    Args:
+        path: Directory of the faceset.
+        maskers: Names of all maskers; other folders in ``masks/`` belong to the user.
+    """
     folders = [path / name for name in (IMAGES, MASKS, REMOVED) if (path / name).is_dir()]
+    folders += further_mask_folders(path, maskers)
     return [file for folder in folders for file in folder.iterdir() if CROP.fullmatch(file.name)]
+
+
+def further_mask_folders(path: Path, maskers: Collection[str]) -> list[Path]:
+    """Folders of the further masks of some maskers, as far as a faceset has them."""
+    return [folder for name in maskers if (folder := path / mask_folder(name)).is_dir()]

@@ -60,6 +60,7 @@ class ExtractorDocument(DocumentModel):
         min_score: Score in [0, 1] below which detections were dropped; absent for the detector's.
         tiles: Tiles along the longer side of a frame, "auto" or "off".
         turned: When turned frames were searched.
+        maskers: Maskers of the stored masks; those of the first are in ``masks/`` itself.
     """
 
     crop_size: Annotated[int, Field(ge=1, le=1 << 14)]
@@ -73,6 +74,7 @@ class ExtractorDocument(DocumentModel):
     min_score: Annotated[Finite, Field(ge=0, le=1)] | None = None
     tiles: str = "auto"
     turned: Literal["auto", "always", "never"] = "auto"
+    maskers: Items[str] = Field(default_factory=list)
 
 
 class FacesetDocument(DocumentModel):
@@ -85,6 +87,9 @@ class FacesetDocument(DocumentModel):
         subject: Person in the source.
         rows_sha256: Hash of the rows as they were extracted, once they have been sorted, grouped or
             named; "" before.
+        default_mask: Masker of the masks that are used unless another one is named; "" for the
+            first one of the extraction.
+        masks: Values that masks made after the extraction depend on, by masker.
     """
 
     complete: bool
@@ -92,6 +97,8 @@ class FacesetDocument(DocumentModel):
     extractor: ExtractorDocument
     subject: SubjectDocument
     rows_sha256: Sha256Hex | Literal[""] = ""
+    default_mask: str = ""
+    masks: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class ResumeDocument(DocumentModel):

@@ -1,6 +1,6 @@
 """The rows of ``faces.parquet``, one per face: their columns, and how they are read and checked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from faceswap.core.errors import FacesetError
 from faceswap.core.names import check_name
 from faceswap.core.table_documents import check_finite, read_groups, read_schema, read_table
-from faceswap.facesets.files import CROP, EXTRACT_AGAIN
+from faceswap.facesets.files import CROP, EXTRACT_AGAIN, MASKS, mask_folder
 from faceswap.geometry.mesh68 import mesh_to_68
 from faceswap.geometry.mesh_shape import CORNERS, FACE_POINTS, POINTS, with_irises
 
@@ -131,8 +131,8 @@ def is_further_mask(name: str) -> bool:
 
 def further_masks(rows: pa.Table) -> list[dict[str, str]]:
     """File names of the further masks of each row, by masker."""
-    names = [name for name in rows.column_names if is_further_mask(name)]
-    columns = {name.removeprefix(FURTHER_MASK): rows[name].to_pylist() for name in names}
+    maskers = further_maskers(rows.schema)
+    columns = {masker: rows[FURTHER_MASK + masker].to_pylist() for masker in maskers}
     return [
         {masker: files[row] for masker, files in columns.items() if files[row]}
         for row in range(rows.num_rows)
@@ -165,8 +165,28 @@ def columns_of(file: Path) -> pa.Schema:
         found = read_schema(file, error=FacesetError, hint=EXTRACT_AGAIN)
     except FileNotFoundError as error:
         raise FacesetError(f"{file} is missing.", EXTRACT_AGAIN) from error
-    masks = [name for name in found.names if is_further_mask(name)]
-    return pa.schema([*SCHEMA, *(pa.field(name, pa.string()) for name in masks)])
+    return with_masks(further_maskers(found))
+
+
+def with_masks(maskers: Sequence[str], schema: pa.Schema = SCHEMA) -> pa.Schema:
+    """A schema and the columns of the further masks of some maskers."""
+    return pa.schema([*schema, *(pa.field(FURTHER_MASK + name, pa.string()) for name in maskers)])
+
+
+def mask_columns(maskers: Sequence[str]) -> dict[str, str]:
+    """Columns of the masks of maskers, and the folders of their files; the first is the default."""
+    further = {FURTHER_MASK + name: mask_folder(name) for name in maskers[1:]}
+    return {"mask": MASKS} | further
+
+
+def further_maskers(schema: pa.Schema) -> list[str]:
+    """Maskers of the further masks that a schema has a column for.
+
+    Raises:
+        UnsafeNameError: A name would lead out of the folder of the masks.
+    """
+    names = [name.removeprefix(FURTHER_MASK) for name in schema.names if is_further_mask(name)]
+    return [check_name(name, "masker in the name of a column of faces.parquet") for name in names]
 
 
 def _checked(rows: pa.Table, file: Path) -> pa.Table:

@@ -6,7 +6,7 @@ the shards into ``faces.parquet`` and marks the record complete.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -31,12 +31,14 @@ from faceswap.facesets.files import (
     SHARDS,
     check_folder,
     find_crops,
+    further_mask_folders,
     remove_shards,
 )
 from faceswap.facesets.record import ResumeDocument
-from faceswap.facesets.rows import KEPT, SCHEMA, read_rows
+from faceswap.facesets.rows import KEPT, mask_columns, read_rows, with_masks
 from faceswap.geometry.alignment import head_pose
 from faceswap.landmarkers import FaceLandmarks
+from faceswap.maskers import maskers
 from faceswap.provenance.subject import Subject
 from faceswap.tracking.smoothing import smooth
 from faceswap.tracking.tracks import TrackedFace
@@ -90,6 +92,9 @@ class FacesetWriter:
         self.complete = False
         self._smooths = smooths and source["kind"] == "video"
         self._rows: list[Row] = []
+        self._maskers: list[str] = extractor.get("maskers", [])
+        self._mask_columns = mask_columns(self._maskers)
+        self._schema = with_masks(self._maskers[1:])
         check_folder(path)
         exists = (path / RECORD).exists()
         self._resumes = exists and not overwrite
@@ -123,7 +128,7 @@ class FacesetWriter:
             # an unfinished one; from then on all that is left of it is recognised as stale.
             remove_shards(self.path)
             FORMAT.write(self.path / RECORD, self.record)
-        for folder in (IMAGES, MASKS, SHARDS):
+        for folder in (IMAGES, MASKS, SHARDS, *self._mask_columns.values()):
             (self.path / folder).mkdir(exist_ok=True)
         self._remove_stale_crops(self.next_frame if self._resumes else 0)
 
@@ -163,12 +168,13 @@ class FacesetWriter:
 
     def _remove_stale_crops(self, first: int) -> None:
         """Removes crops of an unfinished shard, and those of a faceset that is replaced."""
-        for file in find_crops(self.path):
+        for file in find_crops(self.path, maskers.names()):
             if int(file.name.partition("-")[0]) >= first:
                 file.unlink()
+        _remove_empty(further_mask_folders(self.path, {*maskers.names()} - {*self._maskers}))
 
     def add(self, row: Row) -> None:
-        """Adds a row of ``SCHEMA``; list columns may be numpy arrays of any shape."""
+        """Adds a row of the writer's schema; list columns may be numpy arrays of any shape."""
         self._rows.append(row)
 
     def end_shard(self, next_frame: int, state: Any) -> None:
@@ -188,9 +194,12 @@ class FacesetWriter:
     def _write_shard(self, next_frame: int, state: Any) -> None:
         # A shard that survives a power failure never names a crop that does not.
         sync_files([self.path / IMAGES / row["image"] for row in self._rows])
-        sync_files([self.path / MASKS / row["mask"] for row in self._rows if row["mask"]])
+        for column, folder in self._mask_columns.items():
+            sync_files(
+                [self.path / folder / name for row in self._rows if (name := row.get(column))]
+            )
         resume = json.dumps({"next_frame": next_frame, "state": state}).encode()
-        table = _table(self._rows).replace_schema_metadata({_RESUME: resume})
+        table = _table(self._rows, self._schema).replace_schema_metadata({_RESUME: resume})
         shard = self.path / SHARDS / f"shard-{self.next_frame:09d}.parquet"
         # Opened here: the library cannot encode a path that is not UTF-8.
         with atomic_path(shard) as temporary, temporary.open("wb") as file:
@@ -221,11 +230,22 @@ class FacesetWriter:
     def _remove_merged_shards(self) -> None:
         """Removes the shards, and before them the crops of rows that were left out."""
         if shards := self._shards():
-            written = _stored_files(self.path / ROWS)
+            written = self._stored_files(self.path / ROWS)
             for shard in shards:
-                for file in _stored_files(shard) - written:
+                for file in self._stored_files(shard) - written:
                     (self.path / file).unlink(missing_ok=True)
         remove_shards(self.path)
+
+    def _stored_files(self, table: Path) -> set[str]:
+        """Crops and masks of the rows of a table, by their paths in the faceset."""
+        rows = read_rows(table, with_masks(self._maskers[1:], KEPT))
+        columns = {"image": IMAGES} | self._mask_columns
+        return {
+            f"{folder}/{name}"
+            for column, folder in columns.items()
+            for name in rows[column].to_pylist()
+            if name
+        }
 
     def _merge_shards(self, revise: Revision) -> tuple[int, int]:
         """Writes ``faces.parquet``; returns the numbers of faces and of frames with a face."""
@@ -233,18 +253,18 @@ class FacesetWriter:
         with (
             atomic_path(self.path / ROWS) as temporary,
             temporary.open("wb") as file,
-            pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer,
+            pq.ParquetWriter(file, self._schema, compression="zstd") as writer,
         ):
             group: list[Row] = []
             for row in self._final_rows(revise):
                 group.append(row)
                 if len(group) == _GROUP:
-                    writer.write_table(_table(group))
+                    writer.write_table(_table(group, self._schema))
                     group.clear()
                 faces += 1
                 frames_with_face += row["frame"] != last
                 last = row["frame"]
-            writer.write_table(_table(group))
+            writer.write_table(_table(group, self._schema))
         return faces, frames_with_face
 
     def discard(self) -> None:
@@ -252,11 +272,10 @@ class FacesetWriter:
         if not self._begun:
             return
         remove_shards(self.path)
-        for file in find_crops(self.path):
+        for file in find_crops(self.path, maskers.names()):
             file.unlink()
-        for folder in (IMAGES, MASKS, REMOVED):
-            with suppress(OSError):  # it has other files, or is gone
-                (self.path / folder).rmdir()
+        folders = (self.path / name for name in (IMAGES, MASKS, REMOVED))
+        _remove_empty([*further_mask_folders(self.path, maskers.names()), *folders])
         (self.path / ROWS).unlink(missing_ok=True)
         (self.path / RECORD).unlink(missing_ok=True)  # last: without it nothing here is ours
 
@@ -266,7 +285,13 @@ class FacesetWriter:
 
     def _stored_rows(self) -> Iterator[Row]:
         for shard in self._shards():
-            yield from read_rows(shard).to_pylist()
+            yield from read_rows(shard, self._schema).to_pylist()
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # it has other files, or is gone
+            folder.rmdir()
 
 
 def _subject_of_same_source(path: Path, source: dict[str, Any]) -> dict[str, Any] | None:
@@ -279,19 +304,12 @@ def _subject_of_same_source(path: Path, source: dict[str, Any]) -> dict[str, Any
         return None
 
 
-def _table(rows: list[Row]) -> pa.Table:
+def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
     columns = {
         field.name: pa.array([_plain(row.get(field.name)) for row in rows], type=field.type)
-        for field in SCHEMA
+        for field in schema
     }
-    return pa.table(columns, schema=SCHEMA)
-
-
-def _stored_files(table: Path) -> set[str]:
-    """Crops and masks of the rows of a table, by their paths in the faceset."""
-    rows = read_rows(table, KEPT)
-    images, masks = rows["image"].to_pylist(), rows["mask"].to_pylist()
-    return {f"{IMAGES}/{name}" for name in images} | {f"{MASKS}/{name}" for name in masks if name}
+    return pa.table(columns, schema=schema)
 
 
 def _plain(value: Any) -> Any:

@@ -146,6 +146,18 @@ def transform_points(matrix: ArrayLike, points: ArrayLike) -> FloatArray:
     return np.asarray(points) @ matrix[:, :2].T + matrix[:, 2]
 
 
+def place_face(
+    matrix: ArrayLike, landmarks: ArrayLike, mesh: FloatArray | None
+) -> tuple[FloatArray, FloatArray | None]:
+    """Maps landmarks ``(68, 2)`` and, if there is one, a mesh ``(478, 3)`` to points of a crop.
+
+    Returns:
+        ``(68, 2)`` and ``(478, 2)``, or None without a mesh.
+    """
+    placed = None if mesh is None else transform_points(matrix, mesh[:, :2])
+    return transform_points(matrix, landmarks), placed
+
+
 def invert(matrix: ArrayLike) -> FloatArray:
     """The inverse of a ``(2, 3)`` matrix."""
     matrix = np.asarray(matrix, dtype=np.float64)

@@ -83,7 +83,7 @@ def run_training(
     check_options(config.model.name, config.model.options)
     run = RunDirectory(output)
     run.exists()  # refuses a folder of something else before any work
-    facesets = open_facesets(faces, config.data.minimum)
+    facesets = open_facesets(faces, config.data.minimum, config.data.mask)
     with (
         # No network here has statistics that the processes would have to agree on.
         open_accelerator(

@@ -31,16 +31,20 @@ _log = get_logger(__name__)
 _MOST_NAMED = 5
 
 
-def open_facesets(faces: Mapping[str, Sequence[Path]], minimum: int) -> dict[str, list[Faceset]]:
+def open_facesets(
+    faces: Mapping[str, Sequence[Path]], minimum: int, masker: str = ""
+) -> dict[str, list[Faceset]]:
     """Opens the facesets of each identity.
 
     Args:
         faces: Faceset directories of each identity.
         minimum: Fewest faces an identity may have.
+        masker: Masker whose masks are used; "" for the default masks of each faceset.
 
     Raises:
         IdentityError: There are fewer than two identities, or two have the same faces.
-        FacesetError: A faceset is missing, incomplete or damaged, or there are too few faces.
+        FacesetError: A faceset is missing, incomplete or damaged, has no such masks, or there are
+            too few faces.
     """
     if len(faces) < 2:
         raise IdentityError(
@@ -49,7 +53,10 @@ def open_facesets(faces: Mapping[str, Sequence[Path]], minimum: int) -> dict[str
         )
     for name in faces:  # part of the names of files
         check_name(name, "name of an identity")
-    opened = {name: [Faceset.open(path) for path in paths] for name, paths in faces.items()}
+    opened = {
+        name: [Faceset.open(path).with_masker(masker) for path in paths]
+        for name, paths in faces.items()
+    }
     for name, sets in opened.items():
         unknown = [line for faceset in sets if (line := describe_unknown_images(faceset))]
         found = sum(len(faceset.trainable()) for faceset in sets)

@@ -19,8 +19,14 @@ class RunDirectory(RunFolder[TrainConfig]):
 
     schema: ClassVar[type[StrictModel]] = TrainConfig
     section: ClassVar[str] = "faceswap"
-    # The weights, the held-out faces and the random stream depend on these.
-    fixed: ClassVar[tuple[str, ...]] = ("seed", "model", "data.coverage", "data.held_out")
+    # The weights, the data and the random stream depend on these.
+    fixed: ClassVar[tuple[str, ...]] = (
+        "seed",
+        "model",
+        "data.coverage",
+        "data.held_out",
+        "data.mask",
+    )
     # Held-out faces are decoded from the references nearest to them.
     measured: ClassVar[tuple[str, ...]] = ("data.references",)
     results: ClassVar[tuple[str, ...]] = ("previews",)

@@ -24,6 +24,11 @@ class DataConfig(StrictModel):
     held_out: float = Field(
         default=0.05, ge=0, le=0.5, description="Fraction of the frames held out from training."
     )
+    mask: str = Field(
+        default="",
+        description="Masker whose stored masks weight the losses and teach predicted masks; empty "
+        "for the default masks of each faceset.",
+    )
     match: float = Field(
         default=0.0,
         ge=0,

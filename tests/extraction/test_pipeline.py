@@ -1,5 +1,6 @@
 import os
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import faceswap.extraction.pipeline as extraction
 from faceswap.core.errors import (
+    ConfigError,
     FacesetError,
     NoFacesError,
     OutputBusyError,
@@ -19,6 +21,7 @@ from faceswap.core.hashed_file import HashedFile
 from faceswap.core.locks import hold_folder
 from faceswap.extraction.pipeline import ExtractSettings, extract_source
 from faceswap.extraction.selection import Selection
+from faceswap.extraction.tracked import track_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
 from faceswap.media.images import write_image
@@ -32,6 +35,7 @@ from tests.footage import (
 )
 
 FRAMES = 24
+EYES = ((36, 42), (42, 48))
 
 
 @pytest.fixture(scope="module")
@@ -285,3 +289,39 @@ def test_sharp_faces_only(faceset, clip, tmp_path):
     with pytest.raises(NoFacesError, match="None of 24 faces"):
         extract(clip, tmp_path / "none", selection=Selection(min_sharpness=1e9))
     assert not (tmp_path / "none").exists()
+
+
+def test_several_maskers_give_a_column_and_a_folder_each(clip, faceset, tmp_path):
+    extract(clip, tmp_path / "clip", every=8, maskers=("hull", "mesh", "eyes"))
+    several = Faceset.open(tmp_path / "clip")
+    assert several.maskers == several.record["extractor"]["maskers"] == ["hull", "mesh", "eyes"]
+    face = several.faces()[1]
+    assert face.masks == {"mesh": face.mask, "eyes": face.mask}
+    assert (tmp_path / "clip" / "masks" / "eyes" / str(face.mask)).is_file()
+    hull, mesh, eyes = (several.load_mask(face, name) > 127 for name in several.maskers)
+    assert np.array_equal(several.load_mask(face) > 127, hull)
+    first = [each.load_mask(each.faces()[0]) for each in (several, faceset)]
+    assert np.array_equal(*first)
+    assert mesh.sum() > hull.sum() > 5 * eyes.sum() > 0
+    left, right = (transform_points(face.matrix, face.landmarks[a:b]).mean(0) for a, b in EYES)
+    for x, y in np.round([left, right]).astype(int):
+        assert eyes[y, x]
+    assert faceset.maskers == ["hull"]
+
+
+def test_masks_of_meshes_need_some_before_an_older_faceset_is_replaced(clip, tmp_path, monkeypatch):
+    extract(clip, tmp_path / "clip", every=12)
+    before = (tmp_path / "clip" / "faceset.json").read_bytes()
+
+    def without_mesh(*_args, **_options):
+        for frame, faces, state in track_source(*_args, **_options):
+            plain = [replace(face.landmarks, mesh=None) for face in faces]
+            found = zip(faces, plain, strict=True)
+            yield frame, [replace(face, landmarks=marks) for face, marks in found], state
+
+    monkeypatch.setattr(extraction, "track_source", without_mesh)
+    settings = ExtractSettings(every=12, maskers=("hull", "mesh"))
+    with pytest.raises(ConfigError, match="found 68 landmarks only"):
+        extract_source(find_sources([clip])[0], tmp_path / "clip", settings, overwrite=True)
+    assert (tmp_path / "clip" / "faceset.json").read_bytes() == before
+    assert len(Faceset.open(tmp_path / "clip").trainable()) == 2

@@ -8,12 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from faceswap.core.errors import (
-    FacesetError,
-)
+from faceswap.core.errors import FacesetError, UnsafeNameError
 from faceswap.facesets import faceset as faceset_module
 from faceswap.facesets import rows as rows_module
-from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.edit import rewrite_rows
+from faceswap.facesets.faceset import FORMAT, Faceset
 from faceswap.facesets.rows import KEPT, SCHEMA, read_rows
 from faceswap.facesets.subjects import set_subject
 from faceswap.geometry.mesh_shape import LEFT_EYE
@@ -228,3 +227,67 @@ def test_links_that_lead_out_of_a_faceset_are_not_read(tmp_path):
     (faceset.path / "masks").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FacesetError, match="link to another place"):
         faceset.load_mask(first)
+
+
+def add_eyes(path) -> None:
+    """Adds masks of the masker ``eyes`` to a faceset of ``write_faceset``, of value 100."""
+
+    def change(rows):
+        return rows.append_column(pa.field("mask_eyes", pa.string()), rows["mask"])
+
+    rewrite_rows(path, change)
+    for file in (path / "masks").glob("*.png"):
+        write_image(path / "masks" / "eyes" / file.name, np.full((32, 32), 100, np.uint8))
+
+
+def test_each_masker_has_masks_of_its_own(tmp_path):
+    write_faceset(tmp_path / "clip", maskers=["hull"])
+    add_eyes(tmp_path / "clip")
+    faceset = Faceset.open(tmp_path / "clip")
+    face = faceset.faces()[2]
+    assert faceset.maskers == ["hull", "eyes"]
+    assert [int(faceset.load_mask(face, name)[0, 0]) for name in (None, "hull", "eyes")] == [
+        *(255, 255, 100)
+    ]
+    assert faceset.with_masker("").load_mask(face)[0, 0] == 255
+    assert faceset.with_masker("eyes").load_mask(face)[0, 0] == 100
+    with pytest.raises(FacesetError, match=r"masker 'mesh' in .*, found hull, eyes") as raised:
+        faceset.with_masker("mesh")
+    assert "faces masks" in raised.value.hint
+    with pytest.raises(FacesetError, match="no mask of the masker 'mesh'"):
+        faceset.load_mask(face, "mesh")
+    read_json = json.loads((tmp_path / "clip" / "faceset.json").read_text())
+    FORMAT.write(tmp_path / "clip" / "faceset.json", read_json | {"default_mask": "eyes"})
+    assert Faceset.open(tmp_path / "clip").load_mask(face)[0, 0] == 100
+
+
+def test_the_masker_of_an_earlier_faceset_is_known(tmp_path):
+    write_faceset(tmp_path / "clip", maskers=["hull"])
+    file = tmp_path / "clip" / "faceset.json"
+    record = json.loads(file.read_text())
+    del record["extractor"]["maskers"]
+    record["extractor"]["masker"] = "hull"
+    file.write_text(json.dumps(record | {"version": 2}))
+    faceset = Faceset.open(tmp_path / "clip")
+    assert (faceset.masker, faceset.maskers) == ("hull", ["hull"])
+    assert faceset.load_mask(faceset.faces()[0]).shape == (32, 32)
+
+
+def test_masks_lead_to_no_other_place(tmp_path):
+    write_faceset(tmp_path / "clip", maskers=["hull"])
+    add_eyes(tmp_path / "clip")
+    (tmp_path / "clip" / "masks" / "eyes").rename(tmp_path / "eyes")
+    (tmp_path / "clip" / "masks" / "eyes").symlink_to(tmp_path / "eyes")
+    faceset = Faceset.open(tmp_path / "clip")
+    with pytest.raises(FacesetError, match="link to another place"):
+        faceset.load_mask(faceset.faces()[0], "eyes")
+
+    def rename(rows):
+        return rows.rename_columns(
+            ["mask_../up" if n == "mask_eyes" else n for n in rows.schema.names]
+        )
+
+    table = rename(pq.read_table(tmp_path / "clip" / "faces.parquet"))
+    pq.write_table(table, tmp_path / "clip" / "faces.parquet")
+    with pytest.raises(UnsafeNameError, match="plain name as the masker"):
+        Faceset.open(tmp_path / "clip")

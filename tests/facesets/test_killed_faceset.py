@@ -12,13 +12,16 @@ import pytest
 from faceswap.core.errors import FacesetError
 from faceswap.core.locks import hold_folder
 from faceswap.facesets.faceset import Faceset, read_record
+from faceswap.facesets.rows import mask_columns
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.media.images import encode_image
 from tests.core.event_stopper import run_until
-from tests.facesets.written import EXTRACTOR, SOURCE, row
+from tests.facesets import written
+from tests.facesets.written import SOURCE, row
 
 FRAMES, SHARD = 5, 2
-OLD_SETTINGS = EXTRACTOR | {"detector": "e"}
+EXTRACTOR = written.EXTRACTOR | {"maskers": ["hull", "eyes"]}
+OLD_SETTINGS = EXTRACTOR | {"detector": "e", "maskers": ["hull", "mesh"]}
 
 
 def extract(
@@ -40,8 +43,11 @@ def extract(
         for frame in range(writer.next_frame, FRAMES):
             for face in range(faces if frame >= first else 0):
                 writer.begin()
+                columns = mask_columns(extractor["maskers"])
                 one = row(frame, face)
-                for folder, value in (("images", level + frame), ("masks", 255)):
+                one |= dict.fromkeys(columns, one["image"])
+                masks = [(folder, 255) for folder in columns.values()]
+                for folder, value in (("images", level + frame), *masks):
                     picture = np.full((32, 32), value, np.uint8)
                     (output / folder / one["image"]).write_bytes(encode_image(picture, ".png"))
                 writer.add(one)

@@ -40,8 +40,9 @@ def row(frame: int, face: int = 0, track: int = 0, shift: float = 0.0) -> dict:
     }
 
 
-def write_faceset(path, frames=range(6), source=SOURCE) -> Faceset:
-    writer = FacesetWriter(path, source, EXTRACTOR, overwrite=False)
+def write_faceset(path, frames=range(6), source=SOURCE, maskers=()) -> Faceset:
+    extractor = EXTRACTOR | {"maskers": [*maskers]}
+    writer = FacesetWriter(path, source, extractor, overwrite=False)
     for frame in frames:
         writer.add(row(frame))
         write_image(path / "images" / f"{frame:06d}-0.png", np.full((32, 32, 3), frame, np.uint8))
