@@ -15,6 +15,7 @@ VERBS = {
     "apply": Verb(
         "faceswap.faces_verbs.apply:apply", "Apply what was done to sorted copies of the crops."
     ),
+    "masks": Verb("faceswap.faces_verbs.masks:masks", "Add masks, made from the stored crops."),
     "restore": Verb("faceswap.faces_verbs.restore:restore", "Bring removed faces back."),
     "dedupe": Verb(
         "faceswap.faces_verbs.dedupe:dedupe", "Keep one of the faces that look the same."
