@@ -15,6 +15,7 @@ from faceswap.curation.removal import remove_crops
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import place_face
 from faceswap.maskers import Masker, build_masker
+from faceswap.maskers.hull import fill_hull
 from faceswap.maskers.outlines import LandmarkMasker
 from tests.core.event_stopper import run_until
 from tests.facesets.written import make_unversioned, write_faceset
@@ -82,13 +83,11 @@ def test_retouched_and_removed_crops_are_masked_and_deleted_ones_are_not(tmp_pat
     (path / "images" / "000002-0.png").unlink()
     cv2.imwrite(str(path / "images" / "000004-0.png"), np.full((32, 32, 3), 200, np.uint8))
 
-    class Brightness:
-        facts, needs_mesh, whole_face = {}, False, True
-
+    class Brightness(LandmarkMasker):
         def __call__(self, crops, landmarks, meshes):
             return [crop[..., 0].copy() for crop in crops]
 
-    assert make_masks(path, "eyes", Brightness()) == 5
+    assert make_masks(path, "eyes", Brightness(fill_hull)) == 5
     faceset = Faceset.open(path)
     masks = [face.masks.get("eyes") for face in faceset.faces()]
     assert masks == [f"{i:06d}-0.png" if i != 2 else None for i in range(6)]

@@ -300,8 +300,8 @@ def test_several_maskers_give_a_column_and_a_folder_each(clip, faceset, tmp_path
     assert (tmp_path / "clip" / "masks" / "eyes" / str(face.mask)).is_file()
     hull, mesh, eyes = (several.load_mask(face, name) > 127 for name in several.maskers)
     assert np.array_equal(several.load_mask(face) > 127, hull)
-    first = [each.load_mask(each.faces()[0]) for each in (several, faceset)]
-    assert np.array_equal(*first)
+    first, same = (each.load_mask(each.faces()[0]) for each in (several, faceset))
+    assert np.array_equal(first, same)
     assert mesh.sum() > hull.sum() > 5 * eyes.sum() > 0
     left, right = (transform_points(face.matrix, face.landmarks[a:b]).mean(0) for a, b in EYES)
     for x, y in np.round([left, right]).astype(int):
