@@ -55,7 +55,6 @@ from faceswap.extract_options import (
     Tiles,
     Turned,
     Yaw,
-    split_names,
 )
 from faceswap.extraction.identities import People
 from faceswap.extraction.imported_faces import ImportedFaces, read_imported_faces
@@ -66,6 +65,7 @@ from faceswap.extraction.pipeline import ExtractReport, ExtractSettings, extract
 from faceswap.extraction.selection import Selection, parse_range
 from faceswap.extraction.shards import of_shard, parse_shard
 from faceswap.facesets.subjects import find_records, set_subject, subject_hint
+from faceswap.maskers import split_names
 from faceswap.media.remote_sources import fetched, find_remote_sources
 from faceswap.media.sources import Source, find_sources, with_unique_names
 from faceswap.media.video import probe

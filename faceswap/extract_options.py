@@ -1,6 +1,5 @@
 """Options of the verb ``faceswap extract``, as typer declares them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -134,7 +133,8 @@ Masker = Annotated[
     list[str] | None,
     typer.Option(
         help=f"Masker of the stored masks; may be repeated, and the first makes the default mask: "
-        f"{', '.join(maskers.names())}.  [default: hull]"
+        f"{', '.join(maskers.names())}.",
+        show_default="hull",
     ),
 ]
 ImageFormat = Annotated[
@@ -146,8 +146,3 @@ SubjectName = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing facesets.")]
-
-
-def split_names(given: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of an option that may be repeated and take several names with commas between them."""
-    return tuple(name.strip() for text in given or () for name in text.split(",") if name.strip())

@@ -8,21 +8,30 @@ import typer
 from faceswap.core.console import TextTable, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.curation.masking import has_masks, make_masks, set_default
-from faceswap.extract_options import Device, Masker, MaskModel, split_names
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.found import open_facesets
-from faceswap.maskers import Masker as FaceMasker
-from faceswap.maskers import build_maskers
+from faceswap.maskers import Masker, build_maskers, maskers, split_names
+
+_Names = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=f"Masker; may be repeated: {', '.join(maskers.names())}.", show_default="hull"
+    ),
+]
+_Model = Annotated[
+    Path | None,
+    typer.Option(help="Run or model of `classifier train` for --masker segmentation."),
+]
 
 
 def masks(
     facesets: Annotated[list[Path], typer.Argument(help="Facesets, or folders of facesets.")],
-    masker: Masker = None,
-    mask_model: MaskModel = None,
+    masker: _Names = None,
+    mask_model: _Model = None,
     default: Annotated[
         bool, typer.Option("--default", help="Use the masks of the first masker from now on.")
     ] = False,
-    device: Device = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Make masks again that exist already.")
     ] = False,
@@ -44,6 +53,6 @@ def masks(
     show_table(table)
 
 
-def _make(faceset: Faceset, name: str, masker: FaceMasker) -> int:
+def _make(faceset: Faceset, name: str, masker: Masker) -> int:
     with progress_bar(f"{name} of {faceset.name}", len(faceset.faces()), unit="faces") as advance:
         return make_masks(faceset.path, name, masker, on_faces=advance)

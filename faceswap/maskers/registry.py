@@ -99,5 +99,10 @@ def build_maskers(
     }
 
 
+def split_names(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of maskers, of which each text may hold several with commas between them."""
+    return tuple(name.strip() for text in given or () for name in text.split(",") if name.strip())
+
+
 def _options(name: str) -> list[str]:
     return list(inspect.signature(maskers.get(name)).parameters)
