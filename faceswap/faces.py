@@ -28,6 +28,8 @@ VERBS = {
     "import": Verb(
         "faceswap.faces_verbs.exchange:import_table", "Read such a table back into a faceset."
     ),
+    "pack": Verb("faceswap.faces_verbs.pack:pack", "Write facesets as shards of WebDataset."),
+    "unpack": Verb("faceswap.faces_verbs.pack:unpack", "Restore a faceset from its shards."),
     "check": Verb("faceswap.faces_verbs.check:check", "Report what is wrong with facesets."),
     "repair": Verb("faceswap.faces_verbs.check:repair", "Mend what is wrong with facesets."),
     "subject": Verb(

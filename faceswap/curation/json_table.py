@@ -4,7 +4,7 @@ What is written and read again is the same table, bit by bit.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,12 +48,26 @@ def export_json(
         temporary.open("w", encoding="utf-8", newline="\n") as lines,
     ):
         lines.write(f"{json.dumps(record, ensure_ascii=False)}\n")
-        for rows in read_all_rows(faceset):
-            columns = [_as_json(rows[field.name], field.type) for field in rows.schema]
-            for values in zip(*columns, strict=True):
-                row = dict(zip(rows.column_names, values, strict=True))
-                lines.write(f"{json.dumps(row, ensure_ascii=False)}\n")
-            on_faces(rows.num_rows)
+        for face in json_faces(faceset):
+            lines.write(f"{json.dumps(face, ensure_ascii=False)}\n")
+            on_faces(1)
+
+
+def json_faces(faceset: Faceset, omitted: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """Columns of each face of a faceset as JSON values.
+
+    Args:
+        faceset: Faceset.
+        omitted: Names of columns that are left out.
+
+    Raises:
+        FacesetError: The faceset is damaged.
+    """
+    for rows in read_all_rows(faceset):
+        names = [name for name in rows.column_names if name not in omitted]
+        columns = [_as_json(rows[name], rows.schema.field(name).type) for name in names]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(names, values, strict=True))
 
 
 def _as_json(column: pa.ChunkedArray, kind: pa.DataType) -> list[Any]:
