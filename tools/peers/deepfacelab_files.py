@@ -18,7 +18,7 @@ from faceswap.core.documents import size_limit
 from faceswap.core.errors import DocumentError
 from faceswap.core.files import atomic_path
 from faceswap.core.names import check_name
-from peers.face import HINT, PeerFace, entry, numbers, text
+from peers.face import HINT, LARGEST_FILE, PeerFace, entry, numbers, text
 from peers.pickle_writer import dump
 from peers.restricted_pickle import parse
 
@@ -26,7 +26,6 @@ _APP15, _START_OF_SCAN = 0xEF, 0xDA
 _PAK_VERSION = 1
 _MOST_FACES = 10_000_000
 _TABLE_BYTES = 512 << 20
-_FILE_BYTES = 64 << 20
 _WHOLE_FACE, _FACE_SAMPLE = 4, 1  # numbers of a face type and of a kind of sample
 
 
@@ -171,7 +170,7 @@ def _places(offsets: Sequence[int], start: int, size: int, path: Path) -> Iterat
     if offsets[-1] not in (size - start, size):
         raise DocumentError(f"{path} is truncated, or files are missing in it.", HINT)
     for begin, end in pairwise(ends):
-        if not 0 <= begin <= end <= size - start or end - begin > _FILE_BYTES:
+        if not 0 <= begin <= end <= size - start or end - begin > LARGEST_FILE:
             raise DocumentError(f"A file in {path} lies from {begin} to {end}.", HINT)
         yield start + begin, start + end
 

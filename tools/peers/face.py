@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from faceswap.core.errors import DocumentError
 
 HINT = "The file is damaged, or of a version that is not known; convert it with its own program."
+LARGEST_FILE = 64 << 20
+"""Bytes of the largest image of a face."""
 _FARTHEST = 1e6  # pixels
 _LONGEST_NAME = 255
 

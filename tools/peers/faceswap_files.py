@@ -20,7 +20,7 @@ from faceswap.core.errors import DocumentError
 from faceswap.core.files import atomic_write
 from faceswap.geometry.alignment import transform_points
 from peers.crops import head_matrix
-from peers.face import HINT, PeerFace, entry, numbers, text
+from peers.face import HINT, LARGEST_FILE, PeerFace, entry, numbers, text
 from peers.pickle_writer import dump
 from peers.restricted_pickle import parse
 
@@ -28,7 +28,6 @@ _VERSION = 2.4  # of both headers and alignments
 _FIRST_OF_HEADS = 2.0  # crops of earlier versions are not centred on the head
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEYWORD = b"faceswap\0\0\0\0\0"  # not compressed, no language, no translation
-_PNG_BYTES = 64 << 20
 _HEADER_BYTES = 4 << 20
 _ALIGNMENTS_BYTES = 1 << 30
 
@@ -45,7 +44,7 @@ def read_face_png(path: Path) -> PeerFace | None:
     Raises:
         DocumentError: It is damaged, or of an earlier version, whose crops are different ones.
     """
-    content = read_content(path, _PNG_BYTES, hint=HINT)
+    content = read_content(path, LARGEST_FILE, hint=HINT)
     header = _header_of(content, path)
     if header is None:
         return None
@@ -97,7 +96,14 @@ def read_alignments(path: Path) -> list[PeerFace]:
     ]
 
 
-def png_with_header(png: bytes, face: PeerFace, frame_size: tuple[int, int], index: int) -> bytes:
+def png_with_header(
+    png: bytes,
+    face: PeerFace,
+    frame_size: tuple[int, int],
+    index: int,
+    *,
+    is_video: bool = False,
+) -> bytes:
     """Adds the header of deepfakes/faceswap to the crop of a face.
 
     Args:
@@ -105,6 +111,7 @@ def png_with_header(png: bytes, face: PeerFace, frame_size: tuple[int, int], ind
         face: Face with ``frame_points``.
         frame_size: Width and height of the frame in pixels.
         index: Number of the face in its frame, from 0.
+        is_video: Whether the frame is one of a video.
     """
     width, height = frame_size
     header = {
@@ -114,7 +121,7 @@ def png_with_header(png: bytes, face: PeerFace, frame_size: tuple[int, int], ind
             "original_filename": face.image,
             "face_index": index,
             "source_filename": face.frame,
-            "source_is_video": False,
+            "source_is_video": is_video,
             "source_frame_dims": (height, width),
         },
     }
