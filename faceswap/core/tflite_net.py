@@ -2,24 +2,21 @@
 
 from pathlib import Path
 
-import numpy as np
 import tflite
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from faceswap.core.errors import ModelFileError
 from faceswap.core.tflite_graph import Operator, TFLiteGraph, read_graph
-
-# (before, after) rows and (before, after) columns.
-Padding = tuple[tuple[int, int], tuple[int, int]]
+from faceswap.core.tflite_onnx import CPURunner
+from faceswap.core.tflite_steps import BUILDERS, Padding
 
 
 class TFLiteNet(nn.Module):
     """Runs the operators of a TFLite file on NCHW tensors.
 
-    Images are (B, C, H, W) in channels-last memory. Reshapes use TFLite's (B, H, W, C) order, so
-    flattened outputs have the order of the original.
+    On the CPU onnxruntime runs them as one model, elsewhere torch does. Images are (B, C, H, W).
+    Reshapes use TFLite's (B, H, W, C) order, so flattened outputs have the order of the original.
 
     Fully convolutional networks also accept inputs with other sides that are multiples of the total
     stride; their outputs then have more or fewer positions.
@@ -40,13 +37,14 @@ class TFLiteNet(nn.Module):
         self.steps = nn.ModuleList()
         wiring: list[tuple[tuple[int, ...], int]] = []
         for operator, padding in _fold_padding(graph):
-            if operator.kind not in _BUILDERS:
+            if operator.kind not in BUILDERS:
                 raise ModelFileError(f"Operator {operator.kind} in {path} is not supported.")
-            self.steps.append(_BUILDERS[operator.kind](graph, operator, padding))
+            self.steps.append(BUILDERS[operator.kind](graph, operator, padding))
             reads = tuple(i for i in operator.inputs if i not in graph.constants)
             wiring.append((reads, operator.output))
         self._wiring = _with_last_uses(wiring, graph.outputs)
         self.requires_grad_(False)  # noqa: FBT003
+        self.cpu_runner = CPURunner(list(self.steps), wiring, graph.input, graph.outputs)
         self.eval()
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -60,6 +58,12 @@ class TFLiteNet(nn.Module):
             Per output a tensor with the shape of the original and a leading B; images stay
             (B, C, H, W).
         """
+        if images.device.type == "cpu":
+            return self.cpu_runner(images)
+        return self.run_steps(images)
+
+    def run_steps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Outputs by torch operators on any device; see ``forward``."""
         values = {self._input: images.contiguous(memory_format=torch.channels_last)}
         for step, (reads, output, dead) in zip(self.steps, self._wiring, strict=True):
             values[output] = step(*[values[i] for i in reads])
@@ -130,171 +134,3 @@ def _same_padding(graph: TFLiteGraph, operator: Operator) -> Padding:
         total = max((steps - 1) * stride + window - length, 0)
         sides.append((total // 2, total - total // 2))
     return (sides[0], sides[1])
-
-
-def _activation(operator: Operator) -> int:
-    return operator.options.get("FusedActivationFunction", tflite.ActivationFunctionType.NONE)
-
-
-def _activate(x: Tensor, activation: int) -> Tensor:
-    """In place: x is always the fresh result of the operator that owns the activation."""
-    if activation == tflite.ActivationFunctionType.RELU:
-        return x.relu_()
-    if activation == tflite.ActivationFunctionType.RELU6:
-        return x.clamp_(0, 6)
-    assert activation == tflite.ActivationFunctionType.NONE, f"activation {activation}"
-    return x
-
-
-class _Convolution(nn.Module):
-    def __init__(self, graph: TFLiteGraph, operator: Operator, padding: Padding) -> None:
-        super().__init__()
-        weight = torch.from_numpy(np.array(graph.constants[operator.inputs[1]], np.float32))
-        if operator.kind == "CONV_2D":
-            weight = weight.permute(0, 3, 1, 2)  # (O, H, W, I) -> (O, I, H, W)
-            self.groups = 1
-        else:
-            weight = weight.permute(3, 0, 1, 2)  # (1, H, W, C) -> (C, 1, H, W)
-            self.groups = graph.shapes[operator.inputs[0]][3]
-        bias = np.array(graph.constants[operator.inputs[2]], np.float32)
-        self.weight = nn.Parameter(weight.contiguous())
-        self.bias = nn.Parameter(torch.from_numpy(bias))
-        options = operator.options
-        self.stride = (options["StrideH"], options["StrideW"])
-        self.dilation = (options["DilationHFactor"], options["DilationWFactor"])
-        (top, bottom), (left, right) = padding
-        symmetric = top == bottom and left == right
-        self.padding = (top, left) if symmetric else (0, 0)
-        self.pad = None if symmetric else (left, right, top, bottom)
-        self.activation = _activation(operator)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.pad is not None:
-            x = F.pad(x, self.pad)
-        x = F.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
-        return _activate(x, self.activation)
-
-
-class _PReLU(nn.Module):
-    def __init__(self, graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
-        super().__init__()
-        slope = np.array(graph.constants[operator.inputs[1]], np.float32).reshape(-1)
-        self.slope = nn.Parameter(torch.from_numpy(slope))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.prelu(x, self.slope)
-
-
-class _ReLU(nn.Module):
-    def __init__(self, _graph: TFLiteGraph, _operator: Operator, _padding: Padding) -> None:
-        super().__init__()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)
-
-
-class _Add(nn.Module):
-    def __init__(self, graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
-        super().__init__()
-        assert not set(operator.inputs) & graph.constants.keys(), "ADD of a constant"
-        self.activation = _activation(operator)
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return _activate(x + y, self.activation)
-
-
-class _MaxPool(nn.Module):
-    def __init__(self, _graph: TFLiteGraph, operator: Operator, padding: Padding) -> None:
-        super().__init__()
-        options = operator.options
-        self.kernel = (options["FilterHeight"], options["FilterWidth"])
-        self.stride = (options["StrideH"], options["StrideW"])
-        (top, bottom), (left, right) = padding
-        self.pad = (left, right, top, bottom)
-        self.activation = _activation(operator)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if any(self.pad):
-            x = F.pad(x, self.pad, value=float("-inf"))
-        return _activate(F.max_pool2d(x, self.kernel, self.stride), self.activation)
-
-
-class _Pad(nn.Module):
-    def __init__(self, graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
-        super().__init__()
-        batch, rows, columns, channels = graph.constants[operator.inputs[1]].tolist()
-        assert batch == [0, 0], "padding of the batch"
-        self.pad = (*columns, *rows, *channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, self.pad)
-
-
-class _Resize(nn.Module):
-    def __init__(self, graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
-        super().__init__()
-        height, width = graph.shapes[operator.inputs[0]][1:3]
-        to_height, to_width = graph.constants[operator.inputs[1]].tolist()
-        self.factors = (to_height // height, to_width // width)
-        assert (height * self.factors[0], width * self.factors[1]) == (to_height, to_width)
-        self.align_corners = bool(operator.options["AlignCorners"])
-        # torch supports two of TFLite's three sampling grids, not that of pixel corners.
-        assert self.align_corners or operator.options["HalfPixelCenters"], "corner-based resize"
-
-    def forward(self, x: Tensor) -> Tensor:
-        size = (x.shape[2] * self.factors[0], x.shape[3] * self.factors[1])
-        return F.interpolate(x, size, mode="bilinear", align_corners=self.align_corners)
-
-
-class _DepthToSpace(nn.Module):
-    def __init__(self, _graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
-        super().__init__()
-        self.block = operator.options["BlockSize"]
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, channels, height, width = x.shape
-        block = self.block
-        # In TFLite the position inside the block comes first and the channel last.
-        x = x.reshape(batch, block, block, channels // block**2, height, width)
-        x = x.permute(0, 3, 4, 1, 5, 2)  # (B, C, H, block, W, block)
-        return x.reshape(batch, channels // block**2, height * block, width * block)
-
-
-class _Reshape(nn.Module):
-    def __init__(self, graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
-        super().__init__()
-        shape = graph.shapes[operator.output]
-        assert len(shape) in (2, 3), "only image -> (B, values) or (B, positions, values)"
-        self.inner = (-1, shape[2]) if len(shape) == 3 else (-1,)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.permute(0, 2, 3, 1).reshape(x.shape[0], *self.inner)
-
-
-class _Concatenation(nn.Module):
-    def __init__(self, graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
-        super().__init__()
-        rank = len(graph.shapes[operator.output])
-        axis = operator.options["Axis"] % rank
-        self.axis = axis if rank < 4 else (0, 2, 3, 1)[axis]
-        self.activation = _activation(operator)
-
-    def forward(self, *parts: Tensor) -> Tensor:
-        return _activate(torch.cat(parts, self.axis), self.activation)
-
-
-_BUILDERS = {
-    "CONV_2D": _Convolution,
-    "DEPTHWISE_CONV_2D": _Convolution,
-    "PRELU": _PReLU,
-    "RELU": _ReLU,
-    "ADD": _Add,
-    "MAX_POOL_2D": _MaxPool,
-    "PAD": _Pad,
-    "RESIZE_BILINEAR": _Resize,
-    "DEPTH_TO_SPACE": _DepthToSpace,
-    "RESHAPE": _Reshape,
-    "CONCATENATION": _Concatenation,
-}
