@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FaceswapError
 from faceswap.curation.recognition import recognise
-from faceswap.facesets.faceset import Face, Faceset, read_record
+from faceswap.facesets.faceset import Face, Faceset, first_masker, read_record
 from faceswap.facesets.files import (
     EXTRACT_AGAIN,
     IMAGES,
-    MASKS,
     OLD_SHARDS,
     REMOVED,
     SHARDS,
     stored_file,
 )
+from faceswap.maskers import needs_landmarks_only
 from faceswap.media.images import READABLE, read_image
 
 Kind = Literal[
@@ -171,17 +171,21 @@ def _crops(
 
 def _masks(faceset: Faceset) -> Iterator[Finding]:
     side = faceset.crop_size
-    hull = faceset.record["extractor"].get("masker", "hull") == "hull"
-    for face in faceset.faces():
-        if face.mask is None:
-            continue
-        try:
-            text = "" if faceset.load_mask(face).shape == (side, side) else "it has another size"
-        except FaceswapError as error:
-            text = error.message.rstrip(".")
-        if text:
-            remedy = "it is computed again" if hull else EXTRACT_AGAIN
-            yield Finding("mask", f"{MASKS}/{face.mask}", text, remedy, hull, face)
+    for masker in dict.fromkeys((first_masker(faceset.record), *faceset.maskers)):
+        mendable = needs_landmarks_only(masker or "hull")
+        again = f"`faceswap faces masks {faceset.path} --masker {masker} --overwrite` makes it."
+        for face in faceset.faces():
+            folder, name = faceset.mask_file(face, masker)
+            if name is None:
+                continue
+            try:
+                mask = faceset.load_mask(face, masker)
+                text = "" if mask.shape == (side, side) else "it has another size"
+            except FaceswapError as error:
+                text = error.message.rstrip(".")
+            if text:
+                remedy = "it is computed again" if mendable else again
+                yield Finding("mask", f"{folder}/{name}", text, remedy, mendable, face)
 
 
 def _unknown_files(faceset: Faceset, missing: Sequence[Face]) -> Iterator[Finding]:

@@ -227,7 +227,8 @@ def _record(
     rewrite_rows(faceset.path, partial(_with_files, column=column, files=files))
     record = read_record(faceset.path)
     masks = record.get("masks", {}) | {name: dict(facts)}
-    record |= {"masks": masks} | ({} if faceset.maskers else {"default_mask": name})
+    had_some = any(face.mask or face.masks for face in faceset.faces())
+    record |= {"masks": masks} | ({} if had_some else {"default_mask": name})
     FORMAT.write(faceset.path / RECORD, record)
 
 

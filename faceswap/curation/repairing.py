@@ -12,7 +12,7 @@ from faceswap.core.locks import hold_folder
 from faceswap.curation.checking import Finding, Report
 from faceswap.curation.removal import remove_crops
 from faceswap.facesets.edit import rewrite_rows
-from faceswap.facesets.faceset import FORMAT, Faceset, read_record
+from faceswap.facesets.faceset import FORMAT, Faceset, first_masker, read_record
 from faceswap.facesets.files import (
     IMAGES,
     MASKS,
@@ -23,7 +23,7 @@ from faceswap.facesets.files import (
 )
 from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.alignment import transform_points
-from faceswap.maskers.hull import fill_hull
+from faceswap.maskers import build_masker
 from faceswap.media.images import read_image, write_image
 
 
@@ -124,10 +124,14 @@ def _scale(faceset: Faceset, finding: Finding) -> None:
 def _mask_again(faceset: Faceset, finding: Finding) -> None:
     face = finding.face
     assert face is not None
-    assert face.mask is not None
+    file = Path(finding.file)
+    folder = file.parent.as_posix()
+    masker = (first_masker(faceset.record) or "hull") if folder == MASKS else file.parent.name
     points = transform_points(face.matrix, face.landmarks)
-    (faceset.path / MASKS).mkdir(exist_ok=True)
-    write_image(stored_file(faceset.path, MASKS, face.mask), fill_hull(faceset.crop_size, points))
+    blank = np.zeros((faceset.crop_size, faceset.crop_size, 3), np.uint8)
+    (mask,) = build_masker(masker)([blank], [points], [None])
+    (faceset.path / folder).mkdir(parents=True, exist_ok=True)
+    write_image(stored_file(faceset.path, folder, file.name), mask)
 
 
 def _remove_shards(faceset: Faceset, _finding: Finding) -> None:

@@ -99,6 +99,13 @@ def build_maskers(
     }
 
 
+def needs_landmarks_only(name: str) -> bool:
+    """Whether a masker makes its masks of landmarks alone, without a network and a mesh."""
+    if name not in maskers.names() or "model" in _options(name):
+        return False
+    return not build_masker(name).needs_mesh
+
+
 def split_names(given: Sequence[str] | None) -> tuple[str, ...]:
     """Names of maskers, of which each text may hold several with commas between them."""
     return tuple(name.strip() for text in given or () for name in text.split(",") if name.strip())

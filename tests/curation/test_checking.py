@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from faceswap.curation.checking import check_faceset
+from faceswap.curation.masking import make_masks
 from faceswap.curation.removal import remove_crops
 from faceswap.curation.repairing import drop_rows, repair_faceset
 from faceswap.data.cache import CropGeometry, build_cache
@@ -17,6 +18,7 @@ from faceswap.extraction.cropping import measure
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import transform_points
+from faceswap.maskers import build_masker
 from faceswap.maskers.hull import fill_hull
 from faceswap.media.images import read_image, write_image
 from tests.core.event_stopper import run_until
@@ -204,3 +206,20 @@ def test_pixels_that_were_retouched_are_trained_on(path, tmp_path):
     assert abs(after[4, ..., :3].astype(int) - 200).max() < 4
     np.testing.assert_array_equal(np.delete(before, 4, 0), np.delete(after, 4, 0))
     assert check_faceset(path).findings == ()
+
+
+def test_lost_masks_of_each_masker_are_found_and_those_of_landmarks_computed_again(path):
+    for name in ("eyes", "mesh"):
+        make_masks(path, name, build_masker(name))
+    before = Faceset.open(path)
+    eyes = before.load_mask(before.faces()[1], "eyes")
+    for name in ("eyes", "mesh"):
+        (path / "masks" / name / "000001-0.png").unlink()
+    findings = check_faceset(path).findings
+    assert [(finding.file, finding.mendable) for finding in findings] == [
+        ("masks/eyes/000001-0.png", True),
+        ("masks/mesh/000001-0.png", False),
+    ]
+    assert "--masker mesh" in findings[1].remedy
+    assert len(repair_faceset(check_faceset(path))) == 1
+    np.testing.assert_array_equal(before.load_mask(before.faces()[1], "eyes"), eyes)

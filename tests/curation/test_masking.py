@@ -7,11 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from faceswap.core.errors import FacesetError
 from faceswap.curation.masking import has_masks, make_masks, set_default
 from faceswap.curation.removal import remove_crops
+from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import place_face
 from faceswap.maskers import Masker, build_masker
@@ -105,6 +107,22 @@ def test_a_faceset_of_version_2_takes_further_masks(tmp_path):
     make_masks(path, "mesh", MESH)
     assert Faceset.open(path).maskers == ["hull", "mesh"]
     assert json.loads((path / "faceset.json").read_text())["version"] == 3
+
+
+def test_the_first_masks_of_a_faceset_are_its_default(tmp_path):
+    named, unnamed = (write_faceset(tmp_path / name).path for name in ("named", "unnamed"))
+    rewrite_rows(
+        named,
+        lambda rows: rows.set_column(
+            rows.schema.get_field_index("mask"), "mask", pa.nulls(len(rows), pa.string())
+        ),
+    )
+    for path in (named, unnamed):
+        make_masks(path, "mesh", MESH)
+    assert Faceset.open(named).masker == "mesh"
+    faceset = Faceset.open(unnamed)  # its masks were made by a masker that is not known
+    assert faceset.masker == ""
+    assert faceset.load_mask(faceset.faces()[0]).min() == 255
 
 
 def test_masks_of_meshes_need_meshes(tmp_path, monkeypatch):
