@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.curation.coverage import KINDS, Appearance, Coverage, Gap, compare, find_gaps
+from faceswap.curation.coverage import KINDS, Coverage, Gap, compare, find_gaps
 from faceswap.curation.gap_words import gap_words, nearest_words
 from faceswap.curation.measured_faces import MeasuredFaces
 from faceswap.curation.near_duplicates import near_duplicates
@@ -126,14 +126,17 @@ def _compare(
     meshes = faces.has_meshes and other.has_meshes
     first, second = faces.appearance(meshes=meshes), other.appearance(meshes=meshes)
     coverage = compare(first, second, on_faces)
+    looks: dict[str, Gap] = {}
+    for gap in find_gaps(first, coverage, 2 * _GAPS):
+        look = gap_words(gap, first, second)
+        looks[look] = looks[look].joined(gap) if look in looks else gap
+    # Groups of one description are one to the reader.
+    ordered = sorted(looks.items(), key=lambda item: -item[1].weight)[:_GAPS]
     gaps = [
-        _described(gap, first, second, other.label) for gap in find_gaps(first, coverage, _GAPS)
+        DescribedGap(gap, look, nearest_words(gap, first, second, other.label))
+        for look, gap in ordered
     ]
     return Comparison(other, coverage, gaps, meshes)
-
-
-def _described(gap: Gap, first: Appearance, second: Appearance, name: str) -> DescribedGap:
-    return DescribedGap(gap, gap_words(gap, first, second), nearest_words(gap, first, second, name))
 
 
 def _tracks(faces: MeasuredFaces) -> list[Track]:

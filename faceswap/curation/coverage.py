@@ -83,13 +83,24 @@ class Gap:
         kind: What they lack a counterpart in.
         faces: The faces, the most typical one first.
         nearest: Nearest face of B of each.
-        distance: Median distance to it, in tolerances.
+        distance: Typical distance to it, in tolerances.
     """
 
     kind: str
     faces: NDArray[np.int64]
     nearest: NDArray[np.int64]
     distance: float
+
+    @property
+    def weight(self) -> float:
+        """How much the gap matters: many faces, far from any counterpart."""
+        return len(self.faces) * self.distance
+
+    def joined(self, other: "Gap") -> "Gap":
+        """This gap and another one of the same kind as one."""
+        faces = np.concatenate([self.faces, other.faces])
+        nearest = np.concatenate([self.nearest, other.nearest])
+        return Gap(self.kind, faces, nearest, (self.weight + other.weight) / len(faces))
 
 
 def compare(
@@ -155,7 +166,7 @@ def find_gaps(first: Appearance, coverage: Coverage, count: int) -> list[Gap]:
             gaps.append(Gap(kind, chosen, nearest, float(np.median(far[group]))))
     fewest = _FEWEST * len(first.pose)
     gaps = [gap for gap in gaps if len(gap.faces) >= fewest]
-    return sorted(gaps, key=lambda gap: -len(gap.faces) * gap.distance)[:count]
+    return sorted(gaps, key=lambda gap: -gap.weight)[:count]
 
 
 def dense_groups(

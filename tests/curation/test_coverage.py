@@ -87,3 +87,12 @@ def test_groups_are_dense_apart_and_complete(monkeypatch) -> None:
     groups = dense_groups(vectors.astype(np.float32), np.ones(350), 5, 1.5)
     assert [len(group) for group in groups] == [200, 100, 50]
     assert sorted(np.concatenate(groups).tolist()) == list(range(350))
+
+
+def test_joined_gaps_have_the_faces_and_the_weight_of_both() -> None:
+    first = joined(looks(10, yaw=40), looks(30, yaw=-40), looks(1))
+    large, small = find_gaps(first, compare(first, looks(9)), 12)
+    both = large.joined(small)
+    assert both.weight == pytest.approx(large.weight + small.weight)
+    assert sorted(both.faces.tolist()) == list(range(40))
+    assert len(both.nearest) == 40
