@@ -113,7 +113,7 @@ def analyse(
     return Analysis(
         faces,
         found,
-        find_outliers(faces.values | likeness),
+        find_outliers(faces.values | likeness, faces.sources),
         _tracks(faces),
         _people(faces.faces),
         None if other is None else _compare(faces, other, on_faces),

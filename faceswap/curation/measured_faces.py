@@ -59,6 +59,12 @@ class MeasuredFaces:
         return appearance(self.faces, self.thumbnails)
 
     @cached_property
+    def sources(self) -> NDArray[np.int64]:
+        """Index in ``facesets`` of the faceset of each face, ``(N,)``."""
+        index = {id(faceset): place for place, faceset in enumerate(self.facesets)}
+        return np.array([index[id(faceset)] for faceset, _ in self.pairs])
+
+    @cached_property
     def poses(self) -> NDArray[np.float32]:
         """Yaw and pitch, ``(N, 2)`` in degrees."""
         return np.stack([self.values["yaw"], self.values["pitch"]], 1)

@@ -41,6 +41,7 @@ _RULES = (
     _Rule("likeness", "may be another person", -1, 3, SAME_PERSON),
 )
 _LOGARITHMIC = ("sharpness", "size")
+_FEWEST = 20  # faces of a source that show what is usual
 _SMALLEST_SPREAD = 0.03  # of logarithms and of numbers from 0 to 1
 
 
@@ -59,11 +60,13 @@ class Outlier:
     severity: float
 
 
-def find_outliers(values: Mapping[str, Values]) -> list[Outlier]:
+def find_outliers(values: Mapping[str, Values], sources: NDArray[np.int64]) -> list[Outlier]:
     """Finds faces with unusual values.
 
     Args:
         values: Values of measures of all faces, by name; measures without a rule are ignored.
+        sources: Number of the source of each face, ``(N,)``. Each face is compared with those of
+            its source, and with all where these are few.
 
     Returns:
         Outliers, the most unusual first.
@@ -74,7 +77,7 @@ def find_outliers(values: Mapping[str, Values]) -> list[Outlier]:
     for rule in _RULES:
         if rule.measure not in values or not count:
             continue
-        spreads = rule.sign * _spreads(values[rule.measure], rule.measure in _LOGARITHMIC)
+        spreads = rule.sign * _spreads(values[rule.measure], sources, rule.measure in _LOGARITHMIC)
         beyond = rule.sign * values[rule.measure] > rule.sign * rule.bound
         for face in np.flatnonzero((spreads > rule.spreads) & beyond):
             reasons[face].append(rule.reason)
@@ -85,9 +88,14 @@ def find_outliers(values: Mapping[str, Values]) -> list[Outlier]:
     return sorted(found, key=lambda outlier: -outlier.severity)
 
 
-def _spreads(values: Values, logarithmic: bool) -> NDArray[np.float64]:
-    """Distances from the median in robust standard deviations."""
+def _spreads(values: Values, sources: NDArray[np.int64], logarithmic: bool) -> NDArray[np.float64]:
+    """Distances from the median of each source in robust standard deviations."""
     scaled = np.log(np.maximum(values, 1e-6)) if logarithmic else values.astype(np.float64)
-    middle = np.median(scaled)
-    deviation = 1.4826 * np.median(np.abs(scaled - middle))
-    return (scaled - middle) / max(float(deviation), _SMALLEST_SPREAD)
+    spreads = np.empty(len(scaled))
+    for source in np.unique(sources):
+        own = sources == source
+        usual = scaled[own] if own.sum() >= _FEWEST else scaled
+        middle = np.median(usual)
+        deviation = 1.4826 * np.median(np.abs(usual - middle))
+        spreads[own] = (scaled[own] - middle) / max(float(deviation), _SMALLEST_SPREAD)
+    return spreads

@@ -149,10 +149,10 @@ def _add_tracks(page: Page, analysis: Analysis) -> None:
         "people in the background: look at their pictures.",
     )
     section.columns = ("faceset", "kind", "faces", "tracks", f"of fewer than {_SHORT} faces")
-    for faceset in analysis.faces.facesets[:_ROWS]:
+    counts = np.bincount(analysis.faces.sources, minlength=len(analysis.faces.facesets))
+    for faceset, count in zip(analysis.faces.facesets[:_ROWS], counts.tolist(), strict=False):
         own = [track for track in analysis.tracks if track.faceset is faceset]
         short = sum(len(track.faces) < _SHORT for track in own)
-        count = sum(other is faceset for other, _ in analysis.faces.pairs)
         kind = "video" if faceset.is_video else "photos"
         cells = (f"{len(own):,}", f"{short:,}") if faceset.is_video else ("-", "-")
         section.rows = [*section.rows, (faceset.path.name, kind, f"{count:,}", *cells)]
