@@ -137,7 +137,8 @@ class Selector:
         if most is None:
             return found
         ranked = sorted(found, key=lambda item: self._rank(item[1], item[2]), reverse=True)[:most]
-        self.left_out["max_faces"] += len(found) - len(ranked)
+        if len(found) > most:
+            self.left_out["max_faces"] += len(found) - most
         if self._follows:
             self._chosen = {face.track for _, face, _ in ranked}
         return sorted(ranked, key=lambda item: item[0])

@@ -13,6 +13,7 @@ from faceswap.core.errors import DocumentError, FacesetError, NoFacesError
 from faceswap.extraction.imported_faces import ImportedFace, ImportedFaces, read_imported_faces
 from faceswap.extraction.imported_tracker import ImportedTracker
 from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.selection import Selection
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.landmarkers import FaceLandmarks, Roi
@@ -211,3 +212,37 @@ def test_no_imported_face_is_no_face(tmp_path):
     (source,) = find_sources([tmp_path / "a.png"])
     with pytest.raises(NoFacesError):
         extract_source(source, tmp_path / "f", ExtractSettings(), imported=ImportedFaces({}))
+
+
+def test_a_selection_of_imported_faces_resumes(tmp_path, monkeypatch):
+    monkeypatch.setattr("faceswap.extraction.pipeline.SHARD_FRAMES", 3)
+    (source,) = find_sources([write_clip(tmp_path / "a.mp4", 12, plain_picture)])
+    # Two faces of which now one, now the other is the larger, hardly or clearly.
+    sizes = [(60, 50), (60, 70), (60, 70), (60, 70), (60, 80), (70, 60), (70, 60), (60, 70)]
+    given = ImportedFaces(
+        {
+            frame: [
+                ImportedFace(np.array([x, 50, x + 60, 110], np.float32), points(x) * size / 60)
+                for x, size in zip((0, 120), pair, strict=True)
+            ]
+            for frame, pair in enumerate(sizes, start=1)
+        }
+    )
+    settings = ExtractSettings(selection=Selection(max_faces=1))
+    whole = extract_source(source, tmp_path / "whole", settings, imported=given)
+
+    done = []
+
+    def kill(frames: int) -> None:
+        done.append(frames)
+        if sum(done) == 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract_source(source, tmp_path / "half", settings, imported=given, on_frames=kill)
+    resumed = extract_source(source, tmp_path / "half", settings, imported=given)
+    assert resumed.frames_now < 12
+    assert resumed.left_out == whole.left_out == {"max_faces": 8}
+    first, second = (pq.read_table(tmp_path / name / "faces.parquet") for name in ("whole", "half"))
+    assert first.equals(second)
+    assert first["track"].to_pylist() == [0, 0, 0, 0, 1, 1, 1, 1]
