@@ -30,6 +30,7 @@ VERBS = {
     ),
     "pack": Verb("faceswap.faces_verbs.pack:pack", "Write facesets as shards of WebDataset."),
     "unpack": Verb("faceswap.faces_verbs.pack:unpack", "Restore a faceset from its shards."),
+    "draw": Verb("faceswap.faces_verbs.draw:draw", "Draw landmarks, meshes, masks and poses."),
     "check": Verb("faceswap.faces_verbs.check:check", "Report what is wrong with facesets."),
     "repair": Verb("faceswap.faces_verbs.check:repair", "Mend what is wrong with facesets."),
     "subject": Verb(

@@ -17,7 +17,7 @@ from faceswap.curation.copying import (
     write_rows,
 )
 from faceswap.curation.likeness import OnFaces
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.faceset import Face, Faceset, first_masker
 from faceswap.facesets.files import IMAGES, ROWS, stored_file
 from faceswap.facesets.rows import is_further_mask
 from faceswap.provenance.subject import Subject
@@ -52,6 +52,12 @@ def check_mergeable(facesets: Sequence[Faceset]) -> None:
                     f"{theirs} in {other.path}.",
                     "Extract the source again with the same settings.",
                 )
+        if first_masker(other.record) != first_masker(first.record):
+            raise FacesetError(
+                f"Expected facesets with default masks of one masker, found "
+                f"{first_masker(first.record)!r} and {first_masker(other.record)!r}.",
+                "Extract the source again with the same --masker.",
+            )
 
 
 def merge_facesets(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FaceswapError
 from faceswap.extraction.cropping import measure
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.faceset import Face, Faceset, first_masker
 from faceswap.geometry.alignment import transform_points
 from faceswap.maskers.hull import fill_hull
 
@@ -43,7 +43,7 @@ def recognise(
 
 def _mask(faceset: Faceset, face: Face) -> NDArray[np.uint8]:
     try:
-        return faceset.load_mask(face)
+        return faceset.load_mask(face, first_masker(faceset.record))
     except FaceswapError:  # the usual one
         points = transform_points(face.matrix, face.landmarks)
         return fill_hull(faceset.crop_size, points)
