@@ -1,10 +1,13 @@
 """The report on faces as an HTML page that opens offline."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.core.documents import DocumentModel, read_json
+from faceswap.core.errors import DocumentError
 from faceswap.core.files import regular_file
 from faceswap.core.page import Page
 from faceswap.curation.analysis import Analysis
@@ -18,6 +21,7 @@ from faceswap.people.embeddings import evenly_spaced
 GENERATOR = "faceswap faces report"
 """Metadata by which a page is recognised."""
 
+_HEAD = 4096  # bytes that hold the metadata of a page
 _IN_STRIP = 9
 _EXTREME = 0.02  # of the faces
 _GROUPS, _OUTLIERS, _SHORT = 6, 27, 10
@@ -25,13 +29,24 @@ _ROWS = 40  # of a table
 _WHOLE = 100  # from which numbers have no decimals
 
 
+class _Numbers(DocumentModel):
+    """What tells the numbers of a report from other JSON."""
+
+    facesets: list[str]
+    percentiles_5_50_95: dict[str, Any]
+    near_duplicates: int
+
+
 def is_report(path: Path) -> bool:
-    """Whether a file is an earlier report, which a new one replaces."""
+    """Whether a file is a page or the numbers of an earlier report, which a new one replaces."""
     try:
         with regular_file(path).open("rb") as file:
-            return f'content="{GENERATOR}"'.encode() in file.read(4096)
-    except OSError:
+            if f'content="{GENERATOR}"'.encode() in file.read(_HEAD):
+                return True
+        read_json(path, _Numbers)
+    except (OSError, DocumentError):
         return False
+    return True
 
 
 def write_report(analysis: Analysis, path: Path) -> None:
@@ -139,7 +154,7 @@ def _add_people(page: Page, analysis: Analysis) -> None:
         *([f"{unknown:,} faces belong to nobody in particular."] if unknown else []),
     )
     for person, own in list(analysis.people.items())[:_ROWS]:
-        section.add_picture(_strip(analysis, own), f"{person}: {len(own):,} faces")
+        section.add_picture(_strip(analysis, own), f"person {person}: {len(own):,} faces")
 
 
 def _add_tracks(page: Page, analysis: Analysis) -> None:

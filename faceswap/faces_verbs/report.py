@@ -8,7 +8,7 @@ import typer
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.files import write_json
-from faceswap.core.outputs import claim_files
+from faceswap.core.outputs import claim_files, is_taken
 from faceswap.curation.analysis import Analysis, analyse, as_json
 from faceswap.curation.measured_faces import measure_faces
 from faceswap.curation.report import is_report, write_report
@@ -46,7 +46,7 @@ def report(
     opened, others = open_facesets(facesets), open_facesets(against or [])
     page = output or _default(facesets[0], against or [])
     files = [page, *([json_file] if json_file else [])]
-    replaced = overwrite or is_report(page)
+    replaced = overwrite or all(is_report(file) for file in files if is_taken(file))
     with claim_files(files, "the report", overwrite=replaced):
         analysis = _analyse((facesets, opened), (against or [], others))
         write_report(analysis, page)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceswap.core.errors import FacesetError, OutputExistsError
+from faceswap.curation.report import is_report
 from faceswap.faces_verbs.report import report
 from tests.meshes import add_meshes
 
@@ -64,17 +65,12 @@ def test_what_the_other_lacks_is_named_and_shown(alice, make_faceset, tmp_path) 
     assert "<h2>1. Head turned about 45° to image right</h2>" in text_of(page)
 
 
-def test_a_faceset_lacks_nothing_that_it_has_itself(alice, tmp_path) -> None:
-    page = tmp_path / "page.html"
-    report([alice], against=[alice], output=page)
-    assert "Nothing: alice shows whatever alice does." in text_of(page)
-    assert "100% of the faces of alice have a counterpart in alice" in text_of(page)
-
-
-def test_landmarks_suffice(make_faceset, tmp_path) -> None:
-    first, second = (make_faceset(tmp_path / name) for name in ("a", "b"))
-    report([first], against=[second], output=tmp_path / "page.html")
-    assert "Expressions were measured on landmarks" in text_of(tmp_path / "page.html")
+def test_landmarks_suffice_and_a_faceset_lacks_nothing_of_itself(make_faceset, tmp_path) -> None:
+    carol, page = make_faceset(tmp_path / "carol"), tmp_path / "page.html"
+    report([carol], against=[carol], output=page)
+    assert "Expressions were measured on landmarks" in text_of(page)
+    assert "Nothing: carol shows whatever carol does." in text_of(page)
+    assert "100% of the faces of carol have a counterpart in carol" in text_of(page)
 
 
 def test_people_and_photos_are_shown(alice, make_faceset, tmp_path) -> None:
@@ -86,7 +82,7 @@ def test_people_and_photos_are_shown(alice, make_faceset, tmp_path) -> None:
     page, numbers = tmp_path / "page.html", tmp_path / "numbers.json"
     report([alice, photos], output=page, json_file=numbers)
     assert json.loads(numbers.read_text())["people"] == {"anna": 20, "2": 20}
-    assert "anna: 20 faces" in text_of(page)
+    assert "person anna: 20 faces" in text_of(page)
     assert "There are 2 people" in text_of(page)
     assert "13 faces belong to nobody in particular." in text_of(page)
     rows = re.findall(r"<tr>\s*(<td.*?)</tr>", text_of(page), re.DOTALL)
@@ -112,14 +108,18 @@ def test_another_person_is_an_outlier_and_filled_faces_are_left_out(alice, tmp_p
 
 
 def test_a_report_is_replaced_and_nothing_else(alice, tmp_path) -> None:
-    page = tmp_path / "page.html"
-    report([alice], output=page)
-    report([alice], output=page)
-    page.write_text("mine")
-    with pytest.raises(OutputExistsError):
-        report([alice], output=page)
-    report([alice], output=page, overwrite=True)
-    assert text_of(page).startswith("<!doctype html>")
+    page, numbers = tmp_path / "page.html", tmp_path / "numbers.json"
+    report([alice], output=page, json_file=numbers)
+    assert is_report(page)
+    assert is_report(numbers)
+    report([alice], output=page, json_file=numbers)
+    for mine in (page, numbers):
+        before = mine.read_text()
+        mine.write_text('{"facesets": []}')
+        with pytest.raises(OutputExistsError):
+            report([alice], output=page, json_file=numbers)
+        assert mine.read_text() == '{"facesets": []}'
+        mine.write_text(before)
 
 
 def test_a_faceset_without_images_is_refused(alice, tmp_path) -> None:
