@@ -147,15 +147,6 @@ def extract(
     stated = _stated(subject, basis, reference, evidence)
     numbers = parse_shard(shard)
     target = OutputFolder(output)
-    people = build_people(
-        identity,
-        only or [],
-        exclude or [],
-        threshold,
-        largest=largest,
-        device=str(pick_device(device)),
-        on_note=note,
-    )
     failures = 0
     with TemporaryDirectory(prefix="faceswap-") as copies:
         sources = of_shard(_find(inputs, target.path, Path(copies)), numbers)
@@ -164,6 +155,15 @@ def extract(
                 f"Expected one source for --import, found {len(sources)}.",
                 "Extract each with its own file.",
             )
+        people = build_people(
+            identity,
+            only or [],
+            exclude or [],
+            threshold,
+            largest=largest,
+            device=str(pick_device(device)),
+            on_note=note,
+        )
         for source in sources:
             try:
                 _extract(

@@ -14,6 +14,7 @@ from faceswap.people.embeddings import SAME_PERSON
 # Similarity from which tracks are joined without a search for the most similar pair, so that
 # thousands of photos of a person cost no more than one.
 _ALIKE = 0.75
+_NOBODY = -1  # number of the name of an embedding without a name
 
 
 def group_people(
@@ -28,7 +29,7 @@ def group_people(
         embeddings: Mean embeddings, ``(N, D)``.
         weights: Number of faces behind each embedding, ``(N,)``.
         names: Known person of each embedding; None where it is to be found. Embeddings of one name
-            are in one group, embeddings of two names never are.
+            are in one group, however unlike they are; embeddings of two names never are.
         threshold: Mean cosine similarity from which two groups are one person.
 
     Returns:
@@ -39,6 +40,7 @@ def group_people(
     groups = _Groups(np.asarray(embeddings, np.float64), np.asarray(weights, np.float64), names)
     groups.join_alike()
     groups.agglomerate(threshold)
+    groups.join_named()
     order = {group: number for number, group in enumerate(dict.fromkeys(groups.of.tolist()))}
     return [order[group] for group in groups.of.tolist()]
 
@@ -62,30 +64,31 @@ class _Groups:
         names: Sequence[str | None],
     ) -> None:
         self.of = np.full(len(names), -1)
-        self._embeddings, self._all_weights, self._all_names = embeddings, weights, names
+        self._embeddings, self._all_weights = embeddings, weights
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(filter(None, names)))}
+        known = [numbers[name] if name else _NOBODY for name in names]
+        self._all_names = np.array(known)
         self._means = np.empty_like(embeddings)  # of the groups; the first `_count` rows are used
         self._weights = np.zeros(len(names))
-        self._named = np.zeros(len(names), bool)
+        self._names = np.full(len(names), _NOBODY)
         self._count = 0
 
     def join_alike(self) -> None:
-        """Makes the first groups: one per name, and of nearly equal embeddings."""
-        by_name: dict[str, int] = {}
-        for number, name in enumerate(self._all_names):
-            if name is not None:
-                group = by_name.setdefault(name, self._count)
-                self._add(number, group)
-                self._named[group] = True
-        for number, name in enumerate(self._all_names):
-            if name is None:
-                alike = self._means[: self._count] @ self._embeddings[number]
-                best = int(alike.argmax()) if self._count else 0
-                joins = self._count and alike[best] >= _ALIKE
-                self._add(number, best if joins else self._count)
+        """Makes the first groups, of nearly equal embeddings; those with a name come first."""
+        for number in np.argsort(self._all_names == _NOBODY, kind="stable").tolist():
+            name = self._all_names[number]
+            alike = self._means[: self._count] @ self._embeddings[number]
+            if name != _NOBODY:
+                alike[self._names[: self._count] != name] = -np.inf
+            best = int(alike.argmax()) if self._count else 0
+            joins = self._count and alike[best] >= _ALIKE
+            self._add(number, best if joins else self._count)
 
     def _add(self, number: int, group: int) -> None:
         self.of[number] = group
-        self._count = max(self._count, group + 1)
+        if group == self._count:
+            self._count += 1
+            self._names[group] = self._all_names[number]
         weight, new = self._weights[group], self._all_weights[number]
         old = self._means[group] * weight if weight else 0.0
         self._means[group] = (old + self._embeddings[number] * new) / (weight + new)
@@ -94,9 +97,9 @@ class _Groups:
     def agglomerate(self, threshold: float) -> None:
         """Merges the two most similar groups until none are similar enough."""
         count = self._count
-        means, named = self._means[:count], self._named[:count]
+        means, names = self._means[:count], self._names[:count]
         similar = means @ means.T
-        similar[np.ix_(named, named)] = -np.inf
+        similar[_differ(names[:, None], names)] = -np.inf
         np.fill_diagonal(similar, -np.inf)
         merged = np.zeros(count, bool)
         while True:
@@ -106,7 +109,7 @@ class _Groups:
             self._merge(first, second)
             merged[second] = True
             row = means @ means[first]
-            row[merged | (named & named[first])] = -np.inf
+            row[merged | _differ(names, names[first])] = -np.inf
             row[first] = -np.inf
             similar[first], similar[:, first] = row, row
             similar[second], similar[:, second] = -np.inf, -np.inf
@@ -116,5 +119,16 @@ class _Groups:
         total = here + there
         self._means[first] = (self._means[first] * here + self._means[second] * there) / total
         self._weights[first] = total
-        self._named[first] |= self._named[second]
+        self._names[first] = max(self._names[first], self._names[second])
         self.of[self.of == second] = first
+
+    def join_named(self) -> None:
+        """Joins the groups of each name, which may look different: with a beard and without."""
+        for name in np.unique(self._names[self._names != _NOBODY]):
+            groups = np.flatnonzero(self._names[: self._count] == name)
+            self.of[np.isin(self.of, groups)] = groups[0]
+
+
+def _differ(names: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Whether both have a name, and not the same one."""
+    return (names != others) & (names != _NOBODY) & (others != _NOBODY)

@@ -17,7 +17,7 @@ from faceswap.people.grouping import group_people
 
 @dataclass(frozen=True)
 class Known:
-    """A person in finished facesets.
+    """A person in a finished faceset.
 
     Attributes:
         name: Number or name.
@@ -37,18 +37,15 @@ class Gallery:
         self._read: dict[Path, tuple[FileState, list[Known]]] = {}
 
     def people_in(self, folder: Path, besides: Path) -> list[Known]:
-        """People in the finished facesets of a folder; faces of nobody known are left out.
+        """People in each finished faceset of a folder; faces of nobody known are left out.
 
         Args:
             folder: Folder of facesets, the output of an extraction.
             besides: Faceset that is left out: the one that is being written.
         """
-        found: dict[str, list[Known]] = {}
-        for record in sorted(folder.glob(f"*/{RECORD}")):
-            if record.parent.name != besides.name:
-                for person in self._people_of(record.parent):
-                    found.setdefault(person.name, []).append(person)
-        return [_together(people) for people in found.values()]
+        records = sorted(folder.glob(f"*/{RECORD}"))
+        others = [record.parent for record in records if record.parent.name != besides.name]
+        return [person for faceset in others for person in self._people_of(faceset)]
 
     def _people_of(self, path: Path) -> list[Known]:
         rows = path / ROWS
@@ -74,13 +71,6 @@ def _read_people(path: Path) -> list[Known]:
     return [
         Known(name, np.stack(each).mean(0, np.float64), len(each)) for name, each in by_name.items()
     ]
-
-
-def _together(people: Sequence[Known]) -> Known:
-    """One person in several facesets."""
-    faces = [person.faces for person in people]
-    mean = np.average([person.embedding for person in people], axis=0, weights=faces)
-    return Known(people[0].name, mean, sum(faces))
 
 
 def number_tracks(

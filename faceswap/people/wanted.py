@@ -42,8 +42,10 @@ class WantedPeople:
         Args:
             embedding: Mean embedding of the person, ``(D,)`` of length 1.
         """
-        wanted = _best(self.only, embedding) if self.only else np.inf
         unwanted = _best(self.exclude, embedding)
+        if not self.only:
+            return unwanted < self.threshold
+        wanted = _best(self.only, embedding)
         return wanted >= self.threshold and (unwanted < self.threshold or wanted > unwanted)
 
     def best_match(self, embeddings: Sequence[NDArray[np.floating]]) -> float:

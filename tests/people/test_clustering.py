@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+import faceswap.cli
+import faceswap.faces_verbs.people as verb
+from faceswap.core.command_line import run_program
+from faceswap.core.errors import WeightsUnavailable
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.images import read_image
+from faceswap.people.numbering import Gallery
+from tests.people.colours import BLUE, GREEN, RED, Colours, write_tracks
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as exit_:
+        run_program("faceswap", faceswap.cli.VERBS, "0", ["faces", "people", *arguments])
+    return int(exit_.value.code or 0)
+
+
+def people(path) -> list[str | None]:
+    return [face.person for face in Faceset.open(path).faces()]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(verb, "build_recognizer", Colours)
+    faces = tmp_path / "faces"
+    write_tracks(faces / "a", [[RED] * 40 + [BLUE] * 40, [GREEN] * 80])
+    write_tracks(faces / "b", [[BLUE] * 10])
+    write_tracks(faces / "c", [[GREEN, RED]], "images")
+    return faces
+
+
+def test_all_facesets_are_numbered_and_shown(folder, capsys):
+    before = Faceset.open(folder / "a").content_hash()
+    assert run(str(folder)) == 0
+    first = np.array(people(folder / "a")).reshape(80, 2)
+    assert first[:, 0].tolist() == ["1"] * 40 + ["3"] * 40
+    assert first[:, 1].tolist() == ["2"] * 80
+    assert people(folder / "b") == ["3"] * 10
+    assert people(folder / "c") == ["2", "1"]
+    assert [face.track for face in Faceset.open(folder / "a").faces()[80:82]] == [2, 1]
+    assert Faceset.open(folder / "a").content_hash() == before  # the faces are the same
+    assert capsys.readouterr().out.count("│") >= 3 * 6
+    sheets = {path.name: read_image(path) for path in (folder / "people").iterdir()}
+    assert sorted(sheets) == ["1.jpg", "2.jpg", "3.jpg"]
+    shades = {name: sheet[20:100, 20:100].mean((0, 1)) for name, sheet in sheets.items()}
+    for name, shade in (("1.jpg", RED), ("2.jpg", GREEN), ("3.jpg", BLUE)):
+        np.testing.assert_allclose(shades[name], shade, atol=6)
+
+
+def test_names_are_kept_and_the_same_name_makes_one_person(folder, monkeypatch):
+    assert run(str(folder)) == 0
+    monkeypatch.setattr(verb, "build_recognizer", unavailable)  # nothing is embedded again
+    assert run(str(folder), "--name", "1=anna", "--name", "3=anna") == 0
+    assert set(people(folder / "a")) == {"anna", "2"}
+    assert people(folder / "b") == ["anna"] * 10
+    write_tracks(folder / "d", [[RED] * 5])
+    monkeypatch.setattr(verb, "build_recognizer", Colours)
+    assert run(str(folder)) == 0
+    assert people(folder / "d") == ["anna"] * 5
+    assert {person.name for person in Gallery().people_in(folder, folder / "d")} == {"anna", "2"}
+
+
+def unavailable():
+    raise WeightsUnavailable("The weights are not there.", "Fetch them.")
+
+
+def test_errors(folder, monkeypatch, capsys):
+    assert run(str(folder)) == 0
+    assert run(str(folder), "--name", "9=anna") == 2
+    assert "Expected a person in --name 9=anna, found 1, 2, 3." in capsys.readouterr().err
+    assert run(str(folder), "--name", "anna") == 2
+    assert "Expected --name PERSON=NAME" in capsys.readouterr().err
+    assert run(str(folder), "--name", "1=8") == 2
+    assert "a number that nobody has" in capsys.readouterr().err
+    assert people(folder / "b") == ["3"] * 10
+    (folder / "people" / "notes.txt").write_text("mine")
+    assert run(str(folder)) == 2
+    assert (folder / "people" / "notes.txt").read_text() == "mine"
+    monkeypatch.setattr(verb, "build_recognizer", unavailable)
+    write_tracks(folder / "d", [[RED] * 2])
+    assert run(str(folder)) == 2
+    assert "Fetch them." in capsys.readouterr().err
