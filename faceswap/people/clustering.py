@@ -157,7 +157,7 @@ def write_people(faceset: Faceset, tracks: Sequence[PersonTrack]) -> None:
 
     Args:
         faceset: Faceset.
-        tracks: Its tracks.
+        tracks: Tracks of the faceset.
 
     Raises:
         OutputBusyError: Another process changes the faceset.
