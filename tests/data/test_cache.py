@@ -3,13 +3,16 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from faceswap.core.errors import FacesetError
 from faceswap.data.cache import CropGeometry, build_cache, training_crop
 from faceswap.data.fingerprints import write_fingerprints
+from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import transform_points
+from faceswap.maskers import build_masker
 from faceswap.media.images import write_image
 
 
@@ -158,3 +161,35 @@ def test_an_edited_crop_of_another_size_is_refused(faceset):
     write_image(faceset.path / "images" / face.image, np.zeros((50, 60, 3), np.uint8))
     with pytest.raises(FacesetError, match="60x50"):
         training_crop(faceset, face, CropGeometry(64, 1.25, 80))
+
+
+def test_the_masks_of_the_chosen_masker_are_cached(faceset, tmp_path):
+    make_masks(faceset.path, "eyes")
+    default = build_cache(tmp_path / "cache", "alice", pairs(faceset), GEOMETRY)
+    chosen = Faceset.open(faceset.path).with_masker("eyes")
+    eyes = build_cache(tmp_path / "cache", "alice", pairs(chosen), GEOMETRY)
+    assert eyes.cache.path != default.cache.path
+    assert eyes.contents != default.contents
+    crops = eyes.cache.open()
+    features = crops[..., 4] > 127
+    assert (crops[..., 3][:, :20][features[:, :20]] > 127).all()  # the upper half: eyes
+    assert not crops[..., 3][:, 24:].any()
+    file = faceset.path / "masks" / "eyes" / str(chosen.faces()[2].masks["eyes"])
+    write_image(file, np.full((96, 96), 255, np.uint8))
+    again = build_cache(tmp_path / "cache", "alice", pairs(chosen), GEOMETRY)
+    assert again.edited == {faceset.path: 1}
+    assert (again.cache.open()[2, ..., 3] == 255).all()
+
+
+def make_masks(path, masker):
+    """Adds the masks of a masker of landmarks to a faceset."""
+
+    def change(rows):
+        names = [f"{image[:-4]}.png" for image in rows["image"].to_pylist()]
+        return rows.append_column(f"mask_{masker}", pa.array(names))
+
+    rewrite_rows(path, change)
+    for face in Faceset.open(path).faces():
+        points = transform_points(face.matrix, face.landmarks)
+        (mask,) = build_masker(masker)([np.zeros((96, 96, 3), np.uint8)], [points], [None])
+        write_image(path / "masks" / masker / face.masks[masker], mask)

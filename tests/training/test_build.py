@@ -116,6 +116,8 @@ def test_unusable_facesets_are_rejected(faces, make_faceset, tmp_path):
         open_facesets({**faces, "carol": [few]}, 32)
     with pytest.raises(FacesetError, match="nowhere"):
         open_facesets({**faces, "carol": [tmp_path / "nowhere"]}, 32)
+    with pytest.raises(FacesetError, match="Expected masks of the masker 'mesh'"):
+        open_facesets(faces, 2, "mesh")
     # Several facesets of one identity count together.
     assert len(open_facesets({**faces, "carol": [few] * 10}, 48)["carol"]) == 10
 

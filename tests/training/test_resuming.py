@@ -6,6 +6,7 @@ from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.errors import (
     CheckpointError,
     ConfigError,
+    FacesetError,
     TrainingError,
 )
 from faceswap.training.build import run_training
@@ -40,6 +41,7 @@ def test_a_damaged_checkpoint_is_skipped(faces, tmp_path, caplog):
     [
         (["data.coverage=1.5"], ConfigError, "data.coverage"),
         (["seed=1"], ConfigError, "seed"),
+        (["data.mask=mesh"], FacesetError, "masks of the masker 'mesh'"),
         (["model.name=original"], ConfigError, "model.name"),
         (["training.batch=5", "training.micro_batches=2"], ConfigError, "batch of 5"),
         (["training.precision=fp16"], ConfigError, "fp16"),
