@@ -8,18 +8,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from faceswap.geometry.alignment import head_pose
 from faceswap.geometry.landmarks68 import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
+from faceswap.geometry.mean_face import MEAN_FACE
 
+_TEMPLES = [0, 16]  # ends of the jaw
 _FOREHEAD = 0.75  # extent above the brows, as a fraction of the distance from eye to brow
 # The forehead up to the hairline of most people, in the space of the mean face: the upper edge of
 # face meshes, raised to eight tenths of the distance from nose to brows, and narrower at the
 # corners, where hair begins lower.
 _HAIRLINE = np.array(
     [
-        *((-0.455, -0.47, 0.30), (-0.405, -0.59, 0.22), (-0.335, -0.69, 0.14)),
-        *((-0.240, -0.78, 0.08), (-0.130, -0.83, 0.05), (0.130, -0.83, 0.05)),
-        *((0.240, -0.78, 0.08), (0.335, -0.69, 0.14), (0.405, -0.59, 0.22), (0.455, -0.47, 0.30)),
+        *((-0.490, -0.34, 0.40), (-0.465, -0.47, 0.30), (-0.410, -0.59, 0.22)),
+        *((-0.335, -0.69, 0.14), (-0.240, -0.78, 0.08), (-0.130, -0.83, 0.05)),
+        *((0.130, -0.83, 0.05), (0.240, -0.78, 0.08), (0.335, -0.69, 0.14)),
+        *((0.410, -0.59, 0.22), (0.465, -0.47, 0.30), (0.490, -0.34, 0.40)),
     ]
 )
+_NARROWEST, _WIDEST = 0.85, 1.1  # widths of foreheads over that of the mean face
 
 
 def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[np.float32]:
@@ -41,7 +45,8 @@ def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[n
 def extended_polygon(landmarks: ArrayLike) -> NDArray[np.float32]:
     """Computes the convex outline of a face, from the jaw to where the hair begins.
 
-    The hairline is that of a mean face in the pose of the head, not the person's own.
+    The hairline is that of a mean face of the same width in the pose of the head, not the person's
+    own.
 
     Args:
         landmarks: Landmarks, ``(68, 2)`` in pixels, iBUG 300-W order.
@@ -49,7 +54,12 @@ def extended_polygon(landmarks: ArrayLike) -> NDArray[np.float32]:
     Returns:
         Polygon, ``(N, 2) float32`` in the same pixels.
     """
-    points = np.concatenate([hull_polygon(landmarks), head_pose(landmarks).project(_HAIRLINE)])
+    pose = head_pose(landmarks)
+    temples = np.asarray(landmarks)[_TEMPLES]
+    own, mean = (np.linalg.norm(b - a) for a, b in (temples, pose.project(MEAN_FACE[_TEMPLES])))
+    width = np.clip(own / max(float(mean), 1e-6), _NARROWEST, _WIDEST)
+    forehead = pose.project(_HAIRLINE * [width, 1, 1])
+    points = np.concatenate([hull_polygon(landmarks), forehead])
     return cv2.convexHull(points.astype(np.float32))[:, 0].astype(np.float32)
 
 
