@@ -1,16 +1,24 @@
 """Benchmark of extraction."""
 
 import tempfile
+import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.timing import exhaust, show, timed
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+import torch
+
+from benchmarks.timing import Rate, exhaust, show, timed
+from faceswap.core.tflite_net import TFLiteNet
+from faceswap.core.weights import weights_path
+from faceswap.extraction.pipeline import ExtractReport, ExtractSettings, extract_source
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.media.images import encode_image
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
 from faceswap.tracking.finder import build_tracker
+
+_ROUNDS = 60
 
 
 def benchmark_extraction(clip: Path, frames: int) -> None:
@@ -21,6 +29,7 @@ def benchmark_extraction(clip: Path, frames: int) -> None:
     images = [frame.image for frame in islice(VideoReader(clip), frames)]
     show("decode only", timed(lambda: exhaust(VideoReader(clip))), "frames/s")
     show("track only", timed(lambda: exhaust(map(tracker.update, images))), "frames/s")
+    reports: list[ExtractReport] = []
 
     def sequential() -> int:
         count = frames // 4
@@ -32,8 +41,30 @@ def benchmark_extraction(clip: Path, frames: int) -> None:
 
     def pipeline() -> int:
         with tempfile.TemporaryDirectory() as folder:
-            return extract_source(source, Path(folder) / "faces", settings).frames
+            reports.append(extract_source(source, Path(folder) / "faces", settings))
+        return reports[-1].frames
 
     reference = timed(sequential)
     show("reference: detection in every frame", reference, "frames/s")
     show("extract", timed(pipeline), "frames/s", reference)
+    for name, rate in reports[-1].rates.items():
+        show(f"  {name} by itself, meanwhile", Rate(rate, 1), "frames/s")
+    for name, batch in (("facemesh", 1), ("iris", 2), ("blazeface_full", 1)):
+        _compare_runners(name, batch)
+
+
+def _compare_runners(name: str, batch: int) -> None:
+    """Time a network as torch operators, the reference, and as it runs on a CPU, in turns."""
+    net = TFLiteNet(weights_path(name))
+    images = torch.rand(batch, 3, *net.input_size)
+    runners: dict[str, Callable[[torch.Tensor], object]] = {"torch": net.run_steps, "CPU": net}
+    spent = dict.fromkeys(runners, 0.0)
+    with torch.inference_mode():
+        for _ in range(_ROUNDS):
+            for kind, run in runners.items():
+                begun = time.perf_counter()
+                run(images)
+                spent[kind] += time.perf_counter() - begun
+    reference, ours = (Rate(_ROUNDS, spent[kind]) for kind in ("torch", "CPU"))
+    show(f"reference: {name} as torch operators", reference, "runs/s")
+    show(f"{name} on the CPU", ours, "runs/s", reference)
