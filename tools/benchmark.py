@@ -1,6 +1,7 @@
 """Benchmarks of each stage, relative to a reference measured in the same run.
 
 python tools/benchmark.py extract CLIP
+python tools/benchmark.py detect LABELS.xml --empty PHOTO --detector yunet
 python tools/benchmark.py convert CLIP --model runs/ab --to bob
 python tools/benchmark.py train faces/a faces/b --recipe v1 --batch 16
 python tools/benchmark.py memory CLIP --model runs/ab --to bob
@@ -24,6 +25,18 @@ def extract(clip: Clip, frames: int = 300) -> None:
     from benchmarks.extraction import benchmark_extraction
 
     benchmark_extraction(clip, frames)
+
+
+@app.command()
+def detect(
+    labels: Annotated[Path, typer.Argument(help="XML of dlib with 68 points, beside its photos.")],
+    empty: Annotated[list[Path], typer.Option(help="Photo without a face; may be repeated.")],
+    detector: Annotated[list[str], typer.Option(help="Detector; may be repeated.")],
+) -> None:
+    """Recall, false alarms and time of detectors: upright, turned, small faces, tiles."""
+    from benchmarks.detection import benchmark_detection
+
+    benchmark_detection(labels, empty, detector)
 
 
 @app.command()

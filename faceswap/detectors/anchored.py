@@ -61,6 +61,7 @@ class AnchorDetector(ABC):
 
     weights: tuple[str, ...]
     smallest_input: float
+    tile_side = 640
 
     def __init__(
         self, net: nn.Module, max_side: int = 640, min_score: float = 0.5, device: str = "cpu"

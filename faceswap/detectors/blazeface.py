@@ -29,6 +29,8 @@ _SHORT_SIDE = 128
 _SMALLEST_FACE = 15
 # Largest input side: bounds time and memory on huge images.
 _MAX_SIDE = 2048
+# Input pixels of a batch on a CPU.
+_CPU_BATCH = 1 << 18
 # Smallest ratio of the last two input sides: below it the last pass finds hardly more.
 _MIN_STEP = 1.25
 
@@ -113,7 +115,9 @@ class BlazeFace:
         device: Device of the networks.
     """
 
-    smallest_input = 30.0
+    smallest_input = 24.0
+    # As in training: of 18 faces of 40 px all are found on such tiles, and 11 on tiles of 640 px.
+    tile_side = 192
 
     def __init__(
         self,
@@ -173,8 +177,9 @@ class BlazeFace:
         self, network: BlazeFaceNet, side: int, images: Sequence[NDArray[np.uint8]]
     ) -> list[list[Detection]]:
         boards = [letterbox(image, side) for image in images]
-        # The activations of one image fit into the cache of a CPU, those of several do not.
-        size = 1 if self.device.type == "cpu" else len(boards)
+        # The activations of larger batches do not fit into the cache of a CPU.
+        pixels = boards[0][0].shape[0] * boards[0][0].shape[1]
+        size = max(1, _CPU_BATCH // pixels) if self.device.type == "cpu" else len(boards)
         found: list[list[Detection]] = []
         for start in range(0, len(boards), size):
             chunk = np.stack([board for board, _ in boards[start : start + size]])

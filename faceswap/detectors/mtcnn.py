@@ -103,6 +103,7 @@ class MTCNN:
 
     weights: tuple[str, ...] = ("mtcnn_pnet", "mtcnn_rnet", "mtcnn_onet")
     smallest_input = float(_CELL)
+    tile_side = 640
 
     def __init__(
         self,

@@ -50,9 +50,12 @@ class ScalableDetector(Detector, Protocol):
     Attributes:
         smallest_input: Side of the face square (brows to chin) in pixels of the network's finest
             input from which faces are found reliably, as measured on photographs.
+        tile_side: Longest side of the tiles that suit the network best, in pixels; a multiple of
+            32.
     """
 
     smallest_input: float
+    tile_side: int
 
     def input_scale(self, height: int, width: int) -> float:
         """Scale of the network's finest input for an image of that size."""
@@ -61,8 +64,8 @@ class ScalableDetector(Detector, Protocol):
     def for_tiles(self) -> Detector:
         """Detector with the same networks for the tiles of a scaled frame (``TiledDetector``).
 
-        It takes images of at most 640 px at scale 1, and finds faces between ``smallest_input`` and
-        several times that.
+        It takes images of at most ``tile_side`` at scale 1, and finds faces between
+        ``smallest_input`` and several times that.
         """
         ...
 

@@ -160,7 +160,7 @@ class RetinaFace(AnchorDetector):
     """Detector around the network ``RetinaFaceNet``."""
 
     weights: tuple[str, ...] = ("retinaface",)
-    smallest_input = 21.0
+    smallest_input = 26.0
 
     def run(self, batch: Tensor) -> AnchorOutputs:
         """Runs the network; see ``AnchorDetector``."""

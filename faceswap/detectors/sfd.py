@@ -29,7 +29,7 @@ class SFD(AnchorDetector):
     """Detector around the network ``face_alignment.detection.sfd.net_s3fd.s3fd``."""
 
     weights: tuple[str, ...] = ("sfd",)
-    smallest_input = 20.0
+    smallest_input = 26.0
 
     def run(self, batch: Tensor) -> AnchorOutputs:
         """Runs the network; see ``AnchorDetector``."""

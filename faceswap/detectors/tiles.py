@@ -11,7 +11,6 @@ from faceswap.detectors.inputs import group_by_shape
 from faceswap.detectors.nms import drop_nested
 from faceswap.detectors.registry import Detection, ScalableDetector
 
-_TILE = 640  # px, of the longest side of a tile: bounds the memory
 _STRIDE = 32  # px; sides of tiles are multiples of it, so that networks need not scale them
 # Longer side of a frame in pixels up to which "auto" uses no tiles.
 _LARGE = 1280
@@ -87,8 +86,9 @@ class TiledDetector:
         """Detections on the tiles of frames of one size, in frame pixels."""
         height, width = images[0].shape[:2]
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        side_y, ys = tile_starts(size[1], overlap)
-        side_x, xs = tile_starts(size[0], overlap)
+        longest = self.detector.tile_side
+        side_y, ys = tile_starts(size[1], longest, overlap)
+        side_x, xs = tile_starts(size[0], longest, overlap)
         tiles = [
             _padded(scaled[y : y + side_y, x : x + side_x], side_y, side_x)
             for scaled in (_resized(image, size) for image in images)
@@ -135,17 +135,18 @@ def tile_detector(
     )
 
 
-def tile_starts(length: int, overlap: float) -> tuple[int, list[int]]:
-    """Side of the tiles along one axis, a multiple of 32 up to 640, and where they begin.
+def tile_starts(length: int, longest: int, overlap: float) -> tuple[int, list[int]]:
+    """Side of the tiles along one axis, a multiple of 32, and where they begin.
 
     Args:
         length: Length of the axis in pixels.
-        overlap: Smallest overlap of neighbouring tiles in pixels.
+        longest: Longest side of a tile in pixels, a multiple of 32.
+        overlap: Smallest overlap of neighbouring tiles in pixels; at most half a tile is used.
     """
-    overlap = min(overlap, _TILE / 2)
-    count = 1 if length <= _TILE else int(np.ceil((length - overlap) / (_TILE - overlap)))
+    overlap = min(overlap, longest / 2)
+    count = 1 if length <= longest else int(np.ceil((length - overlap) / (longest - overlap)))
     side = -(-int(np.ceil((length + (count - 1) * overlap) / count)) // _STRIDE) * _STRIDE
-    side = min(side, _TILE)
+    side = min(side, longest)
     if count == 1:
         return side, [0]
     return side, [round(i * (length - side) / (count - 1)) for i in range(count)]

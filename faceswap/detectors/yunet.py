@@ -35,7 +35,8 @@ class YuNet:
     """
 
     weights: tuple[str, ...] = ("yunet",)
-    smallest_input = 18.0
+    smallest_input = 26.0
+    tile_side = 640
 
     def __init__(self, path: Path, max_side: int = 640, min_score: float = 0.8) -> None:
         self.max_side = max_side

@@ -21,6 +21,7 @@ class Squares:
 
     weights: tuple[str, ...] = ()
     smallest_input = 10.0
+    tile_side = 640
 
     def __init__(self, scaled=True):
         self.scaled = scaled
@@ -88,7 +89,7 @@ def test_a_face_on_the_border_of_tiles_is_found_once():
 
 @pytest.mark.parametrize("length", [100, 640, 641, 1440, 3000])
 def test_tiles_cover_the_axis_and_overlap(length):
-    side, starts = tile_starts(length, 96)
+    side, starts = tile_starts(length, 640, 96)
     assert side % 32 == 0
     assert side <= 640
     assert starts[0] == 0
