@@ -1,8 +1,12 @@
+import cv2
 import numpy as np
 import pytest
 
 from faceswap.core.seeding import generator
+from faceswap.media.images import read_image
 from faceswap.people.grouping import group_people
+from faceswap.recognizers import build_recognizer
+from faceswap.tracking.finder import build_tracker
 
 
 def people(count: int, each: int, spread: float = 0.5) -> np.ndarray:
@@ -69,3 +73,29 @@ def test_names_hold_groups_together_and_apart():
 def test_nobody_and_one(count):
     found = group_people(people(1, 1)[:count], [1.0] * count, [None] * count)
     assert found == [0] * count
+
+
+def test_a_name_holds_together_who_looks_different():
+    embeddings = people(3, 4, spread=0.2)
+    # The first person as "ann" with and without a beard: close to two groups that differ.
+    names = ["ann", None, None, None, "ann", None, None, None, *[None] * 4]
+    assert group_people(embeddings, [1.0] * 12, names) == [0] * 8 + [1] * 4
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("shared_weights")
+def test_photos_are_grouped_by_person(shared_data):
+    """AT&T's photographs: purity and recall are 1 at the default threshold."""
+    network, tracker = build_recognizer(), build_tracker()
+    embeddings, truth = [], []
+    for person in sorted((shared_data / "orl_faces").iterdir())[:12]:
+        for file in sorted(person.iterdir())[:6]:
+            grey = cv2.resize(read_image(file), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+            image = np.asarray(
+                cv2.copyMakeBorder(grey, 80, 80, 80, 80, cv2.BORDER_REPLICATE), np.uint8
+            )
+            (face, *_) = tracker.find_faces(image)
+            embeddings += list(network([image], [face.landmarks.points]))
+            truth.append(person.name)
+    found = group_people(np.stack(embeddings), [1.0] * len(truth), [None] * len(truth))
+    assert as_sets(found) == as_sets([sorted(set(truth)).index(name) for name in truth])
