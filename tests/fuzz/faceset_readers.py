@@ -1,6 +1,7 @@
 """Readers of facesets, of their subject records and of unfinished extractions."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from faceswap.core.files import write_json
+from faceswap.curation.json_table import export_json, import_json
+from faceswap.curation.packing import pack_faceset, unpack_faceset
+from faceswap.curation.view import VIEW, find_changes, read_view, write_view
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import find_records
 from faceswap.facesets.writer import FacesetWriter
@@ -15,6 +19,7 @@ from faceswap.provenance.subject import Subject, describe_records
 from faceswap.tracking.stored_state import check_tracker_state
 from tests.facesets.written import EXTRACTOR, SOURCE, row, write_faceset
 from tests.fuzz.mutation import (
+    mutated_bytes,
     mutated_json,
     mutated_table,
 )
@@ -109,11 +114,54 @@ def _resume(folder: Path) -> Reader:
     return Reader(file, mutated_json, read)
 
 
+def _view(folder: Path) -> Reader:
+    faceset = write_faceset(folder / "clip")
+    view = folder / "view"
+    write_view(faceset, faceset.faces(), view, groups=["a", "b", None] * 2)
+    file = view / VIEW
+
+    def read() -> None:
+        changes = find_changes(view, read_view(view), faceset)
+        assert {*changes.removed, *changes.moved} <= {face.image for face in faceset.faces()}
+
+    return Reader(file, mutated_json, read)
+
+
+def _json_table(folder: Path) -> Reader:
+    faceset = write_faceset(folder / "clip", frames=range(2))
+    file = folder / "faces.jsonl"
+    export_json(faceset, file)
+
+    def read() -> None:
+        target = folder / "new"
+        import_json(file, target)
+        Faceset.open(target).faces()
+        shutil.rmtree(target)
+
+    return Reader(file, mutated_bytes, read)
+
+
+def _pack(folder: Path) -> Reader:
+    faceset = write_faceset(folder / "clip", frames=range(2))
+    (name,) = pack_faceset(faceset, folder / "pack", 9)
+    file = folder / "pack" / name
+
+    def read() -> None:
+        target = folder / "new"
+        unpack_faceset([file], target)
+        shutil.rmtree(target)
+
+    return Reader(file, mutated_bytes, read)
+
+
 FACESETS: dict[str, Callable[[Path], Reader]] = {
     "faceset": _faceset_record,
     "faces": _faces,
     "subject": _subject,
     "shard": _shard,
     "resume": _resume,
+    "view": _view,
+    "json-table": _json_table,
+    "pack": _pack,
 }
 """Functions that write a valid faceset below a folder, by the name of its reader."""
