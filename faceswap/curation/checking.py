@@ -70,7 +70,7 @@ class Report:
         images: Number of faces whose crop is in ``images/``.
         removed: Number of faces whose crop is in ``removed/``.
         deleted: Number of faces whose crop is in neither; their rows are kept.
-        findings: What is wrong.
+        findings: Defects found.
     """
 
     path: Path

@@ -105,7 +105,7 @@ def draw_face(
     """Picture of a face.
 
     Args:
-        faceset: Its faceset.
+        faceset: Faceset of the face.
         face: Face.
         layers: Some of ``LAYERS``.
         mesh: Mesh in frame pixels, ``(478, 2)``, for the layer ``mesh``.

@@ -155,7 +155,7 @@ def find_changes(folder: Path, view: Mapping[str, Any], faceset: Faceset) -> Cha
     Args:
         folder: Folder of the view.
         view: Content of its ``view.json``.
-        faceset: Its faceset.
+        faceset: Faceset that the view shows.
 
     Raises:
         FacesetError: It is the view of another faceset, or no copy is left.

@@ -103,3 +103,21 @@ def test_check_and_repair(run, clip):
     (clip / "images" / "000000-0.png").unlink()
     assert run("repair", clip, "--drop-rows")[0] == 0
     assert len(Faceset.open(clip).faces()) == 5
+
+
+def test_export_import_pack_unpack_and_draw(run, clip, tmp_path):
+    assert run("export", clip, "-o", tmp_path / "clip.jsonl")[0] == 0
+    assert run("export", clip, "-o", tmp_path / "clip.jsonl")[0] == 2  # it exists
+    code, _ = run("import", tmp_path / "clip.jsonl", tmp_path / "table")
+    assert (code, len(Faceset.open(tmp_path / "table").faces())) == (0, 6)
+    assert run("pack", clip.parent, "-o", tmp_path / "packs", "--faces", 4)[0] == 0
+    assert len(list((tmp_path / "packs" / "clip").glob("*.tar"))) == 2
+    assert run("unpack", tmp_path / "packs" / "clip", "-o", tmp_path / "again")[0] == 0
+    assert frames(tmp_path / "again") == [0, 1, 2, 3, 4, 5]
+    assert run("unpack", tmp_path, "-o", tmp_path / "none")[0] == 2
+    pictures = tmp_path / "pictures"
+    assert run("draw", clip, "-o", pictures, "--every", 3, "--layer", "landmarks")[0] == 0
+    assert sorted(file.name for file in (pictures / "clip").iterdir()) == [
+        "000000-0.jpg",
+        "000003-0.jpg",
+    ]
