@@ -1,11 +1,14 @@
 """Writes plain data as the pickles that the other programs read, instruction by instruction."""
 
 import struct
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 
 _PROTOCOL = 3  # read by Python 3.0 and later, as DeepFaceLab's
+_BYTE = range(256)
+_SMALL_INTEGER = ord("K")
 
 
 def dump(value: Any) -> bytes:
@@ -17,34 +20,41 @@ def dump(value: Any) -> bytes:
     Raises:
         TypeError: It contains anything else.
     """
-    parts = [b"\x80", bytes([_PROTOCOL])]
-    _write(value, parts)
-    parts.append(b".")
-    return b"".join(parts)
+    out = bytearray(b"\x80")
+    out.append(_PROTOCOL)
+    _write(value, out)
+    return bytes(out + b".")
 
 
-def _write(value: Any, parts: list[bytes]) -> None:
+def _write(value: Any, out: bytearray) -> None:
     if value is None:
-        parts.append(b"N")
+        out += b"N"
     elif isinstance(value, bool):
-        parts.append(b"\x88" if value else b"\x89")
+        out += b"\x88" if value else b"\x89"
     elif isinstance(value, int):
-        length = value.bit_length() // 8 + 1
-        parts += [b"\x8a", bytes([length]), value.to_bytes(length, "little", signed=True)]
+        _write_integer(value, out)
     elif isinstance(value, float):
-        parts.append(b"G" + struct.pack(">d", value))
+        out += b"G" + struct.pack(">d", value)
     elif isinstance(value, str):
         content = value.encode("utf-8", "surrogatepass")
-        parts += [b"X", struct.pack("<I", len(content)), content]
+        out += b"X" + struct.pack("<I", len(content)) + content
     elif isinstance(value, bytes):
-        parts += [b"B", struct.pack("<I", len(value)), value]
+        out += b"B" + struct.pack("<I", len(value)) + value
     elif isinstance(value, np.ndarray):
-        _write_array(value, parts)
+        _write_array(value, out)
     else:
-        _write_container(value, parts)
+        _write_container(value, out)
 
 
-def _write_container(value: Any, parts: list[bytes]) -> None:
+def _write_integer(value: int, out: bytearray) -> None:
+    if value in _BYTE:
+        out += bytes((_SMALL_INTEGER, value))
+        return
+    length = value.bit_length() // 8 + 1
+    out += bytes((0x8A, length)) + value.to_bytes(length, "little", signed=True)
+
+
+def _write_container(value: Any, out: bytearray) -> None:
     if isinstance(value, tuple):
         opening, items, closing = b"(", value, b"t"
     elif isinstance(value, list):
@@ -53,27 +63,29 @@ def _write_container(value: Any, parts: list[bytes]) -> None:
         opening, items, closing = b"}(", [part for pair in value.items() for part in pair], b"u"
     else:
         raise TypeError(f"Expected plain data, found {type(value).__name__}.")
-    parts.append(opening)
-    for item in items:
-        _write(item, parts)
-    parts.append(closing)
+    out += opening
+    if all(type(item) is int and item in _BYTE for item in items):  # a thumbnail
+        out += bytes(chain.from_iterable(zip(repeat(_SMALL_INTEGER), items, strict=False)))
+    else:
+        for item in items:
+            _write(item, out)
+    out += closing
 
 
-def _write_array(array: np.ndarray[Any, Any], parts: list[bytes]) -> None:
+def _write_array(array: np.ndarray[Any, Any], out: bytearray) -> None:
     order = "|" if array.dtype.itemsize == 1 else "<"
     content = array.astype(array.dtype.newbyteorder("<")).tobytes()
     # ndarray(...) of the shape (0,), then its state: version, shape, type, Fortran order, content.
-    parts.append(b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n")
-    _write((0,), parts)
-    _write(b"b", parts)
-    parts.append(b"tR(")
-    _write(1, parts)
-    _write(array.shape, parts)
-    parts.append(b"cnumpy\ndtype\n")
-    _write((array.dtype.str[1:], False, True), parts)
-    parts.append(b"R")
-    _write((3, order, None, None, None, -1, -1, 0), parts)
-    parts.append(b"b")
-    parts.append(b"\x89")
-    _write(content, parts)
-    parts.append(b"tb")
+    out += b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n"
+    _write((0,), out)
+    _write(b"b", out)
+    out += b"tR("
+    _write(1, out)
+    _write(array.shape, out)
+    out += b"cnumpy\ndtype\n"
+    _write((array.dtype.str[1:], False, True), out)
+    out += b"R"
+    _write((3, order, None, None, None, -1, -1, 0), out)
+    out += b"b\x89"
+    _write(content, out)
+    out += b"tb"

@@ -6,11 +6,12 @@ enumerations, which are calls in a pickle, are recognised by ``known_calls``. Wh
 tree of limited depth in which nothing is shared: a container that is used twice is copied.
 """
 
+import io
 import pickletools
+import re
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from faceswap.core.errors import DocumentError
 from peers.known_calls import ElementType, Name, UnfilledArray, call, fill, known_name
@@ -25,17 +26,29 @@ _LITERALS = frozenset(
 )
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _WITHOUT_EFFECT = frozenset({"PROTO", "FRAME", "STOP"})
+_PARTS = (Name, ElementType, UnfilledArray)
+"""What stands in the arguments of calls only."""
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class _Item(NamedTuple):
-    """A value on the stack, and the number of levels of containers in it."""
+    """A value on the stack.
+
+    Attributes:
+        value: The value.
+        depth: Number of levels of containers in it.
+        is_data: Whether it is free of names and of arrays without elements.
+    """
 
     value: Any
     depth: int = 0
+    is_data: bool = True
 
 
-_MARK = _Item(object())
+# In C: a file may hold millions of values.
+_value_of, _depth_of, _is_data = (itemgetter(place) for place in range(3))
+_SMALL_INTEGERS = re.compile(rb"(?:K.)+", re.DOTALL)  # instructions BININT1
+_OF_BYTES = [_Item(value) for value in range(256)]
 
 
 def parse(data: bytes, where: object) -> Any:
@@ -52,10 +65,15 @@ def parse(data: bytes, where: object) -> Any:
     Raises:
         DocumentError: It is damaged, nested too deeply, or contains anything else.
     """
-    machine = _Machine(_COPIED_VALUES + len(data))
+    machine, stream = _Machine(_COPIED_VALUES + len(data)), io.BytesIO(data)
     try:
-        for opcode, argument, _ in pickletools.genops(data):
+        for opcode, argument, _ in pickletools.genops(stream):
             machine.execute(opcode.name, argument)
+            # Thumbnails are lists of thousands of bytes: a run of them is read at once.
+            run = _SMALL_INTEGERS.match(data, stream.tell())
+            if run and opcode.name != "STOP":
+                machine.push_integers(data[run.start() + 1 : run.end() : 2])
+                stream.seek(run.end())
         return machine.result()
     except DocumentError as problem:
         raise DocumentError(f"{where}: {problem.message}", _HINT) from problem
@@ -72,6 +90,7 @@ class _Machine:
 
     def __init__(self, most_copied: int) -> None:
         self._stack: list[_Item] = []
+        self._marks: list[int] = []
         self._memory: dict[int, Any] = {}
         self._recalled: set[int] = set()
         self._left = most_copied
@@ -89,45 +108,56 @@ class _Machine:
         elif name not in _WITHOUT_EFFECT:
             raise DocumentError(f"The pickle has the instruction {name}, which is no data.")
 
+    def push_integers(self, values: bytes) -> None:
+        """Executes the instructions that push these integers."""
+        self._stack.extend(map(_OF_BYTES.__getitem__, values))
+
     def result(self) -> Any:
         """The value that is left at the end."""
         (item,) = self._stack
-        _check_data(item.value)
+        _check_data([item])
         return item.value
 
-    def _push(self, value: Any, depth: int = 0) -> None:
+    def _push(self, value: Any, depth: int = 0, is_data: bool | None = None) -> None:
         if depth > _DEEPEST:
             raise DocumentError(f"The pickle is nested more than {_DEEPEST} levels deep.")
-        self._stack.append(_Item(value, depth))
+        if is_data is None:
+            is_data = not isinstance(value, _PARTS)
+        self._stack.append(_Item(value, depth, is_data))
 
     def _pop(self) -> _Item:
-        item = self._stack.pop()
-        if item is _MARK:
+        if len(self._stack) <= (self._marks[-1] if self._marks else 0):
             raise ValueError("a value is missing")
-        return item
+        return self._stack.pop()
+
+    def _mark(self) -> None:
+        self._marks.append(len(self._stack))
 
     def _pop_to_mark(self) -> list[_Item]:
-        items = []
-        while (item := self._stack.pop()) is not _MARK:
-            items.append(item)
-        return items[::-1]
+        place = self._marks.pop()
+        items = self._stack[place:]
+        del self._stack[place:]
+        return items
 
     def _push_tuple(self, items: Sequence[_Item]) -> None:
-        self._push(tuple(item.value for item in items), 1 + _depth(items))
+        value = tuple(map(_value_of, items))
+        self._push(value, 1 + _depth(items), is_data=all(map(_is_data, items)))
 
     def _extend(self, items: Sequence[_Item]) -> None:
-        target, depth = self._pop()
+        target, depth, _ = self._pop()
         if not isinstance(target, list):
             raise ValueError(f"a list is expected, not {type(target).__name__}")
         self._check_open(target)
-        target.extend(item.value for item in items)
+        _check_data(items)
+        target.extend(map(_value_of, items))
         self._push(target, max(depth, 1 + _depth(items)))
 
     def _update(self, items: Sequence[_Item]) -> None:
-        target, depth = self._pop()
+        target, depth, _ = self._pop()
         if not isinstance(target, dict):
             raise ValueError(f"a dictionary is expected, not {type(target).__name__}")
         self._check_open(target)
+        _check_data(items)
         for key, item in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key.value, str | int):
                 raise ValueError(f"a key is {type(key.value).__name__}, not text or an integer")
@@ -156,13 +186,14 @@ class _Machine:
         if isinstance(value, UnfilledArray) and value.array is not None:
             return _Item(value.array)
         if not isinstance(value, list | tuple | dict):
-            return _Item(value)
+            return _Item(value, is_data=not isinstance(value, _PARTS))
         parts = value.values() if isinstance(value, dict) else value
         self._spend(1 + len(parts))
         copied = [self._copy(part) for part in parts]
         values = [part.value for part in copied]
         same = dict(zip(value, values, strict=True)) if isinstance(value, dict) else values
-        return _Item(tuple(values) if isinstance(value, tuple) else same, 1 + _depth(copied))
+        made = tuple(values) if isinstance(value, tuple) else same
+        return _Item(made, 1 + _depth(copied), all(map(_is_data, copied)))
 
     def _name(self, text: str) -> None:
         module, _, name = text.partition(" ")
@@ -187,7 +218,7 @@ _INSTRUCTIONS = {
     "BYTEARRAY8": lambda machine, content: machine._push(bytes(content)),
     "EMPTY_LIST": lambda machine, _: machine._push([], 1),
     "EMPTY_DICT": lambda machine, _: machine._push({}, 1),
-    "MARK": lambda machine, _: machine._stack.append(_MARK),
+    "MARK": lambda machine, _: machine._mark(),
     "TUPLE": lambda machine, _: machine._push_tuple(machine._pop_to_mark()),
     "APPEND": lambda machine, _: machine._extend([machine._pop()]),
     "APPENDS": lambda machine, _: machine._extend(machine._pop_to_mark()),
@@ -206,19 +237,11 @@ _INSTRUCTIONS = {
 
 
 def _depth(items: Sequence[_Item]) -> int:
-    return max((item.depth for item in items), default=0)
+    return max(map(_depth_of, items), default=0)
 
 
-def _check_data(value: Any) -> None:
-    """Refuses a name or an unfinished array that is left within the data."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            waiting.extend(item.values())
-        elif isinstance(item, list | tuple):
-            waiting.extend(item)
-        elif isinstance(item, Name | ElementType | UnfilledArray):
-            raise ValueError(f"{item} stands where data is expected")
-        else:
-            assert item is None or isinstance(item, str | bytes | int | float | np.ndarray)
+def _check_data(items: Sequence[_Item]) -> None:
+    """Refuses a name or an unfinished array among the data."""
+    if not all(map(_is_data, items)):
+        odd = next(item.value for item in items if not item.is_data)
+        raise ValueError(f"{odd} stands where data is expected")
