@@ -24,7 +24,7 @@ class Track:
     """A track of a video, or the faces of photos with one number.
 
     Attributes:
-        faceset: Its faceset.
+        faceset: Faceset of the track.
         number: Number of the track in the faceset.
         faces: Indices of its faces.
     """
@@ -40,8 +40,8 @@ class DescribedGap:
 
     Attributes:
         gap: The gap.
-        look: What its faces look like.
-        nearest: How far the nearest faces of B are.
+        look: Description of its faces.
+        nearest: Description of the nearest faces of B.
     """
 
     gap: Gap
@@ -55,7 +55,7 @@ class Comparison:
 
     Attributes:
         other: Faces of B.
-        coverage: Which faces of A have a counterpart.
+        coverage: Counterparts of the faces of A.
         gaps: Groups of those that have none, the most important first.
         meshes: Whether expressions were measured on meshes.
     """

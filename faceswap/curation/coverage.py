@@ -80,7 +80,7 @@ class Gap:
     """Similar faces of A without a counterpart in B.
 
     Attributes:
-        kind: What they lack a counterpart in.
+        kind: Kind of the missing counterpart.
         faces: The faces, the most typical one first.
         nearest: Nearest face of B of each.
         distance: Typical distance to it, in tolerances.

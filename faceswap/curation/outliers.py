@@ -16,7 +16,7 @@ class _Rule:
 
     Attributes:
         measure: Name of the measure.
-        reason: What is unusual.
+        reason: Description of what is unusual.
         sign: 1 for values that are too high, -1 for ones that are too low.
         spreads: Distance from the median, in robust standard deviations.
         bound: Value that is unusual at any spread only beyond it.
@@ -50,8 +50,8 @@ class Outlier:
     """A face that differs from the others.
 
     Attributes:
-        face: Its index.
-        reasons: What is unusual about it.
+        face: Index of the face.
+        reasons: Descriptions of what is unusual about it.
         severity: Largest distance from the median in robust standard deviations.
     """
 

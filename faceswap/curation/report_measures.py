@@ -11,8 +11,8 @@ class Distribution:
         name: Name of the measure.
         heading: Heading.
         axis: Title of the axis.
-        meaning: What the measure is.
-        advice: What is good and what to do; ``{low}`` is the 5th percentile.
+        meaning: Definition of the measure.
+        advice: Advice on what is good and what to do; ``{low}`` is the 5th percentile.
         least: Caption of the faces with the lowest values.
         most: Caption of the faces with the highest values.
     """
