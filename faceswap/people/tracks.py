@@ -96,14 +96,11 @@ def _track_means(
 def _fragments(means: dict[int, Embedding], counts: dict[int, int], first_new: int) -> list[int]:
     """Tracks that a split made of the moments in which one face covers the other: nobody's."""
     short = [n for n in means if n >= first_new and counts[n] < 2 * SPACING]
+    others = [mean for number, mean in means.items() if number not in short]
     return [
         number
         for number in short
-        if all(
-            float(means[number] @ other) < SAME_PERSON
-            for another, other in means.items()
-            if another != number
-        )
+        if all(float(means[number] @ other) < SAME_PERSON for other in others)
     ]
 
 
