@@ -63,13 +63,14 @@ class FaceSearch:
     def rolls_to_search(self, found: Iterable[float], *, nobody: bool) -> set[int]:
         """Rolls of heads, besides upright ones, for which turned frames are searched.
 
-        Where one head is turned, others may be, that only a turned frame shows.
+        Where one head is turned, others may be, that only a turned frame shows. None are searched
+        for a landmarker that cannot place them.
 
         Args:
             found: Rolls of new faces in degrees, clockwise.
             nobody: Whether nobody is there, and upright frames have been searched.
         """
-        if self.settings.turned == "never":
+        if self.settings.turned == "never" or self.landmarker.upright:
             return set()
         rolls = {rounded_roll(roll) for roll in found}
         if nobody or self.settings.turned == "always":

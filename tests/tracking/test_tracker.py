@@ -137,6 +137,16 @@ def test_turned_heads_are_searched_at_once_and_then_seldom(scene):
     assert scene.turned_detections <= searched + 1
 
 
+def test_turned_heads_are_not_searched_for_a_landmarker_of_upright_ones(scene):
+    landmarker = SceneLandmarker(scene)
+    landmarker.upright = True
+    tracker = Tracker(scene, landmarker)
+    for _ in range(30):
+        tracker.update(FRAME)
+    assert tracker.find_faces(FRAME) == []
+    assert scene.turned_detections == 0
+
+
 class SceneTiles(TiledDetector):
     """Tiles of a scene: they show all its faces."""
 
