@@ -5,16 +5,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.mean_face import MEAN_FACE
-from faceswap.geometry.mesh68 import _PAIRS
+from faceswap.geometry.mesh68 import PAIRS, mesh_to_68
 from faceswap.geometry.mesh_shape import (
+    CORNERS,
     FACE_POINTS,
+    LEFT_EYE,
     LOWER_LIDS,
     LOWER_LIP,
     POINTS,
+    RIGHT_EYE,
     UPPER_LIDS,
     UPPER_LIP,
     with_irises,
@@ -23,6 +26,13 @@ from faceswap.geometry.outline import OUTLINE
 
 _CHIN = (152, 148, 377, 17, 84, 314)
 _TEMPLES = {34: 127, 139: 162, 264: 356, 368: 389}  # points beside points of the outline
+
+_SHAPED = np.concatenate(
+    [LEFT_EYE.contour, RIGHT_EYE.contour, UPPER_LIP, LOWER_LIP, OUTLINE, PAIRS.ravel()]
+)
+_FREE = np.setdiff1d(np.arange(FACE_POINTS), _SHAPED)
+Places = slice | NDArray[np.integer]
+_ALL = slice(None)
 
 
 def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> NDArray[np.float64]:
@@ -41,7 +51,7 @@ def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> N
     turn = np.linspace(0, 2 * np.pi, len(OUTLINE), endpoint=False)
     mesh[OUTLINE, :2] = np.c_[-0.5 * np.sin(turn), -0.6 * np.cos(turn)]
     mesh[list(_TEMPLES)] = 0.95 * mesh[list(_TEMPLES.values())]
-    for (a, b), point in reversed(list(zip(_PAIRS, MEAN_FACE, strict=True))):
+    for (a, b), point in reversed(list(zip(PAIRS, MEAN_FACE, strict=True))):
         mesh[a] = mesh[b] = point
     # Edges of lids and lips: from corner to corner, each lower point below its upper one.
     for upper, lower, first, last in (
@@ -55,8 +65,23 @@ def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> N
     mesh[LOWER_LIDS, 1] += eyes / 2
     mesh[LOWER_LIP, 1] += opening
     mesh[list(_CHIN), 1] += opening
+    # Nose and eye corners make the mesh upright; they are those of the mean face, too.
+    mesh = with_landmarks(mesh[:FACE_POINTS], MEAN_FACE[CORNERS], CORNERS, _FREE)
     mesh[:, 0] *= width
-    return with_irises(mesh[:FACE_POINTS])
+    return with_irises(mesh)
+
+
+def with_landmarks(
+    mesh: NDArray[np.float64], points: ArrayLike, which: Places = _ALL, free: Places = _ALL
+) -> NDArray[np.float64]:
+    """The mesh nearest to a given one, ``(468, 3)``, some of whose 68 points are the given ones.
+
+    Only its points ``free`` are moved.
+    """
+    reduction = mesh_to_68(np.eye(FACE_POINTS))[which]
+    moved = mesh.copy()
+    moved[free] += np.linalg.pinv(reduction[:, free]) @ (np.asarray(points) - reduction @ mesh)
+    return moved
 
 
 def add_meshes(faceset: Path) -> Path:

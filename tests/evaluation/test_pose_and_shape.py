@@ -15,7 +15,8 @@ from faceswap.evaluation.shape import (
 )
 from faceswap.geometry.landmarks68 import INNER
 from faceswap.geometry.mean_face import MEAN_FACE
-from faceswap.geometry.mesh68 import _PAIRS
+from faceswap.geometry.mesh_shape import FACE_POINTS, with_irises
+from tests.meshes import with_landmarks
 
 
 def rotation(pitch=0.0, yaw=0.0, roll=0.0):
@@ -34,10 +35,7 @@ def head(face=MEAN_FACE, **turn):
 
 def mesh_of(points):
     """A ``(478, 3)`` mesh whose 68 points are the given ones."""
-    mesh = np.zeros((478, 3), np.float32)
-    for (a, b), point in reversed(list(zip(_PAIRS, points, strict=True))):
-        mesh[a] = mesh[b] = point
-    return mesh
+    return with_irises(with_landmarks(np.zeros((FACE_POINTS, 3)), points)).astype(np.float32)
 
 
 def with_open_mouth(gap, face=MEAN_FACE):
