@@ -11,13 +11,13 @@ from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh68 import PAIRS, mesh_to_68
 from faceswap.geometry.mesh_shape import (
-    CORNERS,
     FACE_POINTS,
     LEFT_EYE,
     LOWER_LIDS,
     LOWER_LIP,
     POINTS,
     RIGHT_EYE,
+    RIGID,
     UPPER_LIDS,
     UPPER_LIP,
     with_irises,
@@ -28,11 +28,9 @@ _CHIN = (152, 148, 377, 17, 84, 314)
 _TEMPLES = {34: 127, 139: 162, 264: 356, 368: 389}  # points beside points of the outline
 
 _SHAPED = np.concatenate(
-    [LEFT_EYE.contour, RIGHT_EYE.contour, UPPER_LIP, LOWER_LIP, OUTLINE, PAIRS.ravel()]
+    [LEFT_EYE.contour, RIGHT_EYE.contour, UPPER_LIP, LOWER_LIP, OUTLINE, PAIRS.ravel(), RIGID]
 )
 _FREE = np.setdiff1d(np.arange(FACE_POINTS), _SHAPED)
-Places = slice | NDArray[np.integer]
-_ALL = slice(None)
 
 
 def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> NDArray[np.float64]:
@@ -65,20 +63,20 @@ def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> N
     mesh[LOWER_LIDS, 1] += eyes / 2
     mesh[LOWER_LIP, 1] += opening
     mesh[list(_CHIN), 1] += opening
-    # Nose and eye corners make the mesh upright; they are those of the mean face, too.
-    mesh = with_landmarks(mesh[:FACE_POINTS], MEAN_FACE[CORNERS], CORNERS, _FREE)
+    # Landmarks follow the points placed above: what lies around them does not move them.
+    mesh = with_landmarks(mesh[:FACE_POINTS], mesh[PAIRS].mean(1), _FREE)
     mesh[:, 0] *= width
     return with_irises(mesh)
 
 
 def with_landmarks(
-    mesh: NDArray[np.float64], points: ArrayLike, which: Places = _ALL, free: Places = _ALL
+    mesh: NDArray[np.float64], points: ArrayLike, free: slice | NDArray[np.integer] = slice(None)
 ) -> NDArray[np.float64]:
-    """The mesh nearest to a given one, ``(468, 3)``, some of whose 68 points are the given ones.
+    """The mesh nearest to a given one, ``(468, 3)``, whose 68 points are the given ones.
 
     Only its points ``free`` are moved.
     """
-    reduction = mesh_to_68(np.eye(FACE_POINTS))[which]
+    reduction = mesh_to_68(np.eye(FACE_POINTS))
     moved = mesh.copy()
     moved[free] += np.linalg.pinv(reduction[:, free]) @ (np.asarray(points) - reduction @ mesh)
     return moved

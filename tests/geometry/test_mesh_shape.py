@@ -100,7 +100,7 @@ def test_closed_lids_and_open_lips_are_so_on_another_face(eyes):
     assert np.abs(mesh[UPPER_LIDS] - mesh[LOWER_LIDS]).max() < 1e-9
     # The rest moves as far as on the own face.
     moved = mesh[LOWER_LIP] - other[LOWER_LIP]
-    np.testing.assert_allclose(moved, (blinking - own)[LOWER_LIP], atol=2e-3)
+    np.testing.assert_allclose(moved, (blinking - own)[LOWER_LIP], atol=1e-9)
 
 
 def test_eyes_at_rest_look_ahead():
