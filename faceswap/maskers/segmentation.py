@@ -18,6 +18,7 @@ from classifier.models.formats import normalise
 from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.device import supports_bf16
 from faceswap.core.errors import ConfigError
+from faceswap.geometry.alignment import crop_matrix, warp
 from faceswap.geometry.landmarks68 import LEFT_BROW, RIGHT_BROW
 from faceswap.maskers.hull import fill_hull
 from faceswap.maskers.registry import maskers
@@ -28,6 +29,9 @@ _HAIR = frozenset({"hair", "brows", "hair and brows"})
 _REACH = 0.03  # beyond the hull, as a fraction of its width
 _FOREHEAD = 1.4  # above the brows, as a fraction of the distance from eye to brow
 _CLOSED = 0.03  # closed gaps (rims of glasses, nostrils), as a fraction of the crop
+COVERAGE = 1.6
+"""Side of the crops that the network sees, in face squares."""
+_FINER = 1.25  # than in training, in which crops are enlarged at random (Touvron et al., 2019)
 _MULTIPLE = 32  # the network downsamples five times by 2
 
 
@@ -56,7 +60,7 @@ class SegmentationMasker:
             )
         self._loaded = loaded
         loaded.module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self._side = math.ceil(loaded.input.size / _MULTIPLE) * _MULTIPLE
+        self._side = math.ceil(_FINER * loaded.input.size / _MULTIPLE) * _MULTIPLE
         self._device = next(loaded.module.parameters()).device
         self._bf16 = supports_bf16(self._device)
         self.facts: Mapping[str, str] = {"mask_model": loaded.digest}
@@ -70,7 +74,16 @@ class SegmentationMasker:
         """Computes one mask per crop, as described in ``Masker``."""
         if not crops:
             return []
-        face, hair = self._probabilities(np.stack(crops))
+        views = [crop_matrix(points, self._side, COVERAGE) for points in landmarks]
+        cut = [warp(crop, view, self._side) for crop, view in zip(crops, views, strict=True)]
+        size, flags = crops[0].shape[0], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        face, hair = (
+            [
+                np.asarray(cv2.warpAffine(one, view, (size, size), flags=flags), np.float32)
+                for one, view in zip(seen, views, strict=True)
+            ]
+            for seen in self._probabilities(np.stack(cut))
+        )
         return [
             _combine(of_face, of_hair, points)
             for of_face, of_hair, points in zip(face, hair, landmarks, strict=True)
