@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from faceswap.conversion.compositing import CompositeSettings
     from faceswap.core.errors import FaceswapError
-    from faceswap.extraction.pipeline import ExtractSettings
-    from faceswap.facesets.faceset import Face, Faceset
+    from faceswap.extraction.settings import ExtractSettings
+    from faceswap.facesets.face import Face
+    from faceswap.facesets.faceset import Faceset
     from faceswap.library import (
         evaluate_runs,
         extract_faces,
@@ -41,8 +42,8 @@ __all__ = [
 
 _MODULES = {
     "CompositeSettings": "faceswap.conversion.compositing",
-    "ExtractSettings": "faceswap.extraction.pipeline",
-    "Face": "faceswap.facesets.faceset",
+    "ExtractSettings": "faceswap.extraction.settings",
+    "Face": "faceswap.facesets.face",
     "Faceset": "faceswap.facesets.faceset",
     "FaceswapError": "faceswap.core.errors",
     "LoadedModel": "faceswap.models.model_file",

@@ -44,7 +44,7 @@ from faceswap.demonstration.talking_head.clip import (
     write_clip,
 )
 from faceswap.extract import extract_with_progress
-from faceswap.extraction.pipeline import ExtractSettings
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import set_subject

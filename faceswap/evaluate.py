@@ -37,7 +37,7 @@ from faceswap.evaluation.runs import (
     evaluate_runs,
     open_runs,
 )
-from faceswap.extraction.pipeline import ExtractSettings
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.named import parse_faces
 from faceswap.media.video import probe

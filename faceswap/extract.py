@@ -61,8 +61,9 @@ from faceswap.extraction.imported_faces import ImportedFaces, read_imported_face
 from faceswap.extraction.moments import Moment, frame_span, parse_moment
 from faceswap.extraction.output_folder import OutputFolder
 from faceswap.extraction.people_options import build_people
-from faceswap.extraction.pipeline import ExtractReport, ExtractSettings, extract_source
+from faceswap.extraction.pipeline import ExtractReport, extract_source
 from faceswap.extraction.selection import Selection, parse_range
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.shards import of_shard, parse_shard
 from faceswap.facesets.subjects import find_records, set_subject, subject_hint
 from faceswap.maskers import split_names

@@ -16,7 +16,8 @@ from faceswap.evaluation.frame_scoring import FrameScorer
 from faceswap.evaluation.lpips import load_lpips
 from faceswap.evaluation.runs import RunsEvaluation, common_held_out, open_runs
 from faceswap.evaluation.runs import evaluate_runs as _evaluate_runs
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
 from faceswap.media.sources import find_sources

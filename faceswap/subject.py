@@ -9,7 +9,7 @@ import typer
 
 from faceswap.core.console import TextTable, note, show_table, write_line
 from faceswap.core.errors import FacesetError
-from faceswap.facesets.faceset import read_record
+from faceswap.facesets.record import read_record
 from faceswap.facesets.subjects import Records, find_records, is_faceset, set_subject
 from faceswap.provenance.subject import BASES, Evidence, Subject, is_unstated, matches_evidence
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from faceswap.facesets.faceset import FORMAT
+from faceswap.facesets.record import FORMAT
 from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
 from faceswap.geometry.mean_face import MEAN_FACE

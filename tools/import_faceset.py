@@ -16,8 +16,8 @@ from faceswap.core.console import note
 from faceswap.core.errors import MediaError
 from faceswap.core.text import counted
 from faceswap.extract import describe, extract_with_progress
-from faceswap.extraction.pipeline import ExtractSettings
 from faceswap.extraction.selection import Selection
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.media.sources import Source, find_sources
 
 _DEFAULTS = ExtractSettings()

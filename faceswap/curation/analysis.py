@@ -13,7 +13,8 @@ from faceswap.curation.gap_words import gap_words, nearest_words
 from faceswap.curation.measured_faces import MeasuredFaces
 from faceswap.curation.near_duplicates import near_duplicates
 from faceswap.curation.outliers import Outlier, find_outliers
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 
 _GAPS = 12
 _PERCENTILES = (5, 50, 95)

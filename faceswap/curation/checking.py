@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FaceswapError
 from faceswap.curation.recognition import recognise
-from faceswap.facesets.faceset import Face, Faceset, first_masker, read_record
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import (
     EXTRACT_AGAIN,
     IMAGES,
@@ -20,6 +21,7 @@ from faceswap.facesets.files import (
     SHARDS,
     stored_file,
 )
+from faceswap.facesets.record import first_masker, read_record
 from faceswap.maskers import needs_landmarks_only
 from faceswap.media.images import READABLE, read_image
 

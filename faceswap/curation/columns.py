@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from faceswap.curation.expression import Kind
 from faceswap.curation.measures import MEASURES, PIXEL_MEASURES
 from faceswap.curation.thumbnails import read_thumbnails
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import KEPT
 
 

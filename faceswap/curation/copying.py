@@ -14,8 +14,10 @@ from faceswap.core.files import atomic_directory
 from faceswap.core.locks import hold_file
 from faceswap.core.outputs import check_outputs
 from faceswap.curation.likeness import OnFaces
-from faceswap.facesets.faceset import FORMAT, Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, stored_file
+from faceswap.facesets.record import FORMAT
 from faceswap.facesets.rows import read_row_groups, with_sizes
 
 

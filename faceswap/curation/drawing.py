@@ -12,7 +12,8 @@ from faceswap.core.errors import ConfigError, FaceswapError
 from faceswap.core.files import atomic_directory
 from faceswap.core.locks import hold_file
 from faceswap.core.outputs import check_outputs
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import head_pose, transform_points
 from faceswap.geometry.landmarks68 import (
     JAW,

@@ -12,7 +12,8 @@ from faceswap.curation.columns import KINDS, numbers, read_columns
 from faceswap.curation.likeness import VECTORS, OnFaces, Vectors
 from faceswap.curation.measures import MEASURES
 from faceswap.curation.near_duplicates import near_duplicates
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 
 Groups = list[str | None]
 

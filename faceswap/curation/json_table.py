@@ -17,8 +17,9 @@ from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path, regular_file
 from faceswap.core.locks import hold_file, hold_folder
 from faceswap.curation.copying import new_faceset, read_all_rows, write_rows
-from faceswap.facesets.faceset import FORMAT, Faceset, read_record
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD, ROWS
+from faceswap.facesets.record import FORMAT, read_record
 from faceswap.facesets.rows import SCHEMA, is_further_mask, read_row_groups
 from faceswap.facesets.subjects import is_faceset
 

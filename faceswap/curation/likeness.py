@@ -10,7 +10,8 @@ from faceswap.core.errors import FacesetError
 from faceswap.curation.measures import PIXEL_MEASURES
 from faceswap.curation.near_duplicates import appearance
 from faceswap.curation.thumbnails import Thumbnails, read_thumbnails
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 
 Vectors = NDArray[np.float32]
 OnFaces = Callable[[int], object]

@@ -23,8 +23,10 @@ from faceswap.core.files import remove, sha256_file, storage_errors, sync_files
 from faceswap.core.formats import Format
 from faceswap.core.locks import hold_folder
 from faceswap.facesets.edit import rewrite_rows
-from faceswap.facesets.faceset import FORMAT, Face, Faceset, first_masker, read_record
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, mask_folder, stored_file
+from faceswap.facesets.record import FORMAT, first_masker, read_record
 from faceswap.facesets.rows import FURTHER_MASK
 from faceswap.geometry.alignment import place_face
 from faceswap.maskers import Masker
@@ -58,7 +60,7 @@ class _Masked:
     Attributes:
         face: The face.
         folder: Folder of its crop, ``IMAGES`` or ``REMOVED``.
-        mesh: Its mesh, ``(478, 3)`` in frame pixels, if the masker needs one.
+        mesh: Face mesh, ``(478, 3)`` in frame pixels; None if the masker needs none.
         file: File name of its mask.
     """
 

@@ -14,7 +14,8 @@ from faceswap.curation.facial_expression import EXPRESSION, facial_expressions
 from faceswap.curation.measures import MEASURES, PIXEL_MEASURES, Values
 from faceswap.curation.near_duplicates import appearance
 from faceswap.curation.thumbnails import Thumbnails, read_thumbnails
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.people.embeddings import mean_embedding
 
 _FEWEST = 20  # faces of a person

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.curation.thumbnails import Thumbnails
-from faceswap.facesets.faceset import Face
+from faceswap.facesets.face import Face
 from faceswap.geometry.alignment import head_pose
 from faceswap.geometry.landmarks68 import INNER, lid_gap, mouth_gap
 from faceswap.geometry.mean_face import MEAN_FACE

@@ -17,8 +17,10 @@ from faceswap.curation.copying import (
     write_rows,
 )
 from faceswap.curation.likeness import OnFaces
-from faceswap.facesets.faceset import Face, Faceset, first_masker
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, ROWS, stored_file
+from faceswap.facesets.record import first_masker
 from faceswap.facesets.rows import is_further_mask
 from faceswap.provenance.subject import Subject
 

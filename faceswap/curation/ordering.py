@@ -10,7 +10,8 @@ from faceswap.core.errors import ConfigError
 from faceswap.core.folders import natural_key
 from faceswap.curation.columns import KINDS, numbers, read_columns
 from faceswap.curation.likeness import VECTORS, OnFaces, chain
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 
 Order = NDArray[np.int64]
 

@@ -27,7 +27,8 @@ from faceswap.core.names import Sha256Hex
 from faceswap.core.outputs import check_outputs
 from faceswap.curation.copying import face_files, new_faceset
 from faceswap.curation.json_table import json_faces
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, stored_file
 from faceswap.facesets.rows import FURTHER_MASK
 

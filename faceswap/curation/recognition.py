@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FaceswapError
 from faceswap.extraction.cropping import measure
-from faceswap.facesets.faceset import Face, Faceset, first_masker
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.record import first_masker
 from faceswap.geometry.alignment import transform_points
 from faceswap.maskers.hull import fill_hull
 

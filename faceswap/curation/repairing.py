@@ -12,7 +12,7 @@ from faceswap.core.locks import hold_folder
 from faceswap.curation.checking import Finding, Report
 from faceswap.curation.removal import remove_crops
 from faceswap.facesets.edit import rewrite_rows
-from faceswap.facesets.faceset import FORMAT, Faceset, first_masker, read_record
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import (
     IMAGES,
     MASKS,
@@ -21,6 +21,7 @@ from faceswap.facesets.files import (
     remove_shards,
     stored_file,
 )
+from faceswap.facesets.record import FORMAT, first_masker, read_record
 from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.alignment import transform_points
 from faceswap.maskers import build_masker

@@ -24,7 +24,8 @@ from faceswap.curation.grouping import group_folder
 from faceswap.curation.likeness import OnFaces
 from faceswap.curation.marks import write_marks
 from faceswap.curation.removal import remove_crops
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, stored_file
 from faceswap.media.images import READABLE, read_image, write_image
 

@@ -30,7 +30,8 @@ from faceswap.data.fingerprints import (
     read_fingerprints,
     write_fingerprints,
 )
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.maskers.hull import fill_hull

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from faceswap.core.errors import FacesetError
 from faceswap.core.file_state import FileState
 from faceswap.core.files import atomic_path, sha256_file
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES
 
 FINGERPRINT = np.dtype([("state", np.int64, (6,)), ("sha256", np.uint8, (32,))])

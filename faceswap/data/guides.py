@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.data.references import FaceGeometry
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.outline import outline_weights, within_outline
 from faceswap.models.guides import SLOTS, Guides
 from faceswap.models.reference_choice import HALVES, describe_halves, distances

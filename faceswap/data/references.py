@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
 from faceswap.data.cache import CropGeometry, training_crop
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import normalised_matrix
 from faceswap.geometry.mesh_shape import FaceShape, fit_shape, neutral_mesh
 from faceswap.geometry.similarity import Similarity

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import ConfigError
 from faceswap.core.seeding import generator
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 
 _BLOCKS = 4
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.demonstration.likeness import LinearFaceClassifier, face_vector, motion_correlation
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.landmarkers import FaceLandmarks, build_landmarker
 from faceswap.media.video import VideoReader
 

@@ -21,7 +21,8 @@ from faceswap.evaluation.methods import (
     Unswapped,
 )
 from faceswap.evaluation.sharpness import RealDetail
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import find_sources

@@ -21,7 +21,8 @@ from faceswap.evaluation.footage import clip_names, find_footage, load_samples
 from faceswap.evaluation.frame_scoring import Image, Sample
 from faceswap.evaluation.methods import Model
 from faceswap.evaluation.runs import Candidate, Faces
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import crop_matrix, warp
 from faceswap.media.images import write_image
 from faceswap.models.model_file import LoadedModel

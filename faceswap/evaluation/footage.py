@@ -8,7 +8,8 @@ from pathlib import Path
 from faceswap.core.errors import MediaError, UnsafeNameError
 from faceswap.core.names import check_name
 from faceswap.evaluation.frame_scoring import Sample
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import transform_points
 from faceswap.media.hashed_source import hash_source
 from faceswap.media.sources import Source, open_source

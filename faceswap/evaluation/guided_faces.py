@@ -9,7 +9,8 @@ from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.guidance import Guidance
 from faceswap.data.guides import best_guides, build_guide_source
 from faceswap.data.references import face_meshes, find_references, measure_geometry
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import Guides
 from faceswap.models.model_file import LoadedModel

@@ -14,7 +14,8 @@ from faceswap.conversion.swapper import Swapper
 from faceswap.evaluation.footage import clip_names
 from faceswap.evaluation.frame_scoring import Image, Sample
 from faceswap.evaluation.guided_faces import guide_faces
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.geometry.landmarks68 import INNER
 from faceswap.maskers import build_masker

@@ -17,7 +17,8 @@ from torchmetrics.functional.image import (
 
 from faceswap.core.device import supports_bf16
 from faceswap.data.cache import CropGeometry, training_crop
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.models.guides import Guides
 from faceswap.models.inference import decode, resize
 from faceswap.models.model_file import LoadedModel

@@ -23,7 +23,8 @@ from faceswap.evaluation.reconstruction import (
     reconstruct,
 )
 from faceswap.evaluation.sharpness import RealDetail
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import Source
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import crop_matrix, head_pose, transform_points, warp
 from faceswap.maskers.hull import fill_hull
 from faceswap.people.embeddings import MAX_REFERENCE_FACES, evenly_spaced

@@ -7,85 +7,36 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from faceswap.core.errors import MediaError, NoFacesError
 from faceswap.core.locks import hold_folder
-from faceswap.core.names import plain_name
 from faceswap.core.outputs import check_outputs
 from faceswap.core.prefetch import prefetch
-from faceswap.core.text import readable_name
-from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import store_faces
 from faceswap.extraction.identities import Identification, People
 from faceswap.extraction.imported_faces import ImportedFaces
 from faceswap.extraction.imported_tracker import ImportedTracker
-from faceswap.extraction.selection import Selection, Selector
+from faceswap.extraction.records import extractor_record, source_record
+from faceswap.extraction.selection import Selector
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.stages import Stages
 from faceswap.extraction.tracked import restore_tracker, track_source
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
-from faceswap.geometry.alignment import HEAD_COVERAGE
-from faceswap.landmarkers import Normalise, build_landmarker
+from faceswap.landmarkers import build_landmarker
 from faceswap.maskers import Masker, build_maskers
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import Source, open_source
-from faceswap.media.video import probe
-from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
-from faceswap.tracking.gaps import FILLED_GAP
+from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
 
 SHARD_FRAMES = 200
 _QUEUE = 8
-
-
-@dataclass(frozen=True)
-class ExtractSettings:
-    """Settings that the faces of a faceset depend on.
-
-    Attributes:
-        detector: Name of the detector.
-        landmarker: Name of the landmarker.
-        maskers: Names of the maskers; the first makes the default mask.
-        crop_size: Side of the stored crops in pixels.
-        image_format: Format of the stored crops: "jpg" (quality 95), or lossless "png" or "webp".
-        every: Step between processed frames; 1 processes all frames.
-        selection: Conditions that a face has to meet to be stored.
-        first_frame: Index of the first processed frame; None for the first one.
-        end_frame: Index of the first frame that is not processed; None for none.
-        mask_model: Run or model folder of the network of a masker; None if none has one.
-        fill_gaps: Frames of the longest gap in a track that is filled; 0 fills none.
-        normalise: Normalisation of the contrast around each face before landmarks are placed.
-        re_feed: Number of regions of each face over which landmarks are averaged.
-        min_score: Score in [0, 1] below which detections are dropped; None for the detector's own.
-        tiles: Tiles along the longer side of a frame, "auto" or "off"; see ``tile_detector``.
-        turned: When turned frames are searched; see ``TrackerSettings``.
-    """
-
-    detector: str = DETECTOR
-    landmarker: str = LANDMARKER
-    maskers: tuple[str, ...] = ("hull",)
-    crop_size: int = 384
-    image_format: Literal["jpg", "png", "webp"] = "jpg"
-    every: int = 1
-    selection: Selection = field(default_factory=Selection)
-    first_frame: int | None = None
-    end_frame: int | None = None
-    mask_model: Path | None = None
-    fill_gaps: int = FILLED_GAP
-    normalise: Normalise = "none"
-    re_feed: int = 1
-    min_score: float | None = None
-    tiles: str = "auto"
-    turned: Literal["auto", "always", "never"] = "auto"
-
-
-_DEFAULTS = ExtractSettings()
-_ADDED = ("fill_gaps", "normalise", "re_feed", "min_score", "tiles", "turned")
 
 
 @dataclass(frozen=True)
@@ -190,8 +141,8 @@ def _extract_into(
     maskers = build_maskers(settings.maskers, device, settings.mask_model)
     writer = FacesetWriter(
         directory,
-        _source_record(hashed),
-        _extractor_record(source, settings, tracker, maskers) | people.record(),
+        source_record(hashed),
+        extractor_record(source, settings, tracker, maskers) | people.record(),
         overwrite=overwrite,
         smooths=imported is None or not imported.have_landmarks,
     )
@@ -339,57 +290,3 @@ def _no_faces(source: Source, frames: int, damage: str, selector: Selector) -> N
     counts = ", ".join(f"{name} ({n})" for name, n in selector.left_out.items())
     hint = f"Relax what they did not meet: {counts}." if counts else "Try another --detector."
     return NoFacesError(f"{what} in {source.path} ({read}).", hint)
-
-
-def _extractor_record(
-    source: Source,
-    settings: ExtractSettings,
-    tracker: Tracker | ImportedTracker,
-    maskers: Mapping[str, Masker],
-) -> dict[str, Any]:
-    if isinstance(tracker, ImportedTracker):
-        finders, names = tracker.record(), tracker.weights
-    else:
-        finders, names = {}, (*tracker.detector.weights, *tracker.landmarker.weights)
-    # A masker's network is identified by its hash, not by its path. Options that earlier versions
-    # did not have are recorded where they are used, so that their facesets stay what they are.
-    chosen = {
-        key: value
-        for key, value in asdict(settings).items()
-        if key not in ("mask_model", "selection")
-        and (key not in _ADDED or value != getattr(_DEFAULTS, key))
-    }
-    facts = {key: value for masker in maskers.values() for key, value in masker.facts.items()}
-    aspect = 1.0 if source.kind == "images" else probe(source.path).display_aspect
-    return (
-        chosen
-        | finders
-        | settings.selection.record()
-        | facts
-        | {"maskers": [*settings.maskers]}
-        # Only where pixels are not square: those of earlier versions were taken as if they were.
-        | ({} if aspect == 1 else {"pixel_aspect": aspect})
-        | {
-            "crop_coverage": HEAD_COVERAGE,
-            "weights": {name: weights_entry(name).sha256 for name in names},
-        }
-    )
-
-
-def _source_record(hashed: HashedSource) -> dict[str, Any]:
-    source = hashed.source
-    record: dict[str, Any] = {
-        "name": plain_name(source.name),
-        "path": source.origin or readable_name(source.path),
-        "kind": source.kind,
-        "sha256": hashed.sha256,
-    }
-    if source.kind == "images":
-        return record | {"files": [plain_name(file.name) for file in source.files]}
-    info = probe(source.path)
-    return record | {
-        "width": info.width,
-        "height": info.height,
-        "fps": float(info.fps),
-        "time_base": str(info.time_base),
-    }

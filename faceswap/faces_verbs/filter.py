@@ -14,7 +14,8 @@ from faceswap.curation.expression import Condition, matching, parse_condition
 from faceswap.curation.removal import remove_crops
 from faceswap.faces_verbs.arguments import DryRun, Facesets
 from faceswap.faces_verbs.reading_bar import reading_bar
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.found import open_facesets
 
 _Condition = Annotated[

@@ -14,7 +14,8 @@ from faceswap.curation.marks import write_marks
 from faceswap.curation.view import write_view
 from faceswap.faces_verbs.arguments import Facesets
 from faceswap.faces_verbs.reading_bar import reading_bar
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.found import open_facesets
 
 _By = Annotated[str, typer.Option("--by", help=f"{', '.join(group_keys())}, or none to clear.")]

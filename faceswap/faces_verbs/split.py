@@ -12,7 +12,8 @@ from faceswap.curation.grouping import group_folder, group_keys, grouped_faces
 from faceswap.curation.likeness import reads_crops
 from faceswap.faces_verbs.arguments import Facesets
 from faceswap.faces_verbs.reading_bar import reading_bar
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.found import open_facesets
 
 _By = Annotated[

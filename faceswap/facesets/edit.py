@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faceswap.core.files import atomic_path, sha256_file
-from faceswap.facesets.faceset import FORMAT, read_record
 from faceswap.facesets.files import RECORD, ROWS
+from faceswap.facesets.record import FORMAT, read_record
 from faceswap.facesets.rows import columns_of, read_row_groups, with_sizes
 
 

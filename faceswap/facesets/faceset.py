@@ -7,7 +7,6 @@ and from nothing else.
 
 import hashlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,20 +17,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from faceswap.core.documents import read_json
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import sha256_file
-from faceswap.core.formats import Format
-from faceswap.facesets.files import (
-    EXTRACT_AGAIN,
-    IMAGES,
-    MASKS,
-    RECORD,
-    ROWS,
-    mask_folder,
-    stored_file,
-)
-from faceswap.facesets.record import FacesetDocument
+from faceswap.facesets.face import Face
+from faceswap.facesets.files import IMAGES, MASKS, ROWS, mask_folder, stored_file
+from faceswap.facesets.record import first_masker, read_record
 from faceswap.facesets.rows import (
     KEPT,
     columns_of,
@@ -46,78 +36,6 @@ from faceswap.facesets.rows import (
     with_sizes,
 )
 from faceswap.media.images import read_image
-
-
-def _with_maskers(document: dict[str, Any]) -> dict[str, Any]:
-    """A record of version 2, which names one masker, as one of version 3."""
-    extractor = dict(document["extractor"])
-    if "masker" in extractor:
-        extractor["maskers"] = [extractor.pop("masker")]
-    return document | {"extractor": extractor}
-
-
-# The meshes of version 1 have no irises, and version 2 has fewer columns; ``rows`` completes them.
-FORMAT = Format(
-    "faceswap-faceset", 3, FacesetError, {1: dict, 2: _with_maskers}, schema=FacesetDocument
-)
-"""Format of ``faceset.json``."""
-
-
-@dataclass(frozen=True)
-class Face:
-    """One face of a faceset.
-
-    Attributes:
-        frame: Index of the frame from 0; for photos, of the file in ``record["source"]["files"]``.
-        pts: Presentation time stamp in the source's time base.
-        time: Presentation time in seconds.
-        face: Index of the face within its frame, from 0.
-        track: Number of the track in a video, from 0; for photos, number of the face within its
-            photo.
-        person: Number or name of the person, the same in all facesets of a folder; None if it has
-            not been determined.
-        box: Box, ``(4,) float32`` x0, y0, x1, y1 in frame pixels.
-        score: Confidence of the detection, in [0, 1].
-        presence: Presence of a face by the landmarker; None in facesets of earlier versions.
-        filled: Whether the face was lost in this frame, and placed between its neighbours.
-        landmarks: Landmarks68, ``(68, 2) float32`` in frame pixels; smoothed in time for videos.
-        matrix: Crop matrix, ``(2, 3) float64``, frame pixel -> pixel of the stored crop.
-        yaw: Turn of the head towards image right, in degrees.
-        pitch: Turn of the head upwards, in degrees.
-        roll: Tilt of the head clockwise in the image, in degrees.
-        size: Side of the face square in frame pixels.
-        sharpness: Variance of the Laplacian over the face at a fixed size; higher is sharper.
-        exposure: Mean luma over the face, in [0, 1].
-        image: File name of the crop in ``images/``.
-        mask: File name of the default mask in ``masks/``, or None.
-        order: Place in the last sorting, from 0; None if the faceset was not sorted.
-        group: Group in the last grouping; None if the faceset was not grouped.
-        masks: File names of further masks in ``masks/<masker>/``, by masker.
-    """
-
-    frame: int
-    pts: int
-    time: float
-    face: int
-    track: int
-    person: str | None
-    box: NDArray[np.float32]
-    score: float
-    presence: float | None
-    filled: bool
-    landmarks: NDArray[np.float32]
-    matrix: NDArray[np.float64]
-    yaw: float
-    pitch: float
-    roll: float
-    size: float
-    sharpness: float
-    exposure: float
-    image: str
-    mask: str | None
-    order: int | None
-    group: str | None
-    masks: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -360,35 +278,3 @@ class Faceset:
         for face in self.trainable():
             digest.update(face.image.encode())
         return digest.hexdigest()
-
-
-def first_masker(record: dict[str, Any]) -> str:
-    """Masker of the masks in ``masks/`` itself; "" if the record names none."""
-    return next(iter(record["extractor"].get("maskers", [])), "")
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Reads ``faceset.json`` of a finished or unfinished faceset.
-
-    Args:
-        path: Directory of the faceset.
-
-    Raises:
-        FacesetError: There is no faceset, or ``faceset.json`` is damaged or of a newer version.
-    """
-    file = path / RECORD
-    if not file.is_file():
-        raise FacesetError(f"There is no faceset in {path}.", _other_facesets(path))
-    document = read_json(file, error=FacesetError, hint=EXTRACT_AGAIN)
-    if isinstance(document, dict) and "schema_version" in document:
-        # Written before formats had names; nothing else differs.
-        version = document.pop("schema_version")
-        document = {"format": FORMAT.name, "version": version, **document}
-    return FORMAT.migrate(document, file)
-
-
-def _other_facesets(path: Path) -> str:
-    inside = sorted(child.parent.name for child in path.glob(f"*/{RECORD}"))
-    if inside:
-        return f"Expected one faceset, found a folder of several. Name one: {', '.join(inside)}."
-    return "Create one with `faceswap extract VIDEO -o FOLDER`."

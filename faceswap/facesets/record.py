@@ -1,11 +1,15 @@
-"""Content of ``faceset.json``, with the types by which it is checked."""
+"""Content of ``faceset.json``: its types, its versions, and how it is read."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from faceswap.core.documents import DocumentModel, Finite, Items
+from faceswap.core.documents import DocumentModel, Finite, Items, read_json
+from faceswap.core.errors import FacesetError
+from faceswap.core.formats import Format
 from faceswap.core.names import Sha256Hex
+from faceswap.facesets.files import EXTRACT_AGAIN, RECORD
 from faceswap.provenance.subject import SubjectDocument
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -111,3 +115,50 @@ class ResumeDocument(DocumentModel):
 
     next_frame: Count
     state: Any
+
+
+def _with_maskers(document: dict[str, Any]) -> dict[str, Any]:
+    """A record of version 2, which names one masker, as one of version 3."""
+    extractor = dict(document["extractor"])
+    if "masker" in extractor:
+        extractor["maskers"] = [extractor.pop("masker")]
+    return document | {"extractor": extractor}
+
+
+# The meshes of version 1 have no irises, and version 2 has fewer columns; ``rows`` completes them.
+FORMAT = Format(
+    "faceswap-faceset", 3, FacesetError, {1: dict, 2: _with_maskers}, schema=FacesetDocument
+)
+"""Format of ``faceset.json``."""
+
+
+def first_masker(record: dict[str, Any]) -> str:
+    """Masker of the masks in ``masks/`` itself; "" if the record names none."""
+    return next(iter(record["extractor"].get("maskers", [])), "")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Reads ``faceset.json`` of a finished or unfinished faceset.
+
+    Args:
+        path: Directory of the faceset.
+
+    Raises:
+        FacesetError: There is no faceset, or ``faceset.json`` is damaged or of a newer version.
+    """
+    file = path / RECORD
+    if not file.is_file():
+        raise FacesetError(f"There is no faceset in {path}.", _other_facesets(path))
+    document = read_json(file, error=FacesetError, hint=EXTRACT_AGAIN)
+    if isinstance(document, dict) and "schema_version" in document:
+        # Written before formats had names; nothing else differs.
+        version = document.pop("schema_version")
+        document = {"format": FORMAT.name, "version": version, **document}
+    return FORMAT.migrate(document, file)
+
+
+def _other_facesets(path: Path) -> str:
+    inside = sorted(child.parent.name for child in path.glob(f"*/{RECORD}"))
+    if inside:
+        return f"Expected one faceset, found a folder of several. Name one: {', '.join(inside)}."
+    return "Create one with `faceswap extract VIDEO -o FOLDER`."

@@ -8,8 +8,8 @@ from faceswap.core.errors import FaceswapError
 from faceswap.core.locks import hold_folder
 from faceswap.core.model_folder import FOLDER, METADATA
 from faceswap.core.run_folder import MANIFEST
-from faceswap.facesets.faceset import FORMAT, read_record
 from faceswap.facesets.files import RECORD
+from faceswap.facesets.record import FORMAT, read_record
 from faceswap.models.model_file import read_model_metadata
 from faceswap.provenance.subject import Subject, is_unstated
 

@@ -8,7 +8,6 @@ the shards into ``faces.parquet`` and marks the record complete.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import pyarrow.parquet as pq
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path, sync_files
 from faceswap.core.table_documents import read_note
-from faceswap.facesets.faceset import FORMAT, read_record
 from faceswap.facesets.files import (
     EXTRACT_AGAIN,
     IMAGES,
@@ -34,19 +32,17 @@ from faceswap.facesets.files import (
     further_mask_folders,
     remove_shards,
 )
-from faceswap.facesets.record import ResumeDocument
+from faceswap.facesets.record import FORMAT, ResumeDocument, read_record
 from faceswap.facesets.rows import KEPT, mask_columns, read_rows, with_masks
-from faceswap.geometry.alignment import head_pose
-from faceswap.landmarkers import FaceLandmarks
+from faceswap.facesets.smoothed_rows import smoothed
 from faceswap.maskers import maskers
 from faceswap.provenance.subject import Subject
-from faceswap.tracking.smoothing import smooth
-from faceswap.tracking.tracks import TrackedFace
 
 Row = dict[str, Any]
 Revision = Callable[[Iterator[Row]], Iterator[Row]]
 _GROUP = 4096  # rows in memory at a time while the shards are merged
 _RESUME = b"resume"
+_NO_SETTINGS = {"recognizer"}  # facts of the record that an extraction finds out
 
 
 class FacesetWriter:
@@ -140,9 +136,10 @@ class FacesetWriter:
                 "Choose another folder with -o, or replace it with --overwrite.",
             )
         old = self.record["extractor"]
-        differing = sorted(k for k in extractor if old.get(k) != extractor[k])
+        settings = extractor.keys() | old.keys() - _NO_SETTINGS
+        differing = sorted(key for key in settings if old.get(key) != extractor.get(key))
         if differing:
-            changes = ", ".join(f"{k}: {old.get(k)!r} -> {extractor[k]!r}" for k in differing)
+            changes = ", ".join(f"{k}: {old.get(k)!r} -> {extractor.get(k)!r}" for k in differing)
             raise FacesetError(
                 f"{self.path} was extracted with other settings ({changes}).",
                 "Choose another folder with -o, or replace it with --overwrite.",
@@ -281,7 +278,7 @@ class FacesetWriter:
 
     def _final_rows(self, revise: Revision) -> Iterator[Row]:
         stored = revise(self._stored_rows())
-        return _smoothed(stored) if self._smooths else stored
+        return smoothed(stored) if self._smooths else stored
 
     def _stored_rows(self) -> Iterator[Row]:
         for shard in self._shards():
@@ -314,38 +311,3 @@ def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
 
 def _plain(value: Any) -> Any:
     return value.ravel() if isinstance(value, np.ndarray) else value
-
-
-def _smoothed(rows: Iterator[Row]) -> Iterator[Row]:
-    """Smooths landmarks, mesh and pose in time.
-
-    The stored crops were cut before, by the unsmoothed landmarks; their matrices remain valid.
-    """
-    frames = (list(group) for _, group in groupby(rows, key=lambda row: row["frame"]))
-    tracked = ((group, [_tracked_face(row) for row in group]) for group in frames)
-    for group, faces in smooth(tracked):
-        for row, face in zip(group, faces, strict=True):
-            yield row | {"raw_landmarks": row["landmarks"]} | _measured(face.landmarks)
-
-
-def _tracked_face(row: Row) -> TrackedFace:
-    mesh = row["mesh"]
-    landmarks = FaceLandmarks(
-        points=np.asarray(row["landmarks"], np.float32).reshape(68, 2),
-        mesh=None if mesh is None else np.asarray(mesh, np.float32).reshape(-1, 3),
-        presence=row["score"],
-    )
-    box = np.asarray(row["box"], np.float32)
-    return TrackedFace(track=row["track"], box=box, score=row["score"], landmarks=landmarks)
-
-
-def _measured(landmarks: FaceLandmarks) -> Row:
-    pose = head_pose(landmarks.points)
-    return {
-        "landmarks": landmarks.points,
-        "mesh": landmarks.mesh,
-        "yaw": pose.yaw,
-        "pitch": pose.pitch,
-        "roll": pose.roll,
-        "size": pose.scale,
-    }

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import transform_points
 from faceswap.recognizers import Recognizer
 from faceswap.recognizers.mobilefacenet import normalised

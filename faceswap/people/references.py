@@ -8,7 +8,8 @@ from pathlib import Path
 from faceswap.core.errors import IdentityError, MediaError, NoFacesError
 from faceswap.core.files import user_path
 from faceswap.core.hashed_file import HashedFile
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.found import open_facesets
 from faceswap.facesets.subjects import is_faceset
 from faceswap.media.images import read_image

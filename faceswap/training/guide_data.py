@@ -14,7 +14,8 @@ from faceswap.data.references import (
     cut_references,
     measure_geometry,
 )
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import Guides
 from faceswap.models.references import References

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
 from tests.footage import write_clip

@@ -15,7 +15,8 @@ from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.library import swap_frames
 from faceswap.media.images import read_image, write_image

@@ -11,7 +11,8 @@ from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.errors import FacesetError, IdentityError, NoFacesError
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image, write_image
 from faceswap.media.sources import find_sources

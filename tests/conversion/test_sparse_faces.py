@@ -5,7 +5,8 @@ import pytest
 
 from faceswap.conversion.faces import complete_faces, find_faces
 from faceswap.conversion.sparse_faces import find_missing, track_between
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import hash_source

@@ -84,7 +84,7 @@ def test_groups_are_dense_apart_and_complete(monkeypatch) -> None:
     random = np.random.default_rng(0)
     centres = np.array([[0, 0], [9, 0], [0, 9]])
     vectors = np.repeat(centres, (200, 100, 50), 0) + random.uniform(-0.5, 0.5, (350, 2))
-    groups = dense_groups(vectors.astype(np.float32), np.ones(350), 5, 1.5)
+    groups = dense_groups(vectors.astype(np.float32), np.ones(350, np.float32), 5, 1.5)
     assert [len(group) for group in groups] == [200, 100, 50]
     assert sorted(np.concatenate(groups).tolist()) == list(range(350))
 

@@ -18,7 +18,7 @@ from tests.curation.test_coverage import looks
     ],
 )
 def test_poses_are_named_by_their_range(yaw, pitch, words: str) -> None:
-    pose = np.stack([np.linspace(*yaw, 50), np.linspace(*pitch, 50)], 1).astype(np.float32)
+    pose = np.linspace((yaw[0], pitch[0]), (yaw[1], pitch[1]), 50).astype(np.float32)
     assert pose_words(pose) == words
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from faceswap.core.seeding import seed_everything
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
 from faceswap.models import build_model

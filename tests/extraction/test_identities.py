@@ -9,7 +9,8 @@ import faceswap.extraction.people_options as options
 from faceswap.core.errors import ConfigError, FacesetError, NoFacesError, WeightsUnavailable
 from faceswap.extraction.identities import People
 from faceswap.extraction.people_options import build_people
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources

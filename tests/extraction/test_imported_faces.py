@@ -12,8 +12,9 @@ import pytest
 from faceswap.core.errors import DocumentError, FacesetError, NoFacesError
 from faceswap.extraction.imported_faces import ImportedFace, ImportedFaces, read_imported_faces
 from faceswap.extraction.imported_tracker import ImportedTracker
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.selection import Selection
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.landmarkers import FaceLandmarks, Roi
@@ -222,7 +223,10 @@ def test_a_selection_of_imported_faces_resumes(tmp_path, monkeypatch):
     given = ImportedFaces(
         {
             frame: [
-                ImportedFace(np.array([x, 50, x + 60, 110], np.float32), points(x) * size / 60)
+                ImportedFace(
+                    np.array([x, 50, x + 60, 110], np.float32),
+                    (points(x) * size / 60).astype(np.float32),
+                )
                 for x, size in zip((0, 120), pair, strict=True)
             ]
             for frame, pair in enumerate(sizes, start=1)

@@ -19,8 +19,9 @@ from faceswap.core.errors import (
 )
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.locks import hold_folder
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.selection import Selection
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.tracked import track_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points

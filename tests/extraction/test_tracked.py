@@ -7,7 +7,8 @@ import pytest
 
 import faceswap.extraction.pipeline as extraction
 from faceswap.core.errors import FacesetError
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.tracked import restore_tracker
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS

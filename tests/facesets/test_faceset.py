@@ -12,7 +12,8 @@ from faceswap.core.errors import FacesetError, UnsafeNameError
 from faceswap.facesets import faceset as faceset_module
 from faceswap.facesets import rows as rows_module
 from faceswap.facesets.edit import rewrite_rows
-from faceswap.facesets.faceset import FORMAT, Faceset
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.record import FORMAT
 from faceswap.facesets.rows import KEPT, SCHEMA, read_rows
 from faceswap.facesets.subjects import set_subject
 from faceswap.geometry.mesh_shape import LEFT_EYE

@@ -11,7 +11,8 @@ import pytest
 
 from faceswap.core.errors import FacesetError
 from faceswap.core.locks import hold_folder
-from faceswap.facesets.faceset import Faceset, read_record
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.record import read_record
 from faceswap.facesets.rows import mask_columns
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.media.images import encode_image

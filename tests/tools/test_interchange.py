@@ -9,7 +9,8 @@ import pytest
 
 from faceswap.core.errors import DocumentError, FacesetError, MediaError, OutputExistsError
 from faceswap.extraction.imported_faces import ImportedFace, ImportedFaces
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import crop_matrix, transform_points, warp
 from faceswap.geometry.mean_face import MEAN_FACE

@@ -12,7 +12,8 @@ from faceswap.conversion.guided_frames import guide_windows
 from faceswap.conversion.pipeline import EncodeSettings, convert_source, swap_faces
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.device import pick_device
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source

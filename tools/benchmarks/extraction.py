@@ -11,7 +11,8 @@ import torch
 from benchmarks.timing import Rate, exhaust, show, timed
 from faceswap.core.tflite_net import TFLiteNet
 from faceswap.core.weights import weights_path
-from faceswap.extraction.pipeline import ExtractReport, ExtractSettings, extract_source
+from faceswap.extraction.pipeline import ExtractReport, extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.media.images import encode_image
 from faceswap.media.sources import find_sources

@@ -10,7 +10,8 @@ from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.device import pick_device
-from faceswap.extraction.pipeline import ExtractSettings, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_write
-from faceswap.facesets.faceset import Face, Faceset
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import compose, invert, transform_points, warp
 from faceswap.media.hashed_source import hash_source
 from faceswap.media.images import encode_image
