@@ -12,7 +12,7 @@ from peers.exporting import export_to_deepfacelab, export_to_faceswap
 
 from faceswap.core.command_line import run_command
 from faceswap.core.console import note, progress_bar
-from faceswap.core.errors import OutputExistsError
+from faceswap.core.errors import ConfigError, OutputExistsError
 from faceswap.core.text import counted
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
@@ -35,6 +35,11 @@ def export_faceset(
     With --video the crops are cut from the footage, without it from the stored ones, which reach
     less far.
     """
+    if pack and to == "faceswap":
+        raise ConfigError(
+            "Expected --pack with --to deepfacelab: deepfakes/faceswap has no packed facesets.",
+            "Omit --pack.",
+        )
     opened = Faceset.open(faceset)
     footage = None if video is None else find_sources([video])[0]
     if output.exists() and any(output.iterdir()):
