@@ -90,6 +90,8 @@ def recognise(faceset: Faceset, recognizer: Recognizer) -> None:
     means = dict(zip(found.numbers, found.embeddings, strict=True))
     images = table.rows["image"].to_pylist()
     by_image = dict(zip(images, found.tracks.tolist(), strict=True))
+    if video:
+        by_image = _with_unseen(faceset, by_image)
 
     def change(rows: pa.Table) -> pa.Table:
         names, old = rows["image"].to_pylist(), rows["track"].to_pylist()
@@ -103,6 +105,25 @@ def recognise(faceset: Faceset, recognizer: Recognizer) -> None:
 
     with hold_folder(faceset.path, "the recognition of people"):
         rewrite_rows(faceset.path, change)
+
+
+def _with_unseen(faceset: Faceset, seen: Mapping[str, int]) -> dict[str, int]:
+    """Tracks of faces by image, with filled and deleted faces between and beside those seen.
+
+    Args:
+        faceset: Faceset of a video, with its tracks as they were.
+        seen: New track of each face that recognition has seen, by image.
+    """
+    pairs = [(face.image, face.track) for face in faceset.faces()]
+    found = dict(seen)
+    for ordered in (pairs, pairs[::-1]):  # what precedes the first face seen takes its track
+        last: dict[int, int] = {}
+        for image, old in ordered:
+            if image in found:
+                last[old] = found[image]
+            elif old in last:
+                found[image] = last[old]
+    return found
 
 
 def cluster(

@@ -1,7 +1,7 @@
 """What recognition needs to know of the faces of one source, finished or not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,8 @@ class FaceTable:
         tracks: Number of the track of each face, ``(N,)``; in photos each face is its own track.
         quality: Suitability of each face for recognition, ``(N,) float64``; higher is better.
         rows: Columns of the faces that a faceset keeps in memory.
+        new_track: First number that no track of the source has, those without a face in this table
+            included.
     """
 
     directory: Path
@@ -36,6 +38,7 @@ class FaceTable:
     tracks: NDArray[np.int64]
     quality: NDArray[np.float64]
     rows: pa.Table
+    new_track: int
 
     @classmethod
     def of_rows(cls, directory: Path, rows: pa.Table, *, video: bool) -> "FaceTable":
@@ -47,18 +50,21 @@ class FaceTable:
             video: Whether its tracks are those of a video.
         """
         numbers = rows["track"].to_numpy() if video else np.arange(rows.num_rows)
+        new_track = int(numbers.max(initial=-1)) + 1
         measured = (rows[name].to_numpy() for name in ("yaw", "pitch", "sharpness"))
         suitable = np.where(rows["filled"].to_numpy(), -np.inf, quality(*measured))
         frames = rows["frame"].to_numpy().astype(np.int64)
-        return cls(directory, frames, numbers.astype(np.int64), suitable, rows)
+        return cls(directory, frames, numbers.astype(np.int64), suitable, rows, new_track)
 
     @classmethod
     def of_faceset(cls, faceset: Faceset) -> "FaceTable":
         """The faces of a finished faceset whose crops are there."""
+        every = cls.of_rows(faceset.path, faceset.rows, video=faceset.is_video)
         names = faceset.rows["image"].to_pylist()
         kept = {face.image for face in faceset.trainable()}
         rows = faceset.rows.filter(pa.array([name in kept for name in names], pa.bool_()))
-        return cls.of_rows(faceset.path, rows, video=faceset.is_video)
+        table = cls.of_rows(faceset.path, rows, video=faceset.is_video)
+        return replace(table, new_track=every.new_track)
 
     def embed(self, positions: Sequence[int], recognizer: Recognizer) -> NDArray[np.float32]:
         """Embeddings ``(len(positions), D)`` of faces, from their stored crops.

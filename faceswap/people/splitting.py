@@ -23,7 +23,10 @@ _FEWEST = 2  # faces on either side of a change
 
 
 def split_tracks(
-    tracks: NDArray[np.int64], samples: dict[int, NDArray[np.float32]], embed: Embed
+    tracks: NDArray[np.int64],
+    samples: dict[int, NDArray[np.float32]],
+    embed: Embed,
+    first_new: int,
 ) -> NDArray[np.int64]:
     """Gives the faces after each change of person a new track number.
 
@@ -31,12 +34,13 @@ def split_tracks(
         tracks: Number of the track of each face, ``(N,)``, in the order of time.
         samples: Embeddings ``(D,)`` of sampled faces, by position of the face.
         embed: Callback that embeds further faces.
+        first_new: First number for new tracks.
 
     Returns:
-        ``(N,)``; the first person of a track keeps its number, new numbers follow the highest one.
+        ``(N,)``; the first person of a track keeps its number.
     """
     result = tracks.copy()
-    following = int(tracks.max(initial=-1)) + 1
+    following = first_new
     for places in by_track(tracks):
         sampled = [i for i, place in enumerate(places.tolist()) if place in samples]
         if len(sampled) < 2:

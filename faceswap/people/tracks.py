@@ -53,13 +53,15 @@ def identify_tracks(
     """
     tracks = table.tracks
     if video:
-        split = split_tracks(tracks, samples, partial(table.embed, recognizer=recognizer))
+        embed = partial(table.embed, recognizer=recognizer)
+        split = split_tracks(tracks, samples, embed, table.new_track)
         if (split != tracks).any():
-            split = _rejoined(table.frames, split, tracks, _track_means(table, split, samples))
+            means = _track_means(table, split, samples)
+            split = _rejoined(table.frames, split, table.new_track, means)
         tracks = split
     means = _track_means(table, tracks, samples)
     counts = dict(zip(*np.unique(tracks, return_counts=True), strict=True))
-    for number in _fragments(means, counts, int(table.tracks.max(initial=-1)) + 1):
+    for number in _fragments(means, counts, table.new_track):
         del means[number]
     return TrackIdentities(
         tracks,
@@ -112,7 +114,7 @@ def _better_half(positions: Sequence[int], quality: NDArray[np.float64]) -> list
 def _rejoined(
     frames: NDArray[np.int64],
     split: NDArray[np.int64],
-    tracks: NDArray[np.int64],
+    first_new: int,
     means: dict[int, Embedding],
 ) -> NDArray[np.int64]:
     """Gives a person who got a new number by a split the one that they had just before.
@@ -122,7 +124,7 @@ def _rejoined(
     Args:
         frames: Index of the frame of each face, ``(N,)``.
         split: Number of the track of each face after the splits.
-        tracks: Number before the splits.
+        first_new: Lowest number that a split gave.
         means: Mean embedding of each track after the splits.
     """
     groups = group_people(
@@ -131,8 +133,7 @@ def _rejoined(
     person = dict(zip(means, groups, strict=True))
     ranges = {int(split[p[0]]): (int(frames[p[0]]), int(frames[p[-1]])) for p in by_track(split)}
     result = split.copy()
-    last = int(tracks.max())
-    for number in sorted((n for n in ranges if n > last), key=lambda n: ranges[n]):
+    for number in sorted((n for n in ranges if n >= first_new), key=lambda n: ranges[n]):
         start, end = ranges[number]
         earlier = [
             other

@@ -5,6 +5,7 @@ import faceswap.cli
 import faceswap.faces_verbs.people as verb
 from faceswap.core.command_line import run_program
 from faceswap.core.errors import WeightsUnavailable
+from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image
 from faceswap.people.numbering import Gallery
@@ -60,6 +61,27 @@ def test_names_are_kept_and_the_same_name_makes_one_person(folder, monkeypatch):
     assert run(str(folder)) == 0
     assert people(folder / "d") == ["anna"] * 5
     assert {person.name for person in Gallery().people_in(folder, folder / "d")} == {"anna", "2"}
+
+
+def test_deleted_and_filled_faces_belong_to_their_track(tmp_path, monkeypatch):
+    monkeypatch.setattr(verb, "build_recognizer", Colours)
+    path = write_tracks(tmp_path / "a", [[RED] * 40 + [BLUE] * 40, [GREEN] * 80])
+    for image in (path / "images").glob("*-1.png"):
+        image.unlink()
+    for frame in (0, 10, 79):
+        (path / "images" / f"{frame:06d}-0.png").unlink()
+
+    def fill(rows):
+        filled = [name == "000060-0.png" for name in rows["image"].to_pylist()]
+        place = rows.schema.get_field_index("filled")
+        return rows.set_column(place, rows.schema.field("filled"), [filled])
+
+    rewrite_rows(path, fill)
+    assert run(str(tmp_path)) == 0
+    faces = np.array([(face.track, face.person) for face in Faceset.open(path).faces()])
+    first, second = faces.reshape(80, 2, 2).transpose(1, 0, 2).tolist()
+    assert first == [[0, "1"]] * 40 + [[2, "2"]] * 40
+    assert second == [[1, None]] * 80  # no crop is left
 
 
 def unavailable():

@@ -29,7 +29,7 @@ def split(people: list[np.ndarray], sampled: list[int]) -> list[int]:
     embeddings = np.stack(people)
     samples = {place: embeddings[place] for place in sampled}
     tracks = np.zeros(len(people), np.int64)
-    return split_tracks(tracks, samples, lambda places: embeddings[list(places)]).tolist()
+    return split_tracks(tracks, samples, lambda places: embeddings[list(places)], 1).tolist()
 
 
 @pytest.mark.parametrize("place", [20, 27, 33])
