@@ -110,15 +110,17 @@ def read_embeddings(file: Path) -> list[NDArray[np.float32] | None]:
         ``(E,) float32`` for each face, or None.
 
     Raises:
-        FacesetError: The file is damaged, or the embeddings are no finite vectors of one length.
+        FacesetError: The file is damaged, or the embeddings are no finite vectors of one
+            length from 1.
     """
     rows = _read_columns(read_table, file, pa.schema([SCHEMA.field("embedding")]))
     column = rows["embedding"].combine_chunks()
     values = column.flatten().to_numpy(zero_copy_only=False)
     lengths = set(pc.call_function("list_value_length", [column.drop_null()]).to_pylist())
-    if len(lengths) > 1 or not np.isfinite(values).all():
+    if len(lengths) > 1 or 0 in lengths or not np.isfinite(values).all():
         raise FacesetError(
-            f"Expected embeddings of one length and of finite numbers in {file}.", EXTRACT_AGAIN
+            f"Expected embeddings of one length from 1 and of finite numbers in {file}.",
+            EXTRACT_AGAIN,
         )
     vectors = iter(values.reshape(-1, *lengths) if lengths else ())
     return [next(vectors) if valid else None for valid in column.is_valid().to_pylist()]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.core.errors import FacesetError
+from faceswap.core.errors import FaceswapError
 from faceswap.core.file_state import FileState
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD, ROWS
@@ -60,9 +60,9 @@ class Gallery:
 def _read_people(path: Path) -> list[Known]:
     try:
         faceset = Faceset.open(path)
-    except FacesetError:
+        embeddings = faceset.embeddings()
+    except FaceswapError:
         return []  # unfinished, damaged or of a newer version: nobody to compare with
-    embeddings = faceset.embeddings()
     pairs = zip(faceset.rows["person"].to_pylist(), embeddings, strict=True)
     by_name: dict[str, list[NDArray[np.float32]]] = {}
     for name, embedding in pairs:
@@ -84,20 +84,26 @@ def number_tracks(
     Args:
         embeddings: Mean embedding of each track, ``(T, D)``, in order of appearance.
         faces: Number of faces of each track.
-        known: People in the other facesets.
-        threshold: Mean cosine similarity from which two groups of faces are one person.
+        known: People in the other facesets; those whose embeddings have another length than these
+            cannot be compared, and only their numbers are not given to others.
+        threshold: Mean cosine comparableity from which two groups of faces are one person.
     """
     if not len(embeddings):
         return []
-    everyone = np.concatenate([*(person.embedding[None] for person in known), embeddings])
-    weights = [*(person.faces for person in known), *faces]
-    names = [*(person.name for person in known), *[None] * len(faces)]
+    comparable = [person for person in known if person.embedding.shape == embeddings.shape[1:]]
+    everyone = np.concatenate([*(person.embedding[None] for person in comparable), embeddings])
+    weights = [*(person.faces for person in comparable), *faces]
+    names = [*(person.name for person in comparable), *[None] * len(faces)]
     groups = group_people(everyone, weights, names, threshold)
-    return name_groups(groups, weights, names)[len(known) :]
+    others = [person.name for person in known]
+    return name_groups(groups, weights, names, others)[len(comparable) :]
 
 
 def name_groups(
-    groups: Sequence[int], weights: Sequence[float], names: Sequence[str | None]
+    groups: Sequence[int],
+    weights: Sequence[float],
+    names: Sequence[str | None],
+    others: Iterable[str] = (),
 ) -> list[str]:
     """Person of each member of groups: the name in its group that most faces have, or a new number.
 
@@ -107,6 +113,7 @@ def name_groups(
         groups: Number of the group of each member.
         weights: Number of faces of each member.
         names: Person of each member so far, or None.
+        others: Further people, whose numbers new ones do not get.
     """
     votes: dict[tuple[int, str], float] = {}
     for group, weight, name in zip(groups, weights, names, strict=True):
@@ -120,7 +127,7 @@ def name_groups(
         if group not in chosen and name not in taken:
             chosen[group] = name
             taken.add(name)
-    following = next_number(name for name in names if name is not None)
+    following = next_number([*others, *(name for name in names if name is not None)])
     for group in dict.fromkeys(groups):
         if group not in chosen:
             chosen[group] = str(following)

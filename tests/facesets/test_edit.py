@@ -110,7 +110,9 @@ def test_embeddings_are_read_apart(tmp_path):
     assert first is None
     assert all(each == pytest.approx([0.6, 0.8]) for each in others)
     assert len(others) == 5
+    empty = [each | {"embedding": []} for each in flat]
     flat[3]["embedding"] = [1.0]
-    pq.write_table(pa.Table.from_pylist(flat, SCHEMA), path / "faces.parquet")
-    with pytest.raises(FacesetError, match="embeddings of one length"):
-        Faceset.open(path).embeddings()
+    for wrong in (flat, empty):
+        pq.write_table(pa.Table.from_pylist(wrong, SCHEMA), path / "faces.parquet")
+        with pytest.raises(FacesetError, match="embeddings of one length"):
+            Faceset.open(path).embeddings()

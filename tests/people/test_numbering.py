@@ -1,6 +1,9 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from faceswap.facesets.rows import SCHEMA
 from faceswap.people.numbering import Gallery, Known, name_groups, next_number, number_tracks
 from tests.people.colours import write_tracks
 
@@ -21,6 +24,8 @@ def test_known_people_keep_their_name_and_new_ones_get_numbers():
     assert number_tracks(tracks, [5, 5, 5], known) == ["3", "anna", "3"]
     assert number_tracks(tracks, [5, 5, 5], []) == ["1", "2", "1"]
     assert number_tracks(np.empty((0, 4)), [], known) == []
+    # People of another network cannot be compared, and keep their numbers.
+    assert number_tracks(tracks, [5, 5, 5], [Known("1", EVE[:3], 9)]) == ["2", "3", "2"]
 
 
 def test_a_number_goes_to_the_group_with_most_of_its_faces():
@@ -35,3 +40,25 @@ def test_the_gallery_reads_finished_facesets_with_people(tmp_path):
     (tmp_path / "unfinished").mkdir()
     (tmp_path / "unfinished" / "faceset.json").write_text("{}")
     assert Gallery().people_in(tmp_path, tmp_path / "b") == []
+
+
+def with_values(path, **values):
+    """Replaces whole columns of a faceset."""
+    rows = pq.read_table(path / "faces.parquet")
+    for name, value in values.items():
+        column = pa.array([value] * rows.num_rows, SCHEMA.field(name).type)
+        rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+    pq.write_table(rows, path / "faces.parquet")
+
+
+def test_a_bad_faceset_in_the_folder_has_nobody_to_compare_with(tmp_path):
+    names = ("good", "empty", "endless", "outside")
+    good, empty, endless, outside = (
+        write_tracks(tmp_path / name, [[(1, 2, 3)] * 3]) for name in names
+    )
+    with_values(good, person="anna", embedding=[0.6, 0.8])
+    with_values(empty, person="1", embedding=[])
+    with_values(endless, person="1", embedding=[np.nan])
+    with_values(outside, person="1", embedding=[0.6, 0.8], image="../../secret.png")
+    (anna,) = Gallery().people_in(tmp_path, tmp_path / "new")
+    assert (anna.name, anna.faces) == ("anna", 3)
