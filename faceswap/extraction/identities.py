@@ -221,8 +221,13 @@ class Identification:
 def _nobody(wanted: WantedPeople, means: Sequence[Embedding], name: str) -> str:
     if not wanted.only:
         return f"All {counted(len(means), 'person')} in {name} are people of --not."
+    best = wanted.best_match(means)
+    reason = (
+        f"the threshold is {wanted.threshold:.2f}"
+        if best < wanted.threshold
+        else "is at least as similar to a person of --not"
+    )
     return (
         f"Nobody in {name} is the person of --only: the most similar one of "
-        f"{counted(len(means), 'person')} reaches {wanted.best_match(means):.2f}, "
-        f"and the threshold is {wanted.threshold:.2f}."
+        f"{counted(len(means), 'person')} reaches {best:.2f}, and {reason}."
     )

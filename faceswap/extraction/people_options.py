@@ -35,7 +35,8 @@ def build_people(
         on_note: Callback with a line if people cannot be recognised.
 
     Raises:
-        ConfigError: ``identity`` is unknown, or is ``off`` although there are references.
+        ConfigError: ``identity`` is unknown, or is ``off`` although there are references; or there
+            is a threshold without them.
         WeightsUnavailable: People have to be recognised, and the weights are not available.
         FaceswapError: A reference is missing, damaged, or does not show one person.
     """
@@ -45,6 +46,11 @@ def build_people(
         raise ConfigError(
             "--only and --not need recognition, and --identity is off.",
             "Leave out --identity off.",
+        )
+    if threshold is not None and not (only or exclude):
+        raise ConfigError(
+            "Expected --only or --not with --threshold, found neither.",
+            "Add a reference, or leave out --threshold.",
         )
     if identity == "off":
         return People(largest=largest)

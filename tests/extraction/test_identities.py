@@ -125,6 +125,13 @@ def test_nobody_wanted_is_an_error_with_the_best_similarity(clip, tmp_path):
     assert not (tmp_path / "faces").exists()
 
 
+def test_nobody_is_left_where_only_and_not_name_the_same_person(clip, faceset, tmp_path):
+    red = reference(faceset, "red")
+    people = People(Colours(), WantedPeople(only=(red,), exclude=(red,)))
+    with pytest.raises(NoFacesError, match=r"reaches [01]\.\d\d, and is .* to a person of --not"):
+        extract(clip, tmp_path / "faces", people)
+
+
 def test_the_largest_face_of_each_frame_needs_no_recognition(clip, tmp_path):
     extract(clip, tmp_path / "faces", People(largest=True))
     faces = Faceset.open(tmp_path / "faces").faces()
@@ -163,6 +170,9 @@ def test_options(tmp_path, monkeypatch):
     assert (len(people.wanted.only), people.wanted.threshold) == (1, 0.5)
     with pytest.raises(ConfigError, match="--only and --not need recognition"):
         build_people("off", only=["her.png"])
+    for identity in ("auto", "off"):
+        with pytest.raises(ConfigError, match="Expected --only or --not with --threshold"):
+            build_people(identity, threshold=0.5)
     with pytest.raises(ConfigError, match="Expected --identity auto, on, off, found 'maybe'"):
         build_people("maybe")
 
