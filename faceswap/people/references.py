@@ -1,6 +1,5 @@
 """References to a person: photos, facesets, people in facesets, and tracks."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from faceswap.core.files import user_path
 from faceswap.core.hashed_file import HashedFile
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
-from faceswap.facesets.found import open_facesets
+from faceswap.facesets.found import find_facesets
+from faceswap.facesets.record import read_record
 from faceswap.facesets.subjects import is_faceset
 from faceswap.media.images import read_image
 from faceswap.people.embeddings import Embedding, faceset_embedding
@@ -19,6 +19,7 @@ from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
 
 _TRACK = "track="
+_SHOWN_DIGITS = 16  # of a hash
 _FORMS = (
     "Give a photo of one person, a faceset, a person in a faceset (faces/clip:2 or faces/clip:anna)"
     " or one of its tracks (faces/clip:track=0)."
@@ -34,12 +35,13 @@ class Reference:
     Attributes:
         name: Path of the photo or faceset as it was given, with the person or track in it.
         embedding: Mean embedding, ``(D,)``.
-        sha256: Hash of what it was computed from.
+        record: Description for the record of an extraction. That of a person in facesets does not
+            depend on their faces: the extraction itself may add some to the folder.
     """
 
     name: str
     embedding: Embedding
-    sha256: str
+    record: str
 
 
 def load_references(
@@ -99,7 +101,7 @@ def photo_reference(path: Path, recognizer: Recognizer, tracker: Tracker) -> Ref
         )
     (embedding,) = recognizer([image], [faces[0].landmarks.points])
     hashed.check()
-    return Reference(str(path), embedding, hashed.sha256)
+    return Reference(str(path), embedding, hashed.sha256[:_SHOWN_DIGITS])
 
 
 def person_reference(
@@ -109,7 +111,7 @@ def person_reference(
 
     Args:
         name: Name of the reference.
-        facesets: Facesets.
+        facesets: Facesets, in which one person has one number or name.
         person: Number or name of the person.
         recognizer: Recognition network.
 
@@ -125,7 +127,7 @@ def person_reference(
             f"{', '.join(people) if people else 'nobody with a number or name'}.",
             "Run `faceswap faces people FOLDER` to number people and to name them.",
         )
-    return _of_faces(name, chosen, recognizer)
+    return Reference(name, faceset_embedding(chosen, recognizer), f"person:{person}")
 
 
 def track_reference(name: str, faceset: Faceset, track: int, recognizer: Recognizer) -> Reference:
@@ -147,7 +149,8 @@ def track_reference(name: str, faceset: Faceset, track: int, recognizer: Recogni
             f"Expected track {track} in {faceset.path}, found {', '.join(map(str, tracks[:20]))}.",
             "The column `track` of faces.parquet has the numbers.",
         )
-    return _of_faces(name, chosen, recognizer)
+    record = f"{_source(faceset)}:{_TRACK}{track}"
+    return Reference(name, faceset_embedding(chosen, recognizer), record)
 
 
 def _faceset_reference(text: str, recognizer: Recognizer) -> Reference:
@@ -157,12 +160,18 @@ def _faceset_reference(text: str, recognizer: Recognizer) -> Reference:
         path = user_path(before) if before else path
     if not path.is_dir():
         raise MediaError(f"There is no reference {text}.", _FORMS)
-    facesets = open_facesets([path])
+    facesets = [Faceset.open(path)] if is_faceset(path) else _finished(path)
     if person.startswith(_TRACK):
         return track_reference(text, _one(path, facesets), _number(text, person), recognizer)
     if person:
         return person_reference(text, facesets, person, recognizer)
     return _whole_faceset(_one(path, facesets), recognizer)
+
+
+def _finished(folder: Path) -> list[Faceset]:
+    """The finished facesets of a folder, in which an extraction may have begun another one."""
+    paths = find_facesets([folder])
+    return [Faceset.open(path) for path in paths if read_record(path)["complete"]]
 
 
 def _number(text: str, person: str) -> int:
@@ -190,15 +199,12 @@ def _whole_faceset(faceset: Faceset, recognizer: Recognizer) -> Reference:
         )
     if not faces:
         raise NoFacesError(f"The faceset {faceset.path} has no crops.", _FORMS)
-    return _of_faces(str(faceset.path), faces, recognizer)
+    return Reference(str(faceset.path), faceset_embedding(faces, recognizer), _source(faceset))
 
 
 def _people(faces: Faces) -> list[str]:
     return list(dict.fromkeys(face.person for _, face in faces if face.person is not None))
 
 
-def _of_faces(name: str, faces: Faces, recognizer: Recognizer) -> Reference:
-    digest = hashlib.sha256()
-    for faceset, face in faces:
-        digest.update(f"{faceset.source_sha256}/{face.image}\n".encode())
-    return Reference(name, faceset_embedding(faces, recognizer), digest.hexdigest())
+def _source(faceset: Faceset) -> str:
+    return faceset.source_sha256[:_SHOWN_DIGITS]

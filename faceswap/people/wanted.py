@@ -11,8 +11,6 @@ from faceswap.people.embeddings import SAME_PERSON
 from faceswap.people.face_table import by_track
 from faceswap.people.references import Reference
 
-_SHOWN_DIGITS = 16  # of a hash
-
 
 @dataclass(frozen=True)
 class WantedPeople:
@@ -55,8 +53,8 @@ class WantedPeople:
     def record(self) -> dict[str, Any]:
         """Entries of the extractor's record; None where nothing is chosen."""
         return {
-            "only": _hashes(self.only),
-            "not": _hashes(self.exclude),
+            "only": _records(self.only),
+            "not": _records(self.exclude),
             "threshold": self.threshold if self.chooses else None,
         }
 
@@ -65,8 +63,8 @@ def _best(references: Sequence[Reference], embedding: NDArray[np.floating]) -> f
     return max((float(each.embedding @ embedding) for each in references), default=-1.0)
 
 
-def _hashes(references: Sequence[Reference]) -> list[str] | None:
-    return sorted(each.sha256[:_SHOWN_DIGITS] for each in references) or None
+def _records(references: Sequence[Reference]) -> list[str] | None:
+    return sorted(each.record for each in references) or None
 
 
 def largest_faces(
