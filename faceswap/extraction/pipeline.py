@@ -213,7 +213,13 @@ def _extract(
     frames = _processed(stages.decode.over(reader), settings.every, settings.end_frame)
     gap = settings.fill_gaps // settings.every
     tracked = track_source(
-        stages.wait(frames), tracker, source.kind, first=first, longest_gap=gap, shard=SHARD_FRAMES
+        stages.wait(frames),
+        tracker,
+        source.kind,
+        first=first,
+        stored=done,
+        longest_gap=gap,
+        shard=SHARD_FRAMES,
     )
     try:
         with closing(prefetch(stages.track(tracked), _QUEUE)) as results:
@@ -246,7 +252,8 @@ def _extract(
             writer.discard()
         raise
     identification.end_shard()
-    writer.end_shard(done, tracker.state() | {"selector": selector.state()})
+    last = {"frame": done, "tracker": tracker.state(), "selector": selector.state()}
+    writer.end_shard(done, last)
     facts = {"frames": done, "damage": reader.damage or ""}
     summary = _finish(writer, identification, selector, facts)
     if summary is None:

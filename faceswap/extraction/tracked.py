@@ -45,9 +45,6 @@ def restore_tracker(tracker: Tracker | ImportedTracker, state: Any, next_frame: 
     """
     if state is None:
         return next_frame
-    if isinstance(state, dict) and "tracker" not in state:  # as earlier versions wrote it
-        tracker.restore(state)
-        return next_frame
     where = "The state of the unfinished extraction"
     check_schema(state, _Resume, where, FacesetError, EXTRACT_AGAIN)
     tracker.restore(state["tracker"])
@@ -60,16 +57,19 @@ def track_source(
     kind: str,
     *,
     first: int = 0,
+    stored: int = 0,
     longest_gap: int,
     shard: int,
 ) -> Iterator[tuple[Frame, list[TrackedFace], Any]]:
-    """Yields each frame with its faces, and after every ``shard`` frames the state to resume from.
+    """Yields each frame with its faces, and at the end of each shard the state to resume from.
 
     Args:
         frames: Frames of one source that are processed, in order.
         tracker: New or restored tracker.
         kind: Kind of the source: "video", or "images" for independent frames.
         first: Index of the first frame to track.
+        stored: Index of the first frame whose faces are not stored; those before it are tracked
+            again and belong to an earlier shard.
         longest_gap: Frames of the longest gap of a video's track that is filled; gaps between
             imported faces are not.
         shard: Frames from one state to the next.
@@ -79,7 +79,7 @@ def track_source(
     else:
         longest = longest_gap if kind == "video" else 0
         tracked = track_faces(frames, tracker, kind)
-    with_states = _with_states(tracked, tracker, first, longest, shard)
+    with_states = _with_states(tracked, tracker, first, stored, longest, shard)
     for (frame, state), faces in fill_gaps(with_states, longest):
         yield frame, faces, state
 
@@ -88,11 +88,15 @@ def _with_states(
     tracked: Iterable[tuple[Frame, list[TrackedFace]]],
     tracker: Tracker | ImportedTracker,
     first: int,
+    stored: int,
     overlap: int,
     shard: int,
 ) -> Iterator[tuple[tuple[Frame, Any], list[TrackedFace]]]:
     """Adds the state ``overlap`` frames ago to the last frame of each shard, None to the others."""
     states = deque([{"frame": first, "tracker": tracker.state()}], overlap + 1)
-    for count, (frame, faces) in enumerate(tracked, start=1):
+    count = 0
+    for frame, faces in tracked:
         states.append({"frame": frame.index + 1, "tracker": tracker.state()})
-        yield (frame, states[0] if count % shard == 0 else None), faces
+        count += frame.index >= stored
+        ends = frame.index >= stored and count % shard == 0
+        yield (frame, states[0] if ends else None), faces

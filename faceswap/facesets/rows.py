@@ -1,6 +1,6 @@
 """The rows of ``faces.parquet``, one per face: their columns, and how they are read and checked."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,6 +126,15 @@ def read_embeddings(file: Path) -> list[NDArray[np.float32] | None]:
     return [next(vectors) if valid else None for valid in column.is_valid().to_pylist()]
 
 
+def is_current(files: Iterable[Path]) -> bool:
+    """Whether all tables have the columns of this version, not only those of an earlier one.
+
+    Raises:
+        FacesetError: One is damaged.
+    """
+    return all({*_ADDED} <= {*_file_schema(file).names} for file in files)
+
+
 def is_further_mask(name: str) -> bool:
     """Whether a column holds the file names of further masks."""
     return name.startswith(FURTHER_MASK)
@@ -163,11 +172,14 @@ def columns_of(file: Path) -> pa.Schema:
     Raises:
         FacesetError: It is missing or damaged.
     """
+    return with_masks(further_maskers(_file_schema(file)))
+
+
+def _file_schema(file: Path) -> pa.Schema:
     try:
-        found = read_schema(file, error=FacesetError, hint=EXTRACT_AGAIN)
+        return read_schema(file, error=FacesetError, hint=EXTRACT_AGAIN)
     except FileNotFoundError as error:
         raise FacesetError(f"{file} is missing.", EXTRACT_AGAIN) from error
-    return with_masks(further_maskers(found))
 
 
 def with_masks(maskers: Sequence[str], schema: pa.Schema = SCHEMA) -> pa.Schema:

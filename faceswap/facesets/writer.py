@@ -33,7 +33,7 @@ from faceswap.facesets.files import (
     remove_shards,
 )
 from faceswap.facesets.record import FORMAT, ResumeDocument, read_record
-from faceswap.facesets.rows import KEPT, mask_columns, read_rows, with_masks
+from faceswap.facesets.rows import KEPT, is_current, mask_columns, read_rows, with_masks
 from faceswap.facesets.smoothed_rows import smoothed
 from faceswap.maskers import maskers
 from faceswap.provenance.subject import Subject
@@ -146,12 +146,13 @@ class FacesetWriter:
             )
 
     def _resume(self) -> None:
-        if not self.complete and (self.path / OLD_SHARDS).is_dir():
+        shards = self._shards()
+        if not self.complete and ((self.path / OLD_SHARDS).is_dir() or not is_current(shards)):
             raise FacesetError(
                 f"{self.path} was left unfinished by an earlier version of this program.",
                 EXTRACT_AGAIN,
             )
-        if shards := self._shards():
+        if shards:
             last, hint = shards[-1], EXTRACT_AGAIN
             note = read_note(last, _RESUME, ResumeDocument, error=FacesetError, hint=hint)
             self.next_frame, self.state = note["next_frame"], note["state"]

@@ -1,15 +1,18 @@
 """Short gaps of tracks in facesets, also where an extraction is resumed within one."""
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import faceswap.extraction.pipeline as extraction
 from faceswap.core.errors import FacesetError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
-from faceswap.extraction.tracked import restore_tracker
+from faceswap.extraction.tracked import restore_tracker, track_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS
 from faceswap.facesets.rows import read_rows
@@ -99,11 +102,53 @@ def test_killed_within_a_gap_and_repeated_gives_the_same_table(
     assert read_rows(tmp_path / "clip" / ROWS).equals(read_rows(faceset.path / ROWS))
 
 
-def test_states_of_earlier_versions_are_understood_and_damaged_ones_are_not():
+class Nobody:
+    """A tracker that finds nobody."""
+
+    def update(self, image):
+        return []
+
+    def state(self):
+        return {}
+
+
+@pytest.mark.parametrize(("first", "stored"), [(0, 0), (7, 12), (12, 12), (3, 4)])
+def test_shards_end_where_they_do_without_an_interruption(first, stored):
+    frames: Any = [SimpleNamespace(index=i, displayed=lambda: None) for i in range(first, 30)]
+    nobody: Any = Nobody()
+    found = track_source(
+        frames, nobody, "video", first=first, stored=stored, longest_gap=5, shard=4
+    )
+    ends = [frame.index + 1 for frame, _, state in found if state is not None]
+    assert ends == [end for end in range(4, 31, 4) if end > stored]
+
+
+def test_a_faceset_of_version_2_is_not_resumed(source, tmp_path):
+    extract_source(source, tmp_path / "clip", ExtractSettings())
+    record = json.loads((tmp_path / "clip" / "faceset.json").read_text())
+    (tmp_path / "clip" / "faceset.json").write_text(json.dumps(record | {"complete": False}))
+    rows = pq.read_table(tmp_path / "clip" / ROWS)
+    (tmp_path / "clip" / "shards").mkdir()
+    pq.write_table(
+        rows.drop_columns(["filled"]).replace_schema_metadata(
+            {"resume": json.dumps({"next_frame": 5, "state": {}})}
+        ),
+        tmp_path / "clip" / "shards" / "shard-000000000.parquet",
+    )
+    with pytest.raises(FacesetError, match="left unfinished by an earlier version"):
+        extract_source(source, tmp_path / "clip", ExtractSettings())
+
+
+def test_an_option_that_is_no_longer_given_is_another_setting(source, tmp_path):
+    extract_source(source, tmp_path / "clip", ExtractSettings(fill_gaps=3))
+    with pytest.raises(FacesetError, match="fill_gaps: 3 -> None"):
+        extract_source(source, tmp_path / "clip", ExtractSettings())
+
+
+def test_damaged_states_are_refused():
     state = build_tracker().state()
     tracker = build_tracker()
     assert restore_tracker(tracker, None, 0) == 0
-    assert restore_tracker(tracker, state, 200) == 200
     assert restore_tracker(tracker, {"frame": 195, "tracker": state}, 200) == 195
     for damaged in ([], {"frame": -1, "tracker": state}, {"tracker": state}, {"frame": 1}):
         with pytest.raises(FacesetError):
