@@ -127,7 +127,7 @@ def channel_bits(header: PillowImage.Image, data: bytes) -> int:
         if header.format == "PNG":
             return data[24]
         if header.format == "TIFF":
-            return max(header.getexif().get(_BITS_PER_SAMPLE, (8,)))
+            return int(np.max(header.getexif().get(_BITS_PER_SAMPLE, 8)))  # grey has one number
         if header.format == "AVIF" and (start := data.find(b"pixi")) > 0:
             return data[start + 9]  # after version, flags and the number of channels
         if header.format == "JPEG2000" and (start := data.find(b"ihdr")) > 0:

@@ -10,7 +10,7 @@ from PIL import Image as PillowImage
 from PIL import ImageCms
 
 from faceswap.core.errors import ConfigError, MediaError
-from faceswap.media.images import encode_image, read_image, write_image
+from faceswap.media.images import encode_image, read_image, read_photo, write_image
 
 
 @pytest.fixture
@@ -60,6 +60,13 @@ def test_sixteen_bits_grey_alpha_palette_cmyk(photo, tmp_path):
     assert error(read_image(tmp_path / "wide_grey.png"), photo[..., 2:].repeat(3, 2)) <= 1
     grey = np.asarray(picture.convert("L"))[..., None].repeat(3, 2)
     assert error(read_image(tmp_path / "grey.png"), grey) == 0
+
+
+@pytest.mark.parametrize(("name", "channels"), [("a.tif", 3), ("grey.tif", 1), ("grey.png", 1)])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_bits_per_channel(tmp_path, name, channels, kind):
+    cv2.imwrite(str(tmp_path / name), np.zeros((8, 8, channels), kind))
+    assert read_photo(tmp_path / name)[1] == np.dtype(kind).itemsize * 8
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "grey.png", "grey.tif", "alpha.png"])
