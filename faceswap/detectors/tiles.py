@@ -17,6 +17,7 @@ _LARGE = 1280
 # With "auto": longer side of a frame / face square of the smallest faces; 40 px of 1920.
 _SMALLEST = 48
 _MAX_TILES = 16
+_LARGEST_SCALE = 2.0  # faces enlarged any further gain no detail, and frames take gigabytes
 
 
 class TiledDetector:
@@ -54,14 +55,15 @@ class TiledDetector:
     def scale(self, height: int, width: int) -> float | None:
         """Scale of the frame that is cut into tiles; None if the whole frame suffices."""
         longer = max(height, width)
-        whole = self.smallest_face(height, width)
+        whole, least = self.smallest_face(height, width), self.detector.smallest_input
         if self.tiles is not None:
-            wanted = max(whole / self.tiles, self.min_size)
+            wanted = whole / self.tiles
         elif longer > _LARGE:
-            wanted = max(longer / _SMALLEST, self.min_size)
+            wanted = longer / _SMALLEST
         else:
             return None
-        return None if wanted >= whole else self.detector.smallest_input / wanted
+        wanted = max(wanted, self.min_size, least / _LARGEST_SCALE)
+        return None if wanted >= whole else least / wanted
 
     def __call__(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
         """Detections per image, on the whole frame and on its tiles, highest score first.

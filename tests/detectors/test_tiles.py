@@ -106,6 +106,16 @@ def test_tiles_only_where_the_whole_frame_does_not_show_small_faces():
     assert auto.smallest_whole(720, 1280) == 0
 
 
+def test_frames_are_enlarged_to_twice_their_size_at_most():
+    assert TiledDetector(Squares(), tiles=16).scale(2160, 3840) == pytest.approx(4 / 3)
+    detector = Squares()
+    detector.smallest_input = 40.0
+    assert TiledDetector(detector, tiles=16).scale(720, 1280) == 2.0
+    assert TiledDetector(detector, tiles=16).scale(60, 80) == 2.0
+    detector.input_scale = lambda height, width: 3.0  # the whole frame is enlarged further
+    assert TiledDetector(detector, tiles=16).scale(60, 80) is None
+
+
 def test_names_of_the_command_line():
     assert tile_detector(Squares(), "off") is None
     three, auto = tile_detector(Squares(), "3"), tile_detector(Squares())
