@@ -257,7 +257,7 @@ def _extract(
     facts = {"frames": done, "damage": reader.damage or ""}
     summary = _finish(writer, identification, selector, facts)
     if summary is None:
-        raise _no_faces(source, done - begin, facts["damage"], selector)
+        raise _no_faces(source, begin, done - begin, facts["damage"], selector)
     return (*reader.notes, *reader.losses, *summary)
 
 
@@ -290,7 +290,14 @@ def _processed(reader: Iterable[Frame], every: int, end: int | None) -> Iterator
                 yield frame
 
 
-def _no_faces(source: Source, frames: int, damage: str, selector: Selector) -> NoFacesError:
+def _no_faces(
+    source: Source, begin: int, frames: int, damage: str, selector: Selector
+) -> NoFacesError:
+    if begin and not frames and not damage:
+        return NoFacesError(
+            f"Expected frames to read from number {begin} on in {source.path}, found none.",
+            "--start lies after the last frame, or --every skips those that remain.",
+        )
     left_out = selector.left_out.total()
     what = f"None of {left_out} faces was selected" if left_out else "No face was found"
     read = f"{frames} frames read" + (f". {damage}" if damage else "")

@@ -172,6 +172,13 @@ def test_no_face_is_an_error_and_leaves_nothing(tmp_path):
     assert not (tmp_path / "waves").exists()
 
 
+def test_a_span_after_the_end_is_not_blamed_on_the_detector(clip, tmp_path):
+    with pytest.raises(NoFacesError, match="from number 100 on") as caught:
+        extract(clip, tmp_path / "clip", first_frame=100)
+    assert "--start lies after the last frame" in caught.value.hint
+    assert not (tmp_path / "clip").exists()
+
+
 def test_truncated_video_keeps_what_decodes(clip, tmp_path):
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(clip.read_bytes()[: clip.stat().st_size * 2 // 3])
