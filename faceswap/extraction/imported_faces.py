@@ -1,6 +1,7 @@
 """Faces that another program found: boxes or landmarks per frame, in JSON or Parquet."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -18,10 +20,13 @@ from faceswap.media.sources import Source
 
 _HINT = "docs/extract.md describes the file."
 _COLUMNS = ("frame", "box", "score", "track", "landmarks")
+_SHAPES = {"box": (4,), "landmarks": (68, 2)}  # of columns of lists, stored flat in C order
 _INTEGERS = (pa.int8(), pa.int16(), pa.int32(), pa.int64())
 _REALS = (pa.float32(), pa.float64())
 
-Pixels = Annotated[Finite, Field(gt=-1e6, lt=1e6)]
+_FARTHEST = 1e6  # pixels from the corner of the frame
+
+Pixels = Annotated[Finite, Field(gt=-_FARTHEST, lt=_FARTHEST)]
 Point = Annotated[list[Pixels], Field(min_length=2, max_length=2)]
 
 
@@ -39,7 +44,7 @@ class _Face(DocumentModel):
     frame: Annotated[int, Field(ge=0, lt=1 << 31)] | str
     box: Annotated[list[Pixels], Field(min_length=4, max_length=4)] | None = None
     score: Annotated[Finite, Field(ge=0, le=1)] | None = None
-    track: Annotated[int, Field(ge=0, lt=1 << 31)] | None = None
+    track: Annotated[int, Field(ge=0, lt=1 << 30)] | None = None  # higher ones are for new tracks
     landmarks: Annotated[list[Point], Field(min_length=68, max_length=68)] | None = None
 
 
@@ -47,7 +52,7 @@ class _Faces(DocumentModel):
     faces: Items[_Face]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class ImportedFace:
     """A face that another program found.
 
@@ -127,9 +132,9 @@ def _by_frame(entries: Iterable[dict[str, Any]], path: Path, source: Source) -> 
 
 def _face_of(entry: Mapping[str, Any], path: Path) -> ImportedFace:
     landmarks, box = entry.get("landmarks"), entry.get("box")
-    points = None if landmarks is None else np.array(landmarks, np.float32).reshape(68, 2)
+    points = None if landmarks is None else np.asarray(landmarks, np.float32)
     if box is not None:
-        corners = np.array(box, np.float32)
+        corners = np.asarray(box, np.float32)
     elif points is not None:
         corners = np.concatenate([points.min(0), points.max(0)])
     else:
@@ -138,7 +143,9 @@ def _face_of(entry: Mapping[str, Any], path: Path) -> ImportedFace:
             _HINT,
         )
     if not (corners[2:] > corners[:2]).all():
-        raise DocumentError(f"Expected x0 < x1 and y0 < y1, found {box} in {path}.", _HINT)
+        raise DocumentError(
+            f"Expected x0 < x1 and y0 < y1, found {corners.tolist()} in {path}.", _HINT
+        )
     score = entry.get("score")
     return ImportedFace(corners, points, 1.0 if score is None else score, entry.get("track"))
 
@@ -153,18 +160,39 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
                 _HINT,
             )
     optional = tuple(name for name in _COLUMNS if name != "frame")
-    rows = read_table(path, pa.schema(fields), nullable=optional, hint=_HINT).to_pylist()
-    for row in rows:
-        if row.get("landmarks") is not None:  # stored flat
-            flat = row["landmarks"]
-            row["landmarks"] = [flat[i : i + 2] for i in range(0, len(flat), 2)]
+    table = read_table(path, pa.schema(fields), nullable=optional, hint=_HINT)
+    shapes = {name: shape for name, shape in _SHAPES.items() if name in table.column_names}
+    # As Python numbers, the landmarks of an hour would take gigabytes.
+    arrays = {name: _arrays(table, name, shape, path) for name, shape in shapes.items()}
+    rows = table.drop_columns([*shapes]).to_pylist()
     check_schema({"faces": rows}, _Faces, path, DocumentError, _HINT)
+    for name, values in arrays.items():
+        for row, value in zip(rows, values, strict=True):
+            row[name] = value
     return rows
+
+
+def _arrays(
+    table: pa.Table, name: str, shape: tuple[int, ...], path: Path
+) -> list[NDArray[np.float32] | None]:
+    """A column of lists as an array of a shape for each row, None where it has no value."""
+    column, length = table[name].combine_chunks(), math.prod(shape)
+    known = column.drop_null()
+    lengths = pc.call_function("list_value_length", [known])
+    values = known.flatten().to_numpy(zero_copy_only=False)  # NaN where a number is missing
+    if set(lengths.unique().to_pylist()) - {length} or not (np.abs(values) < _FARTHEST).all():
+        raise DocumentError(
+            f"Expected {length} numbers between -{_FARTHEST:g} and {_FARTHEST:g} in each {name!r} "
+            f"of {path}.",
+            _HINT,
+        )
+    found = iter(values.astype(np.float32).reshape(-1, *shape))
+    return [next(found) if valid else None for valid in column.is_valid().to_pylist()]
 
 
 def _is_expected(field: pa.Field) -> bool:
     kind = field.type
-    if field.name in ("box", "landmarks"):
+    if field.name in _SHAPES:
         listed = pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind)
         return listed and kind.value_type in _REALS
     if field.name == "score":

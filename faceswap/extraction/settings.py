@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from faceswap.core.errors import ConfigError
 from faceswap.extraction.selection import Selection
 from faceswap.landmarkers import Normalise
 from faceswap.tracking.finder import DETECTOR, LANDMARKER
@@ -49,3 +50,18 @@ class ExtractSettings:
     min_score: float | None = None
     tiles: str = "auto"
     turned: Literal["auto", "always", "never"] = "auto"
+
+    def check_imported(self) -> None:
+        """Checks that no setting is given that has no effect on imported faces.
+
+        Raises:
+            ConfigError: One is.
+        """
+        defaults = ExtractSettings()
+        for name in ("detector", "min_score", "tiles", "turned", "fill_gaps"):
+            if getattr(self, name) != getattr(defaults, name):
+                option = f"--{name.replace('_', '-')}"
+                raise ConfigError(
+                    f"Expected no {option} with --import, found {getattr(self, name)}.",
+                    f"Leave {option} out: it concerns faces that are found, not imported ones.",
+                )

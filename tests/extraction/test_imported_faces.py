@@ -1,6 +1,7 @@
 """Boxes and landmarks of other programs: what is read of them, and what becomes of them."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from faceswap.core.errors import DocumentError, FacesetError, NoFacesError
+from faceswap.core.errors import ConfigError, DocumentError, FacesetError, NoFacesError
 from faceswap.extraction.imported_faces import ImportedFace, ImportedFaces, read_imported_faces
 from faceswap.extraction.imported_tracker import ImportedTracker
 from faceswap.extraction.pipeline import extract_source
@@ -76,6 +77,42 @@ def test_parquet_of_pandas_is_the_same_as_json(tmp_path):
     assert read.sha256() != ImportedFaces({0: read.by_frame[0]}).sha256()
 
 
+def test_values_of_parquet_may_be_missing(tmp_path):
+    flat = points(0).ravel().tolist()
+    columns = {
+        "frame": [4, 4, 7],
+        "box": [None, [1.0, 2.0, 30.0, 40.0], [5.0, 6.0, 7.0, 8.0]],
+        "landmarks": pa.array([flat, None, flat], pa.list_(pa.float32(), 136)),
+        "track": [None, 3, 5],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "faces.parquet")
+    faces = read_imported_faces(tmp_path / "faces.parquet", VIDEO).by_frame
+    (first, second), (third,) = faces[4], faces[7]
+    assert first.box.tolist() == [*points(0).min(0), *points(0).max(0)]
+    assert second.landmarks is None
+    assert [face.track for face in (first, second, third)] == [None, 3, 5]
+    assert third.box.tolist() == [5, 6, 7, 8]
+    for face in (first, third):
+        assert face.landmarks is not None
+        assert np.array_equal(face.landmarks, points(0))
+
+
+def test_landmarks_of_parquet_are_never_python_numbers(tmp_path):
+    count = 2000
+    landmarks = np.tile(points(0).ravel(), (count, 1))
+    column = pa.FixedSizeListArray.from_arrays(pa.array(landmarks.ravel()), 136)
+    table = pa.table({"frame": np.arange(count), "landmarks": column})
+    pq.write_table(table, tmp_path / "faces.parquet")
+    tracemalloc.start()
+    try:
+        faces = read_imported_faces(tmp_path / "faces.parquet", VIDEO)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(faces.by_frame) == count
+    assert most < 5 * landmarks.nbytes
+
+
 def test_rows_of_a_faceset_can_be_imported(make_faceset, tmp_path):
     faceset = Faceset.open(make_faceset(tmp_path / "alice"))
     read = read_imported_faces(tmp_path / "alice" / "faces.parquet", VIDEO)
@@ -98,6 +135,7 @@ def test_rows_of_a_faceset_can_be_imported(make_faceset, tmp_path):
         ({"frame": 0, "landmarks": [[0, 0]] * 67}, "landmarks"),
         ({"frame": 0, "box": [0, 0, 9, 9], "score": 2}, "score"),
         ({"frame": 0, "box": [0, 0, 9, 9], "track": "a"}, "track"),
+        ({"frame": 0, "box": [0, 0, 9, 9], "track": (1 << 31) - 1}, "track"),
     ],
 )
 def test_other_entries_are_refused(tmp_path, entry, message):
@@ -114,6 +152,10 @@ def test_other_entries_are_refused(tmp_path, entry, message):
         ({"frame": [0], "box": [[0.0, 0.0, 9.0, float("nan")]]}, "box"),
         ({"box": [[0.0, 0.0, 9.0, 9.0]]}, "frame"),
         ({"frame": [0], "landmarks": [[0.0] * 135]}, "landmarks"),
+        ({"frame": [0], "box": [[0.0, 0.0, 9.0, None]]}, "box"),
+        ({"frame": [0], "box": [[0.0, 0.0, 9.0, 1e9]]}, "box"),
+        ({"frame": [0], "box": [[9.0, 0.0, 0.0, 9.0]]}, "x0 < x1"),
+        ({"frame": [0, 1], "box": [[0.0, 0.0, 9.0, 9.0], None]}, "box or landmarks"),
     ],
 )
 def test_other_columns_are_refused(tmp_path, columns, message):
@@ -206,6 +248,16 @@ def test_imported_landmarks_are_stored_as_they_are(tmp_path):
     other = ImportedFaces({0: [box(10)]})
     with pytest.raises(FacesetError, match="imported"):
         extract_source(source, tmp_path / "a", ExtractSettings(), imported=other)
+
+
+@pytest.mark.parametrize(
+    "given", [{"detector": "yunet"}, {"tiles": "off"}, {"min_score": 0.5}, {"fill_gaps": 0}]
+)
+def test_settings_of_finding_faces_are_refused(given):
+    ExtractSettings(crop_size=128, every=3).check_imported()
+    option = next(iter(given)).replace("_", "-")
+    with pytest.raises(ConfigError, match=f"no --{option} with --import"):
+        ExtractSettings(**given).check_imported()
 
 
 def test_no_imported_face_is_no_face(tmp_path):
