@@ -144,6 +144,8 @@ def extract(
         tiles=tiles,
         turned=turned,
     )
+    if import_faces is not None:
+        settings.check_imported()
     span = parse_moment(start, "--start"), parse_moment(end, "--end")
     stated = _stated(subject, basis, reference, evidence)
     numbers = parse_shard(shard)
@@ -199,7 +201,7 @@ def _find(inputs: Sequence[str], output: Path, copies: Path) -> list[Source]:
     paths = [user_path(text) for text in inputs if not is_url(text)]
     found = find_sources(paths, output, note) if paths else []
     for text in filter(is_url, inputs):
-        found += find_remote_sources(text, copies)
+        found += find_remote_sources(text, copies, note)
     return with_unique_names([(source.name, source) for source in found])
 
 
@@ -215,21 +217,19 @@ def _extract(
     overwrite: bool,
 ) -> None:
     """Extracts one source to where its faceset belongs, and says so."""
-    target.prepare(source.name)
-    with fetched(source) as local:
+    with target.faceset(source.name) as directory, fetched(source) as local:
         first, end = frame_span(local, *span)
         report = extract_with_progress(
             local,
-            target.path / source.name,
+            directory,
             replace(settings, first_frame=first, end_frame=end),
             people=people,
             imported=None if import_faces is None else read_imported_faces(import_faces, local),
             device=device,
             overwrite=overwrite,
         )
-    if stated is not None:
-        set_subject(report.path, stated)
-    target.store(source.name)
+        if stated is not None:
+            set_subject(report.path, stated)
     note(describe(report, target.shown(source.name)))
 
 

@@ -9,10 +9,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from faceswap.core.errors import FacesetError, MediaError, OutputError
+from faceswap.core.errors import FacesetError, MediaError, OutputBusyError, OutputError
 from faceswap.core.remote import RemoteFolder
 from faceswap.extract import extract
+from faceswap.extraction.output_folder import OutputFolder
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.media.images import write_image
+from faceswap.media.sources import find_sources
 from tests.footage import plain_picture, portrait, write_clip
 
 
@@ -73,6 +77,17 @@ def test_what_is_complete_at_the_url_is_kept_on_another_machine(memory, clip, tm
     assert {path: memory.info(path)["created"] for path in memory.find("/out")} == before
     with pytest.raises(FacesetError, match="other settings"):
         extract([str(clip)], "memory://out", crop_size=128)
+
+
+def test_another_process_that_writes_the_faceset_to_the_url_is_not_disturbed(memory, clip):
+    (source,) = find_sources([clip])
+    with OutputFolder("memory://out").faceset("clip") as folder:
+        with pytest.raises(OutputBusyError, match="the extraction"):
+            extract([str(clip)], "memory://out")
+        extract_source(source, folder, ExtractSettings(every=3))
+        assert memory.find("/out") == []
+    assert memory.exists("/out/clip/faceset.json")
+    assert [path.name for path in folder.parent.iterdir()] == ["clip"]  # no lock is left
 
 
 def test_a_faceset_deleted_at_the_url_is_made_again(memory, clip):

@@ -1,11 +1,11 @@
 """Folders at URLs, such as ``s3://bucket/videos``: listed, copied here and copied there, by fsspec.
 
 Credentials and endpoints come from where each protocol's library looks for them: environment
-variables and configuration files, never from the URL.
+variables and configuration files, never from the URL, which is recorded and shown.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,12 +13,15 @@ from typing import Any
 
 from fsspec.core import url_to_fs
 
-from faceswap.core.errors import OutputError, RemoteError
+from faceswap.core.errors import ConfigError, OutputError, RemoteError, UnsafeNameError
 from faceswap.core.files import atomic_path
 from faceswap.core.names import check_name
+from faceswap.core.text import one_line
 
 _CHUNK = 1 << 20  # bytes
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# A password, which may contain slashes, or a token; not the port of a host.
+_CREDENTIALS = re.compile(r"https?://[^/@]+@|[^:]+://[^/@]*:(?!\d+/)[^@]*@", re.IGNORECASE)
 
 
 def is_url(text: str) -> bool:
@@ -45,17 +48,27 @@ class RemoteFolder:
         """Opens the file system of a URL; nothing is read yet.
 
         Raises:
+            ConfigError: The URL contains a password or a token.
             RemoteError: The protocol is unknown, or its library is not installed.
         """
+        if _CREDENTIALS.match(url):
+            scheme = url.partition("://")[0]
+            raise ConfigError(
+                f"Expected a URL without credentials, found some in one of {scheme}://.",
+                "Leave them to the environment variables or the configuration of the protocol.",
+            )
         with _remote_errors(url):
             filesystem, root = url_to_fs(url)
         return cls(url.rstrip("/"), filesystem, root.rstrip("/"))
 
-    def files(self, folder: str = "") -> list[str]:
+    def files(self, folder: str = "", on_note: Callable[[str], None] = lambda _: None) -> list[str]:
         """Paths of all files in the folder, relative to it, sorted; of a file, its empty path.
+
+        Files whose names no local file could have are skipped.
 
         Args:
             folder: Folder in this one; "" for all of it.
+            on_note: Callback with one line per file that was skipped.
 
         Raises:
             RemoteError: It cannot be listed.
@@ -66,12 +79,8 @@ class RemoteFolder:
             if not self.filesystem.exists(root):
                 return []
             found = self.filesystem.find(root)
-        names = [path.removeprefix(self.root).lstrip("/") for path in found]
-        for name in names:
-            for part in PurePosixPath(name).parts:
-                if not part.startswith("."):
-                    check_name(part, f"name of a file in {self.url}")
-        return sorted(names)
+        names = sorted(path.removeprefix(self.root).lstrip("/") for path in found)
+        return [name for name in names if self._is_plain(name, on_note)]
 
     def download(self, name: str, target: Path) -> None:
         """Copies a file here, complete or not at all.
@@ -113,6 +122,16 @@ class RemoteFolder:
         with _remote_errors(f"{self.url}/{name}", "write"):
             if self.filesystem.exists(path):
                 self.filesystem.rm_file(path)
+
+    def _is_plain(self, name: str, on_note: Callable[[str], None]) -> bool:
+        try:
+            for part in PurePosixPath(name).parts:
+                if not part.startswith("."):  # hidden
+                    check_name(part, "name of a file")
+        except UnsafeNameError as error:
+            on_note(f"Skipped {one_line(f'{self.url}/{name}')}: {error.message}")
+            return False
+        return True
 
     def _chunks(self, name: str) -> Iterator[bytes]:
         path = f"{self.root}/{name}".rstrip("/")

@@ -7,9 +7,12 @@ are then removed here; its record and rows stay, since later sources are compare
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from faceswap.core.files import atomic_write, sha256_file
+from faceswap.core.locks import hold_file
 from faceswap.core.remote import RemoteFolder, is_url
 from faceswap.core.user_cache import user_cache
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, ROWS
@@ -38,44 +41,54 @@ class OutputFolder:
         """Path or URL of a faceset."""
         return f"{self._remote.url}/{name}" if self._remote else str(self.path / name)
 
-    def prepare(self, name: str) -> None:
-        """Gets record and rows of a faceset that is complete at the URL, if there is one.
+    @contextmanager
+    def faceset(self, name: str) -> Iterator[Path]:
+        """The local folder in which a block completes a faceset, which is then at the URL.
+
+        What is complete at the URL is in the folder before, without its images. Nobody else on this
+        machine writes the faceset to the URL meanwhile.
 
         Raises:
+            OutputBusyError: Another process does.
+            OutputError: It cannot be written; the same command copies it again.
             RemoteError: It cannot be read.
         """
         folder = self.path / name
         if self._remote is None:
+            yield folder
             return
+        # Beside the lock of the folder, which is the extraction's and may be deleted with it.
+        with hold_file(folder, "the extraction"):
+            self._prepare(self._remote, name)
+            yield folder
+            self._store(self._remote, name)
+
+    def _prepare(self, remote: RemoteFolder, name: str) -> None:
+        """Gets record and rows of a faceset that is complete at the URL, if there is one."""
+        folder = self.path / name
         if _is_copy(folder):  # of what may have been replaced or deleted since
             shutil.rmtree(folder)
-        if folder.exists() or f"{name}/{RECORD}" not in self._remote.files(name):
+        if folder.exists() or f"{name}/{RECORD}" not in remote.files(name):
             return
         for file in (ROWS, RECORD):
-            self._remote.download(f"{name}/{file}", folder / file)
+            remote.download(f"{name}/{file}", folder / file)
         atomic_write(folder / _COPIED, _digest(folder))
 
-    def store(self, name: str) -> None:
-        """Copies a complete faceset to the URL, and removes its images here; nothing locally.
-
-        Raises:
-            OutputError: It cannot be written; the same command copies it again.
-        """
+    def _store(self, remote: RemoteFolder, name: str) -> None:
+        """Copies a complete faceset to the URL, and removes its images here."""
         folder = self.path / name
-        if self._remote is None:
-            return
         digest = _digest(folder)
         with_images = (folder / IMAGES).is_dir()
         if not with_images and _is_copy(folder):
             return
         files = _files(folder)
-        self._remote.delete(f"{name}/{RECORD}")
+        remote.delete(f"{name}/{RECORD}")
         for file in files:
-            self._remote.upload(folder / file, f"{name}/{file}")
+            remote.upload(folder / file, f"{name}/{file}")
         if with_images:
-            for stale in sorted(set(self._remote.files(name)) - {f"{name}/{f}" for f in files}):
-                self._remote.delete(stale)
-        self._remote.upload(folder / RECORD, f"{name}/{RECORD}")
+            for stale in sorted(set(remote.files(name)) - {f"{name}/{f}" for f in files}):
+                remote.delete(stale)
+        remote.upload(folder / RECORD, f"{name}/{RECORD}")
         atomic_write(folder / _COPIED, digest)
         for images in (IMAGES, MASKS):
             shutil.rmtree(folder / images, ignore_errors=True)

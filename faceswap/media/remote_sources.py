@@ -1,7 +1,7 @@
 """Videos and photographs at URLs, copied here one source at a time."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +11,9 @@ from faceswap.core.remote import RemoteFolder
 from faceswap.media.sources import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Source
 
 
-def find_remote_sources(url: str, folder: Path) -> list[Source]:
+def find_remote_sources(
+    url: str, folder: Path, on_note: Callable[[str], None] = lambda _: None
+) -> list[Source]:
     """Finds all videos and photographs at a URL, as ``find_sources`` does in a folder.
 
     Files are recognised by their suffixes; hidden files and folders are skipped. Nothing is copied
@@ -20,15 +22,17 @@ def find_remote_sources(url: str, folder: Path) -> list[Source]:
     Args:
         url: URL of a file, or of a folder, searched recursively.
         folder: Local folder that ``fetched`` copies the files to.
+        on_note: Callback with one line per file that was skipped because of its name.
 
     Raises:
+        ConfigError: The URL contains a password or a token.
         MediaError: It cannot be read, or holds no video and no photograph.
     """
     remote = RemoteFolder.open(url)
     own = folder / hashlib.sha256(remote.url.encode()).hexdigest()[:16]
     sources: list[Source] = []
     photographs: dict[PurePosixPath, list[PurePosixPath]] = {}
-    for name in remote.files():
+    for name in remote.files(on_note=on_note):
         path = PurePosixPath(name or remote.url.rpartition("/")[2])
         origin = f"{remote.url}/{name}" if name else remote.url
         if any(part.startswith(".") for part in path.parts):

@@ -3,7 +3,7 @@
 import fsspec
 import pytest
 
-from faceswap.core.errors import OutputError, RemoteError, UnsafeNameError
+from faceswap.core.errors import ConfigError, OutputError, RemoteError
 from faceswap.core.remote import RemoteFolder, is_url
 
 
@@ -62,7 +62,33 @@ def test_what_cannot_be_read_is_named_and_leaves_no_file(memory, tmp_path):
         RemoteFolder.open("memory://bucket").upload(tmp_path / "missing", "a")
 
 
-def test_names_that_lead_elsewhere_are_refused(memory):
-    memory.pipe("/bucket/a\nb.mp4", b"film")
-    with pytest.raises(UnsafeNameError, match="name of a file in memory://bucket"):
-        RemoteFolder.open("memory://bucket").files()
+def test_names_that_no_local_file_could_have_are_skipped(memory):
+    for name in ("a\nb.mp4", "aux.mp4", "c.mp4"):
+        memory.pipe(f"/bucket/{name}", b"film")
+    notes = []
+    assert RemoteFolder.open("memory://bucket").files(on_note=notes.append) == ["c.mp4"]
+    assert [note.partition(": Expected")[0] for note in notes] == [
+        "Skipped memory://bucket/a b.mp4",
+        "Skipped memory://bucket/aux.mp4",
+    ]
+    assert "reserved on Windows" in notes[1]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "memory://user:secret@host/clip.mp4",
+        "s3://key:sec/ret@bucket/a",
+        "https://secret@host/clip.mp4",
+        "sftp://:secret@host/a",
+    ],
+)
+def test_credentials_in_a_url_are_refused_and_not_shown(url):
+    with pytest.raises(ConfigError, match="without credentials") as caught:
+        RemoteFolder.open(url)
+    assert "ret@" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("path", ["user@host/a", "host:8080/a@2x.mp4", "bucket/a@2x.mp4"])
+def test_names_of_users_ports_and_files_are_no_credentials(memory, path):
+    assert RemoteFolder.open(f"memory://{path}").url == f"memory://{path}"
