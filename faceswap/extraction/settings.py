@@ -26,7 +26,8 @@ class ExtractSettings:
         first_frame: Index of the first processed frame; None for the first one.
         end_frame: Index of the first frame that is not processed; None for none.
         mask_model: Run or model folder of the network of a masker; None if none has one.
-        fill_gaps: Frames of the longest gap in a track that is filled; 0 fills none.
+        fill_gaps: Frames of the longest gap in a track that is filled; 0 fills none. Nothing after
+            12 processed frames, when the tracker drops a lost face.
         normalise: Normalisation of the contrast around each face before landmarks are placed.
         re_feed: Number of regions of each face over which landmarks are averaged.
         min_score: Score in [0, 1] below which detections are dropped; None for the detector's own.

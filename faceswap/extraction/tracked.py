@@ -70,14 +70,14 @@ def track_source(
         first: Index of the first frame to track.
         stored: Index of the first frame whose faces are not stored; those before it are tracked
             again and belong to an earlier shard.
-        longest_gap: Frames of the longest gap of a video's track that is filled; gaps between
-            imported faces are not.
+        longest_gap: Frames of the longest gap of a video's track that is filled, at most those
+            after which the tracker drops a lost face; gaps between imported faces are not filled.
         shard: Frames from one state to the next.
     """
     if isinstance(tracker, ImportedTracker):
         longest, tracked = 0, tracker.track(frames, kind)
     else:
-        longest = longest_gap if kind == "video" else 0
+        longest = min(longest_gap, tracker.settings.max_lost_frames) if kind == "video" else 0
         tracked = track_faces(frames, tracker, kind)
     with_states = _with_states(tracked, tracker, first, stored, longest, shard)
     for (frame, state), faces in fill_gaps(with_states, longest):

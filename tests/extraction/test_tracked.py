@@ -16,8 +16,11 @@ from faceswap.extraction.tracked import restore_tracker, track_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS
 from faceswap.facesets.rows import read_rows
+from faceswap.media.frame import Frame
 from faceswap.media.sources import find_sources
 from faceswap.tracking.finder import build_tracker
+from faceswap.tracking.settings import TrackerSettings
+from faceswap.tracking.tracker import Tracker
 from tests.footage import moving_portrait, plain_picture, write_clip
 
 FRAMES = 20
@@ -76,6 +79,20 @@ def test_gaps_stay_where_they_are_not_filled(source, tmp_path):
     for gap in (0, 3):
         report = extract_source(source, tmp_path / f"{gap}", ExtractSettings(fill_gaps=gap))
         assert report.faces == FRAMES - len(COVERED)
+
+
+def test_frames_are_held_no_longer_than_the_tracker_keeps_a_lost_face():
+    tracker, taken = build_tracker(), []
+
+    def frames():
+        for i in range(30):
+            taken.append(i)
+            yield Frame(i, i, i / 25, moving_portrait(0) if i < 2 else plain_picture(0))
+
+    tracker = Tracker(tracker.detector, tracker.landmarker, TrackerSettings(min_similarity=-1))
+    tracked = track_source(frames(), tracker, "video", longest_gap=1000, shard=10)
+    held = [len(taken) - 1 - frame.index for frame, _, _ in tracked]
+    assert max(held) == TrackerSettings.max_lost_frames
 
 
 @pytest.mark.parametrize("shard", [4, 9, 10])
