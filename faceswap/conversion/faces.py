@@ -1,22 +1,25 @@
 """The faces of the frames to convert: from a faceset, or found on the fly."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.sparse_faces import find_missing, track_between
+from faceswap.conversion.sparse_faces import track_between
 from faceswap.core.errors import FacesetError, NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.record import IMPORTED
+from faceswap.geometry.mesh68 import mesh_to_68
 from faceswap.landmarkers.registry import FaceLandmarks, require_mesh
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.models.guides import Guides
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker, track_faces
-from faceswap.tracking.gaps import fill_gaps
+from faceswap.tracking.gaps import FILLED_GAP, fill_gaps
 from faceswap.tracking.smoothing import smooth
 from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
@@ -60,9 +63,13 @@ def batch_guides(faces: Iterable[SourceFace]) -> Guides:
 FramesWithFaces = Iterable[tuple[Frame, Sequence[SourceFace]]]
 
 
-def has_all_frames(faceset: Faceset) -> bool:
-    """Whether a faceset has the faces of all frames, so that none must be tracked."""
-    return faceset.record["extractor"]["every"] == 1
+def needs_tracking(faceset: Faceset) -> bool:
+    """Whether faces are tracked in the frames between those of a faceset.
+
+    The photos that a faceset leaves out have no faces to swap: nothing in the others tells who is
+    in them.
+    """
+    return faceset.is_video and faceset.record["extractor"]["every"] > 1
 
 
 def stored_faces(
@@ -86,13 +93,15 @@ def stored_faces(
 def complete_faces(
     frames: Iterable[Frame], faceset: Faceset, hashed: HashedSource, device: str, *, meshes: bool
 ) -> FramesWithFaces:
-    """The faces of a faceset of every n-th frame, with those of the other frames.
+    """The faces of a faceset of every n-th frame of a video, with those of the other frames.
 
-    The others are found with the detector and the landmarker of the faceset.
+    The others are found with the detector and the landmarker of the faceset, or the default ones
+    where its faces were imported. Gaps are filled as in the extraction, but only where the tracker
+    lost a face: what the faceset leaves out may have been excluded.
 
     Args:
-        frames: All frames of the source, in order.
-        faceset: Faceset of the source.
+        frames: All frames of the video, in order.
+        faceset: Faceset of the video.
         hashed: The source.
         device: Device of the networks.
         meshes: Whether the faces need meshes.
@@ -101,23 +110,15 @@ def complete_faces(
         FacesetError: The faceset was extracted from another source, or has no meshes.
         NoFacesError: The faceset has no face.
     """
-    stored = _tracked_faces(faceset, hashed, meshes=meshes)
     extractor = faceset.record["extractor"]
-    tracker = build_tracker(
-        extractor.get("detector", DETECTOR),
-        extractor.get("landmarker", LANDMARKER),
-        device,
-        normalise=extractor.get("normalise", "none"),
-        re_feed=extractor.get("re_feed", 1),
-        **{key: extractor[key] for key in ("min_score", "tiles", "turned") if key in extractor},
-    )
-    if faceset.is_video:
-        found = prefetch(track_between(frames, stored, extractor["every"], tracker.update), _QUEUE)
-    else:
-        found = find_missing(frames, stored, extractor["every"], tracker.find_faces)
+    stored = _comparable_faces(faceset, hashed, meshes=meshes)
+    tracker = _tracker_between(extractor, device)
+    longest = min(extractor.get("fill_gaps", FILLED_GAP), tracker.settings.max_lost_frames)
+    tracked = fill_gaps(track_faces(frames, tracker, "video"), longest)
+    found = prefetch(track_between(tracked, stored, extractor["every"]), _QUEUE)
     if not meshes:
         found = ((frame, [_without_mesh(face) for face in faces]) for frame, faces in found)
-    return _continuous(found, faceset.record["source"]["kind"])
+    return _with_source_faces(smooth(found))
 
 
 def find_faces(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWithFaces:
@@ -129,13 +130,32 @@ def find_faces(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWi
         tracker: Tracker of the frames.
     """
     tracked = track_faces(frames, tracker, kind)
-    return _continuous(prefetch(tracked, _QUEUE) if kind == "video" else tracked, kind)
+    if kind == "video":
+        tracked = smooth(fill_gaps(prefetch(tracked, _QUEUE)))
+    return _with_source_faces(tracked)
 
 
-def _continuous(
-    found: Iterator[tuple[Frame, list[TrackedFace]]], kind: str
+def _tracker_between(extractor: Mapping[str, Any], device: str) -> Tracker:
+    """A tracker with the settings of an extraction; networks stand in for another program."""
+    names = (extractor.get("detector", DETECTOR), extractor.get("landmarker", LANDMARKER))
+    detector, landmarker = (
+        default if name == IMPORTED else name
+        for name, default in zip(names, (DETECTOR, LANDMARKER), strict=True)
+    )
+    return build_tracker(
+        detector,
+        landmarker,
+        device,
+        normalise=extractor.get("normalise", "none"),
+        re_feed=extractor.get("re_feed", 1),
+        **{key: extractor[key] for key in ("min_score", "tiles", "turned") if key in extractor},
+    )
+
+
+def _with_source_faces(
+    found: Iterable[tuple[Frame, list[TrackedFace]]],
 ) -> Iterator[tuple[Frame, list[SourceFace]]]:
-    for frame, faces in smooth(fill_gaps(found)) if kind == "video" else found:
+    for frame, faces in found:
         yield frame, _source_faces(faces)
 
 
@@ -145,6 +165,26 @@ def _source_faces(faces: Iterable[TrackedFace]) -> list[SourceFace]:
 
 def _without_mesh(face: TrackedFace) -> TrackedFace:
     return replace(face, landmarks=replace(face.landmarks, mesh=None))
+
+
+def _comparable_faces(
+    faceset: Faceset, hashed: HashedSource, *, meshes: bool
+) -> dict[int, list[TrackedFace]]:
+    """Faces of a faceset with landmarks like those that are tracked between them.
+
+    Facesets before version 3, whose faces have no presence, took the landmarks of a mesh at other
+    points; the size of a face would change from frame to frame.
+    """
+    earlier = all(face.presence is None for face in faceset.faces())
+    if not earlier or faceset.record["extractor"].get("landmarker", LANDMARKER) != LANDMARKER:
+        return _tracked_faces(faceset, hashed, meshes=meshes)
+    stored = _tracked_faces(faceset, hashed, meshes=True)
+    return {index: [_with_landmarks_of_mesh(f) for f in faces] for index, faces in stored.items()}
+
+
+def _with_landmarks_of_mesh(face: TrackedFace) -> TrackedFace:
+    points = mesh_to_68(face.landmarks.dense_mesh()[:, :2]).astype(np.float32)
+    return replace(face, landmarks=replace(face.landmarks, points=points))
 
 
 def _tracked_faces(

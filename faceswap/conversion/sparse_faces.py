@@ -1,25 +1,20 @@
-"""The faces of all frames, where a faceset has only every n-th one: the others are tracked."""
+"""The faces of all frames of a video, where a faceset has only every n-th: others are tracked."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from faceswap.media.frame import Frame
 from faceswap.tracking.tracks import TrackedFace, match
 
-FindFaces = Callable[[NDArray[np.uint8]], list[TrackedFace]]
 FramesWithTracks = Iterator[tuple[Frame, list[TrackedFace]]]
 
 _LONGEST_HELD = 25  # frames: bounds memory where a faceset has few frames
 
 
 def track_between(
-    frames: Iterable[Frame],
+    tracked: Iterable[tuple[Frame, list[TrackedFace]]],
     stored: Mapping[int, Sequence[TrackedFace]],
     every: int,
-    find: FindFaces,
 ) -> FramesWithTracks:
     """Adds the tracked faces of the frames between those of a faceset.
 
@@ -28,16 +23,14 @@ def track_between(
     left out, such as those that the extraction excluded by their size.
 
     Args:
-        frames: All frames of a video, in order. Up to 25 are held while it is unknown whether a
-            new face belongs to the faceset.
+        tracked: All frames of a video, in order, with the faces of a tracker. Up to 25 are held
+            while it is unknown whether a new face belongs to the faceset.
         stored: Faces of the faceset by frame index; frames without a face are absent.
         every: Step between the frames of the faceset, from frame 0.
-        find: ``update`` of a new tracker.
     """
     tracks: dict[int, int] = {}  # number of the tracker -> track of the faceset
     held: list[tuple[Frame, list[TrackedFace]]] = []
-    for frame in frames:
-        found = find(frame.displayed())
+    for frame, found in tracked:
         if frame.index % every == 0:
             faces = list(stored.get(frame.index, ()))
             lost = tracks.keys() - {face.track for face in found}
@@ -53,22 +46,6 @@ def track_between(
         elif len(held) > _LONGEST_HELD:
             yield from _named([held.pop(0)], tracks)
     yield from _named(held, tracks)
-
-
-def find_missing(
-    frames: Iterable[Frame],
-    stored: Mapping[int, Sequence[TrackedFace]],
-    every: int,
-    find: FindFaces,
-) -> FramesWithTracks:
-    """Adds the faces of the photos that a faceset leaves out.
-
-    Arguments are those of ``track_between``, with ``find_faces`` of a tracker.
-    """
-    for frame in frames:
-        known = frame.index % every == 0
-        faces = stored.get(frame.index, ()) if known else find(frame.displayed())
-        yield frame, list(faces)
 
 
 def _same_faces(found: Sequence[TrackedFace], stored: Sequence[TrackedFace]) -> dict[int, int]:

@@ -11,6 +11,7 @@ from faceswap.core.documents import DocumentModel, Finite, check_schema
 from faceswap.core.errors import FacesetError
 from faceswap.extraction.imported_faces import ImportedFace, ImportedFaces
 from faceswap.facesets.files import EXTRACT_AGAIN
+from faceswap.facesets.record import IMPORTED
 from faceswap.landmarkers import FaceLandmarks, Landmarker
 from faceswap.media.frame import Frame
 from faceswap.tracking.tracks import TrackedFace, match
@@ -41,8 +42,8 @@ class ImportedTracker:
 
     def record(self) -> dict[str, str]:
         """Entries of the extractor's record: who found the faces, and the hash of what it found."""
-        found = {"detector": "imported", "imported": self.faces.sha256()}
-        return found if self.landmarker is not None else found | {"landmarker": "imported"}
+        found = {"detector": IMPORTED, "imported": self.faces.sha256()}
+        return found if self.landmarker is not None else found | {"landmarker": IMPORTED}
 
     def track(
         self, frames: Iterable[Frame], kind: str

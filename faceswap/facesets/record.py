@@ -12,6 +12,9 @@ from faceswap.core.names import Sha256Hex
 from faceswap.facesets.files import EXTRACT_AGAIN, RECORD
 from faceswap.provenance.subject import SubjectDocument
 
+IMPORTED = "imported"
+"""What the record names as detector and landmarker where another program found the faces."""
+
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
 

@@ -1,20 +1,28 @@
 """Facesets of every n-th frame in conversion."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from faceswap.conversion.faces import complete_faces, find_faces
-from faceswap.conversion.sparse_faces import find_missing, track_between
+from faceswap.conversion.sparse_faces import track_between
+from faceswap.extraction.imported_faces import read_imported_faces
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.files import ROWS
+from faceswap.geometry.alignment import head_pose
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import hash_source
-from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
 from faceswap.tracking.finder import build_tracker
-from tests.footage import moving_portrait
+from faceswap.tracking.settings import TrackerSettings
+from faceswap.tracking.tracker import Tracker
+from tests.facesets.test_edit import make_version_2
+from tests.footage import moving_portrait, plain_picture, write_clip
 from tests.tracking.faces import face
 
 FRAMES = 14
@@ -23,14 +31,9 @@ AWAY = np.array([200, 0, 0], np.float32)
 
 
 def scripted(faces):
-    """A tracker that returns given faces frame by frame."""
-    each = iter(faces)
-    return lambda image: next(each)
-
-
-def frames(count):
-    for i in range(count):
-        yield Frame(i, i, i / 25, np.zeros((4, 4, 3), np.uint8))
+    """Frames with given faces."""
+    for i, found in enumerate(faces):
+        yield Frame(i, i, i / 25, np.zeros((4, 4, 3), np.uint8)), found
 
 
 def tracks(found):
@@ -46,69 +49,117 @@ def there(track):
 
 
 def test_frames_between_have_the_tracks_of_the_faceset():
-    tracker = scripted([[here(0)]] * 5)
-    found = list(track_between(frames(5), {0: [here(7)], 3: [here(7)]}, 3, tracker))
+    tracked = scripted([[here(0)]] * 5)
+    found = list(track_between(tracked, {0: [here(7)], 3: [here(7)]}, 3))
     assert tracks(found) == [[7]] * 5
 
 
 def test_a_face_that_the_faceset_leaves_out_is_left_out_between():
-    tracker = scripted([[here(0), there(1)]] * 7)
+    tracked = scripted([[here(0), there(1)]] * 7)
     stored = {0: [here(4)], 3: [here(4)], 6: [here(4)]}
-    assert tracks(track_between(frames(7), stored, 3, tracker)) == [[4]] * 7
+    assert tracks(track_between(tracked, stored, 3)) == [[4]] * 7
 
 
 def test_a_new_face_is_there_from_its_first_frame_on():
-    tracker = scripted([[], [], [here(0)], [here(0)], [here(0)]])
-    found = track_between(frames(5), {4: [here(2)]}, 4, tracker)
+    tracked = scripted([[], [], [here(0)], [here(0)], [here(0)]])
+    found = track_between(tracked, {4: [here(2)]}, 4)
     assert tracks(found) == [[], [], [2], [2], [2]]
 
 
 def test_after_a_cut_the_next_frame_of_the_faceset_tells_the_tracks():
-    tracker = scripted([[here(0)], [here(0)], [there(1)], [there(1)], [there(1)]])
+    tracked = scripted([[here(0)], [here(0)], [there(1)], [there(1)], [there(1)]])
     stored = {0: [here(5)], 3: [there(6)]}
-    assert tracks(track_between(frames(5), stored, 3, tracker)) == [[5], [5], [6], [6], [6]]
+    assert tracks(track_between(tracked, stored, 3)) == [[5], [5], [6], [6], [6]]
 
 
 def test_a_long_wait_ends_without_the_face():
-    tracker = scripted([[]] + [[here(0)]] * 99)
+    tracked = scripted([[]] + [[here(0)]] * 99)
     taken = []
 
     def source():
-        for frame in frames(100):
+        for frame, faces in tracked:
             taken.append(frame.index)
-            yield frame
+            yield frame, faces
 
-    for frame, _ in track_between(source(), {0: []}, 1000, tracker):
+    for frame, _ in track_between(source(), {0: []}, 1000):
         assert len(taken) <= frame.index + 27
 
 
-def test_photos_between_are_searched():
-    tracker = scripted([[here(0)], [there(0)]])
-    found = find_missing(frames(4), {0: [here(0)]}, 2, tracker)
-    assert tracks(found) == [[0], [0], [], [0]]
+@pytest.fixture(scope="module")
+def source(clip):
+    return find_sources([clip])[0]
+
+
+@pytest.fixture
+def sparse(source, tmp_path):
+    """Folder of a faceset of every third frame."""
+    extract_source(source, tmp_path / "faces", ExtractSettings(every=3))
+    return tmp_path / "faces"
+
+
+def complete(source, path, meshes=False):
+    """Faces of each frame of a source, from a faceset of some."""
+    faceset, frames = Faceset.open(path), VideoReader(source.path)
+    found = complete_faces(frames, faceset, hash_source(source), "cpu", meshes=meshes)
+    return [faces for _, faces in found]
+
+
+def change_rows(path, change):
+    pq.write_table(change(pq.read_table(path / ROWS)), path / ROWS)
+
+
+def sizes(faces):
+    return np.array([head_pose(one.landmarks).scale for (one,) in faces])
 
 
 @pytest.mark.parametrize("meshes", [True, False])
-def test_a_sparse_faceset_gives_the_faces_of_all_frames(clip, tmp_path, meshes):
-    (source,) = find_sources([clip])
-    extract_source(source, tmp_path / "faces", ExtractSettings(every=3))
-    faceset = Faceset.open(tmp_path / "faces")
-    assert len(faceset.faces()) == 5
-    found = complete_faces(VideoReader(clip), faceset, hash_source(source), "cpu", meshes=meshes)
-    whole = find_faces(VideoReader(clip), "video", build_tracker())
-    for (frame, (ours,)), (_, (theirs,)) in zip(found, whole, strict=True):
+def test_a_sparse_faceset_gives_the_faces_of_all_frames(source, sparse, meshes):
+    assert len(Faceset.open(sparse).faces()) == 5
+    found = complete(source, sparse, meshes)
+    whole = find_faces(VideoReader(source.path), "video", build_tracker())
+    for (ours,), (_, (theirs,)) in zip(found, whole, strict=True):
         away = np.linalg.norm(ours.landmarks - theirs.landmarks, axis=1).mean()
         assert away < 0.03 * np.ptp(theirs.landmarks[:, 0])
         assert (ours.track, ours.mesh is not None) == (0, meshes)
-        assert np.array_equal(frame.image.shape, moving_portrait(0).shape)
 
 
-def test_a_sparse_faceset_of_photos_gives_the_faces_of_all(tmp_path):
-    for i in range(3):
-        write_image(tmp_path / "in" / f"{i}.png", moving_portrait(4 * i))
-    (source,) = find_sources([tmp_path / "in"])
-    extract_source(source, tmp_path / "faces", ExtractSettings(every=2))
-    faceset = Faceset.open(tmp_path / "faces")
-    photos = (Frame(i, i, float(i), moving_portrait(4 * i)) for i in range(3))
-    found = complete_faces(photos, faceset, hash_source(source), "cpu", meshes=False)
-    assert [len(faces) for _, faces in found] == [1, 1, 1]
+def test_faces_that_a_selection_left_out_are_not_filled(source, sparse):
+    change_rows(sparse, lambda rows: rows.filter(pc.field("frame") != 6))
+    assert [len(faces) for faces in complete(source, sparse)] == [i != 6 for i in range(FRAMES)]
+
+
+@pytest.mark.parametrize("gap", [0, 5])
+def test_gaps_of_the_tracker_are_filled_as_in_the_extraction(tmp_path, gap):
+    def covered(index):
+        return plain_picture(index) if index in (5, 6) else moving_portrait(index)
+
+    (source,) = find_sources([write_clip(tmp_path / "covered.mp4", FRAMES, covered)])
+    settings = ExtractSettings(every=4, fill_gaps=gap)
+    tracker = build_tracker()
+    tracker = Tracker(tracker.detector, tracker.landmarker, TrackerSettings(min_similarity=-1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("faceswap.conversion.faces.build_tracker", lambda *_, **__: tracker)
+        extract_source(source, tmp_path / "faces", settings)
+        found = complete(source, tmp_path / "faces")
+    assert [i for i, faces in enumerate(found) if not faces] == ([] if gap else [5, 6])
+
+
+def test_landmarks_of_earlier_versions_are_those_that_are_tracked_between(source, sparse):
+    expected = sizes(complete(source, sparse))
+
+    def larger(rows):
+        points = [(1.3 * np.array(one)).tolist() for one in rows["landmarks"].to_pylist()]
+        place = rows.schema.get_field_index("landmarks")
+        return rows.set_column(place, rows.field(place), pa.array(points, rows.field(place).type))
+
+    make_version_2(sparse)
+    change_rows(sparse, larger)
+    np.testing.assert_allclose(sizes(complete(source, sparse)), expected, rtol=0.02)
+
+
+def test_networks_track_between_the_faces_of_another_program(source, sparse, tmp_path):
+    imported = read_imported_faces(sparse / ROWS, source)
+    extract_source(source, tmp_path / "other", ExtractSettings(every=3), imported=imported)
+    record = Faceset.open(tmp_path / "other").record["extractor"]
+    assert (record["detector"], record["landmarker"]) == ("imported", "imported")
+    assert [len(faces) for faces in complete(source, tmp_path / "other")] == [1] * FRAMES
