@@ -122,6 +122,8 @@ def test_killed_within_a_gap_and_repeated_gives_the_same_table(
 class Nobody:
     """A tracker that finds nobody."""
 
+    settings = TrackerSettings()
+
     def update(self, image):
         return []
 
