@@ -16,7 +16,6 @@ from faceswap.faces_verbs.arguments import Facesets
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.found import open_facesets
 from faceswap.facesets.subjects import is_faceset
-from faceswap.media.images import write_image
 from faceswap.people.clustering import (
     PersonTrack,
     cluster,
@@ -25,7 +24,7 @@ from faceswap.people.clustering import (
     stored_tracks,
     write_people,
 )
-from faceswap.people.contact_sheet import contact_sheet
+from faceswap.people.contact_sheet import contact_sheet, is_sheet, write_sheet
 from faceswap.people.embeddings import SAME_PERSON, mean_embedding
 from faceswap.recognizers import build_recognizer
 
@@ -55,12 +54,13 @@ def people(
     people given the same name become one.
     """
     names = dict(_parse(text) for text in name or [])
+    folder = output or _default_output(facesets)
+    _check_replaceable(folder)
     opened = _recognised(open_facesets(facesets))
     tracks = [t for number, each in enumerate(opened) for t in stored_tracks(number, each)]
     tracks = cluster(tracks, names, threshold)
     for number, faceset in enumerate(opened):
         write_people(faceset, [track for track in tracks if track.faceset == number])
-    folder = output or _default_output(facesets)
     by_person: dict[str, list[PersonTrack]] = {}
     for track in tracks:
         by_person.setdefault(str(track.person), []).append(track)
@@ -103,17 +103,20 @@ def _faces(tracks: Sequence[PersonTrack]) -> int:
     return sum(len(track.images) for track in tracks)
 
 
-def _write_sheets(
-    folder: Path, people: Sequence[tuple[str, list[PersonTrack]]], facesets: Sequence[Faceset]
-) -> None:
-    """Replaces the contact sheets in a folder that holds nothing else."""
-    if folder.exists() and (
-        not folder.is_dir() or any(f.suffix != ".jpg" for f in folder.iterdir())
-    ):
+def _check_replaceable(folder: Path) -> None:
+    """Checks that a folder is absent, or holds nothing but contact sheets."""
+    if folder.exists() and (not folder.is_dir() or not all(map(is_sheet, folder.iterdir()))):
         raise OutputExistsError(
             f"Expected a folder of contact sheets, found other files in {folder}.",
             "Choose another folder with -o.",
         )
+
+
+def _write_sheets(
+    folder: Path, people: Sequence[tuple[str, list[PersonTrack]]], facesets: Sequence[Faceset]
+) -> None:
+    """Replaces the contact sheets in a folder that holds nothing else."""
+    _check_replaceable(folder)  # again: recognition may have taken long
     with (
         atomic_directory(folder) as temporary,
         progress_bar("contact sheets", len(people), unit="people") as advance,
@@ -122,7 +125,7 @@ def _write_sheets(
             title = f"{person}: {_faces(tracks):,} faces in {counted(len(tracks), 'track')}"
             sheet = contact_sheet(title, facesets, tracks)
             if sheet is not None:
-                write_image(temporary / f"{plain_name(person)}.jpg", sheet)
+                write_sheet(temporary / f"{plain_name(person)}.jpg", sheet)
             advance(1)
 
 

@@ -7,7 +7,7 @@ from faceswap.core.command_line import run_program
 from faceswap.core.errors import WeightsUnavailable
 from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
-from faceswap.media.images import read_image
+from faceswap.media.images import read_image, write_image
 from faceswap.people.numbering import Gallery
 from tests.people.colours import BLUE, GREEN, RED, Colours, write_tracks
 
@@ -100,7 +100,21 @@ def test_errors(folder, monkeypatch, capsys):
     (folder / "people" / "notes.txt").write_text("mine")
     assert run(str(folder)) == 2
     assert (folder / "people" / "notes.txt").read_text() == "mine"
+    (folder / "people" / "notes.txt").unlink()
     monkeypatch.setattr(verb, "build_recognizer", unavailable)
     write_tracks(folder / "d", [[RED] * 2])
     assert run(str(folder)) == 2
     assert "Fetch them." in capsys.readouterr().err
+
+
+def test_a_folder_of_photos_is_never_replaced(folder, tmp_path):
+    assert run(str(folder)) == 0
+    photo = tmp_path / "photos" / "holiday.jpg"
+    write_image(photo, np.zeros((8, 8, 3), np.uint8))
+    before = photo.read_bytes()
+    assert run(str(folder), "--name", "1=anna", "-o", str(photo.parent)) == 2
+    assert photo.read_bytes() == before
+    assert "anna" not in people(folder / "a")  # refused before anything is written
+    photo.rename(folder / "people" / "holiday.jpg")  # among the sheets
+    assert run(str(folder)) == 2
+    assert (folder / "people" / "holiday.jpg").read_bytes() == before
