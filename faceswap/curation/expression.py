@@ -65,7 +65,8 @@ def parse_condition(text: str, columns: Mapping[str, Kind]) -> Condition:
         columns: Kind of each column that may be named.
 
     Raises:
-        ConfigError: It is something else, names another column, or compares a number with a text.
+        ConfigError: It is something else, names no column or an unknown one, or compares a number
+            with a text.
     """
     if len(text) > _LONGEST:
         raise ConfigError(
@@ -80,6 +81,8 @@ def parse_condition(text: str, columns: Mapping[str, Kind]) -> Condition:
         raise ConfigError(f"Expected a condition, found {text!r}: {reason}.", _HINT) from error
     if kind != "condition":
         raise ConfigError(f"Expected a condition, found a {kind}: {text!r}.", _HINT)
+    if not parser.named:
+        raise ConfigError(f"Expected a condition on a column, found none in {text!r}.", _HINT)
     return Condition(tuple(parser.named), expression)
 
 
@@ -186,12 +189,19 @@ class _Parser:
             return missing if isinstance(comparison, ast.Is) else ~missing
         first, kind = self.parse(left)
         if isinstance(comparison, ast.In | ast.NotIn):
-            if not isinstance(right, ast.Tuple | ast.List) or not right.elts:
-                raise _refused(node)
-            equal = (first == self._of_kind(value, kind) for value in right.elts)
+            equal = (first == self._of_kind(value, kind) for value in _listed(node, right))
             among = reduce(operator.or_, equal)
             return among if isinstance(comparison, ast.In) else ~among
         return _COMPARISONS[type(comparison)](first, self._of_kind(right, kind))
+
+
+def _listed(node: ast.Compare, right: ast.expr) -> Sequence[ast.expr]:
+    """Values after ``in``; a single one in parentheses is no tuple in the syntax."""
+    if isinstance(right, ast.Constant):
+        return [right]
+    if isinstance(right, ast.Tuple | ast.List) and right.elts:
+        return right.elts
+    raise _refused(node)
 
 
 def _is_null(node: ast.expr) -> bool:

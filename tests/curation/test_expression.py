@@ -44,6 +44,8 @@ KINDS: dict[str, Kind] = {
         ("not filled and yaw < 0", [1, 2]),
         ("filled == False", [1, 2]),
         ("frame in (1, 2)", [1, 2]),
+        ("person in ('1')", [0]),
+        ("person not in ('1')", [1, 3]),
     ],
 )
 def test_rows_that_satisfy_a_condition(text, rows):
@@ -78,6 +80,9 @@ def test_only_the_columns_that_are_named_are_read():
         ("yaw > ", "invalid syntax"),
         ("", "Expected a condition"),
         ("yaw > 1; yaw", "invalid syntax"),
+        ("1 < 2", "condition on a column"),
+        ("True", "condition on a column"),
+        ("yaw in frame", "cannot contain"),
         ("x" * 1001, "at most 1000 characters"),
         ("-" * 900 + "1 > 2", "nested too deeply|too many|too complex"),
         ("(" * 400 + "1" + ")" * 400, "nested"),
