@@ -18,7 +18,7 @@ from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, stored_file
 from faceswap.facesets.record import FORMAT
-from faceswap.facesets.rows import read_row_groups, with_sizes
+from faceswap.facesets.rows import SCHEMA, read_row_groups, with_sizes
 
 
 @contextmanager
@@ -108,10 +108,10 @@ def write_rows(file: Path, groups: Iterable[pa.Table]) -> None:
 
     Args:
         file: File to write, which is not yet that of a faceset.
-        groups: Row groups of one schema, at least one.
+        groups: Row groups of one schema; none for a faceset without faces.
     """
     waiting = iter(groups)
-    first = next(waiting)
+    first = next(waiting, SCHEMA.empty_table())
     # Opened here: the library cannot encode a path that is not UTF-8.
     with (
         file.open("wb") as opened,

@@ -151,8 +151,10 @@ def mesh_edges(faceset: Faceset, meshes: NDArray[np.floating]) -> Edges:
         meshes: Meshes of all its faces, ``(N, 478, 2)`` in frame pixels.
 
     Returns:
-        Pairs of points, ``(E, 2)``.
+        Pairs of points, ``(E, 2)``; none without faces.
     """
+    if not len(meshes):
+        return np.zeros((0, 2), np.int64)
     turned = [abs(face.yaw) + abs(face.pitch) for face in faceset.faces()]
     mesh = meshes[int(np.argmin(turned))].astype(np.float32)
     low, high = mesh.min(0) - 1, mesh.max(0) + 1

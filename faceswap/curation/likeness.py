@@ -53,7 +53,7 @@ def embedding_vectors(faceset: Faceset, faces: Sequence[Face], _on_faces: OnFace
             f"{len(faces) - len(found)} of {len(faces)} faces of {faceset.path} have no embedding.",
             f"Compute them with `faceswap faces people {faceset.path}`, or use --by similarity.",
         )
-    return np.array(found, np.float32)
+    return np.array(found, np.float32) if found else np.zeros((0, 1), np.float32)
 
 
 VECTORS: Mapping[str, Callable[[Faceset, Sequence[Face], OnFaces], Vectors]] = {

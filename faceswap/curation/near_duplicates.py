@@ -39,7 +39,7 @@ def appearance(faces: Faces, thumbnails: Thumbnails) -> NDArray[np.float32]:
     placed = [
         transform_points(crop_matrix(face.landmarks, 1, 1), face.landmarks)[INNER] for face in faces
     ]
-    points = np.array(placed, np.float32).reshape(len(grey), -1)
+    points = np.array(placed, np.float32).reshape(len(grey), 2 * (INNER.stop - INNER.start))
     side = thumbnails.images.shape[1]
     return np.concatenate(
         [

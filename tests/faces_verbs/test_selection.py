@@ -6,6 +6,7 @@ import pytest
 
 from faceswap.core.command_line import run_program
 from faceswap.faces import VERBS
+from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
 from tests.facesets.written import write_faceset
 
@@ -121,3 +122,15 @@ def test_export_import_pack_unpack_and_draw(run, clip, tmp_path):
         "000000-0.jpg",
         "000003-0.jpg",
     ]
+
+
+def test_facesets_without_faces(run, clip, tmp_path):
+    rewrite_rows(clip, lambda rows: rows.slice(0, 0), same_faces=False)
+    for subcommand in ("sort", "group"):
+        for key in ("similarity", "colour", "identity", "yaw", "person"):
+            assert run(subcommand, clip, "--by", key)[0] == 0
+    assert run("dedupe", clip)[0] == 0
+    assert run("filter", "yaw > 0", clip, "-o", tmp_path / "copies")[0] == 0
+    assert run("merge", clip, tmp_path / "copies" / "clip", "-o", tmp_path / "merged")[0] == 0
+    assert Faceset.open(tmp_path / "merged").faces() == []
+    assert run("draw", clip, "-o", tmp_path / "drawn", "--layer", "mesh")[0] == 0
