@@ -65,8 +65,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-@pytest.mark.parametrize("to", PROGRAMS)
-@pytest.mark.parametrize("pack", [False, True])
+@pytest.mark.parametrize(
+    ("to", "pack"), [("faceswap", False), ("deepfacelab", False), ("deepfacelab", True)]
+)
 def test_an_export_of_an_import_is_the_same(export, bring, faceset, clip, tmp_path, to, pack):
     export(faceset.path, tmp_path / "out", to, video=clip, size=128, pack=pack)
     bring(tmp_path / "out", tmp_path / "back", video=clip)
@@ -137,6 +138,27 @@ def test_frames_of_photos_keep_their_names(export, bring, tmp_path):
     (face,) = opened(tmp_path / "back").faces()
     assert face.frame == 1
     assert np.array_equal(face.landmarks, points(0))
+
+
+@pytest.mark.parametrize("to", PROGRAMS)
+def test_photos_whose_names_differ_in_the_suffix_are_told_apart(export, bring, tmp_path, to):
+    for name in ("x.bmp", "x.png"):
+        write_image(tmp_path / "photos" / name, portrait())
+    (source,) = find_sources([tmp_path / "photos"])
+    by_frame = {
+        frame: [ImportedFace(np.float32([10, 10, 200, 200]), points(frame))]  # type: ignore[arg-type]
+        for frame in range(2)
+    }
+    extract_source(source, tmp_path / "f", ExtractSettings(), imported=ImportedFaces(by_frame))
+    export(tmp_path / "f", tmp_path / "out", to, size=64, pack=to == "deepfacelab")
+    bring(tmp_path / "out", tmp_path / "back", video=tmp_path / "photos")
+    faces = opened(tmp_path / "back").faces()
+    assert [face.frame for face in faces] == [0, 1]
+    for face in faces:
+        assert np.array_equal(face.landmarks, points(face.frame))
+    (tmp_path / "photos" / "x.png").rename(tmp_path / "photos" / "x.jpg")
+    with pytest.raises(DocumentError, match=r"no frame 'x\.png'"):
+        bring(tmp_path / "out", tmp_path / "none", video=tmp_path / "photos")
 
 
 def test_images_without_a_header_are_left_out(export, bring, faceset, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Writes facesets as those of the other programs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +62,13 @@ def export_to_faceswap(
     """
     faces: list[PeerFace] = []
     thumbnails: dict[str, bytes] = {}
-    numbers: dict[str, int] = {}
+    numbers: Counter[str] = Counter()
+    places: Counter[str] = Counter()
     for cut in _cuts(faceset, head_matrix, size, footage):
         frame = _frame_name(faceset, cut.face, f"{faceset.name}_{{:06d}}.png")
-        number = numbers.get(frame, 0)
-        numbers[frame] = number + 1
-        face = _peer_face(cut, f"{Path(frame).stem}_{number}.png", frame)
+        number = numbers[frame]
+        numbers[frame] += 1
+        face = _peer_face(cut, f"{_crop_stem(frame, places)}.png", frame)
         png = encode_image(cut.image, ".png")
         data = png_with_header(
             png, face, _frame_size(faceset, face), number, is_video=faceset.is_video
@@ -103,12 +105,10 @@ def export_to_deepfacelab(
         FacesetError: The footage is another one, or pixels are not square.
     """
     files: list[tuple[PeerFace, Path]] = []
-    numbers: dict[str, int] = {}
+    places: Counter[str] = Counter()
     for cut in _cuts(faceset, whole_face_matrix, size, footage):
         frame = _frame_name(faceset, cut.face, "{:05d}.png")
-        number = numbers.get(frame, 0)
-        numbers[frame] = number + 1
-        face = _peer_face(cut, f"{Path(frame).stem}_{number}.jpg", frame)
+        face = _peer_face(cut, f"{_crop_stem(frame, places)}.jpg", frame)
         data = jpeg_with_header(encode_image(cut.image, ".jpg"), face, cut.matrix)
         atomic_write(folder / face.image, data)
         files.append((face, folder / face.image))
@@ -168,6 +168,14 @@ def _frame_name(faceset: Faceset, face: Face, pattern: str) -> str:
     if faceset.is_video:
         return pattern.format(face.frame + 1)
     return faceset.record["source"]["files"][face.frame]
+
+
+def _crop_stem(frame: str, places: Counter[str]) -> str:
+    """Name of the next crop of a frame; photos whose names differ in the suffix are told apart."""
+    stem = Path(frame).stem
+    key = stem.casefold()  # as file systems compare names
+    places[key] += 1
+    return f"{stem}_{places[key] - 1}"
 
 
 def _peer_face(cut: Cut, image: str, frame: str) -> PeerFace:

@@ -1,6 +1,7 @@
 """Reads facesets of the other programs as faces for an extraction."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def faces_of_footage(faceset: PeerFaceset, footage: Source, first_number: int) -
         MediaError: The pixels of the video are not square.
     """
     check_square(footage)
-    names = {file.stem: index for index, file in enumerate(footage.files)}
+    names = _frames_by_name(footage)
     by_frame: dict[int, list[ImportedFace]] = {}
     for face in filter(None, faceset.faces):
         if face.frame_points is None:
@@ -127,10 +128,21 @@ def check_square(footage: Source) -> None:
         )
 
 
+def _frames_by_name(footage: Source) -> dict[str, int]:
+    """Numbers of photos by their names, and by those without the suffix that only one of them has.
+
+    The other programs may have renamed ``a.jpg`` to ``a.png``.
+    """
+    stems = Counter(file.stem for file in footage.files)
+    photos = list(enumerate(footage.files))
+    names = {file.stem: index for index, file in photos if stems[file.stem] == 1}
+    return names | {file.name: index for index, file in photos}
+
+
 def _index_of(frame: str, names: Mapping[str, int], first_number: int, kind: str) -> int | None:
     stem = Path(frame).stem
     if kind == "images":
-        return names.get(stem)
+        return names.get(Path(frame).name, names.get(stem))
     numbers = _NUMBER.findall(stem)
     return int(numbers[-1]) - first_number if numbers else None
 
