@@ -8,16 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from faceswap.core.errors import FacesetError
 from faceswap.core.locks import hold_folder
 from faceswap.curation.checking import Finding, Report
-from faceswap.curation.removal import remove_crops
+from faceswap.curation.removal import remove_crops, removed_crops
 from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import (
     IMAGES,
     MASKS,
     RECORD,
-    REMOVED,
     remove_shards,
     stored_file,
 )
@@ -78,15 +78,19 @@ def drop_rows(path: Path) -> int:
         Number of rows dropped. Their landmarks are lost, and conversion no longer finds them.
 
     Raises:
-        FacesetError: The faceset is damaged.
+        FacesetError: The faceset is damaged, or has no folder ``images/``, or no row would be left.
         OutputBusyError: Another process writes the faceset.
         StorageFullError: The disk is full; the faceset is as it was.
     """
     with hold_folder(path, "the repair"):
         faceset = Faceset.open(path)
-        folders = [path / name for name in (IMAGES, REMOVED) if (path / name).is_dir()]
-        kept = {file.name for folder in folders for file in folder.iterdir()}
+        kept = {face.image for face in faceset.trainable()} | {*removed_crops(faceset)}
         dropped = [face for face in faceset.faces() if face.image not in kept]
+        if dropped and not kept:  # rather a folder that was emptied or moved by mistake
+            raise FacesetError(
+                f"Expected at least one face of {path} with a crop, found none.",
+                "Put the crops back, or delete the faceset.",
+            )
         if dropped:
             names = pa.array(sorted(kept), pa.string())
             rewrite_rows(path, lambda rows: _among(rows, names), same_faces=False)

@@ -47,10 +47,11 @@ def repair(
     """
     left = False
     for path in find_facesets(facesets):
-        mended = repair_faceset(_check(path))
-        for finding in mended:
+        report = _check(path)
+        for finding in repair_faceset(report):
             write_line(f"{path}: {finding.file}: {finding.text}; {finding.remedy}: done.")
-        if drop and (dropped := drop_rows(path)):
+        whole = all(finding.kind != "faceset" for finding in report.findings)
+        if drop and whole and (dropped := drop_rows(path)):
             write_line(f"{path}: {counted(dropped, 'row')} dropped.")
         report = _check(path)
         _show(report)

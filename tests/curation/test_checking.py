@@ -8,13 +8,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import typer
 
+from faceswap.core.errors import FacesetError
 from faceswap.curation.checking import check_faceset
 from faceswap.curation.masking import make_masks
 from faceswap.curation.removal import remove_crops
 from faceswap.curation.repairing import drop_rows, repair_faceset
 from faceswap.data.cache import CropGeometry, build_cache
 from faceswap.extraction.cropping import measure
+from faceswap.faces_verbs.check import repair
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import transform_points
@@ -190,6 +193,26 @@ def test_rows_are_dropped_only_where_the_crop_is_gone(path):
     assert (path / "masks" / "000003-0.png").exists()
     assert found(path) == {}
     assert drop_rows(path) == 0
+
+
+@pytest.mark.parametrize(("lost", "words"), [("images", "no folder"), ("images/*", "found none")])
+def test_rows_are_not_dropped_where_all_crops_are_lost(path, lost, words):
+    if lost == "images":
+        (path / "images").rename(path / "pictures")
+    for crop in path.glob("images/*"):
+        crop.unlink()
+    before = content(path)
+    with pytest.raises(FacesetError, match=words):
+        drop_rows(path)
+    assert content(path) == before
+
+
+def test_the_command_drops_no_rows_of_a_faceset_without_its_folder_of_crops(path):
+    (path / "images").rename(path / "pictures")
+    with pytest.raises(typer.Exit):
+        repair([path], drop=True)
+    assert len(Faceset.open(path).faces()) == 8
+    assert len(list((path / "masks").iterdir())) == 8
 
 
 def test_pixels_that_were_retouched_are_trained_on(path, tmp_path):
