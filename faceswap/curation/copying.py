@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_directory
 from faceswap.core.locks import hold_file
 from faceswap.core.outputs import check_outputs
@@ -101,6 +102,26 @@ def read_all_rows(faceset: Faceset) -> Iterator[pa.Table]:
     """
     square = faceset.crop_size / faceset.crop_coverage
     return (with_sizes(rows, square) for rows in read_row_groups(faceset.path / ROWS))
+
+
+def check_same_squares(mine: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> None:
+    """Checks that the crops of two records are of one geometry.
+
+    Args:
+        mine: Record of a faceset.
+        theirs: Record of another one of the same source.
+        where: Description of both, for the message.
+
+    Raises:
+        FacesetError: They are not.
+    """
+    for key in ("crop_size", "crop_coverage", "pixel_aspect"):
+        one, other = (record["extractor"].get(key, 1.0) for record in (mine, theirs))
+        if one != other:
+            raise FacesetError(
+                f"Expected the same {key} in {where}, found {one} and {other}.",
+                "Extract the source again with the same settings.",
+            )
 
 
 def write_rows(file: Path, groups: Iterable[pa.Table]) -> None:

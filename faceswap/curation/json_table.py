@@ -16,11 +16,18 @@ from faceswap.core.documents import parse_json
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path, regular_file
 from faceswap.core.locks import hold_file, hold_folder
-from faceswap.curation.copying import new_faceset, read_all_rows, write_rows
+from faceswap.curation.copying import check_same_squares, new_faceset, read_all_rows, write_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD, ROWS
 from faceswap.facesets.record import FORMAT, read_record
-from faceswap.facesets.rows import SCHEMA, is_further_mask, read_row_groups
+from faceswap.facesets.rows import (
+    SCHEMA,
+    is_further_mask,
+    matrix_column,
+    read_embeddings,
+    read_row_groups,
+    read_rows,
+)
 from faceswap.facesets.subjects import is_faceset
 
 _GROUP = 1024  # rows in memory at a time
@@ -102,7 +109,8 @@ def import_json(
         Number of faces.
 
     Raises:
-        FacesetError: The file is damaged, or the faceset is of another source.
+        FacesetError: The file is damaged, or the faceset is of another source or of crops of
+            another geometry.
         OutputBusyError: Another process writes the faceset.
         StorageFullError: The disk is full; the faceset is as it was.
     """
@@ -111,23 +119,39 @@ def import_json(
         with new_faceset(path, "the import") as new:
             write_rows(new / ROWS, _read_rows(file, on_faces))
             FORMAT.write(new / RECORD, record)
-            return _checked(new / ROWS)
+            return _checked(new / ROWS, file)
     with hold_folder(path, "the import"):
-        if read_record(path)["source"]["sha256"] != record["source"]["sha256"]:
+        before = read_record(path)
+        if before["source"]["sha256"] != record["source"]["sha256"]:
             raise FacesetError(
                 f"Expected the faces of the source of {path} in {file}, found those of another.",
                 "Give the faceset that was exported, or a new directory.",
             )
+        check_same_squares(before, record, f"{path} and {file}")
         with atomic_path(path / ROWS) as temporary:
             write_rows(temporary, _read_rows(file, on_faces))
-            count = _checked(temporary)
+            count = _checked(temporary, file)
+            if not count and read_rows(path / ROWS).num_rows:
+                raise FacesetError(f"Expected at least one face in {file}, found none.", _HINT)
         FORMAT.write(path / RECORD, record)
     return count
 
 
-def _checked(rows: Path) -> int:
-    """Number of the rows, if they can be read again."""
-    return sum(group.num_rows for group in read_row_groups(rows))
+def _checked(rows: Path, file: Path) -> int:
+    """Number of the rows that were read from a file, if they can be those of a faceset."""
+    images: list[str] = []
+    try:
+        for group in read_row_groups(rows):
+            images += group["image"].to_pylist()
+            linear = matrix_column(group, "matrix", (2, 3))[:, :, :2]
+            if not np.linalg.det(linear.astype(np.float64)).all():
+                raise FacesetError(f"Expected matrices that can be inverted in {file}.", _HINT)
+        read_embeddings(rows)
+    except FacesetError as error:
+        raise FacesetError(error.message.replace(str(rows), str(file)), _HINT) from error
+    if len(set(images)) < len(images):
+        raise FacesetError(f"Expected different images in the faces of {file}.", _HINT)
+    return len(images)
 
 
 def _read_record(file: Path) -> dict[str, Any]:

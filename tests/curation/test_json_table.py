@@ -78,6 +78,8 @@ def test_an_edited_table_replaces_that_of_its_faceset(faceset, tmp_path):
         ('{"frame": 2', '["frame", 2]\n{"frame": 2', "line 4"),
         ('"faceswap-faceset"', '"other"', "format"),
         (SOURCE["sha256"], "b" * 64, "another"),
+        ('"crop_size": 32', '"crop_size": 64', "crop_size in .*, found 32 and 64"),
+        ('"image": "000002-0.png"', '"image": "000001-0.png"', "different images in .*faces.jsonl"),
     ],
 )
 def test_a_file_that_does_not_fit_changes_nothing(faceset, tmp_path, old, new, words):
@@ -88,5 +90,26 @@ def test_a_file_that_does_not_fit_changes_nothing(faceset, tmp_path, old, new, w
     file.write_text(text.replace(old, new), encoding="utf-8")
     before = content(faceset.path)
     with pytest.raises((FacesetError, UnsafeNameError), match=words):
+        import_json(file, faceset.path)
+    assert content(faceset.path) == before
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("embedding", [1.0, 0.0], "embeddings of one length .* in .*faces.jsonl"),
+        ("matrix", [0.0] * 6, "inverted in .*faces.jsonl"),
+        ("frame", -1, "from 0 in .*faces.jsonl"),
+        (None, None, "at least one face in .*faces.jsonl"),
+    ],
+)
+def test_values_that_no_faceset_has_are_refused(faceset, tmp_path, column, value, words):
+    file = tmp_path / "faces.jsonl"
+    export_json(faceset, file)
+    record, *faces = file.read_text(encoding="utf-8").splitlines()
+    edited = [json.dumps(json.loads(faces[2]) | {column: value}), *faces[3:]] if column else []
+    file.write_text("\n".join([record, *(faces[:2] if column else []), *edited]), encoding="utf-8")
+    before = content(faceset.path)
+    with pytest.raises(FacesetError, match=words):
         import_json(file, faceset.path)
     assert content(faceset.path) == before
