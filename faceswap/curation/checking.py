@@ -108,7 +108,7 @@ def check_faceset(path: Path, on_faces: Callable[[int], object] = lambda _count:
     findings = [
         *_rows(faceset),
         *_crops(faceset, [face for face in faces if face.image in present], on_faces),
-        *_masks(faceset),
+        *_masks(faceset, present),
         *_unknown_files(faceset, missing),
         *_left_shards(path),
     ]
@@ -171,8 +171,13 @@ def _crops(
         on_faces(1)
 
 
-def _masks(faceset: Faceset) -> Iterator[Finding]:
+def _masks(faceset: Faceset, present: set[str]) -> Iterator[Finding]:
     side = faceset.crop_size
+    makes = f"`faceswap faces masks {faceset.path} --masker {faceset.masker}` makes it."
+    for face in faceset.faces() if faceset.maskers and faceset.masker else ():
+        if face.image in present and faceset.mask_file(face)[1] is None:
+            text = f"it has no mask of the masker {faceset.masker!r}, which is the default"
+            yield Finding("mask", face.image, text, makes, face=face)
     for masker in dict.fromkeys((first_masker(faceset.record), *faceset.maskers)):
         mendable = needs_landmarks_only(masker or "hull")
         again = f"`faceswap faces masks {faceset.path} --masker {masker} --overwrite` makes it."

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from faceswap.core.errors import FacesetError
 from faceswap.curation.copying import (
+    check_same_squares,
     copy_file,
     face_files,
     new_faceset,
@@ -24,7 +25,6 @@ from faceswap.facesets.record import first_masker
 from faceswap.facesets.rows import is_further_mask
 from faceswap.provenance.subject import Subject
 
-_SAME_SQUARE = ("crop_size", "crop_coverage", "pixel_aspect")
 _GROUP = 4096  # rows of a row group
 
 _Chosen = tuple[Faceset, Face, int]
@@ -46,14 +46,7 @@ def check_mergeable(facesets: Sequence[Faceset]) -> None:
                 "Training takes several facesets of one identity: --faces NAME="
                 f"{first.path} --faces NAME={other.path}",
             )
-        for key in _SAME_SQUARE:
-            mine, theirs = (each.record["extractor"].get(key, 1.0) for each in (first, other))
-            if mine != theirs:
-                raise FacesetError(
-                    f"Expected facesets of the same {key}, found {mine} in {first.path} and "
-                    f"{theirs} in {other.path}.",
-                    "Extract the source again with the same settings.",
-                )
+        check_same_squares(first.record, other.record, f"{first.path} and {other.path}")
         if first_masker(other.record) != first_masker(first.record):
             raise FacesetError(
                 f"Expected facesets with default masks of one masker, found "
@@ -69,7 +62,8 @@ def merge_facesets(
 
     A face that several of them have (the same landmarks in the same frame) is taken once, from the
     first that still has its crop in ``images/``. Faces of one frame are numbered anew. Facesets of
-    different settings keep their tracks apart; orders and groups are cleared.
+    different settings keep their tracks apart; orders and groups are cleared. The default masks are
+    those of the extraction, which all have, unless all facesets use the same other ones.
 
     Args:
         facesets: Facesets of one source.
@@ -95,6 +89,7 @@ def merge_facesets(
             on_faces(1)
         write_rows(new / ROWS, _merged_rows(facesets, chosen, stems))
         record = facesets[0].record | {"subject": common_subject(facesets)}
+        record |= {"default_mask": _common_default(facesets), "masks": _common_masks(facesets)}
         write_record(new, record, [face for _, face, _ in chosen])
     return len(chosen)
 
@@ -104,6 +99,25 @@ def common_subject(facesets: Sequence[Faceset]) -> dict[str, Any]:
     first = facesets[0].subject
     same = all(faceset.subject == first for faceset in facesets)
     return first if same else Subject().to_json()
+
+
+def _common_default(facesets: Sequence[Faceset]) -> str:
+    first = facesets[0].masker
+    return first if all(faceset.masker == first for faceset in facesets) else ""
+
+
+def _common_masks(facesets: Sequence[Faceset]) -> dict[str, dict[str, str]]:
+    """Values that added masks depend on, where all that have masks of the masker agree on them."""
+    known = [(faceset.maskers, faceset.record.get("masks", {})) for faceset in facesets]
+    found: dict[str, list[dict[str, str] | None]] = {}
+    for maskers, masks in known:
+        for name in maskers:
+            found.setdefault(name, []).append(masks.get(name))
+    return {
+        name: values[0]
+        for name, values in found.items()
+        if values[0] is not None and all(value == values[0] for value in values)
+    }
 
 
 def _distinct(facesets: Sequence[Faceset]) -> list[_Chosen]:

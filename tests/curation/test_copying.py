@@ -12,11 +12,13 @@ from faceswap.core.errors import FacesetError, OutputExistsError
 from faceswap.curation.checking import check_faceset
 from faceswap.curation.copying import copy_faces
 from faceswap.curation.marks import write_marks
+from faceswap.curation.masking import make_masks, set_default
 from faceswap.curation.merging import common_subject, merge_facesets
 from faceswap.curation.removal import remove_crops
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import set_subject
 from faceswap.facesets.writer import FacesetWriter
+from faceswap.maskers import build_masker
 from faceswap.media.images import write_image
 from faceswap.provenance.subject import Subject
 from tests.core.event_stopper import run_until
@@ -116,6 +118,27 @@ def test_faces_of_one_frame_are_numbered_anew_and_tracks_kept_apart(tmp_path):
     assert check_faceset(merged.path).findings == ()
 
 
+def test_masks_that_only_some_have_do_not_become_the_default(tmp_path):
+    paths = [
+        write_faceset(tmp_path / name, range(frame, frame + 1), maskers=["hull"]).path
+        for frame, name in enumerate("ab")
+    ]
+    make_masks(paths[0], "eyes", build_masker("eyes"))
+    set_default(paths[0], "eyes")
+    merge_facesets([Faceset.open(path) for path in paths], tmp_path / "some")
+    merged = Faceset.open(tmp_path / "some")
+    assert (merged.masker, merged.maskers) == ("hull", ["hull", "eyes"])
+    assert merged.record["masks"] == {"eyes": {}}
+    assert check_faceset(merged.path).findings == ()
+    set_default(merged.path, "eyes")
+    (finding,) = check_faceset(merged.path).findings
+    assert (finding.kind, finding.file) == ("mask", "000001-0.png")
+    make_masks(paths[1], "eyes", build_masker("eyes"))
+    set_default(paths[1], "eyes")
+    merge_facesets([Faceset.open(path) for path in paths], tmp_path / "all")
+    assert Faceset.open(tmp_path / "all").masker == "eyes"
+
+
 def test_what_does_not_belong_together_is_refused(tmp_path):
     first = write_faceset(tmp_path / "a")
     other = write_faceset(tmp_path / "b", source=SOURCE | {"sha256": "b" * 64})
@@ -123,7 +146,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
         merge_facesets([first, other], tmp_path / "merged")
     assert f"--faces NAME={first.path} --faces NAME={other.path}" in raised.value.hint
     larger = write(tmp_path / "c", [(0, 0)], crop_size=64)
-    with pytest.raises(FacesetError, match="crop_size, found 32"):
+    with pytest.raises(FacesetError, match="found 32 and 64"):
         merge_facesets([first, larger], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
