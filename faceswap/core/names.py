@@ -3,6 +3,7 @@
 import os
 import re
 import unicodedata
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
@@ -44,6 +45,30 @@ def plain_name(text: str) -> str:
     if _RESERVED.fullmatch(name):
         name = f"_{name}"
     return name if name.strip() else "unnamed"
+
+
+def plain_names(texts: Collection[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """Plain names of texts, a different one for each even where case is ignored.
+
+    Args:
+        texts: Texts; their order is of no effect.
+        taken: Names that none of them gets.
+
+    Returns:
+        Name of each text: its ``plain_name``, with a number where several have the same.
+    """
+    used = {name.casefold() for name in taken}
+    names: dict[str, str] = {}
+    for text in sorted(set(texts), key=lambda text: (text != plain_name(text), text)):
+        name, number = plain_name(text), 1
+        while name.casefold() in used:
+            number += 1
+            end = f" ({number})"
+            room = _MOST_BYTES - len(end)
+            name = plain_name(text).encode()[:room].decode(errors="ignore") + end
+        used.add(name.casefold())
+        names[text] = name
+    return names
 
 
 def _problem(name: str) -> str:

@@ -1,13 +1,13 @@
 """Groups of the faces of a faceset."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.core.errors import ConfigError
-from faceswap.core.names import plain_name
+from faceswap.core.names import plain_names
 from faceswap.curation.columns import KINDS, numbers, read_columns
 from faceswap.curation.likeness import VECTORS, OnFaces, Vectors
 from faceswap.curation.measures import MEASURES
@@ -20,6 +20,7 @@ Groups = list[str | None]
 # Up to which distance faces belong to one group: a few visible differences, a third of the colours
 # in other places, and two embeddings of one person.
 _THRESHOLDS = {"similarity": 8.0, "colour": 0.35, "identity": 0.9}
+_WITHOUT = "without a group"
 _AS_THEY_ARE = frozenset({"track", "frame", "face", "filled"})
 """Columns of numbers whose values are groups themselves."""
 
@@ -80,9 +81,10 @@ def grouped_faces(
     return _ranges(key, numbers(column, key), bins)
 
 
-def group_folder(group: str | None) -> str:
-    """Name of the folder of a group."""
-    return "without a group" if group is None else plain_name(group)
+def group_folders(groups: Collection[str | None]) -> dict[str | None, str]:
+    """Name of the folder of each group, and of that of the faces without one (None)."""
+    names = plain_names([group for group in groups if group is not None], [_WITHOUT])
+    return {None: _WITHOUT, **names}
 
 
 def _alike(vectors: Vectors, faces: Sequence[Face], threshold: float) -> Groups:

@@ -20,7 +20,7 @@ from faceswap.core.locks import hold_file, hold_folder
 from faceswap.core.names import FileName, Sha256Hex
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import readable_name
-from faceswap.curation.grouping import group_folder
+from faceswap.curation.grouping import group_folders
 from faceswap.curation.likeness import OnFaces
 from faceswap.curation.marks import write_marks
 from faceswap.curation.removal import remove_crops
@@ -113,11 +113,12 @@ def write_view(
         check_outputs([], [folder], hint="Choose another --to, or delete it.")
         with atomic_directory(folder) as new:
             copies = []
+            folder_of = group_folders(groups or ())
             digits = max(5, len(str(len(faces))))
             for place, face in enumerate(faces):
                 group = groups[place] if groups is not None else None
                 name = f"{place + 1:0{digits}}_{face.image}"
-                copy = new / _subfolder(group, groups is not None) / name
+                copy = (new / folder_of[group] if groups is not None else new) / name
                 copy.parent.mkdir(exist_ok=True)
                 shutil.copyfile(stored_file(faceset.path, IMAGES, face.image), copy)
                 entry = {"name": name, "group": group, "image": face.image}
@@ -126,10 +127,6 @@ def write_view(
             described = {"faceset": readable_name(faceset.path.resolve()), "copies": copies}
             described |= {"source": faceset.source_sha256, "grouped": groups is not None}
             VIEW_FORMAT.write(new / VIEW, described)
-
-
-def _subfolder(group: str | None, grouped: bool) -> str:
-    return group_folder(group) if grouped else "."
 
 
 def read_view(folder: Path) -> dict[str, Any]:
@@ -176,10 +173,8 @@ def find_changes(folder: Path, view: Mapping[str, Any], faceset: Faceset) -> Cha
     found = _find_copies(files, view)
     changes = Changes(strays=sorted(set(files.values()) - set(found.values())))
     kept = {face.image for face in faceset.trainable()}
-    group_of = {
-        _subfolder(copy["group"], view["grouped"]): copy["group"] for copy in view["copies"]
-    }
-    group_of |= {group_folder(None): None, ".": None}
+    folder_of = group_folders({copy["group"] for copy in view["copies"]})
+    group_of = {name: group for group, name in folder_of.items()} | {".": None}
     for copy in view["copies"]:
         image = copy["image"]
         if image not in kept:

@@ -10,7 +10,7 @@ import typer
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.errors import IdentityError, OutputExistsError
 from faceswap.core.files import atomic_directory
-from faceswap.core.names import plain_name
+from faceswap.core.names import plain_names
 from faceswap.core.text import counted
 from faceswap.faces_verbs.arguments import Facesets
 from faceswap.facesets.faceset import Faceset
@@ -117,6 +117,7 @@ def _write_sheets(
 ) -> None:
     """Replaces the contact sheets in a folder that holds nothing else."""
     _check_replaceable(folder)  # again: recognition may have taken long
+    names = plain_names([person for person, _ in people])
     with (
         atomic_directory(folder) as temporary,
         progress_bar("contact sheets", len(people), unit="people") as advance,
@@ -125,7 +126,7 @@ def _write_sheets(
             title = f"{person}: {_faces(tracks):,} faces in {counted(len(tracks), 'track')}"
             sheet = contact_sheet(title, facesets, tracks)
             if sheet is not None:
-                write_sheet(temporary / f"{plain_name(person)}.jpg", sheet)
+                write_sheet(temporary / f"{names[person]}.jpg", sheet)
             advance(1)
 
 

@@ -8,7 +8,7 @@ import typer
 from faceswap.core.console import TextTable, progress_bar, show_table
 from faceswap.core.outputs import check_outputs
 from faceswap.curation.copying import copy_faces
-from faceswap.curation.grouping import group_folder, group_keys, grouped_faces
+from faceswap.curation.grouping import group_folders, group_keys, grouped_faces
 from faceswap.curation.likeness import reads_crops
 from faceswap.faces_verbs.arguments import Facesets
 from faceswap.faces_verbs.reading_bar import reading_bar
@@ -51,6 +51,7 @@ def _groups(faceset: Faceset, by: str, bins: int) -> dict[str, list[Face]]:
         with reading_bar(f"group {faceset.name}", len(faces), shown=reads_crops(by)) as advance:
             names = grouped_faces(faceset, faces, by, bins=bins, on_faces=advance)
     groups: dict[str, list[Face]] = {}
+    folder_of = group_folders(names)
     for name, face in zip(names, faces, strict=True):
-        groups.setdefault(group_folder(name), []).append(face)
+        groups.setdefault(folder_of[name], []).append(face)
     return groups

@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from faceswap.core.errors import UnsafeNameError
-from faceswap.core.names import FileName, Sha256Hex, check_name, plain_name
+from faceswap.core.names import FileName, Sha256Hex, check_name, plain_name, plain_names
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,17 @@ def test_hashes_are_hex():
 def test_the_nearest_plain_name(text: str, plain: str) -> None:
     assert plain_name(text) == plain
     assert check_name(plain, "name") == plain
+
+
+def test_texts_of_one_plain_name_get_different_names():
+    names = plain_names(["Anna/B", "anna_b", "Anna_B", "Anna\\B", "bob"], ["Bob"])
+    assert names == {
+        "Anna_B": "Anna_B",
+        "anna_b": "anna_b (2)",
+        "Anna/B": "Anna_B (3)",
+        "Anna\\B": "Anna_B (4)",
+        "bob": "bob (2)",
+    }
+    long = plain_names(["x" * 300, "x" * 301])
+    assert [len(name) for name in long.values()] == [255, 255]
+    assert len(set(long.values())) == 2

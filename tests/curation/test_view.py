@@ -131,3 +131,16 @@ def test_applying_again_after_a_kill_at_any_change_completes_it(tmp_path):
         run_until(number, job, path)
         job(path)
         assert content(path) == content(whole), changes[number]
+
+
+def test_groups_of_one_plain_name_have_folders_of_their_own(tmp_path):
+    groups = ["a/b", "a_b", "a/b", None, "without a group", "."]
+    path, view = make_view(tmp_path, groups)
+    folders = [name.partition("/")[0] for name in names(view)]
+    assert sorted(folders) == (
+        ["a_b"] + ["a_b (2)"] * 2 + ["unnamed", "without a group", "without a group (2)"]
+    )
+    assert apply(path, view).moved == {}
+    moved = next((view / "a_b (2)").iterdir())
+    moved.rename(view / "a_b" / moved.name)
+    assert list(apply(path, view).moved.values()) == ["a_b"]
