@@ -1,5 +1,7 @@
 """The report on faces as an HTML page that opens offline."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,12 +151,23 @@ def _add_people(page: Page, analysis: Analysis) -> None:
     unknown = len(analysis.faces) - known
     section = page.section(
         "People",
-        f"{len(analysis.people):,} found. Train an identity on faces of one person only: `faceswap "
-        "faces filter \"person == '1'\" FACESET` keeps one.",
+        f"{len(analysis.people):,} found." + _advice([*analysis.people]),
         *([f"{unknown:,} faces belong to nobody in particular."] if unknown else []),
     )
     for person, own in list(analysis.people.items())[:_ROWS]:
         section.add_picture(_strip(analysis, own), f"person {person}: {len(own):,} faces")
+
+
+def _advice(people: Sequence[str]) -> str:
+    """What to do about several people, with the first of them as the example."""
+    if len(people) < 2:
+        return ""
+    condition = f"person == {people[0]!r}"
+    quoted = shlex.quote(condition) if set(condition) & set('"$`\\!') else f'"{condition}"'
+    return (
+        " Train an identity on faces of one person only: `faceswap faces filter "
+        f"{quoted} FACESET` keeps one."
+    )
 
 
 def _add_tracks(page: Page, analysis: Analysis) -> None:

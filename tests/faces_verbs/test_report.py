@@ -85,6 +85,11 @@ def test_people_and_photos_are_shown(alice, make_faceset, tmp_path) -> None:
     assert "person anna: 20 faces" in text_of(page)
     assert "There are 2 people" in text_of(page)
     assert "13 faces belong to nobody in particular." in text_of(page)
+    advice = "faceswap faces filter &#34;person == &#39;anna&#39;&#34; FACESET"
+    assert advice in text_of(page)
+    changed(alice, person=lambda _face: "anna")
+    report([alice], output=page)
+    assert "filter &#34;person ==" not in text_of(page)
     rows = re.findall(r"<tr>\s*(<td.*?)</tr>", text_of(page), re.DOTALL)
     kinds = [re.findall(r">([^<]*)</td>", row) for row in rows]
     assert ["alice", "video", "48", "1", "0"] in kinds
