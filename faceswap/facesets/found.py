@@ -17,14 +17,14 @@ def find_facesets(paths: Iterable[Path]) -> list[Path]:
         paths: Facesets, and folders of facesets such as the output of ``faceswap extract``.
 
     Returns:
-        Directories, each once, in the order of the paths.
+        Directories, each once, in the order of the paths, with names even for ``.`` and ``..``.
 
     Raises:
         FacesetError: A path is neither.
     """
     found: dict[Path, Path] = {}
     for path in paths:
-        inside = [path] if is_faceset(path) else _facesets_in(path)
+        inside = [_named(path)] if is_faceset(path) else _facesets_in(path)
         found |= {each.resolve(): each for each in inside if each.resolve() not in found}
     return list(found.values())
 
@@ -37,6 +37,11 @@ def open_facesets(paths: Iterable[Path]) -> list[Faceset]:
             or damaged.
     """
     return [Faceset.open(path) for path in find_facesets(paths)]
+
+
+def _named(path: Path) -> Path:
+    """A path whose last part is the name of the directory, by which outputs are named."""
+    return path.resolve() if path.name in ("", "..") else path
 
 
 def _facesets_in(folder: Path) -> list[Path]:
