@@ -59,17 +59,15 @@ def draw_faces(
     folder: Path,
     *,
     layers: Sequence[str] = ("mask", "landmarks", "axes", "text"),
-    masker: str | None = None,
     on_faces: Callable[[int], object] = lambda _count: None,
 ) -> None:
     """Writes a picture for each face into a new folder, complete or not at all.
 
     Args:
-        faceset: Faceset of the faces.
+        faceset: Faceset of the faces; the masks of its ``masker`` are drawn.
         faces: Faces whose crops are in ``images/``.
         folder: New folder.
         layers: Some of ``LAYERS``.
-        masker: Name of the masker whose masks are drawn; None for the default ones.
         on_faces: Callback with the number of faces drawn since its last call.
 
     Raises:
@@ -90,7 +88,7 @@ def draw_faces(
         with atomic_directory(folder) as new:
             for face in faces:
                 mesh = None if meshes is None else meshes[rows[face.image]]
-                picture = draw_face(faceset, face, layers, mesh, edges, masker)
+                picture = draw_face(faceset, face, layers, mesh, edges)
                 write_image(new / f"{Path(face.image).stem}.jpg", picture)
                 on_faces(1)
 
@@ -101,7 +99,6 @@ def draw_face(
     layers: Sequence[str],
     mesh: NDArray[np.floating] | None = None,
     edges: Edges | None = None,
-    masker: str | None = None,
 ) -> Picture:
     """Picture of a face.
 
@@ -111,7 +108,6 @@ def draw_face(
         layers: Some of ``LAYERS``.
         mesh: Mesh in frame pixels, ``(478, 2)``, for the layer ``mesh``.
         edges: Pairs of points that are joined by lines, ``(E, 2)``.
-        masker: Name of the masker whose mask is drawn; None for the default one.
 
     Returns:
         ``(S, S, 3) uint8`` RGB, at least 768 pixels a side.
@@ -124,7 +120,7 @@ def draw_face(
         return (transform_points(face.matrix, points) + 0.5) * zoom - 0.5
 
     picture = np.asarray(cv2.resize(crop, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
-    if "mask" in layers and (mask := _mask(faceset, face, masker)) is not None:
+    if "mask" in layers and (mask := _mask(faceset, face)) is not None:
         mask = cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR)
         picture = _masked(picture, np.asarray(mask, np.uint8))
     if mesh is not None and edges is not None and "mesh" in layers:
@@ -168,9 +164,9 @@ def mesh_edges(faceset: Faceset, meshes: NDArray[np.floating]) -> Edges:
     return pairs[(pairs >= 0).all(1)]  # without the corners of the grid
 
 
-def _mask(faceset: Faceset, face: Face, masker: str | None) -> Picture | None:
+def _mask(faceset: Faceset, face: Face) -> Picture | None:
     try:
-        return faceset.load_mask(face, masker)
+        return faceset.load_mask(face)
     except FaceswapError:  # it is drawn without one
         return None
 

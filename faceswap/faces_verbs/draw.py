@@ -32,13 +32,11 @@ def draw(
     every: Annotated[int, typer.Option(min=1, help="Draw every n-th face only.")] = 1,
 ) -> None:
     """Draw landmarks, mesh, mask and axes of the head over the crops, to look at them."""
-    opened = open_facesets(facesets)
+    opened = [faceset.with_masker(masker or "") for faceset in open_facesets(facesets)]
     folders = [output / faceset.path.name for faceset in opened]
     check_outputs([], folders, hint="Choose another --output, or delete it.")
     for faceset, folder in zip(opened, folders, strict=True):
         faces = faceset.trainable()[::every]
         with progress_bar(f"draw {faceset.name}", len(faces), unit="faces") as advance:
-            draw_faces(
-                faceset, faces, folder, layers=layer or _DEFAULT, masker=masker, on_faces=advance
-            )
+            draw_faces(faceset, faces, folder, layers=layer or _DEFAULT, on_faces=advance)
         note(f"{folder}: {len(faces):,} pictures.")

@@ -39,10 +39,11 @@ def filter_faces(
 ) -> None:
     """Keep the faces that satisfy a condition; the crops of the others are moved to removed/.
 
-    `faceswap faces restore` brings them back. A missing value satisfies no comparison.
+    `faceswap faces restore` brings them back. A missing value satisfies no comparison. Write `--`
+    before a condition that starts with a minus, after all options.
     """
     parsed = parse_condition(condition, KINDS)
-    table = TextTable("faceset", "kept", "removed")
+    table = TextTable("faceset", "kept", "removed" if output is None else "left out")
     opened = open_facesets(facesets)
     if output is not None:
         check_outputs([], [output / faceset.path.name for faceset in opened])

@@ -134,3 +134,33 @@ def test_facesets_without_faces(run, clip, tmp_path):
     assert run("merge", clip, tmp_path / "copies" / "clip", "-o", tmp_path / "merged")[0] == 0
     assert Faceset.open(tmp_path / "merged").faces() == []
     assert run("draw", clip, "-o", tmp_path / "drawn", "--layer", "mesh")[0] == 0
+
+
+def test_a_faceset_given_as_a_dot_has_its_name(run, clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(clip)
+    assert run("filter", "yaw == yaw", ".", "-o", tmp_path / "copies")[0] == 0
+    assert run("draw", ".", "-o", tmp_path / "drawn", "--layer", "landmarks")[0] == 0
+    assert run("split", ".", "--by", "track", "-o", tmp_path / "parts")[0] == 0
+    made = [file.parent for file in tmp_path.glob("*/*/faceset.json")]
+    assert {path.name for path in made} == {"clip", "clip-track 0"}
+    assert len(list((tmp_path / "drawn" / "clip").iterdir())) == 6
+    monkeypatch.chdir(clip / "images")
+    assert run("sort", "..", "--by", "frame", "--to", tmp_path / "view")[0] == 0
+    assert (tmp_path / "view" / "clip" / "view.json").is_file()
+
+
+def test_an_unknown_masker_or_crop_is_refused(run, clip, tmp_path):
+    code, said = run("draw", clip, "-o", tmp_path / "drawn", "--masker", "nonsense")
+    assert (code, (tmp_path / "drawn").exists()) == (2, False)
+    assert "Expected masks of the masker 'nonsense'" in said
+    assert run("filter", "frame > 2", clip)[0] == 0
+    code, said = run("restore", clip, "--image", "000001-0.png", "--image", "nope.png")
+    assert (code, frames(clip)) == (2, [3, 4, 5])
+    assert "found none: nope.png" in said
+
+
+def test_filtered_copies_leave_faces_out_and_remove_none(run, clip, tmp_path):
+    _, said = run("filter", "-o", tmp_path / "copies", "--", "-frame < -2", clip)
+    assert "left out" in said
+    assert "removed" not in said
+    assert frames(tmp_path / "copies" / "clip") == [3, 4, 5]
