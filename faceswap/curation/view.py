@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from faceswap.core.documents import DocumentModel, Items
-from faceswap.core.errors import FacesetError
+from faceswap.core.errors import FacesetError, MediaError
 from faceswap.core.files import atomic_directory, atomic_path, sha256_file
 from faceswap.core.formats import Format
 from faceswap.core.locks import hold_file, hold_folder
@@ -164,20 +164,25 @@ def find_changes(folder: Path, view: Mapping[str, Any], faceset: Faceset) -> Cha
             f"{faceset.path}.",
             "Give its path with --faceset.",
         )
-    files = {path.name: path for path in sorted(folder.rglob("*")) if _is_content(path, folder)}
-    if not files:
+    paths = sorted(path for path in folder.rglob("*") if _is_content(path, folder))
+    if not paths:
         raise FacesetError(
             f"Expected images in {folder}, found none.",
             "If no face is to be kept, use `faceswap faces filter`.",
         )
-    found = _find_copies(files, view)
-    changes = Changes(strays=sorted(set(files.values()) - set(found.values())))
+    twice, found = _find_twice(paths, view), _find_copies(paths, view)
+    known = {*found.values(), *(path for several in twice.values() for path in several)}
+    changes = Changes(strays=[path for path in paths if path not in known])
     kept = {face.image for face in faceset.trainable()}
     folder_of = group_folders({copy["group"] for copy in view["copies"]})
     group_of = {name: group for group, name in folder_of.items()} | {".": None}
     for copy in view["copies"]:
         image = copy["image"]
         if image not in kept:
+            continue
+        if copy["name"] in twice:
+            places = " and in ".join(str(path.parent) for path in twice[copy["name"]])
+            changes.refused.append(f"{copy['name']} lies in {places}")
             continue
         if image not in found:
             changes.removed.append(image)
@@ -195,10 +200,22 @@ def _is_content(path: Path, folder: Path) -> bool:
     return path.is_file() and not hidden and path.name not in (VIEW, "Thumbs.db")
 
 
-def _find_copies(files: Mapping[str, Path], view: Mapping[str, Any]) -> dict[str, Path]:
+def _find_twice(paths: Sequence[Path], view: Mapping[str, Any]) -> dict[str, list[Path]]:
+    """Files whose name is that of a copy and occurs in several folders, by that name."""
+    names = {copy["name"] for copy in view["copies"]}
+    places: dict[str, list[Path]] = {}
+    for path in paths:
+        places.setdefault(path.name, []).append(path)
+    return {name: some for name, some in places.items() if name in names and len(some) > 1}
+
+
+def _find_copies(paths: Sequence[Path], view: Mapping[str, Any]) -> dict[str, Path]:
     """Copies by the file name of the crop: of the same name, the same content, or the same stem."""
+    twice = _find_twice(paths, view)
+    files = {path.name: path for path in paths if path.name not in twice}
     found = {c["image"]: files[c["name"]] for c in view["copies"] if c["name"] in files}
-    others = sorted(set(files.values()) - set(found.values()))
+    taken = {*found.values()}
+    others = [path for path in paths if path not in taken and path.name not in twice]
     of_content = {sha256_file(path): path for path in others}
     of_stem = {path.stem: path for path in others if path.suffix.lower() in READABLE}
     for copy in view["copies"]:
@@ -213,9 +230,16 @@ def _compare_content(
 ) -> None:
     crop = stored_file(faceset.path, IMAGES, copy["image"])
     digest, now, side = sha256_file(path), sha256_file(crop), faceset.crop_size
-    if digest in (copy["sha256"], now):
+    if digest == copy["sha256"]:
         return
-    height, width = read_image(path).shape[:2]
+    if digest == now:  # by an interrupted run, which did not note it
+        changes.edited[copy["image"]] = path
+        return
+    try:
+        height, width = read_image(path).shape[:2]
+    except MediaError as error:
+        changes.refused.append(f"{path}: {error.message.rstrip('.')}")
+        return
     if (height, width) != (side, side):
         changes.refused.append(f"{path}: expected {side}x{side} pixels, found {width}x{height}")
     elif now != copy["sha256"]:
@@ -224,8 +248,18 @@ def _compare_content(
         changes.edited[copy["image"]] = path
 
 
-def apply_changes(faceset: Faceset, changes: Changes) -> None:
-    """Applies the changes of a view; repeating it after an interruption completes it.
+def apply_changes(
+    folder: Path, view: Mapping[str, Any], faceset: Faceset, changes: Changes
+) -> None:
+    """Applies the changes of a view, and notes them in it, so that copies can be changed again.
+
+    Repeating it after an interruption completes it.
+
+    Args:
+        folder: Folder of the view.
+        view: Content of its ``view.json``.
+        faceset: Faceset that the view shows.
+        changes: Result of ``find_changes``.
 
     Raises:
         OutputBusyError: Another process writes the faceset.
@@ -239,6 +273,18 @@ def apply_changes(faceset: Faceset, changes: Changes) -> None:
         known: dict[str, str | None] = {face.image: face.group for face in faceset.faces()}
         write_marks(faceset.path, "group", known | changes.moved)
     remove_crops(faceset.path, changes.removed)
+    if changes.edited or changes.moved:
+        copies = [_noted(copy, faceset, changes) for copy in view["copies"]]
+        VIEW_FORMAT.write(folder / VIEW, {**view, "copies": copies})
+
+
+def _noted(copy: Mapping[str, Any], faceset: Faceset, changes: Changes) -> dict[str, Any]:
+    """A copy with the group and the hash of its crop as they are after the changes."""
+    image = copy["image"]
+    noted = {**copy, "group": changes.moved.get(image, copy["group"])}
+    if image in changes.edited:
+        noted["sha256"] = sha256_file(stored_file(faceset.path, IMAGES, image))
+    return noted
 
 
 def _replace(crop: Path, edited: Path) -> None:

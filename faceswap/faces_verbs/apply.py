@@ -38,7 +38,7 @@ def apply(
         opened = Faceset.open(faceset or Path(view["faceset"]))
         changes = find_changes(folder, view, opened)
         if not dry_run:
-            apply_changes(opened, changes)
+            apply_changes(folder, view, opened, changes)
         counts = (len(changes.removed), len(changes.edited), len(changes.moved))
         table.add_row(str(opened.path), *(f"{count:,}" for count in counts))
         strays = [f"{path} belongs to no face; it is left out" for path in changes.strays]

@@ -31,7 +31,7 @@ def make_view(tmp_path: Path, groups=None) -> tuple[Path, Path]:
 def apply(path: Path, view: Path):
     faceset = Faceset.open(path)
     changes = find_changes(view, read_view(view), faceset)
-    apply_changes(faceset, changes)
+    apply_changes(view, read_view(view), faceset, changes)
     return changes
 
 
@@ -95,6 +95,43 @@ def test_copies_that_do_not_fit_are_refused(tmp_path):
     assert read_image(path / "images" / "000004-0.png").mean() == 60
 
 
+def test_a_copy_can_be_edited_and_moved_again(tmp_path):
+    path, view = make_view(tmp_path, GROUPS)
+    copy, image = view / "a" / "00001_000005-0.png", "000005-0.png"
+    for level in (50, 90, 130):
+        write_image(copy, edited(level))
+        changes = apply(path, view)
+        assert (changes.refused, list(changes.edited)) == ([], [image])
+        assert read_image(path / "images" / image).mean() == level
+    assert not apply(path, view).edited
+    copy.rename(view / "b_ c" / copy.name)
+    assert apply(path, view).moved == {image: "b: c"}
+    assert not apply(path, view).moved
+    (view / "b_ c" / copy.name).rename(copy)
+    assert apply(path, view).moved == {image: "a"}
+
+
+def test_a_damaged_copy_does_not_stop_the_others(tmp_path):
+    path, view = make_view(tmp_path)
+    (view / "00001_000005-0.png").write_bytes(b"\xff\xd8\xff")
+    write_image(view / "00002_000004-0.png", edited(50))
+    (refused,) = apply(path, view).refused
+    assert "00001_000005-0.png" in refused
+    assert read_image(path / "images" / "000004-0.png").mean() == 50
+    assert len(Faceset.open(path).trainable()) == 6
+
+
+def test_a_copy_that_lies_in_two_folders_is_refused(tmp_path):
+    path, view = make_view(tmp_path, GROUPS)
+    shutil.copy(view / "a" / "00001_000005-0.png", view / "b_ c")
+    write_image(view / "a" / "00001_000005-0.png", edited(50))
+    before = content(path)
+    changes = apply(path, view)
+    assert changes.refused == [f"00001_000005-0.png lies in {view / 'a'} and in {view / 'b_ c'}"]
+    assert (changes.strays, changes.removed) == ([], [])
+    assert content(path) == before
+
+
 def test_another_faceset_and_an_empty_view_change_nothing(tmp_path):
     path, view = make_view(tmp_path)
     other = write_faceset(tmp_path / "other", source=SOURCE | {"sha256": "b" * 64})
@@ -117,10 +154,11 @@ def test_applying_again_after_a_kill_at_any_change_completes_it(tmp_path):
 
     def prepare(name: str) -> Path:
         shutil.copytree(start, tmp_path / name / "clip")
+        shutil.copytree(view, tmp_path / name / "view")
         return tmp_path / name / "clip"
 
     def job(path: Path) -> None:
-        apply(path, view)
+        apply(path, path.parent / "view")
 
     whole = prepare("whole")
     changes = run_until(sys.maxsize, job, whole)
@@ -131,6 +169,7 @@ def test_applying_again_after_a_kill_at_any_change_completes_it(tmp_path):
         run_until(number, job, path)
         job(path)
         assert content(path) == content(whole), changes[number]
+        assert read_view(path.parent / "view") == read_view(whole.parent / "view")
 
 
 def test_groups_of_one_plain_name_have_folders_of_their_own(tmp_path):
