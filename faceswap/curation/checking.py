@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.core.errors import FaceswapError
+from faceswap.core.files import sha256_file
 from faceswap.curation.recognition import recognise
+from faceswap.curation.removal import removed_crops
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import (
+    DAMAGED,
     EXTRACT_AGAIN,
     IMAGES,
     OLD_SHARDS,
@@ -34,6 +37,7 @@ Kind = Literal[
     "stray",
     "mask",
     "twice",
+    "both",
     "counts",
     "shards",
 ]
@@ -46,7 +50,8 @@ class Finding:
     Attributes:
         kind: Kind: the faceset as a whole, a damaged crop, a crop of another size, a renamed or
             converted crop, a file that belongs to no face, a missing or damaged mask, two rows
-            of one crop, wrong numbers in the record, or shards that were left.
+            of one crop, different crops of one face in both folders, wrong numbers in the record,
+            or shards that were left.
         file: File, relative to the faceset.
         text: Description in a sentence without its full stop.
         remedy: Instruction, or description of what ``faceswap faces repair`` does.
@@ -107,7 +112,9 @@ def check_faceset(path: Path, on_faces: Callable[[int], object] = lambda _count:
     missing = [face for face in faces if face.image not in present | removed]
     findings = [
         *_rows(faceset),
-        *_crops(faceset, [face for face in faces if face.image in present], on_faces),
+        *_crops(faceset, IMAGES, [face for face in faces if face.image in present], on_faces),
+        *_crops(faceset, REMOVED, [face for face in faces if face.image in removed], on_faces),
+        *_in_both(faceset, present),
         *_masks(faceset, present),
         *_unknown_files(faceset, missing),
         *_left_shards(path),
@@ -119,8 +126,8 @@ def check_faceset(path: Path, on_faces: Callable[[int], object] = lambda _count:
 
 
 def find_unknown(folder: Path, known: set[str]) -> list[str]:
-    """Names in a folder that belong to no face, without those of file browsers, sorted."""
-    unknown = _names(folder) - known
+    """Names in a folder that belong to no face, without damaged crops and files of browsers."""
+    unknown = {name for name in _names(folder) - known if not name.endswith(DAMAGED)}
     return sorted(name for name in unknown if name[0] not in ".@" and name != "Thumbs.db")
 
 
@@ -148,15 +155,16 @@ def _rows(faceset: Faceset) -> Iterator[Finding]:
 
 
 def _crops(
-    faceset: Faceset, faces: Sequence[Face], on_faces: Callable[[int], object]
+    faceset: Faceset, folder: str, faces: Sequence[Face], on_faces: Callable[[int], object]
 ) -> Iterator[Finding]:
     side = faceset.crop_size
     for face in faces:
-        file = f"{IMAGES}/{face.image}"
+        file = f"{folder}/{face.image}"
         try:
-            height, width = faceset.load_crop(face).shape[:2]
+            height, width = read_image(stored_file(faceset.path, folder, face.image)).shape[:2]
         except FaceswapError as error:
-            remedy = f"it is moved to {REMOVED}/; restore it from a backup, or extract again"
+            moved = f"it is moved to {REMOVED}/{face.image}{DAMAGED}"
+            remedy = f"{moved}; restore it from a backup, or extract again"
             yield Finding(
                 "damaged", file, error.message.rstrip("."), remedy, mendable=True, face=face
             )
@@ -169,6 +177,16 @@ def _crops(
                 )
                 yield Finding("size", file, text, remedy, square, face)
         on_faces(1)
+
+
+def _in_both(faceset: Faceset, present: set[str]) -> Iterator[Finding]:
+    for name in removed_crops(faceset):
+        if name in present:
+            here, there = (stored_file(faceset.path, place, name) for place in (IMAGES, REMOVED))
+            if sha256_file(here) != sha256_file(there):
+                text = f"another picture of this name is in {REMOVED}/"
+                remedy = "Look at both, and delete one."
+                yield Finding("both", f"{IMAGES}/{name}", text, remedy)
 
 
 def _masks(faceset: Faceset, present: set[str]) -> Iterator[Finding]:
@@ -202,6 +220,7 @@ def _unknown_files(faceset: Faceset, missing: Sequence[Face]) -> Iterator[Findin
     unknown = find_unknown(faceset.path / IMAGES, known)
     stems = {Path(face.image).stem: face for face in missing}
     others: list[tuple[str, NDArray[np.uint8]]] = []
+    converted: set[str] = set()
     for name in unknown:
         file, path = f"{IMAGES}/{name}", stored_file(faceset.path, IMAGES, name)
         face = stems.get(path.stem) if path.suffix.lower() in READABLE else None
@@ -210,7 +229,8 @@ def _unknown_files(faceset: Faceset, missing: Sequence[Face]) -> Iterator[Findin
         except FaceswapError:
             yield _stray(file)
             continue
-        if face is not None:
+        if face is not None and face.image not in converted:
+            converted.add(face.image)
             text = f"{face.image} was saved in another format"
             yield Finding(
                 "converted", file, text, "the table names the new file", mendable=True, face=face
@@ -219,7 +239,8 @@ def _unknown_files(faceset: Faceset, missing: Sequence[Face]) -> Iterator[Findin
             others.append((file, picture))
         else:
             yield _stray(file)
-    faces = recognise(faceset, [picture for _, picture in others], missing)
+    lost = [face for face in missing if face.image not in converted]
+    faces = recognise(faceset, [picture for _, picture in others], lost)
     for (file, _), face in zip(others, faces, strict=True):
         if face is None:
             yield _stray(file)

@@ -1,6 +1,7 @@
 """Mends what was found to be wrong with a faceset, as far as nothing is lost by it."""
 
 from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -11,13 +12,15 @@ import pyarrow.compute as pc
 from faceswap.core.errors import FacesetError
 from faceswap.core.locks import hold_folder
 from faceswap.curation.checking import Finding, Report
-from faceswap.curation.removal import remove_crops, removed_crops
+from faceswap.curation.removal import removed_crops
 from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import (
+    DAMAGED,
     IMAGES,
     MASKS,
     RECORD,
+    REMOVED,
     remove_shards,
     stored_file,
 )
@@ -43,15 +46,12 @@ def repair_faceset(report: Report) -> list[Finding]:
     Raises:
         FacesetError: A file leads out of the faceset.
         OutputBusyError: Another process writes the faceset.
-        OutputExistsError: ``removed/`` holds another picture of the name of a damaged one.
         StorageFullError: The disk is full.
     """
     mended = [finding for finding in report.findings if finding.mendable]
     if not mended:
         return []
     faceset = Faceset.open(report.path)
-    damaged = [f.face.image for f in mended if f.kind == "damaged" and f.face is not None]
-    remove_crops(faceset.path, damaged)
     with hold_folder(faceset.path, "the repair"):
         for finding in mended:
             if finding.kind in _STEPS:
@@ -71,6 +71,8 @@ def repair_faceset(report: Report) -> list[Finding]:
 def drop_rows(path: Path) -> int:
     """Drops the rows of faces whose crops are neither in ``images/`` nor in ``removed/``.
 
+    Those of damaged crops are kept: a crop from a backup can be put in its place.
+
     Args:
         path: Directory of the faceset.
 
@@ -85,7 +87,10 @@ def drop_rows(path: Path) -> int:
     with hold_folder(path, "the repair"):
         faceset = Faceset.open(path)
         kept = {face.image for face in faceset.trainable()} | {*removed_crops(faceset)}
-        dropped = [face for face in faceset.faces() if face.image not in kept]
+        damaged = [file.name for file in (path / REMOVED).glob(f"*{DAMAGED}")]
+        faces = faceset.faces()
+        kept |= {f.image for f in faces if any(name.startswith(f.image) for name in damaged)}
+        dropped = [face for face in faces if face.image not in kept]
         if dropped and not kept:  # rather a folder that was emptied or moved by mistake
             raise FacesetError(
                 f"Expected at least one face of {path} with a crop, found none.",
@@ -119,8 +124,20 @@ def _rename_back(faceset: Faceset, finding: Finding) -> None:
         stored_file(faceset.path, IMAGES, Path(finding.file).name).replace(target)
 
 
+def _set_aside(faceset: Faceset, finding: Finding) -> None:
+    """Moves a damaged crop to a name of no face: masks are not made of it, it is not restored."""
+    folder, name = Path(finding.file).parts
+    names = (f"{name}{number or ''}{DAMAGED}" for number in count())
+    target = next(
+        path for new in names if not (path := stored_file(faceset.path, REMOVED, new)).exists()
+    )
+    target.parent.mkdir(exist_ok=True)
+    stored_file(faceset.path, folder, name).replace(target)
+
+
 def _scale(faceset: Faceset, finding: Finding) -> None:
-    path, side = stored_file(faceset.path, IMAGES, Path(finding.file).name), faceset.crop_size
+    folder, name = Path(finding.file).parts
+    path, side = stored_file(faceset.path, folder, name), faceset.crop_size
     picture = read_image(path)
     way = cv2.INTER_AREA if len(picture) > side else cv2.INTER_CUBIC
     write_image(path, np.asarray(cv2.resize(picture, (side, side), interpolation=way), np.uint8))
@@ -144,6 +161,7 @@ def _remove_shards(faceset: Faceset, _finding: Finding) -> None:
 
 
 _STEPS: Mapping[str, Callable[[Faceset, Finding], None]] = {
+    "damaged": _set_aside,
     "renamed": _rename_back,
     "size": _scale,
     "mask": _mask_again,

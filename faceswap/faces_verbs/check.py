@@ -43,7 +43,7 @@ def repair(
     """Mend what `faceswap faces check` marks; exit code 1 if something is left.
 
     Renamed crops get their names back, those saved in another format or size are adopted, damaged
-    ones are moved to removed/, and masks are computed again. Stray files are left alone.
+    ones are set aside in removed/, and masks are computed again. Stray files are left alone.
     """
     left = False
     for path in find_facesets(facesets):

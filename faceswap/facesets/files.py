@@ -8,6 +8,8 @@ from pathlib import Path
 from faceswap.core.errors import FacesetError, OutputExistsError
 
 RECORD, ROWS, IMAGES, MASKS = "faceset.json", "faces.parquet", "images", "masks"
+DAMAGED = ".damaged"
+"""Ending of the names of crops in ``REMOVED`` that cannot be read."""
 REMOVED = "removed"
 """Folder of the crops that were taken out of ``images/``, from which they can be restored."""
 SHARDS = "shards"

@@ -13,7 +13,7 @@ import typer
 from faceswap.core.errors import FacesetError
 from faceswap.curation.checking import check_faceset
 from faceswap.curation.masking import make_masks
-from faceswap.curation.removal import remove_crops
+from faceswap.curation.removal import remove_crops, removed_crops
 from faceswap.curation.repairing import drop_rows, repair_faceset
 from faceswap.data.cache import CropGeometry, build_cache
 from faceswap.extraction.cropping import measure
@@ -102,7 +102,7 @@ def test_nothing_is_wrong_with_a_new_faceset_nor_with_deleted_faces(path):
     report = check_faceset(path, decoded.append)
     assert report.findings == ()
     assert (report.faces, report.images, report.removed, report.deleted) == (8, 5, 2, 1)
-    assert sum(decoded) == 5
+    assert sum(decoded) == 7
     assert repair_faceset(report) == []
     assert content(path) == before
 
@@ -123,7 +123,7 @@ def test_what_can_be_mended_is_mended(path):
     assert faces[2].image == "000002-0.webp"
     np.testing.assert_array_equal(after.meshes(), before.meshes())  # no metadata are lost
     assert after.load_crop(faces[3]).shape == (SIDE, SIDE, 3)
-    assert (path / "removed" / "000004-0.png").is_file()
+    assert (path / "removed" / "000004-0.png.damaged").is_file()
     np.testing.assert_allclose(after.load_mask(faces[5]), mask, atol=60)
     assert after.record["source"]["faces"] == 8
 
@@ -172,6 +172,46 @@ def test_what_cannot_be_mended_is_reported_and_left_alone(path):
     before = content(path)
     assert repair_faceset(check_faceset(path)) == []
     assert content(path) == before
+
+
+def test_damaged_crops_do_not_stop_masks_and_are_not_restored(path):
+    remove_crops(path, ["000001-0.png"])
+    (path / "images" / "000002-0.png").write_bytes(b"\xff\xd8\xff")
+    (path / "removed" / "000001-0.png").write_bytes(b"")
+    assert found(path) == {"removed/000001-0.png": "damaged", "images/000002-0.png": "damaged"}
+    repair_faceset(check_faceset(path))
+    assert found(path) == {}
+    assert make_masks(path, "hull", build_masker("hull")) == 6
+    assert removed_crops(Faceset.open(path)) == []
+    assert drop_rows(path) == 0  # a backup may be there
+
+
+def test_a_removed_crop_of_another_size_is_scaled_in_its_folder(path):
+    remove_crops(path, ["000001-0.png"])
+    removed = path / "removed" / "000001-0.png"
+    write_image(removed, np.zeros((2 * SIDE, 2 * SIDE, 3), np.uint8))
+    repair_faceset(check_faceset(path))
+    assert read_image(removed).shape == (SIDE, SIDE, 3)
+    assert found(path) == {}
+
+
+def test_different_crops_of_one_face_in_both_folders_are_reported(path):
+    remove_crops(path, ["000001-0.png", "000002-0.png"])
+    write_image(path / "images" / "000001-0.png", picture(3))
+    shutil.copy(path / "removed" / "000002-0.png", path / "images" / "000002-0.png")
+    assert found(path) == {"images/000001-0.png": "both"}
+
+
+def test_of_two_converted_files_of_one_crop_one_is_adopted(path):
+    crop = read_image(path / "images" / "000002-0.png")
+    for suffix in (".webp", ".bmp"):
+        write_image(path / "images" / f"000002-0{suffix}", crop)
+    (path / "images" / "000002-0.png").unlink()
+    kinds = {"images/000002-0.bmp": "converted", "images/000002-0.webp": "stray"}
+    assert found(path) == kinds
+    repair_faceset(check_faceset(path))
+    assert found(path) == {"images/000002-0.webp": "stray"}
+    assert Faceset.open(path).trainable()[2].image == "000002-0.bmp"
 
 
 @pytest.mark.parametrize("part", ["faceset.json", "faces.parquet", "images"])
