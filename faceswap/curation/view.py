@@ -38,9 +38,9 @@ class CopyDocument(DocumentModel):
 
     Attributes:
         name: File name of the copy.
-        group: Group of the face; None without one.
+        group: Group of the face when it was copied, or changes were last applied; None without one.
         image: File name of the crop.
-        sha256: Hash of the crop when it was copied.
+        sha256: Hash of the crop at that time.
     """
 
     name: FileName
@@ -56,12 +56,14 @@ class ViewDocument(DocumentModel):
         faceset: Path of the faceset.
         source: Hash of its source.
         grouped: Whether the copies lie in a folder for each group.
+        groups: Groups when the view was written, of which the names of the folders are made.
         copies: Copies in their order.
     """
 
     faceset: Annotated[str, Field(min_length=1)]
     source: Sha256Hex
     grouped: bool
+    groups: Items[str]
     copies: Items[CopyDocument]
 
 
@@ -126,6 +128,7 @@ def write_view(
                 on_faces(1)
             described = {"faceset": readable_name(faceset.path.resolve()), "copies": copies}
             described |= {"source": faceset.source_sha256, "grouped": groups is not None}
+            described["groups"] = sorted({group for group in groups or () if group is not None})
             VIEW_FORMAT.write(new / VIEW, described)
 
 
@@ -174,7 +177,7 @@ def find_changes(folder: Path, view: Mapping[str, Any], faceset: Faceset) -> Cha
     known = {*found.values(), *(path for several in twice.values() for path in several)}
     changes = Changes(strays=[path for path in paths if path not in known])
     kept = {face.image for face in faceset.trainable()}
-    folder_of = group_folders({copy["group"] for copy in view["copies"]})
+    folder_of = group_folders(view["groups"])
     group_of = {name: group for group, name in folder_of.items()} | {".": None}
     for copy in view["copies"]:
         image = copy["image"]

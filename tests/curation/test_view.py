@@ -183,3 +183,7 @@ def test_groups_of_one_plain_name_have_folders_of_their_own(tmp_path):
     moved = next((view / "a_b (2)").iterdir())
     moved.rename(view / "a_b" / moved.name)
     assert list(apply(path, view).moved.values()) == ["a_b"]
+    for copy in list((view / "a_b").iterdir()):
+        copy.rename(view / "unnamed" / copy.name)
+    assert set(apply(path, view).moved.values()) == {"."}
+    assert apply(path, view).moved == {}  # the last of "a/b" keeps its group
