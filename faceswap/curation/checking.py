@@ -55,7 +55,7 @@ class Finding:
         file: File, relative to the faceset.
         text: Description in a sentence without its full stop.
         remedy: Instruction, or description of what ``faceswap faces repair`` does.
-        mendable: Whether ``faceswap faces repair`` mends it.
+        repairable: Whether ``faceswap faces repair`` corrects it.
         face: Face that it is about, or None.
     """
 
@@ -63,7 +63,7 @@ class Finding:
     file: str
     text: str
     remedy: str
-    mendable: bool = False
+    repairable: bool = False
     face: Face | None = None
 
 
@@ -146,7 +146,7 @@ def _rows(faceset: Faceset) -> Iterator[Finding]:
             f"it states {stated[0]} faces in {stated[1]} frames, the table has {counts[0]} in "
             f"{counts[1]}",
             "the numbers of the table are written",
-            mendable=True,
+            repairable=True,
         )
     twice = Counter(face.image for face in faces)
     for image, count in twice.items():
@@ -166,7 +166,7 @@ def _crops(
             moved = f"it is moved to {REMOVED}/{face.image}{DAMAGED}"
             remedy = f"{moved}; restore it from a backup, or extract again"
             yield Finding(
-                "damaged", file, error.message.rstrip("."), remedy, mendable=True, face=face
+                "damaged", file, error.message.rstrip("."), remedy, repairable=True, face=face
             )
         else:
             if (height, width) != (side, side):
@@ -197,7 +197,7 @@ def _masks(faceset: Faceset, present: set[str]) -> Iterator[Finding]:
             text = f"it has no mask of the masker {faceset.masker!r}, which is the default"
             yield Finding("mask", face.image, text, makes, face=face)
     for masker in dict.fromkeys((first_masker(faceset.record), *faceset.maskers)):
-        mendable = needs_landmarks_only(masker or "hull")
+        repairable = needs_landmarks_only(masker or "hull")
         again = f"`faceswap faces masks {faceset.path} --masker {masker} --overwrite` makes it."
         for face in faceset.faces():
             folder, name = faceset.mask_file(face, masker)
@@ -209,8 +209,8 @@ def _masks(faceset: Faceset, present: set[str]) -> Iterator[Finding]:
             except FaceswapError as error:
                 text = error.message.rstrip(".")
             if text:
-                remedy = "it is computed again" if mendable else again
-                yield Finding("mask", f"{folder}/{name}", text, remedy, mendable, face)
+                remedy = "it is computed again" if repairable else again
+                yield Finding("mask", f"{folder}/{name}", text, remedy, repairable, face)
 
 
 def _unknown_files(faceset: Faceset, missing: Sequence[Face]) -> Iterator[Finding]:
@@ -233,7 +233,7 @@ def _unknown_files(faceset: Faceset, missing: Sequence[Face]) -> Iterator[Findin
             converted.add(face.image)
             text = f"{face.image} was saved in another format"
             yield Finding(
-                "converted", file, text, "the table names the new file", mendable=True, face=face
+                "converted", file, text, "the table names the new file", repairable=True, face=face
             )
         elif picture.shape[:2] == (faceset.crop_size,) * 2:
             others.append((file, picture))
@@ -246,7 +246,9 @@ def _unknown_files(faceset: Faceset, missing: Sequence[Face]) -> Iterator[Findin
             yield _stray(file)
         else:
             text = f"by its pixels it is {face.image}"
-            yield Finding("renamed", file, text, "it gets its name back", mendable=True, face=face)
+            yield Finding(
+                "renamed", file, text, "it gets its name back", repairable=True, face=face
+            )
 
 
 def _stray(file: str) -> Finding:
@@ -258,4 +260,4 @@ def _left_shards(path: Path) -> Iterator[Finding]:
     for name in (SHARDS, OLD_SHARDS):
         if list((path / name).glob("*.parquet")):
             text = "shards of a finished extraction were left"
-            yield Finding("shards", f"{name}/", text, "they are removed", mendable=True)
+            yield Finding("shards", f"{name}/", text, "they are removed", repairable=True)

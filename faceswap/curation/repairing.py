@@ -1,4 +1,4 @@
-"""Mends what was found to be wrong with a faceset, as far as nothing is lost by it."""
+"""Repairs what was found to be wrong with a faceset, as far as nothing is lost by it."""
 
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -32,7 +32,7 @@ from faceswap.media.images import read_image, write_image
 
 
 def repair_faceset(report: Report) -> list[Finding]:
-    """Mends the findings of a report that can be mended.
+    """Repairs the findings of a report that can be repaired.
 
     Each step leaves a state that a check finds; repeating check and repair after an interruption
     completes it.
@@ -41,31 +41,31 @@ def repair_faceset(report: Report) -> list[Finding]:
         report: Result of ``check_faceset``.
 
     Returns:
-        Findings that were mended.
+        Findings that were repaired.
 
     Raises:
         FacesetError: A file leads out of the faceset.
         OutputBusyError: Another process writes the faceset.
         StorageFullError: The disk is full.
     """
-    mended = [finding for finding in report.findings if finding.mendable]
-    if not mended:
+    repaired = [finding for finding in report.findings if finding.repairable]
+    if not repaired:
         return []
     faceset = Faceset.open(report.path)
     with hold_folder(faceset.path, "the repair"):
-        for finding in mended:
+        for finding in repaired:
             if finding.kind in _STEPS:
                 _STEPS[finding.kind](faceset, finding)
         converted = {
             finding.face.image: Path(finding.file).name
-            for finding in mended
+            for finding in repaired
             if finding.kind == "converted" and finding.face is not None
         }
         if converted:
             rewrite_rows(faceset.path, lambda rows: _renamed(rows, converted), same_faces=False)
-        if any(finding.kind == "counts" for finding in mended):
+        if any(finding.kind == "counts" for finding in repaired):
             write_counts(faceset.path)
-    return mended
+    return repaired
 
 
 def drop_rows(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""``faceswap faces check`` and ``repair``: find and mend what is wrong with facesets."""
+"""``faceswap faces check`` and ``repair``: find and repair what is wrong with facesets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,8 +25,8 @@ def check(facesets: Facesets) -> None:
     for report in reports:
         _show(report)
     if any(report.findings for report in reports):
-        if any(finding.mendable for report in reports for finding in report.findings):
-            note("`faceswap faces repair` mends what is marked with *.")
+        if any(finding.repairable for report in reports for finding in report.findings):
+            note("`faceswap faces repair` corrects what is marked with *.")
         raise typer.Exit(_WRONG)
 
 
@@ -75,7 +75,7 @@ def _show(report: Report) -> None:
     for finding in report.findings:
         shown[finding.kind] = shown.get(finding.kind, 0) + 1
         if shown[finding.kind] <= _SHOWN:
-            mark = "*" if finding.mendable else "-"
+            mark = "*" if finding.repairable else "-"
             where = f"{finding.file}: " if finding.file else ""
             write_line(f"  {mark} {where}{finding.text}. {_sentence(finding.remedy)}")
     for kind, count in shown.items():

@@ -1,4 +1,4 @@
-"""What is found wrong with a faceset, and how it is mended."""
+"""What is found wrong with a faceset, and how it is repaired."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def crops(path: Path) -> list[str]:
 
 
 def damage(path: Path) -> None:
-    """Everything that can be mended."""
+    """Everything that can be repaired."""
     images = path / "images"
     (images / "000000-0.png").rename(images / "best one.png")
     (images / "000001-0.png").rename(images / "second.png")
@@ -221,7 +221,7 @@ def test_a_faceset_that_cannot_be_opened_is_one_finding(path, part):
     (finding,) = check_faceset(path).findings
     assert finding.kind == "faceset"
     assert finding.remedy
-    assert not finding.mendable
+    assert not finding.repairable
 
 
 def test_rows_are_dropped_only_where_the_crop_is_gone(path):
@@ -279,7 +279,7 @@ def test_lost_masks_of_each_masker_are_found_and_those_of_landmarks_computed_aga
     for name in ("eyes", "mesh"):
         (path / "masks" / name / "000001-0.png").unlink()
     findings = check_faceset(path).findings
-    assert [(finding.file, finding.mendable) for finding in findings] == [
+    assert [(finding.file, finding.repairable) for finding in findings] == [
         ("masks/eyes/000001-0.png", True),
         ("masks/mesh/000001-0.png", False),
     ]
