@@ -1,6 +1,6 @@
 """Benchmarks of each stage, relative to a reference measured in the same run.
 
-python tools/benchmark.py extract CLIP
+python tools/benchmark.py extract CLIP --device cpu
 python tools/benchmark.py detect LABELS.xml --empty PHOTO --detector yunet
 python tools/benchmark.py convert CLIP --model runs/ab --to bob
 python tools/benchmark.py train faces/a faces/b --recipe v1 --batch 16
@@ -20,11 +20,17 @@ Identity = Annotated[str, typer.Option(help="Target identity.")]
 
 
 @app.command()
-def extract(clip: Clip, frames: int = 300) -> None:
+def extract(
+    clip: Clip,
+    frames: int = 300,
+    device: Annotated[str, typer.Option(help="Device of the networks.")] = "cpu",
+) -> None:
     """Throughput of extraction and its stages."""
     from benchmarks.extraction import benchmark_extraction
 
-    benchmark_extraction(clip, frames)
+    from faceswap.core.device import pick_device
+
+    benchmark_extraction(clip, frames, pick_device(device))
 
 
 @app.command()

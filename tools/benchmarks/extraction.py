@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from faceswap.tracking.finder import build_tracker
 _ROUNDS = 60
 
 
-def benchmark_extraction(clip: Path, frames: int) -> None:
+def benchmark_extraction(clip: Path, frames: int, device: torch.device) -> None:
     """Time extraction and its stages; the reference detects faces in every frame, sequentially."""
+    print(f"networks on {_device_name(device)}", flush=True)
     settings = ExtractSettings()
-    tracker = build_tracker(settings.detector, settings.landmarker)
+    tracker = build_tracker(settings.detector, settings.landmarker, str(device))
     source = find_sources([clip])[0]
     images = [frame.image for frame in islice(VideoReader(clip), frames)]
     show("decode only", timed(lambda: exhaust(VideoReader(clip))), "frames/s")
@@ -42,7 +43,8 @@ def benchmark_extraction(clip: Path, frames: int) -> None:
 
     def pipeline() -> int:
         with tempfile.TemporaryDirectory() as folder:
-            reports.append(extract_source(source, Path(folder) / "faces", settings))
+            output = Path(folder) / "faces"
+            reports.append(extract_source(source, output, settings, device=str(device)))
         return reports[-1].frames
 
     reference = timed(sequential)
@@ -51,21 +53,34 @@ def benchmark_extraction(clip: Path, frames: int) -> None:
     for name, rate in reports[-1].rates.items():
         show(f"  {name} by itself, meanwhile", Rate(rate, 1), "frames/s")
     for name, batch in (("facemesh", 1), ("iris", 2), ("blazeface_full", 1)):
-        _compare_runners(name, batch)
+        _compare_runners(name, batch, device)
 
 
-def _compare_runners(name: str, batch: int) -> None:
-    """Time a network as torch operators, the reference, and as it runs on a CPU, in turns."""
-    net = TFLiteNet(weights_path(name))
-    images = torch.rand(batch, 3, *net.input_size)
-    runners: dict[str, Callable[[torch.Tensor], object]] = {"torch": net.run_steps, "CPU": net}
+def _compare_runners(name: str, batch: int, device: torch.device) -> None:
+    """Time a network as torch operators on the CPU, and as it runs on the device, in turns."""
+    reference, ours = (TFLiteNet(weights_path(name)) for _ in range(2))
+    ours.to(device)
+    images = torch.rand(batch, 3, *reference.input_size)
+    moved = images.to(device)
+    runners: dict[str, Callable[[], Sequence[torch.Tensor]]] = {
+        "torch": lambda: reference.run_steps(images),
+        "ours": lambda: [values.cpu() for values in ours(moved)],
+    }
     spent = dict.fromkeys(runners, 0.0)
     with torch.inference_mode():
+        for run in runners.values():
+            run()  # the first run also loads and plans
         for _ in range(_ROUNDS):
             for kind, run in runners.items():
                 begun = time.perf_counter()
-                run(images)
+                run()
                 spent[kind] += time.perf_counter() - begun
-    reference, ours = (Rate(_ROUNDS, spent[kind]) for kind in ("torch", "CPU"))
-    show(f"reference: {name} as torch operators", reference, "runs/s")
-    show(f"{name} on the CPU", ours, "runs/s", reference)
+    rates = {kind: Rate(_ROUNDS, seconds) for kind, seconds in spent.items()}
+    show(f"reference: {name} as torch operators", rates["torch"], "runs/s")
+    show(f"{name} on {device}", rates["ours"], "runs/s", rates["torch"])
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device}, {torch.get_num_threads()} threads"
