@@ -1,10 +1,15 @@
 """Fixtures of all tests."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+# Arrays and networks of the tests are tiny: several threads would spend their time waiting for each
+# other. OpenBLAS reads its number of threads when numpy is imported.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import cv2
 import numpy as np
@@ -19,8 +24,8 @@ from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_po
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.media.images import write_image
 
-# Networks of the tests are tiny: several threads would spend their time waiting for each other.
 torch.set_num_threads(1)
+cv2.setNumThreads(1)
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -40,6 +45,13 @@ def no_sync() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _descriptor: None)
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_collection_of_modules() -> None:
+    """Garbage collections do not look at the half million objects of imported modules."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
