@@ -54,6 +54,7 @@ from faceswap.extract_options import (
     Threshold,
     Tiles,
     Turned,
+    VideoDecoder,
     Yaw,
 )
 from faceswap.extraction.identities import People
@@ -112,6 +113,7 @@ def extract(
     reference: Reference = None,
     evidence: EvidenceFile = None,
     shard: Shard = "1/1",
+    video_decoder: VideoDecoder = _DEFAULTS.video_decoder,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
@@ -143,6 +145,7 @@ def extract(
         min_score=min_score,
         tiles=tiles,
         turned=turned,
+        video_decoder=video_decoder,
     )
     if import_faces is not None:
         settings.check_imported()

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from faceswap.maskers import maskers
+from faceswap.media.decoding import DecoderChoice
 from faceswap.people.embeddings import SAME_PERSON
 from faceswap.provenance.subject import BASES
 
@@ -143,6 +144,12 @@ ImageFormat = Annotated[
 ]
 SubjectName = Annotated[
     str | None, typer.Option(help="Name or pseudonym of the person in the sources.")
+]
+VideoDecoder = Annotated[
+    DecoderChoice,
+    typer.Option(
+        help="nvdec (on a CUDA device), pyav, or auto: nvdec where its frames are the same."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing facesets.")]

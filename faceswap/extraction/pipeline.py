@@ -24,11 +24,13 @@ from faceswap.extraction.selection import Selector
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.stages import Stages
 from faceswap.extraction.tracked import restore_tracker, track_source
+from faceswap.extraction.video_decoding import decoder_record, decoding_of
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.landmarkers import build_landmarker
 from faceswap.maskers import Masker, build_maskers
+from faceswap.media.decoding import Decoding
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import Source, open_source
@@ -90,7 +92,7 @@ def extract_source(
         people: Recognition network, and the people whose faces are kept; None recognises nobody.
         imported: Faces that another program found, which replace detector and tracker, and the
             landmarker where they have landmarks; None to find them.
-        device: Device of the networks.
+        device: Device of the networks; a CUDA device may decode the video, too.
         overwrite: Whether to replace an existing faceset, once the first face is found.
         on_frames: Callback with the number of frames done since its last call.
 
@@ -98,7 +100,8 @@ def extract_source(
         ConfigError: A masker is not registered, lacks a network or a mesh, or is named twice.
         NoFacesError: No frame has a face, or none of a wanted person.
         FacesetError: The directory holds the faces of another source or of other settings.
-        MediaError: The source cannot be read at all.
+        MediaError: The source cannot be read at all, or not with the decoder that was chosen by
+            name or read its beginning.
         SourceChangedError: The source changed while it was read; finished shards are kept.
         OutputBusyError: Another process writes this faceset.
         OutputExistsError: The directory holds files, but no faceset.
@@ -139,10 +142,13 @@ def _extract_into(
     hashed = hash_source(source)
     tracker = _build_tracker(settings, imported, device)
     maskers = build_maskers(settings.maskers, device, settings.mask_model)
+    decoding = decoding_of(hashed, directory, settings.video_decoder, device, overwrite=overwrite)
     writer = FacesetWriter(
         directory,
         source_record(hashed),
-        extractor_record(source, settings, tracker, maskers) | people.record(),
+        extractor_record(source, settings, tracker, maskers)
+        | people.record()
+        | decoder_record(decoding),
         overwrite=overwrite,
         smooths=imported is None or not imported.have_landmarks,
     )
@@ -154,7 +160,7 @@ def _extract_into(
     if not writer.complete:
         identification = Identification(people, directory, video=source.kind == "video")
         notes = _extract(
-            hashed, writer, settings, tracker, maskers, identification, stages, on_frames
+            hashed, writer, settings, decoding, tracker, maskers, identification, stages, on_frames
         )
     facts, every = writer.record["source"], settings.every
     return ExtractReport(
@@ -197,6 +203,7 @@ def _extract(
     hashed: HashedSource,
     writer: FacesetWriter,
     settings: ExtractSettings,
+    decoding: Decoding,
     tracker: Tracker | ImportedTracker,
     maskers: Mapping[str, Masker],
     identification: Identification,
@@ -209,7 +216,7 @@ def _extract(
     first = max(restore_tracker(tracker, writer.state, done), begin)
     selector = Selector(settings.selection, follows=source.kind == "video")
     selector.restore((writer.state or {}).get("selector"))
-    reader = open_source(source, start=first)
+    reader = open_source(source, first, decoding)
     frames = _processed(stages.decode.over(reader), settings.every, settings.end_frame)
     gap = settings.fill_gaps // settings.every
     tracked = track_source(
@@ -258,7 +265,7 @@ def _extract(
     summary = _finish(writer, identification, selector, facts)
     if summary is None:
         raise _no_faces(source, begin, done - begin, facts["damage"], selector)
-    return (*reader.notes, *reader.losses, *summary)
+    return (*filter(None, [decoding.note]), *reader.notes, *reader.losses, *summary)
 
 
 def _finish(

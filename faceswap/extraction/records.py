@@ -36,7 +36,7 @@ def extractor_record(
     chosen = {
         key: value
         for key, value in asdict(settings).items()
-        if key not in ("mask_model", "selection")
+        if key not in ("mask_model", "selection", "video_decoder")
         and (key not in _ADDED or value != getattr(_DEFAULTS, key))
     }
     facts = {key: value for masker in maskers.values() for key, value in masker.facts.items()}

@@ -7,6 +7,7 @@ from typing import Literal
 from faceswap.core.errors import ConfigError
 from faceswap.extraction.selection import Selection
 from faceswap.landmarkers import Normalise
+from faceswap.media.decoding import DecoderChoice
 from faceswap.tracking.finder import DETECTOR, LANDMARKER
 from faceswap.tracking.gaps import FILLED_GAP
 
@@ -33,6 +34,7 @@ class ExtractSettings:
         min_score: Score in [0, 1] below which detections are dropped; None for the detector's own.
         tiles: Tiles along the longer side of a frame, "auto" or "off"; see ``tile_detector``.
         turned: When turned frames are searched; see ``TrackerSettings``.
+        video_decoder: Decoder of videos; "auto" chooses, see ``choose_decoding``.
     """
 
     detector: str = DETECTOR
@@ -51,6 +53,7 @@ class ExtractSettings:
     min_score: float | None = None
     tiles: str = "auto"
     turned: Literal["auto", "always", "never"] = "auto"
+    video_decoder: DecoderChoice = "auto"
 
     def check_imported(self) -> None:
         """Checks that no setting is given that has no effect on imported faces.

@@ -67,6 +67,7 @@ class ExtractorDocument(DocumentModel):
         min_score: Score in [0, 1] below which detections were dropped; absent for the detector's.
         tiles: Tiles along the longer side of a frame, "auto" or "off".
         turned: When turned frames were searched.
+        video_decoder: Decoder of the frames of a video; absent for PyAV.
         maskers: Maskers of the stored masks; those of the first are in ``masks/`` itself.
     """
 
@@ -81,6 +82,7 @@ class ExtractorDocument(DocumentModel):
     min_score: Annotated[Finite, Field(ge=0, le=1)] | None = None
     tiles: str = "auto"
     turned: Literal["auto", "always", "never"] = "auto"
+    video_decoder: Literal["pyav", "nvdec"] = "pyav"
     maskers: Items[str] = Field(default_factory=list)
 
 

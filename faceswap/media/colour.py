@@ -174,6 +174,23 @@ class YuvConverter:
         )
 
 
+def matrix_change(before: int, after: int) -> NDArray[np.float64] | None:
+    """Correction of RGB that was converted from YUV with another matrix than that of the stream.
+
+    Args:
+        before: Matrix of the conversion.
+        after: Matrix of the stream.
+
+    Returns:
+        ``(3, 3)`` matrix from the RGB of one conversion to that of the other; None if both are the
+        same.
+    """
+    if _LUMA_WEIGHTS[before] == _LUMA_WEIGHTS[after]:
+        return None
+    to_yuv, to_other = _full_range_matrix(before)[:, :3], _full_range_matrix(after)[:, :3]
+    return np.linalg.inv(to_other) @ to_yuv
+
+
 def _full_range_matrix(matrix: int) -> NDArray[np.float64]:
     """``(3, 4)`` matrix from RGB in [0, 255] to Y, Cb + 128, Cr + 128."""
     red, blue = _LUMA_WEIGHTS[matrix]

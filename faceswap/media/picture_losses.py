@@ -3,7 +3,7 @@
 from av import VideoFrame
 from av.video.stream import VideoStream
 
-_HDR = {16: "PQ", 18: "HLG"}
+HDR = {16: "PQ", 18: "HLG"}
 
 
 class PictureLosses:
@@ -48,9 +48,9 @@ class PictureLosses:
         lines = []
         if self._transparent:
             lines.append("transparency was dropped")
-        if self._transfer in _HDR:
+        if self._transfer in HDR:
             lines.append(
-                f"HDR ({_HDR[self._transfer]}) was not tone mapped; {self._bits} bits per channel"
+                f"HDR ({HDR[self._transfer]}) was not tone mapped; {self._bits} bits per channel"
                 " were reduced to 8"
             )
         elif self._bits > 8:

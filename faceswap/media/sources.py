@@ -11,8 +11,10 @@ from faceswap.core.files import regular_file
 from faceswap.core.folders import Skipped, Tree, enclosing_result, result_kind, walk
 from faceswap.core.text import counted
 from faceswap.media.converted import find_converted
+from faceswap.media.decoding import Decoding
 from faceswap.media.frame import Frame
 from faceswap.media.images import READABLE, read_image
+from faceswap.media.nvdec_video import NvdecReader
 from faceswap.media.photos import ImageReader
 from faceswap.media.video import VideoReader, probe
 
@@ -90,16 +92,19 @@ class FrameReader(Protocol):
     def __iter__(self) -> Iterator[Frame]: ...
 
 
-def open_source(source: Source, start: int = 0) -> FrameReader:
+def open_source(source: Source, start: int = 0, decoding: Decoding | None = None) -> FrameReader:
     """Opens a source for reading.
 
     Args:
         source: Video or photographs.
         start: Index of the first frame to read.
+        decoding: Decoder of a video; None for PyAV.
 
     Raises:
         MediaError: The video cannot be read.
     """
+    if decoding is not None and decoding.video is not None:
+        return NvdecReader(decoding.video, start)
     if source.kind == "video":
         return VideoReader(source.path, start)
     return ImageReader(source.files, start)
