@@ -27,6 +27,7 @@ HEALTHY = Facts(
     torch_cuda="13.0",
     driver_found=True,
     bf16=True,
+    nvdec=Library("0.17.0+cu130"),
     weights={"facemesh": Path("/cache/face_landmark.tflite")},
     free_here=500 * GB,
     free_cache=500 * GB,
@@ -71,6 +72,24 @@ def test_a_healthy_machine_needs_no_remedy() -> None:
         ("GPU", {"gpus": (Gpu("A", 8 * GB, 1 * GB),)}, "warn", "1 of 8 GB free"),
         ("GPU", {"gpus": (), "apple_gpu": True}, "ok", "Apple"),
         ("bf16", {"bf16": False}, "ok", "fp32"),
+        (
+            "NVDEC",
+            {"nvdec": Library(error="TorchCodec is not installed"), "nvdec_remedy": "pip install"},
+            "ok",
+            "PyAV decodes: TorchCodec is not installed.*pip install",
+        ),
+        (
+            "NVDEC",
+            {"nvdec": Library("0.17.0", "libnvcuvid is missing"), "nvdec_remedy": "Install it."},
+            "warn",
+            "libnvcuvid is missing.*Install it",
+        ),
+        (
+            "NVDEC",
+            {"nvdec": Library("0.17.0", "no GPU"), "nvdec_remedy": "See", "gpus": ()},
+            "ok",
+            "no GPU $",
+        ),
         ("video", {"av": Library(error="ImportError: av")}, "fail", "reinstall av"),
         ("video", {"encoders": {"libx264": "not here", "aac": ""}}, "fail", "libx264 not here"),
         (

@@ -141,6 +141,17 @@ def check_encoders(facts: Facts) -> Finding:
     return Finding("video", "ok", f"{found}; unavailable: {', '.join(absent)}" if absent else found)
 
 
+def check_nvdec(facts: Facts) -> Finding:
+    """Report whether extraction can decode with NVDEC; PyAV decodes everything otherwise."""
+    library = facts.nvdec
+    if not library.error:
+        return Finding("NVDEC", "ok", f"TorchCodec {library.version}")
+    found = f"PyAV decodes: {_short(library)}"
+    if not facts.gpus:
+        return Finding("NVDEC", "ok", found)
+    return Finding("NVDEC", "warn" if library.version else "ok", found, facts.nvdec_remedy)
+
+
 def check_weights(facts: Facts) -> Finding:
     """Check that the weights of the default models are here or can be downloaded."""
     missing = [name for name, path in facts.weights.items() if path is None]
@@ -211,6 +222,7 @@ _CHECKS: tuple[Callable[[Facts], Finding], ...] = (
     check_gpu,
     check_bf16,
     check_encoders,
+    check_nvdec,
     check_weights,
     check_disk,
     check_cache,

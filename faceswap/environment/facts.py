@@ -13,6 +13,7 @@ from pathlib import Path
 from faceswap.core.weights import WEIGHTS, cache_folder, is_offline, search_weights
 from faceswap.core.weights_fetch import is_reachable
 from faceswap.core.weights_table import WheelMember
+from faceswap.media.nvdec_library import NvdecUnavailableError, check_nvdec
 from faceswap.provenance.identity import IdentityStatus, local_status
 
 OPENCV_BUILDS = (
@@ -68,6 +69,9 @@ class Facts:
         torch_cuda: CUDA version torch was built for, or None.
         driver_found: Whether an NVIDIA driver is installed.
         apple_gpu: Whether torch can use an Apple GPU.
+        nvdec: TorchCodec, with what keeps it from decoding with NVDEC; without version if it is not
+            installed.
+        nvdec_remedy: How to get what is missing for NVDEC.
         cores: Number of CPU cores.
         bf16: Whether the default device supports bf16 in hardware.
         weights: Path of each file of default weights; None when it is missing.
@@ -91,6 +95,8 @@ class Facts:
     torch_cuda: str | None = None
     driver_found: bool = False
     apple_gpu: bool = False
+    nvdec: Library = field(default_factory=Library)
+    nvdec_remedy: str = ""
     cores: int = 1
     bf16: bool = False
     weights: dict[str, Path | None] = field(default_factory=dict)
@@ -112,6 +118,7 @@ def gather_facts() -> Facts:
     torch = _library("torch")
     gpus, cuda, apple, bf16 = ((), None, False, False) if torch.error else _devices()
     av = _library("av")
+    nvdec, nvdec_remedy = _nvdec()
     return Facts(
         python=(numbers[0], numbers[1], patch),
         torch=torch,
@@ -124,6 +131,8 @@ def gather_facts() -> Facts:
         torch_cuda=cuda,
         driver_found=shutil.which("nvidia-smi") is not None,
         apple_gpu=apple,
+        nvdec=nvdec,
+        nvdec_remedy=nvdec_remedy,
         cores=os.cpu_count() or 1,
         bf16=bf16,
         weights=found,
@@ -142,6 +151,20 @@ def _library(module: str) -> Library:
         return Library(version=str(importlib.import_module(module).__version__))
     except Exception as error:  # a broken binary raises many kinds of errors; all are reported
         return Library(error=f"{type(error).__name__}: {error}")
+
+
+def _nvdec() -> tuple[Library, str]:
+    try:
+        version = importlib.metadata.version("torchcodec")
+    except importlib.metadata.PackageNotFoundError:
+        version = ""
+    try:
+        check_nvdec("cuda")
+    except NvdecUnavailableError as error:
+        return Library(version, error.reason), error.remedy
+    except ImportError as error:  # of torch
+        return Library(version, str(error)), ""
+    return Library(version), ""
 
 
 def _torchvision() -> Library:

@@ -65,18 +65,23 @@ def check_nvdec(device: str) -> None:
     Raises:
         NvdecUnavailableError: Something is missing.
     """
-    load_torchcodec()
-    if not device.startswith("cuda"):
-        return
     import torch
 
-    if not torch.cuda.is_available():
+    cuda = device.startswith("cuda")
+    if cuda and not torch.cuda.is_available():
         raise NvdecUnavailableError("torch finds no NVIDIA GPU", "See the line GPU.")
+    load_torchcodec()
+    if cuda:
+        _check_driver()
+
+
+def _check_driver() -> None:
+    name = _DRIVER.get(sys.platform, "")
     try:
-        ctypes.CDLL(_DRIVER.get(sys.platform, ""))
+        ctypes.CDLL(name)
     except OSError as error:
         raise NvdecUnavailableError(
-            f"the video part of the NVIDIA driver is missing ({_DRIVER.get(sys.platform)})",
+            f"the video part of the NVIDIA driver ({name}) is missing",
             "Install it with the driver; start containers with NVIDIA_DRIVER_CAPABILITIES=all.",
         ) from error
 

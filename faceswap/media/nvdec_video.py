@@ -1,7 +1,7 @@
 """Reads videos with NVDEC, the video decoder of NVIDIA GPUs, as ``VideoReader`` reads them.
 
 Only videos are read of which it is certain that their frames have the same indices, time stamps and
-orientation as those of ``VideoReader``; their colours differ by about one level of 255, because
+orientation as those of ``VideoReader``; their colours differ by less than a level of 255, because
 TorchCodec repeats the chroma of every four pixels where ``VideoReader`` interpolates it.
 """
 

@@ -1,0 +1,92 @@
+"""TorchCodec's decoder on the CPU, which has the interface of NVDEC."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from faceswap.core.errors import MediaError
+from faceswap.media import nvdec_video
+from faceswap.media.nvdec_library import NvdecUnavailableError, load_torchcodec
+from faceswap.media.nvdec_video import (
+    MOST_DIFFERENT,
+    NotForNvdecError,
+    NvdecReader,
+    check_video,
+)
+from faceswap.media.video import VideoReader
+from tests.decoded_frames import differences
+
+
+@pytest.fixture(autouse=True)
+def torchcodec():
+    try:
+        return load_torchcodec()
+    except NvdecUnavailableError as error:
+        pytest.skip(f"{error.reason}: {error.remedy}")
+
+
+@pytest.mark.parametrize(
+    "video",
+    [
+        {},
+        {"options": {"bf": "3", "g": "8"}, "pts": [2 * i + i % 2 for i in range(30)]},
+        {"rotation": 90},
+        {"rotation": 180},
+        {"colour": (1, 1)},
+        {"colour": (6, 2)},
+        {"size": (1280, 64)},  # untagged: BT.709 at this width, BT.601 for TorchCodec
+        {"codec": "libvpx-vp9", "name": "a.webm"},
+    ],
+    ids=str,
+)
+def test_frames_are_those_of_the_other_reader(make_video, tmp_path, monkeypatch, video):
+    monkeypatch.setattr(nvdec_video, "_BATCH_BYTES", 7 * 3 * 96 * 64)
+    path = make_video(tmp_path / video.pop("name", "a.mp4"), **video)
+    checked, difference = check_video(path, "cpu")
+    assert difference <= MOST_DIFFERENT
+    for start in (0, 13, 40):
+        reader = NvdecReader(checked, start)
+        assert differences(reader, VideoReader(path, start), MOST_DIFFERENT) == []
+    assert (reader.total, reader.damage, reader.losses) == (30, None, [])
+
+
+@pytest.mark.parametrize(
+    ("video", "words"),
+    [
+        ({"codec": "mpeg4"}, "codec is mpeg4"),
+        ({"pixel_format": "yuv444p"}, "pixel format is yuv444p"),
+        ({"pixel_format": "yuv420p10le"}, "pixel format is yuv420p10le"),
+        ({"colour": (9, 1)}, "matrix is 9"),
+        ({"name": "a.ts"}, "container is mpegts"),
+        ({"options": {"flags": "+ilme+ildct", "x264-params": "tff=1"}}, "interlaced"),
+    ],
+    ids=str,
+)
+def test_other_videos_are_refused(make_video, tmp_path, video, words):
+    path = make_video(tmp_path / video.pop("name", "a.mp4"), **video)
+    with pytest.raises(NotForNvdecError, match=words):
+        check_video(path, "cpu")
+
+
+def test_a_video_whose_colours_would_differ_is_refused(make_video, tmp_path, monkeypatch):
+    path = make_video(tmp_path / "a.mp4", size=(1280, 64))
+    monkeypatch.setattr(nvdec_video, "matrix_change", lambda *_: None)
+    with pytest.raises(NotForNvdecError, match="colours would differ"):
+        check_video(path, "cpu")
+
+
+def test_other_frames_than_in_the_file_are_an_error(make_video, tmp_path):
+    checked, _ = check_video(make_video(tmp_path / "a.mp4"), "cpu")
+    make_video(tmp_path / "a.mp4", pts=[3 * i for i in range(30)])
+    with pytest.raises(MediaError, match=r"from frame 0 on.*other time stamps") as caught:
+        list(NvdecReader(checked))
+    assert "--video-decoder pyav" in caught.value.hint
+
+
+def test_memory_is_bounded(make_video, tmp_path, monkeypatch):
+    checked, _ = check_video(make_video(tmp_path / "a.mp4"), "cpu")
+    monkeypatch.setattr(nvdec_video, "_BATCH_BYTES", 5 * 3 * 96 * 64)
+    images = [frame.image for frame in itertools.islice(NvdecReader(checked), 5)]
+    batches = {id(image.base): np.asarray(image.base).nbytes for image in images}
+    assert [*batches.values()] == [5 * 3 * 96 * 64]
