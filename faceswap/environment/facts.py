@@ -71,7 +71,7 @@ class Facts:
         apple_gpu: Whether torch can use an Apple GPU.
         nvdec: TorchCodec, with what keeps it from decoding with NVDEC; without version if it is not
             installed.
-        nvdec_remedy: How to get what is missing for NVDEC.
+        nvdec_remedy: Remedy of it.
         cores: Number of CPU cores.
         bf16: Whether the default device supports bf16 in hardware.
         weights: Path of each file of default weights; None when it is missing.

@@ -16,8 +16,8 @@ class NvdecUnavailableError(Exception):
     """NVDEC cannot be used on this machine.
 
     Attributes:
-        reason: What is missing.
-        remedy: How to get it.
+        reason: Missing part.
+        remedy: Command or action that supplies it.
     """
 
     def __init__(self, reason: str, remedy: str) -> None:

@@ -47,10 +47,10 @@ class NvdecVideo:
 
     Attributes:
         info: Metadata of the video.
-        table: Its pictures.
-        device: Device that decodes: ``cuda`` or ``cuda:N``, or ``cpu`` for TorchCodec's own.
-        orientation: What makes the pictures of TorchCodec upright.
-        correction: ``(3, 3)`` matrix that corrects their RGB; None if it is right.
+        table: Table of its pictures.
+        device: Decoding device: ``cuda`` or ``cuda:N``, or ``cpu`` for TorchCodec's own.
+        orientation: Transformation of the pictures of TorchCodec into upright ones.
+        correction: Correction of their RGB, a ``(3, 3)`` matrix; None if it is right.
     """
 
     info: VideoInfo

@@ -22,10 +22,10 @@ class PictureTable:
     """The pictures of an undamaged stream.
 
     Attributes:
-        pts: Their time stamps on the clock that begins at 0, ascending, in units of the stream.
-        durations: Their durations in the same units; 0 where unknown.
+        pts: Time stamps on the clock that begins at 0, ascending, in units of the stream.
+        durations: Durations in the same units; 0 where unknown.
         keys: Ascending indices of the key frames; the first is 0.
-        shift: What was added to the stored time stamps.
+        shift: Difference of these time stamps from the stored ones.
         stream: Index of the stream in its file.
         choice: Line that says which of several video streams this is; "" if there is only one.
     """
