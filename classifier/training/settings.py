@@ -166,7 +166,5 @@ class Settings(StrictModel):
         description="Mixed precision; auto is bf16 where the hardware supports it, else fp32.",
     )
     channels_last: bool = Field(default=True, description="Use channels_last memory format.")
-    device: Literal["auto", "cpu"] = Field(
-        default="auto", description="Device; auto is the GPU if there is one."
-    )
+    device: str = Field(default="auto", description="Device: auto, cpu, cuda or mps.")
     keep: int = Field(default=2, ge=1, description="Newest checkpoints to keep, besides the best.")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.core.errors import ModelFileError
+from faceswap.core.tflite_cuda import CUDARunner
 from faceswap.core.tflite_graph import Operator, TFLiteGraph, read_graph
 from faceswap.core.tflite_onnx import CPURunner
 from faceswap.core.tflite_steps import BUILDERS, Padding
@@ -15,7 +16,8 @@ from faceswap.core.tflite_steps import BUILDERS, Padding
 class TFLiteNet(nn.Module):
     """Runs the operators of a TFLite file on NCHW tensors.
 
-    On the CPU onnxruntime runs them as one model, elsewhere torch does. Images are (B, C, H, W).
+    On the CPU onnxruntime runs them as one model, elsewhere torch does, on a CUDA device as a CUDA
+    graph. Images are (B, C, H, W).
     Reshapes use TFLite's (B, H, W, C) order, so flattened outputs have the order of the original.
 
     Fully convolutional networks also accept inputs with other sides that are multiples of the total
@@ -45,6 +47,7 @@ class TFLiteNet(nn.Module):
         self._wiring = _with_last_uses(wiring, graph.outputs)
         self.requires_grad_(False)  # noqa: FBT003
         self.cpu_runner = CPURunner(list(self.steps), wiring, graph.input, graph.outputs)
+        self._cuda_runner = CUDARunner(self.run_steps)
         self.eval()
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -60,6 +63,8 @@ class TFLiteNet(nn.Module):
         """
         if images.device.type == "cpu":
             return self.cpu_runner(images)
+        if images.device.type == "cuda":
+            return self._cuda_runner(images)
         return self.run_steps(images)
 
     def run_steps(self, images: Tensor) -> tuple[Tensor, ...]:
