@@ -31,11 +31,16 @@ OPENINGS = (0.0, 0.1, 0.2, 0.3)
 
 
 def face_at(
-    x: float = 120.0, opening: float = 0.0, width: float = 1.0, yaw: float = 0.0, track: int = 0
+    x: float = 120.0,
+    opening: float = 0.0,
+    width: float = 1.0,
+    yaw: float = 0.0,
+    track: int = 0,
+    eyes: float = 0.04,
 ) -> SourceFace:
     """A face of 80 pixels in a frame."""
     c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
-    turned = face_mesh(opening, width) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
+    turned = face_mesh(opening, width, eyes) @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T
     mesh = (80 * turned + [x, 100, 0]).astype(np.float32)
     return SourceFace(mesh_to_68(mesh)[:, :2], mesh, track)
 

@@ -24,9 +24,12 @@ from faceswap.models.guided import GuidedAutoencoder
 from tests.conversion.guided import (
     COVERAGE,
     OPENINGS,
+    SIDE,
     face_at,
     guidance_to,
+    guided_model,
     normalised,
+    reference_set,
     synthetic_people,
 )
 
@@ -77,11 +80,22 @@ def test_an_open_mouth_is_shown_by_the_reference_that_has_it(guidance):
     assert sum(len(mouth) == 2 for mouth in mouths) == pytest.approx(16, abs=4)
     for mouth in mouths:
         assert sum(mouth.values()) == pytest.approx(1)
-    # A head that is turned the same way has nearly the same geometry in its crop: the mouth that is
-    # open widest is not needed.
-    geometry = {shown for face in guided for shown in shown_references(face, 0)}
-    assert OPENINGS.index(0.3) not in geometry
-    assert shown_references(guided[10], 0) == shown_references(guided[80], 0) == {0: 1}
+
+
+def test_the_halves_of_a_face_are_shown_by_the_references_that_have_its_eyes_and_its_mouth():
+    rest, yawning, staring = (0.0, 0.04), (0.2, 0.0), (0.1, 0.08)  # mouth, eyes
+    references = [face_at(opening=mouth, eyes=eyes) for mouth, eyes in (rest, yawning, staring)]
+    plain = np.full((len(references), SIDE, SIDE, 3), 128, np.uint8)
+    guidance = guidance_to("bob", guided_model(bob=reference_set(references, plain)))
+    # Between rests: an open mouth, closed eyes, and an open mouth below wide eyes.
+    shown = [rest, (0.2, 0.04), rest, (0.0, 0.0), rest, (0.2, 0.08)]
+    faces = [face_at(100 + i, shown[i // 20][0], eyes=shown[i // 20][1]) for i in range(120)]
+    guided = [frame[0] for frame in guide_clip([[face] for face in faces], guidance)]
+    for half, expected in ((0, [0, 0, 0, 1, 0, 2]), (1, [0, 1, 0, 0, 0, 1])):
+        found = [shown_references(face, half) for face in guided]
+        for start, reference in zip(range(0, 120, 20), expected, strict=True):
+            steady = found[start + 4 * (start > 0) : start + 20 - 4 * (start < 100)]
+            assert steady == [{reference: 1}] * len(steady)
 
 
 def test_a_face_at_rest_shows_the_target_at_rest(guidance):
