@@ -195,8 +195,11 @@ def _draw_text(picture: Picture, face: Face) -> None:
     angles = f"yaw {face.yaw:.0f}  pitch {face.pitch:.0f}  roll {face.roll:.0f}"
     about = f"size {face.size:.0f}  sharpness {face.sharpness:.0f}  track {face.track}"
     person = f"  person {face.person}" if face.person else ""
+    filled = "  filled" if face.filled else ""
     height = len(picture) // 24
-    for place, text in enumerate((f"{face.image}  {face.time:.2f} s", angles, about + person)):
+    for place, text in enumerate(
+        (f"{face.image}  {face.time:.2f} s", angles, about + person + filled)
+    ):
         rows = slice(place * height, (place + 1) * height)
         coverage = text_mask(text, height, picture.shape[1] - height)[..., None] / 255
         part = picture[rows, height // 2 : height // 2 + coverage.shape[1]]

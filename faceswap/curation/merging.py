@@ -125,7 +125,7 @@ def _distinct(facesets: Sequence[Faceset]) -> list[_Chosen]:
     found: dict[tuple[int, bytes], _Chosen] = {}
     row = 0
     for faceset in facesets:
-        kept = {face.image for face in faceset.trainable()}
+        kept = {face.image for face in faceset.with_crops()}
         for face in faceset.faces():
             key = face.frame, face.landmarks.tobytes()
             if key not in found or (face.image in kept and not _has_crop(found[key])):

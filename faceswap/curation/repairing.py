@@ -86,7 +86,7 @@ def drop_rows(path: Path) -> int:
     """
     with hold_folder(path, "the repair"):
         faceset = Faceset.open(path)
-        kept = {face.image for face in faceset.trainable()} | {*removed_crops(faceset)}
+        kept = {face.image for face in faceset.with_crops()} | {*removed_crops(faceset)}
         damaged = [file.name for file in (path / REMOVED).glob(f"*{DAMAGED}")]
         faces = faceset.faces()
         kept |= {f.image for f in faces if any(name.startswith(f.image) for name in damaged)}

@@ -176,7 +176,7 @@ def find_changes(folder: Path, view: Mapping[str, Any], faceset: Faceset) -> Cha
     twice, found = _find_twice(paths, view), _find_copies(paths, view)
     known = {*found.values(), *(path for several in twice.values() for path in several)}
     changes = Changes(strays=[path for path in paths if path not in known])
-    kept = {face.image for face in faceset.trainable()}
+    kept = {face.image for face in faceset.with_crops()}
     folder_of = group_folders(view["groups"])
     group_of = {name: group for group, name in folder_of.items()} | {".": None}
     for copy in view["copies"]:

@@ -36,7 +36,7 @@ def draw(
     folders = [output / faceset.path.name for faceset in opened]
     check_outputs([], folders, hint="Choose another --output, or delete it.")
     for faceset, folder in zip(opened, folders, strict=True):
-        faces = faceset.trainable()[::every]
+        faces = faceset.with_crops()[::every]
         with progress_bar(f"draw {faceset.name}", len(faces), unit="faces") as advance:
             draw_faces(faceset, faces, folder, layers=layer or _DEFAULT, on_faces=advance)
         note(f"{folder}: {len(faces):,} pictures.")

@@ -48,7 +48,7 @@ def filter_faces(
     if output is not None:
         check_outputs([], [output / faceset.path.name for faceset in opened])
     for faceset in opened:
-        faces = faceset.trainable()
+        faces = faceset.with_crops()
         kept = _kept(faceset, faces, parsed)
         others = [face.image for face, matches in zip(faces, kept, strict=True) if not matches]
         if not dry_run and output is not None:

@@ -54,7 +54,7 @@ def group(
         if by == "none":
             write_marks(faceset.path, "group", {})
             continue
-        faces = faceset.trainable()
+        faces = faceset.with_crops()
         with reading_bar(f"group {faceset.name}", len(faces), shown=reads_crops(by)) as advance:
             groups = grouped_faces(
                 faceset, faces, by, bins=bins, threshold=threshold, on_faces=advance

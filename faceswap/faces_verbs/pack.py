@@ -7,6 +7,7 @@ import typer
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.errors import FacesetError
+from faceswap.core.folders import natural_key
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import counted
 from faceswap.curation.packing import pack_faceset, unpack_faceset
@@ -39,9 +40,12 @@ def unpack(
     """Restore a faceset from its tar files: the same files, bit by bit."""
     files = sorted(pack.glob("*.tar"))
     if not files:
+        inside = sorted({file.parent for file in pack.glob("*/*.tar")}, key=natural_key)
         raise FacesetError(
             f"Expected a folder of tar files, found none in {pack}.",
-            "Give a folder that `faceswap faces pack` wrote.",
+            f"Give one of the packs in it, such as {inside[0]}."
+            if inside
+            else "Give a folder that `faceswap faces pack` wrote.",
         )
     with progress_bar(f"unpack {pack.name}", None, unit="files") as advance:
         faceset = unpack_faceset(files, output, advance)

@@ -41,7 +41,7 @@ def sort(
         if by == "none":
             write_marks(faceset.path, "order", {})
             continue
-        faces = faceset.trainable()
+        faces = faceset.with_crops()
         with reading_bar(f"sort {faceset.name}", len(faces), shown=reads_crops(by)) as advance:
             order = sorted_faces(faceset, faces, by, descending=descending, on_faces=advance)
         ranked = [faces[place] for place in order]

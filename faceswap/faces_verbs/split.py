@@ -44,7 +44,7 @@ def split(facesets: Facesets, output: _Output, by: _By = "person", bins: _Bins =
 
 
 def _groups(faceset: Faceset, by: str, bins: int) -> dict[str, list[Face]]:
-    faces = faceset.trainable()
+    faces = faceset.with_crops()
     if by == "group":
         names = [face.group for face in faces]
     else:

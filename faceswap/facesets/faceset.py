@@ -186,16 +186,22 @@ class Faceset:
         """
         return read_embeddings(self.path / ROWS)
 
-    def trainable(self) -> list[Face]:
+    def with_crops(self) -> list[Face]:
         """Faces whose image has not been deleted, in the order of the source.
-
-        Filled faces are left out: something often covers them.
 
         Raises:
             FacesetError: The folder of the images is missing.
         """
         kept = self._image_names()
-        return [face for face in self._faces if face.image in kept and not face.filled]
+        return [face for face in self._faces if face.image in kept]
+
+    def trainable(self) -> list[Face]:
+        """Faces ``with_crops`` but filled ones, which something often covers.
+
+        Raises:
+            FacesetError: The folder of the images is missing.
+        """
+        return [face for face in self.with_crops() if not face.filled]
 
     def unknown_images(self) -> list[str]:
         """Files in ``images/`` that belong to no face: added, renamed or converted ones, sorted.

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from faceswap.core.command_line import run_program
@@ -115,7 +116,9 @@ def test_export_import_pack_unpack_and_draw(run, clip, tmp_path):
     assert len(list((tmp_path / "packs" / "clip").glob("*.tar"))) == 2
     assert run("unpack", tmp_path / "packs" / "clip", "-o", tmp_path / "again")[0] == 0
     assert frames(tmp_path / "again") == [0, 1, 2, 3, 4, 5]
-    assert run("unpack", tmp_path, "-o", tmp_path / "none")[0] == 2
+    code, said = run("unpack", tmp_path / "packs", "-o", tmp_path / "none")
+    assert code == 2
+    assert f"such as {tmp_path / 'packs' / 'clip'}" in said.replace("\n", "")
     pictures = tmp_path / "pictures"
     assert run("draw", clip, "-o", pictures, "--every", 3, "--layer", "landmarks")[0] == 0
     assert sorted(file.name for file in (pictures / "clip").iterdir()) == [
@@ -164,3 +167,27 @@ def test_filtered_copies_leave_faces_out_and_remove_none(run, clip, tmp_path):
     assert "left out" in said
     assert "removed" not in said
     assert frames(tmp_path / "copies" / "clip") == [3, 4, 5]
+
+
+def test_filled_faces_stay_with_their_track(run, clip, tmp_path):
+    """They are not trained on, but conversion swaps them."""
+
+    def fill(rows: pa.Table) -> pa.Table:
+        filled = pa.array([frame == 2 for frame in rows["frame"].to_pylist()])
+        return rows.set_column(rows.schema.get_field_index("filled"), "filled", filled)
+
+    rewrite_rows(clip, fill)
+    assert frames(clip) == [0, 1, 3, 4, 5]
+    assert run("split", clip, "--by", "track", "-o", tmp_path / "parts")[0] == 0
+    assert run("filter", "frame < 4", clip, "-o", tmp_path / "copies")[0] == 0
+    assert run("merge", clip, "-o", tmp_path / "merged")[0] == 0
+    for copy, count in (("parts/clip-track 0", 6), ("copies/clip", 4), ("merged", 6)):
+        faces = Faceset.open(tmp_path / copy).faces()
+        assert len(faces) == count
+        assert [face.frame for face in faces if face.filled] == [2]
+    assert run("group", clip, "--by", "track")[0] == 0
+    assert {face.group for face in Faceset.open(clip).faces()} == {"track 0"}
+    assert run("repair", clip, "--drop-rows")[0] == 0
+    assert len(Faceset.open(clip).faces()) == 6
+    assert run("filter", "not filled", clip)[0] == 0
+    assert [file.name for file in (clip / "removed").iterdir()] == ["000002-0.png"]
