@@ -24,6 +24,7 @@ _TEMPLATE = """<!doctype html>
 {% for name, content in page.metadata.items() %}<meta name="{{ name }}" content="{{ content }}">
 {% endfor %}<title>{{ page.title }}</title>
 <style>
+:root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; margin: 2rem auto;
   max-width: 72rem; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
@@ -34,6 +35,8 @@ th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right
 figure { margin: 0; display: table; }
 figcaption { display: table-caption; caption-side: bottom; font-size: .8rem; color: #555; }
 img, video { max-width: 100%; height: auto; display: block; }
+@media (max-width: 40rem) { figure { display: block; max-width: 100%; }
+  figcaption { display: block; } .wide { overflow-x: auto; } .wide img { max-width: none; } }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #181818; }
   th, td { border-color: #444; } td.text:not(:first-child), figcaption { color: #aaa; }
   .plot { background: #fff; } }
@@ -52,8 +55,9 @@ img, video { max-width: 100%; height: auto; display: block; }
 </tr>{% endfor %}</tbody></table>{% endif %}
 <div class="grid">{% for item in section.items %}<figure>
 {% if item.kind == "video" %}<video controls loop muted src="{{ item.source }}"></video>
-{% else %}<img{% if item.kind == "plot" %} class="plot"{% endif %} alt="{{ item.caption }}"
- src="{{ item.source }}">{% endif %}
+{% else %}<div{% if item.wide %} class="wide"{% endif %}><img
+{% if item.kind == "plot" %} class="plot"{% endif %} alt="{{ item.caption }}"
+ src="{{ item.source }}"></div>{% endif %}
 <figcaption>{{ item.caption }}</figcaption></figure>{% endfor %}</div>
 {% endfor %}</body></html>
 """
@@ -61,11 +65,15 @@ img, video { max-width: 100%; height: auto; display: block; }
 _NUMBER = re.compile(r"[-+−±.]*\d|[-–]?$")  # or a dash or nothing in place of a number
 
 
+_WIDE = 2.5  # ratio of the sides from which a picture is scrolled
+
+
 @dataclass(frozen=True)
 class _Item:
     kind: str
     source: str
     caption: str
+    wide: bool = False
 
 
 @dataclass
@@ -97,14 +105,21 @@ class Section:
         )
 
     def add_plot(self, figure: Figure, caption: str = "") -> None:
-        """Adds a matplotlib figure as SVG."""
-        self.items.append(_Item("plot", _data("image/svg+xml", svg_chart(figure)), caption))
+        """Adds a matplotlib figure as SVG; see ``add_picture`` on wide ones."""
+        width, height = figure.get_size_inches()
+        chart = _data("image/svg+xml", svg_chart(figure))
+        self.items.append(_Item("plot", chart, caption, wide=width > _WIDE * height))
 
     def add_picture(self, image: NDArray[np.uint8], caption: str = "") -> None:
-        """Adds an image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey, as JPEG."""
+        """Adds an image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey, as JPEG.
+
+        One that is much wider than high is scrolled on narrow screens, instead of shrunk.
+        """
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "JPEG", quality=90)
-        self.items.append(_Item("picture", _data("image/jpeg", buffer.getvalue()), caption))
+        height, width = image.shape[:2]
+        picture = _data("image/jpeg", buffer.getvalue())
+        self.items.append(_Item("picture", picture, caption, wide=width > _WIDE * height))
 
     def add_photo(self, path: Path, caption: str = "") -> None:
         """Embeds a JPEG file as it is, with its metadata."""

@@ -49,7 +49,7 @@ def pose_chart(sides: Sequence[MeasuredFaces], missing: NDArray[np.bool_] | None
         )  # fmt: skip
         every[-1].legend(fontsize=8, loc="upper right")
     if drawn is not None:
-        figure.colorbar(drawn, ax=list(every), label="faces", shrink=0.8)
+        figure.colorbar(drawn, ax=list(every), label="faces", shrink=0.8, format="{x:,.0f}")
     return figure
 
 

@@ -46,12 +46,13 @@ def add_comparison(page: Page, faces: MeasuredFaces, comparison: Comparison) -> 
         if missing.any()
         else f"Number of faces of each pose: {other} has all poses of {faces.label}.",
     )
-    people = len({face.person for face in faces.faces})
-    if people > 1:
-        section.paragraphs.append(
-            f"The faces of {people:,} people are taken together: choose one with `faceswap faces "
-            "filter` for a clearer picture."
-        )
+    for side in (faces, comparison.other):
+        people = len({face.person for face in side.faces if face.person is not None})
+        if people > 1:
+            section.paragraphs.append(
+                f"The faces of {people:,} people of {side.label} are taken together: choose one "
+                "with `faceswap faces filter` for a clearer picture."
+            )
     if not comparison.meshes:
         section.paragraphs.append(
             "Expressions were measured on landmarks, as not all facesets have meshes: heads turned "

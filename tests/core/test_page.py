@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from faceswap.core.page import Page
 
@@ -27,6 +28,20 @@ def test_a_page_holds_everything_and_sets_words_from_the_left(tmp_path: Path) ->
     ]
     cells = re.findall(r"<td( class=\"text\")?>([^<]*)", written)
     assert [bool(text) for text, _ in cells] == [True, False, False, True] * 2
+
+
+def test_wide_pictures_are_not_shrunk_on_phones(tmp_path: Path) -> None:
+    page = Page("Strips")
+    section = page.section()
+    for width, caption in ((32, "wide"), (8, "square")):
+        section.add_picture(np.zeros((8, width, 3), np.uint8), caption)
+    for width, caption in ((9, "wide"), (5, "usual")):
+        section.add_plot(Figure(figsize=(width, 3)), caption)
+    page.write(tmp_path / "page.html")
+    written = (tmp_path / "page.html").read_text()
+    found = re.findall(r'<div( class="wide")?><img[^>]* alt="(\w+)"', written)
+    names = [(bool(scrolled), caption) for scrolled, caption in found]
+    assert names == [(True, "wide"), (False, "square"), (True, "wide"), (False, "usual")]
 
 
 def test_backquotes_are_code_and_everything_is_escaped(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def test_the_page_opens_offline_and_has_every_section(alice, tmp_path) -> None:
 def test_what_the_other_lacks_is_named_and_shown(alice, make_faceset, tmp_path) -> None:
     changed(alice, yaw=lambda face: 45.0 if face < 12 else 0.0)
     bob = add_meshes(make_faceset(tmp_path / "bob"))
+    changed(bob, person=lambda face: "bob" if face < 30 else "carl" if face < 40 else None)
     page, numbers = tmp_path / "page.html", tmp_path / "numbers.json"
     report([alice], against=[bob], output=page, json_file=numbers)
     against = json.loads(numbers.read_text())["against"]
@@ -63,6 +64,8 @@ def test_what_the_other_lacks_is_named_and_shown(alice, make_faceset, tmp_path) 
     assert len({face["image"] for face in gap["faces"]}) == 12
     assert "Film bob with: head turned about 45° to image right (25% of alice)." in text_of(page)
     assert "<h2>1. Head turned about 45° to image right</h2>" in text_of(page)
+    taken = re.findall(r"The faces of (\d+) people of (\w+) are taken together", text_of(page))
+    assert taken == [("2", "bob")]
 
 
 def test_landmarks_suffice_and_a_faceset_lacks_nothing_of_itself(make_faceset, tmp_path) -> None:
