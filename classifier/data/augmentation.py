@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.data.dataset import IGNORE_INDEX
+from classifier.data.scenery import draw_strokes, paste_objects, replace_background
 
 # Importing albumentations would otherwise check for a newer version online.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -41,6 +42,12 @@ class Augmentation:
         operations: Number of RandAugment operations per image.
         magnitude: Magnitude of RandAugment, 0 to 1.
         erase: Probability of random erasing (Zhong et al., 2020).
+        background: Probability of replacing the pixels of class 0 and unlabelled ones by a
+            texture, in images with masks.
+        occlude: Probability of pasting objects, which become class 0, in images with masks.
+        strokes: Probability of drawing thin curves or rings, which keep the labels.
+        degrade: Probability of each of: low resolution, motion blur, dim light, noise, JPEG
+            artefacts, and grey instead of colours.
     """
 
     flip: bool = False
@@ -52,13 +59,17 @@ class Augmentation:
     operations: int = 2
     magnitude: float = 0.3
     erase: float = 0.0
+    background: float = 0.0
+    occlude: float = 0.0
+    strokes: float = 0.0
+    degrade: float = 0.0
 
     @property
     def slow(self) -> bool:
         """Whether images need more than flips and translations, which array slicing does."""
-        return (
-            self.crop < 1 or self.policy != "none" or max(self.rotate, self.colour, self.erase) > 0
-        )
+        light = max(self.rotate, self.colour, self.erase, self.degrade)
+        scenery = max(self.background, self.occlude, self.strokes)
+        return self.crop < 1 or self.policy != "none" or max(light, scenery) > 0
 
 
 class SampleAugmenter:
@@ -97,13 +108,36 @@ class SampleAugmenter:
             "image": np.ascontiguousarray(image.transpose(1, 2, 0))
         }  # CHW -> HWC
         data |= {} if mask is None else {"mask": mask}
-        for transform in transforms.sample(random):
-            # One generator for all transforms: equal seeds would give equal numbers.
-            numbers = python_random.Random(int(random.integers(2**63)))
-            transform.set_random_state(random, numbers)
-            data = transform(**data)
+        data = _apply(transforms.sample(random), data, random)
+        # Before the light, which then is the same for all that the image shows.
+        data = self._change_scenery(data, len(image), random)
+        data = _apply(transforms.after, data, random)
         changed = data["image"].reshape(*self.size, len(image))
         return np.ascontiguousarray(changed.transpose(2, 0, 1)), data.get("mask")
+
+    def _change_scenery(
+        self, data: dict[str, Any], channels: int, random: np.random.Generator
+    ) -> dict[str, Any]:
+        augment, mask = self.augment, data.get("mask")
+        image = data["image"].reshape(*data["image"].shape[:2], channels)
+        if mask is not None and random.random() < augment.background:
+            image, mask = replace_background(image, mask, random)
+        if random.random() < augment.strokes:
+            image = draw_strokes(image, random)
+        if mask is not None and random.random() < augment.occlude:
+            image, mask = paste_objects(image, mask, random)
+        return {"image": image} | ({} if mask is None else {"mask": mask})
+
+
+def _apply(
+    transforms: list[Transform], data: dict[str, Any], random: np.random.Generator
+) -> dict[str, Any]:
+    for transform in transforms:
+        # One generator for all transforms: equal seeds would give equal numbers.
+        numbers = python_random.Random(int(random.integers(2**63)))
+        transform.set_random_state(random, numbers)
+        data = transform(**data)
+    return data
 
 
 class _Transforms:
@@ -111,7 +145,7 @@ class _Transforms:
 
     def __init__(self, augment: Augmentation, size: tuple[int, int], grey: bool) -> None:
         self.augment, self.size, self.grey = augment, size, grey
-        self.before, self.after = self._geometry(), self._light()
+        self.before, self.after = self._geometry(), [*self._light(), *self._quality()]
         self.operations = list(_OPERATIONS)
         if grey:
             self.operations.remove("colour")
@@ -134,13 +168,21 @@ class _Transforms:
             span = (1 - 0.4 * strength, 1 + 0.4 * strength)
             hue = (-0.1 * strength, 0.1 * strength)
             chosen.append(A.ColorJitter(span, span, span, hue, p=1.0))
+        return chosen
+
+    def _quality(self) -> list[Transform]:
+        chosen, degrade = [], self.augment.degrade
+        if degrade > 0:
+            chosen += [make(degrade) for make in _DEGRADATIONS]
+        if degrade > 0 and not self.grey:
+            chosen.append(A.ToGray(p=degrade))
         if self.augment.erase > 0:
             hole = A.Erasing(fill="random_uniform", fill_mask=IGNORE_INDEX, p=self.augment.erase)
             chosen.append(hole)
         return chosen
 
     def sample(self, random: np.random.Generator) -> list[Transform]:
-        """Sample the transforms of one image, in order."""
+        """Sample the geometry and the policy of one image, in order."""
         augment, policy = self.augment, []
         if augment.policy == "randaugment":
             level = round(augment.magnitude * _LEVELS) / _LEVELS
@@ -148,7 +190,7 @@ class _Transforms:
         elif augment.policy == "trivial":
             level = int(random.integers(_LEVELS + 1)) / _LEVELS
             policy = [self._operation(random, level, wide=True)]
-        return [*self.before, *(step for step in policy if step is not None), *self.after]
+        return [*self.before, *(step for step in policy if step is not None)]
 
     def _operation(
         self, random: np.random.Generator, level: float, *, wide: bool
@@ -159,6 +201,16 @@ class _Transforms:
         if key not in self.built:
             self.built[key] = _OPERATIONS[name](signed, wide)
         return self.built[key]
+
+
+_DEGRADATIONS: tuple[Callable[[float], Transform], ...] = (
+    lambda p: A.Downscale((0.3, 0.9), p=p),
+    lambda p: A.MotionBlur((3, 7), p=p),
+    lambda p: A.RandomBrightnessContrast((-0.35, 0.1), (-0.4, 0.2), p=p),
+    lambda p: A.GaussNoise((0.01, 0.08), p=p),
+    lambda p: A.ImageCompression(quality_range=(20, 90), p=p),
+)
+"""What a camera and an encoder do to an image, in this order, by their probability."""
 
 
 def _affine(**change: object) -> Transform:

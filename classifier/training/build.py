@@ -8,6 +8,7 @@ from classifier.data.augmentation import Augmentation
 from classifier.data.batches import BatchPlan
 from classifier.data.dataset import Dataset
 from classifier.data.loading import pixel_side
+from classifier.data.scenery import BACKGROUND
 from classifier.models import BuiltNetwork
 from classifier.models.anatomy import layer_groups
 from classifier.training.batch_norm import require_batch_norm_values
@@ -133,7 +134,20 @@ def build_network(
             "The perceptron rule cannot learn from mixed images.",
             "Use --set augment.mixup=0 --set augment.cutmix=0.",
         )
+    if augment.background or augment.occlude:
+        _require_background(dataset)
     return built
+
+
+def _require_background(dataset: Dataset) -> None:
+    first = dataset.classes[BACKGROUND].casefold()
+    if dataset.task != "pixels" or first != "background":
+        labels = f"the first class {first!r}" if dataset.task == "pixels" else "one class per image"
+        raise ConfigError(
+            "augment.background and augment.occlude expect masks with a first class background, "
+            f"found {labels}.",
+            "Use --set augment.background=0 --set augment.occlude=0, or another class file.",
+        )
 
 
 def place(built: BuiltNetwork, settings: Settings, accelerator: Accelerator) -> bool:

@@ -107,6 +107,34 @@ class AugmentSettings(StrictModel):
     operations: int = Field(default=2, ge=1, description="Operations per image of RandAugment.")
     magnitude: float = Field(default=0.3, ge=0, le=1, description="Magnitude of RandAugment.")
     erase: float = Field(default=0.0, ge=0, le=1, description="Probability of random erasing.")
+    background: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability of replacing background and unlabelled pixels by a random "
+        "texture; needs masks whose first class is background.",
+    )
+    occlude: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability of pasting textured objects, labelled as background; needs masks "
+        "whose first class is background.",
+    )
+    strokes: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability of drawing thin curves or rings, such as loose hair and rims of "
+        "glasses; labels stay.",
+    )
+    degrade: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability of each of: low resolution, motion blur, dim light, noise, JPEG "
+        "artefacts, grey.",
+    )
     mixup: float = Field(
         default=0.0, ge=0, description="Alpha of mixup (Zhang et al., 2018); 0 disables it."
     )

@@ -33,6 +33,7 @@ __all__ = [
     "search_weights",
     "unavailable_message",
     "weights_entry",
+    "weights_folders",
     "weights_path",
 ]
 
@@ -165,13 +166,21 @@ def hub_folder() -> Path:
     return user_path(home) / "hub" / "checkpoints"
 
 
+def weights_folders() -> list[Path]:
+    """Folders that may hold networks trained here: of ``$FACESWAP_WEIGHTS``, and the cache."""
+    return [*(place for place in _given_places() if not place.is_file()), cache_folder()]
+
+
+def _given_places() -> list[Path]:
+    """Files and folders in ``$FACESWAP_WEIGHTS``, separated as in PATH."""
+    texts = os.environ.get("FACESWAP_WEIGHTS", "").split(os.pathsep)
+    return [user_path(text) for text in texts if text]
+
+
 def _named_places(file: WeightsFile) -> list[Path]:
-    """Candidates from ``$FACESWAP_WEIGHTS``: files and folders, separated as in PATH."""
+    """Candidates from ``$FACESWAP_WEIGHTS``."""
     places = []
-    for text in os.environ.get("FACESWAP_WEIGHTS", "").split(os.pathsep):
-        if not text:
-            continue
-        given = user_path(text)
+    for given in _given_places():
         # A file with another name holds other weights.
         if not given.is_file():
             places.append(given / file.filename)

@@ -18,6 +18,7 @@ from classifier.models.formats import normalise
 from classifier.models.model_file import LoadedClassifier, load_model
 from faceswap.core.device import supports_bf16
 from faceswap.core.errors import ConfigError
+from faceswap.core.weights import weights_folders
 from faceswap.geometry.alignment import crop_matrix, warp
 from faceswap.geometry.landmarks68 import LEFT_BROW, RIGHT_BROW
 from faceswap.maskers.hull import fill_hull
@@ -29,6 +30,7 @@ _HAIR = frozenset({"hair", "brows", "hair and brows"})
 _REACH = 0.03  # beyond the hull, as a fraction of its width
 _FOREHEAD = 1.4  # above the brows, as a fraction of the distance from eye to brow
 _CLOSED = 0.03  # closed gaps (rims of glasses, nostrils), as a fraction of the crop
+_NAME = "face_masks"  # of the recipe, and of the folder with a network for all uses
 COVERAGE = 1.6
 """Side of the crops that the network sees, in face squares."""
 _FINER = 1.25  # than in training, in which crops are enlarged at random (Touvron et al., 2019)
@@ -136,15 +138,27 @@ def segmentation(device: str = "cpu", model: Path | None = None) -> Segmentation
 
     Args:
         device: Device of the network.
-        model: Folder of the run or of the exported model.
+        model: Folder of the run or of the exported model; None searches the folder ``face_masks``
+            in the places of downloaded weights.
 
     Raises:
-        ConfigError: No network is given, or it has no face class.
+        ConfigError: No network is given or found, or it has no face class.
         ModelFileError: The network cannot be read.
     """
-    if model is None:
+    return SegmentationMasker(load_model(model or _find_model(), device))
+
+
+def _find_model() -> Path:
+    places = [folder / _NAME for folder in weights_folders()]
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None:
         raise ConfigError(
-            "The masker 'segmentation' needs a network, found none.",
-            "Give its folder with --mask-model; docs/masks.md describes how to train one.",
+            "The masker 'segmentation' needs a network, which you train once; none was given with "
+            f"--mask-model or found in {', '.join(map(str, places))}.",
+            "Train one on photographs with pixel labels, in a checkout (docs/masks.md): "
+            "(1) python tools/prepare_face_masks.py FACES_WITH_MASKS -o aligned; "
+            f"(2) classifier train aligned --config {_NAME} -o runs/{_NAME}; "
+            f"(3) repeat this command with --mask-model runs/{_NAME}, or copy that folder's model/ "
+            f"to {places[0]}, where it is found without the option.",
         )
-    return SegmentationMasker(load_model(model, device))
+    return found

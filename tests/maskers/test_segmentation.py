@@ -1,5 +1,6 @@
 """Tests of the segmentation masker with a network of known output."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from classifier.models import build_network
 from classifier.models.formats import InputFormat
-from classifier.models.model_file import LoadedClassifier, ModelMeta
+from classifier.models.model_file import LoadedClassifier, ModelMeta, load_model, save_model
 from classifier.models.network import BuiltNetwork
 from faceswap.core.errors import ConfigError
 from faceswap.geometry.mean_face import MEAN_FACE
@@ -87,9 +89,38 @@ def test_each_crop_gets_its_own_mask():
     assert masker()([], [], []) == []
 
 
-def test_error_messages():
-    with pytest.raises(ConfigError, match="needs a network"):
+@pytest.mark.parametrize("variable", ["FACESWAP_WEIGHTS", "FACESWAP_CACHE"])
+def test_a_network_among_the_weights_is_used_without_being_named(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FACESWAP_CACHE", str(tmp_path / "empty"))
+    monkeypatch.delenv("FACESWAP_WEIGHTS", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    built = build_network("fcdensenet56", len(CLASSES), {"growth": 1}, 32)
+    meta = ModelMeta("fcdensenet56", {"growth": 1}, 32, CLASSES, (SIZE, SIZE))
+    folder = tmp_path / "weights" if variable == "FACESWAP_CACHE" else tmp_path
+    save_model(folder / "face_masks", built.module.state_dict(), built, meta)
+    found = build_masker("segmentation")
+    assert found.facts["mask_model"] == load_model(folder / "face_masks").digest
+
+
+def test_a_missing_network_is_answered_with_the_commands_that_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FACESWAP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FACESWAP_WEIGHTS", str(tmp_path / "weights"))
+    with pytest.raises(ConfigError) as caught:
         build_masker("segmentation")
+    assert str(tmp_path / "weights" / "face_masks") in caught.value.message
+    assert str(tmp_path / "cache" / "weights" / "face_masks") in caught.value.message
+    commands = re.findall(r"\(\d\) ([^;]*)", caught.value.hint or "")
+    assert len(commands) == 3
+    assert commands[0].startswith("python tools/prepare_face_masks.py")
+    assert commands[1].startswith("classifier train aligned --config face_masks")
+    assert "--mask-model runs/face_masks" in commands[2]
+
+
+def test_error_messages():
     with pytest.raises(ConfigError, match="does not use a network"):
         build_masker("hull", model=Path("somewhere"))
     with pytest.raises(ConfigError, match="chihuahua, muffin"):

@@ -14,6 +14,8 @@ KINDS = {
     "erase": Augmentation(erase=1.0),
     "randaugment": Augmentation(policy="randaugment", operations=3, magnitude=0.6),
     "trivial": Augmentation(policy="trivial"),
+    "strokes": Augmentation(strokes=1.0),
+    "degrade": Augmentation(degrade=0.5),
 }
 
 
@@ -112,6 +114,38 @@ def test_random_erasing_probability() -> None:
     image = photo(3, 32)
     holes = [not np.array_equal(change(image, None, generator(4, n))[0], image) for n in range(200)]
     assert 75 <= sum(holes) <= 125
+
+
+@pytest.mark.parametrize("augment", [Augmentation(background=0.5), Augmentation(occlude=0.5)])
+def test_scenery_changes_as_often_as_asked_and_only_with_masks(augment: Augmentation) -> None:
+    image, mask = photo(3, 32), np.ones((32, 32), np.uint8)
+    mask[:, :8] = 0
+    change = SampleAugmenter(augment, (32, 32))
+    assert np.array_equal(change(image, None, generator(6))[0], image)
+    changed = 0
+    for n in range(100):
+        out, labels = change(image, mask, generator(6, n))
+        assert labels is not None
+        assert set(np.unique(labels).tolist()) <= {0, 1}
+        changed += not np.array_equal(out, image)
+    assert 35 <= changed <= 65
+
+
+def test_the_new_background_lies_beyond_the_turned_image() -> None:
+    mask = np.ones((32, 32), np.uint8)
+    change = SampleAugmenter(Augmentation(rotate=45, background=1.0), (32, 32))
+    found = [change(photo(3, 32), mask, generator(7, n))[1] for n in range(20)]
+    labels = np.stack([one for one in found if one is not None])
+    assert set(np.unique(labels).tolist()) == {0, 1}
+
+
+def test_degraded_images_lose_colour_or_detail() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)
+    change = SampleAugmenter(Augmentation(degrade=1.0), (32, 32))
+    for n in range(10):
+        out, _ = change(noise, None, generator(8, n))
+        assert np.array_equal(out[0], out[1])  # grey
+        assert np.abs(np.diff(out[0].astype(int))).mean() < 60  # 85 before
 
 
 @pytest.mark.parametrize("wide", [False, True])

@@ -15,6 +15,7 @@ from classifier.training.reporter import Reporter
 from classifier.training.run import TrainingResult, run_training
 from classifier.training.run_directory import RunDirectory
 from faceswap.core.checkpoint import load_checkpoint
+from faceswap.core.errors import ConfigError
 
 FAST = ("device=cpu", "precision=fp32")
 
@@ -83,6 +84,17 @@ def test_segmentation_is_learnt(discs: Path, tmp_path: Path) -> None:
     assert model.classes == ("ground", "disc")
     assert model.side == (40, 48)
     assert model.scores["mean_iou"] == result.best.mean_iou
+
+
+@pytest.mark.parametrize("name", ["augment.background", "augment.occlude"])
+def test_scenery_needs_a_background_class(
+    name: str, discs: Path, colours: Path, tmp_path: Path
+) -> None:
+    settings = ["network.name=fcdensenet56", "network.size=32", f"{name}=0.5"]
+    with pytest.raises(ConfigError, match="found the first class 'ground'"):
+        trained(discs, tmp_path / "run", settings)
+    with pytest.raises(ConfigError, match="found one class per image"):
+        trained(colours, tmp_path / "run", [f"{name}=0.5"])
 
 
 def test_cached_features_are_reused_on_resume(
