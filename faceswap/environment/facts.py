@@ -118,7 +118,7 @@ def gather_facts() -> Facts:
     torch = _library("torch")
     gpus, cuda, apple, bf16 = ((), None, False, False) if torch.error else _devices()
     av = _library("av")
-    nvdec, nvdec_remedy = _nvdec()
+    nvdec, nvdec_remedy = (torch, "") if torch.error else _nvdec()
     return Facts(
         python=(numbers[0], numbers[1], patch),
         torch=torch,
@@ -162,8 +162,6 @@ def _nvdec() -> tuple[Library, str]:
         check_nvdec("cuda")
     except NvdecUnavailableError as error:
         return Library(version, error.reason), error.remedy
-    except ImportError as error:  # of torch
-        return Library(version, str(error)), ""
     return Library(version), ""
 
 

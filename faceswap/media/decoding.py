@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from faceswap.core.errors import MediaError
+from faceswap.media.nvdec_check import NotForNvdecError, check_video
 from faceswap.media.nvdec_library import NvdecUnavailableError, check_nvdec
-from faceswap.media.nvdec_video import NotForNvdecError, NvdecVideo, check_video
+from faceswap.media.nvdec_video import NvdecVideo
 
 DecoderName = Literal["pyav", "nvdec"]
 DecoderChoice = Literal["auto", "pyav", "nvdec"]
@@ -55,7 +56,8 @@ def choose_decoding(
         return decode_with_torchcodec(path, device)
     except (NvdecUnavailableError, NotForNvdecError) as error:
         if wanted is None:
-            return Decoding(note=f"decoded with PyAV, not with NVDEC: {error}")
+            doctor = " (faceswap doctor)" if isinstance(error, NvdecUnavailableError) else ""
+            return Decoding(note=f"decoded with PyAV, not with NVDEC: {error}{doctor}")
         begun = "The extraction was begun with NVDEC, which" if earlier else "NVDEC"
         raise MediaError(
             f"{begun} cannot decode {path} here: {error}.",

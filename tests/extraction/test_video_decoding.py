@@ -6,8 +6,10 @@ from faceswap.core.errors import FacesetError, MediaError
 from faceswap.extraction import pipeline, video_decoding
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
+from faceswap.extraction.video_decoding import decoder_record, decoding_of
 from faceswap.facesets.record import read_record
 from faceswap.media.decoding import Decoding
+from faceswap.media.hashed_source import hash_source
 from faceswap.media.sources import find_sources
 from tests.footage import write_clip
 
@@ -16,66 +18,52 @@ class KilledError(Exception):
     pass
 
 
-@pytest.fixture
-def source(tmp_path):
-    return find_sources([write_clip(tmp_path / "clip.mp4", 12, sound=False)])[0]
-
-
-@pytest.fixture
-def with_nvdec(monkeypatch):
-    monkeypatch.setattr(
-        video_decoding, "choose_decoding", lambda *_: Decoding("nvdec", "decoded with NVDEC")
-    )
-
-
-def begin(source, directory):
-    def kill(frames):
+def kill_at_once(frames):
+    if frames:
         raise KilledError
 
-    with pytest.raises(KilledError):
-        extract_source(source, directory, ExtractSettings(), on_frames=kill)
 
-
-def decoder(directory):
-    return read_record(directory)["extractor"].get("video_decoder")
-
-
-def test_the_record_names_another_decoder_than_pyav(source, with_nvdec, tmp_path):
-    report = extract_source(source, tmp_path / "faces", ExtractSettings())
-    assert report.notes[0] == "decoded with NVDEC"
-    assert decoder(tmp_path / "faces") == "nvdec"
-    # Complete: nothing is decoded any more.
-    assert extract_source(source, tmp_path / "faces", ExtractSettings()).frames_now == 0
-    with pytest.raises(FacesetError, match="--video-decoder nvdec, not pyav"):
-        extract_source(source, tmp_path / "faces", ExtractSettings(video_decoder="pyav"))
-
-
-def test_pyav_is_not_recorded(source, tmp_path):
-    report = extract_source(source, tmp_path / "faces", ExtractSettings(video_decoder="pyav"))
-    assert report.notes == ()
-    assert decoder(tmp_path / "faces") is None
-
-
-def test_a_resumed_extraction_keeps_its_decoder(source, tmp_path, monkeypatch):
-    asked = []
+def test_a_faceset_keeps_its_decoder(tmp_path, monkeypatch):
+    source = find_sources([write_clip(tmp_path / "clip.mp4", 6, sound=False)])[0]
+    directory, settings, asked = tmp_path / "faces", ExtractSettings(), []
 
     def choose(path, device, choice, earlier):
         asked.append(earlier)
-        return Decoding(earlier or "nvdec")
+        return Decoding("nvdec", "decoded with NVDEC")
+
+    monkeypatch.setattr(pipeline, "SHARD_FRAMES", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(video_decoding, "choose_decoding", choose)
+        with pytest.raises(KilledError):
+            extract_source(source, directory, settings, on_frames=kill_at_once)
+    assert read_record(directory)["extractor"]["video_decoder"] == "nvdec"
+
+    # Without a GPU it is not resumed.
+    with pytest.raises(MediaError, match="begun with NVDEC"):
+        extract_source(source, directory, settings, device="cpu")
 
     monkeypatch.setattr(video_decoding, "choose_decoding", choose)
-    monkeypatch.setattr(pipeline, "SHARD_FRAMES", 5)
-    begin(source, tmp_path / "faces")
-    assert decoder(tmp_path / "faces") == "nvdec"
-    extract_source(source, tmp_path / "faces", ExtractSettings())
-    extract_source(source, tmp_path / "faces", ExtractSettings(), overwrite=True)
-    assert asked == [None, "nvdec", None]
+    report = extract_source(source, directory, settings)
+    assert (report.frames, report.notes[0]) == (6, "decoded with NVDEC")
+    record = read_record(directory)
+    assert record["complete"]
+    assert record["extractor"]["video_decoder"] == "nvdec"
+    assert asked == [None, "nvdec"]
+
+    # Complete: nothing is decoded any more, on whatever device.
+    assert extract_source(source, directory, settings, device="cpu").frames_now == 0
+    assert asked == [None, "nvdec"]
+    with pytest.raises(FacesetError, match="--video-decoder nvdec, not pyav"):
+        extract_source(source, directory, ExtractSettings(video_decoder="pyav"))
+
+    # What is replaced, and what belongs to another source, has no say.
+    hashed = hash_source(source)
+    decoding_of(hashed, directory, "auto", "cuda", overwrite=True)
+    other = find_sources([write_clip(tmp_path / "other.mp4", 3, sound=False)])[0]
+    decoding_of(hash_source(other), directory, "auto", "cuda", overwrite=False)
+    assert asked == [None, "nvdec", None, None]
 
 
-def test_it_is_not_resumed_without_its_decoder(source, tmp_path):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(video_decoding, "choose_decoding", lambda *_: Decoding("nvdec"))
-        begin(source, tmp_path / "faces")
-    with pytest.raises(MediaError, match="begun with NVDEC"):
-        extract_source(source, tmp_path / "faces", ExtractSettings(), device="cpu")
-    assert decoder(tmp_path / "faces") == "nvdec"
+def test_pyav_is_not_recorded():
+    assert decoder_record(Decoding()) == {}
+    assert decoder_record(Decoding("nvdec")) == {"video_decoder": "nvdec"}

@@ -10,8 +10,9 @@ import pytest
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
+from faceswap.media.nvdec_check import MOST_DIFFERENT, NotForNvdecError, check_video
 from faceswap.media.nvdec_library import NvdecUnavailableError, check_nvdec
-from faceswap.media.nvdec_video import MOST_DIFFERENT, NotForNvdecError, NvdecReader, check_video
+from faceswap.media.nvdec_video import NvdecReader
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
 from tests.decoded_frames import differences

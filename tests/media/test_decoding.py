@@ -1,12 +1,13 @@
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from faceswap.core.errors import MediaError
 from faceswap.media import decoding
 from faceswap.media.decoding import Decoding, choose_decoding
+from faceswap.media.nvdec_check import NotForNvdecError
 from faceswap.media.nvdec_library import NvdecUnavailableError, check_nvdec, load_torchcodec
-from faceswap.media.nvdec_video import NotForNvdecError
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_the_summary_says_why_it_is_not_nvdec(refuse, tmp_path, error):
     refuse(error)
     chosen = choose_decoding(tmp_path / "a.mp4", "cuda:1")
     assert (chosen.decoder, chosen.video) == ("pyav", None)
-    assert chosen.note == f"decoded with PyAV, not with NVDEC: {error}"
+    assert chosen.note.startswith(f"decoded with PyAV, not with NVDEC: {error}")
 
 
 def test_a_decoder_is_never_replaced_by_another(refuse, tmp_path):
@@ -59,6 +60,9 @@ def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(NvdecUnavailableError, match="no NVIDIA GPU"):
         check_nvdec("cuda")
+    monkeypatch.setitem(sys.modules, "torchcodec", SimpleNamespace(ffmpeg_major_version=None))
+    with pytest.raises(NvdecUnavailableError, match="cannot load FFmpeg's"):
+        load_torchcodec()
     monkeypatch.setitem(sys.modules, "torchcodec", None)
     with pytest.raises(NvdecUnavailableError, match="TorchCodec is not installed") as caught:
         load_torchcodec()

@@ -1,20 +1,18 @@
 """TorchCodec's decoder on the CPU, which has the interface of NVDEC."""
 
 import itertools
+import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from faceswap.core.errors import MediaError
-from faceswap.media import nvdec_video
+from faceswap.media import nvdec_check, nvdec_video
+from faceswap.media.nvdec_check import MOST_DIFFERENT, NotForNvdecError, check_video
 from faceswap.media.nvdec_library import NvdecUnavailableError, load_torchcodec
-from faceswap.media.nvdec_video import (
-    MOST_DIFFERENT,
-    NotForNvdecError,
-    NvdecReader,
-    check_video,
-)
-from faceswap.media.video import VideoReader
+from faceswap.media.nvdec_video import NvdecReader
+from faceswap.media.video import VideoReader, probe
 from tests.decoded_frames import differences
 
 
@@ -57,7 +55,7 @@ def test_frames_are_those_of_the_other_reader(make_video, tmp_path, monkeypatch,
         ({"codec": "mpeg4"}, "codec is mpeg4"),
         ({"pixel_format": "yuv444p"}, "pixel format is yuv444p"),
         ({"pixel_format": "yuv420p10le"}, "pixel format is yuv420p10le"),
-        ({"colour": (9, 1)}, "matrix is 9"),
+        ({"colour": (9, 1)}, "matrix is number 9"),
         ({"name": "a.ts"}, "container is mpegts"),
         ({"options": {"flags": "+ilme+ildct", "x264-params": "tff=1"}}, "interlaced"),
     ],
@@ -71,7 +69,7 @@ def test_other_videos_are_refused(make_video, tmp_path, video, words):
 
 def test_a_video_whose_colours_would_differ_is_refused(make_video, tmp_path, monkeypatch):
     path = make_video(tmp_path / "a.mp4", size=(1280, 64))
-    monkeypatch.setattr(nvdec_video, "matrix_change", lambda *_: None)
+    monkeypatch.setattr(nvdec_check, "matrix_change", lambda *_: None)
     with pytest.raises(NotForNvdecError, match="colours would differ"):
         check_video(path, "cpu")
 
@@ -90,3 +88,36 @@ def test_memory_is_bounded(make_video, tmp_path, monkeypatch):
     images = [frame.image for frame in itertools.islice(NvdecReader(checked), 5)]
     batches = {id(image.base): np.asarray(image.base).nbytes for image in images}
     assert [*batches.values()] == [5 * 3 * 96 * 64]
+
+
+IDENTITY = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+
+
+def mirrored(path, a, d):
+    """Changes the display matrix of the track of an MP4 file, which follows that of the movie."""
+    content, identity = path.read_bytes(), struct.pack(">9i", *IDENTITY)
+    at = content.index(identity, content.index(identity) + 1)
+    matrix = struct.pack(">9i", a << 16, *IDENTITY[1:4], d << 16, *IDENTITY[5:])
+    path.write_bytes(content[:at] + matrix + content[at + len(matrix) :])
+    return path
+
+
+def test_mirrored_videos_come_as_from_the_other_reader_or_not_at_all(make_video, tmp_path):
+    upside_down = mirrored(make_video(tmp_path / "a.mp4"), 1, -1)
+    assert probe(upside_down).orientation.flip_y
+    checked, _ = check_video(upside_down, "cpu")
+    assert differences(NvdecReader(checked), VideoReader(upside_down), MOST_DIFFERENT) == []
+    # TorchCodec takes this matrix for half a turn.
+    left_right = mirrored(make_video(tmp_path / "b.mp4"), -1, 1)
+    assert probe(left_right).orientation.flip_x
+    with pytest.raises(NotForNvdecError, match="mirrored"):
+        check_video(left_right, "cpu")
+
+
+def test_a_range_that_only_the_container_has_is_refused(make_video, tmp_path, monkeypatch):
+    path = make_video(tmp_path / "a.mp4", colour=(1, 1))
+    info = probe(path)
+    full = replace(info, colour=replace(info.colour, range=2))
+    monkeypatch.setattr(nvdec_check, "probe", lambda _: full)
+    with pytest.raises(NotForNvdecError, match="disagree about the range"):
+        check_video(path, "cpu")
