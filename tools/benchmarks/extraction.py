@@ -14,7 +14,9 @@ from faceswap.core.weights import weights_path
 from faceswap.extraction.pipeline import ExtractReport, extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
+from faceswap.media.decoding import choose_decoding
 from faceswap.media.images import encode_image
+from faceswap.media.nvdec_video import NvdecReader
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
 from faceswap.tracking.finder import build_tracker
@@ -29,7 +31,10 @@ def benchmark_extraction(clip: Path, frames: int, device: torch.device) -> None:
     tracker = build_tracker(settings.detector, settings.landmarker, str(device))
     source = find_sources([clip])[0]
     images = [frame.image for frame in islice(VideoReader(clip), frames)]
-    show("decode only", timed(lambda: exhaust(VideoReader(clip))), "frames/s")
+    decoded = timed(lambda: exhaust(VideoReader(clip)))
+    show("decode only", decoded, "frames/s")
+    if device.type == "cuda":
+        _time_nvdec(clip, device, decoded)
     show("track only", timed(lambda: exhaust(map(tracker.update, images))), "frames/s")
     reports: list[ExtractReport] = []
 
@@ -54,6 +59,15 @@ def benchmark_extraction(clip: Path, frames: int, device: torch.device) -> None:
         show(f"  {name} by itself, meanwhile", Rate(rate, 1), "frames/s")
     for name, batch in (("facemesh", 1), ("iris", 2), ("blazeface_full", 1)):
         _compare_runners(name, batch, device)
+
+
+def _time_nvdec(clip: Path, device: torch.device, reference: Rate) -> None:
+    """Time NVDEC, or print why it does not decode the clip."""
+    decoding = choose_decoding(clip, str(device))
+    print(decoding.note, flush=True)
+    if (video := decoding.video) is not None:
+        rate = timed(lambda: exhaust(NvdecReader(video)))
+        show("decode only, NVDEC", rate, "frames/s", reference)
 
 
 def _compare_runners(name: str, batch: int, device: torch.device) -> None:
