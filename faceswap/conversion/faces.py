@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.conversion.sparse_faces import track_between
+from faceswap.conversion.sparse_photos import search_between
 from faceswap.core.errors import FacesetError, NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
@@ -63,13 +64,9 @@ def batch_guides(faces: Iterable[SourceFace]) -> Guides:
 FramesWithFaces = Iterable[tuple[Frame, Sequence[SourceFace]]]
 
 
-def needs_tracking(faceset: Faceset) -> bool:
-    """Whether faces are tracked in the frames between those of a faceset.
-
-    The photos that a faceset leaves out have no faces to swap: nothing in the others tells who is
-    in them.
-    """
-    return faceset.is_video and faceset.record["extractor"]["every"] > 1
+def is_sparse(faceset: Faceset) -> bool:
+    """Whether faces are searched in the frames between those of a faceset."""
+    return faceset.record["extractor"]["every"] > 1
 
 
 def stored_faces(
@@ -93,32 +90,38 @@ def stored_faces(
 def complete_faces(
     frames: Iterable[Frame], faceset: Faceset, hashed: HashedSource, device: str, *, meshes: bool
 ) -> FramesWithFaces:
-    """The faces of a faceset of every n-th frame of a video, with those of the other frames.
+    """The faces of a faceset of every n-th frame, with those of the other frames.
 
     The others are found with the detector and the landmarker of the faceset, or the default ones
-    where its faces were imported. Gaps are filled as in the extraction, but only where the tracker
-    lost a face: what the faceset leaves out may have been excluded.
+    where its faces were imported. Faces of a video are tracked from frame to frame, and gaps are
+    filled as in the extraction, but only where the tracker lost a face: what the faceset leaves out
+    may have been excluded. Photos are searched one by one.
 
     Args:
-        frames: All frames of the video, in order.
-        faceset: Faceset of the video.
+        frames: Frames of the source, in order; all of them for a video.
+        faceset: Faceset of the source.
         hashed: The source.
         device: Device of the networks.
         meshes: Whether the faces need meshes.
 
     Raises:
-        FacesetError: The faceset was extracted from another source, or has no meshes.
+        FacesetError: The faceset was extracted from another source, has no meshes, or does not tell
+            which people its extraction left out.
         NoFacesError: The faceset has no face.
+        WeightsUnavailable: The weights of a network are not available.
     """
     extractor = faceset.record["extractor"]
     stored = _comparable_faces(faceset, hashed, meshes=meshes)
     tracker = _tracker_between(extractor, device)
-    longest = min(extractor.get("fill_gaps", FILLED_GAP), tracker.settings.max_lost_frames)
-    tracked = fill_gaps(track_faces(frames, tracker, "video"), longest)
-    found = prefetch(track_between(tracked, stored, extractor["every"]), _QUEUE)
+    if faceset.is_video:
+        longest = min(extractor.get("fill_gaps", FILLED_GAP), tracker.settings.max_lost_frames)
+        tracked = fill_gaps(track_faces(frames, tracker, "video"), longest)
+        found = prefetch(track_between(tracked, stored, extractor["every"]), _QUEUE)
+    else:
+        found = search_between(frames, stored, faceset, tracker)
     if not meshes:
         found = ((frame, [_without_mesh(face) for face in faces]) for frame, faces in found)
-    return _with_source_faces(smooth(found))
+    return _with_source_faces(smooth(found) if faceset.is_video else found)
 
 
 def find_faces(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWithFaces:

@@ -24,7 +24,7 @@ from faceswap.conversion.faces import (
     FramesWithFaces,
     complete_faces,
     find_faces,
-    needs_tracking,
+    is_sparse,
     stored_faces,
 )
 from faceswap.conversion.guidance import ClipGuidance
@@ -98,7 +98,7 @@ class ConvertJob:
     def passes(self) -> int:
         """How often all frames are decoded, and each is reported to ``on_frames``."""
         guided, video = self.swapper.guidance is not None, self.source.kind == "video"
-        known = isinstance(self.faces, Faceset) and not needs_tracking(self.faces)
+        known = isinstance(self.faces, Faceset) and not is_sparse(self.faces)
         return 2 if guided and video and not known else 1
 
     def look(self) -> Earlier | None:
@@ -204,7 +204,7 @@ class ConvertJob:
         self, store: FaceStore, hashed: HashedSource, on_frames: Callable[[int], None]
     ) -> None:
         """The first pass over a video: all its faces."""
-        if isinstance(self.faces, Faceset) and not needs_tracking(self.faces):
+        if isinstance(self.faces, Faceset) and not is_sparse(self.faces):
             for index, faces in stored_faces(self.faces, hashed, meshes=True).items():
                 store.add(index, faces)
             return
@@ -234,7 +234,7 @@ class ConvertJob:
             return find_faces(frames, self.source.kind, self.faces)
         frames = self._displayed(frames)
         meshes = self.swapper.guidance is not None or self.swapper.masker.needs_mesh
-        if not needs_tracking(self.faces):
+        if not is_sparse(self.faces):
             known = stored_faces(self.faces, hashed, meshes=meshes)
             return ((frame, known.get(frame.index, [])) for frame in frames)
         device = str(next(self.swapper.loaded.model.parameters()).device)

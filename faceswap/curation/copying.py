@@ -76,7 +76,7 @@ def copy_faces(
                 for rows in read_all_rows(faceset)
             ),
         )
-        write_record(new, faceset.record, faces)
+        write_record(new, faceset.record, faces, chosen=len(faces) < len(faceset.faces()))
 
 
 def face_files(faceset: Faceset, face: Face) -> list[tuple[str, str]]:
@@ -143,16 +143,19 @@ def write_rows(file: Path, groups: Iterable[pa.Table]) -> None:
             writer.write_table(rows)
 
 
-def write_record(new: Path, record: Mapping[str, Any], faces: Collection[Face]) -> None:
+def write_record(
+    new: Path, record: Mapping[str, Any], faces: Collection[Face], *, chosen: bool
+) -> None:
     """Writes ``faceset.json`` of a new faceset with other faces than those of a record.
 
     Args:
         new: Directory that is becoming a faceset.
         record: Record of the same source.
         faces: Faces of the new faceset.
+        chosen: Whether faces were left out that the record stands for.
     """
     frames = len({face.frame for face in faces})
     source = record["source"] | {"faces": len(faces), "frames_with_face": frames}
     # Known by its own rows from now on.
     body = {key: value for key, value in record.items() if key != "rows_sha256"}
-    FORMAT.write(new / RECORD, body | {"source": source})
+    FORMAT.write(new / RECORD, body | {"source": source} | ({"chosen": True} if chosen else {}))

@@ -90,7 +90,7 @@ def merge_facesets(
         write_rows(new / ROWS, _merged_rows(facesets, chosen, stems))
         record = facesets[0].record | {"subject": common_subject(facesets)}
         record |= {"default_mask": _common_default(facesets), "masks": _common_masks(facesets)}
-        write_record(new, record, [face for _, face, _ in chosen])
+        write_record(new, record, [face for _, face, _ in chosen], chosen=_are_chosen(facesets))
     return len(chosen)
 
 
@@ -99,6 +99,11 @@ def common_subject(facesets: Sequence[Faceset]) -> dict[str, Any]:
     first = facesets[0].subject
     same = all(faceset.subject == first for faceset in facesets)
     return first if same else Subject().to_json()
+
+
+def _are_chosen(facesets: Sequence[Faceset]) -> bool:
+    """Whether one of the facesets lacks faces, which the others need not have."""
+    return any(faceset.record.get("chosen") for faceset in facesets)
 
 
 def _common_default(facesets: Sequence[Faceset]) -> str:

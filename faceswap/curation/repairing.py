@@ -99,7 +99,7 @@ def drop_rows(path: Path) -> int:
         if dropped:
             names = pa.array(sorted(kept), pa.string())
             rewrite_rows(path, lambda rows: _among(rows, names), same_faces=False)
-            write_counts(path)
+            write_counts(path, chosen=True)
             for face in dropped:
                 if face.mask:
                     stored_file(path, MASKS, face.mask).unlink(missing_ok=True)
@@ -108,13 +108,18 @@ def drop_rows(path: Path) -> int:
     return len(dropped)
 
 
-def write_counts(path: Path) -> None:
-    """Writes the numbers of faces and of frames with a face into the record, by the table."""
+def write_counts(path: Path, *, chosen: bool = False) -> None:
+    """Writes the numbers of faces and of frames with a face into the record, by the table.
+
+    Args:
+        path: Directory of the faceset.
+        chosen: Whether extracted faces were left out.
+    """
     faces = Faceset.open(path).faces()
     record = read_record(path)
     frames = len({face.frame for face in faces})
     source = record["source"] | {"faces": len(faces), "frames_with_face": frames}
-    FORMAT.write(path / RECORD, record | {"source": source})
+    FORMAT.write(path / RECORD, record | {"source": source} | ({"chosen": True} if chosen else {}))
 
 
 def _rename_back(faceset: Faceset, finding: Finding) -> None:

@@ -16,6 +16,7 @@ IMPORTED = "imported"
 """What the record names as detector and landmarker where another program found the faces."""
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+_Range = Annotated[list[Finite | None], Field(min_length=2, max_length=2)]
 
 
 class SourceDocument(DocumentModel):
@@ -69,6 +70,18 @@ class ExtractorDocument(DocumentModel):
         turned: When turned frames were searched.
         video_decoder: Decoder of the frames of a video; absent for PyAV.
         maskers: Maskers of the stored masks; those of the first are in ``masks/`` itself.
+        first_frame: Index of the first processed frame; None for the first one.
+        end_frame: Index of the first frame that was not processed; None for none.
+        min_size: Condition of a face; see ``extraction.selection.Selection``, as for the next ones.
+        max_size: As above.
+        min_presence: As above.
+        min_sharpness: As above.
+        yaw: As above.
+        pitch: As above.
+        roll: As above.
+        max_faces: As above.
+        threshold: Similarity from which a person is the one of a reference; None without any.
+        largest: Whether only the largest face of each frame is kept.
     """
 
     crop_size: Annotated[int, Field(ge=1, le=1 << 14)]
@@ -84,6 +97,18 @@ class ExtractorDocument(DocumentModel):
     turned: Literal["auto", "always", "never"] = "auto"
     video_decoder: Literal["pyav", "nvdec"] = "pyav"
     maskers: Items[str] = Field(default_factory=list)
+    first_frame: Count | None = None
+    end_frame: Count | None = None
+    min_size: Count = 1
+    max_size: Count | None = None
+    min_presence: Finite | None = None
+    min_sharpness: Finite | None = None
+    yaw: _Range | None = None
+    pitch: _Range | None = None
+    roll: _Range | None = None
+    max_faces: Count | None = None
+    threshold: Finite | None = None
+    largest: bool | None = None
 
 
 class FacesetDocument(DocumentModel):
@@ -99,6 +124,8 @@ class FacesetDocument(DocumentModel):
         default_mask: Masker of the masks that are used unless another one is named; "" for the
             first one of the extraction.
         masks: Values that masks made after the extraction depend on, by masker.
+        chosen: Whether extracted faces were left out afterwards: rows were dropped, or the faceset
+            is a copy of some.
     """
 
     complete: bool
@@ -108,6 +135,7 @@ class FacesetDocument(DocumentModel):
     rows_sha256: Sha256Hex | Literal[""] = ""
     default_mask: str = ""
     masks: dict[str, dict[str, str]] = Field(default_factory=dict)
+    chosen: bool = False
 
 
 class ResumeDocument(DocumentModel):
