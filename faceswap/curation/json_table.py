@@ -72,10 +72,20 @@ def json_faces(faceset: Faceset, omitted: Collection[str] = ()) -> Iterator[dict
         FacesetError: The faceset is damaged.
     """
     for rows in read_all_rows(faceset):
-        names = [name for name in rows.column_names if name not in omitted]
-        columns = [_as_json(rows[name], rows.schema.field(name).type) for name in names]
-        for values in zip(*columns, strict=True):
-            yield dict(zip(names, values, strict=True))
+        yield from json_rows(rows, omitted)
+
+
+def json_rows(rows: pa.Table, omitted: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """Columns of each row of a table as JSON values.
+
+    Args:
+        rows: Rows of a faceset.
+        omitted: Names of columns that are left out.
+    """
+    names = [name for name in rows.column_names if name not in omitted]
+    columns = [_as_json(rows[name], rows.schema.field(name).type) for name in names]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))
 
 
 def _as_json(column: pa.ChunkedArray, kind: pa.DataType) -> list[Any]:

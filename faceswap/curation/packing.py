@@ -1,116 +1,213 @@
-"""Packs facesets into tar files, as WebDataset reads them, and unpacks them again.
+"""Packs facesets into tar files, as WebDataset reads them; ``curation.unpacking`` restores them.
 
 A face is a sample: ``00000012.jpg``, ``00000012.mask.png``, ``00000012.mask_<masker>.png`` and
 ``00000012.json`` with its columns; ``00000012.removed.jpg`` is a crop of ``removed/``. The first
 member of each file describes the pack, those of the first file also hold ``faceset.json`` and
 ``faces.parquet``; their names begin and end with ``__``, by which WebDataset skips them.
+
+``pack.json`` beside the files says which of them are written, so that an interrupted packing
+resumes with the first one that is not.
 """
 
+import hashlib
 import io
 import json
-import re
-import shutil
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
+import pyarrow as pa
 
-from faceswap.core.documents import DocumentModel, parse_json
-from faceswap.core.errors import FacesetError
-from faceswap.core.files import atomic_directory
-from faceswap.core.formats import Format
-from faceswap.core.locks import hold_file
-from faceswap.core.names import Sha256Hex
-from faceswap.core.outputs import check_outputs
-from faceswap.curation.copying import face_files, new_faceset
-from faceswap.curation.json_table import json_faces
+from faceswap.core.errors import OutputExistsError
+from faceswap.core.files import atomic_path, sha256_file
+from faceswap.core.locks import hold_folder
+from faceswap.core.outputs import check_outputs, is_taken
+from faceswap.curation.copying import face_files, read_all_rows
+from faceswap.curation.json_table import json_rows
+from faceswap.curation.likeness import OnFaces
+from faceswap.curation.pack_format import (
+    INDEX,
+    INDEX_FORMAT,
+    PACK,
+    PACK_FORMAT,
+    RECORD_MEMBER,
+    ROWS_MEMBER,
+)
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, stored_file
 from faceswap.facesets.rows import FURTHER_MASK
 
-OnFaces = Callable[[int], object]
-
-_PACK, _RECORD, _ROWS = "__pack.json__", f"__{RECORD}__", f"__{ROWS}__"
-_MEMBER = re.compile(r"(\d{8,10})\.(?:(removed|mask|mask_\w+)\.)?(\w{1,8})", re.ASCII)
-_LARGEST_DESCRIPTION = 1 << 16  # bytes
-_HINT = "Copy the files again, or pack the faceset again with `faceswap faces pack`."
+_OMITTED = ("mesh", "raw_landmarks")
+_HINT = "Choose another --output, or delete it."
 
 
-class PackDocument(DocumentModel):
-    """Description of a tar file of a pack.
+@dataclass(frozen=True)
+class Packing:
+    """The packing of one faceset into one folder.
 
     Attributes:
-        source: Hash of the source of the faceset.
-        shard: Number of this file, from 0.
-        shards: Number of files.
-        members: Number of members after the descriptions.
-    """
-
-    source: Sha256Hex
-    shard: Annotated[int, Field(ge=0)]
-    shards: Annotated[int, Field(ge=1)]
-    members: Annotated[int, Field(ge=0)]
-
-
-PACK_FORMAT = Format("faceswap-pack", 1, FacesetError, schema=PackDocument)
-"""Format of the description of each tar file."""
-
-
-def pack_faceset(
-    faceset: Faceset, folder: Path, per_shard: int, on_faces: OnFaces = lambda _count: None
-) -> list[str]:
-    """Writes a faceset as tar files into a new folder, complete or not at all.
-
-    Equal facesets give equal files.
-
-    Args:
         faceset: Faceset.
-        folder: New folder.
+        folder: Folder of the tar files, new or with some of them.
         per_shard: Number of faces in a file.
-        on_faces: Callback with the number of faces packed since its last call.
-
-    Returns:
-        Names of the files.
-
-    Raises:
-        FacesetError: The faceset is damaged.
-        OutputExistsError: The folder exists.
-        StorageFullError: The disk is full; nothing is left.
     """
-    faces = list(enumerate(faceset.faces()))
-    columns = json_faces(faceset, omitted=("mesh", "raw_landmarks"))
-    shards = [faces[at : at + per_shard] for at in range(0, max(1, len(faces)), per_shard)]
-    names = [f"{folder.name}-{shard:06d}.tar" for shard in range(len(shards))]
-    with hold_file(folder, "the packing"):
-        check_outputs([], [folder], hint="Choose another --output, or delete it.")
-        with atomic_directory(folder) as new:
-            for shard, some in enumerate(shards):
-                with tarfile.open(new / names[shard], "w", format=tarfile.PAX_FORMAT) as tar:
-                    _add_descriptions(tar, faceset, some, shard, len(shards))
-                    for row, face in some:
-                        _add_face(tar, faceset, row, face, next(columns))
-                        on_faces(1)
-    return names
+
+    faceset: Faceset
+    folder: Path
+    per_shard: int
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the tar files."""
+        count = max(1, -(-len(self.faceset.faces()) // self.per_shard))
+        return [f"{self.folder.name}-{shard:06d}.tar" for shard in range(count)]
+
+    def check(self) -> int:
+        """Looks at what is in the folder, and changes nothing.
+
+        Returns:
+            Number of tar files that are written, from the first one on, and hold what the faceset
+            holds now.
+
+        Raises:
+            FacesetError: The index is damaged.
+            OutputExistsError: The folder holds something else: another pack, a whole pack of crops
+                that have changed since, or other files.
+            OutputError: It cannot have its name.
+        """
+        check_outputs([], [self.folder], overwrite=True)
+        if not is_taken(self.folder) or not _visible(self.folder):
+            return 0
+        index = self._index()
+        if index is None or index["plan"] != self._plan:
+            raise OutputExistsError(
+                f"Expected no folder, or a pack of {self.faceset.path} as it is now and with "
+                f"{self.per_shard} faces in a file, found something else in {self.folder}.",
+                _HINT,
+            )
+        current = self._current(index["written"])
+        if current < len(index["written"]) == index["shards"]:
+            raise OutputExistsError(
+                f"{self.folder} is a whole pack, and since it was written crops of "
+                f"{self.faceset.path} have changed, or tar files were removed.",
+                _HINT,
+            )
+        return current
+
+    def run(self, on_faces: OnFaces = lambda _count: None) -> bool:
+        """Writes the tar files that are missing, each complete or not at all.
+
+        Equal facesets give equal files, also after an interruption.
+
+        Args:
+            on_faces: Callback with the number of faces packed since its last call, those of an
+                earlier run included.
+
+        Returns:
+            Whether any file was missing.
+
+        Raises:
+            FacesetError: The faceset or the index is damaged.
+            OutputBusyError: Another process writes the folder.
+            OutputExistsError: The folder holds something else; see ``check``.
+            StorageFullError: The disk is full; finished files are kept.
+        """
+        self.check()  # a folder that cannot exist is no folder to hold
+        with hold_folder(self.folder, "the packing"):
+            done = self.check()
+            if done == len(self.names):
+                on_faces(len(self.faceset.faces()))
+                return False
+            index = self._index()
+            written = index["written"][:done] if index else []
+            self._write_index(written)  # before the first file, by which it is known as a pack
+            for shard, (faces, rows) in enumerate(self._shards()):
+                if shard >= done:
+                    state = self._state(faces)
+                    self._write(shard, faces, rows)
+                    written.append(state)
+                    self._write_index(written)
+                on_faces(len(faces))
+            return True
+
+    def _write_index(self, written: Sequence[str]) -> None:
+        body = {"plan": self._plan, "shards": len(self.names), "written": written}
+        INDEX_FORMAT.write(self.folder / INDEX, body)
+
+    def _index(self) -> dict[str, Any] | None:
+        file = self.folder / INDEX
+        return INDEX_FORMAT.read(file) if file.is_file() else None
+
+    @cached_property
+    def _plan(self) -> str:
+        """Hash of what decides about all files."""
+        hashes = [sha256_file(self.faceset.path / name) for name in (RECORD, ROWS)]
+        return _digest([PACK_FORMAT.version, self.per_shard, self.folder.name, *hashes])
+
+    def _current(self, written: Sequence[str]) -> int:
+        """Number of the first files that are there and hold what the faceset holds now."""
+        faces = self.faceset.faces()
+        for shard, (name, state) in enumerate(zip(self.names, written, strict=False)):
+            some = faces[shard * self.per_shard : (shard + 1) * self.per_shard]
+            if not (self.folder / name).is_file() or self._state(some) != state:
+                return shard
+        return len(written)
+
+    def _state(self, faces: Sequence[Face]) -> str:
+        """Hash of the names, sizes and times of the files of faces."""
+        found = []
+        for face in faces:
+            for folder, name in face_files(self.faceset, face):
+                state = stored_file(self.faceset.path, folder, name).stat()
+                found.append((folder, name, state.st_size, state.st_mtime_ns))
+        return _digest(found)
+
+    def _shards(self) -> Iterator[tuple[list[Face], pa.Table]]:
+        """Faces and rows of each file."""
+        faces, groups = self.faceset.faces(), read_all_rows(self.faceset)
+        waiting: list[pa.Table] = []
+        for start in range(0, max(1, len(faces)), self.per_shard):
+            some = faces[start : start + self.per_shard]
+            while sum(table.num_rows for table in waiting) < len(some):
+                waiting.append(next(groups))
+            rows = pa.concat_tables(waiting) if waiting else pa.table({})
+            yield some, rows.slice(0, len(some))
+            waiting = [rows.slice(len(some))]
+
+    def _write(self, shard: int, faces: Sequence[Face], rows: pa.Table) -> None:
+        first = shard * self.per_shard
+        columns = json_rows(rows, omitted=_OMITTED)
+        with (
+            atomic_path(self.folder / self.names[shard]) as temporary,
+            tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            self._add_descriptions(tar, faces, shard)
+            for row, (face, values) in enumerate(zip(faces, columns, strict=True), first):
+                _add_face(tar, self.faceset, row, face, values)
+
+    def _add_descriptions(self, tar: tarfile.TarFile, faces: Sequence[Face], shard: int) -> None:
+        members = sum(1 + len(face_files(self.faceset, face)) for face in faces)
+        described = {"format": PACK_FORMAT.name, "version": PACK_FORMAT.version}
+        described |= {"source": self.faceset.source_sha256, "shard": shard}
+        described |= {"shards": len(self.names), "members": members}
+        _add(tar, PACK, json.dumps(described).encode())
+        if shard == 0:
+            for name, file in ((RECORD_MEMBER, RECORD), (ROWS_MEMBER, ROWS)):
+                _add(tar, name, (self.faceset.path / file).read_bytes())
 
 
-def _add_descriptions(
-    tar: tarfile.TarFile,
-    faceset: Faceset,
-    faces: Sequence[tuple[int, Face]],
-    shard: int,
-    shards: int,
-) -> None:
-    members = sum(1 + len(face_files(faceset, face)) for _, face in faces)
-    described = {"format": PACK_FORMAT.name, "version": PACK_FORMAT.version}
-    described |= {"source": faceset.source_sha256, "shard": shard, "shards": shards}
-    _add(tar, _PACK, json.dumps(described | {"members": members}).encode())
-    if shard == 0:
-        for name, file in ((_RECORD, RECORD), (_ROWS, ROWS)):
-            _add(tar, name, (faceset.path / file).read_bytes())
+def _visible(folder: Path) -> list[str]:
+    """Names in a folder but those of locks and temporary files."""
+    if not folder.is_dir():
+        return [folder.name]
+    return [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+
+
+def _digest(values: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _add_face(
@@ -134,122 +231,3 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
-
-
-def unpack_faceset(
-    files: Sequence[Path], path: Path, on_files: OnFaces = lambda _count: None
-) -> Faceset:
-    """Restores a faceset from its tar files, complete or not at all: the same files, bit by bit.
-
-    What a member is called only tells which row it belongs to; where it is written is decided by
-    the checked table.
-
-    Args:
-        files: All files of a pack, in any order.
-        path: Directory of the new faceset.
-        on_files: Callback with the number of files written since its last call.
-
-    Raises:
-        FacesetError: A file is missing, damaged, of another pack, or has members of other kinds.
-        OutputExistsError: The directory exists.
-        StorageFullError: The disk is full; nothing is left.
-    """
-    ordered = _in_order(files)
-    with new_faceset(path, "the unpacking") as new:
-        with _opened(ordered[0]) as tar:
-            for member in tar:
-                if member.name in (_RECORD, _ROWS):
-                    _write(tar, member, new / member.name.strip("_"))
-                elif member.name != _PACK:
-                    break
-        faces = Faceset.open(new).faces()
-        for file in ordered:
-            with _opened(file) as tar:
-                _unpack(tar, file, faces, new, on_files)
-    return Faceset.open(path)
-
-
-def _unpack(
-    tar: tarfile.TarFile, file: Path, faces: Sequence[Face], new: Path, on_files: OnFaces
-) -> None:
-    expected, count = 0, 0
-    for member in tar:
-        if member.name == _PACK:
-            expected = _description(tar, member, file)["members"]
-            continue
-        if member.name in (_RECORD, _ROWS):
-            continue
-        count += 1
-        target = _target(member, faces, file)
-        if target is not None:
-            (new / target).parent.mkdir(exist_ok=True)
-            _write(tar, member, new / target)
-            on_files(1)
-    if count != expected:
-        raise FacesetError(f"Expected {expected} members in {file}, found {count}.", _HINT)
-
-
-def _target(member: tarfile.TarInfo, faces: Sequence[Face], file: Path) -> str | None:
-    """Relative path of the file that a member holds; None for the columns of a face."""
-    match = _MEMBER.fullmatch(member.name)
-    names: dict[str, str | None] = {}
-    if match and int(match[1]) < len(faces):
-        face = faces[int(match[1])]
-        names = {"": f"{IMAGES}/{face.image}", "removed": f"{REMOVED}/{face.image}"}
-        names["mask"] = face.mask and f"{MASKS}/{face.mask}"
-        further = face.masks.items()
-        names |= {f"{FURTHER_MASK}{m}": f"{MASKS}/{m}/{name}" for m, name in further}
-    if match and names and (match[2], match[3]) == (None, "json"):
-        return None
-    target = names.get(match[2] or "") if match else None
-    if target is None or not member.isreg() or member.issparse():
-        raise FacesetError(
-            f"Expected crops and masks of the faces of the table in {file}, found the member "
-            f"{member.name[:100]!r}.",
-            "Do not use the file: it was damaged, or made to write outside the faceset.",
-        )
-    return target
-
-
-def _in_order(files: Sequence[Path]) -> list[Path]:
-    """The files of one whole pack by their numbers."""
-    found: dict[int, Path] = {}
-    descriptions = []
-    for file in files:
-        with _opened(file) as tar:
-            member = next(iter(tar), None)
-            if member is None or member.name != _PACK:
-                raise FacesetError(f"{file} was not written by `faceswap faces pack`.", _HINT)
-            described = _description(tar, member, file)
-        descriptions.append(described)
-        found[described["shard"]] = file
-    packs = {(each["source"], each["shards"]) for each in descriptions}
-    shards = descriptions[0]["shards"] if descriptions else 0
-    if len(packs) != 1 or len(files) != shards or set(found) != set(range(shards)):
-        raise FacesetError(
-            f"Expected all files of one pack, found {len(found)} different ones of {shards}.", _HINT
-        )
-    return [found[shard] for shard in range(shards)]
-
-
-def _description(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> dict[str, Any]:
-    stream = tar.extractfile(member) if member.isreg() else None
-    content = stream.read(_LARGEST_DESCRIPTION) if stream is not None else b""
-    return PACK_FORMAT.migrate(parse_json(content, file, error=FacesetError, hint=_HINT), file)
-
-
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    stream = tar.extractfile(member) if member.isreg() and not member.issparse() else None
-    if stream is None:
-        raise FacesetError(f"Expected a file, found {member.name[:100]!r} of another kind.", _HINT)
-    with target.open("wb") as file:
-        shutil.copyfileobj(stream, file)
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tarfile.TarFile]:
-    try:
-        with tarfile.open(file, "r:") as tar:
-            yield tar
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        raise FacesetError(f"{file} is not a whole tar file: {error}.", _HINT) from error

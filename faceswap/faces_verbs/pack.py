@@ -10,7 +10,8 @@ from faceswap.core.errors import FacesetError
 from faceswap.core.folders import natural_key
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import counted
-from faceswap.curation.packing import pack_faceset, unpack_faceset
+from faceswap.curation.packing import Packing
+from faceswap.curation.unpacking import unpack_faceset
 from faceswap.faces_verbs.arguments import Facesets
 from faceswap.facesets.found import open_facesets
 
@@ -18,19 +19,26 @@ from faceswap.facesets.found import open_facesets
 def pack(
     facesets: Facesets,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder; each faceset gets a new folder in it.")
+        Path, typer.Option("--output", "-o", help="Folder; each faceset gets a folder in it.")
     ],
     faces: Annotated[int, typer.Option(min=1, help="Faces in a tar file.")] = 1000,
 ) -> None:
-    """Write facesets as tar files that WebDataset reads and `unpack` restores."""
+    """Write facesets as tar files that WebDataset reads and `unpack` restores.
+
+    If it is interrupted, run the same command again to resume.
+    """
     opened = open_facesets(facesets)
-    folders = [output / faceset.path.name for faceset in opened]
-    check_outputs([], folders, hint="Choose another --output, or delete it.")
-    for faceset, folder in zip(opened, folders, strict=True):
-        count = len(faceset.faces())
-        with progress_bar(f"pack {faceset.name}", count, unit="faces") as advance:
-            names = pack_faceset(faceset, folder, faces, advance)
-        note(f"{folder}: {count:,} faces in {counted(len(names), 'file')}.")
+    packings = [Packing(faceset, output / faceset.path.name, faces) for faceset in opened]
+    check_outputs([], [packing.folder for packing in packings], overwrite=True)
+    for packing in packings:
+        packing.check()
+    for packing in packings:
+        count = len(packing.faceset.faces())
+        with progress_bar(f"pack {packing.faceset.name}", count, unit="faces") as advance:
+            complete = not packing.run(advance)
+        files = counted(len(packing.names), "file")
+        done = ", already complete" if complete else ""
+        note(f"{packing.folder}: {count:,} faces in {files}{done}.")
 
 
 def unpack(

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import shutil
+import sys
 import tarfile
 from pathlib import Path
 
@@ -11,30 +13,39 @@ import pyarrow.parquet as pq
 import pytest
 
 from faceswap.core.errors import FacesetError, OutputExistsError, UnsafeNameError
-from faceswap.curation.packing import pack_faceset, unpack_faceset
+from faceswap.curation.packing import Packing
 from faceswap.curation.removal import remove_crops
+from faceswap.curation.unpacking import unpack_faceset
 from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import SCHEMA
+from tests.core.event_stopper import run_until
 from tests.facesets.test_killed_faceset import content
 from tests.facesets.written import SOURCE, write_faceset
 
 
-@pytest.fixture
-def faceset(tmp_path) -> Faceset:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
     """A faceset with a deleted and a removed crop, and a further mask of one face."""
-    path = write_faceset(tmp_path / "clip").path
+    path = write_faceset(tmp_path_factory.mktemp("faces") / "clip").path
     remove_crops(path, ["000001-0.png"])
     (path / "images" / "000002-0.png").unlink()
     masks = pa.array([None, None, None, "000003-0.png", None, None], pa.string())
     rewrite_rows(path, lambda rows: rows.append_column("mask_mesh", masks))
     (path / "masks" / "mesh").mkdir()
     shutil.copy(path / "masks" / "000003-0.png", path / "masks" / "mesh")
-    return Faceset.open(path)
+    return path
+
+
+@pytest.fixture
+def faceset(original, tmp_path) -> Faceset:
+    return Faceset.open(shutil.copytree(original, tmp_path / "clip"))
 
 
 def packed(faceset: Faceset, folder: Path) -> list[Path]:
-    return [folder / name for name in pack_faceset(faceset, folder, 4)]
+    packing = Packing(faceset, folder, 4)
+    packing.run()
+    return [folder / name for name in packing.names]
 
 
 def test_what_is_unpacked_is_the_same_faceset(faceset, tmp_path):
@@ -150,3 +161,77 @@ def test_a_pack_that_is_not_whole_is_refused(faceset, tmp_path):
     with pytest.raises(FacesetError, match="Expected 6 members"):
         unpack_faceset(files, tmp_path / "again")
     assert not (tmp_path / "again").exists()
+
+
+def test_a_pack_interrupted_at_any_change_is_resumed_to_the_same_files(faceset, tmp_path):
+    def pack(folder: Path) -> bool:
+        return Packing(faceset, folder, 2).run()
+
+    changes = run_until(sys.maxsize, pack, tmp_path / "whole" / "clip")
+    expected = content(tmp_path / "whole" / "clip")
+    assert sorted(expected) == [*(f"clip-{n:06d}.tar" for n in range(3)), "pack.json"]
+    for number in range(len(changes)):
+        folder = tmp_path / f"at-{number}" / "clip"
+        run_until(number, pack, folder)
+        before = {name: (folder / name).stat().st_ino for name in kept_files(folder)}
+        pack(folder)
+        assert content(folder) == expected, changes[number]
+        assert {name: (folder / name).stat().st_ino for name in before} == before
+    assert len(changes) > 15
+
+
+def kept_files(folder: Path) -> list[str]:
+    """Tar files that the index of a pack names."""
+    if not (folder / "pack.json").is_file():
+        return []
+    written = json.loads((folder / "pack.json").read_text())["written"]
+    return [f"clip-{number:06d}.tar" for number in range(len(written))]
+
+
+def test_what_a_resumed_pack_reports(faceset, tmp_path):
+    packed(faceset, tmp_path / "p" / "clip")
+    done: list[int] = []
+    assert not Packing(faceset, tmp_path / "p" / "clip", 4).run(done.append)
+    assert sum(done) == 6
+    (tmp_path / "p" / "clip" / "clip-000001.tar").unlink()
+    index = json.loads((tmp_path / "p" / "clip" / "pack.json").read_text())
+    del index["written"][1]
+    (tmp_path / "p" / "clip" / "pack.json").write_text(json.dumps(index))
+    done.clear()
+    assert Packing(faceset, tmp_path / "p" / "clip", 4).run(done.append)
+    assert done == [4, 2]
+
+
+def test_a_pack_of_something_else_is_not_replaced(faceset, tmp_path):
+    packed(faceset, tmp_path / "p" / "clip")
+    before = content(tmp_path / "p" / "clip")
+    crop = faceset.path / "images" / "000005-0.png"
+    os.utime(crop, ns=(0, 0))
+    with pytest.raises(OutputExistsError, match=r"crops of .* have changed"):
+        Packing(faceset, tmp_path / "p" / "clip", 4).run()
+    with pytest.raises(OutputExistsError, match="3 faces in a file, found something else"):
+        Packing(faceset, tmp_path / "p" / "clip", 3).run()
+    rewrite_rows(faceset.path, lambda rows: rows.slice(0, 5))
+    with pytest.raises(OutputExistsError, match="as it is now"):
+        Packing(Faceset.open(faceset.path), tmp_path / "p" / "clip", 4).run()
+    assert content(tmp_path / "p" / "clip") == before
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").touch()
+    with pytest.raises(OutputExistsError, match="found something else"):
+        Packing(faceset, tmp_path / "other", 4).run()
+
+
+def test_an_edited_crop_is_packed_when_an_interrupted_pack_resumes(faceset, tmp_path):
+    def pack(folder: Path) -> bool:
+        return Packing(faceset, folder, 2).run()
+
+    changes = run_until(sys.maxsize, pack, tmp_path / "a" / "clip")
+    second = changes.index("os.rename clip/clip-000001.tar")
+    resumed = tmp_path / "b" / "clip"
+    run_until(second, pack, resumed)
+    assert len(kept_files(resumed)) == 1
+    shutil.copy(faceset.path / "images" / "000005-0.png", faceset.path / "images" / "000000-0.png")
+    for folder in (resumed, tmp_path / "c" / "clip"):
+        pack(folder)
+    assert content(resumed) == content(tmp_path / "c" / "clip")
+    assert content(resumed) != content(tmp_path / "a" / "clip")

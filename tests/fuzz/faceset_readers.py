@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 
 from faceswap.core.files import write_json
 from faceswap.curation.json_table import export_json, import_json
-from faceswap.curation.packing import pack_faceset, unpack_faceset
+from faceswap.curation.pack_format import INDEX
+from faceswap.curation.packing import Packing
+from faceswap.curation.unpacking import unpack_faceset
 from faceswap.curation.view import VIEW, find_changes, read_view, write_view
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import find_records
@@ -143,8 +145,9 @@ def _json_table(folder: Path) -> Reader:
 
 def _pack(folder: Path) -> Reader:
     faceset = write_faceset(folder / "clip", frames=range(2))
-    (name,) = pack_faceset(faceset, folder / "pack", 9)
-    file = folder / "pack" / name
+    packing = Packing(faceset, folder / "pack", 9)
+    packing.run()
+    file = folder / "pack" / packing.names[0]
 
     def read() -> None:
         target = folder / "new"
@@ -152,6 +155,13 @@ def _pack(folder: Path) -> Reader:
         shutil.rmtree(target)
 
     return Reader(file, mutated_bytes, read)
+
+
+def _pack_index(folder: Path) -> Reader:
+    faceset = write_faceset(folder / "clip", frames=range(2))
+    packing = Packing(faceset, folder / "pack", 1)
+    packing.run()
+    return Reader(folder / "pack" / INDEX, mutated_json, packing.check)
 
 
 FACESETS: dict[str, Callable[[Path], Reader]] = {
@@ -163,5 +173,6 @@ FACESETS: dict[str, Callable[[Path], Reader]] = {
     "view": _view,
     "json-table": _json_table,
     "pack": _pack,
+    "pack-index": _pack_index,
 }
 """Functions that write a valid faceset below a folder, by the name of its reader."""
