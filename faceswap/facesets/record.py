@@ -72,14 +72,14 @@ class ExtractorDocument(DocumentModel):
         maskers: Maskers of the stored masks; those of the first are in ``masks/`` itself.
         first_frame: Index of the first processed frame; None for the first one.
         end_frame: Index of the first frame that was not processed; None for none.
-        min_size: Condition of a face; see ``extraction.selection.Selection``, as for the next ones.
-        max_size: As above.
-        min_presence: As above.
-        min_sharpness: As above.
-        yaw: As above.
-        pitch: As above.
-        roll: As above.
-        max_faces: As above.
+        min_size: Least size of a face in pixels.
+        max_size: Greatest size; None for no condition, here and in the next ones.
+        min_presence: Least presence.
+        min_sharpness: Least sharpness.
+        yaw: Range of the yaw in degrees; None for an open end.
+        pitch: Range of the pitch.
+        roll: Range of the roll.
+        max_faces: Number of faces of a frame.
         threshold: Similarity from which a person is the one of a reference; None without any.
         largest: Whether only the largest face of each frame is kept.
     """
