@@ -1,7 +1,8 @@
 """New facesets with faces of existing ones."""
 
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,46 @@ def read_all_rows(faceset: Faceset) -> Iterator[pa.Table]:
     """
     square = faceset.crop_size / faceset.crop_coverage
     return (with_sizes(rows, square) for rows in read_row_groups(faceset.path / ROWS))
+
+
+class RowReader:
+    """Takes rows of a faceset by their numbers, with one row group in memory.
+
+    Args:
+        faceset: Faceset.
+    """
+
+    def __init__(self, faceset: Faceset) -> None:
+        self._faceset = faceset
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self._groups = read_all_rows(self._faceset)
+        self._rows, self._first = SCHEMA.empty_table(), 0
+
+    def take(self, numbers: Sequence[int]) -> pa.Table:
+        """Rows with all columns; the file is read once if numbers never decrease.
+
+        Args:
+            numbers: Numbers of the rows, ascending, at least one.
+
+        Raises:
+            FacesetError: The faceset is damaged.
+        """
+        if numbers[0] < self._first:  # a table that is not in the order of the source
+            self._rewind()
+        found: list[pa.Table] = []
+        done = 0
+        while done < len(numbers):
+            end = self._first + self._rows.num_rows
+            last = bisect_left(numbers, end, done)
+            if done < last:
+                here = [number - self._first for number in numbers[done:last]]
+                found.append(self._rows.take(pa.array(here, pa.int64())))
+            done = last
+            if done < len(numbers):
+                self._rows, self._first = next(self._groups), end
+        return pa.concat_tables(found)
 
 
 def check_same_squares(mine: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> None:

@@ -1,6 +1,7 @@
 """Pictures of crops with what is known of them drawn over: landmarks, mesh, mask, pose."""
 
 from collections.abc import Callable, Sequence
+from itertools import islice, repeat
 from pathlib import Path
 
 import cv2
@@ -80,14 +81,15 @@ def draw_faces(
     for layer in layers:
         if layer not in LAYERS:
             raise ConfigError(f"Unknown layer {layer!r}.", f"Known layers: {', '.join(LAYERS)}.")
-    rows = {face.image: row for row, face in enumerate(faceset.faces())}
-    meshes = faceset.meshes()[..., :2] if "mesh" in layers else None
-    edges = None if meshes is None else mesh_edges(faceset, meshes)
+    edges = mesh_edges(_most_frontal(faceset)) if "mesh" in layers and faces else None
+    wanted = {face.image for face in faces}
     with hold_file(folder, "the drawing"):
         check_outputs([], [folder], hint="Choose another --output, or delete it.")
         with atomic_directory(folder) as new:
-            for face in faces:
-                mesh = None if meshes is None else meshes[rows[face.image]]
+            meshes = repeat(None) if edges is None else faceset.each_mesh()
+            for face, mesh in zip(faceset.faces(), meshes, strict=False):
+                if face.image not in wanted:
+                    continue
                 picture = draw_face(faceset, face, layers, mesh, edges)
                 write_image(new / f"{Path(face.image).stem}.jpg", picture)
                 on_faces(1)
@@ -106,7 +108,7 @@ def draw_face(
         faceset: Faceset of the face.
         face: Face.
         layers: Some of ``LAYERS``.
-        mesh: Mesh in frame pixels, ``(478, 2)``, for the layer ``mesh``.
+        mesh: Mesh in frame pixels, ``(478, 3)``, for the layer ``mesh``.
         edges: Pairs of points that are joined by lines, ``(E, 2)``.
 
     Returns:
@@ -124,7 +126,7 @@ def draw_face(
         mask = cv2.resize(mask, (side, side), interpolation=cv2.INTER_LINEAR)
         picture = _masked(picture, np.asarray(mask, np.uint8))
     if mesh is not None and edges is not None and "mesh" in layers:
-        for pair in placed(mesh)[edges]:
+        for pair in placed(mesh[:, :2])[edges]:
             _line(picture, pair, _MESH_COLOUR, 1)
     if "landmarks" in layers:
         points = placed(face.landmarks)
@@ -139,20 +141,22 @@ def draw_face(
     return picture
 
 
-def mesh_edges(faceset: Faceset, meshes: NDArray[np.floating]) -> Edges:
-    """Edges between neighbouring points of a mesh: a triangulation of the most frontal face.
+def _most_frontal(faceset: Faceset) -> NDArray[np.float32]:
+    """Mesh of the face of a faceset, which has some, that is turned least."""
+    turned = [abs(face.yaw) + abs(face.pitch) for face in faceset.faces()]
+    return next(islice(faceset.each_mesh(), int(np.argmin(turned)), None))
+
+
+def mesh_edges(frontal: NDArray[np.floating]) -> Edges:
+    """Edges between neighbouring points of a mesh: a triangulation of a frontal face.
 
     Args:
-        faceset: Faceset of the meshes.
-        meshes: Meshes of all its faces, ``(N, 478, 2)`` in frame pixels.
+        frontal: Mesh of it, ``(478, 3)`` in frame pixels.
 
     Returns:
-        Pairs of points, ``(E, 2)``; none without faces.
+        Pairs of points, ``(E, 2)``.
     """
-    if not len(meshes):
-        return np.zeros((0, 2), np.int64)
-    turned = [abs(face.yaw) + abs(face.pitch) for face in faceset.faces()]
-    mesh = meshes[int(np.argmin(turned))].astype(np.float32)
+    mesh = frontal[:, :2].astype(np.float32)
     low, high = mesh.min(0) - 1, mesh.max(0) + 1
     grid = cv2.Subdiv2D((0, 0, *np.ceil(high - low).astype(int).tolist()))
     places = [(x, y) for x, y in (mesh - low).tolist()]

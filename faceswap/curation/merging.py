@@ -1,6 +1,6 @@
 """Merges facesets of one source."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from faceswap.core.errors import FacesetError
 from faceswap.curation.copying import (
+    RowReader,
     check_same_squares,
     copy_file,
     face_files,
     new_faceset,
-    read_all_rows,
     write_record,
     write_rows,
 )
@@ -22,13 +22,13 @@ from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, ROWS, stored_file
 from faceswap.facesets.record import first_masker
-from faceswap.facesets.rows import is_further_mask
+from faceswap.facesets.rows import further_maskers, is_further_mask, with_masks
 from faceswap.provenance.subject import Subject
 
-_GROUP = 4096  # rows of a row group
+_GROUP = 1024  # rows of a row group
 
 _Chosen = tuple[Faceset, Face, int]
-"""A face with its faceset and its row among those of all facesets."""
+"""A face with its faceset and its row in it."""
 
 
 def check_mergeable(facesets: Sequence[Faceset]) -> None:
@@ -126,17 +126,21 @@ def _common_masks(facesets: Sequence[Faceset]) -> dict[str, dict[str, str]]:
 
 
 def _distinct(facesets: Sequence[Faceset]) -> list[_Chosen]:
-    """Each face once, in the order of frames, with its row among those of all facesets."""
+    """Each face once, in the order of frames and facesets."""
     found: dict[tuple[int, bytes], _Chosen] = {}
-    row = 0
     for faceset in facesets:
         kept = {face.image for face in faceset.with_crops()}
-        for face in faceset.faces():
+        for row, face in enumerate(faceset.faces()):
             key = face.frame, face.landmarks.tobytes()
             if key not in found or (face.image in kept and not _has_crop(found[key])):
                 found[key] = faceset, face, row
-            row += 1
-    return sorted(found.values(), key=lambda chosen: (chosen[1].frame, chosen[2]))
+    places = {faceset.path: place for place, faceset in enumerate(facesets)}
+
+    def order(chosen: _Chosen) -> tuple[int, int, int]:
+        faceset, face, row = chosen
+        return face.frame, places[faceset.path], row
+
+    return sorted(found.values(), key=order)
 
 
 def _has_crop(chosen: _Chosen) -> bool:
@@ -158,27 +162,48 @@ def _numbered(chosen: Sequence[_Chosen]) -> Iterator[tuple[_Chosen, int]]:
 def _merged_rows(
     facesets: Sequence[Faceset], chosen: Sequence[_Chosen], stems: Sequence[str]
 ) -> Iterator[pa.Table]:
-    tables = [table for faceset in facesets for table in read_all_rows(faceset)]
+    """Rows of the faces, some thousands at a time."""
+    readers = {faceset.path: RowReader(faceset) for faceset in facesets}
     # A masker that only some have: the others have no such masks.
-    rows = pa.concat_tables(tables, promote_options="default")
-    rows = rows.take(pa.array([row for _, _, row in chosen], pa.int64()))
+    schema = with_masks(sorted({name for faceset in facesets for name in _further(faceset)}))
     starts = _first_tracks(facesets)
-    columns: dict[str, list[Any]] = {
-        "face": [number for _, number in _numbered(chosen)],
-        "track": [face.track + starts[faceset.path] for faceset, face, _ in chosen],
-        "order": [None] * len(chosen),
-        "group": [None] * len(chosen),
-    }
-    files = ["image", "mask", *filter(is_further_mask, rows.column_names)]
-    for name in files:
-        values = zip(rows[name].to_pylist(), stems, strict=True)
-        columns[name] = [old and f"{stem}{Path(old).suffix}" for old, stem in values]
-    for name, values in columns.items():
-        field = rows.schema.field(name)
-        place = rows.schema.get_field_index(name)
-        rows = rows.set_column(place, field, pa.array(values, field.type))
-    for start in range(0, len(chosen), _GROUP):
-        yield rows.slice(start, _GROUP)
+    numbers = [number for _, number in _numbered(chosen)]
+    for begin in range(0, len(chosen), _GROUP):
+        part = slice(begin, begin + _GROUP)
+        rows = _taken(readers, chosen[part], schema)
+        columns: dict[str, list[Any]] = {
+            "face": numbers[part],
+            "track": [face.track + starts[faceset.path] for faceset, face, _ in chosen[part]],
+            "order": [None] * len(rows),
+            "group": [None] * len(rows),
+        }
+        for name in ("image", "mask", *filter(is_further_mask, rows.column_names)):
+            values = zip(rows[name].to_pylist(), stems[part], strict=True)
+            columns[name] = [old and f"{stem}{Path(old).suffix}" for old, stem in values]
+        for name, values in columns.items():
+            field = schema.field(name)
+            place = schema.get_field_index(name)
+            rows = rows.set_column(place, field, pa.array(values, field.type))
+        yield rows
+
+
+def _further(faceset: Faceset) -> list[str]:
+    return further_maskers(faceset.rows.schema)
+
+
+def _taken(
+    readers: Mapping[Path, RowReader], chosen: Sequence[_Chosen], schema: pa.Schema
+) -> pa.Table:
+    """Rows of faces, in their order."""
+    tables, places = [schema.empty_table()], dict[tuple[Path, int], int]()
+    for path, reader in readers.items():
+        rows = sorted(row for faceset, _, row in chosen if faceset.path == path)
+        if rows:
+            places |= {(path, row): len(places) + n for n, row in enumerate(rows)}
+            tables.append(reader.take(rows))
+    joined = pa.concat_tables(tables, promote_options="default")
+    order = [places[faceset.path, row] for faceset, _, row in chosen]
+    return joined.take(pa.array(order, pa.int64()))
 
 
 def _first_tracks(facesets: Sequence[Faceset]) -> dict[Path, int]:

@@ -7,6 +7,7 @@ and from nothing else.
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from faceswap.core.errors import FacesetError
 from faceswap.core.files import sha256_file
 from faceswap.facesets.face import Face
 from faceswap.facesets.files import IMAGES, MASKS, ROWS, mask_folder, stored_file
+from faceswap.facesets.meshes import read_mesh_groups, read_meshes
 from faceswap.facesets.record import first_masker, read_record
 from faceswap.facesets.rows import (
     KEPT,
@@ -30,7 +32,6 @@ from faceswap.facesets.rows import (
     is_further_mask,
     matrix_column,
     read_embeddings,
-    read_meshes,
     read_rows,
     with_masks,
     with_sizes,
@@ -174,6 +175,15 @@ class Faceset:
                 the file is damaged.
         """
         return read_meshes(self.path / ROWS)
+
+    def each_mesh(self) -> Iterator[NDArray[np.float32]]:
+        """Mesh ``(478, 3)`` of each face, as ``meshes`` has them; some thousands are in memory.
+
+        Raises:
+            FacesetError: As of ``meshes``.
+        """
+        for group in read_mesh_groups(self.path / ROWS):
+            yield from group
 
     def embeddings(self) -> list[NDArray[np.float32] | None]:
         """Embeddings of the tracks of all faces in the order of ``faces``; read at each call.

@@ -13,8 +13,7 @@ from faceswap.core.errors import FacesetError
 from faceswap.core.names import check_name
 from faceswap.core.table_documents import check_finite, read_groups, read_schema, read_table
 from faceswap.facesets.files import CROP, EXTRACT_AGAIN, MASKS, mask_folder
-from faceswap.geometry.mesh68 import mesh_to_68
-from faceswap.geometry.mesh_shape import CORNERS, FACE_POINTS, POINTS, with_irises
+from faceswap.geometry.mesh_shape import FACE_POINTS, POINTS, with_irises
 
 T = TypeVar("T")
 
@@ -60,8 +59,12 @@ KEPT = pa.schema(
 """Columns that a faceset keeps in memory. The mesh would be nine tenths of it, and few computations
 need the others."""
 
-_MESH = pa.schema([SCHEMA.field("mesh"), SCHEMA.field("image")])
-_EARLIER_MESH = _MESH.set(0, pa.field("mesh", pa.list_(pa.float32(), FACE_POINTS * 3)))
+MESH = pa.schema([SCHEMA.field("mesh"), SCHEMA.field("image")])
+"""Columns from which meshes are read."""
+
+EARLIER_MESH = MESH.set(0, pa.field("mesh", pa.list_(pa.float32(), FACE_POINTS * 3)))
+"""The same in files of the first version, whose meshes have no irises."""
+
 # Columns that facesets of version 2 do not have.
 _ADDED = ("person", "presence", "filled", "raw_landmarks", "size", "order", "group")
 _NULLABLE = ("mesh", "embedding", "mask", *_ADDED)
@@ -69,7 +72,6 @@ _FINITE = (
     *("time", "box", "score", "landmarks", "matrix"),
     *("yaw", "pitch", "roll", "sharpness", "exposure"),
 )
-_SMALLEST, _LARGEST = 1.0, 1e6  # pixels that a mesh extends
 
 
 def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
@@ -85,7 +87,7 @@ def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
     Raises:
         FacesetError: It is damaged, too large, or names files outside the faceset.
     """
-    return _checked(_read_columns(read_table, file, schema), file)
+    return _checked(read_columns(read_table, file, schema), file)
 
 
 def read_row_groups(file: Path) -> Iterator[pa.Table]:
@@ -94,11 +96,11 @@ def read_row_groups(file: Path) -> Iterator[pa.Table]:
     Meshes of the first version are completed with irises; see ``read_rows`` for the rest.
     """
     schema = columns_of(file)
-    if _has_no_irises(file):
-        earlier = schema.set(schema.get_field_index("mesh"), _EARLIER_MESH.field("mesh"))
-        groups = (_with_irises(rows) for rows in _read_columns(read_groups, file, earlier))
+    if has_no_irises(file):
+        earlier = schema.set(schema.get_field_index("mesh"), EARLIER_MESH.field("mesh"))
+        groups = (_with_irises(rows) for rows in read_columns(read_groups, file, earlier))
     else:
-        groups = _read_columns(read_groups, file, schema)
+        groups = read_columns(read_groups, file, schema)
     for rows in groups:
         yield _checked(rows, file)
 
@@ -113,7 +115,7 @@ def read_embeddings(file: Path) -> list[NDArray[np.float32] | None]:
         FacesetError: The file is damaged, or the embeddings are no finite vectors of one
             length from 1.
     """
-    rows = _read_columns(read_table, file, pa.schema([SCHEMA.field("embedding")]))
+    rows = read_columns(read_table, file, pa.schema([SCHEMA.field("embedding")]))
     column = rows["embedding"].combine_chunks()
     values = column.flatten().to_numpy(zero_copy_only=False)
     lengths = set(pc.call_function("list_value_length", [column.drop_null()]).to_pylist())
@@ -218,45 +220,13 @@ def _checked(rows: pa.Table, file: Path) -> pa.Table:
     return rows.set_column(rows.schema.get_field_index("filled"), SCHEMA.field("filled"), filled)
 
 
-def read_meshes(file: Path) -> NDArray[np.float32]:
-    """Reads and checks the meshes in ``faces.parquet``.
-
-    Args:
-        file: The file.
-
-    Returns:
-        ``(N, 478, 3) float32`` in frame pixels, z in the same unit.
-
-    Raises:
-        FacesetError: The landmarker gave no mesh, a mesh is smaller or larger than any face, or the
-            file is damaged.
-    """
-    earlier = _has_no_irises(file)
-    rows = _read_columns(read_table, file, _EARLIER_MESH if earlier else _MESH)
-    if rows["mesh"].null_count:
-        raise FacesetError(
-            f"Expected a face mesh in each row of {file}, found landmarks only.",
-            "Extract the source again with --landmarker facemesh --overwrite.",
-        )
-    check_finite(rows, ("mesh",), file, FacesetError, EXTRACT_AGAIN)
-    meshes = matrix_column(rows, "mesh", (FACE_POINTS if earlier else POINTS, 3))
-    if wrong := _without_extent(meshes):
-        image = rows["image"][wrong[0]].as_py()
-        raise FacesetError(
-            f"Expected a face mesh of {_SMALLEST:.0f} to {_LARGEST:,.0f} pixels in each "
-            f"row of {file}, found another one for {image}.",
-            EXTRACT_AGAIN,
-        )
-    return with_irises(meshes) if earlier else meshes
-
-
-def _has_no_irises(file: Path) -> bool:
+def has_no_irises(file: Path) -> bool:
     """Whether the meshes of a file are those of the first version: the face without its irises."""
     try:
         found = read_schema(file, error=FacesetError)
     except (OSError, FacesetError):
         return False  # reading it says what is wrong
-    return "mesh" in found.names and found.field("mesh").type == _EARLIER_MESH.field("mesh").type
+    return "mesh" in found.names and found.field("mesh").type == EARLIER_MESH.field("mesh").type
 
 
 def _with_irises(rows: pa.Table) -> pa.Table:
@@ -276,17 +246,7 @@ def matrix_column(rows: pa.Table, name: str, shape: tuple[int, ...]) -> NDArray[
     return array.flatten().to_numpy().reshape(-1, *shape)
 
 
-def _without_extent(meshes: NDArray[np.float32]) -> list[int]:
-    """Rows of meshes from which no pose can be computed, or none that is finite."""
-    farthest = np.maximum(meshes.max((1, 2)), -meshes.min((1, 2)))
-    with np.errstate(over="ignore", invalid="ignore"):  # of those that are too large anyway
-        corners = mesh_to_68(meshes[..., :2])[:, CORNERS]
-        extent = np.ptp(corners, 1).min(1)
-    wrong = (farthest > _LARGEST) | (extent < _SMALLEST)
-    return np.flatnonzero(wrong).tolist()
-
-
-def _read_columns(read: Callable[..., T], file: Path, schema: pa.Schema) -> T:
+def read_columns(read: Callable[..., T], file: Path, schema: pa.Schema) -> T:
     """The columns of a file by ``read_table`` or ``read_groups``."""
     masks = [name for name in schema.names if is_further_mask(name)]
     nullable = (*_NULLABLE, *masks)

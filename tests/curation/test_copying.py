@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from faceswap.core.errors import FacesetError, OutputExistsError
+from faceswap.curation import merging
 from faceswap.curation.checking import check_faceset
 from faceswap.curation.copying import copy_faces
 from faceswap.curation.marks import write_marks
@@ -16,6 +18,7 @@ from faceswap.curation.masking import make_masks, set_default
 from faceswap.curation.merging import common_subject, merge_facesets
 from faceswap.curation.removal import remove_crops
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.files import ROWS
 from faceswap.facesets.subjects import set_subject
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.maskers import build_masker
@@ -116,6 +119,32 @@ def test_faces_of_one_frame_are_numbered_anew_and_tracks_kept_apart(tmp_path):
     assert [merged.load_crop(face).mean() for face in faces] == [0, 110, 101, 102]
     assert [merged.load_mask(face).mean() for face in faces] == [0, 110, 101, 102]
     assert check_faceset(merged.path).findings == ()
+
+
+def test_rows_are_merged_group_by_group(tmp_path, monkeypatch):
+    paths = [
+        write(tmp_path / name, [(frame, face) for frame in frames], level).path
+        for name, frames, face, level in (("a", range(0, 6), 0, 0), ("b", range(3, 9), 1, 100))
+    ]
+    for path, order in zip(paths, (range(6), (5, 0, 4, 1, 3, 2)), strict=True):
+        rows = pq.read_table(path / ROWS).take([*order])  # b is not in the order of the source
+        pq.write_table(rows, path / ROWS, row_group_size=2)
+    parts = [Faceset.open(path) for path in paths]
+    merge_facesets(parts, tmp_path / "whole")
+    monkeypatch.setattr(merging, "_GROUP", 2)
+    merge_facesets(parts, tmp_path / "groups")
+    groups, whole = (Faceset.open(tmp_path / name) for name in ("groups", "whole"))
+    assert pq.ParquetFile(groups.path / ROWS).num_row_groups > 5
+    assert pq.read_table(groups.path / ROWS).equals(pq.read_table(whole.path / ROWS))
+    assert [(f.frame, f.image) for f in whole.faces()][3:6] == [
+        (3, "000003-0.png"),
+        (3, "000003-1.png"),
+        (4, "000004-0.png"),
+    ]
+    np.testing.assert_array_equal(
+        groups.meshes()[:, 0, 0] - groups.meshes()[0, 0, 0], [face.frame for face in groups.faces()]
+    )
+    assert [round(groups.load_crop(f).mean()) for f in groups.faces()[3:5]] == [3, 113]
 
 
 def test_masks_that_only_some_have_do_not_become_the_default(tmp_path):

@@ -1,10 +1,12 @@
 """Pictures of what is known of faces."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from faceswap.core.errors import ConfigError, FacesetError, OutputExistsError
 from faceswap.curation.drawing import LAYERS, draw_face, draw_faces, mesh_edges
+from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import head_pose, transform_points
 from faceswap.media.images import read_image, write_image
@@ -61,7 +63,7 @@ def test_what_is_outside_the_mask_is_darker(tmp_path):
 
 def test_the_edges_of_a_mesh_join_neighbours(faceset):
     meshes = faceset.meshes()[..., :2]
-    edges = mesh_edges(faceset, meshes)
+    edges = mesh_edges(faceset.meshes()[0])
     lengths = np.linalg.norm(np.diff(meshes[1][edges], axis=1)[:, 0], axis=1)
     extent = np.ptp(meshes[1], 0).max()
     assert 2 * 478 < len(edges) < 3 * 478
@@ -80,6 +82,30 @@ def test_a_picture_for_each_face(faceset, tmp_path):
         draw_faces(faceset, [], folder)
     with pytest.raises(ConfigError, match="'box'"):
         draw_faces(faceset, [], tmp_path / "new", layers=["box"])
+
+
+def test_each_face_has_its_mesh(faceset, tmp_path, monkeypatch):
+    changes = {face.image: 40 * row for row, face in enumerate(faceset.faces())}
+    rewrite_rows(faceset.path, lambda rows: shifted(rows, changes))
+    faceset = Faceset.open(faceset.path)
+    meshes = faceset.meshes()
+    monkeypatch.setattr(Faceset, "meshes", None)  # not read as a whole
+    draw_faces(faceset, faceset.faces()[2:], tmp_path / "mesh", layers=["mesh"])
+    face = faceset.faces()[2]
+    expected = draw_face(faceset, face, ["mesh"], meshes[2], mesh_edges(meshes[0]))
+    drawn = read_image(tmp_path / "mesh" / "000002-0.jpg").astype(int)
+    assert np.abs(drawn - expected).mean() < 3
+    other = draw_face(faceset, face, ["mesh"], meshes[0], mesh_edges(meshes[0]))
+    assert np.abs(drawn - other).mean() > 5
+
+
+def shifted(rows, changes):
+    meshes = [
+        (np.array(mesh) + changes[image]).tolist()
+        for mesh, image in zip(rows["mesh"].to_pylist(), rows["image"].to_pylist(), strict=True)
+    ]
+    place = rows.schema.get_field_index("mesh")
+    return rows.set_column(place, rows.field(place), pa.array(meshes, rows.field(place).type))
 
 
 def test_a_faceset_without_meshes_has_none_to_draw(make_faceset, tmp_path):
