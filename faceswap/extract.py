@@ -15,7 +15,7 @@ from faceswap.core.errors import (
     WeightsUnavailable,
 )
 from faceswap.core.files import user_path
-from faceswap.core.remote import is_url
+from faceswap.core.urls import is_url
 from faceswap.extract_options import (
     Basis,
     CropSize,

@@ -9,13 +9,21 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from faceswap.core.errors import FacesetError, MediaError, OutputBusyError, OutputError
+from faceswap.core.errors import (
+    ConfigError,
+    FacesetError,
+    MediaError,
+    OutputBusyError,
+    OutputError,
+    RemoteError,
+)
 from faceswap.core.remote import RemoteFolder
 from faceswap.extract import extract
 from faceswap.extraction.output_folder import OutputFolder
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.media.images import write_image
+from faceswap.media.remote_sources import fetched, find_remote_sources
 from faceswap.media.sources import find_sources
 from tests.footage import plain_picture, portrait, write_clip
 
@@ -135,6 +143,27 @@ def test_photos_of_a_folder_are_one_source(memory, tmp_path):
     assert record["source"]["files"] == ["2.png", "10.png"]
     assert record["source"]["path"] == "memory://in/photos"
     assert (record["source"]["faces"], record["source"]["frames"]) == (1, 2)
+
+
+def test_the_query_of_a_signed_link_is_neither_recorded_nor_shown(memory, clip, tmp_path, capsys):
+    memory.put_file(str(clip), "/in/clip.mp4?sig=secret.x/y")
+    url, faces = "memory://in/clip.mp4?sig=secret.x/y", tmp_path / "faces"
+    extract([url], str(faces))
+    (source,) = find_remote_sources(url, tmp_path)
+    record = json.loads((faces / "clip" / "faceset.json").read_text())
+    assert (record["source"]["path"], source.origin) == ("memory://in/clip.mp4",) * 2
+    assert record["source"]["faces"] == 6
+    memory.rm("/in", recursive=True)
+    with pytest.raises(MediaError, match=r"memory://in/clip\.mp4 contains no") as missing:
+        extract([url], str(faces))
+    with pytest.raises(RemoteError, match=r"clip\.mp4, found") as gone, fetched(source):
+        pass
+    with pytest.raises(ConfigError, match="found one after memory://out") as refused:
+        extract([str(clip)], "memory://out?sig=secret")
+    written = b"".join(file.read_bytes() for file in faces.rglob("*") if file.is_file())
+    shown = [repr(source), capsys.readouterr().err, missing.value, gone.value, refused.value]
+    assert "secret" not in " ".join(map(str, shown))
+    assert b"secret" not in written
 
 
 def test_a_url_without_footage_is_an_error(memory, tmp_path):

@@ -24,6 +24,7 @@ from faceswap.core.errors import OutputBusyError
 from faceswap.core.files import name_key
 from faceswap.core.leftovers import clear_leftovers
 from faceswap.core.text import printable
+from faceswap.core.urls import without_secrets
 
 LOCK = ".lock"
 """Name of the lock file of a folder."""
@@ -170,7 +171,7 @@ def _myself(purpose: str) -> dict[str, str | int]:
         "pid": os.getpid(),
         "host": platform.node(),
         "started": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "command": shlex.join(sys.argv)[:1000],
+        "command": without_secrets(shlex.join(sys.argv))[:1000],
     }
 
 

@@ -1,13 +1,13 @@
 """Folders at URLs, such as ``s3://bucket/videos``: listed, copied here and copied there, by fsspec.
 
 Credentials and endpoints come from where each protocol's library looks for them: environment
-variables and configuration files, never from the URL, which is recorded and shown.
+variables and configuration files, never from the URL, which is recorded and shown. Only the query
+of a single file's URL, such as a signed link, may hold a secret; it is neither recorded nor shown.
 """
 
-import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,16 +17,9 @@ from faceswap.core.errors import ConfigError, OutputError, RemoteError, UnsafeNa
 from faceswap.core.files import atomic_path
 from faceswap.core.names import check_name
 from faceswap.core.text import one_line
+from faceswap.core.urls import has_credentials, split_query, without_secrets
 
 _CHUNK = 1 << 20  # bytes
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-# A password, which may contain slashes, or a token; not the port of a host.
-_CREDENTIALS = re.compile(r"https?://[^/@]+@|[^:]+://[^/@]*:(?!\d+/)[^@]*@", re.IGNORECASE)
-
-
-def is_url(text: str) -> bool:
-    """Whether a text is a URL and not a path (``C://videos`` is a path)."""
-    return _URL.match(text) is not None
 
 
 @dataclass(frozen=True)
@@ -34,14 +27,16 @@ class RemoteFolder:
     """A folder, or a single file, at a URL.
 
     Attributes:
-        url: The URL without a slash at its end.
+        url: The URL without query and without a slash at its end.
+        query: Query of the URL of a single file, with its sign; "" for none.
         filesystem: File system of its protocol.
-        root: The path in that file system.
+        root: The path in that file system, with the query where that belongs to it.
     """
 
     url: str
-    filesystem: Any
-    root: str
+    query: str = field(repr=False)
+    filesystem: Any = field(repr=False)
+    root: str = field(repr=False)
 
     @classmethod
     def open(cls, url: str) -> "RemoteFolder":
@@ -51,15 +46,16 @@ class RemoteFolder:
             ConfigError: The URL contains a password or a token.
             RemoteError: The protocol is unknown, or its library is not installed.
         """
-        if _CREDENTIALS.match(url):
+        if has_credentials(url):
             scheme = url.partition("://")[0]
             raise ConfigError(
                 f"Expected a URL without credentials, found some in one of {scheme}://.",
                 "Leave them to the environment variables or the configuration of the protocol.",
             )
-        with _remote_errors(url):
+        shown, query = split_query(url)
+        with _remote_errors(shown, query):
             filesystem, root = url_to_fs(url)
-        return cls(url.rstrip("/"), filesystem, root.rstrip("/"))
+        return cls(shown.rstrip("/"), query, filesystem, root if query else root.rstrip("/"))
 
     def files(self, folder: str = "", on_note: Callable[[str], None] = lambda _: None) -> list[str]:
         """Paths of all files in the folder, relative to it, sorted; of a file, its empty path.
@@ -71,15 +67,20 @@ class RemoteFolder:
             on_note: Callback with one line per file that was skipped.
 
         Raises:
-            RemoteError: It cannot be listed.
+            RemoteError: It cannot be listed, or is a folder at a URL with a query.
         """
-        root = f"{self.root}/{folder}".rstrip("/")
-        with _remote_errors(self.url):
+        root = f"{self.root}/{folder}".rstrip("/") if folder else self.root
+        with self._errors():
             self.filesystem.invalidate_cache()  # others write there as well
             if not self.filesystem.exists(root):
                 return []
             found = self.filesystem.find(root)
         names = sorted(path.removeprefix(self.root).lstrip("/") for path in found)
+        if self.query and names != [""]:
+            raise RemoteError(
+                f"Expected a single file at a URL with a query, found a folder: {self.url}.",
+                "Give the URL of each file.",
+            )
         return [name for name in names if self._is_plain(name, on_note)]
 
     def download(self, name: str, target: Path) -> None:
@@ -108,7 +109,7 @@ class RemoteFolder:
             OutputError: It cannot be written.
         """
         path = f"{self.root}/{name}"
-        with _remote_errors(f"{self.url}/{name}", "write"):
+        with self._errors(name, "write"):
             self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
             self.filesystem.put_file(str(source), path)
 
@@ -119,9 +120,12 @@ class RemoteFolder:
             OutputError: It cannot be deleted.
         """
         path = f"{self.root}/{name}"
-        with _remote_errors(f"{self.url}/{name}", "write"):
+        with self._errors(name, "write"):
             if self.filesystem.exists(path):
                 self.filesystem.rm_file(path)
+
+    def _errors(self, name: str = "", what: str = "read") -> AbstractContextManager[None]:
+        return _remote_errors(f"{self.url}/{name}".rstrip("/"), self.query, what)
 
     def _is_plain(self, name: str, on_note: Callable[[str], None]) -> bool:
         try:
@@ -134,9 +138,9 @@ class RemoteFolder:
         return True
 
     def _chunks(self, name: str) -> Iterator[bytes]:
-        path = f"{self.root}/{name}".rstrip("/")
+        path = f"{self.root}/{name}".rstrip("/") if name else self.root
         with (
-            _remote_errors(f"{self.url}/{name}".rstrip("/")),
+            self._errors(name),
             self.filesystem.open(path, "rb") as file,
         ):
             while chunk := file.read(_CHUNK):
@@ -144,7 +148,7 @@ class RemoteFolder:
 
 
 @contextmanager
-def _remote_errors(url: str, what: str = "read") -> Iterator[None]:
+def _remote_errors(url: str, query: str, what: str = "read") -> Iterator[None]:
     try:
         yield
     except ImportError as error:
@@ -154,7 +158,8 @@ def _remote_errors(url: str, what: str = "read") -> Iterator[None]:
         ) from error
     except Exception as error:  # each protocol's library raises kinds of its own
         kind = RemoteError if what == "read" else OutputError
-        reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        line = str(error).partition("\n")[0].replace(query, "")
+        reason = without_secrets(line).rstrip(".") or type(error).__name__
         raise kind(
             f"Expected to {what} {url}, found: {reason}.",
             "Check the URL, the credentials of its protocol and the connection.",

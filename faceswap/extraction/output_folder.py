@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from faceswap.core.errors import ConfigError
 from faceswap.core.files import atomic_write, sha256_file
 from faceswap.core.locks import hold_file
-from faceswap.core.remote import RemoteFolder, is_url
+from faceswap.core.remote import RemoteFolder
+from faceswap.core.urls import is_url
 from faceswap.core.user_cache import user_cache
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, ROWS
 
@@ -28,12 +30,21 @@ class OutputFolder:
 
     Attributes:
         path: Local folder in which facesets are written.
+
+    Raises:
+        ConfigError: The URL contains a password, a token or a query.
+        RemoteError: The protocol is unknown, or its library is not installed.
     """
 
     def __init__(self, place: str) -> None:
         self._remote = RemoteFolder.open(place) if is_url(place) else None
         self.path = Path(place)
         if self._remote is not None:
+            if self._remote.query:
+                raise ConfigError(
+                    f"Expected a URL without a query, found one after {self._remote.url}.",
+                    "Leave secrets to the configuration of the protocol.",
+                )
             key = hashlib.sha256(self._remote.url.encode()).hexdigest()[:16]
             self.path = user_cache() / "facesets" / key
 

@@ -39,9 +39,10 @@ def find_remote_sources(
             continue
         if path.suffix.lower() in VIDEO_SUFFIXES:
             stem = "-".join(path.with_suffix("").parts)
-            sources.append(Source(own / path, "video", stem, (own / path,), origin))
+            sources.append(Source(own / path, "video", stem, (own / path,), origin, remote.query))
         elif path.suffix.lower() in IMAGE_SUFFIXES and not name:
-            sources.append(Source(own / path, "images", path.stem, (own / path,), origin))
+            files = (own / path,)
+            sources.append(Source(own / path, "images", path.stem, files, origin, remote.query))
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             photographs.setdefault(path.parent, []).append(path)
     for parent, files in photographs.items():
@@ -50,7 +51,7 @@ def find_remote_sources(
         origin = f"{remote.url}/{parent}" if parent.parts else remote.url
         sources.append(Source(own / parent, "images", stem, ordered, origin))
     if not sources:
-        raise MediaError(f"{url} contains no video and no image.", "Check the URL.")
+        raise MediaError(f"{remote.url} contains no video and no image.", "Check the URL.")
     return sources
 
 
@@ -66,7 +67,7 @@ def fetched(source: Source) -> Iterator[Source]:
         yield source
         return
     single = source.files == (source.path,)
-    remote = RemoteFolder.open(source.origin)
+    remote = RemoteFolder.open(source.origin + source.query)
     try:
         for file in source.files:
             remote.download("" if single else file.name, file)

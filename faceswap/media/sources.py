@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -57,6 +57,7 @@ class Source:
         files: Video file, or photographs in natural order (2 before 10).
         origin: URL of the video file or of the folder of the photographs that ``path`` is a copy
             of; "" for local footage.
+        query: Query of that URL with its sign, which may hold a secret and is not recorded.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Source:
     name: str
     files: tuple[Path, ...]
     origin: str = ""
+    query: str = field(default="", repr=False)
 
 
 class FrameReader(Protocol):

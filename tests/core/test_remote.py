@@ -4,7 +4,8 @@ import fsspec
 import pytest
 
 from faceswap.core.errors import ConfigError, OutputError, RemoteError
-from faceswap.core.remote import RemoteFolder, is_url
+from faceswap.core.remote import RemoteFolder
+from faceswap.core.urls import is_url
 
 
 @pytest.fixture
