@@ -187,7 +187,7 @@ class AudioFeed:
         assert isinstance(track.target, AudioStream)
         for frame in _decode(track.source, packet):
             rate = frame.sample_rate
-            if frame.pts is not None and frame.time_base is not None:
+            if frame.pts is not None and frame.time_base:
                 at = round(frame.pts * frame.time_base * rate)
                 # Matroska rounds to milliseconds: only a real gap may move the time stamps.
                 if track.samples is None or at - track.samples > _JITTER * rate:

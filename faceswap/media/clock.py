@@ -16,7 +16,7 @@ from av.format import Flags
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from faceswap.media.container import films, frame_rate
+from faceswap.media.container import films, frame_rate, picture_time_base
 
 # FFmpeg's thresholds: formats whose clock may be set anew, and all others.
 _GAP = 10  # seconds
@@ -43,7 +43,7 @@ def _starts(streams: Iterable[Stream]) -> list[Fraction]:
     return [
         stream.start_time * stream.time_base
         for stream in streams
-        if stream.start_time is not None and stream.time_base is not None
+        if stream.start_time is not None and stream.time_base
     ]
 
 
@@ -89,7 +89,7 @@ class PictureClock:
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.jumps: list[Jump] = []
-        self._base = stream.time_base or 1 / frame_rate(stream)
+        self._base = picture_time_base(stream)
         self._step = max(1, round(1 / (frame_rate(stream) * self._base)))
         self._gap = round(_gap(container) / self._base)
         self._may_jump = may_jump(container)

@@ -1,8 +1,10 @@
 """Opens media files for reading."""
 
 import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Protocol
 
 import av
 from av.container import InputContainer
@@ -24,6 +26,10 @@ _DEMUXERS = (
     "wav,w64,aiff,au,caf,mp3,aac,loas,ac3,eac3,dts,dtshd,truehd,mlp,flac,ape,tta,wv,tak,amr,voc"
 )
 _MOST_PIXELS = 100_000_000  # 12K; more than any camera records
+# PyAV 19 has no such option: it decodes tags as file names, with surrogates.
+_TAGS: dict[str, Any] = (
+    {"metadata_errors": "replace"} if hasattr(InputContainer, "metadata_errors") else {}
+)
 _PLAYLISTS = (b"ffconcat", b"file ", b"#EXTM3U", b"<?xml", b"<MPD", b"[playlist]", b"v=0")
 
 
@@ -50,14 +56,28 @@ def open_media(path: Path) -> InputContainer:
         raise MediaError(f"{path} is not a file.", "Give a video file.")
     try:
         # The prefix keeps a file name with a colon from being read as a network address.
-        return av.open(
+        container = av.open(
             f"file:{path}",
-            metadata_errors="replace",
             options=_decoder_limit(),
             container_options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"},
+            **_TAGS,
         )
     except FFmpegError as error:
         raise MediaError(f"{path} cannot be read as a video.", _hint(path, error)) from error
+    for tags in (container.metadata, *(stream.metadata for stream in container.streams)):
+        valid = valid_tags(tags)
+        tags.clear()
+        tags.update(valid)
+    return container
+
+
+def valid_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags as valid Unicode: what was not UTF-8 in the file becomes U+FFFD."""
+    return {_valid(name): _valid(text) for name, text in tags.items()}
+
+
+def _valid(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _decoder_limit() -> dict[str, str]:
@@ -147,6 +167,30 @@ def keep_only(container: InputContainer, *streams: Stream) -> None:
             stream.discard = Discard.all
 
 
+class Ratio(Protocol):
+    """Fractions as PyAV returns them: ``Fraction``, or from PyAV 19 on ``AVRational``."""
+
+    @property
+    def numerator(self) -> int:
+        """Numerator; 0 in a ratio that is not set."""
+        ...
+
+    @property
+    def denominator(self) -> int:
+        """Denominator; 0 in a ratio that is not defined."""
+        ...
+
+
+def known_ratio(ratio: Ratio | None) -> Fraction | None:
+    """A ratio as a fraction; None if it is not set, which PyAV before 19 calls None as well."""
+    return Fraction(ratio.numerator, ratio.denominator) if ratio else None
+
+
 def frame_rate(stream: VideoStream) -> Fraction:
     """Average frames per second; 25 if a stream (of one picture, for example) has none."""
-    return stream.average_rate or stream.guessed_rate or Fraction(25)
+    return known_ratio(stream.average_rate) or known_ratio(stream.guessed_rate) or Fraction(25)
+
+
+def picture_time_base(stream: VideoStream) -> Fraction:
+    """Seconds per unit of the time stamps of a stream; the time between frames if it has none."""
+    return known_ratio(stream.time_base) or 1 / frame_rate(stream)

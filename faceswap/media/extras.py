@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from faceswap.core.text import counted, one_line
 from faceswap.media.clock import time_origin
-from faceswap.media.container import video_stream
+from faceswap.media.container import valid_tags, video_stream
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # known to type checkers only
@@ -80,6 +80,7 @@ def _chapters(source: InputContainer) -> "list[Chapter]":
             begin, end = max(0, chapter["start"] - ticks), chapter["end"] - ticks
             if begin < end:
                 moved: Chapter = {**chapter, "start": begin, "end": end}
+                moved["metadata"] = valid_tags(chapter["metadata"])
                 chapters.setdefault(round(begin * base * 1000), moved)
     ordered = [chapters[start] for start in sorted(chapters)]
     for number, chapter in enumerate(ordered, 1):

@@ -18,7 +18,9 @@ from faceswap.media.container import (
     choice_note,
     frame_rate,
     keep_only,
+    known_ratio,
     open_media,
+    picture_time_base,
     video_stream,
 )
 from faceswap.media.frame import Frame
@@ -126,11 +128,11 @@ def _describe(
     width, height = orientation.size(frame.width, frame.height)
     fps = frame_rate(stream)
     duration = 0.0
-    if stream.duration is not None and stream.time_base is not None:
+    if stream.duration is not None and stream.time_base:
         duration = float(stream.duration * stream.time_base)
     elif container.duration is not None:
         duration = container.duration / 1_000_000
-    aspect = stream.sample_aspect_ratio or Fraction(1)
+    aspect = known_ratio(stream.sample_aspect_ratio) or Fraction(1)
     return VideoInfo(
         path=path,
         width=width,
@@ -139,7 +141,7 @@ def _describe(
         frames=stream.frames or max(1, round(duration * fps)),
         duration=duration,
         orientation=orientation,
-        time_base=_time_base(stream),
+        time_base=picture_time_base(stream),
         audio_streams=len(container.streams.audio),
         colour=ColourTags.of_frame(frame),
         pixel_aspect=1 / aspect if orientation.transpose else aspect,
@@ -147,10 +149,6 @@ def _describe(
         codec=stream.codec_context.name,
         light=LightMetadata.of_frame(frame),
     )
-
-
-def _time_base(stream: VideoStream) -> Fraction:
-    return stream.time_base or 1 / frame_rate(stream)
 
 
 def frame_at(path: Path, seconds: Fraction) -> int:

@@ -1,10 +1,11 @@
 """Time stamps of files that a test wrote, so that none is missing."""
 
-from fractions import Fraction
+from faceswap.media.container import Ratio, known_ratio
 
 
-def in_seconds(stamp: int | None, time_base: Fraction | None) -> float:
+def in_seconds(stamp: int | None, time_base: Ratio | None) -> float:
     """Seconds of a time stamp."""
+    base = known_ratio(time_base)
     assert stamp is not None
-    assert time_base is not None
-    return float(stamp * time_base)
+    assert base is not None
+    return float(stamp * base)

@@ -79,6 +79,19 @@ def test_tags_and_chapters_are_kept(rich, tmp_path, name, suffix):
     assert chapters == [(0.0, "part 0"), (0.4, "part 1")]
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_tags_that_are_not_unicode_are_replaced_by_ones_that_are(rich, tmp_path, name):
+    source = rich(name)
+    content = source.read_bytes()
+    source.write_bytes(content.replace(b"film", b"f\xeelm").replace(b"part 0", b"p\xe4rt 0"))
+    convert(source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        tags = {key.lower(): text for key, text in container.metadata.items()}
+        chapters = [chapter["metadata"]["title"] for chapter in container.chapters()]
+    assert tags["title"] == "My f\ufffdlm"
+    assert chapters == ["p\ufffdrt 0", "part 1"]
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "suffix", "converted"),
     [
