@@ -1,5 +1,6 @@
 """Meshes of synthetic faces."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ _SHAPED = np.concatenate(
 _FREE = np.setdiff1d(np.arange(FACE_POINTS), _SHAPED)
 
 
+@cache
 def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> NDArray[np.float64]:
     """A frontal mesh: the points of the mean face, an outline, and others across its surface.
 
@@ -42,7 +44,7 @@ def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> N
         eyes: Distance of the lids, in face squares.
 
     Returns:
-        ``(478, 3)`` in face squares.
+        ``(478, 3)`` in face squares; read-only, as it is computed once.
     """
     across = np.random.default_rng(0).uniform(-0.5, 0.5, (POINTS, 2))
     mesh = np.c_[across, 0.8 * (across**2).sum(1)]
@@ -66,7 +68,9 @@ def face_mesh(opening: float = 0.0, width: float = 1.0, eyes: float = 0.04) -> N
     # Landmarks follow the points placed above: what lies around them does not move them.
     mesh = with_landmarks(mesh[:FACE_POINTS], mesh[PAIRS].mean(1), _FREE)
     mesh[:, 0] *= width
-    return with_irises(mesh)
+    mesh = with_irises(mesh)
+    mesh.flags.writeable = False
+    return mesh
 
 
 def with_landmarks(

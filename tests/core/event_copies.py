@@ -39,6 +39,7 @@ def repeat_everywhere(
     check: Callable[[Path], object],
     output: Path,
     *,
+    repeated: Job | None = None,
     ignored: Collection[str] = (),
     most: int | None = None,
 ) -> Figures:
@@ -47,8 +48,10 @@ def repeat_everywhere(
     Args:
         job: Function that makes the output, and completes it when it is called again.
         check: Called with the output after each repetition; fails if it is wrong. The output of the
-            uninterrupted job, ``whole``, lies beside it.
-        output: Output; every run of the job has this path. Its parent holds the copies.
+            uninterrupted job, if it left any, lies beside it as ``whole``.
+        output: Output; every run of the job has this path, also where something is there before.
+            Its parent holds the copies.
+        repeated: Function called on each state in place of the job.
         ignored: Names directly in the output in which changes do not count, such as ``logs``.
         most: Largest number of states, evenly spaced; None for all.
     """
@@ -56,7 +59,8 @@ def repeat_everywhere(
     copies = _Copies(output, tuple(ignored))
     _run_watched(copies, job, output)
     figures = Figures(copies.changes)
-    shutil.copytree(output, output.with_name("whole"), symlinks=True)
+    if output.exists():
+        shutil.copytree(output, output.with_name("whole"), symlinks=True)
     check(output)
     step = 1 if most is None else -(-len(copies.states) // most)
     for change, copy in copies.states[::step]:
@@ -65,7 +69,7 @@ def repeat_everywhere(
             copy.rename(output)
         figures.points += 1
         try:
-            job(output)
+            (repeated or job)(output)
             check(output)
         except Exception as error:
             figures.wrong[change] = f"{type(error).__name__}: {error}"

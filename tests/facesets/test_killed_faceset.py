@@ -1,8 +1,8 @@
 """An extraction stopped before any of its changes is resumed to what it would have been."""
 
 import shutil
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from faceswap.facesets.record import read_record
 from faceswap.facesets.rows import mask_columns
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.media.images import encode_image
-from tests.core.event_stopper import run_until
+from tests.core.event_copies import repeat_everywhere
 from tests.facesets import written
 from tests.facesets.written import SOURCE, row
 
@@ -96,54 +96,66 @@ def content(output: Path) -> dict[str, bytes]:
     }
 
 
-def kill_each(
-    tmp_path: Path, job: Callable, repeated: Callable, start: Path | None, check: Callable
+KillEach = Callable[[Callable, Callable, Path | None, Callable], int]
+
+
+@pytest.fixture(params=["some", pytest.param("any", marks=pytest.mark.slow)])
+def kill_each(request, tmp_path) -> KillEach:
+    """A function that kills a job at some changes, or at any; see ``kill``."""
+    return partial(kill, tmp_path, 16 if request.param == "some" else None)
+
+
+def kill(
+    tmp_path: Path,
+    most: int | None,
+    job: Callable,
+    repeated: Callable,
+    start: Path | None,
+    check: Callable,
 ) -> int:
-    """Stops a job before each of its changes, and runs another one after it."""
+    """Runs a job from the states that another one leaves when it is killed; returns its changes."""
+    output = tmp_path / "runs" / "faces"
+    if start is not None:
+        shutil.copytree(start, output)
+    errors: list[str | None] = []
 
-    def prepare(name: str) -> Path:
-        output = tmp_path / name / "faces"
-        output.parent.mkdir()
-        if start is not None:
-            shutil.copytree(start, output)
-        return output
-
-    whole = prepare("whole")
-    changes = run_until(sys.maxsize, job, whole)
-    for number, change in enumerate(changes):
-        output = prepare(f"at-{number}")
-        run_until(number, job, output)
-        error = None
+    def repeat(output: Path) -> None:
         try:
             repeated(output)
+            errors.append(None)
         except FacesetError as failed:
-            error = failed.message
-        check(output, whole, error, f"{number}: {change}")
-        shutil.rmtree(output.parent)
-    print(f"{job.__name__}: {len(changes)} points")
-    return len(changes)
+            errors.append(failed.message)
+
+    def check_repeated(output: Path) -> None:
+        if errors:  # not yet after the job that was not killed
+            check(output, output.with_name("whole"), errors[-1])
+
+    figures = repeat_everywhere(job, check_repeated, output, repeated=repeat, most=most)
+    assert len(errors) == figures.points > 2
+    assert not figures.wrong
+    return len(figures.changes)
 
 
-def check_whole(output: Path, whole: Path, error: str | None, change: str) -> None:
-    assert error is None, (change, error)
-    assert content(output) == content(whole), change
+def check_whole(output: Path, whole: Path, error: str | None) -> None:
+    assert error is None, error
+    assert content(output) == content(whole)
 
 
-def test_a_new_faceset_is_complete_after_a_kill_at_any_change(tmp_path):
-    assert kill_each(tmp_path, extract, extract, None, check_whole) > 40
-    assert len(Faceset.open(tmp_path / "whole" / "faces").trainable()) == FRAMES
+def test_a_new_faceset_is_complete_after_a_kill_at_any_change(tmp_path, kill_each):
+    assert kill_each(extract, extract, None, check_whole) > 40
+    assert len(Faceset.open(tmp_path / "runs" / "whole").trainable()) == FRAMES
 
 
-def test_a_source_without_faces_leaves_nothing_after_a_kill_at_any_change(tmp_path):
-    def check(output: Path, whole: Path, error: str | None, change: str) -> None:
-        assert error is None, (change, error)
-        assert not output.exists() or not list(output.iterdir()), change
+def test_a_source_without_faces_leaves_nothing_after_a_kill_at_any_change(tmp_path, kill_each):
+    def check(output: Path, whole: Path, error: str | None) -> None:
+        assert error is None, error
+        assert not output.exists() or not list(output.iterdir())
 
-    assert kill_each(tmp_path, extract_no_face, extract_no_face, None, check) > 15
+    assert kill_each(extract_no_face, extract_no_face, None, check) > 15
 
 
 @pytest.mark.parametrize("old", [old_complete, old_of_same_settings, old_unfinished])
-def test_overwrite_without_a_face_keeps_the_old_faceset(tmp_path, old):
+def test_overwrite_without_a_face_keeps_the_old_faceset(tmp_path, old, kill_each):
     start = tmp_path / "start"
     old(start)
     extract(start, faces=0, overwrite=True)
@@ -152,15 +164,15 @@ def test_overwrite_without_a_face_keeps_the_old_faceset(tmp_path, old):
     def overwrite_without_face(output: Path) -> None:
         extract(output, faces=0, overwrite=True)
 
-    def check(output: Path, whole: Path, error: str | None, change: str) -> None:
-        assert content(output) == content(whole) == before, change
+    def check(output: Path, whole: Path, error: str | None) -> None:
+        assert content(output) == content(whole) == before
 
     old(tmp_path / "again")
     assert content(tmp_path / "again") == before
-    kill_each(tmp_path, overwrite_without_face, overwrite_without_face, start, check)
+    kill_each(overwrite_without_face, overwrite_without_face, start, check)
 
 
-def test_faces_only_at_the_end_replace_a_faceset_killed_at_any_change(tmp_path):
+def test_faces_only_at_the_end_replace_a_faceset_killed_at_any_change(tmp_path, kill_each):
     start = tmp_path / "start"
     old_of_same_settings(start)
 
@@ -172,46 +184,48 @@ def test_faces_only_at_the_end_replace_a_faceset_killed_at_any_change(tmp_path):
 
     before = content(start)
 
-    def check(output: Path, whole: Path, error: str | None, change: str) -> None:
-        assert error is None, change
-        assert content(output) in (before, content(whole)), change
+    def check(output: Path, whole: Path, error: str | None) -> None:
+        assert error is None, error
+        assert content(output) in (before, content(whole))
 
-    kill_each(tmp_path, late, resume, start, check)
-    assert len(Faceset.open(tmp_path / "whole" / "faces").trainable()) == FRAMES - SHARD - 1
+    kill_each(late, resume, start, check)
+    assert len(Faceset.open(tmp_path / "runs" / "whole").trainable()) == FRAMES - SHARD - 1
 
 
 @pytest.mark.parametrize("old", [old_complete, old_of_same_settings, old_unfinished])
-def test_overwrite_killed_and_repeated_without_it_is_the_old_or_the_new_faceset(tmp_path, old):
+def test_overwrite_killed_and_repeated_without_it_is_the_old_or_the_new_faceset(
+    tmp_path, old, kill_each
+):
     start = tmp_path / "start"
     old(start)
     before, seen = content(start), set()
 
-    def check(output: Path, whole: Path, error: str | None, change: str) -> None:
+    def check(output: Path, whole: Path, error: str | None) -> None:
         now = content(output)
         if now == content(whole):
-            assert error is None, (change, error)
+            assert error is None, error
             seen.add("new")
         elif old is old_unfinished:
             # An earlier state of it, which its own settings would resume.
-            assert error is not None, change
-            assert "other settings" in error, change
-            assert not read_record(output)["complete"], change
+            assert error is not None
+            assert "other settings" in error
+            assert not read_record(output)["complete"]
             assert {name: now[name] for name in now} == {name: before[name] for name in now}
             assert set(before) - set(now) <= {n for n in before if n.startswith("shards/")}
             seen.add("old")
         else:
-            assert now == before, change
-            assert (error is None) == (old is old_of_same_settings), change
+            assert now == before
+            assert (error is None) == (old is old_of_same_settings)
             seen.add("old")
 
-    assert kill_each(tmp_path, overwrite, extract, start, check) > 40
+    assert kill_each(overwrite, extract, start, check) > 40
     assert seen == {"old", "new"}
 
 
-def test_overwrite_repeated_is_the_new_faceset(tmp_path):
+def test_overwrite_repeated_is_the_new_faceset(tmp_path, kill_each):
     start = tmp_path / "start"
     old_complete(start)
-    kill_each(tmp_path, overwrite, overwrite, start, check_whole)
+    kill_each(overwrite, overwrite, start, check_whole)
 
 
 def test_the_old_faceset_is_refused_before_it_is_touched(tmp_path):

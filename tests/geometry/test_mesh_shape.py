@@ -104,7 +104,7 @@ def test_closed_lids_and_open_lips_are_so_on_another_face(eyes):
 
 
 def test_eyes_at_rest_look_ahead():
-    mesh = face_mesh()
+    mesh = face_mesh().copy()
     mesh[PUPILS, 0] += 0.05  # in all of the footage
     neutral = neutral_mesh(80 * np.stack([mesh] * 12) + [200, 150, 0])
     for eye in (LEFT_EYE, RIGHT_EYE):
