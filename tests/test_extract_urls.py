@@ -18,6 +18,7 @@ from faceswap.core.errors import (
     RemoteError,
 )
 from faceswap.core.remote import RemoteFolder
+from faceswap.core.remote_claim import ClaimTiming, RemoteClaim
 from faceswap.extract import extract
 from faceswap.extraction.output_folder import OutputFolder
 from faceswap.extraction.pipeline import extract_source
@@ -93,9 +94,36 @@ def test_another_process_that_writes_the_faceset_to_the_url_is_not_disturbed(mem
         with pytest.raises(OutputBusyError, match="the extraction"):
             extract([str(clip)], "memory://out")
         extract_source(source, folder, ExtractSettings(every=3))
-        assert memory.find("/out") == []
+        assert memory.find("/out/clip") == []
     assert memory.exists("/out/clip/faceset.json")
     assert [path.name for path in folder.parent.iterdir()] == ["clip"]  # no lock is left
+
+
+def test_another_machine_that_took_the_faceset_over_is_not_disturbed(memory, clip, tmp_path):
+    now = [0.0]
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    timing = ClaimTiming(clock=lambda: now[0], wait=wait)
+    (source,) = find_sources([clip])
+    asleep = OutputFolder("memory://out", timing)
+    asleep.path = tmp_path / "a"
+    other = OutputFolder("memory://out", timing)
+    other.path = tmp_path / "b"
+
+    def work_while_asleep() -> None:
+        with asleep.faceset("clip") as mine:
+            extract_source(source, mine, ExtractSettings())
+            with other.faceset("clip") as theirs:
+                assert now[0] >= timing.expiry
+                extract_source(source, theirs, ExtractSettings(every=3))
+            assert memory.exists("/out/clip/faceset.json")
+
+    with pytest.raises(OutputBusyError, match="taken over memory://out/clip"):
+        work_while_asleep()
+    assert len(memory.find("/out/clip/images")) == 2
+    assert memory.find("/out/.claims") == []
 
 
 def test_a_faceset_deleted_at_the_url_is_made_again(memory, clip):
@@ -196,7 +224,7 @@ def s3(monkeypatch):
     s3fs = pytest.importorskip("s3fs")
     s3fs.S3FileSystem.clear_instance_cache()
     store = s3fs.S3FileSystem()
-    store.mkdir("studio")
+    store.makedirs("studio", exist_ok=True)
     yield store
     s3fs.S3FileSystem.clear_instance_cache()
     server.stop()
@@ -211,3 +239,22 @@ def test_an_s3_server_serves_and_stores(s3, clip, tmp_path, monkeypatch):
     assert_same_faceset(s3, "studio/faces/clip", tmp_path / "faces" / "clip")
     crop = np.frombuffer(s3.cat("studio/faces/clip/images/000000-0.jpg"), np.uint8)
     assert crop[:2].tolist() == [0xFF, 0xD8]
+
+
+def test_an_s3_server_tells_who_has_a_claim(s3):
+    now = [0.0]
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    timing = ClaimTiming(clock=lambda: now[0], wait=wait)
+    folder = RemoteFolder.open("s3://studio/claims")
+    first, second = (RemoteClaim(folder, "a.json", "a", "the work", timing) for _ in range(2))
+    first.acquire()
+    assert not folder.create("a.json", b"")
+    second.acquire()
+    assert now[0] >= timing.expiry
+    with pytest.raises(OutputBusyError, match="taken over"):
+        first.check()
+    second.release()
+    assert folder.files() == []

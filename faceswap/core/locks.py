@@ -102,7 +102,7 @@ def _hold(lock_file: Path, output: Path, purpose: str, *, wait: bool = False) ->
     _mine.add(place)
     try:
         with suppress(OSError):  # a full disk: the work may need no space
-            record.write_text(json.dumps(_myself(purpose)), encoding="utf-8")
+            record.write_text(json.dumps(holder_record(purpose)), encoding="utf-8")
         yield
     finally:
         # Before the release: whoever waits for this very file notices that it is gone.
@@ -165,7 +165,12 @@ def _record(lock_file: Path) -> Path:
     return lock_file.with_name(f"{lock_file.name}{_RECORD}")
 
 
-def _myself(purpose: str) -> dict[str, str | int]:
+def holder_record(purpose: str) -> dict[str, str | int]:
+    """What a lock says about its holder: this process.
+
+    Args:
+        purpose: Work of this process in a noun phrase, shown to the others.
+    """
     return {
         "purpose": purpose,
         "pid": os.getpid(),
@@ -179,10 +184,22 @@ def _holder(lock_file: Path) -> str:
     """Description of the process that holds a lock, as far as it can be read."""
     try:
         with _record(lock_file).open("rb") as file:
-            found = json.loads(file.read(_MOST_BYTES))
+            return describe_holder(file.read(_MOST_BYTES))
+    except OSError:
+        return describe_holder(b"")  # just taken, or on a full disk
+
+
+def describe_holder(content: bytes) -> str:
+    """Description of the process that a ``holder_record`` names, as far as it can be read.
+
+    Args:
+        content: The record as JSON.
+    """
+    try:
+        found = json.loads(content[:_MOST_BYTES])
         return printable(
             f"{found['purpose']} of process {found['pid']} on {found['host']}, "
             f"started {found['started']} as `{found['command']}`"
         )
-    except (OSError, ValueError, KeyError, TypeError):
-        return "it left no record of itself"  # just taken, or on a full disk
+    except (ValueError, KeyError, TypeError):
+        return "it left no record of itself"

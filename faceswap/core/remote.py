@@ -113,6 +113,69 @@ class RemoteFolder:
             self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
             self.filesystem.put_file(str(source), path)
 
+    def read(self, name: str) -> bytes | None:
+        """Content of a small file as it is now; None if there is none.
+
+        Args:
+            name: Path relative to the folder.
+
+        Raises:
+            RemoteError: It cannot be read.
+        """
+        with self._errors(name):
+            self.filesystem.invalidate_cache()
+            try:
+                return self.filesystem.cat_file(f"{self.root}/{name}")
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a small file, or replaces it.
+
+        Args:
+            name: Path relative to the folder.
+            content: Content.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        path = f"{self.root}/{name}"
+        with self._errors(name, "write"):
+            self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self.filesystem.pipe_file(path, content)
+
+    @property
+    def creates_exclusively(self) -> bool:
+        """Whether of several processes that ``create`` a file at once only one does."""
+        protocols = self.filesystem.protocol
+        return "memory" in protocols or "file" in protocols
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Writes a small new file, as exclusively as the file system can.
+
+        Args:
+            name: Path relative to the folder.
+            content: Content.
+
+        Returns:
+            False if the file exists.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        path = f"{self.root}/{name}"
+        with self._errors(name, "write"):
+            self.filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+            try:
+                if self.creates_exclusively:
+                    with self.filesystem.open(path, "xb") as file:
+                        file.write(content)
+                else:
+                    self.filesystem.pipe_file(path, content, mode="create")
+            except FileExistsError:
+                return False
+        return True
+
     def delete(self, name: str) -> None:
         """Deletes a file, if it is there.
 

@@ -15,10 +15,12 @@ from faceswap.core.errors import ConfigError
 from faceswap.core.files import atomic_write, sha256_file
 from faceswap.core.locks import hold_file
 from faceswap.core.remote import RemoteFolder
+from faceswap.core.remote_claim import ClaimTiming, RemoteClaim, hold_remote
 from faceswap.core.urls import is_url
 from faceswap.core.user_cache import user_cache
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, ROWS
 
+_CLAIMS = ".claims"  # folder at the URL
 _COPIED = ".copied"  # hash of the record and the rows that are at the URL
 
 
@@ -27,6 +29,7 @@ class OutputFolder:
 
     Args:
         place: Path of a local folder, or URL.
+        timing: Times of the claims of facesets at a URL.
 
     Attributes:
         path: Local folder in which facesets are written.
@@ -36,7 +39,8 @@ class OutputFolder:
         RemoteError: The protocol is unknown, or its library is not installed.
     """
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, timing: ClaimTiming | None = None) -> None:
+        self._timing = timing or ClaimTiming()
         self._remote = RemoteFolder.open(place) if is_url(place) else None
         self.path = Path(place)
         if self._remote is not None:
@@ -56,11 +60,11 @@ class OutputFolder:
     def faceset(self, name: str) -> Iterator[Path]:
         """The local folder in which a block completes a faceset, which is then at the URL.
 
-        What is complete at the URL is in the folder before, without its images. Nobody else on this
-        machine writes the faceset to the URL meanwhile.
+        What is complete at the URL is in the folder before, without its images. Nobody else writes
+        the faceset to the URL meanwhile, on this machine or another one.
 
         Raises:
-            OutputBusyError: Another process does.
+            OutputBusyError: Another process does, or took it over while this one seemed dead.
             OutputError: It cannot be written; the same command copies it again.
             RemoteError: It cannot be read.
         """
@@ -69,10 +73,16 @@ class OutputFolder:
             yield folder
             return
         # Beside the lock of the folder, which is the extraction's and may be deleted with it.
-        with hold_file(folder, "the extraction"):
+        claim = f"{_CLAIMS}/{name}.json"
+        with (
+            hold_file(folder, "the extraction"),
+            hold_remote(
+                self._remote, claim, self.shown(name), "the extraction", self._timing
+            ) as held,
+        ):
             self._prepare(self._remote, name)
             yield folder
-            self._store(self._remote, name)
+            self._store(self._remote, name, held)
 
     def _prepare(self, remote: RemoteFolder, name: str) -> None:
         """Gets record and rows of a faceset that is complete at the URL, if there is one."""
@@ -85,7 +95,7 @@ class OutputFolder:
             remote.download(f"{name}/{file}", folder / file)
         atomic_write(folder / _COPIED, _digest(folder))
 
-    def _store(self, remote: RemoteFolder, name: str) -> None:
+    def _store(self, remote: RemoteFolder, name: str, held: RemoteClaim) -> None:
         """Copies a complete faceset to the URL, and removes its images here."""
         folder = self.path / name
         digest = _digest(folder)
@@ -93,12 +103,14 @@ class OutputFolder:
         if not with_images and _is_copy(folder):
             return
         files = _files(folder)
+        held.check()
         remote.delete(f"{name}/{RECORD}")
         for file in files:
             remote.upload(folder / file, f"{name}/{file}")
         if with_images:
             for stale in sorted(set(remote.files(name)) - {f"{name}/{f}" for f in files}):
                 remote.delete(stale)
+        held.check()
         remote.upload(folder / RECORD, f"{name}/{RECORD}")
         atomic_write(folder / _COPIED, digest)
         for images in (IMAGES, MASKS):
