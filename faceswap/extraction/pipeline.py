@@ -23,18 +23,16 @@ from faceswap.extraction.records import extractor_record, source_record
 from faceswap.extraction.selection import Selector
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.stages import Stages
-from faceswap.extraction.tracked import restore_tracker, track_source
+from faceswap.extraction.tracked import build_source_tracker, restore_tracker, track_source
 from faceswap.extraction.video_decoding import decoder_record, decoding_of
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
 from faceswap.facesets.writer import FacesetWriter
-from faceswap.landmarkers import build_landmarker
 from faceswap.maskers import Masker, build_maskers
 from faceswap.media.decoding import Decoding
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import Source, open_source
-from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
 
 SHARD_FRAMES = 200
@@ -140,7 +138,7 @@ def _extract_into(
 ) -> ExtractReport:
     begun = time.monotonic()
     hashed = hash_source(source)
-    tracker = _build_tracker(settings, imported, device)
+    tracker = build_source_tracker(settings, imported, device)
     maskers = build_maskers(settings.maskers, device, settings.mask_model)
     decoding = decoding_of(hashed, directory, settings.video_decoder, device, overwrite=overwrite)
     writer = FacesetWriter(
@@ -176,27 +174,6 @@ def _extract_into(
         rates=stages.rates(),
         notes=notes,
     )
-
-
-def _build_tracker(
-    settings: ExtractSettings, imported: ImportedFaces | None, device: str
-) -> Tracker | ImportedTracker:
-    options: dict[str, Any] = {"normalise": settings.normalise, "re_feed": settings.re_feed}
-    if imported is None:
-        return build_tracker(
-            settings.detector,
-            settings.landmarker,
-            device,
-            min_score=settings.min_score,
-            min_size=settings.selection.min_size,
-            tiles=settings.tiles,
-            turned=settings.turned,
-            **options,
-        )
-    landmarker = None
-    if imported.need_landmarker:
-        landmarker = build_landmarker(settings.landmarker, device, **options)
-    return ImportedTracker(imported, landmarker)
 
 
 def _extract(

@@ -8,10 +8,13 @@ from pydantic import Field
 
 from faceswap.core.documents import DocumentModel, check_schema
 from faceswap.core.errors import FacesetError
+from faceswap.extraction.imported_faces import ImportedFaces
 from faceswap.extraction.imported_tracker import ImportedTracker
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.files import EXTRACT_AGAIN
+from faceswap.landmarkers import build_landmarker
 from faceswap.media.frame import Frame
-from faceswap.tracking.finder import track_faces
+from faceswap.tracking.finder import build_tracker, track_faces
 from faceswap.tracking.gaps import fill_gaps
 from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
@@ -27,6 +30,34 @@ class _Resume(DocumentModel):
 
     frame: Annotated[int, Field(ge=0, lt=1 << 53)]
     tracker: Any
+
+
+def build_source_tracker(
+    settings: ExtractSettings, imported: ImportedFaces | None, device: str
+) -> Tracker | ImportedTracker:
+    """Builds the tracker of one source.
+
+    Args:
+        settings: Settings of the extraction.
+        imported: Faces that another program found; None to find them.
+        device: Device of the networks.
+    """
+    options: dict[str, Any] = {"normalise": settings.normalise, "re_feed": settings.re_feed}
+    if imported is None:
+        return build_tracker(
+            settings.detector,
+            settings.landmarker,
+            device,
+            min_score=settings.min_score,
+            min_size=settings.selection.min_size,
+            tiles=settings.tiles,
+            turned=settings.turned,
+            **options,
+        )
+    landmarker = None
+    if imported.need_landmarker:
+        landmarker = build_landmarker(settings.landmarker, device, **options)
+    return ImportedTracker(imported, landmarker)
 
 
 def restore_tracker(tracker: Tracker | ImportedTracker, state: Any, next_frame: int) -> int:
