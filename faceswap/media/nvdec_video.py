@@ -105,17 +105,34 @@ class NvdecReader:
 
     def __iter__(self) -> Iterator[Frame]:
         info, table = self.info, self._video.table
-        decoder = self._video.open()
-        step = max(1, _BATCH_BYTES // (3 * info.width * info.height))
-        for first in range(self._start, self.total, step):
-            last = min(first + step, self.total)
-            for index, image in enumerate(self._video.images(decoder, first, last), first):
-                pts = table.pts[index]
-                yield Frame(
-                    index,
-                    pts,
-                    float(pts * info.time_base),
-                    image,
-                    duration=table.durations[index],
-                    pixel_aspect=info.display_aspect,
-                )
+        for index, image in enumerate(self._images(), self._start):
+            pts = table.pts[index]
+            yield Frame(
+                index,
+                pts,
+                float(pts * info.time_base),
+                image,
+                duration=table.durations[index],
+                pixel_aspect=info.display_aspect,
+            )
+
+    def _images(self) -> Iterator[NDArray[np.uint8]]:
+        video, start = self._video, self._start
+        decoder = video.open()
+        for first, last in self._batches(start, self.total):
+            try:
+                images = video.images(decoder, first, last)
+            except MediaError:
+                if not start or first != start:
+                    raise
+                # Not every file can be searched for its key frames: decode from the beginning.
+                decoder = video.open()
+                for before in self._batches(0, start):
+                    video.images(decoder, *before)
+                images = video.images(decoder, first, last)
+            yield from images
+
+    def _batches(self, first: int, end: int) -> Iterator[tuple[int, int]]:
+        step = max(1, _BATCH_BYTES // (3 * self.info.width * self.info.height))
+        for begin in range(first, end, step):
+            yield begin, min(begin + step, end)

@@ -23,7 +23,7 @@ class PictureTable:
 
     Attributes:
         pts: Time stamps on the clock that begins at 0, ascending, in units of the stream.
-        durations: Durations in the same units; 0 where unknown.
+        durations: Durations in the same units, positive.
         keys: Ascending indices of the key frames; the first is 0.
         shift: Difference of these time stamps from the stored ones.
         stream: Index of the stream in its file.
@@ -42,8 +42,8 @@ class PictureTable:
         """Reads the packets of the video stream that ``VideoReader`` reads.
 
         Raises:
-            UncertainPicturesError: The file is damaged, pictures lack time stamps or share them, or
-                some are not displayed.
+            UncertainPicturesError: The file is damaged, pictures lack time stamps or durations, or
+                share time stamps, or some are not displayed.
             MediaError: The file does not exist, or is not a video.
         """
         with open_media(path) as container:
@@ -68,7 +68,9 @@ class PictureTable:
                     )
                 if not is_picture(packet, codec):
                     raise UncertainPicturesError("it has frames that are not displayed")
-                pictures[packet.pts] = (packet.duration or 0, packet.is_keyframe)
+                if not packet.duration:  # readers guess it, each in another way
+                    raise UncertainPicturesError("durations of its frames are missing")
+                pictures[packet.pts] = (packet.duration, packet.is_keyframe)
         except FFmpegError as error:
             raise UncertainPicturesError("the file is damaged") from error
         if clock.jumps:

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import pytest
 
 from faceswap.core.errors import MediaError
@@ -24,7 +26,14 @@ def test_uncertain_files_are_refused(make_video, tmp_path):
     truncated = tmp_path / "truncated.mp4"
     truncated.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     hidden = make_video(tmp_path / "hidden.mp4", pts=[i - 4 for i in range(30)])
+    unknown = make_video(
+        tmp_path / "vp9.mp4",
+        codec="libvpx-vp9",
+        pts=[40 * i + i * i % 23 for i in range(30)],
+        time_base=Fraction(1, 1000),
+    )
     for path, words in (
+        (unknown, "durations"),
         (make_video(tmp_path / "a.avi"), "no presentation time stamps"),
         (truncated, "truncated|damaged|missing"),
         (hidden, "not displayed|missing or repeated"),
