@@ -40,8 +40,8 @@ def one_line(text: str | PurePath, *, longest: int = 200) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun: ``1 frame``, ``2 frames``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """A number with its noun: ``1 frame``, ``2,000 frames``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _shown(character: str) -> str:

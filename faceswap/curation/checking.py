@@ -105,7 +105,10 @@ def check_faceset(path: Path, on_faces: Callable[[int], object] = lambda _count:
         text, hint = (
             (error.message, error.hint)
             if isinstance(error, FaceswapError)
-            else (f"{path / IMAGES} cannot be opened: {error.strerror}", EXTRACT_AGAIN)
+            else (
+                f"{path / IMAGES} cannot be opened: {error.strerror}",
+                f"Restore {path / IMAGES}, or extract the source again with --overwrite.",
+            )
         )
         return Report(path, 0, 0, 0, 0, (Finding("faceset", "", text.rstrip("."), hint),))
     removed = _names(path / REMOVED) - present

@@ -12,6 +12,7 @@ from faceswap.core.documents import DocumentModel, read_json
 from faceswap.core.errors import DocumentError
 from faceswap.core.files import regular_file
 from faceswap.core.page import Page
+from faceswap.core.text import counted
 from faceswap.curation.analysis import Analysis
 from faceswap.curation.findings import findings
 from faceswap.curation.report_charts import histogram, pose_chart, track_chart
@@ -65,10 +66,10 @@ def write_report(analysis: Analysis, path: Path) -> None:
     faces = analysis.faces
     against = f" against {analysis.comparison.other.label}" if analysis.comparison else ""
     page = Page(f"Faces of {faces.label}{against}", metadata={"generator": GENERATOR})
-    counted = f"{len(faces):,} faces of {_counted(len(faces.facesets), 'faceset')}"
+    number_of = f"{counted(len(faces), 'face')} of {counted(len(faces.facesets), 'faceset')}"
     for number, left_out in ((faces.removed, "removed"), (faces.filled, "filled")):
-        counted += f"; {number:,} {left_out}, which are not counted" if number else ""
-    page.section("", f"{counted}.", *findings(analysis))
+        number_of += f"; {number:,} {left_out}, which are not counted" if number else ""
+    page.section("", f"{number_of}.", *findings(analysis))
     if analysis.comparison:
         add_comparison(page, faces, analysis.comparison)
     _add_poses(page, analysis)
@@ -79,10 +80,6 @@ def write_report(analysis: Analysis, path: Path) -> None:
     _add_duplicates(page, analysis)
     _add_outliers(page, analysis)
     page.write(path)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _add_poses(page: Page, analysis: Analysis) -> None:
@@ -152,10 +149,10 @@ def _add_people(page: Page, analysis: Analysis) -> None:
     section = page.section(
         "People",
         f"{len(analysis.people):,} found." + _advice([*analysis.people]),
-        *([f"{unknown:,} faces belong to nobody in particular."] if unknown else []),
+        *([f"Belonging to nobody in particular: {counted(unknown, 'face')}."] if unknown else []),
     )
     for person, own in list(analysis.people.items())[:_ROWS]:
-        section.add_picture(_strip(analysis, own), f"person {person}: {len(own):,} faces")
+        section.add_picture(_strip(analysis, own), f"person {person}: {counted(len(own), 'face')}")
 
 
 def _advice(people: Sequence[str]) -> str:
@@ -228,7 +225,7 @@ def _add_outliers(page: Page, analysis: Analysis) -> None:
     outliers = analysis.outliers
     section = page.section(
         "Outliers",
-        f"{_counted(len(outliers), 'face')} with unusual values. What to do: delete the image of a "
+        f"{counted(len(outliers), 'face')} with unusual values. What to do: delete the image of a "
         "face that is wrong or useless; keep what is only rare."
         if outliers
         else "None were found.",

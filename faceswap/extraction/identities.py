@@ -90,7 +90,7 @@ class Decisions:
         """Line on the number of faces of each person; none where nobody was recognised."""
         counts = Counter(self.people.get(number) for number in self.tracks[self.kept].tolist())
         named = [(name, count) for name, count in counts.most_common() if name is not None]
-        texts = [f"{name} ({count} faces)" for name, count in named[:5]]
+        texts = [f"{name} ({counted(count, 'face')})" for name, count in named[:5]]
         more = f" and {len(named) - 5} more" if len(named) > 5 else ""
         return [f"People: {', '.join(texts)}{more}."] if texts else []
 

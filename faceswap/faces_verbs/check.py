@@ -67,10 +67,13 @@ def _check(path: Path) -> Report:
 
 def _show(report: Report) -> None:
     state = f"{len(report.findings)} found" if report.findings else "nothing wrong"
-    write_line(
-        f"{report.path}: {state}; {counted(report.faces, 'face')}, {report.images} with crops, "
-        f"{report.removed} removed, {report.deleted} deleted."
-    )
+    if any(finding.kind == "faceset" for finding in report.findings):
+        write_line(f"{report.path}: it cannot be opened.")
+    else:
+        write_line(
+            f"{report.path}: {state}; {counted(report.faces, 'face')}, {report.images} with crops, "
+            f"{report.removed} removed, {report.deleted} deleted."
+        )
     shown: dict[str, int] = {}
     for finding in report.findings:
         shown[finding.kind] = shown.get(finding.kind, 0) + 1

@@ -7,6 +7,7 @@ import typer
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.outputs import check_outputs
+from faceswap.core.text import counted
 from faceswap.curation.drawing import LAYERS, draw_faces
 from faceswap.faces_verbs.arguments import Facesets
 from faceswap.facesets.found import open_facesets
@@ -39,4 +40,4 @@ def draw(
         faces = faceset.with_crops()[::every]
         with progress_bar(f"draw {faceset.name}", len(faces), unit="faces") as advance:
             draw_faces(faceset, faces, folder, layers=layer or _DEFAULT, on_faces=advance)
-        note(f"{folder}: {len(faces):,} pictures.")
+        note(f"{folder}: {counted(len(faces), 'picture')}.")

@@ -7,6 +7,7 @@ import typer
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.outputs import check_outputs
+from faceswap.core.text import counted
 from faceswap.curation.json_table import export_json, import_json
 from faceswap.facesets.faceset import Faceset
 
@@ -24,7 +25,7 @@ def export(
     count = len(opened.faces())
     with progress_bar(f"export {opened.name}", count, unit="faces") as advance:
         export_json(opened, output, advance)
-    note(f"{output}: {count:,} faces.")
+    note(f"{output}: {counted(count, 'face')}.")
 
 
 def import_table(
@@ -36,4 +37,4 @@ def import_table(
     """Replace record and table of a faceset by those of a file; images and masks stay."""
     with progress_bar(f"import {file.name}", None, unit="faces") as advance:
         count = import_json(file, faceset, advance)
-    note(f"{faceset}: {count:,} faces.")
+    note(f"{faceset}: {counted(count, 'face')}.")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from faceswap.core.console import note, progress_bar
+from faceswap.core.text import counted
 from faceswap.curation.merging import check_mergeable, merge_facesets
 from faceswap.faces_verbs.arguments import Facesets
 from faceswap.facesets.found import open_facesets
@@ -26,6 +27,6 @@ def merge(
     count = sum(len(faceset.faces()) for faceset in opened)
     with progress_bar("merge", count, unit="faces") as advance:
         merged = merge_facesets(opened, output, advance)
-    note(f"{output}: {merged:,} faces of {len(opened)} facesets.")
+    note(f"{output}: {counted(merged, 'face')} of {counted(len(opened), 'faceset')}.")
     if len({repr(faceset.subject) for faceset in opened}) > 1 or is_unstated(opened[0].subject):
         note(f"{output}: {subject_hint(output)}")

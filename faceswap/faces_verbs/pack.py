@@ -38,7 +38,7 @@ def pack(
             complete = not packing.run(advance)
         files = counted(len(packing.names), "file")
         done = ", already complete" if complete else ""
-        note(f"{packing.folder}: {count:,} faces in {files}{done}.")
+        note(f"{packing.folder}: {counted(count, 'face')} in {files}{done}.")
 
 
 def unpack(
@@ -57,4 +57,4 @@ def unpack(
         )
     with progress_bar(f"unpack {pack.name}", None, unit="files") as advance:
         faceset = unpack_faceset(files, output, advance)
-    note(f"{output}: {len(faceset.faces()):,} faces.")
+    note(f"{output}: {counted(len(faceset.faces()), 'face')}.")

@@ -65,9 +65,11 @@ def people(
     for track in tracks:
         by_person.setdefault(str(track.person), []).append(track)
     ranked = sorted(by_person.items(), key=lambda item: -_faces(item[1]))
-    _write_sheets(folder, ranked, opened)
+    sheets = _write_sheets(folder, ranked, opened)
     _show(ranked)
-    note(f"{counted(len(ranked), 'contact sheet')} -> {folder}")
+    note(f"{counted(sheets, 'contact sheet')} -> {folder}")
+    if sheets < len(ranked):
+        note(f"Without a sheet, as no crop is left: {len(ranked) - sheets:,} of the people.")
 
 
 def _parse(text: str) -> tuple[str, str]:
@@ -114,20 +116,25 @@ def _check_replaceable(folder: Path) -> None:
 
 def _write_sheets(
     folder: Path, people: Sequence[tuple[str, list[PersonTrack]]], facesets: Sequence[Faceset]
-) -> None:
-    """Replaces the contact sheets in a folder that holds nothing else."""
+) -> int:
+    """Replaces the contact sheets in a folder that holds nothing else; returns their number."""
     _check_replaceable(folder)  # again: recognition may have taken long
     names = plain_names([person for person, _ in people])
+    written = 0
     with (
         atomic_directory(folder) as temporary,
         progress_bar("contact sheets", len(people), unit="people") as advance,
     ):
         for person, tracks in people:
-            title = f"{person}: {_faces(tracks):,} faces in {counted(len(tracks), 'track')}"
+            title = (
+                f"{person}: {counted(_faces(tracks), 'face')} in {counted(len(tracks), 'track')}"
+            )
             sheet = contact_sheet(title, facesets, tracks)
             if sheet is not None:
                 write_sheet(temporary / f"{names[person]}.jpg", sheet)
+                written += 1
             advance(1)
+    return written
 
 
 def _show(people: Sequence[tuple[str, list[PersonTrack]]]) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.outputs import check_outputs
+from faceswap.core.text import counted
 from faceswap.curation.likeness import reads_crops
 from faceswap.curation.marks import write_marks
 from faceswap.curation.ordering import sort_keys, sorted_faces
@@ -46,7 +47,7 @@ def sort(
             order = sorted_faces(faceset, faces, by, descending=descending, on_faces=advance)
         ranked = [faces[place] for place in order]
         write_marks(faceset.path, "order", {face.image: place for place, face in enumerate(ranked)})
-        note(f"{faceset.path}: {len(faces)} faces sorted by {by}.")
+        note(f"{faceset.path}: {counted(len(faces), 'face')} sorted by {by}.")
         if to is not None:
             with progress_bar(f"copy {faceset.name}", len(faces), unit="faces") as advance:
                 write_view(faceset, ranked, to / faceset.path.name, on_faces=advance)

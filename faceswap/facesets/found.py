@@ -20,7 +20,7 @@ def find_facesets(paths: Iterable[Path]) -> list[Path]:
         Directories, each once, in the order of the paths, with names even for ``.`` and ``..``.
 
     Raises:
-        FacesetError: A path is neither.
+        FacesetError: A path is neither, or does not exist.
     """
     found: dict[Path, Path] = {}
     for path in paths:
@@ -45,6 +45,8 @@ def _named(path: Path) -> Path:
 
 
 def _facesets_in(folder: Path) -> list[Path]:
+    if not folder.exists():
+        raise FacesetError(f"{folder} does not exist.", "Give a faceset, or a folder of facesets.")
     inside = sorted((child.parent for child in folder.glob(f"*/{RECORD}")), key=natural_key)
     if not inside:
         raise FacesetError(

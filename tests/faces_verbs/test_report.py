@@ -87,7 +87,7 @@ def test_people_and_photos_are_shown(alice, make_faceset, tmp_path) -> None:
     assert json.loads(numbers.read_text())["people"] == {"anna": 20, "2": 20}
     assert "person anna: 20 faces" in text_of(page)
     assert "There are 2 people" in text_of(page)
-    assert "13 faces belong to nobody in particular." in text_of(page)
+    assert "Belonging to nobody in particular: 13 faces." in text_of(page)
     advice = "faceswap faces filter &#34;person == &#39;anna&#39;&#34; FACESET"
     assert advice in text_of(page)
     rows = re.findall(r"<tr>\s*(<td.*?)</tr>", text_of(page), re.DOTALL)

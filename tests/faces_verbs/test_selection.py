@@ -1,5 +1,6 @@
 """`faceswap faces` filter, restore, sort, group, apply, dedupe, split, merge, check, repair."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,6 +51,17 @@ def test_filter_and_restore(run, clip, tmp_path):
     assert "no column 'blur'" in said
 
 
+def test_conditions_that_start_with_a_minus_follow_two_of_them(run, clip):
+    _, said = run("filter", "--help")
+    words = " ".join(re.sub(r"[│╭╮╰╯─]", " ", said).split())
+    assert "Write `--` before a condition that starts with a minus, after all options." in words
+    code, said = run("filter", "--dry-run", "--", "-frame > -2", clip)
+    assert code == 0
+    assert re.search(r"clip\W+2\W+4\W", said)
+    code, said = run("filter", "-frame > -2", clip, "--dry-run")
+    assert code == 2
+
+
 def test_sort_group_and_apply(run, clip, tmp_path):
     assert run("sort", clip, "--by", "frame", "--descending", "--to", tmp_path / "view")[0] == 0
     assert [face.order for face in Faceset.open(clip).faces()] == [5, 4, 3, 2, 1, 0]
@@ -89,6 +101,18 @@ def test_split_and_merge(run, clip, tmp_path):
     assert (code, frames(tmp_path / "merged")) == (0, [0, 1, 2, 3, 4, 5])
     assert "6 faces of 6 facesets" in said
     assert run("split", clip, "--by", "frame", "-o", tmp_path / "parts")[0] == 2
+
+
+def test_what_is_not_there_is_said(run, clip, tmp_path):
+    code, said = run("check", tmp_path / "nothing")
+    assert code == 2
+    assert "nothing does not exist" in said.replace("\n", "")
+    (clip / "images").rename(clip / "pictures")
+    code, said = run("check", clip)
+    assert code == 1
+    assert "it cannot be opened" in said
+    assert "0 with crops" not in said
+    assert "Restore" in said
 
 
 def test_check_and_repair(run, clip):

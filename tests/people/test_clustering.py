@@ -50,6 +50,17 @@ def test_all_facesets_are_numbered_and_shown(folder, capsys):
         np.testing.assert_allclose(shades[name], shade, atol=6)
 
 
+def test_people_without_crops_have_no_sheet_and_are_counted(folder, capsys):
+    assert run(str(folder)) == 0
+    for image in (folder / "a" / "images").iterdir():
+        image.unlink()
+    assert run(str(folder / "a"), "-o", str(folder / "sheets")) == 0
+    said = capsys.readouterr().err
+    assert "0 contact sheets -> " in said
+    assert "as no crop is left: 3 of the people" in said
+    assert list((folder / "sheets").iterdir()) == []
+
+
 def test_names_are_kept_and_the_same_name_makes_one_person(folder, monkeypatch):
     assert run(str(folder)) == 0
     monkeypatch.setattr(verb, "build_recognizer", unavailable)  # nothing is embedded again
