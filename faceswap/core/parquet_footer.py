@@ -8,7 +8,7 @@ read here: a struct of Thrift's compact protocol, of which a few fields are need
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from faceswap.core.documents import size_limit
 
@@ -78,14 +78,19 @@ def read_sizes(path: Path) -> ParquetSizes:
         OSError: It cannot be read.
     """
     with path.open("rb") as file:
-        end = file.seek(0, 2)
-        file.seek(max(0, end - 8))
-        tail = file.read(8)
-        length = int.from_bytes(tail[:4], "little")
-        if tail[4:] != _MAGIC or length > end - 8 or length > size_limit(_MOST_BYTES):
-            raise ValueError("it has no footer of a Parquet file")
-        file.seek(end - 8 - length)
-        footer = _Footer(file.read(length)).struct(0)
+        return sizes_of(file)
+
+
+def sizes_of(file: BinaryIO) -> ParquetSizes:
+    """Reads the sizes that the footer of an open Parquet file gives; see ``read_sizes``."""
+    end = file.seek(0, 2)
+    file.seek(max(0, end - 8))
+    tail = file.read(8)
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC or length > end - 8 or length > size_limit(_MOST_BYTES):
+        raise ValueError("it has no footer of a Parquet file")
+    file.seek(end - 8 - length)
+    footer = _Footer(file.read(length)).struct(0)
     try:
         groups = tuple(
             GroupSizes(_count(group[3]), tuple(_column(chunk[3]) for chunk in group[1]))

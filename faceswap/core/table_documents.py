@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from faceswap.core.documents import parse_json, size_limit, too_large
 from faceswap.core.errors import DocumentError, FaceswapError
 from faceswap.core.files import regular_file
-from faceswap.core.parquet_footer import read_sizes
+from faceswap.core.parquet_footer import ParquetSizes, sizes_of
 
 _TABLE_BYTES = 512 << 20  # decoded, of any table
 _LARGE_TABLE_BYTES = 4 << 30  # decoded, of a table whose file is large as well
@@ -76,13 +76,25 @@ def read_schema(
         FaceswapError: It is not Parquet, or two columns have one name; the type is ``error``.
         OSError: It cannot be read; ``FileNotFoundError`` if it does not exist.
     """
+    with _opened(path, error, hint) as file:
+        return _sizes_and_schema(file, path, error, hint)[1]
+
+
+@contextmanager
+def _opened(path: Path, error: type[FaceswapError], hint: str) -> Iterator[BinaryIO]:
     if regular_file(path).is_dir():
         raise error(f"Expected a file, found a folder: {path}.", hint)
     with path.open("rb") as file, _library_errors(path, error, hint):
-        read_sizes(path)  # first: the library ends the process when metadata are damaged
-        schema = pq.ParquetFile(file, pre_buffer=False).schema_arrow
+        yield file
+
+
+def _sizes_and_schema(
+    file: BinaryIO, path: Path, error: type[FaceswapError], hint: str
+) -> tuple[ParquetSizes, pa.Schema]:
+    sizes = sizes_of(file)  # first: the library ends the process when metadata are damaged
+    schema = pq.ParquetFile(file, pre_buffer=False).schema_arrow
     check_names_differ(schema, path, error, hint)
-    return schema
+    return sizes, schema
 
 
 def _read(
@@ -95,12 +107,12 @@ def _read(
     *,
     in_groups: bool,
 ) -> Iterator[pa.Table]:
-    found = read_schema(path, error=error, hint=hint)
-    present = pa.schema(
-        [field for field in schema if field.name in found.names or field.name not in optional]
-    )
-    with path.open("rb") as file, _library_errors(path, error, hint):
-        _check_size(present, path, error, hint)
+    with _opened(path, error, hint) as file:
+        sizes, found = _sizes_and_schema(file, path, error, hint)
+        present = pa.schema(
+            [field for field in schema if field.name in found.names or field.name not in optional]
+        )
+        _check_size(sizes, present, path, error, hint)
         _check_columns(found, present, path, error, hint)
         # Text stays in its dictionary until its length is known: a short file may repeat a long
         # text any number of times.
@@ -210,11 +222,12 @@ def _check_columns(
             )
 
 
-def _check_size(wanted: pa.Schema, path: Path, error: type[FaceswapError], hint: str) -> None:
+def _check_size(
+    sizes: ParquetSizes, wanted: pa.Schema, path: Path, error: type[FaceswapError], hint: str
+) -> None:
     """Checks the size that the columns will have in memory, by the footer of the file."""
     usual = max(_TABLE_BYTES, min(_LARGE_TABLE_BYTES, path.stat().st_size * _MOST_COMPRESSED))
     limit = size_limit(usual)
-    sizes = read_sizes(path)
     if sizes.rows > _MOST_ROWS:
         raise error(f"{path} has {sizes.rows} rows, more than {_MOST_ROWS}.", hint)
     if sum(group.size_of(wanted.names) for group in sizes.groups) > limit:

@@ -93,11 +93,11 @@ def test_facesets_of_millions_of_faces_are_not_too_large(tmp_path):
     for rows, size in ((750_000, 1000), (4_000_000, 2 << 30)):
         write_footer(path, rows, size)
         assert read_sizes(path).groups[0].size_of(["landmarks"]) == 4 * 136 * rows
-        _check_size(KEPT, path, FacesetError, "")
+        _check_size(read_sizes(path), KEPT, path, FacesetError, "")
     for rows, size in ((900_000, 1000), (12_000_000, 8 << 30)):
         write_footer(path, rows, size)
         with pytest.raises(FacesetError, match="holds more than"):
-            _check_size(KEPT, path, FacesetError, "")
+            _check_size(read_sizes(path), KEPT, path, FacesetError, "")
 
 
 def test_damaged_footers_are_errors(path):
