@@ -51,12 +51,13 @@ from faceswap.core.tensor_files import save_tensors
 names = list({"weight", "bias", "running_mean", "scale"})  # in another order in each process
 tensors = {name: torch.full((3,), float(len(name))) for name in names}
 about = {name: name.upper() for name in {"format", "licence", "author", "program"}}
-print(save_tensors(Path(sys.argv[1]), tensors, about))
+save_tensors(Path(sys.argv[1]), tensors, about)
+print(*names, *about)
 """
 
 
 def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
-    digests = {
+    orders = {
         subprocess.run(
             [sys.executable, "-c", _SAVE, str(tmp_path / seed)],
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -64,9 +65,10 @@ def test_every_process_writes_the_same_bytes(tmp_path: Path) -> None:
             text=True,
             check=True,
         ).stdout
-        for seed in ("0", "1", "2")
+        for seed in ("0", "1")
     }
-    assert len(digests) == 1
+    assert len(orders) == 2
+    assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes()
     with safe_open(tmp_path / "0", "pt") as file:
         assert file.metadata()["licence"] == "LICENCE"
 

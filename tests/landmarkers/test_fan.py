@@ -8,6 +8,7 @@ import face_alignment
 import numpy as np
 import pytest
 import torch
+from face_alignment import utils
 from face_alignment.models import FAN
 from face_alignment.utils import crop, get_preds_fromhm
 
@@ -67,7 +68,9 @@ def test_regions_outside_the_frame_or_without_pixels_are_cut_too(astronaut, roi)
     assert cut_roi(astronaut, roi).shape == (256, 256, 3)
 
 
-def test_heatmaps_are_decoded_as_in_the_library():
+def test_heatmaps_are_decoded_as_in_the_library(monkeypatch):
+    plain = utils._get_preds_fromhm.py_func
+    monkeypatch.setattr(utils, "_get_preds_fromhm", plain)  # compiling takes seconds
     heatmaps = np.random.default_rng(0).normal(size=(68, 64, 64)).astype(np.float32)
     heatmaps[0, 0, 30] = heatmaps[1, 63, 63] = heatmaps[2, 20, 20] = 9  # edges are not refined
     expected, _, _ = get_preds_fromhm(heatmaps[None].copy())
