@@ -31,7 +31,7 @@ class Detection:
 
 
 class Detector(Protocol):
-    """A face detector.
+    """A face detector; several threads may call it at once.
 
     Attributes:
         weights: Names of its published weights in the weights table.

@@ -71,7 +71,18 @@ class TiledDetector:
         Args:
             images: Images, (H, W, 3) uint8 RGB; those of one size run as one batch.
         """
-        results = self.detector(images)
+        return self.add_tiles(images, self.detector(images))
+
+    def add_tiles(
+        self, images: Sequence[NDArray[np.uint8]], whole: Sequence[list[Detection]]
+    ) -> list[list[Detection]]:
+        """Adds the detections on the tiles of images to those on the whole ones.
+
+        Args:
+            images: Images, (H, W, 3) uint8 RGB; the tiles of those of one size run as one batch.
+            whole: Detections on each whole image.
+        """
+        results = list(whole)
         for (height, width, _), indices in group_by_shape(images).items():
             scale = self.scale(height, width)
             if scale is None:

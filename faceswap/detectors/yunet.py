@@ -3,6 +3,7 @@
 Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023; weights of OpenCV's model zoo.
 """
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class YuNet:
     def __init__(self, path: Path, max_side: int = 640, min_score: float = 0.8) -> None:
         self.max_side = max_side
         self.min_score = min_score
+        self._lock = threading.Lock()
         # OpenCV 5 warns that its new engine ignores the choice of a target.
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         try:
@@ -70,8 +72,9 @@ class YuNet:
 
     def _detect(self, image: NDArray[np.uint8]) -> list[Detection]:
         scaled, scale = shrink(image, self.max_side)
-        self._net.setInputSize((scaled.shape[1], scaled.shape[0]))
-        _, found = self._net.detect(cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR))
+        with self._lock:  # the network keeps the size of its input
+            self._net.setInputSize((scaled.shape[1], scaled.shape[0]))
+            _, found = self._net.detect(cv2.cvtColor(scaled, cv2.COLOR_RGB2BGR))
         # Rows: x, y, width, height, 5 x (x, y), score. OpenCV gives None if nothing is found.
         rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
         corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 4:14]], axis=1)

@@ -1,6 +1,7 @@
 """Finds the faces of one source and writes them into its faceset.
 
-Three stages run at once behind bounded queues: decoding, tracking, and cropping and writing.
+Four stages run at once behind bounded queues: decoding, scheduled detection passes, tracking, and
+cropping and writing.
 """
 
 import math
@@ -53,7 +54,7 @@ class ExtractReport:
         frames_now: Number of frames that this run read.
         damage: Description of the unreadable part of the source; "" if there is none.
         left_out: Number of faces that were not selected, by the name of the condition.
-        rates: Frames per second of each stage of this run by itself: decode, track, write.
+        rates: Frames per second of each stage of this run by itself: decode, detect, track, write.
         notes: Lines about how this run read the source.
     """
 
@@ -197,16 +198,18 @@ def _extract(
     frames = _processed(stages.decode.over(reader), settings.every, settings.end_frame)
     gap = settings.fill_gaps // settings.every
     tracked = track_source(
-        stages.wait(frames),
+        frames,
         tracker,
         source.kind,
+        stages,
+        step=settings.every,
         first=first,
         stored=done,
         longest_gap=gap,
         shard=SHARD_FRAMES,
     )
     try:
-        with closing(prefetch(stages.track(tracked), _QUEUE)) as results:
+        with closing(prefetch(stages.track.gives(tracked), _QUEUE)) as results:
             for frame, faces, state in results:
                 if frame.index < done:
                     continue  # tracked again, since a gap may begin there

@@ -8,13 +8,16 @@ from pydantic import Field
 
 from faceswap.core.documents import DocumentModel, check_schema
 from faceswap.core.errors import FacesetError
+from faceswap.core.prefetch import prefetch
 from faceswap.extraction.imported_faces import ImportedFaces
 from faceswap.extraction.imported_tracker import ImportedTracker
 from faceswap.extraction.settings import ExtractSettings
+from faceswap.extraction.stages import Stages
 from faceswap.facesets.files import EXTRACT_AGAIN
 from faceswap.landmarkers import build_landmarker
 from faceswap.media.frame import Frame
-from faceswap.tracking.finder import build_tracker, track_faces
+from faceswap.tracking.ahead import detect_ahead, follow
+from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.gaps import fill_gaps
 from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
@@ -86,7 +89,9 @@ def track_source(
     frames: Iterable[Frame],
     tracker: Tracker | ImportedTracker,
     kind: str,
+    stages: Stages,
     *,
+    step: int = 1,
     first: int = 0,
     stored: int = 0,
     longest_gap: int,
@@ -98,6 +103,8 @@ def track_source(
         frames: Frames of one source that are processed, in order.
         tracker: New or restored tracker.
         kind: Kind of the source: "video", or "images" for independent frames.
+        stages: Stopwatches of detection and tracking; the results are those of the latter.
+        step: Step between the indices of processed frames.
         first: Index of the first frame to track.
         stored: Index of the first frame whose faces are not stored; those before it are tracked
             again and belong to an earlier shard.
@@ -106,10 +113,11 @@ def track_source(
         shard: Frames from one state to the next.
     """
     if isinstance(tracker, ImportedTracker):
-        longest, tracked = 0, tracker.track(frames, kind)
+        longest, tracked = 0, tracker.track(stages.track.takes(frames), kind)
     else:
         longest = min(longest_gap, tracker.settings.max_lost_frames) if kind == "video" else 0
-        tracked = track_faces(frames, tracker, kind)
+        chunks = stages.detect.gives(detect_ahead(stages.detect.takes(frames), tracker, kind, step))
+        tracked = follow(stages.track.takes(prefetch(chunks, 1)), tracker, kind, step)
     with_states = _with_states(tracked, tracker, first, stored, longest, shard)
     for (frame, state), faces in fill_gaps(with_states, longest):
         yield frame, faces, state

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from faceswap.detectors import Detection, Detector, TiledDetector
 from faceswap.geometry.alignment import head_pose
 from faceswap.landmarkers import FaceLandmarks, Landmarker
-from faceswap.tracking.settings import TrackerSettings
+from faceswap.tracking.settings import Pass, TrackerSettings
 from faceswap.tracking.tracks import Track, TrackedFace, is_duplicate, match
 from faceswap.tracking.turned_frames import (
     SIDEWAYS_AND_UPSIDE_DOWN,
@@ -41,9 +41,38 @@ class FaceSearch:
         self.settings = settings
         self.tiles = tiles
 
-    def find_faces(self, image: NDArray[np.uint8]) -> list[TrackedFace]:
-        """Faces in an image (H, W, 3) uint8 RGB, numbered from 0."""
-        detections = (self.tiles or self.detector)([image])[0]
+    def detect(
+        self, images: Sequence[NDArray[np.uint8]], passes: Sequence[Pass]
+    ) -> list[list[Detection]]:
+        """Detections of a pass over each image, highest score first, as one batch.
+
+        Args:
+            images: Images, (H, W, 3) uint8 RGB.
+            passes: Pass over each image, "whole" or "tiles".
+        """
+        found = self.detector(images)
+        tiled = [index for index, each in enumerate(passes) if each == "tiles"]
+        completed = self.add_tiles([images[i] for i in tiled], [found[i] for i in tiled])
+        for index, detections in zip(tiled, completed, strict=True):
+            found[index] = detections
+        return found
+
+    def add_tiles(
+        self, images: Sequence[NDArray[np.uint8]], found: Sequence[list[Detection]]
+    ) -> list[list[Detection]]:
+        """Detections on whole images, and those on the tiles of large ones."""
+        return list(found) if self.tiles is None else self.tiles.add_tiles(images, found)
+
+    def find_faces(
+        self, image: NDArray[np.uint8], ahead: Sequence[Detection] | None = None
+    ) -> list[TrackedFace]:
+        """Faces in an image, numbered from 0.
+
+        Args:
+            image: Image, (H, W, 3) uint8 RGB.
+            ahead: Detections of a pass with tiles; None to detect now.
+        """
+        detections = self.detect([image], ["tiles"])[0] if ahead is None else ahead
         faces = self._faces(image, detections, self.landmarker.min_presence)
         searched: set[int] = {0}
         while rolls := self._rolls(faces) - searched:

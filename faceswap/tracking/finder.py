@@ -3,15 +3,20 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+import torch
+
+from faceswap.core.prefetch import prefetch
 from faceswap.detectors import build_detector, tile_detector
 from faceswap.landmarkers import Normalise, build_landmarker
 from faceswap.media.frame import Frame
+from faceswap.tracking.ahead import detect_ahead, follow
 from faceswap.tracking.settings import TrackerSettings
 from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
 
 DETECTOR, LANDMARKER = "blazeface", "facemesh"
 """Names of the default detector and landmarker."""
+_GPU_BATCH = 8  # scheduled detection passes; a CPU gains nothing from batches
 
 
 def build_tracker(
@@ -44,11 +49,12 @@ def build_tracker(
         WeightsUnavailable: Weights could neither be found nor fetched.
     """
     options = {} if min_score is None else {"min_score": min_score}
+    is_gpu = torch.device(device).type != "cpu"
     built = build_detector(detector, device=device, **options)
     return Tracker(
         built,
         build_landmarker(landmarker, device, normalise=normalise, re_feed=re_feed),
-        TrackerSettings(turned=turned),
+        TrackerSettings(turned=turned, batch=_GPU_BATCH if is_gpu else 1),
         tile_detector(built, tiles, min_size),
     )
 
@@ -58,11 +64,11 @@ def track_faces(
 ) -> Iterator[tuple[Frame, list[TrackedFace]]]:
     """Yields each frame with its faces, in order, in pixels of the frame as it is displayed.
 
+    Scheduled detection passes run ahead, in a thread of their own.
+
     Args:
-        frames: Frames of one source.
+        frames: All frames of one source, in order.
         tracker: Tracker that follows the faces of a video from frame to frame.
         kind: Kind of the source: "video", or "images", whose faces are found independently.
     """
-    for frame in frames:
-        find = tracker.find_faces if kind == "images" else tracker.update
-        yield frame, find(frame.displayed())
+    return follow(prefetch(detect_ahead(frames, tracker, kind), 1), tracker, kind)

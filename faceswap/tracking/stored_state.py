@@ -25,8 +25,7 @@ class _Track(DocumentModel):
 
 class _Tracker(DocumentModel):
     next_number: Count
-    since_detection: Count
-    since_tiles: Count = 0
+    position: Annotated[int, Field(ge=0, lt=1 << 53)]
     empty_frames: Count
     thumbnail: Sixteen[Sixteen[Annotated[int, Field(ge=0, le=255)]]] | None
     tracks: Annotated[Items[_Track], Field(max_length=10_000)]

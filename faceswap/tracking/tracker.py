@@ -1,9 +1,9 @@
 """Follows faces through a video: one track number per face.
 
 The landmarker searches the region of each face's last frame. The slower detector runs every few
-frames, and at once when a face is lost, when there is none, and after a cut; at a lower rate it
-searches tiles of large frames. Heads that lie or hang upside down are searched on turned frames
-where an upright one shows no face, or a turned one.
+frames by a schedule that is known ahead, and at once when a face is lost, when there is none, and
+after a cut; at a lower rate it searches tiles of large frames. Heads that lie or hang upside down
+are searched on turned frames where an upright one shows no face, or a turned one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from faceswap.detectors import Detection, Detector, TiledDetector
 from faceswap.landmarkers import FaceLandmarks, Landmarker
 from faceswap.tracking.face_search import FaceSearch
 from faceswap.tracking.scene_cuts import similarity, thumbnail
-from faceswap.tracking.settings import TrackerSettings
+from faceswap.tracking.settings import Pass, TrackerSettings
 from faceswap.tracking.stored_state import check_tracker_state
 from faceswap.tracking.tracks import Track, TrackedFace, is_duplicate, match
 
@@ -45,28 +45,36 @@ class Tracker:
         self.search = FaceSearch(detector, landmarker, self.settings, tiles)
         self._tracks: list[Track] = []
         self._next_number = 0
-        self._since_detection = 0
-        self._since_tiles = 0
+        self._position: int = 0  # of the next frame, unless it is given
         self._empty_frames = 0
         self._thumbnail: NDArray[np.uint8] | None = None
 
-    def update(self, image: NDArray[np.uint8]) -> list[TrackedFace]:
+    def update(
+        self,
+        image: NDArray[np.uint8],
+        position: int | None = None,
+        ahead: Sequence[Detection] | None = None,
+    ) -> list[TrackedFace]:
         """Faces in the next frame of the video, by track number.
 
         Args:
             image: Image, (H, W, 3) uint8 RGB.
+            position: Number of the frame among those of its video that are tracked, by which
+                detection passes are scheduled; None for the one after the last frame.
+            ahead: Detections of the pass that is scheduled for this frame; None to detect now, if
+                a pass is due.
         """
+        if position is None:
+            position = self._position
+        self._position = position + 1
         if self._is_cut(image):
             self._tracks = []
             self._empty_frames = 0
         # Decoding before and writing after this keep the other cores busy.
         with operator_threads(1):
             self._follow(image)
-            self._since_detection += 1
-            self._since_tiles += 1
-            if self._needs_detection():
-                self._detect(image)
-                self._since_detection = 0
+            if self._needs_detection(position):
+                self._detect(image, position, ahead)
         self._prune()
         self._empty_frames = 0 if self._tracks else self._empty_frames + 1
         return [
@@ -75,22 +83,24 @@ class Tracker:
             if track.confirmed and track.landmarks is not None
         ]
 
-    def find_faces(self, image: NDArray[np.uint8]) -> list[TrackedFace]:
+    def find_faces(
+        self, image: NDArray[np.uint8], ahead: Sequence[Detection] | None = None
+    ) -> list[TrackedFace]:
         """Faces in a single image, highest detection score first, numbered from 0.
 
         Neither uses nor changes the state of the tracker.
 
         Args:
             image: Image, (H, W, 3) uint8 RGB.
+            ahead: Detections of a pass with tiles; None to detect now.
         """
-        return self.search.find_faces(image)
+        return self.search.find_faces(image, ahead)
 
     def state(self) -> dict[str, Any]:
         """State of the tracker, as JSON values, for ``restore``."""
         return {
             "next_number": self._next_number,
-            "since_detection": self._since_detection,
-            "since_tiles": self._since_tiles,
+            "position": self._position,
             "empty_frames": self._empty_frames,
             "thumbnail": None if self._thumbnail is None else self._thumbnail.tolist(),
             "tracks": [track.state() for track in self._tracks],
@@ -104,8 +114,7 @@ class Tracker:
         """
         check_tracker_state(state)
         self._next_number = state["next_number"]
-        self._since_detection = state["since_detection"]
-        self._since_tiles = state.get("since_tiles", 0)
+        self._position = state["position"]
         self._empty_frames = state["empty_frames"]
         thumbnail = state["thumbnail"]
         self._thumbnail = None if thumbnail is None else np.array(thumbnail, np.uint8)
@@ -126,16 +135,18 @@ class Tracker:
                 track.landmarks = None
                 track.lost_frames += 1
 
-    def _needs_detection(self) -> bool:
+    def _needs_detection(self, position: int) -> bool:
         # After a long stretch without faces the detector runs no more often than with faces.
         missing = not self._tracks and self._empty_frames <= self.settings.max_lost_frames
         doubtful = any(track.lost_frames or not track.confirmed for track in self._tracks)
-        due = self._since_detection >= self.settings.detect_every
+        due = self.settings.scheduled_pass(position) != "none"
         return missing or doubtful or due
 
-    def _detect(self, image: NDArray[np.uint8]) -> None:
+    def _detect(
+        self, image: NDArray[np.uint8], position: int, ahead: Sequence[Detection] | None
+    ) -> None:
         """Runs a detection pass: confirms, re-places, starts and drops tracks."""
-        found = self._search_upright(image)
+        found = self._search_upright(image, position, ahead)
         detections = [*found, *self.search.detect_missed(image, found, self._tracks)]
         pairs = match(detections, self._tracks)
         for index, track in enumerate(self._tracks):
@@ -144,28 +155,31 @@ class Tracker:
         known = {track.number for track in self._tracks}
         self._place(image, detections, pairs)
         new = [track.roi.angle for track in self._tracks if track.number not in known]
-        if rolls := self.search.rolls_to_search(new, nobody=self._nobody_is_there()):
+        if rolls := self.search.rolls_to_search(new, nobody=self._nobody_is_there(position)):
             turned = self.search.detect_turned(image, rolls)
             self._place(image, turned, match(turned, self._tracks), certain=True)
 
-    def _search_upright(self, image: NDArray[np.uint8]) -> list[Detection]:
+    def _search_upright(
+        self, image: NDArray[np.uint8], position: int, ahead: Sequence[Detection] | None
+    ) -> list[Detection]:
         """Detections on the frame, and on its tiles in the first frame of a shot or when due."""
         begins = not self._tracks and self._empty_frames == 0
-        if self.search.tiles is None or not (
-            begins or self._since_tiles >= self.settings.tiles_every
-        ):
-            return self.detector([image])[0]
-        self._since_tiles = 0
-        return self.search.tiles([image])[0]
+        on_tiles = self.settings.scheduled_pass(position) == "tiles"
+        if ahead is None:
+            each: Pass = "tiles" if begins or on_tiles else "whole"
+            return self.search.detect([image], [each])[0]
+        if begins and not on_tiles:
+            return self.search.add_tiles([image], [list(ahead)])[0]
+        return list(ahead)
 
-    def _nobody_is_there(self) -> bool:
+    def _nobody_is_there(self, position: int) -> bool:
         """Whether nobody is there, and turned frames are due: at once, and then now and then."""
         if any(track.landmarks is not None for track in self._tracks):
             return False
         if self._tracks:
             return any(track.lost_frames == 1 for track in self._tracks)
         # The first frame that is looked at, the first after a loss, and every n-th.
-        return self._empty_frames % self.settings.turned_every <= 1
+        return self._empty_frames <= 1 or self.settings.searches_turned(position)
 
     def _place(
         self,

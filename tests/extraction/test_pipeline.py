@@ -149,7 +149,7 @@ def test_every_nth_frame(clip, tmp_path):
     report = extract(clip, tmp_path / "clip", every=5)
     assert [face.frame for face in Faceset.open(tmp_path / "clip").faces()] == [0, 5, 10, 15, 20]
     assert report.frames == report.frames_with_face == 5
-    assert set(report.rates) == {"decode", "track", "write"}
+    assert set(report.rates) == {"decode", "detect", "track", "write"}
     assert all(rate > 0 for rate in report.rates.values())
 
 

@@ -12,6 +12,7 @@ import faceswap.extraction.pipeline as extraction
 from faceswap.core.errors import FacesetError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
+from faceswap.extraction.stages import Stages
 from faceswap.extraction.tracked import restore_tracker, track_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS
@@ -82,15 +83,18 @@ def test_gaps_stay_where_they_are_not_filled(source, tmp_path):
 
 
 def test_frames_are_held_no_longer_than_the_tracker_keeps_a_lost_face():
-    tracker, taken = build_tracker(), []
+    networks, taken = build_tracker(), []
 
-    def frames():
-        for i in range(30):
-            taken.append(i)
-            yield Frame(i, i, i / 25, moving_portrait(0) if i < 2 else plain_picture(0))
+    class Counting(Tracker):
+        def update(self, image, position=None, ahead=None):
+            taken.append(position)
+            return super().update(image, position, ahead)
 
-    tracker = Tracker(tracker.detector, tracker.landmarker, TrackerSettings(min_similarity=-1))
-    tracked = track_source(frames(), tracker, "video", longest_gap=1000, shard=10)
+    pictures = [moving_portrait(0) if i < 2 else plain_picture(0) for i in range(30)]
+    frames = [Frame(i, i, i / 25, picture) for i, picture in enumerate(pictures)]
+    settings = TrackerSettings(min_similarity=-1)
+    tracker = Counting(networks.detector, networks.landmarker, settings)
+    tracked = track_source(frames, tracker, "video", Stages(), longest_gap=1000, shard=10)
     held = [len(taken) - 1 - frame.index for frame, _, _ in tracked]
     assert max(held) == TrackerSettings.max_lost_frames
 
@@ -123,8 +127,9 @@ class Nobody:
     """A tracker that finds nobody."""
 
     settings = TrackerSettings()
+    search = SimpleNamespace(detect=lambda images, passes: [[] for _ in images])
 
-    def update(self, image):
+    def update(self, image, position, ahead):
         return []
 
     def state(self):
@@ -133,10 +138,11 @@ class Nobody:
 
 @pytest.mark.parametrize(("first", "stored"), [(0, 0), (7, 12), (12, 12), (3, 4)])
 def test_shards_end_where_they_do_without_an_interruption(first, stored):
-    frames: Any = [SimpleNamespace(index=i, displayed=lambda: None) for i in range(first, 30)]
+    image = np.zeros((2, 2, 3), np.uint8)
+    frames = [Frame(i, i, i / 25, image) for i in range(first, 30)]
     nobody: Any = Nobody()
     found = track_source(
-        frames, nobody, "video", first=first, stored=stored, longest_gap=5, shard=4
+        frames, nobody, "video", Stages(), first=first, stored=stored, longest_gap=5, shard=4
     )
     ends = [frame.index + 1 for frame, _, state in found if state is not None]
     assert ends == [end for end in range(4, 31, 4) if end > stored]

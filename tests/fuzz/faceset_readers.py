@@ -29,7 +29,7 @@ from tests.fuzz.reader import Reader
 
 TRACKER = {
     "next_number": 1,
-    "since_detection": 2,
+    "position": 2,
     "empty_frames": 0,
     "thumbnail": [[0] * 16] * 16,
     "tracks": [
