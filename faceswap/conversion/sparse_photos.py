@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
+from faceswap.core.text import shell_word
 from faceswap.extraction.cropping import measure
 from faceswap.extraction.selection import Selection, Selector
 from faceswap.facesets.faceset import Faceset
@@ -126,7 +127,8 @@ def _people_of(faceset: Faceset) -> NDArray[np.float32]:
             f"Expected people in {faceset.path}, a choice of the faces of every "
             f"{faceset.record['extractor']['every']}. photo, found none: who is left out in the "
             "photos between is unknown.",
-            f"Run `faceswap faces people {faceset.path}`, or convert without --faceset.",
+            f"Run `faceswap faces people {shell_word(faceset.path)}`, or convert without "
+            "--faceset.",
         )
     return np.stack([mean_embedding(each) for each in by_person.values()])
 

@@ -1,5 +1,6 @@
 """Text from files and file names, made safe to display."""
 
+import shlex
 import unicodedata
 from pathlib import PurePath
 
@@ -37,6 +38,11 @@ def readable_name(name: str | PurePath) -> str:
 def one_line(text: str | PurePath, *, longest: int = 200) -> str:
     """``printable`` text in one line, for tables and titles."""
     return printable(" ".join(str(text).split()), longest=longest)
+
+
+def shell_word(value: object) -> str:
+    """A value, such as a path with blanks, as a word of a command that can be pasted."""
+    return shlex.quote(str(value))
 
 
 def counted(number: int, noun: str) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FaceswapError
 from faceswap.core.files import sha256_file
+from faceswap.core.text import shell_word
 from faceswap.curation.recognition import recognise
 from faceswap.curation.removal import removed_crops
 from faceswap.facesets.face import Face
@@ -194,14 +195,15 @@ def _in_both(faceset: Faceset, present: set[str]) -> Iterator[Finding]:
 
 def _masks(faceset: Faceset, present: set[str]) -> Iterator[Finding]:
     side = faceset.crop_size
-    makes = f"`faceswap faces masks {faceset.path} --masker {faceset.masker}` makes it."
+    command = f"`faceswap faces masks {shell_word(faceset.path)} --masker"
+    makes = f"{command} {faceset.masker}` makes it."
     for face in faceset.faces() if faceset.maskers and faceset.masker else ():
         if face.image in present and faceset.mask_file(face)[1] is None:
             text = f"it has no mask of the masker {faceset.masker!r}, which is the default"
             yield Finding("mask", face.image, text, makes, face=face)
     for masker in dict.fromkeys((first_masker(faceset.record), *faceset.maskers)):
         repairable = needs_landmarks_only(masker or "hull")
-        again = f"`faceswap faces masks {faceset.path} --masker {masker} --overwrite` makes it."
+        again = f"{command} {masker} --overwrite` makes it."
         for face in faceset.faces():
             folder, name = faceset.mask_file(face, masker)
             if name is None:

@@ -123,7 +123,11 @@ class _Parser:
     def _of_kind(self, node: ast.expr, kind: Kind) -> pc.Expression:
         expression, found = self.parse(node)
         if found != kind:
-            raise ConfigError(f"Expected a {kind}, found a {found}: {ast.unparse(node)!r}.", _HINT)
+            number = isinstance(node, ast.Constant) and kind == "text"
+            raise ConfigError(
+                f"Expected a {kind}, found a {found}: {ast.unparse(node)!r}.",
+                f"Write it in quotes: '{ast.unparse(node)}'." if number else _HINT,
+            )
         return expression
 
     def _column(self, node: ast.Name) -> tuple[pc.Expression, Kind]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.core.errors import FacesetError
+from faceswap.core.text import shell_word
 from faceswap.curation.measures import PIXEL_MEASURES
 from faceswap.curation.near_duplicates import appearance
 from faceswap.curation.thumbnails import Thumbnails, read_thumbnails
@@ -51,7 +52,8 @@ def embedding_vectors(faceset: Faceset, faces: Sequence[Face], _on_faces: OnFace
     if len(found) < len(faces):
         raise FacesetError(
             f"{len(faces) - len(found)} of {len(faces)} faces of {faceset.path} have no embedding.",
-            f"Compute them with `faceswap faces people {faceset.path}`, or use --by similarity.",
+            f"Compute them with `faceswap faces people {shell_word(faceset.path)}`, or use --by "
+            "similarity.",
         )
     return np.array(found, np.float32) if found else np.zeros((0, 1), np.float32)
 

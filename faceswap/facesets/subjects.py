@@ -8,6 +8,7 @@ from faceswap.core.errors import FaceswapError
 from faceswap.core.locks import hold_folder
 from faceswap.core.model_folder import FOLDER, METADATA
 from faceswap.core.run_folder import MANIFEST
+from faceswap.core.text import shell_word
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.record import FORMAT, read_record
 from faceswap.models.model_file import read_model_metadata
@@ -83,5 +84,5 @@ def subject_hint(path: Path) -> str:
     """Hint for a faceset whose subject is unstated."""
     return (
         f"person and basis are unstated; set them with "
-        f"`faceswap subject {path} --name NAME --basis BASIS`."
+        f"`faceswap subject {shell_word(path)} --name NAME --basis BASIS`."
     )

@@ -98,3 +98,9 @@ def test_an_unknown_column_is_answered_with_the_known_ones():
     with pytest.raises(ConfigError) as raised:
         parse_condition("blur > 2", KINDS)
     assert "filled, frame, person, presence, sharpness, yaw" in raised.value.hint
+
+
+def test_a_person_is_written_in_quotes():
+    with pytest.raises(ConfigError) as raised:
+        parse_condition("person == 2", KINDS)
+    assert raised.value.hint == "Write it in quotes: '2'."

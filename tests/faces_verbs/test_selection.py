@@ -1,6 +1,7 @@
 """`faceswap faces` filter, restore, sort, group, apply, dedupe, split, merge, check, repair."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from faceswap.core.command_line import run_program
 from faceswap.faces import VERBS
 from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
-from tests.facesets.written import write_faceset
+from tests.facesets.written import SOURCE, write_faceset
 
 
 @pytest.fixture
@@ -101,6 +102,20 @@ def test_split_and_merge(run, clip, tmp_path):
     assert (code, frames(tmp_path / "merged")) == (0, [0, 1, 2, 3, 4, 5])
     assert "6 faces of 6 facesets" in said
     assert run("split", clip, "--by", "frame", "-o", tmp_path / "parts")[0] == 2
+
+
+def test_commands_in_messages_can_be_pasted(run, tmp_path):
+    """Paths with blanks and quotes."""
+    clip = write_faceset(tmp_path / "Jörg's best" / "clip").path
+    code, said = run("group", clip, "--by", "identity")
+    assert code == 2
+    (command,) = re.findall(r"`faceswap faces people (.*?)`", " ".join(said.split()))
+    assert shlex.split(command) == [str(clip)]
+    other = write_faceset(tmp_path / "other", source=SOURCE | {"sha256": "b" * 64}).path
+    code, said = run("merge", clip, other, "-o", tmp_path / "merged")
+    assert code == 2
+    command = " ".join(said.split()).partition("identity: ")[2]
+    assert shlex.split(command) == ["--faces", f"NAME={clip}", "--faces", f"NAME={other}"]
 
 
 def test_what_is_not_there_is_said(run, clip, tmp_path):
