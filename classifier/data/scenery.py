@@ -56,8 +56,8 @@ def paste_objects(
         width = min(mask.shape) * random.uniform(0.01, 0.06)
         soft = cv2.GaussianBlur(shape, (0, 0), width)
         # Darker towards its border, as round things are, and shading what is around it.
-        texture *= 1 - random.uniform(0, 0.6) * (1 - soft[..., None])
-        shaded = image * (1 - random.uniform(0, 0.5) * soft[..., None])
+        texture *= 1 - np.float32(random.uniform(0, 0.6)) * (1 - soft[..., None])
+        shaded = image * (1 - np.float32(random.uniform(0, 0.5)) * soft[..., None])
         cover = cv2.GaussianBlur(shape, (0, 0), random.uniform(0.4, 1.2))
         image = _blend(shaded, texture, cover)
         mask = np.where(shape > 0.5, BACKGROUND, mask)
@@ -84,8 +84,8 @@ def draw_strokes(image: NDArray[np.uint8], random: np.random.Generator) -> NDArr
             _draw_curve(drawn, thickness, random)
     cover = cv2.GaussianBlur(drawn.astype(np.float32) / 255, (0, 0), 0.6)
     texture = random_texture(random, size, _palette(image, random))
-    texture *= random.choice([0.3, 1.0])  # rims and hair are often dark
-    return _blend(image, texture, cover * random.uniform(0.5, 1))
+    texture *= np.float32(random.choice([0.3, 1.0]))  # rims and hair are often dark
+    return _blend(image, texture, cover * np.float32(random.uniform(0.5, 1)))
 
 
 def _draw_rings(drawn: NDArray[np.uint8], thickness: int, random: np.random.Generator) -> None:
@@ -125,4 +125,4 @@ def _blend(
     cover: NDArray[Any],
 ) -> NDArray[np.uint8]:
     mixed = below + cover[..., None] * (above - below)
-    return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.convertScaleAbs(mixed), np.uint8).reshape(mixed.shape)  # rounded

@@ -28,29 +28,31 @@ def random_texture(
     first, second = (_colour(random, palette) for _ in range(2))
     kind = int(random.integers(5))
     if kind == 0:  # a plain wall, in uneven light
-        second = first * random.uniform(0.8, 1.2)
+        second = first * np.float32(random.uniform(0.8, 1.2))
     blend = _gradient(random, size) if kind < 2 else _clouds(random, size)
     if kind == 3:
-        blend = 0.5 + 0.5 * np.sin(_gradient(random, size) * random.uniform(10, 80))
+        blend = 0.5 + 0.5 * np.sin(_gradient(random, size) * np.float32(random.uniform(10, 80)))
     if kind == 4:  # patches with sharp edges
         blend = cv2.GaussianBlur((blend > 0.5).astype(np.float32), (0, 0), random.uniform(0.5, 2))
-    mixed = first + blend[..., None] * (second - first)
-    mixed += random.normal(0, _GRAIN * random.random() ** 2, (*size, 1))
-    return np.clip(mixed, 0, 255).astype(np.float32)
+    grain = random.standard_normal((*size, 1), np.float32)
+    grain *= np.float32(_GRAIN * random.random() ** 2)
+    mixed = first + blend[..., None] * (second - first) + grain
+    return np.asarray(np.clip(mixed, 0, 255), np.float32)
 
 
-def _colour(random: np.random.Generator, palette: NDArray[np.uint8]) -> NDArray[np.floating]:
+def _colour(random: np.random.Generator, palette: NDArray[np.uint8]) -> NDArray[np.float32]:
     if random.random() < 0.5:
-        return palette[random.integers(len(palette))] * random.uniform(0.6, 1.4)
+        return palette[random.integers(len(palette))] * np.float32(random.uniform(0.6, 1.4))
     grey = random.uniform(0, 255)
-    return grey + random.uniform(0, 1) ** 2 * (random.uniform(0, 255, palette.shape[1]) - grey)
+    colour = grey + random.random() ** 2 * (random.uniform(0, 255, palette.shape[1]) - grey)
+    return colour.astype(np.float32)
 
 
 def _gradient(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float32]:
     """``(H, W)`` from 0 to 1 in a random direction."""
     angle = random.uniform(0, 2 * np.pi)
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
-    return _stretched(np.cos(angle) * x + np.sin(angle) * y)
+    y, x = (np.arange(side, dtype=np.float32) for side in size)
+    return _stretched(np.float32(np.sin(angle)) * y[:, None] + np.float32(np.cos(angle)) * x)
 
 
 def _clouds(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -63,9 +65,9 @@ def _clouds(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.fl
     return _stretched(total)
 
 
-def _stretched(field: NDArray[np.float32]) -> NDArray[np.float32]:
+def _stretched(field: NDArray[np.floating]) -> NDArray[np.float32]:
     low, high = float(field.min()), float(field.max())
-    return (field - low) / max(high - low, 1e-6)
+    return np.asarray((field - low) / max(high - low, 1e-6), np.float32)
 
 
 def random_shape(random: np.random.Generator, size: tuple[int, int]) -> NDArray[np.uint8]:
