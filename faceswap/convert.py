@@ -59,7 +59,10 @@ Mask = Annotated[
 ]
 MaskModel = Annotated[
     Path | None,
-    typer.Option(help="Run or model folder of `classifier train` for --mask segmentation."),
+    typer.Option(
+        help="Run or model of `classifier train` for --mask segmentation; default: face_masks "
+        "among the weights."
+    ),
 ]
 Erode = Annotated[
     float, typer.Option(help="Erosion of the mask in percent of the face size; negative dilates.")

@@ -22,7 +22,10 @@ Shard = Annotated[
 ]
 MaskModel = Annotated[
     Path | None,
-    typer.Option(help="Run or model of `classifier train` for --masker segmentation."),
+    typer.Option(
+        help="Run or model of `classifier train` for --masker segmentation; default: face_masks "
+        "among the weights."
+    ),
 ]
 CropSize = Annotated[
     int, typer.Option(min=64, max=2048, help="Side of the stored crops in pixels.")

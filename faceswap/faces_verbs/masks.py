@@ -20,7 +20,10 @@ _Names = Annotated[
 ]
 _Model = Annotated[
     Path | None,
-    typer.Option(help="Run or model of `classifier train` for --masker segmentation."),
+    typer.Option(
+        help="Run or model of `classifier train` for --masker segmentation; default: face_masks "
+        "among the weights."
+    ),
 ]
 
 
