@@ -1,6 +1,7 @@
 """Third-party libraries are declared, and used where they may be."""
 
 import ast
+import importlib.metadata
 import re
 import sys
 import tomllib
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -85,6 +87,11 @@ def test_what_is_imported_is_declared() -> None:
 
 def test_what_is_declared_is_imported() -> None:
     assert (BASE | EXTRAS) - used() <= NOT_IMPORTED
+
+
+@pytest.mark.parametrize("requirement", map(Requirement, PROJECT["dependencies"]), ids=str)
+def test_what_is_installed_is_within_the_bounds(requirement: Requirement) -> None:
+    assert importlib.metadata.version(requirement.name) in requirement.specifier
 
 
 def test_both_opencv_distributions_have_the_same_bounds() -> None:

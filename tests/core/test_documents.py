@@ -158,6 +158,13 @@ def test_tables_come_back(tmp_path):
     assert read_table(path, SCHEMA.remove(0)).column_names == ["name", "box"]
 
 
+@pytest.mark.parametrize("missing", [{0}, {1, 3}, {0, 1, 2, 3}])
+def test_missing_lists_come_back(tmp_path, missing):
+    rows = [row | ({"box": None} if n in missing else {}) for n, row in enumerate(ROWS)]
+    path = table(tmp_path / "a.parquet", rows)
+    assert read_table(path, SCHEMA, nullable=("box",)).to_pylist() == rows
+
+
 @pytest.mark.parametrize(
     ("rows", "schema", "words"),
     [
