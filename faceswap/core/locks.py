@@ -105,12 +105,14 @@ def _hold(lock_file: Path, output: Path, purpose: str, *, wait: bool = False) ->
             record.write_text(json.dumps(holder_record(purpose)), encoding="utf-8")
         yield
     finally:
-        # Before the release: whoever waits for this very file notices that it is gone.
-        for file in (record, lock_file):
-            with suppress(OSError):  # open files cannot be removed on Windows
-                file.unlink(missing_ok=True)
-        _mine.discard(place)
-        lock.release()
+        try:
+            # Before the release: whoever waits for this very file notices that it is gone.
+            for file in (record, lock_file):
+                with suppress(OSError):  # open files cannot be removed on Windows
+                    file.unlink(missing_ok=True)
+        finally:  # also after Ctrl-C in between: this process may go on
+            _mine.discard(place)
+            lock.release()
 
 
 def _acquire(lock: FileLock, lock_file: Path, output: Path, wait: bool) -> None:

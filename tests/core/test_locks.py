@@ -74,6 +74,21 @@ def test_locks_leave_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_interrupt_while_a_lock_is_removed_leaves_nothing_locked(tmp_path, monkeypatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    # The raised error refers to the lock, which Python would release otherwise.
+    with (
+        pytest.raises(KeyboardInterrupt) as raised,
+        monkeypatch.context() as patch,
+        hold_folder(tmp_path, "the first work"),
+    ):
+        patch.setattr(Path, "unlink", interrupted)
+    with hold_folder(tmp_path, "the second work"):
+        assert raised.tb is not None
+
+
 def test_files_of_one_folder_have_locks_of_their_own(tmp_path: Path) -> None:
     running = tmp_path / "b.mp4"
     with (
