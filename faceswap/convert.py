@@ -1,11 +1,13 @@
 """The verb ``faceswap convert``: swaps the faces of videos and photos."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from faceswap.conversion.chosen_faceset import choose_faceset
 from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.earlier import Earlier
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings
@@ -17,9 +19,10 @@ from faceswap.core.device import pick_device
 from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
 from faceswap.core.outputs import check_outputs
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.subjects import is_faceset
 from faceswap.maskers import maskers
 from faceswap.media.encoders import VideoEncoding
-from faceswap.media.sources import find_sources
+from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
 from faceswap.models.run_model import load_run_model
 from faceswap.provenance.identity import open_identity
@@ -49,7 +52,10 @@ CheckpointName = Annotated[
 ]
 FacesetFolder = Annotated[
     Path | None,
-    typer.Option("--faceset", help="Faceset extracted from this source, instead of detection."),
+    typer.Option(
+        "--faceset",
+        help="Faceset extracted from this source, or folder of facesets; instead of detection.",
+    ),
 ]
 DetectorName = Annotated[str, typer.Option("--detector", help="Face detector.")]
 LandmarkerName = Annotated[str, typer.Option("--landmarker", help="Landmark network.")]
@@ -126,22 +132,22 @@ def convert(
     )
     swapper = Swapper(loaded, to, composite)
     sources = find_sources(inputs, output, note)
-    stored = _open_faceset(faceset, len(sources))
 
-    def new_faces() -> Faceset | Tracker:
-        return stored or build_tracker(detector, landmarker, str(place))
+    def new_tracker() -> Tracker:
+        return build_tracker(detector, landmarker, str(place))
 
-    encode, faces = EncodeSettings(VideoEncoding(encoder, crf, preset)), new_faces()
+    faces = _faces(faceset, sources, new_tracker)
+    encode = EncodeSettings(VideoEncoding(encoder, crf, preset))
     jobs = [
-        ConvertJob(source, outputs, swapper, faces, encode, identity)
-        for source, outputs in zip(sources, plan_outputs(sources, output), strict=True)
+        ConvertJob(source, outputs, swapper, own, encode, identity)
+        for source, outputs, own in zip(sources, plan_outputs(sources, output), faces, strict=True)
     ]
     looked = _look(jobs, overwrite=overwrite)
     failures = 0
     for job, earlier in zip(jobs, looked, strict=True):
         try:
-            # A tracker remembers the faces of its source.
-            job = replace(job, faces=new_faces())
+            if isinstance(job.faces, Tracker):  # which remembers the faces of its source
+                job = replace(job, faces=new_tracker())
             finished = earlier.report if earlier else None
             note(describe(finished or convert_with_progress(job, earlier, overwrite=overwrite)))
         except (StorageFullError, WeightsUnavailable):
@@ -181,12 +187,15 @@ def _look(jobs: list[ConvertJob], *, overwrite: bool) -> list[Earlier | None]:
     return [None if overwrite else job.look() for job in jobs]
 
 
-def _open_faceset(faceset: Path | None, sources: int) -> Faceset | None:
+def _faces(
+    faceset: Path | None, sources: Sequence[Source], build: Callable[[], Tracker]
+) -> list[Faceset | Tracker]:
+    """Faceset of each source, or one tracker for all of them."""
     if faceset is None:
-        return None
-    if sources > 1:
+        return [build()] * len(sources)
+    if len(sources) > 1 and is_faceset(faceset):
         raise MediaError(
-            f"--faceset needs exactly one source, found {sources}.",
-            "Convert them one by one, or omit --faceset.",
+            f"--faceset needs exactly one source, found {len(sources)}.",
+            "Give a folder with a faceset of each, convert them one by one, or omit --faceset.",
         )
-    return Faceset.open(faceset)
+    return [choose_faceset(source, faceset) for source in sources]

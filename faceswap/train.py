@@ -30,8 +30,8 @@ def train(
     faces: Annotated[
         list[str] | None,
         typer.Option(
-            help="NAME=FACESET, at least once for each identity. When resuming, only of facesets "
-            "that were moved."
+            help="NAME=FACESET, or a folder of facesets, at least once for each identity. When "
+            "resuming, only of facesets that were moved."
         ),
     ] = None,
     config: Annotated[

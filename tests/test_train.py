@@ -174,13 +174,20 @@ def test_a_mistake_ends_the_script_with_code_2(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
-def test_faces_are_grouped_by_identity():
+def test_faces_are_grouped_by_identity(tmp_path):
     named = parse_faces(["b=one", "a=two", "b=three", "Zoë.2=x=y"])
     assert list(named.items()) == [
         ("b", [Path("one"), Path("three")]),
         ("a", [Path("two")]),
         ("Zoë.2", [Path("x=y")]),
     ]
+    for name in ("10", "9"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "faceset.json").touch()
+    named = parse_faces([f"a={tmp_path / 'set'}", f"a={tmp_path / 'set' / '10'}", "a=c"])
+    assert named == {
+        "a": [tmp_path / "set" / "9", tmp_path / "set" / "10", tmp_path / "set" / "10", Path("c")]
+    }
     assert parse_faces(["a=~/two"]) == {"a": [Path.home() / "two"]}
     for wrong in ("=x", "a=", ".a=x", "a b=x"):
         with pytest.raises(IdentityError):

@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 
 from faceswap.core.errors import FacesetError
-from faceswap.core.text import shell_word
 from faceswap.curation.copying import (
     RowReader,
     check_same_squares,
@@ -44,8 +43,7 @@ def check_mergeable(facesets: Sequence[Faceset]) -> None:
             raise FacesetError(
                 f"Expected facesets of one source, found {first.path} of {first.name} and "
                 f"{other.path} of {other.name}: frame numbers and time stamps belong to a source.",
-                "Training takes several facesets of one identity: --faces "
-                f"{shell_word(f'NAME={first.path}')} --faces {shell_word(f'NAME={other.path}')}",
+                "Keep them in one folder: all commands take it for the facesets in it.",
             )
         check_same_squares(first.record, other.record, f"{first.path} and {other.path}")
         if first_masker(other.record) != first_masker(first.record):

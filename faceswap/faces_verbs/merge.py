@@ -1,4 +1,4 @@
-"""``faceswap faces merge``: one faceset of several of one source."""
+"""``faceswap faces merge``: one faceset of several of one source, a folder of those of several."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from faceswap.core.console import note, progress_bar
-from faceswap.core.text import counted
-from faceswap.curation.merging import check_mergeable, merge_facesets
+from faceswap.core.text import counted, shell_word
+from faceswap.curation.merging_sources import by_source, merge_sources
 from faceswap.faces_verbs.arguments import Facesets
 from faceswap.facesets.found import open_facesets
 from faceswap.facesets.subjects import subject_hint
@@ -16,17 +16,27 @@ from faceswap.provenance.subject import is_unstated
 
 def merge(
     facesets: Facesets,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Directory of the new faceset.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Directory of the new faceset, or folder for those of sources."
+        ),
+    ],
 ) -> None:
     """Write one faceset with the faces of several of the same source, each face once.
 
-    Facesets of different sources need no merging: training takes several of one identity.
+    Of several sources it writes a folder with one faceset for each: training and all other
+    subcommands take the folder.
     """
     opened = open_facesets(facesets)
-    check_mergeable(opened)
+    groups = by_source(opened)
     count = sum(len(faceset.faces()) for faceset in opened)
     with progress_bar("merge", count, unit="faces") as advance:
-        merged = merge_facesets(opened, output, advance)
-    note(f"{output}: {counted(merged, 'face')} of {counted(len(opened), 'faceset')}.")
-    if len({repr(faceset.subject) for faceset in opened}) > 1 or is_unstated(opened[0].subject):
-        note(f"{output}: {subject_hint(output)}")
+        merged = merge_sources(opened, output, advance)
+    for (path, faces), group in zip(merged.items(), groups.values(), strict=True):
+        note(f"{path}: {counted(faces, 'face')} of {counted(len(group), 'faceset')}.")
+        if len({repr(faceset.subject) for faceset in group}) > 1 or is_unstated(group[0].subject):
+            note(f"{path}: {subject_hint(path)}")
+    if len(merged) > 1:
+        command = f"faceswap train --faces {shell_word(f'NAME={output}')}"
+        note(f"{output}: {counted(len(merged), 'source')}. Train with `{command}`.")

@@ -6,12 +6,17 @@ from pathlib import Path
 
 from faceswap.core.errors import IdentityError
 from faceswap.core.files import user_path
+from faceswap.facesets.files import RECORD
+from faceswap.facesets.found import find_facesets
+from faceswap.facesets.subjects import is_faceset
 
 _NAME = re.compile(r"\w[\w.-]{0,62}")
 
 
 def parse_faces(faces: Sequence[str] | None) -> dict[str, list[Path]]:
     """Parses ``["alice=faces/alice", ...]`` into facesets by identity, in order of appearance.
+
+    A folder of facesets stands for all facesets in it.
 
     Raises:
         IdentityError: An entry is not NAME=FACESET.
@@ -24,5 +29,12 @@ def parse_faces(faces: Sequence[str] | None) -> dict[str, list[Path]]:
                 f"Expected --faces NAME=FACESET, found {text!r}.",
                 "A name has up to 63 letters, digits, '-', '_' or '.': --faces alice=faces/alice",
             )
-        named.setdefault(name, []).append(user_path(path))
+        named.setdefault(name, []).extend(_facesets_at(user_path(path)))
     return named
+
+
+def _facesets_at(path: Path) -> list[Path]:
+    """Facesets directly in a folder; otherwise the path itself, which need not exist."""
+    if is_faceset(path) or not any(path.glob(f"*/{RECORD}")):
+        return [path]
+    return find_facesets([path])

@@ -171,9 +171,8 @@ def test_masks_that_only_some_have_do_not_become_the_default(tmp_path):
 def test_what_does_not_belong_together_is_refused(tmp_path):
     first = write_faceset(tmp_path / "a")
     other = write_faceset(tmp_path / "b", source=SOURCE | {"sha256": "b" * 64})
-    with pytest.raises(FacesetError, match="facesets of one source") as raised:
+    with pytest.raises(FacesetError, match="facesets of one source"):
         merge_facesets([first, other], tmp_path / "merged")
-    assert f"--faces NAME={first.path} --faces NAME={other.path}" in raised.value.hint
     larger = write(tmp_path / "c", [(0, 0)], crop_size=64)
     with pytest.raises(FacesetError, match="found 32 and 64"):
         merge_facesets([first, larger], tmp_path / "merged")

@@ -11,6 +11,7 @@ from faceswap.core.command_line import run_program
 from faceswap.faces import VERBS
 from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.named import parse_faces
 from tests.facesets.written import SOURCE, write_faceset
 
 
@@ -112,10 +113,10 @@ def test_commands_in_messages_can_be_pasted(run, tmp_path):
     (command,) = re.findall(r"`faceswap faces people (.*?)`", " ".join(said.split()))
     assert shlex.split(command) == [str(clip)]
     other = write_faceset(tmp_path / "other", source=SOURCE | {"sha256": "b" * 64}).path
-    code, said = run("merge", clip, other, "-o", tmp_path / "merged")
-    assert code == 2
-    command = " ".join(said.split()).partition("identity: ")[2]
-    assert shlex.split(command) == ["--faces", f"NAME={clip}", "--faces", f"NAME={other}"]
+    code, said = run("merge", clip, other, "-o", tmp_path / "a set")
+    assert code == 0
+    (command,) = re.findall(r"`faceswap train (.*?)`", " ".join(said.split()))
+    assert shlex.split(command) == ["--faces", f"NAME={tmp_path / 'a set'}"]
 
 
 def test_what_is_not_there_is_said(run, clip, tmp_path):
@@ -128,6 +129,28 @@ def test_what_is_not_there_is_said(run, clip, tmp_path):
     assert "it cannot be opened" in said
     assert "0 with crops" not in said
     assert "Restore" in said
+
+
+def test_facesets_of_several_sources_merge_into_a_folder(run, clip, tmp_path):
+    other = SOURCE | {"sha256": "b" * 64}
+    second = write_faceset(tmp_path / "faces" / "b", source=other).path
+    assert run("split", clip, "--by", "frame", "-o", tmp_path / "parts")[0] == 0
+    done = run("merge", tmp_path / "parts", second, "-o", tmp_path / "anna")
+    assert done[0] == 0
+    assert f"--faces NAME={tmp_path / 'anna'}`" in done[1].replace("\n", "")
+    merged = [Faceset.open(path) for path in parse_faces([f"anna={tmp_path / 'anna'}"])["anna"]]
+    assert [(faceset.path.name, len(faceset.trainable())) for faceset in merged] == [
+        ("clip", 6),
+        ("clip (2)", 6),
+    ]
+    assert [faceset.source_sha256[0] for faceset in merged] == ["a", "b"]
+    assert run("check", tmp_path / "anna")[0] == 0
+    assert run("merge", clip, second, "-o", tmp_path / "anna")[0] == 2  # it exists
+    larger = write_faceset(tmp_path / "larger", maskers=["box"]).path
+    code, said = run("merge", clip, second, larger, "-o", tmp_path / "none")
+    assert code == 2
+    assert "default masks of one masker" in said.replace("\n", " ")
+    assert not (tmp_path / "none").exists()
 
 
 def test_check_and_repair(run, clip):

@@ -1,0 +1,42 @@
+"""The faceset of a source among those that are given for a conversion."""
+
+from pathlib import Path
+
+from faceswap.core.errors import FacesetError
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.found import find_facesets
+from faceswap.facesets.record import read_record
+from faceswap.facesets.subjects import is_faceset
+from faceswap.media.hashed_source import hash_source
+from faceswap.media.sources import Source
+
+
+def choose_faceset(source: Source, path: Path) -> Faceset:
+    """Opens the faceset of a source.
+
+    Args:
+        source: Video or photos.
+        path: Faceset, which is opened as it is, or folder of facesets of any sources.
+
+    Raises:
+        FacesetError: There is none of the source in the folder, or more than one, or it is
+            unfinished or damaged.
+        MediaError: The source cannot be read.
+    """
+    if is_faceset(path) or not path.is_dir():
+        return Faceset.open(path)
+    paths = find_facesets([path])
+    sha256 = hash_source(source).sha256
+    own = [each for each in paths if read_record(each)["source"]["sha256"] == sha256]
+    if len(own) == 1:
+        return Faceset.open(own[0])
+    if own:
+        names = ", ".join(map(str, own))
+        raise FacesetError(
+            f"Expected one faceset of {source.path} in {path}, found several: {names}.",
+            "Name one of them, or make one of them with `faceswap faces merge`.",
+        )
+    raise FacesetError(
+        f"Expected a faceset of {source.path} in {path}, found those of other sources.",
+        "Extract this source into the folder, or omit --faceset.",
+    )
