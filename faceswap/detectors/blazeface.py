@@ -6,6 +6,7 @@ and thresholds are those of MediaPipe's published graphs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +78,19 @@ class BlazeFaceNet:
 
     def anchor_centers(self, height: int, width: int) -> NDArray[np.float32]:
         """(A, 2) x, y of the anchors in pixels of an input of that size; their sides are 1."""
-        layers = []
-        for stride, repeat in zip(self.strides, self.anchors, strict=True):
-            rows, columns = np.mgrid[0 : height // stride, 0 : width // stride]
-            centers = np.stack([columns, rows], axis=-1).reshape(-1, 2) + 0.5
-            layers.append(np.repeat(centers * stride, repeat, axis=0))
-        return np.concatenate(layers).astype(np.float32)
+        return _anchor_centers(self.strides, self.anchors, height, width)
+
+
+@lru_cache(maxsize=32)  # videos have one size, photos many
+def _anchor_centers(
+    strides: tuple[int, ...], anchors: tuple[int, ...], height: int, width: int
+) -> NDArray[np.float32]:
+    layers = []
+    for stride, repeat in zip(strides, anchors, strict=True):
+        rows, columns = np.mgrid[0 : height // stride, 0 : width // stride]
+        centers = np.stack([columns, rows], axis=-1).reshape(-1, 2) + 0.5
+        layers.append(np.repeat(centers * stride, repeat, axis=0))
+    return np.concatenate(layers).astype(np.float32)
 
 
 def short_range(weights: Path | None = None, min_score: float = 0.5) -> BlazeFaceNet:

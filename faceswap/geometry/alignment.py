@@ -83,6 +83,7 @@ def _camera_weights() -> FloatArray:
 
 _WEIGHTS = _camera_weights()
 _DESIGN = np.c_[MEAN_FACE, np.ones(68)]
+_MEAN = _WEIGHTS / _WEIGHTS.sum()
 # (4, 68), the weighted pseudo-inverse of the mean face: landmarks -> affine camera.
 _SOLVE = np.linalg.pinv(_DESIGN * np.sqrt(_WEIGHTS)[:, None]) * np.sqrt(_WEIGHTS)
 
@@ -99,11 +100,11 @@ def head_pose(landmarks: ArrayLike) -> HeadPose:
     u, singular, vt = np.linalg.svd(camera[:3].T, full_matrices=False)
     rows = u @ vt  # (2, 3)
     scale = float(singular.mean())
-    rotation = np.vstack([rows, np.cross(rows[0], rows[1])])
+    (ax, ay, az), (bx, by, bz) = rows.tolist()
+    away = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)  # their vector product
     # The best translation for the rigid camera is the weighted mean residual.
     residual = np.asarray(landmarks) - scale * MEAN_FACE @ rows.T
-    translation = np.average(residual, axis=0, weights=_WEIGHTS)
-    return HeadPose(rotation, scale, translation)
+    return HeadPose(np.array([*rows, away]), scale, _MEAN @ residual)
 
 
 def crop_matrix(landmarks: ArrayLike, size: int, coverage: float) -> FloatArray:

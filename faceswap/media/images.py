@@ -242,6 +242,9 @@ def encode_image(
         ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3],
     }
     channels = image.shape[2] if image.ndim == 3 else 1
+    if channels == 1:
+        # Of masks, which are flat, filters make larger files at five times the cost.
+        options[".png"] += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
     bgr = cv2.cvtColor(image, _TO_OPENCV[channels]) if channels > 1 else image
     done, data = cv2.imencode(suffix, bgr, options.get(suffix, []))
     if not done:
