@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from faceswap.facesets.rows import SCHEMA
+from faceswap.geometry.landmarks68 import JAW
 from faceswap.geometry.mean_face import MEAN_FACE
-from faceswap.geometry.mesh68 import PAIRS, mesh_to_68
+from faceswap.geometry.mesh68 import PAIRS, linear_68, outline_shift, outline_weights
 from faceswap.geometry.mesh_shape import (
     FACE_POINTS,
     LEFT_EYE,
@@ -80,9 +81,11 @@ def with_landmarks(
 
     Only its points ``free`` are moved.
     """
-    reduction = mesh_to_68(np.eye(FACE_POINTS))
+    reduction = linear_68(np.eye(FACE_POINTS))
+    wanted = np.array(points, np.float64)
+    wanted[JAW, :2] -= outline_shift(wanted[:, :2], outline_weights(np.float64))
     moved = mesh.copy()
-    moved[free] += np.linalg.pinv(reduction[:, free]) @ (np.asarray(points) - reduction @ mesh)
+    moved[free] += np.linalg.pinv(reduction[:, free]) @ (wanted - reduction @ mesh)
     return moved
 
 

@@ -1,30 +1,35 @@
-"""Fit the correction of `faceswap/geometry/mesh68.py` to photographs with 68 landmarks.
+"""Fit the weights of `faceswap/geometry/mesh68.py` to photographs with 68 landmarks.
 
     python tools/fit_mesh68.py LANDMARKS.npz IMAGES --check
     python tools/fit_mesh68.py LANDMARKS.npz IMAGES -o faceswap/geometry/mesh68.safetensors
+    python tools/fit_mesh68.py LANDMARKS.npz IMAGES -o NEW.safetensors --keep OLD.safetensors
 
 LANDMARKS.npz holds `names` of pictures in the folder IMAGES and `pts`, `(N, 68, 2)` in their
-pixels. Meshes are found as in extraction. `--check` prints errors on pictures that the correction
-was not fitted on, for several penalties; the two lines of a picture that was cropped around each of
-its faces (`NAME_1.jpg`, `NAME_2.jpg`) stay together.
+pixels. Meshes are found as in extraction. `--check` prints errors on pictures that the weights were
+not fitted on, for several penalties; the two lines of a picture that was cropped around each of its
+faces (`NAME_1.jpg`, `NAME_2.jpg`) stay together. `--keep` fits the outline to the correction of a
+file, so that brows, nose, eyes and mouth, and with them all crops, stay where they are.
+
+Weights treat both sides of a face alike. Landmarks that lie to one side of the pictures' contents
+cannot be met by them; the tool says by how much, and does not count it in the lines "aligned".
 """
 
 import argparse
-import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from faceswap.core.console import progress_bar
-from faceswap.core.files import atomic_path
+from faceswap.core.files import atomic_path, sha256_file
 from faceswap.core.tensor_files import save_tensors
-from faceswap.geometry.landmarks68 import INNER, OUTER_EYE_CORNERS
-from faceswap.geometry.mesh68 import PAIRS
+from faceswap.geometry.landmarks68 import INNER, JAW, OUTER_EYE_CORNERS
+from faceswap.geometry.mesh68 import PAIRS, head_frame, outline_shift
 from faceswap.geometry.mesh_shape import FACE_POINTS
 from faceswap.geometry.similarity import fit_similarity
 from faceswap.media.images import read_image
@@ -157,22 +162,53 @@ def _left(faces: Faces) -> Floats:
     return faces.landmarks - faces.meshes[:, PAIRS, :2].mean(2)
 
 
-def errors(faces: Faces, correction: Floats) -> Floats:
-    """Distances from the annotated landmarks, `(N, 68)` in eye distances."""
+def fit_outline(faces: Faces, correction: Floats) -> Floats:
+    """Displacements of jaw points by the direction of the head, `(17, 5, 2)`.
+
+    Args:
+        faces: Faces and their mirror images.
+        correction: Their correction, `(68, 468)`.
+    """
+    points = corrected(faces, correction)
+    axes, terms = head_frame(points)
+    wanted = (faces.landmarks - points)[:, JAW] @ np.linalg.inv(axes)
+    outline = np.zeros((wanted.shape[1], terms.shape[1], 2))
+    for weights, left in zip(outline, np.swapaxes(wanted, 0, 1), strict=True):
+        importance = np.ones(len(left))
+        for _ in range(_ROUNDS):
+            root = np.sqrt(importance)[:, None]
+            weights[:] = np.linalg.lstsq(root * terms, root * left)[0]
+            importance = 1 / np.maximum(np.linalg.norm(left - terms @ weights, axis=1), _LEAST)
+    return outline
+
+
+def corrected(faces: Faces, correction: Floats, outline: Floats | None = None) -> Floats:
+    """Landmarks of the meshes, `(N, 68, 2)`."""
     moved = correction @ (faces.meshes - faces.meshes.mean(1, keepdims=True))[..., :2]
-    return np.linalg.norm(moved - _left(faces), axis=2)
+    points = faces.meshes[:, PAIRS, :2].mean(2) + moved
+    if outline is not None:
+        points[:, JAW] += outline_shift(points, outline)
+    return points
 
 
-def held_out_errors(faces: Faces, penalty: float) -> Floats:
-    """Errors by cross-validation over pictures, `(N, 68)`."""
+def held_out_landmarks(faces: Faces, penalty: float) -> Floats:
+    """Landmarks by cross-validation over pictures, `(N, 68, 2)`."""
     pictures, of_face = np.unique(faces.pictures, return_inverse=True)
     folds = np.random.default_rng(0).permutation(len(pictures)) % _FOLDS
-    result = np.zeros((len(faces.meshes), len(PAIRS)))
+    result = np.zeros_like(faces.landmarks)
     for fold in range(_FOLDS):
         held_out = folds[of_face] == fold
-        correction = fit_correction(_both_sides(faces.part(~held_out), mirrored(faces)), penalty)
-        result[held_out] = errors(faces.part(held_out), correction)
+        fitted = _both_sides(faces.part(~held_out), mirrored(faces))
+        correction = fit_correction(fitted, penalty)
+        outline = fit_outline(fitted, correction)
+        result[held_out] = corrected(faces.part(held_out), correction, outline)
     return result
+
+
+def aligned(faces: Faces) -> tuple[Faces, float]:
+    """The same faces with landmarks that lie to neither side of them, and how far they lay."""
+    away = float(np.median(_left(faces)[:, INNER, 0]))
+    return replace(faces, landmarks=faces.landmarks - [away, 0]), away
 
 
 def _both_sides(faces: Faces, mirror: Faces) -> Faces:
@@ -184,39 +220,57 @@ def _both_sides(faces: Faces, mirror: Faces) -> Faces:
     )
 
 
-def _line(title: str, distances: Floats) -> None:
-    inner = distances[:, INNER].mean()
-    print(f"{title:>16}: {100 * distances.mean():.2f} % (inner 51: {100 * inner:.2f} %)")
+def _lines(title: str, points: Floats, faces: Faces, moved: Faces) -> None:
+    for name, truth in (("", faces), (", aligned", moved)):
+        distances = 100 * np.linalg.norm(points - truth.landmarks, axis=2)
+        inner, jaw = distances[:, INNER].mean(), distances[:, JAW].mean()
+        means = f"{distances.mean():.2f} % (inner 51: {inner:.2f} %, jaw: {jaw:.2f} %)"
+        print(f"{title + name:>24}: {means}")
 
 
-def write(path: Path, correction: Floats, file: Path, faces: Faces) -> None:
-    """Writes the correction with its origin."""
-    about = {
-        "source": f"{len(faces.meshes)} faces of {file.name}, 300-W (Sagonas et al., 2013)",
-        "source_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        "method": f"tools/fit_mesh68.py, ridge regression, penalty {PENALTY:g}, reach {_REACH:g}",
-    }
-    stored = torch.from_numpy(correction.astype(np.float16))
+def write(path: Path, correction: Floats, outline: Floats, origin: Mapping[str, str]) -> None:
+    """Writes the weights with their origin."""
+    tensors = {"correction": correction, "outline": outline}
+    stored = {name: torch.from_numpy(values.astype(np.float16)) for name, values in tensors.items()}
     with atomic_path(path) as temporary:
-        save_tensors(temporary, {"correction": stored}, about)
+        save_tensors(temporary, stored, origin)
+
+
+def _origin(file: Path, faces: Faces, kept: Path | None) -> dict[str, str]:
+    fitted = f"ridge regression, penalty {PENALTY:g}, reach {_REACH:g}"
+    correction = fitted if kept is None else f"that of the file with SHA-256 {sha256_file(kept)}"
+    return {
+        "source": f"{len(faces.meshes)} faces of {file.name}, 300-W (Sagonas et al., 2013)",
+        "source_sha256": sha256_file(file),
+        "method": "tools/fit_mesh68.py",
+        "correction": correction,
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the arguments, prints errors, and writes the correction if a file is named."""
+    """Reads the arguments, prints errors, and writes the weights if a file is named."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("landmarks", type=Path, help="file with names and pts")
     parser.add_argument("images", type=Path, help="folder of the pictures")
     parser.add_argument("-o", "--out", type=Path, help="file to write")
+    parser.add_argument("--keep", type=Path, help="file whose correction is kept")
     parser.add_argument("--check", action="store_true", help="cross-validate several penalties")
     given = parser.parse_args(arguments)
     faces = find_meshes(given.landmarks, given.images)
+    moved, away = aligned(faces)
     print(f"{len(faces.meshes)} faces, {faces.missed} not found")
-    _line("table", errors(faces, np.zeros((len(PAIRS), FACE_POINTS))))
+    print(f"landmarks lie {100 * away:+.2f} % of the eye distance to the right of the faces")
+    _lines("table", corrected(faces, np.zeros((len(PAIRS), FACE_POINTS))), faces, moved)
     for penalty in _CHECKED if given.check else (PENALTY,):
-        _line(f"penalty {penalty:g}", held_out_errors(faces, penalty))
+        _lines(f"penalty {penalty:g}", held_out_landmarks(moved, penalty), faces, moved)
     if given.out is not None:
-        correction = fit_correction(_both_sides(faces, mirrored(faces)), PENALTY)
-        write(given.out, correction, given.landmarks, faces)
+        both = _both_sides(moved, mirrored(moved))
+        if given.keep is None:
+            correction = fit_correction(both, PENALTY)
+        else:
+            correction = load_file(given.keep)["correction"].astype(np.float64)
+        origin = _origin(given.landmarks, faces, given.keep)
+        write(given.out, correction, fit_outline(both, correction), origin)
 
 
 if __name__ == "__main__":

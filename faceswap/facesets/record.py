@@ -144,10 +144,12 @@ class ResumeDocument(DocumentModel):
     Attributes:
         next_frame: Index of the first frame after the shard.
         state: State of the tracker, as JSON value.
+        landmarks: SHA-256 of the weights from mesh to landmarks; "" before they were recorded.
     """
 
     next_frame: Count
     state: Any
+    landmarks: Sha256Hex | Literal[""] = ""
 
 
 def _with_maskers(document: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from faceswap.facesets.files import (
 from faceswap.facesets.record import FORMAT, ResumeDocument, read_record
 from faceswap.facesets.rows import KEPT, is_current, mask_columns, read_rows, with_masks
 from faceswap.facesets.smoothed_rows import smoothed
+from faceswap.geometry.mesh68 import weights_hash
 from faceswap.maskers import maskers
 from faceswap.provenance.subject import Subject
 
@@ -147,15 +148,17 @@ class FacesetWriter:
 
     def _resume(self) -> None:
         shards = self._shards()
-        if not self.complete and ((self.path / OLD_SHARDS).is_dir() or not is_current(shards)):
+        current = self.complete or (not (self.path / OLD_SHARDS).is_dir() and is_current(shards))
+        if current and shards:
+            last, hint = shards[-1], EXTRACT_AGAIN
+            note = read_note(last, _RESUME, ResumeDocument, error=FacesetError, hint=hint)
+            self.next_frame, self.state = note["next_frame"], note["state"]
+            current = self.complete or note["landmarks"] == weights_hash()
+        if not current:
             raise FacesetError(
                 f"{self.path} was left unfinished by an earlier version of this program.",
                 EXTRACT_AGAIN,
             )
-        if shards:
-            last, hint = shards[-1], EXTRACT_AGAIN
-            note = read_note(last, _RESUME, ResumeDocument, error=FacesetError, hint=hint)
-            self.next_frame, self.state = note["next_frame"], note["state"]
 
     def shards(self) -> list[Path]:
         """Tables of the rows written so far, in their order; none of a faceset to be replaced."""
@@ -196,7 +199,8 @@ class FacesetWriter:
             sync_files(
                 [self.path / folder / name for row in self._rows if (name := row.get(column))]
             )
-        resume = json.dumps({"next_frame": next_frame, "state": state}).encode()
+        note = {"next_frame": next_frame, "state": state, "landmarks": weights_hash()}
+        resume = json.dumps(note).encode()
         table = _table(self._rows, self._schema).replace_schema_metadata({_RESUME: resume})
         shard = self.path / SHARDS / f"shard-{self.next_frame:09d}.parquet"
         # Opened here: the library cannot encode a path that is not UTF-8.

@@ -1,4 +1,4 @@
-"""MediaPipe's face mesh reduced to landmarks68 (iBUG 300-W): a table, and a linear correction.
+"""MediaPipe's face mesh reduced to landmarks68 (iBUG 300-W): table, correction, visible outline.
 
 Left and right are those of the image. Brows, nose, eyes and mouth have near counterparts in the
 mesh. The jaw line does not: iBUG follows the visible edge of the face, the mesh its own oval, which
@@ -7,20 +7,30 @@ neighbours on the oval, or one on the oval and one on the next ring inwards.
 
 Annotators do not place landmarks where these mesh points are, so that each landmark is corrected by
 a combination of all mesh points whose weights sum to 0. It moves with the head, like the mesh, and
-treats both sides of a face alike. ``tools/fit_mesh68.py`` fits it to annotated photographs; the
-file beside this module holds its weights and how they were obtained.
+treats both sides of a face alike.
+
+The visible edge of a turned head is another line on its surface than that of a frontal one: farther
+back on the side that is turned away, nearer to the ear on the other. The jaw points therefore also
+move with the direction in which the head looks, which nose and eye corners tell.
+
+``tools/fit_mesh68.py`` fits both to annotated photographs; the file beside this module holds the
+weights and how they were obtained.
 """
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from safetensors.numpy import load_file
 
-CORRECTION = Path(__file__).with_name("mesh68.safetensors")
-"""File with the tensor ``correction``, ``(68, 468) float16``."""
+from faceswap.core.files import sha256_file
+from faceswap.geometry.landmarks68 import JAW, LEFT_EYE_CORNERS, NOSE, RIGHT_EYE_CORNERS
+from faceswap.geometry.mean_face import MEAN_FACE
+
+WEIGHTS = Path(__file__).with_name("mesh68.safetensors")
+"""File with the tensors ``correction``, ``(68, 468) float16``, and ``outline``, ``(17, 5, 2)``."""
 
 _HALF_JAW_LEFT = (
     (127, 127),
@@ -57,14 +67,60 @@ _FACE_POINTS = 468
 _ORIGIN = 1  # tip of the nose; subtracted, since frames are large and corrections are small
 
 
+# What no expression moves; brows and mouth would move the outline with them.
+_STILL = np.r_[NOSE, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS]
+# (3, 13): these landmarks -> the axes of the head in the image, an affine camera.
+_AXES = np.linalg.pinv(np.c_[MEAN_FACE[_STILL], np.ones(len(_STILL))])[:3]
+_FARTHEST = 0.6  # sine of 37 degrees; few photographs show heads turned farther
+
+
+class HeadFrame(NamedTuple):
+    """Upright coordinates of heads in the image, and the direction in which they look.
+
+    Attributes:
+        axes: Vectors to the right and down of the upright head, ``(..., 2, 2)``, as long as the
+            side of its face square.
+        terms: The terms 1, x, y, x^2, xy of the direction, ``(..., 5)``; x and y are the sines of
+            the turns to image left and down, within their limits.
+    """
+
+    axes: NDArray[Any]
+    terms: NDArray[Any]
+
+
+def head_frame(points: NDArray[np.floating]) -> HeadFrame:
+    """Upright coordinates of heads from their landmarks, ``(..., 68, 2)``."""
+    camera = _AXES.astype(points.dtype) @ points[..., _STILL, :]
+    size = np.sqrt(np.square(camera).sum((-1, -2), keepdims=True) / 2)
+    down = camera[..., 1:2, :]
+    down = down / np.linalg.norm(down, axis=-1, keepdims=True)
+    right = np.concatenate([down[..., 1:], -down[..., :1]], -1)
+    upright = np.concatenate([right, down], -2)
+    forward = (camera[..., 2:, :] @ np.swapaxes(upright, -1, -2) / size)[..., 0, :]
+    x, y = np.moveaxis(np.clip(forward, -_FARTHEST, _FARTHEST), -1, 0)
+    return HeadFrame(size * upright, np.stack([np.ones_like(x), x, y, x * x, x * y], -1))
+
+
 @cache
 def _correction(dtype: DTypeLike) -> NDArray[Any]:
-    weights = load_file(CORRECTION)["correction"].astype(np.float64)
+    weights = load_file(WEIGHTS)["correction"].astype(np.float64)
     return (weights - weights.mean(1, keepdims=True)).astype(dtype)  # as before their rounding
 
 
-def mesh_to_68(mesh: NDArray[np.floating]) -> NDArray[Any]:
-    """Reduces a mesh to 68 landmarks.
+@cache
+def weights_hash() -> str:
+    """SHA-256 of the weights: landmarks of different weights should not be mixed in one video."""
+    return sha256_file(WEIGHTS)
+
+
+@cache
+def outline_weights(dtype: DTypeLike) -> NDArray[Any]:
+    """Weights of the terms of ``head_frame`` in displacements of the jaw points, ``(17, 5, 2)``."""
+    return load_file(WEIGHTS)["outline"].astype(dtype)
+
+
+def linear_68(mesh: NDArray[np.floating]) -> NDArray[Any]:
+    """Reduces a mesh to landmarks whose jaw points stay where they are on the head, linearly.
 
     Args:
         mesh: Face mesh with or without irises, ``(..., 468 or 478, D)``.
@@ -75,3 +131,32 @@ def mesh_to_68(mesh: NDArray[np.floating]) -> NDArray[Any]:
     points = (mesh[..., PAIRS[:, 0], :] + mesh[..., PAIRS[:, 1], :]) * np.float32(0.5)
     face = mesh[..., :_FACE_POINTS, :] - mesh[..., _ORIGIN : _ORIGIN + 1, :]
     return points + _correction(mesh.dtype) @ face
+
+
+def outline_shift(points: NDArray[np.floating], weights: NDArray[np.floating]) -> NDArray[Any]:
+    """Displacement of the jaw points to the visible outline of a turned head.
+
+    Args:
+        points: Landmarks, ``(..., 68, 2)``; those of the jaw do not matter.
+        weights: Weights of the terms, ``(17, 5, 2)``.
+
+    Returns:
+        ``(..., 17, 2)`` in their unit.
+    """
+    axes, terms = head_frame(points)
+    return np.einsum("...t,jtd->...jd", terms, weights) @ axes
+
+
+def mesh_to_68(mesh: NDArray[np.floating]) -> NDArray[Any]:
+    """Reduces a mesh to 68 landmarks.
+
+    Args:
+        mesh: Face mesh with or without irises, ``(..., 468 or 478, D)``; x and y are those of an
+            image. A depth of the jaw is that of the mesh, not of the visible outline.
+
+    Returns:
+        ``(..., 68, D)`` of the same type.
+    """
+    points = linear_68(mesh)
+    points[..., JAW, :2] += outline_shift(points[..., :2], outline_weights(points.dtype))
+    return points

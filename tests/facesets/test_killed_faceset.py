@@ -1,5 +1,6 @@
 """An extraction stopped before any of its changes is resumed to what it would have been."""
 
+import json
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.record import read_record
 from faceswap.facesets.rows import mask_columns
 from faceswap.facesets.writer import FacesetWriter
+from faceswap.geometry.mesh68 import weights_hash
 from faceswap.media.images import encode_image
 from tests.core.event_copies import repeat_everywhere
 from tests.facesets import written
@@ -83,7 +85,8 @@ def old_unfinished(output: Path) -> None:
     (output / "shards").mkdir()
     for first in (0, 2):
         table = pq.read_table(output / "faces.parquet").slice(2 * first, 4)
-        resume = {b"resume": b'{"next_frame": %d, "state": {}}' % (first + 2)}
+        note = {"next_frame": first + 2, "state": {}, "landmarks": weights_hash()}
+        resume = {"resume": json.dumps(note)}
         target = output / "shards" / f"shard-{first:09d}.parquet"
         pq.write_table(table.replace_schema_metadata(resume), target)
 

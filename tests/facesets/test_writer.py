@@ -16,6 +16,7 @@ from faceswap.core.errors import (
 )
 from faceswap.core.locks import hold_folder
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.record import read_record
 from faceswap.facesets.subjects import set_subject
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.provenance.subject import Subject
@@ -67,6 +68,20 @@ def test_another_source_or_other_settings_are_refused(tmp_path):
     )
     assert fresh.next_frame == 0
     assert not fresh.complete
+
+
+def test_landmarks_of_other_weights_are_not_mixed(tmp_path, monkeypatch):
+    """An unfinished faceset is not continued with them; a complete one is what it is."""
+    paths = write_faceset(tmp_path / "complete").path, tmp_path / "unfinished"
+    writer = FacesetWriter(paths[1], SOURCE, EXTRACTOR, overwrite=False)
+    writer.add(row(0))
+    writer.end_shard(1, None)
+    monkeypatch.setattr("faceswap.facesets.writer.weights_hash", lambda: "b" * 64)
+    extractor = read_record(paths[0])["extractor"]
+    assert FacesetWriter(paths[0], SOURCE, extractor, overwrite=False).complete
+    with pytest.raises(FacesetError, match="left unfinished by an earlier version"):
+        FacesetWriter(paths[1], SOURCE, EXTRACTOR, overwrite=False)
+    assert not FacesetWriter(paths[1], SOURCE, EXTRACTOR, overwrite=True).complete
 
 
 def test_overwrite_and_discard_leave_other_files(tmp_path):

@@ -17,6 +17,7 @@ from faceswap.curation.view import VIEW, find_changes, read_view, write_view
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import find_records
 from faceswap.facesets.writer import FacesetWriter
+from faceswap.geometry.mesh68 import weights_hash
 from faceswap.provenance.subject import Subject, describe_records
 from faceswap.tracking.stored_state import check_tracker_state
 from tests.facesets.written import EXTRACTOR, SOURCE, row, write_faceset
@@ -106,7 +107,7 @@ def _resume(folder: Path) -> Reader:
     shard = _shard(folder)
     table = pq.read_table(shard.file)
     file = folder / "resume.json"
-    write_json(file, {"next_frame": 1, "state": TRACKER})
+    write_json(file, {"next_frame": 1, "state": TRACKER, "landmarks": weights_hash()})
 
     def read() -> None:
         metadata = {b"resume": file.read_bytes()}
