@@ -8,7 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_INSTALL = 'pip install "faceswap-toolkit[nvdec]"'
+from faceswap.core.optional import install_command
+
+_INSTALL = install_command("nvdec")
 _DRIVER = {"linux": "libnvcuvid.so.1", "win32": "nvcuvid.dll"}
 
 
