@@ -21,6 +21,7 @@ class _Track(DocumentModel):
     confirmed: bool
     missed_detections: Count
     lost_frames: Count
+    motion: Annotated[list[Finite], Field(min_length=2, max_length=2)]
 
 
 class _Tracker(DocumentModel):

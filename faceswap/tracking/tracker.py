@@ -243,12 +243,15 @@ class Tracker:
         return not any(track.confirmed for track in self._tracks)
 
     def _prune(self) -> None:
-        """Drops lost and missed faces, and the newer of two tracks on one face."""
+        """Drops lost and missed faces, and one of two tracks on one face.
+
+        That is the one which leapt there: it followed a person whom another one now hides.
+        Otherwise it is the newer one. A lost face is not where it was, and drops no other.
+        """
         kept: list[Track] = []
-        for track in self._tracks:
+        for track in sorted(self._tracks, key=lambda track: (track.leapt, track.number)):
             lost = track.lost_frames > self.settings.max_lost_frames
             missed = track.missed_detections > self.settings.max_missed_detections
-            duplicate = is_duplicate(track.box, [other.box for other in kept])
-            if not (lost or missed or duplicate):
+            if not (lost or missed or any(track.shares_face_of(other) for other in kept)):
                 kept.append(track)
-        self._tracks = kept
+        self._tracks = sorted(kept, key=lambda track: track.number)

@@ -14,6 +14,11 @@ from faceswap.landmarkers import FaceLandmarks, Roi
 _SAME_FACE = 0.25
 # Intersection over the smaller box from which two tracked faces are one.
 _DUPLICATE = 0.6
+# Change of a face's motion from one frame to the next, as a fraction of its size, from which it is
+# the landmarks that went over to another face.
+_LEAP = 0.08
+# Difference of the motions of two tracks, as a fraction of the size, up to which they move alike.
+_ALIKE = 0.05
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,9 @@ class Track:
         missed_detections: Consecutive detection passes that did not find the face.
         lost_frames: Consecutive frames in which no face was present in the region.
         landmarks: Landmarks in the current frame; None if no face was present.
+        motion: Motion of the centre of the box in the last frame, (x, y) in pixels.
+        leapt: Whether the face in the current frame is not where that of the last frame went; it
+            may be another one.
     """
 
     number: int
@@ -59,13 +67,28 @@ class Track:
     missed_detections: int = 0
     lost_frames: int = 0
     landmarks: FaceLandmarks | None = None
+    motion: tuple[float, float] = (0.0, 0.0)
+    leapt: bool = False
 
     def place(self, landmarks: FaceLandmarks, roi: Roi) -> None:
         """Updates the track with landmarks of the current frame and the next frame's region."""
+        x, y = (landmarks.box[:2] + landmarks.box[2:] - self.box[:2] - self.box[2:]) / 2
+        change = np.hypot(x - self.motion[0], y - self.motion[1])
+        found_again = self.lost_frames > 0
+        self.leapt = found_again or bool(change > _LEAP * np.ptp(self.box[::2]))
+        self.motion = (0.0, 0.0) if found_again else (float(x), float(y))
         self.landmarks = landmarks
         self.roi = roi
         self.box = landmarks.box
         self.lost_frames = 0
+
+    def shares_face_of(self, other: "Track") -> bool:
+        """Whether this track is on the face of another one, and not a face that passes it."""
+        if self.landmarks is None or other.landmarks is None:
+            return False
+        alike = np.subtract(self.motion, other.motion)
+        together = bool(np.hypot(*alike) <= _ALIKE * np.ptp(self.box[::2]))
+        return (self.leapt or together) and is_duplicate(self.box, [other.box])
 
     def state(self) -> dict[str, Any]:
         """State of the track, as JSON values, for ``from_state``."""
@@ -77,13 +100,14 @@ class Track:
             "confirmed": self.confirmed,
             "missed_detections": self.missed_detections,
             "lost_frames": self.lost_frames,
+            "motion": [*self.motion],
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Track":
         """The track that gave ``state``."""
         x, y, side, angle = state["roi"]
-        values = {**state, "roi": Roi((x, y), side, angle)}
+        values = {**state, "roi": Roi((x, y), side, angle), "motion": tuple(state["motion"])}
         values["box"] = np.array(state["box"], np.float32)
         return cls(**values)
 

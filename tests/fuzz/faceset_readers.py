@@ -42,6 +42,7 @@ TRACKER = {
             "confirmed": True,
             "missed_detections": 0,
             "lost_frames": 0,
+            "motion": [0.0, 0.0],
         }
     ],
 }

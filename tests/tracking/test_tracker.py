@@ -248,3 +248,22 @@ def test_single_images_are_independent_of_the_video(scene):
     assert numbers(tracker.find_faces(FRAME)) == [0, 1]
     assert numbers(tracker.find_faces(FRAME)) == [0, 1]
     assert tracker.state() == before
+
+
+@pytest.mark.parametrize("speed", [3, 6])
+@pytest.mark.parametrize("front", [0, 1])
+def test_two_faces_that_cross_do_not_exchange_tracks(scene, front, speed):
+    """The one behind is hidden while they overlap: only the face in front can be followed."""
+    tracker = tracker_of(scene)
+    seen: dict[int, set[int]] = {0: set(), 1: set()}
+    for shift in range(-75, 76, speed):
+        places = (150 + shift, 150 - shift)
+        hidden = {1 - front} if abs(2 * shift) < 25 else set()
+        scene.faces = [(places[who], 100, 50, 0.9, 1.0) for who in (0, 1) if who not in hidden]
+        for face in tracker.update(FRAME):
+            x = float(face.box[[0, 2]].mean())
+            near = [who for who in (0, 1) if abs(places[who] - x) < 1]
+            if abs(2 * shift) > 50:
+                seen[near[0]].add(face.track)
+    assert seen[0].isdisjoint(seen[1])
+    assert len(seen[front]) == 1
