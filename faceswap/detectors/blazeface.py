@@ -16,7 +16,7 @@ from torch import Tensor
 
 from faceswap.core.tflite_net import TFLiteNet
 from faceswap.core.weights import weights_path
-from faceswap.detectors.inputs import group_by_shape, letterbox
+from faceswap.detectors.inputs import group_by_shape, letterboxes
 from faceswap.detectors.nms import drop_nested, merge_weighted
 from faceswap.detectors.registry import Detection, detectors
 
@@ -157,8 +157,9 @@ class BlazeFace:
             passes = [(self.full, side) for side in sides[-(self.passes or len(sides)) :]]
             if self.short is not None:
                 passes.append((self.short, _SHORT_SIDE))
+            boards = [letterboxes(images[i], [side for _, side in passes]) for i in indices]
             for network, side in passes:
-                found = self._detect(network, side, [images[i] for i in indices])
+                found = self._detect(network, [board[side] for board in boards])
                 for index, detections in zip(indices, found, strict=True):
                     results[index] += detections
         return [drop_nested(_merge_passes(detections)) for detections in results]
@@ -182,9 +183,8 @@ class BlazeFace:
         return [*sides, finest] if finest > _MIN_SIDE else sides
 
     def _detect(
-        self, network: BlazeFaceNet, side: int, images: Sequence[NDArray[np.uint8]]
+        self, network: BlazeFaceNet, boards: Sequence[tuple[NDArray[np.uint8], float]]
     ) -> list[list[Detection]]:
-        boards = [letterbox(image, side) for image in images]
         # The activations of larger batches do not fit into the cache of a CPU.
         pixels = boards[0][0].shape[0] * boards[0][0].shape[1]
         size = max(1, _CPU_BATCH // pixels) if self.device.type == "cpu" else len(boards)

@@ -50,3 +50,24 @@ def letterbox(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], f
     board = np.zeros((*(-(-n // _STRIDE) * _STRIDE for n in inner), 3), np.uint8)
     board[: inner[0], : inner[1]] = cv2.resize(image, inner[::-1], interpolation=method)
     return board, scale
+
+
+def letterboxes(
+    image: NDArray[np.uint8], sides: Sequence[int]
+) -> dict[int, tuple[NDArray[np.uint8], float]]:
+    """Results of ``letterbox`` for several sides, equal to a level of grey.
+
+    Averaging a large image is most of the time of the small sides: where the image has exactly
+    half the size for the next side, it is made from that one.
+    """
+    height, width = image.shape[:2]
+    longer = max(height, width)
+    boards: dict[int, tuple[NDArray[np.uint8], float]] = {}
+    for side in sorted(set(sides), reverse=True):
+        twice, source = 2 * side, image
+        shorter = min(height, width) * twice / longer
+        if twice in boards and twice <= longer and shorter % 2 == 0:
+            scale = twice / longer
+            source = boards[twice][0][: round(height * scale), : round(width * scale)]
+        boards[side] = letterbox(source, side)[0], side / longer
+    return boards

@@ -1,7 +1,9 @@
+import cv2
 import numpy as np
 import pytest
+from skimage import data
 
-from faceswap.detectors.inputs import group_by_shape, letterbox, shrink
+from faceswap.detectors.inputs import group_by_shape, letterbox, letterboxes, shrink
 
 
 def test_letterbox_pads_to_the_stride():
@@ -10,6 +12,19 @@ def test_letterbox_pads_to_the_stride():
     assert board.shape == (128, 192, 3)
     assert (board[:108] == 7).all()
     assert (board[108:] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(720, 1280), (480, 512), (405, 720), (601, 333), (60, 100)])
+def test_small_letterboxes_made_from_larger_ones_are_the_same(shape):
+    picture = np.asarray(cv2.resize(data.astronaut(), shape[::-1]), np.uint8)
+    sides = [96, 192, 384, 608]
+    boards = letterboxes(picture, sides)
+    for side in sides:
+        expected, scale = letterbox(picture, side)
+        board, own_scale = boards[side]
+        assert own_scale == scale
+        assert board.shape == expected.shape
+        assert np.abs(board.astype(int) - expected).max() <= 1
 
 
 def test_shrink_never_enlarges():

@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.timing import Rate, exhaust, show, timed
 from faceswap.core.tflite_net import TFLiteNet
+from faceswap.core.threads import operator_threads
 from faceswap.core.weights import weights_path
 from faceswap.extraction.pipeline import ExtractReport, extract_source
 from faceswap.extraction.settings import ExtractSettings
@@ -81,7 +82,7 @@ def _compare_runners(name: str, batch: int, device: torch.device) -> None:
         "ours": lambda: [values.cpu() for values in ours(moved)],
     }
     spent = dict.fromkeys(runners, 0.0)
-    with torch.inference_mode():
+    with torch.inference_mode(), operator_threads(1):  # as in the pipeline
         for run in runners.values():
             run()  # the first run also loads and plans
         for _ in range(_ROUNDS):
