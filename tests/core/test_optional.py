@@ -48,8 +48,7 @@ def test_every_extra_is_declared_and_part_of_dev() -> None:
     (own,) = [name for name in extras["dev"] if name.startswith(project["name"])]
     match = re.fullmatch(r"[\w-]+\[([\w,]+)\]", own)
     assert match
-    # That of NVDEC is of use on machines with an NVIDIA GPU only.
-    assert set(match[1].split(",")) == set(get_args(Extra)) - {"nvdec"}
+    assert set(match[1].split(",")) == set(get_args(Extra))
     assert project["name"] in install_command("timm")
 
 
