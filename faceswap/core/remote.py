@@ -20,6 +20,7 @@ from faceswap.core.text import one_line
 from faceswap.core.urls import has_credentials, split_query, without_secrets
 
 _CHUNK = 1 << 20  # bytes
+_EXCLUSIVE = {"memory", "file"}  # protocols with a mode "x" in which only one creates a file
 
 
 @dataclass(frozen=True)
@@ -147,8 +148,8 @@ class RemoteFolder:
     @property
     def creates_exclusively(self) -> bool:
         """Whether of several processes that ``create`` a file at once only one does."""
-        protocols = self.filesystem.protocol
-        return "memory" in protocols or "file" in protocols
+        known = self.filesystem.protocol
+        return not _EXCLUSIVE.isdisjoint([known] if isinstance(known, str) else known)
 
     def create(self, name: str, content: bytes) -> bool:
         """Writes a small new file, as exclusively as the file system can.
@@ -171,10 +172,18 @@ class RemoteFolder:
                     with self.filesystem.open(path, "xb") as file:
                         file.write(content)
                 else:
-                    self.filesystem.pipe_file(path, content, mode="create")
+                    self._create(path, content)
             except FileExistsError:
                 return False
         return True
+
+    def _create(self, path: str, content: bytes) -> None:
+        try:
+            self.filesystem.pipe_file(path, content, mode="create")
+        except FileExistsError:
+            raise
+        except Exception:  # of a store that does not know the condition, each of its own kind
+            self.filesystem.pipe_file(path, content)
 
     def delete(self, name: str) -> None:
         """Deletes a file, if it is there.

@@ -93,3 +93,21 @@ def test_credentials_in_a_url_are_refused_and_not_shown(url):
 @pytest.mark.parametrize("path", ["user@host/a", "host:8080/a@2x.mp4", "bucket/a@2x.mp4"])
 def test_names_of_users_ports_and_files_are_no_credentials(memory, path):
     assert RemoteFolder.open(f"memory://{path}").url == f"memory://{path}"
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_store_is_asked_to_create_and_written_to_if_it_cannot(memory, monkeypatch, knows):
+    folder = RemoteFolder.open("memory://bucket")
+    pipe_file = memory.pipe_file
+
+    def piped(path, value, **options):
+        if options and not knows:
+            raise NotImplementedError("If-None-Match")
+        pipe_file(path, value, **options)
+
+    monkeypatch.setattr(RemoteFolder, "creates_exclusively", False)
+    monkeypatch.setattr(memory, "pipe_file", piped)
+    assert folder.create("a", b"1")
+    assert folder.create("a", b"2") is not knows
+    assert folder.read("a") == (b"1" if knows else b"2")
+    assert folder.read("b") is None
