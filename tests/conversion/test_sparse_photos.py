@@ -1,5 +1,7 @@
 """Facesets of every n-th photo in conversion."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,6 @@ from faceswap.core.errors import FacesetError
 from faceswap.curation.copying import copy_faces
 from faceswap.extraction.identities import People
 from faceswap.extraction.pipeline import extract_source
-from faceswap.extraction.selection import Selection
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.hashed_source import hash_source
@@ -71,29 +72,42 @@ def person(colour):
     return Reference("photo", (vector / np.linalg.norm(vector)).astype(np.float32), "photo")
 
 
-def test_all_faces_of_the_photos_between_are_found(photos, tmp_path):
-    faceset = extract(photos, tmp_path / "faces")
-    assert len(faceset.faces()) == 5
-    expected = ["br", "r", "b", "br", "br", "", "r"]
-    assert colours(photos, faceset, meshes=True) == expected
-    assert colours(photos, faceset) == expected
+@pytest.fixture(scope="module")
+def everyone(photos, tmp_path_factory):
+    """Faceset without a selection, whose people are known."""
+    return extract(photos, tmp_path_factory.mktemp("faces") / "all", People(Colours()))
 
 
-def test_conditions_of_the_extraction_hold_between(photos, tmp_path):
-    everyone = extract(photos, tmp_path / "faces").faces()
-    size = sum(face.size for face in everyone[:2]) / 2
-    large = extract(photos, tmp_path / "large", selection=Selection(min_size=int(size)))
-    assert colours(photos, large) == ["b", "r", "b", "b", "b", "", "r"]
-    one = Selection(max_faces=1)
-    assert colours(photos, extract(photos, tmp_path / "one", selection=one))[4] == "b"
+def with_settings(faceset, **settings):
+    """The faceset as if it had been extracted with other conditions, which change no row."""
+    extractor = faceset.record["extractor"] | settings
+    return replace(faceset, record=faceset.record | {"extractor": extractor})
 
 
-def test_blurred_faces_of_the_photos_between_are_left_out(photos, tmp_path):
-    faceset = extract(photos, tmp_path / "faces")
-    sharpest = max(face.sharpness for face in faceset.faces())
-    for least, expected in ((0.5 * sharpest, ["r", "b"]), (2 * sharpest, ["", ""])):
-        faceset.record["extractor"]["min_sharpness"] = least
-        assert colours(photos, faceset)[1:3] == expected
+def between(photos, faceset):
+    """Who is swapped in the first three photos between those of the faceset."""
+    shown = colours(photos, faceset)
+    return [shown[index] for index in (1, 2, 4)]
+
+
+@pytest.mark.parametrize("meshes", [True, False])
+def test_all_faces_of_the_photos_between_are_found(photos, everyone, meshes):
+    assert len(everyone.faces()) == 5
+    assert colours(photos, everyone, meshes) == ["br", "r", "b", "br", "br", "", "r"]
+
+
+def test_conditions_of_the_extraction_hold_between(photos, everyone):
+    faces = everyone.faces()
+    size = sum(face.size for face in faces[:2]) / 2
+    sharpest = max(face.sharpness for face in faces)
+    for condition, expected in (
+        ({"min_size": int(size)}, ["r", "b", "b"]),
+        ({"max_faces": 1}, ["r", "b", "b"]),
+        ({"yaw": [60.0, None]}, ["", "", ""]),
+        ({"min_sharpness": 0.5 * sharpest}, ["r", "b", "br"]),
+        ({"min_sharpness": 2 * sharpest}, ["", "", ""]),
+    ):
+        assert between(photos, with_settings(everyone, **condition)) == expected, condition
 
 
 def test_photos_outside_the_span_are_not_searched(photos, tmp_path):
@@ -110,20 +124,16 @@ def test_people_who_were_left_out_stay_as_they_are(photos, tmp_path, option):
     assert colours(photos, faceset) == ["r", "r", "", "r", "r", "", "r"]
 
 
-@pytest.mark.usefixtures("recognition")
-def test_the_largest_of_wanted_people_is_kept(photos, tmp_path):
-    faceset = extract(photos, tmp_path / "faces", People(Colours(), largest=True))
-    assert colours(photos, faceset) == ["b", "r", "b", "b", "b", "", "r"]
+def test_the_largest_face_is_kept(photos, everyone):
+    assert between(photos, with_settings(everyone, largest=True)) == ["r", "b", "b"]
 
 
 @pytest.mark.usefixtures("recognition")
-def test_a_choice_of_faces_tells_who_is_swapped_between(photos, tmp_path):
-    faceset = extract(photos, tmp_path / "faces", People(Colours()))
-    (blue,) = {face.person for face in faceset.faces() if face.frame == 0} - {
-        face.person for face in faceset.faces() if face.frame == 6
-    }
-    chosen = [face for face in faceset.faces() if face.person == blue]
-    copy_faces(faceset, chosen, tmp_path / "blue")
+def test_a_choice_of_faces_tells_who_is_swapped_between(photos, everyone, tmp_path):
+    people = [{face.person for face in everyone.faces() if face.frame == i} for i in (0, 6)]
+    (blue,) = people[0] - people[1]
+    chosen = [face for face in everyone.faces() if face.person == blue]
+    copy_faces(everyone, chosen, tmp_path / "blue")
     assert colours(photos, Faceset.open(tmp_path / "blue")) == ["b", "", "b", "b", "b", "", ""]
 
 
