@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ from faceswap.media.video import VideoReader
 from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.identity import open_identity
 from faceswap.tracking.finder import build_tracker
+from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
 from tests.conversion.guided import SIDE, guided_model, stored_references
 from tests.footage import moving_portrait, plain_picture, write_clip
@@ -97,25 +98,28 @@ def test_progress_counts_both_passes(clip, faceset, model, tmp_path):
         assert report.faces_swapped == FRAMES
 
 
-class NoMesh:
-    """Tracker whose landmarker gives 68 points only."""
+def without_meshes(monkeypatch: pytest.MonkeyPatch) -> Tracker:
+    """A tracker whose landmarker gives 68 points only."""
+    tracker = build_tracker()
+    update = tracker.update
 
-    detector = landmarker = SimpleNamespace(weights=())
-
-    def __init__(self) -> None:
-        self._tracker = build_tracker()
-
-    def update(self, image: np.ndarray) -> list[TrackedFace]:
+    def bare(*given: Any, **named: Any) -> list[TrackedFace]:
         return [
             replace(face, landmarks=replace(face.landmarks, mesh=None))
-            for face in self._tracker.update(image)
+            for face in update(*given, **named)
         ]
 
+    monkeypatch.setattr(tracker, "update", bare)
+    return tracker
 
-def test_faces_without_meshes_are_an_error_and_leave_nothing(clip, faceset, model, tmp_path):
+
+def test_faces_without_meshes_are_an_error_and_leave_nothing(
+    clip, faceset, model, tmp_path, monkeypatch
+):
     source, output = find_sources([clip])[0], tmp_path / "out.mp4"
+    tracker = without_meshes(monkeypatch)
     with pytest.raises(ConfigError, match="face mesh") as raised:
-        convert_source(source, output, swapper(model, "bob"), tracker=NoMesh())  # pyright: ignore
+        convert_source(source, output, swapper(model, "bob"), tracker=tracker)
     assert "--landmarker facemesh" in raised.value.hint
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Faceset, "meshes", lambda self: (_ for _ in ()).throw(FacesetError("none")))
