@@ -153,7 +153,7 @@ class FacesetWriter:
             last, hint = shards[-1], EXTRACT_AGAIN
             note = read_note(last, _RESUME, ResumeDocument, error=FacesetError, hint=hint)
             self.next_frame, self.state = note["next_frame"], note["state"]
-            current = self.complete or note["landmarks"] == weights_hash()
+            current = self.complete or note.get("landmarks") == weights_hash()
         if not current:
             raise FacesetError(
                 f"{self.path} was left unfinished by an earlier version of this program.",

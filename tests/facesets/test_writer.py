@@ -1,5 +1,6 @@
 """Writing facesets: shards, resuming, replacing, and what is refused."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -82,6 +83,20 @@ def test_landmarks_of_other_weights_are_not_mixed(tmp_path, monkeypatch):
     with pytest.raises(FacesetError, match="left unfinished by an earlier version"):
         FacesetWriter(paths[1], SOURCE, EXTRACTOR, overwrite=False)
     assert not FacesetWriter(paths[1], SOURCE, EXTRACTOR, overwrite=True).complete
+
+
+def test_landmarks_of_unrecorded_weights_are_not_continued(tmp_path):
+    writer = FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=False)
+    writer.add(row(0))
+    writer.end_shard(1, None)
+    (shard,) = writer.shards()
+    table = pq.read_table(shard)
+    note = json.loads(table.schema.metadata[b"resume"])
+    del note["landmarks"]
+    metadata = table.schema.metadata | {b"resume": json.dumps(note).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), shard)
+    with pytest.raises(FacesetError, match="left unfinished by an earlier version"):
+        FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=False)
 
 
 def test_overwrite_and_discard_leave_other_files(tmp_path):
