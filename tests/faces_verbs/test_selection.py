@@ -59,7 +59,7 @@ def test_conditions_that_start_with_a_minus_follow_two_of_them(run, clip):
     assert "Write `--` before a condition that starts with a minus, after all options." in words
     code, said = run("filter", "--dry-run", "--", "-frame > -2", clip)
     assert code == 0
-    assert re.search(r"clip\W+2\W+4\W", said)
+    assert re.search(r"\b2\W+4\b", said)  # long paths are wrapped
     code, said = run("filter", "-frame > -2", clip, "--dry-run")
     assert code == 2
 
