@@ -69,7 +69,7 @@ def people(
     _show(ranked)
     note(f"{counted(sheets, 'contact sheet')} -> {folder}")
     if sheets < len(ranked):
-        note(f"Without a sheet, as no crop is left: {len(ranked) - sheets:,} of the people.")
+        note(f"No crops are left of {len(ranked) - sheets:,} of the people, who have no sheet.")
 
 
 def _parse(text: str) -> tuple[str, str]:
