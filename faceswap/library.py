@@ -142,7 +142,7 @@ def swap_frames(
     device = str(next(model.model.parameters()).device)
     numbered = (Frame(i, i, float(i), frame.copy()) for i, frame in enumerate(frames))
     kind = "video" if video else "images"
-    found = find_faces(numbered, kind, tracker or build_tracker(device=device))
+    found = find_faces(numbered, kind, tracker or build_tracker(device=device, batch=1))
     if swapper.guidance is not None:
         guide = guide_windows if video else guide_photos
         found = guide(found, swapper.guidance)

@@ -7,6 +7,7 @@ the CPU. A graph launches all of them at once.
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,11 @@ from torch.nn import functional as F
 Network = Callable[[Tensor], tuple[Tensor, ...]]
 
 _BATCH = 8
+_SMALL = 256 * 256  # px, of inputs of which eight at once are hardly slower than one
 _LARGEST_NUMBER = 16
+
+# Of all networks: only one capture may run in a process, and the settings of cuDNN are global.
+_LOCK = Lock()
 
 
 @dataclass(frozen=True)
@@ -33,39 +38,44 @@ class _Captured:
 class CUDARunner:
     """Runs a network as one CUDA graph, for batches of any size.
 
-    cuDNN needs seconds to plan the convolutions of a new input shape. The graph has therefore eight
-    images, hardly slower than one: larger batches are divided, and smaller ones filled up. Inputs
-    with other sides have graphs of their own; those beyond the first 16 run without one, so that
-    memory is bounded. Convolutions do not use TF32, whose rounding moves landmarks.
-
-    Args:
-        run: Network, from images (B, C, H, W) float32 to its outputs.
+    cuDNN needs seconds to plan the convolutions of a new input shape. The graph of small images has
+    therefore eight of them, hardly slower than one: larger batches are divided, and smaller ones
+    filled up. That of large images has one. Inputs with other sides have graphs of their own, which
+    share their memory; those beyond the first 16 run without one. Convolutions do not use TF32,
+    whose rounding moves landmarks.
     """
 
-    def __init__(self, run: Network) -> None:
-        self._run = run
+    def __init__(self) -> None:
         self._captured: dict[tuple[torch.device, torch.Size], _Captured] = {}
-        self._lock = Lock()
+        self._pool: Any = None
 
     @torch.inference_mode()
-    def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Outputs of a batch of images, (B, C, H, W) float32 on a CUDA device."""
-        with self._lock, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            key = (images.device, images.shape[1:])
-            if key not in self._captured and len(self._captured) < _LARGEST_NUMBER:
-                self._captured[key] = self._capture(images)
-            return in_batches(self._captured.get(key, self._run), images, _BATCH)
+    def __call__(self, run: Network, images: Tensor) -> tuple[Tensor, ...]:
+        """Outputs of a batch of images.
 
-    def _capture(self, images: Tensor) -> _Captured:
-        static = images.new_zeros(_BATCH, *images.shape[1:])
-        self._run(static)  # libraries allocate and plan, which a capture must not contain
+        Args:
+            run: Network, from images to its outputs; the same in each call.
+            images: Images, (B, C, H, W) float32 on a CUDA device.
+        """
+        size = _BATCH if images.shape[2] * images.shape[3] <= _SMALL else 1
+        key = (images.device, images.shape[1:])
+        with _LOCK:
+            if key not in self._captured:
+                with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                    if len(self._captured) == _LARGEST_NUMBER:
+                        return run(images)
+                    self._captured[key] = self._capture(run, images, size)
+            return in_batches(self._captured[key], images, size)
+
+    def _capture(self, run: Network, images: Tensor, size: int) -> _Captured:
+        static = images.new_zeros(size, *images.shape[1:])
+        run(static)  # libraries allocate and plan, which a capture must not contain
         graph = torch.cuda.CUDAGraph()
-        # Other threads may use the device meanwhile.
-        with (
-            torch.cuda.device(images.device),
-            torch.cuda.graph(graph, capture_error_mode="thread_local"),
-        ):
-            outputs = self._run(static)
+        with torch.cuda.device(images.device):
+            self._pool = self._pool or torch.cuda.graph_pool_handle()
+            # Other threads may use the device meanwhile.
+            with torch.cuda.graph(graph, self._pool, capture_error_mode="thread_local"):
+                outputs = run(static)
         return _Captured(graph, static, outputs)
 
 

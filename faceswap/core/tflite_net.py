@@ -47,7 +47,7 @@ class TFLiteNet(nn.Module):
         self._wiring = _with_last_uses(wiring, graph.outputs)
         self.requires_grad_(False)  # noqa: FBT003
         self.cpu_runner = CPURunner(list(self.steps), wiring, graph.input, graph.outputs)
-        self._cuda_runner = CUDARunner(self.run_steps)
+        self._cuda_runner = CUDARunner()
         self.eval()
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -64,7 +64,7 @@ class TFLiteNet(nn.Module):
         if images.device.type == "cpu":
             return self.cpu_runner(images)
         if images.device.type == "cuda":
-            return self._cuda_runner(images)
+            return self._cuda_runner(self.run_steps, images)
         return self.run_steps(images)
 
     def run_steps(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -9,7 +9,14 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from faceswap.media.clock import PictureClock
-from faceswap.media.container import choice_note, frame_rate, keep_only, open_media, video_stream
+from faceswap.media.container import (
+    choice_note,
+    frame_rate,
+    keep_only,
+    open_media,
+    picture_time_base,
+    video_stream,
+)
 from faceswap.media.timeline import Damage, has_presentation_stamps, is_picture
 
 
@@ -100,7 +107,7 @@ def _is_end(packet: Packet) -> bool:
 
 
 def _check_complete(stream: VideoStream, stamps: list[int]) -> None:
-    base, rate = stream.time_base or 1 / frame_rate(stream), frame_rate(stream)
+    base, rate = picture_time_base(stream), frame_rate(stream)
     damage = Damage.expecting(stream)
     damage.total = len(stamps)
     damage.end = float((stamps[-1] + max(1, round(1 / (rate * base)))) * base)

@@ -81,7 +81,7 @@ def follow(
                 yield frame, tracker.update(image, frame.index // step, ahead)
 
 
-def _search(chunk: Sequence[tuple[Frame, Pass]], tracker: Tracker) -> Chunk:
+def _search(chunk: list[tuple[Frame, Pass]], tracker: Tracker) -> Chunk:
     images = [frame.displayed() for frame, _ in chunk]
     passes: dict[int, Pass] = {
         index: each for index, (_, each) in enumerate(chunk) if each != "none"
@@ -91,10 +91,12 @@ def _search(chunk: Sequence[tuple[Frame, Pass]], tracker: Tracker) -> Chunk:
         due = [images[index] for index in passes]
         found = tracker.search.detect(due, list(passes.values())) if due else []
     ahead = dict(zip(passes, found, strict=True))
-    return deque(
+    searched = deque(
         SearchedFrame(frame, image, ahead.get(index))
         for index, ((frame, _), image) in enumerate(zip(chunk, images, strict=True))
     )
+    chunk.clear()  # the caller's name for it outlives its frames
+    return searched
 
 
 def _chunks(

@@ -30,6 +30,7 @@ def build_tracker(
     min_size: int = 1,
     tiles: str = "auto",
     turned: Literal["auto", "always", "never"] = "auto",
+    batch: int | None = None,
 ) -> Tracker:
     """Builds a tracker and loads its networks' weights.
 
@@ -43,18 +44,21 @@ def build_tracker(
         min_size: Side of the face square in frame pixels below which no face is wanted.
         tiles: Tiles along the longer side of a frame, "auto" or "off"; see ``tile_detector``.
         turned: When turned frames are searched; see ``TrackerSettings``.
+        batch: Scheduled detection passes that run as one batch, for which frames are read ahead;
+            None for as many as suit the device.
 
     Raises:
         ConfigError: There is no such detector, landmarker, normalisation or number of tiles.
         WeightsUnavailable: Weights could neither be found nor fetched.
     """
     options = {} if min_score is None else {"min_score": min_score}
-    is_gpu = torch.device(device).type != "cpu"
+    if batch is None:
+        batch = 1 if torch.device(device).type == "cpu" else _GPU_BATCH
     built = build_detector(detector, device=device, **options)
     return Tracker(
         built,
         build_landmarker(landmarker, device, normalise=normalise, re_feed=re_feed),
-        TrackerSettings(turned=turned, batch=_GPU_BATCH if is_gpu else 1),
+        TrackerSettings(turned=turned, batch=batch),
         tile_detector(built, tiles, min_size),
     )
 

@@ -1,6 +1,7 @@
 """Training and conversion on a CUDA device; run with ``pytest -m gpu``."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,29 @@ def test_networks_as_cuda_graphs_equal_those_on_the_cpu(name: str, size: int) ->
         for wanted, output in zip(batch, outputs, strict=True):
             error = (output.cpu() - wanted).abs().max() / wanted.abs().max()
             assert error < 1e-5
+
+
+def test_networks_of_several_threads_are_captured_one_after_the_other() -> None:
+    names = ["blazeface_short", "facemesh", "iris"] * 2
+    nets = [TFLiteNet(weights_path(name)) for name in names]
+    batches = [torch.rand(2, 3, *net.input_size) for net in nets]
+    expected = [net(batch)[0] for net, batch in zip(nets, batches, strict=True)]
+    with ThreadPoolExecutor(len(nets)) as pool:
+        moved = [
+            (net.to(DEVICE), batch.to(DEVICE)) for net, batch in zip(nets, batches, strict=True)
+        ]
+        found = [output[0].cpu() for output in pool.map(lambda each: each[0](each[1]), moved)]
+    for wanted, output in zip(expected, found, strict=True):
+        assert (output - wanted).abs().max() / wanted.abs().max() < 1e-5
+
+
+def test_large_images_are_found_as_on_the_cpu() -> None:
+    net = TFLiteNet(weights_path("blazeface_full"))
+    images = torch.rand(3, 3, 2 * net.input_size[0], 3 * net.input_size[1])
+    expected = net(images)
+    found = net.to(DEVICE)(images.to(DEVICE))
+    for wanted, output in zip(expected, found, strict=True):
+        assert (output.cpu() - wanted).abs().max() / wanted.abs().max() < 1e-5
 
 
 def test_faces_are_found_at_the_same_places(tmp_path: Path) -> None:

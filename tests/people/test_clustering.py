@@ -57,7 +57,7 @@ def test_people_without_crops_have_no_sheet_and_are_counted(folder, capsys):
     assert run(str(folder / "a"), "-o", str(folder / "sheets")) == 0
     said = capsys.readouterr().err
     assert "0 contact sheets -> " in said
-    assert "as no crop is left: 3 of the people" in said
+    assert "No crops are left of 3 of the people" in said
     assert list((folder / "sheets").iterdir()) == []
 
 

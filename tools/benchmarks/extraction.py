@@ -91,7 +91,7 @@ def _compare_runners(name: str, batch: int, device: torch.device) -> None:
                 run()
                 spent[kind] += time.perf_counter() - begun
     rates = {kind: Rate(_ROUNDS, seconds) for kind, seconds in spent.items()}
-    show(f"reference: {name} as torch operators", rates["torch"], "runs/s")
+    show(f"reference: {name} as torch operators on one CPU thread", rates["torch"], "runs/s")
     show(f"{name} on {device}", rates["ours"], "runs/s", rates["torch"])
 
 
