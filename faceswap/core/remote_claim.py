@@ -6,7 +6,8 @@ take it over. Only the watcher's own clock counts, so clocks of machines need no
 
 Where the file system cannot create a file exclusively, a claim is read back after a moment: of two
 who write one at once, the last has it. A holder whose claim was taken over, such as on a machine
-that was asleep, learns it with the next ``check`` and must not finish.
+that was asleep, must not change the output any more: it changes it through its claim, which reads
+itself before each change. Only a change that was under way during the takeover may still arrive.
 """
 
 import json
@@ -16,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from faceswap.core.errors import OutputBusyError, OutputError, RemoteError
 from faceswap.core.locks import describe_holder, holder_record
@@ -43,10 +45,10 @@ class ClaimTiming:
 
 
 class RemoteClaim:
-    """A claim to an output at a URL.
+    """A claim to an output at a URL, through which its holder changes that output.
 
     Args:
-        remote: Folder in which the claim is.
+        remote: Folder in which the claim and the output are.
         name: Path of the claim in it.
         output: Path or URL of the output, for messages.
         purpose: Work of this process in a noun phrase ("the extraction"), shown to others.
@@ -95,13 +97,58 @@ class RemoteClaim:
             OutputError: It cannot be written.
         """
         with self._turn:
-            self._require()
+            self.require()
             self._remote.write(self._name, self._next())
+
+    def require(self) -> None:
+        """Checks that this process still has the claim, without changing it.
+
+        Raises:
+            OutputBusyError: Another process has taken it over.
+            RemoteError: It cannot be read.
+        """
+        found = self._remote.read(self._name)
+        if not self._is_mine(found):
+            taken = f"has taken over {self._output}"
+            raise OutputBusyError(
+                f"Another process {taken}: {describe_holder(found or b'')}. This one did not show "
+                f"for {self._timing.expiry:.0f} seconds that it was alive.",
+                "Run the same command again when the other one has finished.",
+            )
+
+    def upload(self, source: Path, name: str) -> None:
+        """Copies a file of the output to the folder, if this process still has the claim.
+
+        Args:
+            source: Local file.
+            name: Path relative to the folder.
+
+        Raises:
+            OutputBusyError: Another process has taken it over.
+            RemoteError: The claim cannot be read.
+            OutputError: The file cannot be written.
+        """
+        self.require()
+        self._remote.upload(source, name)
+
+    def delete(self, name: str) -> None:
+        """Deletes a file of the output, if this process still has the claim.
+
+        Args:
+            name: Path relative to the folder.
+
+        Raises:
+            OutputBusyError: Another process has taken it over.
+            RemoteError: The claim cannot be read.
+            OutputError: The file cannot be deleted.
+        """
+        self.require()
+        self._remote.delete(name)
 
     def release(self) -> None:
         """Deletes the claim, if this process still has it."""
         with suppress(OutputBusyError, OutputError, RemoteError), self._turn:
-            self._require()
+            self.require()
             self._remote.delete(self._name)
 
     def _next(self) -> bytes:
@@ -111,16 +158,6 @@ class RemoteClaim:
     def _is_mine(self, found: bytes | None) -> bool:
         # Not compared with what was written last: that may not have arrived.
         return found is not None and self._owner.encode() in found
-
-    def _require(self) -> None:
-        found = self._remote.read(self._name)
-        if not self._is_mine(found):
-            taken = f"has taken over {self._output}"
-            raise OutputBusyError(
-                f"Another process {taken}: {describe_holder(found or b'')}. This one did not show "
-                f"for {self._timing.expiry:.0f} seconds that it was alive.",
-                "Run the same command again when the other one has finished.",
-            )
 
     def _watch(self, found: bytes) -> bool:
         """Whether the holder of a claim is dead; False if it was released.
@@ -149,7 +186,7 @@ def hold_remote(
     """Holds a claim, which is kept alive in the background; see ``RemoteClaim``.
 
     Yields:
-        The claim; ``check`` it before the output is changed.
+        The claim; the output is changed through it.
 
     Raises:
         OutputBusyError: Another process has it.
@@ -162,7 +199,7 @@ def hold_remote(
 
     def keep_alive() -> None:
         while not done.wait(timing.beat):
-            # A connection may be lost for a moment; whether the claim was, ``check`` tells.
+            # A connection may be lost for a moment; whether the claim was, each change tells.
             with suppress(OutputBusyError, OutputError, RemoteError):
                 claim.check()
 

@@ -103,15 +103,16 @@ class OutputFolder:
         if not with_images and _is_copy(folder):
             return
         files = _files(folder)
-        held.check()
-        remote.delete(f"{name}/{RECORD}")
+        held.delete(f"{name}/{RECORD}")
         for file in files:
-            remote.upload(folder / file, f"{name}/{file}")
+            held.upload(folder / file, f"{name}/{file}")
         if with_images:
-            for stale in sorted(set(remote.files(name)) - {f"{name}/{f}" for f in files}):
-                remote.delete(stale)
-        held.check()
-        remote.upload(folder / RECORD, f"{name}/{RECORD}")
+            # Whoever takes the claim over writes a record, which is not a leftover.
+            kept = {f"{name}/{file}" for file in (*files, RECORD)}
+            for stale in sorted(set(remote.files(name)) - kept):
+                held.delete(stale)
+        held.upload(folder / RECORD, f"{name}/{RECORD}")
+        held.require()  # before the images that may be needed again are removed
         atomic_write(folder / _COPIED, digest)
         for images in (IMAGES, MASKS):
             shutil.rmtree(folder / images, ignore_errors=True)
