@@ -12,6 +12,7 @@ from faceswap.core.text import shell_word
 from faceswap.extraction.cropping import measure
 from faceswap.extraction.selection import Selection, Selector
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.record import chooses_people
 from faceswap.geometry.alignment import (
     HEAD_COVERAGE,
     HeadPose,
@@ -72,7 +73,7 @@ class _Chooser:
         self._extractor = extractor
         self._selection = _recorded_selection(extractor)
         self._recognizer: Recognizer | None = None
-        if extractor.get("only") or extractor.get("not") or faceset.record.get("chosen"):
+        if chooses_people(faceset.record):
             self._people = _people_of(faceset)
             self._recognizer = build_recognizer()
         self._threshold = extractor.get("threshold") or SAME_PERSON

@@ -19,7 +19,7 @@ from faceswap.curation.likeness import OnFaces
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, stored_file
-from faceswap.facesets.record import FORMAT
+from faceswap.facesets.record import FORMAT, with_faces
 from faceswap.facesets.rows import SCHEMA, read_row_groups, with_sizes
 
 
@@ -195,8 +195,6 @@ def write_record(
         faces: Faces of the new faceset.
         chosen: Whether faces were left out that the record stands for.
     """
-    frames = len({face.frame for face in faces})
-    source = record["source"] | {"faces": len(faces), "frames_with_face": frames}
     # Known by its own rows from now on.
     body = {key: value for key, value in record.items() if key != "rows_sha256"}
-    FORMAT.write(new / RECORD, body | {"source": source} | ({"chosen": True} if chosen else {}))
+    FORMAT.write(new / RECORD, with_faces(body, [face.frame for face in faces], chosen=chosen))

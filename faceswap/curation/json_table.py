@@ -4,7 +4,7 @@ What is written and read again is the same table, bit by bit.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from faceswap.core.locks import hold_file, hold_folder
 from faceswap.curation.copying import check_same_squares, new_faceset, read_all_rows, write_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD, ROWS
-from faceswap.facesets.record import FORMAT, read_record
+from faceswap.facesets.record import FORMAT, read_record, with_faces
 from faceswap.facesets.rows import (
     SCHEMA,
     is_further_mask,
@@ -108,7 +108,8 @@ def import_json(
     """Replaces record and rows of a faceset by those of a file, or makes a new one without images.
 
     The new rows are written and checked before anything is replaced; repeating it after an
-    interruption completes it.
+    interruption completes it. If there are fewer faces than the record of the file says, some were
+    deleted from it, and the new record says that the faces are a choice.
 
     Args:
         file: File that ``export_json`` wrote, perhaps edited since.
@@ -128,8 +129,9 @@ def import_json(
     if not is_faceset(path):
         with new_faceset(path, "the import") as new:
             write_rows(new / ROWS, _read_rows(file, on_faces))
-            FORMAT.write(new / RECORD, record)
-            return _checked(new / ROWS, file)
+            frames = _checked(new / ROWS, file)
+            FORMAT.write(new / RECORD, _with_faces(record, frames))
+            return len(frames)
     with hold_folder(path, "the import"):
         before = read_record(path)
         if before["source"]["sha256"] != record["source"]["sha256"]:
@@ -140,19 +142,27 @@ def import_json(
         check_same_squares(before, record, f"{path} and {file}")
         with atomic_path(path / ROWS) as temporary:
             write_rows(temporary, _read_rows(file, on_faces))
-            count = _checked(temporary, file)
-            if not count and read_rows(path / ROWS).num_rows:
+            frames = _checked(temporary, file)
+            if not frames and read_rows(path / ROWS).num_rows:
                 raise FacesetError(f"Expected at least one face in {file}, found none.", _HINT)
-        FORMAT.write(path / RECORD, record)
-    return count
+            # First: a kill in between must not lose that faces were left out.
+            FORMAT.write(path / RECORD, _with_faces(record, frames))
+    return len(frames)
 
 
-def _checked(rows: Path, file: Path) -> int:
-    """Number of the rows that were read from a file, if they can be those of a faceset."""
+def _with_faces(record: dict[str, Any], frames: Sequence[int]) -> dict[str, Any]:
+    """The record of a file from which faces may have been deleted."""
+    return with_faces(record, frames, chosen=len(frames) < record["source"].get("faces", 0))
+
+
+def _checked(rows: Path, file: Path) -> list[int]:
+    """Frames of the faces that were read from a file, if they can be those of a faceset."""
     images: list[str] = []
+    frames: list[int] = []
     try:
         for group in read_row_groups(rows):
             images += group["image"].to_pylist()
+            frames += group["frame"].to_pylist()
             linear = matrix_column(group, "matrix", (2, 3))[:, :, :2]
             if not np.linalg.det(linear.astype(np.float64)).all():
                 raise FacesetError(f"Expected matrices that can be inverted in {file}.", _HINT)
@@ -161,7 +171,7 @@ def _checked(rows: Path, file: Path) -> int:
         raise FacesetError(error.message.replace(str(rows), str(file)), _HINT) from error
     if len(set(images)) < len(images):
         raise FacesetError(f"Expected different images in the faces of {file}.", _HINT)
-    return len(images)
+    return frames
 
 
 def _read_record(file: Path) -> dict[str, Any]:

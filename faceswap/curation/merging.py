@@ -18,10 +18,11 @@ from faceswap.curation.copying import (
     write_rows,
 )
 from faceswap.curation.likeness import OnFaces
+from faceswap.curation.merged_settings import merge_extractors
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, ROWS, stored_file
-from faceswap.facesets.record import first_masker
+from faceswap.facesets.record import chooses_people, first_masker
 from faceswap.facesets.rows import further_maskers, is_further_mask, with_masks
 from faceswap.provenance.subject import Subject
 
@@ -35,7 +36,8 @@ def check_mergeable(facesets: Sequence[Faceset]) -> None:
     """Checks that facesets can become one.
 
     Raises:
-        FacesetError: They are of different sources, or of crops of different sizes.
+        FacesetError: They are of different sources, of crops of different sizes, of different
+            distances of frames, or of different first maskers.
     """
     first = facesets[0]
     for other in facesets[1:]:
@@ -46,6 +48,15 @@ def check_mergeable(facesets: Sequence[Faceset]) -> None:
                 "Keep them in one folder: all commands take it for the facesets in it.",
             )
         check_same_squares(first.record, other.record, f"{first.path} and {other.path}")
+        every = [faceset.record["extractor"]["every"] for faceset in (first, other)]
+        if every[0] != every[1]:
+            raise FacesetError(
+                f"Expected facesets of equally distant frames, found --every {every[0]} of "
+                f"{first.path} and --every {every[1]} of {other.path}: conversion searches the "
+                "frames between.",
+                "Extract the source again with the same --every, or keep them in one folder: all "
+                "commands take it for the facesets in it.",
+            )
         if first_masker(other.record) != first_masker(first.record):
             raise FacesetError(
                 f"Expected facesets with default masks of one masker, found "
@@ -62,7 +73,8 @@ def merge_facesets(
     A face that several of them have (the same landmarks in the same frame) is taken once, from the
     first that still has its crop in ``images/``. Faces of one frame are numbered anew. Facesets of
     different settings keep their tracks apart; orders and groups are cleared. The default masks are
-    those of the extraction, which all have, unless all facesets use the same other ones.
+    those of the extraction, which all have, unless all facesets use the same other ones. The record
+    has the widest conditions of all; see ``merge_extractors``.
 
     Args:
         facesets: Facesets of one source.
@@ -88,6 +100,8 @@ def merge_facesets(
             on_faces(1)
         write_rows(new / ROWS, _merged_rows(facesets, chosen, stems))
         record = facesets[0].record | {"subject": common_subject(facesets)}
+        extractors = [faceset.record["extractor"] for faceset in facesets]
+        record |= {"extractor": merge_extractors(extractors)}
         record |= {"default_mask": _common_default(facesets), "masks": _common_masks(facesets)}
         write_record(new, record, [face for _, face, _ in chosen], chosen=_are_chosen(facesets))
     return len(chosen)
@@ -102,7 +116,7 @@ def common_subject(facesets: Sequence[Faceset]) -> dict[str, Any]:
 
 def _are_chosen(facesets: Sequence[Faceset]) -> bool:
     """Whether one of the facesets lacks faces, which the others need not have."""
-    return any(faceset.record.get("chosen") for faceset in facesets)
+    return any(chooses_people(faceset.record) for faceset in facesets)
 
 
 def _common_default(facesets: Sequence[Faceset]) -> str:

@@ -24,7 +24,7 @@ from faceswap.facesets.files import (
     remove_shards,
     stored_file,
 )
-from faceswap.facesets.record import FORMAT, first_masker, read_record
+from faceswap.facesets.record import FORMAT, first_masker, with_faces
 from faceswap.facesets.rows import SCHEMA
 from faceswap.geometry.alignment import transform_points
 from faceswap.maskers import build_masker
@@ -64,7 +64,7 @@ def repair_faceset(report: Report) -> list[Finding]:
         if converted:
             rewrite_rows(faceset.path, lambda rows: _renamed(rows, converted), same_faces=False)
         if any(finding.kind == "counts" for finding in repaired):
-            write_counts(faceset.path)
+            _write_counts(faceset.path)
     return repaired
 
 
@@ -98,8 +98,10 @@ def drop_rows(path: Path) -> int:
             )
         if dropped:
             names = pa.array(sorted(kept), pa.string())
-            rewrite_rows(path, lambda rows: _among(rows, names), same_faces=False)
-            write_counts(path, chosen=True)
+            frames = [face.frame for face in faces if face.image in kept]
+            record = with_faces(faceset.record, frames, chosen=True)
+            updates = {key: record[key] for key in ("source", "chosen")}
+            rewrite_rows(path, lambda rows: _among(rows, names), same_faces=False, updates=updates)
             for face in dropped:
                 if face.mask:
                     stored_file(path, MASKS, face.mask).unlink(missing_ok=True)
@@ -108,18 +110,11 @@ def drop_rows(path: Path) -> int:
     return len(dropped)
 
 
-def write_counts(path: Path, *, chosen: bool = False) -> None:
-    """Writes the numbers of faces and of frames with a face into the record, by the table.
-
-    Args:
-        path: Directory of the faceset.
-        chosen: Whether extracted faces were left out.
-    """
-    faces = Faceset.open(path).faces()
-    record = read_record(path)
-    frames = len({face.frame for face in faces})
-    source = record["source"] | {"faces": len(faces), "frames_with_face": frames}
-    FORMAT.write(path / RECORD, record | {"source": source} | ({"chosen": True} if chosen else {}))
+def _write_counts(path: Path) -> None:
+    """Writes the numbers of faces and of frames with a face into the record, by the table."""
+    faceset = Faceset.open(path)
+    frames = [face.frame for face in faceset.faces()]
+    FORMAT.write(path / RECORD, with_faces(faceset.record, frames, chosen=False))
 
 
 def _rename_back(faceset: Faceset, finding: Finding) -> None:

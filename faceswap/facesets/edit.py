@@ -1,7 +1,8 @@
 """Changes of a complete faceset's rows in place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +14,11 @@ from faceswap.facesets.rows import columns_of, read_row_groups, with_sizes
 
 
 def rewrite_rows(
-    path: Path, change: Callable[[pa.Table], pa.Table], *, same_faces: bool = True
+    path: Path,
+    change: Callable[[pa.Table], pa.Table],
+    *,
+    same_faces: bool = True,
+    updates: Mapping[str, Any] | None = None,
 ) -> None:
     """Rewrites ``faces.parquet``, complete or not at all, in the current version of the format.
 
@@ -24,6 +29,7 @@ def rewrite_rows(
         change: Function of each row group with all its columns, called in their order. It may
             change values and drop rows; columns that it adds or drops are the same in all groups.
         same_faces: Whether the faces stay what trainings and reports know the faceset by.
+        updates: Values of the record that change with the rows, written right before these.
 
     Raises:
         FacesetError: The faceset is damaged.
@@ -37,7 +43,7 @@ def rewrite_rows(
     with atomic_path(file) as temporary:
         _write(temporary, file, lambda rows: change(with_sizes(rows, square)))
         # First: until the rows are replaced, these are those of this hash as well.
-        FORMAT.write(path / RECORD, record | {"rows_sha256": known})
+        FORMAT.write(path / RECORD, record | {"rows_sha256": known, **(updates or {})})
 
 
 def _write(target: Path, source: Path, change: Callable[[pa.Table], pa.Table]) -> None:

@@ -1,5 +1,6 @@
 """Content of ``faceset.json``: its types, its versions, and how it is read."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -124,8 +125,8 @@ class FacesetDocument(DocumentModel):
         default_mask: Masker of the masks that are used unless another one is named; "" for the
             first one of the extraction.
         masks: Values that masks made after the extraction depend on, by masker.
-        chosen: Whether extracted faces were left out afterwards: rows were dropped, or the faceset
-            is a copy of some.
+        chosen: Whether extracted faces were left out: rows were dropped or not imported, the
+            faceset is a copy of some, or one that people were left out of was merged into it.
     """
 
     complete: bool
@@ -170,6 +171,27 @@ FORMAT = Format(
 def first_masker(record: dict[str, Any]) -> str:
     """Masker of the masks in ``masks/`` itself; "" if the record names none."""
     return next(iter(record["extractor"].get("maskers", [])), "")
+
+
+def chooses_people(record: Mapping[str, Any]) -> bool:
+    """Whether the faces are those of some people of the source, and of which is not recorded.
+
+    The extraction left out people (``--only``, ``--not``), or faces were left out afterwards.
+    """
+    extractor = record["extractor"]
+    return bool(extractor.get("only") or extractor.get("not") or record.get("chosen"))
+
+
+def with_faces(record: Mapping[str, Any], frames: Sequence[int], *, chosen: bool) -> dict[str, Any]:
+    """A record with the numbers of other faces of its source.
+
+    Args:
+        record: Record of a faceset.
+        frames: Index of the frame of each face.
+        chosen: Whether faces that the record stands for are left out; it then stays marked so.
+    """
+    source = record["source"] | {"faces": len(frames), "frames_with_face": len(set(frames))}
+    return {**record, "source": source} | ({"chosen": True} if chosen else {})
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -228,7 +228,10 @@ def test_rows_are_dropped_only_where_the_crop_is_gone(path):
     (path / "images" / "000002-0.png").unlink()
     remove_crops(path, ["000003-0.png"])
     assert drop_rows(path) == 1
-    assert [face.frame for face in Faceset.open(path).faces()] == [0, 1, 3, 4, 5, 6, 7]
+    faceset = Faceset.open(path)
+    assert [face.frame for face in faceset.faces()] == [0, 1, 3, 4, 5, 6, 7]
+    source = faceset.record["source"]
+    assert (source["faces"], source["frames_with_face"], faceset.record["chosen"]) == (7, 7, True)
     assert not (path / "masks" / "000002-0.png").exists()
     assert (path / "masks" / "000003-0.png").exists()
     assert found(path) == {}

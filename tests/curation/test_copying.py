@@ -179,6 +179,52 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     assert not (tmp_path / "merged").exists()
 
 
+def test_frames_at_different_distances_are_not_merged(tmp_path):
+    facesets = [
+        write(tmp_path / name, [(0, 0)], every=every) for name, every in (("a", 5), ("b", 3))
+    ]
+    with pytest.raises(FacesetError, match=r"--every 5 of .*a and --every 3 of .*b"):
+        merge_facesets(facesets, tmp_path / "merged")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ({"end_frame": 2}, {"first_frame": 2}, {}),
+        (
+            {"first_frame": 1, "end_frame": 3},
+            {"first_frame": 5, "end_frame": 8},
+            {"first_frame": 1, "end_frame": 8},
+        ),
+        ({"min_size": 90, "max_faces": 1}, {"min_size": 40}, {"min_size": 40}),
+        ({"largest": True}, {"largest": True}, {"largest": True}),
+        ({"largest": True}, {"largest": None}, {}),
+        ({"yaw": [-10, 5]}, {"yaw": [0, None], "roll": [0, 1]}, {"yaw": [-10, None]}),
+    ],
+)
+def test_merged_facesets_have_the_span_and_the_conditions_of_all(tmp_path, first, second, expected):
+    names = {*first, *second}
+    one, two = write(tmp_path / "a", [(0, 0)], **first), write(tmp_path / "b", [(2, 0)], **second)
+    merge_facesets([one, two], tmp_path / "merged")
+    extractor = Faceset.open(tmp_path / "merged").record["extractor"]
+    assert {name: extractor[name] for name in names if name in extractor} == expected
+
+
+def test_a_merged_choice_of_faces_is_known_as_one(tmp_path):
+    parts = [write_faceset(tmp_path / "a", range(2)), write_faceset(tmp_path / "b", range(2, 4))]
+    only = write(tmp_path / "c", [(5, 0)], only=["anna"])
+    copy_faces(parts[1], parts[1].faces()[:1], tmp_path / "copy")
+    choice = Faceset.open(tmp_path / "copy")
+    assert "chosen" not in parts[0].record
+    for name, facesets, chosen in (
+        ("all", parts, False),
+        ("some", [parts[0], choice], True),
+        ("people", [parts[0], only], True),
+    ):
+        merge_facesets(facesets, tmp_path / name)
+        assert Faceset.open(tmp_path / name).record.get("chosen", False) == chosen, name
+
+
 def test_subjects_that_differ_become_unstated(tmp_path):
     paths = [write_faceset(tmp_path / name).path for name in "ab"]
     for path in paths:

@@ -1,6 +1,9 @@
 """Tables of facesets as JSON Lines."""
 
+import gc
 import json
+import shutil
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +15,7 @@ from faceswap.curation.json_table import export_json, import_json
 from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import SCHEMA
+from tests.core.event_stopper import run_until
 from tests.facesets.test_killed_faceset import content
 from tests.facesets.written import SOURCE, write_faceset
 
@@ -64,6 +68,27 @@ def test_an_edited_table_replaces_that_of_its_faceset(faceset, tmp_path):
     after = Faceset.open(faceset.path)
     assert after.faces()[0].person == "Anna"
     assert after.load_crop(after.faces()[3]).mean() == 3
+
+
+def test_a_table_with_deleted_faces_is_a_choice(faceset, tmp_path):
+    file = tmp_path / "faces.jsonl"
+    export_json(faceset, file)
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    import_json(file, faceset.path)
+    assert "chosen" not in Faceset.open(faceset.path).record
+    file.write_text("".join(lines[:-2]), encoding="utf-8")
+    whole = shutil.copytree(faceset.path, tmp_path / "whole" / "clip")
+    changes = run_until(sys.maxsize, lambda folder: import_json(file, folder), whole)
+    for number in range(len(changes)):
+        path = shutil.copytree(faceset.path, tmp_path / f"at-{number}" / "clip")
+        run_until(number, lambda folder: import_json(file, folder), path)
+        gc.collect()  # of the lock, which a killed process would not hold
+        left = Faceset.open(path)
+        assert len(left.faces()) == 6 or left.record["chosen"], changes[number]
+    import_json(file, tmp_path / "new")
+    for imported in (whole, tmp_path / "new"):
+        record = Faceset.open(imported).record
+        assert (record["source"]["faces"], record["chosen"]) == (4, True)
 
 
 @pytest.mark.parametrize(
