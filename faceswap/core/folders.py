@@ -108,6 +108,19 @@ def natural_key(path: Path) -> list[str | tuple[int, str]]:
     return [(int(p), p) if place % 2 else p for place, p in enumerate(pieces)]
 
 
+def folders_with(name: str, folder: Path) -> list[Path]:
+    """Folders directly in a folder that hold a file of a name, in natural order.
+
+    Hidden ones are left out: an unfinished result has such a name until it is complete.
+
+    Args:
+        name: Name of the file.
+        folder: Folder, which need not exist.
+    """
+    found = (file.parent for file in folder.glob(f"*/{name}"))
+    return sorted((path for path in found if not path.name.startswith(".")), key=natural_key)
+
+
 def walk(root: Path, exclude: Collection[Path] = ()) -> Tree:
     """Lists the files of a folder, recursively.
 

@@ -70,13 +70,17 @@ def copy_faces(
             on_faces(1)
         names = pa.array([face.image for face in faces], pa.string())
         options = pc.SetLookupOptions(names)
-        write_rows(
-            new / ROWS,
-            (
-                rows.filter(pc.call_function("is_in", [rows["image"]], options))
-                for rows in read_all_rows(faceset)
-            ),
-        )
+        found: list[str] = []
+
+        def chosen() -> Iterator[pa.Table]:
+            for rows in read_all_rows(faceset):
+                some = rows.filter(pc.call_function("is_in", [rows["image"]], options))
+                found.extend(some["image"].to_pylist())
+                yield some
+
+        write_rows(new / ROWS, chosen())
+        if len(found) < len(faces):
+            raise changed_meanwhile(faceset)
         write_record(new, faceset.record, faces, chosen=len(faces) < len(faceset.faces()))
 
 
@@ -105,6 +109,30 @@ def read_all_rows(faceset: Faceset) -> Iterator[pa.Table]:
     return (with_sizes(rows, square) for rows in read_row_groups(faceset.path / ROWS))
 
 
+def check_rows(rows: pa.Table, faces: Sequence[Face], faceset: Faceset) -> None:
+    """Checks that rows that were read by their numbers are those of faces.
+
+    Args:
+        rows: Rows of the table of a faceset.
+        faces: Faces, as they were when the faceset was opened.
+        faceset: Faceset, which another process may have changed since.
+
+    Raises:
+        FacesetError: They are not.
+    """
+    if rows["image"].to_pylist() != [face.image for face in faces]:
+        raise changed_meanwhile(faceset)
+
+
+def changed_meanwhile(faceset: Faceset) -> FacesetError:
+    """The error of a faceset whose rows are not those of its faces any more."""
+    return FacesetError(
+        f"Expected the faces of {faceset.path} as they were at the start, found others: another "
+        "process changed the faceset meanwhile.",
+        "Run the command again.",
+    )
+
+
 class RowReader:
     """Takes rows of a faceset by their numbers, with one row group in memory.
 
@@ -113,11 +141,11 @@ class RowReader:
     """
 
     def __init__(self, faceset: Faceset) -> None:
-        self._faceset = faceset
+        self.faceset = faceset
         self._rewind()
 
     def _rewind(self) -> None:
-        self._groups = read_all_rows(self._faceset)
+        self._groups = read_all_rows(self.faceset)
         self._rows, self._first = SCHEMA.empty_table(), 0
 
     def take(self, numbers: Sequence[int]) -> pa.Table:
@@ -141,7 +169,10 @@ class RowReader:
                 found.append(self._rows.take(pa.array(here, pa.int64())))
             done = last
             if done < len(numbers):
-                self._rows, self._first = next(self._groups), end
+                rows = next(self._groups, None)
+                if rows is None:
+                    raise changed_meanwhile(self.faceset)
+                self._rows, self._first = rows, end
         return pa.concat_tables(found)
 
 

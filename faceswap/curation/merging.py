@@ -1,6 +1,6 @@
 """Merges facesets of one source."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pyarrow as pa
 from faceswap.core.errors import FacesetError
 from faceswap.curation.copying import (
     RowReader,
+    check_rows,
     check_same_squares,
     copy_file,
     face_files,
@@ -176,7 +177,7 @@ def _merged_rows(
     facesets: Sequence[Faceset], chosen: Sequence[_Chosen], stems: Sequence[str]
 ) -> Iterator[pa.Table]:
     """Rows of the faces, some thousands at a time."""
-    readers = {faceset.path: RowReader(faceset) for faceset in facesets}
+    readers = [RowReader(faceset) for faceset in facesets]
     # A masker that only some have: the others have no such masks.
     schema = with_masks(sorted({name for faceset in facesets for name in _further(faceset)}))
     starts = _first_tracks(facesets)
@@ -204,16 +205,17 @@ def _further(faceset: Faceset) -> list[str]:
     return further_maskers(faceset.rows.schema)
 
 
-def _taken(
-    readers: Mapping[Path, RowReader], chosen: Sequence[_Chosen], schema: pa.Schema
-) -> pa.Table:
+def _taken(readers: Sequence[RowReader], chosen: Sequence[_Chosen], schema: pa.Schema) -> pa.Table:
     """Rows of faces, in their order."""
     tables, places = [schema.empty_table()], dict[tuple[Path, int], int]()
-    for path, reader in readers.items():
-        rows = sorted(row for faceset, _, row in chosen if faceset.path == path)
-        if rows:
+    for reader in readers:
+        path = reader.faceset.path
+        faces = {row: face for faceset, face, row in chosen if faceset.path == path}
+        if faces:
+            rows = sorted(faces)
             places |= {(path, row): len(places) + n for n, row in enumerate(rows)}
             tables.append(reader.take(rows))
+            check_rows(tables[-1], [faces[row] for row in rows], reader.faceset)
     joined = pa.concat_tables(tables, promote_options="default")
     order = [places[faceset.path, row] for faceset, _, row in chosen]
     return joined.take(pa.array(order, pa.int64()))

@@ -25,7 +25,7 @@ from faceswap.core.errors import OutputExistsError
 from faceswap.core.files import atomic_path, sha256_file
 from faceswap.core.locks import hold_folder
 from faceswap.core.outputs import check_outputs, is_taken
-from faceswap.curation.copying import face_files, read_all_rows
+from faceswap.curation.copying import changed_meanwhile, check_rows, face_files, read_all_rows
 from faceswap.curation.json_table import json_rows
 from faceswap.curation.likeness import OnFaces
 from faceswap.curation.pack_format import (
@@ -39,7 +39,7 @@ from faceswap.curation.pack_format import (
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, stored_file
-from faceswap.facesets.rows import FURTHER_MASK
+from faceswap.facesets.rows import FURTHER_MASK, SCHEMA
 
 _OMITTED = ("mesh", "raw_landmarks")
 _HINT = "Choose another --output, or delete it."
@@ -82,7 +82,8 @@ class Packing:
         if not is_taken(self.folder) or not _visible(self.folder):
             return 0
         index = self._index()
-        if index is None or index["plan"] != self._plan:
+        mine = self._plan, len(self.names)
+        if index is None or (index["plan"], index["shards"]) != mine:
             raise OutputExistsError(
                 f"Expected no folder, or a pack of {self.faceset.path} as it is now and with "
                 f"{self.per_shard} faces in a file, found something else in {self.folder}.",
@@ -172,8 +173,12 @@ class Packing:
         for start in range(0, max(1, len(faces)), self.per_shard):
             some = faces[start : start + self.per_shard]
             while sum(table.num_rows for table in waiting) < len(some):
-                waiting.append(next(groups))
-            rows = pa.concat_tables(waiting) if waiting else pa.table({})
+                group = next(groups, None)
+                if group is None:
+                    raise changed_meanwhile(self.faceset)
+                waiting.append(group)
+            rows = pa.concat_tables(waiting) if waiting else SCHEMA.empty_table()
+            check_rows(rows.slice(0, len(some)), some, self.faceset)
             yield some, rows.slice(0, len(some))
             waiting = [rows.slice(len(some))]
 

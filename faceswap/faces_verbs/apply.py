@@ -7,6 +7,7 @@ import typer
 
 from faceswap.core.console import TextTable, note, show_table
 from faceswap.core.errors import FacesetError
+from faceswap.core.folders import folders_with
 from faceswap.curation.view import VIEW, apply_changes, find_changes, read_view
 from faceswap.faces_verbs.arguments import DryRun
 from faceswap.facesets.faceset import Faceset
@@ -58,7 +59,7 @@ def apply(
 def _views(folders: list[Path]) -> list[Path]:
     found = []
     for folder in folders:
-        inside = sorted(path.parent for path in folder.glob(f"*/{VIEW}"))
+        inside = folders_with(VIEW, folder)
         if not inside and not (folder / VIEW).is_file():
             raise FacesetError(
                 f"Expected a folder with {VIEW}, or one above such folders: {folder}.",

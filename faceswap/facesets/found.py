@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from faceswap.core.errors import FacesetError
-from faceswap.core.folders import natural_key
+from faceswap.core.folders import folders_with
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.subjects import is_faceset
@@ -47,7 +47,7 @@ def _named(path: Path) -> Path:
 def _facesets_in(folder: Path) -> list[Path]:
     if not folder.exists():
         raise FacesetError(f"{folder} does not exist.", "Give a faceset, or a folder of facesets.")
-    inside = sorted((child.parent for child in folder.glob(f"*/{RECORD}")), key=natural_key)
+    inside = folders_with(RECORD, folder)
     if not inside:
         raise FacesetError(
             f"Expected a faceset or a folder of facesets, found none in {folder}.",

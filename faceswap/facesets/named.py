@@ -6,6 +6,7 @@ from pathlib import Path
 
 from faceswap.core.errors import IdentityError
 from faceswap.core.files import user_path
+from faceswap.core.folders import folders_with
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.found import find_facesets
 from faceswap.facesets.subjects import is_faceset
@@ -35,6 +36,6 @@ def parse_faces(faces: Sequence[str] | None) -> dict[str, list[Path]]:
 
 def _facesets_at(path: Path) -> list[Path]:
     """Facesets directly in a folder; otherwise the path itself, which need not exist."""
-    if is_faceset(path) or not any(path.glob(f"*/{RECORD}")):
+    if is_faceset(path) or not folders_with(RECORD, path):
         return [path]
     return find_facesets([path])

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from faceswap.core.documents import DocumentModel, Finite, Items, read_json
 from faceswap.core.errors import FacesetError
+from faceswap.core.folders import folders_with
 from faceswap.core.formats import Format
 from faceswap.core.names import Sha256Hex
 from faceswap.facesets.files import EXTRACT_AGAIN, RECORD
@@ -215,7 +216,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def _other_facesets(path: Path) -> str:
-    inside = sorted(child.parent.name for child in path.glob(f"*/{RECORD}"))
+    inside = [child.name for child in folders_with(RECORD, path)]
     if inside:
         return f"Expected one faceset, found a folder of several. Name one: {', '.join(inside)}."
     return "Create one with `faceswap extract VIDEO -o FOLDER`."

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from faceswap.core.errors import FaceswapError
+from faceswap.core.folders import folders_with
 from faceswap.core.locks import hold_folder
 from faceswap.core.model_folder import FOLDER, METADATA
 from faceswap.core.run_folder import MANIFEST
@@ -46,7 +47,7 @@ def find_records(path: Path) -> Records:
             name: [each["subject"] for each in sets if "subject" in each]
             for name, sets in data.items()
         }
-    inside = sorted(child.parent for child in path.glob(f"*/{RECORD}"))
+    inside = folders_with(RECORD, path)
     if not inside:
         raise NoRecordsError(
             f"Expected a faceset, a model or a run, found none in {path}.",

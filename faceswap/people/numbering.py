@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import FaceswapError
 from faceswap.core.file_state import FileState
+from faceswap.core.folders import folders_with
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD, ROWS
 from faceswap.people.embeddings import SAME_PERSON
@@ -43,8 +44,7 @@ class Gallery:
             folder: Folder of facesets, the output of an extraction.
             besides: Faceset that is left out: the one that is being written.
         """
-        records = sorted(folder.glob(f"*/{RECORD}"))
-        others = [record.parent for record in records if record.parent.name != besides.name]
+        others = [path for path in folders_with(RECORD, folder) if path.name != besides.name]
         return [person for faceset in others for person in self._people_of(faceset)]
 
     def _people_of(self, path: Path) -> list[Known]:

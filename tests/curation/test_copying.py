@@ -17,6 +17,7 @@ from faceswap.curation.marks import write_marks
 from faceswap.curation.masking import make_masks, set_default
 from faceswap.curation.merging import common_subject, merge_facesets
 from faceswap.curation.removal import remove_crops
+from faceswap.curation.repairing import drop_rows
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS
 from faceswap.facesets.subjects import set_subject
@@ -223,6 +224,26 @@ def test_a_merged_choice_of_faces_is_known_as_one(tmp_path):
     ):
         merge_facesets(facesets, tmp_path / name)
         assert Faceset.open(tmp_path / name).record.get("chosen", False) == chosen, name
+
+
+@pytest.mark.parametrize("dropped", [1, 5])
+@pytest.mark.parametrize("work", ["merge", "copy"])
+def test_rows_that_are_dropped_meanwhile_end_the_work(tmp_path, work, dropped):
+    faceset, other = write_faceset(tmp_path / "a"), write_faceset(tmp_path / "b", range(6, 8))
+    faces = faceset.faces()
+
+    def drop(_count: int) -> None:
+        if len(list((faceset.path / "images").iterdir())) == 6:
+            (faceset.path / "images" / faces[dropped].image).unlink()
+            drop_rows(faceset.path)
+
+    jobs = {
+        "merge": lambda target: merge_facesets([other, faceset], target, drop),
+        "copy": lambda target: copy_faces(faceset, faces[dropped:], target, drop),
+    }
+    with pytest.raises(FacesetError, match="another process changed"):
+        jobs[work](tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_subjects_that_differ_become_unstated(tmp_path):

@@ -15,6 +15,7 @@ import pytest
 from faceswap.core.errors import FacesetError, OutputExistsError, UnsafeNameError
 from faceswap.curation.packing import Packing
 from faceswap.curation.removal import remove_crops
+from faceswap.curation.repairing import drop_rows
 from faceswap.curation.unpacking import unpack_faceset
 from faceswap.facesets.edit import rewrite_rows
 from faceswap.facesets.faceset import Faceset
@@ -235,3 +236,25 @@ def test_an_edited_crop_is_packed_when_an_interrupted_pack_resumes(faceset, tmp_
         pack(folder)
     assert content(resumed) == content(tmp_path / "c" / "clip")
     assert content(resumed) != content(tmp_path / "a" / "clip")
+
+
+@pytest.mark.parametrize("dropped", [(0,), (5,), (4, 5)])
+def test_rows_that_are_dropped_meanwhile_are_not_packed(tmp_path, dropped):
+    faceset = write_faceset(tmp_path / "clip")
+    packing = Packing(faceset, tmp_path / "p" / "clip", 2)
+    assert len(packing.names) == 3
+    for frame in dropped:
+        (faceset.path / "images" / f"{frame:06d}-0.png").unlink()
+    drop_rows(faceset.path)
+    with pytest.raises(FacesetError, match="another process changed"):
+        packing.run()
+    assert len(kept_files(packing.folder)) == dropped[0] // 2
+    again = Packing(Faceset.open(faceset.path), packing.folder, 2)
+    if len(again.names) < 3:  # the files that are written say that there are three
+        with pytest.raises(OutputExistsError, match="found something else"):
+            again.run()
+    else:
+        again.run()
+        files = [packing.folder / name for name in again.names]
+        unpack_faceset(files, tmp_path / "again")
+        assert content(tmp_path / "again") == content(faceset.path)
