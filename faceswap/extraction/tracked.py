@@ -55,6 +55,7 @@ def build_source_tracker(
             min_size=settings.selection.min_size,
             tiles=settings.tiles,
             turned=settings.turned,
+            step=settings.every,
             **options,
         )
     landmarker = None

@@ -31,6 +31,7 @@ def build_tracker(
     tiles: str = "auto",
     turned: Literal["auto", "always", "never"] = "auto",
     batch: int | None = None,
+    step: int = 1,
 ) -> Tracker:
     """Builds a tracker and loads its networks' weights.
 
@@ -46,6 +47,7 @@ def build_tracker(
         turned: When turned frames are searched; see ``TrackerSettings``.
         batch: Scheduled detection passes that run as one batch, for which frames are read ahead;
             None for as many as suit the device.
+        step: Frames of the video from one tracked frame to the next.
 
     Raises:
         ConfigError: There is no such detector, landmarker, normalisation or number of tiles.
@@ -58,7 +60,7 @@ def build_tracker(
     return Tracker(
         built,
         build_landmarker(landmarker, device, normalise=normalise, re_feed=re_feed),
-        TrackerSettings(turned=turned, batch=batch),
+        TrackerSettings(turned=turned, batch=batch, step=step),
         tile_detector(built, tiles, min_size),
     )
 

@@ -31,6 +31,9 @@ class TrackerSettings:
             all faces after it get new tracks. Typically under 0.3 at cuts and over 0.7 elsewhere.
         batch: Scheduled detection passes that run as one batch where frames are known ahead. The
             faces do not depend on it.
+        step: Frames of the video from one tracked frame to the next. From ``detect_every`` on,
+            landmarks searched where a face was end up on hands and necks: each frame has a
+            detection pass, and ``tiles_every`` and ``turned_every`` count frames of the video.
     """
 
     detect_every: int = 5
@@ -43,6 +46,12 @@ class TrackerSettings:
     tiles_every: int = 50
     min_similarity: float = 0.5
     batch: int = 1
+    step: int = 1
+
+    @property
+    def follows(self) -> bool:
+        """Whether faces are followed from frame to frame, with detection passes now and then."""
+        return self.step < self.detect_every
 
     def scheduled_pass(self, position: int) -> Pass:
         """The detection pass that is due at a frame, whatever happened in the frames before.
@@ -50,7 +59,7 @@ class TrackerSettings:
         Args:
             position: Number of the frame among those of its video that are tracked, from 0.
         """
-        if position % self.detect_every:
+        if self.follows and position % self.detect_every:
             return "none"
         return "tiles" if self._comes_round(position, self.tiles_every) else "whole"
 
@@ -61,4 +70,6 @@ class TrackerSettings:
 
     def _comes_round(self, position: int, every: int) -> bool:
         """Whether a scheduled pass is the first one in its span of ``every`` frames."""
-        return position % every < self.detect_every
+        if self.follows:
+            return position % every < self.detect_every
+        return position * self.step % every < self.step

@@ -72,9 +72,16 @@ class Tracker:
             self._empty_frames = 0
         # Decoding before and writing after this keep the other cores busy.
         with operator_threads(1):
-            self._follow(image)
-            if self._needs_detection(position):
+            if self.settings.follows:
+                self._follow(image, self._tracks, self.landmarker.min_presence)
+                if self._needs_detection(position):
+                    self._detect(image, position, ahead)
+            else:
+                for track in self._tracks:
+                    track.landmarks = None
                 self._detect(image, position, ahead)
+                lost = [track for track in self._tracks if track.landmarks is None]
+                self._follow(image, lost, self.landmarker.min_presence)
         self._prune()
         self._empty_frames = 0 if self._tracks else self._empty_frames + 1
         return [
@@ -126,10 +133,13 @@ class Tracker:
             return False
         return similarity(last, self._thumbnail) < self.settings.min_similarity
 
-    def _follow(self, image: NDArray[np.uint8]) -> None:
-        found = self.landmarker(image, [track.roi for track in self._tracks])
-        for track, landmarks in zip(self._tracks, found, strict=True):
-            if landmarks.presence >= self.landmarker.min_presence:
+    def _follow(
+        self, image: NDArray[np.uint8], tracks: Sequence[Track], needed_presence: float
+    ) -> None:
+        """Places the landmarks of tracks in the regions where their faces were."""
+        found = self.landmarker(image, [track.roi for track in tracks])
+        for track, landmarks in zip(tracks, found, strict=True):
+            if landmarks.presence >= needed_presence:
                 track.place(landmarks, self.landmarker.roi_from_landmarks(landmarks))
             else:
                 track.landmarks = None

@@ -267,3 +267,33 @@ def test_two_faces_that_cross_do_not_exchange_tracks(scene, front, speed):
                 seen[near[0]].add(face.track)
     assert seen[0].isdisjoint(seen[1])
     assert len(seen[front]) == 1
+
+
+@pytest.mark.parametrize(("step", "expected"), [(4, 102), (5, 120), (25, 120)])
+def test_faces_of_frames_that_lie_far_apart_are_detected_again(scene, step, expected):
+    """Something like a face lies where the face was: it is what following it there would find."""
+    tracker = tracker_of(scene, step=step)
+    scene.faces = [(100, 100, 50, 0.9, 0.99)]
+    (before,) = tracker.update(FRAME)
+    scene.faces = [(120, 100, 50, 0.9, 0.99), (102, 100, 50, 0.9, 0.99)]
+    scene.hidden_from_detector = {1}
+    (after,) = tracker.update(FRAME)
+    assert after.track == before.track
+    assert after.box.reshape(2, 2).mean(0)[0] == pytest.approx(expected, abs=0.5)
+
+
+def test_a_face_that_the_detector_misses_is_followed_between_frames_far_apart(scene):
+    tracker = tracker_of(scene, step=25)
+    scene.faces = [(100, 100, 50, 0.9, 0.99)]
+    tracker.update(FRAME)
+    scene.hidden_from_detector = {0}
+    assert [face.track for face in tracker.update(FRAME)] == [0]
+
+
+def test_passes_over_frames_far_apart_are_scheduled_by_frames_of_the_video():
+    apart, near = TrackerSettings(step=25, tiles_every=50), TrackerSettings(step=4)
+    assert [apart.scheduled_pass(n) for n in range(4)] == ["tiles", "whole", "tiles", "whole"]
+    assert [near.scheduled_pass(n) for n in range(6)] == ["tiles", *["none"] * 4, "whole"]
+    assert [TrackerSettings(step=5).searches_turned(n) for n in range(6)] == [
+        *(True, False, False, False, False, True)
+    ]
