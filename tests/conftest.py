@@ -12,6 +12,7 @@ from typing import Any
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import cv2
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,6 +29,15 @@ torch.set_num_threads(1)
 cv2.setNumThreads(1)
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def memory() -> Iterator[fsspec.AbstractFileSystem]:
+    """The file system of ``memory://``, empty before and after the test."""
+    store = fsspec.filesystem("memory")
+    store.store.clear()
+    yield store
+    store.store.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

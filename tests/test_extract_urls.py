@@ -4,7 +4,6 @@ import json
 import os
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -30,13 +29,10 @@ from tests.footage import plain_picture, portrait, write_clip
 
 
 @pytest.fixture
-def memory(tmp_path, monkeypatch):
+def memory(memory, tmp_path, monkeypatch):
     # Weights stay where they are: only copies of facesets go to this cache.
     monkeypatch.setattr("faceswap.extraction.output_folder.user_cache", lambda: tmp_path / "cache")
-    store = fsspec.filesystem("memory")
-    store.store.clear()
-    yield store
-    store.store.clear()
+    return memory
 
 
 @pytest.fixture(scope="module")

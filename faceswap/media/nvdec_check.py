@@ -62,9 +62,7 @@ def check_video(path: Path, device: str) -> tuple[NvdecVideo, float]:
         raise NotForNvdecError(str(error)) from error
     try:
         decoder = open_decoder(path, table.stream, device)
-        # Versions before 0.11 do not rotate.
-        rotation = getattr(decoder.metadata, "rotation", None)
-        orientation = _remaining(info.orientation, rotation)
+        orientation = _remaining(info.orientation, decoder.metadata.rotation)
         video = NvdecVideo(info, table, device, orientation, correction)
         return video, _difference(video, decoder)
     except (RuntimeError, ValueError, MediaError) as error:

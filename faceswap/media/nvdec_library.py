@@ -3,7 +3,6 @@
 import ctypes
 import importlib
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -105,12 +104,8 @@ def open_decoder(path: Path, stream: int, device: str) -> Any:
     decoders = importlib.import_module("torchcodec.decoders")
     # A cached decoder may crop as the video before it, whose size differed by a few pixels.
     decoders.set_nvdec_cache_capacity(0)
-    with ExitStack() as backend:
-        # The decoder that uses NVDEC directly, whatever FFmpeg was built with.
-        try:
-            backend.enter_context(decoders.set_cuda_backend("nvdec"))
-        except ValueError:  # its name up to 0.11
-            backend.enter_context(decoders.set_cuda_backend("beta"))
+    # The decoder that uses NVDEC directly, whatever FFmpeg was built with.
+    with decoders.set_cuda_backend("nvdec"):
         # The prefix keeps a file name with a colon from being read as a network address.
         return decoders.VideoDecoder(
             f"file:{path}", stream_index=stream, dimension_order="NHWC", device=device

@@ -1,19 +1,10 @@
 """Folders at URLs."""
 
-import fsspec
 import pytest
 
 from faceswap.core.errors import ConfigError, OutputError, RemoteError
 from faceswap.core.remote import RemoteFolder
 from faceswap.core.urls import is_url
-
-
-@pytest.fixture
-def memory():
-    store = fsspec.filesystem("memory")
-    store.store.clear()
-    yield store
-    store.store.clear()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import sys
 import threading
 from dataclasses import replace
 
-import fsspec
 import pytest
 
 from faceswap.core.errors import OutputBusyError, OutputError
@@ -33,11 +32,8 @@ class Clock:
 
 
 @pytest.fixture
-def folder():
-    store = fsspec.filesystem("memory")
-    store.store.clear()
-    yield RemoteFolder.open("memory://out")
-    store.store.clear()
+def folder(memory):
+    return RemoteFolder.open("memory://out")
 
 
 @pytest.fixture

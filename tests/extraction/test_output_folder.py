@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import fsspec
 import pytest
 
 from faceswap.core.errors import OutputBusyError
@@ -10,14 +9,6 @@ from faceswap.core.remote import RemoteFolder
 from faceswap.core.remote_claim import ClaimTiming
 from faceswap.extraction.output_folder import OutputFolder
 from faceswap.facesets.files import RECORD, ROWS
-
-
-@pytest.fixture
-def memory():
-    store = fsspec.filesystem("memory")
-    store.store.clear()
-    yield store
-    store.store.clear()
 
 
 def write_faceset(folder: Path, author: str, crops: int) -> dict[str, bytes]:
