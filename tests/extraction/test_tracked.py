@@ -13,7 +13,7 @@ from faceswap.core.errors import FacesetError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.stages import Stages
-from faceswap.extraction.tracked import restore_tracker, track_source
+from faceswap.extraction.tracked import build_source_tracker, restore_tracker, track_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS
 from faceswap.facesets.rows import read_rows
@@ -178,3 +178,9 @@ def test_damaged_states_are_refused():
     for damaged in ([], {"frame": -1, "tracker": state}, {"tracker": state}, {"frame": 1}):
         with pytest.raises(FacesetError):
             restore_tracker(tracker, json.loads(json.dumps(damaged)), 200)
+
+
+def test_the_tracker_knows_how_far_apart_processed_frames_are():
+    tracker = build_source_tracker(ExtractSettings(every=25), None, "cpu")
+    assert isinstance(tracker, Tracker)
+    assert tracker.settings.step == 25

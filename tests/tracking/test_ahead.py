@@ -1,6 +1,7 @@
 """Scheduled detection passes run ahead of the tracker, in batches, and change nothing else."""
 
 import json
+import weakref
 from itertools import chain
 
 import numpy as np
@@ -89,6 +90,15 @@ def test_photos_are_searched_in_batches():
 def test_batches_of_large_frames_are_smaller(monkeypatch):
     monkeypatch.setattr(module, "_CHUNK_BYTES", 10 * 200 * 200 * 3)
     assert recorded(range(30), batch=8)[0] == [[0, 5], [10, 15], [20, 25]]
+
+
+def test_frames_are_not_held_once_they_are_followed():
+    tracker = Tracker(Recorder(), StillFace(), TrackerSettings(batch=2))
+    frames = (Frame(i, i, i / 25, np.zeros((200, 200, 3), np.uint8)) for i in range(30))
+    chunks = detect_ahead(frames, tracker, "video")
+    held = [weakref.ref(frame) for frame, _ in follow([next(chunks)], tracker, "video")]
+    assert held
+    assert not any(reference() for reference in held)  # while more chunks are to come
 
 
 def test_a_pass_ahead_is_not_repeated_where_a_shot_begins():

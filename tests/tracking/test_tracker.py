@@ -8,6 +8,7 @@ from faceswap.detectors import Detection, TiledDetector
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.landmarkers.facemesh import FaceMesh
 from faceswap.tracking.tracker import Tracker, TrackerSettings
+from faceswap.tracking.tracks import Track
 from tests.tracking.tracked import numbers
 
 FRAME = np.full((200, 300, 3), 100, np.uint8)
@@ -297,3 +298,28 @@ def test_passes_over_frames_far_apart_are_scheduled_by_frames_of_the_video():
     assert [TrackerSettings(step=5).searches_turned(n) for n in range(6)] == [
         *(True, False, False, False, False, True)
     ]
+
+
+def test_of_two_tracks_on_one_face_the_one_that_leapt_there_shares_it():
+    def track_at(x, motion):
+        landmarks = _landmarks_at(x)
+        track = Track(0, FaceMesh.roi_from_landmarks(landmarks), landmarks.box, 0.9, confirmed=True)
+        track.landmarks, track.motion = landmarks, motion
+        return track
+
+    other = track_at(100, (4.0, 0.0))
+    assert track_at(102, (4.0, 0.0)).shares_face_of(other)  # both follow one face
+    passing = track_at(102, (-4.0, 0.0))
+    assert not passing.shares_face_of(other)  # two people cross
+    passing.leapt = True
+    assert passing.shares_face_of(other)
+    assert not track_at(160, (4.0, 0.0)).shares_face_of(other)
+
+
+def _landmarks_at(x):
+    scene = Scene()
+    scene.faces = [(x, 100, 50, 0.9, 0.99)]
+    (detection,) = scene([FRAME])[0]
+    return SceneLandmarker(scene)(
+        FRAME, [FaceMesh.roi_from_detection(detection.box, detection.points)]
+    )[0]
