@@ -122,6 +122,49 @@ def test_converting_a_folder_again_does_not_take_its_own_output(run, tmp_path, c
     assert not list((tmp_path / "ip/out").rglob("*out*"))
 
 
+def test_an_option_and_its_setting_give_the_same_pixels(run, convert, tmp_path):
+    (tmp_path / "soft.yaml").write_text("mask: {feather: 12}\n")
+    for name, options in {
+        "default": [],
+        "option": ["--feather", "12"],
+        "set": ["--set", "mask.feather=12"],
+        "recipe": ["--config", tmp_path / "soft.yaml"],
+        "set-wins": [
+            "--config",
+            tmp_path / "soft.yaml",
+            "--feather",
+            "8",
+            "--set",
+            "mask.feather=4",
+        ],
+    }.items():
+        code, said = convert("--model", run, "-o", tmp_path / f"{name}.png", *options)
+        assert code == 0, said
+    made = {
+        name: read_image(tmp_path / f"{name}.png")
+        for name in ("default", "option", "set", "recipe", "set-wins")
+    }
+    np.testing.assert_array_equal(made["option"], made["set"])
+    np.testing.assert_array_equal(made["option"], made["recipe"])
+    np.testing.assert_array_equal(made["default"], made["set-wins"])
+    assert (made["option"] != made["default"]).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("mask.feather=-1", "mask.feather"),
+        ("mask.fether=1", "mask.feather"),
+        ("mask", "NAME=VALUE"),
+    ],
+)
+def test_an_invalid_setting_is_named(run, convert, tmp_path, change, expected):
+    code, said = convert("--model", run, "-o", tmp_path / "out.png", "--set", change)
+    assert code == 2
+    assert expected in said
+    assert not (tmp_path / "out.png").exists()
+
+
 @pytest.fixture
 def convert_photos(run, tmp_path, capsys):
     """A function that converts the folder ``shots`` into ``out``: exit code, and what was said."""

@@ -45,6 +45,7 @@ SHARED_BY_VERBS = {
     "classifier.options",
     "classifier.console_reporter",
     "faceswap.extract_options",
+    "faceswap.convert_options",
 }
 # Terminal output belongs to the verbs, and to the bars that one of them shows.
 CONSOLE = {"faceswap.core.console", "faceswap.core.command_line"}
@@ -186,6 +187,7 @@ def test_no_two_modules_import_each_other() -> None:
 
 # Builders turn settings into plain values; run directories read and write them.
 BUILDERS = {
+    "faceswap.conversion.build",
     "faceswap.training.build",
     "faceswap.training.prepare",
     "faceswap.training.run_directory",

@@ -1,0 +1,60 @@
+"""Settings of a conversion; recipes in ``configs/convert/`` override these defaults."""
+
+from pydantic import Field
+
+from faceswap.core.config import StrictModel, UserPath
+
+
+class MaskConfig(StrictModel):
+    """Which pixels of a face are replaced."""
+
+    name: str = Field(default="hull", description="Masker of the replaced pixels.")
+    model: UserPath | None = Field(
+        default=None,
+        description="Run or model of `classifier train` for the masker segmentation; null for "
+        "face_masks among the weights.",
+    )
+    erode: float = Field(
+        default=0.0,
+        ge=-50,
+        le=50,
+        description="Erosion of the mask in percent of the face size; negative values dilate.",
+    )
+    feather: float = Field(
+        default=4.0,
+        ge=0,
+        le=50,
+        description="Width of the soft mask edge in percent of the face size.",
+    )
+
+
+class ColourConfig(StrictModel):
+    """Colours of the swapped face."""
+
+    transfer: str = Field(default="lab", description="Colour transfer.")
+
+
+class EncodeConfig(StrictModel):
+    """Encoding of converted videos and photos."""
+
+    encoder: str | None = Field(
+        default=None, description="FFmpeg name of the video encoder; null chooses by container."
+    )
+    crf: int | None = Field(
+        default=None,
+        ge=0,
+        le=63,
+        description="Constant rate factor, lower is better; null for near-transparent quality.",
+    )
+    preset: str | None = Field(
+        default=None, description="Preset of the encoder; null for a fast one."
+    )
+    quality: int = Field(default=95, ge=1, le=100, description="JPEG quality of converted photos.")
+
+
+class ConvertConfig(StrictModel):
+    """All settings of a conversion."""
+
+    mask: MaskConfig = MaskConfig()
+    colour: ColourConfig = ColourConfig()
+    encode: EncodeConfig = EncodeConfig()

@@ -1,0 +1,110 @@
+"""Options of the verb ``faceswap convert``."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from faceswap.conversion.colour_transfer import colour_transfers
+from faceswap.conversion.settings import ConvertConfig
+from faceswap.core.config import load_config
+from faceswap.maskers import maskers
+
+Inputs = Annotated[
+    list[Path], typer.Argument(help="Videos, photos, or folders of both (searched recursively).")
+]
+Model = Annotated[
+    Path, typer.Option(help="Run of `faceswap train`, or a model folder exported by one.")
+]
+To = Annotated[str, typer.Option(help="Target identity: the face to show.")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="File for one video or photo; folder for several.")
+]
+CheckpointName = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint",
+        metavar="best|latest|STEP",
+        help="Checkpoint of the run to convert with. [default: best, else latest]",
+    ),
+]
+FacesetFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--faceset",
+        help="Faceset extracted from this source, or folder of facesets; instead of detection.",
+    ),
+]
+DetectorName = Annotated[str, typer.Option("--detector", help="Face detector.")]
+LandmarkerName = Annotated[str, typer.Option("--landmarker", help="Landmark network.")]
+Recipe = Annotated[
+    str | None,
+    typer.Option("--config", help="Name or path of a recipe with settings that differ."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Setting to change: NAME=VALUE, as in mask.feather=6; see docs/convert.md."
+    ),
+]
+Colour = Annotated[
+    str | None,
+    typer.Option(help=f"Colour transfer: {', '.join(colour_transfers.names())}. [default: lab]"),
+]
+Mask = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Masker of the replaced pixels: {', '.join(maskers.names())}. [default: hull]"
+    ),
+]
+MaskModel = Annotated[
+    Path | None,
+    typer.Option(
+        help="Run or model of `classifier train` for --mask segmentation; default: face_masks "
+        "among the weights."
+    ),
+]
+Erode = Annotated[
+    float | None,
+    typer.Option(help="Erosion of the mask in percent of the face size; negative dilates."),
+]
+Feather = Annotated[
+    float | None, typer.Option(help="Width of the soft mask edge in percent of the face size.")
+]
+Encoder = Annotated[
+    str | None, typer.Option(help="FFmpeg name of the video encoder. [default: by container]")
+]
+Crf = Annotated[int | None, typer.Option(help="Constant rate factor: lower is better and larger.")]
+Preset = Annotated[str | None, typer.Option(help="Preset of the encoder.")]
+SignCert = Annotated[
+    Path | None,
+    typer.Option(help="Certificate chain (PEM) to sign with; requires --sign-key."),
+]
+SignKey = Annotated[
+    Path | None, typer.Option(help="Private key (PEM) of the first certificate of --sign-cert.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
+
+
+def load_settings(
+    recipe: str | None, given: Mapping[str, object], changes: Sequence[str]
+) -> ConvertConfig:
+    """Settings of a recipe, changed by the options that are given and by ``--set``.
+
+    Args:
+        recipe: Name or path of a recipe; None for the defaults.
+        given: Value of each option by the name of its setting; None where it is not given.
+        changes: ``NAME=VALUE`` of each ``--set``.
+
+    Raises:
+        ConfigError: The recipe is not found, or a setting is unknown or invalid.
+    """
+    options = [
+        f"{name}={json.dumps(str(value) if isinstance(value, Path) else value)}"
+        for name, value in given.items()
+        if value is not None
+    ]
+    return load_config(ConvertConfig, "convert", recipe, [*options, *changes])
