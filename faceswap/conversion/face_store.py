@@ -15,7 +15,14 @@ from faceswap.core.errors import OutputError
 from faceswap.core.files import storage_errors
 from faceswap.geometry.mesh_shape import POINTS
 
-_RECORD = np.dtype([("landmarks", np.float32, (68, 2)), ("mesh", np.float32, (POINTS, 3))])
+_RECORD = np.dtype(
+    [
+        ("landmarks", np.float32, (68, 2)),
+        ("mesh", np.float32, (POINTS, 3)),
+        ("to", np.int32),
+        ("opacity", np.float64),
+    ]
+)
 
 
 @contextmanager
@@ -47,6 +54,7 @@ class FaceStore:
         with _temporary_folder_errors():
             self._file = TemporaryFile()  # noqa: SIM115
         self._frames, self._tracks = array("q"), array("q")
+        self._names: list[str] = []  # target identities, by their numbers in the records
         self._records: NDArray[np.void] | None = None
 
     def __enter__(self) -> "FaceStore":
@@ -77,15 +85,24 @@ class FaceStore:
         records = np.zeros(len(faces), _RECORD)
         for record, face in zip(records, faces, strict=True):
             record["landmarks"], record["mesh"] = face.landmarks, face.dense_mesh()
+            record["to"], record["opacity"] = self._number(face.to), face.opacity
             self._frames.append(frame)
             self._tracks.append(face.track)
         with _temporary_folder_errors():
             self._file.write(records.tobytes())
 
+    def _number(self, name: str) -> int:
+        if name not in self._names:
+            self._names.append(name)
+        return self._names.index(name)
+
     def tracks(self) -> dict[int, NDArray[np.int64]]:
         """Rows of each track, in order."""
         tracks = np.array(self._tracks, np.int64)
-        return {int(track): np.flatnonzero(tracks == track) for track in np.unique(tracks)}
+        order = np.argsort(tracks, kind="stable")
+        numbers, starts = np.unique(tracks[order], return_index=True)
+        rows = np.split(order, starts[1:])
+        return dict(zip(numbers.tolist(), rows, strict=True)) if len(tracks) else {}
 
     def rows_of(self, frame: int) -> range:
         """Rows of the faces of a frame."""
@@ -99,7 +116,13 @@ class FaceStore:
     def face(self, row: int) -> SourceFace:
         """The face of a row."""
         record = self._read()[row]
-        return SourceFace(record["landmarks"], record["mesh"], self._tracks[row])
+        return SourceFace(
+            record["landmarks"],
+            record["mesh"],
+            self._tracks[row],
+            to=self._names[record["to"]],
+            opacity=float(record["opacity"]),
+        )
 
     def _read(self) -> NDArray[np.void]:
         if self._records is None:

@@ -37,12 +37,16 @@ class SourceFace:
         mesh: Face mesh, ``(478, 3)`` in the same pixels; None if the landmarker gives none.
         track: Number of its track in a video; for photos, number of the face within its photo.
         guides: Guides of the face, without a batch dimension; None unless the model is guided.
+        to: Target identity; "" until it is assigned. Faces without one are not swapped.
+        opacity: Factor of the mask in [0, 1]: below 1 where a track begins or ends within a shot.
     """
 
     landmarks: NDArray[np.floating]
     mesh: NDArray[np.floating] | None = None
     track: int = 0
     guides: Guides | None = None
+    to: str = ""
+    opacity: float = 1.0
 
     def dense_mesh(self) -> NDArray[np.floating]:
         """The mesh, for models that need one.

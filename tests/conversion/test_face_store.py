@@ -1,6 +1,7 @@
 """Faces of a clip in a temporary file."""
 
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from tests.conversion.guided import face_at
 
 
 def test_faces_are_read_as_they_were_added():
+    first, last = (replace(face_at(155, track=4), to="bob", opacity=one) for one in (1.0, 0.2))
     frames = {
         0: [face_at(50, track=3)],
-        2: [face_at(60, 0.1, track=3), face_at(150, track=4)],
-        5: [face_at(155, track=4)],
+        2: [face_at(60, 0.1, track=3), first],
+        5: [last],
     }
     with FaceStore() as store:
         for frame, faces in frames.items():
@@ -32,7 +34,8 @@ def test_faces_are_read_as_they_were_added():
         for frame, faces in frames.items():
             for row, face in zip(store.rows_of(frame), faces, strict=True):
                 found = store.face(row)
-                assert found.track == face.track
+                assert (found.track, found.to) == (face.track, face.to)
+                assert found.opacity == face.opacity
                 np.testing.assert_array_equal(found.landmarks, face.landmarks)
                 np.testing.assert_array_equal(found.mesh, face.mesh)
         meshes = store.meshes(np.array([3, 0]))
