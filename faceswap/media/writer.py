@@ -1,21 +1,17 @@
 """Writes video with exact time stamps and colours and the audio of another file, atomically."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
-from av.container import OutputContainer
-from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
-from faceswap.core.held_file import HeldFile, Signer, signed_path
-from faceswap.media.audio import AudioFeed
+from faceswap.core.held_file import Signer
 from faceswap.media.colour import YuvConverter
 from faceswap.media.encoders import (
     DEFAULT_ENCODER,
@@ -24,11 +20,9 @@ from faceswap.media.encoders import (
     encoder_options,
     find_encoder,
 )
-from faceswap.media.extras import copy_extras
 from faceswap.media.frame import Image
+from faceswap.media.movie_file import MovieFile, media_errors
 from faceswap.media.video import VideoInfo
-
-_BUFFER = 1 << 18  # bytes
 
 
 class VideoWriter:
@@ -81,10 +75,14 @@ class VideoWriter:
         self._suffix = suffix
         self._encoding = encoding or VideoEncoding()
         self._encoder = self._encoding.encoder or DEFAULT_ENCODER[suffix]
-        self._metadata = dict(metadata or {})
-        self._audio_from = audio_from
-        self._with_extras = with_extras
-        self._sign = sign
+        self._file = MovieFile(
+            path,
+            time_base=info.time_base,
+            metadata=metadata,
+            audio_from=audio_from,
+            with_extras=with_extras,
+            sign=sign,
+        )
         self._frames = 0
         self._latest = Fraction(0)  # time of the latest frame in seconds
         self._frame_duration = 0
@@ -94,21 +92,13 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            file = stack.enter_context(signed_path(self.path, self._sign))
-            self._output = stack.enter_context(_create(file, self._muxer_options()))
-            self._output.metadata.update(self._metadata)
+            stack.enter_context(self._file)
             self._stream = self._add_video()
-            self._audio: AudioFeed | None = None
-            if self._audio_from is not None:
-                self._audio = AudioFeed(
-                    self._audio_from, self._output, self._suffix, subtitles=self._with_extras
-                )
-                stack.callback(self._audio.close)
-                if self._with_extras:
-                    self.notes += copy_extras(
-                        self._audio.input, self._audio_from, self._output, self._stream
-                    )
-            self._begin()
+            self._file.begin(
+                self._stream,
+                f"The encoder {self._encoder!r} cannot be started for"
+                f" {self.info.width} x {self.info.height} pixels",
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -123,6 +113,7 @@ class VideoWriter:
             return
         with self._stack:
             self._finish()
+        self.notes += self._file.notes
 
     def write(self, image: Image, pts: int, duration: int = 0) -> None:
         """Writes the next frame.
@@ -142,20 +133,12 @@ class VideoWriter:
         frame.duration = self._frame_duration = duration or self._duration
         self._latest = pts * self.info.time_base
         self._frames += 1
-        with _as_media_error(f"Frame {self._frames} cannot be written to {self.path}"):
+        with media_errors(f"Frame {self._frames} cannot be written to {self.path}"):
             self._mux(self._stream.encode(frame))
-
-    def _muxer_options(self) -> dict[str, str]:
-        if self._suffix not in (".mp4", ".m4v", ".mov"):
-            return {}
-        scale = str(self.info.time_base.denominator)
-        flags = "+faststart+use_metadata_tags" if self._metadata else "+faststart"
-        # The movie time scale measures the start of the video; the default is milliseconds.
-        return {"movflags": flags, "video_track_timescale": scale, "movie_timescale": scale}
 
     def _add_video(self) -> VideoStream:
         info, name = self.info, self._encoder
-        settings = find_encoder(name, self._output.supported_codecs)
+        settings = find_encoder(name, self._file.output.supported_codecs)
         pixel_format = self._encoding.pixel_format or choose_pixel_format(
             name, info.width, info.height, even=settings.even
         )
@@ -166,7 +149,7 @@ class VideoWriter:
         options = encoder_options(name, settings, self._encoding)
         options.setdefault("chroma_sample_location", "left")
         self._add_light(options)
-        stream = self._output.add_stream(name, rate=info.fps, options=options)
+        stream = self._file.output.add_stream(name, rate=info.fps, options=options)
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = info.width, info.height, pixel_format
@@ -189,20 +172,11 @@ class VideoWriter:
         for name, text in added.items():
             options[name] = f"{options[name]}:{text}" if name in options else text
 
-    def _begin(self) -> None:
-        with _as_media_error(
-            f"The encoder {self._encoder!r} cannot be started for"
-            f" {self.info.width} x {self.info.height} pixels"
-        ):
-            self._output.start_encoding()
-
     def _mux(self, packets: list[Packet]) -> None:
         for packet in packets:
             if self._frames < 3:
                 # x265 does not set the decoding time stamps of such short videos.
                 packet.dts = packet.pts
-            if self._audio is not None and packet.dts is not None:
-                self._audio.advance(float(packet.dts * packet.time_base))
             if _seconds(packet.pts, packet) == self._latest:
                 packet.duration = round(
                     self._frame_duration * self.info.time_base / packet.time_base
@@ -210,7 +184,7 @@ class VideoWriter:
             if self._waiting is None:
                 self._delay = _seconds(packet.pts, packet) - _seconds(packet.dts, packet)
             else:
-                self._output.mux(self._waiting)
+                self._file.mux(self._waiting)
             self._waiting = packet
 
     def _mux_last(self, packet: Packet) -> None:
@@ -226,52 +200,16 @@ class VideoWriter:
             begin = begin if begin == self._latest else decoded
         end = self._latest + self._frame_duration * self.info.time_base
         packet.duration = max(1, round((end - begin) / packet.time_base))
-        self._output.mux(packet)
+        self._file.mux(packet)
 
     def _finish(self) -> None:
         if not self._frames:
             raise MediaError(f"Expected at least one frame for {self.path}, found none.")
-        with _as_media_error(f"{self.path} cannot be completed"):
+        with media_errors(f"{self.path} cannot be completed"):
             self._mux(self._stream.encode(None))
             if self._waiting is not None:
                 self._mux_last(self._waiting)
-            if self._audio is not None:
-                self._audio.finish()
-                self.notes.extend(self._audio.notes)
 
 
 def _seconds(stamp: int | None, packet: Packet) -> Fraction:
     return (stamp or 0) * packet.time_base
-
-
-@contextmanager
-def _create(file: HeldFile, options: dict[str, str]) -> Iterator[OutputContainer]:
-    # The MP4 muxer reads the file again to move the index to the front.
-    output = av.open(
-        file,
-        "w",
-        container_options=options,
-        buffer_size=_BUFFER,
-        io_open=lambda *_: file.second_reader(),
-    )
-    try:
-        yield output
-    except BaseException:
-        # The file is discarded: further errors from closing it add nothing.
-        with suppress(Exception):
-            output.close()
-        raise
-    output.close()
-
-
-@contextmanager
-def _as_media_error(problem: str) -> Iterator[None]:
-    try:
-        yield
-    except FFmpegError as error:
-        # System errors (disk full, no permission) are handled as OSError.
-        if isinstance(error, OSError):
-            raise
-        raise MediaError(
-            f"{problem}: {error.strerror}.", "Check the encoder's options, or use libx264."
-        ) from error

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from faceswap.core.errors import MediaError, StorageFullError
-from faceswap.media import writer as writer_module
+from faceswap.media import movie_file
 from faceswap.media.colour import ColourTags
 from faceswap.media.encoders import VideoEncoding, choose_pixel_format, usable_encoders
 from faceswap.media.light import LightMetadata
@@ -274,7 +274,7 @@ def test_full_disk(make_video, tmp_path, monkeypatch):
         container = real(*arguments, **options)
         return _FullDisk(container) if "w" in arguments[1:] else container
 
-    monkeypatch.setattr(writer_module.av, "open", opened)
+    monkeypatch.setattr(movie_file.av, "open", opened)
     with pytest.raises(StorageFullError, match="full"):
         copy(source, tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == [source]

@@ -1,0 +1,156 @@
+"""A video file while it is written: packets of pictures, and what another file has beside them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from faceswap.core.errors import MediaError
+from faceswap.core.held_file import HeldFile, Signer, signed_path
+from faceswap.media.audio import AudioFeed
+from faceswap.media.extras import copy_extras
+
+_BUFFER = 1 << 18  # bytes
+ISO_SUFFIXES = (".mp4", ".m4v", ".mov")
+"""Suffixes of the files of the ISO base media format, which keep every time stamp exactly."""
+
+
+class MovieFile:
+    """Writes packets of pictures into a container, with audio and extras of another file.
+
+    A context manager; ``path`` appears if the block succeeds and not at all otherwise. In the block
+    a video stream is added to ``output``, ``begin`` is called with it, and then ``mux``.
+
+    Args:
+        path: Destination.
+        time_base: Seconds per unit of the time stamps of the pictures.
+        metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
+        audio_from: File whose audio is copied; None for a video without audio.
+        with_extras: Whether subtitles, chapters, tags, timecode and attachments of that file are
+            copied too, as far as the container can hold them.
+        sign: Callback that signs the complete temporary file before it is renamed; if it raises,
+            no file is left. Until then no program can open the file.
+
+    Attributes:
+        output: The container, in the block.
+        notes: Messages for the user about what was changed or dropped, complete after the block.
+
+    Raises:
+        StorageFullError: The disk is full; nothing is left at ``path``.
+    """
+
+    output: OutputContainer
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        time_base: Fraction,
+        metadata: Mapping[str, str] | None = None,
+        audio_from: Path | None = None,
+        with_extras: bool = False,
+        sign: Signer | None = None,
+    ) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._suffix = path.suffix.lower()
+        self._time_base = time_base
+        self._metadata = dict(metadata or {})
+        self._audio_from = audio_from
+        self._with_extras = with_extras
+        self._sign = sign
+        self._audio: AudioFeed | None = None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            file = stack.enter_context(signed_path(self.path, self._sign))
+            self.output = stack.enter_context(_create(file, self._muxer_options()))
+            self.output.metadata.update(self._metadata)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack, media_errors(f"{self.path} cannot be completed"):
+            if self._audio is not None:
+                self._audio.finish()
+                self.notes.extend(self._audio.notes)
+
+    def begin(self, stream: VideoStream, problem: str) -> None:
+        """Adds the streams of the other file behind that of the pictures, and writes the header.
+
+        Args:
+            stream: Stream of the pictures.
+            problem: Message of the error when the file cannot be begun.
+        """
+        if self._audio_from is not None:
+            self._audio = AudioFeed(
+                self._audio_from, self.output, self._suffix, subtitles=self._with_extras
+            )
+            self._stack.callback(self._audio.close)
+            if self._with_extras:
+                self.notes += copy_extras(self._audio.input, self._audio_from, self.output, stream)
+        with media_errors(problem):
+            self.output.start_encoding()
+
+    def mux(self, packet: Packet) -> None:
+        """Writes the next packet of the pictures, and the audio up to it."""
+        if self._audio is not None and packet.dts is not None:
+            self._audio.advance(float(packet.dts * packet.time_base))
+        self.output.mux(packet)
+
+    def _muxer_options(self) -> dict[str, str]:
+        if self._suffix not in ISO_SUFFIXES:
+            return {}
+        scale = str(self._time_base.denominator)
+        flags = "+faststart+use_metadata_tags" if self._metadata else "+faststart"
+        # The movie time scale measures the start of the video; the default is milliseconds.
+        return {"movflags": flags, "video_track_timescale": scale, "movie_timescale": scale}
+
+
+@contextmanager
+def _create(file: HeldFile, options: dict[str, str]) -> Iterator[OutputContainer]:
+    # The MP4 muxer reads the file again to move the index to the front.
+    output = av.open(
+        file,
+        "w",
+        container_options=options,
+        buffer_size=_BUFFER,
+        io_open=lambda *_: file.second_reader(),
+    )
+    try:
+        yield output
+    except BaseException:
+        # The file is discarded: further errors from closing it add nothing.
+        with suppress(Exception):
+            output.close()
+        raise
+    output.close()
+
+
+@contextmanager
+def media_errors(problem: str) -> Iterator[None]:
+    """Converts errors of FFmpeg to ``MediaError``; system errors (disk full) pass."""
+    try:
+        yield
+    except FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise MediaError(
+            f"{problem}: {error.strerror}.", "Check the encoder's options, or use libx264."
+        ) from error
