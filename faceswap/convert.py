@@ -17,6 +17,7 @@ from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, We
 from faceswap.core.outputs import check_outputs
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import is_faceset
+from faceswap.maskers import split_names
 from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import probe
 from faceswap.models.run_model import load_run_model
@@ -42,6 +43,7 @@ def convert(
     mask_model: options.MaskModel = None,
     erode: options.Erode = None,
     feather: options.Feather = None,
+    keep: options.Keep = None,
     encoder: options.Encoder = None,
     crf: options.Crf = None,
     preset: options.Preset = None,
@@ -63,6 +65,7 @@ def convert(
         "mask.model": mask_model,
         "mask.erode": erode,
         "mask.feather": feather,
+        "mask.keep": None if keep is None else split_names([keep]),
         "encode.encoder": encoder,
         "encode.crf": crf,
         "encode.preset": preset,

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from faceswap.conversion.colour_transfer import colour_transfers
+from faceswap.conversion.masks import KEPT
 from faceswap.conversion.settings import ConvertConfig
 from faceswap.core.config import load_config
 from faceswap.maskers import maskers
+from faceswap.maskers.products import PREDICTED
 
 Inputs = Annotated[
     list[Path], typer.Argument(help="Videos, photos, or folders of both (searched recursively).")
@@ -56,7 +58,8 @@ Colour = Annotated[
 Mask = Annotated[
     str | None,
     typer.Option(
-        help=f"Masker of the replaced pixels: {', '.join(maskers.names())}. [default: hull]"
+        help="Masker of the replaced pixels, or several with * between them: "
+        f"{', '.join([*maskers.names(), PREDICTED])}. [default: hull]"
     ),
 ]
 MaskModel = Annotated[
@@ -72,6 +75,10 @@ Erode = Annotated[
 ]
 Feather = Annotated[
     float | None, typer.Option(help="Width of the soft mask edge in percent of the face size.")
+]
+Keep = Annotated[
+    str | None,
+    typer.Option(help=f"Features of the frame that are not replaced: {', '.join(KEPT)}, or both."),
 ]
 Encoder = Annotated[
     str | None, typer.Option(help="FFmpeg name of the video encoder. [default: by container]")

@@ -122,6 +122,29 @@ def test_converting_a_folder_again_does_not_take_its_own_output(run, tmp_path, c
     assert not list((tmp_path / "ip/out").rglob("*out*"))
 
 
+def test_every_setting_of_the_mask_reaches_the_pixels(run, convert, tmp_path):
+    changes = (
+        *("name=hull", "name=box", "name=hull*eyes", "erode=5", "feather=10", "keep=[mouth]"),
+        *("erode_top=9", "erode_bottom=9", "erode_left=9", "erode_right=9"),
+    )
+    pixels = set()
+    for number, change in enumerate(changes):
+        output = tmp_path / f"{number}.png"
+        code, said = convert("--model", run, "-o", output, "--set", f"mask.{change}")
+        assert code == 0, said
+        pixels.add(read_image(output).tobytes())
+    assert len(pixels) == len(changes)
+    output = tmp_path / "kept.png"
+    assert convert("--model", run, "-o", output, "--keep", "mouth,eyes")[0] == 0
+    assert read_image(output).tobytes() not in pixels
+
+
+def test_a_model_without_masks_has_no_predicted_mask(run, convert, tmp_path):
+    code, said = convert("--model", run, "-o", tmp_path / "out.png", "--mask", "hull*predicted")
+    assert code == 2
+    assert "Expected a model that predicts masks" in said
+
+
 def test_an_option_and_its_setting_give_the_same_pixels(run, convert, tmp_path):
     (tmp_path / "soft.yaml").write_text("mask: {feather: 12}\n")
     for name, options in {

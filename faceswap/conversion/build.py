@@ -1,6 +1,7 @@
 """Turns the settings of a conversion into its parts."""
 
 from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.mask_edge import MaskEdge
 from faceswap.conversion.pipeline import EncodeSettings
 from faceswap.conversion.settings import ConvertConfig, EncodeConfig
 from faceswap.conversion.swapper import Swapper
@@ -26,8 +27,16 @@ def build_swapper(loaded: LoadedModel, to: str, config: ConvertConfig) -> Swappe
         colour=config.colour.transfer,
         mask=mask.name,
         mask_model=mask.model,
-        erode=mask.erode,
-        feather=mask.feather,
+        edge=MaskEdge(
+            mask.erode,
+            mask.erode_top,
+            mask.erode_bottom,
+            mask.erode_left,
+            mask.erode_right,
+            mask.feather,
+        ),
+        keep=mask.keep,
+        predicted=mask.predicted,
     )
     return Swapper(loaded, to, settings)
 

@@ -4,7 +4,7 @@ Colours are computed in crop space, where every face has the same size, and are 
 the frame together with face and mask. Only the pixels under the mask are touched.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from faceswap.conversion.colour_transfer import colour_transfers
+from faceswap.conversion.mask_edge import MaskEdge
 from faceswap.geometry.alignment import (
     crop_matrix,
     invert,
@@ -37,17 +38,19 @@ class CompositeSettings:
 
     Attributes:
         colour: Name of the colour transfer.
-        mask: Name of the masker.
+        mask: Name of a masker, or a product such as ``hull*segmentation``.
         mask_model: Folder of the masker's network; None for a masker without one.
-        erode: Erosion of the mask, in per cent of the face square; negative values dilate it.
-        feather: Width of the soft edge, in per cent of the face square.
+        edge: Erosion and soft edge of the mask.
+        keep: Features of the frame's own face that are not replaced.
+        predicted: Whether the mask that a model predicts is multiplied with the others.
     """
 
     colour: str = "lab"
     mask: str = "hull"
     mask_model: Path | None = None
-    erode: float = 0.0
-    feather: float = 4.0
+    edge: MaskEdge = field(default_factory=MaskEdge)
+    keep: tuple[str, ...] = ()
+    predicted: bool = True
 
 
 def match_colour(

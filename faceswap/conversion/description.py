@@ -24,7 +24,7 @@ def describe_conversion(
 def composite_settings(swapper: Swapper) -> dict[str, Any]:
     """Settings of compositing; a mask network is identified by its hash, not by its path."""
     chosen = asdict(swapper.settings)
-    return {k: v for k, v in chosen.items() if k != "mask_model"} | dict(swapper.masker.facts)
+    return {k: v for k, v in chosen.items() if k != "mask_model"} | dict(swapper.masks.masker.facts)
 
 
 def describe_faces(faces: Faceset | Tracker) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import repeat
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,70 +12,169 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.mask_edge import MaskEdge
 from faceswap.conversion.temples import temple_points
+from faceswap.core.errors import ConfigError
 from faceswap.maskers import Masker
 from faceswap.maskers.hull import fill_convex, hull_polygon
+from faceswap.maskers.products import PREDICTED, build_product, split_product
+from faceswap.maskers.regions import EYES, MOUTH, fill_features
+
+Points = NDArray[np.floating]
+
+KEPT = {"eyes": EYES, "mouth": MOUTH}
+"""Features of the frame's own face that can be kept, and their landmarks."""
 
 _MASK_SIZE = 128  # px: masks are blurred anyway, so they need no finer grid
 _SIDEWAYS = 0.1  # face squares: a mask that ends farther from a temple does not reach it
+_KEPT_MARGIN = 0.03  # face squares: lids and lips move with what is kept
+_KEPT_SIGMA = 0.015  # face squares, of the blur at its edge
 
 
-def face_masks(
-    crops: list[NDArray[np.uint8]],
-    landmarks: list[NDArray[np.floating]],
-    meshes: Sequence[NDArray[np.floating] | None],
-    coverage: float,
-    settings: CompositeSettings,
-    masker: Masker,
-    predicted: Tensor | None = None,
-    shown_meshes: Sequence[NDArray[np.floating]] | None = None,
-) -> Tensor:
-    """Computes soft masks in crop space.
+class FaceMasks:
+    """Computes the soft masks of faces to replace.
 
     Args:
-        crops: Crops of the frame, ``(S, S, 3) uint8 RGB``.
-        landmarks: Landmarks of each crop, ``(68, 2)`` in crop pixels.
-        meshes: Face mesh of each crop, ``(478, 2)`` in crop pixels; None for landmarkers of 68
-            points.
-        coverage: Side of the crops in face squares.
-        settings: Compositing settings; only ``erode`` and ``feather`` are used.
         masker: Masker of the frame's own faces.
-        predicted: Masks of the swapped faces, ``(B, 1, s, s)`` in [0, 1]; None if the model does
-            not predict them. They remove decoded hair and background where the frame's face is
-            wider than the swapped one.
-        shown_meshes: Mesh of each swapped face, ``(478, 2)`` in crop pixels, if it is known to
-            cover the temples; they are then part of masks of a whole face, wherever these end
-            beside them.
+        coverage: Side of the crops in face squares.
+        edge: Erosion and feathering; None for the defaults.
+        keep: Features of the frame's own face that are not replaced, of ``KEPT``.
+        use_predicted: Whether masks that the model predicts are multiplied with the others. They
+            remove decoded hair and background where the frame's face is wider than the swapped
+            one.
+        needs_predicted: Whether a model that predicts no masks is an error.
 
-    Returns:
-        Soft masks, ``(B, 1, M, M) float32`` in [0, 1], zero at the crop's border.
+    Attributes:
+        masker: Masker of the frame's own faces.
 
     Raises:
-        ConfigError: The masker needs a mesh, and a face has none.
+        ConfigError: A feature is not one of ``KEPT``.
     """
-    face_square = _MASK_SIZE / coverage
-    shown: Iterable[MatLike | None] = repeat(None, len(crops))
-    if predicted is not None:
+
+    def __init__(
+        self,
+        masker: Masker,
+        coverage: float,
+        edge: MaskEdge | None = None,
+        *,
+        keep: Sequence[str] = (),
+        use_predicted: bool = True,
+        needs_predicted: bool = False,
+    ) -> None:
+        if unknown := [name for name in keep if name not in KEPT]:
+            raise ConfigError(
+                f"Expected features to keep among {', '.join(KEPT)}, found {unknown[0]!r}.",
+                "Correct the setting mask.keep.",
+            )
+        self.masker = masker
+        self._coverage = coverage
+        self._edge = edge or MaskEdge()
+        self._kept = [feature for name in keep for feature in KEPT[name]]
+        self._use_predicted = use_predicted or needs_predicted
+        self._needs_predicted = needs_predicted
+        self._face_square = _MASK_SIZE / coverage
+
+    def __call__(
+        self,
+        crops: Sequence[NDArray[np.uint8]],
+        landmarks: Sequence[Points],
+        meshes: Sequence[Points | None],
+        predicted: Tensor | None = None,
+        shown_meshes: Sequence[Points] | None = None,
+    ) -> Tensor:
+        """Computes soft masks in crop space.
+
+        Args:
+            crops: Crops of the frame, ``(S, S, 3) uint8 RGB``.
+            landmarks: Landmarks of each crop, ``(68, 2)`` in crop pixels.
+            meshes: Face mesh of each crop, ``(478, 2)`` in crop pixels; None for landmarkers of 68
+                points.
+            predicted: Masks of the swapped faces, ``(B, 1, s, s)`` in [0, 1]; None if the model
+                does not predict them.
+            shown_meshes: Mesh of each swapped face, ``(478, 2)`` in crop pixels, if it is known to
+                cover the temples; they are then part of masks of a whole face, wherever these end
+                beside them.
+
+        Returns:
+            Soft masks, ``(B, 1, M, M) float32`` in [0, 1] on the CPU, zero at the crop's border.
+
+        Raises:
+            ConfigError: The masker needs a mesh, and a face has none; or a predicted mask is
+                needed, and there is none.
+        """
+        outlines = self.masker(crops, landmarks, meshes)
+        known = repeat(None, len(crops))
+        if shown_meshes is not None and self.masker.whole_face:
+            known = shown_meshes
+        shown = self._shown(predicted, len(crops))
+        masks = [self._mask(*face) for face in zip(outlines, landmarks, shown, known, strict=True)]
+        return torch.from_numpy(np.stack(masks)[:, None])
+
+    def _shown(self, predicted: Tensor | None, count: int) -> Iterable[MatLike | None]:
+        """Predicted masks that are used, ``(M, M) float32`` each."""
+        if predicted is None and self._needs_predicted:
+            raise ConfigError(
+                "Expected a model that predicts masks, found one that does not.",
+                "Choose another --mask, or train with --set model.options.mask=true.",
+            )
+        if predicted is None or not self._use_predicted:
+            return repeat(None, count)
         sides = (_MASK_SIZE, _MASK_SIZE)
-        resized = F.interpolate(predicted, sides, mode="bilinear", align_corners=False)
-        shown = resized[:, 0].float().cpu().numpy()
-    outlines = masker(crops, landmarks, meshes)
-    known = repeat(None, len(crops))
-    if shown_meshes is not None and masker.whole_face:
-        known = shown_meshes
-    masks = [
-        _soften(_covered(*face, face_square), coverage, settings)
-        for face in zip(outlines, landmarks, shown, known, strict=True)
-    ]
-    return torch.from_numpy(np.stack(masks)[:, None])
+        resized = F.interpolate(predicted.float(), sides, mode="bilinear", align_corners=False)
+        return resized[:, 0].cpu().numpy()
+
+    def _mask(
+        self, outline: MatLike, landmarks: Points, shown: MatLike | None, mesh: Points | None
+    ) -> NDArray[np.float32]:
+        soft = self._edge.soften(
+            _covered(outline, landmarks, shown, mesh, self._face_square), self._face_square
+        )
+        if self._kept:
+            points = _scaled(landmarks, _MASK_SIZE / outline.shape[0])
+            margin, sigma = _KEPT_MARGIN * self._face_square, _KEPT_SIGMA * self._face_square
+            kept = fill_features(_MASK_SIZE, points, self._kept, margin)
+            soft *= 1 - cv2.GaussianBlur(kept.astype(np.float32) / 255, (0, 0), sigma)
+        return soft
+
+
+def build_face_masks(
+    mask: str,
+    coverage: float,
+    device: str = "cpu",
+    model: Path | None = None,
+    edge: MaskEdge | None = None,
+    *,
+    keep: Sequence[str] = (),
+    use_predicted: bool = True,
+) -> FaceMasks:
+    """Builds the masks of a conversion by the names of their maskers.
+
+    Args:
+        mask: Name of a masker, ``predicted``, or several with ``*`` between them.
+        coverage: Side of the crops in face squares.
+        device: Device of the maskers' networks.
+        model: Run or model folder of the network of a masker that has one; None if none has.
+        edge: Erosion and feathering; None for the defaults.
+        keep: Features of the frame's own face that are not replaced.
+        use_predicted: Whether predicted masks are multiplied with the others if the model has some;
+            with ``predicted`` among the names, it must have some.
+
+    Raises:
+        ConfigError: A name is unknown or given twice, or a network is missing.
+        ModelFileError: A network cannot be read.
+    """
+    needed = PREDICTED in split_product(mask)
+    masker = build_product(mask, device, model)
+    return FaceMasks(
+        masker, coverage, edge, keep=keep, use_predicted=use_predicted, needs_predicted=needed
+    )
 
 
 def _covered(
     mask: MatLike,
-    landmarks: NDArray[np.floating],
+    landmarks: Points,
     shown: MatLike | None,
-    mesh: NDArray[np.floating] | None,
+    mesh: Points | None,
     face_square: float,
 ) -> MatLike:
     """Mask of a face with its temples, without what the swapped face shows as background."""
@@ -91,7 +191,7 @@ def _covered(
     return mask if shown is None else (mask * shown).round().astype(np.uint8)
 
 
-def _scaled(points: NDArray[np.floating], scale: float) -> NDArray[np.floating]:
+def _scaled(points: Points, scale: float) -> Points:
     """Points of a crop in one of another size; pixel centres are at integers."""
     return (points + 0.5) * scale - 0.5
 
@@ -104,27 +204,3 @@ def _widened(mask: MatLike, temples: MatLike, face_square: float) -> MatLike:
 def _sideways(mask: MatLike, face_square: float) -> MatLike:
     """Dilates a mask along the rows of its crop, which is upright."""
     return cv2.dilate(mask, np.ones((1, 2 * round(_SIDEWAYS * face_square) + 1), np.uint8))
-
-
-def _soften(mask: MatLike, coverage: float, settings: CompositeSettings) -> NDArray[np.float32]:
-    pixel = _MASK_SIZE / coverage / 100  # one per cent of the face square, in mask pixels
-    feather = settings.feather * pixel
-    inner = mask.copy()
-    # Zero at the border, so that the edge of the decoded image is never visible.
-    border = max(1, round(feather / 2))
-    inner[:border] = inner[-border:] = inner[:, :border] = inner[:, -border:] = 0
-    # The blur extends half the feather outwards, so the mask is eroded by that much first.
-    inner = _erode(inner, settings.erode * pixel + feather / 2)
-    soft = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), max(feather / 4, 0.3))
-    soft[[0, -1]] = soft[:, [0, -1]] = 0
-    return np.asarray(soft, np.float32)
-
-
-def _erode(mask: MatLike, radius: float) -> MatLike:
-    side = 2 * round(abs(radius)) + 1
-    if side == 1:
-        return mask
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    grow_or_shrink = cv2.erode if radius > 0 else cv2.dilate
-    # Pixels outside the crop are not face.
-    return grow_or_shrink(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)

@@ -233,7 +233,7 @@ class ConvertJob:
         if not isinstance(self.faces, Faceset):
             return find_faces(frames, self.source.kind, self.faces)
         frames = self._displayed(frames)
-        meshes = self.swapper.guidance is not None or self.swapper.masker.needs_mesh
+        meshes = self.swapper.guidance is not None or self.swapper.masks.masker.needs_mesh
         if not is_sparse(self.faces):
             known = stored_faces(self.faces, hashed, meshes=meshes)
             return ((frame, known.get(frame.index, [])) for frame in frames)

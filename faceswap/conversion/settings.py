@@ -1,5 +1,7 @@
 """Settings of a conversion; recipes in ``configs/convert/`` override these defaults."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from faceswap.core.config import StrictModel, UserPath
@@ -8,7 +10,11 @@ from faceswap.core.config import StrictModel, UserPath
 class MaskConfig(StrictModel):
     """Which pixels of a face are replaced."""
 
-    name: str = Field(default="hull", description="Masker of the replaced pixels.")
+    name: str = Field(
+        default="hull",
+        description="Masker of the replaced pixels; a product such as hull*segmentation; or "
+        "predicted, for the mask that the model predicts.",
+    )
     model: UserPath | None = Field(
         default=None,
         description="Run or model of `classifier train` for the masker segmentation; null for "
@@ -20,11 +26,22 @@ class MaskConfig(StrictModel):
         le=50,
         description="Erosion of the mask in percent of the face size; negative values dilate.",
     )
+    erode_top: float = Field(default=0.0, ge=-50, le=50, description="Erosion from above.")
+    erode_bottom: float = Field(default=0.0, ge=-50, le=50, description="Erosion from below.")
+    erode_left: float = Field(default=0.0, ge=-50, le=50, description="Erosion from image left.")
+    erode_right: float = Field(default=0.0, ge=-50, le=50, description="Erosion from image right.")
     feather: float = Field(
         default=4.0,
         ge=0,
         le=50,
         description="Width of the soft mask edge in percent of the face size.",
+    )
+    keep: tuple[Literal["eyes", "mouth"], ...] = Field(
+        default=(), description="Features of the frame's own face that are not replaced."
+    )
+    predicted: bool = Field(
+        default=True,
+        description="Whether the mask that a model predicts is multiplied with the others.",
     )
 
 

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from faceswap.conversion.compositing import CompositeSettings, match_colour, paste, visible_part
 from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.guidance import build_guidance
-from faceswap.conversion.masks import face_masks
+from faceswap.conversion.masks import build_face_masks
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
 from faceswap.geometry.alignment import crop_matrix, matrix_scale, of_stored, place_face, warp
-from faceswap.maskers import build_masker
 from faceswap.models.model_file import LoadedModel
 
 Image = NDArray[np.uint8]
@@ -35,7 +34,7 @@ class Swapper:
         loaded: Model.
         to: Identity of the swapped faces.
         settings: Compositing settings.
-        masker: Masker of the crops.
+        masks: Masks of the faces to replace.
         guidance: Guidance of the target identity; None unless the model is guided.
 
     Raises:
@@ -52,7 +51,15 @@ class Swapper:
         self.guidance = build_guidance(loaded, to)
         self.settings = settings
         self._device = next(loaded.model.parameters()).device
-        self.masker = build_masker(settings.mask, str(self._device), settings.mask_model)
+        self.masks = build_face_masks(
+            settings.mask,
+            self._coverage,
+            str(self._device),
+            settings.mask_model,
+            settings.edge,
+            keep=settings.keep,
+            use_predicted=settings.predicted,
+        )
         self._bf16 = supports_bf16(self._device)
         # Half of the cores: the others decode, track and encode at the same time.
         self._threads = max(1, torch.get_num_threads() // 2)
@@ -111,13 +118,10 @@ class Swapper:
             guides = guides.to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             decoded = self._model.swap(self._to_device(crops), self.to, guides, cuts[0].detail)
-        masks = face_masks(
+        masks = self.masks(
             crops,
             [cut.landmarks for cut in cuts],
             [cut.mesh for cut in cuts],
-            self._coverage,
-            self.settings,
-            self.masker,
             decoded.mask,
             shown_meshes,
         ).to(self._device)

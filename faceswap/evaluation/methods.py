@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import CompositeSettings, match_colour, paste
 from faceswap.conversion.faces import SourceFace, batch_guides
-from faceswap.conversion.masks import face_masks
+from faceswap.conversion.masks import build_face_masks
 from faceswap.conversion.swapper import Swapper
 from faceswap.evaluation.footage import clip_names
 from faceswap.evaluation.frame_scoring import Image, Sample
@@ -18,7 +18,6 @@ from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
 from faceswap.geometry.landmarks68 import INNER
-from faceswap.maskers import build_masker
 from faceswap.models.guides import Guides
 from faceswap.models.model_file import LoadedModel
 from faceswap.people.embeddings import evenly_spaced
@@ -110,7 +109,7 @@ class NearestCrop:
         self._faces = [faces[position] for position in evenly_spaced(range(len(faces)), _MAX_FACES)]
         self._aligned = np.stack([_aligned_landmarks(face.landmarks) for _, face in self._faces])
         self._settings = CompositeSettings()
-        self._masker = build_masker(self._settings.mask)
+        self._masks = build_face_masks(self._settings.mask, _COVERAGE)
 
     def nearest(self, landmarks: NDArray[np.floating]) -> tuple[Faceset, Face]:
         """The target face with the smallest mean distance to ``(68, 2)`` landmarks."""
@@ -132,7 +131,7 @@ class NearestCrop:
         matrix = crop_matrix(landmarks, size, _COVERAGE)
         crop = warp(image, matrix, size)
         points = transform_points(matrix, landmarks)
-        masks = face_masks([crop], [points], [None], _COVERAGE, self._settings, self._masker)
+        masks = self._masks([crop], [points], [None])
         matched = match_colour(pasted, _as_batch(crop), masks, _COVERAGE, self._settings)
         paste(image, matched[0], masks[0], landmarks, _COVERAGE)
 

@@ -24,6 +24,10 @@ _HAIRLINE = np.array(
     ]
 )
 _NARROWEST, _WIDEST = 0.85, 1.1  # widths of foreheads over that of the mean face
+_ROUND = 0.08  # radius of the corners of a box, in face squares: the hull still fits
+_ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+CIRCLE = np.c_[np.cos(_ANGLES), np.sin(_ANGLES)]
+"""Points of a circle of radius 1, ``(24, 2)``."""
 
 
 def hull_polygon(landmarks: ArrayLike, forehead: float = _FOREHEAD) -> NDArray[np.float32]:
@@ -64,20 +68,22 @@ def extended_polygon(landmarks: ArrayLike) -> NDArray[np.float32]:
 
 
 def box_polygon(landmarks: ArrayLike) -> NDArray[np.float32]:
-    """Computes the rectangle around the hull of a face, upright as the head is.
+    """Computes the rectangle around the hull of a face, upright as the head is, with round corners.
 
     Args:
         landmarks: Landmarks, ``(68, 2)`` in pixels, iBUG 300-W order.
 
     Returns:
-        Corners, ``(4, 2) float32`` in the same pixels.
+        Polygon, ``(N, 2) float32`` in the same pixels.
     """
-    roll = math.radians(head_pose(landmarks).roll)
+    pose = head_pose(landmarks)
+    roll, radius = math.radians(pose.roll), _ROUND * pose.scale
     upright = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
     points = hull_polygon(landmarks) @ upright
-    (left, top), (right, bottom) = points.min(0), points.max(0)
-    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    return (corners @ upright.T).astype(np.float32)
+    (left, top), (right, bottom) = points.min(0) + radius, points.max(0) - radius
+    centres = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+    corners = (centres[:, None] + radius * CIRCLE).reshape(-1, 2)
+    return cv2.convexHull((corners @ upright.T).astype(np.float32))[:, 0].astype(np.float32)
 
 
 def fill_convex(size: int, points: ArrayLike) -> NDArray[np.uint8]:

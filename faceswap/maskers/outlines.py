@@ -91,7 +91,7 @@ def extended() -> LandmarkMasker:
 
 @maskers.register
 def box() -> LandmarkMasker:
-    """Builds the masker ``box``: the rectangle around the hull, upright as the head is."""
+    """Builds the masker ``box``: the rectangle around the hull, upright, with round corners."""
     return LandmarkMasker(lambda size, points: fill_convex(size, box_polygon(points)))
 
 

@@ -6,13 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from faceswap.geometry.landmarks68 import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
-from faceswap.maskers.hull import fill_convex
+from faceswap.maskers.hull import CIRCLE, fill_convex
 
 EYES: Sequence[slice] = (LEFT_EYE, RIGHT_EYE)
 MOUTH: Sequence[slice] = (OUTER_LIPS,)
-
-_ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-_CIRCLE = np.c_[np.cos(_ANGLES), np.sin(_ANGLES)]
 
 
 def fill_features(
@@ -33,6 +30,6 @@ def fill_features(
     mask = np.zeros((size, size), np.uint8)
     for feature in features:
         # The convex hull of discs: a dilation of the mask takes ten times as long.
-        around = (points[feature, None] + margin * _CIRCLE).reshape(-1, 2)
+        around = (points[feature, None] + margin * CIRCLE).reshape(-1, 2)
         np.maximum(mask, fill_convex(size, around), out=mask)
     return mask

@@ -10,6 +10,7 @@ from torch import nn
 from faceswap.conversion import swapper
 from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.mask_edge import MaskEdge
 from faceswap.conversion.swapper import Swapper
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
@@ -34,7 +35,7 @@ def swapped(*faces: SourceFace) -> np.ndarray:
     model = FaceAutoencoder(nn.Identity(), nn.Identity(), {"a": Mean(), "b": Mean()}, 64, 64).eval()
     loaded = LoadedModel(model, ModelMeta("mean", {}, ("a", "b"), 2.0, 0), "0" * 64, Path("model"))
     frame = smooth_image(200, 300)
-    Swapper(loaded, "b", CompositeSettings(colour="none", erode=3))([frame], [faces])
+    Swapper(loaded, "b", CompositeSettings(colour="none", edge=MaskEdge(3)))([frame], [faces])
     return frame
 
 

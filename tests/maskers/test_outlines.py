@@ -128,10 +128,12 @@ def test_margin_of_a_region_is_in_pixels():
     assert (left - right).tolist() == [6, -6]
 
 
-def test_box_is_a_rectangle_around_the_hull():
+def test_box_is_a_rectangle_with_round_corners_around_the_hull():
     box, hull = mask_of("box") > 127, mask_of("hull") > 127
     rows, columns = np.flatnonzero(box.any(1)), np.flatnonzero(box.any(0))
-    assert box.sum() == len(rows) * len(columns)
+    corners = (4 - np.pi) * (0.08 * SCALE) ** 2
+    assert box.sum() == pytest.approx(len(rows) * len(columns) - corners, rel=0.002)
+    assert not box[rows[0] + 3, columns[0] + 3]
     assert box[hull].all()
     assert len(rows) == pytest.approx(hull.any(1).sum(), abs=2)
     assert len(columns) == pytest.approx(hull.any(0).sum(), abs=2)
