@@ -1,89 +1,102 @@
 """Colour transfer from the face of the frame to the swapped face, by name.
 
-Every transfer maps ``face (B, 3, H, W)``, ``target (B, 3, H, W)`` and ``weight (B, 1, H, W)`` to a
-new face ``(B, 3, H, W)``, all ``float32`` RGB in [0, 1]. Statistics are weighted by the face mask
-``weight`` in [0, 1].
+A transfer measures parameters, a fixed number of them, and applies them. Results are linear in the
+parameters in the colour space of the transfer: their mean over several frames is a transfer too.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
-import torch
 from torch import Tensor
 
+from faceswap.conversion.colour_affine import (
+    AffineTransfer,
+    deviation_gains,
+    keep_contrast,
+    monge_kantorovitch,
+)
+from faceswap.conversion.colour_curves import CurveTransfer
+from faceswap.conversion.colour_transport import TransportTable
 from faceswap.core.registry import Registry
 
-ColourTransfer = Callable[[Tensor, Tensor, Tensor], Tensor]
 
-colour_transfers: Registry[ColourTransfer] = Registry("colour transfer")
+class ColourTransfer(Protocol):
+    """A colour transfer.
 
-# sRGB primaries and D65 white (IEC 61966-2-1), linear RGB -> XYZ relative to the white point.
-_RGB_TO_XYZ = torch.tensor(
-    [
-        [0.4124564, 0.3575761, 0.1804375],
-        [0.2126729, 0.7151522, 0.0721750],
-        [0.0193339, 0.1191920, 0.9503041],
-    ],
-    dtype=torch.float64,
-)
-_WHITE = _RGB_TO_XYZ.sum(1, keepdim=True)
-_RGB_TO_RELATIVE_XYZ = _RGB_TO_XYZ / _WHITE
-_RELATIVE_XYZ_TO_RGB = torch.linalg.inv(_RGB_TO_RELATIVE_XYZ)
-_DELTA = 6 / 29
+    Attributes:
+        count: Number of parameters, P.
+    """
 
-# Side of the grid on which statistics are measured: larger faces are sampled, not averaged, since
-# that would reduce their contrast.
-_GRID = 128
-# Limit of the contrast gain: a face in flat light would get hard eyes from one that is half in the
-# dark, and the noise of a nearly flat one would be amplified.
-_MAX_GAIN = 1.3
+    count: int
+
+    def measure(self, faces: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Parameters that give faces the colours of ``targets``, ``(B, P) float32``.
+
+        Args:
+            faces: Swapped faces, ``(B, 3, h, w) float32 RGB`` in [0, 1].
+            targets: The frame's own faces, of the same shape.
+            weights: Weight of each pixel, ``(B, 1, h, w)`` in [0, 1].
+        """
+        ...
+
+    def apply(self, faces: Tensor, parameters: Tensor) -> Tensor:
+        """Faces in the measured colours; they may leave [0, 1].
+
+        Args:
+            faces: Swapped faces of any size, ``(B, 3, H, W) float32 RGB`` in [0, 1].
+            parameters: Parameters of each, ``(B, P)``.
+        """
+        ...
+
+
+colour_transfers: Registry[Callable[[], ColourTransfer]] = Registry("colour transfer")
 
 
 @colour_transfers.register
-def none(face: Tensor, target: Tensor, weight: Tensor) -> Tensor:  # noqa: ARG001
-    """Returns the face unchanged."""
-    return face
+def none() -> ColourTransfer:
+    """Changes nothing."""
+    return _Unchanged()
 
 
 @colour_transfers.register
-def lab(face: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Matches mean and standard deviation of each CIE Lab channel (Reinhard et al. 2001)."""
-    step = max(1, face.shape[-1] // _GRID)
-    source, weight = rgb_to_lab(face), weight[..., ::step, ::step]
-    source_mean, source_deviation = _statistics(source[..., ::step, ::step], weight)
-    wanted_mean, wanted_deviation = _statistics(rgb_to_lab(target[..., ::step, ::step]), weight)
-    gain = (wanted_deviation / source_deviation.clamp_min(1e-3)).clamp(1 / _MAX_GAIN, _MAX_GAIN)
-    return lab_to_rgb((source - source_mean) * gain + wanted_mean).clamp(0, 1)
+def mean() -> ColourTransfer:
+    """Matches the mean in CIE Lab."""
+    return AffineTransfer(keep_contrast)
 
 
-def _statistics(image: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted mean and standard deviation per channel, each ``(B, 3, 1, 1)``."""
-    total = weight.sum((2, 3), keepdim=True).clamp_min(1e-6)
-    mean = (image * weight).sum((2, 3), keepdim=True) / total
-    variance = ((image - mean).square() * weight).sum((2, 3), keepdim=True) / total
-    return mean, variance.sqrt()
+@colour_transfers.register
+def lab() -> ColourTransfer:
+    """Matches mean and standard deviation of each channel of CIE Lab (Reinhard et al. 2001)."""
+    return AffineTransfer(deviation_gains)
 
 
-def rgb_to_lab(rgb: Tensor) -> Tensor:
-    """Maps sRGB ``(B, 3, H, W)`` in [0, 1] to CIE Lab under D65, L in [0, 100]."""
-    curved = ((rgb + 0.055) / 1.055).clamp_min_(0).pow_(2.4)
-    linear = torch.where(rgb > 0.04045, curved, rgb / 12.92)
-    xyz = _mix(_RGB_TO_RELATIVE_XYZ, linear)
-    root = xyz.clamp_min(1e-8).pow_(1 / 3)
-    f = torch.where(xyz > _DELTA**3, root, xyz / (3 * _DELTA**2) + 4 / 29)
-    x, y, z = f.unbind(1)
-    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
+@colour_transfers.register
+def mkl() -> ColourTransfer:
+    """Matches mean and covariance in CIE Lab (Pitie and Kokaram 2007)."""
+    return AffineTransfer(monge_kantorovitch)
 
 
-def lab_to_rgb(values: Tensor) -> Tensor:
-    """Maps CIE Lab under D65 to sRGB; out-of-gamut values are not clamped."""
-    lightness, a, b = values.unbind(1)
-    y = (lightness + 16) / 116
-    f = torch.stack([y + a / 500, y, y - b / 200], 1)
-    xyz = torch.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4 / 29))
-    linear = _mix(_RELATIVE_XYZ_TO_RGB, xyz)
-    curved = linear.clamp_min(0.0031308).pow_(1 / 2.4).mul_(1.055).sub_(0.055)
-    return torch.where(linear > 0.0031308, curved, 12.92 * linear)
+@colour_transfers.register
+def histogram() -> ColourTransfer:
+    """Matches the histogram of each channel of RGB."""
+    return CurveTransfer()
 
 
-def _mix(matrix: Tensor, image: Tensor) -> Tensor:
-    return torch.einsum("ij,bjhw->bihw", matrix.to(image), image)
+@colour_transfers.register
+def sot() -> ColourTransfer:
+    """Matches the distribution in CIE Lab by sliced optimal transport (Bonneel et al. 2015)."""
+    return TransportTable()
+
+
+class _Unchanged:
+    """Leaves faces as they are."""
+
+    count = 0
+
+    def measure(self, faces: Tensor, targets: Tensor, weights: Tensor) -> Tensor:  # noqa: ARG002
+        """No parameters."""
+        return faces.new_zeros(len(faces), 0)
+
+    def apply(self, faces: Tensor, parameters: Tensor) -> Tensor:  # noqa: ARG002
+        """The same faces."""
+        return faces

@@ -12,9 +12,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
 
-from faceswap.conversion.colour_transfer import colour_transfers
+from faceswap.conversion.colour_match import ColourMatch
 from faceswap.conversion.mask_edge import MaskEdge
 from faceswap.geometry.alignment import (
     crop_matrix,
@@ -25,10 +24,6 @@ from faceswap.geometry.alignment import (
 )
 from faceswap.models.inference import resize
 
-_LIGHT_GRID = 32  # side of the grid on which the light of faces is compared
-_LIGHT = 0.12  # face squares: differences that are wider are light, narrower ones are features
-_BORDER = 0.06  # face squares: twice this far inside, a face keeps its own light
-_FEATURE = 0.1  # differences of this size count half: larger ones are hair rather than light
 _REDUCED = 1.5  # size of a face over that in the frame from which it is reduced first
 
 
@@ -63,10 +58,6 @@ def match_colour(
 ) -> Tensor:
     """Transfers the colours of the frame's own faces to the swapped faces.
 
-    After the colour transfer of the whole face, which knows nothing of places, the light at the
-    border of the mask becomes that of the frame. Details are not blended: a face has a narrow edge
-    for these, and a wide one for light, as in multi-band blending (Burt and Adelson, 1983).
-
     Args:
         faces: Swapped faces, ``(B, 3, S, S) float32 RGB`` in [0, 1].
         crops: The frame's own faces, ``(B, 3, s, s) float32 RGB`` in [0, 1].
@@ -80,40 +71,9 @@ def match_colour(
     Returns:
         Faces after the transfer, ``(B, 3, S, S) float32 RGB``.
     """
-    if settings.colour == "none":
-        return faces
-    size = faces.shape[-1]
-    target = resize(crops, size)
+    match = ColourMatch(settings.colour, border_light=settings.colour != "none")
     known = masks if visible is None else masks * visible
-    weight = F.interpolate(known, (size, size), mode="bilinear", align_corners=False)
-    transfer = colour_transfers.get(settings.colour)
-    # One by one: the temporaries of a face fit into the cache of a CPU.
-    each = zip(faces.split(1), target.split(1), weight.split(1), strict=True)
-    matched = torch.cat([transfer(*one) for one in each])
-    return _match_border(matched, target, weight, masks, coverage)
-
-
-def _match_border(
-    faces: Tensor, target: Tensor, weight: Tensor, masks: Tensor, coverage: float
-) -> Tensor:
-    """Gives faces the light of ``target``, known by ``weight``, at the border of their masks."""
-    unit = _LIGHT_GRID / coverage
-    grid = (_LIGHT_GRID, _LIGHT_GRID)
-    inside = F.interpolate(weight, grid, mode="area")
-    # What is outside the mask is no part of either face.
-    difference = F.interpolate((target - faces) * weight, grid, mode="area")
-    size = (difference / inside.clamp_min(1e-3)).abs().mean(1, keepdim=True)
-    trust = 1 / (1 + (size / _FEATURE).square())
-    total = _blur(inside * trust, _LIGHT * unit).clamp_min(1e-3)
-    light = _blur(difference * trust, _LIGHT * unit) / total
-    border = (2 - 2 * _blur(F.interpolate(masks, grid, mode="area"), _BORDER * unit)).clamp(0, 1)
-    change = F.interpolate(light * border, faces.shape[-2:], mode="bilinear", align_corners=False)
-    return (faces + change).clamp_(0, 1)
-
-
-def _blur(images: Tensor, sigma: float) -> Tensor:
-    side = 2 * round(3 * sigma) + 1
-    return gaussian_blur(images, [side, side], [sigma, sigma])
+    return match.apply(faces, match.measure(faces, crops, known, masks, coverage))
 
 
 def paste(

@@ -1,0 +1,96 @@
+"""Colours of the frame for swapped faces: measured, averaged over a track, and applied."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from faceswap.conversion.border_light import LIGHT_SHAPE, add_light, measure_light
+from faceswap.conversion.colour_transfer import colour_transfers
+
+_GRID = 64  # side of the grid on which colours are measured
+
+
+class ColourMatch:
+    """Gives swapped faces the colours of the frame's own faces.
+
+    Args:
+        transfer: Name of the colour transfer of the whole face, which knows nothing of places.
+        border_light: Whether the light at the border of the mask becomes that of the frame.
+
+    Raises:
+        ConfigError: The transfer is not registered.
+    """
+
+    def __init__(self, transfer: str = "lab", *, border_light: bool = True) -> None:
+        self._transfer = colour_transfers.get(transfer)()
+        self._lit = border_light
+
+    def measure(
+        self, faces: Tensor, targets: Tensor, weights: Tensor, masks: Tensor, coverage: float
+    ) -> Tensor:
+        """Measures the parameters of the match.
+
+        Args:
+            faces: Swapped faces, ``(B, 3, S, S) float32 RGB`` in [0, 1].
+            targets: The frame's own faces, ``(B, 3, s, s) float32 RGB`` in [0, 1].
+            weights: Known part of the masks, ``(B, 1, m, m)`` in [0, 1].
+            masks: Face masks, ``(B, 1, M, M)`` in [0, 1].
+            coverage: Side of the crops in face squares.
+
+        Returns:
+            Parameters, ``(B, P) float32``, for ``average_in_time`` and ``apply``.
+        """
+        known = F.interpolate(weights, (_GRID, _GRID), mode="area")
+        faces, targets = _reduced(faces, weights), _reduced(targets, weights)
+        # How much of a face is known decides what it counts in the mean over a track.
+        parameters = [known.mean((2, 3)), self._transfer.measure(faces, targets, known)]
+        if self._lit:
+            matched = self._transfer.apply(faces, parameters[1])
+            parameters.append(measure_light(matched, targets, known, masks, coverage).flatten(1))
+        return torch.cat(parameters, 1)
+
+    def apply(self, faces: Tensor, parameters: Tensor) -> Tensor:
+        """Applies parameters ``(B, P)`` to swapped faces ``(B, 3, S, S) float32 RGB`` in [0, 1]."""
+        _, transfer, light = parameters.tensor_split([1, 1 + self._transfer.count], 1)
+        # One by one: the temporaries of a face fit into the cache of a CPU.
+        each = zip(faces.split(1), transfer.split(1), strict=True)
+        matched = torch.cat([self._transfer.apply(*one) for one in each])
+        if self._lit:
+            matched = add_light(matched, light.unflatten(1, LIGHT_SHAPE))
+        return matched.clamp(0, 1)
+
+
+def average_in_time(parameters: Tensor, offsets: Sequence[int], radius: int) -> Tensor:
+    """Mean parameters of a face over its track, ``(P,)``.
+
+    Weights fall off with the distance in time (Hann) and are those of the less known face of each
+    pair of frames around the present one, so a steady change of the light passes unchanged.
+
+    Args:
+        parameters: Parameters of the face in the frames around the present one, which is among
+            them, ``(N, P)``.
+        offsets: Frame of each, relative to the present one.
+        radius: Number of frames on each side that count.
+    """
+    known = dict(zip(offsets, parameters[:, 0].tolist(), strict=True))
+    weights = [
+        (1 + math.cos(math.pi * offset / (radius + 1))) * min(known[offset], known.get(-offset, 0))
+        if abs(offset) <= radius
+        else 0
+        for offset in offsets
+    ]
+    if not any(weights):
+        return parameters[list(offsets).index(0)]
+    factors = torch.tensor(weights).to(parameters)
+    return factors @ parameters / factors.sum()
+
+
+def _reduced(images: Tensor, weights: Tensor) -> Tensor:
+    """Images ``(B, 3, 64, 64)`` in which each pixel is the mean of those that have weight."""
+    sides = images.shape[-2:]
+    weights = F.interpolate(weights, sides, mode="bilinear", align_corners=False)
+    known = F.interpolate(weights, (_GRID, _GRID), mode="area")
+    return F.interpolate(images * weights, (_GRID, _GRID), mode="area") / known.clamp_min(1e-6)
