@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 # ITU-T H.273 code points, as FFmpeg uses them.
 RGB, BT709, UNSPECIFIED, BT470BG, SMPTE170M, BT2020_CL = 0, 1, 2, 5, 6, 10
+# Ranges as FFmpeg numbers them.
+LIMITED, FULL = int(ColorRange.MPEG), int(ColorRange.JPEG)
 
 # Weights of red and blue in the luma of each matrix that can be converted.
 _LUMA_WEIGHTS = {
@@ -90,8 +93,8 @@ class ColourTags:
     def effective_range(self, pixel_format: str) -> int:
         """Range for the conversion; limited if untagged, except for the ``yuvj`` formats."""
         if pixel_format.startswith("yuvj"):
-            return int(ColorRange.JPEG)
-        return self.range if self.range in (1, 2) else int(ColorRange.MPEG)
+            return FULL
+        return self.range if self.range in (LIMITED, FULL) else LIMITED
 
 
 class RgbConverter:
@@ -108,9 +111,10 @@ class RgbConverter:
         self._colour = colour
         self._matrix = colour.effective_matrix(width, height)
         self._scaler = VideoReformatter()
+        self._lock = Lock()
 
     def __call__(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """Converts one frame.
+        """Converts one frame; several threads may do so.
 
         Returns:
             ``(H, W, 3) uint8`` RGB, contiguous and writable.
@@ -119,9 +123,10 @@ class RgbConverter:
             frame.colorspace = self._matrix
             frame.color_range = self._colour.effective_range(frame.format.name)
         width, height = self._size
-        rgb = self._scaler.reformat(
-            frame, width, height, "rgb24", interpolation=int(_EXACT), threads=_THREADS
-        )
+        with self._lock:
+            rgb = self._scaler.reformat(
+                frame, width, height, "rgb24", interpolation=int(_EXACT), threads=_THREADS
+            )
         return np.require(rgb.to_ndarray(), np.uint8, ["C", "W"])
 
 
@@ -146,9 +151,9 @@ class YuvConverter:
         self._range = colour.effective_range(pixel_format)
         self._scaler = VideoReformatter()
         self._to_yuv: NDArray[np.float64] | None = None
-        if self._range == ColorRange.JPEG:
+        if self._range == FULL:
             # swscale rounds full-range chroma down, which tints every copy green.
-            self._to_yuv = _full_range_matrix(matrix)
+            self._to_yuv = np.hstack([rgb_to_yuv(matrix), [[0], [128], [128]]])
         self._frame = _left_sited(width, height, "rgb24" if self._to_yuv is None else "yuv444p")
         self._planes = [_pixels(self._frame, index) for index in range(len(self._frame.planes))]
 
@@ -166,7 +171,7 @@ class YuvConverter:
             *self._size,
             self._format,
             src_colorspace=None if self._to_yuv is None else self._matrix,
-            src_color_range=int(ColorRange.JPEG),
+            src_color_range=FULL,
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
             interpolation=int(_EXACT_DOWN),
@@ -187,19 +192,22 @@ def matrix_change(before: int, after: int) -> NDArray[np.float64] | None:
     """
     if _LUMA_WEIGHTS[before] == _LUMA_WEIGHTS[after]:
         return None
-    to_yuv, to_other = _full_range_matrix(before)[:, :3], _full_range_matrix(after)[:, :3]
-    return np.linalg.inv(to_other) @ to_yuv
+    return np.linalg.inv(rgb_to_yuv(after)) @ rgb_to_yuv(before)
 
 
-def _full_range_matrix(matrix: int) -> NDArray[np.float64]:
-    """``(3, 4)`` matrix from RGB in [0, 255] to Y, Cb + 128, Cr + 128."""
+def rgb_to_yuv(matrix: int) -> NDArray[np.float64]:
+    """``(3, 3)`` matrix from RGB in [0, 1] to luma in [0, 1], and Cb and Cr in [-0.5, 0.5].
+
+    Args:
+        matrix: One that ``ColourTags.effective_matrix`` gives.
+    """
     red, blue = _LUMA_WEIGHTS[matrix]
-    luma = np.array([red, 1 - red - blue, blue, 0])
+    luma = np.array([red, 1 - red - blue, blue])
     return np.stack(
         [
             luma,
-            (np.array([0, 0, 1, 0]) - luma) / (2 * (1 - blue)) + np.array([0, 0, 0, 128]),
-            (np.array([1, 0, 0, 0]) - luma) / (2 * (1 - red)) + np.array([0, 0, 0, 128]),
+            (np.array([0, 0, 1]) - luma) / (2 * (1 - blue)),
+            (np.array([1, 0, 0]) - luma) / (2 * (1 - red)),
         ]
     )
 

@@ -1,10 +1,13 @@
-"""The frame: an upright picture of a video or a photograph, 8-bit RGB."""
+"""The frame: an upright picture of a video or a photograph, with its time."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from faceswap.media.picture import Picture, RgbPicture
 
 Image = NDArray[np.uint8]
 
@@ -19,8 +22,7 @@ class Frame:
         pts: Presentation time stamp in units of the source's time base, strictly increasing. The
             file begins at 0, whatever the time stamps stored in it.
         time: Presentation time in seconds.
-        image: Image, ``(H, W, 3) uint8`` RGB in [0, 255], upright, contiguous and writable.
-            Sources with more than 8 bits per channel, HDR included, are reduced to 8 bits.
+        pixels: Upright picture at full depth; or ``(H, W, 3) uint8`` RGB, contiguous and writable.
         name: File name of a photograph; empty for a frame of a video.
         duration: Duration in units of the time base; 0 if unknown.
         pixel_aspect: Width over height of a pixel when the frame is displayed.
@@ -29,10 +31,24 @@ class Frame:
     index: int
     pts: int
     time: float
-    image: Image
+    pixels: Picture | Image
     name: str = ""
     duration: int = 0
     pixel_aspect: float = 1.0
+
+    @cached_property
+    def picture(self) -> Picture:
+        """The picture at full depth."""
+        return RgbPicture(self.pixels) if isinstance(self.pixels, np.ndarray) else self.pixels
+
+    @cached_property
+    def image(self) -> Image:
+        """The picture as ``(H, W, 3) uint8`` RGB, made when it is first asked for.
+
+        More than 8 bits per channel, HDR included, are reduced to 8 bits. Changes of the array
+        reach the picture only if that is stored as one.
+        """
+        return self.pixels if isinstance(self.pixels, np.ndarray) else self.pixels.rgb8()
 
     def displayed(self) -> Image:
         """The image in display proportions, with square pixels; itself if it has them already.

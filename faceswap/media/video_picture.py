@@ -1,0 +1,185 @@
+"""Pictures of a video: decoded frames whose stored values are read and changed as RGB."""
+
+from functools import cached_property
+
+import cv2
+import numpy as np
+from av import VideoFrame
+from numpy.typing import NDArray
+
+from faceswap.media.chroma import ChromaAxis
+from faceswap.media.colour import FULL, ColourTags, RgbConverter, rgb_to_yuv
+from faceswap.media.picture import Rgb, Stored, add_rounded
+from faceswap.media.pixel_layout import PixelLayout, pixel_layout
+
+LEFT = (0.0, 0.5)
+"""Place of chroma where a file does not tell: at the first of its pixels across, and between them
+down."""
+
+
+class PictureFormat:
+    """How the pictures of a video are stored, and what their values mean.
+
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        name: FFmpeg's name of the pixel format; a planar one, as of ``PixelLayout``.
+        colour: Colour tags; what they leave open is what players assume at this size.
+        place: Place of chroma across and down, as of ``ChromaAxis``.
+
+    Attributes:
+        width: Width in pixels.
+        height: Height in pixels.
+        name: FFmpeg's name of the pixel format.
+        layout: Layout of the format.
+        across: Chroma of a row.
+        down: Chroma of a column.
+        to_rgb8: Conversion of a frame to 8-bit RGB.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        name: str,
+        colour: ColourTags,
+        place: tuple[float, float] = LEFT,
+    ) -> None:
+        self.width, self.height, self.name = width, height, name
+        self.layout: PixelLayout = pixel_layout(name)
+        self.across = ChromaAxis(width, self.layout.across, place[0])
+        self.down = ChromaAxis(height, self.layout.down, place[1])
+        self.to_rgb8 = RgbConverter(width, height, colour)
+        self._full = colour.effective_range(name) == FULL
+        self._matrix = rgb_to_yuv(colour.effective_matrix(width, height))
+
+    @cached_property
+    def scale(self) -> NDArray[np.float64]:
+        """What 1 of luma (or of an RGB channel) and of both chroma channels is in stored values."""
+        if self.layout.kind == "rgb" or self._full:
+            return np.full(3, 2.0**self.layout.bits - 1)
+        return np.array([219.0, 224.0, 224.0]) * 2 ** (self.layout.bits - 8)
+
+    @cached_property
+    def zero(self) -> NDArray[np.float64]:
+        """The stored values of black."""
+        if self.layout.kind == "rgb":
+            return np.zeros(3)
+        luma = 0.0 if self._full else 16.0
+        return np.array([luma, 128.0, 128.0]) * 2 ** (self.layout.bits - 8)
+
+    @cached_property
+    def legal(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Least and greatest legal value: of luma (or of an RGB channel), and of chroma."""
+        if self.layout.kind == "rgb" or self._full:
+            most = 2**self.layout.bits - 1
+            return (0, most), (0, most)
+        unit = 2 ** (self.layout.bits - 8)
+        return (16 * unit, 235 * unit), (16 * unit, 240 * unit)
+
+    @cached_property
+    def to_stored(self) -> NDArray[np.float64]:
+        """``(3, 3)`` matrix from a difference of RGB to one of stored Y', Cb and Cr."""
+        return self.scale[:, None] * self._matrix
+
+    @cached_property
+    def to_rgb(self) -> NDArray[np.float64]:
+        """``(3, 4)`` matrix from stored Y', Cb and Cr to RGB in [0, 1]."""
+        linear = np.asarray(np.linalg.inv(self.to_stored), np.float64)
+        return np.hstack([linear, -linear @ self.zero[:, None]])
+
+
+class VideoPicture:
+    """A decoded frame as a ``Picture``.
+
+    Args:
+        frame: Upright frame; it is copied before it is changed, for its decoder may still need it.
+        kept: Storage of the frame, with its size and pixel format.
+
+    Attributes:
+        frame: The frame.
+        width: Width in pixels.
+        height: Height in pixels.
+        bits: Bits per channel.
+    """
+
+    def __init__(self, frame: VideoFrame, kept: PictureFormat) -> None:
+        if (frame.width, frame.height, frame.format.name) != (kept.width, kept.height, kept.name):
+            raise ValueError(
+                f"expected {kept.width} x {kept.height} {kept.name}, got {frame.width} x"
+                f" {frame.height} {frame.format.name}"
+            )
+        self.frame = frame
+        self.width, self.height, self.bits = kept.width, kept.height, kept.layout.bits
+        self._format = kept
+        self._planes = [_values(frame, index) for index in range(len(frame.planes))]
+        self._own = False
+
+    def read(self, x0: int, y0: int, x1: int, y1: int) -> Rgb:
+        """See ``Picture.read``."""
+        kept, planes = self._format, self._planes
+        first = planes[0][y0:y1, x0:x1].astype(np.float32)
+        if kept.layout.kind == "yuv":
+            chroma = [self._read_chroma(plane, x0, y0, x1, y1) for plane in planes[1:3]]
+            return np.asarray(cv2.transform(cv2.merge([first, *chroma]), kept.to_rgb), np.float32)
+        if kept.layout.kind == "rgb":
+            blue, red = (plane[y0:y1, x0:x1].astype(np.float32) for plane in planes[1:3])
+            channels = [red, first, blue]
+        else:
+            channels = [first] * 3
+        rgb = cv2.merge(channels)
+        return (rgb - np.float32(kept.zero[0])) / np.float32(kept.scale[0])
+
+    def _read_chroma(
+        self, plane: Stored, x0: int, y0: int, x1: int, y1: int
+    ) -> NDArray[np.float32]:
+        across, down = self._format.across, self._format.down
+        values = plane[np.ix_(down.around(y0, y1), across.around(x0, x1))].astype(np.float32)
+        rows = down.to_pixels(values, y0, y1)
+        return across.to_pixels(rows.T, x0, x1).T
+
+    def add(self, x0: int, y0: int, difference: Rgb) -> None:
+        """See ``Picture.add``."""
+        if not difference.size:
+            return
+        self._make_own()
+        kept, planes = self._format, self._planes
+        luma, chroma = kept.legal
+        if kept.layout.kind == "rgb":
+            for plane, channel in zip(planes, (1, 2, 0), strict=False):
+                _add_at(plane, difference[..., channel] * np.float32(kept.scale[0]), x0, y0, luma)
+            return
+        change = np.asarray(cv2.transform(difference, kept.to_stored), np.float32)
+        _add_at(planes[0], change[..., 0], x0, y0, luma)
+        if kept.layout.kind == "grey":
+            return
+        rows, top = kept.down.from_pixels(change[..., 1:], y0)
+        both, left = kept.across.from_pixels(rows.swapaxes(0, 1), x0)
+        for index, plane in enumerate(planes[1:3]):
+            _add_at(plane, both[..., index].T, left, top, chroma)
+
+    def _make_own(self) -> None:
+        if not self._own:
+            self.frame.make_writable()
+            self._planes = [_values(self.frame, index) for index in range(len(self._planes))]
+            self._own = True
+
+    def rgb8(self) -> NDArray[np.uint8]:
+        """See ``Picture.rgb8``."""
+        return self._format.to_rgb8(self.frame)
+
+
+def _add_at(
+    plane: Stored, change: NDArray[np.float32], x0: int, y0: int, legal: tuple[int, int]
+) -> None:
+    height, width = change.shape
+    add_rounded(plane[y0 : y0 + height, x0 : x0 + width], change, *legal)
+
+
+def _values(frame: VideoFrame, index: int) -> Stored:
+    """View of the values of a plane."""
+    plane = frame.planes[index]
+    pixels = memoryview(plane)
+    if any(component.bits > 8 for component in frame.format.components):
+        return np.frombuffer(pixels, np.uint16).reshape(plane.height, -1)[:, : plane.width]
+    return np.frombuffer(pixels, np.uint8).reshape(plane.height, -1)[:, : plane.width]
