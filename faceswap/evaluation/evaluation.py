@@ -19,6 +19,7 @@ _REASONS = {
     "jitter": _NO_THREE,
     "jitter_ratio": "no three consecutive frames were evaluated, or the source is still",
     "flicker": _NO_THREE,
+    "local_flicker": _NO_THREE,
     "codec_mean": "no part of the frames is far enough from the face",
 }
 _TOO_FEW = "fewer than 8 usable frames, or no movement in them"

@@ -10,6 +10,7 @@ from faceswap.evaluation.background import background_change, face_colour, mask_
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.gaze import gaze
 from faceswap.evaluation.identity import identity_scores
+from faceswap.evaluation.local_flicker import colour_change
 from faceswap.evaluation.pose import angle_difference, angles, angles_2d
 from faceswap.evaluation.seam import seam
 from faceswap.evaluation.shape import expression_error
@@ -74,6 +75,7 @@ class FrameScore:
         picture: Head crop of the output, JPEG bytes.
         frame: Downscaled output frame, JPEG bytes.
         photo: Whether the frame is a photo.
+        change: Change of the low frequencies of the face, ``(4, 4, 3)`` in levels.
     """
 
     clip: str
@@ -84,6 +86,7 @@ class FrameScore:
     picture: bytes = b""
     frame: bytes = b""
     photo: bool = False
+    change: NDArray[np.float64] | None = None
 
 
 class FrameScorer:
@@ -151,10 +154,11 @@ class FrameScorer:
             after,
             photo=sample.photo,
         )
-        change = background_change(sample.image, output, sample.swapped)
-        score.values |= {"background_max": change.largest, "background_mean": change.mean}
-        if change.far_mean is not None:
-            score.values["codec_mean"] = change.far_mean
+        outside = background_change(sample.image, output, sample.swapped)
+        score.values |= {"background_max": outside.largest, "background_mean": outside.mean}
+        if outside.far_mean is not None:
+            score.values["codec_mean"] = outside.far_mean
+        score.change = colour_change(sample.image, output, sample.landmarks)
         score.values["seam"] = seam(sample.image, output, sample.landmarks)
         if detail is not None and after is not None:
             score.values["sharpness"] = detail.sharpness(output, after.landmarks.points)

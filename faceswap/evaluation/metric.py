@@ -103,6 +103,10 @@ _METRICS = (
     Metric("flicker", "flicker", "ΔE", "zero", 2,
            "Mean second temporal difference of the mean face colour (CIELAB), minus that of the "
            "source."),
+    Metric("local_flicker", "local flicker", "levels", "lower", 2,
+           "Mean deviation of a frame from the mean of its two neighbours, of the difference "
+           "between output and source in 4 x 4 cells of the face: flicker of colour and light that "
+           "the source does not have, in levels of 255."),
     Metric("seam", "seam", "levels", "lower", 1,
            "Brightness step across the most visible contour near the mask edge, relative to its "
            "surroundings and to the source, in levels of 255."),

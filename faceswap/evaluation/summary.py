@@ -9,6 +9,7 @@ from faceswap.evaluation.consecutive import FrameKey
 from faceswap.evaluation.drift import identity_drift
 from faceswap.evaluation.frame_scoring import FrameScore, Observation
 from faceswap.evaluation.jitter import flicker, jitter, jitter_ratio
+from faceswap.evaluation.local_flicker import local_flicker
 from faceswap.evaluation.metric import METRICS
 from faceswap.evaluation.shape import (
     correlation,
@@ -87,6 +88,13 @@ def _temporal_values(scores: Sequence[FrameScore]) -> dict[str, float]:
     found["flicker"] = flicker(
         {frame: before.colour for frame, (before, _) in pairs.items()},
         {frame: after.colour for frame, (_, after) in pairs.items()},
+    )
+    found["local_flicker"] = local_flicker(
+        {
+            (score.clip, score.index): score.change
+            for score in scores
+            if score.change is not None and not score.photo
+        }
     )
     embeddings = {
         frame: (before.embedding, after.embedding)

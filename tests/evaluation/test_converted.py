@@ -33,7 +33,8 @@ def test_copy_has_perfect_scores(clips, facesets, finder):
     copy = values["alice.mp4"]
     for name in ("face_found", "similarity_source", "mask_iou"):
         assert copy[name] == pytest.approx(1, abs=1e-5)
-    for name in ("pitch_error", "expression_error", "movement_error", "seam", "flicker", "jitter"):
+    steady = ("flicker", "local_flicker", "jitter")
+    for name in ("pitch_error", "expression_error", "movement_error", "seam", *steady):
         assert copy[name] == pytest.approx(0, abs=1e-6)
     for name in ("background_max", "codec_mean", "retrieval"):
         assert copy.get(name, 0) == 0
@@ -60,6 +61,7 @@ def test_flicker_and_offset_are_measured(tmp_path, clips, finder):
     )
     # 12 of 255 levels are four to five L*; a second difference of back and forth is twice that.
     assert values["flicker"] == pytest.approx(9, abs=1.5)
+    assert values["local_flicker"] == pytest.approx(12, abs=1)
     assert 12 <= values["background_max"] <= 60  # encoding adds to it
     assert values["background_mean"] == pytest.approx(6, abs=2)
     assert values["pitch_error"] < 1

@@ -78,7 +78,7 @@ def test_all_methods_use_the_same_frames(evaluated):
 
 def test_photos_do_not_follow_each_other(evaluated, facesets):
     result = evaluated.comparisons[0].results[-1]  # the nearest crop
-    temporal = {"jitter", "jitter_ratio", "flicker", "identity_drift"}
+    temporal = {"jitter", "jitter_ratio", "flicker", "local_flicker", "identity_drift"}
     # Three frames in a row, as the held-out ones of a larger faceset are.
     scores = [replace(score, index=number) for number, score in enumerate(result.scores)]
     assert temporal <= summarise(scores).values.keys()
