@@ -1,0 +1,75 @@
+"""Noise of pictures: its strength and its correlation between neighbouring pixels.
+
+It is measured in small patches, as what a quadratic surface leaves of them, in the smoothest
+patches of a picture: those show noise, and the others detail.
+"""
+
+import torch
+from torch import Tensor
+
+from faceswap.conversion.detail.luma import rgb_to_ycc
+
+_SIDE = 8  # px of a patch
+_ACROSS = 16  # patches along each side of a picture: the cost does not grow with its size
+_SMOOTHEST = 0.3  # fraction of the patches
+_COVERED = 0.9  # mean weight from which a patch counts
+_DARKEST, _BRIGHTEST = 0.06, 0.94  # mean luma: noise is clipped beyond
+
+
+def measure_noise(images: Tensor, weights: Tensor) -> Tensor:
+    """Measures the noise of pictures.
+
+    Args:
+        images: Pictures, ``(B, 3, H, W) float32 RGB`` in [0, 1].
+        weights: Weights of the pixels to measure, ``(B, 1, H, W)`` in [0, 1].
+
+    Returns:
+        ``(B, 3, 2)``: of luma and of both colour differences, the variance and the covariance of
+        adjacent pixels. Both are 0 for a picture without a usable patch. Fractions of them are lost
+        with the quadratic surface: compare them with those of ``measure_noise`` only.
+    """
+    residuals, brightness = _residuals(images)
+    covered = _patches(weights)[:, 0].mean(-1)
+    usable = (covered >= _COVERED) & (brightness > _DARKEST) & (brightness < _BRIGHTEST)
+    moments = torch.stack([_variance(residuals), _covariance(residuals)], -1)  # (B, 3, N, 2)
+    order = moments[:, 0, :, 0].masked_fill(~usable, torch.inf).argsort(1)  # (B, N)
+    count = usable.sum(1, keepdim=True)
+    ranks = torch.arange(order.shape[1], device=images.device)
+    chosen = (ranks < (_SMOOTHEST * count).ceil()).to(images)  # (B, N)
+    ordered = moments.gather(2, order[:, None, :, None].expand_as(moments))
+    total = torch.einsum("bn,bcnm->bcm", chosen, ordered)
+    return total / chosen.sum(1).clamp_min(1)[:, None, None]
+
+
+def _residuals(images: Tensor) -> tuple[Tensor, Tensor]:
+    """What the surfaces leave, ``(B, 3, N, side, side)``, and the mean luma ``(B, N)``."""
+    patches = rgb_to_ycc(_patches(images))
+    basis = _surfaces().to(images)  # (side * side, 6)
+    rest = patches - (patches @ basis) @ basis.T
+    return rest.unflatten(-1, (_SIDE, _SIDE)), patches[:, 0].mean(-1)
+
+
+def _patches(images: Tensor) -> Tensor:
+    """Evenly spaced patches, ``(B, C, N, side * side)``."""
+    windows = images
+    for axis in (2, 3):
+        windows = windows.unfold(axis, _SIDE, max(_SIDE, images.shape[axis] // _ACROSS))
+    return windows.flatten(4).flatten(2, 3)
+
+
+def _surfaces() -> Tensor:
+    """Orthonormal basis of the quadratic surfaces over a patch, ``(side * side, 6)``."""
+    line = torch.linspace(-1, 1, _SIDE, dtype=torch.float64)
+    y, x = torch.meshgrid(line, line, indexing="ij")
+    surfaces = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], -1)
+    return torch.linalg.qr(surfaces.flatten(0, 1)).Q
+
+
+def _variance(residuals: Tensor) -> Tensor:
+    return residuals.square().mean((-2, -1))
+
+
+def _covariance(residuals: Tensor) -> Tensor:
+    across = (residuals[..., 1:] * residuals[..., :-1]).mean((-2, -1))
+    down = (residuals[..., 1:, :] * residuals[..., :-1, :]).mean((-2, -1))
+    return (across + down) / 2

@@ -1,0 +1,106 @@
+import pytest
+import torch
+
+from faceswap.conversion.detail.blur import gaussian_blur
+from faceswap.conversion.detail.grain import Grain
+from faceswap.conversion.detail.luma import rgb_to_ycc, ycc_to_rgb
+from faceswap.conversion.detail.noise import measure_noise
+
+EVERYWHERE = torch.ones(1, 1, 240, 200)
+
+
+def shaded() -> torch.Tensor:
+    """A smooth picture without noise, ``(1, 3, 240, 200)``."""
+    rows = torch.linspace(0.35, 0.6, 240)[:, None] + 0.1 * torch.linspace(-1, 1, 200).square()
+    return rows.expand(1, 3, -1, -1).clone()
+
+
+def noise(levels: float, spots: float, seed: int = 0) -> torch.Tensor:
+    """Noise of luma and colour differences, of a standard deviation in levels of 255."""
+    random = torch.Generator().manual_seed(seed)
+    white = torch.randn(1, 3, 240, 200, generator=random)
+    correlated = gaussian_blur(white, torch.tensor([spots]))
+    return ycc_to_rgb(levels / 255 * correlated / correlated.std())
+
+
+def deviation(image: torch.Tensor) -> torch.Tensor:
+    return 255 * measure_noise(image, EVERYWHERE)[0, :, 0].sqrt()
+
+
+def correlation(image: torch.Tensor) -> torch.Tensor:
+    variance, covariance = measure_noise(image, EVERYWHERE)[0].unbind(-1)
+    return covariance / variance
+
+
+def test_a_smooth_picture_has_no_noise():
+    assert deviation(shaded()).max() < 0.02
+
+
+@pytest.mark.parametrize("levels", [1.0, 4.0])
+def test_white_noise_is_measured(levels):
+    found = deviation(shaded() + noise(levels, 0))
+    torch.testing.assert_close(found, torch.full((3,), levels), rtol=0.15, atol=0)
+
+
+def test_detail_is_no_noise():
+    stripes = shaded()
+    stripes[..., :120, ::6] += 0.2  # half of the picture is texture
+    found = deviation(stripes + noise(2, 0))
+    torch.testing.assert_close(found, deviation(shaded() + noise(2, 0)), rtol=0.1, atol=0)
+
+
+def test_only_what_is_covered_counts():
+    weights = EVERYWHERE.clone()
+    weights[..., :100, :] = 0
+    picture = shaded() + noise(4, 0)
+    picture[..., :100, :] = 0.5
+    covered = measure_noise(picture, weights)[0, 0, 0].sqrt()
+    assert 255 * covered.item() == pytest.approx(4, rel=0.2)
+
+
+def test_nothing_is_measured_where_noise_is_clipped():
+    white = (torch.full((1, 3, 240, 200), 1.0) + noise(4, 0)).clamp(0, 1)
+    assert measure_noise(white, EVERYWHERE).abs().max() == 0
+
+
+@pytest.mark.parametrize("spots", [0.0, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("levels", [1.0, 5.0])
+def test_grain_has_the_strength_and_correlation_of_the_footage(levels, spots):
+    footage = shaded() + noise(levels, spots)
+    grain = Grain()
+    variances = grain.variances(
+        measure_noise(footage, EVERYWHERE) - measure_noise(shaded(), EVERYWHERE)
+    )
+    grained = grain.add(shaded(), variances, (3, 14))
+    torch.testing.assert_close(deviation(grained), deviation(footage), rtol=0.1, atol=0.02)
+    torch.testing.assert_close(correlation(grained), correlation(footage), rtol=0, atol=0.1)
+
+
+def test_a_face_with_grain_of_its_own_gets_the_rest():
+    footage, face = shaded() + noise(3, 0.6), shaded() + noise(2, 0.6, seed=1)
+    grain = Grain()
+    missing = measure_noise(footage, EVERYWHERE) - measure_noise(face, EVERYWHERE)
+    grained = grain.add(face, grain.variances(missing), (0, 0))
+    torch.testing.assert_close(deviation(grained), deviation(footage), rtol=0.1, atol=0)
+    assert grain.variances(-missing).max() == 0
+
+
+def test_grain_depends_on_track_and_frame_alone():
+    grain, variances = Grain(), torch.full((1, 2, 3), 1e-4)
+    first = grain.add(shaded(), variances, (1, 7))
+    assert torch.equal(first, Grain().add(shaded(), variances, (1, 7)))
+    fields = [rgb_to_ycc(grain.add(shaded(), variances, seed) - shaded()) for seed in SEEDS]
+    for other in fields[1:]:
+        alike = torch.corrcoef(torch.stack([fields[0][0, 0].flatten(), other[0, 0].flatten()]))
+        assert abs(alike[0, 1].item()) < 0.05
+
+
+SEEDS = ((1, 7), (1, 8), (2, 7))
+
+
+def test_a_face_larger_than_the_field_is_covered():
+    large = torch.full((1, 3, 40, 700), 0.5)
+    grained = Grain().add(large, torch.full((1, 2, 3), 1e-4), (0, 0))
+    assert (grained[..., 600:] - 0.5).std().item() == pytest.approx(
+        (grained[..., :100] - 0.5).std().item(), rel=0.1
+    )
