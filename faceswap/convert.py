@@ -47,6 +47,7 @@ def convert(
     encoder: options.Encoder = None,
     crf: options.Crf = None,
     preset: options.Preset = None,
+    lossless: options.Lossless = None,
     sign_cert: options.SignCert = None,
     sign_key: options.SignKey = None,
     device: options.Device = "auto",
@@ -69,6 +70,7 @@ def convert(
         "encode.encoder": encoder,
         "encode.crf": crf,
         "encode.preset": preset,
+        "encode.lossless": lossless,
     }
     resolved = options.load_settings(config, given, settings or ())
     identity = open_identity(sign_cert, sign_key)  # first: unsigned output is never written

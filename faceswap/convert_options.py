@@ -81,10 +81,18 @@ Keep = Annotated[
     typer.Option(help=f"Features of the frame that are not replaced: {', '.join(KEPT)}, or both."),
 ]
 Encoder = Annotated[
-    str | None, typer.Option(help="FFmpeg name of the video encoder. [default: by container]")
+    str | None,
+    typer.Option(
+        help="FFmpeg name of the video encoder, or h264, h265, av1, vp9, prores, ffv1. "
+        "[default: by container]"
+    ),
 ]
 Crf = Annotated[int | None, typer.Option(help="Constant rate factor: lower is better and larger.")]
 Preset = Annotated[str | None, typer.Option(help="Preset of the encoder.")]
+Lossless = Annotated[
+    bool | None,
+    typer.Option("--lossless", help="Encode without loss; only some encoders can."),
+]
 SignCert = Annotated[
     Path | None,
     typer.Option(help="Certificate chain (PEM) to sign with; requires --sign-key."),

@@ -43,5 +43,5 @@ def build_swapper(loaded: LoadedModel, to: str, config: ConvertConfig) -> Swappe
 
 def build_encoding(config: EncodeConfig) -> EncodeSettings:
     """Builds the encoding of converted videos and photos."""
-    video = VideoEncoding(config.encoder, config.crf, config.preset)
+    video = VideoEncoding(config.encoder, config.crf, config.preset, lossless=config.lossless)
     return EncodeSettings(video, config.quality)

@@ -1,6 +1,6 @@
 """Decides where the sources of a command are written."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from faceswap.conversion.outputs import PHOTO_SUFFIX, Outputs, name_outputs
@@ -8,8 +8,8 @@ from faceswap.conversion.report import is_report_of
 from faceswap.core.errors import MediaError
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.outputs import is_taken
-from faceswap.media.encoders import DEFAULT_ENCODER
 from faceswap.media.images import WRITABLE
+from faceswap.media.muxers import writable_suffix
 from faceswap.media.sources import Source
 from faceswap.provenance.own_files import is_made_from
 from faceswap.provenance.sidecar import written_sidecar
@@ -47,9 +47,7 @@ def _plan(source: Source, output: Path, *, single: bool) -> Outputs:
         inner = name_outputs(source, output / source.name)
         outer = name_outputs(source, output)
         return outer if single and _is_for(outer, source) else inner
-    suffix, (writable, instead) = source.path.suffix, _formats(source)
-    kept = suffix if suffix.lower() in writable else instead
-    return name_outputs(source, output / f"{source.name}{kept}")
+    return name_outputs(source, output / f"{source.name}{_written_suffix(source)}")
 
 
 def _is_for(outputs: Outputs, source: Source) -> bool:
@@ -74,8 +72,9 @@ def _is_made_from(file: Path, photo: Path) -> bool:
 
 def format_note(source: Source, outputs: Outputs) -> str:
     """One line about formats that can be read but not written, unless the user chose another."""
-    writable, instead = _formats(source)
-    changed = {file.suffix.lower() for file in source.files} - set(writable)
+    instead = _written_suffix(source) if source.kind == "video" else PHOTO_SUFFIX
+    written = {instead} if source.kind == "video" else WRITABLE
+    changed = {file.suffix.lower() for file in source.files} - set(written)
     chosen = not outputs.is_folder and outputs.path.name != f"{source.name}{instead}"
     if not changed or chosen:
         return ""
@@ -83,6 +82,10 @@ def format_note(source: Source, outputs: Outputs) -> str:
     return f"{source.name}: {given} can be read but not written; converted to {instead}."
 
 
-def _formats(source: Source) -> tuple[Collection[str], str]:
-    """Suffixes that can be written, and the one that replaces the others."""
-    return (DEFAULT_ENCODER, ".mp4") if source.kind == "video" else (WRITABLE, PHOTO_SUFFIX)
+def _written_suffix(source: Source) -> str:
+    """Suffix of a file that replaces a video or a single photo: its own if it can be written."""
+    suffix = source.path.suffix
+    if source.kind == "video":
+        written = writable_suffix(source.path)
+        return suffix if suffix.lower() == written else written
+    return suffix if suffix.lower() in WRITABLE else PHOTO_SUFFIX

@@ -66,6 +66,9 @@ class EncodeConfig(StrictModel):
     preset: str | None = Field(
         default=None, description="Preset of the encoder; null for a fast one."
     )
+    lossless: bool = Field(
+        default=False, description="Whether the pixels of videos are stored without loss."
+    )
     quality: int = Field(default=95, ge=1, le=100, description="JPEG quality of converted photos.")
 
 

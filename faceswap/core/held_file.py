@@ -11,16 +11,23 @@ from faceswap.core.files import atomic_path
 
 HELD = 1 << 16  # bytes; the headers of all media formats begin within them
 
+STREAMS = frozenset({".ts", ".m2t", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".flv", ".avi"})
+"""Suffixes of files whose content players recognise without the beginning: all bytes are held."""
+
+_INVERTED = bytes(255 - byte for byte in range(256))
+_CHUNK = 1 << 20
+
 
 class HeldFile(io.RawIOBase):
     """A new file whose first 64 KiB stay in memory until ``release``, and are zeros on disk.
 
     A media file without its first bytes is unreadable, so whatever happens to the process, the disk
-    never contains it in a state that can be played before it is released. Reading and seeking work
-    as if everything were in the file. Nothing is buffered.
+    never contains it in a state that can be played before it is released. The remaining bytes of a
+    stream (``STREAMS``) are inverted on disk until then. Reading and seeking work as if everything
+    were in the file. Nothing is buffered.
 
     Args:
-        path: File; created, or truncated.
+        path: File; created, or truncated. Its suffix tells whether it is a stream.
 
     Attributes:
         path: The file.
@@ -36,6 +43,7 @@ class HeldFile(io.RawIOBase):
         self._file = io.FileIO(path, "w+")
         self._head = bytearray()
         self._at = 0
+        self._inverts = path.suffix.lower() in STREAMS
 
     def readable(self) -> bool:
         """True."""
@@ -73,7 +81,10 @@ class HeldFile(io.RawIOBase):
             self._head.extend(bytes(max(0, end - len(self._head))))
         self._head[self._at : self._at + len(held)] = held
         try:
-            self._write_all(self._at + len(held), view[len(held) :])
+            rest = view[len(held) :]
+            if self._inverts:
+                rest = memoryview(bytes(rest).translate(_INVERTED))
+            self._write_all(self._at + len(held), rest)
         except OSError as error:
             self.error = error
             raise
@@ -96,7 +107,18 @@ class HeldFile(io.RawIOBase):
         Raises:
             OSError: The disk is full.
         """
+        if self._inverts:
+            self._revert()
         self._write_all(0, memoryview(self._head))
+
+    def _revert(self) -> None:
+        self._inverts = False
+        at = HELD
+        self._file.seek(at)
+        while chunk := self._file.read(_CHUNK):
+            self._write_all(at, memoryview(chunk.translate(_INVERTED)))
+            at += len(chunk)
+            self._file.seek(at)
 
     def close(self) -> None:
         """Closes the file; without ``release`` it stays unreadable."""
@@ -108,7 +130,10 @@ class HeldFile(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         if at >= HELD:
             self._file.seek(at)
-            return self._file.readinto(view)
+            count = self._file.readinto(view)
+            if self._inverts:
+                view[:count] = bytes(view[:count]).translate(_INVERTED)
+            return count
         found = self._head[at : at + len(view)]
         view[: len(found)] = found
         return len(found)

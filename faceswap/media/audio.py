@@ -19,11 +19,9 @@ from av.subtitles.stream import SubtitleStream
 from faceswap.media.clock import SoundClock
 from faceswap.media.container import films, open_media, video_stream
 from faceswap.media.muxer_trial import MuxerTrial
-from faceswap.media.subtitles import TEXT_CODECS, TEXT_ENCODER, convert_text, prepare_text
+from faceswap.media.muxers import MUXERS
+from faceswap.media.subtitles import TEXT_CODECS, convert_text, prepare_text
 
-# FFmpeg muxes these into MP4, but hardly any player supports them there.
-_POOR_FIT = {".mp4": ("pcm_", "vorbis", "truehd"), ".m4v": ("pcm_", "vorbis", "truehd")}
-_FALLBACK = {".webm": "libopus"}
 _COMMON_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 96_000
 _JITTER = 0.02  # seconds
@@ -79,6 +77,7 @@ class AudioFeed:
         self._path = path
         self._output = output
         self._suffix = suffix
+        self._muxer = MUXERS[suffix]
         self.input = open_media(path)
         trial = MuxerTrial(path, output.format.name)
         added = [
@@ -99,9 +98,9 @@ class AudioFeed:
             self.notes.append(f"audio stream {number} has an unknown codec and was dropped")
             return None
         codec = source.codec_context.codec.canonical_name
-        if not codec.startswith(_POOR_FIT.get(self._suffix, ())) and trial.accepts(source):
+        if not codec.startswith(self._muxer.poor_audio) and trial.accepts(source):
             return self._copied(source)
-        encoder = _FALLBACK.get(self._suffix, "aac")
+        encoder = self._muxer.audio
         self.notes.append(
             f"audio stream {number} was re-encoded to {encoder.removeprefix('lib')}:"
             f" {self._suffix} does not support {codec}"
@@ -116,10 +115,10 @@ class AudioFeed:
             return self._copied(source)
         codec = context.codec.canonical_name if context is not None else "unknown codec"
         problem = f"{self._suffix} does not support {codec}"
-        if codec not in TEXT_CODECS:
+        if codec not in TEXT_CODECS or not self._muxer.text:
             self.notes.append(f"subtitle stream {number} was dropped: {problem}")
             return None
-        encoder = TEXT_ENCODER[self._suffix]
+        encoder = self._muxer.text
         target = self._output.add_stream(encoder)
         assert isinstance(target, SubtitleStream)
         prepare_text(target)

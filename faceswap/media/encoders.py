@@ -1,7 +1,7 @@
 """Video encoders: which of them work on this machine, and good settings for each."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -10,25 +10,7 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 
 from faceswap.core.errors import MediaError
-
-
-@dataclass(frozen=True)
-class EncoderSettings:
-    """Settings of an encoder for near-transparent quality at a reasonable speed.
-
-    Attributes:
-        options: Options of the encoder.
-        quality: Name of the quality option that ``crf`` sets; empty if it has none.
-        speed: Name of the speed option that ``preset`` sets; empty if it has none.
-        even: Whether 4:2:0 needs even width and height.
-        tag: Codec tag that players expect in MP4; empty for the muxer's default.
-    """
-
-    options: Mapping[str, str] = field(default_factory=dict)
-    quality: str = ""
-    speed: str = ""
-    even: bool = True
-    tag: str = ""
+from faceswap.media.encoder_table import ALIASES, ENCODERS, EncoderSettings
 
 
 @dataclass(frozen=True)
@@ -36,12 +18,14 @@ class VideoEncoding:
     """Encoder of a video and its settings.
 
     Attributes:
-        encoder: FFmpeg's name of the encoder; None for libx264 (WebM: libvpx-vp9).
+        encoder: FFmpeg's name of the encoder, or one of ``ALIASES``; None for the default of the
+            container.
         crf: Quality, lower is better; None for near-transparent.
         preset: Speed setting of the encoder; None for a fast one.
         options: Additional options of the encoder.
         pixel_format: FFmpeg's name of the pixel format; None for 8-bit 4:2:0 if the encoder
             supports it.
+        lossless: Whether pixels, in the format of the encoder, are stored without loss.
     """
 
     encoder: str | None = None
@@ -49,47 +33,23 @@ class VideoEncoding:
     preset: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     pixel_format: str | None = None
+    lossless: bool = False
 
+    def name(self, default: str) -> str:
+        """FFmpeg's name of the encoder.
 
-_NVENC = {"preset": "p5", "rc": "vbr", "cq": "17", "b": "0"}
+        Args:
+            default: Default encoder of the container.
+        """
+        name = self.encoder or default
+        return ALIASES.get(name, name)
 
-# On footage of faces x264's "medium" takes 2.5 times as long as "veryfast", which at crf 14 is as
-# close to the original (46 dB) as "medium" at 18, in a larger file.
-ENCODERS: dict[str, EncoderSettings] = {
-    "libx264": EncoderSettings({"preset": "veryfast", "crf": "14"}, "crf", "preset"),
-    "libx265": EncoderSettings(
-        {"preset": "veryfast", "crf": "16", "x265-params": "log-level=error"},
-        "crf",
-        "preset",
-        tag="hvc1",
-    ),
-    "libvpx-vp9": EncoderSettings(
-        {"cpu-used": "5", "crf": "20", "b": "0", "row-mt": "1", "deadline": "good"},
-        "crf",
-        "cpu-used",
-        even=False,
-    ),
-    "libsvtav1": EncoderSettings({"preset": "9", "crf": "20"}, "crf", "preset"),
-    "h264_nvenc": EncoderSettings(_NVENC, "cq", "preset"),
-    "hevc_nvenc": EncoderSettings(_NVENC, "cq", "preset", tag="hvc1"),
-    "av1_nvenc": EncoderSettings(_NVENC, "cq", "preset"),
-    "prores_ks": EncoderSettings({"profile": "3"}),
-    "ffv1": EncoderSettings({"level": "3", "slicecrc": "1"}, even=False),
-}
 
 # FFmpeg lists these encoders even if the machine lacks the hardware.
-_HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_videotoolbox")
-
-DEFAULT_ENCODER = {
-    ".mp4": "libx264",
-    ".m4v": "libx264",
-    ".mov": "libx264",
-    ".mkv": "libx264",
-    ".webm": "libvpx-vp9",
-}
+_HARDWARE = ("_nvenc", "_qsv", "_amf", "_videotoolbox")
 
 
-def usable_encoders(holds: set[str] | None = None) -> list[str]:
+def usable_encoders(holds: Set[str] | None = None) -> list[str]:
     """Known encoders that can be opened on this machine, including hardware encoders.
 
     Args:
@@ -112,13 +72,14 @@ def _starts(name: str) -> bool:
         context.time_base = Fraction(1, 25)
         context.framerate = Fraction(25)
         context.pix_fmt = choose_pixel_format(name, 256, 256)
+        context.options = encoder_options(name, ENCODERS[name], VideoEncoding(), context.pix_fmt)
         context.open()
     except (FFmpegError, ValueError):
         return False
     return True
 
 
-def find_encoder(name: str, holds: set[str]) -> EncoderSettings:
+def find_encoder(name: str, holds: Set[str]) -> EncoderSettings:
     """Settings of an encoder; empty ones for an encoder that is not in the table.
 
     Args:
@@ -143,25 +104,51 @@ def find_encoder(name: str, holds: set[str]) -> EncoderSettings:
 
 
 def encoder_options(
-    name: str, settings: EncoderSettings, encoding: VideoEncoding
+    name: str, settings: EncoderSettings, encoding: VideoEncoding, pixel_format: str
 ) -> dict[str, str]:
     """Options of an encoder: the defaults, overridden by the user's choices.
 
+    Args:
+        name: FFmpeg's name of the encoder.
+        settings: Settings of the encoder.
+        encoding: The user's choices.
+        pixel_format: FFmpeg's name of the pixel format that is encoded.
+
     Raises:
-        MediaError: ``crf`` or ``preset`` is given for an encoder without such an option.
+        MediaError: ``crf``, ``preset`` or ``lossless`` is given for an encoder without it, or both
+            ``crf`` and ``lossless``.
     """
     options = dict(settings.options)
-    wishes = (
-        ("crf", settings.quality, encoding.crf),
-        ("preset", settings.speed, encoding.preset),
-    )
-    for wish, key, value in wishes:
-        if value is None:
-            continue
-        if not key:
-            raise MediaError(f"The encoder {name!r} has no {wish}.", "Omit it, or use libx264.")
-        options[key] = str(value)
+    for beginning, further in settings.by_format.items():
+        if pixel_format.startswith(beginning):
+            options |= further
+    options |= _quality_options(name, settings, encoding)
+    if encoding.preset is not None:
+        if not settings.speed:
+            raise _missing(name, "preset")
+        options[settings.speed] = encoding.preset
     return options | dict(encoding.options)
+
+
+def _quality_options(
+    name: str, settings: EncoderSettings, encoding: VideoEncoding
+) -> Mapping[str, str]:
+    if encoding.lossless:
+        if encoding.crf is not None:
+            raise MediaError("Expected either --crf or --lossless, found both.", "Omit one.")
+        if settings.lossless is None:
+            raise _missing(name, "lossless mode")
+        return settings.lossless
+    if settings.quality is None:
+        if encoding.crf is not None:
+            raise _missing(name, "crf")
+        return {}
+    crf = settings.crf if encoding.crf is None else encoding.crf
+    return {} if crf is None else settings.quality(crf)
+
+
+def _missing(name: str, wish: str) -> MediaError:
+    return MediaError(f"The encoder {name!r} has no {wish}.", "Omit it, or use libx264.")
 
 
 def choose_pixel_format(name: str, width: int, height: int, *, even: bool = True) -> str:

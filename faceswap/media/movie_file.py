@@ -17,10 +17,9 @@ from faceswap.core.errors import MediaError
 from faceswap.core.held_file import HeldFile, Signer, signed_path
 from faceswap.media.audio import AudioFeed
 from faceswap.media.extras import copy_extras
+from faceswap.media.muxers import find_muxer, muxer_options
 
 _BUFFER = 1 << 18  # bytes
-ISO_SUFFIXES = (".mp4", ".m4v", ".mov")
-"""Suffixes of the files of the ISO base media format, which keep every time stamp exactly."""
 
 
 class MovieFile:
@@ -44,6 +43,7 @@ class MovieFile:
         notes: Messages for the user about what was changed or dropped, complete after the block.
 
     Raises:
+        MediaError: Video cannot be written in this format.
         StorageFullError: The disk is full; nothing is left at ``path``.
     """
 
@@ -62,6 +62,7 @@ class MovieFile:
         self.path = path
         self.notes: list[str] = []
         self._suffix = path.suffix.lower()
+        self._muxer = find_muxer(path)
         self._time_base = time_base
         self._metadata = dict(metadata or {})
         self._audio_from = audio_from
@@ -72,7 +73,8 @@ class MovieFile:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             file = stack.enter_context(signed_path(self.path, self._sign))
-            self.output = stack.enter_context(_create(file, self._muxer_options()))
+            options = muxer_options(self._muxer, self._time_base, tags=bool(self._metadata))
+            self.output = stack.enter_context(_create(file, self._muxer.name, options))
             self.output.metadata.update(self._metadata)
             self._stack = stack.pop_all()
         return self
@@ -114,21 +116,14 @@ class MovieFile:
             self._audio.advance(float(packet.dts * packet.time_base))
         self.output.mux(packet)
 
-    def _muxer_options(self) -> dict[str, str]:
-        if self._suffix not in ISO_SUFFIXES:
-            return {}
-        scale = str(self._time_base.denominator)
-        flags = "+faststart+use_metadata_tags" if self._metadata else "+faststart"
-        # The movie time scale measures the start of the video; the default is milliseconds.
-        return {"movflags": flags, "video_track_timescale": scale, "movie_timescale": scale}
-
 
 @contextmanager
-def _create(file: HeldFile, options: dict[str, str]) -> Iterator[OutputContainer]:
+def _create(file: HeldFile, muxer: str, options: dict[str, str]) -> Iterator[OutputContainer]:
     # The MP4 muxer reads the file again to move the index to the front.
     output = av.open(
         file,
         "w",
+        format=muxer,
         container_options=options,
         buffer_size=_BUFFER,
         io_open=lambda *_: file.second_reader(),

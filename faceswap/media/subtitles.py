@@ -6,9 +6,7 @@ from av import Packet
 from av.error import FFmpegError
 from av.subtitles.stream import SubtitleStream
 
-# FFmpeg's encoder of text for each suffix, and the codecs whose subtitles are text.
-TEXT_ENCODER = {".mp4": "mov_text", ".m4v": "mov_text", ".mov": "mov_text"}
-TEXT_ENCODER |= {".webm": "webvtt", ".mkv": "subrip"}
+# Codecs whose subtitles are text.
 TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text"})
 
 _MILLISECOND = Fraction(1, 1000)

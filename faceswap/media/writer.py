@@ -14,7 +14,6 @@ from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
 from faceswap.media.colour import YuvConverter
 from faceswap.media.encoders import (
-    DEFAULT_ENCODER,
     VideoEncoding,
     choose_pixel_format,
     encoder_options,
@@ -22,6 +21,7 @@ from faceswap.media.encoders import (
 )
 from faceswap.media.frame import Image
 from faceswap.media.movie_file import MovieFile, media_errors
+from faceswap.media.muxers import find_muxer, stored_tick
 from faceswap.media.video import VideoInfo
 
 
@@ -29,12 +29,13 @@ class VideoWriter:
     """Writes a video with the time stamps and colours of another one.
 
     A context manager; ``path`` appears if the block succeeds and not at all otherwise. Frames are
-    written upright, without a rotation flag. MP4 and MOV keep every time stamp exactly; Matroska
-    and WebM round to milliseconds. Odd sizes are kept; with H.264 and H.265 they need 4:4:4, which
+    written upright, without a rotation flag. MP4 and MOV keep every time stamp exactly; Matroska,
+    WebM and FLV round to milliseconds, transport streams to 1/90000 s, AVI to its frame rate, or to
+    milliseconds where that varies. Odd sizes are kept; with H.264 and H.265 they need 4:4:4, which
     some hardware players do not support.
 
     Args:
-        path: Destination, ``.mp4``, ``.m4v``, ``.mov``, ``.mkv`` or ``.webm``.
+        path: Destination, with a suffix of ``muxers.MUXERS``.
         info: Metadata of the original video (``probe``), or ``VideoInfo.for_new``.
         encoding: Encoder and its settings; None for the defaults of the container.
         metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
@@ -63,18 +64,12 @@ class VideoWriter:
         with_extras: bool = False,
         sign: Signer | None = None,
     ) -> None:
-        suffix = path.suffix.lower()
-        if suffix not in DEFAULT_ENCODER:
-            raise MediaError(
-                f"Video cannot be written as {suffix or path.name!r}.",
-                f"Use one of {', '.join(DEFAULT_ENCODER)}.",
-            )
         self.path = path
         self.info = info
         self.notes: list[str] = []
-        self._suffix = suffix
+        self._muxer = find_muxer(path)
         self._encoding = encoding or VideoEncoding()
-        self._encoder = self._encoding.encoder or DEFAULT_ENCODER[suffix]
+        self._encoder = self._encoding.name(self._muxer.encoder)
         self._file = MovieFile(
             path,
             time_base=info.time_base,
@@ -138,7 +133,8 @@ class VideoWriter:
 
     def _add_video(self) -> VideoStream:
         info, name = self.info, self._encoder
-        settings = find_encoder(name, self._file.output.supported_codecs)
+        codecs = self._muxer.codecs or self._file.output.supported_codecs
+        settings = find_encoder(name, codecs)
         pixel_format = self._encoding.pixel_format or choose_pixel_format(
             name, info.width, info.height, even=settings.even
         )
@@ -146,19 +142,23 @@ class VideoWriter:
         upright = (info.width, info.height)
         colour = info.colour.for_upright(stored, upright, info.pixel_format)
         self._convert = YuvConverter(info.width, info.height, colour, pixel_format)
-        options = encoder_options(name, settings, self._encoding)
+        options = encoder_options(name, settings, self._encoding, pixel_format)
+        if self._muxer.stamps == "ticks":
+            options["bf"] = "0"
         options.setdefault("chroma_sample_location", "left")
         self._add_light(options)
         stream = self._file.output.add_stream(name, rate=info.fps, options=options)
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = info.width, info.height, pixel_format
-        context.time_base = stream.time_base = info.time_base
+        context.time_base = stream.time_base = stored_tick(
+            self._muxer, info, constant=settings.constant_rate
+        )
         context.sample_aspect_ratio = info.pixel_aspect
         context.colorspace, context.color_range = colour.matrix, colour.range
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
         context.thread_type = "AUTO"
-        if settings.tag and self._suffix != ".mkv":
+        if settings.tag and self._muxer.iso:
             context.codec_tag = settings.tag
         return stream
 

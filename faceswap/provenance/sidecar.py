@@ -3,7 +3,9 @@
 from pathlib import Path
 
 SUFFIX = ".c2pa"
-_WITHOUT_MANIFEST = frozenset({".mkv", ".webm", ".bmp"})
+_WITHOUT_MANIFEST = frozenset(
+    {".mkv", ".webm", ".ts", ".m2t", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".flv", ".bmp"}
+)
 
 
 def sidecar_path(path: Path) -> Path:

@@ -58,17 +58,18 @@ def test_two_photos_never_get_one_name():
     assert "converted to .png" in format_note(source, outputs)
 
 
-def test_what_cannot_be_written_becomes_mp4(tmp_path):
-    for name in ("v/a.avi", "v/a.mp4", "v/b.gif", "w/c.avi"):
+def test_what_cannot_be_written_becomes_mp4_or_mov(tmp_path):
+    for name in ("v/a.wmv", "v/a.mp4", "v/b.mxf", "v/c.avi", "w/c.wmv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     sources = find_sources([tmp_path / "v"])
     planned = plan_outputs(sources, tmp_path / "out")
-    assert [o.path.name for o in planned] == ["a-avi.mp4", "a-mp4.mp4", "b.mp4"]
+    assert [o.path.name for o in planned] == ["a-mp4.mp4", "a-wmv.mp4", "b.mov", "c.avi"]
     assert [bool(format_note(*pair)) for pair in zip(sources, planned, strict=True)] == [
-        True,
         False,
         True,
+        True,
+        False,
     ]
     (only,) = find_sources([tmp_path / "w"])
     (chosen,) = plan_outputs([only], tmp_path / "out.mkv")
@@ -77,12 +78,12 @@ def test_what_cannot_be_written_becomes_mp4(tmp_path):
 
 
 def test_a_source_is_never_an_output(tmp_path):
-    for name in ("a.avi", "a.mp4"):
+    for name in ("a.wmv", "a.mp4"):
         (tmp_path / name).touch()
-    avi = Source(tmp_path / "a.avi", "video", "a", (tmp_path / "a.avi",))
+    wmv = Source(tmp_path / "a.wmv", "video", "a", (tmp_path / "a.wmv",))
     mp4 = Source(tmp_path / "a.mp4", "video", "b", (tmp_path / "a.mp4",))
     with pytest.raises(MediaError, match=r"a\.mp4 is the source itself"):
-        plan_outputs([avi, mp4], tmp_path)
+        plan_outputs([wmv, mp4], tmp_path)
 
 
 def test_a_photo_cannot_be_named_after_an_unwritable_format(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from faceswap.core.hashed_file import HashedFile
 from faceswap.media.images import write_image
+from faceswap.media.muxers import MUXERS
 from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance.identity import SigningIdentity, open_identity
@@ -41,7 +42,7 @@ def make_signed(tmp_path, clip) -> Callable[..., Path]:
     ) -> Path:
         path = tmp_path / name
         signer = ManifestSigner(identity or open_identity(), CONVERSION)
-        if path.suffix in (".mp4", ".m4v", ".mov", ".mkv", ".webm"):
+        if path.suffix in MUXERS:
             reader = VideoReader(clip)
             sign = signer.for_sources(HashedFile.of(source or clip))
             with VideoWriter(path, reader.info, metadata=SYNTHETIC, sign=sign) as writer:

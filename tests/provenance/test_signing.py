@@ -12,6 +12,7 @@ from faceswap.core.files import sha256_file
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import HeldFile
 from faceswap.media.images import read_image, write_image
+from faceswap.media.muxers import MUXERS
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance import signing
@@ -22,7 +23,8 @@ from faceswap.provenance.metadata import COMPOSITE
 from tests.footage import moving_portrait
 
 EMBEDDED = ["a.jpg", "a.png", "a.webp", "a.tif", "a.tiff", "a.mp4", "a.m4v", "a.mov"]
-BESIDE = ["a.bmp", "a.mkv", "a.webm"]
+EMBEDDED += ["a.avi", "a.qt"]
+BESIDE = ["a.bmp", "a.mkv", "a.webm", "a.ts", "a.m2ts", "a.mpg", "a.flv"]
 
 
 @pytest.mark.parametrize("name", EMBEDDED + BESIDE)
@@ -38,7 +40,7 @@ def test_a_signed_file_is_read_back(make_signed, tmp_path, clip, name):
     assert found.conversion["model"]["weights_sha256"] == "ab" * 32
     assert found.conversion["shows"] == ["bob"]
     assert found.conversion["subjects"]["bob"][0]["reference"] == "release 7"
-    source = clip if path.suffix in (".mp4", ".m4v", ".mov", ".mkv", ".webm") else None
+    source = clip if path.suffix in MUXERS else None
     source = source or tmp_path / f"source{path.suffix}"
     assert found.conversion["sources"] == [{"name": source.name, "sha256": sha256_file(source)}]
     assert [s["title"] for s in found.ingredients] == [source.name]
@@ -46,7 +48,7 @@ def test_a_signed_file_is_read_back(make_signed, tmp_path, clip, name):
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.avi", "a.ts", "a.mpg"])
 def test_the_manifest_changes_no_frame(make_signed, tmp_path, clip, name):
     signed = make_signed(name)
     reader = VideoReader(clip)
