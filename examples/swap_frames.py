@@ -29,7 +29,7 @@ def main() -> None:
 
     model = faceswap.load_model(options.model, device="cpu")
     # Photos are independent; for consecutive frames of a video leave out video=False.
-    swapped = faceswap.swap_frames(frames, model, to=options.to, video=False)
+    swapped = faceswap.Swapper(model).swap(frames, to=options.to, video=False)
 
     # What shows generated faces says so, in every copy that leaves the program.
     signer = ManifestSigner(open_identity(), describe_conversion(model, options.to))

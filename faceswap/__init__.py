@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from faceswap.conversion.compositing import CompositeSettings
+    from faceswap.conversion.swapper import Swapper
     from faceswap.core.errors import FaceswapError
     from faceswap.extraction.settings import ExtractSettings
     from faceswap.facesets.face import Face
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         extract_faces,
         load_model,
         open_faceset,
-        swap_frames,
         train_model,
     )
     from faceswap.models.model_file import LoadedModel
@@ -25,28 +24,27 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "CompositeSettings",
     "ExtractSettings",
     "Face",
     "Faceset",
     "FaceswapError",
     "LoadedModel",
+    "Swapper",
     "__version__",
     "evaluate_runs",
     "extract_faces",
     "load_model",
     "open_faceset",
-    "swap_frames",
     "train_model",
 ]
 
 _MODULES = {
-    "CompositeSettings": "faceswap.conversion.compositing",
     "ExtractSettings": "faceswap.extraction.settings",
     "Face": "faceswap.facesets.face",
     "Faceset": "faceswap.facesets.faceset",
     "FaceswapError": "faceswap.core.errors",
     "LoadedModel": "faceswap.models.model_file",
+    "Swapper": "faceswap.conversion.swapper",
 }
 
 

@@ -9,7 +9,6 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.description import describe_conversion
 from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings
@@ -238,7 +237,7 @@ class _Job:
         output, to = self.folder.converted[person.name], target_of(person).name
 
         def work() -> StageMetrics:
-            source, swapper = self._source(person), Swapper(model, to, CompositeSettings())
+            source, swapper = self._source(person), Swapper(model, to=to)
             faces = Faceset.open(self.folder.faces[person.name])
             outputs, encode = name_outputs(source, output), EncodeSettings()
             job = ConvertJob(source, outputs, swapper, faces, encode, self.identity)

@@ -1,13 +1,8 @@
 """Functions behind ``import faceswap``: the stages of a swap for use in other programs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from faceswap.conversion.compositing import CompositeSettings
-from faceswap.conversion.faces import find_faces
-from faceswap.conversion.guided_frames import guide_photos, guide_windows
-from faceswap.conversion.pipeline import swap_faces
-from faceswap.conversion.swapper import Image, Swapper
 from faceswap.core.config import load_config
 from faceswap.core.device import pick_device
 from faceswap.core.errors import MediaError
@@ -19,19 +14,16 @@ from faceswap.evaluation.runs import evaluate_runs as _evaluate_runs
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
-from faceswap.media.frame import Frame
 from faceswap.media.sources import find_sources
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.recognizers import build_recognizer
-from faceswap.tracking.finder import build_tracker
-from faceswap.tracking.tracker import Tracker
 from faceswap.training.build import Callbacks, run_training
 from faceswap.training.plan import TrainResult
 from faceswap.training.settings import TrainConfig
 
 PathLike = Path | str
-_EXTRACT, _COMPOSITE, _SILENT = ExtractSettings(), CompositeSettings(), Callbacks()
+_EXTRACT, _SILENT = ExtractSettings(), Callbacks()
 
 
 def open_faceset(path: PathLike) -> Faceset:
@@ -101,52 +93,6 @@ def load_model(path: PathLike, device: str = "auto", checkpoint: str | None = No
         ModelFileError: The model or the checkpoint is missing, damaged or of a newer version.
     """
     return load_run_model(Path(path), pick_device(device), checkpoint)
-
-
-def swap_frames(
-    frames: Iterable[Image],
-    model: LoadedModel,
-    to: str,
-    *,
-    video: bool = True,
-    tracker: Tracker | None = None,
-    settings: CompositeSettings = _COMPOSITE,
-) -> Iterator[Image]:
-    """Swap all faces of frames that are in memory.
-
-    Frames are read a few ahead and swapped in batches, so memory does not grow with their number.
-    Guided models read up to 64 ahead: the face at rest of each track is taken from the first of
-    these that show it, and reference crops are chosen for 48 frames at a time. ``faceswap convert``
-    knows the whole video, which is better.
-    The results carry no provenance marks: mark what you publish as synthetic.
-
-    Args:
-        frames: Frames, ``(H, W, 3) uint8 RGB``; not modified.
-        model: Model from ``load_model``.
-        to: Identity whose face is shown.
-        video: Whether the frames are consecutive: faces are tracked, and landmarks smoothed in
-            time. Otherwise each frame is independent.
-        tracker: Tracker of other detectors or landmarkers; by default the default ones on the
-            device of the model.
-        settings: Colour transfer and mask.
-
-    Yields:
-        ``(H, W, 3) uint8 RGB``, one for each frame in the same order; a frame without a face is
-        returned unchanged.
-
-    Raises:
-        IdentityError: The model has no identity ``to``.
-        ConfigError: The model needs face meshes, and the landmarker gives none.
-    """
-    swapper = Swapper(model, to, settings)
-    device = str(next(model.model.parameters()).device)
-    numbered = (Frame(i, i, float(i), frame.copy()) for i, frame in enumerate(frames))
-    kind = "video" if video else "images"
-    found = find_faces(numbered, kind, tracker or build_tracker(device=device, batch=1))
-    if swapper.guidance is not None:
-        guide = guide_windows if video else guide_photos
-        found = guide(found, swapper.guidance)
-    return (frame.image for frame, _ in swap_faces(found, swapper))
 
 
 def train_model(

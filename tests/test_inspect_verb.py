@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 import faceswap.cli
-from faceswap.conversion.compositing import CompositeSettings
+from faceswap.conversion.build import build_swapper
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.report import ConvertReport
-from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.settings import ConvertConfig
 from faceswap.core.command_line import run_program
 from faceswap.core.documents import read_json
 from faceswap.core.hashed_file import HashedFile
@@ -58,7 +58,7 @@ def convert(tmp_path, release):
     def work(source, output, identity=None) -> ConvertReport:
         identity = identity or open_identity()
         (source,) = find_sources([source])
-        swapper = Swapper(loaded, "bob", CompositeSettings())
+        swapper = build_swapper(loaded, "bob", ConvertConfig())
         return convert_source(source, output, swapper, identity=identity)
 
     return work
@@ -95,7 +95,7 @@ def test_a_converted_video_shows_everything(convert, inspect, tmp_path, release)
         assert words in said
     report = read_json(tmp_path / "out.mp4.json")
     assert report["files"][0]["manifest"] == "embedded"
-    assert report["settings"]["mask"] == "hull"
+    assert report["settings"]["mask"]["name"] == "hull"
     assert "mask_model" not in report["settings"]  # a path of this machine
     assert report["signed_by"]["certificate_sha256"] == open_identity().fingerprint
 

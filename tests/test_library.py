@@ -83,7 +83,7 @@ def model(tmp_path: Path) -> LoadedModel:
 def test_frames_are_swapped_in_order_and_inputs_kept(model: LoadedModel) -> None:
     frames = [plain_picture(0), *[moving_portrait(index) for index in range(10)]]
     kept = [frame.copy() for frame in frames]
-    swapped = list(faceswap.swap_frames(iter(frames), model, "bob"))
+    swapped = list(faceswap.Swapper(model).swap(iter(frames), "bob"))
     assert len(swapped) == len(frames)
     np.testing.assert_array_equal(frames, kept)
     np.testing.assert_array_equal(swapped[0], frames[0])
@@ -101,13 +101,13 @@ def test_swapping_is_lazy(model: LoadedModel) -> None:
             read.append(index)
             yield plain_picture(index)
 
-    next(faceswap.swap_frames(frames(), model, "bob", video=False))
+    next(faceswap.Swapper(model).swap(frames(), "bob", video=False))
     assert len(read) < 30
 
 
 def test_an_unknown_identity_is_an_error_at_once(model: LoadedModel) -> None:
     with pytest.raises(IdentityError, match="carol"):
-        faceswap.swap_frames([], model, "carol")
+        faceswap.Swapper(model).swap([], "carol")
 
 
 def test_extraction_opens_its_faceset(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """What a conversion is made from: the content of its manifest."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from faceswap.conversion.swapper import Swapper
 from faceswap.core.files import sha256_file
 from faceswap.core.weights import weights_entry
 from faceswap.facesets.faceset import Faceset
@@ -19,12 +17,6 @@ def describe_conversion(
 ) -> Conversion:
     """Content of the manifest of a file that shows these identities of a model."""
     return Conversion(loaded.record(), shows, loaded.meta.subjects, settings or {})
-
-
-def composite_settings(swapper: Swapper) -> dict[str, Any]:
-    """Settings of compositing; a mask network is identified by its hash, not by its path."""
-    chosen = asdict(swapper.settings)
-    return {k: v for k, v in chosen.items() if k != "mask_model"} | dict(swapper.masks.masker.facts)
 
 
 def describe_faces(faces: Faceset | Tracker) -> dict[str, Any]:

@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 from faceswap.conversion.description import (
-    composite_settings,
     describe_conversion,
     describe_faces,
 )
@@ -48,7 +46,6 @@ from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
 
 _QUEUE = 8
-_BATCH = 8  # frames that are swapped together
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ class ConvertJob:
     def conversion(self) -> Conversion:
         """Content of the manifests."""
         settings = {
-            **composite_settings(self.swapper),
+            **self.swapper.parts.facts,
             "faces": describe_faces(self.faces),
             "encoding": asdict(self.encode),
         }
@@ -97,7 +94,7 @@ class ConvertJob:
     @property
     def passes(self) -> int:
         """How often all frames are decoded, and each is reported to ``on_frames``."""
-        guided, video = self.swapper.guidance is not None, self.source.kind == "video"
+        guided, video = self.swapper.guided, self.source.kind == "video"
         known = isinstance(self.faces, Faceset) and not is_sparse(self.faces)
         return 2 if guided and video and not known else 1
 
@@ -168,18 +165,19 @@ class ConvertJob:
         counts = Counts({} if video else finished)
         with ExitStack() as stack:
             clip = None
-            if video and self.swapper.guidance is not None:
+            if video and self.swapper.guided:
                 store = stack.enter_context(FaceStore())
                 self._store_faces(store, hashed, on_frames)
-                clip = ClipGuidance(store, self.swapper.guidance)
+                clip = ClipGuidance(store, self.swapper.guidance(self.swapper.to))
             on_frames(counts.frames)
             frames = (
                 frame for frame in prefetch(reader, _QUEUE) if video or frame.index not in finished
             )
             found = self._find_faces(frames, hashed, clip)
-            swapped = swap_faces(prefetch(found, _QUEUE), self.swapper)
+            swapped = self.swapper(prefetch(found, _QUEUE), video=video)
             waiting = stack.enter_context(closing(prefetch(swapped, _QUEUE)))
-            counted = counts.watch(waiting, on_frames)
+            pairs = ((done.frame, len(done.faces)) for done in waiting)
+            counted = counts.watch(pairs, on_frames)
             if isinstance(reader, VideoReader):
                 encoding, written = self.encode.video, (0,)
                 notes = write_video(counted, counts, self.outputs, hashed, reader, encoding, signer)
@@ -222,18 +220,19 @@ class ConvertJob:
         self, frames: Iterator[Frame], hashed: HashedSource, clip: ClipGuidance | None
     ) -> FramesWithFaces:
         """Frames with their faces, which have guides where the model needs them."""
-        guidance = self.swapper.guidance
         if clip is not None:
             return ((frame, clip.faces(frame.index)) for frame in self._displayed(frames))
         found = self._faces_of(frames, hashed)
-        return found if guidance is None else guide_photos(found, guidance)
+        if not self.swapper.guided:
+            return found
+        return guide_photos(found, self.swapper.guidance(self.swapper.to))
 
     def _faces_of(self, frames: Iterator[Frame], hashed: HashedSource) -> FramesWithFaces:
         """Frames with their faces: those of the faceset, those that are found, or both."""
         if not isinstance(self.faces, Faceset):
             return find_faces(frames, self.source.kind, self.faces)
         frames = self._displayed(frames)
-        meshes = self.swapper.guidance is not None or self.swapper.masks.masker.needs_mesh
+        meshes = self.swapper.needs_mesh
         if not is_sparse(self.faces):
             known = stored_faces(self.faces, hashed, meshes=meshes)
             return ((frame, known.get(frame.index, [])) for frame in frames)
@@ -297,12 +296,3 @@ def convert_source(
     outputs = name_outputs(source, output)
     job = ConvertJob(source, outputs, swapper, faces, encode or EncodeSettings(), identity)
     return job.run(overwrite=overwrite, on_frames=on_frames)
-
-
-def swap_faces(found: FramesWithFaces, swapper: Swapper) -> Iterator[tuple[Frame, int]]:
-    """Swap the faces of frames in place, in batches; yield each frame and its number of faces."""
-    waiting = iter(found)
-    while batch := list(islice(waiting, _BATCH)):
-        images, faces = [frame.image for frame, _ in batch], [faces for _, faces in batch]
-        swapper(images, faces, batch[0][0].pixel_aspect)
-        yield from ((frame, len(faces)) for frame, faces in batch)

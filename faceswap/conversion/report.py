@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from faceswap.conversion.description import composite_settings
 from faceswap.conversion.outputs import Outputs
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.documents import DocumentModel, Items, read_json
@@ -94,7 +93,7 @@ def write_report(
                 **asdict(loaded.meta),
             },
             "identity": swapper.to,
-            "settings": composite_settings(swapper),
+            "settings": dict(swapper.parts.facts),
             "fingerprint": conversion.fingerprint(hashed.files),
             "frames": report.frames,
             "frames_swapped": report.frames_swapped,

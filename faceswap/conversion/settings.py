@@ -49,6 +49,18 @@ class ColourConfig(StrictModel):
     """Colours of the swapped face."""
 
     transfer: str = Field(default="lab", description="Colour transfer.")
+    smooth: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Frames before and after each over which the colours of a track are averaged.",
+    )
+
+
+class BlendConfig(StrictModel):
+    """How the swapped face is blended with the frame."""
+
+    method: str = Field(default="alpha", description="Blend: alpha.")
 
 
 class EncodeConfig(StrictModel):
@@ -77,4 +89,5 @@ class ConvertConfig(StrictModel):
 
     mask: MaskConfig = MaskConfig()
     colour: ColourConfig = ColourConfig()
+    blend: BlendConfig = BlendConfig()
     encode: EncodeConfig = EncodeConfig()

@@ -1,124 +1,219 @@
-"""Swaps the faces of frames: crop, decode, transfer colour, mask, paste."""
+"""Swaps the faces of frames: cut, decode, mask, match colours, blend."""
 
-from collections.abc import Sequence
-from itertools import groupby, islice
-from typing import NamedTuple
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
-from faceswap.conversion.compositing import CompositeSettings, match_colour, paste, visible_part
-from faceswap.conversion.faces import SourceFace, batch_guides
-from faceswap.conversion.guidance import build_guidance
-from faceswap.conversion.masks import build_face_masks
+from faceswap.conversion.compositing import ArrayPicture, SwappedFace, composite
+from faceswap.conversion.decoded_face import DecodedFace
+from faceswap.conversion.face_cut import FaceCut, FaceCutter, Image, visible_part
+from faceswap.conversion.faces import FramesWithFaces, SourceFace, batch_guides, find_faces
+from faceswap.conversion.guidance import Guidance
+from faceswap.conversion.guided_frames import guide_photos, guide_windows
+from faceswap.conversion.swap_parts import SwapParts, default_parts
+from faceswap.conversion.time_window import FrameFaces, steady_colours
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
-from faceswap.geometry.alignment import crop_matrix, matrix_scale, of_stored, place_face, warp
+from faceswap.media.frame import Frame
+from faceswap.models.guided import GuidedAutoencoder
+from faceswap.models.inference import resize
 from faceswap.models.model_file import LoadedModel
+from faceswap.tracking.finder import build_tracker
+from faceswap.tracking.tracker import Tracker
 
-Image = NDArray[np.uint8]
+T = TypeVar("T")
+R = TypeVar("R")
 
-_BATCH_PIXELS = 8 * 512**2  # of the faces that are swapped at once: their memory is bounded
+_FRAMES = 8  # that are swapped together
+_PIXELS = 8 * 512**2  # of the faces that are decoded at once: their memory is bounded
+
+
+@dataclass(frozen=True)
+class SwappedFrame:
+    """A frame and its swapped faces.
+
+    Attributes:
+        frame: The frame.
+        faces: Swapped faces of the frame, in the order of the faces that were found.
+    """
+
+    frame: Frame
+    faces: Sequence[SwappedFace]
 
 
 class Swapper:
-    """Swaps every face of a frame to one identity.
+    """Swaps the faces of frames, each to its target identity.
 
     Args:
         loaded: Model, on the device to compute on.
-        to: Identity to decode as.
-        settings: Compositing settings.
+        parts: Parts of the swap; None for those with default settings.
+        to: Target identity of faces that have none; "" leaves them as they are.
 
     Attributes:
         loaded: Model.
-        to: Identity of the swapped faces.
-        settings: Compositing settings.
-        masks: Masks of the faces to replace.
-        guidance: Guidance of the target identity; None unless the model is guided.
+        to: Target identity of faces that have none.
+        parts: Parts of the swap.
+        guided: Whether faces need guides of ``guidance``.
+        lead: Number of frames before and after a part of a video that the faces in it depend on.
 
     Raises:
         IdentityError: The model was not trained on ``to``.
-        ModelFileError: A guided model has no references of ``to``.
-        ConfigError: The masker is not registered, or its network is missing.
     """
 
-    def __init__(self, loaded: LoadedModel, to: str, settings: CompositeSettings) -> None:
-        loaded.model.check_identity(to)
+    def __init__(self, loaded: LoadedModel, parts: SwapParts | None = None, to: str = "") -> None:
+        if to:
+            loaded.model.check_identity(to)
         self.loaded, self.to = loaded, to
         self._model = loaded.model
-        self._coverage = loaded.coverage
-        self.guidance = build_guidance(loaded, to)
-        self.settings = settings
         self._device = next(loaded.model.parameters()).device
-        self.masks = build_face_masks(
-            settings.mask,
-            self._coverage,
-            str(self._device),
-            settings.mask_model,
-            settings.edge,
-            keep=settings.keep,
-            use_predicted=settings.predicted,
+        self.parts = parts or default_parts(loaded.coverage, str(self._device))
+        self.guided = isinstance(loaded.model, GuidedAutoencoder)
+        self.lead = self.parts.smooth
+        self._guidances: dict[str, Guidance] = {}
+        model = loaded.model
+        self._cut = FaceCutter(
+            loaded.coverage, model.input_size, model.detail, scalable=self.guided
         )
         self._bf16 = supports_bf16(self._device)
         # Half of the cores: the others decode, track and encode at the same time.
         self._threads = max(1, torch.get_num_threads() // 2)
 
-    def __call__(
+    @property
+    def needs_mesh(self) -> bool:
+        """Whether faces need meshes."""
+        return self.guided or self.parts.masks.masker.needs_mesh
+
+    def guidance(self, to: str) -> Guidance:
+        """Guidance of a target identity, for guided models only.
+
+        Raises:
+            IdentityError: The model was not trained on ``to``.
+            ModelFileError: The model has no references of ``to``.
+        """
+        if to not in self._guidances:
+            assert isinstance(self._model, GuidedAutoencoder)
+            self._guidances[to] = Guidance(self._model, to, self.loaded.coverage)
+        return self._guidances[to]
+
+    def swap(
         self,
-        frames: Sequence[Image],
-        faces: Sequence[Sequence[SourceFace]],
-        pixel_aspect: float = 1.0,
-    ) -> None:
-        """Swaps the faces of several frames in place, in batches.
+        frames: Iterable[Image],
+        to: str,
+        *,
+        video: bool = True,
+        tracker: Tracker | None = None,
+    ) -> Iterator[Image]:
+        """Swaps all faces of frames that are in memory.
+
+        Frames are read a few ahead and swapped in batches, so memory does not grow with their
+        number. Guided models read up to 64 ahead: the face at rest of each track is taken from the
+        first of these that show it, and reference crops are chosen for 48 frames at a time.
+        ``faceswap convert`` knows the whole video, which is better.
+        The results carry no provenance marks: mark what you publish as synthetic.
 
         Args:
-            frames: Frames, ``(H, W, 3) uint8 RGB`` each.
-            faces: Faces of each frame; a guided model needs their guides.
-            pixel_aspect: Width over height of a pixel of the frames.
+            frames: Frames, ``(H, W, 3) uint8 RGB``; not modified.
+            to: Identity whose face is shown.
+            video: Whether the frames are consecutive: faces are tracked, and landmarks smoothed in
+                time. Otherwise each frame is independent.
+            tracker: Tracker of other detectors or landmarkers; None for the default ones on the
+                device of the model.
+
+        Yields:
+            ``(H, W, 3) uint8 RGB``, one for each frame in the same order; a frame without a face is
+            returned unchanged.
+
+        Raises:
+            IdentityError: The model has no identity ``to``.
+            ConfigError: The model needs face meshes, and the landmarker gives none.
         """
-        cuts = [
-            self._cut(frame, face, pixel_aspect)
-            for frame, of_frame in zip(frames, faces, strict=True)
-            for face in of_frame
-        ]
-        # Larger faces are nearer, and cover smaller ones.
-        cuts.sort(key=lambda cut: cut.across)
-        with operator_threads(self._threads), torch.inference_mode():
-            for detail, group in groupby(cuts, lambda cut: cut.detail):
-                most = max(1, _BATCH_PIXELS // detail**2)
-                alike = iter(group)
-                while chunk := list(islice(alike, most)):
-                    self._swap(chunk, pixel_aspect)
+        self._model.check_identity(to)
+        numbered = (Frame(i, i, float(i), frame.copy()) for i, frame in enumerate(frames))
+        kind = "video" if video else "images"
+        tracker = tracker or build_tracker(device=str(self._device), batch=1)
+        found = find_faces(numbered, kind, tracker)
+        if self.guided:
+            found = (guide_windows if video else guide_photos)(found, self.guidance(to))
+        aimed = ((frame, [replace(face, to=to) for face in faces]) for frame, faces in found)
+        return (swapped.frame.image for swapped in self(aimed, video=video))
 
-    def _cut(self, frame: Image, face: SourceFace, pixel_aspect: float) -> "_Cut":
-        """Cuts a face from its frame, before another one is pasted beside it."""
-        size = self._model.input_size
-        matrix = crop_matrix(face.landmarks, 1, self._coverage)
-        across = 1 / matrix_scale(matrix)
-        # The least that has the resolution of the frame.
-        detail = self._model.detail
-        while self.guidance is not None and detail // 2 >= max(across, size):
-            detail //= 2
-        crops = []
-        for side in sorted({size, max(size, detail)}):
-            matrix = crop_matrix(face.landmarks, side, self._coverage)
-            crops.append(warp(frame, of_stored(matrix, pixel_aspect), side))
-        matrix = crop_matrix(face.landmarks, size, self._coverage)
-        landmarks, mesh = place_face(matrix, face.landmarks, face.mesh)
-        return _Cut(frame, face, across, detail, crops[0], crops[-1], landmarks, mesh)
+    def __call__(
+        self,
+        found: FramesWithFaces,
+        *,
+        video: bool = True,
+        wanted: Container[int] | None = None,
+    ) -> Iterator[SwappedFrame]:
+        """Swaps the faces of frames in batches, and blends them into the frames in place.
 
-    def _swap(self, cuts: Sequence["_Cut"], pixel_aspect: float) -> None:
-        """Swaps faces of equal detail, and pastes them."""
+        Args:
+            found: Frames with their faces, which have guides if the model is guided. A part of a
+                video begins ``lead`` frames before it, and ends as many after it.
+            video: Whether the frames are consecutive.
+            wanted: Indices of the frames of the part; None for all frames.
+
+        Yields:
+            The wanted frames, in order.
+        """
+        for swapped in self.unblended(found, video=video, wanted=wanted):
+            with operator_threads(self._threads), torch.inference_mode():
+                composite(ArrayPicture(swapped.frame.image), swapped.faces, self.parts.blend)
+            yield swapped
+
+    def unblended(
+        self,
+        found: FramesWithFaces,
+        *,
+        video: bool = True,
+        wanted: Container[int] | None = None,
+    ) -> Iterator[SwappedFrame]:
+        """As ``__call__``, but the frames stay as they are."""
+        decoded = self._decode_frames(found)
+        steady = steady_colours(decoded, self.parts.smooth if video else 0)
+        shown = (frame for frame in steady if wanted is None or frame[0].index in wanted)
+        while batch := list(islice(shown, _FRAMES)):
+            faces = [face for _, of_frame in batch for face in of_frame]
+            with operator_threads(self._threads), torch.inference_mode():
+                finished = iter(_in_groups(faces, lambda face: _key(face.cut), self._finish))
+            for frame, faces in batch:
+                yield SwappedFrame(frame, list(islice(finished, len(faces))))
+
+    def _decode_frames(self, found: FramesWithFaces) -> Iterator[FrameFaces]:
+        """Decodes the faces of frames, batch by batch."""
+        waiting = ((frame, self._with_targets(faces)) for frame, faces in found)
+        while batch := list(islice(waiting, _FRAMES)):
+            with operator_threads(self._threads), torch.inference_mode():
+                cuts = [
+                    self._cut(frame.image, face, frame.pixel_aspect)
+                    for frame, faces in batch
+                    for face in faces
+                ]
+                decoded = iter(_in_groups(cuts, _key, self._decode))
+            for frame, faces in batch:
+                yield frame, list(islice(decoded, len(faces)))
+
+    def _with_targets(self, faces: Sequence[SourceFace]) -> list[SourceFace]:
+        """The faces that have a target identity."""
+        named = [face if face.to else replace(face, to=self.to) for face in faces]
+        return [face for face in named if face.to]
+
+    def _decode(self, cuts: Sequence[FaceCut]) -> list[DecodedFace]:
+        """Decodes faces of one target identity and one detail, and measures their colours."""
+        detail, to = cuts[0].detail, cuts[0].face.to
         crops = [cut.crop for cut in cuts]
         guides, shown_meshes = None, None
-        if self.guidance is not None:
+        if self.guided:
             guides = batch_guides(cut.face for cut in cuts)
             shown_meshes = list((guides.shape.numpy() + 1) * self._model.input_size / 2 - 0.5)
             guides = guides.to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            decoded = self._model.swap(self._to_device(crops), self.to, guides, cuts[0].detail)
-        masks = self.masks(
+            decoded = self._model.swap(self._to_device(crops), to, guides, detail)
+        masks = self.parts.masks(
             crops,
             [cut.landmarks for cut in cuts],
             [cut.mesh for cut in cuts],
@@ -126,52 +221,52 @@ class Swapper:
             shown_meshes,
         ).to(self._device)
         # Not the smaller crops: the contrast of a face depends on the resolution.
-        detailed = self._to_device([cut.detailed for cut in cuts])
-        visible = [
-            visible_part(
-                cut.frame.shape,
-                cut.face.landmarks,
-                self._coverage,
-                masks.shape[-1],
-                pixel_aspect,
-            )
-            for cut in cuts
-        ]
-        swapped = match_colour(
-            decoded.face,
-            detailed,
-            masks,
-            self._coverage,
-            self.settings,
-            torch.stack(visible).to(self._device),
+        targets = resize(self._to_device([cut.detailed for cut in cuts]), detail)
+        side = masks.shape[-1]
+        visible = torch.stack([visible_part(cut.matrix, cut.size, side) for cut in cuts])
+        colours = self.parts.colour.measure(
+            decoded.face, targets, masks * visible.to(self._device), masks, self.loaded.coverage
         )
-        for cut, face, mask in zip(cuts, swapped, masks, strict=True):
-            paste(cut.frame, face, mask, cut.face.landmarks, self._coverage, pixel_aspect)
+        each = zip(cuts, decoded.face, targets, masks, colours, strict=True)
+        return [DecodedFace(*face) for face in each]
 
-    def _to_device(self, crops: Sequence[Image]) -> torch.Tensor:
+    def _finish(self, faces: Sequence[DecodedFace]) -> list[SwappedFace]:
+        """Faces of one detail with matched colours, ready to be blended."""
+        images = torch.stack([face.image for face in faces])
+        images = self.parts.colour.apply(images, torch.stack([face.colours for face in faces]))
+        return [
+            SwappedFace(face.cut.face, face.cut.matrix, image, face.mask * face.cut.face.opacity)
+            for face, image in zip(faces, images, strict=True)
+        ]
+
+    def _to_device(self, crops: Sequence[Image]) -> Tensor:
         """``(B, 3, S, S) float32`` in [0, 1]."""
         return torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
 
 
-class _Cut(NamedTuple):
-    """A face to swap, cut from its frame.
+def _key(cut: FaceCut) -> tuple[str, int]:
+    return cut.face.to, cut.detail
 
-    Attributes:
-        frame: Frame, ``(H, W, 3) uint8 RGB``.
-        face: The face.
-        across: Side of the crop in pixels of the frame.
-        detail: Side of the swapped face.
-        crop: Crop that is encoded, ``(s, s, 3) uint8 RGB``.
-        detailed: Crop of the resolution of the swapped face, or ``crop`` if that has more.
-        landmarks: Landmarks, ``(68, 2)`` in pixels of ``crop``.
-        mesh: Face mesh, ``(478, 2)`` in pixels of ``crop``; None if the landmarker gives none.
+
+def _in_groups(
+    items: Sequence[T],
+    key: Callable[[T], tuple[str, int]],
+    work: Callable[[Sequence[T]], Sequence[R]],
+) -> list[R]:
+    """Results of all items in their order; those of one key are worked on together.
+
+    Args:
+        items: The items.
+        key: Target identity and detail of an item.
+        work: Work on items of one key, as many at once as memory allows.
     """
-
-    frame: Image
-    face: SourceFace
-    across: float
-    detail: int
-    crop: Image
-    detailed: Image
-    landmarks: NDArray[np.floating]
-    mesh: NDArray[np.floating] | None
+    groups: dict[tuple[str, int], list[int]] = {}
+    for place, item in enumerate(items):
+        groups.setdefault(key(item), []).append(place)
+    results: dict[int, R] = {}
+    for (_, detail), places in groups.items():
+        most = max(1, _PIXELS // detail**2)
+        for start in range(0, len(places), most):
+            some = places[start : start + most]
+            results |= zip(some, work([items[place] for place in some]), strict=True)
+    return [results[place] for place in range(len(items))]

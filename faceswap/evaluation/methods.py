@@ -7,17 +7,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.compositing import CompositeSettings, match_colour, paste
+from faceswap.conversion.compositing import ArrayPicture, SwappedFace, composite
 from faceswap.conversion.faces import SourceFace, batch_guides
-from faceswap.conversion.masks import build_face_masks
+from faceswap.conversion.swap_parts import default_parts
 from faceswap.conversion.swapper import Swapper
 from faceswap.evaluation.footage import clip_names
 from faceswap.evaluation.frame_scoring import Image, Sample
 from faceswap.evaluation.guided_faces import guide_faces
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
-from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
+from faceswap.geometry.alignment import (
+    compose,
+    crop_matrix,
+    invert,
+    normalised_matrix,
+    transform_points,
+    warp,
+)
 from faceswap.geometry.landmarks68 import INNER
+from faceswap.media.frame import Frame
 from faceswap.models.guides import Guides
 from faceswap.models.model_file import LoadedModel
 from faceswap.people.embeddings import evenly_spaced
@@ -59,11 +67,11 @@ class Model:
         guides: Guides | None = None,
     ) -> None:
         self.loaded = loaded
-        self._swapper = Swapper(loaded, to, CompositeSettings())
+        self._swapper = Swapper(loaded, to=to)
         self._guides: dict[tuple[str, int], Guides | None] = {}
-        if self._swapper.guidance is not None:
+        if self._swapper.guided:
             if guides is None:
-                guides = batch_guides(guide_faces(faces, self._swapper.guidance, source))
+                guides = batch_guides(guide_faces(faces, self._swapper.guidance(to), source))
             clips = clip_names(faces)
             for number, (faceset, face) in enumerate(faces):
                 self._guides[clips[faceset.path], face.frame] = guides.of(number)
@@ -74,8 +82,9 @@ class Model:
         # Guides are in coordinates of the crop, so they hold for frames and for stored crops.
         guides = self._guides.get((sample.clip, sample.index))
         faces = [SourceFace(landmarks, guides=guides) for landmarks in sample.swapped]
-        self._swapper([image], [faces])
-        return image
+        frame = Frame(0, 0, 0.0, image)
+        (swapped,) = self._swapper([(frame, faces)], video=False)
+        return swapped.frame.image
 
 
 class Unswapped:
@@ -108,8 +117,7 @@ class NearestCrop:
     def __init__(self, faces: Sequence[tuple[Faceset, Face]]) -> None:
         self._faces = [faces[position] for position in evenly_spaced(range(len(faces)), _MAX_FACES)]
         self._aligned = np.stack([_aligned_landmarks(face.landmarks) for _, face in self._faces])
-        self._settings = CompositeSettings()
-        self._masks = build_face_masks(self._settings.mask, _COVERAGE)
+        self._parts = default_parts(_COVERAGE, "cpu")
 
     def nearest(self, landmarks: NDArray[np.floating]) -> tuple[Faceset, Face]:
         """The target face with the smallest mean distance to ``(68, 2)`` landmarks."""
@@ -131,9 +139,13 @@ class NearestCrop:
         matrix = crop_matrix(landmarks, size, _COVERAGE)
         crop = warp(image, matrix, size)
         points = transform_points(matrix, landmarks)
-        masks = self._masks([crop], [points], [None])
-        matched = match_colour(pasted, _as_batch(crop), masks, _COVERAGE, self._settings)
-        paste(image, matched[0], masks[0], landmarks, _COVERAGE)
+        masks = self._parts.masks([crop], [points], [None])
+        colour = self._parts.colour
+        measured = colour.measure(pasted, _as_batch(crop), masks, masks, _COVERAGE)
+        matched = colour.apply(pasted, measured)[0]
+        normalised = normalised_matrix(landmarks, _COVERAGE)
+        swapped = SwappedFace(SourceFace(landmarks), normalised, matched, masks[0])
+        composite(ArrayPicture(image), [swapped], self._parts.blend)
 
 
 def _aligned_landmarks(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -141,6 +141,12 @@ def normalised_matrix(landmarks: ArrayLike, coverage: float) -> FloatArray:
     return crop_matrix(landmarks, 2, coverage) - [[0, 0, 0.5], [0, 0, 0.5]]
 
 
+def in_pixels(normalised: ArrayLike, size: int) -> FloatArray:
+    """Matrix to the pixels of a square, from one to its normalised coordinates, ``(2, 3)``."""
+    half = size / 2
+    return half * np.asarray(normalised) + [[0, 0, half - 0.5], [0, 0, half - 0.5]]
+
+
 def transform_points(matrix: ArrayLike, points: ArrayLike) -> FloatArray:
     """Maps ``(N, 2)`` points through a ``(2, 3)`` matrix."""
     matrix = np.asarray(matrix)

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
@@ -18,7 +17,7 @@ from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
-from faceswap.library import swap_frames
+from faceswap.media.frame import Frame
 from faceswap.media.images import read_image, write_image
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
@@ -28,6 +27,7 @@ from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
 from tests.conversion.guided import SIDE, guided_model, stored_references
+from tests.conversion.parts import make_parts
 from tests.footage import moving_portrait, plain_picture, write_clip
 
 FRAMES = 30
@@ -43,7 +43,7 @@ def model(faceset) -> LoadedModel:
 
 
 def swapper(model: LoadedModel, to: str) -> Swapper:
-    return Swapper(model, to, CompositeSettings(colour="none"))
+    return Swapper(model, make_parts(), to)
 
 
 @pytest.fixture(scope="module")
@@ -196,10 +196,10 @@ def test_a_face_has_the_detail_of_its_frame(model, faceset, scale, detail):
         sides.append(decoded.face.shape[-1])
         return decoded
 
-    assert to_bob.guidance is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model.model, "swap", measure)
-        to_bob([image], [to_bob.guidance.guide_photo([face])])
+        faces = to_bob.guidance("bob").guide_photo([face])
+        list(to_bob([(Frame(0, 0, 0.0, image), faces)]))
     assert sides == [detail]
 
 
@@ -210,8 +210,7 @@ def test_frames_in_memory_are_swapped_in_order(model, faceset, video):
     def reading() -> Iterator[np.ndarray]:
         yield from frames
 
-    settings = CompositeSettings(colour="none")
-    swapped = list(swap_frames(reading(), model, "bob", video=video, settings=settings))
+    swapped = list(Swapper(model, make_parts()).swap(reading(), "bob", video=video))
     assert len(swapped) == FRAMES
     for before, after, face in zip(frames, swapped, faceset.faces(), strict=True):
         shown, real = (inner(image, face.landmarks) for image in (after, before))

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.errors import FacesetError, IdentityError, NoFacesError
@@ -20,6 +19,7 @@ from faceswap.media.video import VideoReader, probe
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
 from faceswap.provenance.file_provenance import read_provenance
+from tests.conversion.parts import make_parts
 from tests.footage import moving_portrait, plain_picture, squeezed_portrait, write_clip
 
 FRAMES = 14
@@ -42,7 +42,7 @@ def swapper(to: str = "bob", colour: str = "none") -> Swapper:
     model = FaceAutoencoder(nn.Identity(), nn.Identity(), decoders, 64, 64).eval()
     meta = ModelMeta("painter", {}, ("alice", "bob"), 1.25, 0)
     loaded = LoadedModel(model, meta, "0" * 64, Path("model"))
-    return Swapper(loaded, to, CompositeSettings(colour=colour))
+    return Swapper(loaded, make_parts(colour), to)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """Faces of frames in memory."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +10,13 @@ import torch
 from torch import nn
 
 from faceswap.conversion import swapper
-from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.faces import SourceFace
-from faceswap.conversion.mask_edge import MaskEdge
+from faceswap.conversion.swap_parts import SwapParts
 from faceswap.conversion.swapper import Swapper
+from faceswap.media.frame import Frame
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
+from tests.conversion.parts import make_parts
 from tests.conversion.test_compositing import landmarks_at, smooth_image
 
 LEFT, RIGHT = (SourceFace(landmarks_at(x, 100, 80)) for x in (100, 185))
@@ -22,42 +25,138 @@ LEFT, RIGHT = (SourceFace(landmarks_at(x, 100, 80)) for x in (100, 185))
 class Mean(nn.Module):
     """Decoder that shows the mean colour of the whole crop."""
 
-    def __init__(self) -> None:
+    def __init__(self, gain: float = 8.0) -> None:
         super().__init__()
-        self.gain = nn.Parameter(torch.tensor(8.0))
+        self.gain = nn.Parameter(torch.tensor(gain))
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         means = self.gain * (faces.mean((2, 3), keepdim=True) - 0.5)
         return means.expand(-1, -1, 64, 64)
 
 
-def swapped(*faces: SourceFace) -> np.ndarray:
+def make_swapper(parts: SwapParts | None = None, to: str = "b") -> Swapper:
     model = FaceAutoencoder(nn.Identity(), nn.Identity(), {"a": Mean(), "b": Mean()}, 64, 64).eval()
     loaded = LoadedModel(model, ModelMeta("mean", {}, ("a", "b"), 2.0, 0), "0" * 64, Path("model"))
-    frame = smooth_image(200, 300)
-    Swapper(loaded, "b", CompositeSettings(colour="none", edge=MaskEdge(3)))([frame], [faces])
-    return frame
+    return Swapper(loaded, parts or make_parts(coverage=2.0, erode=3), to)
+
+
+def swapped(*faces: SourceFace, parts: SwapParts | None = None) -> np.ndarray:
+    frame = Frame(0, 0, 0.0, smooth_image(200, 300))
+    (result,) = make_swapper(parts)([(frame, faces)])
+    assert len(result.faces) == len(faces)
+    return result.frame.image
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
 @pytest.mark.parametrize("faces", [(LEFT, RIGHT), (RIGHT, LEFT)])
 def test_a_face_does_not_see_those_that_were_swapped_beside_it(faces, at_once, monkeypatch):
     """The crops overlap, the masks do not."""
-    monkeypatch.setattr(swapper, "_BATCH_PIXELS", at_once * 64**2)
+    monkeypatch.setattr(swapper, "_PIXELS", at_once * 64**2)
     both, border = swapped(*faces), 142
     np.testing.assert_array_equal(both[:, :border], swapped(LEFT)[:, :border])
     np.testing.assert_array_equal(both[:, border:], swapped(RIGHT)[:, border:])
     assert (both != smooth_image(200, 300)).any(2).sum() > 4000
 
 
-def test_colours_are_matched_where_the_crop_is_in_the_frame(monkeypatch):
-    seen = []
+class Seen:
+    """A colour part that records the weights, and adds a colour that it is told for each frame."""
 
-    def match(faces, crops, masks, coverage, settings, visible):
-        seen.append(visible.mean().item())
+    def __init__(self, *levels: float) -> None:
+        self.weights: list[torch.Tensor] = []
+        self.applied: list[float] = []
+        self._levels = iter(levels)
+
+    def measure(self, faces, targets, weights, masks, coverage):
+        self.weights.append(weights)
+        return torch.tensor([[1.0, next(self._levels, 0)] for _ in faces])
+
+    def apply(self, faces, parameters):
+        self.applied += parameters[:, 1].tolist()
         return faces
 
-    monkeypatch.setattr(swapper, "match_colour", match)
-    swapped(SourceFace(landmarks_at(150, 100, 60)))
-    swapped(SourceFace(landmarks_at(0, 100, 60)))
-    assert seen == [1, pytest.approx(0.5, abs=0.05)]
+
+def test_colours_are_matched_where_the_crop_is_in_the_frame():
+    colour = Seen()
+    parts = replace(make_parts(coverage=2.0), colour=colour)
+    swapped(SourceFace(landmarks_at(150, 100, 60)), parts=parts)
+    swapped(SourceFace(landmarks_at(0, 100, 60)), parts=parts)
+    whole, half = (weights.sum().item() for weights in colour.weights)
+    assert half / whole == pytest.approx(0.5, abs=0.05)
+
+
+def frames_with(*faces_of_frames: list[SourceFace]) -> Iterator[tuple[Frame, list[SourceFace]]]:
+    for index, faces in enumerate(faces_of_frames):
+        yield Frame(index, index, index / 25, smooth_image(200, 300)), faces
+
+
+def test_colours_are_averaged_over_the_frames_of_a_track():
+    """Hann weights of a radius of one frame: a quarter, a half, a quarter, if there are three."""
+    colour = Seen(0, 1, 10, 2, 20)
+    parts = replace(make_parts(coverage=2.0), colour=colour, smooth=1)
+    other = replace(RIGHT, track=7)
+    list(make_swapper(parts)(frames_with([LEFT], [LEFT, other], [LEFT, other])))
+    assert colour.applied == pytest.approx([0, (0 + 2 * 1 + 2) / 4, 10, 2, 20])
+
+
+def test_independent_frames_are_not_averaged():
+    colour = Seen(0, 1, 2)
+    parts = replace(make_parts(coverage=2.0), colour=colour, smooth=2)
+    list(make_swapper(parts)(frames_with([LEFT], [LEFT], [LEFT]), video=False))
+    assert colour.applied == [0, 1, 2]
+
+
+@pytest.mark.parametrize("begin", [3, 5, 11])
+def test_a_part_of_a_video_that_is_read_with_its_lead_equals_the_whole(begin):
+    """Each face has other colours, so that a frame too few would show."""
+    faces = [
+        SourceFace(landmarks_at(100 + 5 * n, 100, 70 + 7 * (n % 3)), track=n // 9)
+        for n in range(20)
+    ]
+    parts = replace(make_parts("lab", coverage=2.0), smooth=3)
+    swap = make_swapper(parts)
+    found = list(frames_with(*([face] for face in faces)))
+    copies = [(replace(frame, image=frame.image.copy()), each) for frame, each in found]
+    whole = [done.frame for done in swap(found)]
+    wanted = range(begin, begin + 5)
+    read = copies[wanted.start - swap.lead : wanted.stop + swap.lead]
+    part = [done.frame for done in swap(read, wanted=wanted)]
+    assert [frame.index for frame in part] == list(wanted)
+    for frame in part:
+        np.testing.assert_array_equal(frame.image, whole[frame.index].image)
+
+
+def test_a_face_without_a_target_stays():
+    frame = Frame(0, 0, 0.0, smooth_image(200, 300))
+    (result,) = make_swapper(to="")([(frame, [LEFT])])
+    assert not result.faces
+    np.testing.assert_array_equal(result.frame.image, smooth_image(200, 300))
+
+
+def test_each_face_has_its_own_target():
+    model = make_swapper().loaded.model
+    model.decoders[0] = Mean(-8.0)
+    pasted, parts = [], make_parts(coverage=2.0, erode=3)
+    for to in ("a", "b"):
+        frame = Frame(0, 0, 0.0, smooth_image(200, 300))
+        swap = Swapper(replace(make_swapper().loaded, model=model), parts)
+        (result,) = swap([(frame, [replace(LEFT, to=to), replace(RIGHT, to="b")])])
+        pasted.append(result.frame.image.astype(int))
+    changed = np.abs(pasted[0] - pasted[1]).max(2) > 20
+    assert changed[100, 100]
+    assert not changed[:, 142:].any()
+
+
+def test_opacity_scales_the_mask():
+    half = swapped(replace(LEFT, opacity=0.5)).astype(float)
+    before, full = smooth_image(200, 300), swapped(LEFT).astype(float)
+    np.testing.assert_allclose(half, (before + full) / 2, atol=1)
+
+
+def test_unblended_faces_leave_the_frame_as_it_is():
+    frame = Frame(0, 0, 0.0, smooth_image(200, 300))
+    (result,) = make_swapper().unblended([(frame, [LEFT, RIGHT])])
+    np.testing.assert_array_equal(result.frame.image, smooth_image(200, 300))
+    assert [face.face.landmarks[0, 0] for face in result.faces] == [
+        LEFT.landmarks[0, 0],
+        RIGHT.landmarks[0, 0],
+    ]

@@ -93,7 +93,7 @@ def test_conversion_equals_that_on_the_cpu(name: str, tmp_path: Path) -> None:
     swapped = []
     for device in ("cpu", DEVICE):
         model = faceswap.load_model(tmp_path / "model", device)
-        result = faceswap.swap_frames(frames, model, "bob", video=False, tracker=tracker)
+        result = faceswap.Swapper(model).swap(frames, "bob", video=False, tracker=tracker)
         swapped.append(np.stack(list(result)).astype(int))
     difference = np.abs(swapped[0] - swapped[1])
     assert (swapped[0] != np.stack(frames)).any()

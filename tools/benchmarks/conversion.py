@@ -6,10 +6,9 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.timing import Rate, exhaust, show, timed
-from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.faces import FramesWithFaces, stored_faces
 from faceswap.conversion.guided_frames import guide_windows
-from faceswap.conversion.pipeline import EncodeSettings, convert_source, swap_faces
+from faceswap.conversion.pipeline import EncodeSettings, convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.device import pick_device
 from faceswap.extraction.pipeline import extract_source
@@ -20,13 +19,13 @@ from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
-from faceswap.models.model_file import load_model
+from faceswap.models.run_model import load_run_model
 
 
 def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
     """Time conversion with a faceset and its stages; the reference is the slowest stage."""
     source = find_sources([clip])[0]
-    swapper = Swapper(load_model(model, pick_device()), to, CompositeSettings())
+    swapper = Swapper(load_run_model(model, pick_device()), to=to)
     with tempfile.TemporaryDirectory() as folder:
         extract_source(source, Path(folder) / "faces", ExtractSettings())
         faceset = Faceset.open(Path(folder) / "faces")
@@ -50,18 +49,17 @@ def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
 def _time_swap(
     swapper: Swapper, frames: list[Frame], hashed: HashedSource, faceset: Faceset
 ) -> Rate:
-    guidance = swapper.guidance
-    by_frame = stored_faces(faceset, hashed, meshes=guidance is not None)
+    by_frame = stored_faces(faceset, hashed, meshes=swapper.needs_mesh)
     found: FramesWithFaces = [(frame, by_frame.get(frame.index, [])) for frame in frames]
-    if guidance is not None:
-        found = list(guide_windows(found, guidance))
+    if swapper.guided:
+        found = list(guide_windows(found, swapper.guidance(swapper.to)))
     aspect = faceset.pixel_aspect
 
     def swap() -> int:
         copies = (
             (replace(f, image=f.image.copy(), pixel_aspect=aspect), faces) for f, faces in found
         )
-        return sum(1 for _ in swap_faces(copies, swapper))
+        return sum(1 for _ in swapper(copies))
 
     return timed(swap)
 

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from faceswap.conversion.compositing import CompositeSettings
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.device import pick_device
@@ -33,7 +32,7 @@ def _extract_in(clip: Path, _model: Path, _to: str, folder: Path) -> None:
 
 
 def _convert_in(clip: Path, model: Path, to: str, folder: Path) -> None:
-    swapper = Swapper(load_model(model, pick_device()), to, CompositeSettings())
+    swapper = Swapper(load_model(model, pick_device()), to=to)
     convert_source(find_sources([clip])[0], folder / "out.mp4", swapper)
 
 

@@ -1,0 +1,80 @@
+"""The parts of a swap, each of which can be replaced."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from faceswap.conversion.blending import Blend, alpha
+from faceswap.conversion.colour_match import ColourMatch
+from faceswap.conversion.masks import build_face_masks
+from faceswap.maskers import Masker
+
+Points = NDArray[np.floating]
+
+
+class MaskPart(Protocol):
+    """Makes the soft masks of faces to replace; see ``FaceMasks``.
+
+    Attributes:
+        masker: Masker of the frame's own faces.
+    """
+
+    masker: Masker
+
+    def __call__(
+        self,
+        crops: Sequence[NDArray[np.uint8]],
+        landmarks: Sequence[Points],
+        meshes: Sequence[Points | None],
+        predicted: Tensor | None = None,
+        shown_meshes: Sequence[Points] | None = None,
+    ) -> Tensor:
+        """Soft masks, ``(B, 1, M, M) float32`` in [0, 1]."""
+        ...
+
+
+class ColourPart(Protocol):
+    """Matches the colours of swapped faces to those of the frame; see ``ColourMatch``."""
+
+    def measure(
+        self, faces: Tensor, targets: Tensor, weights: Tensor, masks: Tensor, coverage: float
+    ) -> Tensor:
+        """Parameters, ``(B, P) float32``; the first is the known fraction of the face."""
+        ...
+
+    def apply(self, faces: Tensor, parameters: Tensor) -> Tensor:
+        """Faces with matched colours, ``(B, 3, S, S)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class SwapParts:
+    """The parts of a swap.
+
+    Attributes:
+        masks: Masks of the faces to replace.
+        colour: Colours of the swapped faces.
+        blend: Blend of faces with the frame.
+        smooth: Number of frames before and after each over which colours are averaged in a video.
+        facts: Settings that the result depends on, for its manifest.
+    """
+
+    masks: MaskPart
+    colour: ColourPart = field(default_factory=ColourMatch)
+    blend: Blend = alpha
+    smooth: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def default_parts(coverage: float, device: str) -> SwapParts:
+    """Parts with default settings.
+
+    Args:
+        coverage: Side of the model's crops in face squares.
+        device: Device to compute on.
+    """
+    return SwapParts(build_face_masks("hull", coverage, device))
