@@ -5,7 +5,7 @@ outline of the source's face, whose head stays. The references are those of the 
 them best; in a video they form a path through the whole track, so that they seldom change.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import SourceFace
 from faceswap.core.errors import ModelFileError
 from faceswap.geometry.alignment import normalised_matrix, transform_points
-from faceswap.geometry.mesh_shape import fit_shape, neutral_mesh
+from faceswap.geometry.mesh_shape import RIGID, fit_shape, neutral_mesh, upright
 from faceswap.geometry.outline import outline_weights, within_outline
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import SLOTS, Guides
@@ -33,6 +33,7 @@ FEWEST_FACES = 25
 _SAMPLED = 2000  # faces of a long track from which it is computed
 _PIECE = 20_000  # faces that are planned at once
 _BLOCK = 500  # meshes that are described at once
+_COMPARED = 16  # neutral meshes of which it is measured how well they explain a short track
 
 
 class Guidance:
@@ -75,7 +76,7 @@ class Guidance:
         """
         if len(meshes) >= FEWEST_FACES:
             return neutral_mesh(meshes)
-        candidates = [*others, *self._neutrals.values()]
+        candidates = [*_most_alike(meshes, others), *self._neutrals.values()]
         unexplained = [
             np.linalg.norm(fit_shape(meshes, neutral).expression, axis=-1).mean()
             for neutral in candidates
@@ -152,28 +153,40 @@ def build_guidance(loaded: LoadedModel, to: str) -> Guidance | None:
 class ClipGuidance:
     """Guides of all faces of a clip: the references are planned here, the geometry when asked for.
 
+    They depend on the whole clip, and not on which part of it is converted.
+
     Args:
-        store: The faces.
-        guidance: Guidance of the target identity.
+        store: The faces, each with its target identity.
+        guidance: Callback that gives the guidance of a target identity.
     """
 
-    def __init__(self, store: FaceStore, guidance: Guidance) -> None:
+    def __init__(self, store: FaceStore, guidance: Callable[[str], Guidance]) -> None:
         self._store, self._guidance = store, guidance
         self._references = np.zeros((len(store), SLOTS), np.int64)
         self._weights = np.zeros((len(store), SLOTS), np.float32)
-        self._neutrals: dict[int, Neutral] = {}
         tracks = store.tracks()
-        known: list[Neutral] = []
-        # The long ones first: a person who was lost and found again may be one of them.
-        for track in sorted(tracks, key=lambda track: -len(tracks[track])):
-            rows = tracks[track]
-            chosen = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED)).round().astype(int)
-            neutral = guidance.neutral_of(store.meshes(rows[chosen]), known)
-            if len(rows) >= FEWEST_FACES:
-                known.append(neutral)
+        to = {track: guidance(store.face(int(rows[0])).to) for track, rows in tracks.items()}
+        # A person who was lost and found again may be that of a longer track.
+        known = {
+            track: to[track].neutral_of(self._sampled(rows))
+            for track, rows in tracks.items()
+            if len(rows) >= FEWEST_FACES
+        }
+        others = list(known.values())
+        self._neutrals = known | {
+            track: to[track].neutral_of(store.meshes(rows), others)
+            for track, rows in tracks.items()
+            if track not in known
+        }
+        for track, rows in tracks.items():
             blocks = (store.meshes(rows[i : i + _BLOCK]) for i in range(0, len(rows), _BLOCK))
-            self._references[rows], self._weights[rows] = guidance.plan(blocks, neutral)
-            self._neutrals[track] = neutral
+            plan = to[track].plan(blocks, self._neutrals[track])
+            self._references[rows], self._weights[rows] = plan
+
+    def _sampled(self, rows: NDArray[np.int64]) -> Meshes:
+        """Meshes of some faces of a track, evenly spaced."""
+        chosen = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED)).round().astype(int)
+        return self._store.meshes(rows[chosen])
 
     def faces(self, frame: int) -> list[SourceFace]:
         """Faces of a frame with their guides."""
@@ -181,8 +194,17 @@ class ClipGuidance:
         for row in self._store.rows_of(frame):
             face, only = self._store.face(row), slice(row, row + 1)
             plan = self._references[only], self._weights[only]
-            guided += self._guidance.guide([face], self._neutrals[face.track], plan)
+            guided += self._guidance(face.to).guide([face], self._neutrals[face.track], plan)
         return guided
+
+
+def _most_alike(meshes: Meshes, neutrals: Sequence[Neutral]) -> list[Neutral]:
+    """Those neutral meshes that resemble a person most in the points that no expression moves."""
+    if len(neutrals) <= _COMPARED:
+        return list(neutrals)
+    person = upright(meshes)[:, RIGID].mean(0)
+    apart = np.linalg.norm(np.stack(neutrals)[:, RIGID] - person, axis=-1).mean(-1)
+    return [neutrals[place] for place in np.argsort(apart, kind="stable")[:_COMPARED]]
 
 
 def _pieces(

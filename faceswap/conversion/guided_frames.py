@@ -1,6 +1,6 @@
 """Guides the faces of frames that are read once: photos, and frames in memory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -17,9 +17,15 @@ _WINDOW = 48  # frames whose guides are planned together
 _AROUND = 16  # frames before and after them that are planned too, so that windows agree
 
 
-def guide_photos(found: FramesWithFaces, guidance: Guidance) -> FramesWithFaces:
-    """Guides the faces of independent frames."""
-    return ((frame, guidance.guide_photo(faces)) for frame, faces in found)
+def guide_photos(found: FramesWithFaces, guidance: Callable[[str], Guidance]) -> FramesWithFaces:
+    """Guides the faces of independent frames.
+
+    Args:
+        found: Frames with their faces, each of which has a target identity.
+        guidance: Callback that gives the guidance of a target identity.
+    """
+    for frame, faces in found:
+        yield frame, [one for face in faces for one in guidance(face.to).guide_photo([face])]
 
 
 def guide_windows(found: FramesWithFaces, guidance: Guidance) -> FramesWithFaces:

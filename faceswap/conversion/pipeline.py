@@ -168,7 +168,7 @@ class ConvertJob:
             if video and self.swapper.guided:
                 store = stack.enter_context(FaceStore())
                 self._store_faces(store, hashed, on_frames)
-                clip = ClipGuidance(store, self.swapper.guidance(self.swapper.to))
+                clip = ClipGuidance(store, lambda to: self.swapper.guidance(to or self.swapper.to))
             on_frames(counts.frames)
             frames = (
                 frame for frame in prefetch(reader, _QUEUE) if video or frame.index not in finished
@@ -225,7 +225,7 @@ class ConvertJob:
         found = self._faces_of(frames, hashed)
         if not self.swapper.guided:
             return found
-        return guide_photos(found, self.swapper.guidance(self.swapper.to))
+        return guide_photos(found, lambda to: self.swapper.guidance(to or self.swapper.to))
 
     def _faces_of(self, frames: Iterator[Frame], hashed: HashedSource) -> FramesWithFaces:
         """Frames with their faces: those of the faceset, those that are found, or both."""

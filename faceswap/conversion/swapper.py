@@ -137,9 +137,11 @@ class Swapper:
         kind = "video" if video else "images"
         tracker = tracker or build_tracker(device=str(self._device), batch=1)
         found = find_faces(numbered, kind, tracker)
-        if self.guided:
-            found = (guide_windows if video else guide_photos)(found, self.guidance(to))
         aimed = ((frame, [replace(face, to=to) for face in faces]) for frame, faces in found)
+        if self.guided and video:
+            aimed = guide_windows(aimed, self.guidance(to))
+        elif self.guided:
+            aimed = guide_photos(aimed, self.guidance)
         return (swapped.frame.image for swapped in self(aimed, video=video))
 
     def __call__(

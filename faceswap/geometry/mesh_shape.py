@@ -138,18 +138,18 @@ def neutral_mesh(meshes: ArrayLike) -> NDArray[np.float64]:
         ``(478, 3)`` in face squares, in the space of the mean face.
     """
     meshes = np.asarray(meshes, np.float64)
-    upright = _upright(meshes)
+    aligned = upright(meshes)
     turned = fit_similarity(MEAN_FACE[CORNERS], mesh_to_68(meshes)[:, CORNERS]).rotation
     # 0 for a straight head; one that is turned by 25 degrees counts as much as a mouth that is open
     # by 6 percent of the face square.
     tilt = 1 - np.trace(without_roll(turned), axis1=1, axis2=2) / 3
-    rest = np.argsort(_gap(upright, UPPER_LIP, LOWER_LIP) + tilt, kind="stable")
-    chosen = upright[rest[: max(_FEWEST, round(_AT_REST * len(meshes)))]]
+    rest = np.argsort(_gap(aligned, UPPER_LIP, LOWER_LIP) + tilt, kind="stable")
+    chosen = aligned[rest[: max(_FEWEST, round(_AT_REST * len(meshes)))]]
     neutral = chosen[0]
     for _ in range(2):
         onto = fit_similarity(chosen[:, RIGID], neutral[RIGID])
         neutral = np.median(onto.apply(chosen), 0)
-    neutral = _upright(neutral[None])[0]
+    neutral = upright(neutral[None])[0]
     # Eyes at rest look ahead, whatever they look at in most of the footage.
     for eye in (LEFT_EYE, RIGHT_EYE):
         neutral[eye.iris, 0] += neutral[list(eye.corners), 0].mean() - neutral[eye.iris[0], 0]
@@ -168,7 +168,7 @@ def fit_shape(meshes: ArrayLike, neutral: NDArray[np.float64]) -> FaceShape:
     return FaceShape(neutral, pose, pose.undo(meshes) - neutral)
 
 
-def _upright(meshes: NDArray[np.float64]) -> NDArray[np.float64]:
+def upright(meshes: NDArray[np.floating]) -> NDArray[np.float64]:
     """Meshes ``(N, 478, 3)`` in the space of the mean face."""
     corners = mesh_to_68(meshes)[:, CORNERS]
     return fit_similarity(MEAN_FACE[CORNERS], corners).undo(meshes)

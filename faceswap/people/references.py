@@ -44,6 +44,12 @@ class Reference:
     record: str
 
 
+def is_reference(text: str) -> bool:
+    """Whether a text names a file or folder, or a person or track in one: ``faces/clip:anna``."""
+    before = text.rpartition(":")[0]
+    return user_path(text).exists() or bool(before and user_path(before).is_dir())
+
+
 def load_references(
     texts: Sequence[str], recognizer: Recognizer, device: str = "cpu"
 ) -> tuple[Reference, ...]:

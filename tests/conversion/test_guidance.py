@@ -1,6 +1,7 @@
 """Geometry and references of the faces of clips and photos."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def guide_clip(clip: Sequence[Sequence[SourceFace]], guidance: Guidance) -> list
     with FaceStore() as store:
         for index, faces in enumerate(clip):
             store.add(index, faces)
-        planned = ClipGuidance(store, guidance)
+        planned = ClipGuidance(store, lambda _: guidance)
         return [planned.faces(index) for index in range(len(clip))]
 
 
@@ -254,7 +255,7 @@ def test_a_window_is_read_at_a_time(guidance):
 def test_each_photo_has_its_nearest_references(guidance):
     openings = [0.29, 0.02, 0.19]
     photos = [[face_at(opening=one, width=0.8)] for one in openings]
-    guided = [faces[0] for _, faces in guide_photos(frames_of(photos), guidance)]
+    guided = [faces[0] for _, faces in guide_photos(frames_of(photos), lambda _: guidance)]
     assert [shown_references(face, 1) for face in guided] == [{3: 1}, {0: 1}, {2: 1}]
 
 
@@ -271,3 +272,37 @@ def test_a_model_without_references_is_an_error():
         Guidance(model, "b", COVERAGE)
     with pytest.raises(IdentityError, match="no identity 'c'"):
         Guidance(model, "c", COVERAGE)
+
+
+def test_tracks_are_guided_towards_their_own_identities():
+    loaded = synthetic_people()
+    guidances = {name: guidance_to(name, loaded) for name in ("alice", "bob")}
+    first, second = talking(30, 1.1, track=1), talking(30, 0.95, track=2)
+    clip = [
+        [replace(one, to="alice"), replace(other, to="bob")]
+        for one, other in zip(first, second, strict=True)
+    ]
+    with FaceStore() as store:
+        for index, faces in enumerate(clip):
+            store.add(index, faces)
+        found = ClipGuidance(store, guidances.__getitem__).faces(15)
+    for face, name, track in zip(found, ("alice", "bob"), (first, second), strict=True):
+        guidance = guidances[name]
+        expected = guidance.guide_track(track, guidance.neutral_of_faces(track))[15]
+        assert (face.to, face.track) == (name, expected.track)
+        for one, other in zip(batch_guides([face]), batch_guides([expected]), strict=True):
+            torch.testing.assert_close(one, other)
+    photo = next(iter(guide_photos(frames_of(clip[:1]), guidances.__getitem__)))[1]
+    assert [face.to for face in photo] == ["alice", "bob"]
+    shapes = batch_guides(photo).shape
+    assert (shapes[0] - shapes[1]).abs().max() > 0.01
+
+
+def test_a_short_track_finds_its_person_among_many(guidance):
+    """Only the most similar people are compared in full, whatever their order."""
+    widths = np.linspace(0.85, 1.15, 25)
+    people = [guidance.neutral_of_faces(talking(30, width)) for width in widths]
+    faces = [face_at(opening=0.2, width=widths[20], yaw=yaw) for yaw in range(-8, 8, 4)]
+    short = np.stack([face.dense_mesh() for face in faces])
+    for others in (people, people[::-1]):
+        np.testing.assert_array_equal(guidance.neutral_of(short, others), people[20])

@@ -1,0 +1,121 @@
+"""The faces of a video that are swapped: with their identities, without deleted ones."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from faceswap.conversion.assigned_faces import AssignedFaces
+from faceswap.conversion.shots import find_cuts
+from faceswap.conversion.targets import Rule, Targets
+from faceswap.core.errors import NoFacesError
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.sources import Source, find_sources
+from faceswap.people.references import Reference
+from faceswap.recognizers.mobilefacenet import normalised
+from tests.footage import moving_portrait, plain_picture, write_clip
+from tests.people.colours import BLUE, GREEN, RED, Colours, face_row, write_tracks
+
+FRAMES = 24
+TRACKS = [[RED] * FRAMES, [BLUE] * 8 + [None] * 8 + [BLUE] * 8, [None] * 4 + [GREEN] * 16]
+
+
+def drawn(index: int) -> np.ndarray:
+    """The faces of the tracks, as discs in the colours of the people."""
+    image = np.full((340, 256, 3), 127, np.uint8)
+    for face, colours in enumerate(TRACKS):
+        colour = colours[index] if index < len(colours) else None
+        if colour is not None:
+            x, y = face_row(index, face, face)["landmarks"].mean(0).round().astype(int).tolist()
+            cv2.circle(image, (x, y), 40, colour, -1)
+    return image
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Source:
+    path = write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", FRAMES, drawn, sound=False)
+    return find_sources([path])[0]
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    """A faceset of the tracks, without embeddings."""
+    return write_tracks(tmp_path / "faces", TRACKS)
+
+
+def targets(*rules: Rule, recognises: bool = False) -> Targets:
+    return Targets(rules, recognizer=Colours() if recognises else None)
+
+
+def track_opacities(faces: AssignedFaces, track: int) -> dict[int, float]:
+    every = ((index, face) for index in faces.frames() for face in faces.of_frame(index))
+    return {index: round(face.opacity, 6) for index, face in every if face.track == track}
+
+
+def test_each_track_has_one_identity_and_others_are_left_out(path, source):
+    rules = targets(Rule("track:0", "bob", track=0), Rule("track:2", "carol", track=2))
+    faces = AssignedFaces(Faceset.open(path), source, rules)
+    found = {
+        index: [(face.track, face.to) for face in faces.of_frame(index)] for index in range(FRAMES)
+    }
+    both = [(0, "bob"), (2, "carol")]
+    assert found == {index: both if 4 <= index < 20 else both[:1] for index in range(FRAMES)}
+    assert faces.frames() == list(range(FRAMES))
+    assert faces.shown == ("bob", "carol")
+    assert faces.notes == ()
+
+
+def test_tracks_fade_within_the_shot_and_gaps_are_bridged(path, source):
+    faces = AssignedFaces(Faceset.open(path), source, targets(Rule("all", "bob")), fade=1)
+    assert {*track_opacities(faces, 0).values()} == {1.0}
+    assert track_opacities(faces, 1) == dict.fromkeys(range(FRAMES), 1.0)
+    fading = {4: 0.5, 19: 0.5}
+    # Found three frames after the first one, and lost three frames before the end: moved since.
+    assert track_opacities(faces, 2) == {index: fading.get(index, 1.0) for index in range(4, 20)}
+
+
+def test_faces_in_bridged_gaps_lie_between_their_neighbours(path, source):
+    faceset = Faceset.open(path)
+    faces = AssignedFaces(faceset, source, targets(Rule("track:1", "bob", track=1)))
+    before, between, after = (faces.of_frame(index)[0].landmarks for index in (7, 10, 16))
+    np.testing.assert_allclose(between, before + (after - before) / 3, atol=1e-4)
+
+
+def test_deleted_faces_are_not_swapped_and_their_gap_is_not_bridged(path, source):
+    for frame in range(9, 12):
+        (path / "images" / f"{frame:06d}-0.png").unlink()
+    faces = AssignedFaces(Faceset.open(path), source, targets(Rule("all", "bob")), fade=1)
+    opacity = track_opacities(faces, 0)
+    assert sorted(opacity) == [*range(9), *range(12, FRAMES)]
+    assert (opacity[8], opacity[12]) == (0.5, 0.5)
+    assert faces.notes == (f"3 faces without a crop in {path} stay as they are.",)
+
+
+def test_people_are_recognised_in_the_frames_where_a_faceset_has_no_embeddings(path, source):
+    def reference(name: str, colour: tuple[int, int, int]) -> Reference:
+        return Reference(name, normalised(np.subtract(colour, np.mean(colour))), name)
+
+    for image in (path / "images").iterdir():
+        image.write_bytes(b"no longer a crop")  # the frames decide
+    rules = targets(
+        Rule("red.jpg", "bob", reference=reference("red.jpg", RED)),
+        Rule("blue.jpg", "carol", reference=reference("blue.jpg", BLUE)),
+        recognises=True,
+    )
+    faces = AssignedFaces(Faceset.open(path), source, rules)
+    assert [(face.track, face.to) for face in faces.of_frame(5)] == [(0, "bob"), (1, "carol")]
+    cyan = Rule("cyan.jpg", "bob", reference=reference("cyan.jpg", (60, 220, 220)))
+    only = Targets((cyan,), threshold=0.9, recognizer=Colours())
+    with pytest.raises(NoFacesError, match=r"Nobody in clip matches cyan.jpg: .* reaches 0\.5"):
+        AssignedFaces(Faceset.open(path), source, only)
+
+
+def test_cuts_are_found_among_the_frames_that_are_asked_for(tmp_path):
+    def picture(index: int) -> np.ndarray:
+        return (plain_picture if 10 <= index < 20 else moving_portrait)(index)
+
+    (source,) = find_sources([write_clip(tmp_path / "cuts.mp4", 30, picture, sound=False)])
+    assert find_cuts(source, range(30)) == {10, 20}
+    assert find_cuts(source, [0, 9, 20, 21, 40]) == {20}
+    assert find_cuts(source, []) == set()
