@@ -20,6 +20,7 @@ _REASONS = {
     "jitter_ratio": "no three consecutive frames were evaluated, or the source is still",
     "flicker": _NO_THREE,
     "local_flicker": _NO_THREE,
+    "grain": "the frames have no noise around the face, or the face is too small",
     "codec_mean": "no part of the frames is far enough from the face",
 }
 _TOO_FEW = "fewer than 8 usable frames, or no movement in them"

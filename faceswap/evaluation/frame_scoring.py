@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from faceswap.evaluation.background import background_change, face_colour, mask_iou
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.gaze import gaze
+from faceswap.evaluation.grain import grain
 from faceswap.evaluation.identity import identity_scores
 from faceswap.evaluation.local_flicker import colour_change
 from faceswap.evaluation.pose import angle_difference, angles, angles_2d
@@ -160,6 +161,9 @@ class FrameScorer:
             score.values["codec_mean"] = outside.far_mean
         score.change = colour_change(sample.image, output, sample.landmarks)
         score.values["seam"] = seam(sample.image, output, sample.landmarks)
+        noise = grain(sample.image, output, sample.landmarks)
+        if noise is not None:
+            score.values["grain"] = noise
         if detail is not None and after is not None:
             score.values["sharpness"] = detail.sharpness(output, after.landmarks.points)
         if before is not None and after is not None:

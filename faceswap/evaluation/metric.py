@@ -57,6 +57,9 @@ _METRICS = (
     Metric("sharpness", "sharpness", "", "one", 2,
            "Energy of the fine detail inside the face, over the mean of the target's real faces at "
            "the same size: less than 1 is blur, more is noise."),
+    Metric("grain", "grain", "", "one", 2,
+           "Noise of the smooth skin over the noise around the face, relative to the same ratio in "
+           "the source: less than 1 is smoother than the footage."),
     Metric("pitch_error", "pitch", "°", "lower", 1,
            "Mean absolute difference of head pitch between output and source, from the 3D "
            "landmarks of nose and eye corners."),

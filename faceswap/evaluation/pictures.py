@@ -58,6 +58,8 @@ def _caption(name: str, result: Result, score: FrameScore) -> str:
         texts.append(f"expression {values['expression_error']:.3f}")
     if "sharpness" in values:
         texts.append(f"sharpness {values['sharpness']:.2f}")
+    if "grain" in values:
+        texts.append(f"grain {values['grain']:.2f}")
     if score.after is None:
         texts.append("no face detected")
     return ", ".join(texts)
