@@ -1,16 +1,15 @@
 """Colour of video: matrix and range of a stream, and exact conversion from and to 8-bit RGB."""
 
-import os
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from threading import Lock
 
 import cv2
 import numpy as np
 from av import VideoFormat, VideoFrame
-from av.filter import Graph
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
+
+from faceswap.media.filters import EXACT, EXACT_DOWN, THREADS, FrameFilter
 
 # ITU-T H.273 code points, as FFmpeg uses them.
 RGB, BT709, UNSPECIFIED, BT470BG, SMPTE170M, BT2020_CL = 0, 1, 2, 5, 6, 10
@@ -26,13 +25,6 @@ _LUMA_WEIGHTS = {
     7: (0.212, 0.087),
     9: (0.2627, 0.0593),
 }
-
-# swscale's fast path is up to 3 levels off and 1.5 too dark on average; these flags are exact.
-_EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-# Downsampling averages the chroma of four pixels, so that a round trip changes nothing.
-_EXACT_DOWN = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
-# A scaler keeps its threads: creating one per frame halves the speed.
-_THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -125,7 +117,7 @@ class RgbConverter:
         width, height = self._size
         with self._lock:
             rgb = self._scaler.reformat(
-                frame, width, height, "rgb24", interpolation=int(_EXACT), threads=_THREADS
+                frame, width, height, "rgb24", interpolation=EXACT, threads=THREADS
             )
         return np.require(rgb.to_ndarray(), np.uint8, ["C", "W"])
 
@@ -174,8 +166,8 @@ class YuvConverter:
             src_color_range=FULL,
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
-            interpolation=int(_EXACT_DOWN),
-            threads=_THREADS,
+            interpolation=EXACT_DOWN,
+            threads=THREADS,
         )
 
 
@@ -224,19 +216,8 @@ def _left_sited(width: int, height: int, pixel_format: str) -> VideoFrame:
 
     PyAV can set the location through a filter only.
     """
-    graph = Graph()
-    kind = VideoFormat(pixel_format, width, height)
-    source = graph.add_buffer(width=width, height=height, format=kind, time_base=Fraction(1))
-    mark = graph.add("setparams", "chroma_location=left:range=full")
-    sink = graph.add("buffersink")
-    source.link_to(mark)
-    mark.link_to(sink)
-    graph.configure()
-    frame = VideoFrame(width, height, pixel_format)
-    frame.pts = 0
-    graph.push(frame)
-    marked = graph.pull()
-    assert isinstance(marked, VideoFrame)
+    marked = VideoFrame(width, height, pixel_format)
+    marked = FrameFilter(marked, [("setparams", "chroma_location=left:range=full")])(marked)
     if marked.format.is_rgb:
         marked.colorspace = RGB
     return marked

@@ -1,4 +1,4 @@
-"""What the frames of a video lose when they become 8-bit RGB."""
+"""What the frames of a video lack of it: all that 8-bit RGB cannot hold, or transparency alone."""
 
 from av import VideoFrame
 from av.video.stream import VideoStream
@@ -7,13 +7,16 @@ HDR = {16: "PQ", 18: "HLG"}
 
 
 class PictureLosses:
-    """Watches decoded pictures for what RGB frames cannot carry.
+    """Watches decoded pictures for what frames do not carry.
 
     Args:
         stream: Video stream that is decoded.
+        full_depth: Whether frames keep the depth, fields and opacity of the pictures; otherwise
+            they are 8-bit RGB.
     """
 
-    def __init__(self, stream: VideoStream) -> None:
+    def __init__(self, stream: VideoStream, *, full_depth: bool = False) -> None:
+        self._full_depth = full_depth
         # Decoders of VP8 and VP9 ignore the transparency, which is coded on its own.
         self._transparent = stream.metadata.get("alpha_mode") == "1"
         self._interlaced = False
@@ -31,16 +34,19 @@ class PictureLosses:
             self._bits = max(self._bits, *(component.bits for component in components))
             alpha = any(component.is_alpha for component in components)
             self._with_alpha[name] = alpha or picture.format.has_palette
-        if self._with_alpha[name] and not self._transparent:
+        if self._with_alpha[name] and not self._transparent and not self._full_depth:
             self._transparent = bool(picture.to_ndarray(format="rgba")[..., 3].min() < 255)
 
     def interlacing(self) -> str | None:
         """Line about interlaced pictures, or None."""
         if not self._interlaced:
             return None
+        remedy = (
+            "with --set encode.deinterlace=true" if self._full_depth else "first (ffmpeg -vf bwdif)"
+        )
         return (
             "the video is interlaced and is read as it is stored, two fields in each frame:"
-            " deinterlace it first (ffmpeg -vf bwdif)"
+            f" deinterlace it {remedy}"
         )
 
     def in_conversion(self) -> list[str]:
@@ -48,6 +54,8 @@ class PictureLosses:
         lines = []
         if self._transparent:
             lines.append("transparency was dropped")
+        if self._full_depth:
+            return lines
         if self._transfer in HDR:
             lines.append(
                 f"HDR ({HDR[self._transfer]}) was not tone mapped; {self._bits} bits per channel"

@@ -1,8 +1,8 @@
-"""Reads video: metadata of a file, and its frames upright and in exact 8-bit RGB."""
+"""Reads video: metadata of a file, and its frames, upright, at full depth or in 8-bit RGB."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from faceswap.media.container import (
     picture_time_base,
     video_stream,
 )
-from faceswap.media.frame import Frame
+from faceswap.media.filters import DEINTERLACE, chroma_place, fields_of, filtered
+from faceswap.media.frame import Frame, Image
 from faceswap.media.light import LightMetadata
 from faceswap.media.orientation import Orientation
 from faceswap.media.picture_losses import PictureLosses
@@ -36,72 +37,8 @@ from faceswap.media.timeline import (
     is_incomplete,
     is_picture,
 )
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """Metadata of a video file.
-
-    Attributes:
-        path: Video file.
-        width: Width in pixels of the upright picture.
-        height: Height in pixels of the upright picture.
-        fps: Average frames per second.
-        frames: Number of frames, from the header or estimated from the duration.
-        duration: Duration in seconds; 0 if unknown.
-        orientation: Transformation of stored pictures into upright ones.
-        time_base: Seconds per unit of ``Frame.pts``.
-        audio_streams: Number of audio streams.
-        colour: Colour tags of the stream.
-        pixel_aspect: Width over height of one pixel of the upright picture.
-        pixel_format: FFmpeg's name of the stored pixel format.
-        codec: FFmpeg's name of the codec.
-        light: Light metadata of HDR video, if it has any.
-    """
-
-    path: Path
-    width: int
-    height: int
-    fps: Fraction
-    frames: int
-    duration: float
-    orientation: Orientation
-    time_base: Fraction
-    audio_streams: int
-    colour: ColourTags
-    pixel_aspect: Fraction
-    pixel_format: str
-    codec: str
-    light: LightMetadata | None = None
-
-    @classmethod
-    def for_new(cls, width: int, height: int, fps: Fraction | int) -> "VideoInfo":
-        """Metadata of a new video: BT.709, time stamps are frame indices."""
-        return cls(
-            path=Path(),
-            width=width,
-            height=height,
-            fps=Fraction(fps),
-            frames=0,
-            duration=0.0,
-            orientation=Orientation(),
-            time_base=1 / Fraction(fps),
-            audio_streams=0,
-            colour=ColourTags(matrix=1, range=1, primaries=1, transfer=1),
-            pixel_aspect=Fraction(1),
-            pixel_format="yuv420p",
-            codec="",
-        )
-
-    @property
-    def display_aspect(self) -> float:
-        """Pixel aspect for ``Frame``; 1 if the file claims one that no camera or disc has."""
-        return float(self.pixel_aspect) if 1 / 4 <= self.pixel_aspect <= 4 else 1.0
-
-    @property
-    def rotation(self) -> int:
-        """Clockwise rotation in degrees, a multiple of 90, that makes stored pictures upright."""
-        return self.orientation.rotation
+from faceswap.media.upright import UprightPictures
+from faceswap.media.video_info import VideoInfo
 
 
 def probe(path: Path) -> VideoInfo:
@@ -148,6 +85,8 @@ def _describe(
         pixel_format=frame.format.name,
         codec=stream.codec_context.name,
         light=LightMetadata.of_frame(frame),
+        chroma=chroma_place(frame),
+        fields=fields_of(frame),
     )
 
 
@@ -176,20 +115,24 @@ def frame_at(path: Path, seconds: Fraction) -> int:
 class VideoReader:
     """Iterates over the frames of a video in presentation order.
 
-    Frames are upright, with the time stamps of the file, converted to 8-bit RGB with the matrix and
-    range of the stream: streams with 10 or 12 bits lose the additional bits, and HDR is not tone
-    mapped. Time begins at 0 where the file begins, and continues where its clock is set back or
-    leaps forward, as in joined recordings. Of several video streams the default one is read, or the
-    largest. All decodable frames of a damaged file are returned; ``damage`` describes the others
-    after the iteration. Each iteration opens the file again; memory use is constant.
+    Frames are upright, with the time stamps of the file. They are pictures at full depth, or 8-bit
+    RGB by the matrix and range of the stream: then 10 or 12 bits lose the additional ones. HDR is
+    not tone mapped. Time begins at 0 where the file begins, and continues where its clock is set
+    back or leaps forward, as in joined recordings. Of several video streams the default one is
+    read, or the largest. All decodable frames of a damaged file are returned; ``damage`` describes
+    the others after the iteration. Each iteration opens the file again; memory use is constant.
 
     Args:
         path: Video file.
         start: Index of the first frame. The reader seeks to the last key frame before it if the
             time stamps identify it with certainty, and decodes from the beginning otherwise; the
             frames are the same either way.
+        full_depth: Whether frames are pictures at full depth.
+        deinterlace: Whether the frames of interlaced video are deinterlaced. The first one that is
+            read has no predecessor to compare with, and may differ a little by ``start``.
 
     Attributes:
+        info: Metadata of the video, as it is read.
         damage: Description of what could not be read, after the iteration; None if undamaged.
         notes: Lines about how the file was read, after the iteration.
         losses: Lines about what the frames lack of the video, after the iteration.
@@ -198,12 +141,17 @@ class VideoReader:
         MediaError: The file does not exist, is not a video, or no frame can be decoded.
     """
 
-    def __init__(self, path: Path, start: int = 0) -> None:
-        self.info = probe(path)
+    def __init__(
+        self, path: Path, start: int = 0, *, full_depth: bool = False, deinterlace: bool = False
+    ) -> None:
+        info = probe(path)
+        self._deinterlace = deinterlace and bool(info.fields)
+        self.info = replace(info, fields="") if self._deinterlace else info
         self.damage: str | None = None
         self.notes: list[str] = []
         self.losses: list[str] = []
         self._start = start
+        self._full_depth = full_depth
 
     @property
     def total(self) -> int:
@@ -225,19 +173,20 @@ class VideoReader:
                 container.seek(point.seek, stream=stream, backward=True)
                 order = PictureOrder(first=point.pts, passed=self._start)
                 damage = Damage.expecting(stream, point.skipped)
-            losses = PictureLosses(stream)
-            stored = info.orientation.size(info.width, info.height)
-            convert = RgbConverter(*stored, info.colour)
+            losses = PictureLosses(stream, full_depth=self._full_depth)
+            convert = UprightPictures(info) if self._full_depth else self._images()
+            frames = self._stamped(container, stream, order, damage)
+            if self._deinterlace:
+                frames = filtered(frames, DEINTERLACE)
             try:
-                for index, pts, picture in self._stamped(container, stream, order, damage):
+                for (index, pts), picture in frames:
                     losses.watch(picture)
-                    image = info.orientation.apply(convert(picture))
                     time, duration = float(pts * info.time_base), picture.duration or 0
                     yield Frame(
                         index,
                         pts,
                         time,
-                        image,
+                        convert(picture),
                         duration=duration,
                         pixel_aspect=info.display_aspect,
                     )
@@ -247,13 +196,18 @@ class VideoReader:
         self.damage = damage.text()
         self.notes = [note for note in notes if note]
 
+    def _images(self) -> Callable[[VideoFrame], Image]:
+        orientation = self.info.orientation
+        convert = RgbConverter(*self.info.stored_size, self.info.colour)
+        return lambda frame: orientation.apply(convert(frame))
+
     def _stamped(
         self,
         container: InputContainer,
         stream: VideoStream,
         order: PictureOrder,
         damage: Damage,
-    ) -> Iterator[tuple[int, int, VideoFrame]]:
+    ) -> Iterator[tuple[tuple[int, int], VideoFrame]]:
         """Yields index, pts and picture from ``start`` on, and records damage."""
         info = self.info
         step = max(1, round(1 / (info.fps * info.time_base)))
@@ -272,7 +226,7 @@ class VideoReader:
             damage.faulty += picture.is_corrupt
             damage.end = float((last + step) * info.time_base)
             if index >= self._start:
-                yield index, last, picture
+                yield (index, last), picture
         order.finish()
         damage.missing, damage.total = order.missing, order.total
 

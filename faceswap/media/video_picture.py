@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from faceswap.media.chroma import ChromaAxis
 from faceswap.media.colour import FULL, ColourTags, RgbConverter, rgb_to_yuv
+from faceswap.media.filters import LEFT
 from faceswap.media.picture import Rgb, Stored, add_rounded
 from faceswap.media.pixel_layout import PixelLayout, pixel_layout
-
-LEFT = (0.0, 0.5)
-"""Place of chroma where a file does not tell: at the first of its pixels across, and between them
-down."""
 
 
 class PictureFormat:
