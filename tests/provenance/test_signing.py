@@ -3,14 +3,18 @@
 import errno
 import os
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from faceswap.core.errors import SourceChangedError, StorageFullError
 from faceswap.core.files import sha256_file
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import HeldFile
+from faceswap.media.animation import write_animation
+from faceswap.media.encoders import VideoEncoding
 from faceswap.media.images import read_image, write_image
 from faceswap.media.muxers import MUXERS
 from faceswap.media.video import VideoReader, probe
@@ -19,7 +23,7 @@ from faceswap.provenance import signing
 from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.manifest import stored_names
-from faceswap.provenance.metadata import COMPOSITE
+from faceswap.provenance.metadata import COMPOSITE, xmp_packet
 from tests.footage import moving_portrait
 
 EMBEDDED = ["a.jpg", "a.png", "a.webp", "a.tif", "a.tiff", "a.mp4", "a.m4v", "a.mov"]
@@ -220,3 +224,23 @@ def test_nothing_is_signed_when_the_source_changed(signer, clip, tmp_path, chang
 
 def test_video_keeps_its_length(make_signed, clip):
     assert probe(make_signed("a.mp4")).frames == probe(clip).frames
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+def test_an_animation_is_signed(signer, tmp_path, clip, name):
+    reader = VideoReader(clip)
+    encoding = VideoEncoding("ffv1", pixel_format="bgra")
+    with VideoWriter(tmp_path / "work.mkv", reader.info, encoding=encoding) as writer:
+        for frame in reader:
+            writer.write(frame.image, frame.pts)
+    sign = signer.for_sources(HashedFile.of(clip))
+    write_animation(
+        tmp_path / name, tmp_path / "work.mkv", Fraction(1, 10), xmp=xmp_packet(), sign=sign
+    )
+    found = read_provenance(tmp_path / name)
+    assert (found.state, found.place, found.synthetic) == ("intact", "embedded", True)
+    assert found.metadata["digital_source_type"] == COMPOSITE
+    with Image.open(tmp_path / name) as image:
+        assert image.n_frames == 6
+        image.seek(5)
+        image.load()
