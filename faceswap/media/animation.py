@@ -63,7 +63,7 @@ def write_animation(
         path: Destination, with a suffix of ``ANIMATIONS``.
         work: Lossless video of RGB pictures, with or without transparency.
         duration: Duration of the last frame in seconds.
-        loops: How often it is shown; 0 for without end.
+        loops: Number of times that it is shown; 0 for without end.
         quality: Quality of WebP from 1 to 100.
         lossless: Whether WebP is lossless; ``quality`` has no effect then.
         xmp: XMP packet to embed.

@@ -1,4 +1,4 @@
-"""Copies the audio and the subtitles of one file into another, packet by packet."""
+"""Copies the audio, the subtitles and the data of one file into another, packet by packet."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ from av.audio.format import AudioFormat
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.error import FFmpegError
-from av.stream import Stream
+from av.stream import DataStream, Stream
 from av.subtitles.stream import SubtitleStream
 
 from faceswap.media.clock import SoundClock
 from faceswap.media.container import films, open_media, video_stream
+from faceswap.media.data_streams import data_streams, dropped_data, keeps_meaning
 from faceswap.media.muxer_trial import MuxerTrial
 from faceswap.media.muxers import MUXERS
 from faceswap.media.subtitles import TEXT_CODECS, convert_text, prepare_text
@@ -27,7 +28,7 @@ _BITS_PER_CHANNEL = 96_000
 _JITTER = 0.02  # seconds
 _SHORTEST = Fraction(1, 1000)  # seconds; the shortest time that every container can store
 
-_StreamT = TypeVar("_StreamT", AudioStream, SubtitleStream)
+_StreamT = TypeVar("_StreamT", AudioStream, SubtitleStream, DataStream)
 
 
 @dataclass
@@ -42,8 +43,8 @@ class _Track:
         samples: Presentation time of the next frame to encode, in samples.
     """
 
-    source: AudioStream | SubtitleStream
-    target: AudioStream | SubtitleStream
+    source: AudioStream | SubtitleStream | DataStream
+    target: AudioStream | SubtitleStream | DataStream
     encode: bool = False
     last_dts: int | None = None
     samples: int | None = None
@@ -60,7 +61,7 @@ class AudioFeed:
         path: File with the audio; it may have no audio stream.
         output: Container being written, before its header is written.
         suffix: Suffix of the output file.
-        subtitles: Whether subtitles are copied too, or converted if they are text.
+        with_extras: Whether subtitles (converted if they are text) and data are copied too.
 
     Attributes:
         input: The file.
@@ -71,7 +72,7 @@ class AudioFeed:
     """
 
     def __init__(
-        self, path: Path, output: OutputContainer, suffix: str, *, subtitles: bool = False
+        self, path: Path, output: OutputContainer, suffix: str, *, with_extras: bool = False
     ) -> None:
         self.notes: list[str] = []
         self._path = path
@@ -79,16 +80,17 @@ class AudioFeed:
         self._suffix = suffix
         self._muxer = MUXERS[suffix]
         self.input = open_media(path)
-        trial = MuxerTrial(path, output.format.name)
+        trial = MuxerTrial(path, self._muxer.name, self._muxer.options)
         added = [
             self._add_audio(source, number, trial)
             for number, source in enumerate(self.input.streams.audio, 1)
         ]
-        if subtitles:
+        if with_extras:
             added += [
                 self._add_subtitles(source, number, trial)
                 for number, source in enumerate(self.input.streams.subtitles, 1)
             ]
+            added += self._add_data(trial)
         self._tracks = {track.source.index: track for track in added if track is not None}
         self._packets = self._read()
         self._next = next(self._packets, None)
@@ -124,6 +126,15 @@ class AudioFeed:
         prepare_text(target)
         self.notes.append(f"subtitle stream {number} was converted to {encoder}: {problem}")
         return _Track(source, _labelled(target, source), encode=True)
+
+    def _add_data(self, trial: MuxerTrial) -> Iterator[_Track]:
+        dropped = []
+        for source in data_streams(self.input):
+            if keeps_meaning(source) and trial.accepts(source):
+                yield self._copied(source)
+            else:
+                dropped.append(source)
+        self.notes += dropped_data(dropped)
 
     def _copied(self, source: _StreamT) -> _Track:
         return _Track(source, _labelled(self._output.add_stream_from_template(source), source))
@@ -166,6 +177,7 @@ class AudioFeed:
         elif isinstance(track.source, AudioStream):
             self._encode(track, packet)
         else:
+            assert isinstance(track.source, SubtitleStream)
             assert isinstance(track.target, SubtitleStream)
             converted = convert_text(track.source, track.target, packet)
             if converted is not None:

@@ -1,8 +1,7 @@
 """What a video file contains besides pictures, sound and subtitles."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from av.video.stream import VideoStream
 from faceswap.core.text import counted, one_line
 from faceswap.media.clock import time_origin
 from faceswap.media.container import valid_tags, video_stream
+from faceswap.media.data_streams import timecode_of
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # known to type checkers only
@@ -95,7 +95,7 @@ def _copy_timecode(
     target: VideoStream,
 ) -> Iterator[str]:
     places = (pictures.metadata, *(s.metadata for s in source.streams.data), source.metadata)
-    timecode = next(filter(None, map(_timecode, places)), "")
+    timecode = next(filter(None, map(timecode_of, places)), "")
     if not timecode:
         return
     # Muxers refuse the whole file for a timecode that they cannot write.
@@ -106,10 +106,6 @@ def _copy_timecode(
     target.metadata["timecode"] = timecode
     if output.format.name not in ("mov", "mp4"):
         yield f"the timecode track was dropped; {timecode} is kept as a tag"
-
-
-def _timecode(tags: Mapping[str, str]) -> str:
-    return next((text for name, text in tags.items() if name.lower() == "timecode"), "")
 
 
 def _copy_attachments(source: InputContainer, output: OutputContainer) -> int:
@@ -129,16 +125,6 @@ def _dropped(source: InputContainer, attachments: int) -> Iterator[str]:
         yield f"{_number(covers, 'cover picture')} dropped"
     if attachments:
         yield f"{_number(attachments, 'attachment')} dropped"
-    chapters = bool(source.chapters())
-    kinds = Counter(
-        one_line(stream.metadata.get("handler_name") or stream.name or "unknown", longest=40)
-        for stream in source.streams.data
-        # Chapters of MP4 have a stream of their own, and so has the timecode.
-        if not _timecode(stream.metadata) and not (chapters and stream.name == "bin_data")
-    )
-    if kinds:
-        names = ", ".join(sorted(kinds))
-        yield f"{_number(kinds.total(), 'data stream')} ({names}) dropped"
 
 
 def _number(count: int, noun: str) -> str:

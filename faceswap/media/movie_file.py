@@ -102,7 +102,7 @@ class MovieFile:
         """
         if self._audio_from is not None:
             self._audio = AudioFeed(
-                self._audio_from, self.output, self._suffix, subtitles=self._with_extras
+                self._audio_from, self.output, self._suffix, with_extras=self._with_extras
             )
             self._stack.callback(self._audio.close)
             if self._with_extras:

@@ -1,6 +1,7 @@
 """Tries whether a container accepts a stream before anything is written to the real output."""
 
 import io
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import av
 from av import Packet
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
+from av.stream import DataStream
 from av.subtitles.stream import SubtitleStream
 
 from faceswap.media.container import keep_only, open_media
@@ -25,17 +27,19 @@ class MuxerTrial:
     Args:
         path: File with the streams.
         muxer: FFmpeg's name of the muxer.
+        options: Options of the muxer.
     """
 
-    def __init__(self, path: Path, muxer: str) -> None:
+    def __init__(self, path: Path, muxer: str, options: Mapping[str, str] | None = None) -> None:
         self._path = path
         self._muxer = muxer
+        self._options = dict(options or {})
 
-    def accepts(self, stream: AudioStream | SubtitleStream) -> bool:
+    def accepts(self, stream: AudioStream | SubtitleStream | DataStream) -> bool:
         """Whether the container accepts this stream of the file, another handle of it included."""
         with open_media(self._path) as container:
             source = container.streams[stream.index]
-            assert isinstance(source, AudioStream | SubtitleStream)
+            assert isinstance(source, AudioStream | SubtitleStream | DataStream)
             keep_only(container, source)
             packets: list[Packet] = []
             with suppress(FFmpegError):  # damage is reported when the file is read
@@ -45,14 +49,27 @@ class MuxerTrial:
                         break
             return self._write(source, packets)
 
-    def _write(self, source: AudioStream | SubtitleStream, packets: list[Packet]) -> bool:
+    def _write(
+        self, source: AudioStream | SubtitleStream | DataStream, packets: list[Packet]
+    ) -> bool:
+        file = io.BytesIO()
         try:
-            with av.open(io.BytesIO(), "w", format=self._muxer) as output:
+            with av.open(file, "w", format=self._muxer, container_options=self._options) as output:
                 target = output.add_stream_from_template(source)
                 output.start_encoding()
                 for packet in packets:
                     packet.stream = target
                     output.mux(packet)
+            return not isinstance(source, DataStream) or _is_known(file, source)
         except (FFmpegError, ValueError):
             return False
-        return True
+
+
+def _is_known(file: io.BytesIO, source: DataStream) -> bool:
+    """Whether the data of a file are found and called what they are in the source.
+
+    Some muxers write data without what they are, or nothing at all.
+    """
+    file.seek(0)
+    with av.open(file) as container:
+        return [stream.name for stream in container.streams.data] == [source.name]

@@ -181,3 +181,61 @@ def test_nothing_of_another_file_comes_along(rich, tmp_path):
         assert not container.chapters()
         assert "title" not in container.metadata
     assert writer.notes == []
+
+
+def _with_data(path, codec):
+    """A video with a stream of data, one packet for each frame."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        data = output.add_data_stream(codec)
+        output.start_encoding()
+        for index in range(10):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 9 * index, np.uint8))
+            frame.pts = index
+            output.mux(stream.encode(frame))
+            packet = av.Packet(f"sample {index}".encode())
+            packet.pts = packet.dts = 40 * index
+            packet.duration, packet.time_base, packet.stream = 40, Fraction(1, 1000), data
+            output.mux(packet)
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "suffixes"),
+    [
+        ("a.mp4", "bin_data", [".mp4", ".mov"]),  # what GoPro cameras record
+        ("a.ts", "klv", [".ts", ".m2t"]),
+        ("a.ts", "timed_id3", [".ts"]),
+    ],
+)
+def test_data_streams(tmp_path, name, codec, suffixes):
+    source = _with_data(tmp_path / name, codec)
+    for suffix in suffixes:
+        assert convert(source, tmp_path / f"out{suffix}") == []
+        with av.open(str(tmp_path / f"out{suffix}")) as container:
+            (stream,) = container.streams.data
+            assert stream.name == codec
+            begin = container.start_time or 0
+            packets = [packet for packet in container.demux(stream) if packet.size]
+        assert [bytes(packet) for packet in packets] == [f"sample {n}".encode() for n in range(10)]
+        times = [in_seconds(packet.pts, packet.time_base) - begin / 1e6 for packet in packets]
+        assert times == pytest.approx([0.04 * n for n in range(10)], abs=0.05)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".avi", ".mpg"])
+def test_data_that_a_container_does_not_hold(tmp_path, suffix):
+    source = _with_data(tmp_path / "a.mp4", "bin_data")
+    assert convert(source, tmp_path / f"out{suffix}") == ["1 data stream (GoPro MET) was dropped"]
+
+
+def test_data_that_would_be_called_something_else(tmp_path):
+    source = _with_data(tmp_path / "a.ts", "klv")
+    for suffix in (".mov", ".mp4", ".m2ts"):
+        assert convert(source, tmp_path / f"out{suffix}") == ["1 data stream (klv) was dropped"]
+    plain = _with_data(tmp_path / "b.mp4", "bin_data")
+    content = plain.read_bytes().replace(b"GoPro MET", b"CameraMET")
+    plain.write_bytes(content)
+    (note,) = convert(plain, tmp_path / "out.mp4")
+    assert note == "1 data stream (CameraMET) was dropped"

@@ -241,6 +241,6 @@ def test_an_animation_is_signed(signer, tmp_path, clip, name):
     assert (found.state, found.place, found.synthetic) == ("intact", "embedded", True)
     assert found.metadata["digital_source_type"] == COMPOSITE
     with Image.open(tmp_path / name) as image:
-        assert image.n_frames == 6
+        assert getattr(image, "n_frames", 1) == 6
         image.seek(5)
         image.load()
