@@ -47,9 +47,9 @@ def build_swapper(loaded: LoadedModel, to: str, config: ConvertConfig) -> Swappe
     parts = SwapParts(
         masks,
         ColourMatch(colour.transfer, border_light=colour.transfer != "none"),
-        blends.get(config.blend.method),
-        colour.smooth,
-        _facts(config, masks),
+        blend=blends.get(config.blend.method),
+        smooth=colour.smooth,
+        facts=_facts(config, masks),
     )
     return Swapper(loaded, parts, to)
 

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.conversion.blending import Blend, alpha
+from faceswap.conversion.detail.chain import DetailChain, FaceInFrame
 from faceswap.conversion.faces import SourceFace
 from faceswap.geometry.alignment import invert, matrix_scale, transform_points
+from faceswap.media.picture import Picture
 from faceswap.models.inference import resize
 
 _REDUCED = 1.5  # size of a face over that in the frame from which it is reduced first
@@ -33,48 +35,31 @@ class SwappedFace:
             image and of the mask, ``(2, 3)``.
         image: Swapped face, ``(3, S, S) float32 RGB`` in [0, 1].
         mask: Soft mask with the opacity of the face, ``(1, M, M) float32`` in [0, 1].
+        place: The face in its frame; None where its detail stays as it is.
     """
 
     face: SourceFace
     matrix: NDArray[np.floating]
     image: Tensor
     mask: Tensor
+    place: FaceInFrame | None = None
 
 
-class ArrayPicture:
-    """A picture of 8-bit RGB samples.
-
-    Args:
-        image: Samples, ``(H, W, 3) uint8 RGB``; changed in place.
-
-    Attributes:
-        size: Height and width.
-    """
-
-    def __init__(self, image: NDArray[np.uint8]) -> None:
-        self._image = image
-        self.size = image.shape[0], image.shape[1]
-
-    def read(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.float32]:
-        """A region, ``(h, w, 3) float32 RGB`` in [0, 1]."""
-        return self._image[y0:y1, x0:x1].astype(np.float32) / np.float32(255)
-
-    def add(self, x0: int, y0: int, difference: NDArray[np.float32]) -> None:
-        """Adds to a region; where the difference is 0, samples keep their values."""
-        height, width = difference.shape[:2]
-        region = self._image[y0 : y0 + height, x0 : x0 + width]
-        region[:] = np.rint(region + difference * 255).clip(0, 255)
-
-
-def composite(picture: ArrayPicture, faces: Sequence[SwappedFace], blend: Blend = alpha) -> None:
+def composite(
+    picture: Picture,
+    faces: Sequence[SwappedFace],
+    blend: Blend = alpha,
+    detail: DetailChain | None = None,
+) -> None:
     """Blends swapped faces into a picture.
 
     Args:
         picture: The picture; changed in place.
         faces: Faces of the picture. Larger ones are nearer, and cover smaller ones.
         blend: Blend of each face with what lies under it.
+        detail: Detail of the faces in the frame; None leaves them as they are.
     """
-    placed = [(face, _region(face, picture.size)) for face in faces]
+    placed = [(face, _region(face, (picture.height, picture.width))) for face in faces]
     placed = [(face, box) for face, box in placed if box is not None]
     if not placed:
         return
@@ -87,7 +72,10 @@ def composite(picture: ArrayPicture, faces: Sequence[SwappedFace], blend: Blend 
     for face, box in sorted(placed, key=lambda pair: -matrix_scale(pair[0].matrix)):
         x0, y0, x1, y1 = box
         part = canvas[:, :, y0 - y : y1 - y, x0 - x : x1 - x]
-        part[:] = blend(part, *_warp(face, box))
+        image, mask = _warp(face, box)
+        if detail is not None and face.place is not None:
+            image = detail(image, part, mask, face.place)
+        part[:] = blend(part, image, mask)
     difference = (canvas - under)[0].permute(1, 2, 0)
     picture.add(x, y, difference.cpu().numpy())
 

@@ -1,7 +1,9 @@
 """A face after the network, before its colours are matched."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.conversion.face_cut import FaceCut
@@ -14,13 +16,21 @@ class DecodedFace:
     Attributes:
         cut: The face of the frame.
         image: Decoded face, ``(3, S, S) float32 RGB`` in [0, 1].
-        target: The frame's own face, of the same size.
+        target: The frame's own face, ``(3, d, d) float32 RGB`` in [0, 1].
         mask: Soft mask, ``(1, M, M) float32`` in [0, 1].
-        colours: Parameters of the colour match, ``(P,)``.
+        parameters: Measurements that are averaged over a track, ``(P,)``: the parameters of the
+            colour match, then the missing softness.
+        motion: Movement from one frame to the next, ``(2,)`` in pixels of the frame.
     """
 
     cut: FaceCut
     image: Tensor
     target: Tensor
     mask: Tensor
-    colours: Tensor
+    parameters: Tensor
+    motion: NDArray[np.floating] = field(default_factory=lambda: np.zeros(2))
+
+    @property
+    def track(self) -> tuple[int, str]:
+        """Track and target identity, which faces of one track have in common."""
+        return self.cut.face.track, self.cut.face.to

@@ -1,5 +1,6 @@
-"""Cuts faces from a frame for the networks, before one is blended beside another."""
+"""Cuts the faces of a frame for the networks, before one is blended beside another."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from faceswap.conversion.faces import SourceFace
 from faceswap.geometry.alignment import (
+    compose,
     in_pixels,
     invert,
     matrix_scale,
@@ -18,9 +20,14 @@ from faceswap.geometry.alignment import (
     transform_points,
     warp,
 )
+from faceswap.media.frame import Frame
 
-Image = NDArray[np.uint8]
+Crop = NDArray[np.float32]
 Matrix = NDArray[np.floating]
+
+_CORNERS = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]])
+_MARGIN = 3  # px beyond a crop that its sampling may read
+_LARGEST = 1024  # px: enhancers see no larger faces
 
 
 @dataclass(frozen=True)
@@ -29,26 +36,28 @@ class FaceCut:
 
     Attributes:
         face: The face.
+        frame: Index of the frame.
+        size: Height and width of the frame.
         matrix: Matrix from pixels of the frame as it is stored to normalised coordinates of the
             crop, ``(2, 3)``.
         across: Side of the crop in pixels of the frame.
         detail: Side of the swapped face in pixels.
-        crop: Crop that is encoded, ``(s, s, 3) uint8 RGB``.
-        detailed: Crop of the resolution of the swapped face, or ``crop`` if that has more.
+        crop: Crop that is encoded, ``(s, s, 3) float32 RGB`` in [0, 1].
+        detailed: Crop of the resolution of the swapped face or more, ``(d, d, 3) float32 RGB``.
         landmarks: Landmarks, ``(68, 2)`` in pixels of ``crop``.
         mesh: Face mesh, ``(478, 2)`` in pixels of ``crop``; None if the landmarker gives none.
-        size: Height and width of the frame.
     """
 
     face: SourceFace
+    frame: int
+    size: tuple[int, int]
     matrix: Matrix
     across: float
     detail: int
-    crop: Image
-    detailed: Image
+    crop: Crop
+    detailed: Crop
     landmarks: NDArray[np.floating]
     mesh: NDArray[np.floating] | None
-    size: tuple[int, int]
 
 
 class FaceCutter:
@@ -59,33 +68,61 @@ class FaceCutter:
         input_size: Side of the encoded crops in pixels.
         detail: Largest side of the swapped faces in pixels.
         scalable: Whether the model can make them smaller.
+        full: Whether ``FaceCut.detailed`` has at least the resolution of the frame.
     """
 
-    def __init__(self, coverage: float, input_size: int, detail: int, *, scalable: bool) -> None:
+    def __init__(
+        self, coverage: float, input_size: int, detail: int, *, scalable: bool, full: bool
+    ) -> None:
         self._coverage, self._input, self._detail = coverage, input_size, detail
-        self._scalable = scalable
+        self._scalable, self._full = scalable, full
 
-    def __call__(self, frame: Image, face: SourceFace, pixel_aspect: float = 1.0) -> FaceCut:
-        """Cuts a face.
+    def __call__(self, frame: Frame, faces: Sequence[SourceFace]) -> list[FaceCut]:
+        """Cuts the faces of a frame."""
+        if not faces:
+            return []
+        placed = [normalised_matrix(face.landmarks, self._coverage) for face in faces]
+        picture = frame.picture
+        stored = [of_stored(matrix, frame.pixel_aspect) for matrix in placed]
+        size = (picture.height, picture.width)
+        x0, y0, x1, y1 = _covered(stored, size)
+        region = picture.read(x0, y0, x1, y1)
+        cuts = []
+        for face, displayed, matrix in zip(faces, placed, stored, strict=True):
+            across = 2 / matrix_scale(displayed)
+            detail, sides = self._sides(across)
+            moved = compose(matrix, [[1, 0, x0], [0, 1, y0]])
+            crops = [warp(region, in_pixels(moved, side), side).clip(0, 1) for side in sides]
+            points, mesh = place_face(in_pixels(displayed, self._input), face.landmarks, face.mesh)
+            cut = FaceCut(
+                face, frame.index, size, matrix, across, detail, crops[0], crops[-1], points, mesh
+            )
+            cuts.append(cut)
+        return cuts
+
+    def _sides(self, across: float) -> tuple[int, list[int]]:
+        """Side of a swapped face, and those of its crops, ascending.
 
         Args:
-            frame: Frame, ``(H, W, 3) uint8 RGB``.
-            face: The face.
-            pixel_aspect: Width over height of a pixel of the frame.
+            across: Side of the crop in pixels of the frame.
         """
-        size = self._input
-        displayed = normalised_matrix(face.landmarks, self._coverage)
-        matrix = of_stored(displayed, pixel_aspect)
-        across = 2 / matrix_scale(displayed)
         # The least that has the resolution of the frame.
         detail = self._detail
-        while self._scalable and detail // 2 >= max(across, size):
+        while self._scalable and detail // 2 >= max(across, self._input):
             detail //= 2
-        sides = sorted({size, max(size, detail)})
-        crops = [warp(frame, in_pixels(matrix, side), side) for side in sides]
-        landmarks, mesh = place_face(in_pixels(displayed, size), face.landmarks, face.mesh)
-        shape = frame.shape[:2]
-        return FaceCut(face, matrix, across, detail, crops[0], crops[-1], landmarks, mesh, shape)
+        largest = max(self._input, detail)
+        while self._full and largest < min(across, _LARGEST):
+            largest *= 2
+        return detail, sorted({self._input, largest})
+
+
+def _covered(matrices: Iterable[Matrix], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Region of a frame that crops cover, ``(x0, y0, x1, y1)``; at least one pixel."""
+    corners = np.concatenate([transform_points(invert(matrix), _CORNERS) for matrix in matrices])
+    least, most = corners.min(0) - _MARGIN, corners.max(0) + _MARGIN
+    x0, y0 = (int(np.clip(np.floor(v), 0, n - 1)) for v, n in zip(least, size[::-1], strict=True))
+    x1, y1 = (int(np.clip(np.ceil(v), 0, n - 1)) for v, n in zip(most, size[::-1], strict=True))
+    return x0, y0, x1 + 1, y1 + 1
 
 
 def visible_part(matrix: Matrix, size: tuple[int, int], side: int) -> Tensor:
@@ -96,11 +133,9 @@ def visible_part(matrix: Matrix, size: tuple[int, int], side: int) -> Tensor:
         size: Height and width of the frame.
         side: Side of the result.
     """
-    to_frame = invert(in_pixels(matrix, side))
-    last = side - 1
-    corners = np.array([[0, 0], [0, last], [last, 0], [last, last]])
-    if _inside(transform_points(to_frame, corners), size).all():
+    if _inside(transform_points(invert(matrix), _CORNERS), size).all():
         return torch.ones(1, side, side)
+    to_frame = invert(in_pixels(matrix, side))
     ys, xs = np.mgrid[:side, :side]
     inside = _inside(transform_points(to_frame, np.stack([xs, ys], -1).reshape(-1, 2)), size)
     return torch.from_numpy(inside.reshape(1, side, side).astype(np.float32))

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from faceswap.conversion.blending import Blend, alpha
 from faceswap.conversion.colour_match import ColourMatch
+from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.masks import build_face_masks
+from faceswap.conversion.placement import Placement
 from faceswap.maskers import Masker
 
 Points = NDArray[np.floating]
@@ -58,6 +60,8 @@ class SwapParts:
     Attributes:
         masks: Masks of the faces to replace.
         colour: Colours of the swapped faces.
+        detail: Detail of the swapped faces, as the footage has it.
+        placement: Change of their place.
         blend: Blend of faces with the frame.
         smooth: Number of frames before and after each over which colours are averaged in a video.
         facts: Settings that the result depends on, for its manifest.
@@ -65,6 +69,8 @@ class SwapParts:
 
     masks: MaskPart
     colour: ColourPart = field(default_factory=ColourMatch)
+    detail: DetailChain = field(default_factory=lambda: DetailChain(DetailSettings()))
+    placement: Placement = field(default_factory=Placement)
     blend: Blend = alpha
     smooth: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,36 +1,34 @@
 """Swaps the faces of frames: cut, decode, mask, match colours, blend."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from faceswap.conversion.compositing import ArrayPicture, SwappedFace, composite
+from faceswap.conversion.compositing import SwappedFace, composite
 from faceswap.conversion.decoded_face import DecodedFace
-from faceswap.conversion.face_cut import FaceCut, FaceCutter, Image, visible_part
-from faceswap.conversion.faces import FramesWithFaces, SourceFace, batch_guides, find_faces
+from faceswap.conversion.detail.chain import FaceInFrame
+from faceswap.conversion.detail.enhancers import FaceCrops
+from faceswap.conversion.face_cut import FaceCutter
+from faceswap.conversion.face_decoder import FaceDecoder
+from faceswap.conversion.faces import FramesWithFaces, SourceFace, find_faces
+from faceswap.conversion.grouping import in_groups
 from faceswap.conversion.guidance import Guidance
 from faceswap.conversion.guided_frames import guide_photos, guide_windows
 from faceswap.conversion.swap_parts import SwapParts, default_parts
-from faceswap.conversion.time_window import FrameFaces, steady_colours
-from faceswap.core.device import supports_bf16
+from faceswap.conversion.time_window import FrameFaces, look_around
 from faceswap.core.threads import operator_threads
-from faceswap.media.frame import Frame
+from faceswap.geometry.alignment import matrix_scale
+from faceswap.media.frame import Frame, Image
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.inference import resize
 from faceswap.models.model_file import LoadedModel
 from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 _FRAMES = 8  # that are swapped together
-_PIXELS = 8 * 512**2  # of the faces that are decoded at once: their memory is bounded
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,18 @@ class Swapper:
         self._device = next(loaded.model.parameters()).device
         self.parts = parts or default_parts(loaded.coverage, str(self._device))
         self.guided = isinstance(loaded.model, GuidedAutoencoder)
-        self.lead = self.parts.smooth
+        moving = self.parts.detail.settings.motion_blur > 0
+        self.lead = max(self.parts.smooth, int(moving))
         self._guidances: dict[str, Guidance] = {}
         model = loaded.model
         self._cut = FaceCutter(
-            loaded.coverage, model.input_size, model.detail, scalable=self.guided
+            loaded.coverage,
+            model.input_size,
+            model.detail,
+            scalable=self.guided,
+            full=self.parts.detail.enhances,
         )
-        self._bf16 = supports_bf16(self._device)
+        self._decode = FaceDecoder(loaded, self.parts)
         # Half of the cores: the others decode, track and encode at the same time.
         self._threads = max(1, torch.get_num_threads() // 2)
 
@@ -164,7 +167,7 @@ class Swapper:
         """
         for swapped in self.unblended(found, video=video, wanted=wanted):
             with operator_threads(self._threads), torch.inference_mode():
-                composite(ArrayPicture(swapped.frame.image), swapped.faces, self.parts.blend)
+                composite(swapped.frame.picture, swapped.faces, self.parts.blend, self.parts.detail)
             yield swapped
 
     def unblended(
@@ -176,12 +179,13 @@ class Swapper:
     ) -> Iterator[SwappedFrame]:
         """As ``__call__``, but the frames stay as they are."""
         decoded = self._decode_frames(found)
-        steady = steady_colours(decoded, self.parts.smooth if video else 0)
-        shown = (frame for frame in steady if wanted is None or frame[0].index in wanted)
+        if video and self.lead:
+            decoded = look_around(decoded, self.parts.smooth, self.lead)
+        shown = (frame for frame in decoded if wanted is None or frame[0].index in wanted)
         while batch := list(islice(shown, _FRAMES)):
             faces = [face for _, of_frame in batch for face in of_frame]
             with operator_threads(self._threads), torch.inference_mode():
-                finished = iter(_in_groups(faces, lambda face: _key(face.cut), self._finish))
+                finished = iter(in_groups(faces, _sides, self._finish))
             for frame, faces in batch:
                 yield SwappedFrame(frame, list(islice(finished, len(faces))))
 
@@ -190,12 +194,8 @@ class Swapper:
         waiting = ((frame, self._with_targets(faces)) for frame, faces in found)
         while batch := list(islice(waiting, _FRAMES)):
             with operator_threads(self._threads), torch.inference_mode():
-                cuts = [
-                    self._cut(frame.image, face, frame.pixel_aspect)
-                    for frame, faces in batch
-                    for face in faces
-                ]
-                decoded = iter(_in_groups(cuts, _key, self._decode))
+                cuts = [cut for frame, faces in batch for cut in self._cut(frame, faces)]
+                decoded = iter(in_groups(cuts, lambda cut: (cut.detail, cut.face.to), self._decode))
             for frame, faces in batch:
                 yield frame, list(islice(decoded, len(faces)))
 
@@ -204,71 +204,40 @@ class Swapper:
         named = [face if face.to else replace(face, to=self.to) for face in faces]
         return [face for face in named if face.to]
 
-    def _decode(self, cuts: Sequence[FaceCut]) -> list[DecodedFace]:
-        """Decodes faces of one target identity and one detail, and measures their colours."""
-        detail, to = cuts[0].detail, cuts[0].face.to
-        crops = [cut.crop for cut in cuts]
-        guides, shown_meshes = None, None
-        if self.guided:
-            guides = batch_guides(cut.face for cut in cuts)
-            shown_meshes = list((guides.shape.numpy() + 1) * self._model.input_size / 2 - 0.5)
-            guides = guides.to(self._device)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            decoded = self._model.swap(self._to_device(crops), to, guides, detail)
-        masks = self.parts.masks(
-            crops,
-            [cut.landmarks for cut in cuts],
-            [cut.mesh for cut in cuts],
-            decoded.mask,
-            shown_meshes,
-        ).to(self._device)
-        # Not the smaller crops: the contrast of a face depends on the resolution.
-        targets = resize(self._to_device([cut.detailed for cut in cuts]), detail)
-        side = masks.shape[-1]
-        visible = torch.stack([visible_part(cut.matrix, cut.size, side) for cut in cuts])
-        colours = self.parts.colour.measure(
-            decoded.face, targets, masks * visible.to(self._device), masks, self.loaded.coverage
-        )
-        each = zip(cuts, decoded.face, targets, masks, colours, strict=True)
-        return [DecodedFace(*face) for face in each]
-
     def _finish(self, faces: Sequence[DecodedFace]) -> list[SwappedFace]:
-        """Faces of one detail with matched colours, ready to be blended."""
+        """Faces of one size with matched colours, enhanced, ready to be blended."""
         images = torch.stack([face.image for face in faces])
-        images = self.parts.colour.apply(images, torch.stack([face.colours for face in faces]))
+        colours, softness = torch.stack([face.parameters for face in faces]).split(
+            [faces[0].parameters.numel() - 1, 1], 1
+        )
+        images = self.parts.colour.apply(images, colours)
+        if self.parts.detail.enhances:
+            images = self._enhance(images, faces)
         return [
-            SwappedFace(face.cut.face, face.cut.matrix, image, face.mask * face.cut.face.opacity)
-            for face, image in zip(faces, images, strict=True)
+            self._swapped(face, image, soft)
+            for face, image, soft in zip(faces, images, softness, strict=True)
         ]
 
-    def _to_device(self, crops: Sequence[Image]) -> Tensor:
-        """``(B, 3, S, S) float32`` in [0, 1]."""
-        return torch.from_numpy(np.stack(crops)).to(self._device).permute(0, 3, 1, 2).float() / 255
+    def _enhance(self, images: Tensor, faces: Sequence[DecodedFace]) -> Tensor:
+        targets = torch.stack([face.target for face in faces])
+        side, scale = targets.shape[-1], targets.shape[-1] / self._model.input_size
+        crops = FaceCrops(
+            resize(images, side),
+            targets,
+            resize(torch.stack([face.mask for face in faces]), side),
+            [(face.cut.landmarks + 0.5) * scale - 0.5 for face in faces],
+            self.loaded.coverage,
+        )
+        return self.parts.detail.enhance(crops)
+
+    def _swapped(self, face: DecodedFace, image: Tensor, softness: Tensor) -> SwappedFace:
+        cut, coverage = face.cut, self.loaded.coverage
+        square = 2 / (coverage * matrix_scale(cut.matrix))
+        place = FaceInFrame(square, softness, face.motion, (cut.face.track, cut.frame))
+        matrix = self.parts.placement.move(cut.matrix, coverage)
+        return SwappedFace(cut.face, matrix, image, face.mask * cut.face.opacity, place)
 
 
-def _key(cut: FaceCut) -> tuple[str, int]:
-    return cut.face.to, cut.detail
-
-
-def _in_groups(
-    items: Sequence[T],
-    key: Callable[[T], tuple[str, int]],
-    work: Callable[[Sequence[T]], Sequence[R]],
-) -> list[R]:
-    """Results of all items in their order; those of one key are worked on together.
-
-    Args:
-        items: The items.
-        key: Target identity and detail of an item.
-        work: Work on items of one key, as many at once as memory allows.
-    """
-    groups: dict[tuple[str, int], list[int]] = {}
-    for place, item in enumerate(items):
-        groups.setdefault(key(item), []).append(place)
-    results: dict[int, R] = {}
-    for (_, detail), places in groups.items():
-        most = max(1, _PIXELS // detail**2)
-        for start in range(0, len(places), most):
-            some = places[start : start + most]
-            results |= zip(some, work([items[place] for place in some]), strict=True)
-    return [results[place] for place in range(len(items))]
+def _sides(face: DecodedFace) -> tuple[int, int]:
+    """Sides of the frame's own face and of the decoded one."""
+    return face.target.shape[-1], face.image.shape[-1]

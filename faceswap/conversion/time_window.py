@@ -1,65 +1,75 @@
-"""Steady colours: parameters averaged over the frames of a track around each frame."""
+"""What a face takes from the frames around it: steady parameters, and its motion."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from faceswap.conversion.colour_match import average_in_time
 from faceswap.conversion.decoded_face import DecodedFace
+from faceswap.geometry.alignment import invert
 from faceswap.media.frame import Frame
 
 FrameFaces = tuple[Frame, Sequence[DecodedFace]]
 
 
-def steady_colours(frames: Iterable[FrameFaces], radius: int) -> Iterator[FrameFaces]:
-    """Averages the colours of each face with those of its track in the frames around it.
+def look_around(frames: Iterable[FrameFaces], smooth: int, lead: int) -> Iterator[FrameFaces]:
+    """Averages the parameters of each face over its track around the frame, and finds its motion.
 
-    They are summed in the order of their frames, so the result depends on no others.
+    Faces are summed in the order of their frames, so the result depends on no others.
 
     Args:
-        frames: Consecutive frames of a video with their faces. ``2 * radius + 1`` of them are held.
-        radius: Number of frames before and after each; 0 leaves the colours as they are.
+        frames: Consecutive frames of a video with their faces. ``2 * lead + 1`` of them are held.
+        smooth: Number of frames before and after each over which parameters are averaged.
+        lead: Number of frames before and after each that are looked at, at least ``smooth``; 0
+            leaves the faces as they are.
     """
     before: deque[FrameFaces] = deque()
     waiting: deque[FrameFaces] = deque()
     for frame in frames:
         waiting.append(frame)
-        while waiting and waiting[0][0].index + radius <= frame[0].index:
-            yield _steady_next(before, waiting, radius)
+        while waiting and waiting[0][0].index + lead <= frame[0].index:
+            yield _look_around_next(before, waiting, smooth, lead)
     while waiting:
-        yield _steady_next(before, waiting, radius)
+        yield _look_around_next(before, waiting, smooth, lead)
 
 
-def _steady_next(before: deque[FrameFaces], waiting: deque[FrameFaces], radius: int) -> FrameFaces:
+def _look_around_next(
+    before: deque[FrameFaces], waiting: deque[FrameFaces], smooth: int, lead: int
+) -> FrameFaces:
     """Moves the next frame from those that wait to those before the next one."""
     frame, faces = waiting[0]
-    while before and before[0][0].index < frame.index - radius:
+    while before and before[0][0].index < frame.index - lead:
         before.popleft()
-    around = [*before, *waiting]
-    steady = [
-        replace(face, colours=_mean_colours(face, frame.index, around, radius)) for face in faces
-    ]
+    seen = []
+    for face in faces:
+        around = {
+            other.index - frame.index: same
+            for other, others in [*before, *waiting]
+            for same in others
+            if same.track == face.track and other.index <= frame.index + lead
+        }
+        seen.append(replace(face, parameters=_mean(around, smooth), motion=_motion(around)))
     before.append(waiting.popleft())
-    return frame, steady
+    return frame, seen
 
 
-def _mean_colours(
-    face: DecodedFace, index: int, around: Iterable[FrameFaces], radius: int
-) -> Tensor:
-    """Mean colours ``(P,)`` of the same track around a frame."""
-    colours, offsets = [], []
-    for frame, faces in around:
-        offset = frame.index - index
-        same = [each for each in faces if _track(each) == _track(face)]
-        if abs(offset) <= radius and same:
-            colours.append(same[0].colours)
-            offsets.append(offset)
-    return average_in_time(torch.stack(colours), offsets, radius)
+def _mean(around: Mapping[int, DecodedFace], smooth: int) -> torch.Tensor:
+    """Mean parameters ``(P,)`` of a track around a frame."""
+    offsets = [offset for offset in around if abs(offset) <= smooth]
+    parameters = torch.stack([around[offset].parameters for offset in offsets])
+    return average_in_time(parameters, offsets, smooth)
 
 
-def _track(face: DecodedFace) -> tuple[int, str]:
-    """Track and target identity."""
-    return face.cut.face.track, face.cut.face.to
+def _motion(around: Mapping[int, DecodedFace]) -> NDArray[np.floating]:
+    """Movement of a face from one frame to the next, ``(2,)`` in pixels of the frame."""
+    offsets = sorted({-1, 0, 1} & around.keys())
+    first, last = (_centre(around[offset]) for offset in (offsets[0], offsets[-1]))
+    return (last - first) / max(offsets[-1] - offsets[0], 1)
+
+
+def _centre(face: DecodedFace) -> NDArray[np.floating]:
+    return invert(face.cut.matrix)[:, 2]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.compositing import ArrayPicture, SwappedFace, composite
+from faceswap.conversion.compositing import SwappedFace, composite
 from faceswap.conversion.faces import SourceFace, batch_guides
 from faceswap.conversion.swap_parts import default_parts
 from faceswap.conversion.swapper import Swapper
@@ -26,6 +26,7 @@ from faceswap.geometry.alignment import (
 )
 from faceswap.geometry.landmarks68 import INNER
 from faceswap.media.frame import Frame
+from faceswap.media.picture import RgbPicture
 from faceswap.models.guides import Guides
 from faceswap.models.model_file import LoadedModel
 from faceswap.people.embeddings import evenly_spaced
@@ -145,7 +146,7 @@ class NearestCrop:
         matched = colour.apply(pasted, measured)[0]
         normalised = normalised_matrix(landmarks, _COVERAGE)
         swapped = SwappedFace(SourceFace(landmarks), normalised, matched, masks[0])
-        composite(ArrayPicture(image), [swapped], self._parts.blend)
+        composite(RgbPicture(image), [swapped], self._parts.blend)
 
 
 def _aligned_landmarks(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -11,6 +11,7 @@ frame that is stored with others they are those of its display, and ``of_stored`
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from faceswap.geometry.landmarks68 import BROWS, JAW, MOUTH
 from faceswap.geometry.mean_face import MEAN_FACE
 
 FloatArray = NDArray[np.floating]
+Pixel = TypeVar("Pixel", np.uint8, np.float32)
 
 HEAD_COVERAGE = 2.0
 """Side of the crops that facesets store, in face squares; tighter crops can be cut from them."""
@@ -196,16 +198,17 @@ def matrix_scale(matrix: ArrayLike) -> float:
     return math.sqrt(abs(float(np.linalg.det(np.asarray(matrix)[:, :2]))))
 
 
-def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int) -> NDArray[np.uint8]:
+def warp(image: NDArray[Pixel], matrix: ArrayLike, size: int) -> NDArray[Pixel]:
     """Crops a square, without aliasing when it shrinks.
 
     Args:
-        image: Image, ``(H, W)`` or ``(H, W, 3) uint8``.
+        image: Image, ``(H, W)`` or ``(H, W, 3)``, ``uint8`` or ``float32``.
         matrix: Matrix, ``(2, 3)``, image pixel -> crop pixel.
         size: Side of the crop in pixels.
 
     Returns:
-        ``(size, size[, 3]) uint8``; pixels beyond the image's edge repeat the edge.
+        ``(size, size[, 3])`` of the type of the image; pixels beyond its edge repeat the edge.
+        Bicubic sampling takes ``float32`` a little beyond the range of the image.
     """
     matrix = np.asarray(matrix, dtype=np.float64)
     # Bilinear sampling reads 2x2 pixels; stronger reductions average a larger crop.
@@ -222,4 +225,4 @@ def warp(image: NDArray[np.uint8], matrix: ArrayLike, size: int) -> NDArray[np.u
     )
     if factor > 1:
         crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
-    return crop.astype(np.uint8, copy=False)
+    return crop.astype(image.dtype, copy=False)

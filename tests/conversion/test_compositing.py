@@ -1,10 +1,16 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from faceswap.conversion.compositing import ArrayPicture, SwappedFace, composite
+from faceswap.conversion.colour_match import ColourMatch
+from faceswap.conversion.compositing import SwappedFace, composite
 from faceswap.conversion.face_cut import visible_part
 from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.swap_parts import SwapParts
+from faceswap.conversion.swapper import Swapper
 from faceswap.geometry.alignment import (
     crop_matrix,
     normalised_matrix,
@@ -13,6 +19,11 @@ from faceswap.geometry.alignment import (
     warp,
 )
 from faceswap.geometry.mean_face import MEAN_FACE
+from faceswap.maskers import build_masker
+from faceswap.media.frame import Frame
+from faceswap.media.picture import RgbPicture
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.model_file import LoadedModel, ModelMeta
 
 COVERAGE = 1.25
 
@@ -39,7 +50,7 @@ def paste(
 ) -> None:
     """Composites one face into a frame, in place."""
     matrix = of_stored(normalised_matrix(landmarks, coverage), pixel_aspect)
-    composite(ArrayPicture(frame), [SwappedFace(SourceFace(landmarks), matrix, face, mask)])
+    composite(RgbPicture(frame), [SwappedFace(SourceFace(landmarks), matrix, face, mask)])
 
 
 @pytest.mark.parametrize("roll", [0, 25, -70])
@@ -136,6 +147,49 @@ def test_the_nearer_face_covers_the_other():
             )
         ]
         frame = np.full((200, 300, 3), 100, np.uint8)
-        composite(ArrayPicture(frame), faces[::order])
+        composite(RgbPicture(frame), faces[::order])
         assert (frame[100, 170] == 255).all()
         assert (frame[100, 196] == 0).all()
+
+
+class Identity(nn.Module):
+    """Decoder that reconstructs what is encoded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(1))
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        return self.gain * torch.logit(faces.clamp(1e-6, 1 - 1e-6))
+
+
+class WholeCrop:
+    """Mask of the whole crop."""
+
+    masker = build_masker("hull")
+
+    def __call__(self, crops, landmarks, meshes, predicted=None, shown_meshes=None):
+        return torch.ones(len(crops), 1, 128, 128)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("roll", [0, 25])
+def test_an_identity_network_with_a_full_mask_changes_nothing(bits, roll):
+    """Not by more than two 255ths in the crop, and nothing beyond it."""
+    frame = smooth_image(300, 400)
+    pixels = frame if bits == 8 else frame.astype(np.uint16) * 257 + 3
+    landmarks = landmarks_at(210, 140, 110, roll)
+    model = FaceAutoencoder(nn.Identity(), nn.Identity(), {"a": Identity()}, 256, 256).eval()
+    loaded = LoadedModel(model, ModelMeta("", {}, ("a",), COVERAGE, 0), "0" * 64, Path("model"))
+    parts = SwapParts(WholeCrop(), ColourMatch("none", border_light=False))
+    picture = RgbPicture(pixels.copy())
+    list(Swapper(loaded, parts, "a")([(Frame(0, 0, 0.0, picture), [SourceFace(landmarks)])]))
+    difference = np.abs(picture.pixels.astype(int) - pixels) / (1 if bits == 8 else 257)
+    ys, xs = np.mgrid[:300, :400]
+    places = transform_points(
+        normalised_matrix(landmarks, COVERAGE), np.stack([xs, ys], -1).reshape(-1, 2)
+    )
+    inside = (np.abs(places) < 1 + 2 / 128).all(1).reshape(300, 400)
+    assert difference[inside].max() <= 2
+    assert difference[~inside].max() == 0
+    assert inside.mean() > 0.1

@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.conversion import swapper
+from faceswap.conversion import grouping
+from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.placement import Placement
 from faceswap.conversion.swap_parts import SwapParts
 from faceswap.conversion.swapper import Swapper
 from faceswap.media.frame import Frame
@@ -51,7 +53,7 @@ def swapped(*faces: SourceFace, parts: SwapParts | None = None) -> np.ndarray:
 @pytest.mark.parametrize("faces", [(LEFT, RIGHT), (RIGHT, LEFT)])
 def test_a_face_does_not_see_those_that_were_swapped_beside_it(faces, at_once, monkeypatch):
     """The crops overlap, the masks do not."""
-    monkeypatch.setattr(swapper, "_PIXELS", at_once * 64**2)
+    monkeypatch.setattr(grouping, "_PIXELS", at_once * 64**2)
     both, border = swapped(*faces), 142
     np.testing.assert_array_equal(both[:, :border], swapped(LEFT)[:, :border])
     np.testing.assert_array_equal(both[:, border:], swapped(RIGHT)[:, border:])
@@ -98,6 +100,52 @@ def test_colours_are_averaged_over_the_frames_of_a_track():
     assert colour.applied == pytest.approx([0, (0 + 2 * 1 + 2) / 4, 10, 2, 20])
 
 
+class Watch(DetailChain):
+    """Records how faces move; the shutter is open all the time, but nothing is blurred."""
+
+    def __init__(self) -> None:
+        super().__init__(DetailSettings(motion_blur=1.0))
+        self.motions: list[np.ndarray] = []
+
+    def __call__(self, face, under, mask, place):
+        self.motions.append(place.motion)
+        assert place.face_square == pytest.approx(80, rel=0.02)
+        return face
+
+
+def test_motion_is_that_of_the_face_in_the_frame():
+    """Central differences, and one-sided ones where a track begins and ends."""
+    faces = [SourceFace(landmarks_at(100 + x, 100 + y, 80)) for x, y in ((0, 0), (4, 2), (12, 2))]
+    watch = Watch()
+    swap = make_swapper(replace(make_parts(coverage=2.0), detail=watch))
+    assert swap.lead == 1
+    list(swap(frames_with(*([face] for face in faces))))
+    np.testing.assert_allclose(watch.motions, [[4, 2], [6, 1], [8, 0]], atol=0.01)
+
+
+def test_a_face_is_placed_elsewhere():
+    moved = Placement(offset_x=50)
+    shifted = swapped(LEFT, parts=replace(make_parts(coverage=2.0, erode=3), placement=moved))
+    changed = [(image != smooth_image(200, 300)).any(2) for image in (swapped(LEFT), shifted)]
+    middles = [np.argwhere(each).mean(0) for each in changed]
+    np.testing.assert_allclose(middles[1] - middles[0], [0, 40], atol=1)
+
+
+def test_enhancers_see_crops_of_the_resolution_of_the_frame():
+    seen = []
+
+    def enhance(crops):
+        seen.append((crops.faces.shape[-1], crops.targets.shape[-1], crops.masks.shape[-1]))
+        np.testing.assert_allclose(crops.landmarks[0][30], [nose, nose], atol=12)
+        return crops.faces * 0 + 1
+
+    nose = 128
+    chain = DetailChain(DetailSettings(), [enhance])
+    white = swapped(LEFT, parts=replace(make_parts(coverage=2.0), detail=chain))
+    assert seen == [(256, 256, 256)]  # the crop has 160 pixels in the frame
+    assert white[100, 100].tolist() == [255, 255, 255]
+
+
 def test_independent_frames_are_not_averaged():
     colour = Seen(0, 1, 2)
     parts = replace(make_parts(coverage=2.0), colour=colour, smooth=2)
@@ -115,7 +163,7 @@ def test_a_part_of_a_video_that_is_read_with_its_lead_equals_the_whole(begin):
     parts = replace(make_parts("lab", coverage=2.0), smooth=3)
     swap = make_swapper(parts)
     found = list(frames_with(*([face] for face in faces)))
-    copies = [(replace(frame, image=frame.image.copy()), each) for frame, each in found]
+    copies = [(replace(frame, pixels=frame.image.copy()), each) for frame, each in found]
     whole = [done.frame for done in swap(found)]
     wanted = range(begin, begin + 5)
     read = copies[wanted.start - swap.lead : wanted.stop + swap.lead]

@@ -57,7 +57,7 @@ def _time_swap(
 
     def swap() -> int:
         copies = (
-            (replace(f, image=f.image.copy(), pixel_aspect=aspect), faces) for f, faces in found
+            (replace(f, pixels=f.image.copy(), pixel_aspect=aspect), faces) for f, faces in found
         )
         return sum(1 for _ in swapper(copies))
 
