@@ -26,9 +26,9 @@ T = TypeVar("T")
 # Frames that are not marked as interlaced are left as they are.
 DEINTERLACE = (("bwdif", "mode=send_frame:deint=interlaced"),)
 
-LEFT = (0.0, 0.5)
-"""Place of chroma where a file does not tell: at the first of its pixels across, and between them
-down."""
+LEFT, CENTRE = (0.0, 0.5), (0.5, 0.5)
+"""Places of chroma across and down, as of ``ChromaAxis``; FFmpeg takes those that a file does not
+tell for central."""
 
 Fields = Literal["", "tff", "bff"]
 

@@ -30,8 +30,6 @@ class UprightPictures:
         self._stored, orientation, colour = info.stored_size, info.orientation, info.colour
         layout = pixel_layout(info.pixel_format)
         self._planar = layout.planar
-        # With a chroma value for each pixel.
-        self._dense = replace(layout, across=1, down=1).planar
         self._matrix = colour.effective_matrix(*self._stored)
         self._range = colour.effective_range(info.pixel_format)
         self._scaler = VideoReformatter()
@@ -58,7 +56,7 @@ class UprightPictures:
         if not frame.format.is_rgb:
             frame.colorspace, frame.color_range = self._matrix, self._range
         if self._through_dense:
-            frame = self._reformat(frame, self._stored, self._dense, EXACT)
+            frame = self._reformat(frame, self._stored, self.kept.dense, EXACT)
         else:
             frame = self._reformat(frame, self._stored, self._planar, EXACT)
         if self._filters:

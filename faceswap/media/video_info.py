@@ -5,9 +5,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from faceswap.media.colour import ColourTags
-from faceswap.media.filters import LEFT, Fields
+from faceswap.media.filters import CENTRE, LEFT, Fields
 from faceswap.media.light import LightMetadata
 from faceswap.media.orientation import Orientation
+
+# Codecs whose decoders always tell where chroma is.
+_TELLING = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mjpeg"})
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ class VideoInfo:
     def stored_size(self) -> tuple[int, int]:
         """Width and height in pixels of stored pictures."""
         return self.orientation.size(self.width, self.height)
+
+    @property
+    def tells_chroma(self) -> bool:
+        """Whether chroma is known to be where ``chroma`` says, rather than that not being told."""
+        return self.chroma != CENTRE or self.codec in _TELLING
 
     @property
     def display_aspect(self) -> float:

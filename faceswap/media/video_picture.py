@@ -1,5 +1,6 @@
 """Pictures of a video: decoded frames whose stored values are read and changed as RGB."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import cv2
@@ -29,6 +30,7 @@ class PictureFormat:
         height: Height in pixels.
         name: FFmpeg's name of the pixel format.
         layout: Layout of the format.
+        place: Place of chroma across and down, as of ``ChromaAxis``.
         across: Chroma of a row.
         down: Chroma of a column.
         to_rgb8: Conversion of a frame to 8-bit RGB.
@@ -44,11 +46,17 @@ class PictureFormat:
     ) -> None:
         self.width, self.height, self.name = width, height, name
         self.layout: PixelLayout = pixel_layout(name)
+        self.place = place
         self.across = ChromaAxis(width, self.layout.across, place[0])
         self.down = ChromaAxis(height, self.layout.down, place[1])
         self.to_rgb8 = RgbConverter(width, height, colour)
         self._full = colour.effective_range(name) == FULL
         self._matrix = rgb_to_yuv(colour.effective_matrix(width, height))
+
+    @property
+    def dense(self) -> str:
+        """FFmpeg's name of the format with a chroma value for each pixel."""
+        return replace(self.layout, across=1, down=1).planar
 
     @cached_property
     def scale(self) -> NDArray[np.float64]:
@@ -154,6 +162,11 @@ class VideoPicture:
         both, left = kept.across.from_pixels(rows.swapaxes(0, 1), x0)
         for index, plane in enumerate(planes[1:3]):
             _add_at(plane, both[..., index].T, left, top, chroma)
+
+    @property
+    def alpha(self) -> Stored | None:
+        """Opacity, ``(H, W)`` in stored values; None if it has none."""
+        return self._planes[3] if self._format.layout.alpha else None
 
     def _make_own(self) -> None:
         if not self._own:

@@ -7,22 +7,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
-from faceswap.media.colour import YuvConverter
-from faceswap.media.encoders import (
-    VideoEncoding,
-    choose_pixel_format,
-    encoder_options,
-    find_encoder,
-)
+from faceswap.media.encoder_frames import DeepFrames, RgbFrames
+from faceswap.media.encoders import VideoEncoding, encoder_options, find_encoder
 from faceswap.media.frame import Image
 from faceswap.media.movie_file import MovieFile, media_errors
 from faceswap.media.muxers import find_muxer, stored_tick
+from faceswap.media.picture import Picture
 from faceswap.media.video import VideoInfo
+
+_FIELD_ORDERS = {"": 0, "tff": 2, "bff": 3}  # as FFmpeg numbers them
 
 
 class VideoWriter:
@@ -42,6 +41,9 @@ class VideoWriter:
         audio_from: File whose audio is copied; None for a video without audio.
         with_extras: Whether subtitles, chapters, tags, timecode and attachments of that file are
             copied too, as far as the container can hold them.
+        full_depth: Whether pictures are written in the pixel format, range and fields of the
+            original video, or the nearest that the encoder has, with a note. Without it, video is
+            progressive, and 8-bit 4:2:0 where the encoder can.
         sign: Callback that signs the complete temporary file before it is renamed; if it raises,
             no file is left. Until then no program can open the file.
 
@@ -62,6 +64,7 @@ class VideoWriter:
         metadata: Mapping[str, str] | None = None,
         audio_from: Path | None = None,
         with_extras: bool = False,
+        full_depth: bool = False,
         sign: Signer | None = None,
     ) -> None:
         self.path = path
@@ -70,6 +73,7 @@ class VideoWriter:
         self._muxer = find_muxer(path)
         self._encoding = encoding or VideoEncoding()
         self._encoder = self._encoding.name(self._muxer.encoder)
+        self._make_frames = DeepFrames if full_depth else RgbFrames
         self._file = MovieFile(
             path,
             time_base=info.time_base,
@@ -108,22 +112,21 @@ class VideoWriter:
             return
         with self._stack:
             self._finish()
-        self.notes += self._file.notes
+        self.notes += [*self._frame_of.notes, *self._file.notes]
 
-    def write(self, image: Image, pts: int, duration: int = 0) -> None:
+    def write(self, pixels: Picture | Image, pts: int, duration: int = 0) -> None:
         """Writes the next frame.
 
         Args:
-            image: Image, ``(H, W, 3) uint8`` RGB of the size of ``info``.
+            pixels: Picture, or ``(H, W, 3) uint8`` RGB, of the size of ``info``.
             pts: Time stamp in units of ``info.time_base``, greater than the previous one.
             duration: Duration in the same units, which counts for the last frame; 0 for that of the
                 average frame.
         """
-        if image.shape != (self.info.height, self.info.width, 3):
-            raise ValueError(
-                f"expected {self.info.height} x {self.info.width} x 3, got {image.shape}"
-            )
-        frame = self._convert(image)
+        size = pixels.shape[:2] if isinstance(pixels, np.ndarray) else (pixels.height, pixels.width)
+        if size != (self.info.height, self.info.width):
+            raise ValueError(f"expected {self.info.height} x {self.info.width}, got {size}")
+        frame = self._frame_of(pixels)
         frame.pts, frame.time_base = pts, self.info.time_base
         frame.duration = self._frame_duration = duration or self._duration
         self._latest = pts * self.info.time_base
@@ -135,17 +138,13 @@ class VideoWriter:
         info, name = self.info, self._encoder
         codecs = self._muxer.codecs or self._file.output.supported_codecs
         settings = find_encoder(name, codecs)
-        pixel_format = self._encoding.pixel_format or choose_pixel_format(
-            name, info.width, info.height, even=settings.even
+        frames = self._frame_of = self._make_frames(
+            info, name, settings, self._encoding.pixel_format
         )
-        stored = info.orientation.size(info.width, info.height)
-        upright = (info.width, info.height)
-        colour = info.colour.for_upright(stored, upright, info.pixel_format)
-        self._convert = YuvConverter(info.width, info.height, colour, pixel_format)
-        options = encoder_options(name, settings, self._encoding, pixel_format)
+        pixel_format, colour = frames.pixel_format, frames.colour
+        options = frames.options | encoder_options(name, settings, self._encoding, pixel_format)
         if self._muxer.stamps == "ticks":
             options["bf"] = "0"
-        options.setdefault("chroma_sample_location", "left")
         self._add_light(options)
         stream = self._file.output.add_stream(name, rate=info.fps, options=options)
         assert isinstance(stream, VideoStream)
@@ -157,6 +156,7 @@ class VideoWriter:
         context.sample_aspect_ratio = info.pixel_aspect
         context.colorspace, context.color_range = colour.matrix, colour.range
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+        context.field_order = _FIELD_ORDERS[frames.fields]
         context.thread_type = "AUTO"
         if settings.tag and self._muxer.iso:
             context.codec_tag = settings.tag

@@ -12,6 +12,8 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from faceswap.media.filters import FrameFilter
+
 
 @dataclass(frozen=True)
 class Sound:
@@ -74,8 +76,9 @@ def write_video(
     muxer: dict[str, str] | None = None,
     sounds: Sequence[Sound] = (),
     picture: Callable[[int, int, int], np.ndarray] = pattern,
+    fields: str = "",
 ) -> Path:
-    """Writes a test video and gives its path."""
+    """Writes a test video and gives its path; ``fields`` marks its frames as ``tff`` or ``bff``."""
     width, height = size
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", container_options=muxer or {}) as output:
@@ -95,6 +98,8 @@ def write_video(
                 dst_colorspace=5 if matrix in (2, 6) else matrix,
                 dst_color_range=colour_range or 1,
             )
+            if fields:
+                frame = FrameFilter(frame, [("setfield", fields)])(frame)
             frame.pts = pts[number] if pts else number
             frame.time_base = time_base
             output.mux(stream.encode(frame))
