@@ -80,6 +80,19 @@ Keep = Annotated[
     str | None,
     typer.Option(help=f"Features of the frame that are not replaced: {', '.join(KEPT)}, or both."),
 ]
+Detail = Annotated[
+    float | None,
+    typer.Option(help="Fraction of the fine detail of the frame's own skin that is added, 0 to 1."),
+]
+Grain = Annotated[
+    float | None,
+    typer.Option(help="Fraction of the footage's noise that the face lacks and gets, 0 to 1."),
+]
+Sharpen = Annotated[float | None, typer.Option(help="Amount of unsharp masking of the face.")]
+MotionBlur = Annotated[
+    float | None,
+    typer.Option(help="Fraction of the time between frames that the shutter is open, 0 to 1."),
+]
 Encoder = Annotated[
     str | None,
     typer.Option(

@@ -1,13 +1,20 @@
 """Turns the settings of a conversion into its parts."""
 
+from dataclasses import fields
 from typing import Any
+
+import torch
 
 from faceswap.conversion.blending import blends
 from faceswap.conversion.colour_match import ColourMatch
+from faceswap.conversion.detail.chain import DetailChain, DetailSettings
+from faceswap.conversion.detail.enhancers import enhancers
+from faceswap.conversion.detail.skin import skin
 from faceswap.conversion.mask_edge import MaskEdge
 from faceswap.conversion.masks import FaceMasks, build_face_masks
 from faceswap.conversion.pipeline import EncodeSettings
-from faceswap.conversion.settings import ConvertConfig, EncodeConfig
+from faceswap.conversion.placement import Placement
+from faceswap.conversion.settings import ConvertConfig, DetailConfig, EncodeConfig
 from faceswap.conversion.swap_parts import SwapParts
 from faceswap.conversion.swapper import Swapper
 from faceswap.media.encoders import VideoEncoding
@@ -28,10 +35,11 @@ def build_swapper(loaded: LoadedModel, to: str, config: ConvertConfig) -> Swappe
         ConfigError: A part is not registered, or the network of the masker is missing.
     """
     mask, colour = config.mask, config.colour
+    device = next(loaded.model.parameters()).device
     masks = build_face_masks(
         mask.name,
         loaded.coverage,
-        str(next(loaded.model.parameters()).device),
+        str(device),
         mask.model,
         MaskEdge(
             mask.erode,
@@ -47,11 +55,27 @@ def build_swapper(loaded: LoadedModel, to: str, config: ConvertConfig) -> Swappe
     parts = SwapParts(
         masks,
         ColourMatch(colour.transfer, border_light=colour.transfer != "none"),
+        detail=build_detail(config.detail, device),
+        placement=Placement(config.detail.scale, config.detail.offset_x, config.detail.offset_y),
         blend=blends.get(config.blend.method),
         smooth=colour.smooth,
         facts=_facts(config, masks),
     )
     return Swapper(loaded, parts, to)
+
+
+def build_detail(config: DetailConfig, device: torch.device | str = "cpu") -> DetailChain:
+    """Builds the chain of detail.
+
+    Raises:
+        ConfigError: An enhancer is not registered.
+    """
+    settings = DetailSettings(
+        **{step.name: getattr(config, step.name) for step in fields(DetailSettings)}
+    )
+    strengths = {skin.__name__: config.skin} | config.enhancers
+    chosen = [enhancers.get(name)(strength) for name, strength in strengths.items() if strength]
+    return DetailChain(settings, chosen, device)
 
 
 def _facts(config: ConvertConfig, masks: FaceMasks) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -66,10 +65,8 @@ class FaceDecoder:
         known = masks * visible.to(self._device)
         measured = [colour.measure(faces, targets, known, masks, self._coverage)]
         if detail.settings.softness:
-            size = faces.shape[-2:]
-            weights = F.interpolate(known, size, mode="bilinear", align_corners=False)
             across = faces.new_tensor([cut.across for cut in cuts])
-            measured.append(detail.measure(faces, resize(targets, size[-1]), weights, across))
+            measured.append(detail.measure(faces, resize(targets, faces.shape[-1]), known, across))
         else:
             measured.append(faces.new_zeros(len(faces), 1))
         return torch.cat(measured, 1)

@@ -1,6 +1,6 @@
 """Settings of a conversion; recipes in ``configs/convert/`` override these defaults."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -63,6 +63,56 @@ class BlendConfig(StrictModel):
     method: str = Field(default="alpha", description="Blend: alpha.")
 
 
+class DetailConfig(StrictModel):
+    """Sharpness, noise and place of the swapped face; 0 omits a step."""
+
+    sharpen: float = Field(default=0.0, ge=0, le=10, description="Amount of unsharp masking.")
+    radius: float = Field(
+        default=1.0,
+        gt=0,
+        le=20,
+        description="Radius of unsharp masking in percent of the face size.",
+    )
+    skin: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Fraction of the fine detail of the frame's own skin that is added.",
+    )
+    enhancers: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict, description="Strength of each further enhancer by its name."
+    )
+    softness: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Fraction of the blur that makes the face as soft as the footage.",
+    )
+    motion_blur: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Fraction of the time between two frames that the shutter is open.",
+    )
+    grain: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Fraction of the noise that makes the face as noisy as the footage.",
+    )
+    degrade: float = Field(default=0.0, ge=0, le=1, description="Loss of resolution.")
+    reduce_colours: float = Field(default=0.0, ge=0, le=1, description="Loss of colours.")
+    scale: float = Field(
+        default=0.0, ge=-50, le=50, description="Change of the size of the face in percent."
+    )
+    offset_x: float = Field(
+        default=0.0, ge=-50, le=50, description="Shift to the right in percent of the face size."
+    )
+    offset_y: float = Field(
+        default=0.0, ge=-50, le=50, description="Shift downwards in percent of the face size."
+    )
+
+
 class EncodeConfig(StrictModel):
     """Encoding of converted videos and photos."""
 
@@ -90,4 +140,5 @@ class ConvertConfig(StrictModel):
     mask: MaskConfig = MaskConfig()
     colour: ColourConfig = ColourConfig()
     blend: BlendConfig = BlendConfig()
+    detail: DetailConfig = DetailConfig()
     encode: EncodeConfig = EncodeConfig()

@@ -46,6 +46,9 @@ class DetailSettings:
     reduce_colours: float = 0.0
 
 
+_NO_STEPS = DetailSettings()
+
+
 @dataclass(frozen=True)
 class FaceInFrame:
     """A face in its frame, as the steps need it.
@@ -78,7 +81,7 @@ class DetailChain:
 
     def __init__(
         self,
-        settings: DetailSettings,
+        settings: DetailSettings = _NO_STEPS,
         enhancers: Sequence[Enhancer] = (),
         device: torch.device | str = "cpu",
     ) -> None:
@@ -100,14 +103,12 @@ class DetailChain:
         Args:
             faces: Swapped faces, ``(B, 3, S, S) float32 RGB`` in [0, 1].
             targets: The frame's own faces, of the same shape.
-            weights: Weights of the pixels to compare, ``(B, 1, S, S)`` in [0, 1].
+            weights: Weights of the pixels to compare, ``(B, 1, M, M)`` in [0, 1].
             across: Side of each crop in pixels of its frame, ``(B,)``.
 
         Returns:
             Missing softness, ``(B, 1)``: variance in square pixels of the frame.
         """
-        if not self.settings.softness:
-            return faces.new_zeros(len(faces), 1)
         variance = missing_softness(faces, targets, weights)
         return (variance * (across / faces.shape[-1]).square())[:, None]
 
@@ -127,7 +128,8 @@ class DetailChain:
         if self.settings.degrade:
             face = reduce_size(face, self.settings.degrade)
         if self._grain is not None:
-            missing = measure_noise(under, mask) - measure_noise(face, mask)
+            weights = mask / mask.amax().clamp_min(1e-3)  # a face that fades in has grain too
+            missing = measure_noise(under, weights) - measure_noise(face, weights)
             variances = self.settings.grain**2 * self._grain.variances(missing)
             face = self._grain.add(face, variances, place.seed)
         if self.settings.reduce_colours:

@@ -6,6 +6,7 @@ spectrum, this depends little on what a face shows (beard, glasses, make-up), an
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from faceswap.conversion.detail.blur import gaussian_blur
@@ -22,15 +23,20 @@ def missing_softness(faces: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
     Args:
         faces: Swapped faces, ``(B, 3, S, S) float32 RGB`` in [0, 1].
         targets: The frame's own faces, of the same shape.
-        masks: Face masks, ``(B, 1, S, S)`` in [0, 1].
+        masks: Face masks, ``(B, 1, M, M)`` in [0, 1].
 
     Returns:
         ``(B,)`` in square pixels of the faces; 0 for faces that are softer already.
     """
-    margin = faces.shape[-1] // _INNER
-    inner = slice(margin, faces.shape[-1] - margin)
-    own, wanted, weights = (each[..., inner, inner] for each in (faces, targets, masks))
+    own, wanted, weights = (_inner_part(each) for each in (faces, targets, masks))
+    weights = F.interpolate(weights, own.shape[-2:], mode="bilinear", align_corners=False)
     return (blur_variance(wanted, weights) - blur_variance(own, weights)).clamp(0, _LARGEST)
+
+
+def _inner_part(images: Tensor) -> Tensor:
+    margin = images.shape[-1] // _INNER
+    inner = slice(margin, images.shape[-1] - margin)
+    return images[..., inner, inner]
 
 
 def blur_variance(images: Tensor, weights: Tensor) -> Tensor:
