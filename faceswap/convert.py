@@ -39,6 +39,7 @@ def convert(
     config: options.Recipe = None,
     settings: options.Settings = None,
     colour: options.Colour = None,
+    blend: options.Blend = None,
     mask: options.Mask = None,
     mask_model: options.MaskModel = None,
     erode: options.Erode = None,
@@ -66,6 +67,7 @@ def convert(
     """
     given = {
         "colour.transfer": colour,
+        "blend.method": blend,
         "mask.name": mask,
         "mask.model": mask_model,
         "mask.erode": erode,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from faceswap.conversion.blending import blends
 from faceswap.conversion.colour_transfer import colour_transfers
 from faceswap.conversion.masks import KEPT
 from faceswap.conversion.settings import ConvertConfig
@@ -54,6 +55,10 @@ Settings = Annotated[
 Colour = Annotated[
     str | None,
     typer.Option(help=f"Colour transfer: {', '.join(colour_transfers.names())}. [default: lab]"),
+]
+Blend = Annotated[
+    str | None,
+    typer.Option(help=f"Blend with the frame: {', '.join(blends.names())}. [default: alpha]"),
 ]
 Mask = Annotated[
     str | None,

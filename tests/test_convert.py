@@ -139,6 +139,16 @@ def test_every_setting_of_the_mask_reaches_the_pixels(run, convert, tmp_path):
     assert read_image(output).tobytes() not in pixels
 
 
+def test_every_blend_reaches_the_pixels(run, convert, tmp_path):
+    pixels = set()
+    for name in ("alpha", "pyramid", "poisson"):
+        output = tmp_path / f"{name}.png"
+        code, said = convert("--model", run, "-o", output, "--blend", name, "--colour", "none")
+        assert code == 0, said
+        pixels.add(read_image(output).tobytes())
+    assert len(pixels) == 3
+
+
 def test_a_model_without_masks_has_no_predicted_mask(run, convert, tmp_path):
     code, said = convert("--model", run, "-o", tmp_path / "out.png", "--mask", "hull*predicted")
     assert code == 2
