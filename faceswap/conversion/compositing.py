@@ -59,7 +59,7 @@ def composite(
         blend: Blend of each face with what lies under it.
         detail: Detail of the faces in the frame; None leaves them as they are.
     """
-    placed = [(face, _region(face, (picture.height, picture.width))) for face in faces]
+    placed = [(face, face_box(face, (picture.height, picture.width))) for face in faces]
     placed = [(face, box) for face, box in placed if box is not None]
     if not placed:
         return
@@ -72,7 +72,7 @@ def composite(
     for face, box in sorted(placed, key=lambda pair: -matrix_scale(pair[0].matrix)):
         x0, y0, x1, y1 = box
         part = canvas[:, :, y0 - y : y1 - y, x0 - x : x1 - x]
-        image, mask = _warp(face, box)
+        image, mask = warp_face(face, box)
         if detail is not None and face.place is not None:
             image = detail(image, part, mask, face.place)
         part[:] = blend(part, image, mask)
@@ -80,8 +80,16 @@ def composite(
     picture.add(x, y, difference.cpu().numpy())
 
 
-def _warp(face: SwappedFace, box: Box) -> tuple[Tensor, Tensor]:
-    """Image ``(1, 3, h, w)`` and mask ``(1, 1, h, w)`` of a face in a box of the frame."""
+def warp_face(face: SwappedFace, box: Box) -> tuple[Tensor, Tensor]:
+    """Warps a face into a box of the frame.
+
+    Args:
+        face: The face.
+        box: Left, top, right and bottom in pixels of the frame.
+
+    Returns:
+        Image ``(1, 3, h, w)`` and mask ``(1, 1, h, w)``, ``float32`` in [0, 1].
+    """
     across = 2 / matrix_scale(face.matrix)
     # Interpolation reads the nearest pixels only, so a much larger face would flicker. Reduced to
     # the limit and no further, it keeps its detail, and does not jump when it reaches the limit.
@@ -93,7 +101,7 @@ def _warp(face: SwappedFace, box: Box) -> tuple[Tensor, Tensor]:
     return warped.clamp_(0, 1), mask
 
 
-def _region(face: SwappedFace, size: tuple[int, int]) -> Box | None:
+def face_box(face: SwappedFace, size: tuple[int, int]) -> Box | None:
     """Bounding box of the mask in the frame, ``(x0, y0, x1, y1)``; None if it is empty."""
     side = face.mask.shape[-1]
     across = torch.stack([face.mask[0].amax(1), face.mask[0].amax(0)]).cpu()
