@@ -2,7 +2,6 @@
 
 import io
 import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer, signed_path
 from faceswap.core.image_header import BROKEN_IMAGE, check_size, open_image
 from faceswap.media.frame import Image
+from faceswap.media.image_tags import with_xmp
 from faceswap.media.orientation import Orientation
 
 READABLE = frozenset(
@@ -25,6 +25,8 @@ READABLE = frozenset(
 )
 WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 WITH_ALPHA = frozenset({".png", ".webp", ".tif", ".tiff"})
+DEEP = frozenset({".png", ".tif", ".tiff"})
+"""Suffixes of formats with 16 bits per channel."""
 
 # Pillow's names of what OpenCV decodes.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "GIF")
@@ -212,13 +214,18 @@ def rgb_profile(header: PillowImage.Image) -> ImageCms.ImageCmsProfile | None:
 
 
 def encode_image(
-    image: Image, suffix: str, quality: int = 95, xmp: bytes = b"", *, lossless: bool = False
+    image: NDArray[np.uint8] | NDArray[np.uint16],
+    suffix: str,
+    quality: int = 95,
+    xmp: bytes = b"",
+    *,
+    lossless: bool = False,
 ) -> bytes:
     """Encodes an image in memory.
 
     Args:
         image: Image, ``(H, W, 3) uint8`` RGB, ``(H, W, 4)`` RGBA for one of ``WITH_ALPHA``, or
-            ``(H, W) uint8`` grey.
+            ``(H, W) uint8`` grey; ``uint16`` for one of ``DEEP``.
         suffix: File suffix of the format, one of ``WRITABLE``.
         quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
         xmp: XMP packet to embed; BMP cannot contain one.
@@ -228,11 +235,14 @@ def encode_image(
         MediaError: The format cannot be written.
     """
     suffix = suffix.lower()
-    if suffix not in WRITABLE:
+    deep = image.dtype == np.uint16
+    writable = DEEP if deep else WRITABLE
+    if suffix not in writable:
         raise MediaError(
-            f"Images cannot be written as {suffix!r}.", f"Use one of {', '.join(sorted(WRITABLE))}."
+            f"Images{' of 16 bits' if deep else ''} cannot be written as {suffix!r}.",
+            f"Use one of {', '.join(sorted(writable))}.",
         )
-    if (xmp and suffix in _PILLOW_WITH_XMP) or (lossless and suffix == ".webp"):
+    if not deep and ((xmp and suffix in _PILLOW_WITH_XMP) or (lossless and suffix == ".webp")):
         return _encode_by_pillow(image, suffix, quality, xmp, lossless=lossless)
     options = {
         # 4:4:4 chroma: lips and eyes are small and coloured.
@@ -253,19 +263,17 @@ def encode_image(
             f"An image of {width} x {height} pixels cannot be written as {suffix!r}.",
             "Use .png instead.",
         )
-    return _with_xmp(data.tobytes(), suffix, xmp) if xmp else data.tobytes()
+    return with_xmp(data.tobytes(), suffix, xmp) if xmp or deep else data.tobytes()
 
 
 _TO_OPENCV = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 _FULL_CHROMA = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 _PILLOW_WITH_XMP = frozenset({".webp", ".tif", ".tiff"})
 _XMP_TAG = 700  # of TIFF
-_XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
-_XMP_IN_PNG = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translation
 
 
 def _encode_by_pillow(
-    image: Image, suffix: str, quality: int, xmp: bytes, *, lossless: bool
+    image: NDArray[Any], suffix: str, quality: int, xmp: bytes, *, lossless: bool
 ) -> bytes:
     # OpenCV cannot write XMP, and in these formats it is not a block that could be inserted. Its
     # lossless WebP takes ten times as long.
@@ -284,23 +292,6 @@ def _encode_by_pillow(
             "Use .png instead.",
         ) from error
     return buffer.getvalue()
-
-
-def _with_xmp(data: bytes, suffix: str, xmp: bytes) -> bytes:
-    """Inserts an XMP packet into an encoded JPEG or PNG; BMP is returned unchanged."""
-    if suffix in (".jpg", ".jpeg"):
-        payload = _XMP_IN_JPEG + xmp
-        block = b"\xff\xe1" + (len(payload) + 2).to_bytes(2, "big") + payload
-        # After the JFIF header, which has to come first.
-        place = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
-    elif suffix == ".png":
-        body = b"iTXt" + _XMP_IN_PNG + xmp
-        length, check = len(body) - 4, zlib.crc32(body)
-        block = length.to_bytes(4, "big") + body + check.to_bytes(4, "big")
-        place = 8 + 25  # after signature and header
-    else:
-        return data
-    return data[:place] + block + data[place:]
 
 
 def write_image(

@@ -5,7 +5,7 @@ import torch
 from faceswap.conversion.blending import blends
 from faceswap.conversion.compositing import SwappedFace, composite
 from faceswap.conversion.faces import SourceFace
-from faceswap.conversion.views import AMPLIFIED, VIEWS, render_view, view_size
+from faceswap.conversion.views import AMPLIFIED, VIEWS, View, render_view, view_size
 from faceswap.geometry.alignment import normalised_matrix
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.media.picture import RgbPicture
@@ -64,7 +64,7 @@ def test_the_faces_laid_over_the_source_are_the_converted_frame(source, faces, b
 
 def test_each_view(source, swapped, faces):
     one, other = floats(source), floats(swapped)
-    found = {view: render_view(view, one, other, faces) for view in VIEWS}
+    found: dict[View, np.ndarray] = {view: render_view(view, one, other, faces) for view in VIEWS}
     for view, image in found.items():
         assert image.shape[1::-1] == view_size(view, WIDTH, HEIGHT)
         assert image.dtype == np.float32

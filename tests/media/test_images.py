@@ -3,6 +3,7 @@ import struct
 import zlib
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from PIL import Image as PillowImage
 from PIL import ImageCms
 
 from faceswap.core.errors import ConfigError, MediaError
+from faceswap.core.synthetic import COMPOSITE, xmp_packet
 from faceswap.media.images import encode_image, read_image, read_photo, write_image
+from faceswap.provenance.metadata import xmp_source_type
 
 
 @pytest.fixture
@@ -227,3 +230,25 @@ def test_a_box_of_absurd_length(photo, tmp_path):
     (tmp_path / "a.jp2").write_bytes(data)
     with pytest.raises(MediaError):
         read_image(tmp_path / "a.jp2")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bits_are_written(tmp_path, suffix, channels):
+    image = np.random.default_rng(2).integers(0, 1 << 16, (21, 34, channels), np.uint16)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(encode_image(image, suffix, xmp=xmp_packet()))
+    back = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert back is not None
+    order = [2, 1, 0, 3][:channels]
+    np.testing.assert_array_equal(back[..., order], image)
+    with av.open(str(path)) as container:  # another reader
+        (frame,) = container.decode(video=0)
+        assert frame.format.name.startswith("rgba64" if channels == 4 else "rgb48")
+        np.testing.assert_array_equal(frame.to_ndarray(), image)
+    assert xmp_source_type(path) == COMPOSITE
+
+
+def test_16_bits_where_there_are_8():
+    with pytest.raises(MediaError, match=r"16 bits cannot be written as '\.jpg'"):
+        encode_image(np.zeros((4, 4, 3), np.uint16), ".jpg")
