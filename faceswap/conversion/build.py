@@ -7,6 +7,7 @@ import torch
 
 from faceswap.conversion.blending import blends
 from faceswap.conversion.colour_match import ColourMatch
+from faceswap.conversion.covering_hands import CoveringHands, build_covering_hands
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.detail.enhancers import enhancers
 from faceswap.conversion.detail.skin import skin
@@ -17,6 +18,7 @@ from faceswap.conversion.placement import Placement
 from faceswap.conversion.settings import ConvertConfig, DetailConfig, EncodeConfig
 from faceswap.conversion.swap_parts import SwapParts
 from faceswap.conversion.swapper import Swapper
+from faceswap.core.weights import weights_entry
 from faceswap.media.encoders import VideoEncoding
 from faceswap.models.model_file import LoadedModel
 
@@ -33,6 +35,7 @@ def build_swapper(loaded: LoadedModel, to: str, config: ConvertConfig) -> Swappe
         IdentityError: The model was not trained on ``to``.
         ModelFileError: A guided model has no references of ``to``.
         ConfigError: A part is not registered, or the network of the masker is missing.
+        WeightsUnavailable: The weights of the networks for hands are not available.
     """
     mask, colour = config.mask, config.colour
     device = next(loaded.model.parameters()).device
@@ -52,14 +55,18 @@ def build_swapper(loaded: LoadedModel, to: str, config: ConvertConfig) -> Swappe
         keep=mask.keep,
         use_predicted=mask.predicted,
     )
+    hands = (
+        build_covering_hands(loaded.coverage, str(device)) if mask.occluders == "hands" else None
+    )
     parts = SwapParts(
         masks,
         ColourMatch(colour.transfer, border_light=colour.transfer != "none"),
         detail=build_detail(config.detail, device),
         placement=Placement(config.detail.scale, config.detail.offset_x, config.detail.offset_y),
         blend=blends.get(config.blend.method),
+        occluders=hands,
         smooth=colour.smooth,
-        facts=_facts(config, masks),
+        facts=_facts(config, masks, hands),
     )
     return Swapper(loaded, parts, to)
 
@@ -78,10 +85,12 @@ def build_detail(config: DetailConfig, device: torch.device | str = "cpu") -> De
     return DetailChain(settings, chosen, device)
 
 
-def _facts(config: ConvertConfig, masks: FaceMasks) -> dict[str, Any]:
-    """Settings for the manifest; a mask network is identified by its hash, not by its path."""
+def _facts(config: ConvertConfig, masks: FaceMasks, hands: CoveringHands | None) -> dict[str, Any]:
+    """Settings for the manifest; networks are identified by their hashes, not by their paths."""
     settings = config.model_dump(mode="json", exclude={"encode": True, "mask": {"model"}})
     settings["mask"] |= masks.masker.facts
+    if hands is not None:
+        settings["mask"] |= {name: weights_entry(name).sha256 for name in hands.weights}
     return settings
 
 

@@ -48,6 +48,7 @@ class FaceDecoder:
             [cut.mesh for cut in cuts],
             decoded.mask,
             shown_meshes,
+            [cut.face.covered for cut in cuts],
         ).to(self._device)
         # Not the smaller crops: the contrast of a face depends on the resolution.
         targets = self._to_device([cut.detailed for cut in cuts])

@@ -39,6 +39,8 @@ class SourceFace:
         guides: Guides of the face, without a batch dimension; None unless the model is guided.
         to: Target identity; "" until it is assigned. Faces without one are not swapped.
         opacity: Factor of the mask in [0, 1]: below 1 where a track begins or ends within a shot.
+        covered: Soft mask of hands in front of the face, in its crop of the model, ``(m, m)
+            float32`` in [0, 1]; None without any.
     """
 
     landmarks: NDArray[np.floating]
@@ -47,6 +49,7 @@ class SourceFace:
     guides: Guides | None = None
     to: str = ""
     opacity: float = 1.0
+    covered: NDArray[np.float32] | None = None
 
     def dense_mesh(self) -> NDArray[np.floating]:
         """The mesh, for models that need one.

@@ -81,6 +81,7 @@ class FaceMasks:
         meshes: Sequence[Points | None],
         predicted: Tensor | None = None,
         shown_meshes: Sequence[Points] | None = None,
+        covered: Sequence[NDArray[np.float32] | None] | None = None,
     ) -> Tensor:
         """Computes soft masks in crop space.
 
@@ -94,6 +95,8 @@ class FaceMasks:
             shown_meshes: Mesh of each swapped face, ``(478, 2)`` in crop pixels, if it is known to
                 cover the temples; they are then part of masks of a whole face, wherever these end
                 beside them.
+            covered: Soft mask of what hides each face, ``(m, m) float32`` in [0, 1], which is not
+                replaced; None for faces that nothing hides.
 
         Returns:
             Soft masks, ``(B, 1, M, M) float32`` in [0, 1] on the CPU, zero at the crop's border.
@@ -108,6 +111,9 @@ class FaceMasks:
             known = shown_meshes
         shown = self._shown(predicted, len(crops))
         masks = [self._mask(*face) for face in zip(outlines, landmarks, shown, known, strict=True)]
+        for mask, hidden in zip(masks, covered or repeat(None, len(masks)), strict=True):
+            if hidden is not None:
+                mask *= 1 - cv2.resize(hidden, (_MASK_SIZE, _MASK_SIZE))
         return torch.from_numpy(np.stack(masks)[:, None])
 
     def _shown(self, predicted: Tensor | None, count: int) -> Iterable[MatLike | None]:

@@ -43,6 +43,9 @@ class MaskConfig(StrictModel):
         default=True,
         description="Whether the mask that a model predicts is multiplied with the others.",
     )
+    occluders: Literal["hands", "none"] = Field(
+        default="hands", description="What is found in front of faces, and stays in front."
+    )
 
 
 class ColourConfig(StrictModel):

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from faceswap.conversion.blending import Blend, alpha
 from faceswap.conversion.colour_match import ColourMatch
+from faceswap.conversion.covering_hands import build_covering_hands
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
+from faceswap.conversion.faces import FramesWithFaces
 from faceswap.conversion.masks import build_face_masks
 from faceswap.conversion.placement import Placement
 from faceswap.maskers import Masker
@@ -34,8 +36,23 @@ class MaskPart(Protocol):
         meshes: Sequence[Points | None],
         predicted: Tensor | None = None,
         shown_meshes: Sequence[Points] | None = None,
+        covered: Sequence[NDArray[np.float32] | None] | None = None,
     ) -> Tensor:
         """Soft masks, ``(B, 1, M, M) float32`` in [0, 1]."""
+        ...
+
+
+class OccluderPart(Protocol):
+    """Finds what hides faces; see ``CoveringHands``.
+
+    Attributes:
+        lead: Number of frames before and after each that the result depends on.
+    """
+
+    lead: int
+
+    def __call__(self, found: FramesWithFaces, *, video: bool = True) -> FramesWithFaces:
+        """Yields frames with their faces, which know what hides them."""
         ...
 
 
@@ -63,6 +80,7 @@ class SwapParts:
         detail: Detail of the swapped faces, as the footage has it.
         placement: Change of their place.
         blend: Blend of faces with the frame.
+        occluders: Finder of what hides the faces of the frame; None leaves it out.
         smooth: Number of frames before and after each over which colours are averaged in a video.
         facts: Settings that the result depends on, for its manifest.
     """
@@ -72,6 +90,7 @@ class SwapParts:
     detail: DetailChain = field(default_factory=lambda: DetailChain(DetailSettings()))
     placement: Placement = field(default_factory=Placement)
     blend: Blend = alpha
+    occluders: OccluderPart | None = None
     smooth: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -83,4 +102,5 @@ def default_parts(coverage: float, device: str) -> SwapParts:
         coverage: Side of the model's crops in face squares.
         device: Device to compute on.
     """
-    return SwapParts(build_face_masks("hull", coverage, device))
+    hands = build_covering_hands(coverage, device)
+    return SwapParts(build_face_masks("hull", coverage, device), occluders=hands)

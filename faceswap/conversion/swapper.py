@@ -72,7 +72,9 @@ class Swapper:
         self.parts = parts or default_parts(loaded.coverage, str(self._device))
         self.guided = isinstance(loaded.model, GuidedAutoencoder)
         moving = self.parts.detail.settings.motion_blur > 0
-        self.lead = max(self.parts.smooth, int(moving))
+        self._around = max(self.parts.smooth, int(moving))
+        occluders = self.parts.occluders
+        self.lead = self._around + (0 if occluders is None else occluders.lead)
         self._guidances: dict[str, Guidance] = {}
         model = loaded.model
         self._cut = FaceCutter(
@@ -178,9 +180,15 @@ class Swapper:
         wanted: Container[int] | None = None,
     ) -> Iterator[SwappedFrame]:
         """As ``__call__``, but the frames stay as they are."""
-        decoded = self._decode_frames(found)
-        if video and self.lead:
-            decoded = look_around(decoded, self.parts.smooth, self.lead)
+        around = self._around if video else 0
+        aimed = ((frame, self._with_targets(faces)) for frame, faces in found)
+        if self.parts.occluders is not None:
+            aimed = self.parts.occluders(aimed, video=video)
+        if wanted is not None:
+            aimed = (each for each in aimed if _is_near(each[0].index, wanted, around))
+        decoded = self._decode_frames(aimed)
+        if around:
+            decoded = look_around(decoded, self.parts.smooth, around)
         shown = (frame for frame in decoded if wanted is None or frame[0].index in wanted)
         while batch := list(islice(shown, _FRAMES)):
             faces = [face for _, of_frame in batch for face in of_frame]
@@ -191,7 +199,7 @@ class Swapper:
 
     def _decode_frames(self, found: FramesWithFaces) -> Iterator[FrameFaces]:
         """Decodes the faces of frames, batch by batch."""
-        waiting = ((frame, self._with_targets(faces)) for frame, faces in found)
+        waiting = iter(found)
         while batch := list(islice(waiting, _FRAMES)):
             with operator_threads(self._threads), torch.inference_mode():
                 cuts = [cut for frame, faces in batch for cut in self._cut(frame, faces)]
@@ -236,6 +244,11 @@ class Swapper:
         place = FaceInFrame(square, softness, face.motion, (cut.face.track, cut.frame))
         matrix = self.parts.placement.move(cut.matrix, coverage)
         return SwappedFace(cut.face, matrix, image, face.mask * cut.face.opacity, place)
+
+
+def _is_near(index: int, wanted: Container[int], radius: int) -> bool:
+    """Whether one of the wanted frames is at most ``radius`` frames away."""
+    return any(near in wanted for near in range(index - radius, index + radius + 1))
 
 
 def _sides(face: DecodedFace) -> tuple[int, int]:

@@ -69,6 +69,7 @@ _OPTIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "CONCATENATION": (tflite.ConcatenationOptions, ("Axis", "FusedActivationFunction")),
     "RESIZE_BILINEAR": (tflite.ResizeBilinearOptions, ("AlignCorners", "HalfPixelCenters")),
     "DEPTH_TO_SPACE": (tflite.DepthToSpaceOptions, ("BlockSize",)),
+    "FULLY_CONNECTED": (tflite.FullyConnectedOptions, ("FusedActivationFunction",)),
 }
 
 

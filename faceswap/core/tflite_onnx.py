@@ -200,6 +200,23 @@ def _concatenation(
     graph.add_activated(step.activation, "Concat", inputs, output, axis=step.axis)
 
 
+def _mean(graph: _Graph, _step: tflite_steps.Mean, inputs: list[str], output: str) -> None:
+    pooled = f"{output}_pooled"
+    graph.add("GlobalAveragePool", inputs, pooled)
+    graph.add("Flatten", [pooled], output)
+
+
+def _fully_connected(
+    graph: _Graph, step: tflite_steps.FullyConnected, inputs: list[str], output: str
+) -> None:
+    constants = [graph.constant(values.cpu().numpy()) for values in (step.weight, step.bias)]
+    graph.add_activated(step.activation, "Gemm", [*inputs, *constants], output, transB=1)
+
+
+def _logistic(graph: _Graph, _step: tflite_steps.Logistic, inputs: list[str], output: str) -> None:
+    graph.add("Sigmoid", inputs, output)
+
+
 _WRITERS: Mapping[type[nn.Module], Callable[[_Graph, Any, list[str], str], None]] = {
     tflite_steps.Convolution: _convolution,
     tflite_steps.PReLU: _prelu,
@@ -211,4 +228,7 @@ _WRITERS: Mapping[type[nn.Module], Callable[[_Graph, Any, list[str], str], None]
     tflite_steps.DepthToSpace: _depth_to_space,
     tflite_steps.Reshape: _reshape,
     tflite_steps.Concatenation: _concatenation,
+    tflite_steps.Mean: _mean,
+    tflite_steps.FullyConnected: _fully_connected,
+    tflite_steps.Logistic: _logistic,
 }

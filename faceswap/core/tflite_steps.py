@@ -195,6 +195,47 @@ class Concatenation(nn.Module):
         return _activate(torch.cat(parts, self.axis), self.activation)
 
 
+class Mean(nn.Module):
+    """Mean over the positions of an image."""
+
+    def __init__(self, graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
+        super().__init__()
+        axes = graph.constants[operator.inputs[1]].tolist()
+        shape = graph.shapes[operator.output]
+        assert axes == [1, 2], "only the mean over rows and columns"
+        assert len(shape) == 2, "only image -> (B, values)"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Output of the operator for images in NCHW order."""
+        return x.mean((2, 3))
+
+
+class FullyConnected(nn.Module):
+    """A linear layer."""
+
+    def __init__(self, graph: TFLiteGraph, operator: Operator, _padding: Padding) -> None:
+        super().__init__()
+        weight, bias = (np.array(graph.constants[i], np.float32) for i in operator.inputs[1:])
+        self.weight = nn.Parameter(torch.from_numpy(weight))
+        self.bias = nn.Parameter(torch.from_numpy(bias))
+        self.activation = _activation(operator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Output of the operator, ``(B, values)``."""
+        return _activate(F.linear(x, self.weight, self.bias), self.activation)
+
+
+class Logistic(nn.Module):
+    """Values become probabilities."""
+
+    def __init__(self, _graph: TFLiteGraph, _operator: Operator, _padding: Padding) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Output of the operator."""
+        return x.sigmoid()
+
+
 BUILDERS = {
     "CONV_2D": Convolution,
     "DEPTHWISE_CONV_2D": Convolution,
@@ -207,4 +248,7 @@ BUILDERS = {
     "DEPTH_TO_SPACE": DepthToSpace,
     "RESHAPE": Reshape,
     "CONCATENATION": Concatenation,
+    "MEAN": Mean,
+    "FULLY_CONNECTED": FullyConnected,
+    "LOGISTIC": Logistic,
 }

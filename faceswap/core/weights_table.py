@@ -195,6 +195,18 @@ WEIGHTS: dict[str, WeightsEntry] = {
         2_640_568,
         "eyelids and irises",
     ),
+    "palm_detection": _mediapipe(
+        "palm_detection/palm_detection_full.tflite",
+        "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+        2_339_846,
+        "palm detector",
+    ),
+    "hand_landmark": _mediapipe(
+        "hand_landmark/hand_landmark_full.tflite",
+        "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+        5_478_917,
+        "21 hand landmarks",
+    ),
     "mtcnn_pnet": _mtcnn(
         "pnet", "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f", 28_570
     ),

@@ -42,7 +42,8 @@ class BlazeFaceNet:
 
     Args:
         name: Name of its published weights.
-        net: Network with outputs (B, A, 16) and (B, A, 1) for A anchors.
+        net: Network with outputs (B, A, 4 + 2 N) and (B, A, 1) for A anchors: boxes and N points,
+            6 of a face.
         strides: Distance of neighbouring anchors in input pixels, per output layer.
         anchors: Number of anchors per position, per output layer.
         min_score: Score in [0, 1] below which detections are dropped.
@@ -58,7 +59,8 @@ class BlazeFaceNet:
         """Detections in input pixels, per image.
 
         Args:
-            batch: Images, (B, 3, H, W) float32 RGB in [-1, 1], sides multiples of 32.
+            batch: Images, (B, 3, H, W) float32 RGB in [-1, 1], sides multiples of 32; in [0, 1]
+                for the network of palms.
         """
         with torch.inference_mode():
             regressed, logits = self.net(batch)
@@ -72,7 +74,8 @@ class BlazeFaceNet:
             center = image_values[keep, 0:2] + centers
             half = image_values[keep, 2:4] / 2
             boxes = np.concatenate([center - half, center + half], axis=1)
-            points = image_values[keep, 4:].reshape(-1, 6, 2) + centers[:, None]
+            offsets = image_values[keep, 4:]
+            points = offsets.reshape(len(offsets), offsets.shape[1] // 2, 2) + centers[:, None]
             found.append(merge_weighted(boxes, image_scores[keep], points))
         return found
 

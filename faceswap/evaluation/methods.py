@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import SwappedFace, composite
 from faceswap.conversion.faces import SourceFace, batch_guides
-from faceswap.conversion.swap_parts import default_parts
+from faceswap.conversion.masks import build_face_masks
+from faceswap.conversion.swap_parts import SwapParts
 from faceswap.conversion.swapper import Swapper
 from faceswap.evaluation.footage import clip_names
 from faceswap.evaluation.frame_scoring import Image, Sample
@@ -118,7 +119,7 @@ class NearestCrop:
     def __init__(self, faces: Sequence[tuple[Faceset, Face]]) -> None:
         self._faces = [faces[position] for position in evenly_spaced(range(len(faces)), _MAX_FACES)]
         self._aligned = np.stack([_aligned_landmarks(face.landmarks) for _, face in self._faces])
-        self._parts = default_parts(_COVERAGE, "cpu")
+        self._parts = SwapParts(build_face_masks("hull", _COVERAGE))
 
     def nearest(self, landmarks: NDArray[np.floating]) -> tuple[Faceset, Face]:
         """The target face with the smallest mean distance to ``(68, 2)`` landmarks."""

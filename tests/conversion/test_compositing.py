@@ -168,7 +168,7 @@ class WholeCrop:
 
     masker = build_masker("hull")
 
-    def __call__(self, crops, landmarks, meshes, predicted=None, shown_meshes=None):
+    def __call__(self, crops, landmarks, meshes, predicted=None, shown_meshes=None, covered=None):
         return torch.ones(len(crops), 1, 128, 128)
 
 

@@ -125,6 +125,17 @@ def test_the_predicted_mask_alone():
         mask_of("predicted")
 
 
+def test_what_hides_a_face_is_not_replaced():
+    masks, hidden = build_face_masks("hull", COVERAGE), np.zeros((64, 64), np.float32)
+    hidden[:, 40:] = 1
+    hidden[:, 38:40] = 0.5
+    whole, *parts = masks([CROP] * 3, [POINTS] * 3, [None] * 3, covered=[None, hidden, None])
+    assert torch.equal(parts[1], whole)
+    assert parts[0][0, :, 82:].max() == 0
+    torch.testing.assert_close(parts[0][0, :, :74], whole[0, :, :74])
+    assert parts[0][0, 64, 77] == pytest.approx(0.5, abs=0.05)
+
+
 def test_temples_are_part_of_the_mask_and_what_covers_the_face_is_not():
     face = face_at()
     matrix = crop_matrix(face.landmarks, 128, COVERAGE)

@@ -24,7 +24,9 @@ def run(net, batch):
 
 
 @pytest.mark.skipif(not hasattr(cv2.dnn, "ENGINE_CLASSIC"), reason="needs OpenCV 5")
-@pytest.mark.parametrize(("name", "low"), [("facemesh", 0.0), ("blazeface_short", -1.0)])
+@pytest.mark.parametrize(
+    ("name", "low"), [("facemesh", 0.0), ("blazeface_short", -1.0), ("palm_detection", 0.0)]
+)
 def test_parity_with_opencv(name, low):
     path = weights_path(name)
     net = TFLiteNet(path)
@@ -59,6 +61,19 @@ def test_parity_with_litert_on_sparse_weights():
         [-11.527602, -3.8621898, -8.433436, -82.62346],
         rtol=2e-6,
         atol=1e-4,
+    )
+
+
+def test_parity_with_litert_on_hand_landmarks():
+    """Two pairs of its outputs have one shape: numbers of LiteRT 2.3 (CPU) on seeded noise."""
+    net = TFLiteNet(weights_path("hand_landmark"))
+    noise = np.random.default_rng(7).uniform(0, 1, (1, 224, 224, 3)).astype(np.float32)
+    points, presence, handedness, world = run(net, noise.transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(points[0, [0, 1, 3]], [108.83914, 176.66611, 112.84061], atol=5e-4)
+    np.testing.assert_allclose(presence, [[0.00973468]], rtol=1e-5)
+    np.testing.assert_allclose(handedness, [[0.7476886]], rtol=1e-5)
+    np.testing.assert_allclose(
+        world[0, :4], [0.00681816, 0.07586805, 0.03583856, 0.01167191], atol=2e-6
     )
 
 

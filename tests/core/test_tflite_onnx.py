@@ -14,6 +14,9 @@ from faceswap.core.weights import weights_path
         ("blazeface_short", 1, (128, 128)),
         ("blazeface_full", 1, (192, 192)),
         ("blazeface_full", 2, (96, 160)),
+        ("palm_detection", 1, (192, 192)),
+        ("palm_detection", 2, (128, 128)),
+        ("hand_landmark", 2, (224, 224)),
     ],
 )
 def test_the_cpu_gives_what_torch_gives(name, batch, size):
@@ -23,7 +26,7 @@ def test_the_cpu_gives_what_torch_gives(name, batch, size):
     images = torch.from_numpy(noise).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         ours, theirs = net(images), net.run_steps(images)
-    assert len(ours) == len(theirs) == 2
+    assert len(ours) == len(theirs) == (4 if name == "hand_landmark" else 2)
     for one, other in zip(ours, theirs, strict=True):
         assert one.shape == other.shape
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=3e-4)

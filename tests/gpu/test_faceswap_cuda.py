@@ -102,7 +102,9 @@ def test_conversion_equals_that_on_the_cpu(name: str, tmp_path: Path) -> None:
     assert np.quantile(difference, 0.999) <= 12
 
 
-@pytest.mark.parametrize("name", ["blazeface_short", "facemesh", "iris"])
+@pytest.mark.parametrize(
+    "name", ["blazeface_short", "facemesh", "iris", "palm_detection", "hand_landmark"]
+)
 @pytest.mark.parametrize("size", [1, 8, 11])
 def test_networks_as_cuda_graphs_equal_those_on_the_cpu(name: str, size: int) -> None:
     net = TFLiteNet(weights_path(name))
