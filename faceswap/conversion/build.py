@@ -58,9 +58,10 @@ def build_swapper(loaded: LoadedModel, to: str, config: ConvertConfig) -> Swappe
     hands = (
         build_covering_hands(loaded.coverage, str(device)) if mask.occluders == "hands" else None
     )
+    lit = colour.transfer != "none" if colour.border_light is None else colour.border_light
     parts = SwapParts(
         masks,
-        ColourMatch(colour.transfer, border_light=colour.transfer != "none"),
+        ColourMatch(colour.transfer, border_light=lit),
         detail=build_detail(config.detail, device),
         placement=Placement(config.detail.scale, config.detail.offset_x, config.detail.offset_y),
         blend=blends.get(config.blend.method),

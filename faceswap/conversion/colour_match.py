@@ -10,7 +10,18 @@ from torch import Tensor
 from faceswap.conversion.border_light import LIGHT_SHAPE, add_light, measure_light
 from faceswap.conversion.colour_transfer import colour_transfers
 
+STEADY = 5
+"""Number of frames on each side over which the colours of a track are averaged."""
+
 _GRID = 64  # side of the grid on which colours are measured
+_CELLS = 8  # on each side of a crop, in which swapped face and frame are compared over time
+
+# What the parameters of a face begin with; those of the transfer and of the light follow.
+_KNOWN = slice(1)  # known fraction of the face
+_SHIFT = slice(1, 4)  # change of RGB that only this frame needs
+_IN_CELLS = slice(
+    4, 4 + 4 * _CELLS**2
+)  # known fraction of each cell, and its difference times that
 
 
 class ColourMatch:
@@ -41,41 +52,69 @@ class ColourMatch:
             coverage: Side of the crops in face squares.
 
         Returns:
-            Parameters, ``(B, P) float32``, for ``average_in_time`` and ``apply``.
+            Parameters, ``(B, P) float32``, for ``average`` and ``apply``.
         """
         known = F.interpolate(weights, (_GRID, _GRID), mode="area")
         faces, targets = _reduced(faces, weights), _reduced(targets, weights)
-        # How much of a face is known decides what it counts in the mean over a track.
-        parameters = [known.mean((2, 3)), self._transfer.measure(faces, targets, known)]
+        cells = torch.cat([known, (targets - faces) * known], 1)
+        cells = F.interpolate(cells, (_CELLS, _CELLS), mode="area").flatten(1)
+        transfer = self._transfer.measure(faces, targets, known)
+        shift = faces.new_zeros(len(faces), 3)
+        parameters = [known.mean((2, 3)), shift, cells, transfer]
         if self._lit:
-            matched = self._transfer.apply(faces, parameters[1])
+            matched = self._transfer.apply(faces, transfer)
             parameters.append(measure_light(matched, targets, known, masks, coverage).flatten(1))
         return torch.cat(parameters, 1)
 
+    def average(self, parameters: Tensor, offsets: Sequence[int], radius: int) -> Tensor:
+        """Parameters of a face that are steady over its track, ``(P,)``.
+
+        Masks change from frame to frame, and with them what is measured: the mean does not. Light
+        that changes from frame to frame is followed: it is what places that are known all the time
+        have in common.
+
+        Args:
+            parameters: Parameters of the face in the frames around the present one, which is among
+                them, ``(N, P)``. Columns behind those of ``measure`` are averaged.
+            offsets: Frame of each, relative to the present one.
+            radius: Number of frames on each side that count.
+        """
+        mean = average_in_time(parameters, offsets, radius)
+        usual = mean[_IN_CELLS].unflatten(0, (4, -1))
+        present = parameters[list(offsets).index(0), _IN_CELLS].unflatten(0, (4, -1))
+        both = (usual[0] * present[0]).sum()
+        # The differences of the cells, weighted by what is known of them now and usually.
+        deviation = (usual[0] * present[1:] - present[0] * usual[1:]).sum(1)
+        mean[_SHIFT] = deviation / both.clamp_min(1e-6)
+        return mean
+
     def apply(self, faces: Tensor, parameters: Tensor) -> Tensor:
         """Applies parameters ``(B, P)`` to swapped faces ``(B, 3, S, S) float32 RGB`` in [0, 1]."""
-        _, transfer, light = parameters.tensor_split([1, 1 + self._transfer.count], 1)
+        sizes = [_IN_CELLS.stop, self._transfer.count]
+        _, transfer, light = parameters.tensor_split([sizes[0], sum(sizes)], 1)
         # One by one: the temporaries of a face fit into the cache of a CPU.
         each = zip(faces.split(1), transfer.split(1), strict=True)
         matched = torch.cat([self._transfer.apply(*one) for one in each])
+        if self._transfer.count:
+            matched = matched + parameters[:, _SHIFT, None, None]
         if self._lit:
             matched = add_light(matched, light.unflatten(1, LIGHT_SHAPE))
         return matched.clamp(0, 1)
 
 
 def average_in_time(parameters: Tensor, offsets: Sequence[int], radius: int) -> Tensor:
-    """Mean parameters of a face over its track, ``(P,)``.
+    """Mean of the parameters of a face over its track, ``(P,)``.
 
     Weights fall off with the distance in time (Hann) and are those of the less known face of each
-    pair of frames around the present one, so a steady change of the light passes unchanged.
+    pair of frames around the present one, so a steady change passes unchanged.
 
     Args:
-        parameters: Parameters of the face in the frames around the present one, which is among
-            them, ``(N, P)``.
+        parameters: Parameters in the frames around the present one, which is among them, ``(N,
+            P)``; the first is the known fraction of the face.
         offsets: Frame of each, relative to the present one.
         radius: Number of frames on each side that count.
     """
-    known = dict(zip(offsets, parameters[:, 0].tolist(), strict=True))
+    known = dict(zip(offsets, parameters[:, _KNOWN].flatten().tolist(), strict=True))
     weights = [
         (1 + math.cos(math.pi * offset / (radius + 1))) * min(known[offset], known.get(-offset, 0))
         if abs(offset) <= radius
@@ -83,7 +122,7 @@ def average_in_time(parameters: Tensor, offsets: Sequence[int], radius: int) -> 
         for offset in offsets
     ]
     if not any(weights):
-        return parameters[list(offsets).index(0)]
+        return parameters[list(offsets).index(0)].clone()
     factors = torch.tensor(weights).to(parameters)
     return factors @ parameters / factors.sum()
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from faceswap.conversion.colour_match import STEADY
 from faceswap.core.config import StrictModel, UserPath
 
 
@@ -52,8 +53,13 @@ class ColourConfig(StrictModel):
     """Colours of the swapped face."""
 
     transfer: str = Field(default="lab", description="Colour transfer.")
+    border_light: bool | None = Field(
+        default=None,
+        description="Whether the light at the border of the mask becomes that of the frame; null "
+        "for yes, unless the transfer is none.",
+    )
     smooth: int = Field(
-        default=0,
+        default=STEADY,
         ge=0,
         le=100,
         description="Frames before and after each over which the colours of a track are averaged.",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.conversion.blending import Blend, alpha
-from faceswap.conversion.colour_match import ColourMatch
+from faceswap.conversion.colour_match import STEADY, ColourMatch
 from faceswap.conversion.covering_hands import build_covering_hands
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.faces import FramesWithFaces
@@ -62,7 +62,18 @@ class ColourPart(Protocol):
     def measure(
         self, faces: Tensor, targets: Tensor, weights: Tensor, masks: Tensor, coverage: float
     ) -> Tensor:
-        """Parameters, ``(B, P) float32``; the first is the known fraction of the face."""
+        """Parameters, ``(B, P) float32``."""
+        ...
+
+    def average(self, parameters: Tensor, offsets: Sequence[int], radius: int) -> Tensor:
+        """Parameters of a face that are steady over its track.
+
+        Args:
+            parameters: Parameters in the frames around the present one, which is among them,
+                ``(N, P)``. Columns behind those that were measured are averaged.
+            offsets: Frame of each, relative to the present one.
+            radius: Number of frames on each side that count.
+        """
         ...
 
     def apply(self, faces: Tensor, parameters: Tensor) -> Tensor:
@@ -103,4 +114,5 @@ def default_parts(coverage: float, device: str) -> SwapParts:
         device: Device to compute on.
     """
     hands = build_covering_hands(coverage, device)
-    return SwapParts(build_face_masks("hull", coverage, device), occluders=hands)
+    masks = build_face_masks("hull", coverage, device)
+    return SwapParts(masks, smooth=STEADY, occluders=hands)

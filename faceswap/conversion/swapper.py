@@ -188,7 +188,7 @@ class Swapper:
             aimed = (each for each in aimed if _is_near(each[0].index, wanted, around))
         decoded = self._decode_frames(aimed)
         if around:
-            decoded = look_around(decoded, self.parts.smooth, around)
+            decoded = look_around(decoded, self.parts.smooth, around, self.parts.colour.average)
         shown = (frame for frame in decoded if wanted is None or frame[0].index in wanted)
         while batch := list(islice(shown, _FRAMES)):
             faces = [face for _, of_frame in batch for face in of_frame]

@@ -123,3 +123,82 @@ def test_frames_beyond_the_radius_do_not_count():
 
 def test_a_face_that_is_nowhere_known_keeps_its_own_parameters():
     assert average_in_time(rows_of([3.0, 4.0, 5.0], 0.0), [-1, 0, 1], 1)[1] == 4
+
+
+RADIUS, FRAMES = 5, 24
+
+
+def steady(match: ColourMatch, rows: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Rows of consecutive frames, averaged over the frames around each."""
+    return [
+        match.average(
+            torch.stack(rows[max(0, n - RADIUS) : n + RADIUS + 1]),
+            range(-min(n, RADIUS), min(RADIUS, len(rows) - 1 - n) + 1),
+            RADIUS,
+        )
+        for n in range(len(rows))
+    ]
+
+
+def green(match: ColourMatch, faces: torch.Tensor, rows: list[torch.Tensor]) -> torch.Tensor:
+    """Green in the middle of the face in all frames whose window is whole."""
+    shown = [match.apply(faces, row[None])[0, 1, 40:90, 40:90].mean() for row in rows]
+    return torch.stack(shown)[RADIUS:-RADIUS]
+
+
+@pytest.mark.parametrize("transfer", ["mean", "lab", "mkl", "histogram", "sot"])
+def test_masks_that_change_leave_colours_steady(transfer):
+    """Something comes and goes before a half of the face that differs from the other half."""
+    faces, targets = faces_and_targets(4)
+    targets[..., 64:] -= 0.15
+    match, masks = ColourMatch(transfer), border_mask()
+    half = masks.clone()
+    half[..., 64:] = 0
+    random = torch.rand(FRAMES, generator=torch.Generator().manual_seed(5))
+    rows = [
+        match.measure(faces, targets, known, known, COVERAGE)[0]
+        for known in (half if chance < 0.4 else masks for chance in random)
+    ]
+    single, averaged = (green(match, faces, each) for each in (rows, steady(match, rows)))
+    assert averaged.diff().abs().mean() < 0.2 * single.diff().abs().mean()
+
+
+@pytest.mark.parametrize("transfer", ["mean", "lab", "mkl", "histogram", "sot"])
+def test_light_that_changes_from_frame_to_frame_is_followed(transfer):
+    faces, targets = faces_and_targets(6)
+    match, masks = ColourMatch(transfer, border_light=False), border_mask()
+    light = 0.03 * torch.randn(FRAMES, generator=torch.Generator().manual_seed(7))
+    rows = [match.measure(faces, targets + each, masks, masks, COVERAGE)[0] for each in light]
+    shown = green(match, faces, steady(match, rows))
+    wanted = green(match, faces, rows)
+    torch.testing.assert_close(shown, wanted, atol=0.006, rtol=0)
+    assert (wanted - wanted.mean()).abs().max() > 0.04
+
+
+def test_a_lamp_that_is_switched_on_lights_the_face_in_that_frame():
+    faces, targets = faces_and_targets(8)
+    match, masks = ColourMatch("lab"), border_mask()
+    rows = [
+        match.measure(faces, targets * (0.6 if n < 12 else 1.0), masks, masks, COVERAGE)[0]
+        for n in range(FRAMES)
+    ]
+    shown = green(match, faces, steady(match, rows))
+    steps = shown.diff()
+    assert steps.argmax() == 11 - RADIUS
+    assert steps.max() > 0.95 * (shown[-1] - shown[0])
+
+
+def test_without_a_transfer_the_light_inside_is_not_followed():
+    faces, targets = faces_and_targets(9)
+    match, masks = ColourMatch("none"), border_mask()
+    rows = [
+        match.measure(faces, targets + 0.05 * (n % 2), masks, masks, COVERAGE)[0]
+        for n in range(FRAMES)
+    ]
+    for row in steady(match, rows)[RADIUS:-RADIUS]:
+        torch.testing.assert_close(
+            match.apply(faces, row[None])[..., 60:68, 60:68],
+            faces[..., 60:68, 60:68],
+            atol=0.01,
+            rtol=0,
+        )

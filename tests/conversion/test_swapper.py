@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from faceswap.conversion import grouping
+from faceswap.conversion.colour_match import average_in_time
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.placement import Placement
@@ -71,6 +72,9 @@ class Seen:
     def measure(self, faces, targets, weights, masks, coverage):
         self.weights.append(weights)
         return torch.tensor([[1.0, next(self._levels, 0)] for _ in faces])
+
+    def average(self, parameters, offsets, radius):
+        return average_in_time(parameters, offsets, radius)
 
     def apply(self, faces, parameters):
         self.applied += parameters[:, 1].tolist()
