@@ -98,4 +98,4 @@ def _facts(config: ConvertConfig, masks: FaceMasks, hands: CoveringHands | None)
 def build_encoding(config: EncodeConfig) -> EncodeSettings:
     """Builds the encoding of converted videos and photos."""
     video = VideoEncoding(config.encoder, config.crf, config.preset, lossless=config.lossless)
-    return EncodeSettings(video, config.quality)
+    return EncodeSettings(video, config.quality, config.deinterlace)

@@ -55,10 +55,12 @@ class EncodeSettings:
     Attributes:
         video: Encoder of videos and its settings.
         quality: JPEG quality of converted photos, 1 to 100.
+        deinterlace: Whether interlaced video is deinterlaced.
     """
 
     video: VideoEncoding = field(default_factory=VideoEncoding)
     quality: int = 95
+    deinterlace: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,8 @@ class ConvertJob:
         on_frames: Callable[[int], None],
     ) -> ConvertReport:
         signer = ManifestSigner(self.identity, self.conversion)
-        reader = open_source(self.source)
-        video = isinstance(reader, VideoReader)
+        video = self.source.kind == "video"
+        reader = self._reader() if video else open_source(self.source)
         counts = Counts({} if video else finished)
         with ExitStack() as stack:
             clip = None
@@ -197,6 +199,9 @@ class ConvertJob:
             damage=reader.damage or "",
             notes=notes,
         )
+
+    def _reader(self) -> VideoReader:
+        return VideoReader(self.source.path, full_depth=True, deinterlace=self.encode.deinterlace)
 
     def _store_faces(
         self, store: FaceStore, hashed: HashedSource, on_frames: Callable[[int], None]

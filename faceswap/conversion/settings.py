@@ -140,6 +140,10 @@ class EncodeConfig(StrictModel):
     lossless: bool = Field(
         default=False, description="Whether the pixels of videos are stored without loss."
     )
+    deinterlace: bool = Field(
+        default=False,
+        description="Whether interlaced video is deinterlaced; otherwise its fields are kept.",
+    )
     quality: int = Field(default=95, ge=1, le=100, description="JPEG quality of converted photos.")
 
 

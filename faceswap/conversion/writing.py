@@ -99,10 +99,11 @@ def write_video(
         metadata=SYNTHETIC,
         audio_from=source.path,
         with_extras=True,
+        full_depth=True,
         sign=_without_report(signer.for_sources(source, counts=counts.of_video), outputs.report),
     ) as writer:
         for frame in frames:
-            writer.write(frame.image, frame.pts, frame.duration)
+            writer.write(frame.picture, frame.pts, frame.duration)
         counts.check(source.path, reader)  # raises before the writer publishes the file
     return (*reader.notes, *reader.losses, *writer.notes)
 
