@@ -11,6 +11,7 @@ from faceswap.conversion.earlier import Earlier
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.planning import format_note, plan_outputs
 from faceswap.conversion.report import ConvertReport, describe, describe_model
+from faceswap.conversion.targets import parse_targets
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
@@ -30,8 +31,9 @@ from faceswap.tracking.tracker import Tracker
 def convert(
     inputs: options.Inputs,
     model: options.Model,
-    to: options.To,
     output: options.Output,
+    to: options.To = None,
+    mapped: options.Map = None,
     checkpoint: options.CheckpointName = None,
     faceset: options.FacesetFolder = None,
     detector: options.DetectorName = DETECTOR,
@@ -58,7 +60,7 @@ def convert(
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Swap every face of videos or photos to one identity.
+    """Swap the faces of videos or photos, all to one identity or each to its own.
 
     Audio, timestamps and frame count are kept. The output is labelled as synthetic by Content
     Credentials (a signed C2PA manifest), by plain metadata, and by a JSON report beside it; read
@@ -86,7 +88,15 @@ def convert(
     identity = open_identity(sign_cert, sign_key)  # first: unsigned output is never written
     place = pick_device(device)
     loaded = load_run_model(model, place, checkpoint)
-    swapper = build_swapper(loaded, to, resolved)
+    swapper = build_swapper(loaded, resolved)
+    targets = parse_targets(
+        to,
+        mapped or (),
+        loaded.model.check_identity,
+        threshold=resolved.faces.threshold,
+        fade=resolved.faces.fade,
+        device=str(place),
+    )
     sources = find_sources(inputs, output, note)
 
     def new_tracker() -> Tracker:
@@ -95,7 +105,7 @@ def convert(
     faces = _faces(faceset, sources, new_tracker)
     encode = build_encoding(resolved.encode)
     jobs = [
-        ConvertJob(source, outputs, swapper, own, encode, identity)
+        ConvertJob(source, outputs, swapper, own, encode, identity, targets)
         for source, outputs, own in zip(sources, plan_outputs(sources, output), faces, strict=True)
     ]
     looked = _look(jobs, overwrite=overwrite)
@@ -114,7 +124,8 @@ def convert(
             failures += 1
             note(f"{job.source.name}: {error.message} {error.hint}")
     note(describe_model(model, loaded))
-    note(describe_shown(to, loaded.meta.subjects))
+    for name in targets.identities:
+        note(describe_shown(name, loaded.meta.subjects))
     if failures:
         raise MediaError(
             f"{failures} of {len(jobs)} sources could not be converted (see above).",

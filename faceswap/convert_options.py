@@ -21,7 +21,19 @@ Inputs = Annotated[
 Model = Annotated[
     Path, typer.Option(help="Run of `faceswap train`, or a model folder exported by one.")
 ]
-To = Annotated[str, typer.Option(help="Target identity: the face to show.")]
+To = Annotated[
+    str | None,
+    typer.Option(help="Target identity: the face to show in place of all faces, or all others."),
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="REF=IDENTITY",
+        help="Target identity of some faces; may be repeated. REF: largest, left, right, centre, "
+        "track:3, person:anna, a photo of one person, a faceset, or a person in one.",
+    ),
+]
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="File for one video or photo; folder for several.")
 ]

@@ -58,7 +58,7 @@ def convert(tmp_path, release):
     def work(source, output, identity=None) -> ConvertReport:
         identity = identity or open_identity()
         (source,) = find_sources([source])
-        swapper = build_swapper(loaded, "bob", ConvertConfig())
+        swapper = build_swapper(loaded, ConvertConfig(), "bob")
         return convert_source(source, output, swapper, identity=identity)
 
     return work

@@ -6,18 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.conversion.assignment import Assignment
-from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.faces import SourceFace, kept_faces
 from faceswap.conversion.fading import FoundFaces, show_faces
 from faceswap.conversion.seen_tracks import seen_tracks
 from faceswap.conversion.shots import find_cuts
-from faceswap.conversion.targets import Targets
-from faceswap.core.text import counted
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import matrix_column
 from faceswap.media.sources import Source
-
-FADE = 4
-"""Frames over which a face fades by default."""
 
 
 class AssignedFaces:
@@ -29,13 +24,8 @@ class AssignedFaces:
     Args:
         faceset: Faceset of the video, with the faces of all frames.
         source: The video.
-        targets: Target identities.
-        fade: Number of frames over which a face fades; 0 for none.
+        assignment: Assignment of the video.
         meshes: Whether the faces need meshes.
-
-    Attributes:
-        shown: Identities that any face is swapped to.
-        notes: Lines about faces that are not swapped.
 
     Raises:
         NoFacesError: No face is to be swapped.
@@ -48,27 +38,23 @@ class AssignedFaces:
         self,
         faceset: Faceset,
         source: Source,
-        targets: Targets,
-        fade: int = FADE,
+        assignment: Assignment,
         *,
         meshes: bool = False,
     ) -> None:
         rows = faceset.rows
         kept = kept_faces(faceset)
+        targets = assignment.targets
         tracks, seen = seen_tracks(faceset, source, kept, targets.recognizer)
-        assignment = Assignment(targets, source.name)
         to = assignment.assign(seen)
+        assignment.deleted = int((~kept).sum())
         assignment.check()
-        self.shown = assignment.shown
-        deleted = int((~kept).sum())
-        stay = f"{counted(deleted, 'face')} without a crop in {faceset.path} stay as they are."
-        self.notes = (*([stay] if deleted else []), *assignment.notes())
         frames = rows["frame"].to_numpy().astype(np.int64)
         chosen = np.flatnonzero(kept & np.isin(tracks, list(to)))
         self._rows = chosen[np.argsort(frames[chosen], kind="stable")]
         self._tracks = tracks[self._rows]
         self._to = [to[track] for track in self._tracks.tolist()]
-        numbers = {name: number for number, name in enumerate(self.shown)}
+        numbers = {name: number for number, name in enumerate(targets.identities)}
         found = FoundFaces(
             frames[self._rows],
             self._tracks,
@@ -80,7 +66,7 @@ class AssignedFaces:
         extractor, count = faceset.record["extractor"], faceset.record["source"]["frames"]
         ends = extractor.get("first_frame") or 0, min(count, extractor.get("end_frame") or count)
         self._landmarks = found.landmarks
-        self._faces = show_faces(found, partial(find_cuts, source), ends, fade, excluded)
+        self._faces = show_faces(found, partial(find_cuts, source), ends, targets.fade, excluded)
         self._meshes = faceset.meshes() if meshes else None
 
     def frames(self) -> list[int]:
@@ -106,12 +92,6 @@ class AssignedFaces:
             to=self._to[before],
             opacity=float(faces.opacity[place]),
         )
-
-
-def kept_faces(faceset: Faceset) -> NDArray[np.bool_]:
-    """Whether each face of a faceset is swapped: its crop was neither deleted nor moved away."""
-    images = {face.image for face in faceset.with_crops()}
-    return np.array([name in images for name in faceset.rows["image"].to_pylist()], bool)
 
 
 def _between(

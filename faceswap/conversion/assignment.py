@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.conversion.targets import POSITIONS, Rule, Targets
 from faceswap.core.errors import IdentityError, NoFacesError
+from faceswap.core.text import counted
 from faceswap.people.embeddings import Embedding, mean_embedding
 from faceswap.people.grouping import group_people
 
@@ -47,10 +49,15 @@ class Assignment:
     Args:
         targets: The rules.
         source: Name of the source, for messages.
+
+    Attributes:
+        targets: The rules.
+        deleted: Number of faces that were deleted from the faceset of the source.
     """
 
     def __init__(self, targets: Targets, source: str) -> None:
-        self._targets, self._source = targets, source
+        self.targets, self._source = targets, source
+        self.deleted = 0
         self._applied: Counter[str] = Counter()  # tracks by the faces that a rule names
         self._nearest: dict[str, float] = {}
         self._people: dict[str, None] = {}
@@ -88,27 +95,37 @@ class Assignment:
     @property
     def shown(self) -> tuple[str, ...]:
         """Identities that were assigned to any track, in the order of the rules."""
-        return tuple(dict.fromkeys(r.to for r in self._targets.rules if self._applied[r.faces]))
+        return tuple(dict.fromkeys(r.to for r in self.targets.rules if self._applied[r.faces]))
+
+    def record(self) -> list[dict[str, Any]]:
+        """The rules with the number of tracks or faces of photos to which each applied."""
+        return [
+            rule.record() | {"tracks": self._applied[rule.faces]} for rule in self.targets.rules
+        ]
 
     def notes(self) -> list[str]:
-        """A line for each rule that names faces and applies to none."""
-        named = [rule for rule in self._targets.rules if rule.kind != "all"]
-        return [self._unmatched(rule) for rule in named if not self._applied[rule.faces]]
+        """Lines on faces that stay as they are, and on each rule that names faces and has none."""
+        named = [rule for rule in self.targets.rules if rule.kind != "all"]
+        unmatched = [self._unmatched(rule) for rule in named if not self._applied[rule.faces]]
+        if not self.deleted:
+            return unmatched
+        faces = counted(self.deleted, "face")
+        return [f"{faces} deleted from the faceset: swapped nowhere.", *unmatched]
 
     def check(self) -> None:
-        """Checks that some face is swapped.
+        """Checks that some face is swapped, if any was seen.
 
         Raises:
-            NoFacesError: No rule applies to any face.
+            NoFacesError: There are faces, and no rule applies to any.
         """
-        if not self._applied:
+        if self._tracks and not self._applied:
             raise NoFacesError(
                 f"Expected faces of --map in {self._source}, found none. {' '.join(self.notes())}",
                 "Name other faces with --map, or all of them with --to.",
             )
 
     def _rules(self, kind: str) -> list[Rule]:
-        return [rule for rule in self._targets.rules if rule.kind == kind]
+        return [rule for rule in self.targets.rules if rule.kind == kind]
 
     def _check_names(self) -> None:
         for rule in self._rules("reference"):
@@ -131,7 +148,7 @@ class Assignment:
             for rule, value in zip(rules, similar.tolist(), strict=True):
                 self._nearest[rule.faces] = max(value, self._nearest.get(rule.faces, -1.0))
             best = int(similar.argmax())
-            if similar[best] >= self._targets.threshold:
+            if similar[best] >= self.targets.threshold:
                 found |= dict.fromkeys(members, rules[best])
         return found
 
@@ -143,8 +160,8 @@ class Assignment:
                 return f"Nobody in {where} could be compared with {rule.faces}."
             return (
                 f"Nobody in {where} matches {rule.faces}: the most similar person reaches "
-                f"{nearest:.2f}, and the threshold is {self._targets.threshold:.2f}"
-                f"{', or is more similar to another one' * (nearest >= self._targets.threshold)}."
+                f"{nearest:.2f}, and the threshold is {self.targets.threshold:.2f}"
+                f"{', or is more similar to another one' * (nearest >= self.targets.threshold)}."
             )
         if rule.kind == "person":
             people = ", ".join(self._people) or "nobody with a number or name in a faceset"

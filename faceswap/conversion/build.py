@@ -23,13 +23,13 @@ from faceswap.media.encoders import VideoEncoding
 from faceswap.models.model_file import LoadedModel
 
 
-def build_swapper(loaded: LoadedModel, to: str, config: ConvertConfig) -> Swapper:
+def build_swapper(loaded: LoadedModel, config: ConvertConfig, to: str = "") -> Swapper:
     """Builds the swapper of a conversion.
 
     Args:
         loaded: Model, on the device to compute on.
-        to: Identity to decode as.
         config: Settings.
+        to: Target identity of faces that have none; "" leaves them as they are.
 
     Raises:
         IdentityError: The model was not trained on ``to``.
@@ -88,7 +88,8 @@ def build_detail(config: DetailConfig, device: torch.device | str = "cpu") -> De
 
 def _facts(config: ConvertConfig, masks: FaceMasks, hands: CoveringHands | None) -> dict[str, Any]:
     """Settings for the manifest; networks are identified by their hashes, not by their paths."""
-    settings = config.model_dump(mode="json", exclude={"encode": True, "mask": {"model"}})
+    excluded = {"encode": True, "faces": True, "mask": {"model"}}
+    settings = config.model_dump(mode="json", exclude=excluded)
     settings["mask"] |= masks.masker.facts
     if hands is not None:
         settings["mask"] |= {name: weights_entry(name).sha256 for name in hands.weights}

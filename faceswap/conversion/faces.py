@@ -76,10 +76,48 @@ def is_sparse(faceset: Faceset) -> bool:
     return faceset.record["extractor"]["every"] > 1
 
 
+def kept_faces(faceset: Faceset) -> NDArray[np.bool_]:
+    """Whether each face of a faceset is swapped: its crop was neither deleted nor moved away."""
+    images = {face.image for face in faceset.with_crops()}
+    return np.array([name in images for name in faceset.rows["image"].to_pylist()], bool)
+
+
+def check_source(faceset: Faceset, hashed: HashedSource) -> None:
+    """Checks that a faceset has faces of this source.
+
+    Raises:
+        FacesetError: It was extracted from another source.
+        NoFacesError: It has no face.
+    """
+    if faceset.record["source"]["sha256"] != hashed.sha256:
+        raise FacesetError(
+            f"Expected a faceset of {hashed.source.path}, found {faceset.path} extracted from "
+            f"{faceset.record['source']['path']}.",
+            "Give the faceset of this file, or omit --faceset to detect faces during conversion.",
+        )
+    if not faceset.rows.num_rows:
+        raise NoFacesError(
+            f"Expected faces in the faceset {faceset.path}, found none.",
+            "Extract the source again with another --detector.",
+        )
+
+
+def faces_of_frames(
+    frames: Iterable[Frame], faceset: Faceset, hashed: HashedSource, device: str, *, meshes: bool
+) -> FramesWithFaces:
+    """All frames of a source with their faces; see ``stored_faces`` and ``complete_faces``."""
+    if is_sparse(faceset):
+        return complete_faces(frames, faceset, hashed, device, meshes=meshes)
+    known = stored_faces(faceset, hashed, meshes=meshes)
+    return ((frame, known.get(frame.index, [])) for frame in frames)
+
+
 def stored_faces(
     faceset: Faceset, hashed: HashedSource, *, meshes: bool
 ) -> dict[int, list[SourceFace]]:
     """Faces of a faceset by frame index, in order; frames without a face are absent.
+
+    Deleted faces are left out.
 
     Args:
         faceset: Faceset of the source.
@@ -200,21 +238,16 @@ def _with_landmarks_of_mesh(face: TrackedFace) -> TrackedFace:
 def _tracked_faces(
     faceset: Faceset, hashed: HashedSource, *, meshes: bool
 ) -> dict[int, list[TrackedFace]]:
-    if faceset.record["source"]["sha256"] != hashed.sha256:
-        raise FacesetError(
-            f"Expected a faceset of {hashed.source.path}, found {faceset.path} extracted from "
-            f"{faceset.record['source']['path']}.",
-            "Give the faceset of this file, or omit --faceset to detect faces during conversion.",
-        )
+    check_source(faceset, hashed)
     faces = faceset.faces()
-    if not faces:
-        raise NoFacesError(
-            f"Expected faces in the faceset {faceset.path}, found none.",
-            "Extract the source again with another --detector.",
-        )
     shapes = faceset.meshes() if meshes else [None] * len(faces)
     frames: dict[int, list[TrackedFace]] = {}
-    for face, mesh in sorted(zip(faces, shapes, strict=True), key=lambda pair: pair[0].frame):
+    kept = [
+        pair
+        for pair, is_kept in zip(zip(faces, shapes, strict=True), kept_faces(faceset), strict=True)
+        if is_kept
+    ]
+    for face, mesh in sorted(kept, key=lambda pair: pair[0].frame):
         landmarks = FaceLandmarks(face.landmarks, mesh, presence=1.0)
         tracked = TrackedFace(face.track, face.box, face.score, landmarks)
         frames.setdefault(face.frame, []).append(tracked)

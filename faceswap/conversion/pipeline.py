@@ -12,25 +12,27 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from faceswap.conversion.description import (
-    describe_conversion,
-    describe_faces,
-)
+from faceswap.conversion.assigned_faces import AssignedFaces
+from faceswap.conversion.assignment import Assignment
+from faceswap.conversion.description import describe_faces, describe_targets
 from faceswap.conversion.earlier import Earlier, find_earlier
 from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import (
     FramesWithFaces,
-    complete_faces,
+    check_source,
+    faces_of_frames,
     find_faces,
     is_sparse,
-    stored_faces,
 )
+from faceswap.conversion.frame_targets import assign_all, assign_photos, assign_tracks
 from faceswap.conversion.guidance import ClipGuidance
 from faceswap.conversion.guided_frames import guide_photos
 from faceswap.conversion.outputs import Outputs, name_outputs
 from faceswap.conversion.report import ConvertReport, write_report
 from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.targets import Targets
 from faceswap.conversion.writing import Counts, no_faces, write_photos, write_video
+from faceswap.core.errors import NoFacesError
 from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
@@ -70,10 +72,11 @@ class ConvertJob:
     Attributes:
         source: Video or photos to convert.
         outputs: Names of the outputs.
-        swapper: Swapper, with model, identity and compositing settings.
+        swapper: Swapper, with model and settings.
         faces: Faceset of the source, or new tracker to detect faces during conversion.
         encode: Encoding settings.
         identity: Signing identity.
+        aims: Target identities of the faces; None for that of the swapper for all faces.
     """
 
     source: Source
@@ -82,6 +85,12 @@ class ConvertJob:
     faces: Faceset | Tracker
     encode: EncodeSettings
     identity: SigningIdentity
+    aims: Targets | None = None
+
+    @property
+    def targets(self) -> Targets:
+        """Target identities of the faces."""
+        return self.aims or Targets.everyone(self.swapper.to)
 
     @cached_property
     def conversion(self) -> Conversion:
@@ -91,7 +100,7 @@ class ConvertJob:
             "faces": describe_faces(self.faces),
             "encoding": asdict(self.encode),
         }
-        return describe_conversion(self.swapper.loaded, self.swapper.to, settings=settings)
+        return describe_targets(self.swapper.loaded, self.targets, settings)
 
     @property
     def passes(self) -> int:
@@ -134,8 +143,14 @@ class ConvertJob:
             hashed = earlier.hashed
             if earlier.report is not None:
                 return earlier.report
-            report = self._convert(hashed, earlier.swapped, on_frames)
+            assignment = Assignment(self.targets, self.source.name)
+            try:
+                report = self._convert(hashed, assignment, earlier.swapped, on_frames)
+            except NoFacesError:
+                assignment.check()  # there may be faces, and others be meant
+                raise
             report = replace(report, seconds=time.monotonic() - begun)
+            report = replace(report, assigned=assignment.record())
             write_report(report, self.outputs, hashed, self.swapper, self.conversion, self.identity)
             return report
 
@@ -158,24 +173,27 @@ class ConvertJob:
     def _convert(
         self,
         hashed: HashedSource,
+        assignment: Assignment,
         finished: Mapping[int, int],
         on_frames: Callable[[int], None],
     ) -> ConvertReport:
-        signer = ManifestSigner(self.identity, self.conversion)
         video = self.source.kind == "video"
         reader = self._reader() if video else open_source(self.source)
+        # Those of the whole video are known when it is signed.
+        shown = (lambda: assignment.shown) if video else None
+        signer = ManifestSigner(self.identity, self.conversion, shown)
         counts = Counts({} if video else finished)
         with ExitStack() as stack:
             clip = None
             if video and self.swapper.guided:
                 store = stack.enter_context(FaceStore())
-                self._store_faces(store, hashed, on_frames)
-                clip = ClipGuidance(store, lambda to: self.swapper.guidance(to or self.swapper.to))
+                self._store_faces(store, hashed, assignment, on_frames)
+                clip = ClipGuidance(store, self.swapper.guidance)
             on_frames(counts.frames)
             frames = (
                 frame for frame in prefetch(reader, _QUEUE) if video or frame.index not in finished
             )
-            found = self._find_faces(frames, hashed, clip)
+            found = self._find_faces(frames, hashed, assignment, clip)
             swapped = self.swapper(prefetch(found, _QUEUE), video=video)
             waiting = stack.enter_context(closing(prefetch(swapped, _QUEUE)))
             pairs = ((done.frame, len(done.faces)) for done in waiting)
@@ -188,6 +206,7 @@ class ConvertJob:
                 written, notes = write_photos(
                     counted, counts, self.outputs, hashed, reader, finished, quality, signer
                 )
+        notes = (*notes, *assignment.notes())
         return ConvertReport(
             output=self.outputs.path,
             files=tuple(self.outputs.files[index] for index in written),
@@ -204,15 +223,20 @@ class ConvertJob:
         return VideoReader(self.source.path, full_depth=True, deinterlace=self.encode.deinterlace)
 
     def _store_faces(
-        self, store: FaceStore, hashed: HashedSource, on_frames: Callable[[int], None]
+        self,
+        store: FaceStore,
+        hashed: HashedSource,
+        assignment: Assignment,
+        on_frames: Callable[[int], None],
     ) -> None:
         """The first pass over a video: all its faces."""
         if isinstance(self.faces, Faceset) and not is_sparse(self.faces):
-            for index, faces in stored_faces(self.faces, hashed, meshes=True).items():
-                store.add(index, faces)
+            assigned = self._assigned_faces(self.faces, hashed, assignment)
+            for index in assigned.frames():
+                store.add(index, assigned.of_frame(index))
             return
         reader, frames = open_source(self.source), 0
-        found = self._faces_of(prefetch(reader, _QUEUE), hashed)
+        found = self._faces_of(prefetch(reader, _QUEUE), hashed, assignment)
         with closing(prefetch(found, _QUEUE)) as waiting:
             for frame, faces in waiting:
                 store.add(frame.index, faces)
@@ -222,27 +246,45 @@ class ConvertJob:
             raise no_faces(self.source.path, frames, reader)
 
     def _find_faces(
-        self, frames: Iterator[Frame], hashed: HashedSource, clip: ClipGuidance | None
+        self,
+        frames: Iterator[Frame],
+        hashed: HashedSource,
+        assignment: Assignment,
+        clip: ClipGuidance | None,
     ) -> FramesWithFaces:
         """Frames with their faces, which have guides where the model needs them."""
         if clip is not None:
             return ((frame, clip.faces(frame.index)) for frame in self._displayed(frames))
-        found = self._faces_of(frames, hashed)
-        if not self.swapper.guided:
-            return found
-        return guide_photos(found, lambda to: self.swapper.guidance(to or self.swapper.to))
+        found = self._faces_of(frames, hashed, assignment)
+        return guide_photos(found, self.swapper.guidance) if self.swapper.guided else found
 
-    def _faces_of(self, frames: Iterator[Frame], hashed: HashedSource) -> FramesWithFaces:
+    def _faces_of(
+        self, frames: Iterator[Frame], hashed: HashedSource, assignment: Assignment
+    ) -> FramesWithFaces:
         """Frames with their faces: those of the faceset, those that are found, or both."""
-        if not isinstance(self.faces, Faceset):
-            return find_faces(frames, self.source.kind, self.faces)
+        faces, video = self.faces, self.source.kind == "video"
+        if not isinstance(faces, Faceset):
+            found = find_faces(frames, self.source.kind, faces)
+            if video:
+                return assign_all(found, assignment)
+            return assign_photos(found, assignment)
         frames = self._displayed(frames)
+        if video and not is_sparse(faces):
+            assigned = self._assigned_faces(faces, hashed, assignment)
+            return ((frame, assigned.of_frame(frame.index)) for frame in frames)
         meshes = self.swapper.needs_mesh
-        if not is_sparse(self.faces):
-            known = stored_faces(self.faces, hashed, meshes=meshes)
-            return ((frame, known.get(frame.index, [])) for frame in frames)
         device = str(next(self.swapper.loaded.model.parameters()).device)
-        return complete_faces(frames, self.faces, hashed, device, meshes=meshes)
+        found = faces_of_frames(frames, faces, hashed, device, meshes=meshes)
+        if video:
+            return assign_tracks(found, assignment, faces, self.source)
+        return assign_photos(found, assignment, faces)
+
+    def _assigned_faces(
+        self, faceset: Faceset, hashed: HashedSource, assignment: Assignment
+    ) -> AssignedFaces:
+        check_source(faceset, hashed)
+        meshes = self.swapper.needs_mesh
+        return AssignedFaces(faceset, self.source, assignment, meshes=meshes)
 
     def _displayed(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Frames with the proportions of pixels in which the landmarks of the faceset are."""
@@ -257,6 +299,7 @@ def convert_source(
     output: Path,
     swapper: Swapper,
     *,
+    targets: Targets | None = None,
     faceset: Faceset | None = None,
     tracker: Tracker | None = None,
     encode: EncodeSettings | None = None,
@@ -273,7 +316,8 @@ def convert_source(
     Args:
         source: Video or photos to convert.
         output: File for a video, folder for photos. A video appears there only when it is complete.
-        swapper: Swapper, with model, identity and compositing settings.
+        swapper: Swapper, with model and settings.
+        targets: Target identities of the faces; None for that of the swapper for all faces.
         faceset: Faceset of the source; None to detect faces during conversion.
         tracker: New tracker for detection without a faceset; None for the default.
         encode: Encoding settings; None for the defaults.
@@ -299,5 +343,5 @@ def convert_source(
     identity = identity or open_identity()
     faces = faceset or tracker or build_tracker()
     outputs = name_outputs(source, output)
-    job = ConvertJob(source, outputs, swapper, faces, encode or EncodeSettings(), identity)
+    job = ConvertJob(source, outputs, swapper, faces, encode or EncodeSettings(), identity, targets)
     return job.run(overwrite=overwrite, on_frames=on_frames)

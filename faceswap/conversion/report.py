@@ -1,7 +1,9 @@
 """Conversion report: one line for the user, and JSON beside the output."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from faceswap.conversion.outputs import Outputs
 from faceswap.conversion.swapper import Swapper
@@ -33,6 +35,8 @@ class ConvertReport:
         frames_now: Number of frames that this run wrote.
         damage: Description of the unreadable part of the source; "" if there is none.
         notes: Differences from the source that the writer had to make, one line each.
+        assigned: Faces that the targets name, their identity, and the number of their tracks; ()
+            for a report that was read again.
     """
 
     output: Path
@@ -44,6 +48,7 @@ class ConvertReport:
     frames_now: int
     damage: str
     notes: tuple[str, ...]
+    assigned: Sequence[Mapping[str, Any]] = ()
 
 
 class _StoredFile(DocumentModel):
@@ -92,7 +97,8 @@ def write_report(
                 "checkpoint": loaded.checkpoint,
                 **asdict(loaded.meta),
             },
-            "identity": swapper.to,
+            "shows": list(conversion.shows),
+            "targets": list(report.assigned),
             "settings": dict(swapper.parts.facts),
             "fingerprint": conversion.fingerprint(hashed.files),
             "frames": report.frames,

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from faceswap.conversion.colour_match import STEADY
+from faceswap.conversion.targets import FADE
 from faceswap.core.config import StrictModel, UserPath
+from faceswap.people.embeddings import SAME_PERSON
 
 
 class MaskConfig(StrictModel):
@@ -122,6 +124,23 @@ class DetailConfig(StrictModel):
     )
 
 
+class FacesConfig(StrictModel):
+    """Which faces are swapped, and how they begin and end."""
+
+    threshold: float = Field(
+        default=SAME_PERSON,
+        ge=-1,
+        le=1,
+        description="Cosine similarity from which a person is the one of a photo or faceset.",
+    )
+    fade: int = Field(
+        default=FADE,
+        ge=0,
+        le=100,
+        description="Frames over which a face fades where its track begins or ends within a shot.",
+    )
+
+
 class EncodeConfig(StrictModel):
     """Encoding of converted videos and photos."""
 
@@ -154,4 +173,5 @@ class ConvertConfig(StrictModel):
     colour: ColourConfig = ColourConfig()
     blend: BlendConfig = BlendConfig()
     detail: DetailConfig = DetailConfig()
+    faces: FacesConfig = FacesConfig()
     encode: EncodeConfig = EncodeConfig()

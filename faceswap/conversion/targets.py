@@ -13,6 +13,8 @@ from faceswap.recognizers import Recognizer, build_recognizer
 
 POSITIONS = ("largest", "left", "right", "centre")
 """Places of a face among those that are seen together."""
+FADE = 4
+"""Frames over which a face fades by default."""
 
 _ALL, _TRACK, _PERSON = "all", "track:", "person:"
 _FORMS = (
@@ -66,11 +68,13 @@ class Targets:
         rules: Rules in the order of the command line.
         threshold: Cosine similarity from which a person is the one of a reference.
         recognizer: Recognition network; None where no rule has a reference.
+        fade: Number of frames over which faces fade in and out within a shot; 0 for none.
     """
 
     rules: tuple[Rule, ...]
     threshold: float = SAME_PERSON
     recognizer: Recognizer | None = None
+    fade: int = FADE
 
     @classmethod
     def everyone(cls, to: str) -> "Targets":
@@ -82,15 +86,10 @@ class Targets:
         """Target identities without repetitions, in the order of the rules."""
         return tuple(dict.fromkeys(rule.to for rule in self.rules))
 
-    @property
-    def recognises(self) -> bool:
-        """Whether people have to be recognised."""
-        return self.recognizer is not None
-
     def record(self) -> dict[str, Any]:
-        """The rules, for manifests and reports."""
-        threshold = {"threshold": self.threshold} if self.recognises else {}
-        return {"rules": [rule.record() for rule in self.rules], **threshold}
+        """All that the result depends on, for manifests and reports."""
+        threshold = {} if self.recognizer is None else {"threshold": self.threshold}
+        return {"rules": [rule.record() for rule in self.rules], "fade": self.fade, **threshold}
 
 
 def parse_targets(
@@ -99,6 +98,7 @@ def parse_targets(
     check_identity: Callable[[str], None],
     *,
     threshold: float = SAME_PERSON,
+    fade: int = FADE,
     device: str = "cpu",
 ) -> Targets:
     """Reads the options ``--to`` and ``--map``, and loads the references that they name.
@@ -109,6 +109,7 @@ def parse_targets(
         check_identity: Callback that raises ``IdentityError`` for an identity that the model does
             not have.
         threshold: Cosine similarity from which a person is the one of a reference.
+        fade: Number of frames over which faces fade in and out within a shot; 0 for none.
         device: Device of the networks that find the faces of photos.
 
     Raises:
@@ -132,7 +133,7 @@ def parse_targets(
     if recognizer is not None:
         loaded = dict(zip(texts, load_references(texts, recognizer, device), strict=True))
     rules = tuple(_rule(faces, identity, loaded.get(faces)) for faces, identity in pairs)
-    return Targets(rules, threshold, recognizer)
+    return Targets(rules, threshold, recognizer, fade)
 
 
 def _pair(text: str) -> tuple[str, str]:

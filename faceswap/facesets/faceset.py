@@ -2,7 +2,7 @@
 
 ``faceset.json`` describes the source and the extraction, ``faces.parquet`` holds a row per face,
 ``images/`` the crops and ``masks/`` their masks. Deleting an image removes that face from training
-and from nothing else.
+and from conversion.
 """
 
 import hashlib

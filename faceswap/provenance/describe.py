@@ -135,6 +135,8 @@ def _conversion_lines(
         yield "faces", f"{counts['faces_swapped']} swapped{of_frames}"
     elif counts:
         yield "faces", f"{counts['faces_swapped']} swapped"
+    for rule in conversion.get("mapping", []):
+        yield "mapping", f"{rule['faces']} to {rule['to']}"
     shown = conversion.get("shows", [])
     for identity, records in conversion.get("subjects", {}).items():
         topic = "shows" if identity in shown else "other identity"

@@ -31,12 +31,14 @@ class Conversion:
         shows: Identities whose faces are shown.
         subjects: Subject records of the facesets of each identity of the model.
         settings: Settings that the pixels depend on; only their hash is part of the assertion.
+        mapping: Faces and their identity, where not all faces have the same one.
     """
 
     model: Mapping[str, Any]
     shows: Sequence[str]
     subjects: Mapping[str, Sequence[Mapping[str, Any]]]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    mapping: Sequence[Mapping[str, str]] = ()
 
     def fingerprint(self, sources: Sequence[HashedFile]) -> str:
         """SHA-256 of all that the result is made from, the same for a repeated command."""
@@ -51,6 +53,7 @@ def manifest_definition(
     conversion: Conversion,
     sources: Sequence[HashedFile],
     counts: Mapping[str, int],
+    shown: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Builds the manifest definition for the Builder of c2pa-python.
 
@@ -61,6 +64,7 @@ def manifest_definition(
         sources: Source files, hashed before they were read: one that was edited, several that are
             shown together, or none. Each must be added as the ingredient ``source-<number>``.
         counts: Numbers of frames and of swapped faces.
+        shown: Identities that were found to be shown; None for all that may be.
 
     Returns:
         JSON values.
@@ -74,7 +78,7 @@ def manifest_definition(
             {"label": "c2pa.actions.v2", "data": {"actions": _actions(names)}},
             {
                 "label": CONVERSION,
-                "data": _assertion(conversion, sources) | {"counts": dict(counts)},
+                "data": _assertion(conversion, sources, shown) | {"counts": dict(counts)},
             },
         ],
     }
@@ -108,11 +112,15 @@ def _of_ingredient(action: str, name: str) -> dict[str, Any]:
     return {"action": action, "parameters": {"ingredientIds": [name]}}
 
 
-def _assertion(conversion: Conversion, sources: Sequence[HashedFile]) -> dict[str, Any]:
+def _assertion(
+    conversion: Conversion, sources: Sequence[HashedFile], shown: Sequence[str] | None
+) -> dict[str, Any]:
+    mapping = {"mapping": [dict(rule) for rule in conversion.mapping]} if conversion.mapping else {}
     return {
         "tool": _TOOL,
         "model": dict(conversion.model),
-        "shows": list(conversion.shows),
+        "shows": list(conversion.shows if shown is None else shown),
+        **mapping,
         "subjects": {name: list(records) for name, records in conversion.subjects.items()},
         "fingerprint": conversion.fingerprint(sources),
         "sources": [{"name": readable_name(s.path.name), "sha256": s.sha256} for s in sources],

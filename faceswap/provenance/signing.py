@@ -32,11 +32,19 @@ class ManifestSigner:
     Args:
         identity: Signing identity.
         conversion: Model, identities shown and subject records.
+        shown: Callback that returns the identities that are shown once a file is complete; None
+            for all that the conversion may show.
     """
 
-    def __init__(self, identity: SigningIdentity, conversion: Conversion) -> None:
+    def __init__(
+        self,
+        identity: SigningIdentity,
+        conversion: Conversion,
+        shown: Callable[[], Sequence[str]] | None = None,
+    ) -> None:
         self.identity = identity
         self.conversion = conversion
+        self._shown = shown
 
     def for_sources(
         self, *sources: HashedFile, counts: Callable[[], Mapping[str, int]] = lambda: {}
@@ -74,8 +82,9 @@ class ManifestSigner:
         file.seek(0)
         kind = media_type_of(file.read(BEGINNING) or b"")
         embeds = kind in EMBEDDABLE
+        shown = self._shown() if self._shown else None
         definition = manifest_definition(
-            readable_name(final.name), kind, self.conversion, sources, counts
+            readable_name(final.name), kind, self.conversion, sources, counts, shown
         )
         library = load_library()
         try:

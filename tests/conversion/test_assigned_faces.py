@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from faceswap.conversion.assigned_faces import AssignedFaces
+from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.shots import find_cuts
 from faceswap.conversion.targets import Rule, Targets
 from faceswap.core.errors import NoFacesError
@@ -44,8 +45,9 @@ def path(tmp_path) -> Path:
     return write_tracks(tmp_path / "faces", TRACKS)
 
 
-def targets(*rules: Rule, recognises: bool = False) -> Targets:
-    return Targets(rules, recognizer=Colours() if recognises else None)
+def assignment(*rules: Rule, recognises: bool = False, **settings) -> Assignment:
+    recognizer = Colours() if recognises else None
+    return Assignment(Targets(rules, recognizer=recognizer, **settings), "clip")
 
 
 def track_opacities(faces: AssignedFaces, track: int) -> dict[int, float]:
@@ -54,7 +56,7 @@ def track_opacities(faces: AssignedFaces, track: int) -> dict[int, float]:
 
 
 def test_each_track_has_one_identity_and_others_are_left_out(path, source):
-    rules = targets(Rule("track:0", "bob", track=0), Rule("track:2", "carol", track=2))
+    rules = assignment(Rule("track:0", "bob", track=0), Rule("track:2", "carol", track=2))
     faces = AssignedFaces(Faceset.open(path), source, rules)
     found = {
         index: [(face.track, face.to) for face in faces.of_frame(index)] for index in range(FRAMES)
@@ -62,12 +64,12 @@ def test_each_track_has_one_identity_and_others_are_left_out(path, source):
     both = [(0, "bob"), (2, "carol")]
     assert found == {index: both if 4 <= index < 20 else both[:1] for index in range(FRAMES)}
     assert faces.frames() == list(range(FRAMES))
-    assert faces.shown == ("bob", "carol")
-    assert faces.notes == ()
+    assert rules.shown == ("bob", "carol")
+    assert rules.notes() == []
 
 
 def test_tracks_fade_within_the_shot_and_gaps_are_bridged(path, source):
-    faces = AssignedFaces(Faceset.open(path), source, targets(Rule("all", "bob")), fade=1)
+    faces = AssignedFaces(Faceset.open(path), source, assignment(Rule("all", "bob"), fade=1))
     assert {*track_opacities(faces, 0).values()} == {1.0}
     assert track_opacities(faces, 1) == dict.fromkeys(range(FRAMES), 1.0)
     fading = {4: 0.5, 19: 0.5}
@@ -77,7 +79,7 @@ def test_tracks_fade_within_the_shot_and_gaps_are_bridged(path, source):
 
 def test_faces_in_bridged_gaps_lie_between_their_neighbours(path, source):
     faceset = Faceset.open(path)
-    faces = AssignedFaces(faceset, source, targets(Rule("track:1", "bob", track=1)))
+    faces = AssignedFaces(faceset, source, assignment(Rule("track:1", "bob", track=1)))
     before, between, after = (faces.of_frame(index)[0].landmarks for index in (7, 10, 16))
     np.testing.assert_allclose(between, before + (after - before) / 3, atol=1e-4)
 
@@ -85,11 +87,12 @@ def test_faces_in_bridged_gaps_lie_between_their_neighbours(path, source):
 def test_deleted_faces_are_not_swapped_and_their_gap_is_not_bridged(path, source):
     for frame in range(9, 12):
         (path / "images" / f"{frame:06d}-0.png").unlink()
-    faces = AssignedFaces(Faceset.open(path), source, targets(Rule("all", "bob")), fade=1)
+    everyone = assignment(Rule("all", "bob"), fade=1)
+    faces = AssignedFaces(Faceset.open(path), source, everyone)
     opacity = track_opacities(faces, 0)
     assert sorted(opacity) == [*range(9), *range(12, FRAMES)]
     assert (opacity[8], opacity[12]) == (0.5, 0.5)
-    assert faces.notes == (f"3 faces without a crop in {path} stay as they are.",)
+    assert everyone.notes() == ["3 faces deleted from the faceset: swapped nowhere."]
 
 
 def test_people_are_recognised_in_the_frames_where_a_faceset_has_no_embeddings(path, source):
@@ -98,7 +101,7 @@ def test_people_are_recognised_in_the_frames_where_a_faceset_has_no_embeddings(p
 
     for image in (path / "images").iterdir():
         image.write_bytes(b"no longer a crop")  # the frames decide
-    rules = targets(
+    rules = assignment(
         Rule("red.jpg", "bob", reference=reference("red.jpg", RED)),
         Rule("blue.jpg", "carol", reference=reference("blue.jpg", BLUE)),
         recognises=True,
@@ -106,7 +109,7 @@ def test_people_are_recognised_in_the_frames_where_a_faceset_has_no_embeddings(p
     faces = AssignedFaces(Faceset.open(path), source, rules)
     assert [(face.track, face.to) for face in faces.of_frame(5)] == [(0, "bob"), (1, "carol")]
     cyan = Rule("cyan.jpg", "bob", reference=reference("cyan.jpg", (60, 220, 220)))
-    only = Targets((cyan,), threshold=0.9, recognizer=Colours())
+    only = assignment(cyan, recognises=True, threshold=0.9)
     with pytest.raises(NoFacesError, match=r"Nobody in clip matches cyan.jpg: .* reaches 0\.5"):
         AssignedFaces(Faceset.open(path), source, only)
 

@@ -1,3 +1,4 @@
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from torch import nn
 
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swapper import Swapper
-from faceswap.core.errors import FacesetError, IdentityError, NoFacesError
+from faceswap.core.errors import FacesetError, IdentityError, NoFacesError, OutputExistsError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
@@ -129,14 +130,18 @@ def test_photos_that_a_faceset_skips_are_searched(tmp_path):
         assert not np.array_equal(read_image(before), read_image(after))
 
 
-def test_a_deleted_faceset_image_does_not_affect_conversion(clip, faceset, tmp_path):
-    image = faceset.path / "images" / faceset.faces()[4].image
-    content = image.read_bytes()
-    image.unlink()
-    source = find_sources([clip])[0]
+def test_a_deleted_face_is_not_swapped(clip, faceset, tmp_path):
+    shutil.copytree(faceset.path, tmp_path / "faces")
+    (tmp_path / "faces/images" / faceset.faces()[4].image).unlink()
+    source, fewer = find_sources([clip])[0], Faceset.open(tmp_path / "faces")
     report = convert_source(source, tmp_path / "out.mp4", swapper(), faceset=faceset)
-    image.write_bytes(content)
-    assert report.faces_swapped == FRAMES
+    assert (report.faces_swapped, report.notes) == (FRAMES, ())
+    # Not taken for the conversion of all faces, which is complete.
+    with pytest.raises(OutputExistsError):
+        convert_source(source, tmp_path / "out.mp4", swapper(), faceset=fewer)
+    report = convert_source(source, tmp_path / "out.mp4", swapper(), faceset=fewer, overwrite=True)
+    assert report.faces_swapped == FRAMES - 1
+    assert "1 face deleted from the faceset: swapped nowhere." in report.notes
 
 
 def test_the_faceset_of_another_clip_is_rejected(faceset, tmp_path):

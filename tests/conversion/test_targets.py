@@ -31,7 +31,7 @@ def test_each_form_of_faces_is_a_rule():
     ]
     assert (found.rules[1].track, found.rules[2].person) == (3, "a=b")
     assert found.identities == ("carol", "bob")
-    assert not found.recognises
+    assert found.recognizer is None
     assert found.record() == {
         "rules": [
             {"faces": "largest", "to": "carol"},
@@ -40,7 +40,8 @@ def test_each_form_of_faces_is_a_rule():
             {"faces": "anna", "to": "carol"},
             {"faces": "2", "to": "bob"},
             {"faces": "all", "to": "bob"},
-        ]
+        ],
+        "fade": 4,
     }
 
 
@@ -53,12 +54,13 @@ def test_references_are_loaded_and_recorded_by_their_content(tmp_path, monkeypat
     assert first is not None
     assert second is not None
     np.testing.assert_allclose(first.embedding, second.embedding)
-    assert found.recognises
+    assert found.recognizer is not None
     assert found.record() == {
         "rules": [
             {"faces": "a" * 16, "to": "bob"},
             {"faces": f"{'a' * 16}:track=0", "to": "carol"},
         ],
+        "fade": 4,
         "threshold": 0.42,
     }
 
