@@ -39,6 +39,7 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
+from faceswap.media.photos import ImageReader
 from faceswap.media.sources import Source, open_source
 from faceswap.media.video import VideoReader
 from faceswap.provenance.identity import SigningIdentity, open_identity
@@ -178,7 +179,7 @@ class ConvertJob:
         on_frames: Callable[[int], None],
     ) -> ConvertReport:
         video = self.source.kind == "video"
-        reader = self._reader() if video else open_source(self.source)
+        reader = self._reader()
         # Those of the whole video are known when it is signed.
         shown = (lambda: assignment.shown) if video else None
         signer = ManifestSigner(self.identity, self.conversion, shown)
@@ -219,7 +220,9 @@ class ConvertJob:
             notes=notes,
         )
 
-    def _reader(self) -> VideoReader:
+    def _reader(self) -> VideoReader | ImageReader:
+        if self.source.kind == "images":
+            return ImageReader(self.source.files, full_depth=True)
         return VideoReader(self.source.path, full_depth=True, deinterlace=self.encode.deinterlace)
 
     def _store_faces(

@@ -6,11 +6,12 @@ from pathlib import Path
 from faceswap.conversion.outputs import Outputs
 from faceswap.core.errors import NoFacesError
 from faceswap.core.held_file import HeldFile, Signer
+from faceswap.media.deep_photos import read_picture
 from faceswap.media.encoders import VideoEncoding
-from faceswap.media.frame import Frame, Image
+from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
-from faceswap.media.images import read_image
 from faceswap.media.photos import ImageWriter
+from faceswap.media.picture import Picture
 from faceswap.media.sources import FrameReader
 from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
@@ -144,9 +145,9 @@ def write_photos(
     written: list[int] = []
     waiting: list[int] = []  # photos before the first one with a face
 
-    def write(index: int, image: Image, faces: int) -> None:
+    def write(index: int, picture: Picture, faces: int) -> None:
         sign = signer.for_sources(hashed.files[index], counts=lambda: {"faces_swapped": faces})
-        writer.write(outputs.files[index], image, hashed.files[index].path, sign)
+        writer.write(outputs.files[index], picture, hashed.files[index].path, sign)
         written.append(index)
 
     for frame in frames:
@@ -156,9 +157,9 @@ def write_photos(
         if not written:
             outputs.report.unlink(missing_ok=True)  # it describes the photos that are replaced
         for index in waiting:
-            write(index, read_image(hashed.files[index].path), 0)
+            write(index, read_picture(hashed.files[index].path)[0], 0)
         waiting.clear()
-        write(frame.index, frame.image, counts.in_frame)
+        write(frame.index, frame.picture, counts.in_frame)
     counts.check(hashed.source.path, reader)
     for index in finished:
         writer.note(outputs.files[index], hashed.files[index].path)

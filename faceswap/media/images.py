@@ -18,6 +18,7 @@ from faceswap.core.image_header import BROKEN_IMAGE, check_size, open_image
 from faceswap.media.frame import Image
 from faceswap.media.image_tags import with_xmp
 from faceswap.media.orientation import Orientation
+from faceswap.media.picture import Stored
 
 READABLE = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".avif"}
@@ -29,12 +30,12 @@ DEEP = frozenset({".png", ".tif", ".tiff"})
 """Suffixes of formats with 16 bits per channel."""
 
 # Pillow's names of what OpenCV decodes.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "GIF")
+READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "GIF")
 _HINT = "Copy the file again, or save it as PNG or JPEG."
 _SMALL_FILE = 64 << 20  # bytes
 _ORIENTATION_TAG = 0x0112  # of EXIF and TIFF
 _BITS_PER_SAMPLE = 258  # tag of TIFF
-_ROUNDED = ("PNG", "TIFF")  # formats whose 16 bits OpenCV would cut off after the eighth
+DEEP_FORMATS = ("PNG", "TIFF")  # formats whose 16 bits OpenCV would cut off after the eighth
 
 
 def read_image(path: Path) -> Image:
@@ -55,7 +56,7 @@ def read_image(path: Path) -> Image:
 
 def read_photo(path: Path) -> tuple[Image, int]:
     """Reads an image as ``read_image`` does, and the number of bits per channel that it had."""
-    with open_image(path, _FORMATS) as header:
+    with open_image(path, READ_FORMATS) as header:
         data = read_file(path, header)
         return decode(path, header, data), channel_bits(header, data)
 
@@ -104,12 +105,12 @@ def decode(path: Path, header: PillowImage.Image, data: bytes) -> Image:
     if image is None:
         raise MediaError(f"{path} cannot be read as an image.", _HINT)
     rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-    return _to_srgb(_orientation(header, data).apply(rgb), header)
+    return _to_srgb(orientation_of(header, data).apply(rgb), header)
 
 
 def _in_8_bits(header: PillowImage.Image, data: bytes, flags: int) -> NDArray[Any] | None:
     pixels = np.frombuffer(data, np.uint8)
-    if header.format in _ROUNDED:
+    if header.format in DEEP_FORMATS:
         image = cv2.imdecode(pixels, flags | cv2.IMREAD_ANYDEPTH)
         if image is not None and image.dtype == np.uint16:
             return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
@@ -141,8 +142,13 @@ def channel_bits(header: PillowImage.Image, data: bytes) -> int:
     return 16 if header.mode.startswith(("I", "F")) else 8
 
 
-def _orientation(header: PillowImage.Image, data: bytes) -> Orientation:
-    """The orientation of the pixels that OpenCV returns."""
+def orientation_of(header: PillowImage.Image, data: bytes) -> Orientation:
+    """The orientation of the pixels that OpenCV returns.
+
+    Args:
+        header: The file opened with Pillow.
+        data: Content of the file.
+    """
     # OpenCV turns TIFF whatever the flags say. Without this chunk Pillow would decode a PNG in
     # search of the tag.
     if header.format == "TIFF" or (header.format == "PNG" and b"eXIf" not in data):
@@ -214,7 +220,7 @@ def rgb_profile(header: PillowImage.Image) -> ImageCms.ImageCmsProfile | None:
 
 
 def encode_image(
-    image: NDArray[np.uint8] | NDArray[np.uint16],
+    image: Stored,
     suffix: str,
     quality: int = 95,
     xmp: bytes = b"",
@@ -296,7 +302,7 @@ def _encode_by_pillow(
 
 def write_image(
     path: Path,
-    image: Image,
+    image: Stored,
     quality: int = 95,
     *,
     alpha: NDArray[np.uint8] | None = None,
@@ -307,9 +313,10 @@ def write_image(
 
     Args:
         path: Destination; its suffix (see ``WRITABLE``) determines the format.
-        image: Image, ``(H, W, 3) uint8`` RGB or ``(H, W) uint8`` grey.
+        image: Image, as for ``encode_image``.
         quality: Quality from 1 to 100 for JPEG and WebP; the others are lossless.
-        alpha: Opacity, ``(H, W) uint8``, for the formats of ``WITH_ALPHA``; None if opaque.
+        alpha: Opacity of an RGB image, ``(H, W)``, for the formats of ``WITH_ALPHA``; None if it is
+            opaque.
         xmp: XMP packet to embed; BMP cannot contain one.
         sign: Callback that signs the complete temporary file before it is renamed.
 
@@ -317,7 +324,7 @@ def write_image(
         MediaError: The format cannot be written.
         StorageFullError: The disk is full.
     """
-    pixels = image if alpha is None else np.dstack([image, alpha])
+    pixels: Any = image if alpha is None else np.dstack([image, alpha])
     data = encode_image(pixels, path.suffix, quality, xmp)
     with signed_path(path, sign) as file:
         file.write(data)

@@ -2,11 +2,14 @@
 
 import struct
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from av import VideoFrame
 from numpy.typing import NDArray
+
+Pixels = TypeVar("Pixels", NDArray[np.uint8], NDArray[np.uint16], NDArray[np.float32])
 
 _FLIP_CODES = {(True, False): 1, (False, True): 0, (True, True): -1}
 _DEGREES = {(False, True, True): 180, (True, True, False): 90, (True, False, True): 270}
@@ -68,7 +71,7 @@ class Orientation:
         """Upright width and height in pixels of a picture stored at this width and height."""
         return (height, width) if self.transpose else (width, height)
 
-    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def apply(self, image: Pixels) -> Pixels:
         """Rotates a stored ``(H, W, 3)`` picture upright; returned as it is if it already is."""
         if self.transpose:
             image = cv2.transpose(image)  # pyright: ignore[reportAssignmentType]

@@ -24,34 +24,35 @@ class PhotoExtras:
 
     Attributes:
         alpha: Opacity, ``(H, W) uint8``, upright, 255 = opaque; None if all is opaque.
-        losses: Losses of a converted photograph, in one line each; transparency is not listed.
+        losses: Losses of a converted photograph, in one line each; neither transparency nor bits
+            are listed.
+        bits: Bits per channel.
     """
 
     alpha: NDArray[np.uint8] | None
     losses: tuple[str, ...]
+    bits: int = 8
 
 
 def read_extras(path: Path) -> PhotoExtras:
     """Reads the extras of a photograph that ``read_image`` can read."""
     try:
         with open_image(path) as header:
-            losses = tuple(_losses(path, header))
-            return PhotoExtras(_alpha(path, header), losses)
+            losses = tuple(_losses(header))
+            with path.open("rb") as file:
+                bits = channel_bits(header, file.read(_HEADER))
+            return PhotoExtras(_alpha(path, header), losses, bits)
     except (MediaError, *BROKEN_IMAGE):
         # The pixels were read before by another decoder; nothing more can be told of the file.
         return PhotoExtras(None, ())
 
 
-def _losses(path: Path, header: PillowImage.Image) -> Iterator[str]:
+def _losses(header: PillowImage.Image) -> Iterator[str]:
     # Before anything that makes Pillow decode the pixels.
     if getattr(header, "is_animated", False) and header.format in _ANIMATED:
         yield "only the first picture of the animation is converted"
     elif getattr(header, "n_frames", 1) > 1:
         yield "only the first picture of the file is converted"
-    with path.open("rb") as file:
-        bits = channel_bits(header, file.read(_HEADER))
-    if bits > 8:
-        yield "colours are reduced to 8 bits"
     if _has_other_profile(header):
         yield "colours are converted to sRGB"
     if "exif" in header.info:

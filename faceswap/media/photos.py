@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
 from faceswap.core.text import counted
+from faceswap.media.deep_photos import read_picture
 from faceswap.media.frame import Frame, Image
-from faceswap.media.images import WITH_ALPHA, read_photo, write_image
+from faceswap.media.images import DEEP, WITH_ALPHA, read_photo, write_image
 from faceswap.media.photo_extras import read_extras
+from faceswap.media.picture import Picture, RgbPicture
 
 
 class ImageReader:
@@ -23,22 +25,24 @@ class ImageReader:
     Args:
         files: Image files.
         start: Index of the first file to read.
+        full_depth: Whether frames keep 16 bits per channel.
 
     Attributes:
         total: Number of files.
         skipped: Unreadable files of the last iteration, with the error.
         notes: Nothing; what is special about a photograph is said when it is written.
-        deep: Number of photographs of the last iteration with more than 8 bits per channel.
+        deep: Number of photographs of the last iteration whose frames have less bits per channel.
     """
 
     notes: tuple[str, ...] = ()
 
-    def __init__(self, files: Sequence[Path], start: int = 0) -> None:
+    def __init__(self, files: Sequence[Path], start: int = 0, *, full_depth: bool = False) -> None:
         self.total = len(files)
         self.skipped: dict[Path, MediaError] = {}
         self.deep = 0
         self._files = tuple(files)
         self._start = start
+        self._full_depth = full_depth
 
     @property
     def losses(self) -> list[str]:
@@ -69,12 +73,13 @@ class ImageReader:
         for index in range(self._start, self.total):
             path = self._files[index]
             try:
-                image, bits = read_photo(path)
+                pixels, bits = (read_picture if self._full_depth else read_photo)(path)
             except MediaError as error:
                 self.skipped[path] = error
                 continue
-            self.deep += bits > 8
-            yield Frame(index, index, float(index), image, path.name)
+            frame = Frame(index, index, float(index), pixels, path.name)
+            self.deep += bits > frame.picture.bits
+            yield frame
         if self.total and len(self.skipped) == self.total:
             first = next(iter(self.skipped.values()))
             message = first.message
@@ -109,36 +114,47 @@ class ImageWriter:
     def write(
         self,
         path: Path,
-        image: Image,
+        picture: Picture | Image,
         original: Path,
         sign: Signer | None = None,
     ) -> None:
-        """Writes one image.
+        """Writes one image, with 16 bits per channel if the picture and the format have them.
 
         Args:
             path: Destination; its suffix, one of ``WRITABLE``, determines the format.
-            image: Image, ``(H, W, 3) uint8`` RGB.
+            picture: Picture, or ``(H, W, 3) uint8`` RGB.
             original: Photograph that it was made from.
             sign: Callback that signs the complete temporary file before it is renamed.
 
         Raises:
             StorageFullError: The disk is full.
         """
-        alpha = self.note(path, original)
-        write_image(path, image, self._quality, alpha=alpha, xmp=self._xmp, sign=sign)
+        if isinstance(picture, np.ndarray):
+            picture = RgbPicture(picture)
+        pixels = picture.pixels if isinstance(picture, RgbPicture) else picture.rgb8()
+        deep = pixels.dtype == np.uint16 and path.suffix.lower() in DEEP
+        alpha = self._note(path, original, 16 if deep else 8)
+        if deep:
+            write_image(path, pixels, xmp=self._xmp, sign=sign)
+        else:
+            image = picture.rgb8()
+            write_image(path, image, self._quality, alpha=alpha, xmp=self._xmp, sign=sign)
 
-    def note(self, path: Path, original: Path) -> NDArray[np.uint8] | None:
-        """Notes what a written photograph lacks of its original.
+    def note(self, path: Path, original: Path) -> None:
+        """Notes what a photograph that an earlier run wrote lacks of its original.
 
         Args:
-            path: Written photograph; may have been written by an earlier run.
+            path: Written photograph.
             original: Photograph that it was made from.
-
-        Returns:
-            Opacity that it keeps, ``(H, W) uint8``; None if it is opaque.
         """
+        self._note(path, original, read_extras(path).bits)
+
+    def _note(self, path: Path, original: Path, bits: int) -> NDArray[np.uint8] | None:
+        """Notes the losses; returns the opacity that is kept, None if it is opaque."""
         extras = read_extras(original)
         losses = list(extras.losses)
+        if extras.bits > bits:
+            losses.append("colours are reduced to 8 bits")
         alpha = extras.alpha
         if alpha is not None and path.suffix.lower() not in WITH_ALPHA:
             losses.append(f"transparency is dropped: {path.suffix} cannot store it")

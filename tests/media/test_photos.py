@@ -1,5 +1,7 @@
 """Photographs as frames, and what is said of those that lose something."""
 
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from faceswap.core.errors import MediaError
 from faceswap.media.images import read_image, write_image
 from faceswap.media.photo_extras import read_extras
 from faceswap.media.photos import ImageReader, ImageWriter
+from faceswap.media.picture import RgbPicture
 
 
 @pytest.fixture
@@ -118,7 +121,7 @@ def test_losses_are_named(photo, tmp_path):
     for name in ("moving.png", "moving.webp", "moving.gif", "pages.tif"):
         picture.save(tmp_path / name, save_all=True, append_images=[other])
     expected = {
-        "wide": ("colours are reduced to 8 bits",),
+        "wide": (),
         "plain": (),
         "exif": ("EXIF data (camera, date, place) is not kept",),
         "icc": ("colours are converted to sRGB",),
@@ -126,7 +129,9 @@ def test_losses_are_named(photo, tmp_path):
         "pages": ("only the first picture of the file is converted",),
     }
     for path in tmp_path.iterdir():
-        assert read_extras(path).losses == expected[path.stem], path.name
+        extras = read_extras(path)
+        assert extras.losses == expected[path.stem], path.name
+        assert extras.bits == (16 if path.stem == "wide" else 8), path.name
 
 
 def test_photos_of_more_bits_are_counted(photo, tmp_path):
@@ -140,3 +145,64 @@ def test_photos_of_more_bits_are_counted(photo, tmp_path):
     reader = ImageReader(files, start=2)
     assert len(list(reader)) == 1
     assert reader.losses == []
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("source", ["a.png", "a.tif"])
+def test_sixteen_bits_are_kept(tmp_path, source, channels):
+    deep = np.random.default_rng(0).integers(0, 65536, (40, 30, channels)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / source), deep)
+    (frame,) = ImageReader([tmp_path / source], full_depth=True)
+    assert frame.picture.bits == 16
+    assert np.abs(frame.picture.rgb8() - frame.image.astype(int)).max() == 0
+    frame.picture.add(10, 12, np.full((5, 6, 3), 0.1, np.float32))
+    colours = deep[..., :3] if channels > 1 else deep.repeat(3, 2)
+    changed = np.zeros((40, 30), bool)
+    changed[12:17, 10:16] = True
+    for suffix in (".png", ".tif", ".jpg"):
+        writer, target = ImageWriter(xmp=b"<x/>"), tmp_path / "out" / f"b{suffix}"
+        writer.write(target, frame.picture, tmp_path / source)
+        notes = "".join(writer.notes)
+        assert ("8 bits" in notes) == (suffix == ".jpg")
+        assert ("transparency" in notes) == (suffix == ".jpg" and channels == 4)
+        later = ImageWriter()
+        later.note(target, tmp_path / source)
+        assert later.notes == writer.notes
+        if suffix == ".jpg":
+            continue
+        written = np.asarray(cv2.imread(str(target), cv2.IMREAD_UNCHANGED))
+        assert written.dtype == np.uint16
+        assert np.array_equal(written[~changed][:, :3], colours[~changed])
+        assert (written[changed][:, :3] != colours[changed]).mean() > 0.8
+        if channels == 4:
+            assert np.array_equal(written[..., 3], deep[..., 3])
+
+
+def test_a_turned_photo_of_sixteen_bits(tmp_path):
+    deep = np.random.default_rng(0).integers(0, 65536, (40, 30, 3)).astype(np.uint16)
+    _, data = cv2.imencode(".png", deep)
+    exif = PillowImage.Exif()
+    exif[0x112] = 6
+    body = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(data.tobytes()[:33] + chunk + data.tobytes()[33:])
+    (frame,) = ImageReader([tmp_path / "a.png"], full_depth=True)
+    assert isinstance(frame.picture, RgbPicture)
+    assert np.array_equal(frame.picture.pixels[..., ::-1], np.rot90(deep, -1))
+
+
+def test_other_colours_of_sixteen_bits_are_converted(photo, tmp_path):
+    p3 = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    p3 = bytes(p3).replace(b"sRGB", b"test").replace("sRGB".encode("utf-16-be"), b"\0t\0e\0s\0t")
+    _, data = cv2.imencode(".png", photo.astype(np.uint16) * 257)
+    body = b"iCCP" + b"test\0\0" + zlib.compress(p3)
+    chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(data.tobytes()[:33] + chunk + data.tobytes()[33:])
+    reader, writer = ImageReader([tmp_path / "a.png"], full_depth=True), ImageWriter()
+    (frame,) = reader
+    assert frame.picture.bits == 8
+    writer.write(tmp_path / "b.png", frame.picture, tmp_path / "a.png")
+    assert sorted(writer.notes) == [
+        "colours are converted to sRGB",
+        "colours are reduced to 8 bits",
+    ]
