@@ -116,6 +116,30 @@ class MovieFile:
             self._audio.advance(float(packet.dts * packet.time_base))
         self.output.mux(packet)
 
+    def mux_last(self, packet: Packet, latest: Fraction, end: Fraction, delay: Fraction) -> None:
+        """Writes the last packet of the pictures, which lasts until the end of the last frame.
+
+        Encoders need not keep durations. With reordering it may be the packet of an earlier frame;
+        decoding time stamps lag behind the others by a constant delay, on average.
+
+        Args:
+            packet: The packet; its decoding time stamp and duration are changed.
+            latest: Time of the last frame in seconds.
+            end: End of the last frame in seconds.
+            delay: Delay of the decoding time stamps in seconds.
+        """
+        begin = seconds_of(packet.pts, packet)
+        if packet.dts is not None:
+            decoded = max(begin, seconds_of(packet.dts, packet) + delay)
+            packet.dts = round((decoded - delay) / packet.time_base)
+            begin = begin if begin == latest else decoded
+        packet.duration = max(1, round((end - begin) / packet.time_base))
+        self.output.mux(packet)
+
+def seconds_of(stamp: int | None, packet: Packet) -> Fraction:
+    """A time stamp of a packet in seconds; 0 if it has none."""
+    return (stamp or 0) * packet.time_base
+
 
 @contextmanager
 def _create(file: HeldFile, muxer: str, options: dict[str, str]) -> Iterator[OutputContainer]:

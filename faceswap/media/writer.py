@@ -16,7 +16,7 @@ from faceswap.core.held_file import Signer
 from faceswap.media.encoder_frames import DeepFrames, RgbFrames
 from faceswap.media.encoders import VideoEncoding, encoder_options, find_encoder
 from faceswap.media.frame import Image
-from faceswap.media.movie_file import MovieFile, media_errors
+from faceswap.media.movie_file import MovieFile, media_errors, seconds_of
 from faceswap.media.muxers import find_muxer, stored_tick
 from faceswap.media.picture import Picture
 from faceswap.media.video import VideoInfo
@@ -177,30 +177,15 @@ class VideoWriter:
             if self._frames < 3:
                 # x265 does not set the decoding time stamps of such short videos.
                 packet.dts = packet.pts
-            if _seconds(packet.pts, packet) == self._latest:
+            if seconds_of(packet.pts, packet) == self._latest:
                 packet.duration = round(
                     self._frame_duration * self.info.time_base / packet.time_base
                 )
             if self._waiting is None:
-                self._delay = _seconds(packet.pts, packet) - _seconds(packet.dts, packet)
+                self._delay = seconds_of(packet.pts, packet) - seconds_of(packet.dts, packet)
             else:
                 self._file.mux(self._waiting)
             self._waiting = packet
-
-    def _mux_last(self, packet: Packet) -> None:
-        """Writes the last packet, which lasts until the end of the last frame.
-
-        Encoders need not keep durations. With reordering it may be the packet of an earlier frame;
-        decoding time stamps lag behind the others by a constant delay, on average.
-        """
-        begin = _seconds(packet.pts, packet)
-        if packet.dts is not None:
-            decoded = max(begin, _seconds(packet.dts, packet) + self._delay)
-            packet.dts = round((decoded - self._delay) / packet.time_base)
-            begin = begin if begin == self._latest else decoded
-        end = self._latest + self._frame_duration * self.info.time_base
-        packet.duration = max(1, round((end - begin) / packet.time_base))
-        self._file.mux(packet)
 
     def _finish(self) -> None:
         if not self._frames:
@@ -208,8 +193,5 @@ class VideoWriter:
         with media_errors(f"{self.path} cannot be completed"):
             self._mux(self._stream.encode(None))
             if self._waiting is not None:
-                self._mux_last(self._waiting)
-
-
-def _seconds(stamp: int | None, packet: Packet) -> Fraction:
-    return (stamp or 0) * packet.time_base
+                end = self._latest + self._frame_duration * self.info.time_base
+                self._file.mux_last(self._waiting, self._latest, end, self._delay)
