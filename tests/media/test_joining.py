@@ -99,7 +99,7 @@ def test_audio_and_tags_are_those_of_the_other_file(tmp_path):
 
 def test_pieces_that_do_not_belong_together_are_refused(tmp_path):
     one = write(tmp_path / "1.mp4", STEADY, 0, 5, VideoEncoding())
-    two = write(tmp_path / "2.mp4", STEADY, 5, 9, VideoEncoding(options={"refs": "1"}))
+    two = write(tmp_path / "2.mp4", STEADY, 5, 9, VideoEncoding(options={"profile": "baseline"}))
     with pytest.raises(MediaError, match=r"2\.mp4 was encoded with other parameters"):
         join_videos(tmp_path / "out.mp4", [one, two], INFO, LAST)
     with pytest.raises(MediaError, match="Expected 6 frames"):
