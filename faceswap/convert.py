@@ -1,13 +1,13 @@
 """The verb ``faceswap convert``: swaps the faces of videos and photos."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from faceswap import convert_options as options
 from faceswap.conversion.build import build_encoding, build_swapper
 from faceswap.conversion.chosen_faceset import choose_faceset
 from faceswap.conversion.earlier import Earlier
+from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.planning import format_note, plan_outputs
 from faceswap.conversion.report import ConvertReport, describe, describe_model
@@ -24,8 +24,7 @@ from faceswap.media.video import probe
 from faceswap.models.run_model import load_run_model
 from faceswap.provenance.identity import open_identity
 from faceswap.provenance.subject import describe_shown
-from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
-from faceswap.tracking.tracker import Tracker
+from faceswap.tracking.finder import DETECTOR, LANDMARKER
 
 
 def convert(
@@ -99,10 +98,7 @@ def convert(
     )
     sources = find_sources(inputs, output, note)
 
-    def new_tracker() -> Tracker:
-        return build_tracker(detector, landmarker, str(place))
-
-    faces = _faces(faceset, sources, new_tracker)
+    faces = _faces(faceset, sources, FaceFinding(detector, landmarker, str(place)))
     encode = build_encoding(resolved.encode)
     jobs = [
         ConvertJob(source, outputs, swapper, own, encode, identity, targets)
@@ -112,8 +108,6 @@ def convert(
     failures = 0
     for job, earlier in zip(jobs, looked, strict=True):
         try:
-            if isinstance(job.faces, Tracker):  # which remembers the faces of its source
-                job = replace(job, faces=new_tracker())
             finished = earlier.report if earlier else None
             note(describe(finished or convert_with_progress(job, earlier, overwrite=overwrite)))
         except (StorageFullError, WeightsUnavailable):
@@ -155,11 +149,11 @@ def _look(jobs: list[ConvertJob], *, overwrite: bool) -> list[Earlier | None]:
 
 
 def _faces(
-    faceset: Path | None, sources: Sequence[Source], build: Callable[[], Tracker]
-) -> list[Faceset | Tracker]:
-    """Faceset of each source, or one tracker for all of them."""
+    faceset: Path | None, sources: Sequence[Source], finding: FaceFinding
+) -> list[Faceset | FaceFinding]:
+    """Faceset of each source, or how faces are found for all of them."""
     if faceset is None:
-        return [build()] * len(sources)
+        return [finding] * len(sources)
     if len(sources) > 1 and is_faceset(faceset):
         raise MediaError(
             f"--faceset needs exactly one source, found {len(sources)}.",

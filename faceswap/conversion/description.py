@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from faceswap.conversion.faces import kept_faces
+from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.targets import Targets
 from faceswap.core.files import sha256_file
-from faceswap.core.weights import weights_entry
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS
 from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.manifest import Conversion
-from faceswap.tracking.tracker import Tracker
 
 
 def describe_conversion(
@@ -41,7 +40,7 @@ def describe_targets(
     )
 
 
-def describe_faces(faces: Faceset | Tracker) -> dict[str, Any]:
+def describe_faces(faces: Faceset | FaceFinding) -> dict[str, Any]:
     """Where the faces come from: hash of the rows of a faceset, or of the networks' weights.
 
     Deleted faces of a faceset are not swapped, so the others are part of it.
@@ -49,5 +48,4 @@ def describe_faces(faces: Faceset | Tracker) -> dict[str, Any]:
     if isinstance(faces, Faceset):
         kept = hashlib.sha256(np.packbits(kept_faces(faces)).tobytes()).hexdigest()
         return {"faceset": sha256_file(faces.path / ROWS), "kept": kept}
-    names = (*faces.detector.weights, *faces.landmarker.weights)
-    return {name: weights_entry(name).sha256 for name in names}
+    return dict(faces.weights)

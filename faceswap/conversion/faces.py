@@ -102,14 +102,19 @@ def check_source(faceset: Faceset, hashed: HashedSource) -> None:
         )
 
 
+def displayed(frames: Iterable[Frame], faceset: Faceset) -> Iterator[Frame]:
+    """Frames with the proportions of pixels in which the landmarks of a faceset are."""
+    return (replace(frame, pixel_aspect=faceset.pixel_aspect) for frame in frames)
+
+
 def faces_of_frames(
     frames: Iterable[Frame], faceset: Faceset, hashed: HashedSource, device: str, *, meshes: bool
 ) -> FramesWithFaces:
     """All frames of a source with their faces; see ``stored_faces`` and ``complete_faces``."""
     if is_sparse(faceset):
-        return complete_faces(frames, faceset, hashed, device, meshes=meshes)
+        return complete_faces(displayed(frames, faceset), faceset, hashed, device, meshes=meshes)
     known = stored_faces(faceset, hashed, meshes=meshes)
-    return ((frame, known.get(frame.index, [])) for frame in frames)
+    return ((frame, known.get(frame.index, [])) for frame in displayed(frames, faceset))
 
 
 def stored_faces(

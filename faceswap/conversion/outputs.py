@@ -7,6 +7,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from faceswap.core.errors import MediaError
+from faceswap.core.files import name_key
 from faceswap.core.locks import hold_file, hold_folder
 from faceswap.core.outputs import is_taken
 from faceswap.media.converted import report_path
@@ -40,6 +41,11 @@ class Outputs:
     def report(self) -> Path:
         """JSON report, beside the file or folder."""
         return report_path(self.path)
+
+    @property
+    def work(self) -> Path:
+        """Hidden folder beside a video, for what an unfinished conversion of it has made."""
+        return self.path.with_name(f".work-{name_key(self.path.name)}")
 
     def names(self) -> list[Path]:
         """Every path that is written or replaced: files, sidecars, report."""

@@ -1,4 +1,4 @@
-"""Writes and signs the frames of a conversion, and counts them."""
+"""Counts the frames of a conversion, and writes and signs photos."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -7,15 +7,12 @@ from faceswap.conversion.outputs import Outputs
 from faceswap.core.errors import NoFacesError
 from faceswap.core.held_file import HeldFile, Signer
 from faceswap.media.deep_photos import read_picture
-from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.media.photos import ImageWriter
 from faceswap.media.picture import Picture
 from faceswap.media.sources import FrameReader
-from faceswap.media.video import VideoReader
-from faceswap.media.writer import VideoWriter
-from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
+from faceswap.provenance.metadata import xmp_packet
 from faceswap.provenance.signing import ManifestSigner
 
 
@@ -63,54 +60,20 @@ class Counts:
     def check(self, source: Path, reader: FrameReader) -> None:
         """Raises ``NoFacesError`` if there was no face at all."""
         if not self.faces_swapped:
-            raise no_faces(source, self.frames_now, reader)
+            raise no_faces(source, self.frames_now, reader.damage or "")
 
 
-def no_faces(source: Path, frames: int, reader: FrameReader) -> NoFacesError:
+def no_faces(source: Path, frames: int, damage: str) -> NoFacesError:
     """The error for a source without any face, of which some frames were read."""
-    damage = f" {reader.damage}." if reader.damage else ""
+    damage = f" {damage}." if damage else ""
     return NoFacesError(
         f"Expected faces in {source}, found none in {frames} frames.{damage}",
         "Try another --detector, or check the input file.",
     )
 
 
-def write_video(
-    frames: Iterable[Frame],
-    counts: Counts,
-    outputs: Outputs,
-    hashed: HashedSource,
-    reader: VideoReader,
-    encoding: VideoEncoding,
-    signer: ManifestSigner,
-) -> tuple[str, ...]:
-    """Writes a video; an existing one is replaced when the new one is complete.
-
-    Returns:
-        Notes about differences from the source.
-
-    Raises:
-        NoFacesError: No face was swapped; nothing is written.
-    """
-    (source,) = hashed.files
-    with VideoWriter(
-        outputs.path,
-        reader.info,
-        encoding=encoding,
-        metadata=SYNTHETIC,
-        audio_from=source.path,
-        with_extras=True,
-        full_depth=True,
-        sign=_without_report(signer.for_sources(source, counts=counts.of_video), outputs.report),
-    ) as writer:
-        for frame in frames:
-            writer.write(frame.picture, frame.pts, frame.duration)
-        counts.check(source.path, reader)  # raises before the writer publishes the file
-    return (*reader.notes, *reader.losses, *writer.notes)
-
-
-def _without_report(sign: Signer, report: Path) -> Signer:
-    """Signs a file, and removes the report of the file that it replaces."""
+def without_report(sign: Signer, report: Path) -> Signer:
+    """A signer that also removes the report of the file that is replaced."""
 
     def work(file: HeldFile, final: Path) -> Iterable[Path]:
         companions = sign(file, final)

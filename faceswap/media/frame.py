@@ -1,6 +1,6 @@
 """The frame: an upright picture of a video or a photograph, with its time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -26,6 +26,7 @@ class Frame:
         name: File name of a photograph; empty for a frame of a video.
         duration: Duration in units of the time base; 0 if unknown.
         pixel_aspect: Width over height of a pixel when the frame is displayed.
+        faulty: Whether it was decoded with errors.
     """
 
     index: int
@@ -35,6 +36,11 @@ class Frame:
     name: str = ""
     duration: int = 0
     pixel_aspect: float = 1.0
+    faulty: bool = False
+
+    def copy(self) -> "Frame":
+        """A frame with pixels of its own."""
+        return replace(self, pixels=self.pixels.copy())
 
     @cached_property
     def picture(self) -> Picture:

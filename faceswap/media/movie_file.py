@@ -136,6 +136,7 @@ class MovieFile:
         packet.duration = max(1, round((end - begin) / packet.time_base))
         self.output.mux(packet)
 
+
 def seconds_of(stamp: int | None, packet: Packet) -> Fraction:
     """A time stamp of a packet in seconds; 0 if it has none."""
     return (stamp or 0) * packet.time_base

@@ -55,6 +55,10 @@ class Picture(Protocol):
         """
         ...
 
+    def copy(self) -> "Picture":
+        """A picture with values of its own."""
+        ...
+
 
 class RgbPicture:
     """A picture over an RGB array, of a photograph for example.
@@ -99,6 +103,10 @@ class RgbPicture:
         if self.pixels.dtype == np.uint8:
             return np.require(self.pixels[..., :3], np.uint8, ["C", "W"])
         return ((self.pixels[..., :3].astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+    def copy(self) -> "RgbPicture":
+        """See ``Picture.copy``."""
+        return RgbPicture(self.pixels.copy())
 
 
 def add_rounded(values: Stored, difference: NDArray[np.float32], least: int, most: int) -> None:

@@ -152,11 +152,19 @@ class VideoReader:
         self.losses: list[str] = []
         self._start = start
         self._full_depth = full_depth
+        self._watched: PictureLosses | None = None
 
     @property
     def total(self) -> int:
         """Number of frames of the whole video according to its header."""
         return self.info.frames
+
+    def remarks(self) -> list[str]:
+        """Lines about the pictures that were read so far: interlacing, and what frames lack."""
+        watched = self._watched
+        if watched is None:
+            return []
+        return [*filter(None, [watched.interlacing()]), *watched.in_conversion()]
 
     def __iter__(self) -> Iterator[Frame]:
         path, info = self.info.path, self.info
@@ -173,7 +181,7 @@ class VideoReader:
                 container.seek(point.seek, stream=stream, backward=True)
                 order = PictureOrder(first=point.pts, passed=self._start)
                 damage = Damage.expecting(stream, point.skipped)
-            losses = PictureLosses(stream, full_depth=self._full_depth)
+            losses = self._watched = PictureLosses(stream, full_depth=self._full_depth)
             convert = UprightPictures(info) if self._full_depth else self._images()
             frames = self._stamped(container, stream, order, damage)
             if self._deinterlace:
@@ -189,6 +197,7 @@ class VideoReader:
                         convert(picture),
                         duration=duration,
                         pixel_aspect=info.display_aspect,
+                        faulty=picture.is_corrupt,
                     )
             finally:  # also where only the beginning is read
                 self.losses = losses.in_conversion()

@@ -178,6 +178,14 @@ class VideoPicture:
         """See ``Picture.rgb8``."""
         return self._format.to_rgb8(self.frame)
 
+    def copy(self) -> "VideoPicture":
+        """See ``Picture.copy``."""
+        own = VideoFrame(self.width, self.height, self.frame.format.name)
+        for index, values in enumerate(self._planes):
+            _values(own, index)[:] = values
+        own.colorspace, own.color_range = self.frame.colorspace, self.frame.color_range
+        return VideoPicture(own, self._format)
+
 
 def _add_at(
     plane: Stored, change: NDArray[np.float32], x0: int, y0: int, legal: tuple[int, int]

@@ -54,6 +54,8 @@ def manifest_definition(
     sources: Sequence[HashedFile],
     counts: Mapping[str, int],
     shown: Sequence[str] | None = None,
+    *,
+    attached: bool = True,
 ) -> dict[str, Any]:
     """Builds the manifest definition for the Builder of c2pa-python.
 
@@ -65,11 +67,12 @@ def manifest_definition(
             shown together, or none. Each must be added as the ingredient ``source-<number>``.
         counts: Numbers of frames and of swapped faces.
         shown: Identities that were found to be shown; None for all that may be.
+        attached: Whether the sources are added as ingredients.
 
     Returns:
         JSON values.
     """
-    names = [ingredient_id(number) for number in range(len(sources))]
+    names = [ingredient_id(number) for number in range(len(sources) if attached else 0)]
     return {
         "claim_generator_info": [_TOOL],
         "title": title,

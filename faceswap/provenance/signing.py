@@ -47,7 +47,10 @@ class ManifestSigner:
         self._shown = shown
 
     def for_sources(
-        self, *sources: HashedFile, counts: Callable[[], Mapping[str, int]] = lambda: {}
+        self,
+        *sources: HashedFile,
+        counts: Callable[[], Mapping[str, int]] = lambda: {},
+        attached: bool = True,
     ) -> Signer:
         """Creates the function that a writer calls before it renames a complete file.
 
@@ -59,6 +62,8 @@ class ManifestSigner:
                 that are shown together, or none.
             counts: Function that returns the numbers of frames and of swapped faces; called when
                 the file is complete.
+            attached: Whether the sources are ingredients with manifests of their own, for which
+                they are read. A part of a file that is made states their hashes only.
 
         Returns:
             Function that raises ``ProvenanceError`` when the file cannot be signed, or
@@ -67,7 +72,7 @@ class ManifestSigner:
         """
 
         def sign(file: HeldFile, final: Path) -> Sequence[Path]:
-            return self._sign(file, final, sources, counts())
+            return self._sign(file, final, sources, counts(), attached=attached)
 
         return sign
 
@@ -77,6 +82,8 @@ class ManifestSigner:
         final: Path,
         sources: Sequence[HashedFile],
         counts: Mapping[str, int],
+        *,
+        attached: bool,
     ) -> Sequence[Path]:
         _check_unchanged(sources)
         file.seek(0)
@@ -84,13 +91,19 @@ class ManifestSigner:
         embeds = kind in EMBEDDABLE
         shown = self._shown() if self._shown else None
         definition = manifest_definition(
-            readable_name(final.name), kind, self.conversion, sources, counts, shown
+            readable_name(final.name),
+            kind,
+            self.conversion,
+            sources,
+            counts,
+            shown,
+            attached=attached,
         )
         library = load_library()
         try:
             builder = library.Builder(definition, context=new_context())
             relation = "parentOf" if len(sources) == 1 else "componentOf"
-            for number, source in enumerate(sources):
+            for number, source in enumerate(sources if attached else ()):
                 _add_source(builder, source.path, relation, ingredient_id(number))
             if not embeds:
                 builder.set_no_embed()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
 from faceswap.conversion.swapper import Swapper
@@ -17,15 +18,14 @@ from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
+from faceswap.landmarkers import FaceLandmarks
+from faceswap.landmarkers.facemesh import FaceMesh
 from faceswap.media.frame import Frame
 from faceswap.media.images import read_image, write_image
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
 from faceswap.models.model_file import LoadedModel
 from faceswap.provenance.identity import open_identity
-from faceswap.tracking.finder import build_tracker
-from faceswap.tracking.tracker import Tracker
-from faceswap.tracking.tracks import TrackedFace
 from tests.conversion.guided import SIDE, guided_model, stored_references
 from tests.conversion.parts import make_parts
 from tests.footage import moving_portrait, plain_picture, write_clip
@@ -87,7 +87,7 @@ def test_progress_counts_both_passes(clip, faceset, model, tmp_path):
     source = find_sources([clip])[0]
     extract_source(source, tmp_path / "faces", ExtractSettings(every=4))
     sparse = Faceset.open(tmp_path / "faces")
-    kinds = (("live", build_tracker(), 2), ("stored", faceset, 1), ("sparse", sparse, 2))
+    kinds = (("live", FaceFinding(), 2), ("stored", faceset, 1), ("sparse", sparse, 1))
     for name, faces, passes in kinds:
         outputs, counted = name_outputs(source, tmp_path / f"{name}.mp4"), []
         encode, identity = EncodeSettings(), open_identity()
@@ -98,29 +98,20 @@ def test_progress_counts_both_passes(clip, faceset, model, tmp_path):
         assert report.faces_swapped == FRAMES
 
 
-def without_meshes(monkeypatch: pytest.MonkeyPatch) -> Tracker:
-    """A tracker whose landmarker gives 68 points only."""
-    tracker = build_tracker()
-    update = tracker.update
-
-    def bare(*given: Any, **named: Any) -> list[TrackedFace]:
-        return [
-            replace(face, landmarks=replace(face.landmarks, mesh=None))
-            for face in update(*given, **named)
-        ]
-
-    monkeypatch.setattr(tracker, "update", bare)
-    return tracker
-
-
 def test_faces_without_meshes_are_an_error_and_leave_nothing(
     clip, faceset, model, tmp_path, monkeypatch
 ):
     source, output = find_sources([clip])[0], tmp_path / "out.mp4"
-    tracker = without_meshes(monkeypatch)
-    with pytest.raises(ConfigError, match="face mesh") as raised:
-        convert_source(source, output, swapper(model, "bob"), tracker=tracker)
-    assert "--landmarker facemesh" in raised.value.hint
+    place = FaceMesh.__call__
+
+    def bare(*given: Any) -> list[FaceLandmarks]:
+        return [replace(landmarks, mesh=None) for landmarks in place(*given)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FaceMesh, "__call__", bare)
+        with pytest.raises(ConfigError, match="face mesh") as raised:
+            convert_source(source, output, swapper(model, "bob"))
+        assert "--landmarker facemesh" in raised.value.hint
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Faceset, "meshes", lambda self: (_ for _ in ()).throw(FacesetError("none")))
         with pytest.raises(FacesetError, match="none"):
@@ -131,7 +122,7 @@ def test_faces_without_meshes_are_an_error_and_leave_nothing(
 def test_no_face_is_an_error_of_the_first_pass(model, tmp_path):
     source = find_sources([write_clip(tmp_path / "waves.mp4", 6, plain_picture)])[0]
     counted: list[int] = []
-    with pytest.raises(NoFacesError, match="found none in 6 frames"):
+    with pytest.raises(NoFacesError, match="6 frames read"):
         convert_source(
             source, tmp_path / "out.mp4", swapper(model, "bob"), on_frames=counted.append
         )
@@ -152,7 +143,7 @@ def test_a_faceset_without_faces_fails_before_any_frame(
 
 
 @pytest.mark.parametrize("interrupted_at", [4, FRAMES + 4])
-def test_an_interrupted_pass_leaves_nothing(clip, model, tmp_path, interrupted_at):
+def test_an_interrupted_pass_is_resumed(converted, clip, model, tmp_path, interrupted_at):
     count = 0
 
     def interrupt(frames: int) -> None:
@@ -161,14 +152,13 @@ def test_an_interrupted_pass_leaves_nothing(clip, model, tmp_path, interrupted_a
         if count == interrupted_at:
             raise KeyboardInterrupt
 
+    source, output = find_sources([clip])[0], tmp_path / "out.mp4"
     with pytest.raises(KeyboardInterrupt):
-        convert_source(
-            find_sources([clip])[0],
-            tmp_path / "out.mp4",
-            swapper(model, "bob"),
-            on_frames=interrupt,
-        )
-    assert list(tmp_path.iterdir()) == []
+        convert_source(source, output, swapper(model, "bob"), on_frames=interrupt)
+    assert [path.name[:6] for path in tmp_path.iterdir()] == [".work-"]
+    convert_source(source, output, swapper(model, "bob"))
+    for ours, theirs in zip(VideoReader(output), VideoReader(converted), strict=True):
+        np.testing.assert_array_equal(ours.image, theirs.image)
 
 
 def test_photos_are_guided_one_by_one(model, tmp_path):

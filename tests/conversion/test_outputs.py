@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
 from faceswap.conversion.planning import format_note, plan_outputs
@@ -28,7 +29,6 @@ from faceswap.media.sources import Source, find_sources
 from faceswap.media.video import VideoReader
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.identity import open_identity
-from faceswap.tracking.finder import build_tracker
 from tests.conversion.test_pipeline import swapper
 from tests.core.event_stopper import run_until
 from tests.footage import moving_portrait, plain_picture
@@ -221,7 +221,7 @@ def test_what_changed_since_the_look_is_looked_at_again(photos, tmp_path):
     convert_source(photos, output, swapper())
     (tmp_path / "out.json").unlink()
     outputs, identity = name_outputs(photos, output), open_identity()
-    job = ConvertJob(photos, outputs, swapper(), build_tracker(), EncodeSettings(), identity)
+    job = ConvertJob(photos, outputs, swapper(), FaceFinding(), EncodeSettings(), identity)
     looked = job.look()
     assert looked is not None
     assert looked.swapped == {0: 0, 1: 1, 2: 1}

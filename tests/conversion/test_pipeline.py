@@ -153,7 +153,7 @@ def test_the_faceset_of_another_clip_is_rejected(faceset, tmp_path):
 
 def test_no_face_is_an_error_and_leaves_no_output(tmp_path):
     source = find_sources([write_clip(tmp_path / "waves.mp4", 6, plain_picture)])[0]
-    with pytest.raises(NoFacesError, match="Expected faces in"):
+    with pytest.raises(NoFacesError, match="No face was found in"):
         convert_source(source, tmp_path / "out.mp4", swapper())
     assert [path.name for path in tmp_path.iterdir()] == ["waves.mp4"]
 

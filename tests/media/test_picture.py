@@ -276,3 +276,16 @@ def test_a_frame_has_its_picture_as_an_array():
     assert frame.image is array
     frame.picture.add(1, 1, np.ones((1, 1, 3), np.float32))
     assert array[1, 1].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuv422p10le", "gbrp", "rgb"])
+def test_a_copy_has_values_of_its_own(name):
+    if name == "rgb":
+        picture = RgbPicture(np.full((26, 38, 3), 90, np.uint8))
+    else:
+        picture = video_picture(name)
+    before = picture.rgb8().copy()
+    copied = picture.copy()
+    picture.add(4, 4, np.full((10, 10, 3), 0.2, np.float32))
+    np.testing.assert_array_equal(copied.rgb8(), before)
+    assert (picture.rgb8() != before).any()

@@ -126,9 +126,9 @@ def test_the_file_takes_its_name_only_when_it_is_signed(signer, clip, tmp_path, 
     seen = []
     sign = signer._sign
 
-    def watched(file, final, *rest):
+    def watched(file, final, *rest, **named):
         seen.append((final.name, final.exists()))
-        companions = sign(file, final, *rest)
+        companions = sign(file, final, *rest, **named)
         seen.append((read_provenance(file.path).state, final.exists()))
         return companions
 
@@ -144,7 +144,7 @@ def test_the_file_takes_its_name_only_when_it_is_signed(signer, clip, tmp_path, 
 
 
 def test_a_file_that_cannot_be_signed_is_not_written(signer, clip, tmp_path, monkeypatch):
-    def fails(*_args: object) -> None:
+    def fails(*_args: object, **_named: object) -> None:
         raise ProvenanceError("cannot be signed")
 
     monkeypatch.setattr(signer, "_sign", fails)

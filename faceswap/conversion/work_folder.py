@@ -1,0 +1,143 @@
+"""What an unfinished conversion of a video has made: its segments, in a hidden folder.
+
+``conversion.json`` says of which conversion they are. A segment is a signed video and a record
+beside it, which is written last: what has a record is complete.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from faceswap.conversion.segments import Segment
+from faceswap.core.documents import DocumentModel, Items
+from faceswap.core.errors import FaceswapError, MediaError
+from faceswap.core.files import remove
+from faceswap.core.formats import Format
+from faceswap.core.locks import hold_file
+
+_RECORD = "conversion.json"
+_Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+
+
+@dataclass(frozen=True)
+class SegmentRecord:
+    """What was written of a segment.
+
+    Attributes:
+        pts: Time stamps of its frames in units of the source's time base; empty where no frame of
+            the segment can be decoded, and there is no file.
+        duration: Duration of the last frame in the same units.
+        frames_swapped: Number of frames with at least one swapped face.
+        faces_swapped: Number of swapped faces.
+        faulty: Number of frames that were decoded with errors.
+        notes: Differences from the source, one line each.
+    """
+
+    pts: list[int]
+    duration: int
+    frames_swapped: int
+    faces_swapped: int
+    faulty: int
+    notes: list[str]
+
+
+class _SegmentDocument(DocumentModel):
+    pts: Items[int]
+    duration: _Count
+    frames_swapped: _Count
+    faces_swapped: _Count
+    faulty: _Count
+    notes: Items[str]
+
+
+class _WorkDocument(DocumentModel):
+    key: str
+
+
+_SEGMENT = Format("faceswap-segment", 1, MediaError, schema=_SegmentDocument)
+_WORK = Format("faceswap-unfinished-conversion", 1, MediaError, schema=_WorkDocument)
+
+
+class WorkFolder:
+    """The folder of one unfinished conversion.
+
+    Args:
+        path: The folder; created when something is written into it.
+        suffix: Suffix of the files of segments.
+    """
+
+    def __init__(self, path: Path, suffix: str) -> None:
+        self.path = path
+        self._suffix = suffix
+
+    @property
+    def faceset(self) -> Path:
+        """Folder of the faceset, for a video that comes without one."""
+        return self.path / "faces"
+
+    def open(self, key: str) -> None:
+        """Creates the folder, and clears it if it holds another conversion.
+
+        Args:
+            key: Text that identifies the conversion and everything its result depends on.
+
+        Raises:
+            StorageFullError: The disk is full.
+        """
+        try:
+            known = _WORK.read(self.path / _RECORD)["key"] == key
+        except (OSError, FaceswapError):
+            known = False
+        if not known:
+            remove(self.path)
+            self.path.mkdir(parents=True)
+            _WORK.write(self.path / _RECORD, {"key": key})
+
+    def video(self, segment: Segment) -> Path:
+        """File of a segment."""
+        return self.path / f"segment-{segment.first:09d}-{segment.end:09d}{self._suffix}"
+
+    @contextmanager
+    def hold(self, segment: Segment) -> Iterator[None]:
+        """Holds a segment, so that no other process writes it.
+
+        Raises:
+            OutputBusyError: Another process writes it.
+        """
+        with hold_file(self.video(segment), "the conversion", (self._record(segment),)):
+            yield
+
+    def read(self, segment: Segment) -> SegmentRecord | None:
+        """Record of a complete segment; None if there is none."""
+        path = self._record(segment)
+        try:
+            stored = _SEGMENT.read(path)
+        except (OSError, FaceswapError):
+            return None
+        record = SegmentRecord(**{name: stored[name] for name in _SegmentDocument.model_fields})
+        return record if not record.pts or self.video(segment).is_file() else None
+
+    def write(self, segment: Segment, record: SegmentRecord) -> None:
+        """Writes the record of a segment, whose video is complete.
+
+        Raises:
+            StorageFullError: The disk is full.
+        """
+        _SEGMENT.write(self._record(segment), asdict(record))
+
+    def remove(self) -> None:
+        """Removes the folder with everything in it."""
+        remove(self.path)
+
+    def remove_empty(self) -> None:
+        """Removes the folder unless it holds a segment or a part of a faceset."""
+        with suppress(OSError):
+            if {file.name for file in self.path.iterdir()} <= {_RECORD}:
+                self.remove()
+
+    def _record(self, segment: Segment) -> Path:
+        return self.video(segment).with_suffix(".json")
