@@ -4,6 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -27,6 +28,8 @@ FORMATS = [
     (".mp4", "libsvtav1"),
     (".mov", "prores_ks"),
     (".mkv", "libx264"),
+    (".ts", "libx264"),
+    (".flv", "libx264"),
     (".mkv", "ffv1"),
     (".webm", "libvpx-vp9"),
 ]
@@ -48,7 +51,7 @@ def write_pieces(folder: Path, suffix: str, encoder: str, pts: list[int]) -> lis
     ]
 
 
-def stamps(path: Path) -> tuple[list[int | None], list[int | None], str, Fraction | None]:
+def stamps(path: Path) -> tuple[list[Any], list[Any], str, Fraction | None]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
@@ -68,9 +71,10 @@ def test_a_joined_video_has_the_frames_of_its_pieces_at_exact_times(tmp_path, su
     assert ours[2] == theirs[2]
     if pts is STEADY:
         assert ours[3] == theirs[3]
-    decoded = [dts for dts in ours[1] if dts is not None]  # Matroska stores none
-    assert (np.diff(decoded) > 0).all()
-    assert all(dts <= shown for shown, dts in zip(*ours[:2], strict=True) if dts is not None)
+    pairs = [(shown, dts) for shown, dts in zip(*ours[:2], strict=True) if None not in (shown, dts)]
+    assert pairs or suffix == ".mkv"  # which stores no decoding time stamps
+    assert (np.diff([dts for _, dts in pairs]) > 0).all()
+    assert all(dts <= shown for shown, dts in pairs)
     reader, whole = VideoReader(joined), probe(tmp_path / f"whole{suffix}")
     assert reader.info.duration == whole.duration
     apart = (frame for piece in pieces for frame in VideoReader(piece.path))
