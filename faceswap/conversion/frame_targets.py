@@ -8,7 +8,6 @@ import numpy as np
 from faceswap.conversion.assignment import Assignment, SeenTrack
 from faceswap.conversion.faces import FramesWithFaces, SourceFace, kept_faces
 from faceswap.conversion.seen_tracks import seen_tracks
-from faceswap.core.errors import ConfigError
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import head_pose
 from faceswap.media.frame import Frame
@@ -78,24 +77,6 @@ def assign_tracks(
     stored = faceset.rows["track"].to_pylist()
     whole = {old: to[new] for old, new in zip(stored, tracks.tolist(), strict=True) if new in to}
     return ((frame, _assigned(faces, whole)) for frame, faces in found)
-
-
-def assign_all(found: Found, assignment: Assignment) -> FramesWithFaces:
-    """Gives all faces of a video the one target identity.
-
-    Raises:
-        ConfigError: Some faces have another one.
-    """
-    (rule, *others) = assignment.targets.rules
-    if others or rule.kind != "all":
-        raise ConfigError(
-            "Expected --faceset with --map for a video, found none.",
-            "Run `faceswap extract` first: the faces of the whole video decide.",
-        )
-    for frame, faces in found:
-        seen = [SeenTrack(face.track, _ONE_FRAME, 0.0, 0.0) for face in faces]
-        to = assignment.assign(seen)
-        yield frame, _assigned(faces, to)
 
 
 def _assigned(faces: Sequence[SourceFace], to: Mapping[int, str]) -> list[SourceFace]:

@@ -277,7 +277,7 @@ def convert_source(
         swapper: Swapper, with model and settings.
         targets: Target identities of the faces; None for that of the swapper for all faces.
         faceset: Faceset of the source; None to find the faces.
-        finding: How faces are found without a faceset; None for the default networks.
+        finding: Networks that find faces without a faceset; None for the default ones.
         encode: Encoding settings; None for the defaults.
         identity: Signing identity; None for the local identity, created on first use.
         overwrite: Whether to replace whatever exists under the names of the outputs.
