@@ -28,7 +28,7 @@ class SegmentWriter:
     Attributes:
         work: Folder of the segments.
         hashed: The video.
-        info: Metadata of the video, as it is read.
+        info: Metadata of the video that is read.
         encoding: Encoding of the output.
         signer: Signer of the segments.
     """
