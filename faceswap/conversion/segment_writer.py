@@ -59,7 +59,7 @@ class SegmentWriter:
 
         Args:
             segment: The segment.
-            swapped: Its frames, each with the number of faces swapped in it.
+            swapped: Frames of it, each with the number of faces swapped in it.
             remarks: Function that returns lines about how the frames differ from the source; called
                 after the last one.
             on_frames: Callback with the number of frames written since the last call.

@@ -57,8 +57,8 @@ def join_videos(
         duration: Duration of the last frame in the same units.
         metadata: Tags of the file.
         audio_from: File whose audio is copied; None for a video without audio.
-        with_extras: As of ``VideoWriter``.
-        sign: As of ``VideoWriter``.
+        with_extras: Option of ``VideoWriter``.
+        sign: Callback that signs the file; see ``VideoWriter``.
 
     Returns:
         Messages for the user about what was changed or dropped.
