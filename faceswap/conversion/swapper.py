@@ -11,10 +11,10 @@ from faceswap.conversion.compositing import SwappedFace, composite
 from faceswap.conversion.decoded_face import DecodedFace
 from faceswap.conversion.detail.chain import FaceInFrame
 from faceswap.conversion.detail.enhancers import FaceCrops
-from faceswap.conversion.face_cut import FaceCutter
+from faceswap.conversion.face_cut import FaceCut, FaceCutter
 from faceswap.conversion.face_decoder import FaceDecoder
 from faceswap.conversion.faces import FramesWithFaces, SourceFace, find_faces
-from faceswap.conversion.grouping import in_groups
+from faceswap.conversion.grouping import batch_size, in_groups
 from faceswap.conversion.guidance import Guidance
 from faceswap.conversion.guided_frames import guide_photos, guide_windows
 from faceswap.conversion.swap_parts import SwapParts, default_parts
@@ -27,8 +27,6 @@ from faceswap.models.inference import resize
 from faceswap.models.model_file import LoadedModel
 from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
-
-_FRAMES = 8  # that are swapped together
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,7 @@ class Swapper:
             full=self.parts.detail.enhances,
         )
         self._decode = FaceDecoder(loaded, self.parts)
+        self._size = batch_size(self._device.type)
         # Half of the cores: the others decode, track and encode at the same time.
         self._threads = max(1, torch.get_num_threads() // 2)
 
@@ -190,20 +189,20 @@ class Swapper:
         if around:
             decoded = look_around(decoded, self.parts.smooth, around, self.parts.colour.average)
         shown = (frame for frame in decoded if wanted is None or frame[0].index in wanted)
-        while batch := list(islice(shown, _FRAMES)):
+        while batch := list(islice(shown, self._size.frames)):
             faces = [face for _, of_frame in batch for face in of_frame]
             with operator_threads(self._threads), torch.inference_mode():
-                finished = iter(in_groups(faces, _sides, self._finish))
+                finished = iter(in_groups(faces, _sides, self._finish, self._size.pixels))
             for frame, faces in batch:
                 yield SwappedFrame(frame, list(islice(finished, len(faces))))
 
     def _decode_frames(self, found: FramesWithFaces) -> Iterator[FrameFaces]:
         """Decodes the faces of frames, batch by batch."""
         waiting = iter(found)
-        while batch := list(islice(waiting, _FRAMES)):
+        while batch := list(islice(waiting, self._size.frames)):
             with operator_threads(self._threads), torch.inference_mode():
                 cuts = [cut for frame, faces in batch for cut in self._cut(frame, faces)]
-                decoded = iter(in_groups(cuts, lambda cut: (cut.detail, cut.face.to), self._decode))
+                decoded = iter(in_groups(cuts, _detail, self._decode, self._size.pixels))
             for frame, faces in batch:
                 yield frame, list(islice(decoded, len(faces)))
 
@@ -249,6 +248,10 @@ class Swapper:
 def _is_near(index: int, wanted: Container[int], radius: int) -> bool:
     """Whether one of the wanted frames is at most ``radius`` frames away."""
     return any(near in wanted for near in range(index - radius, index + radius + 1))
+
+
+def _detail(cut: FaceCut) -> tuple[int, str]:
+    return cut.detail, cut.face.to
 
 
 def _sides(face: DecodedFace) -> tuple[int, int]:

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.conversion import grouping
+from faceswap.conversion import swapper
 from faceswap.conversion.colour_match import average_in_time
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.grouping import BatchSize
 from faceswap.conversion.placement import Placement
 from faceswap.conversion.swap_parts import SwapParts
 from faceswap.conversion.swapper import Swapper
@@ -54,7 +55,7 @@ def swapped(*faces: SourceFace, parts: SwapParts | None = None) -> np.ndarray:
 @pytest.mark.parametrize("faces", [(LEFT, RIGHT), (RIGHT, LEFT)])
 def test_a_face_does_not_see_those_that_were_swapped_beside_it(faces, at_once, monkeypatch):
     """The crops overlap, the masks do not."""
-    monkeypatch.setattr(grouping, "_PIXELS", at_once * 64**2)
+    monkeypatch.setattr(swapper, "batch_size", lambda _: BatchSize(8, at_once * 64**2))
     both, border = swapped(*faces), 142
     np.testing.assert_array_equal(both[:, :border], swapped(LEFT)[:, :border])
     np.testing.assert_array_equal(both[:, border:], swapped(RIGHT)[:, border:])

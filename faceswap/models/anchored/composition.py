@@ -1,5 +1,6 @@
 """Warps references, and applies the corrections of a decoder to them at any size."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,8 @@ from faceswap.models.guides import SLOTS, Guides
 
 _WARP_SIDE = 32
 _FINE_SIDE = 64
-_COARSE = 4  # side of the grid of coarse colours
+COARSE = 4
+"""Side of the grid of coarse colours."""
 _LARGEST_FLOW = 0.08  # in normalised coordinates
 _GATE = -2.0  # logit of a new gate
 _STRONGEST = 0.7  # logarithm of the largest gain
@@ -60,22 +62,69 @@ def geometry(guides: Guides, meshes: Tensor, size: int) -> Geometry:
     return Geometry(places, upper, openings(guides.shape, size // 4), weights)
 
 
-def sample(
-    images: Tensor, references: Tensor, places: Tensor, size: int, mode: str = "bilinear"
+class SlotRows(NamedTuple):
+    """Where the reference of a slot has weight.
+
+    Attributes:
+        faces: Faces of the batch in which it has, ``(N,) int64``.
+        top: First row, as a fraction of the height.
+        bottom: End of the rows, as a fraction of the height.
+    """
+
+    faces: Tensor
+    top: float
+    bottom: float
+
+
+def rows_with_weight(weights: Tensor, parts: int = 0) -> list[SlotRows]:
+    """Where the references of each slot have weight, with a row more on each side.
+
+    Args:
+        weights: Weight of each reference, ``(B, SLOTS, g, g)``.
+        parts: Number of equal parts of the height that are taken as a whole; 0 takes single rows.
+    """
+    used = (weights.amax(3) > 0).cpu()  # (B, SLOTS, g)
+    side, found = used.shape[2], []
+    unit = side // parts if parts else 1
+    for slot in used.unbind(1):
+        rows = slot.any(0).nonzero().flatten().tolist() or [0]
+        top, bottom = max(0, rows[0] - 1), min(side, rows[-1] + 2)
+        top, bottom = top // unit * unit, -(-bottom // unit) * unit
+        faces = slot.any(1).nonzero().flatten().to(weights.device)
+        found.append(SlotRows(faces, top / side, bottom / side))
+    return found
+
+
+def sample_rows(
+    images: Tensor, references: Tensor, places: Tensor, mode: str, rows: Sequence[SlotRows]
 ) -> Tensor:
+    """Samples the references of a batch where they have weight; as ``sample``, and 0 elsewhere."""
+    size = images.shape[-1]
+    sampled = torch.zeros(len(references), len(rows), 4, size, size, device=places.device)
+    for slot, (faces, top, bottom) in enumerate(rows):
+        if not len(faces):
+            continue
+        part = slice(round(top * size), round(bottom * size))
+        grid = resize_places(places[faces, slot], size)[:, :, part].permute(0, 2, 3, 1)
+        chosen = images[references[faces, slot]].float().mul_(1 / 255)
+        seen = F.grid_sample(chosen, grid, mode=mode, padding_mode="border", align_corners=False)
+        sampled[faces, slot, :, part] = seen
+    return sampled
+
+
+def sample(images: Tensor, references: Tensor, places: Tensor, mode: str = "bilinear") -> Tensor:
     """Samples the references of a batch.
 
     Args:
         images: Crops and masks of all references, ``(R, 4, D, D) uint8``.
         references: References of each face, ``(B, SLOTS)``.
         places: Sampled places, ``(B, SLOTS, 2, g, g)`` in normalised coordinates.
-        size: Side of the result.
         mode: Interpolation: bilinear, or bicubic, which is slower and sharper.
 
     Returns:
-        ``(B, SLOTS, 4, size, size) float32`` in [0, 1].
+        ``(B, SLOTS, 4, D, D) float32`` in [0, 1].
     """
-    grid = resize_places(places.flatten(0, 1), size).permute(0, 2, 3, 1)
+    grid = resize_places(places.flatten(0, 1), images.shape[-1]).permute(0, 2, 3, 1)
     chosen = images[references.flatten()].float().mul_(1 / 255)
     sampled = F.grid_sample(chosen, grid, mode=mode, padding_mode="border", align_corners=False)
     return sampled.unflatten(0, references.shape)
@@ -110,10 +159,10 @@ def coarse_colours(faces: Tensor, seen: Tensor, known: Geometry) -> Tensor:
         seen: Warped references, ``(B, SLOTS, 4, s, s)``.
         known: Geometry of the batch.
     """
-    weights = F.adaptive_avg_pool2d(known.weights, _COARSE)[:, :, None]
-    small = F.adaptive_avg_pool2d(seen[:, :, :3].flatten(0, 1), _COARSE)
+    weights = F.adaptive_avg_pool2d(known.weights, COARSE)[:, :, None]
+    small = F.adaptive_avg_pool2d(seen[:, :, :3].flatten(0, 1), COARSE)
     references = (small.unflatten(0, seen.shape[:2]) * weights).sum(1)
-    return 4 * (torch.cat([F.adaptive_avg_pool2d(faces, _COARSE), references], 1) - 0.5)
+    return 4 * (torch.cat([F.adaptive_avg_pool2d(faces, COARSE), references], 1) - 0.5)
 
 
 def compose(

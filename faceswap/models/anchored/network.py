@@ -13,13 +13,17 @@ from torch import Tensor, nn
 
 from faceswap.core.errors import ConfigError
 from faceswap.models.anchored.composition import (
+    COARSE,
+    Geometry,
     coarse_colours,
     compose,
     displaced,
     equalise,
     geometry,
     regularisation,
+    rows_with_weight,
     sample,
+    sample_rows,
 )
 from faceswap.models.anchored.decoder import AnchoredDecoder
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction
@@ -81,7 +85,7 @@ class AnchoredAutoencoder(GuidedAutoencoder):
         with torch.autocast(codes.device.type, enabled=False), torch.no_grad():
             known = geometry(guides, references.meshes, self.input_size)
             images = references.images(self.input_size)
-            seen = sample(images, guides.references, known.places, self.input_size)
+            seen = self._sample(images, guides.references, known.places, known, "bilinear")
             offsets = equalise(seen, known.upper, guides.weights)
             seen[:, :, :3] += offsets
             colours = coarse_colours(faces, seen, known)
@@ -90,10 +94,19 @@ class AnchoredAutoencoder(GuidedAutoencoder):
         with torch.autocast(codes.device.type, enabled=False):
             places = displaced(known, corrections)
             images = references.images(size)
-            mode = "bilinear" if self.training else "bicubic"
-            moved = sample(images, guides.references, places, size, mode)
+            moved = self._sample(images, guides.references, places, known, "bicubic")
             face, mask, gate = compose(moved, corrections, known, offsets)
             return face, mask, regularisation(corrections, gate)
+
+    def _sample(
+        self, images: Tensor, references: Tensor, places: Tensor, known: Geometry, mode: str
+    ) -> Tensor:
+        """References of a batch; outside training only where they have weight, and else 0."""
+        if self.training:
+            return sample(images, references, places)
+        # The network sees their mean colours on a coarse grid.
+        rows = rows_with_weight(known.weights, COARSE if mode == "bilinear" else 0)
+        return sample_rows(images, references, places, mode, rows)
 
 
 @models.register

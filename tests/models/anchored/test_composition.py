@@ -8,7 +8,9 @@ from faceswap.models.anchored.composition import (
     equalise,
     geometry,
     regularisation,
+    rows_with_weight,
     sample,
+    sample_rows,
 )
 from faceswap.models.anchored.decoder import Corrections
 from faceswap.models.guides import SLOTS, Guides
@@ -65,9 +67,31 @@ def test_the_same_mesh_samples_the_same_pixels():
     smooth = torch.nn.functional.interpolate(torch.rand(2, 4, 8, 8), (SIZE, SIZE), mode="bilinear")
     images = (smooth * 255).byte()
     chosen = guides((1, 0, 1, 1))
-    seen = sample(images, chosen.references, known(chosen, 2).places, SIZE)
+    seen = sample(images, chosen.references, known(chosen, 2).places)
     for slot, number in enumerate((1, 0, 1, 1)):
         torch.testing.assert_close(seen[0, slot], images[number] / 255, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("parts", [0, 4])
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_references_are_sampled_where_they_have_weight(parts, mode):
+    images = torch.randint(256, (3, 4, SIZE, SIZE), dtype=torch.uint8)
+    chosen = Guides(
+        MESH.expand(2, -1, -1),
+        torch.tensor([[0, 1, 2, 0], [1, 1, 0, 2]]),
+        torch.tensor([[0.5, 0.5, 1.0, 0.0], [1.0, 0.0, 1.0, 0.0]]),
+    )
+    shape = known(chosen, 3)
+    rows = rows_with_weight(shape.weights, parts)
+    whole = sample(images, chosen.references, shape.places, mode)
+    found = sample_rows(images, chosen.references, shape.places, mode, rows)
+    weights = torch.nn.functional.interpolate(shape.weights, (SIZE, SIZE), mode="bilinear")
+    seen = (weights > 0)[:, :, None].expand_as(whole)
+    torch.testing.assert_close(found[seen], whole[seen], atol=1e-6, rtol=0)
+    assert (found[:, 3] == 0).all()
+    assert 0.2 < (found != 0).float().mean() < 0.6
+    if parts:
+        assert all((4 * end).is_integer() for _, *ends in rows for end in ends)
 
 
 def test_equal_colours_need_no_offsets():
