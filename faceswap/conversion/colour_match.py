@@ -9,6 +9,7 @@ from torch import Tensor
 
 from faceswap.conversion.border_light import LIGHT_SHAPE, add_light, measure_light
 from faceswap.conversion.colour_transfer import colour_transfers
+from faceswap.conversion.skin import skin_weights
 
 STEADY = 5
 """Number of frames on each side over which the colours of a track are averaged."""
@@ -58,7 +59,7 @@ class ColourMatch:
         faces, targets = _reduced(faces, weights), _reduced(targets, weights)
         cells = torch.cat([known, (targets - faces) * known], 1)
         cells = F.interpolate(cells, (_CELLS, _CELLS), mode="area").flatten(1)
-        transfer = self._transfer.measure(faces, targets, known)
+        transfer = self._transfer.measure(faces, targets, skin_weights(faces, targets, known))
         shift = faces.new_zeros(len(faces), 3)
         parameters = [known.mean((2, 3)), shift, cells, transfer]
         if self._lit:
