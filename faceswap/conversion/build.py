@@ -98,5 +98,11 @@ def _facts(config: ConvertConfig, masks: FaceMasks, hands: CoveringHands | None)
 
 def build_encoding(config: EncodeConfig) -> EncodeSettings:
     """Builds the encoding of converted videos and photos."""
-    video = VideoEncoding(config.encoder, config.crf, config.preset, lossless=config.lossless)
+    video = VideoEncoding(
+        config.encoder,
+        config.crf,
+        config.preset,
+        pixel_format=config.pixel_format,
+        lossless=config.lossless,
+    )
     return EncodeSettings(video, config.quality, config.deinterlace)

@@ -159,6 +159,10 @@ class EncodeConfig(StrictModel):
     lossless: bool = Field(
         default=False, description="Whether the pixels of videos are stored without loss."
     )
+    pixel_format: str | None = Field(
+        default=None,
+        description="FFmpeg name of the pixel format of videos; null keeps that of the source.",
+    )
     deinterlace: bool = Field(
         default=False,
         description="Whether interlaced video is deinterlaced; otherwise its fields are kept.",

@@ -19,7 +19,12 @@ from faceswap.media.filters import (
     FrameFilter,
 )
 from faceswap.media.frame import Image
-from faceswap.media.output_format import ALPHA_HINT, choose_deep_format, format_losses
+from faceswap.media.output_format import (
+    ALPHA_HINT,
+    check_format,
+    choose_deep_format,
+    format_losses,
+)
 from faceswap.media.picture import Picture
 from faceswap.media.pixel_layout import pixel_layout
 from faceswap.media.upright import UprightPictures
@@ -86,11 +91,16 @@ class DeepFrames:
         options: Options of the encoder that go with it.
         notes: Lines about what the frames do not have of the pictures; complete at the end.
         fields: Order of the fields, as in ``VideoInfo``.
+
+    Raises:
+        MediaError: The encoder does not have the pixel format, or supports even sizes only.
     """
 
     def __init__(
         self, info: VideoInfo, encoder: str, settings: EncoderSettings, pixel_format: str | None
     ) -> None:
+        if pixel_format:
+            check_format(encoder, pixel_format)
         self._source = UprightPictures(info).kept
         layout, size = self._source.layout, (info.width, info.height)
         self.pixel_format = pixel_format or choose_deep_format(

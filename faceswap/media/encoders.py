@@ -23,8 +23,8 @@ class VideoEncoding:
         crf: Quality, lower is better; None for near-transparent.
         preset: Speed setting of the encoder; None for a fast one.
         options: Additional options of the encoder.
-        pixel_format: FFmpeg's name of the pixel format; None for 8-bit 4:2:0 if the encoder
-            supports it.
+        pixel_format: FFmpeg's name of the pixel format; None for that of the pictures, or the
+            nearest; for 8-bit RGB, 4:2:0 if the encoder supports it.
         lossless: Whether pixels, in the format of the encoder, are stored without loss.
     """
 

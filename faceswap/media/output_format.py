@@ -45,6 +45,24 @@ def choose_deep_format(
     return min(found, key=lambda each: _distance(each, found[each], source))
 
 
+def check_format(name: str, pixel_format: str) -> None:
+    """Checks a pixel format that was asked for.
+
+    Args:
+        name: FFmpeg's name of the encoder.
+        pixel_format: FFmpeg's name of the pixel format.
+
+    Raises:
+        MediaError: The encoder does not have it.
+    """
+    formats = [known.name for known in av.Codec(name, "w").video_formats or ()]
+    if formats and pixel_format not in formats:
+        raise MediaError(
+            f"The encoder {name!r} has no pixel format {pixel_format!r}.",
+            f"Use one of {', '.join(formats)}.",
+        )
+
+
 def _layouts(name: str) -> dict[str, PixelLayout]:
     """Layouts of the pixel formats of an encoder that players show."""
     formats = [known.name for known in av.Codec(name, "w").video_formats or ()] or ["yuv420p"]

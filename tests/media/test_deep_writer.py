@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from faceswap.core.errors import MediaError
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.output_format import choose_deep_format
 from faceswap.media.pixel_layout import pixel_layout
@@ -283,6 +284,18 @@ def test_the_nearest_format(make_video, tmp_path, encoder, name, pixel_format, e
     assert all(any(word in note for note in notes) for word in words)
     pairs = zip(VideoReader(source), VideoReader(tmp_path / name), strict=True)
     assert all(np.abs(a.image.astype(int) - b.image).mean() < 4 for a, b in pairs)
+
+
+def test_a_format_that_is_asked_for(make_video, tmp_path):
+    source = make_video(
+        tmp_path / "source.mkv", frames=3, codec="ffv1", pixel_format="yuv444p10le", colour=(1, 1)
+    )
+    notes = convert(source, tmp_path / "a.mp4", "libx264", lossless=False, pixel_format="yuv420p")
+    assert probe(tmp_path / "a.mp4").pixel_format == "yuv420p"
+    assert [note.split()[0] for note in notes] == ["10", "the"]
+    with pytest.raises(MediaError, match="no pixel format 'gbrp'") as caught:
+        convert(source, tmp_path / "b.mp4", "libx264", pixel_format="gbrp")
+    assert "yuv420p10le" in caught.value.hint
 
 
 def test_opacity_that_is_lost_is_told(make_video, tmp_path):
