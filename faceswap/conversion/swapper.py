@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from faceswap.conversion.compositing import SwappedFace, composite
@@ -228,8 +229,10 @@ class Swapper:
     def _enhance(self, images: Tensor, faces: Sequence[DecodedFace]) -> Tensor:
         targets = torch.stack([face.target for face in faces])
         side, scale = targets.shape[-1], targets.shape[-1] / self._model.input_size
+        # Not bilinear, which would cost sharpness.
+        larger = F.interpolate(images, (side, side), mode="bicubic", align_corners=False)
         crops = FaceCrops(
-            resize(images, side),
+            larger.clamp_(0, 1) if side != images.shape[-1] else images,
             targets,
             resize(torch.stack([face.mask for face in faces]), side),
             [(face.cut.landmarks + 0.5) * scale - 0.5 for face in faces],

@@ -84,7 +84,7 @@ class Model:
         # Guides are in coordinates of the crop, so they hold for frames and for stored crops.
         guides = self._guides.get((sample.clip, sample.index))
         faces = [SourceFace(landmarks, guides=guides) for landmarks in sample.swapped]
-        frame = Frame(0, 0, 0.0, image)
+        frame = Frame(sample.index, 0, 0.0, image)
         (swapped,) = self._swapper([(frame, faces)], video=False)
         return swapped.frame.image
 

@@ -5,6 +5,7 @@ compression leaves. Their variances are solved for, so that the sum has the vari
 covariance of adjacent pixels that are missing. Fields are the same on all devices.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +17,8 @@ from faceswap.conversion.detail.blur import gaussian_blur
 from faceswap.conversion.detail.luma import YCC_TO_RGB
 from faceswap.conversion.detail.noise import measure_noise
 
-_SIDE = 512  # px of a field, which is repeated beyond
+_SIDE = 1024  # px of a field, which is repeated beyond
+_LEAST_PLACES = 128  # px: frames take grain from places that differ by up to as much or more
 _SPOTS = 1.0  # standard deviation of the spots in pixels
 _PROBE = 0.02  # standard deviation of the fields for measuring them
 
@@ -67,11 +69,11 @@ class Grain:
 
     def _cut(self, seed: tuple[int, ...], height: int, width: int) -> Tensor:
         """The fields from a place that the seed chooses, ``(6, height, width)``."""
-        top, left = np.random.default_rng(seed).integers(_SIDE, size=2).tolist()
-        device = self._fields.device
-        rows = (top + torch.arange(height, device=device)) % _SIDE
-        columns = (left + torch.arange(width, device=device)) % _SIDE
-        return self._fields.index_select(1, rows).index_select(2, columns)
+        tiles = [math.ceil((side + _LEAST_PLACES) / _SIDE) for side in (height, width)]
+        fields = self._fields.repeat(1, *tiles) if max(tiles) > 1 else self._fields
+        places = [tiles[0] * _SIDE - height, tiles[1] * _SIDE - width]
+        top, left = np.random.default_rng(seed).integers(places, endpoint=True).tolist()
+        return fields[:, top : top + height, left : left + width]
 
 
 @lru_cache(maxsize=1)
