@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from faceswap.conversion.colour_match import STEADY
+from faceswap.conversion.detail.chain import MATCHED
 from faceswap.conversion.targets import FADE
 from faceswap.core.config import StrictModel, UserPath
 from faceswap.people.embeddings import SAME_PERSON
@@ -106,7 +107,7 @@ class DetailConfig(StrictModel):
         description="Fraction of the time between two frames that the shutter is open.",
     )
     grain: float = Field(
-        default=0.0,
+        default=MATCHED,
         ge=0,
         le=1,
         description="Fraction of the noise that makes the face as noisy as the footage.",

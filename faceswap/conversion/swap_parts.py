@@ -11,7 +11,7 @@ from torch import Tensor
 from faceswap.conversion.blending import Blend, alpha
 from faceswap.conversion.colour_match import STEADY, ColourMatch
 from faceswap.conversion.covering_hands import build_covering_hands
-from faceswap.conversion.detail.chain import DetailChain, DetailSettings
+from faceswap.conversion.detail.chain import MATCHED, DetailChain, DetailSettings
 from faceswap.conversion.faces import FramesWithFaces
 from faceswap.conversion.masks import build_face_masks
 from faceswap.conversion.placement import Placement
@@ -115,4 +115,5 @@ def default_parts(coverage: float, device: str) -> SwapParts:
     """
     hands = build_covering_hands(coverage, device)
     masks = build_face_masks("hull", coverage, device)
-    return SwapParts(masks, smooth=STEADY, occluders=hands)
+    detail = DetailChain(DetailSettings(grain=MATCHED), device=device)
+    return SwapParts(masks, detail=detail, smooth=STEADY, occluders=hands)

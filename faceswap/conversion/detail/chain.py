@@ -20,6 +20,8 @@ from faceswap.conversion.detail.noise import measure_noise
 from faceswap.conversion.detail.sharpening import sharpen
 from faceswap.conversion.detail.softness import missing_softness
 
+MATCHED = 1.0
+"""Default fraction of the missing noise."""
 _LONGEST = 0.25  # face squares: lines of motion blur are no longer
 
 
@@ -129,8 +131,9 @@ class DetailChain:
             face = reduce_size(face, self.settings.degrade)
         if self._grain is not None:
             weights = mask / mask.amax().clamp_min(1e-3)  # a face that fades in has grain too
-            missing = measure_noise(under, weights) - measure_noise(face, weights)
-            variances = self.settings.grain**2 * self._grain.variances(missing)
+            both = torch.cat([under, face])
+            wanted, own = measure_noise(both, weights.expand(2, -1, -1, -1)).split(1)
+            variances = self.settings.grain**2 * self._grain.variances(wanted - own)
             face = self._grain.add(face, variances, place.seed)
         if self.settings.reduce_colours:
             face = reduce_colours(face, self.settings.reduce_colours)

@@ -4,13 +4,15 @@ It is measured in small patches, as what a quadratic surface leaves of them, in 
 patches of a picture: those show noise, and the others detail.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
 from faceswap.conversion.detail.luma import rgb_to_ycc
 
 _SIDE = 8  # px of a patch
-_ACROSS = 16  # patches along each side of a picture: the cost does not grow with its size
+_ACROSS = 12  # patches along each side of a picture: the cost does not grow with its size
 _SMOOTHEST = 0.3  # fraction of the patches
 _COVERED = 0.9  # mean weight from which a patch counts
 _DARKEST, _BRIGHTEST = 0.06, 0.94  # mean luma: noise is clipped beyond
@@ -57,6 +59,7 @@ def _patches(images: Tensor) -> Tensor:
     return windows.flatten(4).flatten(2, 3)
 
 
+@lru_cache(maxsize=1)
 def _surfaces() -> Tensor:
     """Orthonormal basis of the quadratic surfaces over a patch, ``(side * side, 6)``."""
     line = torch.linspace(-1, 1, _SIDE, dtype=torch.float64)

@@ -11,6 +11,7 @@ from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.detail.enhancers import FaceCrops
 from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.settings import DetailConfig
+from faceswap.conversion.swap_parts import default_parts
 from faceswap.core.errors import ConfigError
 from faceswap.media.frame import Frame
 from tests.conversion.parts import make_parts
@@ -93,6 +94,10 @@ def test_an_enhancer_sees_crops_of_the_resolution_of_the_frame():
         u, v = face.landmarks[point].round().astype(int)
         found = 255 * crops.targets[0, :, y, x].numpy()
         np.testing.assert_allclose(found, smooth_image(200, 300)[v, u], atol=4)
+
+
+def test_the_library_has_the_defaults_of_the_command():
+    assert default_parts(1.25, "cpu").detail.settings == build_detail(DetailConfig()).settings
 
 
 def test_settings_become_a_chain():
