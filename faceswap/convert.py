@@ -11,11 +11,14 @@ from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.planning import format_note, plan_outputs
 from faceswap.conversion.report import ConvertReport, describe, describe_model
+from faceswap.conversion.sweep import parse_axes, variants
 from faceswap.conversion.targets import parse_targets
+from faceswap.conversion.tuning import Look, sheet_path, write_tuning_sheet
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
 from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
 from faceswap.core.outputs import check_outputs
+from faceswap.core.text import counted
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import is_faceset
 from faceswap.maskers import split_names
@@ -25,6 +28,8 @@ from faceswap.models.run_model import load_run_model
 from faceswap.provenance.identity import open_identity
 from faceswap.provenance.subject import describe_shown
 from faceswap.tracking.finder import DETECTOR, LANDMARKER
+
+_SWEPT_FRAMES = 4  # of a sweep, unless --preview gives another number
 
 
 def convert(
@@ -58,6 +63,8 @@ def convert(
     sign_key: options.SignKey = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
+    preview: options.Preview = None,
+    sweep: options.Sweep = None,
 ) -> None:
     """Swap the faces of videos or photos, all to one identity or each to its own.
 
@@ -84,6 +91,11 @@ def convert(
         "encode.lossless": lossless,
     }
     resolved = options.load_settings(config, given, settings or ())
+    inputs, swept = options.split_sweep(inputs, sweep or ())
+    rows = [
+        (variant, options.load_settings(config, given, [*(settings or ()), *variant.changes]))
+        for variant in variants(parse_axes(swept))
+    ]
     identity = open_identity(sign_cert, sign_key)  # first: unsigned output is never written
     place = pick_device(device)
     loaded = load_run_model(model, place, checkpoint)
@@ -104,6 +116,13 @@ def convert(
         ConvertJob(source, outputs, swapper, own, encode, identity, targets)
         for source, outputs, own in zip(sources, plan_outputs(sources, output), faces, strict=True)
     ]
+    if preview is not None or swept:
+        looks = [
+            Look(variant.label, build_swapper(loaded, row), variant.changes)
+            for variant, row in rows
+        ]
+        _write_sheets(jobs, looks, preview or _SWEPT_FRAMES, overwrite=overwrite)
+        return
     looked = _look(jobs, overwrite=overwrite)
     failures = 0
     for job, earlier in zip(jobs, looked, strict=True):
@@ -137,6 +156,19 @@ def convert_with_progress(
     unit = "frames" if job.passes == 1 else f"frames in {job.passes} passes"
     with progress_bar(f"convert {source.name}", total, unit) as advance:
         return job.run(looked, overwrite=overwrite, on_frames=advance)
+
+
+def _write_sheets(
+    jobs: Sequence[ConvertJob], looks: Sequence[Look], count: int, *, overwrite: bool
+) -> None:
+    """Writes the sheet of each source instead of converting it."""
+    for job in jobs:
+        path = sheet_path(job, swept=any(look.changes for look in looks))
+        with progress_bar(f"preview {job.source.name}", count * len(looks), "frames") as advance:
+            shown = write_tuning_sheet(
+                job, looks, count, path, overwrite=overwrite, on_tiles=advance
+            )
+        note(f"{path}: {counted(shown, 'frame')} of {job.source.path}")
 
 
 def _look(jobs: list[ConvertJob], *, overwrite: bool) -> list[Earlier | None]:

@@ -132,6 +132,38 @@ SignKey = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
+Preview = Annotated[
+    int | None,
+    typer.Option(
+        "--preview",
+        min=1,
+        max=64,
+        help="Write a contact sheet of so many frames, NAME.preview.png, instead of converting.",
+    ),
+]
+Sweep = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sweep",
+        metavar="NAME=VALUE,...",
+        help="Write a contact sheet with a row for each combination of settings, as in "
+        "`--sweep colour=lab,mkl mask=hull,mesh`, instead of converting.",
+    ),
+]
+
+
+def split_sweep(inputs: Sequence[Path], swept: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Separates sources from further settings of a sweep, which stand after the first one.
+
+    Args:
+        inputs: Words of the command line that are no options.
+        swept: Values of ``--sweep``; if there is none, all inputs are sources.
+
+    Returns:
+        Sources, and settings of the sweep.
+    """
+    words = [str(path) for path in inputs if swept and "=" in path.name and not path.exists()]
+    return [path for path in inputs if str(path) not in words], [*swept, *words]
 
 
 def load_settings(

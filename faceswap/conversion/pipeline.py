@@ -208,7 +208,7 @@ class ConvertJob:
         reader, counts = ImageReader(self.source.files, full_depth=True), Counts(finished)
         on_frames(counts.frames)
         frames = (frame for frame in prefetch(reader, _QUEUE) if frame.index not in finished)
-        found = self._faces_of_photos(frames, hashed, assignment)
+        found = self.faces_of_photos(frames, hashed, assignment)
         swapped = self.swapper(prefetch(found, _QUEUE), video=False)
         with closing(prefetch(swapped, _QUEUE)) as waiting:
             pairs = ((done.frame, len(done.faces)) for done in waiting)
@@ -235,7 +235,7 @@ class ConvertJob:
             notes=notes,
         )
 
-    def _faces_of_photos(
+    def faces_of_photos(
         self, frames: Iterator[Frame], hashed: HashedSource, assignment: Assignment
     ) -> FramesWithFaces:
         """Photos with their faces, which have guides where the model needs them."""

@@ -12,7 +12,7 @@ from faceswap.core.errors import ConfigError
 MOST_VARIANTS = 64
 """Most combinations of a sweep: more rows cannot be compared by eye."""
 
-_SHORT = {"colour": "colour.transfer", "mask": "mask.name"}
+_SHORT = {"colour": "colour.transfer", "mask": "mask.name", "blend": "blend.method"}
 _FORM = "For example: --sweep colour=lab,none mask=hull,mesh"
 
 
@@ -47,7 +47,7 @@ def parse_axes(words: Sequence[str]) -> list[Axis]:
 
     Args:
         words: Texts, each with one or more settings separated by spaces. Besides full names, the
-            names ``colour`` and ``mask``, and names of settings that only one section has.
+            names ``colour``, ``mask`` and ``blend``, and names that only one section has.
 
     Raises:
         ConfigError: A text has another form, or a setting is unknown or named twice.
@@ -66,7 +66,7 @@ def parse_axes(words: Sequence[str]) -> list[Axis]:
 
 
 def variants(axes: Sequence[Axis]) -> list[Variant]:
-    """All combinations of the values, the last setting changing fastest.
+    """All combinations of the values, the last setting changing fastest; one without any axis.
 
     Raises:
         ConfigError: There are more than ``MOST_VARIANTS``.
@@ -83,7 +83,7 @@ def variants(axes: Sequence[Axis]) -> list[Variant]:
 def _variant(axes: Sequence[Axis], values: Sequence[str]) -> Variant:
     changes = tuple(f"{axis.name}={value}" for axis, value in zip(axes, values, strict=True))
     label = ", ".join(change.partition(".")[2] for change in changes)
-    return Variant(label, changes)
+    return Variant(label or "converted", changes)
 
 
 def _full_name(given: str) -> str:

@@ -1,0 +1,184 @@
+"""Shows some frames of a source as the present settings, or many, convert them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faceswap.conversion.assignment import Assignment
+from faceswap.conversion.clip_faces import ClipFaces
+from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.pipeline import ConvertJob
+from faceswap.conversion.report import is_report_of
+from faceswap.conversion.sheet import around_faces, sheet, tile
+from faceswap.conversion.swapper import Swapper
+from faceswap.core.errors import NoFacesError
+from faceswap.core.files import write_json
+from faceswap.core.outputs import check_outputs
+from faceswap.core.text import readable_name
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.converted import report_path
+from faceswap.media.frame import Frame, Image
+from faceswap.media.hashed_source import HashedSource, hash_source
+from faceswap.media.images import write_image
+from faceswap.media.sources import Source, open_source
+from faceswap.media.video import probe
+from faceswap.provenance.metadata import SYNTHETIC, TOOL, xmp_packet
+from faceswap.provenance.signing import ManifestSigner
+
+Sample = tuple[Frame, Sequence[SourceFace]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Settings of one row of a sheet.
+
+    Attributes:
+        title: Text over the row.
+        swapper: Swapper with the settings.
+        changes: Settings that differ from those of the command, as ``NAME=VALUE``.
+    """
+
+    title: str
+    swapper: Swapper
+    changes: tuple[str, ...] = ()
+
+
+def sheet_path(job: ConvertJob, *, swept: bool) -> Path:
+    """File of the sheet, beside what the conversion itself would write."""
+    path = job.outputs.path
+    stem = path.name if job.outputs.is_folder else path.stem
+    return path.with_name(f"{stem}.{'sweep' if swept else 'preview'}.png")
+
+
+def write_tuning_sheet(
+    job: ConvertJob,
+    looks: Sequence[Look],
+    count: int,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    on_tiles: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Writes a sheet of frames that are spread over a source: a row for the source and each look.
+
+    Frames are converted one by one, so what is averaged over time in a video is not, and without a
+    faceset the faces of each frame are found by themselves.
+
+    Args:
+        job: Conversion of the source; nothing of its own is written.
+        looks: Settings of the rows.
+        count: Number of frames; fewer are shown of a shorter source.
+        path: PNG file. It is marked as synthetic, and has a report beside it.
+        overwrite: Whether to replace a file that is no sheet of this source.
+        on_tiles: Callback with the number of frames converted since the last call.
+
+    Returns:
+        Number of frames that are shown.
+
+    Raises:
+        NoFacesError: No face is to be swapped in these frames.
+        OutputExistsError: Something else has the name of the sheet.
+        FaceswapError: As in ``ConvertJob.run``.
+    """
+    own = not overwrite and is_report_of(report_path(path), job.source)
+    check_outputs([path, report_path(path)], overwrite=overwrite or own)
+    hashed = hash_source(job.source)
+    samples = _sample(job, hashed, count)
+    regions = [
+        around_faces(frame.displayed().shape, [face.landmarks for face in faces])
+        for frame, faces in samples
+    ]
+    rows = [
+        ("source", [_tile(frame, box) for (frame, _), box in zip(samples, regions, strict=True)])
+    ]
+    for look in looks:
+        tiles = []
+        for frame, region in zip(_swapped(look.swapper, samples), regions, strict=True):
+            tiles.append(_tile(frame, region))
+            on_tiles(1)
+        rows.append((look.title, tiles))
+    image = sheet([_column(frame) for frame, _ in samples], rows)
+    _write(path, image, job, hashed, looks, samples)
+    return len(samples)
+
+
+def _sample(job: ConvertJob, hashed: HashedSource, count: int) -> Sequence[Sample]:
+    """Frames spread over the source, with the faces to swap."""
+    assignment = Assignment(job.targets, job.source.name)
+    faceset = job.faces
+    if isinstance(faceset, Faceset) and job.source.kind == "video":
+        frames = _frames_at(job.source, _spread(sorted({f.frame for f in faceset.faces()}), count))
+        with ClipFaces(faceset, hashed, job.swapper, assignment) as clip:
+            samples = [(frame, list(faces)) for frame, faces in clip.of(frames)]
+    else:
+        video = job.source.kind == "video"
+        total = probe(job.source.path).frames if video else len(job.source.files)
+        frames = _frames_at(job.source, _spread(range(total), count))
+        found = job.faces_of_photos(frames, hashed, assignment)
+        samples = [(frame, list(faces)) for frame, faces in found]
+    if not any(faces for _, faces in samples):
+        assignment.check()  # there may be faces, and others be meant
+        raise NoFacesError(
+            f"Expected faces in {len(samples)} frames of {job.source.path}, found none.",
+            "Look at more frames, or give the faceset of the source.",
+        )
+    return samples
+
+
+def _spread(indices: Sequence[int], count: int) -> list[int]:
+    """Some of the indices, each in the middle of an equal part of them."""
+    number = min(count, len(indices))
+    places = (np.arange(number) + 0.5) * len(indices) / max(number, 1)
+    return [indices[int(place)] for place in places]
+
+
+def _frames_at(source: Source, indices: Sequence[int]) -> Iterator[Frame]:
+    """The frames of these indices, of which a damaged file may lack some."""
+    for index in indices:
+        frame = next(iter(open_source(source, index)), None)
+        if frame is not None:
+            yield frame
+
+
+def _swapped(swapper: Swapper, samples: Sequence[Sample]) -> Iterator[Frame]:
+    """Converted copies of the frames."""
+    copies = ((replace(frame, pixels=frame.image.copy()), faces) for frame, faces in samples)
+    return (swapped.frame for swapped in swapper(copies, video=False))
+
+
+def _tile(frame: Frame, region: tuple[int, int, int, int]) -> Image:
+    return tile(frame.displayed(), region)
+
+
+def _column(frame: Frame) -> str:
+    if frame.name:
+        return frame.name
+    minutes, seconds = divmod(frame.time, 60)
+    return f"{int(minutes)}:{seconds:05.2f}, frame {frame.index}"
+
+
+def _write(
+    path: Path,
+    image: Image,
+    job: ConvertJob,
+    hashed: HashedSource,
+    looks: Sequence[Look],
+    samples: Sequence[Sample],
+) -> None:
+    signer = ManifestSigner(job.identity, job.conversion)
+    faces = sum(len(found) for _, found in samples)
+    sign = signer.for_sources(*hashed.files, counts=lambda: {"faces_swapped": faces * len(looks)})
+    report_path(path).unlink(missing_ok=True)  # it describes the sheet that is replaced
+    write_image(path, image, xmp=xmp_packet(), sign=sign)
+    report: dict[str, Any] = {
+        "tool": TOOL,
+        "synthetic": SYNTHETIC,
+        "source": {"name": readable_name(hashed.source.path.name), "sha256": hashed.sha256},
+        "files": [{"name": readable_name(path.name)}],
+        "frames": [frame.index for frame, _ in samples],
+        "rows": [{"changes": look.changes, "settings": look.swapper.parts.facts} for look in looks],
+    }
+    write_json(report_path(path), report)
