@@ -1,0 +1,135 @@
+"""Conversions keep what they do not swap to the bit, in every depth and layout of pictures."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from faceswap.conversion.pipeline import EncodeSettings, convert_source
+from faceswap.media.encoders import VideoEncoding
+from faceswap.media.filters import FrameFilter
+from faceswap.media.photos import ImageReader
+from faceswap.media.picture import RgbPicture
+from faceswap.media.sources import find_sources
+from faceswap.media.video import probe
+from tests.conversion.test_pipeline import swapper
+from tests.footage import moving_portrait
+
+FRAMES = 4
+LIGHT = (
+    "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    ":max-cll=1000,400"
+)
+
+
+def picture(index: int) -> np.ndarray:
+    """The moving portrait of which a strip is transparent, ``(256, 256, 4) uint16`` RGBA."""
+    opacity = np.full((256, 256, 1), 65535, np.uint16)
+    opacity[:, :20] = 12345
+    noise = np.random.default_rng(index).integers(0, 257, (256, 256, 3)).astype(np.uint16)
+    return np.dstack([moving_portrait(index).astype(np.uint16) * 256 + noise, opacity])
+
+
+def write(path, codec, pixel_format, options=None, fields="", rotation=None):
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=25, options=options or {})
+        stream.width = stream.height = 256
+        stream.pix_fmt = pixel_format
+        context = stream.codec_context
+        context.colorspace, context.color_range = 9, 1
+        context.color_primaries, context.color_trc = 9, 16
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
+        for index in range(FRAMES):
+            stored = np.ascontiguousarray(np.rot90(picture(index), -(rotation or 0) // 90))
+            frame = av.VideoFrame.from_ndarray(stored, "rgba64le").reformat(
+                format=pixel_format, dst_colorspace=9, dst_color_range=1
+            )
+            if fields:
+                frame = FrameFilter(frame, [("setfield", fields)])(frame)
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def planes(path: Path) -> list[list[np.ndarray]]:
+    found = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            deep = any(component.bits > 8 for component in frame.format.components)
+            found.append([])
+            for plane in frame.planes:
+                rows = np.frombuffer(memoryview(plane), np.uint16 if deep else np.uint8)
+                found[-1].append(rows.reshape(plane.height, -1)[:, : plane.width].copy())
+    return found
+
+
+def check_one_region(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Checks that one region of a plane was changed, and gives the pixels around it."""
+    changed = (before != after).astype(np.uint8)
+    assert 0.05 < changed.mean() < 0.4
+    closed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    regions, _ = cv2.connectedComponents(closed)
+    assert regions == 2  # one is what was not changed
+    return closed
+
+
+CASES = {
+    "pq": ("libx265", "yuv420p10le", {"x265-params": f"{LIGHT}:log-level=error"}, "", None, ".mp4"),
+    "eight bits": ("libx264", "yuv420p", {}, "", None, ".mp4"),
+    "4:2:2": ("libx264", "yuv422p10le", {}, "", None, ".mkv"),
+    "fields": ("libx264", "yuv420p", {"flags": "+ildct+ilme"}, "tff", None, ".mov"),
+    "phone": ("libx264", "yuv420p10le", {}, "", 90, ".mov"),
+    "opacity": ("ffv1", "yuva444p16le", {}, "", None, ".mkv"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_not_swapped_keeps_its_bits(tmp_path, name):
+    codec, pixel_format, options, fields, rotation, suffix = CASES[name]
+    source = write(tmp_path / f"source{suffix}", codec, pixel_format, options, fields, rotation)
+    target = tmp_path / f"out{suffix}"
+    report = convert_source(
+        find_sources([source])[0],
+        target,
+        swapper(),
+        encode=EncodeSettings(VideoEncoding(codec, lossless=True)),
+    )
+    assert report.faces_swapped == FRAMES
+    before, after = probe(source), probe(target)
+    assert (after.pixel_format, after.colour, after.light, after.fields) == (
+        before.pixel_format,
+        before.colour,
+        before.light,
+        before.fields,
+    )
+    assert (before.light is not None) == (name == "pq")
+    assert after.rotation == 0
+    for old, new in zip(planes(source), planes(target), strict=True):
+        old = [np.rot90(plane, (rotation or 0) // 90) for plane in old]
+        region = check_one_region(old[0], new[0])
+        for one, two in zip(old[1:], new[1:], strict=True):
+            # Chroma of pixels beside a face is partly that of the face.
+            near = cv2.dilate(region, np.ones((7, 7), np.uint8))
+            near = cv2.resize(near, one.shape[::-1], interpolation=cv2.INTER_NEAREST)
+            assert np.array_equal(one[near == 0], two[near == 0])
+        if name == "opacity":
+            assert np.array_equal(old[3], new[3])
+            assert new[3].min() < 20000
+
+
+def test_a_photo_of_sixteen_bits(tmp_path):
+    deep = picture(0)
+    cv2.imwrite(str(tmp_path / "a.png"), cv2.cvtColor(deep, cv2.COLOR_RGBA2BGRA))
+    report = convert_source(find_sources([tmp_path / "a.png"])[0], tmp_path / "b.png", swapper())
+    assert report.notes == ()
+    (frame,) = ImageReader([tmp_path / "b.png"], full_depth=True)
+    assert isinstance(frame.picture, RgbPicture)
+    written = frame.picture.pixels
+    assert written.dtype == np.uint16
+    assert np.array_equal(written[..., 3], deep[..., 3])
+    check_one_region(deep[..., 1], written[..., 1])
