@@ -10,8 +10,9 @@ import numpy as np
 import typer
 
 from faceswap.conversion.description import describe_conversion
+from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.outputs import name_outputs
-from faceswap.conversion.pipeline import ConvertJob, EncodeSettings
+from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.swapper import Swapper
 from faceswap.convert import convert_with_progress
 from faceswap.core.config import load_config

@@ -11,9 +11,9 @@ from faceswap.conversion.covering_hands import CoveringHands, build_covering_han
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.detail.enhancers import enhancers
 from faceswap.conversion.detail.skin import skin
+from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.mask_edge import MaskEdge
 from faceswap.conversion.masks import FaceMasks, build_face_masks
-from faceswap.conversion.pipeline import EncodeSettings
 from faceswap.conversion.placement import Placement
 from faceswap.conversion.settings import ConvertConfig, DetailConfig, EncodeConfig
 from faceswap.conversion.swap_parts import SwapParts

@@ -7,7 +7,7 @@ use does not depend on the length of the input, and frames keep their order.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from faceswap import __version__
 from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.description import describe_faces, describe_targets
 from faceswap.conversion.earlier import Earlier, find_earlier
+from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.faces import FramesWithFaces, faces_of_frames, find_faces
 from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.frame_targets import assign_photos
@@ -30,7 +31,6 @@ from faceswap.core.files import remove
 from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
-from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.photos import ImageReader
@@ -40,21 +40,6 @@ from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.signing import ManifestSigner
 
 _QUEUE = 8
-
-
-@dataclass(frozen=True)
-class EncodeSettings:
-    """Encoding of converted video and photos.
-
-    Attributes:
-        video: Encoder of videos and its settings.
-        quality: JPEG quality of converted photos, 1 to 100.
-        deinterlace: Whether interlaced video is deinterlaced.
-    """
-
-    video: VideoEncoding = field(default_factory=VideoEncoding)
-    quality: int = 95
-    deinterlace: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,9 +168,8 @@ class ConvertJob:
             self.swapper,
             self.faces,
             assignment,
-            self.encode.video,
+            self.encode,
             signer,
-            deinterlace=self.encode.deinterlace,
         )
         result = video.run(self._key(hashed), on_frames)
         return ConvertReport(

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.clip_faces import ClipFaces
+from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.finding import FaceFinding
+from faceswap.conversion.finishing import Finishing
 from faceswap.conversion.outputs import Outputs
 from faceswap.conversion.segment_writer import SegmentWriter
 from faceswap.conversion.segments import (
@@ -26,14 +28,13 @@ from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
 from faceswap.conversion.writing import no_faces, without_report
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
-from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame import Frame
 from faceswap.media.frame_table import FrameTable
 from faceswap.media.hashed_source import HashedSource
-from faceswap.media.joining import Piece, join_videos
+from faceswap.media.joining import Piece
+from faceswap.media.pieces import PieceFormat, piece_format
 from faceswap.media.timeline import Damage
 from faceswap.media.video import VideoInfo, VideoReader
-from faceswap.provenance.metadata import SYNTHETIC
 from faceswap.provenance.signing import ManifestSigner
 
 _QUEUE = 8
@@ -71,9 +72,8 @@ class VideoConversion:
         swapper: Swapper of the faces.
         faces: Faceset of the video, or how its faces are found.
         assignment: Assignment of target identities to the faces.
-        encoding: Encoding of the output.
+        encode: Encoding of the output.
         signer: Signer of the segments and the output.
-        deinterlace: Whether interlaced video is deinterlaced.
     """
 
     hashed: HashedSource
@@ -81,14 +81,17 @@ class VideoConversion:
     swapper: Swapper
     faces: Faceset | FaceFinding
     assignment: Assignment
-    encoding: VideoEncoding
+    encode: EncodeSettings
     signer: ManifestSigner
-    deinterlace: bool = False
 
     @property
     def work(self) -> WorkFolder:
         """Folder of the segments."""
-        return WorkFolder(self.outputs.work, self.outputs.path.suffix)
+        return WorkFolder(self.outputs.work, self._format.suffix)
+
+    @property
+    def _format(self) -> PieceFormat:
+        return piece_format(self.outputs.path, self.encode.video)
 
     def run(self, key: str, on_frames: Callable[[int], None]) -> VideoResult:
         """Converts the segments that are missing, and joins all of them.
@@ -107,7 +110,7 @@ class VideoConversion:
         work.open(key)
         try:
             info = self._reader().info
-            writer = SegmentWriter(work, self.hashed, info, self.encoding, self.signer)
+            writer = SegmentWriter(work, self.hashed, info, self._format.encoding, self.signer)
             writer.try_out()  # before the long work
             table = FrameTable.of_file(path)
             segments = plan_segments(table)
@@ -146,7 +149,7 @@ class VideoConversion:
 
     def _reader(self, start: int = 0) -> VideoReader:
         return VideoReader(
-            self.hashed.source.path, start, full_depth=True, deinterlace=self.deinterlace
+            self.hashed.source.path, start, full_depth=True, deinterlace=self.encode.deinterlace
         )
 
     def _swap(
@@ -174,17 +177,16 @@ class VideoConversion:
             raise no_faces(source.path, result.frames, result.damage)
         counts = {name: getattr(result, name) for name in _COUNTS}
         *_, last = shown.values()
-        notes = join_videos(
+        duration = last.duration or max(1, round(1 / (info.fps * info.time_base)))
+        lossless = self.encode.video.lossless
+        finishing = Finishing(info, source.path, duration, self.encode.quality, lossless)
+        sign = self.signer.for_sources(source, counts=lambda: counts)
+        notes = finishing.write(
             self.outputs.path,
             [Piece(self.work.video(segment), record.pts) for segment, record in shown.items()],
-            info,
-            last.duration or max(1, round(1 / (info.fps * info.time_base))),
-            metadata=SYNTHETIC,
-            audio_from=source.path,
-            with_extras=True,
-            sign=without_report(
-                self.signer.for_sources(source, counts=lambda: counts), self.outputs.report
-            ),
+            self.work.joined,
+            without_report(sign, self.outputs.report),
+            self.signer.for_sources(source, counts=lambda: counts, attached=False),
         )
         return replace(result, notes=(*result.notes, *notes))
 

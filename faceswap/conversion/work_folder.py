@@ -79,6 +79,11 @@ class WorkFolder:
         """Folder of the faceset, for a video that comes without one."""
         return self.path / "faces"
 
+    @property
+    def joined(self) -> Path:
+        """File of all segments, from which an animated picture is made."""
+        return self.path / f"joined{self._suffix}"
+
     def open(self, key: str) -> None:
         """Creates the folder, and clears it if it holds another conversion.
 

@@ -19,9 +19,6 @@ from faceswap.media.animation_tags import HeaderTag, finished_webp
 from faceswap.media.container import keep_only, open_media, video_stream
 from faceswap.media.movie_file import media_errors
 
-ANIMATIONS = frozenset({".gif", ".webp"})
-"""Suffixes of animated pictures that a video can be written as."""
-
 _CENTISECOND, _MILLISECOND = Fraction(1, 100), Fraction(1, 1000)
 _PIXELS = "bgra"
 _PALETTE = (16, 16)  # pixels; 256 colours
@@ -60,7 +57,7 @@ def write_animation(
     pass of its own; WebP has milliseconds, and is put together in memory.
 
     Args:
-        path: Destination, with a suffix of ``ANIMATIONS``.
+        path: Destination, ``.gif`` or ``.webp``.
         work: Lossless video of RGB pictures, with or without transparency.
         duration: Duration of the last frame in seconds.
         loops: Number of times that it is shown; 0 for without end.

@@ -184,6 +184,8 @@ class AudioFeed:
                 self._copy(track, converted)
 
     def _copy(self, track: _Track, packet: Packet) -> None:
+        if self._muxer.stamps == "ticks" and _ends_before_start(packet):
+            return  # the container would move the pictures, by whole frames
         if packet.dts is not None:
             # No muxer accepts time stamps that run backwards: what overlaps follows at once.
             if track.last_dts is not None and packet.dts <= track.last_dts:
@@ -244,6 +246,12 @@ def _opens(encoder: str, rate: int, layout: str) -> bool:
 def _time(packet: Packet) -> float:
     stamp = packet.dts if packet.dts is not None else packet.pts
     return float("-inf") if stamp is None else float(stamp * packet.time_base)
+
+
+def _ends_before_start(packet: Packet) -> bool:
+    """Whether a packet is heard before time 0, as what encoders put in front of the sound."""
+    stamp = packet.dts if packet.pts is None else packet.pts
+    return stamp is not None and stamp + (packet.duration or 1) <= 0
 
 
 def _decode(stream: AudioStream, packet: Packet | None) -> list[av.AudioFrame]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
 from faceswap.media.container import open_media, video_stream
 from faceswap.media.movie_file import MovieFile, media_errors
-from faceswap.media.muxers import find_muxer
+from faceswap.media.muxers import find_muxer, stored_tick
 from faceswap.media.timeline import is_picture
 from faceswap.media.video import VideoInfo
 
@@ -51,7 +50,7 @@ def join_videos(
     pictures: so they increase from piece to piece.
 
     Args:
-        path: Destination, in the container of the pieces.
+        path: Destination; ``piece_format`` tells the format of its pieces.
         pieces: The pieces in order, at least one.
         info: Metadata with which the pieces were written; all time stamps are in its time base.
         duration: Duration of the last frame in the same units.
@@ -84,7 +83,7 @@ def join_videos(
     with file:
         waiting: Packet | None = None
         for packet, pts, dts in zip(
-            _packets(file, pieces, info.fps),
+            _packets(file, pieces, info),
             chain.from_iterable(map(_in_order, pieces, orders)),
             decoded,
             strict=False,  # the last packets are decoded before the last frames are shown
@@ -99,7 +98,7 @@ def join_videos(
     return file.notes
 
 
-def _packets(file: MovieFile, pieces: Sequence[Piece], fps: Fraction) -> Iterator[Packet]:
+def _packets(file: MovieFile, pieces: Sequence[Piece], info: VideoInfo) -> Iterator[Packet]:
     """The pictures of all pieces, in the stream of the file that is begun with the first piece."""
     target: VideoStream | None = None
     parameters: bytes | None = None
@@ -107,7 +106,7 @@ def _packets(file: MovieFile, pieces: Sequence[Piece], fps: Fraction) -> Iterato
         with open_media(piece.path) as container:
             stream = video_stream(container, piece.path)
             if target is None:
-                target = _add_stream(file, stream, fps)
+                target = _add_stream(file, stream, info)
                 parameters = stream.codec_context.extradata
                 file.begin(target, f"{file.path} cannot be begun")
             elif stream.codec_context.extradata != parameters:
@@ -154,11 +153,13 @@ def _in_order(piece: Piece, order: Sequence[int]) -> list[int]:
     return [piece.pts[place] for place in order]
 
 
-def _add_stream(file: MovieFile, template: VideoStream, fps: Fraction) -> VideoStream:
+def _add_stream(file: MovieFile, template: VideoStream, info: VideoInfo) -> VideoStream:
     # The decoder of a codec need not have an encoder of its name: the context is copied.
     stream = file.output.add_stream_from_template(template, opaque=True)
     assert isinstance(stream, VideoStream)
-    stream.codec_context.framerate = fps
-    if find_muxer(file.path).iso:
+    stream.codec_context.framerate = info.fps
+    muxer = find_muxer(file.path)
+    stream.time_base = stored_tick(muxer, info)
+    if muxer.iso:
         stream.codec_context.codec_tag = template.codec_context.codec_tag
     return stream

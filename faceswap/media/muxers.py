@@ -71,6 +71,10 @@ MUXERS: dict[str, Muxer] = {
 _INSTEAD = {".mxf": ".mov", ".dv": ".mov"} | dict.fromkeys((".ogv", ".ogm", ".nut"), ".mkv")
 
 
+ANIMATIONS = frozenset({".gif", ".webp"})
+"""Suffixes of animated pictures that a video can be written as, which are made in one go."""
+
+
 def find_muxer(path: Path) -> Muxer:
     """Muxer of a file by its suffix.
 
@@ -81,7 +85,7 @@ def find_muxer(path: Path) -> Muxer:
     if suffix not in MUXERS:
         raise MediaError(
             f"Video cannot be written as {suffix or path.name!r}.",
-            f"Use one of {', '.join(MUXERS)}.",
+            f"Use one of {', '.join((*MUXERS, *sorted(ANIMATIONS)))}.",
         )
     return MUXERS[suffix]
 
@@ -129,6 +133,8 @@ def stored_tick(muxer: Muxer, info: VideoInfo, *, constant: bool = False) -> Fra
 def writable_suffix(source: Path) -> str:
     """Suffix of the container that a converted video gets: its own, or one that can hold it."""
     suffix = source.suffix.lower()
+    if suffix in ANIMATIONS:
+        return suffix
     if suffix not in MUXERS:
         return _INSTEAD.get(suffix, ".mp4")
     if MUXERS[suffix].stamps != "steady":

@@ -172,9 +172,9 @@ class VideoWriter:
         for name, text in added.items():
             options[name] = f"{options[name]}:{text}" if name in options else text
 
-    def _mux(self, packets: list[Packet]) -> None:
+    def _mux(self, packets: list[Packet], *, complete: bool = False) -> None:
         for packet in packets:
-            if self._frames < 3:
+            if complete and self._frames < 3:
                 # x265 does not set the decoding time stamps of such short videos.
                 packet.dts = packet.pts
             if seconds_of(packet.pts, packet) == self._latest:
@@ -191,7 +191,7 @@ class VideoWriter:
         if not self._frames:
             raise MediaError(f"Expected at least one frame for {self.path}, found none.")
         with media_errors(f"{self.path} cannot be completed"):
-            self._mux(self._stream.encode(None))
+            self._mux(self._stream.encode(None), complete=True)
             if self._waiting is not None:
                 end = self._latest + self._frame_duration * self.info.time_base
                 self._file.mux_last(self._waiting, self._latest, end, self._delay)

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.outputs import name_outputs
-from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
+from faceswap.conversion.pipeline import ConvertJob, convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
 from faceswap.extraction.pipeline import extract_source

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.outputs import name_outputs
-from faceswap.conversion.pipeline import ConvertJob, EncodeSettings, convert_source
+from faceswap.conversion.pipeline import ConvertJob, convert_source
 from faceswap.conversion.planning import format_note, plan_outputs
 from faceswap.core.documents import read_json
 from faceswap.core.errors import (

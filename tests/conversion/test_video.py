@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from faceswap.conversion import video
+from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.outputs import name_outputs
-from faceswap.conversion.pipeline import EncodeSettings, convert_source
+from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.segments import plan_segments
 from faceswap.core.errors import MediaError, SourceChangedError
 from faceswap.media.encoders import VideoEncoding

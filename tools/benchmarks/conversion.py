@@ -6,9 +6,10 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.timing import Rate, exhaust, show, timed
+from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.faces import FramesWithFaces, stored_faces
 from faceswap.conversion.guided_frames import guide_windows
-from faceswap.conversion.pipeline import EncodeSettings, convert_source
+from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.device import pick_device
 from faceswap.extraction.pipeline import extract_source

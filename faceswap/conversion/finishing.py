@@ -1,0 +1,78 @@
+"""Makes a file of the segments of a conversion."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from faceswap.core.held_file import Signer
+from faceswap.media.animation import read_loops, write_animation
+from faceswap.media.joining import Piece, join_videos
+from faceswap.media.muxers import ANIMATIONS
+from faceswap.media.video import VideoInfo
+from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
+
+
+@dataclass(frozen=True)
+class Finishing:
+    """What a file is made from besides its segments.
+
+    Attributes:
+        info: Metadata of the segments.
+        source: Video that was converted.
+        duration: Duration of the last frame in units of the time base.
+        quality: Quality of animated WebP from 1 to 100.
+        lossless: Whether animated WebP is lossless.
+    """
+
+    info: VideoInfo
+    source: Path
+    duration: int
+    quality: int
+    lossless: bool
+
+    def write(
+        self, path: Path, pieces: Sequence[Piece], work: Path, sign: Signer, sign_work: Signer
+    ) -> list[str]:
+        """Joins the segments, or makes an animated picture of them.
+
+        Args:
+            path: Destination.
+            pieces: The segments.
+            work: Lossless video that an animated picture is made from; removed with the segments.
+            sign: Signer of the file.
+            sign_work: Signer of that lossless video.
+
+        Returns:
+            Messages for the user about what was changed or dropped.
+        """
+        if path.suffix.lower() not in ANIMATIONS:
+            return self._join(path, pieces, sign, extras=True)
+        self._join(work, pieces, sign_work, extras=False)
+        write_animation(
+            path,
+            work,
+            Fraction(self.duration * self.info.time_base),
+            loops=read_loops(self.source),
+            quality=self.quality,
+            lossless=self.lossless,
+            xmp=xmp_packet(),
+            sign=sign,
+        )
+        if self.info.audio_streams:
+            return [f"audio was dropped: {path.suffix} has none"]
+        return []
+
+    def _join(
+        self, path: Path, pieces: Sequence[Piece], sign: Signer, *, extras: bool
+    ) -> list[str]:
+        return join_videos(
+            path,
+            pieces,
+            self.info,
+            self.duration,
+            metadata=SYNTHETIC,
+            audio_from=self.source if extras else None,
+            with_extras=extras,
+            sign=sign,
+        )
