@@ -168,9 +168,13 @@ class Swapper:
             The wanted frames, in order.
         """
         for swapped in self.unblended(found, video=video, wanted=wanted):
-            with operator_threads(self._threads), torch.inference_mode():
-                composite(swapped.frame.picture, swapped.faces, self.parts.blend, self.parts.detail)
+            self.blend(swapped)
             yield swapped
+
+    def blend(self, swapped: SwappedFrame) -> None:
+        """Blends the faces of a frame of ``unblended`` into it, in place."""
+        with operator_threads(self._threads), torch.inference_mode():
+            composite(swapped.frame.picture, swapped.faces, self.parts.blend, self.parts.detail)
 
     def unblended(
         self,

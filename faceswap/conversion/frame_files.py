@@ -1,0 +1,132 @@
+"""Writes the frames of a video as numbered images, or the patches of its faces."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from faceswap.conversion.patches import PATCHES, describe_patches, patches_of
+from faceswap.conversion.rendering import Shown, in_bits
+from faceswap.conversion.segments import Segment
+from faceswap.conversion.swapper import SwappedFrame
+from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
+from faceswap.conversion.writing import Counts
+from faceswap.core.held_file import signed_path
+from faceswap.media.frame_pattern import FramePattern
+from faceswap.media.hashed_source import HashedSource
+from faceswap.media.images import encode_image
+from faceswap.media.picture import Picture, Stored
+from faceswap.provenance.metadata import xmp_packet
+from faceswap.provenance.signing import ManifestSigner
+
+_DESCRIPTION = ".json"
+
+
+@dataclass(frozen=True)
+class FrameFiles:
+    """Writes the segments of one video as signed images; each image is complete or absent.
+
+    Attributes:
+        work: Folder of the records of the segments.
+        hashed: The video.
+        pattern: Names of the images.
+        view: What they show. With ``patch`` there is an image of each face, and a description of
+            those of each frame.
+        bits: Bits per channel, 8 or 16; None for 16 if the video has more than 8.
+        signer: Signer of the images.
+    """
+
+    work: WorkFolder
+    hashed: HashedSource
+    pattern: FramePattern
+    view: Shown
+    bits: int | None
+    signer: ManifestSigner
+
+    def try_out(self) -> None:
+        """Does nothing: there is no encoder that could not be started."""
+
+    def read(self, segment: Segment) -> SegmentRecord | None:
+        """Record of a segment whose images are all there; None otherwise."""
+        record = self.work.read(segment)
+        if record is None:
+            return None
+        there = sum(self._main_file(index).is_file() for index in segment.indices)
+        return record if there == len(record.pts) else None
+
+    def write(
+        self,
+        segment: Segment,
+        swapped: Iterator[SwappedFrame],
+        remarks: Callable[[], list[str]],
+        on_frames: Callable[[int], None],
+    ) -> int:
+        """Writes the images of a segment and then its record; see ``SegmentWriter.write``."""
+        counts, pts, faulty, duration = Counts({}), [], 0, 0
+        with self.work.hold(segment):
+            for done in counts.watch_swapped(swapped, on_frames):
+                self._write(done)
+                pts.append(done.frame.pts)
+                faulty += done.frame.faulty
+                duration = done.frame.duration
+            swap = counts.frames_swapped, counts.faces_swapped
+            self.work.write(segment, SegmentRecord(pts, duration, *swap, faulty, remarks()))
+        return len(pts)
+
+    def files(self, frames: int) -> tuple[Path, ...]:
+        """All images that were written of a video.
+
+        Args:
+            frames: Number of frames of the video.
+        """
+        if self.view != "patch":
+            names = map(self.pattern.file, range(frames))
+            return tuple(file for file in names if file.is_file())
+        described = (self._main_file(index) for index in range(frames))
+        return tuple(
+            self.pattern.folder / face["file"]
+            for file in described
+            if file.is_file()
+            for face in PATCHES.read(file)["faces"]
+        )
+
+    def _main_file(self, index: int) -> Path:
+        suffix = _DESCRIPTION if self.view == "patch" else ""
+        return self.pattern.file(index, suffix=suffix)
+
+    def _write(self, done: SwappedFrame) -> None:
+        index, count = done.frame.index, len(done.faces)
+        if self.view != "patch":
+            pixels = _stored(done.frame.picture, self._bits(done.frame.picture))
+            self._write_image(self.pattern.file(index), pixels, count)
+            return
+        patches = patches_of(done.faces)
+        files = [self.pattern.file(index, f"-{number}") for number in range(len(patches))]
+        for file, patch in zip(files, patches, strict=True):
+            pixels = in_bits(patch.pixels, self._bits(done.frame.picture))
+            self._write_image(file, pixels, 1)
+        names = [file.name for file in files]
+        body = describe_patches(done.frame, self.hashed.source.path.name, patches, names)
+        PATCHES.write(self._main_file(index), body)
+
+    def _bits(self, picture: Picture) -> int:
+        return self.bits or (8 if picture.bits == 8 else 16)
+
+    def _write_image(self, path: Path, pixels: Stored, faces: int) -> None:
+        sign = self.signer.for_sources(
+            *self.hashed.files, counts=lambda: {"faces_swapped": faces}, attached=False
+        )
+        with signed_path(path, sign) as file:
+            file.write(encode_image(pixels, path.suffix, xmp=xmp_packet()))
+
+
+def _stored(picture: Picture, bits: int) -> Stored:
+    """Pixels of a picture in a number of bits; with its opacity, if it has one."""
+    whole = picture.read(0, 0, picture.width, picture.height)
+    pixels = picture.rgb8() if bits == 8 else in_bits(whole.clip(0, 1), 16)
+    alpha = picture.alpha
+    if alpha is None:
+        return pixels
+    opacity = alpha.astype(np.float32) / np.float32(2**picture.bits - 1)
+    return np.dstack([pixels, in_bits(opacity, bits)])
