@@ -59,6 +59,7 @@ def convert(
     crf: options.Crf = None,
     preset: options.Preset = None,
     lossless: options.Lossless = None,
+    view: options.ViewName = None,
     sign_cert: options.SignCert = None,
     sign_key: options.SignKey = None,
     device: options.Device = "auto",
@@ -89,6 +90,7 @@ def convert(
         "encode.crf": crf,
         "encode.preset": preset,
         "encode.lossless": lossless,
+        "encode.view": view,
     }
     resolved = options.load_settings(config, given, settings or ())
     inputs, swept = options.split_sweep(inputs, sweep or ())

@@ -11,6 +11,7 @@ from faceswap.conversion.blending import blends
 from faceswap.conversion.colour_transfer import colour_transfers
 from faceswap.conversion.masks import KEPT
 from faceswap.conversion.settings import ConvertConfig
+from faceswap.conversion.views import SHOWN
 from faceswap.core.config import load_config
 from faceswap.maskers import maskers
 from faceswap.maskers.products import PREDICTED
@@ -35,7 +36,12 @@ Map = Annotated[
     ),
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", help="File for one video or photo; folder for several.")
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File for one video or photo; folder for several; frames/%06d.png for images.",
+    ),
 ]
 CheckpointName = Annotated[
     str | None,
@@ -122,6 +128,10 @@ Preset = Annotated[str | None, typer.Option(help="Preset of the encoder.")]
 Lossless = Annotated[
     bool | None,
     typer.Option("--lossless", help="Encode without loss; only some encoders can."),
+]
+ViewName = Annotated[
+    str | None,
+    typer.Option("--view", help=f"What is written of a video: {', '.join(SHOWN)}. [default: swap]"),
 ]
 SignCert = Annotated[
     Path | None,

@@ -105,4 +105,4 @@ def build_encoding(config: EncodeConfig) -> EncodeSettings:
         pixel_format=config.pixel_format,
         lossless=config.lossless,
     )
-    return EncodeSettings(video, config.quality, config.deinterlace)
+    return EncodeSettings(video, config.quality, config.deinterlace, config.view, config.bits)

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from faceswap.conversion.outputs import Outputs
+from faceswap.conversion.patches import is_description
 from faceswap.conversion.report import ConvertReport, is_report_of, read_own_report
 from faceswap.core.file_state import FileState
 from faceswap.core.outputs import check_outputs, is_taken
+from faceswap.media.frame_pattern import DESCRIPTION, FramePattern
 from faceswap.media.hashed_source import HashedSource
 from faceswap.provenance.identity import SigningIdentity
 from faceswap.provenance.manifest import Conversion
@@ -58,14 +60,32 @@ def find_earlier(
         elif sidecar and not file.exists() and is_own_sidecar(sidecar, fingerprint, identity):
             own.add(sidecar)
     report = read_own_report(outputs, conversion.fingerprint(hashed.files))
+    if outputs.pattern is not None:
+        own |= _own_images(outputs.pattern, conversion.fingerprint(hashed.files), identity)
     if report is not None:
         own.add(outputs.report)
-        if report.files != tuple(outputs.files[index] for index in swapped):
+        if outputs.pattern is not None:
+            report = report if report.files and own.issuperset(report.files) else None
+        elif report.files != tuple(outputs.files[index] for index in swapped):
             report = None
     elif swapped and outputs.is_folder and is_report_of(outputs.report, hashed.source):
         own.add(outputs.report)  # of the same photos, before some were added or removed
     check_outputs([path for path in outputs.names() if path not in own])
     return Earlier(hashed, report, swapped, seen)
+
+
+def _own_images(pattern: FramePattern, fingerprint: str, identity: SigningIdentity) -> set[Path]:
+    """Numbered images that this conversion wrote, and the descriptions beside them."""
+    files = pattern.existing()
+    return {
+        file
+        for file in files
+        if (
+            is_description(file)
+            if file.suffix == DESCRIPTION
+            else read_own_counts(file, fingerprint, identity) is not None
+        )
+    }
 
 
 def _states(outputs: Outputs) -> dict[Path, FileState]:

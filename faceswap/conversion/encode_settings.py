@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from faceswap.conversion.views import Shown
 from faceswap.media.encoders import VideoEncoding
 
 
@@ -13,8 +14,13 @@ class EncodeSettings:
         video: Encoder of videos and its settings.
         quality: JPEG quality of converted photos and animated WebP, 1 to 100.
         deinterlace: Whether interlaced video is deinterlaced.
+        view: View that is written of each frame of a video.
+        bits: Bits per channel of image sequences and patches, 8 or 16; None for 16 if the video has
+            more than 8.
     """
 
     video: VideoEncoding = field(default_factory=VideoEncoding)
     quality: int = 95
     deinterlace: bool = False
+    view: Shown = "swap"
+    bits: int | None = None

@@ -7,20 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from faceswap.conversion.patches import PATCHES, describe_patches, patches_of
-from faceswap.conversion.rendering import Shown, in_bits
+from faceswap.conversion.rendering import in_bits
 from faceswap.conversion.segments import Segment
 from faceswap.conversion.swapper import SwappedFrame
+from faceswap.conversion.views import Shown
 from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
 from faceswap.conversion.writing import Counts
 from faceswap.core.held_file import signed_path
-from faceswap.media.frame_pattern import FramePattern
+from faceswap.media.frame_pattern import DESCRIPTION, FramePattern
 from faceswap.media.hashed_source import HashedSource
 from faceswap.media.images import encode_image
+from faceswap.media.pace import read_pace
 from faceswap.media.picture import Picture, Stored
+from faceswap.media.video_info import VideoInfo
 from faceswap.provenance.metadata import xmp_packet
 from faceswap.provenance.signing import ManifestSigner
-
-_DESCRIPTION = ".json"
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class FrameFiles:
         work: Folder of the records of the segments.
         hashed: The video.
         pattern: Names of the images.
-        view: What they show. With ``patch`` there is an image of each face, and a description of
-            those of each frame.
+        view: View that they show. With ``patch`` there is an image of each face, and a description
+            of those of each frame.
         bits: Bits per channel, 8 or 16; None for 16 if the video has more than 8.
         signer: Signer of the images.
     """
@@ -65,7 +66,7 @@ class FrameFiles:
         """Writes the images of a segment and then its record; see ``SegmentWriter.write``."""
         counts, pts, faulty, duration = Counts({}), [], 0, 0
         with self.work.hold(segment):
-            for done in counts.watch_swapped(swapped, on_frames):
+            for done in counts.watch(swapped, on_frames):
                 self._write(done)
                 pts.append(done.frame.pts)
                 faulty += done.frame.faulty
@@ -91,8 +92,17 @@ class FrameFiles:
             for face in PATCHES.read(file)["faces"]
         )
 
+    def remove(self, frames: int) -> None:
+        """Removes what was written of a video.
+
+        Args:
+            frames: Number of frames of the video.
+        """
+        for file in (*self.files(frames), *map(self._main_file, range(frames))):
+            file.unlink(missing_ok=True)
+
     def _main_file(self, index: int) -> Path:
-        suffix = _DESCRIPTION if self.view == "patch" else ""
+        suffix = DESCRIPTION if self.view == "patch" else ""
         return self.pattern.file(index, suffix=suffix)
 
     def _write(self, done: SwappedFrame) -> None:
@@ -119,6 +129,14 @@ class FrameFiles:
         )
         with signed_path(path, sign) as file:
             file.write(encode_image(pixels, path.suffix, xmp=xmp_packet()))
+
+
+def sequence_notes(info: VideoInfo) -> list[str]:
+    """Lines about what image sequences do not have of a video."""
+    notes = ["audio was dropped: image sequences have none"] if info.audio_streams else []
+    if not read_pace(info.path).steady:
+        notes.append("the frame rate varies: image sequences have no time stamps")
+    return notes
 
 
 def _stored(picture: Picture, bits: int) -> Stored:

@@ -11,6 +11,7 @@ from faceswap.core.files import name_key
 from faceswap.core.locks import hold_file, hold_folder
 from faceswap.core.outputs import is_taken
 from faceswap.media.converted import report_path
+from faceswap.media.frame_pattern import FramePattern, is_pattern
 from faceswap.media.images import WRITABLE
 from faceswap.media.sources import Source
 from faceswap.provenance.sidecar import sidecar_path, written_sidecar
@@ -26,15 +27,18 @@ class Outputs:
 
     Attributes:
         path: Video file, single photo, or folder of photos.
-        files: Output of each file of the source, in the same order.
+        files: Output of each file of the source, in the same order; for numbered images of a video
+            the pattern of their names.
+        pattern: Names of the numbered images of a video; None for other outputs.
     """
 
     path: Path
     files: tuple[Path, ...]
+    pattern: FramePattern | None = None
 
     @property
     def is_folder(self) -> bool:
-        """Whether the photos of a folder are written into a folder."""
+        """Whether images are written into a folder."""
         return self.files != (self.path,)
 
     @property
@@ -56,7 +60,8 @@ class Outputs:
             for file in self.files
             if written_sidecar(file) is None and is_taken(sidecar := sidecar_path(file))
         ]
-        return [*self.files, *written, *there, self.report]
+        images = () if self.pattern is None else self.pattern.existing()
+        return [*self.files, *written, *there, *images, self.report]
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -88,6 +93,8 @@ def name_outputs(source: Source, output: Path) -> Outputs:
     Raises:
         MediaError: A photo cannot be written in the format of ``output``.
     """
+    if is_pattern(output):
+        return _numbered(source, FramePattern(output))
     if source.kind == "video":
         return Outputs(output, (output,))
     writable = output.suffix.lower() in WRITABLE
@@ -99,6 +106,20 @@ def name_outputs(source: Source, output: Path) -> Outputs:
     if source.path.is_file() or (len(source.files) == 1 and writable):
         return Outputs(output, (output,))
     return Outputs(output, tuple(output / name for name in _photo_names(source.files)))
+
+
+def _numbered(source: Source, pattern: FramePattern) -> Outputs:
+    if source.kind != "video":
+        raise MediaError(
+            f"Numbered images are made of a video, found photos: {source.path}.",
+            "Give a folder as --output.",
+        )
+    if pattern.folder.name in ("", ".."):  # it has no place for a report beside it
+        raise MediaError(
+            "Numbered images are written into a folder of their own.",
+            f"Choose an --output such as frames/{pattern.path.name}.",
+        )
+    return Outputs(pattern.folder, (pattern.path,), pattern)
 
 
 def _photo_names(files: Sequence[Path]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import SwappedFace
-from faceswap.core.errors import MediaError
+from faceswap.core.errors import FaceswapError, MediaError
 from faceswap.core.formats import Format
 from faceswap.geometry.alignment import in_pixels, invert, matrix_scale
 from faceswap.media.frame import Frame
@@ -45,6 +46,15 @@ def patches_of(faces: Sequence[SwappedFace]) -> list[Patch]:
     """Patches of the faces of a frame, in the order in which they are laid over it."""
     nearest_last = sorted(faces, key=lambda face: -matrix_scale(face.matrix))
     return [_patch(face) for face in nearest_last]
+
+
+def is_description(path: Path) -> bool:
+    """Whether a file describes the patches of a frame."""
+    try:
+        PATCHES.read(path)
+    except (OSError, FaceswapError):
+        return False
+    return True
 
 
 def _patch(face: SwappedFace) -> Patch:

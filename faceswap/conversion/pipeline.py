@@ -172,9 +172,7 @@ class ConvertJob:
             signer,
         )
         result = video.run(self._key(hashed), on_frames)
-        return ConvertReport(
-            output=self.outputs.path, files=self.outputs.files, seconds=0.0, **asdict(result)
-        )
+        return ConvertReport(output=self.outputs.path, seconds=0.0, **asdict(result))
 
     def _key(self, hashed: HashedSource) -> str:
         """Text that identifies the conversion: also by the signer and by this program."""
@@ -195,8 +193,7 @@ class ConvertJob:
         found = self.faces_of_photos(frames, hashed, assignment)
         swapped = self.swapper(prefetch(found, _QUEUE), video=False)
         with closing(prefetch(swapped, _QUEUE)) as waiting:
-            pairs = ((done.frame, len(done.faces)) for done in waiting)
-            counted = counts.watch(pairs, on_frames)
+            counted = (done.frame for done in counts.watch(waiting, on_frames))
             written, notes = write_photos(
                 counted,
                 counts,

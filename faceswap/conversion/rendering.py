@@ -2,18 +2,13 @@
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
 
 from faceswap.conversion.faces import FramesWithFaces
 from faceswap.conversion.swapper import SwappedFrame, Swapper
-from faceswap.conversion.views import View, render_view
+from faceswap.conversion.views import Shown, View, render_view
 from faceswap.media.picture import Picture, Rgb, RgbPicture
-
-Shown = Literal[View, "patch"]
-SHOWN: tuple[Shown, ...] = (*get_args(View), "patch")
-"""Views, and ``patch``: pictures of the swapped faces, before they are blended."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +17,7 @@ class Renderer:
 
     Attributes:
         swapper: Swapper of the faces.
-        view: What is shown.
+        view: View that is rendered.
     """
 
     swapper: Swapper

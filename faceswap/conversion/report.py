@@ -132,9 +132,12 @@ def read_own_report(outputs: Outputs, fingerprint: str) -> ConvertReport | None:
     if stored.fingerprint != fingerprint:
         return None
     names = {file.name for file in stored.files}
+    candidates = outputs.files
+    if outputs.pattern is not None:
+        candidates = tuple(outputs.path / file.name for file in stored.files)
     return ConvertReport(
         output=outputs.path,
-        files=tuple(file for file in outputs.files if stored_names(file) & names),
+        files=tuple(file for file in candidates if stored_names(file) & names),
         frames=stored.frames,
         frames_swapped=stored.frames_swapped,
         faces_swapped=stored.faces_swapped,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from faceswap.conversion.segments import Segment
+from faceswap.conversion.swapper import SwappedFrame
 from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
 from faceswap.conversion.writing import Counts
 from faceswap.media.encoders import VideoEncoding
-from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.media.video import VideoInfo
 from faceswap.media.writer import VideoWriter
@@ -48,10 +48,14 @@ class SegmentWriter:
         with suppress(_TrialEndedError), self._open(Segment(0, 0), Counts({})):
             raise _TrialEndedError
 
+    def read(self, segment: Segment) -> SegmentRecord | None:
+        """Record of a complete segment; None if there is none."""
+        return self.work.read(segment)
+
     def write(
         self,
         segment: Segment,
-        swapped: Iterator[tuple[Frame, int]],
+        swapped: Iterator[SwappedFrame],
         remarks: Callable[[], list[str]],
         on_frames: Callable[[int], None],
     ) -> int:
@@ -59,7 +63,7 @@ class SegmentWriter:
 
         Args:
             segment: The segment.
-            swapped: Frames of it, each with the number of faces swapped in it.
+            swapped: Frames of the segment.
             remarks: Function that returns lines about how the frames differ from the source; called
                 after the last one.
             on_frames: Callback with the number of frames written since the last call.
@@ -76,7 +80,8 @@ class SegmentWriter:
             first = next(frames, None)
             if first is not None:
                 with self._open(segment, counts) as writer:
-                    for frame in chain([first], frames):
+                    for done in chain([first], frames):
+                        frame = done.frame
                         writer.write(frame.picture, frame.pts, frame.duration)
                         pts.append(frame.pts)
                         faulty += frame.faulty

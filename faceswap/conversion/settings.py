@@ -7,6 +7,7 @@ from pydantic import Field
 from faceswap.conversion.colour_match import STEADY
 from faceswap.conversion.detail.chain import MATCHED
 from faceswap.conversion.targets import FADE
+from faceswap.conversion.views import Shown
 from faceswap.core.config import StrictModel, UserPath
 from faceswap.people.embeddings import SAME_PERSON
 
@@ -168,7 +169,22 @@ class EncodeConfig(StrictModel):
         default=False,
         description="Whether interlaced video is deinterlaced; otherwise its fields are kept.",
     )
-    quality: int = Field(default=95, ge=1, le=100, description="JPEG quality of converted photos.")
+    quality: int = Field(
+        default=95,
+        ge=1,
+        le=100,
+        description="Quality of converted photos in JPEG and WebP, and of animated WebP.",
+    )
+    view: Shown = Field(
+        default="swap",
+        description="What is written of each frame of a video: the converted frame (swap), "
+        "side-by-side with the source, the amplified difference from it, the mask, the faces alone "
+        "with transparency (alpha), or a picture of each face for compositors (patch).",
+    )
+    bits: Literal[8, 16] | None = Field(
+        default=None,
+        description="Bits per channel of image sequences and patches; null for those of the video.",
+    )
 
 
 class ConvertConfig(StrictModel):

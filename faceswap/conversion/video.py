@@ -8,13 +8,16 @@ bounded queues between them, across the borders of segments.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.clip_faces import ClipFaces
 from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.finishing import Finishing
+from faceswap.conversion.frame_files import FrameFiles, sequence_notes
 from faceswap.conversion.outputs import Outputs
+from faceswap.conversion.rendering import Renderer
 from faceswap.conversion.segment_writer import SegmentWriter
 from faceswap.conversion.segments import (
     FrameWindows,
@@ -23,12 +26,13 @@ from faceswap.conversion.segments import (
     covered,
     plan_segments,
 )
-from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.swapper import SwappedFrame, Swapper
+from faceswap.conversion.views import view_size
 from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
 from faceswap.conversion.writing import no_faces, without_report
+from faceswap.core.errors import MediaError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
-from faceswap.media.frame import Frame
 from faceswap.media.frame_table import FrameTable
 from faceswap.media.hashed_source import HashedSource
 from faceswap.media.joining import Piece
@@ -52,6 +56,7 @@ class VideoResult:
         faces_swapped: Number of swapped faces.
         damage: Description of the unreadable part of the source; "" if there is none.
         notes: Differences from the source, one line each.
+        files: Written files.
     """
 
     frames: int
@@ -60,6 +65,7 @@ class VideoResult:
     faces_swapped: int
     damage: str
     notes: tuple[str, ...]
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,8 @@ class VideoConversion:
     @property
     def work(self) -> WorkFolder:
         """Folder of the segments."""
-        return WorkFolder(self.outputs.work, self._format.suffix)
+        sequence = self.outputs.pattern is not None
+        return WorkFolder(self.outputs.work, "" if sequence else self._format.suffix)
 
     @property
     def _format(self) -> PieceFormat:
@@ -110,7 +117,7 @@ class VideoConversion:
         work.open(key)
         try:
             info = self._reader().info
-            writer = SegmentWriter(work, self.hashed, info, self._format.encoding, self.signer)
+            writer = self._writer(info)
             writer.try_out()  # before the long work
             table = FrameTable.of_file(path)
             segments = plan_segments(table)
@@ -120,12 +127,12 @@ class VideoConversion:
                     faceset.require_meshes()
                 faceset = faceset.extract(self.hashed.source, work.faceset, on_frames)
             with ClipFaces(faceset, self.hashed, self.swapper, self.assignment) as faces:
-                missing = [segment for segment in segments if work.read(segment) is None]
+                missing = [segment for segment in segments if writer.read(segment) is None]
                 on_frames(covered(segments) - covered(missing))
                 written = sum(
                     self._convert(group, faces, writer, on_frames) for group in consecutive(missing)
                 )
-            return self._join(info, table, segments, written)
+            return self._finish(writer, info, table, segments, written)
         finally:
             work.remove_empty()
 
@@ -133,7 +140,7 @@ class VideoConversion:
         self,
         segments: Sequence[Segment],
         faces: ClipFaces,
-        writer: SegmentWriter,
+        writer: SegmentWriter | FrameFiles,
         on_frames: Callable[[int], None],
     ) -> int:
         """Converts consecutive segments; returns the number of their frames."""
@@ -152,46 +159,77 @@ class VideoConversion:
             self.hashed.source.path, start, full_depth=True, deinterlace=self.encode.deinterlace
         )
 
+    def _writer(self, info: VideoInfo) -> SegmentWriter | FrameFiles:
+        view, work = self.encode.view, self.work
+        if self.outputs.pattern is not None:
+            pattern, bits = self.outputs.pattern, self.encode.bits
+            return FrameFiles(work, self.hashed, pattern, view, bits, self.signer)
+        if view in ("alpha", "patch"):
+            raise MediaError(
+                f"The view {view!r} has transparency, which is written as images.",
+                "Choose an --output such as frames/%06d.png.",
+            )
+        width, height = view_size(view, info.width, info.height)
+        shown = replace(info, width=width, height=height)
+        return SegmentWriter(work, self.hashed, shown, self._format.encoding, self.signer)
+
     def _swap(
         self, windows: FrameWindows, segments: Sequence[Segment], faces: ClipFaces
-    ) -> Iterator[tuple[Frame, int] | None]:
-        """Swapped frames of the segments, each with its number of faces; None ends a segment."""
+    ) -> Iterator[SwappedFrame | None]:
+        """Swapped frames of the segments; None ends a segment."""
+        render = Renderer(self.swapper, self.encode.view)
         for segment in segments:
-            found = faces.of(windows.of(segment))
-            for swapped in self.swapper(found, wanted=segment.indices):
-                yield swapped.frame, len(swapped.faces)
+            yield from render(faces.of(windows.of(segment)), segment.indices)
             yield None
 
-    def _join(
-        self, info: VideoInfo, table: FrameTable, segments: Sequence[Segment], written: int
+    def _finish(
+        self,
+        writer: SegmentWriter | FrameFiles,
+        info: VideoInfo,
+        table: FrameTable,
+        segments: Sequence[Segment],
+        written: int,
     ) -> VideoResult:
-        """Writes the output from all segments."""
-        (source,) = self.hashed.files
-        found = {segment: self.work.read(segment) for segment in segments}
+        """Makes the output of all segments."""
+        found = {segment: writer.read(segment) for segment in segments}
         records = {segment: record for segment, record in found.items() if record is not None}
         assert len(records) == len(segments)
         shown = {segment: record for segment, record in records.items() if record.pts}
         result = _summary(table, records, written)
         if not result.faces_swapped:
             self.work.remove()
-            raise no_faces(source.path, result.frames, result.damage)
+            if isinstance(writer, FrameFiles):
+                writer.remove(table.frames)
+            raise no_faces(self.hashed.source.path, result.frames, result.damage)
+        if isinstance(writer, FrameFiles):
+            notes = (*result.notes, *sequence_notes(info))
+            return replace(result, files=writer.files(table.frames), notes=notes)
+        notes = self._join(writer.info, list(shown.items()), result)
+        return replace(result, files=self.outputs.files, notes=(*result.notes, *notes))
+
+    def _join(
+        self,
+        info: VideoInfo,
+        shown: Sequence[tuple[Segment, SegmentRecord]],
+        result: VideoResult,
+    ) -> list[str]:
+        (source,) = self.hashed.files
         counts = {name: getattr(result, name) for name in _COUNTS}
-        *_, last = shown.values()
+        _, last = shown[-1]
         duration = last.duration or max(1, round(1 / (info.fps * info.time_base)))
         lossless = self.encode.video.lossless
         finishing = Finishing(info, source.path, duration, self.encode.quality, lossless)
         sign = self.signer.for_sources(source, counts=lambda: counts)
-        notes = finishing.write(
+        return finishing.write(
             self.outputs.path,
-            [Piece(self.work.video(segment), record.pts) for segment, record in shown.items()],
+            [Piece(self.work.video(segment), record.pts) for segment, record in shown],
             self.work.joined,
             without_report(sign, self.outputs.report),
             self.signer.for_sources(source, counts=lambda: counts, attached=False),
         )
-        return replace(result, notes=(*result.notes, *notes))
 
 
-def _until_end(swapped: Iterator[tuple[Frame, int] | None]) -> Iterator[tuple[Frame, int]]:
+def _until_end(swapped: Iterator[SwappedFrame | None]) -> Iterator[SwappedFrame]:
     """The frames of one segment."""
     while (item := next(swapped)) is not None:
         yield item

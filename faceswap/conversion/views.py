@@ -11,6 +11,9 @@ from faceswap.conversion.compositing import SwappedFace, face_box, warp_face
 
 View = Literal["swap", "side-by-side", "difference", "mask", "alpha"]
 VIEWS: tuple[View, ...] = get_args(View)
+Shown = Literal[View, "patch"]
+SHOWN: tuple[Shown, ...] = (*VIEWS, "patch")
+"""Views, and ``patch``: pictures of the swapped faces, before they are blended."""
 
 AMPLIFIED = 8
 """Factor of the view ``difference``."""
@@ -20,7 +23,7 @@ _LEAST = np.float32(1e-6)  # opacity
 Pixels = NDArray[np.float32]
 
 
-def view_size(view: View, width: int, height: int) -> tuple[int, int]:
+def view_size(view: Shown, width: int, height: int) -> tuple[int, int]:
     """Width and height of a view of frames of a size."""
     return (2 * width, height) if view == "side-by-side" else (width, height)
 

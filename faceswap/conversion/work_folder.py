@@ -67,7 +67,7 @@ class WorkFolder:
 
     Args:
         path: The folder; created when something is written into it.
-        suffix: Suffix of the files of segments.
+        suffix: Suffix of the files of segments; empty if their frames are files elsewhere.
     """
 
     def __init__(self, path: Path, suffix: str) -> None:
@@ -104,7 +104,7 @@ class WorkFolder:
 
     def video(self, segment: Segment) -> Path:
         """File of a segment."""
-        return self.path / f"segment-{segment.first:09d}-{segment.end:09d}{self._suffix}"
+        return self.path / f"{_name(segment)}{self._suffix}"
 
     @contextmanager
     def hold(self, segment: Segment) -> Iterator[None]:
@@ -124,7 +124,8 @@ class WorkFolder:
         except (OSError, FaceswapError):
             return None
         record = SegmentRecord(**{name: stored[name] for name in _SegmentDocument.model_fields})
-        return record if not record.pts or self.video(segment).is_file() else None
+        complete = not record.pts or not self._suffix or self.video(segment).is_file()
+        return record if complete else None
 
     def write(self, segment: Segment, record: SegmentRecord) -> None:
         """Writes the record of a segment, whose video is complete.
@@ -145,4 +146,8 @@ class WorkFolder:
                 self.remove()
 
     def _record(self, segment: Segment) -> Path:
-        return self.video(segment).with_suffix(".json")
+        return self.path / f"{_name(segment)}.json"
+
+
+def _name(segment: Segment) -> str:
+    return f"segment-{segment.first:09d}-{segment.end:09d}"

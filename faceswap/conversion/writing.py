@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from faceswap.conversion.outputs import Outputs
+from faceswap.conversion.swapper import SwappedFrame
 from faceswap.core.errors import NoFacesError
 from faceswap.core.held_file import HeldFile, Signer
 from faceswap.media.deep_photos import read_picture
@@ -37,12 +38,12 @@ class Counts:
         self.faces_swapped = sum(finished.values())
 
     def watch(
-        self, swapped: Iterable[tuple[Frame, int]], on_frames: Callable[[int], None]
-    ) -> Iterator[Frame]:
-        """Passes frames on, each with the number of faces swapped in it, and counts them."""
-        for frame, faces in swapped:
-            self.in_frame = faces
-            yield frame
+        self, swapped: Iterable[SwappedFrame], on_frames: Callable[[int], None]
+    ) -> Iterator[SwappedFrame]:
+        """Passes swapped frames on, and counts them and their faces."""
+        for done in swapped:
+            faces = self.in_frame = len(done.faces)
+            yield done
             self.frames += 1
             self.frames_now += 1
             self.frames_swapped += faces > 0

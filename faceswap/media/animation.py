@@ -11,12 +11,15 @@ from av import VideoFormat, VideoFrame
 from av.container import OutputContainer
 from av.filter import Graph
 from av.filter.context import FilterContext
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image as PillowImage
 
 from faceswap.core.held_file import Signer, signed_path
 from faceswap.media.animation_tags import HeaderTag, finished_webp
+from faceswap.media.colour import ColourTags
 from faceswap.media.container import keep_only, open_media, video_stream
+from faceswap.media.filters import EXACT, THREADS
 from faceswap.media.movie_file import media_errors
 
 _CENTISECOND, _MILLISECOND = Fraction(1, 100), Fraction(1, 1000)
@@ -58,7 +61,7 @@ def write_animation(
 
     Args:
         path: Destination, ``.gif`` or ``.webp``.
-        work: Lossless video of RGB pictures, with or without transparency.
+        work: Lossless video, with or without transparency.
         duration: Duration of the last frame in seconds.
         loops: Number of times that it is shown; 0 for without end.
         quality: Quality of WebP from 1 to 100.
@@ -84,11 +87,20 @@ def _frames(path: Path, clock: Fraction) -> Iterator[VideoFrame]:
         stream = video_stream(container, path)
         keep_only(container, stream)
         stream.thread_type = "AUTO"
+        scaler = VideoReformatter()
         for frame in container.decode(stream):
             begin = (frame.pts or 0) * Fraction(frame.time_base or 1)
-            picture = frame.reformat(format=_PIXELS)
+            picture = _in_rgb(frame, scaler)
             picture.pts, picture.time_base = round(begin / clock), clock
             yield picture
+
+
+def _in_rgb(frame: VideoFrame, scaler: VideoReformatter) -> VideoFrame:
+    if not frame.format.is_rgb:
+        tags = ColourTags.of_frame(frame)
+        frame.colorspace = tags.effective_matrix(frame.width, frame.height)
+        frame.color_range = tags.effective_range(frame.format.name)
+    return scaler.reformat(frame, format=_PIXELS, interpolation=EXACT, threads=THREADS)
 
 
 def _size(path: Path) -> tuple[int, int]:

@@ -7,6 +7,8 @@ from pathlib import Path
 from faceswap.core.errors import MediaError
 from faceswap.media.images import DEEP
 
+DESCRIPTION = ".json"
+"""Suffix of a description beside an image."""
 _NUMBER = re.compile(r"%(?:0(\d{1,2}))?d")
 
 
@@ -54,6 +56,18 @@ class FramePattern:
         number = f"{index + 1:0{match[1] or 1}d}"
         stem = self.path.stem[: match.start()] + number + self.path.stem[match.end() :]
         return self.folder / f"{stem}{part}{suffix or self.path.suffix}"
+
+    def existing(self) -> list[Path]:
+        """Files in the folder that have a name of the sequence, or one beside an image of it."""
+        match = _NUMBER.search(self.path.stem)
+        assert match is not None
+        begin = re.escape(self.path.stem[: match.start()])
+        end = re.escape(self.path.stem[match.end() :])
+        suffixes = f"{re.escape(self.path.suffix)}|{re.escape(DESCRIPTION)}"
+        name = re.compile(rf"{begin}\d+{end}(-\d+)?({suffixes})")
+        if not self.folder.is_dir():
+            return []
+        return sorted(file for file in self.folder.iterdir() if name.fullmatch(file.name))
 
 
 def is_pattern(path: Path) -> bool:

@@ -48,6 +48,11 @@ class Picture(Protocol):
         """
         ...
 
+    @property
+    def alpha(self) -> Stored | None:
+        """Opacity, ``(H, W)`` of ``bits`` bits; None without one."""
+        ...
+
     def rgb8(self) -> NDArray[np.uint8]:
         """The picture as ``(H, W, 3) uint8`` RGB, contiguous and writable.
 

@@ -10,7 +10,7 @@ from faceswap.core.errors import MediaError
 from faceswap.media.encoders import VideoEncoding, find_encoder
 from faceswap.media.muxers import ANIMATIONS, MUXERS, find_muxer
 
-_LOSSLESS = VideoEncoding("ffv1", pixel_format="bgra")
+_LOSSLESS = VideoEncoding("ffv1")
 
 
 @dataclass(frozen=True)
