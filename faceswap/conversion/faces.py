@@ -95,7 +95,7 @@ def check_source(faceset: Faceset, hashed: HashedSource) -> None:
             f"{faceset.record['source']['path']}.",
             "Give the faceset of this file, or omit --faceset to detect faces during conversion.",
         )
-    if not faceset.rows.num_rows:
+    if not faceset.faces():
         raise NoFacesError(
             f"Expected faces in the faceset {faceset.path}, found none.",
             "Extract the source again with another --detector.",
