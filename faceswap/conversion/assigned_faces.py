@@ -9,7 +9,7 @@ from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.faces import SourceFace, kept_faces
 from faceswap.conversion.fading import FoundFaces, show_faces
 from faceswap.conversion.seen_tracks import seen_tracks
-from faceswap.conversion.shots import find_cuts
+from faceswap.conversion.shots import find_changes
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import matrix_column
 from faceswap.media.sources import Source
@@ -66,7 +66,8 @@ class AssignedFaces:
         extractor, count = faceset.record["extractor"], faceset.record["source"]["frames"]
         ends = extractor.get("first_frame") or 0, min(count, extractor.get("end_frame") or count)
         self._landmarks = found.landmarks
-        self._faces = show_faces(found, partial(find_cuts, source), ends, targets.fade, excluded)
+        compare = partial(find_changes, source, pixel_aspect=faceset.pixel_aspect)
+        self._faces = show_faces(found, compare, ends, targets.fade, excluded)
         self._meshes = faceset.meshes() if meshes else None
 
     def frames(self) -> list[int]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.conversion.shots import Changes, Place
 from faceswap.detectors.nms import overlaps
 from faceswap.tracking.tracks import is_duplicate
 
@@ -26,8 +27,8 @@ _SAME_PLACE = 0.4  # IoU of the faces around a gap from which they may be on dif
 
 Run = NDArray[np.int64]
 """Positions of the faces of one track in consecutive frames."""
-FindCuts = Callable[[Collection[int]], set[int]]
-"""Callback that tells which of some frames begin a shot."""
+FindChanges = Callable[[Collection[int], Sequence[Place]], Changes]
+"""Callback that tells which of some frames begin a shot, and which places have new content."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class ShownFaces:
 
 def show_faces(
     faces: FoundFaces,
-    find_cuts: FindCuts,
+    find_changes: FindChanges,
     ends: tuple[int, int],
     fade: int,
     excluded: Collection[tuple[int, int]] = (),
@@ -90,7 +91,9 @@ def show_faces(
 
     Args:
         faces: The faces that were found.
-        find_cuts: Callback that tells which of some frames begin a shot.
+        find_changes: Callback that compares frames of the video with those before them. Where the
+            picture changes at once at the place of a face, which is covered or uncovered, the face
+            does not fade: that would show what it replaces.
         ends: First frame of the clip, and the one after its last: nothing fades there.
         fade: Number of frames over which a face fades; 0 for none.
         excluded: Frame and track of faces that are not to be swapped; no gap spans them.
@@ -101,7 +104,14 @@ def show_faces(
     edges |= {int(faces.frames[run[-1]]) + 1 + late for run in runs for late in range(_LATE + 1)}
     inside = {frame for pair in pairs for frame in faces.gap(*pair)}
     first, end = ends
-    cuts = find_cuts({frame for frame in edges | inside if first < frame < end}) | {*ends}
+    places = [(int(faces.frames[run[0]]), faces.box(run[0])) for run in runs]
+    places += [(int(faces.frames[run[-1]]) + 1, faces.box(run[-1])) for run in runs]
+    changes = find_changes({frame for frame in edges | inside if first < frame < end}, places)
+    cuts = changes.cuts | {*ends}
+    begun_at_once = {int(run[0]) for number, run in enumerate(runs) if number in changes.places}
+    ended_at_once = {
+        int(run[-1]) for number, run in enumerate(runs, len(runs)) if number in changes.places
+    }
     following: dict[int, int] = {}
     begun: set[int] = set()
     for before, after in pairs:
@@ -115,7 +125,11 @@ def show_faces(
         found = np.concatenate(chain)
         lead = _extension(faces, found, -1, cuts, excluded)
         tail = _extension(faces, found[::-1], 1, cuts, excluded)
-        shown.append(_show_chain(faces, found, (lead, tail), cuts, fade))
+        fades = (
+            found[0] not in begun_at_once and int(faces.frames[found[0]]) - lead not in cuts,
+            found[-1] not in ended_at_once and int(faces.frames[found[-1]]) + tail + 1 not in cuts,
+        )
+        shown.append(_show_chain(faces, found, (lead, tail), fades, fade))
     return _in_order(shown)
 
 
@@ -214,7 +228,7 @@ def _is_occupied(faces: FoundFaces, face: int, frames: Sequence[int]) -> bool:
 
 
 def _show_chain(
-    faces: FoundFaces, found: Run, extended: tuple[int, int], cuts: Collection[int], fade: int
+    faces: FoundFaces, found: Run, extended: tuple[int, int], fades: tuple[bool, bool], fade: int
 ) -> ShownFaces:
     """The faces of a chain in all of its frames.
 
@@ -222,7 +236,7 @@ def _show_chain(
         faces: The faces.
         found: Positions of the faces of the chain.
         extended: Number of frames by which it is extended before and after these.
-        cuts: Frames that begin a shot, and the end of the clip.
+        fades: Whether it fades in, and whether it fades out.
         fade: Number of frames over which a face fades; 0 for none.
     """
     known = faces.frames[found]
@@ -235,9 +249,9 @@ def _show_chain(
     time[following == place] = 0
     steps = np.arange(1, len(frames) + 1) / (fade + 1)
     opacity = np.ones(len(frames))
-    if int(frames[0]) not in cuts:
+    if fades[0]:
         opacity = np.minimum(opacity, steps)
-    if int(frames[-1]) + 1 not in cuts:
+    if fades[1]:
         opacity = np.minimum(opacity, steps[::-1])
     return ShownFaces(frames, before, after, time, opacity)
 

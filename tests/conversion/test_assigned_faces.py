@@ -8,7 +8,7 @@ import pytest
 
 from faceswap.conversion.assigned_faces import AssignedFaces
 from faceswap.conversion.assignment import Assignment
-from faceswap.conversion.shots import find_cuts
+from faceswap.conversion.shots import Changes, find_changes
 from faceswap.conversion.targets import Rule, Targets
 from faceswap.core.errors import NoFacesError
 from faceswap.facesets.faceset import Faceset
@@ -119,6 +119,23 @@ def test_cuts_are_found_among_the_frames_that_are_asked_for(tmp_path):
         return (plain_picture if 10 <= index < 20 else moving_portrait)(index)
 
     (source,) = find_sources([write_clip(tmp_path / "cuts.mp4", 30, picture, sound=False)])
-    assert find_cuts(source, range(30)) == {10, 20}
-    assert find_cuts(source, [0, 9, 20, 21, 40]) == {20}
-    assert find_cuts(source, []) == set()
+    assert find_changes(source, range(30)).cuts == {10, 20}
+    assert find_changes(source, [0, 9, 20, 21, 40]).cuts == {20}
+    assert find_changes(source, []) == Changes(set(), set())
+
+
+@pytest.mark.parametrize("cover", [plain_picture(0)[80:140, 90:150], 90])
+def test_a_place_is_new_where_something_covers_it(cover, tmp_path):
+    def picture(index: int) -> np.ndarray:
+        image = moving_portrait(index)
+        if index >= 5:
+            image[80:140, 90:150] = cover
+        return image
+
+    (source,) = find_sources([write_clip(tmp_path / "bar.mp4", 8, picture, sound=False)])
+    face, beside = np.array([95, 85, 145, 135]), np.array([10, 10, 60, 60])
+    places = [(4, face), (5, face), (5, beside), (6, face), (5, face + 500)]
+    assert find_changes(source, [5], places) == Changes(set(), {1})
+    # Places are those of the frame as it is displayed.
+    wide = np.array([2, 1, 2, 1])
+    assert find_changes(source, [], [(5, face * wide), (5, beside * wide)], 2.0).places == {0}

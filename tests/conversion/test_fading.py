@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from faceswap.conversion.fading import LONGEST_GAP, FoundFaces, show_faces
+from faceswap.conversion.shots import Changes, Place
 from faceswap.geometry.mean_face import MEAN_FACE
 
 SIZE = 80.0
@@ -29,17 +30,25 @@ def track(frames: range, number: int = 0, start: float = 200.0, motion: float = 
     return [(frame, number, start + motion * frame) for frame in frames]
 
 
+def no_changes(frames: Collection[int], places: Sequence[Place]) -> Changes:
+    return Changes(set(), set())
+
+
 def shown(
     faces: Sequence[Found],
     cuts: Collection[int] = (),
     fade: int = 4,
     excluded: Collection[tuple[int, int]] = (),
     to: Sequence[int] | None = None,
+    covered: Collection[int] = (),
 ) -> dict[int, list[float]]:
     """Opacity of each face by frame."""
-    found = show_faces(
-        found_faces(faces, to), lambda frames: {*frames} & {*cuts}, CLIP, fade, excluded
-    )
+
+    def changes(frames: Collection[int], places: Sequence[Place]) -> Changes:
+        new = {i for i, (frame, _) in enumerate(places) if frame in covered}
+        return Changes({*frames} & {*cuts}, new)
+
+    found = show_faces(found_faces(faces, to), changes, CLIP, fade, excluded)
     opacity: dict[int, list[float]] = {}
     for frame, value in zip(found.frames.tolist(), found.opacity.tolist(), strict=True):
         opacity.setdefault(frame, []).append(round(value, 6))
@@ -75,7 +84,7 @@ def test_a_short_gap_is_bridged_in_full(gap):
     after = range(40 + gap, 100)
     found = show_faces(
         found_faces([*track(range(40), motion=1), *track(after, motion=1)]),
-        lambda _: set(),
+        no_changes,
         CLIP,
         4,
     )
@@ -143,16 +152,27 @@ def test_a_still_face_found_late_is_shown_from_the_cut_on():
 def test_every_part_of_a_clip_asks_for_the_same_cuts():
     asked: list[set[int]] = []
 
-    def find_cuts(frames: Collection[int]) -> set[int]:
-        asked.append({*frames})
-        return set()
+    places_asked: list[int] = []
 
-    show_faces(found_faces([*track(range(30)), *track(range(60, 100))]), find_cuts, CLIP, 4)
+    def changes(frames: Collection[int], places: Sequence[Place]) -> Changes:
+        asked.append({*frames})
+        places_asked.extend(frame for frame, _ in places)
+        return Changes(set(), set())
+
+    show_faces(found_faces([*track(range(30)), *track(range(60, 100))]), changes, CLIP, 4)
+    assert places_asked == [0, 60, 30, 100]
     # Around the ends of the runs, and no frame besides; nothing precedes the first.
     assert asked == [{*range(30, 34), *range(57, 61)}]
+
+
+def test_a_face_that_is_covered_at_once_does_not_fade():
+    """The frame's own face would be seen through it."""
+    opacity = shown([*track(range(40)), *track(range(70, 100))], covered=(40, 70))
+    assert {*map(tuple, opacity.values())} == {(1.0,)}
+    assert shown([*track(range(40)), *track(range(70, 100))], covered=(40,))[70] == [0.2]
 
 
 def test_a_clip_without_faces():
     none = np.zeros(0, np.int64)
     empty = FoundFaces(none, none, none, np.zeros((0, 68, 2), np.float32), np.zeros(0, np.float32))
-    assert len(show_faces(empty, lambda _: set(), CLIP, 4).frames) == 0
+    assert len(show_faces(empty, no_changes, CLIP, 4).frames) == 0
