@@ -1,9 +1,11 @@
 """The verb ``faceswap convert``: swaps the faces of videos and photos."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from faceswap import convert_options as options
+from faceswap.conversion.batch import Outcome, Task, run_batch
 from faceswap.conversion.build import build_encoding, build_swapper
 from faceswap.conversion.chosen_faceset import choose_faceset
 from faceswap.conversion.earlier import Earlier
@@ -14,9 +16,9 @@ from faceswap.conversion.report import ConvertReport, describe, describe_model
 from faceswap.conversion.sweep import parse_axes, variants
 from faceswap.conversion.targets import parse_targets
 from faceswap.conversion.tuning import Look, sheet_path, write_tuning_sheet
-from faceswap.core.console import note, progress_bar
+from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
-from faceswap.core.errors import FaceswapError, MediaError, StorageFullError, WeightsUnavailable
+from faceswap.core.errors import MediaError
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import counted
 from faceswap.facesets.faceset import Faceset
@@ -111,7 +113,6 @@ def convert(
         device=str(place),
     )
     sources = find_sources(inputs, output, note)
-
     faces = _faces(faceset, sources, FaceFinding(detector, landmarker, str(place)))
     encode = build_encoding(resolved.encode)
     jobs = [
@@ -126,26 +127,53 @@ def convert(
         _write_sheets(jobs, looks, preview or _SWEPT_FRAMES, overwrite=overwrite)
         return
     looked = _look(jobs, overwrite=overwrite)
-    failures = 0
-    for job, earlier in zip(jobs, looked, strict=True):
-        try:
-            finished = earlier.report if earlier else None
-            note(describe(finished or convert_with_progress(job, earlier, overwrite=overwrite)))
-        except (StorageFullError, WeightsUnavailable):
-            raise  # every other source would fail in the same way
-        except FaceswapError as error:
-            if len(jobs) == 1:
-                raise
-            failures += 1
-            note(f"{job.source.name}: {error.message} {error.hint}")
+    if len(jobs) == 1:
+        note(describe(_convert(jobs[0], looked[0], overwrite=overwrite)))
+    outcomes = _convert_all(jobs, looked, overwrite=overwrite) if len(jobs) > 1 else []
     note(describe_model(model, loaded))
     for name in targets.identities:
         note(describe_shown(name, loaded.meta.subjects))
+    failures = [outcome for outcome in outcomes if outcome.report is None]
     if failures:
         raise MediaError(
-            f"{failures} of {len(jobs)} sources could not be converted (see above).",
+            f"{len(failures)} of {len(jobs)} sources could not be converted (see above).",
             "The others are complete, and are kept when the same command is run again.",
         )
+
+
+def _convert_all(
+    jobs: Sequence[ConvertJob], looked: Sequence[Earlier | None], *, overwrite: bool
+) -> list[Outcome]:
+    """Converts several sources, and shows in a table what became of them."""
+    tasks = [
+        Task(job.source.name, job.outputs.path, partial(_convert, job, one, overwrite=overwrite))
+        for job, one in zip(jobs, looked, strict=True)
+    ]
+
+    def show(outcome: Outcome) -> None:
+        report = outcome.report
+        note(f"{outcome.name}: {outcome.reason}" if report is None else describe(report))
+
+    outcomes = run_batch(tasks, show)
+    table = TextTable("source", "state", "frames", "faces", "frames/s", "reason")
+    for outcome in outcomes:
+        table.add_row(outcome.name, outcome.state, *_figures(outcome.report), outcome.reason)
+    show_table(table)
+    return outcomes
+
+
+def _figures(report: ConvertReport | None) -> tuple[str, str, str]:
+    """Frames, faces, and frames per second of a source, for the table."""
+    if report is None:
+        return "", "", ""
+    rate = f"{report.frames_now / report.seconds:.1f}" if report.frames_now else ""
+    return str(report.frames), str(report.faces_swapped), rate
+
+
+def _convert(job: ConvertJob, looked: Earlier | None, *, overwrite: bool) -> ConvertReport:
+    """Converts a source, unless an identical conversion is complete."""
+    finished = looked.report if looked else None
+    return finished or convert_with_progress(job, looked, overwrite=overwrite)
 
 
 def convert_with_progress(

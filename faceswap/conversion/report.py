@@ -1,7 +1,7 @@
 """Conversion report: one line for the user, and JSON beside the output."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class ConvertReport:
         notes: Differences from the source that the writer had to make, one line each.
         assigned: Faces that the targets name, their identity, and the number of their tracks; ()
             for a report that was read again.
+        rates: Frames per second of each stage of this run by itself; empty for photos.
     """
 
     output: Path
@@ -49,6 +50,7 @@ class ConvertReport:
     damage: str
     notes: tuple[str, ...]
     assigned: Sequence[Mapping[str, Any]] = ()
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 class _StoredFile(DocumentModel):
@@ -162,6 +164,8 @@ def describe(report: ConvertReport) -> str:
     )
     if report.frames_now:
         line += f"{report.frames_now / report.seconds:.1f} frames/s"
+        stages = ", ".join(f"{name} {rate:.0f}" for name, rate in report.rates.items())
+        line += f" ({stages})" if stages else ""
     else:
         line += "already complete"
     summary = ". ".join([line, *([report.damage] if report.damage else [])])

@@ -7,7 +7,7 @@ bounded queues between them, across the borders of segments.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faceswap.conversion.assignment import Assignment
@@ -26,6 +26,7 @@ from faceswap.conversion.segments import (
     covered,
     plan_segments,
 )
+from faceswap.conversion.stages import Stages
 from faceswap.conversion.swapper import SwappedFrame, Swapper
 from faceswap.conversion.views import view_size
 from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
@@ -57,6 +58,7 @@ class VideoResult:
         damage: Description of the unreadable part of the source; "" if there is none.
         notes: Differences from the source, one line each.
         files: Written files.
+        rates: Frames per second of each stage of this run by itself.
     """
 
     frames: int
@@ -66,6 +68,7 @@ class VideoResult:
     damage: str
     notes: tuple[str, ...]
     files: tuple[Path, ...] = ()
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class VideoConversion:
         work.open(key)
         try:
             info = self._reader().info
-            writer = self._writer(info)
+            stages, writer = Stages(), self._writer(info)
             writer.try_out()  # before the long work
             table = FrameTable.of_file(path)
             segments = plan_segments(table)
@@ -130,9 +133,11 @@ class VideoConversion:
                 missing = [segment for segment in segments if writer.read(segment) is None]
                 on_frames(covered(segments) - covered(missing))
                 written = sum(
-                    self._convert(group, faces, writer, on_frames) for group in consecutive(missing)
+                    self._convert(group, faces, writer, stages, on_frames)
+                    for group in consecutive(missing)
                 )
-            return self._finish(writer, info, table, segments, written)
+            result = self._finish(writer, info, table, segments, written)
+            return replace(result, rates=stages.rates())
         finally:
             work.remove_empty()
 
@@ -141,18 +146,26 @@ class VideoConversion:
         segments: Sequence[Segment],
         faces: ClipFaces,
         writer: SegmentWriter | FrameFiles,
+        stages: Stages,
         on_frames: Callable[[int], None],
     ) -> int:
         """Converts consecutive segments; returns the number of their frames."""
         lead = self.swapper.lead
         # One frame more: a deinterlaced frame depends on the one before it.
         reader = self._reader(max(0, segments[0].first - lead - 1))
-        windows = FrameWindows(prefetch(reader, _QUEUE), lead)
-        with closing(prefetch(self._swap(windows, segments, faces), _QUEUE)) as swapped:
-            return sum(
-                writer.write(segment, _until_end(swapped), reader.remarks, on_frames)
+        windows = FrameWindows(prefetch(stages.decode.over(reader), _QUEUE), lead)
+        made = self._swap(windows, segments, faces, stages)
+        with closing(prefetch(made, _QUEUE)) as swapped:
+            written = (
+                writer.write(
+                    segment,
+                    stages.encode.takes(_until_end(swapped)),
+                    reader.remarks,
+                    on_frames,
+                )
                 for segment in segments
             )
+            return sum(stages.encode.gives(written))
 
     def _reader(self, start: int = 0) -> VideoReader:
         return VideoReader(
@@ -174,12 +187,17 @@ class VideoConversion:
         return SegmentWriter(work, self.hashed, shown, self._format.encoding, self.signer)
 
     def _swap(
-        self, windows: FrameWindows, segments: Sequence[Segment], faces: ClipFaces
+        self,
+        windows: FrameWindows,
+        segments: Sequence[Segment],
+        faces: ClipFaces,
+        stages: Stages,
     ) -> Iterator[SwappedFrame | None]:
         """Swapped frames of the segments; None ends a segment."""
         render = Renderer(self.swapper, self.encode.view)
         for segment in segments:
-            yield from render(faces.of(windows.of(segment)), segment.indices)
+            found = stages.faces.gives(faces.of(stages.faces.takes(windows.of(segment))))
+            yield from stages.swap.gives(render(stages.swap.takes(found), segment.indices))
             yield None
 
     def _finish(

@@ -1,7 +1,7 @@
 """How long the stages of a pipeline are busy."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -36,3 +36,42 @@ class Stopwatch:
             self.count += 1
             yield item
             begun = time.perf_counter()
+
+
+class Stage:
+    """A stage between two queues: what it takes to make its results, without waiting for input."""
+
+    def __init__(self) -> None:
+        self._waiting, self._running = Stopwatch(), Stopwatch()
+
+    def takes(self, items: Iterable[T]) -> Iterator[T]:
+        """Yields the items that the stage waits for."""
+        return self._waiting.over(items)
+
+    def gives(self, results: Iterable[T]) -> Iterator[T]:
+        """Yields the results that the stage makes of the items of ``takes``."""
+        return self._running.over(results)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the stage was busy."""
+        return self._running.seconds - self._waiting.seconds
+
+    @property
+    def taken(self) -> int:
+        """Number of items of ``takes``."""
+        return self._waiting.count
+
+    @property
+    def count(self) -> int:
+        """Number of results."""
+        return self._running.count
+
+
+def rates(spent: Mapping[str, tuple[int, float]]) -> dict[str, float]:
+    """Results per second of each stage by itself; stages that did nothing are absent.
+
+    Args:
+        spent: Number of results and busy seconds by the name of the stage.
+    """
+    return {name: count / seconds for name, (count, seconds) in spent.items() if count and seconds}

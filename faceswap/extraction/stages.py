@@ -1,36 +1,6 @@
 """Rates of the stages of an extraction, by which the slowest is known."""
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
-
-from faceswap.core.stopwatch import Stopwatch
-
-T = TypeVar("T")
-
-
-class Stage:
-    """A stage between two queues: what it takes to make its results, without waiting for input."""
-
-    def __init__(self) -> None:
-        self._waiting, self._running = Stopwatch(), Stopwatch()
-
-    def takes(self, items: Iterable[T]) -> Iterator[T]:
-        """Yields the items that the stage waits for."""
-        return self._waiting.over(items)
-
-    def gives(self, results: Iterable[T]) -> Iterator[T]:
-        """Yields the results that the stage makes of the items of ``takes``."""
-        return self._running.over(results)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds that the stage was busy."""
-        return self._running.seconds - self._waiting.seconds
-
-    @property
-    def count(self) -> int:
-        """Number of results."""
-        return self._running.count
+from faceswap.core.stopwatch import Stage, Stopwatch, rates
 
 
 class Stages:
@@ -55,6 +25,4 @@ class Stages:
             "track": (self.track.count, self.track.seconds),
             "write": (self.write.count, self.write.seconds),
         }
-        return {
-            name: count / seconds for name, (count, seconds) in spent.items() if count and seconds
-        }
+        return rates(spent)

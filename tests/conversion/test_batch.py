@@ -1,0 +1,47 @@
+"""Batches in which some conversions fail."""
+
+from pathlib import Path
+
+import pytest
+
+from faceswap.conversion.batch import Outcome, Task, run_batch
+from faceswap.conversion.report import ConvertReport
+from faceswap.core.errors import FacesetError, StorageFullError
+
+
+def report(frames_now: int) -> ConvertReport:
+    return ConvertReport(Path("out"), (), 9, 9, 9, 1.0, frames_now, "", ())
+
+
+def fails(error: Exception):
+    def run() -> ConvertReport:
+        raise error
+
+    return run
+
+
+def test_what_fails_is_reported_and_the_others_go_on(tmp_path):
+    tasks = [
+        Task("a", tmp_path / "a.mp4", lambda: report(9)),
+        Task("b", tmp_path / "b.mp4", fails(FacesetError("No faces.", "Extract it."))),
+        Task("c", tmp_path / "c.mp4", fails(ZeroDivisionError("division by zero\nmore"))),
+        Task("d", tmp_path / "d.mp4", lambda: report(0)),
+    ]
+    seen: list[Outcome] = []
+    outcomes = run_batch(tasks, seen.append)
+    assert seen == outcomes
+    assert [each.state for each in outcomes] == ["converted", "failed", "failed", "kept"]
+    assert outcomes[1].reason == "No faces. Extract it."
+    log = tmp_path / "c.mp4.error.log"
+    assert outcomes[2].reason == (
+        f"Unexpected error: ZeroDivisionError: division by zero. Traceback: {log}"
+    )
+    assert "in run\n    raise error" in log.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == [log.name]
+
+
+@pytest.mark.parametrize("error", [StorageFullError("full"), KeyboardInterrupt()])
+def test_what_every_other_one_would_meet_ends_the_batch(tmp_path, error):
+    later = Task("b", tmp_path / "b.mp4", lambda: pytest.fail("went on"))
+    with pytest.raises(type(error)):
+        run_batch([Task("a", tmp_path / "a.mp4", fails(error)), later], lambda _: None)
