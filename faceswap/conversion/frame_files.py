@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -84,13 +85,8 @@ class FrameFiles:
         if self.view != "patch":
             names = map(self.pattern.file, range(frames))
             return tuple(file for file in names if file.is_file())
-        described = (self._main_file(index) for index in range(frames))
-        return tuple(
-            self.pattern.folder / face["file"]
-            for file in described
-            if file.is_file()
-            for face in PATCHES.read(file)["faces"]
-        )
+        described = (index for index in range(frames) if self._main_file(index).is_file())
+        return tuple(file for index in described for file in self._patches(index))
 
     def remove(self, frames: int) -> None:
         """Removes what was written of a video.
@@ -105,12 +101,19 @@ class FrameFiles:
         suffix = DESCRIPTION if self.view == "patch" else ""
         return self.pattern.file(index, suffix=suffix)
 
+    def _patches(self, index: int) -> Iterator[Path]:
+        """Existing images of the faces of a frame, which are numbered from 0."""
+        names = (self.pattern.file(index, f"-{number}") for number in count())
+        return takewhile(Path.is_file, names)
+
     def _write(self, done: SwappedFrame) -> None:
-        index, count = done.frame.index, len(done.faces)
+        index, faces = done.frame.index, len(done.faces)
         if self.view != "patch":
             pixels = _stored(done.frame.picture, self._bits(done.frame.picture))
-            self._write_image(self.pattern.file(index), pixels, count)
+            self._write_image(self.pattern.file(index), pixels, faces)
             return
+        for stale in [*self._patches(index)]:
+            stale.unlink()
         patches = patches_of(done.faces)
         files = [self.pattern.file(index, f"-{number}") for number in range(len(patches))]
         for file, patch in zip(files, patches, strict=True):

@@ -10,13 +10,20 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.conversion.compositing import SwappedFace
+from faceswap.core.documents import DocumentModel
 from faceswap.core.errors import FaceswapError, MediaError
 from faceswap.core.formats import Format
 from faceswap.geometry.alignment import in_pixels, invert, matrix_scale
 from faceswap.media.frame import Frame
 from faceswap.models.inference import resize
 
-PATCHES = Format("faceswap-patches", 1, MediaError)
+
+class _PatchesDocument(DocumentModel):
+    source: str
+    frame: int
+
+
+PATCHES = Format("faceswap-patches", 1, MediaError, schema=_PatchesDocument)
 """The description of the patches of one frame."""
 
 

@@ -15,6 +15,7 @@ from classifier.models import build_network
 from classifier.models import model_file as classifier_files
 from classifier.models.pretrained import read_weights
 from classifier.training.settings import Settings
+from faceswap.conversion.patches import PATCHES, is_description
 from faceswap.core.config import dump_yaml, load_config
 from faceswap.core.files import sha256_file, write_json
 from faceswap.core.model_folder import WEIGHTS
@@ -244,6 +245,12 @@ def _converted(folder: Path) -> Reader:
     return Reader(file, mutated_json, lambda: find_converted([folder / "clip.mp4"]))
 
 
+def _patches(folder: Path) -> Reader:
+    file = folder / "000001.json"
+    PATCHES.write(file, {"source": "clip.mp4", "frame": 0, "faces": []})
+    return Reader(file, mutated_json, lambda: is_description(file))
+
+
 def _pretrained(folder: Path) -> Reader:
     reader = _model(folder)
     return Reader(reader.file, mutated_json, lambda: read_weights(folder))
@@ -266,6 +273,7 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     "history": _history,
     "report": _report,
     "converted": _converted,
+    "patches": _patches,
     "list-csv": _list(".csv"),
     "list-parquet": _list(".parquet"),
     "classes": _classes,
