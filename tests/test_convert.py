@@ -102,6 +102,20 @@ def test_an_unknown_step_lists_the_known_ones(run, convert, tmp_path):
     assert not (tmp_path / "out.png").exists()
 
 
+def test_faces_are_mapped_to_identities(run, convert, tmp_path):
+    output = tmp_path / "out.png"
+    code, said = convert("--model", run, "-o", output, "--map", "largest=alice")
+    assert code == 0
+    assert "Shows alice" in said
+    assert read_json(tmp_path / "out.png.json")["targets"] == [
+        {"faces": "largest", "to": "alice", "tracks": 1},
+        {"faces": "all", "to": "bob", "tracks": 0},
+    ]
+    code, said = convert("--model", run, "-o", output, "--map", "largest")
+    assert code == 2
+    assert "Expected REF=IDENTITY in --map" in said
+
+
 def test_an_exported_model_has_no_checkpoints(run, convert, tmp_path):
     model = run / "model"
     code, said = convert("--model", model, "-o", tmp_path / "out.png", "--checkpoint", "best")

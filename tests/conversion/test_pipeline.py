@@ -6,7 +6,6 @@ import av
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swapper import Swapper
@@ -17,33 +16,16 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image, write_image
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
-from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.model_file import LoadedModel, ModelMeta
 from faceswap.provenance.file_provenance import read_provenance
-from tests.conversion.parts import make_parts
+from tests.conversion.parts import make_parts, painter
 from tests.footage import moving_portrait, plain_picture, squeezed_portrait, write_clip
 
 FRAMES = 14
 GREEN = torch.tensor([-4.0, 4.0, -4.0]).view(1, 3, 1, 1)
 
 
-class Painter(nn.Module):
-    """Decoder that returns one colour for any input."""
-
-    def __init__(self, logits: torch.Tensor) -> None:
-        super().__init__()
-        self.logits = nn.Parameter(logits)
-
-    def forward(self, code: torch.Tensor) -> torch.Tensor:
-        return self.logits.expand(len(code), 3, 64, 64)
-
-
 def swapper(to: str = "bob", colour: str = "none") -> Swapper:
-    decoders = {"alice": Painter(-GREEN), "bob": Painter(GREEN)}
-    model = FaceAutoencoder(nn.Identity(), nn.Identity(), decoders, 64, 64).eval()
-    meta = ModelMeta("painter", {}, ("alice", "bob"), 1.25, 0)
-    loaded = LoadedModel(model, meta, "0" * 64, Path("model"))
-    return Swapper(loaded, make_parts(colour), to)
+    return Swapper(painter(alice=-GREEN, bob=GREEN), make_parts(colour), to)
 
 
 @pytest.fixture(scope="module")
