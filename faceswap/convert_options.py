@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from faceswap.conversion.blending import blends
+from faceswap.conversion.colour_match import TRANSFER
 from faceswap.conversion.colour_transfer import colour_transfers
 from faceswap.conversion.masks import KEPT
 from faceswap.conversion.settings import ConvertConfig
@@ -72,7 +73,9 @@ Settings = Annotated[
 ]
 Colour = Annotated[
     str | None,
-    typer.Option(help=f"Colour transfer: {', '.join(colour_transfers.names())}. [default: lab]"),
+    typer.Option(
+        help=f"Colour transfer: {', '.join(colour_transfers.names())}. [default: {TRANSFER}]"
+    ),
 ]
 Blend = Annotated[
     str | None,

@@ -11,6 +11,9 @@ from faceswap.conversion.border_light import LIGHT_SHAPE, add_light, measure_lig
 from faceswap.conversion.colour_transfer import colour_transfers
 from faceswap.conversion.skin import skin_weights
 
+TRANSFER = "sot"
+"""Name of the default colour transfer."""
+
 STEADY = 5
 """Number of frames on each side over which the colours of a track are averaged."""
 
@@ -36,7 +39,7 @@ class ColourMatch:
         ConfigError: The transfer is not registered.
     """
 
-    def __init__(self, transfer: str = "lab", *, border_light: bool = True) -> None:
+    def __init__(self, transfer: str = TRANSFER, *, border_light: bool = True) -> None:
         self._transfer = colour_transfers.get(transfer)()
         self._lit = border_light
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faceswap.conversion.colour_match import STEADY
+from faceswap.conversion.colour_match import STEADY, TRANSFER
 from faceswap.conversion.detail.chain import MATCHED
 from faceswap.conversion.targets import FADE
 from faceswap.conversion.views import Shown
@@ -56,7 +56,7 @@ class MaskConfig(StrictModel):
 class ColourConfig(StrictModel):
     """Colours of the swapped face."""
 
-    transfer: str = Field(default="lab", description="Colour transfer.")
+    transfer: str = Field(default=TRANSFER, description="Colour transfer.")
     border_light: bool | None = Field(
         default=None,
         description="Whether the light at the border of the mask becomes that of the frame; null "
