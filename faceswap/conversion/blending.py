@@ -15,6 +15,7 @@ Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 blends: Registry[Blend] = Registry("blend")
 
+_UNUSUAL = 0.2  # difference of colours that is no difference of light
 _COARSEST = 24  # px: the coarsest level of a pyramid is no smaller
 
 
@@ -58,8 +59,19 @@ def _resized(images: Tensor, like: Tensor) -> Tensor:
 def poisson(under: Tensor, face: Tensor, mask: Tensor) -> Tensor:
     """Takes the gradients of the face and the colours of the frame (Perez et al., 2003).
 
-    The difference at the outline of the mask is spread over the face as a membrane.
+    The difference at the outline of the mask is spread over the face as a membrane. Where it is far
+    from what it is elsewhere, the frame shows hair or background there, which have no part in it.
     """
+    hole = mask > 0
+    outline = (F.max_pool2d(mask, 3, 1, 1) > 0) & ~hole
     difference = under - face
-    adapted = face + fill_membrane(difference, mask > 0)
+    adapted = face + fill_membrane(difference, hole, outline & _is_usual(difference, outline))
     return torch.lerp(under, adapted, mask)
+
+
+def _is_usual(difference: Tensor, outline: Tensor) -> Tensor:
+    """Where a difference is near its median at an outline, ``(1, 1, H, W)``."""
+    if not outline.any():
+        return outline
+    median = difference[:, :, outline[0, 0]].median(2).values[..., None, None]
+    return (difference - median).abs().amax(1, keepdim=True) < _UNUSUAL

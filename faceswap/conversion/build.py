@@ -64,6 +64,7 @@ def build_swapper(loaded: LoadedModel, config: ConvertConfig, to: str = "") -> S
         ColourMatch(colour.transfer, border_light=lit),
         detail=build_detail(config.detail, device),
         placement=Placement(config.detail.scale, config.detail.offset_x, config.detail.offset_y),
+        clean=mask.clean,
         blend=blends.get(config.blend.method),
         occluders=hands,
         smooth=colour.smooth,

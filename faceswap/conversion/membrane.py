@@ -14,25 +14,25 @@ _CHECKED = 4  # steps between checks of the error: each waits for the device
 _SMALLEST = 4  # px: side of the coarsest level
 
 
-def fill_membrane(values: Tensor, hole: Tensor, tolerance: float = 5e-4) -> Tensor:
-    """Fills a hole with the membrane through the values beside it.
+def fill_membrane(values: Tensor, hole: Tensor, known: Tensor, tolerance: float = 5e-4) -> Tensor:
+    """Fills a hole with the membrane through the known values beside it.
 
-    The surface is free at the border of the image, where nothing beside the hole is known.
+    The surface is free where nothing is known beside the hole, as at the border of the image.
 
     Args:
         values: Values, ``(B, C, H, W) float32``.
-        hole: Pixels to fill, ``(B, 1, H, W) bool``; they become 0 where nothing is known.
+        hole: Pixels to fill, ``(B, 1, H, W) bool``; they become 0 if nothing is known.
+        known: Pixels that are known, ``(B, 1, H, W) bool``; those of the hole are not.
         tolerance: Largest step between two checks at which the solution counts as found.
 
     Returns:
-        The values, with the hole filled, ``(B, C, H, W)``.
+        The filled hole, and 0 elsewhere, ``(B, C, H, W)``.
     """
-    inside = hole.to(values)
-    known = values * (1 - inside)
+    inside, beside = hole.to(values), (known & ~hole).to(values)
     levels = _Levels(inside, values.shape[1])
-    degree = _neighbours(torch.ones_like(inside))
+    degree = _neighbours(inside + beside)
     filled = torch.zeros_like(values)
-    residual = _neighbours(known) * inside
+    residual = _neighbours(values * beside) * inside
     direction = torch.zeros_like(values)
     before = values.new_ones(values.shape[:2])[..., None, None]
     for step in range(1, _MOST + 1):
@@ -46,7 +46,7 @@ def fill_membrane(values: Tensor, hole: Tensor, tolerance: float = 5e-4) -> Tens
         residual -= length * bent
         if step % _CHECKED == 0 and (length * direction).abs().max() < tolerance:
             break
-    return known + filled
+    return filled
 
 
 def _neighbours(values: Tensor) -> Tensor:

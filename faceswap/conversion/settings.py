@@ -44,6 +44,11 @@ class MaskConfig(StrictModel):
     keep: tuple[Literal["eyes", "mouth"], ...] = Field(
         default=(), description="Features of the frame's own face that are not replaced."
     )
+    clean: bool = Field(
+        default=True,
+        description="Whether the frame stays where a swapped face shows hair or background at the "
+        "border of the mask.",
+    )
     predicted: bool = Field(
         default=True,
         description="Whether the mask that a model predicts is multiplied with the others.",

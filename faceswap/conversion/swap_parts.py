@@ -91,6 +91,7 @@ class SwapParts:
         detail: Detail of the swapped faces, as the footage has it.
         placement: Change of their place.
         blend: Blend of faces with the frame.
+        clean: Whether the frame stays where a face shows hair or background at its border.
         occluders: Finder of what hides the faces of the frame; None leaves it out.
         smooth: Number of frames before and after each over which colours are averaged in a video.
         facts: Settings that the result depends on, for its manifest.
@@ -101,6 +102,7 @@ class SwapParts:
     detail: DetailChain = field(default_factory=lambda: DetailChain(DetailSettings()))
     placement: Placement = field(default_factory=Placement)
     blend: Blend = alpha
+    clean: bool = True
     occluders: OccluderPart | None = None
     smooth: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)

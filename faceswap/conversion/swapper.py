@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from faceswap.conversion.clean_border import clean_border
 from faceswap.conversion.compositing import SwappedFace, composite
 from faceswap.conversion.decoded_face import DecodedFace
 from faceswap.conversion.detail.chain import FaceInFrame
@@ -167,9 +168,12 @@ class Swapper:
         Yields:
             The wanted frames, in order.
         """
-        for swapped in self.unblended(found, video=video, wanted=wanted):
-            self.blend(swapped)
-            yield swapped
+        swapped = self.unblended(found, video=video, wanted=wanted)
+        while batch := list(islice(swapped, self._size.frames)):
+            with operator_threads(self._threads):
+                for each in batch:
+                    self.blend(each)
+            yield from batch
 
     def blend(self, swapped: SwappedFrame) -> None:
         """Blends the faces of a frame of ``unblended`` into it, in place."""
@@ -223,12 +227,22 @@ class Swapper:
             [faces[0].parameters.numel() - 1, 1], 1
         )
         images = self.parts.colour.apply(images, colours)
+        masks = self._masks(images, faces)
         if self.parts.detail.enhances:
             images = self._enhance(images, faces)
         return [
-            self._swapped(face, image, soft)
-            for face, image, soft in zip(faces, images, softness, strict=True)
+            self._swapped(face, *rest)
+            for face, *rest in zip(faces, images, masks, softness, strict=True)
         ]
+
+    def _masks(self, images: Tensor, faces: Sequence[DecodedFace]) -> Tensor:
+        """Masks of faces of one size, without what is no face at their borders."""
+        masks = torch.stack([face.mask for face in faces])
+        if not self.parts.clean:
+            return masks
+        targets = torch.stack([face.target for face in faces])
+        points = [(face.cut.landmarks + 0.5) / self._model.input_size for face in faces]
+        return clean_border(images, targets, masks, points, self.loaded.coverage)
 
     def _enhance(self, images: Tensor, faces: Sequence[DecodedFace]) -> Tensor:
         targets = torch.stack([face.target for face in faces])
@@ -244,12 +258,14 @@ class Swapper:
         )
         return self.parts.detail.enhance(crops)
 
-    def _swapped(self, face: DecodedFace, image: Tensor, softness: Tensor) -> SwappedFace:
+    def _swapped(
+        self, face: DecodedFace, image: Tensor, mask: Tensor, softness: Tensor
+    ) -> SwappedFace:
         cut, coverage = face.cut, self.loaded.coverage
         square = 2 / (coverage * matrix_scale(cut.matrix))
         place = FaceInFrame(square, softness, face.motion, (cut.face.track, cut.frame))
         matrix = self.parts.placement.move(cut.matrix, coverage)
-        return SwappedFace(cut.face, matrix, image, face.mask * cut.face.opacity, place)
+        return SwappedFace(cut.face, matrix, image, mask * cut.face.opacity, place)
 
 
 def _is_near(index: int, wanted: Container[int], radius: int) -> bool:

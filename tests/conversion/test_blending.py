@@ -130,3 +130,14 @@ def test_colours_do_not_drift_when_the_mask_moves(name):
     means = torch.stack(means)
     assert means.std(0).max() < 0.004
     assert (means[15:].mean(0) - means[:15].mean(0)).abs().max() < 0.002
+
+
+def test_hair_at_the_outline_does_not_darken_a_poisson_blend():
+    under, face = textures()
+    mask = disc()
+    dark = under.clone()
+    dark[..., :60, :75] = 0.05
+    plain, beside_hair = (blends.get("poisson")(each, face, mask) for each in (under, dark))
+    inside = (disc(44) > 0).expand_as(plain)
+    assert (beside_hair - plain)[inside].abs().mean() < 0.02
+    assert (under - face)[inside].abs().mean() > 0.05

@@ -24,8 +24,8 @@ def test_harmonic_functions_are_found_again():
     values = torch.stack([xs * ys, xs**2 - ys**2, 0.3 + 0 * xs])[None]
     inside = hole(90, 70)
     inside[..., 0] = False
-    filled = fill_membrane(torch.where(inside, 9.0, values), inside)
-    assert (filled - values).abs().max() < 1e-3
+    filled = fill_membrane(torch.where(inside, 9.0, values), inside, ~inside)
+    assert (filled - values * inside).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize(("height", "width"), [(24, 31), (40, 26)])
@@ -45,18 +45,30 @@ def test_noise_at_the_edge_as_the_direct_solution_has_it(height, width):
             else:
                 right[number] += values[0, :, *other].numpy()
     wanted = np.linalg.solve(matrix, right)
-    filled = fill_membrane(values, inside)[0].permute(1, 2, 0)[inside[0, 0]]
+    filled = fill_membrane(values, inside, ~inside)[0].permute(1, 2, 0)[inside[0, 0]]
     np.testing.assert_allclose(filled.numpy(), wanted, atol=2e-3)
 
 
 def test_a_hole_without_anything_beside_it():
-    filled = fill_membrane(torch.ones(1, 3, 20, 30), torch.ones(1, 1, 20, 30, dtype=torch.bool))
+    whole = torch.ones(1, 1, 20, 30, dtype=torch.bool)
+    filled = fill_membrane(torch.ones(1, 3, 20, 30), whole, whole)
     assert filled.equal(torch.zeros(1, 3, 20, 30))
 
 
 def test_channels_do_not_depend_on_each_other():
     values = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     inside = hole(64, 64)
-    together = fill_membrane(values, inside)
-    alone = torch.cat([fill_membrane(each, inside) for each in values.split(1, 1)], 1)
+    together = fill_membrane(values, inside, ~inside)
+    alone = torch.cat([fill_membrane(each, inside, ~inside) for each in values.split(1, 1)], 1)
     torch.testing.assert_close(together, alone, atol=1e-3, rtol=0)
+
+
+def test_what_is_not_known_has_no_part_in_it():
+    """Known values on the left only: the membrane is flat."""
+    inside = torch.zeros(1, 1, 40, 50, dtype=torch.bool)
+    inside[..., 10:30, 10:40] = True
+    known = torch.zeros_like(inside)
+    known[..., 10:30, 9] = True
+    values = torch.where(known, 0.7, 0.1)
+    filled = fill_membrane(values, inside, known)
+    torch.testing.assert_close(filled, 0.7 * inside, atol=2e-3, rtol=0)
