@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.conversion.assignment import Assignment
+from faceswap.conversion.face_store import map_meshes
 from faceswap.conversion.faces import SourceFace, kept_faces
 from faceswap.conversion.fading import FoundFaces, show_faces
 from faceswap.conversion.seen_tracks import seen_tracks
@@ -31,7 +32,9 @@ class AssignedFaces:
         NoFacesError: No face is to be swapped.
         IdentityError: A name stands for a person of the faceset as well as for a file.
         MediaError: The video cannot be read.
-        FacesetError: The faceset is damaged.
+        FacesetError: The faceset is damaged, or has no meshes.
+        OutputError: There is no temporary folder for the meshes.
+        StorageFullError: The disk is full.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class AssignedFaces:
         self._landmarks = found.landmarks
         compare = partial(find_changes, source, pixel_aspect=faceset.pixel_aspect)
         self._faces = show_faces(found, compare, ends, targets.fade, excluded)
-        self._meshes = faceset.meshes() if meshes else None
+        self._meshes = map_meshes(faceset.each_mesh()) if meshes else None
 
     def frames(self) -> list[int]:
         """Indices of the frames that show a face, ascending."""

@@ -1,7 +1,7 @@
 """The faces of a whole clip, in a temporary file: memory use does not grow with its length."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
@@ -37,6 +37,34 @@ def _temporary_folder_errors() -> Iterator[None]:
             f"{error}.",
             "Free some space there, or set TMPDIR to a folder on another disk.",
         ) from error
+
+
+def map_meshes(meshes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Meshes as an array that is read from a temporary file when it is used.
+
+    Args:
+        meshes: Meshes, ``(478, 3)`` each.
+
+    Returns:
+        ``(N, 478, 3)``, read-only. The system removes the file with the array.
+
+    Raises:
+        OutputError: No file can be written in the temporary folder.
+        StorageFullError: The disk is full.
+    """
+    with _temporary_folder_errors():
+        file = TemporaryFile()  # noqa: SIM115
+    with file:
+        count = 0
+        for mesh in meshes:
+            with _temporary_folder_errors():
+                file.write(np.asarray(mesh, np.float32).tobytes())
+            count += 1
+        with _temporary_folder_errors():
+            file.flush()
+        if not count:
+            return np.zeros((0, POINTS, 3), np.float32)
+        return np.memmap(file, np.float32, "r", shape=(count, POINTS, 3))
 
 
 class FaceStore:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from faceswap.core.errors import ConfigError, IdentityError
 from faceswap.core.files import user_path
+from faceswap.core.weights import weights_entry
 from faceswap.people.embeddings import SAME_PERSON
 from faceswap.people.references import Reference, is_reference, load_references
 from faceswap.recognizers import Recognizer, build_recognizer
@@ -88,8 +89,11 @@ class Targets:
 
     def record(self) -> dict[str, Any]:
         """All that the result depends on, for manifests and reports."""
-        threshold = {} if self.recognizer is None else {"threshold": self.threshold}
-        return {"rules": [rule.record() for rule in self.rules], "fade": self.fade, **threshold}
+        record = {"rules": [rule.record() for rule in self.rules], "fade": self.fade}
+        if self.recognizer is None:
+            return record
+        weights = {name: weights_entry(name).sha256 for name in self.recognizer.weights}
+        return record | {"threshold": self.threshold, "recognizer": weights}
 
 
 def parse_targets(

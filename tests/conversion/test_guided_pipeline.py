@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -114,7 +115,8 @@ def test_faces_without_meshes_are_an_error_and_leave_nothing(
             convert_source(source, output, swapper(model, "bob"))
         assert "--landmarker facemesh" in raised.value.hint
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Faceset, "meshes", lambda self: (_ for _ in ()).throw(FacesetError("none")))
+        no_mesh = Mock(side_effect=FacesetError("none"))
+        patch.setattr(Faceset, "each_mesh", no_mesh)
         with pytest.raises(FacesetError, match="none"):
             convert_source(source, output, swapper(model, "bob"), faceset=faceset)
     assert list(tmp_path.iterdir()) == []

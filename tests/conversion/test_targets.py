@@ -62,6 +62,7 @@ def test_references_are_loaded_and_recorded_by_their_content(tmp_path, monkeypat
         ],
         "fade": 4,
         "threshold": 0.42,
+        "recognizer": {},
     }
 
 
