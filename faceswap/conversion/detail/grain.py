@@ -20,6 +20,9 @@ from faceswap.conversion.detail.noise import measure_noise
 _SIDE = 640  # px of a field, which is repeated beyond
 _LEAST_PLACES = 128  # px: frames take grain from places that differ by up to as much or more
 _SPOTS = (0.0, 0.5, 0.8, 1.2)  # standard deviations of the spots in pixels
+# Deviations below which grain is left out, since nobody sees it and encoders remove it, and from
+# which all of it is added; between them it fades in.
+_INVISIBLE, _VISIBLE = 0.75 / 255, 1.25 / 255
 _PROBE = 0.02  # standard deviation of the fields for measuring them
 
 
@@ -38,42 +41,46 @@ class Grain:
         """Variances of the fields whose sum has given moments.
 
         Args:
-            missing: Differences of ``measure_noise``, ``(B, 3, 2)``; negative variances count as 0.
+            missing: Differences of ``measure_noise``, ``(3, 2)``; negative variances count as 0.
 
         Returns:
-            ``(B, 3, F)``: of luma and colour differences, of each field.
+            ``(3, F)``: of luma and colour differences, of each field.
         """
-        wanted = missing[..., 0].clamp_min(0)
-        correlation = missing[..., 1] / wanted.clamp_min(1e-12)
+        wanted = missing[:, 0].clamp_min(0)
+        correlation = missing[:, 1] / wanted.clamp_min(1e-12)
         variances, covariances = self._moments.unbind(-1)  # of fields of variance 1, (3, F)
         known = covariances / variances
         # The variance is always met, the correlation as far as the fields can.
-        above = (correlation[..., None] >= known[:, 1:-1]).sum(-1, keepdim=True)  # (B, 3, 1)
-        shape = (*correlation.shape, known.shape[-1])
-        low, high = (known.expand(shape).gather(-1, above + n)[..., 0] for n in (0, 1))
-        part = ((correlation - low) / (high - low)).clamp(0, 1)[..., None]
-        parts = torch.zeros(shape, device=missing.device)
-        parts = parts.scatter(-1, above, 1 - part).scatter(-1, above + 1, part)
-        return parts * wanted[..., None] / variances
+        above = (correlation[:, None] >= known[:, 1:-1]).sum(1, keepdim=True)  # (3, 1)
+        low, high = (known.gather(1, above + n)[:, 0] for n in (0, 1))
+        part = ((correlation - low) / (high - low)).clamp(0, 1)[:, None]
+        parts = torch.zeros_like(known).scatter(1, above, 1 - part).scatter(1, above + 1, part)
+        return parts * wanted[:, None] / variances
 
-    def add(self, faces: Tensor, variances: Tensor, seed: tuple[int, ...]) -> Tensor:
-        """Adds grain to faces.
+    def add(self, face: Tensor, variances: Tensor, seed: tuple[int, ...]) -> Tensor:
+        """Adds grain to a face.
 
         Args:
-            faces: Faces, ``(B, 3, H, W) float32 RGB`` in [0, 1].
-            variances: Variances of the fields, ``(B, 3, F)``.
+            face: Face, ``(1, 3, H, W) float32 RGB`` in [0, 1].
+            variances: Variances of the fields, ``(3, F)``.
             seed: Numbers that the grain depends on.
 
         Returns:
-            Faces of the same shape, in [0, 1].
+            Face of the same shape, in [0, 1].
         """
-        used = variances.amax((0, 1)).nonzero()[:, 0]
-        if not len(used):
-            return faces
-        factors = torch.einsum("ic,bcf->bicf", YCC_TO_RGB.to(faces), variances[..., used].sqrt())
-        fields = self._cut(seed, *faces.shape[-2:])[:, used]
-        grain = torch.einsum("bik,khw->bihw", factors.flatten(2), fields.flatten(0, 1))
-        return grain.add_(faces).clamp_(0, 1)
+        fields = self._cut(seed, *face.shape[-2:])
+        grained = face
+        for channel, deviations in enumerate(variances.sqrt().tolist()):
+            visible = _fraction_visible(math.hypot(*deviations))
+            if not visible:
+                continue
+            layer = torch.zeros_like(face[:, :1])
+            for field, deviation in zip(fields[channel], deviations, strict=True):
+                if deviation:
+                    layer.add_(field, alpha=visible * deviation)
+            factors = YCC_TO_RGB[:, channel, None, None].to(face)
+            grained = torch.addcmul(grained, factors, layer)
+        return face if grained is face else grained.clamp_(0, 1)
 
     def _cut(self, seed: tuple[int, ...], height: int, width: int) -> Tensor:
         """The fields from a place that the seed chooses, ``(3, F, height, width)``."""
@@ -82,6 +89,11 @@ class Grain:
         places = [tiles[0] * _SIDE - height, tiles[1] * _SIDE - width]
         top, left = np.random.default_rng(seed).integers(places, endpoint=True).tolist()
         return fields[..., top : top + height, left : left + width]
+
+
+def _fraction_visible(deviation: float) -> float:
+    """Fraction of the grain of a channel that is added, 0 to 1."""
+    return min(1.0, max(0.0, (deviation - _INVISIBLE) / (_VISIBLE - _INVISIBLE)))
 
 
 @lru_cache(maxsize=1)

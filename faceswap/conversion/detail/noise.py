@@ -30,25 +30,48 @@ def measure_noise(images: Tensor, weights: Tensor) -> Tensor:
         adjacent pixels. Both are 0 for a picture without a usable patch. Fractions of them are lost
         with the quadratic surface: compare them with those of ``measure_noise`` only.
     """
-    residuals, brightness = _residuals(images)
-    covered = _patches(weights)[:, 0].mean(-1)
+    return _noise_of(_patches(images), _patches(weights))
+
+
+def missing_noise(face: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Difference of ``measure_noise`` between what a face should have and what it has.
+
+    Args:
+        face: Face, ``(1, 3, H, W) float32 RGB`` in [0, 1].
+        target: Picture of the same shape with the wanted noise.
+        weights: Weights of the pixels to measure, ``(1, 1, H, W)`` in [0, 1].
+
+    Returns:
+        ``(3, 2)``, negative where the face has more.
+    """
+    patches = torch.cat([_patches(target), _patches(face)])
+    wanted, own = _noise_of(patches, _patches(weights).expand(2, -1, -1, -1))
+    return wanted - own
+
+
+def _noise_of(patches: Tensor, weights: Tensor) -> Tensor:
+    """Noise ``(B, 3, 2)`` of patches ``(B, 3, N, side * side)`` with weights ``(B, 1, N, ...)``."""
+    patches = rgb_to_ycc(patches)
+    covered, brightness = weights[:, 0].mean(-1), patches[:, 0].mean(-1)
     usable = (covered >= _COVERED) & (brightness > _DARKEST) & (brightness < _BRIGHTEST)
-    moments = torch.stack([_variance(residuals), _covariance(residuals)], -1)  # (B, 3, N, 2)
+    moments = _moments(patches)  # (B, 3, N, 2)
     order = moments[:, 0, :, 0].masked_fill(~usable, torch.inf).argsort(1)  # (B, N)
     count = usable.sum(1, keepdim=True)
-    ranks = torch.arange(order.shape[1], device=images.device)
-    chosen = (ranks < (_SMOOTHEST * count).ceil()).to(images)  # (B, N)
+    ranks = torch.arange(order.shape[1], device=patches.device)
+    chosen = (ranks < (_SMOOTHEST * count).ceil()).to(patches)  # (B, N)
     ordered = moments.gather(2, order[:, None, :, None].expand_as(moments))
     total = torch.einsum("bn,bcnm->bcm", chosen, ordered)
     return total / chosen.sum(1).clamp_min(1)[:, None, None]
 
 
-def _residuals(images: Tensor) -> tuple[Tensor, Tensor]:
-    """What the surfaces leave, ``(B, 3, N, side, side)``, and the mean luma ``(B, N)``."""
-    patches = rgb_to_ycc(_patches(images))
-    basis = _surfaces().to(images)  # (side * side, 6)
+def _moments(patches: Tensor) -> Tensor:
+    """Variance and covariance of adjacent pixels of what surfaces leave of patches."""
+    basis = _surfaces().to(patches)  # (side * side, 6)
     rest = patches - (patches @ basis) @ basis.T
-    return rest.unflatten(-1, (_SIDE, _SIDE)), patches[:, 0].mean(-1)
+    rest = rest.unflatten(-1, (_SIDE, _SIDE))
+    across = (rest[..., 1:] * rest[..., :-1]).mean((-2, -1))
+    down = (rest[..., 1:, :] * rest[..., :-1, :]).mean((-2, -1))
+    return torch.stack([rest.square().mean((-2, -1)), (across + down) / 2], -1)
 
 
 def _patches(images: Tensor) -> Tensor:
@@ -66,13 +89,3 @@ def _surfaces() -> Tensor:
     y, x = torch.meshgrid(line, line, indexing="ij")
     surfaces = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], -1)
     return torch.linalg.qr(surfaces.flatten(0, 1)).Q
-
-
-def _variance(residuals: Tensor) -> Tensor:
-    return residuals.square().mean((-2, -1))
-
-
-def _covariance(residuals: Tensor) -> Tensor:
-    across = (residuals[..., 1:] * residuals[..., :-1]).mean((-2, -1))
-    down = (residuals[..., 1:, :] * residuals[..., :-1, :]).mean((-2, -1))
-    return (across + down) / 2

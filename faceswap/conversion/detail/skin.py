@@ -17,7 +17,7 @@ from faceswap.maskers.hull import fill_convex
 
 _COARSE = 0.018  # face squares: standard deviation of the blur whose difference is the detail
 _AROUND = 0.03  # face squares: distance over which features are judged
-_TYPICAL = 0.012  # luma: detail of skin; a neighbourhood with twice as much shows a feature
+_TYPICAL = 0.018  # luma: detail of rough skin; a neighbourhood with twice as much shows a feature
 _LARGEST = 0.04  # luma: of the detail of a pixel
 _GRID = 128  # side of the grid of the excluded parts
 _MARGIN = 0.035  # face squares around the excluded parts

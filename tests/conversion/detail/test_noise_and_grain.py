@@ -4,7 +4,7 @@ import torch
 from faceswap.conversion.detail.blur import gaussian_blur
 from faceswap.conversion.detail.grain import Grain
 from faceswap.conversion.detail.luma import rgb_to_ycc, ycc_to_rgb
-from faceswap.conversion.detail.noise import measure_noise
+from faceswap.conversion.detail.noise import measure_noise, missing_noise
 
 EVERYWHERE = torch.ones(1, 1, 240, 200)
 
@@ -64,13 +64,11 @@ def test_nothing_is_measured_where_noise_is_clipped():
 
 
 @pytest.mark.parametrize("spots", [0.0, 0.5, 0.8, 1.0])
-@pytest.mark.parametrize("levels", [1.0, 5.0])
+@pytest.mark.parametrize("levels", [2.0, 5.0])
 def test_grain_has_the_strength_and_correlation_of_the_footage(levels, spots):
     footage = shaded() + noise(levels, spots)
     grain = Grain()
-    variances = grain.variances(
-        measure_noise(footage, EVERYWHERE) - measure_noise(shaded(), EVERYWHERE)
-    )
+    variances = grain.variances(missing_noise(shaded(), footage, EVERYWHERE))
     grained = grain.add(shaded(), variances, (3, 14))
     torch.testing.assert_close(deviation(grained), deviation(footage), rtol=0.1, atol=0.02)
     torch.testing.assert_close(correlation(grained), correlation(footage), rtol=0, atol=0.1)
@@ -79,10 +77,19 @@ def test_grain_has_the_strength_and_correlation_of_the_footage(levels, spots):
 def test_a_face_with_grain_of_its_own_gets_the_rest():
     footage, face = shaded() + noise(3, 0.6), shaded() + noise(2, 0.6, seed=1)
     grain = Grain()
-    missing = measure_noise(footage, EVERYWHERE) - measure_noise(face, EVERYWHERE)
+    missing = missing_noise(face, footage, EVERYWHERE)
     grained = grain.add(face, grain.variances(missing), (0, 0))
     torch.testing.assert_close(deviation(grained), deviation(footage), rtol=0.1, atol=0)
     assert grain.variances(-missing).max() == 0
+
+
+@pytest.mark.parametrize(("levels", "fraction"), [(0.7, 0), (1, 0.5), (1.3, 1), (6, 1)])
+def test_grain_that_nobody_sees_is_left_out(levels, fraction):
+    face = torch.full((1, 3, 240, 200), 0.5)
+    grained = Grain().add(face, variances_of((levels / 255) ** 2), (0, 0))
+    added = rgb_to_ycc(grained - face)[:, 0]
+    assert 255 * added.std().item() == pytest.approx(fraction * levels, rel=0.05)
+    assert fraction or grained is face
 
 
 def test_grain_depends_on_track_and_frame_alone():
@@ -97,7 +104,7 @@ def test_grain_depends_on_track_and_frame_alone():
 
 def variances_of(variance: float) -> torch.Tensor:
     """Variances of fields of which only the one without spots is used."""
-    return torch.tensor([variance, 0, 0, 0]).expand(1, 3, 4)
+    return torch.tensor([variance, 0, 0, 0]).expand(3, 4)
 
 
 SEEDS = ((1, 7), (1, 8), (2, 7))
