@@ -160,6 +160,13 @@ def _pixels(stream: VideoStream) -> int:
     return stream.codec_context.width * stream.codec_context.height
 
 
+def has_coded_opacity(stream: VideoStream) -> bool:
+    """Whether packets of VP8 or VP9 contain opacity beside the picture."""
+    return any(
+        name.lower() == "alpha_mode" and value == "1" for name, value in stream.metadata.items()
+    )
+
+
 def keep_only(container: InputContainer, *streams: Stream) -> None:
     """Makes the demuxer skip all other streams, which saves reading them."""
     for stream in container.streams:

@@ -117,10 +117,10 @@ def chroma_place(frame: VideoFrame) -> tuple[float, float]:
     """
     if frame.format.is_rgb:
         return LEFT
-    small = frame.reformat(32, 32, "yuv420p")
+    small = frame.reformat(32, 32, "yuv420p", threads=1)
     _bytes(small, 1)[:] = 0
     _bytes(small, 1)[8, 8] = 255
-    found = _bytes(small.reformat(format="yuv444p", interpolation=EXACT), 1)[:, :32]
+    found = _bytes(small.reformat(format="yuv444p", interpolation=EXACT, threads=1), 1)[:, :32]
     weights = found.astype(float) / found.sum()
     across, down = weights.sum(0) @ np.arange(32) - 16, weights.sum(1) @ np.arange(32) - 16
     return float(round(2 * across) / 2), float(round(2 * down) / 2)
@@ -130,7 +130,7 @@ def fields_of(frame: VideoFrame) -> Fields:
     """Order of the fields of a frame, measured as the place of chroma is; "" if it has none."""
     if not frame.interlaced_frame:
         return ""
-    small = frame.reformat(32, 32, "gray")
+    small = frame.reformat(32, 32, "gray", threads=1)
     _bytes(small, 0)[::2] = 0
     _bytes(small, 0)[1::2] = 255
     first = next(FrameFilter(small, [("separatefields", "")]).push(small))

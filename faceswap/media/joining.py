@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
-from faceswap.media.container import open_media, video_stream
+from faceswap.media.container import has_coded_opacity, open_media, video_stream
 from faceswap.media.movie_file import MovieFile, media_errors
 from faceswap.media.muxers import find_muxer, stored_tick
 from faceswap.media.timeline import is_picture
@@ -158,6 +158,9 @@ def _add_stream(file: MovieFile, template: VideoStream, info: VideoInfo) -> Vide
     stream = file.output.add_stream_from_template(template, opaque=True)
     assert isinstance(stream, VideoStream)
     stream.codec_context.framerate = info.fps
+    # WebM tells by this tag alone that packets contain opacity.
+    if has_coded_opacity(template):
+        stream.metadata["alpha_mode"] = "1"
     muxer = find_muxer(file.path)
     stream.time_base = stored_tick(muxer, info)
     if muxer.iso:

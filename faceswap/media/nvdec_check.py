@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import MediaError
 from faceswap.media.colour import BT709, BT2020_CL, RGB, SMPTE170M, ColourTags, matrix_change
-from faceswap.media.container import open_media, video_stream
+from faceswap.media.container import has_coded_opacity, open_media, video_stream
 from faceswap.media.nvdec_library import open_decoder
 from faceswap.media.nvdec_video import NvdecVideo
 from faceswap.media.orientation import Orientation
@@ -90,7 +90,7 @@ def _coded_frame(path: Path) -> VideoFrame:
         stream = video_stream(container, path)
         if not any(name in container.format.name for name in _CONTAINERS):
             raise NotForNvdecError(f"its container is {container.format.name}")
-        if stream.metadata.get("alpha_mode") == "1":
+        if has_coded_opacity(stream):
             raise NotForNvdecError("it has transparency")
         frame = _decode_first(container, stream)
     if frame is None:

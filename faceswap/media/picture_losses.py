@@ -1,7 +1,6 @@
-"""What the frames of a video lack of it: all that 8-bit RGB cannot hold, or transparency alone."""
+"""What the frames of a video lose when they become 8-bit RGB."""
 
 from av import VideoFrame
-from av.video.stream import VideoStream
 
 HDR = {16: "PQ", 18: "HLG"}
 
@@ -10,15 +9,13 @@ class PictureLosses:
     """Watches decoded pictures for what frames do not carry.
 
     Args:
-        stream: Video stream that is decoded.
         full_depth: Whether frames keep the depth, fields and opacity of the pictures; otherwise
             they are 8-bit RGB.
     """
 
-    def __init__(self, stream: VideoStream, *, full_depth: bool = False) -> None:
+    def __init__(self, *, full_depth: bool = False) -> None:
         self._full_depth = full_depth
-        # Decoders of VP8 and VP9 ignore the transparency, which is coded on its own.
-        self._transparent = stream.metadata.get("alpha_mode") == "1"
+        self._transparent = False
         self._interlaced = False
         self._bits = 8
         self._transfer = 0
@@ -51,11 +48,9 @@ class PictureLosses:
 
     def in_conversion(self) -> list[str]:
         """Lines about what a converted video does not have."""
-        lines = []
-        if self._transparent:
-            lines.append("transparency was dropped")
         if self._full_depth:
-            return lines
+            return []
+        lines = ["transparency was dropped"] if self._transparent else []
         if self._transfer in HDR:
             lines.append(
                 f"HDR ({HDR[self._transfer]}) was not tone mapped; {self._bits} bits per channel"

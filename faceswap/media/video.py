@@ -6,9 +6,10 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from av import Packet, VideoFrame
+from av import CodecContext, Packet, VideoFrame
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from faceswap.core.errors import MediaError
@@ -17,6 +18,7 @@ from faceswap.media.colour import ColourTags, RgbConverter
 from faceswap.media.container import (
     choice_note,
     frame_rate,
+    has_coded_opacity,
     keep_only,
     known_ratio,
     open_media,
@@ -39,6 +41,8 @@ from faceswap.media.timeline import (
 )
 from faceswap.media.upright import UprightPictures
 from faceswap.media.video_info import VideoInfo
+
+_WITH_OPACITY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 def probe(path: Path) -> VideoInfo:
@@ -181,7 +185,7 @@ class VideoReader:
                 container.seek(point.seek, stream=stream, backward=True)
                 order = PictureOrder(first=point.pts, passed=self._start)
                 damage = Damage.expecting(stream, point.skipped)
-            losses = self._watched = PictureLosses(stream, full_depth=self._full_depth)
+            losses = self._watched = PictureLosses(full_depth=self._full_depth)
             convert = UprightPictures(info) if self._full_depth else self._images()
             frames = self._stamped(container, stream, order, damage)
             if self._deinterlace:
@@ -244,7 +248,7 @@ def decode(
     container: InputContainer, stream: VideoStream, order: PictureOrder, damage: Damage
 ) -> Iterator[VideoFrame]:
     """Yields all decodable pictures in presentation order; continues after errors."""
-    codec = stream.codec_context.name
+    codec, decoder = stream.codec_context.name, _decoder(stream)
     clock = PictureClock(container, stream)
     packets = clock.continued(container.demux(stream))
     while packet := _next_packet(packets, damage):
@@ -256,9 +260,9 @@ def decode(
         else:
             damage.skipped += packet.is_discard
         if not is_incomplete(packet):
-            yield from _decode_packet(stream, packet)
+            yield from _decode_packet(decoder, packet)
     damage.jumps = len(clock.jumps)
-    yield from _decode_packet(stream, None)
+    yield from _decode_packet(decoder, None)
 
 
 def _next_packet(packets: Iterator[Packet], damage: Damage) -> Packet | None:
@@ -269,9 +273,22 @@ def _next_packet(packets: Iterator[Packet], damage: Damage) -> Packet | None:
         return None
 
 
-def _decode_packet(stream: VideoStream, packet: Packet | None) -> list[VideoFrame]:
+def _decoder(stream: VideoStream) -> VideoCodecContext:
+    """The decoder of a stream; libvpx for VP8 and VP9 with opacity, which others ignore."""
+    name = _WITH_OPACITY.get(stream.codec_context.name)
+    if name is None or not has_coded_opacity(stream):
+        return stream.codec_context
+    decoder = CodecContext.create(name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.extradata = stream.codec_context.extradata
+    decoder.thread_type = "AUTO"
+    decoder.options = stream.codec_context.options
+    return decoder
+
+
+def _decode_packet(decoder: VideoCodecContext, packet: Packet | None) -> list[VideoFrame]:
     try:
-        return stream.decode(packet)
+        return decoder.decode(packet)
     except FFmpegError:
         # The time stamp of the packet, already recorded, shows that a picture is missing.
         return []
