@@ -62,6 +62,7 @@ def convert(
     preset: options.Preset = None,
     lossless: options.Lossless = None,
     view: options.ViewName = None,
+    audio: options.Audio = None,
     sign_cert: options.SignCert = None,
     sign_key: options.SignKey = None,
     device: options.Device = "auto",
@@ -93,6 +94,7 @@ def convert(
         "encode.preset": preset,
         "encode.lossless": lossless,
         "encode.view": view,
+        "encode.audio": audio,
     }
     resolved = options.load_settings(config, given, settings or ())
     inputs, swept = options.split_sweep(inputs, sweep or ())

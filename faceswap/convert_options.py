@@ -136,6 +136,12 @@ ViewName = Annotated[
     str | None,
     typer.Option("--view", help=f"What is written of a video: {', '.join(SHOWN)}. [default: swap]"),
 ]
+Audio = Annotated[
+    str | None,
+    typer.Option(
+        "--audio", metavar="FILE|none", help="Audio of another file, or none. [default: copied]"
+    ),
+]
 SignCert = Annotated[
     Path | None,
     typer.Option(help="Certificate chain (PEM) to sign with; requires --sign-key."),

@@ -20,6 +20,7 @@ from faceswap.conversion.swap_parts import SwapParts
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.weights import weights_entry
 from faceswap.media.encoders import VideoEncoding
+from faceswap.media.other_audio import OtherAudio
 from faceswap.models.model_file import LoadedModel
 
 
@@ -98,7 +99,12 @@ def _facts(config: ConvertConfig, masks: FaceMasks, hands: CoveringHands | None)
 
 
 def build_encoding(config: EncodeConfig) -> EncodeSettings:
-    """Builds the encoding of converted videos and photos."""
+    """Builds the encoding of converted videos and photos.
+
+    Raises:
+        MediaError: The file with other audio has none.
+    """
+    audio = None if config.audio is None else OtherAudio.of(config.audio)
     video = VideoEncoding(
         config.encoder,
         config.crf,
@@ -106,4 +112,6 @@ def build_encoding(config: EncodeConfig) -> EncodeSettings:
         pixel_format=config.pixel_format,
         lossless=config.lossless,
     )
-    return EncodeSettings(video, config.quality, config.deinterlace, config.view, config.bits)
+    return EncodeSettings(
+        video, config.quality, config.deinterlace, config.view, config.bits, audio
+    )

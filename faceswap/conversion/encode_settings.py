@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from faceswap.conversion.views import Shown
 from faceswap.media.encoders import VideoEncoding
+from faceswap.media.other_audio import OtherAudio
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class EncodeSettings:
         view: View that is written of each frame of a video.
         bits: Bits per channel of image sequences and patches, 8 or 16; None for 16 if the video has
             more than 8.
+        audio: Other audio instead of that of a video; None keeps that.
     """
 
     video: VideoEncoding = field(default_factory=VideoEncoding)
@@ -24,3 +26,4 @@ class EncodeSettings:
     deinterlace: bool = False
     view: Shown = "swap"
     bits: int | None = None
+    audio: OtherAudio | None = None

@@ -9,6 +9,7 @@ from faceswap.core.held_file import Signer
 from faceswap.media.animation import read_loops, write_animation
 from faceswap.media.joining import Piece, join_videos
 from faceswap.media.muxers import ANIMATIONS
+from faceswap.media.other_audio import OtherAudio
 from faceswap.media.video import VideoInfo
 from faceswap.provenance.metadata import SYNTHETIC, xmp_packet
 
@@ -23,6 +24,7 @@ class Finishing:
         duration: Duration of the last frame in units of the time base.
         quality: Quality of animated WebP from 1 to 100.
         lossless: Whether animated WebP is lossless.
+        audio: Other audio instead of that of the video; None keeps that.
     """
 
     info: VideoInfo
@@ -30,6 +32,7 @@ class Finishing:
     duration: int
     quality: int
     lossless: bool
+    audio: OtherAudio | None
 
     def write(
         self, path: Path, pieces: Sequence[Piece], work: Path, sign: Signer, sign_work: Signer
@@ -74,5 +77,6 @@ class Finishing:
             metadata=SYNTHETIC,
             audio_from=self.source if extras else None,
             with_extras=extras,
+            other_audio=self.audio if extras else None,
             sign=sign,
         )

@@ -186,6 +186,10 @@ class EncodeConfig(StrictModel):
         "side-by-side with the source, the amplified difference from it, the mask, the faces alone "
         "with transparency (alpha), or a picture of each face for compositors (patch).",
     )
+    audio: str | None = Field(
+        default=None,
+        description="File whose audio is heard instead of that of a video, or none; null keeps it.",
+    )
     bits: Literal[8, 16] | None = Field(
         default=None,
         description="Bits per channel of image sequences and patches; null for those of the video.",

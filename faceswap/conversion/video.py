@@ -235,8 +235,10 @@ class VideoConversion:
         counts = {name: getattr(result, name) for name in _COUNTS}
         _, last = shown[-1]
         duration = last.duration or max(1, round(1 / (info.fps * info.time_base)))
-        lossless = self.encode.video.lossless
-        finishing = Finishing(info, source.path, duration, self.encode.quality, lossless)
+        encode = self.encode
+        finishing = Finishing(
+            info, source.path, duration, encode.quality, encode.video.lossless, encode.audio
+        )
         sign = self.signer.for_sources(source, counts=lambda: counts)
         return finishing.write(
             self.outputs.path,

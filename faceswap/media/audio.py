@@ -61,9 +61,11 @@ class AudioFeed:
         path: File with the audio; it may have no audio stream.
         output: Container being written, before its header is written.
         suffix: Suffix of the output file.
+        with_audio: Whether audio is copied.
         with_extras: Whether subtitles (converted if they are text) and data are copied too.
 
     Attributes:
+        path: Path of the file.
         input: The file.
         notes: Messages for the user about streams that were re-encoded, dropped or truncated.
 
@@ -72,10 +74,16 @@ class AudioFeed:
     """
 
     def __init__(
-        self, path: Path, output: OutputContainer, suffix: str, *, with_extras: bool = False
+        self,
+        path: Path,
+        output: OutputContainer,
+        suffix: str,
+        *,
+        with_extras: bool = False,
+        with_audio: bool = True,
     ) -> None:
         self.notes: list[str] = []
-        self._path = path
+        self.path = path
         self._output = output
         self._suffix = suffix
         self._muxer = MUXERS[suffix]
@@ -84,6 +92,7 @@ class AudioFeed:
         added = [
             self._add_audio(source, number, trial)
             for number, source in enumerate(self.input.streams.audio, 1)
+            if with_audio
         ]
         if with_extras:
             added += [
@@ -158,9 +167,15 @@ class AudioFeed:
             self._carry(self._next)
             self._next = next(self._packets, None)
 
-    def finish(self) -> None:
-        """Writes the remaining audio."""
-        self.advance(float("inf"))
+    def finish(self, until: float = float("inf")) -> None:
+        """Writes the remaining audio.
+
+        Args:
+            until: Time in seconds at which it is cut off.
+        """
+        self.advance(until)
+        if self._next is not None:
+            self.notes.append(f"the audio of {self.path.name} is longer and was cut off")
         for track in self._tracks.values():
             if track.encode and isinstance(track.target, AudioStream):
                 self._encode(track, None)
@@ -212,7 +227,7 @@ class AudioFeed:
     def _read(self) -> Iterator[Packet]:
         if not self._tracks:
             return
-        pictures = next(iter(films(self.input)), None) and video_stream(self.input, self._path)
+        pictures = next(iter(films(self.input)), None) and video_stream(self.input, self.path)
         sources = [track.source for track in self._tracks.values()]
         try:
             for packet in SoundClock(self.input, pictures, sources).read():
@@ -220,7 +235,7 @@ class AudioFeed:
                 if not packet.is_corrupt:
                     yield packet
         except FFmpegError as error:
-            self.notes.append(f"the audio of {self._path.name} ends early: {error.strerror}")
+            self.notes.append(f"the audio of {self.path.name} ends early: {error.strerror}")
 
 
 def _labelled(target: _StreamT, source: Stream) -> _StreamT:

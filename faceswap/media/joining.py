@@ -14,6 +14,7 @@ from faceswap.core.held_file import Signer
 from faceswap.media.container import has_coded_opacity, open_media, video_stream
 from faceswap.media.movie_file import MovieFile, media_errors
 from faceswap.media.muxers import find_muxer, stored_tick
+from faceswap.media.other_audio import OtherAudio
 from faceswap.media.timeline import is_picture
 from faceswap.media.video import VideoInfo
 
@@ -41,6 +42,7 @@ def join_videos(
     metadata: Mapping[str, str] | None = None,
     audio_from: Path | None = None,
     with_extras: bool = False,
+    other_audio: OtherAudio | None = None,
     sign: Signer | None = None,
 ) -> list[str]:
     """Writes the packets of several videos into one file, with audio and extras of another file.
@@ -57,6 +59,7 @@ def join_videos(
         metadata: Tags of the file.
         audio_from: File whose audio is copied; None for a video without audio.
         with_extras: Option of ``VideoWriter``.
+        other_audio: Audio instead of that of ``audio_from``, as of ``MovieFile``.
         sign: Callback that signs the file; see ``VideoWriter``.
 
     Returns:
@@ -77,6 +80,7 @@ def join_videos(
         metadata=metadata,
         audio_from=audio_from,
         with_extras=with_extras,
+        other_audio=other_audio,
         sign=sign,
     )
     end = (shown[-1] + duration) * info.time_base

@@ -18,6 +18,7 @@ from faceswap.core.held_file import HeldFile, Signer, signed_path
 from faceswap.media.audio import AudioFeed
 from faceswap.media.extras import copy_extras
 from faceswap.media.muxers import find_muxer, muxer_options
+from faceswap.media.other_audio import OtherAudio
 
 _BUFFER = 1 << 18  # bytes
 
@@ -35,6 +36,8 @@ class MovieFile:
         audio_from: File whose audio is copied; None for a video without audio.
         with_extras: Whether subtitles, chapters, tags, timecode and attachments of that file are
             copied too, as far as the container can hold them.
+        other_audio: Audio instead of that one; it is not stretched, and cut off at the
+            end of the pictures. None keeps the audio.
         sign: Callback that signs the complete temporary file before it is renamed; if it raises,
             no file is left. Until then no program can open the file.
 
@@ -57,6 +60,7 @@ class MovieFile:
         metadata: Mapping[str, str] | None = None,
         audio_from: Path | None = None,
         with_extras: bool = False,
+        other_audio: OtherAudio | None = None,
         sign: Signer | None = None,
     ) -> None:
         self.path = path
@@ -68,7 +72,9 @@ class MovieFile:
         self._audio_from = audio_from
         self._with_extras = with_extras
         self._sign = sign
-        self._audio: AudioFeed | None = None
+        self._other = other_audio
+        self._feeds: list[AudioFeed] = []
+        self._end = Fraction(0)  # of the pictures in seconds
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -89,9 +95,10 @@ class MovieFile:
             self._stack.__exit__(kind, error, trace)
             return
         with self._stack, media_errors(f"{self.path} cannot be completed"):
-            if self._audio is not None:
-                self._audio.finish()
-                self.notes.extend(self._audio.notes)
+            for feed in self._feeds:
+                own = feed.path == self._audio_from
+                feed.finish(float("inf") if own else float(self._end))
+                self.notes += feed.notes
 
     def begin(self, stream: VideoStream, problem: str) -> None:
         """Adds the streams of the other file behind that of the pictures, and writes the header.
@@ -101,19 +108,35 @@ class MovieFile:
             problem: Message of the error when the file cannot be begun.
         """
         if self._audio_from is not None:
-            self._audio = AudioFeed(
-                self._audio_from, self.output, self._suffix, with_extras=self._with_extras
+            feed = self._add_feed(
+                self._audio_from,
+                with_audio=self._other is None,
+                with_extras=self._with_extras,
             )
-            self._stack.callback(self._audio.close)
             if self._with_extras:
-                self.notes += copy_extras(self._audio.input, self._audio_from, self.output, stream)
+                self.notes += copy_extras(feed.input, feed.path, self.output, stream)
+        if self._other is not None:
+            self.notes.append(self._other.note)
+            if self._other.file is not None:
+                self._add_feed(self._other.file)
         with media_errors(problem):
             self.output.start_encoding()
 
+    def _add_feed(
+        self, path: Path, *, with_audio: bool = True, with_extras: bool = False
+    ) -> AudioFeed:
+        feed = AudioFeed(
+            path, self.output, self._suffix, with_audio=with_audio, with_extras=with_extras
+        )
+        self._stack.callback(feed.close)
+        self._feeds.append(feed)
+        return feed
+
     def mux(self, packet: Packet) -> None:
         """Writes the next packet of the pictures, and the audio up to it."""
-        if self._audio is not None and packet.dts is not None:
-            self._audio.advance(float(packet.dts * packet.time_base))
+        if packet.dts is not None:
+            for feed in self._feeds:
+                feed.advance(float(packet.dts * packet.time_base))
         self.output.mux(packet)
 
     def mux_last(self, packet: Packet, latest: Fraction, end: Fraction, delay: Fraction) -> None:
@@ -128,6 +151,7 @@ class MovieFile:
             end: End of the last frame in seconds.
             delay: Delay of the decoding time stamps in seconds.
         """
+        self._end = end
         begin = seconds_of(packet.pts, packet)
         if packet.dts is not None:
             decoded = max(begin, seconds_of(packet.dts, packet) + delay)

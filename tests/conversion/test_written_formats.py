@@ -11,14 +11,16 @@ from faceswap.conversion import video
 from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.segments import plan_segments
-from faceswap.core.errors import MediaError
+from faceswap.core.errors import MediaError, OutputExistsError
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.muxers import MUXERS
+from faceswap.media.other_audio import OtherAudio
+from faceswap.media.sound import write_sound
 from faceswap.media.sources import find_sources
-from faceswap.media.video import VideoReader
+from faceswap.media.video import VideoReader, probe
 from faceswap.provenance.file_provenance import read_provenance
 from tests.conversion.test_pipeline import swapper
-from tests.footage import moving_portrait
+from tests.footage import moving_portrait, write_clip
 from tests.media.counters import SIZE, counter, read_counter
 
 FRAMES = 26
@@ -145,3 +147,57 @@ def test_a_variable_rate_that_cannot_be_is_refused_before_the_work(numbered_clip
     with pytest.raises(MediaError, match="constant frame rate"):
         convert_source(source, tmp_path / "out.mpg", swapper())
     assert not list(tmp_path.iterdir())
+
+
+def tone(path, hertz, seconds):
+    times = np.arange(int(16000 * seconds)) / 16000
+    write_sound(path, 0.3 * np.sin(2 * np.pi * hertz * times), 16000)
+    return path
+
+
+def heard(path):
+    """Loudest frequency in hertz, and duration in seconds, of the only audio of a file."""
+    with av.open(str(path)) as container:
+        (stream,) = container.streams.audio
+        samples = np.concatenate([f.to_ndarray()[0] for f in container.decode(stream)])
+        rate = stream.rate
+    return np.abs(np.fft.rfft(samples)).argmax() * rate / len(samples), len(samples) / rate
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+@pytest.mark.parametrize("seconds", [0.5, 3.0])
+def test_other_audio(clip, faceset, tmp_path, suffix, seconds):
+    (source,) = find_sources([clip])
+    file = tone(tmp_path / "tone.m4a", 1000, seconds)
+    encode = EncodeSettings(audio=OtherAudio.of(str(file)))
+    output = tmp_path / f"out{suffix}"
+    report = convert_source(source, output, swapper(), faceset=faceset, encode=encode)
+    assert report.notes[0] == "the audio is that of tone.m4a, from its beginning"
+    cut = "the audio of tone.m4a is longer and was cut off" in report.notes
+    assert cut == (seconds > FRAMES / 25)
+    hertz, length = heard(output)
+    assert hertz == pytest.approx(1000, abs=15)  # not stretched
+    assert length == pytest.approx(min(seconds, FRAMES / 25), abs=0.15)
+    with av.open(str(output)) as container:
+        assert len([p for p in container.demux(video=0) if p.size]) == FRAMES
+    convert_source(source, output, swapper(), faceset=faceset, encode=encode)
+    other = EncodeSettings(audio=OtherAudio.of(str(tone(file, 500, seconds))))
+    with pytest.raises(OutputExistsError):  # of the same name, with other content
+        convert_source(source, output, swapper(), faceset=faceset, encode=other)
+
+
+def test_no_audio(clip, faceset, tmp_path):
+    (source,) = find_sources([clip])
+    encode = EncodeSettings(audio=OtherAudio.of("none"))
+    output = tmp_path / "out.mp4"
+    report = convert_source(source, output, swapper(), faceset=faceset, encode=encode)
+    assert report.notes == ("the audio was left out, as --audio none demands",)
+    assert probe(output).audio_streams == 0
+
+
+def test_audio_that_is_none(tmp_path):
+    silent = write_clip(tmp_path / "silent.mp4", 3, sound=False)
+    with pytest.raises(MediaError, match="Expected audio in"):
+        OtherAudio.of(str(silent))
+    with pytest.raises(MediaError, match="no file"):
+        OtherAudio.of(str(tmp_path / "absent.wav"))
