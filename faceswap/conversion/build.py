@@ -59,10 +59,9 @@ def build_swapper(loaded: LoadedModel, config: ConvertConfig, to: str = "") -> S
     hands = (
         build_covering_hands(loaded.coverage, str(device)) if mask.occluders == "hands" else None
     )
-    lit = colour.transfer != "none" if colour.border_light is None else colour.border_light
     parts = SwapParts(
         masks,
-        ColourMatch(colour.transfer, border_light=lit),
+        ColourMatch(colour.transfer, border_light=colour.lit),
         detail=build_detail(config.detail, device),
         placement=Placement(config.detail.scale, config.detail.offset_x, config.detail.offset_y),
         clean=mask.clean,

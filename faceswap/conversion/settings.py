@@ -74,6 +74,11 @@ class ColourConfig(StrictModel):
         description="Frames before and after each over which the colours of a track are averaged.",
     )
 
+    @property
+    def lit(self) -> bool:
+        """Whether the light at the border is matched."""
+        return self.transfer != "none" if self.border_light is None else self.border_light
+
 
 class BlendConfig(StrictModel):
     """How the swapped face is blended with the frame."""

@@ -165,7 +165,7 @@ def test_a_part_of_a_video_that_is_read_with_its_lead_equals_the_whole(begin):
         SourceFace(landmarks_at(100 + 5 * n, 100, 70 + 7 * (n % 3)), track=n // 9)
         for n in range(20)
     ]
-    parts = replace(make_parts("lab", coverage=2.0), smooth=3)
+    parts = replace(make_parts("sot", coverage=2.0), smooth=3)
     swap = make_swapper(parts)
     found = list(frames_with(*([face] for face in faces)))
     copies = [(replace(frame, pixels=frame.image.copy()), each) for frame, each in found]
