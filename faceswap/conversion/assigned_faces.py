@@ -66,7 +66,9 @@ class AssignedFaces:
             rows["size"].to_numpy()[self._rows],
         )
         excluded = {*zip(frames[~kept].tolist(), tracks[~kept].tolist(), strict=True)}
-        extractor, count = faceset.record["extractor"], faceset.record["source"]["frames"]
+        extractor = faceset.record["extractor"]
+        # Facesets of earlier versions may not know the number of frames.
+        count = max(faceset.record["source"].get("frames", 0), int(frames.max()) + 1)
         ends = extractor.get("first_frame") or 0, min(count, extractor.get("end_frame") or count)
         self._landmarks = found.landmarks
         compare = partial(find_changes, source, pixel_aspect=faceset.pixel_aspect)

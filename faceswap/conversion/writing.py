@@ -29,11 +29,13 @@ class Counts:
         frames_swapped: Number of frames with at least one swapped face.
         faces_swapped: Number of swapped faces.
         in_frame: Number of faces swapped in the frame that is being written.
+        shown: Identities that they are swapped to.
     """
 
     def __init__(self, finished: Mapping[int, int]) -> None:
         self.frames = len(finished)
         self.frames_now = self.in_frame = 0
+        self.shown: tuple[str, ...] = ()
         self.frames_swapped = sum(faces > 0 for faces in finished.values())
         self.faces_swapped = sum(finished.values())
 
@@ -43,6 +45,7 @@ class Counts:
         """Passes swapped frames on, and counts them and their faces."""
         for done in swapped:
             faces = self.in_frame = len(done.faces)
+            self.shown = tuple(sorted({swapped.face.to for swapped in done.faces}))
             yield done
             self.frames += 1
             self.frames_now += 1
@@ -109,8 +112,9 @@ def write_photos(
     written: list[int] = []
     waiting: list[int] = []  # photos before the first one with a face
 
-    def write(index: int, picture: Picture, faces: int) -> None:
-        sign = signer.for_sources(hashed.files[index], counts=lambda: {"faces_swapped": faces})
+    def write(index: int, picture: Picture, faces: int, shown: tuple[str, ...]) -> None:
+        own = ManifestSigner(signer.identity, signer.conversion, lambda: shown)
+        sign = own.for_sources(hashed.files[index], counts=lambda: {"faces_swapped": faces})
         writer.write(outputs.files[index], picture, hashed.files[index].path, sign)
         written.append(index)
 
@@ -121,9 +125,9 @@ def write_photos(
         if not written:
             outputs.report.unlink(missing_ok=True)  # it describes the photos that are replaced
         for index in waiting:
-            write(index, read_picture(hashed.files[index].path)[0], 0)
+            write(index, read_picture(hashed.files[index].path)[0], 0, ())
         waiting.clear()
-        write(frame.index, frame.picture, counts.in_frame)
+        write(frame.index, frame.picture, counts.in_frame, counts.shown)
     counts.check(hashed.source.path, reader)
     for index in finished:
         writer.note(outputs.files[index], hashed.files[index].path)

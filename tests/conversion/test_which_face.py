@@ -104,6 +104,19 @@ def test_each_photo_is_decided_by_itself(swapper, tmp_path):
     assert_shown(single, ["alice", ""])  # the only face is also the one farthest right
 
 
+def test_a_photo_declares_whom_it_shows(swapper, tmp_path):
+    alone = two_people(5)
+    alone[:, 256:] = 90
+    for name, image in (("both", two_people(0)), ("one", alone), ("none", alone * 0)):
+        write_image(tmp_path / "in" / f"{name}.png", image)
+    (source,) = find_sources([tmp_path / "in"])
+    convert_source(source, tmp_path / "out", swapper, targets=Targets((RIGHT, LEFT)))
+    for name, expected in (("both", ["alice", "bob"]), ("one", ["alice"]), ("none", [])):
+        conversion = read_provenance(tmp_path / "out" / f"{name}.png").conversion
+        assert conversion is not None
+        assert conversion["shows"] == expected
+
+
 def test_people_on_photos_are_recognised(swapper, tmp_path):
     """By the colour of their skin: the stand-in for the recognition network sees no more."""
     picture = two_people(0)
