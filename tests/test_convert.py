@@ -165,6 +165,23 @@ def test_every_blend_reaches_the_pixels(run, convert, tmp_path):
     assert len(pixels) == 3
 
 
+def test_every_setting_of_the_detail_reaches_the_pixels(run, convert, tmp_path):
+    textured = ["--detail", "1"]  # the decoded faces of the run are plain
+    changes = (
+        *(["--grain", "0"], textured, [*textured, "--sharpen", "2"]),
+        *([*textured, "--set", f"detail.{name}"] for name in ("degrade=1",)),
+        *(["--set", f"detail.{name}"] for name in ("reduce_colours=1", "scale=9")),
+        *(["--set", "detail.offset_x=5"], ["--set", "detail.offset_y=5"]),
+    )
+    pixels = set()
+    for number, change in enumerate(changes):
+        output = tmp_path / f"{number}.png"
+        code, said = convert("--model", run, "-o", output, *change)
+        assert code == 0, said
+        pixels.add(read_image(output).tobytes())
+    assert len(pixels) == len(changes)
+
+
 def test_a_model_without_masks_has_no_predicted_mask(run, convert, tmp_path):
     code, said = convert("--model", run, "-o", tmp_path / "out.png", "--mask", "hull*predicted")
     assert code == 2

@@ -16,7 +16,6 @@ from faceswap.conversion.detail.blur import gaussian_blur, line_blur
 from faceswap.conversion.detail.degrade import reduce_colours, reduce_size
 from faceswap.conversion.detail.enhancers import Enhancer, FaceCrops
 from faceswap.conversion.detail.grain import Grain
-from faceswap.conversion.detail.noise import missing_noise
 from faceswap.conversion.detail.sharpening import sharpen
 from faceswap.conversion.detail.softness import missing_softness
 
@@ -131,9 +130,7 @@ class DetailChain:
             face = reduce_size(face, self.settings.degrade)
         if self._grain is not None:
             weights = mask / mask.amax().clamp_min(1e-3)  # a face that fades in has grain too
-            missing = missing_noise(face, under, weights)
-            variances = self.settings.grain**2 * self._grain.variances(missing)
-            face = self._grain.add(face, variances, place.seed)
+            face = self._grain.match(face, under, weights, self.settings.grain, place.seed)
         if self.settings.reduce_colours:
             face = reduce_colours(face, self.settings.reduce_colours)
         return face

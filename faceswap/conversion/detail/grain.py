@@ -37,6 +37,27 @@ class Grain:
         fields, moments = _fields()
         self._fields, self._moments = fields.to(device), moments.to(device)
 
+    def match(
+        self, face: Tensor, target: Tensor, weights: Tensor, fraction: float, seed: tuple[int, ...]
+    ) -> Tensor:
+        """Adds the noise that a face lacks.
+
+        Args:
+            face: Face, ``(1, 3, H, W) float32 RGB`` in [0, 1].
+            target: Picture of the same shape with the wanted noise.
+            weights: Weights of the pixels to measure, ``(1, 1, H, W)`` in [0, 1].
+            fraction: Fraction of the missing noise, 0 to 1.
+            seed: Numbers that the grain depends on.
+
+        Returns:
+            Face of the same shape, in [0, 1]; itself where the missing noise is invisible.
+        """
+        (wanted,) = measure_noise(target, weights)
+        if float(self.variances(wanted).sum(1).max()) < _INVISIBLE**2:
+            return face  # before the face is measured too
+        missing = wanted - measure_noise(face, weights)[0]
+        return self.add(face, fraction**2 * self.variances(missing), seed)
+
     def variances(self, missing: Tensor) -> Tensor:
         """Variances of the fields whose sum has given moments.
 

@@ -30,29 +30,8 @@ def measure_noise(images: Tensor, weights: Tensor) -> Tensor:
         adjacent pixels. Both are 0 for a picture without a usable patch. Fractions of them are lost
         with the quadratic surface: compare them with those of ``measure_noise`` only.
     """
-    return _noise_of(_patches(images), _patches(weights))
-
-
-def missing_noise(face: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Difference of ``measure_noise`` between what a face should have and what it has.
-
-    Args:
-        face: Face, ``(1, 3, H, W) float32 RGB`` in [0, 1].
-        target: Picture of the same shape with the wanted noise.
-        weights: Weights of the pixels to measure, ``(1, 1, H, W)`` in [0, 1].
-
-    Returns:
-        ``(3, 2)``, negative where the face has more.
-    """
-    patches = torch.cat([_patches(target), _patches(face)])
-    wanted, own = _noise_of(patches, _patches(weights).expand(2, -1, -1, -1))
-    return wanted - own
-
-
-def _noise_of(patches: Tensor, weights: Tensor) -> Tensor:
-    """Noise ``(B, 3, 2)`` of patches ``(B, 3, N, side * side)`` with weights ``(B, 1, N, ...)``."""
-    patches = rgb_to_ycc(patches)
-    covered, brightness = weights[:, 0].mean(-1), patches[:, 0].mean(-1)
+    patches, covered = rgb_to_ycc(_patches(images)), _patches(weights)[:, 0].mean(-1)
+    brightness = patches[:, 0].mean(-1)
     usable = (covered >= _COVERED) & (brightness > _DARKEST) & (brightness < _BRIGHTEST)
     moments = _moments(patches)  # (B, 3, N, 2)
     order = moments[:, 0, :, 0].masked_fill(~usable, torch.inf).argsort(1)  # (B, N)

@@ -4,7 +4,7 @@ import torch
 from faceswap.conversion.detail.blur import gaussian_blur
 from faceswap.conversion.detail.grain import Grain
 from faceswap.conversion.detail.luma import rgb_to_ycc, ycc_to_rgb
-from faceswap.conversion.detail.noise import measure_noise, missing_noise
+from faceswap.conversion.detail.noise import measure_noise
 
 EVERYWHERE = torch.ones(1, 1, 240, 200)
 
@@ -67,20 +67,16 @@ def test_nothing_is_measured_where_noise_is_clipped():
 @pytest.mark.parametrize("levels", [2.0, 5.0])
 def test_grain_has_the_strength_and_correlation_of_the_footage(levels, spots):
     footage = shaded() + noise(levels, spots)
-    grain = Grain()
-    variances = grain.variances(missing_noise(shaded(), footage, EVERYWHERE))
-    grained = grain.add(shaded(), variances, (3, 14))
+    grained = Grain().match(shaded(), footage, EVERYWHERE, 1.0, (3, 14))
     torch.testing.assert_close(deviation(grained), deviation(footage), rtol=0.1, atol=0.02)
     torch.testing.assert_close(correlation(grained), correlation(footage), rtol=0, atol=0.1)
 
 
 def test_a_face_with_grain_of_its_own_gets_the_rest():
     footage, face = shaded() + noise(3, 0.6), shaded() + noise(2, 0.6, seed=1)
-    grain = Grain()
-    missing = missing_noise(face, footage, EVERYWHERE)
-    grained = grain.add(face, grain.variances(missing), (0, 0))
+    grained = Grain().match(face, footage, EVERYWHERE, 1.0, (0, 0))
     torch.testing.assert_close(deviation(grained), deviation(footage), rtol=0.1, atol=0)
-    assert grain.variances(-missing).max() == 0
+    assert Grain().match(footage, face, EVERYWHERE, 1.0, (0, 0)) is footage
 
 
 @pytest.mark.parametrize(("levels", "fraction"), [(0.7, 0), (1, 0.5), (1.3, 1), (6, 1)])
