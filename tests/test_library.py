@@ -1,6 +1,7 @@
 """What ``import faceswap`` and ``import classifier`` offer."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ import faceswap
 from classifier.models import build_network
 from classifier.models.model_file import ModelMeta as ClassifierMeta
 from classifier.models.model_file import save_model as save_classifier
+from faceswap.conversion.build import build_swapper
+from faceswap.conversion.settings import ConvertConfig
 from faceswap.core.errors import IdentityError, MediaError
 from faceswap.models import build_model
 from faceswap.models.model_file import LoadedModel, ModelMeta, save_model
@@ -91,6 +94,33 @@ def test_frames_are_swapped_in_order_and_inputs_kept(model: LoadedModel) -> None
         changed = (before != after).any(-1)
         assert 0.03 < changed.mean() < 0.5
         assert not changed[:20].any()
+
+
+def test_the_example_of_the_manual_swaps_a_clip(model, tmp_path, monkeypatch, capsys) -> None:
+    page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    (example,) = [
+        block for block in re.findall(r"```python\n(.*?)```", page, re.S) if "av" in block
+    ]
+    write_clip(tmp_path / "clip.mp4", 3)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "model").rename(tmp_path / "runs" / "ab")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "library.md", "exec"), {})
+    shapes = [line.rpartition(" ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert shapes == [str(moving_portrait(0).shape)] * 3
+
+
+def test_the_default_parts_are_those_of_the_verb(model) -> None:
+    parts = faceswap.Swapper(model).parts
+    built = build_swapper(model, ConvertConfig()).parts
+    assert parts.detail.settings == built.detail.settings
+    names = ("blend", "placement", "clean", "smooth")
+    assert [getattr(parts, name) for name in names] == [getattr(built, name) for name in names]
+    face, target = torch.rand(2, 1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(1, 1, 64, 64)
+    measured = [each.colour.measure(face, target, mask, mask, 1.25) for each in (parts, built)]
+    assert measured[0].equal(measured[1])
+    assert type(parts.occluders) is type(built.occluders)
 
 
 def test_swapping_is_lazy(model: LoadedModel) -> None:

@@ -16,6 +16,7 @@ from faceswap.geometry.landmarks68 import LEFT_BROW, RIGHT_BROW
 from faceswap.maskers.regions import EYES, MOUTH, fill_features
 
 _GRID = 128  # side of the grid on which colours are compared
+_COARSE = 32  # side of the grid on which distances to the border are measured
 _NEAR = 0.09  # face squares: twice this far inside, everything is face
 _LEAST, _MOST = 0.05, 0.14  # distance in RGB that a face may have, and that shows something else
 _MARGIN = 0.04  # face squares around features, whose colours are not those of skin
@@ -47,7 +48,9 @@ def clean_border(
     """
     grid, unit = (_GRID, _GRID), _GRID / coverage
     faces, targets, inside = (F.interpolate(v, grid, mode="area") for v in (faces, targets, masks))
-    near = (2 - 2 * _blur(inside, _NEAR * unit)).clamp(0, 1)
+    small = F.interpolate(inside, (_COARSE, _COARSE), mode="area")
+    near = (2 - 2 * _blur(small, _NEAR * _COARSE / coverage)).clamp(0, 1)
+    near = F.interpolate(near, grid, mode="bilinear", align_corners=False)
     core = inside * (1 - near)
     skin = (faces * core).sum((2, 3), keepdim=True) / core.sum((2, 3), keepdim=True).clamp_min(1e-3)
     own, other = (
