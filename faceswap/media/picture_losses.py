@@ -48,13 +48,17 @@ class PictureLosses:
 
     def in_conversion(self) -> list[str]:
         """Lines about what a converted video does not have."""
+        hdr = HDR.get(self._transfer)
         if self._full_depth:
-            return []
+            return (
+                [f"HDR ({hdr}) is not tone mapped: faces are swapped in its own colours"]
+                if hdr
+                else []
+            )
         lines = ["transparency was dropped"] if self._transparent else []
-        if self._transfer in HDR:
+        if hdr:
             lines.append(
-                f"HDR ({HDR[self._transfer]}) was not tone mapped; {self._bits} bits per channel"
-                " were reduced to 8"
+                f"HDR ({hdr}) was not tone mapped; {self._bits} bits per channel were reduced to 8"
             )
         elif self._bits > 8:
             lines.append(f"{self._bits} bits per channel were reduced to 8")

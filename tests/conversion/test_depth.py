@@ -18,6 +18,7 @@ from faceswap.media.video import VideoReader, probe
 from faceswap.media.video_picture import VideoPicture
 from tests.conversion.test_pipeline import swapper
 from tests.footage import moving_portrait
+from tests.planes import video_planes
 
 FRAMES = 4
 LIGHT = (
@@ -55,18 +56,6 @@ def write(path, codec, pixel_format, options=None, fields="", rotation=None):
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return path
-
-
-def planes(path: Path) -> list[list[np.ndarray]]:
-    found = []
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            deep = any(component.bits > 8 for component in frame.format.components)
-            found.append([])
-            for plane in frame.planes:
-                rows = np.frombuffer(memoryview(plane), np.uint16 if deep else np.uint8)
-                found[-1].append(rows.reshape(plane.height, -1)[:, : plane.width].copy())
-    return found
 
 
 def opacities(path: Path) -> list[np.ndarray]:
@@ -120,7 +109,7 @@ def test_what_is_not_swapped_keeps_its_bits(tmp_path, name):
     )
     assert (before.light is not None) == (name == "pq")
     assert after.rotation == 0
-    for old, new in zip(planes(source), planes(target), strict=True):
+    for (_, old), (_, new) in zip(video_planes(source), video_planes(target), strict=True):
         old = [np.rot90(plane, (rotation or 0) // 90) for plane in old]
         region = check_one_region(old[0], new[0])
         for one, two in zip(old[1:], new[1:], strict=True):

@@ -12,6 +12,7 @@ from faceswap.media.output_format import choose_deep_format
 from faceswap.media.pixel_layout import pixel_layout
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
+from tests.planes import video_planes
 
 FACE = (slice(20, 44), slice(30, 62))  # rows and columns that are changed
 CHANGE = np.full((24, 32, 3), (0.1, -0.08, 0.05), np.float32)
@@ -30,20 +31,6 @@ def convert(source, target, encoder, *, change=True, **wishes):
     return [*reader.notes, *reader.losses, *writer.notes]
 
 
-def planes(path):
-    """Stored values of all frames, upright as they are stored."""
-    found = []
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            bits = max(component.bits for component in frame.format.components)
-            arrays = []
-            for plane in frame.planes:
-                rows = np.frombuffer(memoryview(plane), np.uint16 if bits > 8 else np.uint8)
-                arrays.append(rows.reshape(plane.height, -1)[:, : plane.width].astype(int))
-            found.append((frame.format.name, arrays))
-    return found
-
-
 def outside(plane, shape):
     """Mask of the values whose pixels are all outside of the change."""
     height, width = shape
@@ -59,7 +46,7 @@ def outside(plane, shape):
 
 
 def check(source, target):
-    before, after = planes(source), planes(target)
+    before, after = video_planes(source), video_planes(target)
     assert len(before) == len(after)
     for (name, old), (other, new) in zip(before, after, strict=True):
         assert other.replace("yuvj", "yuv") == name.replace("yuvj", "yuv")
@@ -140,6 +127,7 @@ def test_hdr(make_video, make_hdr, tmp_path, transfer):
         before, after = probe(source), probe(tmp_path / name)
         assert after.colour == before.colour
         assert after.colour.transfer == transfer
+        assert "tone mapped" in notes[0]
         if encoder == "ffv1":
             assert any("light metadata" in note for note in notes) == (transfer == 16)
         else:
@@ -182,7 +170,9 @@ def test_phone_video_is_written_upright(make_video, tmp_path, rotation, pixel_fo
     assert found.pixel_format == pixel_format
     upright = rotation // 90
     exact = rotation != 180 or pixel_format == "yuv444p"  # there, chroma moves by half a pixel
-    for (_, old), (_, new) in zip(planes(source), planes(tmp_path / "a.mp4"), strict=True):
+    for (_, old), (_, new) in zip(
+        video_planes(source), video_planes(tmp_path / "a.mp4"), strict=True
+    ):
         assert np.array_equal(np.rot90(old[0], upright), new[0])
         for one, two in zip(old[1:], new[1:], strict=True):
             change = np.abs(np.rot90(one, upright) - two)
@@ -234,7 +224,7 @@ def test_deinterlaced_video_is_progressive(make_interlaced, tmp_path):
     assert convert(source, tmp_path / "a.mp4", "libx264", deinterlace=True) == []
     found = probe(tmp_path / "a.mp4")
     assert found.fields == ""
-    assert len(planes(tmp_path / "a.mp4")) == 6
+    assert len(video_planes(tmp_path / "a.mp4")) == 6
 
 
 def test_pixel_shape_and_times_are_kept(make_video, tmp_path):
@@ -320,7 +310,7 @@ def test_opacity_that_is_lost_is_told(make_video, tmp_path):
         assert [note for note in notes if "transparency" in note] == notes
         assert len(notes) == (opacity != 255)
         assert not any("transparency" in n for n in convert(source, tmp_path / "b.mkv", "ffv1"))
-        (_, stored), *_ = planes(tmp_path / "b.mkv")
+        (_, stored), *_ = video_planes(tmp_path / "b.mkv")
         assert (stored[3] == opacity).all()
 
 

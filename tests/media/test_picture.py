@@ -9,6 +9,7 @@ from faceswap.media.frame import Frame
 from faceswap.media.picture import RgbPicture
 from faceswap.media.pixel_layout import PixelLayout, pixel_layout
 from faceswap.media.video_picture import LEFT, PictureFormat, VideoPicture
+from tests.planes import frame_planes
 
 PLACES = [LEFT, (0.5, 0.5), (0.0, 0.0), (0.5, 0.0), (0.5, 1.0)]
 YUV = [
@@ -24,16 +25,6 @@ YUV = [
     for depth in depths
 ]
 OTHER = ["gbrp", "gbrp10le", "gbrap", "gbrap16le", "gray", "gray10le", "gray16le", "yuvj420p"]
-
-
-def planes(frame):
-    """Copies of the planes, as integers."""
-    deep = any(component.bits > 8 for component in frame.format.components)
-    found = []
-    for plane in frame.planes:
-        rows = np.frombuffer(memoryview(plane), np.uint16 if deep else np.uint8)
-        found.append(rows.reshape(plane.height, -1)[:, : plane.width].astype(np.int64))
-    return found
 
 
 def smooth(height, width, phase):
@@ -61,7 +52,7 @@ def video_picture(name, colour=(1, 1), size=(38, 26), place=LEFT):
 def expected_rgb(picture, matrix, full):
     """RGB by the formulas of H.273, one pixel at a time."""
     layout = pixel_layout(picture.frame.format.name)
-    stored, most = planes(picture.frame), 2**layout.bits - 1
+    stored, most = frame_planes(picture.frame), 2**layout.bits - 1
     if layout.kind == "rgb":
         return np.stack([stored[2], stored[0], stored[1]], -1) / most
     unit = 2 ** (layout.bits - 8)
@@ -145,11 +136,11 @@ def test_chroma_does_not_wander(place):
 @pytest.mark.parametrize("name", YUV + OTHER)
 def test_everything_else_keeps_its_bits(name):
     picture = video_picture(name, size=(41, 31))
-    before, layout = planes(picture.frame), pixel_layout(name)
+    before, layout = frame_planes(picture.frame), pixel_layout(name)
     change = np.zeros((12, 14, 3), np.float32)
     change[2:-3, 3:-2] = 0.07
     picture.add(7, 9, change)
-    after = planes(picture.frame)
+    after = frame_planes(picture.frame)
     touched = np.zeros((31, 41), bool)
     touched[11:18, 10:19] = True
     colours = {"yuv": 1, "rgb": 3, "grey": 1}[layout.kind]
@@ -165,11 +156,11 @@ def test_everything_else_keeps_its_bits(name):
 @pytest.mark.parametrize("place", PLACES)
 def test_chroma_reaches_no_further_than_its_pixels(place):
     picture = video_picture("yuv420p", place=place)
-    before = planes(picture.frame)
+    before = frame_planes(picture.frame)
     change = np.zeros((26, 38, 3), np.float32)
     change[11:16, 10:19] = (0.3, -0.2, 0.1)
     picture.add(0, 0, change)
-    for one, other in zip(before[1:], planes(picture.frame)[1:], strict=True):
+    for one, other in zip(before[1:], frame_planes(picture.frame)[1:], strict=True):
         rows, columns = np.nonzero(one != other)
         # Values at rows and columns of pixels 2k - 1 to 2k + 2.
         assert rows.min() >= 4
@@ -182,9 +173,9 @@ def test_values_stay_legal():
     for name, colour, most in [("yuv420p", (1, 1), 235), ("yuv420p10le", (1, 1), 940)]:
         picture = video_picture(name, colour)
         picture.add(0, 0, np.full((26, 38, 3), 2, np.float32))
-        assert (planes(picture.frame)[0] == most).all()
+        assert (frame_planes(picture.frame)[0] == most).all()
         picture.add(0, 0, np.full((26, 38, 3), -2, np.float32))
-        assert (planes(picture.frame)[0] == 16 * (most // 235)).all()
+        assert (frame_planes(picture.frame)[0] == 16 * (most // 235)).all()
 
 
 def test_whiter_than_white_is_kept_and_comes_back():
@@ -196,7 +187,7 @@ def test_whiter_than_white_is_kept_and_comes_back():
     assert seen.min() > 1.05
     faint = np.full_like(seen, -2 / 219)
     picture.add(0, 0, faint)
-    assert (planes(picture.frame)[0] == 248).all()
+    assert (frame_planes(picture.frame)[0] == 248).all()
     picture.add(0, 0, 0.5 - picture.read(0, 0, 38, 26))
     assert np.abs(picture.read(0, 0, 38, 26) - 0.5).max() < 0.5 / 219 + 1e-6
 

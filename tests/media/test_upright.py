@@ -14,6 +14,7 @@ from faceswap.media.pixel_layout import pixel_layout
 from faceswap.media.upright import UprightPictures
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.video_info import VideoInfo
+from tests.planes import frame_planes
 
 ORIENTATIONS = [
     Orientation(transpose, flip_x, flip_y)
@@ -22,15 +23,6 @@ ORIENTATIONS = [
     for flip_y in (False, True)
 ]
 UPRIGHT = Orientation()
-
-
-def values(frame):
-    deep = any(component.bits > 8 for component in frame.format.components)
-    found = []
-    for plane in frame.planes:
-        rows = np.frombuffer(memoryview(plane), np.uint16 if deep else np.uint8)
-        found.append(rows.reshape(plane.height, -1)[:, : plane.width].astype(np.int64))
-    return found
 
 
 def noise(name, width=38, height=26):
@@ -88,7 +80,7 @@ def test_planar_frames_are_taken_as_they_are(name):
 @pytest.mark.parametrize("colour_range", [1, 2])
 def test_other_orders_of_the_same_values(name, source, colour_range):
     frame = noise(source)
-    expected = values(frame)
+    expected = frame_planes(frame)
     if name == "yuvj420p":
         stored = av.VideoFrame(38, 26, name)
         for ours, theirs in zip(stored.planes, frame.planes, strict=True):
@@ -97,7 +89,7 @@ def test_other_orders_of_the_same_values(name, source, colour_range):
         stored = frame.reformat(format=name, src_color_range=1, dst_color_range=1)
     picture = UprightPictures(described(stored, colour_range=colour_range))(stored)
     assert picture.frame.format.name == source
-    for ours, theirs in zip(values(picture.frame), expected, strict=True):
+    for ours, theirs in zip(frame_planes(picture.frame), expected, strict=True):
         assert np.array_equal(ours, theirs)
 
 
@@ -138,11 +130,11 @@ def test_the_size_of_a_stream_may_change():
 
 def test_rows_in_reverse():
     frame = noise("yuv420p")
-    expected = values(frame)
+    expected = frame_planes(frame)
     (reverse,) = FrameFilter(frame, [("vflip", "")]).push(frame)
     assert reverse.planes[0].line_size < 0
     picture = UprightPictures(described(frame))(reverse)
-    for ours, theirs in zip(values(picture.frame), expected, strict=True):
+    for ours, theirs in zip(frame_planes(picture.frame), expected, strict=True):
         assert np.array_equal(ours, theirs[::-1])
 
 
