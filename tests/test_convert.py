@@ -108,8 +108,8 @@ def test_faces_are_mapped_to_identities(run, convert, tmp_path):
     assert code == 0
     assert "Shows alice" in said
     assert read_json(tmp_path / "out.png.json")["targets"] == [
-        {"faces": "largest", "to": "alice", "tracks": 1},
-        {"faces": "all", "to": "bob", "tracks": 0},
+        {"faces": "largest", "to": "alice"},
+        {"faces": "all", "to": "bob"},
     ]
     code, said = convert("--model", run, "-o", output, "--map", "largest")
     assert code == 2

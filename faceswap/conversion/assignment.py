@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,12 +95,6 @@ class Assignment:
     def shown(self) -> tuple[str, ...]:
         """Identities that were assigned to any track, in the order of the rules."""
         return tuple(dict.fromkeys(r.to for r in self.targets.rules if self._applied[r.faces]))
-
-    def record(self) -> list[dict[str, Any]]:
-        """The rules with the number of tracks or faces of photos to which each applied."""
-        return [
-            rule.record() | {"tracks": self._applied[rule.faces]} for rule in self.targets.rules
-        ]
 
     def notes(self) -> list[str]:
         """Lines on faces that stay as they are, and on each rule that names faces and has none."""

@@ -125,11 +125,10 @@ class ConvertJob:
             except NoFacesError:
                 assignment.check()  # there may be faces, and others be meant
                 raise
+            # The faces of photos that an earlier run finished are not known.
+            notes = () if earlier.swapped else assignment.notes()
             report = replace(
-                report,
-                notes=(*report.notes, *assignment.notes()),
-                seconds=time.monotonic() - begun,
-                assigned=assignment.record(),
+                report, notes=(*report.notes, *notes), seconds=time.monotonic() - begun
             )
             write_report(report, self.outputs, hashed, self.swapper, self.conversion, self.identity)
             remove(self.outputs.work)

@@ -1,9 +1,8 @@
 """Conversion report: one line for the user, and JSON beside the output."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from faceswap.conversion.outputs import Outputs
 from faceswap.conversion.swapper import Swapper
@@ -35,8 +34,6 @@ class ConvertReport:
         frames_now: Number of frames that this run wrote.
         damage: Description of the unreadable part of the source; "" if there is none.
         notes: Differences from the source that the writer had to make, one line each.
-        assigned: Faces that the targets name, their identity, and the number of their tracks; ()
-            for a report that was read again.
         rates: Frames per second of each stage of this run by itself; empty for photos.
     """
 
@@ -49,7 +46,6 @@ class ConvertReport:
     frames_now: int
     damage: str
     notes: tuple[str, ...]
-    assigned: Sequence[Mapping[str, Any]] = ()
     rates: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -100,7 +96,7 @@ def write_report(
                 **asdict(loaded.meta),
             },
             "shows": list(conversion.shows),
-            "targets": list(report.assigned),
+            "targets": conversion.settings["targets"]["rules"],
             "settings": dict(swapper.parts.facts),
             "fingerprint": conversion.fingerprint(hashed.files),
             "frames": report.frames,

@@ -72,8 +72,8 @@ def test_the_face_without_a_rule_keeps_its_pixels(clip, swapper, tmp_path):
     assert ("mapping", "track:7 to alice") in said
     assert [text.split(":")[0] for topic, text in said if topic == "shows"] == ["bob"]
     assert read_json(tmp_path / "out.mp4.json")["targets"] == [
-        {"faces": "left", "to": "bob", "tracks": 1},
-        {"faces": "track:7", "to": "alice", "tracks": 0},
+        {"faces": "left", "to": "bob"},
+        {"faces": "track:7", "to": "alice"},
     ]
 
 
