@@ -93,10 +93,8 @@ def name_outputs(source: Source, output: Path) -> Outputs:
     Raises:
         MediaError: A photo cannot be written in the format of ``output``.
     """
-    if is_pattern(output):
-        return _numbered(source, FramePattern(output))
     if source.kind == "video":
-        return Outputs(output, (output,))
+        return _numbered(output) if is_pattern(output) else Outputs(output, (output,))
     writable = output.suffix.lower() in WRITABLE
     if source.path.is_file() and not writable:
         raise MediaError(
@@ -108,12 +106,8 @@ def name_outputs(source: Source, output: Path) -> Outputs:
     return Outputs(output, tuple(output / name for name in _photo_names(source.files)))
 
 
-def _numbered(source: Source, pattern: FramePattern) -> Outputs:
-    if source.kind != "video":
-        raise MediaError(
-            f"Numbered images are made of a video, found photos: {source.path}.",
-            "Give a folder as --output.",
-        )
+def _numbered(output: Path) -> Outputs:
+    pattern = FramePattern(output)
     if pattern.folder.name in ("", ".."):  # it has no place for a report beside it
         raise MediaError(
             "Numbered images are written into a folder of their own.",

@@ -26,7 +26,7 @@ from faceswap.conversion.swapper import Swapper
 from faceswap.conversion.targets import Targets
 from faceswap.conversion.video import VideoConversion
 from faceswap.conversion.writing import Counts, write_photos
-from faceswap.core.errors import NoFacesError
+from faceswap.core.errors import MediaError, NoFacesError
 from faceswap.core.files import remove
 from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.core.prefetch import prefetch
@@ -158,6 +158,11 @@ class ConvertJob:
         on_frames: Callable[[int], None],
     ) -> ConvertReport:
         if self.source.kind == "images":
+            if self.encode.view != "swap":
+                raise MediaError(
+                    f"The view {self.encode.view!r} is made of videos, found photos.",
+                    "Omit --view.",
+                )
             return self._convert_photos(hashed, assignment, finished, on_frames)
         # Those of the whole video are known when it is signed.
         signer = ManifestSigner(self.identity, self.conversion, lambda: assignment.shown)

@@ -8,6 +8,7 @@ from faceswap.conversion.report import is_report_of
 from faceswap.core.errors import MediaError
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.outputs import is_taken
+from faceswap.media.frame_pattern import is_pattern
 from faceswap.media.images import WRITABLE
 from faceswap.media.muxers import writable_suffix
 from faceswap.media.sources import Source
@@ -26,8 +27,14 @@ def plan_outputs(sources: Sequence[Source], output: Path) -> list[Outputs]:
             they are converted again; into a folder of their own if ``output`` holds other files.
 
     Raises:
-        MediaError: An output is a source itself, or its format cannot be written.
+        MediaError: An output is a source itself, its format cannot be written, or numbered images
+            are made of several sources.
     """
+    if len(sources) > 1 and is_pattern(output):
+        raise MediaError(
+            f"Numbered images are made of one video, found {len(sources)} sources.",
+            "Convert them one by one, each into a folder of its own.",
+        )
     planned = [_plan(source, output, single=len(sources) == 1) for source in sources]
     originals = {path.resolve() for source in sources for path in (source.path, *source.files)}
     for outputs in planned:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faceswap.core.errors import MediaError
-from faceswap.media.images import DEEP
+from faceswap.media.images import DEEP, WRITABLE
 
 DESCRIPTION = ".json"
 """Suffix of a description beside an image."""
@@ -71,5 +71,5 @@ class FramePattern:
 
 
 def is_pattern(path: Path) -> bool:
-    """Whether a path has the number of a frame in its name."""
-    return _NUMBER.search(path.name) is not None
+    """Whether a path is that of an image, and has the number of a frame in its name."""
+    return path.suffix.lower() in WRITABLE and _NUMBER.search(path.name) is not None

@@ -9,6 +9,7 @@ import pytest
 from faceswap.conversion import video
 from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.pipeline import convert_source
+from faceswap.conversion.planning import plan_outputs
 from faceswap.conversion.segments import plan_segments
 from faceswap.core.errors import MediaError, NoFacesError, OutputExistsError
 from faceswap.media.encoders import VideoEncoding
@@ -17,7 +18,7 @@ from faceswap.media.video import VideoReader, probe
 from faceswap.provenance.file_provenance import read_provenance
 from tests.conversion.test_pipeline import swapper
 from tests.conversion.test_video import Stopped, stopping
-from tests.footage import plain_picture, write_clip
+from tests.footage import moving_portrait, plain_picture, write_clip
 
 FRAMES = 14
 LENGTH = 5
@@ -172,8 +173,22 @@ def test_transparency_needs_images(source, faceset, tmp_path, view):
     assert "%06d.png" in caught.value.hint
 
 
-def test_photos_have_no_numbers(tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((64, 64, 3), np.uint8))
+def test_photos_have_no_views(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), moving_portrait(0))
     (source,) = find_sources([tmp_path / "a.png"])
-    with pytest.raises(MediaError, match="made of a video"):
-        convert_source(source, tmp_path / "frames" / "%d.png", swapper())
+    with pytest.raises(MediaError, match="found photos"):
+        convert_source(
+            source, tmp_path / "b.png", swapper(), encode=EncodeSettings(view="difference")
+        )
+
+
+def test_one_sequence_for_several_videos(source, tmp_path):
+    with pytest.raises(MediaError, match="one video, found 2"):
+        plan_outputs([source, source], tmp_path / "frames" / "%d.png")
+
+
+def test_names_with_a_percent_sign(clip, tmp_path):
+    (tmp_path / "100%done.mp4").write_bytes(clip.read_bytes())
+    (source,) = find_sources([tmp_path / "100%done.mp4"])
+    (outputs,) = plan_outputs([source], tmp_path / "out")
+    assert (outputs.path, outputs.pattern) == (tmp_path / "out" / "100%done.mp4", None)

@@ -28,6 +28,7 @@ def test_files_beside_an_image():
 def test_what_is_no_pattern():
     assert not is_pattern(Path("%06d/a.png"))
     assert not is_pattern(Path("100%.mp4"))
+    assert not is_pattern(Path("100%done.mp4"))
     for path in ("a.png", "%d-%d.png", "%02d/%02d.png"):
         with pytest.raises(MediaError, match="one number"):
             FramePattern(Path(path))
