@@ -19,7 +19,7 @@ from faceswap.landmarkers.regions import cut_roi, roll_between, rotation, to_fra
 from faceswap.landmarkers.registry import Roi
 from faceswap.maskers.hull import CIRCLE, fill_convex
 
-_PALM_SIDE = 128  # px: at 192, in a region of three face squares, fewer palms are found
+_PALM_SIDE = 128  # px: at 192, in regions of several face squares, fewer palms are found
 _MIN_PALM_SCORE = 0.5
 _WRIST, _MIDDLE = 0, 2  # of the seven points of a palm
 _PALM_SCALE, _PALM_SHIFT = 2.6, 0.5  # region of a hand, over the box of its palm

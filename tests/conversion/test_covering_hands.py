@@ -110,6 +110,15 @@ def test_each_photo_is_searched(hands):
     assert none == []
 
 
+@pytest.mark.parametrize("scale", [0.3, 0.6, 0.8])
+def test_hands_of_any_size_are_found(hands, scale):
+    """A hand near the camera has a palm almost as wide as the face is high."""
+    points = hand_points(160, 190, 110 * scale / 0.9)
+    ((_, (face,)),) = hands([(Frame(0, 0, 0.0, add_hand(BACKGROUND, points)), [FACE])], video=False)
+    assert face.covered is not None
+    assert face.covered.max() == 1
+
+
 def test_a_hand_far_from_the_face_is_not_followed(hands):
     far = add_hand(np.full((320, 640, 3), 80, np.uint8), hand_points(560, 250, 52))
     frames = ((Frame(i, i, i / 25, far), [FACE]) for i in range(6))

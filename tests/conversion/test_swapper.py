@@ -158,20 +158,34 @@ def test_independent_frames_are_not_averaged():
     assert colour.applied == [0, 1, 2]
 
 
+class Neighbours:
+    """Covers a face to the degree to which the frames around it are there."""
+
+    lead = 2
+
+    def __call__(self, found, *, video=True):
+        frames = list(found)
+        for frame, faces in frames:
+            near = sum(abs(other.index - frame.index) <= self.lead for other, _ in frames)
+            covered = np.full((8, 8), near / 10, np.float32)
+            yield frame, [replace(face, covered=covered) for face in faces]
+
+
+@pytest.mark.parametrize("occluders", [None, Neighbours()])
 @pytest.mark.parametrize("begin", [3, 5, 11])
-def test_a_part_of_a_video_that_is_read_with_its_lead_equals_the_whole(begin):
+def test_a_part_of_a_video_that_is_read_with_its_lead_equals_the_whole(begin, occluders):
     """Each face has other colours, so that a frame too few would show."""
     faces = [
         SourceFace(landmarks_at(100 + 5 * n, 100, 70 + 7 * (n % 3)), track=n // 9)
         for n in range(20)
     ]
-    parts = replace(make_parts("sot", coverage=2.0), smooth=3)
+    parts = replace(make_parts("sot", coverage=2.0), smooth=3, occluders=occluders)
     swap = make_swapper(parts)
     found = list(frames_with(*([face] for face in faces)))
     copies = [(replace(frame, pixels=frame.image.copy()), each) for frame, each in found]
     whole = [done.frame for done in swap(found)]
     wanted = range(begin, begin + 5)
-    read = copies[wanted.start - swap.lead : wanted.stop + swap.lead]
+    read = copies[max(0, wanted.start - swap.lead) : wanted.stop + swap.lead]
     part = [done.frame for done in swap(read, wanted=wanted)]
     assert [frame.index for frame in part] == list(wanted)
     for frame in part:
