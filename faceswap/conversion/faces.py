@@ -79,7 +79,8 @@ def is_sparse(faceset: Faceset) -> bool:
 def kept_faces(faceset: Faceset) -> NDArray[np.bool_]:
     """Whether each face of a faceset is swapped: its crop was neither deleted nor moved away."""
     images = {face.image for face in faceset.with_crops()}
-    return np.array([name in images for name in faceset.rows["image"].to_pylist()], bool)
+    names = faceset.rows["image"].to_pylist()
+    return np.array([not name or name in images for name in names], bool)
 
 
 def check_source(faceset: Faceset, hashed: HashedSource) -> None:

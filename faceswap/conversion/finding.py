@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from faceswap.core.weights import weights_entry
+from faceswap.extraction.cropping import NO_CROPS
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
@@ -15,6 +16,8 @@ from faceswap.landmarkers.registry import Roi, require_mesh
 from faceswap.media.sources import Source
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 from faceswap.tracking.tracker import Tracker
+
+_CROP_SIZE = 192  # px; crops are measured, and not stored
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class FaceFinding:
         return {name: weights_entry(name).sha256 for name in names}
 
     def extract(self, source: Source, directory: Path, on_frames: Callable[[int], None]) -> Faceset:
-        """Finds the faces of a video; resumes where it was interrupted.
+        """Finds the faces of a video and stores where they are; resumes where it was interrupted.
 
         Args:
             source: Video.
@@ -68,6 +71,8 @@ class FaceFinding:
         Raises:
             NoFacesError: There is none.
         """
-        settings = ExtractSettings(self.detector, self.landmarker)
+        settings = ExtractSettings(
+            self.detector, self.landmarker, crop_size=_CROP_SIZE, image_format=NO_CROPS
+        )
         extract_source(source, directory, settings, device=self.device, on_frames=on_frames)
         return Faceset.open(directory)

@@ -24,6 +24,9 @@ from faceswap.media.frame import Frame
 from faceswap.media.images import encode_image
 from faceswap.tracking.tracks import TrackedFace
 
+NO_CROPS = "none"
+"""Image format of facesets without crops, whose faces have no file names."""
+
 _MEASURE_SIZE = 96  # px; one size for all, so that sharpness does not depend on the crop size
 
 
@@ -47,7 +50,7 @@ def store_faces(
             mask of the first.
         directory: Directory of the faceset.
         crop_size: Side of the crops in pixels.
-        image_format: "jpg", "png" or "webp".
+        image_format: "jpg", "png" or "webp"; ``NO_CROPS`` to measure the faces and store nothing.
         selector: Selection of the faces that are stored.
         on_store: Callback before the first file of a face is written.
 
@@ -67,11 +70,13 @@ def store_faces(
         if not selector.is_sharp(sharpness):
             continue
         on_store()
-        stem = f"{frame.index:06d}-{number}"
-        image_name, mask_name = f"{stem}.{image_format}", f"{stem}.png"
-        _store(directory / IMAGES / image_name, crop)
-        for place, mask in zip(mask_columns([*maskers]).values(), masks, strict=True):
-            _store(directory / place / mask_name, mask)
+        image_name, mask_name = "", None
+        if image_format != NO_CROPS:
+            stem = f"{frame.index:06d}-{number}"
+            image_name, mask_name = f"{stem}.{image_format}", f"{stem}.png"
+            _store(directory / IMAGES / image_name, crop)
+            for place, mask in zip(mask_columns([*maskers]).values(), masks, strict=True):
+                _store(directory / place / mask_name, mask)
         yield {
             "frame": frame.index,
             "pts": frame.pts,

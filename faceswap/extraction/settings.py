@@ -21,7 +21,8 @@ class ExtractSettings:
         landmarker: Name of the landmarker.
         maskers: Names of the maskers; the first makes the default mask.
         crop_size: Side of the stored crops in pixels.
-        image_format: Format of the stored crops: "jpg" (quality 95), or lossless "png" or "webp".
+        image_format: Format of the stored crops: "jpg" (quality 95), or lossless "png" or "webp";
+            "none" stores none, for a faceset that only says where faces are.
         every: Step between processed frames; 1 processes all frames.
         selection: Conditions that a face has to meet to be stored.
         first_frame: Index of the first processed frame; None for the first one.
@@ -41,7 +42,7 @@ class ExtractSettings:
     landmarker: str = LANDMARKER
     maskers: tuple[str, ...] = ("hull",)
     crop_size: int = 384
-    image_format: Literal["jpg", "png", "webp"] = "jpg"
+    image_format: Literal["jpg", "png", "webp", "none"] = "jpg"
     every: int = 1
     selection: Selection = field(default_factory=Selection)
     first_frame: int | None = None

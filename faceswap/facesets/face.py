@@ -32,7 +32,7 @@ class Face:
         size: Side of the face square in frame pixels.
         sharpness: Variance of the Laplacian over the face at a fixed size; higher is sharper.
         exposure: Mean luma over the face, in [0, 1].
-        image: File name of the crop in ``images/``.
+        image: File name of the crop in ``images/``; "" if it was not stored.
         mask: File name of the default mask in ``masks/``, or None.
         order: Place in the last sorting, from 0; None if the faceset was not sorted.
         group: Group in the last grouping; None if the faceset was not grouped.

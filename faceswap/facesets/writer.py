@@ -194,7 +194,7 @@ class FacesetWriter:
 
     def _write_shard(self, next_frame: int, state: Any) -> None:
         # A shard that survives a power failure never names a crop that does not.
-        sync_files([self.path / IMAGES / row["image"] for row in self._rows])
+        sync_files([self.path / IMAGES / row["image"] for row in self._rows if row["image"]])
         for column, folder in self._mask_columns.items():
             sync_files(
                 [self.path / folder / name for row in self._rows if (name := row.get(column))]

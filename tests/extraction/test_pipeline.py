@@ -333,3 +333,17 @@ def test_masks_of_meshes_need_some_before_an_older_faceset_is_replaced(clip, tmp
         extract_source(find_sources([clip])[0], tmp_path / "clip", settings, overwrite=True)
     assert (tmp_path / "clip" / "faceset.json").read_bytes() == before
     assert len(Faceset.open(tmp_path / "clip").trainable()) == 2
+
+
+def test_a_faceset_without_crops_says_where_faces_are(tmp_path):
+    (source,) = find_sources([write_clip(tmp_path / "clip.mp4", 12)])
+    extract_source(source, tmp_path / "with", ExtractSettings())
+    bare = ExtractSettings(crop_size=192, image_format="none")
+    extract_source(source, tmp_path / "without", bare)
+    ours, theirs = Faceset.open(tmp_path / "without"), Faceset.open(tmp_path / "with")
+    assert not [path for path in ours.path.rglob("*.*") if path.suffix in (".jpg", ".png")]
+    assert [face.track for face in ours.faces()] == [face.track for face in theirs.faces()]
+    for one, other in zip(ours.faces(), theirs.faces(), strict=True):
+        np.testing.assert_array_equal(one.landmarks, other.landmarks)
+    np.testing.assert_array_equal(ours.meshes(), theirs.meshes())
+    assert ours.with_crops() == []
