@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def convert(clip: Path, output: Path, faceset: Path | None) -> None:
     convert_source(find_sources([clip])[0], output, swapper(), faceset=faces)
 
 
-def start(clip: Path, output: Path, faceset: Path | None) -> multiprocessing.Process:
+def start(clip: Path, output: Path, faceset: Path | None) -> BaseProcess:
     # Forked: the imports would take longer than the conversion.
     process = multiprocessing.get_context("fork").Process(
         target=convert, args=(clip, output, faceset)
