@@ -12,6 +12,7 @@ from faceswap.conversion.earlier import Earlier
 from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.planning import format_note, plan_outputs
+from faceswap.conversion.ranges import parse_ranges
 from faceswap.conversion.report import ConvertReport, describe, describe_model
 from faceswap.conversion.sweep import parse_axes, variants
 from faceswap.conversion.targets import parse_targets
@@ -44,6 +45,10 @@ def convert(
     faceset: options.FacesetFolder = None,
     detector: options.DetectorName = DETECTOR,
     landmarker: options.LandmarkerName = LANDMARKER,
+    start: options.Start = None,
+    end: options.End = None,
+    spans: options.Range = None,
+    outside: options.OutsideRanges = "keep",
     config: options.Recipe = None,
     settings: options.Settings = None,
     colour: options.Colour = None,
@@ -114,11 +119,12 @@ def convert(
         fade=resolved.faces.fade,
         device=str(place),
     )
+    ranges = parse_ranges(start, end, spans or (), outside)
     sources = find_sources(inputs, output, note)
     faces = _faces(faceset, sources, FaceFinding(detector, landmarker, str(place)))
     encode = build_encoding(resolved.encode)
     jobs = [
-        ConvertJob(source, outputs, swapper, own, encode, identity, targets)
+        ConvertJob(source, outputs, swapper, own, encode, identity, targets, ranges)
         for source, outputs, own in zip(sources, plan_outputs(sources, output), faces, strict=True)
     ]
     if preview is not None or swept:

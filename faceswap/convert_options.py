@@ -11,6 +11,7 @@ from faceswap.conversion.blending import blends
 from faceswap.conversion.colour_match import TRANSFER
 from faceswap.conversion.colour_transfer import colour_transfers
 from faceswap.conversion.masks import KEPT
+from faceswap.conversion.ranges import Outside
 from faceswap.conversion.settings import ConvertConfig
 from faceswap.conversion.views import SHOWN
 from faceswap.core.config import load_config
@@ -61,6 +62,21 @@ FacesetFolder = Annotated[
 ]
 DetectorName = Annotated[str, typer.Option("--detector", help="Face detector.")]
 LandmarkerName = Annotated[str, typer.Option("--landmarker", help="Landmark network.")]
+Start = Annotated[
+    str | None,
+    typer.Option(help="First moment in which faces are swapped: 90, 1:30, or 2250f for a frame."),
+]
+End = Annotated[str | None, typer.Option(help="First moment after it.")]
+Range = Annotated[
+    list[str] | None,
+    typer.Option("--range", metavar="A-B", help="Range in which faces are swapped; repeatable."),
+]
+OutsideRanges = Annotated[
+    Outside,
+    typer.Option(
+        "--outside", help="Whether frames outside of the ranges are kept as they are, or dropped."
+    ),
+]
 Recipe = Annotated[
     str | None,
     typer.Option("--config", help="Name or path of a recipe with settings that differ."),

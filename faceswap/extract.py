@@ -85,7 +85,7 @@ def extract(
     mask_model: MaskModel = None,
     import_faces: Import = None,
     crop_size: CropSize = _DEFAULTS.crop_size,
-    image_format: ImageFormat = _DEFAULTS.image_format,
+    image_format: ImageFormat = "jpg",
     every: Every = _DEFAULTS.every,
     start: Start = None,
     end: End = None,

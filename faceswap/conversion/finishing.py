@@ -8,6 +8,7 @@ from pathlib import Path
 from faceswap.core.held_file import Signer
 from faceswap.media.animation import read_loops, write_animation
 from faceswap.media.joining import Piece, join_videos
+from faceswap.media.kept_spans import KeptSpan
 from faceswap.media.muxers import ANIMATIONS
 from faceswap.media.other_audio import OtherAudio
 from faceswap.media.video import VideoInfo
@@ -25,6 +26,7 @@ class Finishing:
         quality: Quality of animated WebP from 1 to 100.
         lossless: Whether animated WebP is lossless.
         audio: Other audio instead of that of the video; None keeps that.
+        kept: Spans of the source that are kept, where others are cut out; empty for all of it.
     """
 
     info: VideoInfo
@@ -33,6 +35,7 @@ class Finishing:
     quality: int
     lossless: bool
     audio: OtherAudio | None
+    kept: Sequence[KeptSpan] = ()
 
     def write(
         self, path: Path, pieces: Sequence[Piece], work: Path, sign: Signer, sign_work: Signer
@@ -78,5 +81,6 @@ class Finishing:
             audio_from=self.source if extras else None,
             with_extras=extras,
             other_audio=self.audio if extras else None,
+            kept=self.kept,
             sign=sign,
         )

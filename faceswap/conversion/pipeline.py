@@ -21,6 +21,7 @@ from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.frame_targets import assign_photos
 from faceswap.conversion.guided_frames import guide_photos
 from faceswap.conversion.outputs import Outputs, name_outputs
+from faceswap.conversion.ranges import WHOLE, Ranges
 from faceswap.conversion.report import ConvertReport, write_report
 from faceswap.conversion.swapper import Swapper
 from faceswap.conversion.targets import Targets
@@ -54,6 +55,7 @@ class ConvertJob:
         encode: Encoding settings.
         identity: Signing identity.
         aims: Target identities of the faces; None for that of the swapper for all faces.
+        ranges: Ranges of a video in which faces are swapped.
     """
 
     source: Source
@@ -63,6 +65,7 @@ class ConvertJob:
     encode: EncodeSettings
     identity: SigningIdentity
     aims: Targets | None = None
+    ranges: Ranges = WHOLE
 
     @property
     def targets(self) -> Targets:
@@ -76,6 +79,7 @@ class ConvertJob:
             **self.swapper.parts.facts,
             "faces": describe_faces(self.faces),
             "encoding": asdict(self.encode),
+            **self.ranges.record(),
         }
         return describe_targets(self.swapper.loaded, self.targets, settings)
 
@@ -174,6 +178,7 @@ class ConvertJob:
             assignment,
             self.encode,
             signer,
+            self.ranges,
         )
         result = video.run(self._key(hashed), on_frames)
         return ConvertReport(output=self.outputs.path, seconds=0.0, **asdict(result))

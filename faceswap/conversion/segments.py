@@ -18,10 +18,12 @@ class Segment:
     Attributes:
         first: Index of the first frame.
         end: Index of the first frame after it.
+        swapped: Whether faces are swapped in it.
     """
 
     first: int
     end: int
+    swapped: bool = True
 
     @property
     def indices(self) -> range:

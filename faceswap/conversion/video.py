@@ -17,6 +17,7 @@ from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.finishing import Finishing
 from faceswap.conversion.frame_files import FrameFiles, sequence_notes
 from faceswap.conversion.outputs import Outputs
+from faceswap.conversion.ranges import WHOLE, Ranges, place_pieces
 from faceswap.conversion.rendering import Renderer
 from faceswap.conversion.segment_writer import SegmentWriter
 from faceswap.conversion.segments import (
@@ -83,6 +84,7 @@ class VideoConversion:
         assignment: Assignment of target identities to the faces.
         encode: Encoding of the output.
         signer: Signer of the segments and the output.
+        ranges: Ranges in which faces are swapped.
     """
 
     hashed: HashedSource
@@ -92,6 +94,7 @@ class VideoConversion:
     assignment: Assignment
     encode: EncodeSettings
     signer: ManifestSigner
+    ranges: Ranges = WHOLE
 
     @property
     def work(self) -> WorkFolder:
@@ -123,7 +126,7 @@ class VideoConversion:
             stages, writer = Stages(), self._writer(info)
             writer.try_out()  # before the long work
             table = FrameTable.of_file(path)
-            segments = plan_segments(table)
+            segments = self.ranges.restrict(plan_segments(table), self.hashed.source)
             faceset = self.faces
             if isinstance(faceset, FaceFinding):
                 if self.swapper.needs_mesh:
@@ -196,7 +199,9 @@ class VideoConversion:
         """Swapped frames of the segments; None ends a segment."""
         render = Renderer(self.swapper, self.encode.view)
         for segment in segments:
-            found = stages.faces.gives(faces.of(stages.faces.takes(windows.of(segment))))
+            shown = stages.faces.takes(windows.of(segment))
+            found = faces.of(shown) if segment.swapped else ((frame, ()) for frame in shown)
+            found = stages.faces.gives(found)
             yield from stages.swap.gives(render(stages.swap.takes(found), segment.indices))
             yield None
 
@@ -234,15 +239,21 @@ class VideoConversion:
         (source,) = self.hashed.files
         counts = {name: getattr(result, name) for name in _COUNTS}
         _, last = shown[-1]
-        duration = last.duration or max(1, round(1 / (info.fps * info.time_base)))
         encode = self.encode
+        frame = max(1, round(1 / (info.fps * info.time_base)))
+        pieces = [
+            (segment, record, Piece(self.work.video(segment), record.pts))
+            for segment, record in shown
+        ]
+        duration = last.duration or frame
+        placed, kept = place_pieces(pieces, info.time_base, frame)
         finishing = Finishing(
-            info, source.path, duration, encode.quality, encode.video.lossless, encode.audio
+            info, source.path, duration, encode.quality, encode.video.lossless, encode.audio, kept
         )
         sign = self.signer.for_sources(source, counts=lambda: counts)
         return finishing.write(
             self.outputs.path,
-            [Piece(self.work.video(segment), record.pts) for segment, record in shown],
+            placed,
             self.work.joined,
             without_report(sign, self.outputs.report),
             self.signer.for_sources(source, counts=lambda: counts, attached=False),
@@ -261,7 +272,8 @@ def _summary(
     """What all segments contain."""
     frames = sum(len(record.pts) for record in records.values())
     damage = Damage()
-    damage.total, damage.missing = table.frames, table.frames - frames
+    total = covered([*records])
+    damage.total, damage.missing = total, total - frames
     damage.faulty = sum(record.faulty for record in records.values())
     notes = (note for record in records.values() for note in record.notes)
     return VideoResult(

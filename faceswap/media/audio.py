@@ -1,6 +1,6 @@
 """Copies the audio, the subtitles and the data of one file into another, packet by packet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ from av.subtitles.stream import SubtitleStream
 from faceswap.media.clock import SoundClock
 from faceswap.media.container import films, open_media, video_stream
 from faceswap.media.data_streams import data_streams, dropped_data, keeps_meaning
+from faceswap.media.kept_spans import KeptSpan, kept_packets
 from faceswap.media.muxer_trial import MuxerTrial
 from faceswap.media.muxers import MUXERS
 from faceswap.media.subtitles import TEXT_CODECS, convert_text, prepare_text
@@ -63,6 +64,7 @@ class AudioFeed:
         suffix: Suffix of the output file.
         with_audio: Whether audio is copied.
         with_extras: Whether subtitles (converted if they are text) and data are copied too.
+        kept: Spans of time of which packets are copied; empty for all.
 
     Attributes:
         path: Path of the file.
@@ -81,6 +83,7 @@ class AudioFeed:
         *,
         with_extras: bool = False,
         with_audio: bool = True,
+        kept: Sequence[KeptSpan] = (),
     ) -> None:
         self.notes: list[str] = []
         self.path = path
@@ -101,7 +104,7 @@ class AudioFeed:
             ]
             added += self._add_data(trial)
         self._tracks = {track.source.index: track for track in added if track is not None}
-        self._packets = self._read()
+        self._packets = kept_packets(self._read(), kept)
         self._next = next(self._packets, None)
 
     def _add_audio(self, source: AudioStream, number: int, trial: MuxerTrial) -> _Track | None:

@@ -1,7 +1,7 @@
 """What a video file contains besides pictures, sound and subtitles."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from faceswap.core.text import counted, one_line
 from faceswap.media.clock import time_origin
 from faceswap.media.container import valid_tags, video_stream
 from faceswap.media.data_streams import timecode_of
+from faceswap.media.kept_spans import KeptSpan, kept_interval
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # known to type checkers only
@@ -34,7 +35,11 @@ _DROPPING = (Fraction(30000, 1001), Fraction(60000, 1001))
 
 
 def copy_extras(
-    source: InputContainer, path: Path, output: OutputContainer, target: VideoStream
+    source: InputContainer,
+    path: Path,
+    output: OutputContainer,
+    target: VideoStream,
+    kept: Sequence[KeptSpan] = (),
 ) -> list[str]:
     """Copies tags, chapters, timecode and attachments of a file, before the header is written.
 
@@ -43,6 +48,7 @@ def copy_extras(
         path: Path of that file.
         output: Container that is written.
         target: Video stream of the output.
+        kept: Spans of time that are kept, where others are cut out; empty for all.
 
     Returns:
         One line for each kind of content that the output does not have.
@@ -52,8 +58,9 @@ def copy_extras(
     for name in ("title", "language"):
         if name in pictures.metadata:
             target.metadata[name] = pictures.metadata[name]
-    output.set_chapters(_chapters(source))
-    lines += _copy_timecode(source, pictures, output, target)
+    output.set_chapters(_chapters(source, kept))
+    if not kept:  # it would be wrong after the first cut
+        lines += _copy_timecode(source, pictures, output, target)
     return [*lines, *_dropped(source, _copy_attachments(source, output))]
 
 
@@ -69,7 +76,7 @@ def _copy_tags(source: InputContainer, output: OutputContainer) -> Iterator[str]
             output.metadata[lower if name.isupper() else name] = text
 
 
-def _chapters(source: InputContainer) -> "list[Chapter]":
+def _chapters(source: InputContainer, kept: Sequence[KeptSpan]) -> "list[Chapter]":
     """Chapters on the clock that begins at 0, in order, none with the start of another."""
     origin = time_origin(source)
     chapters: dict[int, Chapter] = {}
@@ -78,7 +85,9 @@ def _chapters(source: InputContainer) -> "list[Chapter]":
         if base:
             ticks = round(origin / base)
             begin, end = max(0, chapter["start"] - ticks), chapter["end"] - ticks
-            if begin < end:
+            left = kept_interval(begin * base, end * base, kept)
+            if left is not None and left[0] < left[1]:
+                begin, end = (round(time / base) for time in left)
                 moved: Chapter = {**chapter, "start": begin, "end": end}
                 moved["metadata"] = valid_tags(chapter["metadata"])
                 chapters.setdefault(round(begin * base * 1000), moved)

@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
 from faceswap.media.container import has_coded_opacity, open_media, video_stream
+from faceswap.media.kept_spans import KeptSpan
 from faceswap.media.movie_file import MovieFile, media_errors
 from faceswap.media.muxers import find_muxer, stored_tick
 from faceswap.media.other_audio import OtherAudio
@@ -43,6 +44,7 @@ def join_videos(
     audio_from: Path | None = None,
     with_extras: bool = False,
     other_audio: OtherAudio | None = None,
+    kept: Sequence[KeptSpan] = (),
     sign: Signer | None = None,
 ) -> list[str]:
     """Writes the packets of several videos into one file, with audio and extras of another file.
@@ -60,6 +62,7 @@ def join_videos(
         audio_from: File whose audio is copied; None for a video without audio.
         with_extras: Option of ``VideoWriter``.
         other_audio: Audio instead of that of ``audio_from``, as of ``MovieFile``.
+        kept: Spans of that file that are kept, where others are cut out; empty for all of it.
         sign: Callback that signs the file; see ``VideoWriter``.
 
     Returns:
@@ -81,6 +84,7 @@ def join_videos(
         audio_from=audio_from,
         with_extras=with_extras,
         other_audio=other_audio,
+        kept=kept,
         sign=sign,
     )
     end = (shown[-1] + duration) * info.time_base

@@ -1,6 +1,6 @@
 """A video file while it is written: packets of pictures, and what another file has beside them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from faceswap.core.errors import MediaError
 from faceswap.core.held_file import HeldFile, Signer, signed_path
 from faceswap.media.audio import AudioFeed
 from faceswap.media.extras import copy_extras
+from faceswap.media.kept_spans import KeptSpan
 from faceswap.media.muxers import find_muxer, muxer_options
 from faceswap.media.other_audio import OtherAudio
 
@@ -38,6 +39,7 @@ class MovieFile:
             copied too, as far as the container can hold them.
         other_audio: Audio instead of that one; it is not stretched, and cut off at the
             end of the pictures. None keeps the audio.
+        kept: Spans of that file that are kept, where others are cut out; empty for all of it.
         sign: Callback that signs the complete temporary file before it is renamed; if it raises,
             no file is left. Until then no program can open the file.
 
@@ -61,6 +63,7 @@ class MovieFile:
         audio_from: Path | None = None,
         with_extras: bool = False,
         other_audio: OtherAudio | None = None,
+        kept: Sequence[KeptSpan] = (),
         sign: Signer | None = None,
     ) -> None:
         self.path = path
@@ -71,6 +74,7 @@ class MovieFile:
         self._metadata = dict(metadata or {})
         self._audio_from = audio_from
         self._with_extras = with_extras
+        self._kept = kept
         self._sign = sign
         self._other = other_audio
         self._feeds: list[AudioFeed] = []
@@ -112,9 +116,10 @@ class MovieFile:
                 self._audio_from,
                 with_audio=self._other is None,
                 with_extras=self._with_extras,
+                kept=self._kept,
             )
             if self._with_extras:
-                self.notes += copy_extras(feed.input, feed.path, self.output, stream)
+                self.notes += copy_extras(feed.input, feed.path, self.output, stream, self._kept)
         if self._other is not None:
             self.notes.append(self._other.note)
             if self._other.file is not None:
@@ -123,10 +128,20 @@ class MovieFile:
             self.output.start_encoding()
 
     def _add_feed(
-        self, path: Path, *, with_audio: bool = True, with_extras: bool = False
+        self,
+        path: Path,
+        *,
+        with_audio: bool = True,
+        with_extras: bool = False,
+        kept: Sequence[KeptSpan] = (),
     ) -> AudioFeed:
         feed = AudioFeed(
-            path, self.output, self._suffix, with_audio=with_audio, with_extras=with_extras
+            path,
+            self.output,
+            self._suffix,
+            with_audio=with_audio,
+            with_extras=with_extras,
+            kept=kept,
         )
         self._stack.callback(feed.close)
         self._feeds.append(feed)

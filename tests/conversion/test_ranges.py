@@ -1,0 +1,103 @@
+"""Ranges of a video in which faces are swapped; the others are kept or dropped."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from faceswap.conversion.finding import FaceFinding
+from faceswap.conversion.outputs import name_outputs
+from faceswap.conversion.pipeline import ConvertJob, EncodeSettings
+from faceswap.conversion.ranges import Ranges, parse_ranges
+from faceswap.conversion.report import ConvertReport
+from faceswap.conversion.segments import Segment
+from faceswap.core.errors import ConfigError
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.encoders import VideoEncoding
+from faceswap.media.sources import find_sources
+from faceswap.media.video import VideoReader
+from faceswap.provenance.identity import open_identity
+from tests.conversion.test_pipeline import swapper
+
+FRAMES = 50
+
+
+def convert(clip: Path, output: Path, faceset: Faceset, ranges: Ranges) -> ConvertReport:
+    (source,) = find_sources([clip])
+    encode = EncodeSettings(VideoEncoding("ffv1"))
+    outputs, identity = name_outputs(source, output), open_identity()
+    return ConvertJob(source, outputs, swapper(), faceset, encode, identity, ranges=ranges).run()
+
+
+def frames_of(path: Path) -> np.ndarray:
+    return np.stack([frame.image for frame in VideoReader(path)])
+
+
+def test_segments_are_cut_where_ranges_begin_and_end(clip):
+    (source,) = find_sources([clip])
+    whole = [Segment(0, 20), Segment(20, 50)]
+    ranges = parse_ranges("10f", "15f", ["0:01-"], "keep")
+    cut = ranges.restrict(whole, source)
+    assert [(each.first, each.end, each.swapped) for each in cut] == [
+        (0, 10, False),
+        (10, 15, True),
+        (15, 20, False),
+        (20, 25, False),
+        (25, 50, True),
+    ]
+    dropped = parse_ranges("10f", "15f", ["0:01-"], "drop").restrict(whole, source)
+    assert dropped == [each for each in cut if each.swapped]
+    for bad in (("60f", None), ("9f", "9f")):
+        with pytest.raises(ConfigError):
+            parse_ranges(*bad, [], "keep").restrict(whole, source)
+    with pytest.raises(ConfigError, match="Expected --range A-B"):
+        parse_ranges(None, None, ["90"], "keep")
+
+
+def test_frames_outside_are_kept_as_they_are(clip, faceset, tmp_path):
+    source = frames_of(clip)
+    report = convert(clip, tmp_path / "out.mkv", faceset, parse_ranges("10f", "22f", [], "keep"))
+    assert (report.frames, report.frames_swapped) == (FRAMES, 12)
+    ours = frames_of(tmp_path / "out.mkv")
+    changed = [index for index in range(FRAMES) if (ours[index] != source[index]).any()]
+    assert changed == list(range(10, 22))
+
+
+def test_frames_outside_are_dropped_with_their_sound(clip, faceset, tmp_path):
+    source, output = frames_of(clip), tmp_path / "out.mkv"
+    ranges = parse_ranges("5f", "15f", ["30f-45f"], "drop")
+    report = convert(clip, output, faceset, ranges)
+    assert (report.frames, report.frames_swapped, report.damage) == (25, 25, "")
+    ours = frames_of(output)
+    kept = np.concatenate([source[5:15], source[30:45]])
+    assert (ours[:, :20] == kept[:, :20]).all()
+    reader = VideoReader(output)
+    times = [float(frame.pts * reader.info.time_base) for frame in reader]
+    np.testing.assert_allclose(times, np.arange(25) / 25, atol=0.001)
+
+    def sound(path: Path) -> list[tuple[Fraction, bytes]]:
+        with av.open(str(path)) as container:
+            packets = [packet for packet in container.demux(audio=0) if packet.size]
+            return [((p.pts or 0) * p.time_base, bytes(p)) for p in packets]
+
+    before = [data for time, data in sound(clip) if 0.2 <= time < 0.6 or 1.2 <= time < 1.8]
+    after = sound(output)
+    assert [data for _, data in after] == before
+    assert float(after[-1][0]) == pytest.approx(1.0, abs=0.08)
+
+
+def test_ranges_are_a_part_of_what_a_conversion_is_made_from(clip, faceset):
+    (source,) = find_sources([clip])
+    outputs, identity = name_outputs(source, Path("out.mkv")), open_identity()
+    given = (source, outputs, swapper(), FaceFinding(), EncodeSettings(), identity)
+    made = {
+        ConvertJob(*given, ranges=ranges).conversion.fingerprint([])
+        for ranges in (
+            Ranges(),
+            parse_ranges("5f", None, [], "keep"),
+            parse_ranges("5f", None, [], "drop"),
+        )
+    }
+    assert len(made) == 3
