@@ -82,7 +82,7 @@ def parse_ranges(
         start: Moment as of ``parse_moment``; None for the beginning.
         end: Moment after the range; None for the end.
         ranges: Further ranges as ``A-B``; either may be missing.
-        outside: As of ``Ranges``.
+        outside: Treatment of the frames outside; see ``Ranges``.
 
     Raises:
         ConfigError: One of them is something else.
