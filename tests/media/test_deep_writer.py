@@ -276,6 +276,28 @@ def test_the_nearest_format(make_video, tmp_path, encoder, name, pixel_format, e
     assert all(np.abs(a.image.astype(int) - b.image).mean() < 4 for a, b in pairs)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format"),
+    [
+        ("a.avi", "rawvideo", "bgr24"),
+        ("a.avi", "rawvideo", "yuyv422"),
+        ("a.mov", "qtrle", "argb"),
+        ("a.mov", "png", "rgb48be"),
+        ("a.mov", "prores_ks", "yuva444p10le"),
+        ("a.mov", "v210", "yuv422p10le"),
+        ("a.mov", "jpeg2000", "rgb24"),
+        ("a.mkv", "ffv1", "ya8"),
+        ("a.avi", "utvideo", "gbrp"),
+        ("a.mpg", "mpeg1video", "yuv420p"),
+    ],
+)
+def test_archives_of_any_source_show_the_same(make_video, tmp_path, name, codec, pixel_format):
+    source = make_video(tmp_path / name, frames=2, codec=codec, pixel_format=pixel_format)
+    assert convert(source, tmp_path / "out.mkv", "ffv1", change=False) == []
+    pairs = zip(VideoReader(source), VideoReader(tmp_path / "out.mkv"), strict=True)
+    assert all(np.array_equal(one.image, other.image) for one, other in pairs)
+
+
 def test_a_format_that_is_asked_for(make_video, tmp_path):
     source = make_video(
         tmp_path / "source.mkv", frames=3, codec="ffv1", pixel_format="yuv444p10le", colour=(1, 1)
