@@ -27,6 +27,7 @@ from faceswap.media.subtitles import TEXT_CODECS, convert_text, prepare_text
 _COMMON_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _BITS_PER_CHANNEL = 96_000
 _JITTER = 0.02  # seconds
+_LATE = 0.05  # seconds by which sound may be early without being noticed
 _SHORTEST = Fraction(1, 1000)  # seconds; the shortest time that every container can store
 
 _StreamT = TypeVar("_StreamT", AudioStream, SubtitleStream, DataStream)
@@ -42,6 +43,7 @@ class _Track:
         encode: Whether it is re-encoded; packets are copied otherwise.
         last_dts: Decoding time stamp of the last copied packet.
         samples: Presentation time of the next frame to encode, in samples.
+        begun: Whether a packet was carried over.
     """
 
     source: AudioStream | SubtitleStream | DataStream
@@ -49,6 +51,7 @@ class _Track:
     encode: bool = False
     last_dts: int | None = None
     samples: int | None = None
+    begun: bool = False
 
 
 class AudioFeed:
@@ -190,6 +193,8 @@ class AudioFeed:
 
     def _carry(self, packet: Packet) -> None:
         track = self._tracks[packet.stream_index]
+        if not track.begun:
+            self._note_start(track, _time(packet))
         if not track.encode:
             self._copy(track, packet)
         elif isinstance(track.source, AudioStream):
@@ -200,6 +205,14 @@ class AudioFeed:
             converted = convert_text(track.source, track.target, packet)
             if converted is not None:
                 self._copy(track, converted)
+
+    def _note_start(self, track: _Track, begin: float) -> None:
+        track.begun = True
+        late = self._muxer.stamps == "ticks" and begin > _LATE
+        if late and isinstance(track.source, AudioStream):
+            self.notes.append(
+                f"audio begins {begin:.2f} s too early: {self._suffix} does not store its start"
+            )
 
     def _copy(self, track: _Track, packet: Packet) -> None:
         if self._muxer.stamps == "ticks" and _ends_before_start(packet):

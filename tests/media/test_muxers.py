@@ -100,13 +100,17 @@ def test_the_container_of_a_source_is_kept_if_it_can_hold_the_video(make_video, 
         assert writable_suffix(tmp_path / f"a{suffix}") == instead
 
 
-def packets_of(path, kind="audio"):
-    """Hash of all packets of the first stream of a kind, and the times of the packets."""
+def packets_of(path, kind="audio", *, from_start=False):
+    """Hash of all packets of the first stream of a kind, and the times of the packets.
+
+    Those that end before time 0 are left out on request.
+    """
     digest, times = hashlib.sha256(), []
     with av.open(str(path)) as container:
         (stream, *_) = getattr(container.streams, kind)
         for packet in container.demux(stream):
-            if packet.size:
+            early = (packet.pts or 0) + (packet.duration or 0) <= 0
+            if packet.size and not (from_start and early):
                 content = bytes(packet)
                 # Transport streams give each AAC packet a header of seven bytes.
                 adts = container.format.name == "mpegts" and stream.codec_context.name == "aac"
@@ -138,7 +142,8 @@ def test_packets_of_sound_are_identical(make_video, make_sound, tmp_path, suffix
     )
     writer = convert(source, tmp_path / f"out{suffix}")
     assert writer.notes == []
-    digest, times = packets_of(source)
+    # In AVI sound begins at time 0, so what an encoder put in front of it would delay it.
+    digest, times = packets_of(source, from_start=suffix == ".avi")
     copied, moved = packets_of(tmp_path / f"out{suffix}")
     assert copied == digest
     if len(moved) == len(times) and suffix not in STEADY:
@@ -155,3 +160,18 @@ def test_odd_sizes_in_old_containers(tmp_path, make_picture):
             writer.write(picture, 0)
         assert (probe(path).width, probe(path).height) == (97, 63)
         assert np.abs(next(iter(VideoReader(path))).image.astype(int) - picture).mean() < 6
+
+
+@pytest.mark.parametrize(("start", "count"), [(0.0, 0), (0.5, 1)])
+def test_sound_that_begins_late_in_avi(make_video, make_sound, tmp_path, start, count):
+    source = counted(
+        make_video,
+        tmp_path / "a.mkv",
+        list(range(50)),
+        Fraction(1, 25),
+        sounds=[make_sound("pcm_s16le", seconds=1.0, start=start)],
+    )
+    notes = convert(source, tmp_path / "out.avi").notes
+    assert len(notes) == count
+    assert all("0.50 s too early" in note for note in notes)
+    assert convert(source, tmp_path / "out.mkv").notes == []
