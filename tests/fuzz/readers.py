@@ -16,6 +16,8 @@ from classifier.models import model_file as classifier_files
 from classifier.models.pretrained import read_weights
 from classifier.training.settings import Settings
 from faceswap.conversion.patches import PATCHES, is_description
+from faceswap.conversion.segments import Segment
+from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
 from faceswap.core.config import dump_yaml, load_config
 from faceswap.core.files import sha256_file, write_json
 from faceswap.core.model_folder import WEIGHTS
@@ -251,6 +253,19 @@ def _patches(folder: Path) -> Reader:
     return Reader(file, mutated_json, lambda: is_description(file))
 
 
+def _segment(folder: Path) -> Reader:
+    work, segment = WorkFolder(folder, ".mp4"), Segment(0, 2)
+    work.write(segment, SegmentRecord([0, 1], 1, 2, 2, 0, []))
+    (file,) = folder.glob("segment-*.json")
+    return Reader(file, mutated_json, lambda: work.read(segment))
+
+
+def _unfinished_conversion(folder: Path) -> Reader:
+    work = WorkFolder(folder / "work", ".mp4")
+    work.open("key")
+    return Reader(work.path / "conversion.json", mutated_json, lambda: work.open("key"))
+
+
 def _pretrained(folder: Path) -> Reader:
     reader = _model(folder)
     return Reader(reader.file, mutated_json, lambda: read_weights(folder))
@@ -274,6 +289,8 @@ READERS: dict[str, Callable[[Path], Reader]] = {
     "report": _report,
     "converted": _converted,
     "patches": _patches,
+    "segment": _segment,
+    "unfinished-conversion": _unfinished_conversion,
     "list-csv": _list(".csv"),
     "list-parquet": _list(".parquet"),
     "classes": _classes,
