@@ -98,6 +98,7 @@ class ConvertJob:
             OutputExistsError: Something exists that an identical conversion did not make.
             OutputError: A name is too long, lies in a file, or is used twice.
         """
+        self.ranges.check(self.source)
         check_outputs(self.outputs.names(), overwrite=True)
         if not any(map(is_taken, self.outputs.names())):
             return None
@@ -116,6 +117,7 @@ class ConvertJob:
         found is not read again, unless it changed.
         """
         begun = time.monotonic()
+        self.ranges.check(self.source)
         check_outputs(self.outputs.names(), overwrite=True)
         with self.outputs.hold():
             earlier = self._begin(looked, overwrite)

@@ -36,6 +36,18 @@ class Ranges:
         names = [["" if each is None else str(each) for each in pair] for pair in self.moments]
         return {"ranges": names, "outside": self.outside}
 
+    def check(self, source: Source) -> None:
+        """Checks that a source can have ranges.
+
+        Raises:
+            ConfigError: It consists of photos, and ranges are given.
+        """
+        if self.moments and source.kind == "images":
+            raise ConfigError(
+                f"Expected a video for --start, --end and --range, found photos: {source.name}.",
+                "Convert the photos without them.",
+            )
+
     def restrict(self, segments: Sequence[Segment], source: Source) -> list[Segment]:
         """The segments of a video, cut where ranges begin and end.
 

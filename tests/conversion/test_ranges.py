@@ -16,10 +16,12 @@ from faceswap.conversion.segments import Segment
 from faceswap.core.errors import ConfigError
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.encoders import VideoEncoding
+from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
 from faceswap.provenance.identity import open_identity
 from tests.conversion.test_pipeline import swapper
+from tests.footage import moving_portrait
 
 FRAMES = 50
 
@@ -101,3 +103,10 @@ def test_ranges_are_a_part_of_what_a_conversion_is_made_from(clip, faceset):
         )
     }
     assert len(made) == 3
+
+
+def test_photos_have_no_ranges(faceset, tmp_path):
+    write_image(tmp_path / "in" / "1.png", moving_portrait(0))
+    with pytest.raises(ConfigError, match="found photos"):
+        convert(tmp_path / "in", tmp_path / "out", faceset, parse_ranges("1f", None, [], "keep"))
+    assert not (tmp_path / "out").exists()
