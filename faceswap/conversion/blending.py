@@ -1,5 +1,6 @@
 """Blends a swapped face with what lies under it in the frame, by name."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -16,7 +17,9 @@ Blend = Callable[[Tensor, Tensor, Tensor], Tensor]
 blends: Registry[Blend] = Registry("blend")
 
 _UNUSUAL = 0.2  # difference of colours that is no difference of light
-_COARSEST = 24  # px: the coarsest level of a pyramid is no smaller
+# Pixels of the coarsest level of a pyramid. Of a smaller one, a face would take its light from the
+# frame as a whole: brows and lips of the frame would show through.
+_COARSEST = 50
 
 
 @blends.register
@@ -29,20 +32,30 @@ def alpha(under: Tensor, face: Tensor, mask: Tensor) -> Tensor:
 def pyramid(under: Tensor, face: Tensor, mask: Tensor) -> Tensor:
     """Blends each level of a Laplacian pyramid by a mask of its own (Burt and Adelson, 1983).
 
-    Details keep the edge of the mask, while colours and light pass over within a wide band. The
-    mask of a level ends farther inside, so that what is outside stays as it is.
+    Details keep the edge of the mask, while colours and light pass over within a wider band. The
+    mask of a level ends farther inside, so that what is outside stays as it is. The number of
+    levels grows with the size of the face, and a fraction of a level is mixed in, so that nothing
+    jumps when a face comes nearer.
     """
-    level, weight = face - under, mask
-    bands = []
-    while min(level.shape[-2:]) >= 2 * _COARSEST:
-        smaller = _half(level)
-        bands.append((level - _resized(smaller, level)) * weight)
-        # Two pixels inside: as far as a pixel reaches when it is enlarged.
-        level, weight = smaller, -F.max_pool2d(-_half(weight), 5, 1, 2)
-    total = level * weight
-    for band in reversed(bands):
-        total = _resized(total, band) + band
-    return under + total * (mask > 0)
+    difference = face - under
+    depth = math.log2(max(1.0, min(mask.shape[-2:]) / _COARSEST))
+    change = _in_levels(difference, mask, depth)
+    # Levels that end at different places would leave a halo at a hard edge.
+    most = F.max_pool2d((difference * mask).abs(), 3, 1, 1)
+    return under + change.clamp(-most, most) * (mask > 0)
+
+
+def _in_levels(difference: Tensor, mask: Tensor, depth: float) -> Tensor:
+    """A difference times a mask, in so many levels."""
+    whole = difference * mask
+    if depth <= 0:
+        return whole
+    smaller = _half(difference)
+    # Two pixels inside: as far as a pixel reaches when it is enlarged.
+    inner = -F.max_pool2d(-_half(mask), 5, 1, 2)
+    coarse = _resized(_in_levels(smaller, inner, depth - 1), difference)
+    split = (difference - _resized(smaller, difference)) * mask + coarse
+    return split if depth >= 1 else torch.lerp(whole, split, depth)
 
 
 def _half(images: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ class ColourConfig(StrictModel):
 class BlendConfig(StrictModel):
     """How the swapped face is blended with the frame."""
 
-    method: str = Field(default="alpha", description="Blend: alpha, pyramid or poisson.")
+    method: str = Field(default="pyramid", description="Blend: alpha, pyramid or poisson.")
 
 
 class DetailConfig(StrictModel):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceswap.conversion.blending import Blend, alpha
+from faceswap.conversion.blending import Blend, pyramid
 from faceswap.conversion.colour_match import STEADY, ColourMatch
 from faceswap.conversion.covering_hands import build_covering_hands
 from faceswap.conversion.detail.chain import MATCHED, DetailChain, DetailSettings
@@ -101,7 +101,7 @@ class SwapParts:
     colour: ColourPart = field(default_factory=ColourMatch)
     detail: DetailChain = field(default_factory=lambda: DetailChain(DetailSettings()))
     placement: Placement = field(default_factory=Placement)
-    blend: Blend = alpha
+    blend: Blend = pyramid
     clean: bool = True
     occluders: OccluderPart | None = None
     smooth: int = 0

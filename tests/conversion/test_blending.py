@@ -90,6 +90,19 @@ def test_pyramid_keeps_the_face_deep_inside_and_its_details_up_to_the_edge():
     assert (plain - face)[..., 70:80, 80:90].abs().max() < 0.03
 
 
+def test_pyramid_changes_little_by_little_with_the_size_of_a_face():
+    def colour(side: int) -> float:
+        """Brightness at a tenth of the side within a bright face in a dark frame."""
+        mask = torch.zeros(1, 1, side, side)
+        mask[..., side // 20 : -(side // 20), side // 20 : -(side // 20)] = 1
+        bright = torch.ones(1, 3, side, side)
+        return float(blends.get("pyramid")(0 * bright, bright, mask)[0, 0, side // 2, side // 10])
+
+    colours = np.array([colour(side) for side in range(180, 460, 10)])
+    assert 0.05 < colours.min() < colours.max() < 0.95
+    assert np.abs(np.diff(colours)).max() < 0.1
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_poisson_agrees_with_opencv(seed):
     """OpenCV solves in the bounding box, and sees 8 bits; it erodes the mask by a few pixels."""
