@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.face_store import map_meshes
 from faceswap.conversion.faces import SourceFace, kept_faces
-from faceswap.conversion.fading import FoundFaces, show_faces
+from faceswap.conversion.fading import FoundFaces, OtherFaces, show_faces
 from faceswap.conversion.seen_tracks import seen_tracks
 from faceswap.conversion.shots import find_changes
 from faceswap.facesets.faceset import Faceset
@@ -53,17 +53,20 @@ class AssignedFaces:
         assignment.deleted = int((~kept).sum())
         assignment.check()
         frames = rows["frame"].to_numpy().astype(np.int64)
-        chosen = np.flatnonzero(kept & np.isin(tracks, list(to)))
+        swapped = kept & np.isin(tracks, list(to))
+        chosen = np.flatnonzero(swapped)
         self._rows = chosen[np.argsort(frames[chosen], kind="stable")]
         self._tracks = tracks[self._rows]
         self._to = [to[track] for track in self._tracks.tolist()]
         numbers = {name: number for number, name in enumerate(targets.identities)}
+        landmarks = matrix_column(rows, "landmarks", (68, 2))
         found = FoundFaces(
             frames[self._rows],
             self._tracks,
             np.array([numbers[name] for name in self._to], np.int64),
-            matrix_column(rows, "landmarks", (68, 2))[self._rows],
+            landmarks[self._rows],
             rows["size"].to_numpy()[self._rows],
+            OtherFaces.of(frames[~swapped], landmarks[~swapped]),
         )
         excluded = {*zip(frames[~kept].tolist(), tracks[~kept].tolist(), strict=True)}
         extractor = faceset.record["extractor"]

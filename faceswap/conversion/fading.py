@@ -7,7 +7,7 @@ depends on the faces of the whole video and on its cuts, not on which part of it
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,26 @@ FindChanges = Callable[[Collection[int], Sequence[Place]], Changes]
 
 
 @dataclass(frozen=True)
+class OtherFaces:
+    """Faces of a video that stay as they are, in the order of their frames.
+
+    Attributes:
+        frames: Index of the frame of each face, ``(N,)`` ascending.
+        boxes: Box of its landmarks, ``(N, 4)`` x0, y0, x1, y1 in pixels.
+    """
+
+    frames: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    boxes: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+
+    @classmethod
+    def of(cls, frames: NDArray[np.int64], landmarks: NDArray[np.float32]) -> "OtherFaces":
+        """Faces in any order, with landmarks68 ``(N, 68, 2)``."""
+        order = np.argsort(frames, kind="stable")
+        boxes = np.concatenate([landmarks.min(1), landmarks.max(1)], axis=1)
+        return cls(frames[order], boxes[order])
+
+
+@dataclass(frozen=True)
 class FoundFaces:
     """Faces of a video that are swapped, in the order of their frames.
 
@@ -41,6 +61,7 @@ class FoundFaces:
         to: Number of its target identity, ``(N,)``.
         landmarks: Landmarks68, ``(N, 68, 2)`` in pixels.
         sizes: Side of its face square in pixels, ``(N,)``.
+        others: All other faces of the video: no swapped face is shown in their place.
     """
 
     frames: NDArray[np.int64]
@@ -48,11 +69,19 @@ class FoundFaces:
     to: NDArray[np.int64]
     landmarks: NDArray[np.float32]
     sizes: NDArray[np.float32]
+    others: OtherFaces = field(default_factory=OtherFaces)
 
     def box(self, face: int) -> NDArray[np.float32]:
         """Box of the landmarks of a face, ``(4,)`` x0, y0, x1, y1."""
         points = self.landmarks[face]
         return np.concatenate([points.min(0), points.max(0)])
+
+    def boxes(self, frames: Sequence[int]) -> list[NDArray[np.float32]]:
+        """Boxes of all faces in consecutive frames, at least one, whether swapped or not."""
+        ends = [frames[0], frames[-1] + 1]
+        swapped = range(*np.searchsorted(self.frames, ends).tolist())
+        others = self.others.boxes[slice(*np.searchsorted(self.others.frames, ends))]
+        return [*(self.box(face) for face in swapped), *others]
 
     def gap(self, before: int, after: int) -> range:
         """Frames between two faces."""
@@ -221,10 +250,7 @@ def _extension(
 
 def _is_occupied(faces: FoundFaces, face: int, frames: Sequence[int]) -> bool:
     """Whether another face is at the place of a face in consecutive frames."""
-    if not frames:
-        return False
-    first, end = np.searchsorted(faces.frames, [frames[0], frames[-1] + 1])
-    return is_duplicate(faces.box(face), [faces.box(other) for other in range(first, end)])
+    return bool(frames) and is_duplicate(faces.box(face), faces.boxes(frames))
 
 
 def _show_chain(

@@ -84,6 +84,20 @@ def test_faces_in_bridged_gaps_lie_between_their_neighbours(path, source):
     np.testing.assert_allclose(between, before + (after - before) / 3, atol=1e-4)
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_face_that_is_not_swapped_is_not_covered_in_a_gap(deleted, tmp_path, source):
+    passing = [None] * 10 + [RED] * 3 + [None] * 11
+    path = write_tracks(tmp_path / "passing", [passing, *TRACKS[1:]], places=(1, 1, 2))
+    if deleted:
+        for frame in range(10, 13):
+            (path / "images" / f"{frame:06d}-1.png").unlink()
+    rules = assignment(Rule("track:1", "bob", track=1), fade=1)
+    faces = AssignedFaces(Faceset.open(path), source, rules)
+    opacity = track_opacities(faces, 1)
+    assert sorted(opacity) == [*range(8), *range(16, FRAMES)]
+    assert (opacity[7], opacity[16]) == (0.5, 0.5)
+
+
 def test_deleted_faces_are_not_swapped_and_their_gap_is_not_bridged(path, source):
     for frame in range(9, 12):
         (path / "images" / f"{frame:06d}-0.png").unlink()

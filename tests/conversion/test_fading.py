@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pytest
 
-from faceswap.conversion.fading import LONGEST_GAP, FoundFaces, show_faces
+from faceswap.conversion.fading import LONGEST_GAP, FoundFaces, OtherFaces, show_faces
 from faceswap.conversion.shots import Changes, Place
 from faceswap.geometry.mean_face import MEAN_FACE
 
@@ -16,6 +16,7 @@ Found = tuple[int, int, float]
 
 
 def found_faces(faces: Sequence[Found], to: Sequence[int] | None = None) -> FoundFaces:
+    """Faces of tracks with the targets ``to``; those of a track with target -1 stay as they are."""
     ordered = sorted(faces)
     frames, tracks, places = (np.array(column) for column in zip(*ordered, strict=True))
     landmarks = (
@@ -23,7 +24,15 @@ def found_faces(faces: Sequence[Found], to: Sequence[int] | None = None) -> Foun
     )
     targets = np.zeros(len(frames), np.int64) if to is None else np.array(to)[tracks]
     sizes = np.full(len(frames), SIZE, np.float32)
-    return FoundFaces(frames, tracks, targets, landmarks.astype(np.float32), sizes)
+    landmarks, swapped = landmarks.astype(np.float32), targets >= 0
+    return FoundFaces(
+        frames[swapped],
+        tracks[swapped],
+        targets[swapped],
+        landmarks[swapped],
+        sizes[swapped],
+        OtherFaces.of(frames[~swapped][::-1], landmarks[~swapped][::-1]),
+    )
 
 
 def track(frames: range, number: int = 0, start: float = 200.0, motion: float = 0.0) -> list[Found]:
@@ -117,6 +126,11 @@ def test_the_fade_of_joined_runs_is_that_of_the_whole():
             [*track(range(45, 100)), *track(range(41, 44), 1)],
             {"to": (0, 1)},
         ),
+        (
+            "a face that is not swapped is there",
+            [*track(range(45, 100)), *track(range(41, 44), 1)],
+            {"to": (0, -1)},
+        ),
         ("of another identity", track(range(45, 100), 1), {"to": (0, 1)}),
     ],
 )
@@ -124,6 +138,16 @@ def test_other_gaps_are_not_bridged(reason, after, options):
     opacity = shown([*track(range(40)), *after], **options)
     assert 44 not in opacity, reason
     assert opacity[39] == [0.2]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [track(range(30, 40), 1), track(range(45, 60), 1), track(range(30, 60), 1, start=300)],
+    ids=["before", "after", "beside"],
+)
+def test_faces_elsewhere_that_are_not_swapped_do_not_keep_a_gap_open(other):
+    opacity = shown([*track(range(40)), *track(range(45, 100)), *other], to=(0, -1))
+    assert opacity == {frame: [1.0] for frame in range(100)}
 
 
 def test_a_face_that_gets_another_track_does_not_fade_between():
@@ -145,6 +169,8 @@ def test_a_still_face_found_late_is_shown_from_the_cut_on():
     ):
         opacity = shown(faces, cuts, to=(0, 1))
         assert opacity[max(52, min(frame for frame, number, _ in faces if number == 0))] == [0.2]
+    covered = shown([*track(range(52, 80)), *track(range(49, 52), 1)], cuts=(50,), to=(0, -1))
+    assert min(covered) == 52
     deleted = shown(track(range(52, 80)), cuts=(50,), excluded={(51, 0)})
     assert min(deleted) == 52
 

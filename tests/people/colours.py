@@ -62,7 +62,10 @@ def face_row(frame: int, face: int, track: int, size: float = 60.0) -> dict:
 
 
 def write_tracks(
-    path: Path, tracks: Sequence[Sequence[tuple[int, int, int] | None]], kind: str = "video"
+    path: Path,
+    tracks: Sequence[Sequence[tuple[int, int, int] | None]],
+    kind: str = "video",
+    places: Sequence[int] | None = None,
 ) -> Path:
     """Writes a faceset without embeddings.
 
@@ -70,7 +73,10 @@ def write_tracks(
         path: Its directory.
         tracks: Colour of the face of each track in each frame; None where it is absent.
         kind: Kind of the source.
+        places: Place of each track, 0 for the uppermost; None for a place of its own. Tracks in one
+            place are not there in the same frame.
     """
+    places = range(len(tracks)) if places is None else places
     source = {"name": path.name, "path": "clip", "kind": kind, "sha256": "a" * 64}
     extractor = {"crop_size": SIDE, "crop_coverage": HEAD_COVERAGE, "every": 1}
     writer = FacesetWriter(path, source, extractor, overwrite=False)
@@ -78,7 +84,7 @@ def write_tracks(
         for face, colours in enumerate(tracks):
             colour = colours[frame] if frame < len(colours) else None
             if colour is not None:
-                row = face_row(frame, face, face)
+                row = face_row(frame, places[face], face)
                 write_image(
                     path / "images" / row["image"], np.full((SIDE, SIDE, 3), colour, np.uint8)
                 )
