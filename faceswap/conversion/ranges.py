@@ -29,6 +29,11 @@ class Ranges:
     moments: tuple[tuple[Moment | None, Moment | None], ...] = ()
     outside: Outside = "keep"
 
+    @property
+    def cuts(self) -> bool:
+        """Whether frames outside of the ranges are cut out."""
+        return bool(self.moments) and self.outside == "drop"
+
     def record(self) -> dict[str, Any]:
         """Settings that the result depends on; empty for the whole video."""
         if not self.moments:
@@ -115,26 +120,44 @@ def parse_ranges(
 
 
 def place_pieces(
-    pieces: Sequence[tuple[Segment, SegmentRecord, Piece]], time_base: Fraction, frame: int
+    pieces: Sequence[tuple[Segment, SegmentRecord, Piece]],
+    *,
+    cuts: bool,
+    time_base: Fraction,
+    frame: int,
 ) -> tuple[list[Piece], list[KeptSpan]]:
     """Moves segments to where those before them end, and tells the spans of time that are kept.
 
+    Time in which no frame can be decoded is kept, unless it lies where a cut is.
+
     Args:
-        pieces: Segments of the result in order, with their records and pieces; at least one.
+        pieces: Segments of the result in order, with their records and pieces; at least one has
+            frames.
+        cuts: Whether frames that are in none of them are cut out.
         time_base: Seconds per unit of time stamps.
         frame: Duration of a frame of unknown duration in these units.
 
     Returns:
-        The pieces with their time stamps in the result; and the spans, none if nothing is cut out.
+        The pieces with frames and their time stamps in the result; and the spans, none if nothing
+        is cut out.
     """
+    shown = [piece for _, record, piece in pieces if record.pts]
+    if not cuts:
+        return shown, []
     placed, spans = [], []
-    follows, moved, end = 0, 0, 0
+    follows, moved, end, cut = 0, 0, 0, False
     for segment, record, piece in pieces:
-        if segment.first != follows:
+        cut = cut or segment.first != follows
+        follows = segment.end
+        if not record.pts:
+            continue
+        if cut:
             moved = record.pts[0] - end
-        begin = 0 if segment.first == 0 else record.pts[0]
+        begin = (record.pts[0] if cut else 0) * time_base
+        if spans and not cut:
+            begin = spans.pop().begin
         stop = record.pts[-1] + (record.duration or frame)
         placed.append(Piece(piece.path, [pts - moved for pts in record.pts]))
-        spans.append(KeptSpan(begin * time_base, stop * time_base, moved * time_base))
-        follows, end = segment.end, stop - moved
-    return placed, spans if spans[-1].moved else []
+        spans.append(KeptSpan(begin, stop * time_base, moved * time_base))
+        end, cut = stop - moved, False
+    return placed, spans

@@ -217,7 +217,6 @@ class VideoConversion:
         found = {segment: writer.read(segment) for segment in segments}
         records = {segment: record for segment, record in found.items() if record is not None}
         assert len(records) == len(segments)
-        shown = {segment: record for segment, record in records.items() if record.pts}
         result = _summary(table, records, written)
         if not result.faces_swapped:
             self.work.remove()
@@ -227,26 +226,28 @@ class VideoConversion:
         if isinstance(writer, FrameFiles):
             notes = (*result.notes, *sequence_notes(info))
             return replace(result, files=writer.files(table.frames), notes=notes)
-        notes = self._join(writer.info, list(shown.items()), result)
+        notes = self._join(writer.info, records, result)
         return replace(result, files=self.outputs.files, notes=(*result.notes, *notes))
 
     def _join(
         self,
         info: VideoInfo,
-        shown: Sequence[tuple[Segment, SegmentRecord]],
+        records: Mapping[Segment, SegmentRecord],
         result: VideoResult,
     ) -> list[str]:
         (source,) = self.hashed.files
         counts = {name: getattr(result, name) for name in _COUNTS}
-        _, last = shown[-1]
+        last = [record for record in records.values() if record.pts][-1]
         encode = self.encode
         frame = max(1, round(1 / (info.fps * info.time_base)))
         pieces = [
             (segment, record, Piece(self.work.video(segment), record.pts))
-            for segment, record in shown
+            for segment, record in records.items()
         ]
         duration = last.duration or frame
-        placed, kept = place_pieces(pieces, info.time_base, frame)
+        placed, kept = place_pieces(
+            pieces, cuts=self.ranges.cuts, time_base=info.time_base, frame=frame
+        )
         finishing = Finishing(
             info, source.path, duration, encode.quality, encode.video.lossless, encode.audio, kept
         )

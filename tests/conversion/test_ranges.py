@@ -10,13 +10,15 @@ import pytest
 from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, EncodeSettings
-from faceswap.conversion.ranges import Ranges, parse_ranges
+from faceswap.conversion.ranges import Ranges, parse_ranges, place_pieces
 from faceswap.conversion.report import ConvertReport
 from faceswap.conversion.segments import Segment
+from faceswap.conversion.work_folder import SegmentRecord
 from faceswap.core.errors import ConfigError
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.images import write_image
+from faceswap.media.joining import Piece
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader
 from faceswap.provenance.identity import open_identity
@@ -88,6 +90,32 @@ def test_frames_outside_are_dropped_with_their_sound(clip, faceset, tmp_path):
     after = sound(output)
     assert [data for _, data in after] == before
     assert float(after[-1][0]) == pytest.approx(1.0, abs=0.08)
+
+
+def test_sound_after_the_last_range_is_dropped(clip, faceset, tmp_path):
+    output = tmp_path / "out.mkv"
+    convert(clip, output, faceset, parse_ranges(None, "25f", [], "drop"))
+    with av.open(str(output)) as container:
+        last = [packet for packet in container.demux(audio=0) if packet.size][-1]
+        assert 0.85 < float((last.pts or 0) * last.time_base) < 1
+
+
+def test_segments_that_cannot_be_decoded_are_no_cuts():
+    def place(*segments: tuple[int, int, bool], cuts: bool = True):
+        pieces = []
+        for first, end, decoded in segments:
+            pts = [*range(10 * first, 10 * end, 10)] if decoded else []
+            record = SegmentRecord(pts, 10 if pts else 0, len(pts), len(pts), 0, [])
+            pieces.append((Segment(first, end), record, Piece(Path(f"{first}"), pts)))
+        placed, spans = place_pieces(pieces, cuts=cuts, time_base=Fraction(1, 10), frame=10)
+        return [piece.pts[0] for piece in placed], [(s.begin, s.end, s.moved) for s in spans]
+
+    damaged = [(0, 5, True), (5, 10, False), (10, 15, True)]
+    assert place(*damaged, cuts=False) == ([0, 100], [])
+    assert place(*damaged) == ([0, 100], [(0, 15, 0)])
+    assert place((0, 5, False), (5, 10, True)) == ([50], [(0, 10, 0)])
+    cut = [(5, 10, True), (20, 25, False), (25, 30, True), (30, 35, True)]
+    assert place(*cut) == ([0, 50, 100], [(5, 10, 5), (25, 35, 20)])
 
 
 def test_ranges_are_a_part_of_what_a_conversion_is_made_from(clip, faceset):

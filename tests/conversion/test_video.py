@@ -141,6 +141,26 @@ def test_segments_of_another_conversion_are_removed(source, faceset, tmp_path, c
     assert report.frames_now == FRAMES
 
 
+def test_a_segment_that_cannot_be_decoded_does_not_move_those_after_it(clip, tmp_path):
+    damaged = tmp_path / "damaged.mp4"
+    content = bytearray(clip.read_bytes())
+    with av.open(str(clip)) as container:
+        pictures = [packet for packet in container.demux(video=0) if packet.size]
+    for packet in pictures[LENGTH : 2 * LENGTH]:
+        assert packet.pos is not None
+        content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    damaged.write_bytes(content)
+    output = tmp_path / "out.mp4"
+    report = convert_source(find_sources([damaged])[0], output, swapper())
+    assert report.frames == FRAMES - LENGTH
+    assert [frame.pts for frame in VideoReader(output)] == [
+        frame.pts for frame in VideoReader(damaged)
+    ]
+    with av.open(str(output)) as ours, av.open(str(clip)) as theirs:
+        kept, sound = ([bytes(p) for p in file.demux(audio=0) if p.size] for file in (ours, theirs))
+    assert kept == sound
+
+
 def test_faces_that_were_found_before_the_interruption_are_kept(source, tmp_path, whole):
     output = tmp_path / "out.mp4"
     with pytest.raises(Stopped):
