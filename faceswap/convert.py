@@ -19,7 +19,7 @@ from faceswap.conversion.targets import parse_targets
 from faceswap.conversion.tuning import Look, sheet_path, write_tuning_sheet
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
-from faceswap.core.errors import MediaError
+from faceswap.core.errors import FaceswapError, MediaError
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import counted
 from faceswap.facesets.faceset import Faceset
@@ -200,13 +200,24 @@ def _write_sheets(
     jobs: Sequence[ConvertJob], looks: Sequence[Look], count: int, *, overwrite: bool
 ) -> None:
     """Writes the sheet of each source instead of converting it."""
+    failures = 0
     for job in jobs:
         path = sheet_path(job, swept=any(look.changes for look in looks))
-        with progress_bar(f"preview {job.source.name}", count * len(looks), "frames") as advance:
-            shown = write_tuning_sheet(
-                job, looks, count, path, overwrite=overwrite, on_tiles=advance
-            )
-        note(f"{path}: {counted(shown, 'frame')} of {job.source.path}")
+        title, total = f"preview {job.source.name}", count * len(looks)
+        try:
+            with progress_bar(title, total, "frames") as advance:
+                shown = write_tuning_sheet(
+                    job, looks, count, path, overwrite=overwrite, on_tiles=advance
+                )
+        except FaceswapError as error:
+            if len(jobs) == 1:
+                raise
+            failures += 1
+            note(f"{job.source.name}: {error.message} {error.hint}")
+        else:
+            note(f"{path}: {counted(shown, 'frame')} of {job.source.path}")
+    if failures:
+        raise MediaError(f"{failures} of {len(jobs)} sheets could not be made (see above).")
 
 
 def _look(jobs: list[ConvertJob], *, overwrite: bool) -> list[Earlier | None]:

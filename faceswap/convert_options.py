@@ -197,7 +197,7 @@ def split_sweep(inputs: Sequence[Path], swept: Sequence[str]) -> tuple[list[Path
     Returns:
         Sources, and settings of the sweep.
     """
-    words = [str(path) for path in inputs if swept and "=" in path.name and not path.exists()]
+    words = [str(path) for path in inputs if swept and "=" in str(path) and not path.exists()]
     return [path for path in inputs if str(path) not in words], [*swept, *words]
 
 

@@ -53,6 +53,28 @@ class Ranges:
                 "Convert the photos without them.",
             )
 
+    def spans(self, source: Source, end: int) -> list[tuple[int, int]]:
+        """First frame of each range, and the one after it.
+
+        Args:
+            source: The video.
+            end: Number of its frames.
+
+        Raises:
+            ConfigError: A range is empty, lies after the end, or the source has no time.
+        """
+        spans = []
+        for pair in self.moments or ((None, None),):
+            first, last = frame_span(source, *pair)
+            spans.append((first or 0, end if last is None else min(end, last)))
+            if spans[-1][0] >= spans[-1][1]:
+                raise ConfigError(
+                    f"Expected a range within the {end} frames of {source.name}, found one from "
+                    f"frame {spans[-1][0]} on.",
+                    "Choose an earlier --start or --range.",
+                )
+        return spans
+
     def restrict(self, segments: Sequence[Segment], source: Source) -> list[Segment]:
         """The segments of a video, cut where ranges begin and end.
 
@@ -66,16 +88,7 @@ class Ranges:
         if not self.moments:
             return list(segments)
         end = segments[-1].end
-        spans = []
-        for pair in self.moments:
-            first, last = frame_span(source, *pair)
-            spans.append((first or 0, end if last is None else min(end, last)))
-            if spans[-1][0] >= spans[-1][1]:
-                raise ConfigError(
-                    f"Expected a range within the {end} frames of {source.name}, found one from "
-                    f"frame {spans[-1][0]} on.",
-                    "Choose an earlier --start or --range.",
-                )
+        spans = self.spans(source, end)
         edges = {edge for span in spans for edge in span}
         begins = sorted({segment.first for segment in segments} | edges - {end})
         pieces = zip(begins, [*begins[1:], end], strict=True)

@@ -1,11 +1,10 @@
 """Sweeps over the settings of a conversion: every combination of some values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from faceswap.conversion.settings import ConvertConfig
-from faceswap.core.config import StrictModel
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
 
@@ -13,6 +12,8 @@ MOST_VARIANTS = 64
 """Most combinations of a sweep: more rows cannot be compared by eye."""
 
 _SHORT = {"colour": "colour.transfer", "mask": "mask.name", "blend": "blend.method"}
+_SECTIONS = ("mask", "colour", "blend", "detail")  # the others change no pixel of a frame
+_ACROSS_FRAMES = {"colour.smooth", "detail.motion_blur"}
 _FORM = "For example: --sweep colour=lab,none mask=hull,mesh"
 
 
@@ -89,21 +90,28 @@ def _variant(axes: Sequence[Axis], values: Sequence[str]) -> Variant:
 def _full_name(given: str) -> str:
     known = {
         f"{section}.{field}": field
-        for section, info in ConvertConfig.model_fields.items()
-        if isinstance(info.annotation, type) and issubclass(info.annotation, StrictModel)
-        for field in info.annotation.model_fields
+        for section in _SECTIONS
+        for field in type(getattr(ConvertConfig(), section)).model_fields
     }
-    if given in _SHORT or given in known:
-        return _SHORT.get(given, given)
-    alike = [name for name, field in known.items() if field == given]
+    name = _SHORT.get(given, given)
+    if name not in known:
+        name = _only_one(given, [full for full, field in known.items() if field == given], known)
+    if name in _ACROSS_FRAMES:
+        raise ConfigError(
+            f"The setting {name} acts from frame to frame, and a sheet shows single frames.",
+            "Convert a part of the clip with each value: --start, --end.",
+        )
+    return name
+
+
+def _only_one(given: str, alike: Sequence[str], known: Iterable[str]) -> str:
     if len(alike) == 1:
         return alike[0]
     if alike:
         raise ConfigError(
             f"The setting {given!r} of --sweep is ambiguous.", f"Use one of {', '.join(alike)}."
         )
-    names = [*_SHORT, *known]
     raise ConfigError(
         f"Unknown setting {given!r} in --sweep.",
-        f"{nearest(given, names)}Known settings: {', '.join(sorted(known))}.",
+        f"{nearest(given, [*_SHORT, *known])}Known settings: {', '.join(sorted(known))}.",
     )

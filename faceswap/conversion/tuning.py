@@ -23,8 +23,8 @@ from faceswap.media.converted import report_path
 from faceswap.media.frame import Frame, Image
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.images import write_image
-from faceswap.media.sources import Source, open_source
-from faceswap.media.video import probe
+from faceswap.media.photos import ImageReader
+from faceswap.media.video import VideoReader, probe
 from faceswap.provenance.metadata import SYNTHETIC, TOOL, xmp_packet
 from faceswap.provenance.signing import ManifestSigner
 
@@ -64,8 +64,9 @@ def write_tuning_sheet(
 ) -> int:
     """Writes a sheet of frames that are spread over a source: a row for the source and each look.
 
-    Frames are converted one by one, so what is averaged over time in a video is not, and without a
-    faceset the faces of each frame are found by themselves.
+    The frames are from the ranges of the job. They are converted one by one and in 8 bits, so what
+    is averaged over time in a video is not, and without a faceset the faces of each frame are found
+    by themselves.
 
     Args:
         job: Conversion of the source; nothing of its own is written.
@@ -86,7 +87,9 @@ def write_tuning_sheet(
     own = not overwrite and is_report_of(report_path(path), job.source)
     check_outputs([path, report_path(path)], overwrite=overwrite or own)
     hashed = hash_source(job.source)
-    samples = _sample(job, hashed, count)
+    # One of the swappers may need meshes where that of the job does not.
+    neediest = max((look.swapper for look in looks), key=lambda swapper: swapper.needs_mesh)
+    samples = _sample(replace(job, swapper=neediest), hashed, count)
     regions = [
         around_faces(frame.displayed().shape, [face.landmarks for face in faces])
         for frame, faces in samples
@@ -109,14 +112,14 @@ def _sample(job: ConvertJob, hashed: HashedSource, count: int) -> Sequence[Sampl
     """Frames spread over the source, with the faces to swap."""
     assignment = Assignment(job.targets, job.source.name)
     faceset = job.faces
+    indices = _in_ranges(job)
     if isinstance(faceset, Faceset) and job.source.kind == "video":
-        frames = _frames_at(job.source, _spread(sorted({f.frame for f in faceset.faces()}), count))
+        with_faces = {face.frame for face in faceset.faces()}
+        chosen = _spread([index for index in indices if index in with_faces], count)
         with ClipFaces(faceset, hashed, job.swapper, assignment) as clip:
-            samples = [(frame, list(faces)) for frame, faces in clip.of(frames)]
+            samples = [(frame, list(faces)) for frame, faces in clip.of(_frames_at(job, chosen))]
     else:
-        video = job.source.kind == "video"
-        total = probe(job.source.path).frames if video else len(job.source.files)
-        frames = _frames_at(job.source, _spread(range(total), count))
+        frames = _frames_at(job, _spread(indices, count))
         found = job.faces_of_photos(frames, hashed, assignment)
         samples = [(frame, list(faces)) for frame, faces in found]
     if not any(faces for _, faces in samples):
@@ -128,6 +131,15 @@ def _sample(job: ConvertJob, hashed: HashedSource, count: int) -> Sequence[Sampl
     return samples
 
 
+def _in_ranges(job: ConvertJob) -> list[int]:
+    """Indices of the frames that the conversion swaps."""
+    if job.source.kind == "images":
+        job.ranges.check(job.source)
+        return list(range(len(job.source.files)))
+    spans = job.ranges.spans(job.source, probe(job.source.path).frames)
+    return sorted({index for first, end in spans for index in range(first, end)})
+
+
 def _spread(indices: Sequence[int], count: int) -> list[int]:
     """Some of the indices, each in the middle of an equal part of them."""
     number = min(count, len(indices))
@@ -135,10 +147,17 @@ def _spread(indices: Sequence[int], count: int) -> list[int]:
     return [indices[int(place)] for place in places]
 
 
-def _frames_at(source: Source, indices: Sequence[int]) -> Iterator[Frame]:
+def _frames_at(job: ConvertJob, indices: Sequence[int]) -> Iterator[Frame]:
     """The frames of these indices, of which a damaged file may lack some."""
+    source, deinterlace = job.source, job.encode.deinterlace
     for index in indices:
-        frame = next(iter(open_source(source, index)), None)
+        video = source.kind == "video"
+        reader = (
+            VideoReader(source.path, index, deinterlace=deinterlace)
+            if video
+            else ImageReader(source.files, index)
+        )
+        frame = next(iter(reader), None)
         if frame is not None:
             yield frame
 

@@ -2,7 +2,9 @@
 
 import pytest
 
+from faceswap.conversion.settings import ConvertConfig
 from faceswap.conversion.sweep import MOST_VARIANTS, Axis, parse_axes, variants
+from faceswap.core.config import load_config, recipe_names
 from faceswap.core.errors import ConfigError
 
 
@@ -33,6 +35,9 @@ def test_variants_are_all_combinations_in_order():
         (["colour="], "NAME=VALUE"),
         (["colour=lab colour.transfer=none"], "twice"),
         (["fether=2"], "Unknown setting 'fether'"),
+        (["fade=0,8"], "Unknown setting 'fade'"),
+        (["encode.crf=0,8"], "Unknown setting 'encode.crf'"),
+        (["smooth=0,8"], "from frame to frame"),
     ],
 )
 def test_what_is_no_axis_is_an_error(words, expected):
@@ -44,3 +49,8 @@ def test_too_many_combinations_are_refused():
     values = tuple(map(str, range(MOST_VARIANTS + 1)))
     with pytest.raises(ConfigError, match=str(MOST_VARIANTS + 1)):
         variants([Axis("mask.feather", values)])
+
+
+@pytest.mark.parametrize("recipe", recipe_names("convert"))
+def test_every_recipe_is_valid_and_changes_something(recipe):
+    assert load_config(ConvertConfig, "convert", recipe) != ConvertConfig()

@@ -8,6 +8,7 @@ import torch
 
 from faceswap.conversion.faces import batch_guides
 from faceswap.conversion.guidance import Guidance
+from faceswap.conversion.swapper import SwappedFrame
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.footage import clip_names, load_samples
 from faceswap.evaluation.frame_scoring import FrameScorer
@@ -120,8 +121,15 @@ def test_facesets_of_one_name_have_their_own_guides(candidate, facesets):
     assert list(clip_names(pairs[:2]).values()) == ["clip"]
     model = Model(candidate.loaded, "bob", "alice", pairs)
     shown = []
+
+    def watch(found, video):
+        assert not video
+        for frame, faces in found:
+            shown.extend(faces)
+            yield SwappedFrame(frame, ())
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model, "_swapper", lambda _, faces: shown.extend(faces[0]))
+        patch.setattr(model, "_swapper", watch)
         for part, clip in ((pairs[:2], "clip #1"), (pairs[2:], "clip #2")):
             for sample in load_samples(part[0][0], [face for _, face in part], None, clip):
                 model(sample)
