@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from faceswap.media.chroma import ChromaAxis
 from faceswap.media.colour import FULL, ColourTags, RgbConverter, rgb_to_yuv
-from faceswap.media.filters import LEFT
+from faceswap.media.filters import LEFT, FrameFilter
 from faceswap.media.picture import Rgb, Stored, add_rounded
 from faceswap.media.pixel_layout import PixelLayout, pixel_layout
 
@@ -180,10 +180,8 @@ class VideoPicture:
 
     def copy(self) -> "VideoPicture":
         """See ``Picture.copy``."""
-        own = VideoFrame(self.width, self.height, self.frame.format.name)
-        for index, values in enumerate(self._planes):
-            _values(own, index)[:] = values
-        own.colorspace, own.color_range = self.frame.colorspace, self.frame.color_range
+        # PyAV cannot set all properties of a new frame: place of chroma and order of fields.
+        own = FrameFilter(self.frame, [("copy", "")])(self.frame)
         return VideoPicture(own, self._format)
 
 

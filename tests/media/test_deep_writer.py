@@ -8,6 +8,7 @@ import pytest
 
 from faceswap.core.errors import MediaError
 from faceswap.media.encoders import VideoEncoding
+from faceswap.media.filters import fields_of
 from faceswap.media.output_format import choose_deep_format
 from faceswap.media.pixel_layout import pixel_layout
 from faceswap.media.video import VideoReader, probe
@@ -210,6 +211,17 @@ def make_interlaced(make_video, tmp_path):
     return lambda order: make_video(
         tmp_path / "source.mkv", frames=6, options={"flags": "+ildct+ilme"}, fields=order
     )
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+def test_fields_of_copied_pictures_are_kept(make_interlaced, tmp_path, order):
+    reader = VideoReader(make_interlaced(order), full_depth=True)
+    target, encoding = tmp_path / "a.mov", VideoEncoding("prores_ks")
+    with VideoWriter(target, reader.info, encoding=encoding, full_depth=True) as writer:
+        for frame in reader:
+            writer.write(frame.copy().picture, frame.pts)
+    with av.open(str(target)) as container:  # ProRes stores the order in each picture
+        assert [fields_of(frame) for frame in container.decode(video=0)] == [order] * 6
 
 
 def test_fields_with_an_encoder_for_whole_frames(make_interlaced, tmp_path):

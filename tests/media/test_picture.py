@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from faceswap.media.colour import ColourTags, rgb_to_yuv
+from faceswap.media.filters import FrameFilter, chroma_place, fields_of
 from faceswap.media.frame import Frame
 from faceswap.media.picture import RgbPicture
 from faceswap.media.pixel_layout import PixelLayout, pixel_layout
@@ -24,6 +25,7 @@ YUV = [
     ]
     for depth in depths
 ]
+BT709 = ColourTags(1, 1)
 OTHER = ["gbrp", "gbrp10le", "gbrap", "gbrap16le", "gray", "gray10le", "gray16le", "yuvj420p"]
 
 
@@ -280,3 +282,23 @@ def test_a_copy_has_values_of_its_own(name):
     picture.add(4, 4, np.full((10, 10, 3), 0.2, np.float32))
     np.testing.assert_array_equal(copied.rgb8(), before)
     assert (picture.rgb8() != before).any()
+
+
+@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize("location", ["left", "topleft", "bottom"])
+def test_a_copy_has_the_properties_of_the_frame(order, location):
+    # Each field has whole rows of chroma: of others FFmpeg reads values behind the picture.
+    picture, kept = video_picture("yuv420p", size=(40, 32)), PictureFormat(40, 32, "yuv420p", BT709)
+    tags = f"field_mode={order}:chroma_location={location}"
+    tags += ":color_primaries=bt2020:color_trc=smpte2084"
+    # Chroma that differs from row to row and column to column tells where it was taken to be.
+    for plane in picture.frame.planes[1:]:
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)
+        rows[:] = np.random.default_rng(0).integers(80, 176, rows.shape)
+    marked = VideoPicture(FrameFilter(picture.frame, [("setparams", tags)])(picture.frame), kept)
+    copied = marked.copy()
+    assert fields_of(copied.frame) == fields_of(marked.frame) == order
+    assert chroma_place(copied.frame) == chroma_place(marked.frame)
+    assert ColourTags.of_frame(copied.frame) == ColourTags.of_frame(marked.frame)
+    assert copied.frame.color_trc == 16
+    np.testing.assert_array_equal(copied.rgb8(), marked.rgb8())
