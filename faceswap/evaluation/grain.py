@@ -41,8 +41,10 @@ def grain(before: Image, after: Image, landmarks: NDArray[np.floating]) -> float
 def _relative_noise(image: Image, landmarks: NDArray[np.floating]) -> float | None:
     unit = head_pose(landmarks).scale
     low = np.floor(landmarks.min(0) - _AROUND * unit).astype(int).clip(0)
-    high = np.ceil(landmarks.max(0) + _AROUND * unit).astype(int)
+    high = np.ceil(landmarks.max(0) + _AROUND * unit).astype(int).clip(0)
     region = image[low[1] : high[1], low[0] : high[0]]
+    if not region.size:
+        return None
     inside, outside = _places(region.shape[:2], hull_polygon(landmarks, forehead=0) - low, unit)
     pixels = torch.from_numpy(region).permute(2, 0, 1).float()[None] / 255
     both = torch.from_numpy(np.stack([inside, outside])[:, None].astype(np.float32))

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from faceswap.conversion.colour_match import ColourMatch
-from faceswap.conversion.compositing import SwappedFace, composite
+from faceswap.conversion.compositing import SwappedFace, composite, face_box
+from faceswap.conversion.detail.chain import DetailChain, DetailSettings, FaceInFrame
 from faceswap.conversion.face_cut import visible_part
 from faceswap.conversion.faces import SourceFace
 from faceswap.conversion.swap_parts import SwapParts
@@ -150,6 +151,28 @@ def test_the_nearer_face_covers_the_other():
         composite(RgbPicture(frame), faces[::order])
         assert (frame[100, 170] == 255).all()
         assert (frame[100, 196] == 0).all()
+
+
+@pytest.mark.parametrize("width", range(1, 9))
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_sliver_of_a_face_at_the_edge_of_the_frame_has_its_detail(axis, width):
+    """With every step: a face that leaves the frame, down to a single row or column."""
+    settings = DetailSettings(1, 1, 1, 0.5, 0.5, 1, 0.5)
+    noise = np.random.default_rng(0).normal(0, 6, (100, 120, 3))
+    frame = (smooth_image(100, 120) + noise).round().clip(0, 255).astype(np.uint8)
+    edge = frame.shape[1 - axis] - width + 30  # crops of side 60 px: 30 to each side
+    points = landmarks_at(edge, 50, 60) if axis == 0 else landmarks_at(60, edge, 60)
+    place = FaceInFrame(60, torch.ones(1), np.array([3.0, 2.0]), (1, 2))
+    matrix, white = normalised_matrix(points, 1.0), torch.ones(3, 64, 64)
+    face = SwappedFace(SourceFace(points), matrix, white, torch.ones(1, 60, 60), place)
+    box = face_box(face, (100, 120))
+    assert box is not None
+    assert 0 <= box[2 + axis] - box[axis] - width <= 2
+    result = frame.copy()
+    composite(RgbPicture(result), [face], detail=DetailChain(settings))
+    changed = np.argwhere((result != frame).any(-1))[:, 1 - axis]
+    assert len(changed)
+    assert changed.min() >= box[axis]
 
 
 class Identity(nn.Module):

@@ -53,3 +53,15 @@ def test_a_face_at_the_edge_of_the_frame():
     assert grain(source[60:, 90:], output[60:, 90:], POINTS - [90, 60]) == pytest.approx(
         0.5, rel=0.2
     )
+
+
+@pytest.mark.parametrize("kept", [1, 5, 7])
+def test_a_sliver_of_a_face_has_no_grain(kept):
+    source = stored(footage(6))[:, 200 : 200 + kept]
+    assert grain(source, source, POINTS - [200, 0]) is None
+
+
+@pytest.mark.parametrize("shift", [(500, 0), (-500, 0), (0, 500), (0, -500)])
+def test_a_face_outside_of_the_frame_has_no_grain(shift):
+    source = stored(footage(6))
+    assert grain(source, source, POINTS + shift) is None

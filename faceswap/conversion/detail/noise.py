@@ -27,9 +27,12 @@ def measure_noise(images: Tensor, weights: Tensor) -> Tensor:
 
     Returns:
         ``(B, 3, 2)``: of luma and of both colour differences, the variance and the covariance of
-        adjacent pixels. Both are 0 for a picture without a usable patch. Fractions of them are lost
-        with the quadratic surface: compare them with those of ``measure_noise`` only.
+        adjacent pixels. Both are 0 for a picture without a usable patch, and for one that is
+        smaller than a patch. Fractions of them are lost with the quadratic surface: compare them
+        with those of ``measure_noise`` only.
     """
+    if min(images.shape[-2:]) < _SIDE:
+        return images.new_zeros(len(images), 3, 2)
     patches, covered = rgb_to_ycc(_patches(images)), _patches(weights)[:, 0].mean(-1)
     brightness = patches[:, 0].mean(-1)
     usable = (covered >= _COVERED) & (brightness > _DARKEST) & (brightness < _BRIGHTEST)
