@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faceswap.conversion.assignment import Assignment, SeenTrack
 from faceswap.conversion.faces import FramesWithFaces, SourceFace, kept_faces
@@ -12,9 +13,13 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import head_pose
 from faceswap.media.frame import Frame
 from faceswap.media.sources import Source
+from faceswap.people.face_table import by_track
 
 Found = Iterable[tuple[Frame, Sequence[SourceFace]]]
 """Frames with faces that have no target identity yet."""
+
+_Parts = tuple[NDArray[np.floating], NDArray[np.int64]]
+"""Times in frames halfway between the faces of a track, and the number of the part of each."""
 
 _ONE_FRAME = np.zeros(1, np.int64)  # a face of a photo is a track of one frame
 
@@ -60,8 +65,10 @@ def assign_tracks(
 ) -> FramesWithFaces:
     """Gives the faces of a video their target identities, by the tracks of its faceset.
 
+    Where a track changes person midway, a face belongs to the person who is nearest in time.
+
     Args:
-        found: Frames with their faces.
+        found: Frames with their faces, on the tracks of the faceset.
         assignment: Assignment of the video.
         faceset: Faceset of the video, of every n-th frame.
         source: The video.
@@ -74,9 +81,34 @@ def assign_tracks(
     to = assignment.assign(seen)
     assignment.check()
     # Tracks that were split by person have other numbers than the faces between have.
-    stored = faceset.rows["track"].to_pylist()
-    whole = {old: to[new] for old, new in zip(stored, tracks.tolist(), strict=True) if new in to}
-    return ((frame, _assigned(faces, whole)) for frame, faces in found)
+    parts = _parts(faceset, tracks)
+    single = (
+        (frame, [replace(face, track=_part_at(parts[face.track], frame.index)) for face in faces])
+        for frame, faces in found
+    )
+    return ((frame, _assigned(faces, to)) for frame, faces in single)
+
+
+def _parts(faceset: Faceset, tracks: NDArray[np.int64]) -> dict[int, _Parts]:
+    """Parts of the tracks of a faceset, by the numbers that its rows have.
+
+    Args:
+        faceset: Faceset of a video.
+        tracks: Number of the track of one person that each face is on, ``(N,)``.
+    """
+    frames, stored = (faceset.rows[name].to_numpy() for name in ("frame", "track"))
+    parts = {}
+    for places in by_track(stored):
+        ordered = places[np.argsort(frames[places], kind="stable")]
+        known = frames[ordered].astype(np.int64)
+        parts[int(stored[places[0]])] = (known[1:] + known[:-1]) / 2, tracks[ordered]
+    return parts
+
+
+def _part_at(parts: _Parts, frame: int) -> int:
+    """Track of the face that is nearest in time."""
+    borders, numbers = parts
+    return int(numbers[np.searchsorted(borders, frame)])
 
 
 def _assigned(faces: Sequence[SourceFace], to: Mapping[int, str]) -> list[SourceFace]:

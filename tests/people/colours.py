@@ -66,6 +66,7 @@ def write_tracks(
     tracks: Sequence[Sequence[tuple[int, int, int] | None]],
     kind: str = "video",
     places: Sequence[int] | None = None,
+    every: int = 1,
 ) -> Path:
     """Writes a faceset without embeddings.
 
@@ -75,12 +76,13 @@ def write_tracks(
         kind: Kind of the source.
         places: Place of each track, 0 for the uppermost; None for a place of its own. Tracks in one
             place are not there in the same frame.
+        every: Step between the frames of the faceset.
     """
     places = range(len(tracks)) if places is None else places
     source = {"name": path.name, "path": "clip", "kind": kind, "sha256": "a" * 64}
-    extractor = {"crop_size": SIDE, "crop_coverage": HEAD_COVERAGE, "every": 1}
+    extractor = {"crop_size": SIDE, "crop_coverage": HEAD_COVERAGE, "every": every}
     writer = FacesetWriter(path, source, extractor, overwrite=False)
-    for frame in range(max(map(len, tracks))):
+    for frame in range(0, max(map(len, tracks)), every):
         for face, colours in enumerate(tracks):
             colour = colours[frame] if frame < len(colours) else None
             if colour is not None:
