@@ -20,7 +20,6 @@ from faceswap.geometry.mesh_shape import RIGID, fit_shape, neutral_mesh, upright
 from faceswap.geometry.outline import outline_weights, within_outline
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import SLOTS, Guides
-from faceswap.models.model_file import LoadedModel
 from faceswap.models.reference_choice import describe_halves, plan_references
 
 Neutral = NDArray[np.float64]
@@ -137,17 +136,6 @@ class Guidance:
         for face in faces:
             guided += self.guide_track([face], self.neutral_of_faces([face]))
         return guided
-
-
-def build_guidance(loaded: LoadedModel, to: str) -> Guidance | None:
-    """Guidance of a model for a target identity; None unless the model is guided.
-
-    Raises:
-        IdentityError: The model was not trained on ``to``.
-        ModelFileError: A guided model has no references of ``to``.
-    """
-    model = loaded.model
-    return Guidance(model, to, loaded.coverage) if isinstance(model, GuidedAutoencoder) else None
 
 
 class ClipGuidance:

@@ -12,7 +12,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from faceswap.conversion.guidance import build_guidance
+from faceswap.conversion.guidance import Guidance
 from faceswap.core.errors import ConfigError, FacesetError
 from faceswap.geometry.mesh_shape import POINTS
 from faceswap.media.images import read_image, write_image
@@ -110,7 +110,8 @@ def test_another_guided_family_is_trained_and_shows_its_references(meshed, tmp_p
     train(meshed, tmp_path / "run", "model.name=collage", "training.steps=1")
     assert len(references(tmp_path / "run", "bob")) == 6
     loaded = load_model(tmp_path / "run")
-    assert build_guidance(loaded, "bob") is not None
+    assert isinstance(loaded.model, GuidedAutoencoder)
+    Guidance(loaded.model, "bob", loaded.coverage)  # has references
     first = Guides(
         torch.zeros(1, POINTS, 2), torch.zeros(1, SLOTS, dtype=torch.int64), torch.ones(1, SLOTS)
     )
