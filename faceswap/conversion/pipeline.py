@@ -278,6 +278,7 @@ def convert_source(
 
     Raises:
         ConfigError: The model or the masker needs face meshes, and the landmarker gives none.
+        IdentityError: Neither the swapper nor ``targets`` names an identity; nothing is written.
         ProvenanceError: The output cannot be signed; nothing is written.
         FacesetError: The faceset was extracted from another source.
         NoFacesError: No face was found; nothing is written.

@@ -79,7 +79,16 @@ class Targets:
 
     @classmethod
     def everyone(cls, to: str) -> "Targets":
-        """Every face is swapped to one identity."""
+        """Every face is swapped to one identity.
+
+        Raises:
+            IdentityError: ``to`` is empty.
+        """
+        if not to:
+            raise IdentityError(
+                "Expected a target identity, found none.",
+                "Give the swapper one, or pass `targets`.",
+            )
         return cls((Rule(_ALL, to),))
 
     @property

@@ -154,6 +154,14 @@ def test_an_unknown_identity_is_rejected_before_conversion():
         swapper(to="carol")
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_no_target_identity_is_rejected_before_conversion(clip, tmp_path, overwrite):
+    (source,) = find_sources([clip])
+    with pytest.raises(IdentityError, match="Expected a target identity, found none"):
+        convert_source(source, tmp_path / "out.mp4", swapper(""), overwrite=overwrite)
+    assert not list(tmp_path.iterdir())
+
+
 def test_photos_keep_their_names(tmp_path):
     for index in (1, 2):
         write_image(tmp_path / "in" / f"{index}.png", moving_portrait(9 * index))
