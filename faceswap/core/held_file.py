@@ -11,23 +11,20 @@ from faceswap.core.files import atomic_path
 
 HELD = 1 << 16  # bytes; the headers of all media formats begin within them
 
-STREAMS = frozenset({".ts", ".m2t", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob", ".flv", ".avi"})
-"""Suffixes of files whose content players recognise without the beginning: all bytes are held."""
-
 _INVERTED = bytes(255 - byte for byte in range(256))
 _CHUNK = 1 << 20
 
 
 class HeldFile(io.RawIOBase):
-    """A new file whose first 64 KiB stay in memory until ``release``, and are zeros on disk.
+    """A new file that is not on the disk as it is until ``release``.
 
-    A media file without its first bytes is unreadable, so whatever happens to the process, the disk
-    never contains it in a state that can be played before it is released. The remaining bytes of a
-    stream (``STREAMS``) are inverted on disk until then. Reading and seeking work as if everything
-    were in the file. Nothing is buffered.
+    Its first 64 KiB stay in memory, and are zeros on disk. Many codecs and containers can be
+    recognised at any point, so the remaining bytes are inverted on disk. Whatever happens to the
+    process, the disk never contains the file in a state that can be played before it is released.
+    Reading and seeking work as if everything were in the file. Nothing is buffered.
 
     Args:
-        path: File; created, or truncated. Its suffix tells whether it is a stream.
+        path: File; created, or truncated.
 
     Attributes:
         path: The file.
@@ -43,7 +40,7 @@ class HeldFile(io.RawIOBase):
         self._file = io.FileIO(path, "w+")
         self._head = bytearray()
         self._at = 0
-        self._inverts = path.suffix.lower() in STREAMS
+        self._inverts = True
 
     def readable(self) -> bool:
         """True."""
@@ -69,7 +66,7 @@ class HeldFile(io.RawIOBase):
     def absolute(self, offset: int, whence: int, at: int) -> int:
         """Position that ``seek`` would move to from ``at``."""
         if whence == os.SEEK_END:
-            at = max(len(self._head), os.fstat(self._file.fileno()).st_size)
+            at = max(len(self._head), self._size())
         return offset + (0 if whence == os.SEEK_SET else at)
 
     def write(self, data: Any, /) -> int:
@@ -81,10 +78,10 @@ class HeldFile(io.RawIOBase):
             self._head.extend(bytes(max(0, end - len(self._head))))
         self._head[self._at : self._at + len(held)] = held
         try:
-            rest = view[len(held) :]
-            if self._inverts:
-                rest = memoryview(bytes(rest).translate(_INVERTED))
-            self._write_all(self._at + len(held), rest)
+            if rest := view[len(held) :]:
+                at = self._at + len(held)
+                self._fill(at)
+                self._write_all(at, memoryview(bytes(rest).translate(_INVERTED)))
         except OSError as error:
             self.error = error
             raise
@@ -101,15 +98,27 @@ class HeldFile(io.RawIOBase):
         """A reader of the same file with a position of its own."""
         return _SecondReader(self)
 
+    @property
+    def exceeds_head(self) -> bool:
+        """Whether a part of the file is on the disk, and can be recognised during ``release``."""
+        return self._size() > HELD
+
     def release(self) -> None:
-        """Writes the held bytes: from here on the file is complete on disk.
+        """Writes the file as it is: from here on it is complete, and cannot be written to.
 
         Raises:
             OSError: The disk is full.
         """
-        if self._inverts:
-            self._revert()
+        self._revert()
         self._write_all(0, memoryview(self._head))
+
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def _fill(self, end: int) -> None:
+        """Writes what is read as zeros between the end of the file and ``end``."""
+        for at in range(max(HELD, self._size()), end, _CHUNK):
+            self._write_all(at, memoryview(b"\xff" * min(_CHUNK, end - at)))
 
     def _revert(self) -> None:
         self._inverts = False

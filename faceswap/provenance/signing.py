@@ -115,8 +115,7 @@ class ManifestSigner:
                 _check_unchanged(sources)  # the library has read them, too
                 file.close()  # replaced when this block ends
                 if embeds:
-                    _release_embedded(sink, final)
-                    return ()
+                    return _release_embedded(sink, manifest, file.path, final)
                 return _release_with_sidecar(sink, manifest, file.path, final)
         except library.C2paError as error:
             raise ProvenanceError(
@@ -131,14 +130,29 @@ def _check_unchanged(sources: Sequence[HashedFile]) -> None:
         source.check()
 
 
-def _release_embedded(sink: HeldFile, final: Path) -> None:
-    """Releases a file with an embedded manifest, and removes the sidecar of a previous file."""
+def _release_embedded(sink: HeldFile, manifest: bytes, file: Path, final: Path) -> Sequence[Path]:
+    """Releases a file with an embedded manifest, and removes the sidecar of a previous file.
+
+    Returns:
+        Sidecars of the temporary names: while the file is released, a part of it can be recognised
+        before its own manifest can be read.
+    """
+    companions = _mark(manifest, sink.path, file) if sink.exceeds_head else ()
     sink.release()
     beside = sidecar_path(final)
     if beside.exists():
         # Without its sidecar the previous file would have no manifest.
         final.unlink(missing_ok=True)
         beside.unlink()
+    return companions
+
+
+def _mark(manifest: bytes, *temporary: Path) -> Sequence[Path]:
+    """Writes sidecars of temporary names."""
+    companions = tuple(map(sidecar_path, temporary))
+    for companion in companions:
+        atomic_write(companion, manifest)
+    return companions
 
 
 def _release_with_sidecar(
@@ -155,9 +169,7 @@ def _release_with_sidecar(
     Returns:
         The sidecars of the temporary names.
     """
-    companions = sidecar_path(sink.path), sidecar_path(file)
-    for companion in companions:
-        atomic_write(companion, manifest)
+    companions = _mark(manifest, sink.path, file)
     with atomic_path(sidecar_path(final)) as beside:
         beside.write_bytes(manifest)
         sink.release()

@@ -32,12 +32,24 @@ def test_it_reads_and_writes_like_any_file(tmp_path):
     assert (tmp_path / "a").read_bytes() == other.getvalue()
 
 
-def test_the_head_is_not_on_the_disk_before_it_is_released(tmp_path):
+def test_nothing_is_on_the_disk_as_it_is_before_it_is_released(tmp_path):
     with HeldFile(tmp_path / "a") as file:
         file.write(bytes(range(1, 251)))
-        assert (tmp_path / "a").read_bytes() == bytes(100) + bytes(range(101, 251))
+        assert (tmp_path / "a").read_bytes() == bytes(100) + bytes(range(154, 4, -1))
         file.release()
         assert (tmp_path / "a").read_bytes() == bytes(range(1, 251))
+
+
+def test_a_gap_is_read_and_released_as_zeros(tmp_path):
+    with HeldFile(tmp_path / "a.ts") as file:
+        for place in (50, 300, 1000):
+            file.seek(place)
+            file.write(b"x")
+        expected = bytes(50) + b"x" + bytes(249) + b"x" + bytes(699) + b"x"
+        file.seek(0)
+        assert file.readall() == expected
+        file.release()
+    assert (tmp_path / "a.ts").read_bytes() == expected
 
 
 def test_a_signer_replaces_the_content_and_its_companions_go(tmp_path):

@@ -1,6 +1,7 @@
 """At no moment does the disk hold a synthetic file that opens without its own manifest."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,14 +9,18 @@ import textwrap
 import time
 
 import av
+import numpy as np
 import pytest
 from av.error import FFmpegError
 
 from faceswap.core import held_file
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.held_file import HeldFile
+from faceswap.media.encoder_table import ENCODERS
+from faceswap.media.encoders import VideoEncoding, usable_encoders
 from faceswap.media.images import read_image, write_image
-from faceswap.media.video import VideoReader
+from faceswap.media.muxers import find_muxer
+from faceswap.media.video import VideoInfo, VideoReader
 from faceswap.media.writer import VideoWriter
 from faceswap.models.model_file import ModelMeta
 from faceswap.provenance.file_provenance import read_provenance
@@ -107,6 +112,61 @@ def test_every_moment_of_a_video(watched, signer, clip, tmp_path, monkeypatch, n
     assert found == []
     assert read_provenance(tmp_path / name).synthetic
     assert len(list(tmp_path.iterdir())) == (1 if name.endswith(("mp4", "mov", "avi")) else 2)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi"])
+def test_every_write_of_a_release_leaves_a_marked_file(signer, clip, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(held_file, "HELD", 1024)
+    monkeypatch.setattr(held_file, "_CHUNK", 8192)
+    reader, seen = VideoReader(clip), []
+    release, write = HeldFile.release, HeldFile._write_all
+
+    def released(self):
+        def watched(self, at, view):
+            write(self, at, view)
+            opened = [path for path in tmp_path.iterdir() if path.suffix != ".c2pa" and opens(path)]
+            seen.append([(path.name, read_provenance(path).synthetic) for path in opened])
+
+        monkeypatch.setattr(HeldFile, "_write_all", watched)
+        release(self)
+
+    monkeypatch.setattr(HeldFile, "release", released)
+    sign = signer.for_sources(HashedFile.of(clip))
+    with VideoWriter(
+        tmp_path / name, reader.info, encoding=VideoEncoding("mpeg4"), sign=sign
+    ) as writer:
+        for frame in reader:
+            writer.write(frame.image, frame.pts)
+    assert len(seen) > 4
+    assert [pair for moment in seen for pair in moment if not pair[1]] == []
+    assert seen[-1]
+    found = read_provenance(tmp_path / name)
+    assert (found.state, found.synthetic) == ("intact", True)
+    assert len(list(tmp_path.iterdir())) == (1 if name.endswith(("mp4", "avi")) else 2)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_no_codec_is_recognised_without_the_beginning(tmp_path, encoder, suffix):
+    whole, left = tmp_path / f"a{suffix}", tmp_path / f"left{suffix}"
+    with av.open(os.devnull, "w", format=find_muxer(whole).name) as output:
+        if encoder not in usable_encoders(output.supported_codecs):
+            pytest.skip("no such encoder on this machine or in this container")
+    noise = np.random.default_rng(5)
+
+    def copy(file, _final):
+        shutil.copy(file.path, left)
+        file.release()
+        return ()
+
+    info = VideoInfo.for_new(256, 256, 25)
+    encoding = VideoEncoding(encoder)
+    with VideoWriter(whole, info, encoding=encoding, sign=copy) as writer:
+        for index in range(12):
+            writer.write(noise.integers(0, 256, (256, 256, 3), np.uint8), index)
+    assert opens(whole)
+    assert left.stat().st_size == whole.stat().st_size > 2 * held_file.HELD
+    assert not opens(left)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp"])
