@@ -40,10 +40,9 @@ class MaskEdge:
         """
         pixel = face_square / 100
         feather = self.feather * pixel
-        inner = mask.copy()
         # Zero at the border, so that the edge of the decoded image is never visible.
         border = max(1, round(feather / 2))
-        inner[:border] = inner[-border:] = inner[:, :border] = inner[:, -border:] = 0
+        inner = _clear_border(mask, border)
         # The blur extends half the feather outwards, so the mask is eroded by that much first.
         inner = _erode(inner, self.erode * pixel + feather / 2)
         for amount, axis, at_end in (
@@ -51,9 +50,17 @@ class MaskEdge:
             *((self.left, 1, False), (self.right, 1, True)),
         ):
             inner = _erode_side(inner, round(amount * pixel), axis, at_end=at_end)
+        # Dilation reaches no farther there than a mask that is neither eroded nor dilated.
+        inner = _clear_border(inner, border + round(feather / 2))
         soft = cv2.GaussianBlur(inner.astype(np.float32) / 255, (0, 0), max(feather / 4, 0.3))
         soft[[0, -1]] = soft[:, [0, -1]] = 0
         return np.asarray(soft, np.float32)
+
+
+def _clear_border(mask: MatLike, width: int) -> MatLike:
+    cleared = mask.copy()
+    cleared[:width] = cleared[-width:] = cleared[:, :width] = cleared[:, -width:] = 0
+    return cleared
 
 
 def _erode(mask: MatLike, radius: float) -> MatLike:

@@ -62,6 +62,20 @@ def test_effect_of_feather_and_erosion():
     assert partial[0] > 2 * partial[1]
 
 
+@pytest.mark.parametrize("feather", [2, 4, 8])
+@pytest.mark.parametrize(
+    "edge",
+    [{"erode": -10}, {"erode": -3}, dict.fromkeys(("top", "bottom", "left", "right"), -10)],
+)
+def test_dilation_reaches_the_border_no_nearer_than_a_mask_without_it(edge, feather):
+    """There the edge is as soft as it is elsewhere, and not that of the crop."""
+    full = np.full((128, 128), 255, np.uint8)
+    whole = MaskEdge(feather=feather).soften(full, 128 / COVERAGE)
+    dilated = MaskEdge(feather=feather, **edge).soften(full, 128 / COVERAGE)
+    np.testing.assert_allclose(dilated, whole, atol=0.01)
+    assert np.abs(np.diff(dilated[64])).max() < 0.9 / (feather * PIXEL / 2)
+
+
 @pytest.mark.parametrize("amount", [10, -10])
 @pytest.mark.parametrize(("side", "index"), [("top", 0), ("bottom", 1), ("left", 2), ("right", 3)])
 def test_one_side_is_eroded_or_dilated_by_percent_of_the_face(side, index, amount):
