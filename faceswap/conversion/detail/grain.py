@@ -89,27 +89,38 @@ class Grain:
         Returns:
             Face of the same shape, in [0, 1].
         """
-        fields = self._cut(seed, *face.shape[-2:])
+        place = _place(seed, *face.shape[-2:])
         grained = face
         for channel, deviations in enumerate(variances.sqrt().tolist()):
             visible = _fraction_visible(math.hypot(*deviations))
             if not visible:
                 continue
             layer = torch.zeros_like(face[:, :1])
-            for field, deviation in zip(fields[channel], deviations, strict=True):
+            for field, deviation in zip(self._fields[channel], deviations, strict=True):
                 if deviation:
-                    layer.add_(field, alpha=visible * deviation)
+                    layer.add_(_cut(field, place), alpha=visible * deviation)
             factors = YCC_TO_RGB[:, channel, None, None].to(face)
             grained = torch.addcmul(grained, factors, layer)
         return face if grained is face else grained.clamp_(0, 1)
 
-    def _cut(self, seed: tuple[int, ...], height: int, width: int) -> Tensor:
-        """The fields from a place that the seed chooses, ``(3, F, height, width)``."""
-        tiles = [math.ceil((side + _LEAST_PLACES) / _SIDE) for side in (height, width)]
-        fields = self._fields.repeat(1, 1, *tiles) if max(tiles) > 1 else self._fields
-        places = [tiles[0] * _SIDE - height, tiles[1] * _SIDE - width]
-        top, left = np.random.default_rng(seed).integers(places, endpoint=True).tolist()
-        return fields[..., top : top + height, left : left + width]
+
+def _place(seed: tuple[int, ...], height: int, width: int) -> tuple[range, range]:
+    """Rows and columns of the repeated fields, from a place that the seed chooses."""
+    tiles = [math.ceil((side + _LEAST_PLACES) / _SIDE) for side in (height, width)]
+    places = [tiles[0] * _SIDE - height, tiles[1] * _SIDE - width]
+    top, left = np.random.default_rng(seed).integers(places, endpoint=True).tolist()
+    return range(top, top + height), range(left, left + width)
+
+
+def _cut(field: Tensor, place: tuple[range, range]) -> Tensor:
+    """A part of a repeated field; repeating all of it would copy much more than a large face."""
+    for axis, along in enumerate(place):
+        if along.stop <= _SIDE:
+            field = field.narrow(axis, along.start, len(along))
+        else:
+            indices = torch.arange(along.start, along.stop, device=field.device) % _SIDE
+            field = field.index_select(axis, indices)
+    return field
 
 
 def _fraction_visible(deviation: float) -> float:

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from faceswap.conversion.detail.blur import gaussian_blur
 from faceswap.conversion.detail.grain import Grain
@@ -112,3 +113,22 @@ def test_a_face_larger_than_the_field_is_covered():
     assert (grained[..., 1100:] - 0.5).std().item() == pytest.approx(
         (grained[..., :100] - 0.5).std().item(), rel=0.1
     )
+
+
+def test_grain_of_a_large_face_is_not_made_of_copies_of_all_fields():
+    """Of 12 fields, one is visible."""
+    large, variances = torch.full((1, 3, 700, 700), 0.5), torch.zeros(3, 4)
+    variances[0, 0] = 1e-4
+    grain = Grain()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        grained = grain.add(large, variances, (0, 0))
+    assert not torch.equal(grained, large)
+    most = max(event.self_cpu_memory_usage for event in profiled.key_averages())
+    assert 0 < most <= 2 * large.nbytes
+
+
+def test_the_field_is_repeated_without_a_seam_under_a_large_face():
+    large = torch.full((1, 3, 1300, 40), 0.5)
+    added = (Grain().add(large, variances_of(1e-4), (5, 2)) - large)[0, 0]
+    torch.testing.assert_close(added[:660], added[640:])
+    assert (added[:640] - added[1:641]).square().mean() > added.var()
