@@ -59,8 +59,8 @@ def composite(
         blend: Blend of each face with what lies under it.
         detail: Detail of the faces in the frame; None leaves them as they are.
     """
-    placed = [(face, face_box(face, (picture.height, picture.width))) for face in faces]
-    placed = [(face, box) for face, box in placed if box is not None]
+    boxes = face_boxes(faces, (picture.height, picture.width))
+    placed = [(face, box) for face, box in zip(faces, boxes, strict=True) if box is not None]
     if not placed:
         return
     left, top, right, bottom = np.array([box for _, box in placed]).T
@@ -101,11 +101,31 @@ def warp_face(face: SwappedFace, box: Box) -> tuple[Tensor, Tensor]:
     return warped.clamp_(0, 1), mask
 
 
-def face_box(face: SwappedFace, size: tuple[int, int]) -> Box | None:
-    """Bounding box of the mask in the frame, ``(x0, y0, x1, y1)``; None if it is empty."""
+def face_boxes(faces: Sequence[SwappedFace], size: tuple[int, int]) -> list[Box | None]:
+    """Bounding boxes of masks in their frame.
+
+    Args:
+        faces: Faces of one frame, on one device.
+        size: Height and width of the frame.
+
+    Returns:
+        ``(x0, y0, x1, y1)`` of each face; None where its mask is empty or outside of the frame.
+    """
+    if not faces:
+        return []
+    # The device is waited for once, not for each face.
+    masks = [face.mask[0] for face in faces]
+    across = torch.cat([mask.amax(axis) for mask in masks for axis in (1, 0)]).cpu()
+    profiles = iter(across.split([side for mask in masks for side in mask.shape]))
+    return [_face_box(face, next(profiles), next(profiles), size) for face in faces]
+
+
+def _face_box(
+    face: SwappedFace, rows: Tensor, columns: Tensor, size: tuple[int, int]
+) -> Box | None:
+    """Box of a mask with given maxima of its rows and of its columns."""
     side = face.mask.shape[-1]
-    across = torch.stack([face.mask[0].amax(1), face.mask[0].amax(0)]).cpu()
-    rows, columns = across[0].nonzero(), across[1].nonzero()
+    rows, columns = rows.nonzero(), columns.nonzero()
     if not len(rows):
         return None
     # One more mask pixel on each side, for bilinear sampling.

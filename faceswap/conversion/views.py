@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.compositing import SwappedFace, face_box, warp_face
+from faceswap.conversion.compositing import SwappedFace, face_boxes, warp_face
 
 View = Literal["swap", "side-by-side", "difference", "mask", "alpha"]
 VIEWS: tuple[View, ...] = get_args(View)
@@ -71,8 +71,7 @@ def face_alpha(faces: Sequence[SwappedFace], height: int, width: int) -> Pixels:
         ``(H, W) float32`` in [0, 1]: what is not seen of the source frame.
     """
     seen = torch.ones(height, width)
-    for face in faces:
-        box = face_box(face, (height, width))
+    for face, box in zip(faces, face_boxes(faces, (height, width)), strict=True):
         if box is not None:
             left, top, right, bottom = box
             seen[top:bottom, left:right] *= 1 - warp_face(face, box)[1][0, 0].cpu()

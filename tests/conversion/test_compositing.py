@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from faceswap.conversion.colour_match import ColourMatch
-from faceswap.conversion.compositing import SwappedFace, composite, face_box
+from faceswap.conversion.compositing import SwappedFace, composite, face_boxes
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings, FaceInFrame
 from faceswap.conversion.face_cut import visible_part
 from faceswap.conversion.faces import SourceFace
@@ -165,7 +165,7 @@ def test_a_sliver_of_a_face_at_the_edge_of_the_frame_has_its_detail(axis, width)
     place = FaceInFrame(60, torch.ones(1), np.array([3.0, 2.0]), (1, 2))
     matrix, white = normalised_matrix(points, 1.0), torch.ones(3, 64, 64)
     face = SwappedFace(SourceFace(points), matrix, white, torch.ones(1, 60, 60), place)
-    box = face_box(face, (100, 120))
+    (box,) = face_boxes([face], (100, 120))
     assert box is not None
     assert 0 <= box[2 + axis] - box[axis] - width <= 2
     result = frame.copy()
@@ -173,6 +173,38 @@ def test_a_sliver_of_a_face_at_the_edge_of_the_frame_has_its_detail(axis, width)
     changed = np.argwhere((result != frame).any(-1))[:, 1 - axis]
     assert len(changed)
     assert changed.min() >= box[axis]
+
+
+def test_boxes_of_masks_of_several_faces():
+    """Masks of different sizes, one of them empty, and one face outside of the frame."""
+    upper = torch.zeros(1, 10, 10)
+    upper[:, :5] = 1
+    places = [(200, upper), (100, torch.ones(1, 8, 8)), (100, torch.zeros(1, 8, 8)), (900, upper)]
+    faces = []
+    for x, mask in places:
+        points = landmarks_at(x, 150, 80)
+        matrix = normalised_matrix(points, 1.0)
+        faces.append(SwappedFace(SourceFace(points), matrix, torch.ones(3, 8, 8), mask))
+    first, second, *others = face_boxes(faces, (300, 400))
+    assert others == [None, None]
+    assert first is not None
+    assert second is not None
+    # A mask pixel more on each side, of 8 and of 10 pixels of the frame, and whole pixels.
+    assert np.subtract(first[2:], first[:2]) == pytest.approx([98, 58], abs=2)
+    assert np.subtract(second[2:], second[:2]) == pytest.approx([102, 102], abs=2)
+    assert first[0] - second[0] == pytest.approx(102, abs=2)
+    assert face_boxes([], (300, 400)) == []
+
+
+def test_the_device_is_waited_for_once_to_place_all_faces_of_a_frame(monkeypatch):
+    copied = []
+    to_cpu = torch.Tensor.cpu
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda each: copied.append(each) or to_cpu(each))
+    points = landmarks_at(200, 150, 80)
+    matrix = normalised_matrix(points, 1.0)
+    face = SwappedFace(SourceFace(points), matrix, torch.ones(3, 8, 8), torch.ones(1, 8, 8))
+    face_boxes([face] * 5, (300, 400))
+    assert len(copied) == 1
 
 
 class Identity(nn.Module):
