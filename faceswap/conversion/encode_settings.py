@@ -1,6 +1,7 @@
 """How converted videos and photos are encoded."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from faceswap.conversion.views import Shown
 from faceswap.media.encoders import VideoEncoding
@@ -27,3 +28,10 @@ class EncodeSettings:
     view: Shown = "swap"
     bits: int | None = None
     audio: OtherAudio | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Settings that the result depends on: of other audio its content, and not its path."""
+        settings = asdict(self)
+        if self.audio is not None:
+            settings["audio"] = {"sha256": self.audio.sha256}
+        return settings

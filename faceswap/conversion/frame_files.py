@@ -109,7 +109,7 @@ class FrameFiles:
     def _write(self, done: SwappedFrame) -> None:
         index, faces = done.frame.index, len(done.faces)
         if self.view != "patch":
-            pixels = _stored(done.frame.picture, self._bits(done.frame.picture))
+            pixels = stored_pixels(done.frame.picture, self._bits(done.frame.picture))
             self._write_image(self.pattern.file(index), pixels, faces)
             return
         for stale in [*self._patches(index)]:
@@ -142,10 +142,13 @@ def sequence_notes(info: VideoInfo) -> list[str]:
     return notes
 
 
-def _stored(picture: Picture, bits: int) -> Stored:
-    """Pixels of a picture in a number of bits; with its opacity, if it has one."""
-    whole = picture.read(0, 0, picture.width, picture.height)
-    pixels = picture.rgb8() if bits == 8 else in_bits(whole.clip(0, 1), 16)
+def stored_pixels(picture: Picture, bits: int) -> Stored:
+    """Pixels of a picture in 8 or 16 bits, ``(H, W, 3 or 4)``; with its opacity, if it has one."""
+    if bits == 8:
+        pixels = picture.rgb8()
+    else:
+        whole = picture.read(0, 0, picture.width, picture.height)
+        pixels = in_bits(whole.clip(0, 1), bits)
     alpha = picture.alpha
     if alpha is None:
         return pixels

@@ -78,7 +78,7 @@ class ConvertJob:
         settings = {
             **self.swapper.parts.facts,
             "faces": describe_faces(self.faces),
-            "encoding": asdict(self.encode),
+            "encoding": self.encode.record(),
             **self.ranges.record(),
         }
         return describe_targets(self.swapper.loaded, self.targets, settings)
@@ -186,9 +186,9 @@ class ConvertJob:
         return ConvertReport(output=self.outputs.path, seconds=0.0, **asdict(result))
 
     def _key(self, hashed: HashedSource) -> str:
-        """Text that identifies the conversion: also by the signer and by this program."""
+        """Text that identifies the conversion, with the signer, this program and the arithmetic."""
         made_from = self.conversion.fingerprint(hashed.files)
-        return f"{made_from} {self.identity.fingerprint} {__version__}"
+        return f"{made_from} {self.identity.fingerprint} {__version__} {self.swapper.arithmetic}"
 
     def _convert_photos(
         self,

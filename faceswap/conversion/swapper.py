@@ -21,6 +21,7 @@ from faceswap.conversion.guidance import Guidance
 from faceswap.conversion.guided_frames import guide_photos, guide_windows
 from faceswap.conversion.swap_parts import SwapParts, default_parts
 from faceswap.conversion.time_window import FrameFaces, look_around
+from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
 from faceswap.geometry.alignment import matrix_scale
 from faceswap.media.frame import Frame, Image
@@ -88,6 +89,12 @@ class Swapper:
         self._size = batch_size(self._device.type)
         # Half of the cores: the others decode, track and encode at the same time.
         self._threads = max(1, torch.get_num_threads() // 2)
+
+    @property
+    def arithmetic(self) -> str:
+        """Type of the device and precision on it, for example ``cuda bf16``."""
+        precision = "bf16" if supports_bf16(self._device) else "fp32"
+        return f"{self._device.type} {precision}"
 
     @property
     def needs_mesh(self) -> bool:

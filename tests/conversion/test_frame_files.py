@@ -8,11 +8,13 @@ import pytest
 
 from faceswap.conversion import video
 from faceswap.conversion.encode_settings import EncodeSettings
+from faceswap.conversion.frame_files import stored_pixels
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.planning import plan_outputs
 from faceswap.conversion.segments import plan_segments
 from faceswap.core.errors import MediaError, NoFacesError, OutputExistsError
 from faceswap.media.encoders import VideoEncoding
+from faceswap.media.picture import RgbPicture
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.provenance.file_provenance import read_provenance
@@ -73,6 +75,16 @@ def test_a_sequence(converted, source, faceset, tmp_path, name, bits, dtype):
     found = read_provenance(expected[3])
     assert (found.state, found.synthetic, found.report_matches) == ("intact", True, True)
     assert {path.name for path in tmp_path.iterdir()} == {"frames", "frames.json"}
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_pixels_of_images(monkeypatch, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 5, channels), np.uint8)
+    deep = stored_pixels(RgbPicture(pixels), 16)
+    assert deep.dtype == np.uint16
+    np.testing.assert_array_equal(deep, pixels * np.uint16(257))
+    monkeypatch.delattr(RgbPicture, "read")  # 8 bits need no float copy of the frame
+    np.testing.assert_array_equal(stored_pixels(RgbPicture(pixels), 8), pixels)
 
 
 def test_an_interrupted_sequence_is_resumed(converted, source, faceset, tmp_path):

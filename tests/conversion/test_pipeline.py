@@ -7,16 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.conversion.pipeline import convert_source
+from faceswap.conversion.encode_settings import EncodeSettings
+from faceswap.conversion.finding import FaceFinding
+from faceswap.conversion.outputs import name_outputs
+from faceswap.conversion.pipeline import ConvertJob, convert_source
 from faceswap.conversion.swapper import Swapper
 from faceswap.core.errors import FacesetError, IdentityError, NoFacesError, OutputExistsError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image, write_image
+from faceswap.media.other_audio import OtherAudio
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.provenance.file_provenance import read_provenance
+from faceswap.provenance.identity import open_identity
 from tests.conversion.parts import make_parts, painter
 from tests.footage import moving_portrait, plain_picture, squeezed_portrait, write_clip
 
@@ -160,6 +165,25 @@ def test_no_target_identity_is_rejected_before_conversion(clip, tmp_path, overwr
     with pytest.raises(IdentityError, match="Expected a target identity, found none"):
         convert_source(source, tmp_path / "out.mp4", swapper(""), overwrite=overwrite)
     assert not list(tmp_path.iterdir())
+
+
+def test_other_audio_is_identified_by_its_content(clip):
+    (source,) = find_sources([clip])
+    outputs, identity = name_outputs(source, Path("out.mkv")), open_identity()
+
+    def fingerprint(audio: OtherAudio | None) -> str:
+        encode = EncodeSettings(audio=audio)
+        job = ConvertJob(source, outputs, swapper(), FaceFinding(), encode, identity)
+        return job.conversion.fingerprint([])
+
+    one = fingerprint(OtherAudio("a.wav", "1" * 64))
+    assert one == fingerprint(OtherAudio("/elsewhere/b.wav", "1" * 64))
+    others = (
+        fingerprint(OtherAudio("a.wav", "2" * 64)),
+        fingerprint(OtherAudio()),
+        fingerprint(None),
+    )
+    assert len({one, *others}) == 4
 
 
 def test_photos_keep_their_names(tmp_path):

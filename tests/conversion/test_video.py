@@ -13,6 +13,7 @@ from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.segments import plan_segments
+from faceswap.conversion.swapper import Swapper
 from faceswap.core.errors import MediaError, SourceChangedError
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame_table import FrameTable
@@ -125,8 +126,8 @@ def test_a_damaged_or_incomplete_segment_is_made_again(whole, source, faceset, t
     assert packets(output) == packets(whole)
 
 
-@pytest.mark.parametrize("change", ["settings", "source"])
-def test_segments_of_another_conversion_are_removed(source, faceset, tmp_path, change):
+@pytest.mark.parametrize("change", ["settings", "source", "arithmetic"])
+def test_segments_of_another_conversion_are_removed(source, faceset, tmp_path, monkeypatch, change):
     output, to = tmp_path / "out.mp4", swapper(to="alice")
     if change == "source":
         clip = Path(shutil.copy(source.path, tmp_path / "in.mp4"))
@@ -134,11 +135,25 @@ def test_segments_of_another_conversion_are_removed(source, faceset, tmp_path, c
         (other,), own, to = find_sources([clip]), None, swapper()
     else:
         other, own = source, faceset
+    if change == "arithmetic":
+        to = swapper()
+        monkeypatch.setattr(Swapper, "arithmetic", "cuda bf16")
     at = stopping((1 if own else FRAMES) + LENGTH)
     with pytest.raises(Stopped):
         convert_source(other, output, to, faceset=own, on_frames=at)
+    monkeypatch.undo()
+    monkeypatch.setattr(video, "plan_segments", lambda table: plan_segments(table, LENGTH))
     report = convert_source(source, output, swapper(), faceset=faceset)
     assert report.frames_now == FRAMES
+
+
+def test_arithmetic_is_that_of_the_device(monkeypatch):
+    ours = swapper()
+    for bf16, name in ((True, "cpu bf16"), (False, "cpu fp32")):
+        monkeypatch.setattr("faceswap.conversion.swapper.supports_bf16", lambda _, b=bf16: b)
+        assert ours.arithmetic == name
+    ours.loaded.model.to("meta")
+    assert Swapper(ours.loaded, ours.parts).arithmetic == "meta fp32"
 
 
 def test_a_segment_that_cannot_be_decoded_does_not_move_those_after_it(clip, tmp_path):
