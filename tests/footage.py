@@ -1,6 +1,6 @@
 """Small clips for tests, made from a public-domain portrait (NASA) of scikit-image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -70,4 +70,16 @@ def write_clip(
             frame.sample_rate, frame.pts = 16000, 0
             container.mux(audio.encode(frame))
             container.mux(audio.encode())
+    return path
+
+
+def undecodable(clip: Path, path: Path, frames: Iterable[int]) -> Path:
+    """Copies a clip of ``write_clip`` with zeros in place of the data of some frames."""
+    content = bytearray(clip.read_bytes())
+    with av.open(str(clip)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    for packet in (packets[index] for index in frames):
+        assert packet.pos is not None
+        content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    path.write_bytes(content)
     return path

@@ -1,6 +1,6 @@
 """Writes the frames of a video as numbered images, or the patches of its faces."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
@@ -66,36 +66,47 @@ class FrameFiles:
     ) -> int:
         """Writes the images of a segment and then its record; see ``SegmentWriter.write``."""
         counts, pts, faulty, duration = Counts({}), [], 0, 0
+        undecoded = {*segment.indices}
         with self.work.hold(segment):
             for done in counts.watch(swapped, on_frames):
                 self._write(done)
+                undecoded.remove(done.frame.index)
                 pts.append(done.frame.pts)
                 faulty += done.frame.faulty
                 duration = done.frame.duration
+            for index in undecoded:  # of another conversion
+                for file in [*self._existing(index)]:
+                    file.unlink()
             swap = counts.frames_swapped, counts.faces_swapped
             self.work.write(segment, SegmentRecord(pts, duration, *swap, faulty, remarks()))
         return len(pts)
 
-    def files(self, frames: int) -> tuple[Path, ...]:
-        """All images that were written of a video.
+    def files(self, segments: Iterable[Segment]) -> tuple[Path, ...]:
+        """All images of complete segments."""
+        return tuple(file for file in self._written(segments) if file.suffix != DESCRIPTION)
 
-        Args:
-            frames: Number of frames of the video.
-        """
-        if self.view != "patch":
-            names = map(self.pattern.file, range(frames))
-            return tuple(file for file in names if file.is_file())
-        described = (index for index in range(frames) if self._main_file(index).is_file())
-        return tuple(file for index in described for file in self._patches(index))
+    def remove(self, segments: Iterable[Segment]) -> None:
+        """Removes what was written of segments."""
+        for file in [*self._written(segments)]:
+            file.unlink()
 
-    def remove(self, frames: int) -> None:
-        """Removes what was written of a video.
+    def remove_others(self, segments: Iterable[Segment]) -> None:
+        """Removes what has a name of the sequence and was not written of these segments."""
+        for file in {*self.pattern.existing()} - {*self._written(segments)}:
+            file.unlink()
 
-        Args:
-            frames: Number of frames of the video.
-        """
-        for file in (*self.files(frames), *map(self._main_file, range(frames))):
-            file.unlink(missing_ok=True)
+    def _written(self, segments: Iterable[Segment]) -> Iterator[Path]:
+        for segment in segments:
+            for index in segment.indices:
+                yield from self._existing(index)
+
+    def _existing(self, index: int) -> Iterator[Path]:
+        """Existing files of a frame."""
+        main = self._main_file(index)
+        if main.is_file():
+            yield main
+        if self.view == "patch":
+            yield from self._patches(index)
 
     def _main_file(self, index: int) -> Path:
         suffix = DESCRIPTION if self.view == "patch" else ""

@@ -127,7 +127,9 @@ class ConvertJob:
                 return earlier.report
             assignment = Assignment(self.targets, self.source.name)
             try:
-                report = self._convert(hashed, assignment, earlier.swapped, on_frames)
+                report = self._convert(
+                    hashed, assignment, earlier.swapped, on_frames, overwrite=overwrite
+                )
             except NoFacesError:
                 assignment.check()  # there may be faces, and others be meant
                 raise
@@ -162,6 +164,8 @@ class ConvertJob:
         assignment: Assignment,
         finished: Mapping[int, int],
         on_frames: Callable[[int], None],
+        *,
+        overwrite: bool,
     ) -> ConvertReport:
         if self.source.kind == "images":
             if self.encode.view != "swap":
@@ -182,7 +186,7 @@ class ConvertJob:
             signer,
             self.ranges,
         )
-        result = video.run(self._key(hashed), on_frames)
+        result = video.run(self._key(hashed), on_frames, overwrite=overwrite)
         return ConvertReport(output=self.outputs.path, seconds=0.0, **asdict(result))
 
     def _key(self, hashed: HashedSource) -> str:

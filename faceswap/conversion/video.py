@@ -106,7 +106,9 @@ class VideoConversion:
     def _format(self) -> PieceFormat:
         return piece_format(self.outputs.path, self.encode.video)
 
-    def run(self, key: str, on_frames: Callable[[int], None]) -> VideoResult:
+    def run(
+        self, key: str, on_frames: Callable[[int], None], *, overwrite: bool = False
+    ) -> VideoResult:
         """Converts the segments that are missing, and joins all of them.
 
         The folder of the segments stays until ``work`` is removed.
@@ -115,6 +117,7 @@ class VideoConversion:
             key: Text that identifies the conversion.
             on_frames: Callback with the number of frames processed since the last call, in each
                 pass.
+            overwrite: Whether other images that have a name of an image sequence are removed.
 
         Raises:
             NoFacesError: No face was found; nothing is written.
@@ -140,6 +143,8 @@ class VideoConversion:
                     for group in consecutive(missing)
                 )
             result = self._finish(writer, info, table, segments, written)
+            if overwrite and isinstance(writer, FrameFiles):
+                writer.remove_others(segments)
             return replace(result, rates=stages.rates())
         finally:
             work.remove_empty()
@@ -221,11 +226,11 @@ class VideoConversion:
         if not result.faces_swapped:
             self.work.remove()
             if isinstance(writer, FrameFiles):
-                writer.remove(table.frames)
+                writer.remove(records)
             raise no_faces(self.hashed.source.path, result.frames, result.damage)
         if isinstance(writer, FrameFiles):
             notes = (*result.notes, *sequence_notes(info))
-            return replace(result, files=writer.files(table.frames), notes=notes)
+            return replace(result, files=writer.files(records), notes=notes)
         notes = self._join(writer.info, records, result)
         return replace(result, files=self.outputs.files, notes=(*result.notes, *notes))
 

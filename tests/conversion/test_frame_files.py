@@ -8,9 +8,12 @@ import pytest
 
 from faceswap.conversion import video
 from faceswap.conversion.encode_settings import EncodeSettings
+from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.frame_files import stored_pixels
-from faceswap.conversion.pipeline import convert_source
+from faceswap.conversion.outputs import name_outputs
+from faceswap.conversion.pipeline import ConvertJob, convert_source
 from faceswap.conversion.planning import plan_outputs
+from faceswap.conversion.ranges import parse_ranges
 from faceswap.conversion.segments import plan_segments
 from faceswap.core.errors import MediaError, NoFacesError, OutputExistsError
 from faceswap.media.encoders import VideoEncoding
@@ -18,9 +21,10 @@ from faceswap.media.picture import RgbPicture
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.provenance.file_provenance import read_provenance
+from faceswap.provenance.identity import open_identity
 from tests.conversion.test_pipeline import swapper
 from tests.conversion.test_video import Stopped, stopping
-from tests.footage import moving_portrait, plain_picture, write_clip
+from tests.footage import moving_portrait, plain_picture, undecodable, write_clip
 
 FRAMES = 14
 LENGTH = 5
@@ -119,6 +123,60 @@ def test_images_of_the_user_are_not_replaced(source, faceset, tmp_path):
     )
     assert read(mine).shape == (256, 256, 3)
     assert (tmp_path / "frames" / "notes.txt").is_file()
+
+
+@pytest.mark.parametrize("view", ["swap", "patch"])
+def test_images_of_another_conversion_do_not_stay(source, faceset, tmp_path, view):
+    output = tmp_path / "frames" / "%04d.png"
+    encode, identity = EncodeSettings(view=view), open_identity()
+    convert_source(source, output, swapper(), faceset=faceset, encode=encode)
+    (output.parent / "notes.png").write_bytes(b"mine")
+    job = ConvertJob(
+        source,
+        name_outputs(source, output),
+        swapper(),
+        faceset,
+        encode,
+        identity,
+        ranges=parse_ranges("2f", "4f", ["10f-11f"], "drop"),
+    )
+    report = job.run(overwrite=True)
+    numbers, part = ("0003", "0004", "0011"), "-0" if view == "patch" else ""
+    assert [file.name for file in report.files] == [f"{number}{part}.png" for number in numbers]
+    names = {file.name for file in report.files} | {"notes.png"}
+    names |= {f"{number}.json" for number in numbers} if view == "patch" else set()
+    assert {file.name for file in output.parent.iterdir()} == names
+
+
+def test_images_of_frames_that_cannot_be_decoded_do_not_stay(clip, faceset, tmp_path):
+    damaged = undecodable(clip, tmp_path / "damaged.mp4", range(LENGTH, 2 * LENGTH))
+    (source,) = find_sources([damaged])
+    stale = tmp_path / "frames" / f"{LENGTH + 1:04d}.png"
+    stale.parent.mkdir()
+    stale.write_bytes(b"stale")
+    output = stale.with_name("%04d.png")
+    report = convert_source(source, output, swapper(), overwrite=True)
+    assert len(report.files) == report.frames == FRAMES - LENGTH
+    assert not stale.exists()
+
+
+def test_without_faces_the_images_of_other_frames_stay(tmp_path):
+    clip = write_clip(
+        tmp_path / "clip.mp4",
+        30,
+        lambda index: (moving_portrait if index < 5 else plain_picture)(0),
+    )
+    (source,) = find_sources([clip])
+    output = tmp_path / "frames" / "%d.png"
+    output.parent.mkdir()
+    for number in (1, 27, 28, 900):
+        (output.parent / f"{number}.png").write_bytes(b"earlier")
+    outputs, ranges = name_outputs(source, output), parse_ranges("26f", "28f", [], "drop")
+    given = (source, outputs, swapper(), FaceFinding(), EncodeSettings(), open_identity())
+    with pytest.raises(NoFacesError):
+        ConvertJob(*given, ranges=ranges).run(overwrite=True)
+    left = {file.name: file.read_bytes() for file in output.parent.iterdir()}
+    assert left == {f"{number}.png": b"earlier" for number in (1, 900)}
 
 
 def test_a_video_without_faces_leaves_no_images(tmp_path):

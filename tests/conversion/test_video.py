@@ -22,6 +22,7 @@ from faceswap.media.video import VideoReader
 from faceswap.media.writer import VideoWriter
 from faceswap.provenance.file_provenance import read_provenance
 from tests.conversion.test_pipeline import swapper
+from tests.footage import undecodable
 
 FRAMES = 26
 LENGTH = 8
@@ -157,14 +158,7 @@ def test_arithmetic_is_that_of_the_device(monkeypatch):
 
 
 def test_a_segment_that_cannot_be_decoded_does_not_move_those_after_it(clip, tmp_path):
-    damaged = tmp_path / "damaged.mp4"
-    content = bytearray(clip.read_bytes())
-    with av.open(str(clip)) as container:
-        pictures = [packet for packet in container.demux(video=0) if packet.size]
-    for packet in pictures[LENGTH : 2 * LENGTH]:
-        assert packet.pos is not None
-        content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
-    damaged.write_bytes(content)
+    damaged = undecodable(clip, tmp_path / "damaged.mp4", range(LENGTH, 2 * LENGTH))
     output = tmp_path / "out.mp4"
     report = convert_source(find_sources([damaged])[0], output, swapper())
     assert report.frames == FRAMES - LENGTH
