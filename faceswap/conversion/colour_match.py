@@ -35,6 +35,9 @@ class ColourMatch:
         transfer: Name of the colour transfer of the whole face, which knows nothing of places.
         border_light: Whether the light at the border of the mask becomes that of the frame.
 
+    Attributes:
+        facts: Settings that the result depends on.
+
     Raises:
         ConfigError: The transfer is not registered.
     """
@@ -42,6 +45,7 @@ class ColourMatch:
     def __init__(self, transfer: str = TRANSFER, *, border_light: bool = True) -> None:
         self._transfer = colour_transfers.get(transfer)()
         self._lit = border_light
+        self.facts = {"transfer": transfer, "border_light": border_light}
 
     def measure(
         self, faces: Tensor, targets: Tensor, weights: Tensor, masks: Tensor, coverage: float

@@ -1,6 +1,7 @@
 """Soft masks of the faces to replace, in crop space."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from itertools import repeat
 from pathlib import Path
 
@@ -43,9 +44,11 @@ class FaceMasks:
             remove decoded hair and background where the frame's face is wider than the swapped
             one.
         needs_predicted: Whether a model that predicts no masks is an error.
+        name: Name of the masker in manifests; None for that of its class.
 
     Attributes:
         masker: Masker of the frame's own faces.
+        facts: Settings that the result depends on.
 
     Raises:
         ConfigError: A feature is not one of ``KEPT``.
@@ -60,6 +63,7 @@ class FaceMasks:
         keep: Sequence[str] = (),
         use_predicted: bool = True,
         needs_predicted: bool = False,
+        name: str | None = None,
     ) -> None:
         if unknown := [name for name in keep if name not in KEPT]:
             raise ConfigError(
@@ -73,6 +77,13 @@ class FaceMasks:
         self._use_predicted = use_predicted or needs_predicted
         self._needs_predicted = needs_predicted
         self._face_square = _MASK_SIZE / coverage
+        self.facts = {
+            "masker": name or type(masker).__qualname__,
+            **masker.facts,
+            "edge": asdict(self._edge),
+            "keep": list(keep),
+            "predicted": self._use_predicted,
+        }
 
     def __call__(
         self,
@@ -172,7 +183,13 @@ def build_face_masks(
     needed = PREDICTED in split_product(mask)
     masker = build_product(mask, device, model)
     return FaceMasks(
-        masker, coverage, edge, keep=keep, use_predicted=use_predicted, needs_predicted=needed
+        masker,
+        coverage,
+        edge,
+        keep=keep,
+        use_predicted=use_predicted,
+        needs_predicted=needed,
+        name=mask,
     )
 
 

@@ -76,7 +76,7 @@ class ConvertJob:
     def conversion(self) -> Conversion:
         """Content of the manifests."""
         settings = {
-            **self.swapper.parts.facts,
+            **self.swapper.parts.record(),
             "faces": describe_faces(self.faces),
             "encoding": self.encode.record(),
             **self.ranges.record(),

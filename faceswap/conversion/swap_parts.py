@@ -1,7 +1,8 @@
 """The parts of a swap, each of which can be replaced."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from types import FunctionType
 from typing import Any, Protocol
 
 import numpy as np
@@ -94,7 +95,7 @@ class SwapParts:
         clean: Whether the frame stays where a face shows hair or background at its border.
         occluders: Finder of what hides the faces of the frame; None leaves it out.
         smooth: Number of frames before and after each over which colours are averaged in a video.
-        facts: Settings that the result depends on, for its manifest.
+        facts: Settings from which the parts were built.
     """
 
     masks: MaskPart
@@ -106,6 +107,28 @@ class SwapParts:
     occluders: OccluderPart | None = None
     smooth: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """All that the result depends on, for its manifest: the settings, and what each part is.
+
+        A part of another kind, and one that has other ``facts``, is another part.
+        """
+        named = {
+            each.name: _described(getattr(self, each.name))
+            for each in fields(self)
+            if each.name != "facts"
+        }
+        return {**self.facts, "parts": named}
+
+
+def _described(part: object) -> Any:
+    """A part as a JSON value: by its name, and by its facts if it has any."""
+    if part is None or isinstance(part, int):
+        return part
+    if isinstance(part, Placement):
+        return asdict(part)
+    kind = part if isinstance(part, FunctionType) else type(part)
+    return {"name": f"{kind.__module__}.{kind.__qualname__}", **getattr(part, "facts", {})}
 
 
 def default_parts(coverage: float, device: str) -> SwapParts:

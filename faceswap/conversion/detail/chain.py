@@ -5,7 +5,7 @@ camera did: that is exact, and costs no more than the face is large.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -77,6 +77,7 @@ class DetailChain:
 
     Attributes:
         settings: Strength of each step.
+        facts: Settings and names of the enhancers, on which the result depends.
         enhances: Whether there are enhancers; crops then need the resolution of the frame.
     """
 
@@ -87,6 +88,8 @@ class DetailChain:
         device: torch.device | str = "cpu",
     ) -> None:
         self.settings = settings
+        names = [getattr(each, "__qualname__", type(each).__qualname__) for each in enhancers]
+        self.facts = {**asdict(settings), "enhancers": names}
         self.enhances = bool(enhancers)
         self._enhancers = tuple(enhancers)
         self._grain = Grain(device) if settings.grain else None
