@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
+from faceswap.core.area import area_mean
+
 _GRID = 32  # side of the grid on which the light of faces is compared
 _LIGHT = 0.12  # face squares: differences that are wider are light, narrower ones are features
 _BORDER = 0.06  # face squares: twice this far inside, a face keeps its own light
@@ -32,15 +34,15 @@ def measure_light(
     Returns:
         Change of RGB, ``(B, *LIGHT_SHAPE) float32``; zero deep inside the masks.
     """
-    unit, grid = _GRID / coverage, LIGHT_SHAPE[1:]
-    inside = F.interpolate(weights, grid, mode="area")
+    unit = _GRID / coverage
+    inside = area_mean(weights, _GRID)
     # What is outside the mask is no part of either face.
-    difference = F.interpolate((targets - faces) * weights, grid, mode="area")
+    difference = area_mean((targets - faces) * weights, _GRID)
     size = (difference / inside.clamp_min(1e-3)).abs().mean(1, keepdim=True)
     trust = 1 / (1 + (size / _FEATURE).square())
     total = _blur(inside * trust, _LIGHT * unit).clamp_min(1e-3)
     light = _blur(difference * trust, _LIGHT * unit) / total
-    border = 2 - 2 * _blur(F.interpolate(masks, grid, mode="area"), _BORDER * unit)
+    border = 2 - 2 * _blur(area_mean(masks, _GRID), _BORDER * unit)
     return light * border.clamp(0, 1)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
+from faceswap.core.area import area_mean
 from faceswap.geometry.landmarks68 import LEFT_BROW, RIGHT_BROW
 from faceswap.maskers.regions import EYES, MOUTH, fill_features
 
@@ -47,8 +48,8 @@ def clean_border(
         Masks that are nowhere larger, ``(B, 1, M, M)``.
     """
     grid, unit = (_GRID, _GRID), _GRID / coverage
-    faces, targets, inside = (F.interpolate(v, grid, mode="area") for v in (faces, targets, masks))
-    small = F.interpolate(inside, (_COARSE, _COARSE), mode="area")
+    faces, targets, inside = (area_mean(v, _GRID) for v in (faces, targets, masks))
+    small = area_mean(inside, _COARSE)
     near = (2 - 2 * _blur(small, _NEAR * _COARSE / coverage)).clamp(0, 1)
     near = F.interpolate(near, grid, mode="bilinear", align_corners=False)
     core = inside * (1 - near)

@@ -10,6 +10,7 @@ from torch import Tensor
 from faceswap.conversion.border_light import LIGHT_SHAPE, add_light, measure_light
 from faceswap.conversion.colour_transfer import colour_transfers
 from faceswap.conversion.skin import skin_weights
+from faceswap.core.area import area_mean
 
 TRANSFER = "sot"
 """Name of the default colour transfer."""
@@ -62,10 +63,10 @@ class ColourMatch:
         Returns:
             Parameters, ``(B, P) float32``, for ``average`` and ``apply``.
         """
-        known = F.interpolate(weights, (_GRID, _GRID), mode="area")
+        known = area_mean(weights, _GRID)
         faces, targets = _reduced(faces, weights), _reduced(targets, weights)
         cells = torch.cat([known, (targets - faces) * known], 1)
-        cells = F.interpolate(cells, (_CELLS, _CELLS), mode="area").flatten(1)
+        cells = area_mean(cells, _CELLS).flatten(1)
         transfer = self._transfer.measure(faces, targets, skin_weights(faces, targets, known))
         shift = faces.new_zeros(len(faces), 3)
         parameters = [known.mean((2, 3)), shift, cells, transfer]
@@ -139,5 +140,5 @@ def _reduced(images: Tensor, weights: Tensor) -> Tensor:
     """Images ``(B, 3, 64, 64)`` in which each pixel is the mean of those that have weight."""
     sides = images.shape[-2:]
     weights = F.interpolate(weights, sides, mode="bilinear", align_corners=False)
-    known = F.interpolate(weights, (_GRID, _GRID), mode="area")
-    return F.interpolate(images * weights, (_GRID, _GRID), mode="area") / known.clamp_min(1e-6)
+    known = area_mean(weights, _GRID)
+    return area_mean(images * weights, _GRID) / known.clamp_min(1e-6)

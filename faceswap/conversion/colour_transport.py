@@ -8,6 +8,7 @@ from faceswap.conversion.colour_affine import MAX_GAIN
 from faceswap.conversion.colour_curves import node_weights
 from faceswap.conversion.colour_spaces import lab_to_rgb, rgb_to_lab
 from faceswap.conversion.quantiles import interpolate, weighted_quantiles
+from faceswap.core.area import area_mean
 
 # A table over CIE Lab: L from 0 to 100, a and b from -60 to 60.
 _NODES = (7, 4, 4)
@@ -46,7 +47,7 @@ class TransportTable:
         """Faces in the measured colours."""
         table = parameters.unflatten(1, (3, *_NODES))
         # Changes vary little from one pixel to the next: half the resolution is enough for them.
-        small = F.interpolate(faces, [(side + 1) // 2 for side in faces.shape[2:]], mode="area")
+        small = area_mean(faces, (faces.shape[-1] + 1) // 2)
         values = rgb_to_lab(small)
         places = _normalise(values.flatten(2)).mul(2).sub(1)
         # `grid_sample` names the last axis of the table first.

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from faceswap.core.area import area_mean
 from faceswap.geometry.mesh_shape import FACE_POINTS
 from faceswap.models.anchored.decoder import Corrections
 from faceswap.models.anchored.mesh_warp import mesh_warp, refine_warp, resize_places
@@ -141,7 +142,7 @@ def equalise(seen: Tensor, upper: Tensor, weights: Tensor) -> Tensor:
     Returns:
         ``(B, SLOTS, 3, 1, 1)``.
     """
-    small = F.adaptive_avg_pool2d(seen.flatten(0, 1), upper.shape[-1]).unflatten(0, seen.shape[:2])
+    small = area_mean(seen.flatten(0, 1), upper.shape[-1]).unflatten(0, seen.shape[:2])
     band = (upper * (1 - upper) * 4)[:, None] * small[:, :, 3:] + 1e-6
     means = (small[:, :, :3] * band).sum((3, 4)) / band.sum((3, 4))
     fraction = (weights / weights.sum(1, keepdim=True))[..., None]
@@ -159,10 +160,10 @@ def coarse_colours(faces: Tensor, seen: Tensor, known: Geometry) -> Tensor:
         seen: Warped references, ``(B, SLOTS, 4, s, s)``.
         known: Geometry of the batch.
     """
-    weights = F.adaptive_avg_pool2d(known.weights, COARSE)[:, :, None]
-    small = F.adaptive_avg_pool2d(seen[:, :, :3].flatten(0, 1), COARSE)
+    weights = area_mean(known.weights, COARSE)[:, :, None]
+    small = area_mean(seen[:, :, :3].flatten(0, 1), COARSE)
     references = (small.unflatten(0, seen.shape[:2]) * weights).sum(1)
-    return 4 * (torch.cat([F.adaptive_avg_pool2d(faces, COARSE), references], 1) - 0.5)
+    return 4 * (torch.cat([area_mean(faces, COARSE), references], 1) - 0.5)
 
 
 def compose(
@@ -236,7 +237,7 @@ def _allowed(seen: Tensor, known: Geometry, offsets: Tensor, size: int) -> Tenso
         ``(B, 1, size, size)`` in [0, 1].
     """
     side = known.openings.shape[-1]
-    small = F.adaptive_avg_pool2d(seen[:, :, :3].detach().flatten(0, 1), side)
+    small = area_mean(seen[:, :, :3].detach().flatten(0, 1), side)
     small = small.unflatten(0, seen.shape[:2]) + offsets
     weights = known.weights[:, :, None]
     mean = (small * weights).sum(1, keepdim=True)
