@@ -5,6 +5,7 @@ python tools/benchmark.py detect LABELS.xml --empty PHOTO --detector yunet
 python tools/benchmark.py convert CLIP --model runs/ab --to bob
 python tools/benchmark.py train faces/a faces/b --recipe v1 --batch 16
 python tools/benchmark.py memory CLIP --model runs/ab --to bob
+python tools/benchmark.py faces faces/clip --model runs/ab --to bob
 python tools/benchmark.py classify DATA --model resnet20
 """
 
@@ -59,6 +60,19 @@ def memory(clip: Clip, model: ModelPath, to: Identity) -> None:
     from benchmarks.memory import benchmark_memory
 
     benchmark_memory(clip, model, to)
+
+
+@app.command()
+def faces(
+    faceset: Annotated[Path, typer.Argument(help="Faceset of a video with one face.")],
+    model: ModelPath,
+    to: Identity,
+    minutes: Annotated[int, typer.Option(help="Length of the longer clip.")] = 60,
+) -> None:
+    """Peak memory of the faces of a conversion, for a minute and for a long clip."""
+    from benchmarks.memory import benchmark_faces
+
+    benchmark_faces(faceset, model, to, minutes)
 
 
 @app.command()

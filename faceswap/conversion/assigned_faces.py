@@ -1,26 +1,33 @@
 """The faces of a video that are swapped, as its faceset, the targets and the cuts decide."""
 
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
+from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.conversion.assignment import Assignment
-from faceswap.conversion.face_store import map_meshes
+from faceswap.conversion.face_store import rows_by_track
 from faceswap.conversion.faces import SourceFace, kept_faces
 from faceswap.conversion.fading import FoundFaces, OtherFaces, show_faces
+from faceswap.conversion.record_file import RecordFile
 from faceswap.conversion.seen_tracks import seen_tracks
 from faceswap.conversion.shots import find_changes
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import matrix_column
+from faceswap.geometry.mesh_shape import POINTS
 from faceswap.media.sources import Source
 
+_MESH = np.dtype([("mesh", np.float32, (POINTS, 3))])
 
-class AssignedFaces:
+
+class AssignedFaces(AbstractContextManager["AssignedFaces"]):
     """Faces of the faceset of a video, each with its target identity and its opacity.
 
     Faces that were deleted or excluded from the faceset are left out. All of this is decided for
-    the whole video, so every part of it has the same faces whatever else is converted.
+    the whole video, so every part of it has the same faces whatever else is converted. Meshes are
+    in a temporary file.
 
     Args:
         faceset: Faceset of the video, with the faces of all frames.
@@ -76,7 +83,27 @@ class AssignedFaces:
         self._landmarks = found.landmarks
         compare = partial(find_changes, source, pixel_aspect=faceset.pixel_aspect)
         self._faces = show_faces(found, compare, ends, targets.fade, excluded)
-        self._meshes = map_meshes(faceset.each_mesh()) if meshes else None
+        self._meshes = _stored_meshes(faceset) if meshes else None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Removes the file of the meshes."""
+        if self._meshes is not None:
+            self._meshes.close()
+
+    def __len__(self) -> int:
+        return len(self._faces.frames)
+
+    def tracks(self) -> dict[int, NDArray[np.int64]]:
+        """Rows of each track, in order."""
+        return rows_by_track(self._tracks[self._faces.before])
 
     def frames(self) -> list[int]:
         """Indices of the frames that show a face, ascending."""
@@ -84,27 +111,50 @@ class AssignedFaces:
 
     def of_frame(self, index: int) -> list[SourceFace]:
         """The faces of a frame."""
-        faces = self._faces
-        first, end = np.searchsorted(faces.frames, [index, index + 1])
-        return [self._face(place) for place in range(first, end)]
+        return [self.face(row) for row in self.rows_of(index)]
 
-    def _face(self, place: int) -> SourceFace:
+    def rows_of(self, frame: int) -> range:
+        """Rows of the faces of a frame."""
+        first, end = np.searchsorted(self._faces.frames, [frame, frame + 1])
+        return range(int(first), int(end))
+
+    def meshes(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Meshes of some rows, ``(N, 478, 3)``."""
+        assert self._meshes is not None
         faces = self._faces
-        before, after, time = faces.before[place], faces.after[place], faces.time[place]
-        landmarks, rows, mesh = self._landmarks, self._rows, None
-        if self._meshes is not None:
-            mesh = _between(self._meshes[rows[before]], self._meshes[rows[after]], time)
+        meshes = self._meshes.read(self._rows[faces.before[rows]])["mesh"]
+        moving = np.flatnonzero(faces.time[rows])
+        if len(moving):
+            following = self._meshes.read(self._rows[faces.after[rows[moving]]])["mesh"]
+            meshes[moving] = _between(meshes[moving], following, faces.time[rows[moving]])
+        return meshes
+
+    def face(self, row: int) -> SourceFace:
+        """The face of a row."""
+        faces, landmarks, only = self._faces, self._landmarks, np.array([row])
+        before = faces.before[only]
+        (points,) = _between(landmarks[before], landmarks[faces.after[only]], faces.time[only])
         return SourceFace(
-            _between(landmarks[before], landmarks[after], time),
-            mesh,
-            int(self._tracks[before]),
-            to=self._to[before],
-            opacity=float(faces.opacity[place]),
+            points,
+            None if self._meshes is None else self.meshes(only)[0],
+            int(self._tracks[before[0]]),
+            to=self._to[before[0]],
+            opacity=float(faces.opacity[row]),
         )
 
 
+def _stored_meshes(faceset: Faceset) -> RecordFile:
+    file = RecordFile(_MESH)
+    with ExitStack() as stack:
+        stack.callback(file.close)
+        for mesh in faceset.each_mesh():
+            file.append(mesh.astype(np.float32).reshape(-1).view(_MESH))
+        stack.pop_all()
+    return file
+
+
 def _between(
-    before: NDArray[np.float32], after: NDArray[np.float32], time: float
+    before: NDArray[np.float32], after: NDArray[np.float32], time: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Points on the way from those of one face to those of another."""
-    return before if time == 0 else (before + time * (after - before)).astype(np.float32)
+    """Points ``(N, P, D)`` on the way from those of some faces to those of others."""
+    return (before + time[:, None, None] * (after - before)).astype(np.float32)

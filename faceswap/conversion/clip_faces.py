@@ -1,15 +1,14 @@
 """The faces of a video by frame, with guides where the model needs them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 
 from faceswap.conversion.assigned_faces import AssignedFaces
 from faceswap.conversion.assignment import Assignment
-from faceswap.conversion.face_store import FaceStore
+from faceswap.conversion.face_store import FaceStore, StoredFaces
 from faceswap.conversion.faces import (
     FramesWithFaces,
-    SourceFace,
     check_source,
     displayed,
     faces_of_frames,
@@ -44,27 +43,23 @@ class ClipFaces(AbstractContextManager["ClipFaces"]):
         self, faceset: Faceset, hashed: HashedSource, swapper: Swapper, assignment: Assignment
     ) -> None:
         self._faceset = faceset
-        self._clip: ClipGuidance | None = None
-        self._known: Mapping[int, list[SourceFace]] = {}
-        self._stack = ExitStack()
         meshes, source = swapper.needs_mesh, hashed.source
         check_source(faceset, hashed)
-        if is_sparse(faceset):
-            device = str(next(swapper.loaded.model.parameters()).device)
-            frames = VideoReader(source.path)
-            found = faces_of_frames(frames, faceset, hashed, device, meshes=meshes)
-            found = assign_tracks(found, assignment, faceset, source)
-            known = ((frame.index, [*faces]) for frame, faces in found)
-        else:
-            assigned = AssignedFaces(faceset, source, assignment, meshes=meshes)
-            known = ((index, assigned.of_frame(index)) for index in assigned.frames())
-        if not swapper.guided:
-            self._known = dict(known)
-            return
-        store = self._stack.enter_context(FaceStore())
-        for index, faces in known:
-            store.add(index, faces)
-        self._clip = ClipGuidance(store, swapper.guidance)
+        with ExitStack() as stack:
+            if is_sparse(faceset):
+                store = stack.enter_context(FaceStore(with_meshes=meshes))
+                device = str(next(swapper.loaded.model.parameters()).device)
+                frames = VideoReader(source.path)
+                found = faces_of_frames(frames, faceset, hashed, device, meshes=meshes)
+                for frame, faces in assign_tracks(found, assignment, faceset, source):
+                    store.add(frame.index, faces)
+                self._faces: StoredFaces = store
+            else:
+                assigned = AssignedFaces(faceset, source, assignment, meshes=meshes)
+                self._faces = stack.enter_context(assigned)
+            guided = swapper.guided
+            self._clip = ClipGuidance(self._faces, swapper.guidance) if guided else None
+            self._stack = stack.pop_all()
 
     def __exit__(
         self,
@@ -77,6 +72,8 @@ class ClipFaces(AbstractContextManager["ClipFaces"]):
     def of(self, frames: Iterable[Frame]) -> FramesWithFaces:
         """Frames with their faces."""
         for frame in displayed(frames, self._faceset):
-            clip = self._clip
-            faces = self._known.get(frame.index, []) if clip is None else clip.faces(frame.index)
-            yield frame, faces
+            if self._clip is not None:
+                yield frame, self._clip.faces(frame.index)
+            else:
+                rows = self._faces.rows_of(frame.index)
+                yield frame, [self._faces.face(row) for row in rows]

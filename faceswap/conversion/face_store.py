@@ -1,89 +1,69 @@
 """The faces of a whole clip, in a temporary file: memory use does not grow with its length."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryFile, gettempdir
+from collections.abc import Sequence
 from types import TracebackType
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.conversion.faces import SourceFace
-from faceswap.core.errors import OutputError
-from faceswap.core.files import storage_errors
+from faceswap.conversion.record_file import RecordFile
 from faceswap.geometry.mesh_shape import POINTS
+from faceswap.people.face_table import by_track
 
 _RECORD = np.dtype(
-    [
-        ("landmarks", np.float32, (68, 2)),
-        ("mesh", np.float32, (POINTS, 3)),
-        ("to", np.int32),
-        ("opacity", np.float64),
-    ]
+    [("landmarks", np.float32, (68, 2)), ("to", np.int32), ("opacity", np.float64)],
 )
+_WITH_MESH = np.dtype([*_RECORD.descr, ("mesh", np.float32, (POINTS, 3))])
 
 
-@contextmanager
-def _temporary_folder_errors() -> Iterator[None]:
-    """Converts errors of the system to typed ones that name the temporary folder."""
-    try:
-        with storage_errors(Path(gettempdir())):
-            yield
-    except OSError as error:
-        raise OutputError(
-            f"Expected a temporary folder for the faces of the video, found none to write in: "
-            f"{error}.",
-            "Free some space there, or set TMPDIR to a folder on another disk.",
-        ) from error
+class StoredFaces(Protocol):
+    """The faces of a clip, each with its target identity, in rows in the order of their frames."""
 
+    def __len__(self) -> int: ...
 
-def map_meshes(meshes: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Meshes as an array that is read from a temporary file when it is used.
+    def tracks(self) -> dict[int, NDArray[np.int64]]:
+        """Rows of each track, in order."""
+        ...
 
-    Args:
-        meshes: Meshes, ``(478, 3)`` each.
+    def rows_of(self, frame: int) -> range:
+        """Rows of the faces of a frame."""
+        ...
 
-    Returns:
-        ``(N, 478, 3)``, read-only. The system removes the file with the array.
+    def meshes(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Meshes of some rows, ``(N, 478, 3)``."""
+        ...
 
-    Raises:
-        OutputError: No file can be written in the temporary folder.
-        StorageFullError: The disk is full.
-    """
-    with _temporary_folder_errors():
-        file = TemporaryFile()  # noqa: SIM115
-    with file:
-        count = 0
-        for mesh in meshes:
-            with _temporary_folder_errors():
-                file.write(np.asarray(mesh, np.float32).tobytes())
-            count += 1
-        with _temporary_folder_errors():
-            file.flush()
-        if not count:
-            return np.zeros((0, POINTS, 3), np.float32)
-        return np.memmap(file, np.float32, "r", shape=(count, POINTS, 3))
+    def face(self, row: int) -> SourceFace:
+        """The face of a row."""
+        ...
+
+    def close(self) -> None:
+        """Removes temporary files."""
+        ...
 
 
 class FaceStore:
     """Landmarks and meshes of faces, added in the order of their frames and then read at will.
 
-    The file has no name, so the system removes it however the program ends. Rows count from 0 in
-    the order in which the faces were added.
+    Rows count from 0 in the order in which the faces were added.
+
+    Args:
+        with_meshes: Whether the meshes are stored as well.
 
     Raises:
         OutputError: No file can be written in the temporary folder.
         StorageFullError: The disk is full.
     """
 
-    def __init__(self) -> None:
-        with _temporary_folder_errors():
-            self._file = TemporaryFile()  # noqa: SIM115
+    def __init__(self, *, with_meshes: bool = True) -> None:
+        self._with_meshes = with_meshes
+        self._kind = _WITH_MESH if with_meshes else _RECORD
+        self._records = RecordFile(self._kind)
         self._frames, self._tracks = array("q"), array("q")
         self._names: list[str] = []  # target identities, by their numbers in the records
-        self._records: NDArray[np.void] | None = None
 
     def __enter__(self) -> "FaceStore":
         return self
@@ -94,30 +74,33 @@ class FaceStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._records = None
-        self._file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Removes the file."""
+        self._records.close()
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def add(self, frame: int, faces: Sequence[SourceFace]) -> None:
-        """Adds the faces of a frame, all before the first is read.
+        """Adds the faces of a frame.
 
         Raises:
-            ConfigError: A face has no mesh.
+            ConfigError: A face has no mesh, and meshes are stored.
             OutputError: The temporary file cannot be written.
             StorageFullError: The disk is full.
         """
-        assert self._records is None
         assert not self._frames or self._frames[-1] < frame
-        records = np.zeros(len(faces), _RECORD)
+        records = np.zeros(len(faces), self._kind)
         for record, face in zip(records, faces, strict=True):
-            record["landmarks"], record["mesh"] = face.landmarks, face.dense_mesh()
+            record["landmarks"] = face.landmarks
+            if self._with_meshes:
+                record["mesh"] = face.dense_mesh()
             record["to"], record["opacity"] = self._number(face.to), face.opacity
-            self._frames.append(frame)
-            self._tracks.append(face.track)
-        with _temporary_folder_errors():
-            self._file.write(records.tobytes())
+        self._records.append(records)
+        self._frames.extend([frame] * len(faces))
+        self._tracks.extend(face.track for face in faces)
 
     def _number(self, name: str) -> int:
         if name not in self._names:
@@ -126,11 +109,7 @@ class FaceStore:
 
     def tracks(self) -> dict[int, NDArray[np.int64]]:
         """Rows of each track, in order."""
-        tracks = np.array(self._tracks, np.int64)
-        order = np.argsort(tracks, kind="stable")
-        numbers, starts = np.unique(tracks[order], return_index=True)
-        rows = np.split(order, starts[1:])
-        return dict(zip(numbers.tolist(), rows, strict=True)) if len(tracks) else {}
+        return rows_by_track(np.array(self._tracks, np.int64))
 
     def rows_of(self, frame: int) -> range:
         """Rows of the faces of a frame."""
@@ -139,22 +118,24 @@ class FaceStore:
 
     def meshes(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Meshes of some rows, ``(N, 478, 3)``."""
-        return self._read()["mesh"][rows]
+        return self._records.read(rows)["mesh"]
 
     def face(self, row: int) -> SourceFace:
         """The face of a row."""
-        record = self._read()[row]
+        (record,) = self._records.read(np.array([row]))
         return SourceFace(
             record["landmarks"],
-            record["mesh"],
+            record["mesh"] if self._with_meshes else None,
             self._tracks[row],
             to=self._names[record["to"]],
             opacity=float(record["opacity"]),
         )
 
-    def _read(self) -> NDArray[np.void]:
-        if self._records is None:
-            with _temporary_folder_errors():
-                self._file.flush()
-            self._records = np.memmap(self._file, _RECORD, "r")
-        return self._records
+
+def rows_by_track(tracks: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
+    """Rows of each track, in order.
+
+    Args:
+        tracks: Number of the track of each row, ``(N,)``.
+    """
+    return {int(tracks[rows[0]]): rows for rows in by_track(tracks)}

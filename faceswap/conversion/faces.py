@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
@@ -78,9 +79,8 @@ def is_sparse(faceset: Faceset) -> bool:
 
 def kept_faces(faceset: Faceset) -> NDArray[np.bool_]:
     """Whether each face of a faceset is swapped: its crop was neither deleted nor moved away."""
-    images = {face.image for face in faceset.with_crops()}
-    names = faceset.rows["image"].to_pylist()
-    return np.array([not name or name in images for name in names], bool)
+    never_stored = pc.call_function("equal", [faceset.rows["image"], ""]).to_numpy()
+    return never_stored | np.array(faceset.has_crop(), bool)
 
 
 def check_source(faceset: Faceset, hashed: HashedSource) -> None:
@@ -96,7 +96,7 @@ def check_source(faceset: Faceset, hashed: HashedSource) -> None:
             f"{faceset.record['source']['path']}.",
             "Give the faceset of this file, or omit --faceset to detect faces during conversion.",
         )
-    if not faceset.faces():
+    if not faceset.rows.num_rows:
         raise NoFacesError(
             f"Expected faces in the faceset {faceset.path}, found none.",
             "Extract the source again with another --detector.",
@@ -229,8 +229,11 @@ def _comparable_faces(
     Facesets before version 3, whose faces have no presence, took the landmarks of a mesh at other
     points; the size of a face would change from frame to frame.
     """
-    earlier = all(face.presence is None for face in faceset.faces())
-    if not earlier or faceset.record["extractor"].get("landmarker", LANDMARKER) != LANDMARKER:
+    presence = faceset.rows["presence"]
+    if (
+        presence.null_count < len(presence)
+        or faceset.record["extractor"].get("landmarker", LANDMARKER) != LANDMARKER
+    ):
         return _tracked_faces(faceset, hashed, meshes=meshes)
     stored = _tracked_faces(faceset, hashed, meshes=True)
     return {index: [_with_landmarks_of_mesh(f) for f in faces] for index, faces in stored.items()}

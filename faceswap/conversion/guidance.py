@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.face_store import FaceStore
+from faceswap.conversion.face_store import StoredFaces
 from faceswap.conversion.faces import SourceFace
 from faceswap.core.errors import ModelFileError
 from faceswap.geometry.alignment import normalised_matrix, transform_points
@@ -148,7 +148,7 @@ class ClipGuidance:
         guidance: Callback that gives the guidance of a target identity.
     """
 
-    def __init__(self, store: FaceStore, guidance: Callable[[str], Guidance]) -> None:
+    def __init__(self, store: StoredFaces, guidance: Callable[[str], Guidance]) -> None:
         self._store, self._guidance = store, guidance
         self._references = np.zeros((len(store), SLOTS), np.int64)
         self._weights = np.zeros((len(store), SLOTS), np.float32)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from faceswap.conversion.assignment import SeenTrack
@@ -82,9 +83,9 @@ def seen_tracks(
     tracks = rows["track"].to_numpy().astype(np.int64)
     embeddings: Mapping[int, Embedding] = {}
     if recognizer is not None:
-        stored = faceset.embeddings()
-        pairs = zip(tracks.tolist(), stored, strict=True)
-        embeddings = {track: value for track, value in pairs if value is not None}
+        pairs = zip(tracks.tolist(), faceset.each_embedding(), strict=True)
+        # Copied, because a part of a row group keeps all of it in memory.
+        embeddings = {track: value.copy() for track, value in pairs if value is not None}
         if not embeddings:
             table = FacesInFrames.of_video(faceset, source)
             samples = sample_tracks(table, recognizer)
@@ -92,7 +93,7 @@ def seen_tracks(
             tracks = found.tracks
             embeddings = dict(zip(found.numbers, found.embeddings, strict=True))
     frames, sizes = rows["frame"].to_numpy().astype(np.int64), rows["size"].to_numpy()
-    people = rows["person"].to_pylist()
+    people = rows["person"]
     width = probe(source.path).width * faceset.pixel_aspect
     centres = matrix_column(rows, "landmarks", (68, 2))[..., 0].mean(1)
     seen = []
@@ -101,14 +102,14 @@ def seen_tracks(
         if not len(places):
             continue
         number = int(tracks[places[0]])
-        named = [people[place] for place in places.tolist() if people[place] is not None]
+        named = people.take(pa.array(places)).drop_null()
         seen.append(
             SeenTrack(
                 number,
                 frames[places],
                 float(np.median(sizes[places])),
                 float(np.median(centres[places])) / width,
-                named[0] if named else None,
+                named[0].as_py() if len(named) else None,
                 embeddings.get(number),
             )
         )

@@ -114,7 +114,7 @@ def _sample(job: ConvertJob, hashed: HashedSource, count: int) -> Sequence[Sampl
     faceset = job.faces
     indices = _in_ranges(job)
     if isinstance(faceset, Faceset) and job.source.kind == "video":
-        with_faces = {face.frame for face in faceset.faces()}
+        with_faces = {*faceset.rows["frame"].to_pylist()}
         chosen = _spread([index for index in indices if index in with_faces], count)
         with ClipFaces(faceset, hashed, job.swapper, assignment) as clip:
             samples = [(frame, list(faces)) for frame, faces in clip.of(_frames_at(job, chosen))]

@@ -27,6 +27,7 @@ from faceswap.facesets.record import first_masker, read_record
 from faceswap.facesets.rows import (
     KEPT,
     columns_of,
+    each_embedding,
     further_maskers,
     further_masks,
     is_further_mask,
@@ -196,14 +197,30 @@ class Faceset:
         """
         return read_embeddings(self.path / ROWS)
 
+    def each_embedding(self) -> Iterator[NDArray[np.float32] | None]:
+        """Embedding of each face, as ``embeddings`` has them; some thousands are in memory.
+
+        Raises:
+            FacesetError: As of ``embeddings``.
+        """
+        return each_embedding(self.path / ROWS)
+
     def with_crops(self) -> list[Face]:
         """Faces whose image has not been deleted, in the order of the source.
 
         Raises:
             FacesetError: The folder of the images is missing.
         """
+        return [face for face, has in zip(self._faces, self.has_crop(), strict=True) if has]
+
+    def has_crop(self) -> list[bool]:
+        """Whether the image of each face is there, in the order of ``faces``.
+
+        Raises:
+            FacesetError: The folder of the images is missing.
+        """
         kept = self._image_names()
-        return [face for face in self._faces if face.image in kept]
+        return [name in kept for name in self.rows["image"].to_pylist()]
 
     def trainable(self) -> list[Face]:
         """Faces ``with_crops`` but filled ones, which something often covers.

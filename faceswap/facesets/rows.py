@@ -115,17 +115,27 @@ def read_embeddings(file: Path) -> list[NDArray[np.float32] | None]:
         FacesetError: The file is damaged, or the embeddings are no finite vectors of one
             length from 1.
     """
-    rows = read_columns(read_table, file, pa.schema([SCHEMA.field("embedding")]))
-    column = rows["embedding"].combine_chunks()
-    values = column.flatten().to_numpy(zero_copy_only=False)
-    lengths = set(pc.call_function("list_value_length", [column.drop_null()]).to_pylist())
-    if len(lengths) > 1 or 0 in lengths or not np.isfinite(values).all():
-        raise FacesetError(
-            f"Expected embeddings of one length from 1 and of finite numbers in {file}.",
-            EXTRACT_AGAIN,
-        )
-    vectors = iter(values.reshape(-1, *lengths) if lengths else ())
-    return [next(vectors) if valid else None for valid in column.is_valid().to_pylist()]
+    return [*each_embedding(file)]
+
+
+def each_embedding(file: Path) -> Iterator[NDArray[np.float32] | None]:
+    """Reads and checks the embeddings in ``faces.parquet``; one row group is in memory.
+
+    See ``read_embeddings``.
+    """
+    lengths: set[int] = set()
+    for rows in read_columns(read_groups, file, pa.schema([SCHEMA.field("embedding")])):
+        column = rows["embedding"].combine_chunks()
+        values = column.flatten().to_numpy(zero_copy_only=False)
+        lengths |= set(pc.call_function("list_value_length", [column.drop_null()]).to_pylist())
+        if len(lengths) > 1 or 0 in lengths or not np.isfinite(values).all():
+            raise FacesetError(
+                f"Expected embeddings of one length from 1 and of finite numbers in {file}.",
+                EXTRACT_AGAIN,
+            )
+        vectors = iter(values.reshape(-1, *lengths) if lengths else ())
+        for valid in column.is_valid().to_pylist():
+            yield next(vectors) if valid else None
 
 
 def is_current(files: Iterable[Path]) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from faceswap.conversion import face_store
-from faceswap.conversion.face_store import FaceStore, map_meshes
+from faceswap.conversion import record_file
+from faceswap.conversion.face_store import FaceStore
 from faceswap.conversion.faces import SourceFace
 from faceswap.core.errors import ConfigError, OutputError, StorageFullError
 from tests.conversion.guided import face_at
@@ -55,27 +55,23 @@ def test_a_face_without_a_mesh_is_an_error():
     assert "--landmarker facemesh" in raised.value.hint
 
 
-def test_meshes_are_read_from_a_file():
-    meshes = [face_at(opening=opening).dense_mesh() for opening in (0.0, 0.1, 0.2)]
-    mapped = map_meshes(iter(meshes))
-    assert isinstance(mapped, np.memmap)
-    np.testing.assert_array_equal(mapped, np.stack(meshes).astype(np.float32))
-    assert map_meshes([]).shape == (0, 478, 3)
+def test_faces_may_be_stored_without_their_meshes():
+    with FaceStore(with_meshes=False) as store:
+        store.add(3, [face_at(60), SourceFace(face_at().landmarks, track=2, to="bob")])
+        faces = [store.face(row) for row in store.rows_of(3)]
+    assert [(face.mesh, face.track, face.to) for face in faces] == [(None, 0, ""), (None, 2, "bob")]
+    np.testing.assert_array_equal(faces[0].landmarks, np.float32(face_at(60).landmarks))
 
 
 def test_an_unusable_temporary_folder_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(OutputError, match="temporary folder") as raised:
         FaceStore()
-    with pytest.raises(OutputError, match="temporary folder"):
-        map_meshes([])
     assert "TMPDIR" in raised.value.hint
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_temporary_folder_is_an_error(monkeypatch):
-    monkeypatch.setattr(face_store, "TemporaryFile", partial(Path("/dev/full").open, "r+b", 0))
+    monkeypatch.setattr(record_file, "TemporaryFile", partial(Path("/dev/full").open, "r+b", 0))
     with FaceStore() as store, pytest.raises(StorageFullError):
         store.add(0, [face_at()])
-    with pytest.raises(StorageFullError):
-        map_meshes([face_at().dense_mesh()])

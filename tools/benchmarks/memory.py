@@ -4,17 +4,37 @@ import multiprocessing
 import resource
 import tempfile
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
+import av
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faceswap.conversion.assignment import Assignment
+from faceswap.conversion.clip_faces import ClipFaces
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.targets import Targets
 from faceswap.core.device import pick_device
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.files import IMAGES, RECORD, ROWS
+from faceswap.facesets.record import FORMAT, read_record
+from faceswap.facesets.rows import read_row_groups
+from faceswap.media.hashed_source import hash_source
 from faceswap.media.sources import find_sources
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
 from faceswap.models.model_file import load_model
+from faceswap.models.run_model import load_run_model
+
+_FPS = 30
+_SIDE = 64  # px: no face is looked at
+_GROUP = 4096  # rows
+_EVERY = 10  # frames, of which the faces of one are asked for
 
 
 def benchmark_memory(clip: Path, model: Path, to: str) -> None:
@@ -25,6 +45,77 @@ def benchmark_memory(clip: Path, model: Path, to: str) -> None:
         for name, work in (("extract", _extract_in), ("convert", _convert_in)):
             peaks = [_peak(work, path, model, to) for path in (clip, longer)]
             print(f"{name:36}{peaks[0]:9.0f} MiB, three times as long: {peaks[1]:.0f} MiB")
+
+
+def benchmark_faces(faceset: Path, model: Path, to: str, minutes: int) -> None:
+    """Measure peak memory of finding what is swapped in a minute, and in some minutes.
+
+    The clips are synthetic: their facesets repeat the rows of the one that is given.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        peaks = []
+        for count in (1, minutes):
+            clip = Path(folder) / f"{count}.mp4"
+            _write_long(clip, faceset, count * 60 * _FPS)
+            peaks.append(_peak(_assign_in, clip, model, to))
+    print(f"{'faces':36}{peaks[0]:9.0f} MiB, {minutes} times as long: {peaks[1]:.0f} MiB")
+
+
+def _write_long(clip: Path, faceset: Path, frames: int) -> None:
+    """Writes a blank clip, and beside it its faceset, with one face in each frame."""
+    with av.open(clip, "w") as container:
+        stream = container.add_stream("mpeg4", _FPS)
+        stream.width = stream.height = _SIDE
+        for index in range(frames):
+            picture = av.VideoFrame(_SIDE, _SIDE, "yuv420p")
+            for plane in picture.planes:
+                plane.update(bytes(plane.buffer_size))
+            picture.pts = index
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    rows = next(read_row_groups(faceset / ROWS))
+    record, longer = read_record(faceset), clip.with_suffix("")
+    record["source"] |= {
+        "path": str(clip),
+        "frames": frames,
+        "sha256": hash_source(find_sources([clip])[0]).sha256,
+    }
+    (longer / IMAGES).mkdir(parents=True)
+    FORMAT.write(longer / RECORD, record)
+    with pq.ParquetWriter(longer / ROWS, rows.schema, compression="zstd") as writer:
+        for start in range(0, frames, _GROUP):
+            indices = np.arange(start, min(start + _GROUP, frames))
+            group = rows.take(indices % rows.num_rows)
+            changed = {
+                "frame": indices,
+                "pts": indices,
+                "time": indices / _FPS,
+                "track": np.zeros_like(indices),
+                "image": [""] * len(indices),
+                "mask": [None] * len(indices),
+            }
+            for name, values in changed.items():
+                place = rows.schema.get_field_index(name)
+                field = rows.schema.field(place)
+                group = group.set_column(place, field, pa.array(values, field.type))
+            writer.write_table(group)
+
+
+def _assign_in(clip: Path, model: Path, to: str, _folder: Path) -> None:
+    swapper = Swapper(load_run_model(model, pick_device()), to=to)
+    hashed = hash_source(find_sources([clip])[0])
+    assignment = Assignment(Targets.everyone(to), clip.name)
+    _forget_peak()  # loading a model takes more than it keeps
+    with ClipFaces(Faceset.open(clip.with_suffix("")), hashed, swapper, assignment) as faces:
+        shown = sum(len(found) for _, found in faces.of(islice(VideoReader(clip), 0, None, _EVERY)))
+    assert shown
+
+
+def _forget_peak() -> None:
+    """Lowers the peak of this process to the memory that it has now, where the system can."""
+    control = Path("/proc/self/clear_refs")
+    if control.exists():
+        control.write_text("5")
 
 
 def _extract_in(clip: Path, _model: Path, _to: str, folder: Path) -> None:
@@ -47,7 +138,17 @@ def _measure(
     work: Callable[[Path, Path, str, Path], None], clip: Path, model: Path, to: str, folder: Path
 ) -> float:
     work(clip, model, to, folder)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return _peak_so_far()
+
+
+def _peak_so_far() -> float:
+    """Peak resident memory of this process in MiB; that of Linux can be reset."""
+    # The resource module would tell the memory of the process that started this one, if larger.
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def _repeat(clip: Path, longer: Path, times: int) -> None:
