@@ -66,21 +66,20 @@ class AssignedFaces(AbstractContextManager["AssignedFaces"]):
         self._tracks = tracks[self._rows]
         self._to = [to[track] for track in self._tracks.tolist()]
         numbers = {name: number for number, name in enumerate(targets.identities)}
-        landmarks = matrix_column(rows, "landmarks", (68, 2))
+        self._landmarks = matrix_column(rows, "landmarks", (68, 2))  # of all rows: no copy
         found = FoundFaces(
             frames[self._rows],
             self._tracks,
             np.array([numbers[name] for name in self._to], np.int64),
-            landmarks[self._rows],
+            _chosen(self._landmarks, self._rows),
             rows["size"].to_numpy()[self._rows],
-            OtherFaces.of(frames[~swapped], landmarks[~swapped]),
+            OtherFaces.of(frames[~swapped], self._landmarks[~swapped]),
         )
         excluded = {*zip(frames[~kept].tolist(), tracks[~kept].tolist(), strict=True)}
         extractor = faceset.record["extractor"]
         # Facesets of earlier versions may not know the number of frames.
         count = max(faceset.record["source"].get("frames", 0), int(frames.max()) + 1)
         ends = extractor.get("first_frame") or 0, min(count, extractor.get("end_frame") or count)
-        self._landmarks = found.landmarks
         compare = partial(find_changes, source, pixel_aspect=faceset.pixel_aspect)
         self._faces = show_faces(found, compare, ends, targets.fade, excluded)
         self._meshes = _stored_meshes(faceset) if meshes else None
@@ -131,9 +130,10 @@ class AssignedFaces(AbstractContextManager["AssignedFaces"]):
 
     def face(self, row: int) -> SourceFace:
         """The face of a row."""
-        faces, landmarks, only = self._faces, self._landmarks, np.array([row])
+        faces, only = self._faces, np.array([row])
         before = faces.before[only]
-        (points,) = _between(landmarks[before], landmarks[faces.after[only]], faces.time[only])
+        first, second = (self._landmarks[self._rows[each]] for each in (before, faces.after[only]))
+        (points,) = _between(first, second, faces.time[only])
         return SourceFace(
             points,
             None if self._meshes is None else self.meshes(only)[0],
@@ -141,6 +141,11 @@ class AssignedFaces(AbstractContextManager["AssignedFaces"]):
             to=self._to[before[0]],
             opacity=float(faces.opacity[row]),
         )
+
+
+def _chosen(values: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Values of some rows; all of them in their order are not copied."""
+    return values if np.array_equal(rows, np.arange(len(values))) else values[rows]
 
 
 def _stored_meshes(faceset: Faceset) -> RecordFile:

@@ -202,11 +202,11 @@ def check_finite(
         FaceswapError: One does; the type is ``error``.
     """
     for name in names:
-        values = table[name].combine_chunks()
-        if pa.types.is_fixed_size_list(values.type):
-            values = values.flatten()
-        if not np.isfinite(values.to_numpy(zero_copy_only=False)).all():
-            raise error(f"Expected finite numbers in {name!r} of {path}.", hint)
+        for values in table[name].chunks:
+            if pa.types.is_fixed_size_list(values.type):
+                values = values.flatten()
+            if not np.isfinite(values.to_numpy(zero_copy_only=False)).all():
+                raise error(f"Expected finite numbers in {name!r} of {path}.", hint)
 
 
 def _check_columns(

@@ -251,8 +251,9 @@ def _with_irises(rows: pa.Table) -> pa.Table:
 
 
 def matrix_column(rows: pa.Table, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """A column of lists as one array, ``(N, *shape)``."""
-    array = rows[name].combine_chunks()
+    """A column of lists as one array, ``(N, *shape)``; read-only, and no copy of a single chunk."""
+    column = rows[name]
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return array.flatten().to_numpy().reshape(-1, *shape)
 
 
