@@ -22,6 +22,8 @@ from faceswap.models.registry import models
 from faceswap.provenance.file_provenance import read_provenance
 from tests.footage import moving_portrait, plain_picture
 
+PLAIN = ("--colour", "none", "--blend", "alpha")
+"""Options with which the decoded colours are those of the output."""
 SHADES = {5: -4.0, 9: 4.0}
 """Logit of the one grey that the model decodes at each step."""
 
@@ -62,7 +64,7 @@ def convert(tmp_path, capsys):
     write_image(tmp_path / "photo.png", moving_portrait(0))
 
     def work(*arguments: object) -> tuple[int, str]:
-        line = ["convert", tmp_path / "photo.png", "--to", "bob", "--colour", "none", *arguments]
+        line = ["convert", tmp_path / "photo.png", "--to", "bob", *PLAIN, *arguments]
         with pytest.raises(SystemExit) as ended:
             run_program("faceswap", faceswap.cli.VERBS, "0", [str(word) for word in line])
         printed = capsys.readouterr()
