@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from faceswap.conversion.blending import alpha
 from faceswap.conversion.colour_match import ColourMatch
 from faceswap.conversion.mask_edge import MaskEdge
 from faceswap.conversion.masks import build_face_masks
@@ -14,10 +15,10 @@ from faceswap.models.model_file import LoadedModel, ModelMeta
 
 
 def make_parts(colour: str = "none", coverage: float = 1.25, erode: float = 0.0) -> SwapParts:
-    """Default parts but for the colours and the erosion."""
+    """Default parts but for the colours, the erosion, and the plain blend."""
     masks = build_face_masks("hull", coverage, edge=MaskEdge(erode))
     match = ColourMatch(colour, border_light=colour != "none")
-    return SwapParts(masks, match, facts={"colour": colour})
+    return SwapParts(masks, match, blend=alpha, facts={"colour": colour})
 
 
 class Painter(nn.Module):
