@@ -55,7 +55,7 @@ class Finishing:
         if path.suffix.lower() not in ANIMATIONS:
             return self._join(path, pieces, sign, extras=True)
         self._join(work, pieces, sign_work, extras=False)
-        write_animation(
+        written = write_animation(
             path,
             work,
             Fraction(self.duration * self.info.time_base),
@@ -65,9 +65,11 @@ class Finishing:
             xmp=xmp_packet(),
             sign=sign,
         )
-        if self.info.audio_streams:
-            return [f"audio was dropped: {path.suffix} has none"]
-        return []
+        notes = [f"audio was dropped: {path.suffix} has none"] if self.info.audio_streams else []
+        left_out = sum(len(piece.pts) for piece in pieces) - written
+        if left_out:
+            notes.append(f"{left_out} frames were left out: {path.suffix} cannot be so fast")
+        return notes
 
     def _join(
         self, path: Path, pieces: Sequence[Piece], sign: Signer, *, extras: bool

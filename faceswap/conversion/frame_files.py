@@ -20,6 +20,7 @@ from faceswap.media.hashed_source import HashedSource
 from faceswap.media.images import encode_image
 from faceswap.media.pace import read_pace
 from faceswap.media.picture import Picture, Stored
+from faceswap.media.picture_losses import HDR
 from faceswap.media.video_info import VideoInfo
 from faceswap.provenance.metadata import xmp_packet
 from faceswap.provenance.signing import ManifestSigner
@@ -150,6 +151,10 @@ def sequence_notes(info: VideoInfo) -> list[str]:
     notes = ["audio was dropped: image sequences have none"] if info.audio_streams else []
     if not read_pace(info.path).steady:
         notes.append("the frame rate varies: image sequences have no time stamps")
+    if info.pixel_aspect != 1:
+        notes.append(f"pixels are {info.pixel_aspect} as wide as high: images do not tell it")
+    if info.colour.transfer in HDR:
+        notes.append("the video is HDR: images do not tell its colour space and brightness")
     return notes
 
 

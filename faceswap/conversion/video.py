@@ -6,7 +6,7 @@ bounded queues between them, across the borders of segments.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -161,9 +161,10 @@ class VideoConversion:
         lead = self.swapper.lead
         # One frame more: a deinterlaced frame depends on the one before it.
         reader = self._reader(max(0, segments[0].first - lead - 1))
-        windows = FrameWindows(prefetch(stages.decode.over(reader), _QUEUE), lead)
-        made = self._swap(windows, segments, faces, stages)
-        with closing(prefetch(made, _QUEUE)) as swapped:
+        with ExitStack() as stack:  # threads end here, whatever goes wrong
+            decoded = stack.enter_context(closing(prefetch(stages.decode.over(reader), _QUEUE)))
+            made = self._swap(FrameWindows(decoded, lead), segments, faces, stages)
+            swapped = stack.enter_context(closing(prefetch(made, _QUEUE)))
             written = (
                 writer.write(
                     segment,

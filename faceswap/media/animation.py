@@ -1,7 +1,7 @@
 """Writes animated pictures (GIF, WebP) from a lossless video, in one go."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -53,11 +53,12 @@ def write_animation(
     lossless: bool = False,
     xmp: bytes = b"",
     sign: Signer | None = None,
-) -> None:
+) -> int:
     """Writes an animated picture with the frames and times of a lossless video.
 
     GIF has hundredths of a second and one palette of 256 colours for the whole clip, chosen in a
-    pass of its own; WebP has milliseconds, and is put together in memory.
+    pass of its own; WebP has milliseconds, and is put together in memory. Of pictures whose times
+    are the same in this unit, the first is written.
 
     Args:
         path: Destination, ``.gif`` or ``.webp``.
@@ -69,29 +70,37 @@ def write_animation(
         xmp: XMP packet to embed.
         sign: Callback that signs the complete temporary file before it is renamed.
 
+    Returns:
+        Number of pictures written.
+
     Raises:
         MediaError: The video cannot be read, or the pictures cannot be encoded.
         StorageFullError: The disk is full; nothing is left at ``path``.
     """
     with signed_path(path, sign) as file, media_errors(f"{path} cannot be written"):
         if path.suffix.lower() == ".gif":
-            _write_gif(HeaderTag(file, xmp), work, duration, loops)
-        else:
-            how = {"lossless": str(int(lossless)), "quality": str(quality)}
-            file.write(finished_webp(_webp(work, how, loops), duration / _MILLISECOND, xmp))
+            return _write_gif(HeaderTag(file, xmp), work, duration, loops)
+        how = {"lossless": str(int(lossless)), "quality": str(quality)}
+        data, count = _webp(work, how, loops)
+        file.write(finished_webp(data, duration / _MILLISECOND, xmp))
+        return count
 
 
 def _frames(path: Path, clock: Fraction) -> Iterator[VideoFrame]:
-    """Pictures of a video with time stamps in units of a clock."""
+    """Pictures of a video with time stamps in units of a clock; the first of each unit."""
     with open_media(path) as container:
         stream = video_stream(container, path)
         keep_only(container, stream)
         stream.thread_type = "AUTO"
         scaler = VideoReformatter()
+        latest = None
         for frame in container.decode(stream):
-            begin = (frame.pts or 0) * Fraction(frame.time_base or 1)
+            stamp = round((frame.pts or 0) * Fraction(frame.time_base or 1) / clock)
+            if latest is not None and stamp <= latest:
+                continue
+            latest = stamp
             picture = _in_rgb(frame, scaler)
-            picture.pts, picture.time_base = round(begin / clock), clock
+            picture.pts, picture.time_base = stamp, clock
             yield picture
 
 
@@ -113,7 +122,7 @@ class _Output(Protocol):
     def write(self, data: bytes, /) -> int: ...
 
 
-def _write_gif(file: _Output, work: Path, duration: Fraction, loops: int) -> None:
+def _write_gif(file: _Output, work: Path, duration: Fraction, loops: int) -> int:
     size = _size(work)
     options = {
         "loop": str({0: 0, 1: -1}.get(loops, loops - 1)),  # repetitions
@@ -121,19 +130,24 @@ def _write_gif(file: _Output, work: Path, duration: Fraction, loops: int) -> Non
     }
     with av.open(file, "w", format="gif", container_options=options) as output:
         stream = _add_stream(output, "gif", size, "pal8", _CENTISECOND)
-        for picture in _with_palette(work, size, _palette(work, size)):
-            output.mux(stream.encode(picture))
-        output.mux(stream.encode(None))
+        return _encode_all(output, stream, _with_palette(work, size, _palette(work, size)))
 
 
-def _webp(work: Path, how: Mapping[str, str], loops: int) -> bytes:
+def _webp(work: Path, how: Mapping[str, str], loops: int) -> tuple[bytes, int]:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="webp", container_options={"loop": str(loops)}) as output:
         stream = _add_stream(output, "libwebp_anim", _size(work), _PIXELS, _MILLISECOND, how)
-        for picture in _frames(work, _MILLISECOND):
-            output.mux(stream.encode(picture))
-        output.mux(stream.encode(None))
-    return buffer.getvalue()
+        count = _encode_all(output, stream, _frames(work, _MILLISECOND))
+    return buffer.getvalue(), count
+
+
+def _encode_all(output: OutputContainer, stream: VideoStream, frames: Iterable[VideoFrame]) -> int:
+    """Writes frames to the end; returns their number."""
+    count = 0
+    for count, frame in enumerate(frames, 1):  # noqa: B007
+        output.mux(stream.encode(frame))
+    output.mux(stream.encode(None))
+    return count
 
 
 def _add_stream(

@@ -1,15 +1,19 @@
 """XMP and the last duration in animated pictures, which FFmpeg does not write."""
 
+import io
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Protocol
 
+from PIL import Image as PillowImage
+
 _XMP_IN_GIF = b"\x21\xff\x0bXMP DataXMP"
 # Readers of GIF that skip blocks by their lengths find the end from any byte of the packet.
 _GIF_END = bytes([1, *range(255, -1, -1), 0])
 _GIF_HEADER = 13  # bytes
-_XMP_FLAG = 0x04  # of VP8X
+_EXTENDED = b"VP8X"
+_XMP_FLAG, _ALPHA_FLAG = 0x04, 0x10  # of VP8X
 
 
 class _Output(Protocol):
@@ -67,10 +71,20 @@ def finished_webp(data: bytes, duration: Fraction, xmp: bytes) -> bytes:
     if last is not None:  # a single picture has none
         out[last + 12 : last + 15] = min(round(duration), 0xFFFFFF).to_bytes(3, "little")
     if xmp:
+        if data[12:16] != _EXTENDED:  # FFmpeg writes a single picture so
+            out[12:12] = _extended_header(data)
         out[20] |= _XMP_FLAG
         out += b"XMP " + struct.pack("<I", len(xmp)) + xmp + bytes(len(xmp) % 2)
     out[4:8] = struct.pack("<I", len(out) - 8)
     return bytes(out)
+
+
+def _extended_header(data: bytes) -> bytes:
+    """The chunk that tells of others, for a WebP without one."""
+    with PillowImage.open(io.BytesIO(data)) as image:
+        flags = _ALPHA_FLAG if image.mode == "RGBA" else 0
+        sides = b"".join((side - 1).to_bytes(3, "little") for side in image.size)
+    return _EXTENDED + struct.pack("<II", 10, flags) + sides
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:

@@ -1,6 +1,7 @@
 """Copies the audio, the subtitles and the data of one file into another, packet by packet."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -93,22 +94,24 @@ class AudioFeed:
         self._output = output
         self._suffix = suffix
         self._muxer = MUXERS[suffix]
-        self.input = open_media(path)
-        trial = MuxerTrial(path, self._muxer.name, self._muxer.options)
-        added = [
-            self._add_audio(source, number, trial)
-            for number, source in enumerate(self.input.streams.audio, 1)
-            if with_audio
-        ]
-        if with_extras:
-            added += [
-                self._add_subtitles(source, number, trial)
-                for number, source in enumerate(self.input.streams.subtitles, 1)
+        with ExitStack() as stack:
+            self.input = stack.enter_context(open_media(path))
+            trial = MuxerTrial(path, self._muxer.name, self._muxer.options)
+            added = [
+                self._add_audio(source, number, trial)
+                for number, source in enumerate(self.input.streams.audio, 1)
+                if with_audio
             ]
-            added += self._add_data(trial)
-        self._tracks = {track.source.index: track for track in added if track is not None}
-        self._packets = kept_packets(self._read(), kept)
-        self._next = next(self._packets, None)
+            if with_extras:
+                added += [
+                    self._add_subtitles(source, number, trial)
+                    for number, source in enumerate(self.input.streams.subtitles, 1)
+                ]
+                added += self._add_data(trial)
+            self._tracks = {track.source.index: track for track in added if track is not None}
+            self._packets = kept_packets(self._read(), kept)
+            self._next = next(self._packets, None)
+            stack.pop_all()  # closed by ``close``
 
     def _add_audio(self, source: AudioStream, number: int, trial: MuxerTrial) -> _Track | None:
         if source.codec_context is None:

@@ -33,7 +33,7 @@ from faceswap.media.video_picture import VideoPicture
 
 # Encoders that tell where chroma is, wherever it is; for others it moves to the left if a rotation
 # took it to an unusual place.
-_TELLING = frozenset({"libx264", "libx265", "ffv1"})
+_PLACING = frozenset({"libx264", "libx265", "ffv1"})
 _USUAL = frozenset({"left", "center", "topleft"})
 
 _CODING_FIELDS = frozenset({"libx264", "prores_ks", "mpeg2video"})
@@ -114,7 +114,7 @@ class DeepFrames:
             layout.kind == "yuv"
             and self._kept.down == 2
             and place not in _USUAL
-            and encoder not in _TELLING
+            and encoder not in _PLACING
         )
         self.options: dict[str, str] = {}
         if info.tells_chroma or layout.kind != "yuv":
@@ -144,7 +144,9 @@ class DeepFrames:
     def __call__(self, pixels: Picture | Image) -> VideoFrame:
         """The frame of a picture, or of ``(H, W, 3) uint8`` RGB."""
         if not isinstance(pixels, VideoPicture):
-            self._rgb = self._rgb or self._rgb_of()
+            if self._rgb is None:
+                self._rgb = self._rgb_of()
+                self._watch_depth(pixels)
             return self._rgb(pixels)
         self._watch(pixels)
         frame = pixels.frame
@@ -177,6 +179,10 @@ class DeepFrames:
             interpolation=EXACT if self._kept.across == 1 else EXACT_DOWN,
             threads=THREADS,
         )
+
+    def _watch_depth(self, pixels: Picture | Image) -> None:
+        if not isinstance(pixels, np.ndarray) and pixels.bits > 8:
+            self.notes.append("the view was written from 8 bits per channel: images can have 16")
 
     def _watch(self, picture: VideoPicture) -> None:
         if picture.alpha is None or self._kept.alpha or self._transparent:

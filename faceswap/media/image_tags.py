@@ -5,7 +5,7 @@ import zlib
 
 _IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 _IN_PNG = b"XML:com.adobe.xmp\0\0\0\0\0"  # keyword, not compressed, no language, no translation
-_XMP, _SAMPLES, _EXTRA_SAMPLES = 700, 277, 338  # tags of TIFF
+XMP_TAG, _SAMPLES, _EXTRA_SAMPLES = 700, 277, 338  # tags of TIFF
 _BYTE, _SHORT = 1, 3  # types of TIFF
 _STRAIGHT_ALPHA = 2
 _ENTRY = struct.Struct("<HHII")
@@ -48,7 +48,7 @@ def _tagged_tiff(data: bytes, xmp: bytes) -> bytes:
     if any(tag == _SAMPLES and value == 4 for tag, _, _, value in entries):
         entries.append((_EXTRA_SAMPLES, _SHORT, 1, _STRAIGHT_ALPHA))
     if xmp:
-        entries.append((_XMP, _BYTE, len(xmp), len(data)))
+        entries.append((XMP_TAG, _BYTE, len(xmp), len(data)))
         data += xmp + bytes(len(xmp) % 2)
     directory = b"".join(_ENTRY.pack(*entry) for entry in sorted(entries))
     head = data[:4] + struct.pack("<I", len(data))

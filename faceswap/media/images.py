@@ -16,7 +16,7 @@ from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer, signed_path
 from faceswap.core.image_header import BROKEN_IMAGE, check_size, open_image
 from faceswap.media.frame import Image
-from faceswap.media.image_tags import with_xmp
+from faceswap.media.image_tags import XMP_TAG, with_xmp
 from faceswap.media.orientation import Orientation
 from faceswap.media.picture import Stored
 
@@ -275,7 +275,6 @@ def encode_image(
 _TO_OPENCV = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 _FULL_CHROMA = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 _PILLOW_WITH_XMP = frozenset({".webp", ".tif", ".tiff"})
-_XMP_TAG = 700  # of TIFF
 
 
 def _encode_by_pillow(
@@ -290,7 +289,7 @@ def _encode_by_pillow(
         elif suffix == ".webp":
             picture.save(buffer, "WEBP", quality=quality, xmp=xmp)
         else:
-            picture.save(buffer, "TIFF", compression="tiff_lzw", tiffinfo={_XMP_TAG: xmp})
+            picture.save(buffer, "TIFF", compression="tiff_lzw", tiffinfo={XMP_TAG: xmp})
     except (OSError, ValueError) as error:
         height, width = image.shape[:2]
         raise MediaError(

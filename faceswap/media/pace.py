@@ -4,11 +4,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 from av.error import FFmpegError
 
+from faceswap.core.file_state import FileState
 from faceswap.media.clock import PictureClock
 from faceswap.media.container import (
     frame_rate,
@@ -40,9 +42,16 @@ class Pace:
 def read_pace(path: Path) -> Pace:
     """Reads the pace of a video from its packets, without decoding them.
 
+    It is read once as long as the file does not change.
+
     Raises:
         MediaError: The file cannot be read.
     """
+    return _read_pace(path, FileState.of(path.stat()) if path.exists() else None)
+
+
+@lru_cache(maxsize=16)
+def _read_pace(path: Path, _: FileState | None) -> Pace:
     with open_media(path) as container:
         stream = video_stream(container, path)
         keep_only(container, stream)

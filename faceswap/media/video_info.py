@@ -10,7 +10,7 @@ from faceswap.media.light import LightMetadata
 from faceswap.media.orientation import Orientation
 
 # Codecs whose decoders always tell where chroma is.
-_TELLING = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mjpeg"})
+_TELLING_CODECS = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mjpeg"})
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class VideoInfo:
     @property
     def tells_chroma(self) -> bool:
         """Whether chroma is known to be where ``chroma`` says, rather than that not being told."""
-        return self.chroma != CENTRE or self.codec in _TELLING
+        return self.chroma != CENTRE or self.codec in _TELLING_CODECS
 
     @property
     def display_aspect(self) -> float:

@@ -1,6 +1,8 @@
 """Videos that are converted into numbered images, views and patches."""
 
 import json
+from dataclasses import replace
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -9,13 +11,14 @@ import pytest
 from faceswap.conversion import video
 from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.finding import FaceFinding
-from faceswap.conversion.frame_files import stored_pixels
+from faceswap.conversion.frame_files import sequence_notes, stored_pixels
 from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, convert_source
 from faceswap.conversion.planning import plan_outputs
 from faceswap.conversion.ranges import parse_ranges
 from faceswap.conversion.segments import plan_segments
 from faceswap.core.errors import MediaError, NoFacesError, OutputExistsError
+from faceswap.media.colour import ColourTags
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.picture import RgbPicture
 from faceswap.media.sources import find_sources
@@ -262,3 +265,12 @@ def test_names_with_a_percent_sign(clip, tmp_path):
     (source,) = find_sources([tmp_path / "100%done.mp4"])
     (outputs,) = plan_outputs([source], tmp_path / "out")
     assert (outputs.path, outputs.pattern) == (tmp_path / "out" / "100%done.mp4", None)
+
+
+def test_what_images_do_not_tell_of_a_video(clip):
+    info = replace(probe(clip), audio_streams=0)
+    assert sequence_notes(info) == []
+    (note,) = sequence_notes(replace(info, pixel_aspect=Fraction(64, 45)))
+    assert "64/45" in note
+    (note,) = sequence_notes(replace(info, colour=ColourTags(9, 1, 9, 16)))
+    assert "HDR" in note

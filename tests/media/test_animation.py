@@ -101,7 +101,39 @@ def test_one_frame(tmp_path, name):
         writer.write(counter(5), 0)
     write_animation(tmp_path / name, tmp_path / "work.mkv", HOLD, xmp=xmp_packet())
     with Image.open(tmp_path / name) as image:
+        assert image.size == SIZE
         assert read_counter(np.asarray(image.convert("RGB"))) == 5
+        assert name == "a.webp" or image.info["duration"] == 900  # a WebP of one picture has none
+        packet = image.info.get("xmp") or (tmp_path / name).read_bytes()
+    assert f"<Iptc4xmpExt:DigitalSourceType>{COMPOSITE}<".encode() in packet
+    assert read_provenance(tmp_path / name).metadata["digital_source_type"] == COMPOSITE
+
+
+def test_one_transparent_frame(tmp_path):
+    picture = np.dstack([counter(3), np.full((SIZE[1], SIZE[0]), 255, np.uint8)])
+    picture[:, :20, 3] = 0
+    Image.fromarray(picture).save(tmp_path / "source.gif")
+    write_animation(
+        tmp_path / "a.webp", tmp_path / "source.gif", HOLD, lossless=True, xmp=xmp_packet()
+    )
+    with Image.open(tmp_path / "a.webp") as image:
+        assert COMPOSITE.encode() in image.info["xmp"]
+        alpha = np.asarray(image.convert("RGBA"))[..., 3]
+    np.testing.assert_array_equal(alpha, picture[..., 3])
+
+
+def test_what_is_too_fast_for_a_gif_is_left_out(tmp_path):
+    info = VideoInfo.for_new(*SIZE, 240)
+    encoding = VideoEncoding("ffv1", pixel_format="bgra")
+    with VideoWriter(tmp_path / "work.mkv", info, encoding=encoding) as writer:
+        for number in range(24):
+            writer.write(counter(number), number)
+    assert write_animation(tmp_path / "a.webp", tmp_path / "work.mkv", Fraction(1, 240)) == 24
+    count = write_animation(tmp_path / "a.gif", tmp_path / "work.mkv", Fraction(1, 240))
+    frames = list(VideoReader(tmp_path / "a.gif"))
+    assert count == len(frames) <= 11
+    for frame in frames:
+        assert read_counter(frame.image) / 240 == pytest.approx(frame.time, abs=0.0055)
 
 
 def test_transparency_is_kept(tmp_path):

@@ -5,8 +5,31 @@ import numpy as np
 import pytest
 
 from faceswap.core.errors import MediaError
+from faceswap.media import audio
+from faceswap.media.container import open_media
 from faceswap.media.video import VideoInfo, VideoReader
 from faceswap.media.writer import VideoWriter
+
+
+def test_the_source_is_closed_if_its_sound_cannot_be_copied(make_video, tmp_path, monkeypatch):
+    source, opened = make_video(tmp_path / "a.mp4", frames=2), []
+
+    def keeping(path):
+        opened.append(open_media(path))
+        return opened[-1]
+
+    def failing(*_):
+        raise MediaError("no trial")
+
+    monkeypatch.setattr(audio, "open_media", keeping)
+    monkeypatch.setattr(audio, "MuxerTrial", failing)
+    with (
+        av.open(str(tmp_path / "out.mp4"), "w") as output,
+        pytest.raises(MediaError, match="no trial"),
+    ):
+        audio.AudioFeed(source, output, ".mp4")
+    with pytest.raises(AssertionError, match="Container is not open"):
+        opened[0].seek(0)
 
 
 def copy(source, target, audio_from=None):

@@ -10,6 +10,7 @@ from faceswap.core.errors import MediaError
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.filters import fields_of
 from faceswap.media.output_format import choose_deep_format
+from faceswap.media.picture import RgbPicture
 from faceswap.media.pixel_layout import pixel_layout
 from faceswap.media.video import VideoReader, probe
 from faceswap.media.writer import VideoWriter
@@ -367,3 +368,13 @@ def test_opacity_that_is_lost_is_told(make_video, tmp_path):
 )
 def test_choice(encoder, source, expected):
     assert choose_deep_format(encoder, pixel_layout(source), 64, 48) == expected
+
+
+@pytest.mark.parametrize(("kind", "count"), [(np.uint8, 0), (np.uint16, 1)])
+def test_rendered_pictures_of_more_than_8_bits_are_told(make_video, tmp_path, kind, count):
+    source = make_video(tmp_path / "source.mkv", frames=2, pixel_format="yuv420p10le")
+    writer = VideoWriter(tmp_path / "a.mkv", probe(source), full_depth=True)
+    with writer:
+        for number in range(2):
+            writer.write(RgbPicture(np.full((64, 96, 3), 9, kind)), number)
+    assert len([note for note in writer.notes if "8 bits" in note]) == count

@@ -146,7 +146,9 @@ def test_packets_of_sound_are_identical(make_video, make_sound, tmp_path, suffix
     digest, times = packets_of(source, from_start=suffix == ".avi")
     copied, moved = packets_of(tmp_path / f"out{suffix}")
     assert copied == digest
-    if len(moved) == len(times) and suffix not in STEADY:
+    # Containers cut samples that are not coded into packets of their own.
+    if suffix not in STEADY and codec != "pcm_s16le":
+        assert len(moved) == len(times)
         begin = [time - times[0] for time in times]
         assert [time - moved[0] for time in moved] == pytest.approx(begin, abs=0.0015)
 
