@@ -1,6 +1,7 @@
 """Conversions of videos that are interrupted and resumed."""
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,8 +96,10 @@ def test_segments_do_not_show_in_the_result(whole, source, clip, faceset, tmp_pa
 @pytest.mark.parametrize("at", [1, 5, LENGTH + 1, 2 * LENGTH + 3, FRAMES])
 def test_an_interrupted_conversion_is_resumed(whole, source, faceset, tmp_path, at):
     output = tmp_path / "out.mp4"
-    with pytest.raises(Stopped):
+    with pytest.raises(Stopped) as caught:
         convert_source(source, output, swapper(), faceset=faceset, on_frames=stopping(at))
+    assert caught.value.__traceback__  # which keeps what the stopped functions used
+    assert not [thread for thread in threading.enumerate() if thread.name == "prefetch"]
     assert not output.exists()
     finished = sorted(work_of(source, output).glob("segment-*.mp4"))
     assert len(finished) == (at - 1) // LENGTH
