@@ -14,14 +14,16 @@ from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.planning import format_note, plan_outputs
 from faceswap.conversion.ranges import parse_ranges
 from faceswap.conversion.report import ConvertReport, describe, describe_model
+from faceswap.conversion.sharded import Shard, convert_shard
 from faceswap.conversion.sweep import parse_axes, variants
 from faceswap.conversion.targets import parse_targets
 from faceswap.conversion.tuning import Look, sheet_path, write_tuning_sheet
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
-from faceswap.core.errors import FaceswapError, MediaError
+from faceswap.core.errors import ConfigError, FaceswapError, MediaError
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import counted
+from faceswap.extraction.shards import ALL, parse_shard
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import is_faceset
 from faceswap.maskers import split_names
@@ -49,6 +51,7 @@ def convert(
     end: options.End = None,
     spans: options.Range = None,
     outside: options.OutsideRanges = "keep",
+    shard: options.Shard = "1/1",
     config: options.Recipe = None,
     settings: options.Settings = None,
     colour: options.Colour = None,
@@ -102,6 +105,7 @@ def convert(
         "encode.audio": audio,
     }
     resolved = options.load_settings(config, given, settings or ())
+    shards = parse_shard(shard)
     inputs, swept = options.split_sweep(inputs, sweep or ())
     rows = [
         (variant, options.load_settings(config, given, [*(settings or ()), *variant.changes]))
@@ -128,6 +132,8 @@ def convert(
         for source, outputs, own in zip(sources, plan_outputs(sources, output), faces, strict=True)
     ]
     if preview is not None or swept:
+        if shards != ALL:
+            raise ConfigError("Sheets are not made in shards.", "Omit --shard.")
         looks = [
             Look(variant.label, build_swapper(loaded, row), variant.changes)
             for variant, row in rows
@@ -136,8 +142,8 @@ def convert(
         return
     looked = _look(jobs, overwrite=overwrite)
     if len(jobs) == 1:
-        note(describe(_convert(jobs[0], looked[0], overwrite=overwrite)))
-    outcomes = _convert_all(jobs, looked, overwrite=overwrite) if len(jobs) > 1 else []
+        note(describe(_convert(jobs[0], looked[0], Shard(*shards), overwrite=overwrite)))
+    outcomes = _convert_all(jobs, looked, shards, overwrite=overwrite) if len(jobs) > 1 else []
     note(describe_model(model, loaded))
     for name in targets.identities:
         note(describe_shown(name, loaded.meta.subjects))
@@ -150,12 +156,20 @@ def convert(
 
 
 def _convert_all(
-    jobs: Sequence[ConvertJob], looked: Sequence[Earlier | None], *, overwrite: bool
+    jobs: Sequence[ConvertJob],
+    looked: Sequence[Earlier | None],
+    shards: tuple[int, int],
+    *,
+    overwrite: bool,
 ) -> list[Outcome]:
     """Converts several sources, and shows in a table what became of them."""
     tasks = [
-        Task(job.source.name, job.outputs.path, partial(_convert, job, one, overwrite=overwrite))
-        for job, one in zip(jobs, looked, strict=True)
+        Task(
+            job.source.name,
+            job.outputs.path,
+            partial(_convert, job, one, Shard(*shards, place), overwrite=overwrite),
+        )
+        for place, (job, one) in enumerate(zip(jobs, looked, strict=True))
     ]
 
     def show(outcome: Outcome) -> None:
@@ -178,22 +192,32 @@ def _figures(report: ConvertReport | None) -> tuple[str, str, str]:
     return str(report.frames), str(report.faces_swapped), rate
 
 
-def _convert(job: ConvertJob, looked: Earlier | None, *, overwrite: bool) -> ConvertReport:
+def _convert(
+    job: ConvertJob, looked: Earlier | None, shard: Shard, *, overwrite: bool
+) -> ConvertReport:
     """Converts a source, unless an identical conversion is complete."""
     finished = looked.report if looked else None
-    return finished or convert_with_progress(job, looked, overwrite=overwrite)
+    return finished or convert_with_progress(job, looked, shard, overwrite=overwrite)
 
 
 def convert_with_progress(
-    job: ConvertJob, looked: Earlier | None = None, *, overwrite: bool = False
+    job: ConvertJob,
+    looked: Earlier | None = None,
+    shard: Shard | None = None,
+    *,
+    overwrite: bool = False,
 ) -> ConvertReport:
-    """Runs a conversion behind a progress bar."""
+    """Runs a conversion, or a shard of it, behind a progress bar."""
     source = job.source
     frames = probe(source.path).frames if source.kind == "video" else len(source.files)
     total = frames and frames * job.passes
     unit = "frames" if job.passes == 1 else f"frames in {job.passes} passes"
     with progress_bar(f"convert {source.name}", total, unit) as advance:
-        return job.run(looked, overwrite=overwrite, on_frames=advance)
+        if shard is None or (shard.number, shard.shards) == ALL:
+            return job.run(looked, overwrite=overwrite, on_frames=advance)
+        return convert_shard(
+            job, shard, looked, overwrite=overwrite, on_frames=advance, on_wait=note
+        )
 
 
 def _write_sheets(

@@ -77,6 +77,10 @@ OutsideRanges = Annotated[
         "--outside", help="Whether frames outside of the ranges are kept as they are, or dropped."
     ),
 ]
+Shard = Annotated[
+    str,
+    typer.Option(help="I/N: convert the I-th of N shards, one per process or machine."),
+]
 Recipe = Annotated[
     str | None,
     typer.Option("--config", help="Name or path of a recipe with settings that differ."),

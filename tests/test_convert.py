@@ -388,6 +388,37 @@ def test_the_photo_of_another_one_is_kept(convert_photos, tmp_path, overwrite):
     assert mine.read_bytes() == b"mine"
 
 
+def test_shards_of_a_batch_convert_all_sources_together(run, tmp_path, capsys):
+    for name in "abc":
+        write_image(tmp_path / "in" / name / "1.png", moving_portrait(1))
+
+    def convert(shard: str, *more: str) -> tuple[int, str]:
+        line = ["convert", tmp_path / "in", "--to", "bob", "--model", run, "-o", tmp_path / "out"]
+        words = [str(word) for word in (*line, "--shard", shard, *more)]
+        with pytest.raises(SystemExit) as ended:
+            run_program("faceswap", faceswap.cli.VERBS, "0", words)
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), " ".join((printed.out + printed.err).split())
+
+    for shard in ("3/2", "0/2", "2"):
+        code, said = convert(shard)
+        assert code == 2
+        assert "Expected --shard I/N" in said
+    code, said = convert("1/2", "--preview", "1")
+    assert code == 2
+    assert "Omit --shard" in said
+    assert not (tmp_path / "out").exists()
+    code, said = convert("2/2")
+    assert code == 0
+    assert said.count("left to shard 1 of 2") == said.count("unfinished") == 2
+    assert [path.name for path in (tmp_path / "out").glob("*/*.png")] == ["1.png"]
+    assert (tmp_path / "out" / "b" / "1.png").is_file()
+    code, said = convert("1/2")
+    assert code == 0
+    assert "unfinished" not in said
+    assert len([*(tmp_path / "out").glob("*/*.png")]) == 3
+
+
 def test_a_batch_goes_on_after_a_failure_and_skips_what_is_finished(run, tmp_path, capsys):
     for name, picture in (("a", moving_portrait), ("b", plain_picture), ("c", moving_portrait)):
         write_image(tmp_path / "in" / name / "1.png", picture(1))

@@ -41,9 +41,11 @@ class Outcome:
 
     @property
     def state(self) -> str:
-        """``converted``, ``kept`` or ``failed``."""
+        """``converted``, ``kept``, ``failed``, or ``unfinished`` where other shards are missing."""
         if self.report is None:
             return "failed"
+        if self.report.missing:
+            return "unfinished"
         return "converted" if self.report.frames_now else "kept"
 
 

@@ -46,6 +46,7 @@ def find_earlier(
         OutputExistsError: Something else exists under the name of an output.
     """
     seen = _states(outputs)  # before they are read: a change meanwhile is noticed later
+    names = outputs.names()  # other shards add images
     swapped: dict[int, int] = {}
     own: set[Path | None] = set()
     for index, (file, source) in enumerate(zip(outputs.files, hashed.files, strict=True)):
@@ -70,7 +71,7 @@ def find_earlier(
             report = None
     elif swapped and outputs.is_folder and is_report_of(outputs.report, hashed.source):
         own.add(outputs.report)  # of the same photos, before some were added or removed
-    check_outputs([path for path in outputs.names() if path not in own])
+    check_outputs([path for path in names if path not in own])
     return Earlier(hashed, report, swapped, seen)
 
 

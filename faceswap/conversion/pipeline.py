@@ -5,7 +5,7 @@ use does not depend on the length of the input, and frames keep their order.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -16,11 +16,9 @@ from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.description import describe_faces, describe_targets
 from faceswap.conversion.earlier import Earlier, find_earlier
 from faceswap.conversion.encode_settings import EncodeSettings
-from faceswap.conversion.faces import FramesWithFaces, faces_of_frames, find_faces
 from faceswap.conversion.finding import FaceFinding
-from faceswap.conversion.frame_targets import assign_photos
-from faceswap.conversion.guided_frames import guide_photos
 from faceswap.conversion.outputs import Outputs, name_outputs
+from faceswap.conversion.photo_faces import faces_of_photos
 from faceswap.conversion.ranges import WHOLE, Ranges
 from faceswap.conversion.report import ConvertReport, write_report
 from faceswap.conversion.swapper import Swapper
@@ -29,10 +27,10 @@ from faceswap.conversion.video import VideoConversion
 from faceswap.conversion.writing import Counts, write_photos
 from faceswap.core.errors import MediaError, NoFacesError
 from faceswap.core.files import remove
+from faceswap.core.locks import check_free
 from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
-from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.photos import ImageReader
 from faceswap.media.sources import Source
@@ -120,7 +118,8 @@ class ConvertJob:
         self.ranges.check(self.source)
         check_outputs(self.outputs.names(), overwrite=True)
         with self.outputs.hold():
-            earlier = self._begin(looked, overwrite)
+            check_free(self.outputs.work)  # shards hold nothing but what they write there
+            earlier = self.begin(looked, overwrite)
             hashed = earlier.hashed
             if earlier.report is not None:
                 remove(self.outputs.work)  # it was stopped at the very end
@@ -135,14 +134,28 @@ class ConvertJob:
                 raise
             # The faces of photos that an earlier run finished are not known.
             notes = () if earlier.swapped else assignment.notes()
-            report = replace(
-                report, notes=(*report.notes, *notes), seconds=time.monotonic() - begun
-            )
-            write_report(report, self.outputs, hashed, self.swapper, self.conversion, self.identity)
-            remove(self.outputs.work)
-            return report
+            return self.conclude(report, hashed, notes, begun)
 
-    def _begin(self, looked: Earlier | None, overwrite: bool) -> Earlier:
+    def conclude(
+        self, report: ConvertReport, hashed: HashedSource, notes: Iterable[str], begun: float
+    ) -> ConvertReport:
+        """Writes the report of a finished conversion, and removes what it needed meanwhile.
+
+        Args:
+            report: Result.
+            hashed: The source.
+            notes: Further notes for the report.
+            begun: Moment at which this run began, by ``time.monotonic``.
+
+        Returns:
+            The report with its notes and the duration.
+        """
+        report = replace(report, notes=(*report.notes, *notes), seconds=time.monotonic() - begun)
+        write_report(report, self.outputs, hashed, self.swapper, self.conversion, self.identity)
+        remove(self.outputs.work)
+        return report
+
+    def begin(self, looked: Earlier | None, overwrite: bool) -> Earlier:
         """Hashes the source and looks at the outputs, where this is not done yet."""
         if looked is None:
             hashed = hash_source(self.source)
@@ -174,9 +187,16 @@ class ConvertJob:
                     "Omit --view.",
                 )
             return self._convert_photos(hashed, assignment, finished, on_frames)
+        result = self.video(hashed, assignment).run(
+            self.key(hashed), on_frames, overwrite=overwrite
+        )
+        return ConvertReport(output=self.outputs.path, seconds=0.0, **asdict(result))
+
+    def video(self, hashed: HashedSource, assignment: Assignment) -> VideoConversion:
+        """The conversion of the source, which is a video."""
         # Those of the whole video are known when it is signed.
         signer = ManifestSigner(self.identity, self.conversion, lambda: assignment.shown)
-        video = VideoConversion(
+        return VideoConversion(
             hashed,
             self.outputs,
             self.swapper,
@@ -186,10 +206,8 @@ class ConvertJob:
             signer,
             self.ranges,
         )
-        result = video.run(self._key(hashed), on_frames, overwrite=overwrite)
-        return ConvertReport(output=self.outputs.path, seconds=0.0, **asdict(result))
 
-    def _key(self, hashed: HashedSource) -> str:
+    def key(self, hashed: HashedSource) -> str:
         """Text that identifies the conversion, with the signer, this program and the arithmetic."""
         made_from = self.conversion.fingerprint(hashed.files)
         return f"{made_from} {self.identity.fingerprint} {__version__} {self.swapper.arithmetic}"
@@ -205,7 +223,7 @@ class ConvertJob:
         reader, counts = ImageReader(self.source.files, full_depth=True), Counts(finished)
         on_frames(counts.frames)
         frames = (frame for frame in prefetch(reader, _QUEUE) if frame.index not in finished)
-        found = self.faces_of_photos(frames, hashed, assignment)
+        found = faces_of_photos(frames, hashed, self.faces, self.swapper, assignment)
         swapped = self.swapper(prefetch(found, _QUEUE), video=False)
         with closing(prefetch(swapped, _QUEUE)) as waiting:
             counted = (done.frame for done in counts.watch(waiting, on_frames))
@@ -230,22 +248,6 @@ class ConvertJob:
             damage=reader.damage or "",
             notes=notes,
         )
-
-    def faces_of_photos(
-        self, frames: Iterator[Frame], hashed: HashedSource, assignment: Assignment
-    ) -> FramesWithFaces:
-        """Photos with their faces, which have guides where the model needs them."""
-        faces = self.faces
-        if isinstance(faces, FaceFinding):
-            found = assign_photos(find_faces(frames, "images", faces.new_tracker()), assignment)
-        else:
-            meshes = self.swapper.needs_mesh
-            found = faces_of_frames(frames, faces, hashed, self._device(), meshes=meshes)
-            found = assign_photos(found, assignment, faces)
-        return guide_photos(found, self.swapper.guidance) if self.swapper.guided else found
-
-    def _device(self) -> str:
-        return str(next(self.swapper.loaded.model.parameters()).device)
 
 
 def convert_source(

@@ -35,18 +35,20 @@ class ConvertReport:
         damage: Description of the unreadable part of the source; "" if there is none.
         notes: Differences from the source that the writer had to make, one line each.
         rates: Frames per second of each stage of this run by itself; empty for photos.
+        missing: Work left to other runs before the output is complete; "" if it is.
     """
 
     output: Path
-    files: tuple[Path, ...]
-    frames: int
-    frames_swapped: int
-    faces_swapped: int
-    seconds: float
-    frames_now: int
-    damage: str
-    notes: tuple[str, ...]
+    files: tuple[Path, ...] = ()
+    frames: int = 0
+    frames_swapped: int = 0
+    faces_swapped: int = 0
+    seconds: float = 0.0
+    frames_now: int = 0
+    damage: str = ""
+    notes: tuple[str, ...] = ()
     rates: Mapping[str, float] = field(default_factory=dict)
+    missing: str = ""
 
 
 class _StoredFile(DocumentModel):
@@ -153,19 +155,23 @@ def is_report_of(path: Path, source: Source) -> bool:
 
 
 def describe(report: ConvertReport) -> str:
-    """One line about a finished conversion, and one for each note."""
+    """One line about a conversion, and one for each note."""
+    if report.missing:
+        now = f"{report.frames_now} frames, {_speed(report)}; " if report.frames_now else ""
+        return f"{report.output}: {now}{report.missing}"
     line = (
         f"{report.output}: {report.faces_swapped} faces swapped in {report.frames_swapped} of "
-        f"{report.frames} frames, "
+        f"{report.frames} frames, {_speed(report) if report.frames_now else 'already complete'}"
     )
-    if report.frames_now:
-        line += f"{report.frames_now / report.seconds:.1f} frames/s"
-        stages = ", ".join(f"{name} {rate:.0f}" for name, rate in report.rates.items())
-        line += f" ({stages})" if stages else ""
-    else:
-        line += "already complete"
     summary = ". ".join([line, *([report.damage] if report.damage else [])])
     return "\n".join([summary, *(f"  {note}" for note in report.notes)])
+
+
+def _speed(report: ConvertReport) -> str:
+    """Rates of a run that wrote some frames."""
+    stages = ", ".join(f"{name} {rate:.0f}" for name, rate in report.rates.items())
+    rate = f"{report.frames_now / report.seconds:.1f} frames/s"
+    return f"{rate} ({stages})" if stages else rate
 
 
 def describe_model(path: Path, loaded: LoadedModel) -> str:

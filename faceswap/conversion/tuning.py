@@ -10,6 +10,7 @@ import numpy as np
 from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.clip_faces import ClipFaces
 from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.photo_faces import faces_of_photos
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.report import is_report_of
 from faceswap.conversion.sheet import around_faces, sheet, tile
@@ -120,7 +121,7 @@ def _sample(job: ConvertJob, hashed: HashedSource, count: int) -> Sequence[Sampl
             samples = [(frame, list(faces)) for frame, faces in clip.of(_frames_at(job, chosen))]
     else:
         frames = _frames_at(job, _spread(indices, count))
-        found = job.faces_of_photos(frames, hashed, assignment)
+        found = faces_of_photos(frames, hashed, job.faces, job.swapper, assignment)
         samples = [(frame, list(faces)) for frame, faces in found]
     if not any(faces for _, faces in samples):
         assignment.check()  # there may be faces, and others be meant

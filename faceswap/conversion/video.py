@@ -5,10 +5,9 @@ interrupted and resumed gives what an undisturbed one gives. The stages run conc
 bounded queues between them, across the borders of segments.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.clip_faces import ClipFaces
@@ -29,6 +28,7 @@ from faceswap.conversion.segments import (
 )
 from faceswap.conversion.stages import Stages
 from faceswap.conversion.swapper import SwappedFrame, Swapper
+from faceswap.conversion.video_result import VideoResult, summarise
 from faceswap.conversion.views import view_size
 from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
 from faceswap.conversion.writing import no_faces, without_report
@@ -39,37 +39,31 @@ from faceswap.media.frame_table import FrameTable
 from faceswap.media.hashed_source import HashedSource
 from faceswap.media.joining import Piece
 from faceswap.media.pieces import PieceFormat, piece_format
-from faceswap.media.timeline import Damage
 from faceswap.media.video import VideoInfo, VideoReader
 from faceswap.provenance.signing import ManifestSigner
 
 _QUEUE = 8
-_COUNTS = ("frames", "frames_swapped", "faces_swapped")
 
 
 @dataclass(frozen=True)
-class VideoResult:
-    """What was written of a video.
+class VideoPlan:
+    """How a video is converted.
 
     Attributes:
-        frames: Number of frames.
-        frames_now: Number of frames that this run wrote.
-        frames_swapped: Number of frames with at least one swapped face.
-        faces_swapped: Number of swapped faces.
-        damage: Description of the unreadable part of the source; "" if there is none.
-        notes: Differences from the source, one line each.
-        files: Written files.
-        rates: Frames per second of each stage of this run by itself.
+        info: Metadata of the video that is read.
+        table: Its frames.
+        segments: Segments of the result.
+        writer: Writer of the segments.
     """
 
-    frames: int
-    frames_now: int
-    frames_swapped: int
-    faces_swapped: int
-    damage: str
-    notes: tuple[str, ...]
-    files: tuple[Path, ...] = ()
-    rates: Mapping[str, float] = field(default_factory=dict)
+    info: VideoInfo
+    table: FrameTable
+    segments: Sequence[Segment]
+    writer: SegmentWriter | FrameFiles
+
+    def missing(self, segments: Iterable[Segment]) -> list[Segment]:
+        """Those of the segments that are not complete."""
+        return [segment for segment in segments if self.writer.read(segment) is None]
 
 
 @dataclass(frozen=True)
@@ -122,32 +116,64 @@ class VideoConversion:
         Raises:
             NoFacesError: No face was found; nothing is written.
         """
-        work, path = self.work, self.hashed.source.path
+        work = self.work
         work.open(key)
         try:
-            info = self._reader().info
-            stages, writer = Stages(), self._writer(info)
-            writer.try_out()  # before the long work
-            table = FrameTable.of_file(path)
-            segments = self.ranges.restrict(plan_segments(table), self.hashed.source)
-            faceset = self.faces
-            if isinstance(faceset, FaceFinding):
-                if self.swapper.needs_mesh:
-                    faceset.require_meshes()
-                faceset = faceset.extract(self.hashed.source, work.faceset, on_frames)
-            with ClipFaces(faceset, self.hashed, self.swapper, self.assignment) as faces:
-                missing = [segment for segment in segments if writer.read(segment) is None]
-                on_frames(covered(segments) - covered(missing))
-                written = sum(
-                    self._convert(group, faces, writer, stages, on_frames)
-                    for group in consecutive(missing)
-                )
-            result = self._finish(writer, info, table, segments, written)
-            if overwrite and isinstance(writer, FrameFiles):
-                writer.remove_others(segments)
+            plan = self.plan()
+            stages = Stages()
+            missing = plan.missing(plan.segments)
+            written = self.convert(plan, missing, stages, on_frames)
+            result = self.finish(plan, written, overwrite=overwrite)
             return replace(result, rates=stages.rates())
         finally:
             work.remove_empty()
+
+    def plan(self) -> VideoPlan:
+        """Plans the segments, and tries the encoder before the long work.
+
+        Raises:
+            MediaError: The source cannot be read, or the encoder not be started.
+        """
+        info, path = self._reader().info, self.hashed.source.path
+        writer = self._writer(info)
+        writer.try_out()
+        table = FrameTable.of_file(path)
+        segments = self.ranges.restrict(plan_segments(table), self.hashed.source)
+        return VideoPlan(info, table, segments, writer)
+
+    def convert(
+        self,
+        plan: VideoPlan,
+        wanted: Sequence[Segment],
+        stages: Stages,
+        on_frames: Callable[[int], None],
+        on_wait: Callable[[str], None] = lambda _: None,
+    ) -> int:
+        """Assigns identities to the faces of the video, and converts some segments.
+
+        Args:
+            plan: The plan.
+            wanted: Segments to convert; the frames of all others are reported as done.
+            stages: Stopwatches.
+            on_frames: As in ``run``.
+            on_wait: Callback with a sentence before it waits for the faces that another process
+                finds.
+
+        Returns:
+            The number of frames that were written.
+        """
+        faceset = self.faces
+        if isinstance(faceset, FaceFinding):
+            if self.swapper.needs_mesh:
+                faceset.require_meshes()
+            with self.work.hold_faceset(on_wait):
+                faceset = faceset.extract(self.hashed.source, self.work.faceset, on_frames)
+        with ClipFaces(faceset, self.hashed, self.swapper, self.assignment) as faces:
+            on_frames(covered(plan.segments) - covered(wanted))
+            return sum(
+                self._convert(group, faces, plan.writer, stages, on_frames)
+                for group in consecutive(wanted)
+            )
 
     def _convert(
         self,
@@ -211,26 +237,31 @@ class VideoConversion:
             yield from stages.swap.gives(render(stages.swap.takes(found), segment.indices))
             yield None
 
-    def _finish(
-        self,
-        writer: SegmentWriter | FrameFiles,
-        info: VideoInfo,
-        table: FrameTable,
-        segments: Sequence[Segment],
-        written: int,
-    ) -> VideoResult:
-        """Makes the output of all segments."""
-        found = {segment: writer.read(segment) for segment in segments}
+    def finish(self, plan: VideoPlan, written: int, *, overwrite: bool = False) -> VideoResult:
+        """Makes the output of all segments, which are complete.
+
+        Args:
+            plan: The plan.
+            written: Number of frames that this run wrote.
+            overwrite: Whether numbered images of other conversions are removed.
+
+        Raises:
+            NoFacesError: No face was swapped; the segments are removed.
+        """
+        writer, table = plan.writer, plan.table
+        found = {segment: writer.read(segment) for segment in plan.segments}
         records = {segment: record for segment, record in found.items() if record is not None}
-        assert len(records) == len(segments)
-        result = _summary(table, records, written)
+        assert len(records) == len(plan.segments)
+        result = summarise(table, records, written)
         if not result.faces_swapped:
             self.work.remove()
             if isinstance(writer, FrameFiles):
                 writer.remove(records)
             raise no_faces(self.hashed.source.path, result.frames, result.damage)
         if isinstance(writer, FrameFiles):
-            notes = (*result.notes, *sequence_notes(info))
+            if overwrite:
+                writer.remove_others(plan.segments)
+            notes = (*result.notes, *sequence_notes(plan.info))
             return replace(result, files=writer.files(records), notes=notes)
         notes = self._join(writer.info, records, result)
         return replace(result, files=self.outputs.files, notes=(*result.notes, *notes))
@@ -242,7 +273,6 @@ class VideoConversion:
         result: VideoResult,
     ) -> list[str]:
         (source,) = self.hashed.files
-        counts = {name: getattr(result, name) for name in _COUNTS}
         last = [record for record in records.values() if record.pts][-1]
         encode = self.encode
         frame = max(1, round(1 / (info.fps * info.time_base)))
@@ -257,13 +287,13 @@ class VideoConversion:
         finishing = Finishing(
             info, source.path, duration, encode.quality, encode.video.lossless, encode.audio, kept
         )
-        sign = self.signer.for_sources(source, counts=lambda: counts)
+        sign = self.signer.for_sources(source, counts=lambda: result.counts)
         return finishing.write(
             self.outputs.path,
             placed,
             self.work.joined,
             without_report(sign, self.outputs.report),
-            self.signer.for_sources(source, counts=lambda: counts, attached=False),
+            self.signer.for_sources(source, counts=lambda: result.counts, attached=False),
         )
 
 
@@ -271,23 +301,3 @@ def _until_end(swapped: Iterator[SwappedFrame | None]) -> Iterator[SwappedFrame]
     """The frames of one segment."""
     while (item := next(swapped)) is not None:
         yield item
-
-
-def _summary(
-    table: FrameTable, records: Mapping[Segment, SegmentRecord], written: int
-) -> VideoResult:
-    """What all segments contain."""
-    frames = sum(len(record.pts) for record in records.values())
-    damage = Damage()
-    total = covered([*records])
-    damage.total, damage.missing = total, total - frames
-    damage.faulty = sum(record.faulty for record in records.values())
-    notes = (note for record in records.values() for note in record.notes)
-    return VideoResult(
-        frames=frames,
-        frames_now=written,
-        frames_swapped=sum(record.frames_swapped for record in records.values()),
-        faces_swapped=sum(record.faces_swapped for record in records.values()),
-        damage=table.damage or damage.text() or "",
-        notes=tuple(dict.fromkeys([*table.notes, *notes])),
-    )

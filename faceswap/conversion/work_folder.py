@@ -4,7 +4,7 @@
 beside it, which is written last: what has a record is complete.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +14,10 @@ from pydantic import Field
 
 from faceswap.conversion.segments import Segment
 from faceswap.core.documents import DocumentModel, Items
-from faceswap.core.errors import FaceswapError, MediaError
+from faceswap.core.errors import FaceswapError, MediaError, OutputBusyError, OutputExistsError
 from faceswap.core.files import remove
 from faceswap.core.formats import Format
-from faceswap.core.locks import hold_file
+from faceswap.core.locks import LOCK, check_free, hold_file
 
 _RECORD = "conversion.json"
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -93,14 +93,58 @@ class WorkFolder:
         Raises:
             StorageFullError: The disk is full.
         """
-        try:
-            known = _WORK.read(self.path / _RECORD)["key"] == key
-        except (OSError, FaceswapError):
-            known = False
-        if not known:
+        if not self.is_of(key):
             remove(self.path)
             self.path.mkdir(parents=True)
             _WORK.write(self.path / _RECORD, {"key": key})
+
+    def is_of(self, key: str) -> bool:
+        """Whether the folder holds the conversion that ``key`` identifies."""
+        try:
+            return _WORK.read(self.path / _RECORD)["key"] == key
+        except (OSError, FaceswapError):
+            return False
+
+    @contextmanager
+    def share(self, key: str, shard: str) -> Iterator[None]:
+        """Takes part in the conversion beside other processes, each with a shard of its own.
+
+        Args:
+            key: As for ``open``.
+            shard: Shard of this process in a few words ("1 of 2").
+
+        Raises:
+            OutputBusyError: Another process converts this shard.
+            OutputExistsError: The folder holds another conversion.
+            StorageFullError: The disk is full.
+        """
+        presence, record = self.path / f"shard {shard}", self.path / _RECORD
+        with hold_file(presence, f"shard {shard} of the conversion"):
+            with hold_file(record, "the conversion", wait=True):
+                if not record.exists():
+                    self._clear()
+                    _WORK.write(record, {"key": key})
+            if not self.is_of(key):
+                raise OutputExistsError(
+                    f"{self.path} holds an unfinished conversion with other settings, of another "
+                    "source or by another signer, model or version.",
+                    "Give all shards the same command, or delete this folder.",
+                )
+            yield
+
+    @contextmanager
+    def hold_faceset(self, on_wait: Callable[[str], None]) -> Iterator[None]:
+        """Holds the faceset, after another process that makes it has ended.
+
+        Args:
+            on_wait: Callback with a sentence on that process before it waits.
+        """
+        try:
+            check_free(self.faceset)
+        except OutputBusyError as error:
+            on_wait(f"{error.message} Waiting for it.")
+        with hold_file(self.faceset, "the search for faces", wait=True):
+            yield
 
     def video(self, segment: Segment) -> Path:
         """File of a segment."""
@@ -111,8 +155,13 @@ class WorkFolder:
         """Holds a segment, so that no other process writes it.
 
         Raises:
-            OutputBusyError: Another process writes it.
+            OutputBusyError: Another process writes it, or has finished the conversion.
         """
+        if not (self.path / _RECORD).exists():
+            raise OutputBusyError(
+                f"Another process finished or removed the conversion in {self.path}.",
+                "Run the same command again.",
+            )
         with hold_file(self.video(segment), "the conversion", (self._record(segment),)):
             yield
 
@@ -137,6 +186,8 @@ class WorkFolder:
 
     def remove(self) -> None:
         """Removes the folder with everything in it."""
+        # First: without it nothing counts that a killed process did not come to remove.
+        remove(self.path / _RECORD)
         remove(self.path)
 
     def remove_empty(self) -> None:
@@ -144,6 +195,12 @@ class WorkFolder:
         with suppress(OSError):
             if {file.name for file in self.path.iterdir()} <= {_RECORD}:
                 self.remove()
+
+    def _clear(self) -> None:
+        """Removes everything but the locks of processes that take part."""
+        for entry in self.path.iterdir():
+            if not entry.name.startswith(LOCK):
+                remove(entry)
 
     def _record(self, segment: Segment) -> Path:
         return self.path / f"{_name(segment)}.json"

@@ -95,6 +95,20 @@ def hold_file(
                 file.parent.rmdir()
 
 
+def check_free(path: Path) -> None:
+    """Checks that no other process writes a file, or a folder or anything right in it.
+
+    Nothing is held afterwards: one that begins to write meanwhile is not noticed.
+
+    Raises:
+        OutputBusyError: Another process does.
+    """
+    beside = _record(path.with_name(f"{LOCK}-{name_key(path.name)}"))
+    for record in (beside, *path.glob(f"{LOCK}*{_RECORD}")):
+        if _is_held(record):
+            raise _busy(path, record)
+
+
 @contextmanager
 def _hold(lock_file: Path, output: Path, purpose: str, *, wait: bool = False) -> Iterator[None]:
     lock, record, place = FileLock(lock_file), _record(lock_file), lock_file.resolve()
@@ -119,10 +133,7 @@ def _acquire(lock: FileLock, lock_file: Path, output: Path, wait: bool) -> None:
     try:
         lock.acquire(timeout=-1 if wait else _PATIENCE_S, poll_interval=_POLL_S)
     except Timeout as error:
-        raise OutputBusyError(
-            f"Another process writes {output}: {_holder(lock_file)}.",
-            "Wait for it to finish, stop it, or choose another --output.",
-        ) from error
+        raise _busy(output, _record(lock_file)) from error
     except PermissionError as error:
         if not lock_file.exists():
             raise PermissionError(error.errno, error.strerror, str(output)) from error
@@ -182,10 +193,17 @@ def holder_record(purpose: str) -> dict[str, str | int]:
     }
 
 
-def _holder(lock_file: Path) -> str:
-    """Description of the process that holds a lock, as far as it can be read."""
+def _busy(output: Path, record: Path) -> OutputBusyError:
+    return OutputBusyError(
+        f"Another process writes {output}: {_holder(record)}.",
+        "Wait for it to finish, stop it, or choose another --output.",
+    )
+
+
+def _holder(record: Path) -> str:
+    """Description of the process that left a record, as far as it can be read."""
     try:
-        with _record(lock_file).open("rb") as file:
+        with record.open("rb") as file:
             return describe_holder(file.read(_MOST_BYTES))
     except OSError:
         return describe_holder(b"")  # just taken, or on a full disk

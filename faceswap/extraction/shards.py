@@ -1,7 +1,7 @@
-"""Shards of an extraction's sources, one for each of several machines that know nothing of another.
+"""Shards of the work of a command, one for each of several machines that know nothing of another.
 
-A machine that fails is replaced by running its shard anywhere else: facesets that are complete are
-kept, an unfinished one in the same folder is resumed.
+A machine that fails is replaced by running its shard anywhere else. In an extraction, facesets that
+are complete are kept, an unfinished one in the same folder is resumed.
 """
 
 import re
@@ -11,6 +11,8 @@ from typing import TypeVar
 from faceswap.core.errors import ConfigError
 
 T = TypeVar("T")
+ALL = (1, 1)
+"""The only shard of a command that does all the work."""
 _SHARD = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from faceswap.core.errors import OutputBusyError
 from faceswap.core.files import atomic_path, name_key
-from faceswap.core.locks import LOCK, hold_file, hold_folder
+from faceswap.core.locks import LOCK, check_free, hold_file, hold_folder
 
 HOLD = """
 import sys, time
@@ -51,6 +51,24 @@ def test_second_writer_learns_who_holds_the_folder(tmp_path: Path) -> None:
     finally:
         holder.kill()
         holder.wait()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_written_is_not_free(tmp_path: Path, kind: str) -> None:
+    output = tmp_path / "out"
+    holder = start_holder(kind, output)
+    try:
+        places = [output] if kind == "folder" else [output, tmp_path]
+        for place in places:
+            with pytest.raises(OutputBusyError, match=f"the training of process {holder.pid} on"):
+                check_free(place)
+        check_free(tmp_path / "other")
+    finally:
+        holder.kill()
+        holder.wait()
+    check_free(output)
+    with hold_file(tmp_path / "own", "the training"):
+        check_free(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])

@@ -1,0 +1,175 @@
+"""Converts the part of a source that one of several processes or machines has to convert.
+
+They know nothing of each other but the folder of the unfinished conversion, which they share. Each
+writes the segments of its shard there, and the one that finds all of them joins them.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+
+from faceswap.conversion.assignment import Assignment
+from faceswap.conversion.earlier import Earlier
+from faceswap.conversion.pipeline import ConvertJob
+from faceswap.conversion.report import ConvertReport
+from faceswap.conversion.segments import Segment
+from faceswap.conversion.stages import Stages
+from faceswap.conversion.video import VideoConversion, VideoPlan
+from faceswap.core.errors import NoFacesError, OutputBusyError
+from faceswap.core.locks import check_free, hold_file
+from faceswap.core.outputs import check_outputs
+from faceswap.media.hashed_source import HashedSource
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What one of several processes converts of a source.
+
+    Segment k of source i, both from 0, belongs to shard ``(i + k) % shards + 1``, and so do the
+    photos of source i with k = 0: short sources are spread as well as long ones.
+
+    Attributes:
+        number: Number of the shard, from 1.
+        shards: Number of shards.
+        place: Place of the source among all sources of the command, from 0.
+    """
+
+    number: int
+    shards: int
+    place: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.shards}"
+
+    def owner(self, unit: int = 0) -> int:
+        """Number of the shard to which a segment belongs, or photos as unit 0."""
+        return (self.place + unit) % self.shards + 1
+
+    def own(self, plan: VideoPlan) -> list[Segment]:
+        """Segments of this shard."""
+        units = enumerate(plan.segments)
+        return [segment for unit, segment in units if self.owner(unit) == self.number]
+
+
+def convert_shard(
+    job: ConvertJob,
+    shard: Shard,
+    looked: Earlier | None = None,
+    *,
+    overwrite: bool = False,
+    on_frames: Callable[[int], None] = lambda _: None,
+    on_wait: Callable[[str], None] = lambda _: None,
+) -> ConvertReport:
+    """Converts one shard of a source, and finishes the output if all others are complete.
+
+    Args:
+        job: Conversion of the source; the same for all shards.
+        shard: The shard.
+        looked: What ``job.look`` found.
+        overwrite: Whether to replace whatever exists under the names of the outputs.
+        on_frames: As for ``ConvertJob.run``; what belongs to other shards is reported as done.
+        on_wait: Callback with a sentence before it waits for another process.
+
+    Returns:
+        The report; its ``missing`` says what is left to other shards.
+
+    Raises:
+        FaceswapError: As in ``ConvertJob.run``.
+        OutputBusyError: Another process converts this shard, or all of them.
+        OutputExistsError: The shared folder holds a conversion with other settings.
+    """
+    if job.source.kind == "images":
+        if shard.owner() == shard.number:
+            return job.run(looked, overwrite=overwrite, on_frames=on_frames)
+        on_frames(len(job.source.files))
+        left = f"left to shard {shard.owner()} of {shard.shards}"
+        return ConvertReport(job.outputs.path, missing=left)
+    begun = time.monotonic()
+    job.ranges.check(job.source)
+    check_outputs(job.outputs.names(), overwrite=True)
+    earlier = job.begin(looked, overwrite)
+    hashed = earlier.hashed
+    assignment = Assignment(job.targets, job.source.name)
+    video, key = job.video(hashed, assignment), job.key(hashed)
+    try:
+        with _take_part(job, video, key, shard):
+            # Again, since another run may have finished it meanwhile.
+            earlier = job.begin(earlier, overwrite)
+            if earlier.report is not None:
+                return earlier.report
+            part = _Part(job, video, hashed, key, begun, overwrite)
+            return part.convert(shard, on_frames, on_wait)
+    except NoFacesError:
+        assignment.check()  # there may be faces, and others be meant
+        raise
+    finally:
+        video.work.remove_empty()
+
+
+@contextmanager
+def _take_part(job: ConvertJob, video: VideoConversion, key: str, shard: Shard) -> Iterator[None]:
+    with ExitStack() as stack:
+        stack.enter_context(video.work.share(key, str(shard)))
+        if job.outputs.is_folder:
+            # Whoever holds the folder leaves the temporary files of other writers alone.
+            images = job.outputs.path / f"shard {shard}"
+            stack.enter_context(hold_file(images, f"shard {shard} of the conversion"))
+        # A run without shards holds the report, and looks for shards after that.
+        check_free(job.outputs.report)
+        yield
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The part of this process in the conversion of a video."""
+
+    job: ConvertJob
+    video: VideoConversion
+    hashed: HashedSource
+    key: str
+    begun: float
+    overwrite: bool
+
+    def convert(
+        self, shard: Shard, on_frames: Callable[[int], None], on_wait: Callable[[str], None]
+    ) -> ConvertReport:
+        """Converts the segments of a shard; joins all segments if no other is missing."""
+        video, stages = self.video, Stages()
+        plan = video.plan()
+        own = plan.missing(shard.own(plan))
+        written = video.convert(plan, own, stages, on_frames, on_wait) if own else 0
+        made = ConvertReport(
+            self.job.outputs.path,
+            frames_now=written,
+            seconds=time.monotonic() - self.begun,
+            rates=stages.rates(),
+        )
+        missing = len(plan.missing(plan.segments))
+        # Whoever removes the segments begins with the key: after it, they do not count.
+        if missing and video.work.is_of(self.key):
+            segments = len(plan.segments)
+            verb = "is" if missing == 1 else "are"
+            left = f"{missing} of {segments} segments {verb} missing: run the other shards"
+            return replace(made, missing=left)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.job.outputs.hold())
+            except OutputBusyError:
+                return replace(made, missing="another process joins the segments")
+            if not video.work.is_of(self.key):
+                return self._of_another(made)
+            if not own:
+                video.convert(plan, (), stages, lambda _: None, on_wait)  # assigns identities
+            result = replace(
+                video.finish(plan, written, overwrite=self.overwrite), rates=stages.rates()
+            )
+            report = ConvertReport(self.job.outputs.path, seconds=0.0, **asdict(result))
+            return self.job.conclude(report, self.hashed, video.assignment.notes(), self.begun)
+
+    def _of_another(self, made: ConvertReport) -> ConvertReport:
+        """The report of another process that joined the segments before this one could."""
+        finished = self.job.begin(Earlier(self.hashed), overwrite=False).report
+        if finished is None:
+            return replace(made, missing="another process removed the segments: run it again")
+        return replace(finished, frames_now=made.frames_now, seconds=made.seconds, rates=made.rates)
