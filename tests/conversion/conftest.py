@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from faceswap.conversion import video
+from faceswap.conversion.pipeline import convert_source
+from faceswap.conversion.segments import plan_segments
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
+from tests.conversion.test_pipeline import swapper
 from tests.footage import write_clip
 
 
@@ -23,3 +27,14 @@ def faceset(clip, tmp_path_factory) -> Faceset:
     directory = tmp_path_factory.mktemp("faces") / "clip"
     extract_source(find_sources([clip])[0], directory, ExtractSettings())
     return Faceset.open(directory)
+
+
+@pytest.fixture(scope="module")
+def whole(request, clip, faceset, tmp_path_factory) -> Path:
+    """The clip after an undisturbed conversion in segments of the module's ``LENGTH``."""
+    output = tmp_path_factory.mktemp("whole") / "out.mp4"
+    length = request.module.LENGTH
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(video, "plan_segments", lambda table: plan_segments(table, length))
+        convert_source(find_sources([clip])[0], output, swapper(), faceset=faceset)
+    return output

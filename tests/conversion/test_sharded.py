@@ -13,7 +13,7 @@ from faceswap.conversion import video
 from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.outputs import Outputs, name_outputs
-from faceswap.conversion.pipeline import ConvertJob, convert_source
+from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.segments import plan_segments
 from faceswap.conversion.sharded import Shard, convert_shard
 from faceswap.core.errors import OutputBusyError, OutputExistsError
@@ -74,15 +74,6 @@ with hold_file(Path(sys.argv[1]), "the work"):
     print("ready", flush=True)
     sys.stdin.read()
 """
-
-
-@pytest.fixture(scope="module")
-def whole(clip, faceset, tmp_path_factory) -> Path:
-    output = tmp_path_factory.mktemp("whole") / "out.mp4"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(video, "plan_segments", lambda table: plan_segments(table, LENGTH))
-        convert_source(find_sources([clip])[0], output, swapper(), faceset=faceset)
-    return output
 
 
 @pytest.fixture

@@ -70,15 +70,6 @@ def work_of(source: Source, output: Path) -> Path:
     return name_outputs(source, output).work
 
 
-@pytest.fixture(scope="module")
-def whole(clip, faceset, tmp_path_factory) -> Path:
-    output = tmp_path_factory.mktemp("whole") / "out.mp4"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(video, "plan_segments", lambda table: plan_segments(table, LENGTH))
-        convert_source(find_sources([clip])[0], output, swapper(), faceset=faceset)
-    return output
-
-
 def test_segments_do_not_show_in_the_result(whole, source, clip, faceset, tmp_path, monkeypatch):
     monkeypatch.setattr(video, "plan_segments", lambda table: plan_segments(table, 250))
     lossless = EncodeSettings(VideoEncoding("ffv1"))
