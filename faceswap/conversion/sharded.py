@@ -66,9 +66,10 @@ def convert_shard(
     Args:
         job: Conversion of the source; the same for all shards.
         shard: The shard.
-        looked: What ``job.look`` found.
+        looked: Result of ``job.look``; None if nothing is there.
         overwrite: Whether to replace whatever exists under the names of the outputs.
-        on_frames: As for ``ConvertJob.run``; what belongs to other shards is reported as done.
+        on_frames: Callback with the number of frames, as for ``ConvertJob.run``; frames of other
+            shards are reported as done.
         on_wait: Callback with a sentence before it waits for another process.
 
     Returns:

@@ -51,7 +51,7 @@ class VideoPlan:
 
     Attributes:
         info: Metadata of the video that is read.
-        table: Its frames.
+        table: Table of its frames.
         segments: Segments of the result.
         writer: Writer of the segments.
     """
@@ -155,7 +155,7 @@ class VideoConversion:
             plan: The plan.
             wanted: Segments to convert; the frames of all others are reported as done.
             stages: Stopwatches.
-            on_frames: As in ``run``.
+            on_frames: Callback with the number of frames, as in ``run``.
             on_wait: Callback with a sentence before it waits for the faces that another process
                 finds.
 

@@ -110,7 +110,7 @@ class WorkFolder:
         """Takes part in the conversion beside other processes, each with a shard of its own.
 
         Args:
-            key: As for ``open``.
+            key: Text that identifies the conversion, as for ``open``.
             shard: Shard of this process in a few words ("1 of 2").
 
         Raises:
