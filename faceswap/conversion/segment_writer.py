@@ -7,7 +7,7 @@ from itertools import chain
 
 from faceswap.conversion.segments import Segment
 from faceswap.conversion.swapper import SwappedFrame
-from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
+from faceswap.conversion.work_folder import TRIAL, SegmentRecord, WorkFolder
 from faceswap.conversion.writing import Counts
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.hashed_source import HashedSource
@@ -45,7 +45,7 @@ class SegmentWriter:
         Raises:
             MediaError: It cannot be started.
         """
-        with suppress(_TrialEndedError), self._open(Segment(0, 0), Counts({})):
+        with suppress(_TrialEndedError), self._open(TRIAL, Counts({})):
             raise _TrialEndedError
 
     def read(self, segment: Segment) -> SegmentRecord | None:

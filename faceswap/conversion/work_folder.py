@@ -15,9 +15,13 @@ from pydantic import Field
 from faceswap.conversion.segments import Segment
 from faceswap.core.documents import DocumentModel, Items
 from faceswap.core.errors import FaceswapError, MediaError, OutputBusyError, OutputExistsError
-from faceswap.core.files import remove
+from faceswap.core.files import atomic_directory, remove
 from faceswap.core.formats import Format
-from faceswap.core.locks import LOCK, check_free, hold_file
+from faceswap.core.leftovers import clear_leftovers
+from faceswap.core.locks import LOCK, check_free, hold_file, is_used
+
+TRIAL = Segment(0, 0)
+"""Segment under whose name an encoder is tried out; it never gets a record."""
 
 _RECORD = "conversion.json"
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
@@ -85,24 +89,43 @@ class WorkFolder:
         return self.path / f"joined{self._suffix}"
 
     def open(self, key: str) -> None:
-        """Creates the folder, and clears it if it holds another conversion.
+        """Creates the folder, and replaces it if it holds another conversion.
+
+        What a killed process left of files that are held by nobody is removed, so call it while the
+        output is held.
 
         Args:
             key: Text that identifies the conversion and everything its result depends on.
 
         Raises:
+            MediaError: A newer version of this program made the folder.
+            OSError: It cannot be read.
             StorageFullError: The disk is full.
         """
+        clear_leftovers(self.path.parent, {self.path.name})
         if not self.is_of(key):
-            remove(self.path)
-            self.path.mkdir(parents=True)
-            _WORK.write(self.path / _RECORD, {"key": key})
+            # Replaced at once: a folder that is removed in part would be taken for a whole one.
+            with atomic_directory(self.path) as folder:
+                _WORK.write(folder / _RECORD, {"key": key})
+        clear_leftovers(self.path, {self.joined.name, self.video(TRIAL).name})
 
     def is_of(self, key: str) -> bool:
-        """Whether the folder holds the conversion that ``key`` identifies."""
+        """Whether the folder holds the conversion that ``key`` identifies.
+
+        Without a record, or with a damaged one, it holds none.
+
+        Raises:
+            MediaError: A newer version of this program made the folder.
+            OSError: It cannot be read.
+        """
+        record = self.path / _RECORD
         try:
-            return _WORK.read(self.path / _RECORD)["key"] == key
-        except (OSError, FaceswapError):
+            return _WORK.read(record)["key"] == key
+        except FileNotFoundError:
+            return False
+        except MediaError:
+            if _WORK.is_newer(record):
+                raise
             return False
 
     @contextmanager
@@ -193,7 +216,9 @@ class WorkFolder:
     def remove_empty(self) -> None:
         """Removes the folder unless it holds a segment or a part of a faceset."""
         with suppress(OSError):
-            if {file.name for file in self.path.iterdir()} <= {_RECORD}:
+            names = {file.name for file in self.path.iterdir()}
+            kept = {name for name in names if not name.startswith((LOCK, ".tmp-"))}
+            if kept <= {_RECORD} and not is_used(self.path):
                 self.remove()
 
     def _clear(self) -> None:

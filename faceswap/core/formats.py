@@ -47,6 +47,19 @@ class Format:
         document = read_json(path, error=self.error, hint=self._restore(path))
         return self.migrate(document, path)
 
+    def is_newer(self, path: Path) -> bool:
+        """Whether a document is of this format, and of a version that is not known yet.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        try:
+            document = read_json(path, error=self.error)
+        except FaceswapError:
+            return False
+        own = isinstance(document, dict) and document.get("format") == self.name
+        return own and isinstance(v := document.get("version"), int) and v > self.version
+
     def migrate(self, document: Any, path: Path) -> Document:
         """Migrates and checks a document that was read from ``path``; see ``read``."""
         found = document.get("format") if isinstance(document, dict) else None

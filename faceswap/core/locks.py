@@ -54,7 +54,7 @@ def hold_folder(folder: Path, purpose: str) -> Iterator[None]:
     try:
         with _hold(folder / LOCK, folder, purpose):
             for place in (folder, *_folders(folder)):
-                clear_leftovers(place, None, partial(_is_used, place))
+                clear_leftovers(place, None, partial(is_used, place))
             yield
     finally:
         if created:
@@ -151,7 +151,7 @@ def _folders(folder: Path) -> list[Path]:
         return []
 
 
-def _is_used(folder: Path) -> bool:
+def is_used(folder: Path) -> bool:
     """Whether another process writes something in a folder."""
     return any(map(_is_held, folder.glob(f"{LOCK}*{_RECORD}"))) or _is_inside_used(folder)
 
