@@ -1,9 +1,11 @@
 """Conversions of videos that are interrupted and resumed."""
 
+import os
 import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -15,6 +17,7 @@ from faceswap.conversion.outputs import name_outputs
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.segments import plan_segments
 from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.video import VideoConversion, VideoResult
 from faceswap.core.errors import MediaError, SourceChangedError
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame_table import FrameTable
@@ -85,7 +88,7 @@ def test_segments_do_not_show_in_the_result(whole, source, clip, faceset, tmp_pa
 
 
 @pytest.mark.parametrize("at", [1, 5, LENGTH + 1, 2 * LENGTH + 3, FRAMES])
-def test_an_interrupted_conversion_is_resumed(whole, source, faceset, tmp_path, at):
+def test_an_interrupted_conversion_is_resumed(whole, source, faceset, tmp_path, monkeypatch, at):
     output = tmp_path / "out.mp4"
     with pytest.raises(Stopped) as caught:
         convert_source(source, output, swapper(), faceset=faceset, on_frames=stopping(at))
@@ -97,13 +100,22 @@ def test_an_interrupted_conversion_is_resumed(whole, source, faceset, tmp_path, 
     for file in finished:
         found = read_provenance(file)
         assert (found.state, found.synthetic) == ("intact", True)
-    stamps = [file.stat().st_mtime_ns for file in finished]
+    states = [file.stat() for file in finished]
+    joined: list[os.stat_result] = []
+    finish = VideoConversion._finish
+
+    def look(self: VideoConversion, *rest: Any) -> VideoResult:
+        joined.extend(file.stat() for file in finished)
+        return finish(self, *rest)
+
+    monkeypatch.setattr(VideoConversion, "_finish", look)
     count: list[int] = []
     report = convert_source(source, output, swapper(), faceset=faceset, on_frames=count.append)
     assert report.frames == FRAMES == sum(count)
     assert report.frames_now == FRAMES - LENGTH * len(finished)
     assert (report.faces_swapped, report.frames_swapped) == (FRAMES, FRAMES)
-    assert stamps == sorted(stamps)
+    for before, after in zip(states, joined, strict=True):
+        assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert packets(output) == packets(whole)
     assert not work_of(source, output).exists()
 
