@@ -102,13 +102,13 @@ def test_an_interrupted_conversion_is_resumed(whole, source, faceset, tmp_path, 
         assert (found.state, found.synthetic) == ("intact", True)
     states = [file.stat() for file in finished]
     joined: list[os.stat_result] = []
-    finish = VideoConversion._finish
+    finish = VideoConversion.finish
 
-    def look(self: VideoConversion, *rest: Any) -> VideoResult:
+    def look(self: VideoConversion, *rest: Any, **options: Any) -> VideoResult:
         joined.extend(file.stat() for file in finished)
-        return finish(self, *rest)
+        return finish(self, *rest, **options)
 
-    monkeypatch.setattr(VideoConversion, "_finish", look)
+    monkeypatch.setattr(VideoConversion, "finish", look)
     count: list[int] = []
     report = convert_source(source, output, swapper(), faceset=faceset, on_frames=count.append)
     assert report.frames == FRAMES == sum(count)
