@@ -6,8 +6,8 @@ Adelson 1983).
 
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
 
+from faceswap.conversion.grid_blur import grid_blur
 from faceswap.core.area import area_mean
 
 _GRID = 32  # side of the grid on which the light of faces is compared
@@ -40,9 +40,9 @@ def measure_light(
     difference = area_mean((targets - faces) * weights, _GRID)
     size = (difference / inside.clamp_min(1e-3)).abs().mean(1, keepdim=True)
     trust = 1 / (1 + (size / _FEATURE).square())
-    total = _blur(inside * trust, _LIGHT * unit).clamp_min(1e-3)
-    light = _blur(difference * trust, _LIGHT * unit) / total
-    border = 2 - 2 * _blur(area_mean(masks, _GRID), _BORDER * unit)
+    total = grid_blur(inside * trust, _LIGHT * unit).clamp_min(1e-3)
+    light = grid_blur(difference * trust, _LIGHT * unit) / total
+    border = 2 - 2 * grid_blur(area_mean(masks, _GRID), _BORDER * unit)
     return light * border.clamp(0, 1)
 
 
@@ -50,8 +50,3 @@ def add_light(faces: Tensor, light: Tensor) -> Tensor:
     """Faces ``(B, 3, H, W)`` in a light ``(B, *LIGHT_SHAPE)``."""
     change = F.interpolate(light, faces.shape[-2:], mode="bilinear", align_corners=False)
     return faces + change
-
-
-def _blur(images: Tensor, sigma: float) -> Tensor:
-    side = 2 * round(3 * sigma) + 1
-    return gaussian_blur(images, [side, side], [sigma, sigma])

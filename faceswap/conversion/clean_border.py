@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
 
+from faceswap.conversion.grid_blur import grid_blur
 from faceswap.core.area import area_mean
 from faceswap.geometry.landmarks68 import LEFT_BROW, RIGHT_BROW
 from faceswap.maskers.regions import EYES, MOUTH, fill_features
@@ -50,7 +50,7 @@ def clean_border(
     grid, unit = (_GRID, _GRID), _GRID / coverage
     faces, targets, inside = (area_mean(v, _GRID) for v in (faces, targets, masks))
     small = area_mean(inside, _COARSE)
-    near = (2 - 2 * _blur(small, _NEAR * _COARSE / coverage)).clamp(0, 1)
+    near = (2 - 2 * grid_blur(small, _NEAR * _COARSE / coverage)).clamp(0, 1)
     near = F.interpolate(near, grid, mode="bilinear", align_corners=False)
     core = inside * (1 - near)
     skin = (faces * core).sum((2, 3), keepdim=True) / core.sum((2, 3), keepdim=True).clamp_min(1e-3)
@@ -63,10 +63,5 @@ def clean_border(
         for points in landmarks
     ]
     skinned = torch.from_numpy(np.stack(features)[:, None] == 0).to(masks)
-    taken = _blur(foreign * near * skinned, 1.0)
+    taken = grid_blur(foreign * near * skinned, 1.0)
     return masks * (1 - F.interpolate(taken, masks.shape[-2:], mode="bilinear"))
-
-
-def _blur(images: Tensor, sigma: float) -> Tensor:
-    side = 2 * round(3 * sigma) + 1
-    return gaussian_blur(images, [side, side], [sigma, sigma])
