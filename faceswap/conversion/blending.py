@@ -19,7 +19,7 @@ blends: Registry[Blend] = Registry("blend")
 _UNUSUAL = 0.2  # difference of colours that is no difference of light
 # Pixels of the coarsest level of a pyramid. Of a smaller one, a face would take its light from the
 # frame as a whole: brows and lips of the frame would show through.
-_COARSEST = 50
+_COARSEST = 75
 
 
 @blends.register
