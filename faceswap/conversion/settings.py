@@ -45,7 +45,7 @@ class MaskConfig(StrictModel):
         default=(), description="Features of the frame's own face that are not replaced."
     )
     clean: bool = Field(
-        default=True,
+        default=False,
         description="Whether the frame stays where a swapped face shows hair or background at the "
         "border of the mask.",
     )

@@ -103,7 +103,7 @@ class SwapParts:
     detail: DetailChain = field(default_factory=lambda: DetailChain(DetailSettings()))
     placement: Placement = field(default_factory=Placement)
     blend: Blend = pyramid
-    clean: bool = True
+    clean: bool = False
     occluders: OccluderPart | None = None
     smooth: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)

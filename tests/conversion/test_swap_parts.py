@@ -42,7 +42,7 @@ CHANGES = {
     "a masker": {"masks": build_face_masks("extended", 1.25)},
     "eyes": {"masks": build_face_masks("hull", 1.25, keep=("eyes",))},
     "a place": {"placement": Placement(scale=2)},
-    "hair": {"clean": False},
+    "hair": {"clean": True},
     "time": {"smooth": 3},
 }
 
