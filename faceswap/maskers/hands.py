@@ -80,18 +80,18 @@ def fill_hand(mask: NDArray[np.uint8], points: NDArray[np.floating], value: int 
         value: Value of the pixels of the hand.
     """
     width = Hand(np.asarray(points, np.float32), 1.0).size
-    drawn = np.zeros_like(mask)
+    rendered = np.zeros_like(mask)
     fixed_point = 4  # fractional bits
     placed = np.round(np.asarray(points) * (1 << fixed_point)).astype(int)
     for start, end in _BONES:
         radius = _THUMB if start < _INDEX else _FINGER
         thickness = max(1, round(2 * radius * width))
         cv2.line(
-            drawn, placed[start].tolist(), placed[end].tolist(), value, thickness, 8, fixed_point
+            rendered, placed[start].tolist(), placed[end].tolist(), value, thickness, 8, fixed_point
         )
     around = (np.asarray(points)[_PALM, None] + _EDGE * width * CIRCLE).reshape(-1, 2)
-    np.maximum(drawn, fill_convex(mask.shape[0], around) // 255 * np.uint8(value), out=drawn)
-    np.maximum(mask, drawn, out=mask)
+    np.maximum(rendered, fill_convex(mask.shape[0], around) // 255 * np.uint8(value), out=rendered)
+    np.maximum(mask, rendered, out=mask)
 
 
 class HandFinder:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -61,15 +62,13 @@ def _read_pace(path: Path, _: FileState | None) -> Pace:
         presented, codec = has_presentation_stamps(container), stream.codec_context.name
         stamps: list[int] = []
         pictures = 0
-        try:
+        with suppress(FFmpegError):  # damage is reported when the file is read
             for packet in clock.continued(container.demux(stream)):
                 stamp = packet.pts if presented else packet.dts
                 if is_picture(packet, codec):
                     pictures += 1
                     # In program streams only some pictures have one.
                     stamps += [] if stamp is None else [stamp]
-        except FFmpegError:
-            pass  # damage is reported when the file is read
     stamps.sort()
     if not stamps:
         return Pace(1 / frame_rate(stream), steady=True)
