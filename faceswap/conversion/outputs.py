@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
+from faceswap.conversion.views import Shown
 from faceswap.core.errors import MediaError
 from faceswap.core.files import name_key
 from faceswap.core.locks import hold_file, hold_folder
@@ -104,6 +105,23 @@ def name_outputs(source: Source, output: Path) -> Outputs:
     if source.path.is_file() or (len(source.files) == 1 and writable):
         return Outputs(output, (output,))
     return Outputs(output, tuple(output / name for name in _photo_names(source.files)))
+
+
+def check_view(view: Shown, source: Source, outputs: Outputs) -> None:
+    """Checks that a view can be made of a source and written as its outputs.
+
+    Raises:
+        MediaError: It is a view of photos, or one with transparency that is written as video.
+    """
+    if view == "swap":
+        return
+    if source.kind == "images":
+        raise MediaError(f"The view {view!r} is made of videos, found photos.", "Omit --view.")
+    if view in ("alpha", "patch") and outputs.pattern is None:
+        raise MediaError(
+            f"The view {view!r} has transparency, which is written as images.",
+            "Choose an --output such as frames/%06d.png.",
+        )
 
 
 def _numbered(output: Path) -> Outputs:

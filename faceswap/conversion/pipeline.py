@@ -17,7 +17,7 @@ from faceswap.conversion.description import describe_faces, describe_targets
 from faceswap.conversion.earlier import Earlier, find_earlier
 from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.finding import FaceFinding
-from faceswap.conversion.outputs import Outputs, name_outputs
+from faceswap.conversion.outputs import Outputs, check_view, name_outputs
 from faceswap.conversion.photo_faces import faces_of_photos
 from faceswap.conversion.ranges import WHOLE, Ranges
 from faceswap.conversion.report import ConvertReport, write_report
@@ -25,7 +25,7 @@ from faceswap.conversion.swapper import Swapper
 from faceswap.conversion.targets import Targets
 from faceswap.conversion.video import VideoConversion
 from faceswap.conversion.writing import Counts, write_photos
-from faceswap.core.errors import MediaError, NoFacesError
+from faceswap.core.errors import NoFacesError
 from faceswap.core.files import remove
 from faceswap.core.locks import check_free
 from faceswap.core.outputs import check_outputs, is_taken
@@ -86,6 +86,16 @@ class ConvertJob:
         """How often each frame is reported to ``on_frames``."""
         return 2 if isinstance(self.faces, FaceFinding) and self.source.kind == "video" else 1
 
+    def check(self) -> None:
+        """Checks that the source has what is chosen of it, before anything is read.
+
+        Raises:
+            ConfigError: Photos have no ranges.
+            MediaError: The view cannot be written of the source, or as the output.
+        """
+        self.ranges.check(self.source)
+        check_view(self.encode.view, self.source, self.outputs)
+
     def look(self) -> Earlier | None:
         """Looks at every name that will be written; call it before the work starts.
 
@@ -96,7 +106,7 @@ class ConvertJob:
             OutputExistsError: Something exists that an identical conversion did not make.
             OutputError: A name is too long, lies in a file, or is used twice.
         """
-        self.ranges.check(self.source)
+        self.check()
         check_outputs(self.outputs.names(), overwrite=True)
         if not any(map(is_taken, self.outputs.names())):
             return None
@@ -115,7 +125,7 @@ class ConvertJob:
         found is not read again, unless it changed.
         """
         begun = time.monotonic()
-        self.ranges.check(self.source)
+        self.check()
         check_outputs(self.outputs.names(), overwrite=True)
         with self.outputs.hold():
             check_free(self.outputs.work)  # shards hold nothing but what they write there
@@ -181,11 +191,6 @@ class ConvertJob:
         overwrite: bool,
     ) -> ConvertReport:
         if self.source.kind == "images":
-            if self.encode.view != "swap":
-                raise MediaError(
-                    f"The view {self.encode.view!r} is made of videos, found photos.",
-                    "Omit --view.",
-                )
             return self._convert_photos(hashed, assignment, finished, on_frames)
         result = self.video(hashed, assignment).run(
             self.key(hashed), on_frames, overwrite=overwrite

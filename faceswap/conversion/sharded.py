@@ -87,7 +87,7 @@ def convert_shard(
         left = f"left to shard {shard.owner()} of {shard.shards}"
         return ConvertReport(job.outputs.path, missing=left)
     begun = time.monotonic()
-    job.ranges.check(job.source)
+    job.check()
     check_outputs(job.outputs.names(), overwrite=True)
     earlier = job.begin(looked, overwrite)
     hashed = earlier.hashed

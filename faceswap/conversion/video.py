@@ -32,7 +32,6 @@ from faceswap.conversion.video_result import VideoResult, summarise
 from faceswap.conversion.views import view_size
 from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
 from faceswap.conversion.writing import no_faces, without_report
-from faceswap.core.errors import MediaError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame_table import FrameTable
@@ -212,11 +211,6 @@ class VideoConversion:
         if self.outputs.pattern is not None:
             pattern, bits = self.outputs.pattern, self.encode.bits
             return FrameFiles(work, self.hashed, pattern, view, bits, self.signer)
-        if view in ("alpha", "patch"):
-            raise MediaError(
-                f"The view {view!r} has transparency, which is written as images.",
-                "Choose an --output such as frames/%06d.png.",
-            )
         width, height = view_size(view, info.width, info.height)
         shown = replace(info, width=width, height=height)
         return SegmentWriter(work, self.hashed, shown, self._format.encoding, self.signer)

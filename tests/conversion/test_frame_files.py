@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap.conversion import video
+from faceswap.conversion import pipeline, video
 from faceswap.conversion.encode_settings import EncodeSettings
 from faceswap.conversion.finding import FaceFinding
 from faceswap.conversion.frame_files import sequence_notes, stored_pixels
@@ -239,6 +239,17 @@ def test_patches(converted, source, faceset, tmp_path, name):
     assert run(source, faceset, tmp_path / "faces" / name, view="patch", bits=16).frames_now == 0
 
 
+@pytest.fixture
+def unread(monkeypatch):
+    """Lets a conversion fail that reads its source."""
+
+    def read(source):
+        raise AssertionError(f"{source.name} was read")
+
+    monkeypatch.setattr(pipeline, "hash_source", read)
+
+
+@pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize("view", ["alpha", "patch"])
 def test_transparency_needs_images(source, faceset, tmp_path, view):
     with pytest.raises(MediaError, match="transparency") as caught:
@@ -246,6 +257,7 @@ def test_transparency_needs_images(source, faceset, tmp_path, view):
     assert "%06d.png" in caught.value.hint
 
 
+@pytest.mark.usefixtures("unread")
 def test_photos_have_no_views(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), moving_portrait(0))
     (source,) = find_sources([tmp_path / "a.png"])
