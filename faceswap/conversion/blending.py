@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -41,7 +42,7 @@ def pyramid(under: Tensor, face: Tensor, mask: Tensor) -> Tensor:
     depth = math.log2(max(1.0, min(mask.shape[-2:]) / _COARSEST))
     change = _in_levels(difference, mask, depth)
     # Levels that end at different places would leave a halo at a hard edge.
-    most = F.max_pool2d((difference * mask).abs(), 3, 1, 1)
+    most = _dilated((difference * mask).abs(), 1)
     return under + change.clamp(-most, most) * (mask > 0)
 
 
@@ -52,20 +53,39 @@ def _in_levels(difference: Tensor, mask: Tensor, depth: float) -> Tensor:
         return whole
     smaller = _half(difference)
     # Two pixels inside: as far as a pixel reaches when it is enlarged.
-    inner = -F.max_pool2d(-_half(mask), 5, 1, 2)
-    coarse = _resized(_in_levels(smaller, inner, depth - 1), difference)
-    split = (difference - _resized(smaller, difference)) * mask + coarse
+    inner = -_dilated(-_half(mask), 2)
+    coarse = _doubled(_in_levels(smaller, inner, depth - 1), difference)
+    split = (difference - _doubled(smaller, difference)) * mask + coarse
     return split if depth >= 1 else torch.lerp(whole, split, depth)
 
 
 def _half(images: Tensor) -> Tensor:
+    """Images of half the sides, by the weights 1, 3, 3 and 1 along both axes."""
     height, width = images.shape[-2:]
-    size = ((height + 1) // 2, (width + 1) // 2)
-    return F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
+    images = F.pad(images, (1, 1 + width % 2, 1, 1 + height % 2), mode="replicate")
+    # On a CPU, these sums take a third of the time of `interpolate` with `antialias`.
+    inner = images[..., 1:-2:2, :] + images[..., 2:-1:2, :]
+    rows = images[..., :-3:2, :] + images[..., 3::2, :] + 3 * inner
+    inner = rows[..., 1:-2:2] + rows[..., 2:-1:2]
+    return (rows[..., :-3:2] + rows[..., 3::2] + 3 * inner) / 64
 
 
-def _resized(images: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(images, like.shape[-2:], mode="bilinear", align_corners=False)
+def _doubled(images: Tensor, like: Tensor) -> Tensor:
+    """Images of twice the sides, without what ``_half`` added to those of ``like``."""
+    larger = F.interpolate(images, scale_factor=2, mode="bilinear", align_corners=False)
+    return larger[..., : like.shape[-2], : like.shape[-1]]
+
+
+def _dilated(images: Tensor, radius: int) -> Tensor:
+    """The largest value within a square around each pixel, ``2 * radius + 1`` pixels wide."""
+    # On a CPU, these maxima take a thirtieth of the time of `max_pool2d`.
+    images = F.pad(images, (radius,) * 4, mode="replicate")
+    for axis in (2, 3):
+        length = images.shape[axis] - 2 * radius
+        images = reduce(
+            torch.maximum, (images.narrow(axis, n, length) for n in range(2 * radius + 1))
+        )
+    return images
 
 
 @blends.register
@@ -76,7 +96,7 @@ def poisson(under: Tensor, face: Tensor, mask: Tensor) -> Tensor:
     from what it is elsewhere, the frame shows hair or background there, which have no part in it.
     """
     hole = mask > 0
-    outline = (F.max_pool2d(mask, 3, 1, 1) > 0) & ~hole
+    outline = (_dilated(mask, 1) > 0) & ~hole
     difference = under - face
     adapted = face + fill_membrane(difference, hole, outline & _is_usual(difference, outline))
     return torch.lerp(under, adapted, mask)
