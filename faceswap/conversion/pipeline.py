@@ -1,7 +1,7 @@
 """Converts one source: a video in segments, photos one by one.
 
-The stages (decode, faces, swap, encode) run concurrently with bounded queues between them: memory
-use does not depend on the length of the input, and frames keep their order.
+The stages (decode, faces, swap, blend, encode) run concurrently with bounded queues between them:
+memory use does not depend on the length of the input, and frames keep their order.
 """
 
 import time
@@ -229,7 +229,8 @@ class ConvertJob:
         on_frames(counts.frames)
         frames = (frame for frame in prefetch(reader, _QUEUE) if frame.index not in finished)
         found = faces_of_photos(frames, hashed, self.faces, self.swapper, assignment)
-        swapped = self.swapper(prefetch(found, _QUEUE), video=False)
+        decoded = self.swapper.decode(prefetch(found, _QUEUE), video=False)
+        swapped = self.swapper.blended(prefetch(decoded, _QUEUE))
         with closing(prefetch(swapped, _QUEUE)) as waiting:
             counted = (done.frame for done in counts.watch(waiting, on_frames))
             written, notes = write_photos(

@@ -1,19 +1,19 @@
 """Renders what is written of each frame: the converted frame, or another view of it."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faceswap.conversion.faces import FramesWithFaces
 from faceswap.conversion.swapper import SwappedFrame, Swapper
+from faceswap.conversion.time_window import FrameFaces
 from faceswap.conversion.views import Shown, View, render_view
 from faceswap.media.picture import Picture, Rgb, RgbPicture
 
 
 @dataclass(frozen=True)
 class Renderer:
-    """Swaps the faces of frames, and renders a view of each.
+    """Blends decoded faces into their frames, and renders a view of each.
 
     Attributes:
         swapper: Swapper of the faces.
@@ -23,23 +23,20 @@ class Renderer:
     swapper: Swapper
     view: Shown = "swap"
 
-    def __call__(
-        self, found: FramesWithFaces, wanted: Container[int] | None = None
-    ) -> Iterator[SwappedFrame]:
+    def __call__(self, decoded: Iterable[FrameFaces]) -> Iterator[SwappedFrame]:
         """Renders frames of a video.
 
         Args:
-            found: Frames with their faces, as for ``Swapper``.
-            wanted: Indices of the frames of the part; None for all frames.
+            decoded: Frames with the faces of ``Swapper.decode``.
 
         Yields:
-            The wanted frames in order, each with the pixels of the view. With ``patch`` they are
-            those of the source.
+            The frames in order, each with the pixels of the view. With ``patch`` they are those of
+            the source.
         """
         if self.view == "swap":
-            yield from self.swapper(found, wanted=wanted)
+            yield from self.swapper.blended(decoded)
             return
-        for swapped in self.swapper.unblended(found, wanted=wanted):
+        for swapped in self.swapper.unblended(decoded):
             yield swapped if self.view == "patch" else self._rendered(swapped, self.view)
 
     def _rendered(self, swapped: SwappedFrame, view: View) -> SwappedFrame:

@@ -9,13 +9,14 @@ class Stages:
     Attributes:
         decode: Decoding of frames.
         faces: Faces of each frame, with their guides.
-        swap: Swapping of the faces of frames.
+        swap: Cutting and decoding of the faces of frames.
+        blend: Blending of the decoded faces into their frames.
         encode: Encoding of frames, and signing of segments.
     """
 
     def __init__(self) -> None:
         self.decode = Stopwatch()
-        self.faces, self.swap, self.encode = Stage(), Stage(), Stage()
+        self.faces, self.swap, self.blend, self.encode = Stage(), Stage(), Stage(), Stage()
 
     def rates(self) -> dict[str, float]:
         """Frames per second of each stage by itself; stages that did nothing are absent."""
@@ -24,6 +25,7 @@ class Stages:
                 "decode": (self.decode.count, self.decode.seconds),
                 "faces": (self.faces.count, self.faces.seconds),
                 "swap": (self.swap.count, self.swap.seconds),
+                "blend": (self.blend.count, self.blend.seconds),
                 "encode": (self.encode.taken, self.encode.seconds),  # it gives segments
             }
         )

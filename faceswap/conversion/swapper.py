@@ -172,10 +172,43 @@ class Swapper:
             video: Whether the frames are consecutive.
             wanted: Indices of the frames of the part; None for all frames.
 
-        Yields:
+        Returns:
             The wanted frames, in order.
         """
-        swapped = self.unblended(found, video=video, wanted=wanted)
+        return self.blended(self.decode(found, video=video, wanted=wanted))
+
+    def decode(
+        self,
+        found: FramesWithFaces,
+        *,
+        video: bool = True,
+        wanted: Container[int] | None = None,
+    ) -> Iterator[FrameFaces]:
+        """The first half of ``__call__``: decodes the faces of frames, and measures their colours.
+
+        Args:
+            found: Frames with their faces, as for ``__call__``.
+            video: Whether the frames are consecutive.
+            wanted: Indices of the frames of the part; None for all frames.
+
+        Yields:
+            The wanted frames, as they are, with their decoded faces: for ``blended`` or
+            ``unblended``, which may run in another thread.
+        """
+        around = self._around if video else 0
+        aimed = ((frame, self._with_targets(faces)) for frame, faces in found)
+        if self.parts.occluders is not None:
+            aimed = self.parts.occluders(aimed, video=video)
+        if wanted is not None:
+            aimed = (each for each in aimed if _is_near(each[0].index, wanted, around))
+        decoded = self._decode_frames(aimed)
+        if around:
+            decoded = look_around(decoded, self.parts.smooth, around, self.parts.colour.average)
+        return (frame for frame in decoded if wanted is None or frame[0].index in wanted)
+
+    def blended(self, decoded: Iterable[FrameFaces]) -> Iterator[SwappedFrame]:
+        """Blends the faces of ``decode`` into their frames in batches, in place."""
+        swapped = self.unblended(decoded)
         while batch := list(islice(swapped, self._size.frames)):
             with operator_threads(self._threads):
                 for each in batch:
@@ -187,25 +220,10 @@ class Swapper:
         with operator_threads(self._threads), torch.inference_mode():
             composite(swapped.frame.picture, swapped.faces, self.parts.blend, self.parts.detail)
 
-    def unblended(
-        self,
-        found: FramesWithFaces,
-        *,
-        video: bool = True,
-        wanted: Container[int] | None = None,
-    ) -> Iterator[SwappedFrame]:
-        """As ``__call__``, but the frames stay as they are."""
-        around = self._around if video else 0
-        aimed = ((frame, self._with_targets(faces)) for frame, faces in found)
-        if self.parts.occluders is not None:
-            aimed = self.parts.occluders(aimed, video=video)
-        if wanted is not None:
-            aimed = (each for each in aimed if _is_near(each[0].index, wanted, around))
-        decoded = self._decode_frames(aimed)
-        if around:
-            decoded = look_around(decoded, self.parts.smooth, around, self.parts.colour.average)
-        shown = (frame for frame in decoded if wanted is None or frame[0].index in wanted)
-        while batch := list(islice(shown, self._size.frames)):
+    def unblended(self, decoded: Iterable[FrameFaces]) -> Iterator[SwappedFrame]:
+        """As ``blended``, but the frames stay as they are."""
+        waiting = iter(decoded)
+        while batch := list(islice(waiting, self._size.frames)):
             faces = [face for _, of_frame in batch for face in of_frame]
             with operator_threads(self._threads), torch.inference_mode():
                 finished = iter(in_groups(faces, _sides, self._finish, self._size.pixels))

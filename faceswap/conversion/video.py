@@ -8,6 +8,7 @@ bounded queues between them, across the borders of segments.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.clip_faces import ClipFaces
@@ -28,6 +29,7 @@ from faceswap.conversion.segments import (
 )
 from faceswap.conversion.stages import Stages
 from faceswap.conversion.swapper import SwappedFrame, Swapper
+from faceswap.conversion.time_window import FrameFaces
 from faceswap.conversion.video_result import VideoResult, summarise
 from faceswap.conversion.views import view_size
 from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
@@ -40,6 +42,8 @@ from faceswap.media.joining import Piece
 from faceswap.media.pieces import PieceFormat, piece_format
 from faceswap.media.video import VideoInfo, VideoReader
 from faceswap.provenance.signing import ManifestSigner
+
+T = TypeVar("T")
 
 _QUEUE = 8
 
@@ -188,12 +192,15 @@ class VideoConversion:
         reader = self._reader(max(0, segments[0].first - lead - 1))
         with ExitStack() as stack:  # threads end here, whatever goes wrong
             decoded = stack.enter_context(closing(prefetch(stages.decode.over(reader), _QUEUE)))
-            made = self._swap(FrameWindows(decoded, lead), segments, faces, stages)
-            swapped = stack.enter_context(closing(prefetch(made, _QUEUE)))
+            found = self._decode(FrameWindows(decoded, lead), segments, faces, stages)
+            # Half of the work on a face is done in a thread of its own.
+            swapped = stack.enter_context(closing(prefetch(found, _QUEUE)))
+            made = self._blend(swapped, len(segments), stages)
+            blended = stack.enter_context(closing(prefetch(made, _QUEUE)))
             written = (
                 writer.write(
                     segment,
-                    stages.encode.takes(_until_end(swapped)),
+                    stages.encode.takes(_until_end(blended)),
                     reader.remarks,
                     on_frames,
                 )
@@ -215,20 +222,28 @@ class VideoConversion:
         shown = replace(info, width=width, height=height)
         return SegmentWriter(work, self.hashed, shown, self._format.encoding, self.signer)
 
-    def _swap(
+    def _decode(
         self,
         windows: FrameWindows,
         segments: Sequence[Segment],
         faces: ClipFaces,
         stages: Stages,
-    ) -> Iterator[SwappedFrame | None]:
-        """Swapped frames of the segments; None ends a segment."""
-        render = Renderer(self.swapper, self.encode.view)
+    ) -> Iterator[FrameFaces | None]:
+        """Frames of the segments with their decoded faces; None ends a segment."""
         for segment in segments:
             shown = stages.faces.takes(windows.of(segment))
             found = faces.of(shown) if segment.swapped else ((frame, ()) for frame in shown)
-            found = stages.faces.gives(found)
-            yield from stages.swap.gives(render(stages.swap.takes(found), segment.indices))
+            found = stages.swap.takes(stages.faces.gives(found))
+            yield from stages.swap.gives(self.swapper.decode(found, wanted=segment.indices))
+            yield None
+
+    def _blend(
+        self, decoded: Iterator[FrameFaces | None], segments: int, stages: Stages
+    ) -> Iterator[SwappedFrame | None]:
+        """Frames of the view; None ends a segment."""
+        render = Renderer(self.swapper, self.encode.view)
+        for _ in range(segments):
+            yield from stages.blend.gives(render(stages.blend.takes(_until_end(decoded))))
             yield None
 
     def finish(self, plan: VideoPlan, written: int, *, overwrite: bool = False) -> VideoResult:
@@ -291,7 +306,7 @@ class VideoConversion:
         )
 
 
-def _until_end(swapped: Iterator[SwappedFrame | None]) -> Iterator[SwappedFrame]:
-    """The frames of one segment."""
-    while (item := next(swapped)) is not None:
+def _until_end(items: Iterator[T | None]) -> Iterator[T]:
+    """The items of one segment."""
+    while (item := next(items)) is not None:
         yield item

@@ -11,6 +11,7 @@ from faceswap.conversion.faces import FramesWithFaces, stored_faces
 from faceswap.conversion.guided_frames import guide_windows
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.time_window import FrameFaces
 from faceswap.core.device import pick_device
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
@@ -30,7 +31,10 @@ def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         extract_source(source, Path(folder) / "faces", ExtractSettings())
         faceset = Faceset.open(Path(folder) / "faces")
-        images = list(islice(VideoReader(clip), frames))
+        images = [
+            replace(frame, pixel_aspect=faceset.pixel_aspect)
+            for frame in islice(VideoReader(clip, full_depth=True), frames)
+        ]
 
         def whole() -> int:
             output = Path(folder) / "whole.mp4"
@@ -38,7 +42,7 @@ def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
 
         stages = {
             "decode only": timed(lambda: exhaust(VideoReader(clip))),
-            "swap and composite only": _time_swap(swapper, images, hash_source(source), faceset),
+            **_time_swap(swapper, images, hash_source(source), faceset),
             "encode only": _time_encode(clip, images, Path(folder) / "encoded.mp4"),
         }
         for name, rate in stages.items():
@@ -49,20 +53,22 @@ def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
 
 def _time_swap(
     swapper: Swapper, frames: list[Frame], hashed: HashedSource, faceset: Faceset
-) -> Rate:
+) -> dict[str, Rate]:
     by_frame = stored_faces(faceset, hashed, meshes=swapper.needs_mesh)
     found: FramesWithFaces = [(frame, by_frame.get(frame.index, [])) for frame in frames]
     if swapper.guided:
         found = list(guide_windows(found, swapper.guidance(swapper.to)))
-    aspect = faceset.pixel_aspect
+    decoded: list[FrameFaces] = []
 
-    def swap() -> int:
-        copies = (
-            (replace(f, pixels=f.image.copy(), pixel_aspect=aspect), faces) for f, faces in found
-        )
-        return sum(1 for _ in swapper(copies))
+    def decode() -> int:
+        decoded[:] = swapper.decode(found)
+        return len(decoded)
 
-    return timed(swap)
+    def blend() -> int:
+        copies = ((replace(frame, pixels=frame.picture.copy()), faces) for frame, faces in decoded)
+        return sum(1 for _ in swapper.blended(copies))
+
+    return {"swap only": timed(decode), "blend only": timed(blend)}
 
 
 def _time_encode(clip: Path, frames: list[Frame], output: Path) -> Rate:
