@@ -1,14 +1,11 @@
 """Converts one video segment by segment, and joins the segments.
 
 Each segment is made from the source, the faces and the settings alone, so a conversion that was
-interrupted and resumed gives what an undisturbed one gives. The stages run concurrently with
-bounded queues between them, across the borders of segments.
+interrupted and resumed gives what an undisturbed one gives.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from faceswap.conversion.assignment import Assignment
 from faceswap.conversion.clip_faces import ClipFaces
@@ -18,23 +15,20 @@ from faceswap.conversion.finishing import Finishing
 from faceswap.conversion.frame_files import FrameFiles, sequence_notes
 from faceswap.conversion.outputs import Outputs
 from faceswap.conversion.ranges import WHOLE, Ranges, place_pieces
-from faceswap.conversion.rendering import Renderer
+from faceswap.conversion.segment_swap import SegmentSwap, until_end
 from faceswap.conversion.segment_writer import SegmentWriter
 from faceswap.conversion.segments import (
-    FrameWindows,
     Segment,
     consecutive,
     covered,
     plan_segments,
 )
 from faceswap.conversion.stages import Stages
-from faceswap.conversion.swapper import SwappedFrame, Swapper
-from faceswap.conversion.time_window import FrameFaces
+from faceswap.conversion.swapper import Swapper
 from faceswap.conversion.video_result import VideoResult, summarise
 from faceswap.conversion.views import view_size
 from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
 from faceswap.conversion.writing import no_faces, without_report
-from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame_table import FrameTable
 from faceswap.media.hashed_source import HashedSource
@@ -42,10 +36,6 @@ from faceswap.media.joining import Piece
 from faceswap.media.pieces import PieceFormat, piece_format
 from faceswap.media.video import VideoInfo, VideoReader
 from faceswap.provenance.signing import ManifestSigner
-
-T = TypeVar("T")
-
-_QUEUE = 8
 
 
 @dataclass(frozen=True)
@@ -187,22 +177,13 @@ class VideoConversion:
         on_frames: Callable[[int], None],
     ) -> int:
         """Converts consecutive segments; returns the number of their frames."""
-        lead = self.swapper.lead
         # One frame more: a deinterlaced frame depends on the one before it.
-        reader = self._reader(max(0, segments[0].first - lead - 1))
-        with ExitStack() as stack:  # threads end here, whatever goes wrong
-            decoded = stack.enter_context(closing(prefetch(stages.decode.over(reader), _QUEUE)))
-            found = self._decode(FrameWindows(decoded, lead), segments, faces, stages)
-            # Half of the work on a face is done in a thread of its own.
-            swapped = stack.enter_context(closing(prefetch(found, _QUEUE)))
-            made = self._blend(swapped, len(segments), stages)
-            blended = stack.enter_context(closing(prefetch(made, _QUEUE)))
+        reader = self._reader(max(0, segments[0].first - self.swapper.lead - 1))
+        swap = SegmentSwap(self.swapper, self.encode.view, faces, stages)
+        with swap.run(reader, segments) as swapped:
             written = (
                 writer.write(
-                    segment,
-                    stages.encode.takes(_until_end(blended)),
-                    reader.remarks,
-                    on_frames,
+                    segment, stages.encode.takes(until_end(swapped)), reader.remarks, on_frames
                 )
                 for segment in segments
             )
@@ -221,30 +202,6 @@ class VideoConversion:
         width, height = view_size(view, info.width, info.height)
         shown = replace(info, width=width, height=height)
         return SegmentWriter(work, self.hashed, shown, self._format.encoding, self.signer)
-
-    def _decode(
-        self,
-        windows: FrameWindows,
-        segments: Sequence[Segment],
-        faces: ClipFaces,
-        stages: Stages,
-    ) -> Iterator[FrameFaces | None]:
-        """Frames of the segments with their decoded faces; None ends a segment."""
-        for segment in segments:
-            shown = stages.faces.takes(windows.of(segment))
-            found = faces.of(shown) if segment.swapped else ((frame, ()) for frame in shown)
-            found = stages.swap.takes(stages.faces.gives(found))
-            yield from stages.swap.gives(self.swapper.decode(found, wanted=segment.indices))
-            yield None
-
-    def _blend(
-        self, decoded: Iterator[FrameFaces | None], segments: int, stages: Stages
-    ) -> Iterator[SwappedFrame | None]:
-        """Frames of the view; None ends a segment."""
-        render = Renderer(self.swapper, self.encode.view)
-        for _ in range(segments):
-            yield from stages.blend.gives(render(stages.blend.takes(_until_end(decoded))))
-            yield None
 
     def finish(self, plan: VideoPlan, written: int, *, overwrite: bool = False) -> VideoResult:
         """Makes the output of all segments, which are complete.
@@ -304,9 +261,3 @@ class VideoConversion:
             without_report(sign, self.outputs.report),
             self.signer.for_sources(source, counts=lambda: result.counts, attached=False),
         )
-
-
-def _until_end(items: Iterator[T | None]) -> Iterator[T]:
-    """The items of one segment."""
-    while (item := next(items)) is not None:
-        yield item

@@ -221,7 +221,8 @@ def test_opacity_scales_the_mask():
 
 def test_unblended_faces_leave_the_frame_as_it_is():
     frame = Frame(0, 0, 0.0, smooth_image(200, 300))
-    (result,) = make_swapper().unblended([(frame, [LEFT, RIGHT])])
+    swap = make_swapper()
+    (result,) = swap.unblended(swap.decode([(frame, [LEFT, RIGHT])]))
     np.testing.assert_array_equal(result.frame.image, smooth_image(200, 300))
     assert [face.face.landmarks[0, 0] for face in result.faces] == [
         LEFT.landmarks[0, 0],

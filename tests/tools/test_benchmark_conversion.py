@@ -35,6 +35,6 @@ def test_each_stage_has_a_rate(tmp_path, monkeypatch, capsys, guided):
         float(line.split(" frames/s")[0].split()[-1])
         for line in capsys.readouterr().out.splitlines()
     ]
-    assert len(rates) == 4
+    assert len(rates) == 5  # decode, swap, blend, encode, and all of them
     assert np.isfinite(rates).all()
     assert min(rates) > 0
