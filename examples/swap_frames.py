@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 import faceswap
-from faceswap.conversion.description import describe_conversion
+from faceswap.conversion.output.description import describe_conversion
 from faceswap.core.hashed_file import HashedFile
 from faceswap.media.images import read_image, write_image
 from faceswap.provenance.identity import open_identity

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from faceswap.conversion.swapper import Swapper
+    from faceswap.conversion.swap.swapper import Swapper
     from faceswap.core.errors import FaceswapError
     from faceswap.extraction.settings import ExtractSettings
     from faceswap.facesets.face import Face
@@ -44,7 +44,7 @@ _MODULES = {
     "Faceset": "faceswap.facesets.faceset",
     "FaceswapError": "faceswap.core.errors",
     "LoadedModel": "faceswap.models.model_file",
-    "Swapper": "faceswap.conversion.swapper",
+    "Swapper": "faceswap.conversion.swap.swapper",
 }
 
 

@@ -7,17 +7,17 @@ from pathlib import Path
 from faceswap import convert_options as options
 from faceswap.conversion.batch import Outcome, Task, run_batch
 from faceswap.conversion.build import build_encoding, build_swapper
-from faceswap.conversion.chosen_faceset import choose_faceset
-from faceswap.conversion.earlier import Earlier
-from faceswap.conversion.finding import FaceFinding
+from faceswap.conversion.faces.chosen_faceset import choose_faceset
+from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.faces.targets import parse_targets
+from faceswap.conversion.output.earlier import Earlier
+from faceswap.conversion.output.planning import format_note, plan_outputs
+from faceswap.conversion.output.report import ConvertReport, describe, describe_model
 from faceswap.conversion.pipeline import ConvertJob
-from faceswap.conversion.planning import format_note, plan_outputs
-from faceswap.conversion.ranges import parse_ranges
-from faceswap.conversion.report import ConvertReport, describe, describe_model
 from faceswap.conversion.sharded import Shard, convert_shard
 from faceswap.conversion.sweep import parse_axes, variants
-from faceswap.conversion.targets import parse_targets
 from faceswap.conversion.tuning import Look, sheet_path, write_tuning_sheet
+from faceswap.conversion.video.ranges import parse_ranges
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, FaceswapError, MediaError

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from faceswap.conversion.blending import blends
-from faceswap.conversion.colour_match import TRANSFER
-from faceswap.conversion.colour_transfer import colour_transfers
-from faceswap.conversion.masks import KEPT
-from faceswap.conversion.ranges import Outside
+from faceswap.conversion.colour.match import TRANSFER
+from faceswap.conversion.colour.transfer import colour_transfers
+from faceswap.conversion.masks.face_masks import KEPT
+from faceswap.conversion.output.views import SHOWN
 from faceswap.conversion.settings import ConvertConfig
-from faceswap.conversion.views import SHOWN
+from faceswap.conversion.swap.blending import blends
+from faceswap.conversion.video.ranges import Outside
 from faceswap.core.config import load_config
 from faceswap.maskers import maskers
 from faceswap.maskers.products import PREDICTED

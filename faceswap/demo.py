@@ -9,11 +9,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from faceswap.conversion.description import describe_conversion
-from faceswap.conversion.encode_settings import EncodeSettings
-from faceswap.conversion.outputs import name_outputs
+from faceswap.conversion.output.description import describe_conversion
+from faceswap.conversion.output.encode_settings import EncodeSettings
+from faceswap.conversion.output.names import name_outputs
 from faceswap.conversion.pipeline import ConvertJob
-from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.swap.swapper import Swapper
 from faceswap.convert import convert_with_progress
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import faceswap.cli
-from faceswap.conversion import earlier
+from faceswap.conversion.output import earlier
 from faceswap.core.checkpoint import save_checkpoint, settle_checkpoints
 from faceswap.core.command_line import run_program
 from faceswap.core.documents import read_json

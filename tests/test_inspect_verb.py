@@ -8,8 +8,8 @@ from torch import nn
 
 import faceswap.cli
 from faceswap.conversion.build import build_swapper
+from faceswap.conversion.output.report import ConvertReport
 from faceswap.conversion.pipeline import convert_source
-from faceswap.conversion.report import ConvertReport
 from faceswap.conversion.settings import ConvertConfig
 from faceswap.core.command_line import run_program
 from faceswap.core.documents import read_json

@@ -31,6 +31,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faceswap.faces_verbs",),
 )
 ORDER = {folder: level for level, row in enumerate(LAYERS) for folder in row}
+# The folders of conversion; the modules beside them are above all of them.
+CONVERSION: tuple[tuple[str, ...], ...] = (
+    ("colour", "detail", "faces"),
+    ("masks",),
+    ("swap",),
+    ("output",),
+    ("video",),
+)
 VERBS = {
     verb.place.partition(":")[0]
     for verb in (*faceswap.cli.VERBS.values(), *classifier.cli.VERBS.values())
@@ -106,6 +114,26 @@ def test_folders_import_downwards(module: str) -> None:
         # The package itself holds the version number.
         allowed = there == here or name == "faceswap" or ORDER.get(there, 99) < ORDER[here]
         assert allowed, f"{module} must not import {name}"
+
+
+def level_of_conversion(module: str) -> tuple[str, int]:
+    """The folder of conversion that a module is in, and its row; "" above them."""
+    inner = module.split(".")[2:]
+    rows = {name: level for level, row in enumerate(CONVERSION) for name in row}
+    return (inner[0], rows[inner[0]]) if len(inner) > 1 else ("", len(CONVERSION))
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if name.startswith("faceswap.conversion.")]
+)
+def test_folders_of_conversion_import_downwards(module: str) -> None:
+    if module.count(".") == 2 and (MODULES[module].name == "__init__.py"):
+        return  # of a folder, which is empty
+    here, level = level_of_conversion(module)
+    for name in ours(module):
+        if name.startswith("faceswap.conversion."):
+            there, below = level_of_conversion(name)
+            assert there == here or below < level, f"{module} must not import {name}"
 
 
 @pytest.mark.parametrize("module", sorted(VERBS))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceswap.conversion.report import ConvertReport
+from faceswap.conversion.output.report import ConvertReport
 from faceswap.core.errors import FaceswapError, StorageFullError, WeightsUnavailable
 from faceswap.core.files import atomic_write
 

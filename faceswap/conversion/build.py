@@ -5,19 +5,19 @@ from typing import Any
 
 import torch
 
-from faceswap.conversion.blending import blends
-from faceswap.conversion.colour_match import ColourMatch
-from faceswap.conversion.covering_hands import CoveringHands, build_covering_hands
+from faceswap.conversion.colour.match import ColourMatch
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.detail.enhancers import enhancers
 from faceswap.conversion.detail.skin import skin
-from faceswap.conversion.encode_settings import EncodeSettings
-from faceswap.conversion.mask_edge import MaskEdge
-from faceswap.conversion.masks import FaceMasks, build_face_masks
-from faceswap.conversion.placement import Placement
+from faceswap.conversion.masks.covering_hands import CoveringHands, build_covering_hands
+from faceswap.conversion.masks.edge import MaskEdge
+from faceswap.conversion.masks.face_masks import FaceMasks, build_face_masks
+from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.settings import ConvertConfig, DetailConfig, EncodeConfig
-from faceswap.conversion.swap_parts import SwapParts
-from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.swap.blending import blends
+from faceswap.conversion.swap.parts import SwapParts
+from faceswap.conversion.swap.placement import Placement
+from faceswap.conversion.swap.swapper import Swapper
 from faceswap.core.weights import weights_entry
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.other_audio import OtherAudio

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from faceswap.conversion.assignment import Assignment
-from faceswap.conversion.faces import FramesWithFaces, faces_of_frames, find_faces
-from faceswap.conversion.finding import FaceFinding
-from faceswap.conversion.frame_targets import assign_photos
-from faceswap.conversion.guided_frames import guide_photos
-from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.faces.assignment import Assignment
+from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.faces.frame_targets import assign_photos
+from faceswap.conversion.faces.guided_frames import guide_photos
+from faceswap.conversion.faces.source_faces import FramesWithFaces, faces_of_frames, find_faces
+from faceswap.conversion.swap.swapper import Swapper
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource

@@ -12,19 +12,19 @@ from functools import cached_property
 from pathlib import Path
 
 from faceswap import __version__
-from faceswap.conversion.assignment import Assignment
-from faceswap.conversion.description import describe_faces, describe_targets
-from faceswap.conversion.earlier import Earlier, find_earlier
-from faceswap.conversion.encode_settings import EncodeSettings
-from faceswap.conversion.finding import FaceFinding
-from faceswap.conversion.outputs import Outputs, check_view, name_outputs
+from faceswap.conversion.faces.assignment import Assignment
+from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.faces.targets import Targets
+from faceswap.conversion.output.description import describe_faces, describe_targets
+from faceswap.conversion.output.earlier import Earlier, find_earlier
+from faceswap.conversion.output.encode_settings import EncodeSettings
+from faceswap.conversion.output.names import Outputs, check_view, name_outputs
+from faceswap.conversion.output.report import ConvertReport, write_report
+from faceswap.conversion.output.writing import Counts, write_photos
 from faceswap.conversion.photo_faces import faces_of_photos
-from faceswap.conversion.ranges import WHOLE, Ranges
-from faceswap.conversion.report import ConvertReport, write_report
-from faceswap.conversion.swapper import Swapper
-from faceswap.conversion.targets import Targets
-from faceswap.conversion.video import VideoConversion
-from faceswap.conversion.writing import Counts, write_photos
+from faceswap.conversion.swap.swapper import Swapper
+from faceswap.conversion.video.conversion import VideoConversion
+from faceswap.conversion.video.ranges import WHOLE, Ranges
 from faceswap.core.errors import NoFacesError
 from faceswap.core.files import remove
 from faceswap.core.locks import check_free

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faceswap.conversion.colour_match import STEADY, TRANSFER
+from faceswap.conversion.colour.match import STEADY, TRANSFER
 from faceswap.conversion.detail.chain import MATCHED
-from faceswap.conversion.targets import FADE
-from faceswap.conversion.views import Shown
+from faceswap.conversion.faces.targets import FADE
+from faceswap.conversion.output.views import Shown
 from faceswap.core.config import StrictModel, UserPath
 from faceswap.people.embeddings import SAME_PERSON
 

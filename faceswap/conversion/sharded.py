@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 
-from faceswap.conversion.assignment import Assignment
-from faceswap.conversion.earlier import Earlier
+from faceswap.conversion.faces.assignment import Assignment
+from faceswap.conversion.output.earlier import Earlier
+from faceswap.conversion.output.report import ConvertReport
 from faceswap.conversion.pipeline import ConvertJob
-from faceswap.conversion.report import ConvertReport
-from faceswap.conversion.segments import Segment
-from faceswap.conversion.stages import Stages
-from faceswap.conversion.video import VideoConversion, VideoPlan
+from faceswap.conversion.video.conversion import VideoConversion, VideoPlan
+from faceswap.conversion.video.segments import Segment
+from faceswap.conversion.video.stages import Stages
 from faceswap.core.errors import NoFacesError, OutputBusyError
 from faceswap.core.locks import check_free, hold_file
 from faceswap.core.outputs import check_outputs

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from faceswap.conversion.assignment import Assignment
-from faceswap.conversion.clip_faces import ClipFaces
-from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.faces.assignment import Assignment
+from faceswap.conversion.faces.source_faces import SourceFace
+from faceswap.conversion.output.report import is_report_of
 from faceswap.conversion.photo_faces import faces_of_photos
 from faceswap.conversion.pipeline import ConvertJob
-from faceswap.conversion.report import is_report_of
 from faceswap.conversion.sheet import around_faces, sheet, tile
-from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.swap.swapper import Swapper
+from faceswap.conversion.video.clip_faces import ClipFaces
 from faceswap.core.errors import NoFacesError
 from faceswap.core.files import write_json
 from faceswap.core.outputs import check_outputs

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import cycle, groupby
 from pathlib import Path
 
-from faceswap.conversion.description import describe_conversion
+from faceswap.conversion.output.description import describe_conversion
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError
 from faceswap.core.files import atomic_directory, write_json
 from faceswap.core.seeding import generator

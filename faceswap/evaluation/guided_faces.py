@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faceswap.conversion.faces import SourceFace
-from faceswap.conversion.guidance import Guidance
+from faceswap.conversion.faces.guidance import Guidance
+from faceswap.conversion.faces.source_faces import SourceFace
 from faceswap.data.guides import best_guides, build_guide_source
 from faceswap.data.references import face_meshes, find_references, measure_geometry
 from faceswap.facesets.face import Face

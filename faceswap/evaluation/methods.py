@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.compositing import SwappedFace, composite
-from faceswap.conversion.faces import SourceFace, batch_guides
-from faceswap.conversion.masks import build_face_masks
-from faceswap.conversion.swap_parts import SwapParts
-from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.faces.source_faces import SourceFace, batch_guides
+from faceswap.conversion.masks.face_masks import build_face_masks
+from faceswap.conversion.swap.compositing import SwappedFace, composite
+from faceswap.conversion.swap.parts import SwapParts
+from faceswap.conversion.swap.swapper import Swapper
 from faceswap.evaluation.footage import clip_names
 from faceswap.evaluation.frame_scoring import Image, Sample
 from faceswap.evaluation.guided_faces import guide_faces

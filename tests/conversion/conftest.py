@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from faceswap.conversion import video
 from faceswap.conversion.pipeline import convert_source
-from faceswap.conversion.segments import plan_segments
+from faceswap.conversion.video import conversion
+from faceswap.conversion.video.segments import plan_segments
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
@@ -35,6 +35,6 @@ def whole(request, clip, faceset, tmp_path_factory) -> Path:
     output = tmp_path_factory.mktemp("whole") / "out.mp4"
     length = request.module.LENGTH
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(video, "plan_segments", lambda table: plan_segments(table, length))
+        patch.setattr(conversion, "plan_segments", lambda table: plan_segments(table, length))
         convert_source(find_sources([clip])[0], output, swapper(), faceset=faceset)
     return output

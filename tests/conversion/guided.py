@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from faceswap.conversion.faces import SourceFace
-from faceswap.conversion.guidance import Guidance
+from faceswap.conversion.faces.guidance import Guidance
+from faceswap.conversion.faces.source_faces import SourceFace
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import (
     compose,

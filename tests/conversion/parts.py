@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from faceswap.conversion.blending import alpha
-from faceswap.conversion.colour_match import ColourMatch
-from faceswap.conversion.mask_edge import MaskEdge
-from faceswap.conversion.masks import build_face_masks
-from faceswap.conversion.swap_parts import SwapParts
+from faceswap.conversion.colour.match import ColourMatch
+from faceswap.conversion.masks.edge import MaskEdge
+from faceswap.conversion.masks.face_masks import build_face_masks
+from faceswap.conversion.swap.blending import alpha
+from faceswap.conversion.swap.parts import SwapParts
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from faceswap.conversion.batch import Outcome, Task, run_batch
-from faceswap.conversion.report import ConvertReport
+from faceswap.conversion.output.report import ConvertReport
 from faceswap.core.errors import FacesetError, StorageFullError
 
 

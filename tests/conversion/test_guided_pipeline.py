@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap.conversion.encode_settings import EncodeSettings
-from faceswap.conversion.faces import SourceFace
-from faceswap.conversion.finding import FaceFinding
-from faceswap.conversion.outputs import name_outputs
+from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.faces.source_faces import SourceFace
+from faceswap.conversion.output.encode_settings import EncodeSettings
+from faceswap.conversion.output.names import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, convert_source
-from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.swap.swapper import Swapper
 from faceswap.core.errors import ConfigError, FacesetError, NoFacesError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings

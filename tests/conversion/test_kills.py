@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from faceswap.conversion import video
 from faceswap.conversion.pipeline import convert_source
-from faceswap.conversion.segments import plan_segments
+from faceswap.conversion.video import conversion
+from faceswap.conversion.video.segments import plan_segments
 from faceswap.core.errors import MediaError
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
 from faceswap.media.video import probe
 from faceswap.provenance.file_provenance import read_provenance
 from tests.conversion.test_pipeline import swapper
-from tests.conversion.test_video import packets
+from tests.conversion.video.test_conversion import packets
 
 FRAMES = 60
 LENGTH = 8
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def convert(clip: str, output: str, faceset: str) -> None:
     """What a child process does: it says when it begins, and converts."""
-    video.plan_segments = lambda table: plan_segments(table, LENGTH)
+    conversion.plan_segments = lambda table: plan_segments(table, LENGTH)
     print("ready", flush=True)
     faces = Faceset.open(Path(faceset)) if faceset else None
     convert_source(find_sources([Path(clip)])[0], Path(output), swapper(), faceset=faces)

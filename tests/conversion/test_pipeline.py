@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.conversion.encode_settings import EncodeSettings
-from faceswap.conversion.finding import FaceFinding
-from faceswap.conversion.outputs import name_outputs
+from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.output.encode_settings import EncodeSettings
+from faceswap.conversion.output.names import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, convert_source
-from faceswap.conversion.swapper import Swapper
+from faceswap.conversion.swap.swapper import Swapper
 from faceswap.core.errors import FacesetError, IdentityError, NoFacesError, OutputExistsError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from faceswap.conversion import video
-from faceswap.conversion.encode_settings import EncodeSettings
-from faceswap.conversion.finding import FaceFinding
-from faceswap.conversion.outputs import Outputs, name_outputs
+from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.output.encode_settings import EncodeSettings
+from faceswap.conversion.output.names import Outputs, name_outputs
 from faceswap.conversion.pipeline import ConvertJob
-from faceswap.conversion.segments import plan_segments
 from faceswap.conversion.sharded import Shard, convert_shard
+from faceswap.conversion.video import conversion
+from faceswap.conversion.video.segments import plan_segments
 from faceswap.core.errors import OutputBusyError, OutputExistsError
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import write_image
@@ -23,7 +23,7 @@ from faceswap.media.sources import find_sources
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.identity import open_identity
 from tests.conversion.test_pipeline import swapper
-from tests.conversion.test_video import Stopped, packets
+from tests.conversion.video.test_conversion import Stopped, packets
 from tests.footage import moving_portrait
 
 FRAMES = 26
@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def short_segments(monkeypatch) -> None:
-    monkeypatch.setattr(video, "plan_segments", lambda table: plan_segments(table, LENGTH))
+    monkeypatch.setattr(conversion, "plan_segments", lambda table: plan_segments(table, LENGTH))
 
 
 def make_job(source: Path, output: Path, faces: Faceset | None, colour: str = "none") -> ConvertJob:
@@ -47,7 +47,7 @@ def make_job(source: Path, output: Path, faces: Faceset | None, colour: str = "n
 
 def convert(clip: str, output: str, number: str) -> None:
     """What a child process does: it says when it begins, and converts."""
-    video.plan_segments = lambda table: plan_segments(table, LENGTH)
+    conversion.plan_segments = lambda table: plan_segments(table, LENGTH)
     print("ready", flush=True)
     convert_shard(make_job(Path(clip), Path(output), None), Shard(int(number), 2))
 

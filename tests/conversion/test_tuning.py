@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from faceswap.conversion.build import build_swapper
-from faceswap.conversion.encode_settings import EncodeSettings
-from faceswap.conversion.finding import FaceFinding
-from faceswap.conversion.outputs import name_outputs
+from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.output.encode_settings import EncodeSettings
+from faceswap.conversion.output.names import name_outputs
 from faceswap.conversion.pipeline import ConvertJob
-from faceswap.conversion.ranges import Ranges, parse_ranges
 from faceswap.conversion.settings import ConvertConfig, MaskConfig
 from faceswap.conversion.tuning import Look, _spread, write_tuning_sheet
+from faceswap.conversion.video.ranges import Ranges, parse_ranges
 from faceswap.core.documents import read_json
 from faceswap.core.errors import NoFacesError
 from faceswap.facesets.faceset import Faceset

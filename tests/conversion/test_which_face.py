@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.conversion.assigned_faces import AssignedFaces
-from faceswap.conversion.assignment import Assignment
+from faceswap.conversion.faces.assigned_faces import AssignedFaces
+from faceswap.conversion.faces.assignment import Assignment
+from faceswap.conversion.faces.targets import Rule, Targets
 from faceswap.conversion.pipeline import EncodeSettings, convert_source
-from faceswap.conversion.swapper import Swapper
-from faceswap.conversion.targets import Rule, Targets
+from faceswap.conversion.swap.swapper import Swapper
 from faceswap.core.documents import read_json
 from faceswap.core.errors import NoFacesError
 from faceswap.facesets.faceset import Faceset

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceswap.conversion import video
-from faceswap.conversion.encode_settings import EncodeSettings
+from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.pipeline import convert_source
-from faceswap.conversion.segments import plan_segments
+from faceswap.conversion.video import conversion
+from faceswap.conversion.video.segments import plan_segments
 from faceswap.core.errors import MediaError, OutputExistsError
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.muxers import MUXERS
@@ -29,7 +29,7 @@ LENGTH = 8
 
 @pytest.fixture(autouse=True)
 def short_segments(monkeypatch) -> None:
-    monkeypatch.setattr(video, "plan_segments", lambda table: plan_segments(table, LENGTH))
+    monkeypatch.setattr(conversion, "plan_segments", lambda table: plan_segments(table, LENGTH))
 
 
 def numbered(index, *_):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from faceswap.conversion.faces import batch_guides
-from faceswap.conversion.guidance import Guidance
-from faceswap.conversion.swapper import SwappedFrame
+from faceswap.conversion.faces.guidance import Guidance
+from faceswap.conversion.faces.source_faces import batch_guides
+from faceswap.conversion.swap.swapper import SwappedFrame
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.footage import clip_names, load_samples
 from faceswap.evaluation.frame_scoring import FrameScorer

@@ -15,9 +15,9 @@ from classifier.models import build_network
 from classifier.models import model_file as classifier_files
 from classifier.models.pretrained import read_weights
 from classifier.training.settings import Settings
-from faceswap.conversion.patches import PATCHES, is_description
-from faceswap.conversion.segments import Segment
-from faceswap.conversion.work_folder import SegmentRecord, WorkFolder
+from faceswap.conversion.output.patches import PATCHES, is_description
+from faceswap.conversion.video.segments import Segment
+from faceswap.conversion.video.work_folder import SegmentRecord, WorkFolder
 from faceswap.core.config import dump_yaml, load_config
 from faceswap.core.files import sha256_file, write_json
 from faceswap.core.model_folder import WEIGHTS

@@ -2,7 +2,7 @@
 
 import torch
 
-from faceswap.conversion.faces import batch_guides
+from faceswap.conversion.faces.source_faces import batch_guides
 from faceswap.models.inference import decode
 from tests.conversion.guided import SIDE, face_at, guidance_to, synthetic_people
 

@@ -12,7 +12,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from faceswap.conversion.guidance import Guidance
+from faceswap.conversion.faces.guidance import Guidance
 from faceswap.core.errors import ConfigError, FacesetError
 from faceswap.geometry.mesh_shape import POINTS
 from faceswap.media.images import read_image, write_image

@@ -6,12 +6,12 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.timing import Rate, exhaust, show, timed
-from faceswap.conversion.encode_settings import EncodeSettings
-from faceswap.conversion.faces import FramesWithFaces, stored_faces
-from faceswap.conversion.guided_frames import guide_windows
+from faceswap.conversion.faces.guided_frames import guide_windows
+from faceswap.conversion.faces.source_faces import FramesWithFaces, stored_faces
+from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.pipeline import convert_source
-from faceswap.conversion.swapper import Swapper
-from faceswap.conversion.time_window import FrameFaces
+from faceswap.conversion.swap.swapper import Swapper
+from faceswap.conversion.swap.time_window import FrameFaces
 from faceswap.core.device import pick_device
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faceswap.conversion.assignment import Assignment
-from faceswap.conversion.clip_faces import ClipFaces
+from faceswap.conversion.faces.assignment import Assignment
+from faceswap.conversion.faces.targets import Targets
 from faceswap.conversion.pipeline import convert_source
-from faceswap.conversion.swapper import Swapper
-from faceswap.conversion.targets import Targets
+from faceswap.conversion.swap.swapper import Swapper
+from faceswap.conversion.video.clip_faces import ClipFaces
 from faceswap.core.device import pick_device
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings

@@ -9,14 +9,14 @@ import torch
 from faceswap.conversion.build import build_detail
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.detail.enhancers import FaceCrops
-from faceswap.conversion.faces import SourceFace
+from faceswap.conversion.faces.source_faces import SourceFace
 from faceswap.conversion.settings import DetailConfig
-from faceswap.conversion.swap_parts import default_parts
+from faceswap.conversion.swap.parts import default_parts
 from faceswap.core.errors import ConfigError
 from faceswap.media.frame import Frame
 from tests.conversion.parts import make_parts
-from tests.conversion.test_compositing import landmarks_at, smooth_image
-from tests.conversion.test_swapper import make_swapper, swapped
+from tests.conversion.swap.test_compositing import landmarks_at, smooth_image
+from tests.conversion.swap.test_swapper import make_swapper, swapped
 
 
 def noisy(index: int) -> np.ndarray:

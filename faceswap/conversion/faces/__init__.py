@@ -1,0 +1,1 @@
+"""Faces of the source, and the identity that each becomes."""

@@ -1,0 +1,263 @@
+"""The faces of the frames to convert: from a faceset, or found on the fly."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+
+from faceswap.conversion.faces.sparse_faces import track_between
+from faceswap.conversion.faces.sparse_photos import search_between
+from faceswap.core.errors import FacesetError, NoFacesError
+from faceswap.core.prefetch import prefetch
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.record import IMPORTED
+from faceswap.geometry.mesh68 import mesh_to_68
+from faceswap.landmarkers.registry import FaceLandmarks, require_mesh
+from faceswap.media.frame import Frame
+from faceswap.media.hashed_source import HashedSource
+from faceswap.models.guides import Guides
+from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker, track_faces
+from faceswap.tracking.gaps import FILLED_GAP, fill_gaps
+from faceswap.tracking.smoothing import smooth
+from faceswap.tracking.tracker import Tracker
+from faceswap.tracking.tracks import TrackedFace
+
+_QUEUE = 8
+
+
+@dataclass(frozen=True)
+class SourceFace:
+    """A face to swap.
+
+    Attributes:
+        landmarks: Landmarks68, ``(68, 2)`` in pixels of the frame as it is displayed.
+        mesh: Face mesh, ``(478, 3)`` in the same pixels; None if the landmarker gives none.
+        track: Number of its track in a video; for photos, number of the face within its photo.
+        guides: Guides of the face, without a batch dimension; None unless the model is guided.
+        to: Target identity; "" until it is assigned. Faces without one are not swapped.
+        opacity: Factor of the mask in [0, 1]: below 1 where a track begins or ends within a shot.
+        covered: Soft mask of hands in front of the face, in its crop of the model, ``(m, m)
+            float32`` in [0, 1]; None without any.
+    """
+
+    landmarks: NDArray[np.floating]
+    mesh: NDArray[np.floating] | None = None
+    track: int = 0
+    guides: Guides | None = None
+    to: str = ""
+    opacity: float = 1.0
+    covered: NDArray[np.float32] | None = None
+
+    def dense_mesh(self) -> NDArray[np.floating]:
+        """The mesh, for models that need one.
+
+        Raises:
+            ConfigError: The face has no mesh.
+        """
+        return require_mesh(self.mesh)
+
+
+def batch_guides(faces: Iterable[SourceFace]) -> Guides:
+    """The guides of faces, which all have some, as a batch."""
+    each = [face.guides for face in faces]
+    guided = [guides for guides in each if guides is not None]
+    assert len(guided) == len(each), "a face without guides"
+    return Guides(*map(torch.stack, zip(*guided, strict=True)))
+
+
+FramesWithFaces = Iterable[tuple[Frame, Sequence[SourceFace]]]
+
+
+def is_sparse(faceset: Faceset) -> bool:
+    """Whether faces are searched in the frames between those of a faceset."""
+    return faceset.record["extractor"]["every"] > 1
+
+
+def kept_faces(faceset: Faceset) -> NDArray[np.bool_]:
+    """Whether each face of a faceset is swapped: its crop was neither deleted nor moved away."""
+    never_stored = pc.call_function("equal", [faceset.rows["image"], ""]).to_numpy()
+    return never_stored | np.array(faceset.has_crop(), bool)
+
+
+def check_source(faceset: Faceset, hashed: HashedSource) -> None:
+    """Checks that a faceset has faces of this source.
+
+    Raises:
+        FacesetError: It was extracted from another source.
+        NoFacesError: It has no face.
+    """
+    if faceset.record["source"]["sha256"] != hashed.sha256:
+        raise FacesetError(
+            f"Expected a faceset of {hashed.source.path}, found {faceset.path} extracted from "
+            f"{faceset.record['source']['path']}.",
+            "Give the faceset of this file, or omit --faceset to detect faces during conversion.",
+        )
+    if not faceset.rows.num_rows:
+        raise NoFacesError(
+            f"Expected faces in the faceset {faceset.path}, found none.",
+            "Extract the source again with another --detector.",
+        )
+
+
+def displayed(frames: Iterable[Frame], faceset: Faceset) -> Iterator[Frame]:
+    """Frames with the proportions of pixels in which the landmarks of a faceset are."""
+    return (replace(frame, pixel_aspect=faceset.pixel_aspect) for frame in frames)
+
+
+def faces_of_frames(
+    frames: Iterable[Frame], faceset: Faceset, hashed: HashedSource, device: str, *, meshes: bool
+) -> FramesWithFaces:
+    """All frames of a source with their faces; see ``stored_faces`` and ``complete_faces``."""
+    if is_sparse(faceset):
+        return complete_faces(displayed(frames, faceset), faceset, hashed, device, meshes=meshes)
+    known = stored_faces(faceset, hashed, meshes=meshes)
+    return ((frame, known.get(frame.index, [])) for frame in displayed(frames, faceset))
+
+
+def stored_faces(
+    faceset: Faceset, hashed: HashedSource, *, meshes: bool
+) -> dict[int, list[SourceFace]]:
+    """Faces of a faceset by frame index, in order; frames without a face are absent.
+
+    Deleted faces are left out.
+
+    Args:
+        faceset: Faceset of the source.
+        hashed: The source.
+        meshes: Whether to read the meshes as well.
+
+    Raises:
+        FacesetError: The faceset was extracted from another source, or has no meshes.
+        NoFacesError: The faceset has no face.
+    """
+    stored = _tracked_faces(faceset, hashed, meshes=meshes)
+    return {index: _source_faces(faces) for index, faces in stored.items()}
+
+
+def complete_faces(
+    frames: Iterable[Frame], faceset: Faceset, hashed: HashedSource, device: str, *, meshes: bool
+) -> FramesWithFaces:
+    """The faces of a faceset of every n-th frame, with those of the other frames.
+
+    The others are found with the detector and the landmarker of the faceset, or the default ones
+    where its faces were imported. Faces of a video are tracked from frame to frame, and gaps are
+    filled as in the extraction, but only where the tracker lost a face: what the faceset leaves out
+    may have been excluded. Photos are searched one by one.
+
+    Args:
+        frames: Frames of the source, in order; all of them for a video.
+        faceset: Faceset of the source.
+        hashed: The source.
+        device: Device of the networks.
+        meshes: Whether the faces need meshes.
+
+    Raises:
+        FacesetError: The faceset was extracted from another source, has no meshes, or does not tell
+            which people its extraction left out.
+        NoFacesError: The faceset has no face.
+        WeightsUnavailable: The weights of a network are not available.
+    """
+    extractor = faceset.record["extractor"]
+    stored = _comparable_faces(faceset, hashed, meshes=meshes)
+    tracker = _tracker_between(extractor, device)
+    if faceset.is_video:
+        longest = min(extractor.get("fill_gaps", FILLED_GAP), tracker.settings.max_lost_frames)
+        tracked = fill_gaps(track_faces(frames, tracker, "video"), longest)
+        found = prefetch(track_between(tracked, stored, extractor["every"]), _QUEUE)
+    else:
+        found = search_between(frames, stored, faceset, tracker)
+    if not meshes:
+        found = ((frame, [_without_mesh(face) for face in faces]) for frame, faces in found)
+    return _with_source_faces(smooth(found) if faceset.is_video else found)
+
+
+def find_faces(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWithFaces:
+    """Finds the faces of frames; those of a video without short gaps, and smoothed in time.
+
+    Args:
+        frames: Frames of one source, in order.
+        kind: ``video``, or ``images`` for independent frames.
+        tracker: Tracker of the frames.
+    """
+    tracked = track_faces(frames, tracker, kind)
+    if kind == "video":
+        tracked = smooth(fill_gaps(prefetch(tracked, _QUEUE)))
+    return _with_source_faces(tracked)
+
+
+def _tracker_between(extractor: Mapping[str, Any], device: str) -> Tracker:
+    """A tracker with the settings of an extraction; networks stand in for another program."""
+    names = (extractor.get("detector", DETECTOR), extractor.get("landmarker", LANDMARKER))
+    detector, landmarker = (
+        default if name == IMPORTED else name
+        for name, default in zip(names, (DETECTOR, LANDMARKER), strict=True)
+    )
+    return build_tracker(
+        detector,
+        landmarker,
+        device,
+        normalise=extractor.get("normalise", "none"),
+        re_feed=extractor.get("re_feed", 1),
+        **{key: extractor[key] for key in ("min_score", "tiles", "turned") if key in extractor},
+    )
+
+
+def _with_source_faces(
+    found: Iterable[tuple[Frame, list[TrackedFace]]],
+) -> Iterator[tuple[Frame, list[SourceFace]]]:
+    for frame, faces in found:
+        yield frame, _source_faces(faces)
+
+
+def _source_faces(faces: Iterable[TrackedFace]) -> list[SourceFace]:
+    return [SourceFace(f.landmarks.points, f.landmarks.mesh, f.track) for f in faces]
+
+
+def _without_mesh(face: TrackedFace) -> TrackedFace:
+    return replace(face, landmarks=replace(face.landmarks, mesh=None))
+
+
+def _comparable_faces(
+    faceset: Faceset, hashed: HashedSource, *, meshes: bool
+) -> dict[int, list[TrackedFace]]:
+    """Faces of a faceset with landmarks like those that are tracked between them.
+
+    Facesets before version 3, whose faces have no presence, took the landmarks of a mesh at other
+    points; the size of a face would change from frame to frame.
+    """
+    presence = faceset.rows["presence"]
+    if (
+        presence.null_count < len(presence)
+        or faceset.record["extractor"].get("landmarker", LANDMARKER) != LANDMARKER
+    ):
+        return _tracked_faces(faceset, hashed, meshes=meshes)
+    stored = _tracked_faces(faceset, hashed, meshes=True)
+    return {index: [_with_landmarks_of_mesh(f) for f in faces] for index, faces in stored.items()}
+
+
+def _with_landmarks_of_mesh(face: TrackedFace) -> TrackedFace:
+    points = mesh_to_68(face.landmarks.dense_mesh()[:, :2]).astype(np.float32)
+    return replace(face, landmarks=replace(face.landmarks, points=points))
+
+
+def _tracked_faces(
+    faceset: Faceset, hashed: HashedSource, *, meshes: bool
+) -> dict[int, list[TrackedFace]]:
+    check_source(faceset, hashed)
+    faces = faceset.faces()
+    shapes = faceset.meshes() if meshes else [None] * len(faces)
+    frames: dict[int, list[TrackedFace]] = {}
+    kept = [
+        pair
+        for pair, is_kept in zip(zip(faces, shapes, strict=True), kept_faces(faceset), strict=True)
+        if is_kept
+    ]
+    for face, mesh in sorted(kept, key=lambda pair: pair[0].frame):
+        landmarks = FaceLandmarks(face.landmarks, mesh, presence=1.0)
+        tracked = TrackedFace(face.track, face.box, face.score, landmarks)
+        frames.setdefault(face.frame, []).append(tracked)
+    return frames

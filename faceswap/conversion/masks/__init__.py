@@ -1,0 +1,1 @@
+"""Masks of the faces to replace."""

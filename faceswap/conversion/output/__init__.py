@@ -1,0 +1,1 @@
+"""What a conversion writes, and how it is named and described."""

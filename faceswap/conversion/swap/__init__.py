@@ -1,0 +1,1 @@
+"""Swap of the faces of frames: cut, decode, match, blend."""

@@ -1,0 +1,1 @@
+"""Conversion of videos, segment by segment."""

@@ -1,0 +1,79 @@
+"""The faces of a video by frame, with guides where the model needs them."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+
+from faceswap.conversion.faces.assigned_faces import AssignedFaces
+from faceswap.conversion.faces.assignment import Assignment
+from faceswap.conversion.faces.face_store import FaceStore, StoredFaces
+from faceswap.conversion.faces.frame_targets import assign_tracks
+from faceswap.conversion.faces.guidance import ClipGuidance
+from faceswap.conversion.faces.source_faces import (
+    FramesWithFaces,
+    check_source,
+    displayed,
+    faces_of_frames,
+    is_sparse,
+)
+from faceswap.conversion.swap.swapper import Swapper
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.frame import Frame
+from faceswap.media.hashed_source import HashedSource
+from faceswap.media.video import VideoReader
+
+
+class ClipFaces(AbstractContextManager["ClipFaces"]):
+    """The faces of a video from its faceset.
+
+    Where the faceset has only every n-th frame, the faces between are tracked first.
+
+    Args:
+        faceset: Faceset of the video.
+        hashed: The video.
+        swapper: Swapper of the faces.
+        assignment: Assignment of target identities to them.
+
+    Raises:
+        FacesetError: The faceset was extracted from another source, or has no meshes.
+        NoFacesError: The faceset has no face.
+    """
+
+    def __init__(
+        self, faceset: Faceset, hashed: HashedSource, swapper: Swapper, assignment: Assignment
+    ) -> None:
+        self._faceset = faceset
+        meshes, source = swapper.needs_mesh, hashed.source
+        check_source(faceset, hashed)
+        with ExitStack() as stack:
+            if is_sparse(faceset):
+                store = stack.enter_context(FaceStore(with_meshes=meshes))
+                device = str(next(swapper.loaded.model.parameters()).device)
+                frames = VideoReader(source.path)
+                found = faces_of_frames(frames, faceset, hashed, device, meshes=meshes)
+                for frame, faces in assign_tracks(found, assignment, faceset, source):
+                    store.add(frame.index, faces)
+                self._faces: StoredFaces = store
+            else:
+                assigned = AssignedFaces(faceset, source, assignment, meshes=meshes)
+                self._faces = stack.enter_context(assigned)
+            guided = swapper.guided
+            self._clip = ClipGuidance(self._faces, swapper.guidance) if guided else None
+            self._stack = stack.pop_all()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def of(self, frames: Iterable[Frame]) -> FramesWithFaces:
+        """Frames with their faces."""
+        for frame in displayed(frames, self._faceset):
+            if self._clip is not None:
+                yield frame, self._clip.faces(frame.index)
+            else:
+                rows = self._faces.rows_of(frame.index)
+                yield frame, [self._faces.face(row) for row in rows]
