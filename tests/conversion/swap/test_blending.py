@@ -90,6 +90,21 @@ def test_pyramid_keeps_the_face_deep_inside_and_its_details_up_to_the_edge():
     assert (plain - face)[..., 70:80, 80:90].abs().max() < 0.03
 
 
+def test_pyramid_changes_a_pixel_by_no_more_than_faces_differ_beside_it():
+    """Light of a dot at the edge passes on to the pixels beside it, and no farther."""
+    mask = torch.zeros(1, 1, 300, 300)
+    mask[..., 20:-20, 20:-20] = 1
+    under = torch.full((1, 3, 300, 300), 0.4)
+    face = under.clone()
+    face[..., 150, 23] += 0.5
+    change = (blends.get("pyramid")(under, face, mask) - under).abs()[0, 0]
+    assert change[150, 24] > 0.001
+    assert change[151, 24] > 0.001
+    assert change.max() <= 0.5 + 1e-6
+    change[149:152, 22:25] = 0
+    assert not change.any()
+
+
 def test_pyramid_changes_little_by_little_with_the_size_of_a_face():
     def colour(side: int) -> float:
         """Brightness at a tenth of the side within a bright face in a dark frame."""
