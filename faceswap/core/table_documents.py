@@ -15,6 +15,7 @@ from faceswap.core.documents import parse_json, size_limit, too_large
 from faceswap.core.errors import DocumentError, FaceswapError
 from faceswap.core.files import regular_file
 from faceswap.core.parquet_footer import ParquetSizes, sizes_of
+from faceswap.core.row_groups import join_groups
 
 _TABLE_BYTES = 512 << 20  # decoded, of any table
 _LARGE_TABLE_BYTES = 4 << 30  # decoded, of a table whose file is large as well
@@ -117,20 +118,23 @@ def _read(
         # Text stays in its dictionary until its length is known: a short file may repeat a long
         # text any number of times.
         parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=_texts(present))
-        for numbers in _row_groups(parquet, in_groups):
-            table = parquet.read_row_groups(numbers, present.names, use_threads=False)
-            table = _decoded(table.select(present.names), path, error, hint)
+
+        def read_group(number: int) -> pa.Table:
+            table = parquet.read_row_group(number, present.names, use_threads=False)
+            at_once = table.num_rows if in_groups else sizes.rows
+            table = _decoded(table.select(present.names), at_once, path, error, hint)
             table.validate(full=True)
             table = table.cast(present)
             for name in present.names:
                 if name not in nullable and _has_nulls(table[name]):
                     raise error(f"Expected a value of {name!r} in every row of {path}.", hint)
-            yield _with_empty_columns(table, schema)
+            return _with_empty_columns(table, schema)
 
-
-def _row_groups(parquet: pq.ParquetFile, apart: bool) -> list[list[int]]:
-    numbers = list(range(parquet.num_row_groups))
-    return [[number] for number in numbers] if apart else [numbers]
+        groups = map(read_group, range(parquet.num_row_groups))
+        if in_groups:
+            yield from groups
+        else:
+            yield join_groups(groups, schema, sizes.rows, nullable)
 
 
 def _with_empty_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -205,7 +209,9 @@ def check_finite(
         for values in table[name].chunks:
             if pa.types.is_fixed_size_list(values.type):
                 values = values.flatten()
-            if not np.isfinite(values.to_numpy(zero_copy_only=False)).all():
+            numbers = values.to_numpy(zero_copy_only=False)
+            # If one is NaN, so is the minimum. This takes no memory, as a flag for each would.
+            if len(numbers) and not np.isfinite([numbers.min(), numbers.max()]).all():
                 raise error(f"Expected finite numbers in {name!r} of {path}.", hint)
 
 
@@ -247,8 +253,10 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
-def _decoded(table: pa.Table, path: Path, error: type[FaceswapError], hint: str) -> pa.Table:
-    """Table with its dictionaries of text replaced by text of limited length."""
+def _decoded(
+    table: pa.Table, rows: int, path: Path, error: type[FaceswapError], hint: str
+) -> pa.Table:
+    """Table with its dictionaries of text replaced by text, of which ``rows`` fit into memory."""
     for number, field in enumerate(table.schema):
         if not pa.types.is_dictionary(field.type):
             continue
@@ -256,7 +264,7 @@ def _decoded(table: pa.Table, path: Path, error: type[FaceswapError], hint: str)
         longest = max((_longest(chunk.dictionary) for chunk in chunks), default=0)
         if longest > _LONGEST_TEXT:
             raise error(f"{path} has text of {longest} bytes in {field.name!r}.", hint)
-        if longest * table.num_rows > size_limit(_TABLE_BYTES) * 4:
+        if longest * rows > size_limit(_TABLE_BYTES) * 4:
             raise too_large(path, size_limit(_TABLE_BYTES), error)
         kind = field.type.value_type
         table = table.set_column(

@@ -207,6 +207,14 @@ def test_a_long_text_repeated_in_a_short_file_is_refused(tmp_path, monkeypatch):
         read_table(path, pa.schema([("name", pa.string())]))
 
 
+def test_long_texts_of_many_row_groups_are_refused_together(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"name": ["a" * 4000] * 20_000}), path, row_group_size=2000)
+    monkeypatch.setattr(table_documents, "_TABLE_BYTES", 10 << 20)  # each takes 8 MB
+    with pytest.raises(DocumentError, match="more than 10 MB"):
+        read_table(path, pa.schema([("name", pa.string())]))
+
+
 def test_damaged_parquet_is_refused(tmp_path):
     path = table(tmp_path / "a.parquet")
     content = path.read_bytes()
@@ -218,8 +226,9 @@ def test_damaged_parquet_is_refused(tmp_path):
         read_table(tmp_path / "absent", SCHEMA)
 
 
-def test_numbers_that_are_not_finite_are_found(tmp_path):
-    rows = [*ROWS, {"number": 1, "name": "a", "box": [float("nan"), 2]}]
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_numbers_that_are_not_finite_are_found(number, tmp_path):
+    rows = [*ROWS, {"number": 1, "name": "a", "box": [float(number), 2]}]
     found = read_table(table(tmp_path / "a.parquet", rows), SCHEMA)
     with pytest.raises(FaceswapError, match="finite numbers in 'box'"):
         check_finite(found, ["number", "box"], tmp_path, FaceswapError, "")
