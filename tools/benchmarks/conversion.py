@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.timing import Rate, exhaust, show, timed
 from faceswap.conversion.faces.guided_frames import guide_windows
-from faceswap.conversion.faces.source_faces import FramesWithFaces, stored_faces
+from faceswap.conversion.faces.source_faces import FramesWithFaces, faces_of_frames
 from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swap.swapper import Swapper
@@ -54,8 +54,9 @@ def benchmark_conversion(clip: Path, model: Path, to: str, frames: int) -> None:
 def _time_swap(
     swapper: Swapper, frames: list[Frame], hashed: HashedSource, faceset: Faceset
 ) -> dict[str, Rate]:
-    by_frame = stored_faces(faceset, hashed, meshes=swapper.needs_mesh)
-    found: FramesWithFaces = [(frame, by_frame.get(frame.index, [])) for frame in frames]
+    found: FramesWithFaces = list(
+        faces_of_frames(frames, faceset, hashed, "cpu", meshes=swapper.needs_mesh)
+    )
     if swapper.guided:
         found = list(guide_windows(found, swapper.guidance(swapper.to)))
     decoded: list[FrameFaces] = []

@@ -1,8 +1,6 @@
 """The faces of a video that are swapped, as its faceset, the targets and the cuts decide."""
 
-from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +8,16 @@ from numpy.typing import NDArray
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.faces.face_store import rows_by_track
 from faceswap.conversion.faces.fading import FoundFaces, OtherFaces, show_faces
-from faceswap.conversion.faces.record_file import RecordFile
+from faceswap.conversion.faces.kept_faces import StoredMeshes, kept_faces
 from faceswap.conversion.faces.seen_tracks import seen_tracks
 from faceswap.conversion.faces.shots import find_changes
-from faceswap.conversion.faces.source_faces import SourceFace, kept_faces
+from faceswap.conversion.faces.source_faces import SourceFace
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import matrix_column
-from faceswap.geometry.mesh_shape import POINTS
 from faceswap.media.sources import Source
 
-_MESH = np.dtype([("mesh", np.float32, (POINTS, 3))])
 
-
-class AssignedFaces(AbstractContextManager["AssignedFaces"]):
+class AssignedFaces:
     """Faces of the faceset of a video, each with its target identity and its opacity.
 
     Faces that were deleted or excluded from the faceset are left out. All of this is decided for
@@ -82,15 +77,7 @@ class AssignedFaces(AbstractContextManager["AssignedFaces"]):
         ends = extractor.get("first_frame") or 0, min(count, extractor.get("end_frame") or count)
         compare = partial(find_changes, source, pixel_aspect=faceset.pixel_aspect)
         self._faces = show_faces(found, compare, ends, targets.fade, excluded)
-        self._meshes = _stored_meshes(faceset) if meshes else None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._meshes = StoredMeshes(faceset) if meshes else None
 
     def close(self) -> None:
         """Removes the file of the meshes."""
@@ -121,10 +108,10 @@ class AssignedFaces(AbstractContextManager["AssignedFaces"]):
         """Meshes of some rows, ``(N, 478, 3)``."""
         assert self._meshes is not None
         faces = self._faces
-        meshes = self._meshes.read(self._rows[faces.before[rows]])["mesh"]
+        meshes = self._meshes.read(self._rows[faces.before[rows]])
         moving = np.flatnonzero(faces.time[rows])
         if len(moving):
-            following = self._meshes.read(self._rows[faces.after[rows[moving]]])["mesh"]
+            following = self._meshes.read(self._rows[faces.after[rows[moving]]])
             meshes[moving] = _between(meshes[moving], following, faces.time[rows[moving]])
         return meshes
 
@@ -146,16 +133,6 @@ class AssignedFaces(AbstractContextManager["AssignedFaces"]):
 def _chosen(values: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Values of some rows; all of them in their order are not copied."""
     return values if np.array_equal(rows, np.arange(len(values))) else values[rows]
-
-
-def _stored_meshes(faceset: Faceset) -> RecordFile:
-    file = RecordFile(_MESH)
-    with ExitStack() as stack:
-        stack.callback(file.close)
-        for mesh in faceset.each_mesh():
-            file.append(mesh.astype(np.float32).reshape(-1).view(_MESH))
-        stack.pop_all()
-    return file
 
 
 def _between(

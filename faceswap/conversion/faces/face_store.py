@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -64,17 +63,6 @@ class FaceStore:
         self._records = RecordFile(self._kind)
         self._frames, self._tracks = array("q"), array("q")
         self._names: list[str] = []  # target identities, by their numbers in the records
-
-    def __enter__(self) -> "FaceStore":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Removes the file."""

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.conversion.faces.assignment import Assignment, SeenTrack
+from faceswap.conversion.faces.kept_faces import kept_faces
 from faceswap.conversion.faces.seen_tracks import seen_tracks
-from faceswap.conversion.faces.source_faces import FramesWithFaces, SourceFace, kept_faces
+from faceswap.conversion.faces.source_faces import FramesWithFaces, SourceFace
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import head_pose
 from faceswap.media.frame import Frame

@@ -1,22 +1,22 @@
 """The faces of the frames to convert: from a faceset, or found on the fly."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
+from faceswap.conversion.faces.kept_faces import KeptFaces
 from faceswap.conversion.faces.sparse_faces import track_between
 from faceswap.conversion.faces.sparse_photos import search_between
 from faceswap.core.errors import FacesetError, NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.record import IMPORTED
-from faceswap.geometry.mesh68 import mesh_to_68
-from faceswap.landmarkers.registry import FaceLandmarks, require_mesh
+from faceswap.landmarkers.registry import require_mesh
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.models.guides import Guides
@@ -77,12 +77,6 @@ def is_sparse(faceset: Faceset) -> bool:
     return faceset.record["extractor"]["every"] > 1
 
 
-def kept_faces(faceset: Faceset) -> NDArray[np.bool_]:
-    """Whether each face of a faceset is swapped: its crop was neither deleted nor moved away."""
-    never_stored = pc.call_function("equal", [faceset.rows["image"], ""]).to_numpy()
-    return never_stored | np.array(faceset.has_crop(), bool)
-
-
 def check_source(faceset: Faceset, hashed: HashedSource) -> None:
     """Checks that a faceset has faces of this source.
 
@@ -111,31 +105,29 @@ def displayed(frames: Iterable[Frame], faceset: Faceset) -> Iterator[Frame]:
 def faces_of_frames(
     frames: Iterable[Frame], faceset: Faceset, hashed: HashedSource, device: str, *, meshes: bool
 ) -> FramesWithFaces:
-    """All frames of a source with their faces; see ``stored_faces`` and ``complete_faces``."""
-    if is_sparse(faceset):
-        return complete_faces(displayed(frames, faceset), faceset, hashed, device, meshes=meshes)
-    known = stored_faces(faceset, hashed, meshes=meshes)
-    return ((frame, known.get(frame.index, [])) for frame in displayed(frames, faceset))
+    """All frames of a source with the faces of a faceset; deleted faces are left out.
 
-
-def stored_faces(
-    faceset: Faceset, hashed: HashedSource, *, meshes: bool
-) -> dict[int, list[SourceFace]]:
-    """Faces of a faceset by frame index, in order; frames without a face are absent.
-
-    Deleted faces are left out.
+    Where the faceset has every n-th frame, the faces of the others are found: see
+    ``complete_faces``.
 
     Args:
+        frames: Frames of the source, in order.
         faceset: Faceset of the source.
         hashed: The source.
-        meshes: Whether to read the meshes as well.
+        device: Device of the networks that find faces.
+        meshes: Whether the faces need meshes.
 
     Raises:
         FacesetError: The faceset was extracted from another source, or has no meshes.
         NoFacesError: The faceset has no face.
     """
-    stored = _tracked_faces(faceset, hashed, meshes=meshes)
-    return {index: _source_faces(faces) for index, faces in stored.items()}
+    frames = displayed(frames, faceset)
+    if is_sparse(faceset):
+        yield from complete_faces(frames, faceset, hashed, device, meshes=meshes)
+        return
+    check_source(faceset, hashed)
+    with closing(KeptFaces(faceset, meshes=meshes)) as stored:
+        yield from _with_source_faces((frame, stored.get(frame.index, [])) for frame in frames)
 
 
 def complete_faces(
@@ -161,18 +153,21 @@ def complete_faces(
         NoFacesError: The faceset has no face.
         WeightsUnavailable: The weights of a network are not available.
     """
+    check_source(faceset, hashed)
     extractor = faceset.record["extractor"]
-    stored = _comparable_faces(faceset, hashed, meshes=meshes)
     tracker = _tracker_between(extractor, device)
-    if faceset.is_video:
-        longest = min(extractor.get("fill_gaps", FILLED_GAP), tracker.settings.max_lost_frames)
-        tracked = fill_gaps(track_faces(frames, tracker, "video"), longest)
-        found = prefetch(track_between(tracked, stored, extractor["every"]), _QUEUE)
-    else:
-        found = search_between(frames, stored, faceset, tracker)
-    if not meshes:
-        found = ((frame, [_without_mesh(face) for face in faces]) for frame, faces in found)
-    return _with_source_faces(smooth(found) if faceset.is_video else found)
+    with ExitStack() as stack:
+        stored = stack.enter_context(closing(_comparable_faces(faceset, meshes=meshes)))
+        if faceset.is_video:
+            longest = min(extractor.get("fill_gaps", FILLED_GAP), tracker.settings.max_lost_frames)
+            tracked = fill_gaps(track_faces(frames, tracker, "video"), longest)
+            found = prefetch(track_between(tracked, stored, extractor["every"]), _QUEUE)
+            stack.enter_context(closing(found))
+        else:
+            found = search_between(frames, stored, faceset, tracker)
+        if not meshes:
+            found = ((frame, [_without_mesh(face) for face in faces]) for frame, faces in found)
+        yield from _with_source_faces(smooth(found) if faceset.is_video else found)
 
 
 def find_faces(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWithFaces:
@@ -221,43 +216,15 @@ def _without_mesh(face: TrackedFace) -> TrackedFace:
     return replace(face, landmarks=replace(face.landmarks, mesh=None))
 
 
-def _comparable_faces(
-    faceset: Faceset, hashed: HashedSource, *, meshes: bool
-) -> dict[int, list[TrackedFace]]:
+def _comparable_faces(faceset: Faceset, *, meshes: bool) -> KeptFaces:
     """Faces of a faceset with landmarks like those that are tracked between them.
 
     Facesets before version 3, whose faces have no presence, took the landmarks of a mesh at other
     points; the size of a face would change from frame to frame.
     """
     presence = faceset.rows["presence"]
-    if (
-        presence.null_count < len(presence)
-        or faceset.record["extractor"].get("landmarker", LANDMARKER) != LANDMARKER
-    ):
-        return _tracked_faces(faceset, hashed, meshes=meshes)
-    stored = _tracked_faces(faceset, hashed, meshes=True)
-    return {index: [_with_landmarks_of_mesh(f) for f in faces] for index, faces in stored.items()}
-
-
-def _with_landmarks_of_mesh(face: TrackedFace) -> TrackedFace:
-    points = mesh_to_68(face.landmarks.dense_mesh()[:, :2]).astype(np.float32)
-    return replace(face, landmarks=replace(face.landmarks, points=points))
-
-
-def _tracked_faces(
-    faceset: Faceset, hashed: HashedSource, *, meshes: bool
-) -> dict[int, list[TrackedFace]]:
-    check_source(faceset, hashed)
-    faces = faceset.faces()
-    shapes = faceset.meshes() if meshes else [None] * len(faces)
-    frames: dict[int, list[TrackedFace]] = {}
-    kept = [
-        pair
-        for pair, is_kept in zip(zip(faces, shapes, strict=True), kept_faces(faceset), strict=True)
-        if is_kept
-    ]
-    for face, mesh in sorted(kept, key=lambda pair: pair[0].frame):
-        landmarks = FaceLandmarks(face.landmarks, mesh, presence=1.0)
-        tracked = TrackedFace(face.track, face.box, face.score, landmarks)
-        frames.setdefault(face.frame, []).append(tracked)
-    return frames
+    earlier = (
+        presence.null_count == len(presence)
+        and faceset.record["extractor"].get("landmarker", LANDMARKER) == LANDMARKER
+    )
+    return KeptFaces(faceset, meshes=meshes or earlier, points_of_mesh=earlier)

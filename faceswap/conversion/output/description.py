@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from faceswap.conversion.faces.finding import FaceFinding
-from faceswap.conversion.faces.source_faces import kept_faces
+from faceswap.conversion.faces.kept_faces import kept_faces
 from faceswap.conversion.faces.targets import Targets
 from faceswap.core.files import sha256_file
 from faceswap.facesets.faceset import Faceset

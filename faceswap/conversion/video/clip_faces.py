@@ -1,7 +1,7 @@
 """The faces of a video by frame, with guides where the model needs them."""
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from types import TracebackType
 
 from faceswap.conversion.faces.assigned_faces import AssignedFaces
@@ -47,7 +47,7 @@ class ClipFaces(AbstractContextManager["ClipFaces"]):
         check_source(faceset, hashed)
         with ExitStack() as stack:
             if is_sparse(faceset):
-                store = stack.enter_context(FaceStore(with_meshes=meshes))
+                store = stack.enter_context(closing(FaceStore(with_meshes=meshes)))
                 device = str(next(swapper.loaded.model.parameters()).device)
                 frames = VideoReader(source.path)
                 found = faces_of_frames(frames, faceset, hashed, device, meshes=meshes)
@@ -56,7 +56,7 @@ class ClipFaces(AbstractContextManager["ClipFaces"]):
                 self._faces: StoredFaces = store
             else:
                 assigned = AssignedFaces(faceset, source, assignment, meshes=meshes)
-                self._faces = stack.enter_context(assigned)
+                self._faces = stack.enter_context(closing(assigned))
             guided = swapper.guided
             self._clip = ClipGuidance(self._faces, swapper.guidance) if guided else None
             self._stack = stack.pop_all()

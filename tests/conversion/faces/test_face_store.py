@@ -1,6 +1,7 @@
 """Faces of a clip in a temporary file."""
 
 import tempfile
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ def test_faces_are_read_as_they_were_added():
         2: [face_at(60, 0.1, track=3), first],
         5: [last],
     }
-    with FaceStore() as store:
+    with closing(FaceStore()) as store:
         for frame, faces in frames.items():
             store.add(frame, faces)
         assert len(store) == 4
@@ -43,20 +44,20 @@ def test_faces_are_read_as_they_were_added():
 
 
 def test_a_clip_without_faces_has_no_tracks():
-    with FaceStore() as store:
+    with closing(FaceStore()) as store:
         store.add(0, [])
         assert store.tracks() == {}
         assert list(store.rows_of(0)) == []
 
 
 def test_a_face_without_a_mesh_is_an_error():
-    with FaceStore() as store, pytest.raises(ConfigError, match="face mesh") as raised:
+    with closing(FaceStore()) as store, pytest.raises(ConfigError, match="face mesh") as raised:
         store.add(0, [SourceFace(face_at().landmarks)])
     assert "--landmarker facemesh" in raised.value.hint
 
 
 def test_faces_may_be_stored_without_their_meshes():
-    with FaceStore(with_meshes=False) as store:
+    with closing(FaceStore(with_meshes=False)) as store:
         store.add(3, [face_at(60), SourceFace(face_at().landmarks, track=2, to="bob")])
         faces = [store.face(row) for row in store.rows_of(3)]
     assert [(face.mesh, face.track, face.to) for face in faces] == [(None, 0, ""), (None, 2, "bob")]
@@ -73,5 +74,5 @@ def test_an_unusable_temporary_folder_is_an_error(tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_temporary_folder_is_an_error(monkeypatch):
     monkeypatch.setattr(record_file, "TemporaryFile", partial(Path("/dev/full").open, "r+b", 0))
-    with FaceStore() as store, pytest.raises(StorageFullError):
+    with closing(FaceStore()) as store, pytest.raises(StorageFullError):
         store.add(0, [face_at()])

@@ -1,6 +1,7 @@
 """Geometry and references of the faces of clips and photos."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -53,7 +54,7 @@ def talking(frames: int, width: float = 1.0, track: int = 0) -> list[SourceFace]
 
 
 def guide_clip(clip: Sequence[Sequence[SourceFace]], guidance: Guidance) -> list[list[SourceFace]]:
-    with FaceStore() as store:
+    with closing(FaceStore()) as store:
         for index, faces in enumerate(clip):
             store.add(index, faces)
         planned = ClipGuidance(store, lambda _: guidance)
@@ -282,7 +283,7 @@ def test_tracks_are_guided_towards_their_own_identities():
         [replace(one, to="alice"), replace(other, to="bob")]
         for one, other in zip(first, second, strict=True)
     ]
-    with FaceStore() as store:
+    with closing(FaceStore()) as store:
         for index, faces in enumerate(clip):
             store.add(index, faces)
         found = ClipGuidance(store, guidances.__getitem__).faces(15)
