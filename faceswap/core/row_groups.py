@@ -37,7 +37,6 @@ def join_groups(
             values[start:end] = flat.to_numpy().reshape(-1, values.shape[1])
         others.append(group.drop_columns([*lists]))
         start = end
-        pa.default_memory_pool().release_unused()  # otherwise it keeps what decoding took
     columns = pa.concat_tables(others)
     return pa.table(
         [

@@ -120,6 +120,7 @@ def _read(
         parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=_texts(present))
 
         def read_group(number: int) -> pa.Table:
+            pa.default_memory_pool().release_unused()  # otherwise it keeps what decoding took
             table = parquet.read_row_group(number, present.names, use_threads=False)
             at_once = table.num_rows if in_groups else sizes.rows
             table = _decoded(table.select(present.names), at_once, path, error, hint)
@@ -135,6 +136,7 @@ def _read(
             yield from groups
         else:
             yield join_groups(groups, schema, sizes.rows, nullable)
+        pa.default_memory_pool().release_unused()
 
 
 def _with_empty_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
