@@ -16,7 +16,7 @@ from faceswap.conversion.output.report import ConvertReport, describe, describe_
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.sharded import Shard, convert_shard
 from faceswap.conversion.sweep import parse_axes, variants
-from faceswap.conversion.tuning import Look, sheet_path, write_tuning_sheet
+from faceswap.conversion.tuning import SheetRow, sheet_path, write_tuning_sheet
 from faceswap.conversion.video.ranges import parse_ranges
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
@@ -134,16 +134,16 @@ def convert(
     if preview is not None or swept:
         if shards != ALL:
             raise ConfigError("Sheets are not made in shards.", "Omit --shard.")
-        looks = [
-            Look(variant.label, build_swapper(loaded, row), variant.changes)
+        sheet_rows = [
+            SheetRow(variant.label, build_swapper(loaded, row), variant.changes)
             for variant, row in rows
         ]
-        _write_sheets(jobs, looks, preview or _SWEPT_FRAMES, overwrite=overwrite)
+        _write_sheets(jobs, sheet_rows, preview or _SWEPT_FRAMES, overwrite=overwrite)
         return
-    looked = _look(jobs, overwrite=overwrite)
+    found = _find_earlier(jobs, overwrite=overwrite)
     if len(jobs) == 1:
-        note(describe(_convert(jobs[0], looked[0], Shard(*shards), overwrite=overwrite)))
-    outcomes = _convert_all(jobs, looked, shards, overwrite=overwrite) if len(jobs) > 1 else []
+        note(describe(_convert(jobs[0], found[0], Shard(*shards), overwrite=overwrite)))
+    outcomes = _convert_all(jobs, found, shards, overwrite=overwrite) if len(jobs) > 1 else []
     note(describe_model(model, loaded))
     for name in targets.identities:
         note(describe_shown(name, loaded.meta.subjects))
@@ -157,7 +157,7 @@ def convert(
 
 def _convert_all(
     jobs: Sequence[ConvertJob],
-    looked: Sequence[Earlier | None],
+    found: Sequence[Earlier | None],
     shards: tuple[int, int],
     *,
     overwrite: bool,
@@ -169,7 +169,7 @@ def _convert_all(
             job.outputs.path,
             partial(_convert, job, one, Shard(*shards, place), overwrite=overwrite),
         )
-        for place, (job, one) in enumerate(zip(jobs, looked, strict=True))
+        for place, (job, one) in enumerate(zip(jobs, found, strict=True))
     ]
 
     def show(outcome: Outcome) -> None:
@@ -193,16 +193,16 @@ def _figures(report: ConvertReport | None) -> tuple[str, str, str]:
 
 
 def _convert(
-    job: ConvertJob, looked: Earlier | None, shard: Shard, *, overwrite: bool
+    job: ConvertJob, earlier: Earlier | None, shard: Shard, *, overwrite: bool
 ) -> ConvertReport:
     """Converts a source, unless an identical conversion is complete."""
-    finished = looked.report if looked else None
-    return finished or convert_with_progress(job, looked, shard, overwrite=overwrite)
+    finished = earlier.report if earlier else None
+    return finished or convert_with_progress(job, earlier, shard, overwrite=overwrite)
 
 
 def convert_with_progress(
     job: ConvertJob,
-    looked: Earlier | None = None,
+    earlier: Earlier | None = None,
     shard: Shard | None = None,
     *,
     overwrite: bool = False,
@@ -214,24 +214,24 @@ def convert_with_progress(
     unit = "frames" if job.passes == 1 else f"frames in {job.passes} passes"
     with progress_bar(f"convert {source.name}", total, unit) as advance:
         if shard is None or (shard.number, shard.shards) == ALL:
-            return job.run(looked, overwrite=overwrite, on_frames=advance)
+            return job.run(earlier, overwrite=overwrite, on_frames=advance)
         return convert_shard(
-            job, shard, looked, overwrite=overwrite, on_frames=advance, on_wait=note
+            job, shard, earlier, overwrite=overwrite, on_frames=advance, on_wait=note
         )
 
 
 def _write_sheets(
-    jobs: Sequence[ConvertJob], looks: Sequence[Look], count: int, *, overwrite: bool
+    jobs: Sequence[ConvertJob], rows: Sequence[SheetRow], count: int, *, overwrite: bool
 ) -> None:
     """Writes the sheet of each source instead of converting it."""
     failures = 0
     for job in jobs:
-        path = sheet_path(job, swept=any(look.changes for look in looks))
-        title, total = f"preview {job.source.name}", count * len(looks)
+        path = sheet_path(job, swept=any(row.changes for row in rows))
+        title, total = f"preview {job.source.name}", count * len(rows)
         try:
             with progress_bar(title, total, "frames") as advance:
                 shown = write_tuning_sheet(
-                    job, looks, count, path, overwrite=overwrite, on_tiles=advance
+                    job, rows, count, path, overwrite=overwrite, on_tiles=advance
                 )
         except FaceswapError as error:
             if len(jobs) == 1:
@@ -244,13 +244,13 @@ def _write_sheets(
         raise MediaError(f"{failures} of {len(jobs)} sheets could not be made (see above).")
 
 
-def _look(jobs: list[ConvertJob], *, overwrite: bool) -> list[Earlier | None]:
-    """Looks at every name that will be written; returns what earlier conversions left."""
+def _find_earlier(jobs: list[ConvertJob], *, overwrite: bool) -> list[Earlier | None]:
+    """Checks every name that will be written; returns what earlier conversions left."""
     check_outputs([name for job in jobs for name in job.outputs.names()], overwrite=True)
     for job in jobs:
         if explanation := format_note(job.source, job.outputs):
             note(explanation)
-    return [None if overwrite else job.look() for job in jobs]
+    return [None if overwrite else job.find_earlier() for job in jobs]
 
 
 def _faces(

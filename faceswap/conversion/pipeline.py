@@ -52,7 +52,7 @@ class ConvertJob:
         faces: Faceset of the source, or how faces are found during the conversion.
         encode: Encoding settings.
         identity: Signing identity.
-        aims: Target identities of the faces; None for that of the swapper for all faces.
+        chosen_targets: Target identities of the faces; None for that of the swapper for all faces.
         ranges: Ranges of a video in which faces are swapped.
     """
 
@@ -62,13 +62,13 @@ class ConvertJob:
     faces: Faceset | FaceFinding
     encode: EncodeSettings
     identity: SigningIdentity
-    aims: Targets | None = None
+    chosen_targets: Targets | None = None
     ranges: Ranges = WHOLE
 
     @property
     def targets(self) -> Targets:
         """Target identities of the faces."""
-        return self.aims or Targets.everyone(self.swapper.to)
+        return self.chosen_targets or Targets.everyone(self.swapper.to)
 
     @cached_property
     def conversion(self) -> Conversion:
@@ -96,8 +96,8 @@ class ConvertJob:
         self.ranges.check(self.source)
         check_view(self.encode.view, self.source, self.outputs)
 
-    def look(self) -> Earlier | None:
-        """Looks at every name that will be written; call it before the work starts.
+    def find_earlier(self) -> Earlier | None:
+        """Checks every name that will be written; call it before the work starts.
 
         Returns:
             What an identical conversion left; None if nothing has one of the names.
@@ -110,26 +110,26 @@ class ConvertJob:
         check_outputs(self.outputs.names(), overwrite=True)
         if not any(map(is_taken, self.outputs.names())):
             return None
-        return self._find_earlier(hash_source(self.source))
+        return self._earlier_of(hash_source(self.source))
 
     def run(
         self,
-        looked: Earlier | None = None,
+        earlier: Earlier | None = None,
         *,
         overwrite: bool = False,
         on_frames: Callable[[int], None] = lambda _: None,
     ) -> ConvertReport:
         """Converts the source, unless an identical conversion is complete; see ``convert_source``.
 
-        Photos that an identical conversion wrote before it was interrupted are kept. What ``look``
-        found is not read again, unless it changed.
+        Photos that an identical conversion wrote before it was interrupted are kept. Give what
+        ``find_earlier`` returned, so that it is not read again unless it changed.
         """
         begun = time.monotonic()
         self.check()
         check_outputs(self.outputs.names(), overwrite=True)
         with self.outputs.hold():
             check_free(self.outputs.work)  # shards hold nothing but what they write there
-            earlier = self.begin(looked, overwrite)
+            earlier = self.begin(earlier, overwrite)
             hashed = earlier.hashed
             if earlier.report is not None:
                 remove(self.outputs.work)  # it was stopped at the very end
@@ -165,20 +165,20 @@ class ConvertJob:
         remove(self.outputs.work)
         return report
 
-    def begin(self, looked: Earlier | None, overwrite: bool) -> Earlier:
+    def begin(self, earlier: Earlier | None, overwrite: bool) -> Earlier:
         """Hashes the source and looks at the outputs, where this is not done yet."""
-        if looked is None:
+        if earlier is None:
             hashed = hash_source(self.source)
         else:
-            hashed = looked.hashed
+            hashed = earlier.hashed
             hashed.check()
         if overwrite:
             return Earlier(hashed)
-        if looked is not None and looked.is_current(self.outputs):
-            return looked
-        return self._find_earlier(hashed)
+        if earlier is not None and earlier.is_current(self.outputs):
+            return earlier
+        return self._earlier_of(hashed)
 
-    def _find_earlier(self, hashed: HashedSource) -> Earlier:
+    def _earlier_of(self, hashed: HashedSource) -> Earlier:
         return find_earlier(self.outputs, hashed, self.conversion, self.identity)
 
     def _convert(

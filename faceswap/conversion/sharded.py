@@ -55,7 +55,7 @@ class Shard:
 def convert_shard(
     job: ConvertJob,
     shard: Shard,
-    looked: Earlier | None = None,
+    earlier: Earlier | None = None,
     *,
     overwrite: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
@@ -66,7 +66,7 @@ def convert_shard(
     Args:
         job: Conversion of the source; the same for all shards.
         shard: The shard.
-        looked: Result of ``job.look``; None if nothing is there.
+        earlier: Result of ``job.find_earlier``; None if nothing is there.
         overwrite: Whether to replace whatever exists under the names of the outputs.
         on_frames: Callback with the number of frames, as for ``ConvertJob.run``; frames of other
             shards are reported as done.
@@ -82,14 +82,14 @@ def convert_shard(
     """
     if job.source.kind == "images":
         if shard.owner() == shard.number:
-            return job.run(looked, overwrite=overwrite, on_frames=on_frames)
+            return job.run(earlier, overwrite=overwrite, on_frames=on_frames)
         on_frames(len(job.source.files))
         left = f"left to shard {shard.owner()} of {shard.shards}"
         return ConvertReport(job.outputs.path, missing=left)
     begun = time.monotonic()
     job.check()
     check_outputs(job.outputs.names(), overwrite=True)
-    earlier = job.begin(looked, overwrite)
+    earlier = job.begin(earlier, overwrite)
     hashed = earlier.hashed
     assignment = Assignment(job.targets, job.source.name)
     video, key = job.video(hashed, assignment), job.key(hashed)

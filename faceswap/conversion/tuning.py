@@ -33,7 +33,7 @@ Sample = tuple[Frame, Sequence[SourceFace]]
 
 
 @dataclass(frozen=True)
-class Look:
+class SheetRow:
     """Settings of one row of a sheet.
 
     Attributes:
@@ -56,14 +56,14 @@ def sheet_path(job: ConvertJob, *, swept: bool) -> Path:
 
 def write_tuning_sheet(
     job: ConvertJob,
-    looks: Sequence[Look],
+    rows: Sequence[SheetRow],
     count: int,
     path: Path,
     *,
     overwrite: bool = False,
     on_tiles: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Writes a sheet of frames that are spread over a source: a row for the source and each look.
+    """Writes a sheet of frames that are spread over a source, which has a row of its own.
 
     The frames are from the ranges of the job. They are converted one by one and in 8 bits, so what
     is averaged over time in a video is not, and without a faceset the faces of each frame are found
@@ -71,7 +71,7 @@ def write_tuning_sheet(
 
     Args:
         job: Conversion of the source; nothing of its own is written.
-        looks: Settings of the rows.
+        rows: Settings of the rows.
         count: Number of frames; fewer are shown of a shorter source.
         path: PNG file. It is marked as synthetic, and has a report beside it.
         overwrite: Whether to replace a file that is no sheet of this source.
@@ -89,23 +89,23 @@ def write_tuning_sheet(
     check_outputs([path, report_path(path)], overwrite=overwrite or own)
     hashed = hash_source(job.source)
     # One of the swappers may need meshes where that of the job does not.
-    neediest = max((look.swapper for look in looks), key=lambda swapper: swapper.needs_mesh)
+    neediest = max((row.swapper for row in rows), key=lambda swapper: swapper.needs_mesh)
     samples = _sample(replace(job, swapper=neediest), hashed, count)
     regions = [
         around_faces(frame.displayed().shape, [face.landmarks for face in faces])
         for frame, faces in samples
     ]
-    rows = [
+    shown = [
         ("source", [_tile(frame, box) for (frame, _), box in zip(samples, regions, strict=True)])
     ]
-    for look in looks:
+    for row in rows:
         tiles = []
-        for frame, region in zip(_swapped(look.swapper, samples), regions, strict=True):
+        for frame, region in zip(_swapped(row.swapper, samples), regions, strict=True):
             tiles.append(_tile(frame, region))
             on_tiles(1)
-        rows.append((look.title, tiles))
-    image = sheet([_column(frame) for frame, _ in samples], rows)
-    _write(path, image, job, hashed, looks, samples)
+        shown.append((row.title, tiles))
+    image = sheet([_column(frame) for frame, _ in samples], shown)
+    _write(path, image, job, hashed, rows, samples)
     return len(samples)
 
 
@@ -185,12 +185,12 @@ def _write(
     image: Image,
     job: ConvertJob,
     hashed: HashedSource,
-    looks: Sequence[Look],
+    rows: Sequence[SheetRow],
     samples: Sequence[Sample],
 ) -> None:
     signer = ManifestSigner(job.identity, job.conversion)
     faces = sum(len(found) for _, found in samples)
-    sign = signer.for_sources(*hashed.files, counts=lambda: {"faces_swapped": faces * len(looks)})
+    sign = signer.for_sources(*hashed.files, counts=lambda: {"faces_swapped": faces * len(rows)})
     report_path(path).unlink(missing_ok=True)  # it describes the sheet that is replaced
     write_image(path, image, xmp=xmp_packet(), sign=sign)
     report: dict[str, Any] = {
@@ -199,6 +199,6 @@ def _write(
         "source": {"name": readable_name(hashed.source.path.name), "sha256": hashed.sha256},
         "files": [{"name": readable_name(path.name)}],
         "frames": [frame.index for frame, _ in samples],
-        "rows": [{"changes": look.changes, "settings": look.swapper.parts.facts} for look in looks],
+        "rows": [{"changes": row.changes, "settings": row.swapper.parts.facts} for row in rows],
     }
     write_json(report_path(path), report)

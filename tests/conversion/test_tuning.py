@@ -10,7 +10,7 @@ from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.output.names import name_outputs
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.settings import ConvertConfig, MaskConfig
-from faceswap.conversion.tuning import Look, _spread, write_tuning_sheet
+from faceswap.conversion.tuning import SheetRow, _spread, write_tuning_sheet
 from faceswap.conversion.video.ranges import Ranges, parse_ranges
 from faceswap.core.documents import read_json
 from faceswap.core.errors import NoFacesError
@@ -24,9 +24,9 @@ from tests.footage import plain_picture, write_clip
 FRAMES = 12
 
 
-def look(mask: str) -> Look:
+def row(mask: str) -> SheetRow:
     config = ConvertConfig(mask=MaskConfig(name=mask, occluders="none"))
-    return Look(mask, build_swapper(swapper().loaded, config, "bob"), (f"mask.name={mask}",))
+    return SheetRow(mask, build_swapper(swapper().loaded, config, "bob"), (f"mask.name={mask}",))
 
 
 def tuning_job(
@@ -60,7 +60,7 @@ def test_frames_are_spread_evenly(indices, count, chosen):
 def test_a_row_may_need_meshes_that_the_command_does_not(clip, faceset, tmp_path):
     job = tuning_job(clip, tmp_path / "out.mp4", faceset)
     path = tmp_path / "sheet.png"
-    assert write_tuning_sheet(job, [look("hull"), look("mesh")], 3, path) == 3
+    assert write_tuning_sheet(job, [row("hull"), row("mesh")], 3, path) == 3
     made = read_image(path)
     assert made.shape == (3 * 320 + 4 * 24, 3 * 324 - 4, 3)
     source, hull, mesh = (made[48 + 344 * row : 368 + 344 * row] for row in range(3))
@@ -73,7 +73,7 @@ def test_frames_are_those_of_the_range(clip, faceset, tmp_path, stored):
     ranges = parse_ranges("6f", "10f", [], "keep")
     faces = faceset if stored else FaceFinding()
     job = tuning_job(clip, tmp_path / "out.mp4", faces, ranges)
-    write_tuning_sheet(job, [look("hull")], 2, tmp_path / "sheet.png")
+    write_tuning_sheet(job, [row("hull")], 2, tmp_path / "sheet.png")
     assert read_json(tmp_path / "sheet.png.json")["frames"] == [7, 9]
 
 
@@ -81,5 +81,5 @@ def test_frames_without_a_face_are_an_error(tmp_path):
     clip = write_clip(tmp_path / "plain.mp4", 4, plain_picture)
     job = tuning_job(clip, tmp_path / "out.mp4", FaceFinding())
     with pytest.raises(NoFacesError, match="4 frames"):
-        write_tuning_sheet(job, [look("hull")], 8, tmp_path / "sheet.png")
+        write_tuning_sheet(job, [row("hull")], 8, tmp_path / "sheet.png")
     assert not (tmp_path / "sheet.png").exists()

@@ -33,7 +33,7 @@ class Earlier:
     _seen: Mapping[Path, FileState] = field(default_factory=dict, repr=False)
 
     def is_current(self, outputs: Outputs) -> bool:
-        """Whether the outputs are still those that were looked at."""
+        """Whether the outputs are unchanged since they were read."""
         return self._seen == _states(outputs)
 
 

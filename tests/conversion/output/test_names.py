@@ -217,24 +217,24 @@ def test_a_source_replaced_while_it_is_converted_is_not_signed(clip, faceset, tm
     )
 
 
-def test_what_changed_since_the_look_is_looked_at_again(photos, tmp_path):
+def test_what_changed_since_it_was_read_is_read_again(photos, tmp_path):
     output = tmp_path / "out"
     convert_source(photos, output, swapper())
     (tmp_path / "out.json").unlink()
     outputs, identity = name_outputs(photos, output), open_identity()
     job = ConvertJob(photos, outputs, swapper(), FaceFinding(), EncodeSettings(), identity)
-    looked = job.look()
-    assert looked is not None
-    assert looked.swapped == {0: 0, 1: 1, 2: 1}
+    earlier = job.find_earlier()
+    assert earlier is not None
+    assert earlier.swapped == {0: 0, 1: 1, 2: 1}
     content = (output / "3.jpg").read_bytes()
     (output / "3.jpg").write_bytes(b"mine")
     with pytest.raises(OutputExistsError, match=r"3\.jpg exists already"):
-        job.run(looked)
+        job.run(earlier)
     assert (output / "3.jpg").read_bytes() == b"mine"
     (output / "3.jpg").write_bytes(content)
     write_image(photos.files[2], moving_portrait(3))
     with pytest.raises(SourceChangedError, match=r"3\.jpg was replaced or changed"):
-        job.run(looked)
+        job.run(earlier)
     assert (output / "3.jpg").read_bytes() == content
 
 
