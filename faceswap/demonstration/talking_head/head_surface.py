@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.geometry.thin_plate import thin_plate
+
 Plane = NDArray[np.float32]
 
 _OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
@@ -111,30 +113,3 @@ def rotation_matrix(yaw: float, pitch: float, roll: float) -> NDArray[np.float64
     nod = np.array([[1, 0, 0], [0, np.cos(b), np.sin(b)], [0, -np.sin(b), np.cos(b)]])
     tilt = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
     return tilt @ nod @ turn
-
-
-def thin_plate(
-    anchors: NDArray[np.floating], values: NDArray[np.floating], nodes: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Interpolate scattered values by a thin-plate spline (Duchon, 1977).
-
-    Args:
-        anchors: Sample points, ``(N, 2)``.
-        values: Values at the sample points, ``(N,)``.
-        nodes: Query points, ``(M, 2)``.
-
-    Returns:
-        Interpolated values, ``(M,)``; slight regularisation, so anchors are not matched exactly.
-    """
-
-    def kernel(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.floating]:
-        squared = ((first[:, None] - second[None]) ** 2).sum(-1)
-        return squared * np.log(squared + 1e-12)
-
-    count = len(anchors)
-    plane = np.concatenate([np.ones((count, 1)), anchors], axis=1)
-    system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = kernel(anchors, anchors) + 1e-3 * np.eye(count)
-    system[:count, count:], system[count:, :count] = plane, plane.T
-    weights = np.linalg.solve(system, np.concatenate([values, np.zeros(3)]))
-    return kernel(nodes, anchors) @ weights[:count] + weights[count] + nodes @ weights[count + 1 :]

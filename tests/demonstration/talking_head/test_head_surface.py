@@ -1,6 +1,6 @@
 import numpy as np
 
-from faceswap.demonstration.talking_head.head_surface import rotation_matrix, smoothstep, thin_plate
+from faceswap.demonstration.talking_head.head_surface import rotation_matrix, smoothstep
 
 NEAR = np.array([0.0, 0.0, -1.0])
 
@@ -13,18 +13,6 @@ def test_rotation_directions():
     turned = rotation_matrix(13, -7, 5)
     np.testing.assert_allclose(turned @ turned.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(turned) > 0.999
-
-
-def test_thin_plate_fits_anchors_and_reproduces_planes():
-    random = np.random.default_rng(0)
-    anchors = random.uniform(-1, 1, (40, 2))
-    nodes = random.uniform(-1, 1, (30, 2))
-    plane = 2 + anchors @ [1.0, -3.0]
-    np.testing.assert_allclose(
-        thin_plate(anchors, plane, nodes), 2 + nodes @ [1.0, -3.0], atol=1e-6
-    )
-    hill = np.exp(-4 * (anchors**2).sum(1))
-    assert np.abs(thin_plate(anchors, hill, anchors) - hill).max() < 0.02
 
 
 def test_smoothstep():
