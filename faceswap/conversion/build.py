@@ -1,5 +1,6 @@
 """Turns the settings of a conversion into its parts."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -9,13 +10,14 @@ from faceswap.conversion.colour.match import ColourMatch
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.detail.enhancers import enhancers
 from faceswap.conversion.detail.skin import skin
-from faceswap.conversion.masks.covering_hands import CoveringHands, build_covering_hands
+from faceswap.conversion.masks.covering_hands import build_covering_hands
+from faceswap.conversion.masks.covering_objects import CoveringObjects
 from faceswap.conversion.masks.edge import MaskEdge
 from faceswap.conversion.masks.face_masks import FaceMasks, build_face_masks
 from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.settings import ConvertConfig, DetailConfig, EncodeConfig
 from faceswap.conversion.swap.blending import blends
-from faceswap.conversion.swap.parts import SwapParts
+from faceswap.conversion.swap.parts import OccluderPart, SwapParts
 from faceswap.conversion.swap.placement import Placement
 from faceswap.conversion.swap.swapper import Swapper
 from faceswap.core.weights import weights_entry
@@ -56,9 +58,7 @@ def build_swapper(loaded: LoadedModel, config: ConvertConfig, to: str = "") -> S
         keep=mask.keep,
         use_predicted=mask.predicted,
     )
-    hands = (
-        build_covering_hands(loaded.coverage, str(device)) if mask.occluders == "hands" else None
-    )
+    occluders = build_occluders(mask.occluders, loaded.coverage, str(device))
     parts = SwapParts(
         masks,
         ColourMatch(colour.transfer, border_light=colour.lit),
@@ -66,11 +66,30 @@ def build_swapper(loaded: LoadedModel, config: ConvertConfig, to: str = "") -> S
         placement=Placement(config.detail.scale, config.detail.offset_x, config.detail.offset_y),
         clean=mask.clean,
         blend=blends.get(config.blend.method),
-        occluders=hands,
+        occluders=occluders,
         smooth=colour.smooth,
-        facts=_facts(config, masks, hands),
+        facts=_facts(config, masks, occluders),
     )
     return Swapper(loaded, parts, to)
+
+
+def build_occluders(which: str, coverage: float, device: str = "cpu") -> list[OccluderPart]:
+    """Builds the finders of what hides faces.
+
+    Args:
+        which: ``none``, ``hands``, or ``all``: hands and objects.
+        coverage: Side of the model's crops in face squares.
+        device: Device of the networks.
+
+    Raises:
+        WeightsUnavailable: The weights of the networks for hands are not available.
+    """
+    occluders: list[OccluderPart] = []
+    if which != "none":
+        occluders.append(build_covering_hands(coverage, device))
+    if which == "all":
+        occluders.append(CoveringObjects(coverage))
+    return occluders
 
 
 def build_detail(config: DetailConfig, device: torch.device | str = "cpu") -> DetailChain:
@@ -87,13 +106,15 @@ def build_detail(config: DetailConfig, device: torch.device | str = "cpu") -> De
     return DetailChain(settings, chosen, device)
 
 
-def _facts(config: ConvertConfig, masks: FaceMasks, hands: CoveringHands | None) -> dict[str, Any]:
+def _facts(
+    config: ConvertConfig, masks: FaceMasks, occluders: Sequence[OccluderPart]
+) -> dict[str, Any]:
     """Settings for the manifest; networks are identified by their hashes, not by their paths."""
     excluded = {"encode": True, "faces": True, "mask": {"model"}}
     settings = config.model_dump(mode="json", exclude=excluded)
     settings["mask"] |= masks.masker.facts
-    if hands is not None:
-        settings["mask"] |= {name: weights_entry(name).sha256 for name in hands.weights}
+    networks = [name for each in occluders for name in each.weights]
+    settings["mask"] |= {name: weights_entry(name).sha256 for name in networks}
     return settings
 
 

@@ -53,8 +53,10 @@ class MaskConfig(StrictModel):
         default=True,
         description="Whether the mask that a model predicts is multiplied with the others.",
     )
-    occluders: Literal["hands", "none"] = Field(
-        default="hands", description="What is found in front of faces, and stays in front."
+    occluders: Literal["none", "hands", "all"] = Field(
+        default="hands",
+        description="What is found in front of faces, and stays in front; all are hands and, in "
+        "videos, objects.",
     )
 
 

@@ -118,7 +118,9 @@ def _sample(job: ConvertJob, hashed: HashedSource, count: int) -> Sequence[Sampl
         with_faces = {*faceset.rows["frame"].to_pylist()}
         chosen = _spread([index for index in indices if index in with_faces], count)
         with ClipFaces(faceset, hashed, job.swapper, assignment) as clip:
-            samples = [(frame, list(faces)) for frame, faces in clip.of(_frames_at(job, chosen))]
+            samples = [
+                (frame, list(faces)) for frame, faces in clip.of(_frames_at(job, chosen), {})
+            ]
     else:
         frames = _frames_at(job, _spread(indices, count))
         found = faces_of_photos(frames, hashed, job.faces, job.swapper, assignment)

@@ -17,6 +17,7 @@ from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.record import IMPORTED
 from faceswap.landmarkers.registry import require_mesh
+from faceswap.maskers.appearance import Appearance
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.models.guides import Guides
@@ -40,8 +41,9 @@ class SourceFace:
         guides: Guides of the face, without a batch dimension; None unless the model is guided.
         to: Target identity; "" until it is assigned. Faces without one are not swapped.
         opacity: Factor of the mask in [0, 1]: below 1 where a track begins or ends within a shot.
-        covered: Soft mask of hands in front of the face, in its crop of the model, ``(m, m)
-            float32`` in [0, 1]; None without any.
+        covered: Soft mask of what is in front of the face, in its crop of the model, ``(m, m)
+            float32`` in [0, 1]; None if nothing is.
+        appearance: Colours of the face when nothing hides it; None if they are not known.
     """
 
     landmarks: NDArray[np.floating]
@@ -51,6 +53,7 @@ class SourceFace:
     to: str = ""
     opacity: float = 1.0
     covered: NDArray[np.float32] | None = None
+    appearance: Appearance | None = None
 
     def dense_mesh(self) -> NDArray[np.floating]:
         """The mesh, for models that need one.

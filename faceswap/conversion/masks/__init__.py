@@ -1,1 +1,1 @@
-"""Masks of the faces to replace."""
+"""Masks of the faces to replace, and what is in front of them."""

@@ -1,32 +1,35 @@
 """Hands in front of the faces of a video, which stay in front of the swapped faces."""
 
-import math
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.conversion.faces.source_faces import FramesWithFaces, SourceFace
+from faceswap.conversion.masks.covers import (
+    SIDE,
+    SMOOTHED,
+    Cover,
+    FrameCovers,
+    FrameFaces,
+    displayed_image,
+    smooth_covers,
+    soft_cover,
+    with_covers,
+)
 from faceswap.core.threads import operator_threads
 from faceswap.geometry.alignment import crop_matrix, head_pose, transform_points
 from faceswap.landmarkers.registry import Roi
 from faceswap.maskers.hands import Hand, HandFinder, build_hand_finder, fill_hand
 from faceswap.media.frame import Frame, Image
 
-FrameFaces = tuple[Frame, Sequence[SourceFace]]
-
-_SIDE = 64  # px, of a mask of hands
 _EVERY = 5  # frames: a hand that passes a face within them is missed
-_SMOOTHED = 2  # frames before and after
 _MIN_PRESENCE = 0.6  # cheeks that are taken for palms have less than 0.5, hands more than 0.65
 _REGION = 5.0  # face squares, side of the region that is searched: hands may be near the camera
 _FASTEST = 1.0  # widths of a palm in a frame
 _NEAR = 1.0  # face squares from the middle of a face: hands further away are not followed
-_SOFT = 0.02  # face squares, of the blur at the edge of a hand
 
 
 class CoveringHands:
@@ -44,7 +47,7 @@ class CoveringHands:
         lead: Number of frames before and after each that the result depends on.
     """
 
-    lead = _EVERY + _SMOOTHED
+    lead = _EVERY + SMOOTHED
 
     def __init__(self, finder: HandFinder, coverage: float) -> None:
         self._finder = finder
@@ -64,11 +67,12 @@ class CoveringHands:
         """
         if not video:
             for frame, faces in found:
-                yield self._covered(frame, faces, self._search(frame, faces))
+                covers = self._covers(faces, self._search(frame, faces))
+                yield frame, with_covers(faces, covers)
             return
-        yield from _smooth(self._follow(found))
+        yield from smooth_covers(self._follow(found))
 
-    def _follow(self, found: FramesWithFaces) -> Iterator[FrameFaces]:
+    def _follow(self, found: FramesWithFaces) -> Iterator[FrameCovers]:
         """Frames between two searches are finished when the second is done."""
         chunk: list[FrameFaces] = []
         known: list[Hand] = []  # in the first frame of the chunk
@@ -82,12 +86,12 @@ class CoveringHands:
 
     def _between(
         self, chunk: Sequence[FrameFaces], known: list[Hand], coming: Sequence[Hand]
-    ) -> Iterator[FrameFaces]:
+    ) -> Iterator[FrameCovers]:
         """The frames from one search to the next one, which found the hands ``coming``."""
         if not chunk or not (known or coming):
-            yield from chunk
+            yield from ((frame, faces, [None] * len(faces)) for frame, faces in chunk)
             return
-        images = [_displayed(frame) for frame, _ in chunk]
+        images = [displayed_image(frame) for frame, _ in chunk]
         moving = [_Moving(hand, _step(hand, coming, len(chunk))) for hand in known]
         hands = [list(known)]
         for image in images[1:]:
@@ -98,13 +102,13 @@ class CoveringHands:
             new = [one for one in self._advance(image, new) if not _is_known(one.hand, seen)]
             seen += [one.hand for one in new]
         for (frame, faces), seen in zip(chunk, hands, strict=True):
-            yield self._covered(frame, faces, seen)
+            yield frame, faces, self._covers(faces, seen)
 
     def _search(self, frame: Frame, faces: Sequence[SourceFace]) -> list[Hand]:
         """Hands near the faces of a frame."""
         if not faces:
             return []
-        image = _displayed(frame)
+        image = displayed_image(frame)
         poses = [head_pose(face.landmarks) for face in faces]
         middles = [face.landmarks.mean(0) for face in faces]
         rois = [
@@ -135,33 +139,16 @@ class CoveringHands:
         with operator_threads(1):
             return self._finder.place([image] * len(rois), rois)
 
-    def _covered(
-        self, frame: Frame, faces: Sequence[SourceFace], hands: Sequence[Hand]
-    ) -> FrameFaces:
-        if not hands:
-            return frame, faces
-        masks = [self._mask(face, hands) for face in faces]
-        return frame, [
-            face if mask is None else replace(face, covered=mask)
-            for face, mask in zip(faces, masks, strict=True)
-        ]
+    def _covers(self, faces: Sequence[SourceFace], hands: Sequence[Hand]) -> list[Cover]:
+        """Mask of hands in front of each face."""
+        return [self._cover(face, hands) for face in faces]
 
-    def _mask(self, face: SourceFace, hands: Sequence[Hand]) -> NDArray[np.float32] | None:
-        """Soft mask of hands in the crop of a face; None if they do not reach it."""
-        matrix = crop_matrix(face.landmarks, _SIDE, self._coverage)
-        mask = np.zeros((_SIDE, _SIDE), np.uint8)
+    def _cover(self, face: SourceFace, hands: Sequence[Hand]) -> Cover:
+        mask = np.zeros((SIDE, SIDE), np.uint8)
+        matrix = crop_matrix(face.landmarks, SIDE, self._coverage)
         for hand in hands:
             fill_hand(mask, transform_points(matrix, hand.points))
-        if not mask.any():
-            return None
-        sigma = _SOFT * _SIDE / self._coverage
-        soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma), np.float32)
-        return soft / np.float32(255)
-
-
-def _displayed(frame: Frame) -> Image:
-    """The frame as it is displayed; the frame keeps no image of it, since its picture changes."""
-    return replace(frame, pixels=frame.picture.rgb8()).displayed()
+        return soft_cover(mask, self._coverage)
 
 
 class _Moving(NamedTuple):
@@ -199,49 +186,3 @@ def build_covering_hands(coverage: float, device: str = "cpu") -> CoveringHands:
 
 def _is_known(hand: Hand, hands: Iterable[Hand]) -> bool:
     return any(hand.is_same(other) for other in hands)
-
-
-def _smooth(frames: Iterable[FrameFaces]) -> Iterator[FrameFaces]:
-    """Lets the masks of each track come and go over several frames."""
-    before: deque[FrameFaces] = deque()
-    waiting: deque[FrameFaces] = deque()
-
-    def finish() -> FrameFaces:
-        frame, faces = waiting[0]
-        around = [*before, *waiting]
-        smoothed = [replace(f, covered=_smoothed(f, frame.index, around)) for f in faces]
-        before.append(waiting.popleft())
-        while before[0][0].index + _SMOOTHED <= frame.index:
-            before.popleft()
-        return frame, smoothed
-
-    for each in frames:
-        waiting.append(each)
-        while waiting[0][0].index + _SMOOTHED <= each[0].index:
-            yield finish()
-    while waiting:
-        yield finish()
-
-
-def _smoothed(
-    face: SourceFace, index: int, around: Iterable[FrameFaces]
-) -> NDArray[np.float32] | None:
-    """Mask of a face with those of its track in the frames around it; None if there is none."""
-    sum_of_masks, known, total = np.zeros((_SIDE, _SIDE), np.float32), 0.0, 0.0
-    for frame, faces in around:
-        distance = abs(frame.index - index) / (_SMOOTHED + 1)
-        for each in faces:
-            if each.track != face.track or distance >= 1:
-                continue
-            weight = 1 + math.cos(math.pi * distance)  # a Hann window
-            total += weight
-            if each.covered is not None:
-                known += weight
-                sum_of_masks += np.float32(weight) * each.covered
-    if not known:
-        return None
-    mean = np.asarray(sum_of_masks / total, np.float32)
-    # A mean alone would show half of the swapped face on a hand that moves.
-    if face.covered is not None:
-        np.maximum(mean, np.float32(known / total) * face.covered, out=mean)
-    return mean

@@ -13,6 +13,7 @@ from faceswap.conversion.colour.match import STEADY, ColourMatch
 from faceswap.conversion.detail.chain import MATCHED, DetailChain, DetailSettings
 from faceswap.conversion.faces.source_faces import FramesWithFaces
 from faceswap.conversion.masks.covering_hands import build_covering_hands
+from faceswap.conversion.masks.covering_objects import CoveringObjects
 from faceswap.conversion.masks.face_masks import build_face_masks
 from faceswap.conversion.swap.blending import Blend, pyramid
 from faceswap.conversion.swap.placement import Placement
@@ -44,7 +45,7 @@ class MaskPart(Protocol):
 
 
 class OccluderPart(Protocol):
-    """Finds what hides faces; see ``CoveringHands``.
+    """Finds what hides faces; see ``CoveringHands`` and ``CoveringObjects``.
 
     Attributes:
         lead: Number of frames before and after each that the result depends on.
@@ -52,8 +53,13 @@ class OccluderPart(Protocol):
 
     lead: int
 
+    @property
+    def weights(self) -> Sequence[str]:
+        """Names of the weights of its networks."""
+        ...
+
     def __call__(self, found: FramesWithFaces, *, video: bool = True) -> FramesWithFaces:
-        """Yields frames with their faces, which know what hides them."""
+        """Yields frames with their faces, which know what else hides them."""
         ...
 
 
@@ -93,7 +99,7 @@ class SwapParts:
         placement: Change of their place.
         blend: Blend of faces with the frame.
         clean: Whether the frame stays where a face shows hair or background at its border.
-        occluders: Finder of what hides the faces of the frame; None leaves it out.
+        occluders: Finders of what hides the faces of the frame, one after the other.
         smooth: Number of frames before and after each over which colours are averaged in a video.
         facts: Settings from which the parts were built.
     """
@@ -104,9 +110,14 @@ class SwapParts:
     placement: Placement = field(default_factory=Placement)
     blend: Blend = pyramid
     clean: bool = False
-    occluders: OccluderPart | None = None
+    occluders: Sequence[OccluderPart] = ()
     smooth: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def compares(self) -> bool:
+        """Whether faces are compared with their appearance at other times of the video."""
+        return any(isinstance(each, CoveringObjects) for each in self.occluders)
 
     def record(self) -> dict[str, Any]:
         """All that the result depends on, for its manifest: the settings, and what each part is.
@@ -123,8 +134,10 @@ class SwapParts:
 
 def _described(part: object) -> Any:
     """A part as a JSON value: by its name, and by its facts if it has any."""
-    if part is None or isinstance(part, int):
+    if isinstance(part, int):
         return part
+    if isinstance(part, (list, tuple)):
+        return [_described(each) for each in part]
     if isinstance(part, Placement):
         return asdict(part)
     kind = part if isinstance(part, FunctionType) else type(part)
@@ -141,4 +154,4 @@ def default_parts(coverage: float, device: str) -> SwapParts:
     hands = build_covering_hands(coverage, device)
     masks = build_face_masks("hull", coverage, device)
     detail = DetailChain(DetailSettings(grain=MATCHED), device=device)
-    return SwapParts(masks, detail=detail, smooth=STEADY, occluders=hands)
+    return SwapParts(masks, detail=detail, smooth=STEADY, occluders=[hands])

@@ -74,8 +74,7 @@ class Swapper:
         self.guided = isinstance(loaded.model, GuidedAutoencoder)
         moving = self.parts.detail.settings.motion_blur > 0
         self._around = max(self.parts.smooth, int(moving))
-        occluders = self.parts.occluders
-        self.lead = self._around + (0 if occluders is None else occluders.lead)
+        self.lead = self._around + sum(each.lead for each in self.parts.occluders)
         self._guidances: dict[str, Guidance] = {}
         model = loaded.model
         self._cut = FaceCutter(
@@ -197,8 +196,8 @@ class Swapper:
         """
         around = self._around if video else 0
         aimed = ((frame, self._with_targets(faces)) for frame, faces in found)
-        if self.parts.occluders is not None:
-            aimed = self.parts.occluders(aimed, video=video)
+        for occluders in self.parts.occluders:
+            aimed = occluders(aimed, video=video)
         if wanted is not None:
             aimed = (each for each in aimed if _is_near(each[0].index, wanted, around))
         decoded = self._decode_frames(aimed)

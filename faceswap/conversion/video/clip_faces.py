@@ -1,7 +1,8 @@
 """The faces of a video by frame, with guides where the model needs them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import replace
 from types import TracebackType
 
 from faceswap.conversion.faces.assigned_faces import AssignedFaces
@@ -11,6 +12,7 @@ from faceswap.conversion.faces.frame_targets import assign_tracks
 from faceswap.conversion.faces.guidance import ClipGuidance
 from faceswap.conversion.faces.source_faces import (
     FramesWithFaces,
+    SourceFace,
     check_source,
     displayed,
     faces_of_frames,
@@ -18,6 +20,7 @@ from faceswap.conversion.faces.source_faces import (
 )
 from faceswap.conversion.swap.swapper import Swapper
 from faceswap.facesets.faceset import Faceset
+from faceswap.maskers.appearance import Appearance
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.media.video import VideoReader
@@ -69,11 +72,22 @@ class ClipFaces(AbstractContextManager["ClipFaces"]):
     ) -> None:
         self._stack.close()
 
-    def of(self, frames: Iterable[Frame]) -> FramesWithFaces:
-        """Frames with their faces."""
+    def of(self, frames: Iterable[Frame], known: Mapping[int, Appearance]) -> FramesWithFaces:
+        """Frames with their faces.
+
+        Args:
+            frames: Frames of the video.
+            known: Appearance of the face of each track that is known.
+        """
         for frame in displayed(frames, self._faceset):
-            if self._clip is not None:
-                yield frame, self._clip.faces(frame.index)
-            else:
-                rows = self._faces.rows_of(frame.index)
-                yield frame, [self._faces.face(row) for row in rows]
+            clip, index = self._clip, frame.index
+            faces = self._stored(index) if clip is None else clip.faces(index)
+            yield frame, [replace(face, appearance=known.get(face.track)) for face in faces]
+
+    def unguided(self, frames: Iterable[Frame]) -> FramesWithFaces:
+        """Frames with their faces, which lack the guides of guided models."""
+        for frame in displayed(frames, self._faceset):
+            yield frame, self._stored(frame.index)
+
+    def _stored(self, index: int) -> list[SourceFace]:
+        return [self._faces.face(row) for row in self._faces.rows_of(index)]

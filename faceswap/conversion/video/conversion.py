@@ -14,6 +14,7 @@ from faceswap.conversion.output.names import Outputs
 from faceswap.conversion.output.views import view_size
 from faceswap.conversion.output.writing import no_faces, without_report
 from faceswap.conversion.swap.swapper import Swapper
+from faceswap.conversion.video.appearances import REACH
 from faceswap.conversion.video.clip_faces import ClipFaces
 from faceswap.conversion.video.finishing import Finishing
 from faceswap.conversion.video.frame_files import FrameFiles, sequence_notes
@@ -179,7 +180,10 @@ class VideoConversion:
         """Converts consecutive segments; returns the number of their frames."""
         # One frame more: a deinterlaced frame depends on the one before it.
         reader = self._reader(max(0, segments[0].first - self.swapper.lead - 1))
-        swap = SegmentSwap(self.swapper, self.encode.view, faces, stages)
+        samples = None
+        if self.swapper.parts.compares:
+            samples = self._reader(max(0, segments[0].first - REACH - 1))
+        swap = SegmentSwap(self.swapper, self.encode.view, faces, stages, samples)
         with swap.run(reader, segments) as swapped:
             written = (
                 writer.write(

@@ -9,10 +9,12 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from faceswap.conversion.faces.source_faces import SourceFace
 from faceswap.conversion.output.rendering import Renderer
 from faceswap.conversion.output.views import Shown
 from faceswap.conversion.swap.swapper import SwappedFrame, Swapper
 from faceswap.conversion.swap.time_window import FrameFaces
+from faceswap.conversion.video.appearances import Appearances, sampled
 from faceswap.conversion.video.clip_faces import ClipFaces
 from faceswap.conversion.video.segments import FrameWindows, Segment
 from faceswap.conversion.video.stages import Stages
@@ -33,12 +35,15 @@ class SegmentSwap:
         view: View that is made of each frame.
         faces: Faces of the video.
         stages: Stopwatches.
+        samples: Frames from which the appearance of the faces is learnt, from
+            ``appearances.REACH`` before the first segment on; None if it is not needed.
     """
 
     swapper: Swapper
     view: Shown
     faces: ClipFaces
     stages: Stages
+    samples: Iterable[Frame] | None = None
 
     @contextmanager
     def run(
@@ -58,21 +63,42 @@ class SegmentSwap:
             read = stack.enter_context(closing(prefetch(stages.decode.over(frames), _QUEUE)))
             windows = FrameWindows(read, self.swapper.lead)
             # Blending takes about as long as decoding faces does: each has a thread.
-            decoded = prefetch(self._decode(windows, segments), _QUEUE)
+            appearances = stack.enter_context(self._appearances())
+            decoded = prefetch(self._decode(windows, segments, appearances), _QUEUE)
             stack.enter_context(closing(decoded))
             blended = prefetch(self._blend(decoded, len(segments)), _QUEUE)
             yield stack.enter_context(closing(blended))
 
+    @contextmanager
+    def _appearances(self) -> Iterator[Appearances | None]:
+        if self.samples is None:
+            yield None
+            return
+        with closing(prefetch(sampled(self.samples))) as frames:
+            yield Appearances(self.faces.unguided(frames))
+
     def _decode(
-        self, windows: FrameWindows, segments: Sequence[Segment]
+        self,
+        windows: FrameWindows,
+        segments: Sequence[Segment],
+        appearances: Appearances | None,
     ) -> Iterator[FrameFaces | None]:
         stages = self.stages
         for segment in segments:
             shown = stages.faces.takes(windows.of(segment))
-            found = self.faces.of(shown) if segment.swapped else ((frame, ()) for frame in shown)
+            found = self._faces(shown, segment, appearances)
             found = stages.swap.takes(stages.faces.gives(found))
             yield from stages.swap.gives(self.swapper.decode(found, wanted=segment.indices))
             yield None
+
+    def _faces(
+        self, frames: Iterable[Frame], segment: Segment, appearances: Appearances | None
+    ) -> Iterator[tuple[Frame, Sequence[SourceFace]]]:
+        if segment.swapped:
+            known = {} if appearances is None else appearances.around(segment)
+            yield from self.faces.of(frames, known)
+        else:
+            yield from ((frame, ()) for frame in frames)
 
     def _blend(
         self, decoded: Iterator[FrameFaces | None], segments: int

@@ -171,7 +171,7 @@ class Neighbours:
             yield frame, [replace(face, covered=covered) for face in faces]
 
 
-@pytest.mark.parametrize("occluders", [None, Neighbours()])
+@pytest.mark.parametrize("occluders", [(), (Neighbours(),)])
 @pytest.mark.parametrize("begin", [3, 5, 11])
 def test_a_part_of_a_video_that_is_read_with_its_lead_equals_the_whole(begin, occluders):
     """Each face has other colours, so that a frame too few would show."""

@@ -1,0 +1,106 @@
+"""The appearance of faces around segments, and conversions that use it."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from faceswap.conversion.faces.source_faces import SourceFace
+from faceswap.conversion.masks.covering_objects import CoveringObjects
+from faceswap.conversion.output.encode_settings import EncodeSettings
+from faceswap.conversion.pipeline import convert_source
+from faceswap.conversion.swap.swapper import Swapper
+from faceswap.conversion.video.appearances import REACH, Appearances, sampled
+from faceswap.conversion.video.segments import Segment
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
+from faceswap.facesets.faceset import Faceset
+from faceswap.geometry.mean_face import MEAN_FACE
+from faceswap.media.encoders import VideoEncoding
+from faceswap.media.frame import Frame
+from faceswap.media.sources import find_sources
+from faceswap.media.video import VideoReader
+from tests.conversion.parts import make_parts, painter
+from tests.footage import moving_portrait, write_clip
+
+LONG = SourceFace((60 * MEAN_FACE[:, :2] + (64, 64)).astype(np.float32), track=2)
+SHORT = replace(LONG, track=5)
+BALL = range(43, 58)  # frames in which it is in front of the face
+BLUE = (30, 60, 200)
+
+
+def found(first: int, end: int, read: list[int] | None = None):
+    """Frames that become brighter, with a face of a short track in the first 60."""
+    for index in range(first, end):
+        image = np.full((128, 128, 3), 40 + index % 97, np.uint8)
+        image[..., 1] = 90
+        if read is not None:
+            read.append(index)
+        yield Frame(index, index, 0.0, image), [LONG, SHORT] if index < 60 else [LONG]
+
+
+def learnt(frames, *segments: Segment):
+    appearances = Appearances((frame, faces) for frame, faces in frames if frame.index % 10 == 0)
+    return [appearances.around(segment) for segment in segments]
+
+
+def test_every_tenth_frame_is_enough():
+    assert [f.index for f in sampled(frame for frame, _ in found(3, 32))] == [10, 20, 30]
+
+
+def test_the_appearance_depends_on_the_frames_around_a_segment_alone():
+    first, second = Segment(0, 250), Segment(250, 500)
+    _, after = learnt(found(0, 1000), first, second)
+    (alone,) = learnt(found(second.first - REACH, second.end + REACH), second)
+    (early,) = learnt(found(0, second.end + REACH), second)
+    for other in (alone, early):
+        assert list(other) == list(after) == [LONG.track]
+        np.testing.assert_array_equal(other[LONG.track].least, after[LONG.track].least)
+        np.testing.assert_array_equal(other[LONG.track].most, after[LONG.track].most)
+
+
+def test_no_more_frames_are_read_than_are_needed():
+    read: list[int] = []
+    learnt(found(0, 1000, read), Segment(0, 250))
+    assert read[-1] < 250 + REACH + 10
+
+
+def test_short_tracks_have_no_appearance():
+    (known,) = learnt(found(0, 400), Segment(0, 100))
+    assert list(known) == [LONG.track]
+
+
+def with_ball(index: int) -> np.ndarray:
+    image = moving_portrait(index)
+    if index in BALL:
+        cv2.circle(image, (110, 92), 13, BLUE, -1, cv2.LINE_AA)
+    return image
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ball")
+    (source,) = find_sources([write_clip(folder / "clip.mp4", 100, with_ball)])
+    extract_source(source, folder / "faces", ExtractSettings())
+    green = torch.tensor([-4.0, 4.0, -4.0]).view(1, 3, 1, 1)
+    parts = replace(make_parts(), occluders=[CoveringObjects(1.25)])
+    swapper = Swapper(painter(alice=-green, bob=green), parts, "bob")
+    faceset, encode = Faceset.open(folder / "faces"), EncodeSettings(VideoEncoding("ffv1"))
+    convert_source(source, folder / "out.mkv", swapper, faceset=faceset, encode=encode)
+    assert len(list(faceset.faces())) == 100
+    return [frame.image for frame in VideoReader(folder / "out.mkv")]
+
+
+def test_an_object_stays_in_front_of_the_swapped_face(converted):
+    ball = np.zeros((256, 256), np.uint8)
+    cv2.circle(ball, (110, 92), 10, 1, -1)
+    for index, image in enumerate(converted):
+        shown = image.astype(int)
+        green = shown[..., 1] > 220
+        if index in BALL[3:-3]:
+            assert np.abs(shown[ball > 0] - BLUE).mean() < 12
+        elif index not in range(BALL.start - 2, BALL.stop + 2):
+            assert green[ball > 0].mean() > 0.9
+        assert green.sum() > 1000
