@@ -8,7 +8,7 @@ import numpy as np
 from av import VideoFrame
 from numpy.typing import NDArray
 
-from faceswap.media.chroma import ChromaAxis
+from faceswap.media.chroma import ChromaAxis, ChromaGrid
 from faceswap.media.colour import FULL, ColourTags, RgbConverter, rgb_to_yuv
 from faceswap.media.filters import LEFT, FrameFilter
 from faceswap.media.picture import Rgb, Stored, add_rounded
@@ -31,8 +31,7 @@ class PictureFormat:
         name: FFmpeg's name of the pixel format.
         layout: Layout of the format.
         place: Place of chroma across and down, as of ``ChromaAxis``.
-        across: Chroma of a row.
-        down: Chroma of a column.
+        chroma: Places of the chroma values.
         to_rgb8: Conversion of a frame to 8-bit RGB.
     """
 
@@ -47,8 +46,10 @@ class PictureFormat:
         self.width, self.height, self.name = width, height, name
         self.layout: PixelLayout = pixel_layout(name)
         self.place = place
-        self.across = ChromaAxis(width, self.layout.across, place[0])
-        self.down = ChromaAxis(height, self.layout.down, place[1])
+        self.chroma = ChromaGrid(
+            ChromaAxis(width, self.layout.across, place[0]),
+            ChromaAxis(height, self.layout.down, place[1]),
+        )
         self.to_rgb8 = RgbConverter(width, height, colour)
         self._full = colour.effective_range(name) == FULL
         self._matrix = rgb_to_yuv(colour.effective_matrix(width, height))
@@ -125,7 +126,7 @@ class VideoPicture:
         kept, planes = self._format, self._planes
         first = planes[0][y0:y1, x0:x1].astype(np.float32)
         if kept.layout.kind == "yuv":
-            chroma = [self._read_chroma(plane, x0, y0, x1, y1) for plane in planes[1:3]]
+            chroma = [kept.chroma.read(plane, x0, y0, x1, y1) for plane in planes[1:3]]
             return np.asarray(cv2.transform(cv2.merge([first, *chroma]), kept.to_rgb), np.float32)
         if kept.layout.kind == "rgb":
             blue, red = (plane[y0:y1, x0:x1].astype(np.float32) for plane in planes[1:3])
@@ -134,14 +135,6 @@ class VideoPicture:
             channels = [first] * 3
         rgb = cv2.merge(channels)
         return (rgb - np.float32(kept.zero[0])) / np.float32(kept.scale[0])
-
-    def _read_chroma(
-        self, plane: Stored, x0: int, y0: int, x1: int, y1: int
-    ) -> NDArray[np.float32]:
-        across, down = self._format.across, self._format.down
-        values = plane[np.ix_(down.around(y0, y1), across.around(x0, x1))].astype(np.float32)
-        rows = down.to_pixels(values, y0, y1)
-        return across.to_pixels(rows.T, x0, x1).T
 
     def add(self, x0: int, y0: int, difference: Rgb) -> None:
         """See ``Picture.add``."""
@@ -154,14 +147,13 @@ class VideoPicture:
             for plane, channel in zip(planes, (1, 2, 0), strict=False):
                 _add_at(plane, difference[..., channel] * np.float32(kept.scale[0]), x0, y0, luma)
             return
-        change = np.asarray(cv2.transform(difference, kept.to_stored), np.float32)
-        _add_at(planes[0], change[..., 0], x0, y0, luma)
+        stored = cv2.split(cv2.transform(difference, kept.to_stored))
+        change = [np.asarray(channel, np.float32) for channel in stored]
+        _add_at(planes[0], change[0], x0, y0, luma)
         if kept.layout.kind == "grey":
             return
-        rows, top = kept.down.from_pixels(change[..., 1:], y0)
-        both, left = kept.across.from_pixels(rows.swapaxes(0, 1), x0)
-        for index, plane in enumerate(planes[1:3]):
-            _add_at(plane, both[..., index].T, left, top, chroma)
+        for plane, channel in zip(planes[1:3], change[1:], strict=True):
+            _add_at(plane, *kept.chroma.average(channel, x0, y0), chroma)
 
     @property
     def alpha(self) -> Stored | None:
