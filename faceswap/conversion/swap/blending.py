@@ -71,9 +71,18 @@ def _half(images: Tensor) -> Tensor:
 
 
 def _doubled(images: Tensor, like: Tensor) -> Tensor:
-    """Images of twice the sides, without what ``_half`` added to those of ``like``."""
-    larger = F.interpolate(images, scale_factor=2, mode="bilinear", align_corners=False)
-    return larger[..., : like.shape[-2], : like.shape[-1]]
+    """Images of twice the sides, without what ``_half`` added to those of ``like``.
+
+    As bilinear ``interpolate``, which takes five times as long on a CPU.
+    """
+    for axis, around in ((3, (1, 1, 0, 0)), (2, (0, 0, 1, 1))):
+        padded = F.pad(images, around, mode="replicate")
+        before, near, after = (padded.narrow(axis, n, images.shape[axis]) for n in range(3))
+        images = near.new_empty([n * (1 + (k == axis)) for k, n in enumerate(near.shape)])
+        pairs = images.unflatten(axis, (-1, 2))
+        torch.lerp(near, before, 0.25, out=pairs.select(axis + 1, 0))
+        torch.lerp(near, after, 0.25, out=pairs.select(axis + 1, 1))
+    return images[..., : like.shape[-2], : like.shape[-1]]
 
 
 def _dilated(images: Tensor, radius: int) -> Tensor:

@@ -9,20 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.conversion.detail.chain import DetailChain, FaceInFrame
 from faceswap.conversion.faces.source_faces import SourceFace
 from faceswap.conversion.swap.blending import Blend, alpha
+from faceswap.conversion.swap.sampling import Box, sample_box
 from faceswap.geometry.alignment import invert, matrix_scale, transform_points
 from faceswap.media.picture import Picture
 from faceswap.models.inference import resize
 
 _REDUCED = 1.5  # size of a face over that in the frame from which it is reduced first
-
-Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def warp_face(face: SwappedFace, box: Box) -> tuple[Tensor, Tensor]:
 
     Args:
         face: The face.
-        box: Left, top, right and bottom in pixels of the frame.
+        box: The box.
 
     Returns:
         Image ``(1, 3, h, w)`` and mask ``(1, 1, h, w)``, ``float32`` in [0, 1].
@@ -94,11 +92,9 @@ def warp_face(face: SwappedFace, box: Box) -> tuple[Tensor, Tensor]:
     # Interpolation reads the nearest pixels only, so a much larger face would flicker. Reduced to
     # the limit and no further, it keeps its detail, and does not jump when it reaches the limit.
     side = min(face.image.shape[-1], max(1, round(_REDUCED * across)))
-    image = resize(face.image[None], side)
-    grid = _sampling_grid(face.matrix, box, image.device)
-    warped = F.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False)
-    mask = F.grid_sample(face.mask[None], grid, mode="bilinear", align_corners=False)
-    return warped.clamp_(0, 1), mask
+    image = resize(face.image[None], side)[0]
+    warped = sample_box(image, face.matrix, box, "bicubic").clamp_(0, 1)
+    return warped, sample_box(face.mask, face.matrix, box, "bilinear")
 
 
 def face_boxes(faces: Sequence[SwappedFace], size: tuple[int, int]) -> list[Box | None]:
@@ -137,14 +133,3 @@ def _face_box(
     right, bottom = np.ceil(in_frame.max(0)).astype(int) + 1
     right, bottom = min(right, size[1]), min(bottom, size[0])
     return (left, top, right, bottom) if left < right and top < bottom else None
-
-
-def _sampling_grid(matrix: NDArray[np.floating], box: Box, device: torch.device) -> Tensor:
-    """``(1, h, w, 2)`` coordinates in [-1, 1] of each pixel of a box."""
-    x0, y0, x1, y1 = box
-    xs = torch.arange(x0, x1, device=device, dtype=torch.float32)
-    ys = torch.arange(y0, y1, device=device, dtype=torch.float32)
-    (a, b, c), (d, e, f) = matrix.tolist()
-    u = a * xs[None, :] + b * ys[:, None] + c
-    v = d * xs[None, :] + e * ys[:, None] + f
-    return torch.stack([u, v], -1)[None]

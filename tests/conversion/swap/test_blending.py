@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from faceswap.conversion.swap import blending
 from faceswap.conversion.swap.blending import blends
 
 HEIGHT, WIDTH = 150, 170
@@ -103,6 +104,15 @@ def test_pyramid_changes_a_pixel_by_no_more_than_faces_differ_beside_it():
     assert change.max() <= 0.5 + 1e-6
     change[149:152, 22:25] = 0
     assert not change.any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 5), (6, 4), (7, 9)])
+def test_images_of_twice_the_sides_are_interpolated_linearly(height, width):
+    images = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(2))
+    sides = (2 * height, 2 * width)
+    wanted = F.interpolate(images, sides, mode="bilinear", align_corners=False)
+    found = blending._doubled(images, torch.empty(1, 3, 2 * height - 1, 2 * width))
+    torch.testing.assert_close(found, wanted[..., :-1, :], atol=1e-6, rtol=0)
 
 
 def test_pyramid_changes_little_by_little_with_the_size_of_a_face():
