@@ -58,6 +58,7 @@ class Swapper:
         to: Target identity of faces that have none.
         parts: Parts of the swap.
         guided: Whether faces need guides of ``guidance``.
+        threads: Number of CPU threads of its operators.
         lead: Number of frames before and after a part of a video that the faces in it depend on.
 
     Raises:
@@ -87,7 +88,7 @@ class Swapper:
         self._decode = FaceDecoder(loaded, self.parts)
         self._size = batch_size(self._device.type)
         # Half of the cores: the others decode, track and encode at the same time.
-        self._threads = max(1, torch.get_num_threads() // 2)
+        self.threads = max(1, torch.get_num_threads() // 2)
 
     @property
     def arithmetic(self) -> str:
@@ -209,14 +210,14 @@ class Swapper:
         """Blends the faces of ``decode`` into their frames in batches, in place."""
         swapped = self.unblended(decoded)
         while batch := list(islice(swapped, self._size.frames)):
-            with operator_threads(self._threads):
+            with operator_threads(self.threads):
                 for each in batch:
                     self.blend(each)
             yield from batch
 
     def blend(self, swapped: SwappedFrame) -> None:
         """Blends the faces of a frame of ``unblended`` into it, in place."""
-        with operator_threads(self._threads), torch.inference_mode():
+        with operator_threads(self.threads), torch.inference_mode():
             composite(swapped.frame.picture, swapped.faces, self.parts.blend, self.parts.detail)
 
     def unblended(self, decoded: Iterable[FrameFaces]) -> Iterator[SwappedFrame]:
@@ -224,7 +225,7 @@ class Swapper:
         waiting = iter(decoded)
         while batch := list(islice(waiting, self._size.frames)):
             faces = [face for _, of_frame in batch for face in of_frame]
-            with operator_threads(self._threads), torch.inference_mode():
+            with operator_threads(self.threads), torch.inference_mode():
                 finished = iter(in_groups(faces, _sides, self._finish, self._size.pixels))
             for frame, faces in batch:
                 yield SwappedFrame(frame, list(islice(finished, len(faces))))
@@ -233,7 +234,7 @@ class Swapper:
         """Decodes the faces of frames, batch by batch."""
         waiting = iter(found)
         while batch := list(islice(waiting, self._size.frames)):
-            with operator_threads(self._threads), torch.inference_mode():
+            with operator_threads(self.threads), torch.inference_mode():
                 cuts = [cut for frame, faces in batch for cut in self._cut(frame, faces)]
                 decoded = iter(in_groups(cuts, _detail, self._decode, self._size.pixels))
             for frame, faces in batch:

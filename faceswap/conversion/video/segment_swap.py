@@ -19,6 +19,7 @@ from faceswap.conversion.video.clip_faces import ClipFaces
 from faceswap.conversion.video.segments import FrameWindows, Segment
 from faceswap.conversion.video.stages import Stages
 from faceswap.core.prefetch import prefetch
+from faceswap.core.threads import operator_threads
 from faceswap.media.frame import Frame
 
 T = TypeVar("T")
@@ -64,9 +65,10 @@ class SegmentSwap:
             windows = FrameWindows(read, self.swapper.lead)
             # Blending takes about as long as decoding faces does: each has a thread.
             appearances = stack.enter_context(self._appearances())
-            decoded = prefetch(self._decode(windows, segments, appearances), _QUEUE)
+            decoding = self._alone(self._decode(windows, segments, appearances))
+            decoded = prefetch(decoding, _QUEUE)
             stack.enter_context(closing(decoded))
-            blended = prefetch(self._blend(decoded, len(segments)), _QUEUE)
+            blended = prefetch(self._alone(self._blend(decoded, len(segments))), _QUEUE)
             yield stack.enter_context(closing(blended))
 
     @contextmanager
@@ -76,6 +78,12 @@ class SegmentSwap:
             return
         with closing(prefetch(sampled(self.samples))) as frames:
             yield Appearances(self.faces.unguided(frames))
+
+    def _alone(self, items: Iterable[T]) -> Iterator[T]:
+        """The items of a thread whose operators have the threads of the swapper all the time."""
+        # Changed batch by batch, their number would cost a short-lived thread each time.
+        with operator_threads(self.swapper.threads):
+            yield from items
 
     def _decode(
         self,
