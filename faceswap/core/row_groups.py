@@ -1,13 +1,18 @@
 """Row groups of a Parquet file as one table, whose long columns are never in memory twice."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 
 def join_groups(
-    groups: Iterable[pa.Table], schema: pa.Schema, rows: int, nullable: Collection[str]
+    groups: Iterable[pa.Table],
+    schema: pa.Schema,
+    sizes: Mapping[str, int],
+    nullable: Collection[str],
 ) -> pa.Table:
     """Joins the row groups of a table.
 
@@ -17,14 +22,17 @@ def join_groups(
     Args:
         groups: Row groups in order, with the columns of the schema.
         schema: Columns of the table.
-        rows: Number of rows of all groups, at most.
+        sizes: Size of each column of lists in bytes, at least.
         nullable: Names of the columns in which values may be missing.
 
     Returns:
         The table; its lists of numbers are in one chunk, unless values of them may be missing.
+
+    Raises:
+        ValueError: A column is larger than its size.
     """
     lists = {
-        field.name: np.empty((rows, field.type.list_size), field.type.value_type.to_pandas_dtype())
+        field.name: _array(field.type, sizes[field.name])
         for field in schema
         if field.name not in nullable and _is_list_of_numbers(field.type)
     }
@@ -33,8 +41,8 @@ def join_groups(
     for group in groups:
         end = start + group.num_rows
         for name, values in lists.items():
-            flat = group[name].combine_chunks().flatten()
-            values[start:end] = flat.to_numpy().reshape(-1, values.shape[1])
+            numbers = group[name].combine_chunks().flatten().to_numpy()
+            values[start:end] = numbers.reshape(-1, values.shape[1])
         others.append(group.drop_columns([*lists]))
         start = end
     columns = pa.concat_tables(others)
@@ -53,3 +61,9 @@ def join_groups(
 
 def _is_list_of_numbers(kind: pa.DataType) -> bool:
     return pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type)
+
+
+def _array(kind: pa.DataType, size: int) -> NDArray[Any]:
+    """An array for a column of lists; pages that are not written to take no memory."""
+    dtype = np.dtype(kind.value_type.to_pandas_dtype())
+    return np.empty((size // (kind.list_size * dtype.itemsize), kind.list_size), dtype)

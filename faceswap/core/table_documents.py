@@ -122,8 +122,8 @@ def _read(
         def read_group(number: int) -> pa.Table:
             pa.default_memory_pool().release_unused()  # otherwise it keeps what decoding took
             table = parquet.read_row_group(number, present.names, use_threads=False)
-            at_once = table.num_rows if in_groups else sizes.rows
-            table = _decoded(table.select(present.names), at_once, path, error, hint)
+            rows = table.num_rows if in_groups else sum(group.rows for group in sizes.groups)
+            table = _decoded(table.select(present.names), rows, path, error, hint)
             table.validate(full=True)
             table = table.cast(present)
             for name in present.names:
@@ -135,7 +135,8 @@ def _read(
         if in_groups:
             yield from groups
         else:
-            yield join_groups(groups, schema, sizes.rows, nullable)
+            columns = {name: sum(g.size_of([name]) for g in sizes.groups) for name in present.names}
+            yield join_groups(groups, schema, columns, nullable)
         pa.default_memory_pool().release_unused()
 
 

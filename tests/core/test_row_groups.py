@@ -37,7 +37,7 @@ print(pa.default_memory_pool().max_memory())
 
 
 @pytest.mark.parametrize("sizes", [(), (7,), (3, 0, 4), (1,) * 7])
-@pytest.mark.parametrize("further", [0, 5])
+@pytest.mark.parametrize("further", [0, 50])
 def test_rows_come_back_in_order(sizes, further):
     rows = ROWS[: sum(sizes)]
     ends = np.cumsum(sizes, dtype=int)
@@ -45,10 +45,16 @@ def test_rows_come_back_in_order(sizes, further):
         pa.Table.from_pylist(rows[end - size : end], schema=SCHEMA)
         for size, end in zip(sizes, ends, strict=True)
     ]
-    joined = join_groups(groups, SCHEMA, len(rows) + further, nullable=("raw",))
+    joined = join_groups(groups, SCHEMA, {"box": 8 * len(rows) + further}, nullable=("raw",))
     assert joined.schema == SCHEMA
     assert joined.to_pylist() == rows
     assert joined["box"].num_chunks == 1
+
+
+def test_a_column_larger_than_its_size_is_an_error():
+    group = pa.Table.from_pylist(ROWS, schema=SCHEMA)
+    with pytest.raises(ValueError, match="broadcast"):
+        join_groups([group], SCHEMA, {"box": 8 * len(ROWS) - 1}, nullable=("raw",))
 
 
 def test_lists_are_never_in_memory_twice(tmp_path):
