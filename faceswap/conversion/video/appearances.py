@@ -1,9 +1,9 @@
 """What the faces of a video look like around each of its segments when nothing hides them."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from faceswap.conversion.faces.source_faces import FramesWithFaces
+from faceswap.conversion.faces.source_faces import FramesWithFaces, SourceFace
 from faceswap.conversion.video.segments import Segment
 from faceswap.maskers.appearance import Appearance, Values
 from faceswap.maskers.face_texture import read_texture
@@ -37,9 +37,8 @@ class Appearances:
             if read is None:
                 break
             frame, faces = read
-            image = frame.displayed()
-            colours = [(face.track, read_texture(image, face.landmarks).colours) for face in faces]
-            self._seen.append((frame.index, colours))
+            if frame.index >= first:
+                self._seen.append((frame.index, _colours(frame, faces)))
         while self._seen and self._seen[0][0] < first:
             self._seen.popleft()
         tracks = defaultdict(list)
@@ -57,3 +56,8 @@ class Appearances:
 def sampled(frames: Iterable[Frame]) -> Iterable[Frame]:
     """The frames from which appearances are learnt."""
     return (frame for frame in frames if frame.index % _EVERY == 0)
+
+
+def _colours(frame: Frame, faces: Sequence[SourceFace]) -> list[tuple[int, Values]]:
+    image = frame.displayed()
+    return [(face.track, read_texture(image, face.landmarks).colours) for face in faces]

@@ -1,6 +1,7 @@
 """The appearance of faces around segments, and conversions that use it."""
 
 from dataclasses import replace
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -65,6 +66,15 @@ def test_no_more_frames_are_read_than_are_needed():
     read: list[int] = []
     learnt(found(0, 1000, read), Segment(0, 250))
     assert read[-1] < 250 + REACH + 10
+
+
+def test_faces_far_from_all_segments_are_not_read():
+    def unreadable(first: int, end: int):
+        return ((frame, [None]) for frame, _ in found(first, end))
+
+    near = chain(unreadable(0, 600), found(600, 1200))
+    (known,) = learnt(near, Segment(600 + REACH, 900))
+    assert list(known) == [LONG.track]
 
 
 def test_short_tracks_have_no_appearance():
