@@ -39,7 +39,8 @@ def assign_photos(
     """
     people: Mapping[tuple[int, int], str | None] = {}
     if faceset is not None:
-        people = {(face.frame, face.track): face.person for face in faceset.faces()}
+        columns = (faceset.rows[name].to_pylist() for name in ("frame", "track", "person"))
+        people = {(frame, track): person for frame, track, person in zip(*columns, strict=True)}
     recognizer = assignment.targets.recognizer
     for frame, faces in found:
         embeddings = [None] * len(faces)
