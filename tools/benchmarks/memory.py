@@ -107,7 +107,8 @@ def _assign_in(clip: Path, model: Path, to: str, _folder: Path) -> None:
     assignment = Assignment(Targets.everyone(to), clip.name)
     _forget_peak()  # loading a model takes more than it keeps
     with ClipFaces(Faceset.open(clip.with_suffix("")), hashed, swapper, assignment) as faces:
-        shown = sum(len(found) for _, found in faces.of(islice(VideoReader(clip), 0, None, _EVERY)))
+        frames = islice(VideoReader(clip), 0, None, _EVERY)
+        shown = sum(len(found) for _, found in faces.of(frames, {}))
     assert shown
 
 
