@@ -111,22 +111,20 @@ def face_boxes(faces: Sequence[SwappedFace], size: tuple[int, int]) -> list[Box 
         return []
     # The device is waited for once, not for each face.
     masks = [face.mask[0] for face in faces]
-    across = torch.cat([mask.amax(axis) for mask in masks for axis in (1, 0)]).cpu()
+    across = torch.cat([(mask > 0).any(axis) for mask in masks for axis in (1, 0)]).cpu()
     profiles = iter(across.split([side for mask in masks for side in mask.shape]))
-    return [_face_box(face, next(profiles), next(profiles), size) for face in faces]
+    return [_face_box(face, next(profiles).numpy(), next(profiles).numpy(), size) for face in faces]
 
 
 def _face_box(
-    face: SwappedFace, rows: Tensor, columns: Tensor, size: tuple[int, int]
+    face: SwappedFace, rows: NDArray[np.bool_], columns: NDArray[np.bool_], size: tuple[int, int]
 ) -> Box | None:
-    """Box of a mask with given maxima of its rows and of its columns."""
+    """Box of a mask that is not 0 in given rows and columns."""
     side = face.mask.shape[-1]
-    rows, columns = rows.nonzero(), columns.nonzero()
-    if not len(rows):
+    if not rows.any():
         return None
     # One more mask pixel on each side, for bilinear sampling.
-    x0, x1 = int(columns[0]) - 1, int(columns[-1]) + 2
-    y0, y1 = int(rows[0]) - 1, int(rows[-1]) + 2
+    (y0, y1), (x0, x1) = (np.flatnonzero(each)[[0, -1]] + [-1, 2] for each in (rows, columns))
     corners = np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]) * 2 / side - 1
     in_frame = transform_points(invert(face.matrix), corners)
     left, top = np.floor(in_frame.min(0)).astype(int).clip(0)
