@@ -9,8 +9,8 @@ from faceswap.maskers.appearance import Appearance, Values
 from faceswap.maskers.face_texture import read_texture
 from faceswap.media.frame import Frame
 
-REACH = 125
-"""Frames before and after a segment that count: about five seconds."""
+REACH = 250
+"""Frames before and after a segment that count: about ten seconds."""
 _EVERY = 10  # frames
 _FEWEST = 8  # frames: tracks that are seen in fewer are too short to tell what is unusual
 
