@@ -1,7 +1,9 @@
 """The appearance of faces around segments, and conversions that use it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,8 +15,9 @@ from faceswap.conversion.masks.covering_objects import CoveringObjects
 from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.pipeline import convert_source
 from faceswap.conversion.swap.swapper import Swapper
+from faceswap.conversion.video import appearances, conversion
 from faceswap.conversion.video.appearances import REACH, Appearances, sampled
-from faceswap.conversion.video.segments import Segment
+from faceswap.conversion.video.segments import Segment, plan_segments
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
@@ -22,8 +25,8 @@ from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame import Frame
 from faceswap.media.sources import find_sources
-from faceswap.media.video import VideoReader
 from tests.conversion.parts import make_parts, painter
+from tests.conversion.video.test_conversion import Stopped, frames_of, stopping
 from tests.footage import moving_portrait, write_clip
 
 LONG = SourceFace((60 * MEAN_FACE[:, :2] + (64, 64)).astype(np.float32), track=2)
@@ -43,8 +46,8 @@ def found(first: int, end: int, read: list[int] | None = None):
 
 
 def learnt(frames, *segments: Segment):
-    appearances = Appearances((frame, faces) for frame, faces in frames if frame.index % 10 == 0)
-    return [appearances.around(segment) for segment in segments]
+    seen = Appearances((frame, faces) for frame, faces in frames if frame.index % 10 == 0)
+    return [seen.around(segment) for segment in segments]
 
 
 def test_every_tenth_frame_is_enough():
@@ -89,24 +92,36 @@ def with_ball(index: int) -> np.ndarray:
     return image
 
 
+@dataclass
+class BallClip:
+    """A clip in which a ball passes in front of the face, and how it is converted."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        (self.source,) = find_sources([write_clip(self.folder / "clip.mp4", 100, with_ball)])
+        extract_source(self.source, self.folder / "faces", ExtractSettings())
+        self.faceset = Faceset.open(self.folder / "faces")
+        green = torch.tensor([-4.0, 4.0, -4.0]).view(1, 3, 1, 1)
+        parts = replace(make_parts(), occluders=[CoveringObjects(1.25)])
+        self.swapper = Swapper(painter(alice=-green, bob=green), parts, "bob")
+
+    def convert(self, output: Path, **options: Any) -> np.ndarray:
+        encode = EncodeSettings(VideoEncoding("ffv1"))
+        given = {"faceset": self.faceset, "encode": encode, **options}
+        convert_source(self.source, output, self.swapper, **given)
+        return frames_of(output)
+
+
 @pytest.fixture(scope="module")
-def converted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ball")
-    (source,) = find_sources([write_clip(folder / "clip.mp4", 100, with_ball)])
-    extract_source(source, folder / "faces", ExtractSettings())
-    green = torch.tensor([-4.0, 4.0, -4.0]).view(1, 3, 1, 1)
-    parts = replace(make_parts(), occluders=[CoveringObjects(1.25)])
-    swapper = Swapper(painter(alice=-green, bob=green), parts, "bob")
-    faceset, encode = Faceset.open(folder / "faces"), EncodeSettings(VideoEncoding("ffv1"))
-    convert_source(source, folder / "out.mkv", swapper, faceset=faceset, encode=encode)
-    assert len(list(faceset.faces())) == 100
-    return [frame.image for frame in VideoReader(folder / "out.mkv")]
+def clip(tmp_path_factory) -> BallClip:
+    return BallClip(tmp_path_factory.mktemp("ball"))
 
 
-def test_an_object_stays_in_front_of_the_swapped_face(converted):
+def test_an_object_stays_in_front_of_the_swapped_face(clip, tmp_path):
     ball = np.zeros((256, 256), np.uint8)
     cv2.circle(ball, (110, 92), 10, 1, -1)
-    for index, image in enumerate(converted):
+    for index, image in enumerate(clip.convert(tmp_path / "out.mkv")):
         shown = image.astype(int)
         green = shown[..., 1] > 220
         if index in BALL[3:-3]:
@@ -114,3 +129,18 @@ def test_an_object_stays_in_front_of_the_swapped_face(converted):
         elif index not in range(BALL.start - 2, BALL.stop + 2):
             assert green[ball > 0].mean() > 0.9
         assert green.sum() > 1000
+
+
+@pytest.mark.parametrize("at", [35, 65])
+def test_an_interrupted_conversion_finds_the_same_objects(clip, tmp_path, monkeypatch, at):
+    """What a segment is compared with does not depend on where the conversion begins."""
+    monkeypatch.setattr(conversion, "plan_segments", lambda table: plan_segments(table, 30))
+    monkeypatch.setattr(appearances, "_EVERY", 5)
+    for module in (appearances, conversion):
+        monkeypatch.setattr(module, "REACH", 20)
+    whole = clip.convert(tmp_path / "whole.mkv")
+    with pytest.raises(Stopped):
+        clip.convert(tmp_path / "out.mkv", on_frames=stopping(at))
+    np.testing.assert_array_equal(clip.convert(tmp_path / "out.mkv"), whole)
+    middle = whole[50].astype(int)
+    assert np.abs(middle[92, 110] - BLUE).max() < 30
