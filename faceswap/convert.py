@@ -142,15 +142,19 @@ def convert(
         return
     found = _find_earlier(jobs, overwrite=overwrite)
     if len(jobs) == 1:
-        note(describe(_convert(jobs[0], found[0], Shard(*shards), overwrite=overwrite)))
-    outcomes = _convert_all(jobs, found, shards, overwrite=overwrite) if len(jobs) > 1 else []
+        reports = [_convert(jobs[0], found[0], Shard(*shards), overwrite=overwrite)]
+        note(describe(reports[0]))
+    else:
+        outcomes = _convert_all(jobs, found, shards, overwrite=overwrite)
+        reports = [outcome.report for outcome in outcomes]
     note(describe_model(model, loaded))
-    for name in targets.identities:
+    complete = [report for report in reports if report is not None]
+    for name in sorted({name for report in complete for name in report.shown}):
         note(describe_shown(name, loaded.meta.subjects))
-    failures = [outcome for outcome in outcomes if outcome.report is None]
+    failures = len(reports) - len(complete)
     if failures:
         raise MediaError(
-            f"{len(failures)} of {len(jobs)} sources could not be converted (see above).",
+            f"{failures} of {len(jobs)} sources could not be converted (see above).",
             "The others are complete, and are kept when the same command is run again.",
         )
 

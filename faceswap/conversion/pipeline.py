@@ -5,7 +5,7 @@ memory use does not depend on the length of the input, and frames keep their ord
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -136,9 +136,7 @@ class ConvertJob:
                 return earlier.report
             assignment = Assignment(self.targets, self.source.name)
             try:
-                report = self._convert(
-                    hashed, assignment, earlier.swapped, on_frames, overwrite=overwrite
-                )
+                report = self._convert(hashed, assignment, earlier, on_frames, overwrite=overwrite)
             except NoFacesError:
                 assignment.check()  # there may be faces, and others be meant
                 raise
@@ -185,13 +183,13 @@ class ConvertJob:
         self,
         hashed: HashedSource,
         assignment: Assignment,
-        finished: Mapping[int, int],
+        earlier: Earlier,
         on_frames: Callable[[int], None],
         *,
         overwrite: bool,
     ) -> ConvertReport:
         if self.source.kind == "images":
-            return self._convert_photos(hashed, assignment, finished, on_frames)
+            return self._convert_photos(hashed, assignment, earlier, on_frames)
         result = self.video(hashed, assignment).run(
             self.key(hashed), on_frames, overwrite=overwrite
         )
@@ -199,8 +197,7 @@ class ConvertJob:
 
     def video(self, hashed: HashedSource, assignment: Assignment) -> VideoConversion:
         """The conversion of the source, which is a video."""
-        # Those of the whole video are known when it is signed.
-        signer = ManifestSigner(self.identity, self.conversion, lambda: assignment.shown)
+        signer = ManifestSigner(self.identity, self.conversion)
         return VideoConversion(
             hashed,
             self.outputs,
@@ -221,11 +218,13 @@ class ConvertJob:
         self,
         hashed: HashedSource,
         assignment: Assignment,
-        finished: Mapping[int, int],
+        earlier: Earlier,
         on_frames: Callable[[int], None],
     ) -> ConvertReport:
         signer = ManifestSigner(self.identity, self.conversion)
-        reader, counts = ImageReader(self.source.files, full_depth=True), Counts(finished)
+        finished = earlier.swapped
+        reader = ImageReader(self.source.files, full_depth=True)
+        counts = Counts(finished, earlier.shown)
         on_frames(counts.frames)
         frames = (frame for frame in prefetch(reader, _QUEUE) if frame.index not in finished)
         found = faces_of_photos(frames, hashed, self.faces, self.swapper, assignment)
@@ -249,6 +248,7 @@ class ConvertJob:
             frames=counts.frames,
             frames_swapped=counts.frames_swapped,
             faces_swapped=counts.faces_swapped,
+            shown=tuple(sorted(counts.shown)),
             seconds=0.0,
             frames_now=counts.frames_now,
             damage=reader.damage or "",

@@ -192,7 +192,12 @@ def _write(
 ) -> None:
     signer = ManifestSigner(job.identity, job.conversion)
     faces = sum(len(found) for _, found in samples)
-    sign = signer.for_sources(*hashed.files, counts=lambda: {"faces_swapped": faces * len(rows)})
+    shown = {face.to for _, found in samples for face in found}
+    sign = signer.for_sources(
+        *hashed.files,
+        counts=lambda: {"faces_swapped": faces * len(rows)},
+        shown=lambda: shown,
+    )
     report_path(path).unlink(missing_ok=True)  # it describes the sheet that is replaced
     write_image(path, image, xmp=xmp_packet(), sign=sign)
     report: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """Recognises the files of a conversion that was interrupted or finished earlier."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,21 @@ _LARGEST_SIDECAR = 1 << 28
 _OTHER_CONTENT = "assertion.dataHash.mismatch"
 
 
-def read_own_counts(
-    path: Path, fingerprint: str, identity: SigningIdentity
-) -> Mapping[str, int] | None:
-    """Counts of a file that this identity signed for this very conversion.
+@dataclass(frozen=True)
+class Declared:
+    """What the manifest of a file declares of its faces.
+
+    Attributes:
+        counts: Numbers of frames and faces.
+        shows: Identities that it shows.
+    """
+
+    counts: Mapping[str, int]
+    shows: Sequence[str]
+
+
+def read_own(path: Path, fingerprint: str, identity: SigningIdentity) -> Declared | None:
+    """Declaration of a file that this identity signed for this very conversion.
 
     Args:
         path: An existing or absent file.
@@ -29,8 +41,8 @@ def read_own_counts(
         identity: Signing identity.
 
     Returns:
-        Numbers of frames and faces in its manifest; None if the file is absent, changed since it
-        was signed, or anything else.
+        What its manifest declares; None if the file is absent, changed since it was signed, or
+        anything else.
     """
     if not path.is_file():
         return None
@@ -43,9 +55,12 @@ def read_own_counts(
     ):
         return None
     assert found.conversion is not None
-    counts = found.conversion.get("counts")
+    counts, shows = found.conversion.get("counts"), found.conversion.get("shows")
     given = counts.items() if isinstance(counts, dict) else ()
-    return {name: count for name, count in given if isinstance(count, int)}
+    return Declared(
+        {name: count for name, count in given if isinstance(count, int)},
+        [name for name in (shows if isinstance(shows, list) else ()) if isinstance(name, str)],
+    )
 
 
 def is_own_sidecar(path: Path, fingerprint: str, identity: SigningIdentity) -> bool:

@@ -1,7 +1,7 @@
 """Signs synthetic media: a C2PA manifest embedded in the file, or in a sidecar."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,24 +32,17 @@ class ManifestSigner:
     Args:
         identity: Signing identity.
         conversion: Model, identities shown and subject records.
-        shown: Callback that returns the identities that are shown once a file is complete; None
-            for all that the conversion may show.
     """
 
-    def __init__(
-        self,
-        identity: SigningIdentity,
-        conversion: Conversion,
-        shown: Callable[[], Sequence[str]] | None = None,
-    ) -> None:
+    def __init__(self, identity: SigningIdentity, conversion: Conversion) -> None:
         self.identity = identity
         self.conversion = conversion
-        self._shown = shown
 
     def for_sources(
         self,
         *sources: HashedFile,
         counts: Callable[[], Mapping[str, int]] = lambda: {},
+        shown: Callable[[], Iterable[str]] | None = None,
         attached: bool = True,
     ) -> Signer:
         """Creates the function that a writer calls before it renames a complete file.
@@ -62,6 +55,8 @@ class ManifestSigner:
                 that are shown together, or none.
             counts: Function that returns the numbers of frames and of swapped faces; called when
                 the file is complete.
+            shown: Function that returns the identities that are shown, likewise; None for all that
+                the conversion may show.
             attached: Whether the sources are ingredients with manifests of their own, for which
                 they are read. A part of a file that is made states their hashes only.
 
@@ -72,7 +67,16 @@ class ManifestSigner:
         """
 
         def sign(file: HeldFile, final: Path) -> Sequence[Path]:
-            return self._sign(file, final, sources, counts(), attached=attached)
+            definition = manifest_definition(
+                readable_name(final.name),
+                _media_type(file),
+                self.conversion,
+                sources,
+                counts(),
+                None if shown is None else sorted(shown()),
+                attached=attached,
+            )
+            return self._sign(file, final, sources, definition, attached=attached)
 
         return sign
 
@@ -81,24 +85,13 @@ class ManifestSigner:
         file: HeldFile,
         final: Path,
         sources: Sequence[HashedFile],
-        counts: Mapping[str, int],
+        definition: Mapping[str, Any],
         *,
         attached: bool,
     ) -> Sequence[Path]:
         _check_unchanged(sources)
-        file.seek(0)
-        kind = media_type_of(file.read(BEGINNING) or b"")
+        kind = definition["format"]
         embeds = kind in EMBEDDABLE
-        shown = self._shown() if self._shown else None
-        definition = manifest_definition(
-            readable_name(final.name),
-            kind,
-            self.conversion,
-            sources,
-            counts,
-            shown,
-            attached=attached,
-        )
         library = load_library()
         try:
             builder = library.Builder(definition, context=new_context())
@@ -123,6 +116,11 @@ class ManifestSigner:
                 "No file was written, since synthetic media are always signed. Try another output "
                 "format.",
             ) from error
+
+
+def _media_type(file: HeldFile) -> str:
+    file.seek(0)
+    return media_type_of(file.read(BEGINNING) or b"")
 
 
 def _check_unchanged(sources: Sequence[HashedFile]) -> None:

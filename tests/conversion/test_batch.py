@@ -10,7 +10,7 @@ from faceswap.core.errors import FacesetError, StorageFullError
 
 
 def report(frames_now: int) -> ConvertReport:
-    return ConvertReport(Path("out"), (), 9, 9, 9, 1.0, frames_now, "", ())
+    return ConvertReport(Path("out"), (), 9, 9, 9, ("bob",), 1.0, frames_now, "", ())
 
 
 def fails(error: Exception):

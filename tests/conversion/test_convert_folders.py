@@ -91,7 +91,7 @@ def test_an_interrupted_folder_of_photos_is_resumed(convert_photos, tmp_path, mo
     (tmp_path / "out/.lock").touch()  # a killed conversion leaves it
     before = written(tmp_path)
     read: list[Path] = []
-    for place, name in ((HashedFile, "of"), (earlier, "read_own_counts")):
+    for place, name in ((HashedFile, "of"), (earlier, "read_own")):
         monkeypatch.setattr(place, name, noted(getattr(place, name), read))
     code, said = convert_photos()
     assert len(read) - len(set(read)) == ("out/1.bmp" in kept)  # it told whose the folder is

@@ -45,7 +45,10 @@ def test_faces_are_mapped_to_identities(run, convert, tmp_path):
     code, said = convert("--model", run, "-o", output, "--map", "largest=alice")
     assert code == 0
     assert "Shows alice" in said
-    assert read_json(tmp_path / "out.png.json")["targets"] == [
+    assert "Shows bob" not in said  # the only face is alice
+    report = read_json(tmp_path / "out.png.json")
+    assert report["shows"] == ["alice"]
+    assert report["targets"] == [
         {"faces": "largest", "to": "alice"},
         {"faces": "all", "to": "bob"},
     ]

@@ -71,7 +71,9 @@ def test_the_face_without_a_rule_keeps_its_pixels(clip, swapper, tmp_path):
     assert ("mapping", "left to bob") in said
     assert ("mapping", "track:7 to alice") in said
     assert [text.split(":")[0] for topic, text in said if topic == "shows"] == ["bob"]
-    assert read_json(tmp_path / "out.mp4.json")["targets"] == [
+    written = read_json(tmp_path / "out.mp4.json")
+    assert written["shows"] == list(report.shown) == ["bob"]
+    assert written["targets"] == [
         {"faces": "left", "to": "bob"},
         {"faces": "track:7", "to": "alice"},
     ]
@@ -113,6 +115,28 @@ def test_a_photo_declares_whom_it_shows(swapper, tmp_path):
     convert_source(source, tmp_path / "out", swapper, targets=Targets((RIGHT, LEFT)))
     for name, expected in (("both", ["alice", "bob"]), ("one", ["alice"]), ("none", [])):
         conversion = read_provenance(tmp_path / "out" / f"{name}.png").conversion
+        assert conversion is not None
+        assert conversion["shows"] == expected
+    # Photos that an earlier run finished count as well.
+    (tmp_path / "out" / "one.png").unlink()
+    (tmp_path / "out.json").unlink()
+    resumed = convert_source(source, tmp_path / "out", swapper, targets=Targets((RIGHT, LEFT)))
+    assert (resumed.frames_now, resumed.shown) == (1, ("alice", "bob"))
+
+
+def test_an_image_of_a_sequence_declares_whom_it_shows(swapper, tmp_path):
+    def picture(index: int) -> np.ndarray:
+        image = two_people(index)
+        if index >= 10:
+            image[:, 256:] = 90
+        return image
+
+    (source,) = find_sources([write_clip(tmp_path / "clip.mp4", 20, picture, sound=False)])
+    targets = Targets((LEFT, RIGHT))
+    report = convert_source(source, tmp_path / "f/%02d.png", swapper, targets=targets)
+    assert report.shown == ("alice", "bob")
+    for file, expected in ((report.files[0], ["alice", "bob"]), (report.files[-1], ["bob"])):
+        conversion = read_provenance(file).conversion
         assert conversion is not None
         assert conversion["shows"] == expected
 

@@ -255,7 +255,7 @@ def _patches(folder: Path) -> Reader:
 
 def _segment(folder: Path) -> Reader:
     work, segment = WorkFolder(folder, ".mp4"), Segment(0, 2)
-    work.write(segment, SegmentRecord([0, 1], 1, 2, 2, 0, []))
+    work.write(segment, SegmentRecord([0, 1], 1, 2, 2, ["bob"], 0, []))
     (file,) = folder.glob("segment-*.json")
     return Reader(file, mutated_json, lambda: work.read(segment))
 

@@ -91,11 +91,6 @@ class Assignment:
             self._applied[rule.faces] += 1
         return {number: rule.to for number, rule in found.items()}
 
-    @property
-    def shown(self) -> tuple[str, ...]:
-        """Identities that were assigned to any track, in the order of the rules."""
-        return tuple(dict.fromkeys(r.to for r in self.targets.rules if self._applied[r.faces]))
-
     def notes(self) -> list[str]:
         """Lines on faces that stay as they are, and on each rule that names faces and has none."""
         named = [rule for rule in self.targets.rules if rule.kind != "all"]

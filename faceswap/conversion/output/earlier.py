@@ -1,6 +1,6 @@
 """What an identical conversion left when it was interrupted or finished."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from faceswap.media.frame_pattern import DESCRIPTION, FramePattern
 from faceswap.media.hashed_source import HashedSource
 from faceswap.provenance.identity import SigningIdentity
 from faceswap.provenance.manifest import Conversion
-from faceswap.provenance.own_files import is_own_sidecar, read_own_counts
+from faceswap.provenance.own_files import is_own_sidecar, read_own
 from faceswap.provenance.sidecar import written_sidecar
 
 
@@ -25,11 +25,13 @@ class Earlier:
         hashed: The source.
         report: Report of a conversion that is complete; None if there is work to do.
         swapped: Number of swapped faces of each finished file, by its index in the source.
+        shown: Identities that these files show.
     """
 
     hashed: HashedSource
     report: ConvertReport | None = None
     swapped: Mapping[int, int] = field(default_factory=dict)
+    shown: Collection[str] = ()
     _seen: Mapping[Path, FileState] = field(default_factory=dict, repr=False)
 
     def is_current(self, outputs: Outputs) -> bool:
@@ -48,15 +50,17 @@ def find_earlier(
     seen = _states(outputs)  # before they are read: a change meanwhile is noticed later
     names = outputs.names()  # other shards add images
     swapped: dict[int, int] = {}
+    shown: set[str] = set()
     own: set[Path | None] = set()
     for index, (file, source) in enumerate(zip(outputs.files, hashed.files, strict=True)):
         sidecar = written_sidecar(file)
         if not file.exists() and (sidecar is None or not sidecar.exists()):
             continue
         fingerprint = conversion.fingerprint([source])
-        counts = read_own_counts(file, fingerprint, identity)
-        if counts is not None:
-            swapped[index] = counts.get("faces_swapped", 0)
+        declared = read_own(file, fingerprint, identity)
+        if declared is not None:
+            swapped[index] = declared.counts.get("faces_swapped", 0)
+            shown.update(declared.shows)
             own |= {file, sidecar}
         elif sidecar and not file.exists() and is_own_sidecar(sidecar, fingerprint, identity):
             own.add(sidecar)
@@ -72,7 +76,7 @@ def find_earlier(
     elif swapped and outputs.is_folder and is_report_of(outputs.report, hashed.source):
         own.add(outputs.report)  # of the same photos, before some were added or removed
     check_outputs([path for path in names if path not in own])
-    return Earlier(hashed, report, swapped, seen)
+    return Earlier(hashed, report, swapped, shown, seen)
 
 
 def _own_images(pattern: FramePattern, fingerprint: str, identity: SigningIdentity) -> set[Path]:
@@ -84,7 +88,7 @@ def _own_images(pattern: FramePattern, fingerprint: str, identity: SigningIdenti
         if (
             is_description(file)
             if file.suffix == DESCRIPTION
-            else read_own_counts(file, fingerprint, identity) is not None
+            else read_own(file, fingerprint, identity) is not None
         )
     }
 

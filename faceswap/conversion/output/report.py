@@ -30,6 +30,7 @@ class ConvertReport:
         frames: Number of frames, those that an earlier run wrote included.
         frames_swapped: Number of frames with at least one swapped face.
         faces_swapped: Number of swapped faces.
+        shown: Identities to which they were swapped.
         seconds: Duration of this run in seconds.
         frames_now: Number of frames that this run wrote.
         damage: Description of the unreadable part of the source; "" if there is none.
@@ -43,6 +44,7 @@ class ConvertReport:
     frames: int = 0
     frames_swapped: int = 0
     faces_swapped: int = 0
+    shown: tuple[str, ...] = ()
     seconds: float = 0.0
     frames_now: int = 0
     damage: str = ""
@@ -62,6 +64,7 @@ class _StoredReport(DocumentModel):
     frames: int
     frames_swapped: int
     faces_swapped: int
+    shows: Items[str]
     damage: str
     notes: Items[str]
     files: Items[_StoredFile]
@@ -97,7 +100,7 @@ def write_report(
                 "checkpoint": loaded.checkpoint,
                 **asdict(loaded.meta),
             },
-            "shows": list(conversion.shows),
+            "shows": list(report.shown),
             "targets": conversion.settings["targets"]["rules"],
             "settings": dict(swapper.parts.facts),
             "fingerprint": conversion.fingerprint(hashed.files),
@@ -141,6 +144,7 @@ def read_own_report(outputs: Outputs, fingerprint: str) -> ConvertReport | None:
         frames=stored.frames,
         frames_swapped=stored.frames_swapped,
         faces_swapped=stored.faces_swapped,
+        shown=tuple(stored.shows),
         seconds=0.0,
         frames_now=0,
         damage=stored.damage,

@@ -22,20 +22,23 @@ class Counts:
 
     Args:
         finished: Number of swapped faces of each photo that an earlier run wrote.
+        shown: Identities that these photos show.
 
     Attributes:
         frames: Number of frames, the finished ones included.
         frames_now: Number of frames that this run wrote.
         frames_swapped: Number of frames with at least one swapped face.
         faces_swapped: Number of swapped faces.
+        shown: Identities to which faces were swapped.
         in_frame: Number of faces swapped in the frame that is being written.
-        shown: Identities that they are swapped to.
+        shown_in_frame: Identities to which they were swapped.
     """
 
-    def __init__(self, finished: Mapping[int, int]) -> None:
+    def __init__(self, finished: Mapping[int, int], shown: Iterable[str] = ()) -> None:
         self.frames = len(finished)
         self.frames_now = self.in_frame = 0
-        self.shown: tuple[str, ...] = ()
+        self.shown = {*shown}
+        self.shown_in_frame: set[str] = set()
         self.frames_swapped = sum(faces > 0 for faces in finished.values())
         self.faces_swapped = sum(finished.values())
 
@@ -45,8 +48,9 @@ class Counts:
         """Passes swapped frames on, and counts them and their faces."""
         for done in swapped:
             faces = self.in_frame = len(done.faces)
-            self.shown = tuple(sorted({swapped.face.to for swapped in done.faces}))
+            self.shown_in_frame = {swapped.face.to for swapped in done.faces}
             yield done
+            self.shown |= self.shown_in_frame
             self.frames += 1
             self.frames_now += 1
             self.frames_swapped += faces > 0
@@ -112,9 +116,10 @@ def write_photos(
     written: list[int] = []
     waiting: list[int] = []  # photos before the first one with a face
 
-    def write(index: int, picture: Picture, faces: int, shown: tuple[str, ...]) -> None:
-        own = ManifestSigner(signer.identity, signer.conversion, lambda: shown)
-        sign = own.for_sources(hashed.files[index], counts=lambda: {"faces_swapped": faces})
+    def write(index: int, picture: Picture, faces: int, shown: Collection[str]) -> None:
+        sign = signer.for_sources(
+            hashed.files[index], counts=lambda: {"faces_swapped": faces}, shown=lambda: shown
+        )
         writer.write(outputs.files[index], picture, hashed.files[index].path, sign)
         written.append(index)
 
@@ -127,7 +132,7 @@ def write_photos(
         for index in waiting:
             write(index, read_picture(hashed.files[index].path)[0], 0, ())
         waiting.clear()
-        write(frame.index, frame.picture, counts.in_frame, counts.shown)
+        write(frame.index, frame.picture, counts.in_frame, counts.shown_in_frame)
     counts.check(hashed.source.path, reader)
     for index in finished:
         writer.note(outputs.files[index], hashed.files[index].path)

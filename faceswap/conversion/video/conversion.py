@@ -6,6 +6,7 @@ interrupted and resumed gives what an undisturbed one gives.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.faces.finding import FaceFinding
@@ -257,11 +258,16 @@ class VideoConversion:
         finishing = Finishing(
             info, source.path, duration, encode.quality, encode.video.lossless, encode.audio, kept
         )
-        sign = self.signer.for_sources(source, counts=lambda: result.counts)
+        signer = partial(
+            self.signer.for_sources,
+            source,
+            counts=lambda: result.counts,
+            shown=lambda: result.shown,
+        )
         return finishing.write(
             self.outputs.path,
             placed,
             self.work.joined,
-            without_report(sign, self.outputs.report),
-            self.signer.for_sources(source, counts=lambda: result.counts, attached=False),
+            without_report(signer(), self.outputs.report),
+            signer(attached=False),
         )

@@ -1,6 +1,6 @@
 """Writes the frames of a video as numbered images, or the patches of its faces."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
@@ -10,8 +10,9 @@ import numpy as np
 from faceswap.conversion.output.patches import PATCHES, describe_patches, patches_of
 from faceswap.conversion.output.rendering import in_bits
 from faceswap.conversion.output.views import Shown
-from faceswap.conversion.output.writing import Counts
+from faceswap.conversion.swap.compositing import SwappedFace
 from faceswap.conversion.swap.swapper import SwappedFrame
+from faceswap.conversion.video.segment_counts import SegmentCounts
 from faceswap.conversion.video.segments import Segment
 from faceswap.conversion.video.work_folder import SegmentRecord, WorkFolder
 from faceswap.core.held_file import signed_path
@@ -66,21 +67,17 @@ class FrameFiles:
         on_frames: Callable[[int], None],
     ) -> int:
         """Writes the images of a segment and then its record; see ``SegmentWriter.write``."""
-        counts, pts, faulty, duration = Counts({}), [], 0, 0
+        counts = SegmentCounts()
         undecoded = {*segment.indices}
         with self.work.hold(segment):
             for done in counts.watch(swapped, on_frames):
                 self._write(done)
                 undecoded.remove(done.frame.index)
-                pts.append(done.frame.pts)
-                faulty += done.frame.faulty
-                duration = done.frame.duration
             for index in undecoded:  # of another conversion
                 for file in [*self._existing(index)]:
                     file.unlink()
-            swap = counts.frames_swapped, counts.faces_swapped
-            self.work.write(segment, SegmentRecord(pts, duration, *swap, faulty, remarks()))
-        return len(pts)
+            self.work.write(segment, counts.record(remarks()))
+        return counts.frames
 
     def files(self, segments: Iterable[Segment]) -> tuple[Path, ...]:
         """All images of complete segments."""
@@ -119,10 +116,10 @@ class FrameFiles:
         return takewhile(Path.is_file, names)
 
     def _write(self, done: SwappedFrame) -> None:
-        index, faces = done.frame.index, len(done.faces)
+        index = done.frame.index
         if self.view != "patch":
             pixels = stored_pixels(done.frame.picture, self._bits(done.frame.picture))
-            self._write_image(self.pattern.file(index), pixels, faces)
+            self._write_image(self.pattern.file(index), pixels, done.faces)
             return
         for stale in [*self._patches(index)]:
             stale.unlink()
@@ -130,7 +127,7 @@ class FrameFiles:
         files = [self.pattern.file(index, f"-{number}") for number in range(len(patches))]
         for file, patch in zip(files, patches, strict=True):
             pixels = in_bits(patch.pixels, self._bits(done.frame.picture))
-            self._write_image(file, pixels, 1)
+            self._write_image(file, pixels, [patch.face])
         names = [file.name for file in files]
         body = describe_patches(done.frame, self.hashed.source.path.name, patches, names)
         PATCHES.write(self._main_file(index), body)
@@ -138,9 +135,12 @@ class FrameFiles:
     def _bits(self, picture: Picture) -> int:
         return self.bits or (8 if picture.bits == 8 else 16)
 
-    def _write_image(self, path: Path, pixels: Stored, faces: int) -> None:
+    def _write_image(self, path: Path, pixels: Stored, faces: Sequence[SwappedFace]) -> None:
         sign = self.signer.for_sources(
-            *self.hashed.files, counts=lambda: {"faces_swapped": faces}, attached=False
+            *self.hashed.files,
+            counts=lambda: {"faces_swapped": len(faces)},
+            shown=lambda: {swapped.face.to for swapped in faces},
+            attached=False,
         )
         with signed_path(path, sign) as file:
             file.write(encode_image(pixels, path.suffix, xmp=xmp_packet()))

@@ -19,6 +19,7 @@ class VideoResult:
         frames_now: Number of frames that this run wrote.
         frames_swapped: Number of frames with at least one swapped face.
         faces_swapped: Number of swapped faces.
+        shown: Identities to which they were swapped.
         damage: Description of the unreadable part of the source; "" if there is none.
         notes: Differences from the source, one line each.
         files: Written files.
@@ -29,6 +30,7 @@ class VideoResult:
     frames_now: int
     frames_swapped: int
     faces_swapped: int
+    shown: tuple[str, ...]
     damage: str
     notes: tuple[str, ...]
     files: tuple[Path, ...] = ()
@@ -65,6 +67,7 @@ def summarise(
         frames_now=written,
         frames_swapped=sum(record.frames_swapped for record in records.values()),
         faces_swapped=sum(record.faces_swapped for record in records.values()),
+        shown=tuple(sorted({name for record in records.values() for name in record.shown})),
         damage=table.damage or damage.text() or "",
         notes=tuple(dict.fromkeys([*table.notes, *notes])),
     )

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
-from faceswap.conversion.output.writing import Counts
 from faceswap.conversion.swap.swapper import SwappedFrame
+from faceswap.conversion.video.segment_counts import SegmentCounts
 from faceswap.conversion.video.segments import Segment
 from faceswap.conversion.video.work_folder import TRIAL, SegmentRecord, WorkFolder
 from faceswap.media.encoders import VideoEncoding
@@ -45,7 +45,7 @@ class SegmentWriter:
         Raises:
             MediaError: It cannot be started.
         """
-        with suppress(_TrialEndedError), self._open(TRIAL, Counts({})):
+        with suppress(_TrialEndedError), self._open(TRIAL, SegmentCounts()):
             raise _TrialEndedError
 
     def read(self, segment: Segment) -> SegmentRecord | None:
@@ -73,8 +73,7 @@ class SegmentWriter:
             SourceChangedError: The source changed while it was read.
             StorageFullError: The disk is full; nothing is left of the segment.
         """
-        counts, pts, faulty, duration = Counts({}), [], 0, 0
-        notes: list[str] = []
+        counts, notes = SegmentCounts(), list[str]()
         frames = counts.watch(swapped, on_frames)
         with self.work.hold(segment):
             first = next(frames, None)
@@ -83,16 +82,14 @@ class SegmentWriter:
                     for done in chain([first], frames):
                         frame = done.frame
                         writer.write(frame.picture, frame.pts, frame.duration)
-                        pts.append(frame.pts)
-                        faulty += frame.faulty
-                        duration = frame.duration
                 notes = [*remarks(), *writer.notes]
-            swap = counts.frames_swapped, counts.faces_swapped
-            self.work.write(segment, SegmentRecord(pts, duration, *swap, faulty, notes))
-        return len(pts)
+            self.work.write(segment, counts.record(notes))
+        return counts.frames
 
-    def _open(self, segment: Segment, counts: Counts) -> VideoWriter:
-        sign = self.signer.for_sources(*self.hashed.files, counts=counts.of_video, attached=False)
+    def _open(self, segment: Segment, counts: SegmentCounts) -> VideoWriter:
+        sign = self.signer.for_sources(
+            *self.hashed.files, counts=counts.of_video, shown=lambda: counts.shown, attached=False
+        )
         return VideoWriter(
             self.work.video(segment),
             self.info,

@@ -37,6 +37,7 @@ class SegmentRecord:
         duration: Duration of the last frame in the same units.
         frames_swapped: Number of frames with at least one swapped face.
         faces_swapped: Number of swapped faces.
+        shown: Identities to which they were swapped.
         faulty: Number of frames that were decoded with errors.
         notes: Differences from the source, one line each.
     """
@@ -45,6 +46,7 @@ class SegmentRecord:
     duration: int
     frames_swapped: int
     faces_swapped: int
+    shown: list[str]
     faulty: int
     notes: list[str]
 
@@ -54,6 +56,7 @@ class _SegmentDocument(DocumentModel):
     duration: _Count
     frames_swapped: _Count
     faces_swapped: _Count
+    shown: Items[str]
     faulty: _Count
     notes: Items[str]
 

@@ -105,7 +105,7 @@ def test_segments_that_cannot_be_decoded_are_no_cuts():
         pieces = []
         for first, end, decoded in segments:
             pts = [*range(10 * first, 10 * end, 10)] if decoded else []
-            record = SegmentRecord(pts, 10 if pts else 0, len(pts), len(pts), 0, [])
+            record = SegmentRecord(pts, 10 if pts else 0, len(pts), len(pts), [], 0, [])
             pieces.append((Segment(first, end), record, Piece(Path(f"{first}"), pts)))
         placed, spans = place_pieces(pieces, cuts=cuts, time_base=Fraction(1, 10), frame=10)
         return [piece.pts[0] for piece in placed], [(s.begin, s.end, s.moved) for s in spans]

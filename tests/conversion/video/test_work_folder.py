@@ -12,7 +12,7 @@ from faceswap.core.files import name_key
 from faceswap.core.locks import hold_file
 
 SEGMENT = Segment(0, 2)
-RECORD = SegmentRecord([], 1, 0, 0, 0, [])
+RECORD = SegmentRecord([], 1, 0, 0, [], 0, [])
 
 
 @pytest.fixture
