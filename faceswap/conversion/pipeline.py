@@ -94,7 +94,7 @@ class ConvertJob:
             MediaError: The view cannot be written of the source, or as the output.
         """
         self.ranges.check(self.source)
-        check_view(self.encode.view, self.source, self.outputs)
+        check_view(self.encode.view, self.source, self.outputs, self.encode.video)
 
     def find_earlier(self) -> Earlier | None:
         """Checks every name that will be written; call it before the work starts.

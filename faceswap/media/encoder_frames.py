@@ -25,11 +25,11 @@ from faceswap.media.output_format import (
     choose_deep_format,
     format_losses,
 )
-from faceswap.media.picture import Picture
+from faceswap.media.picture import Picture, RgbPicture
 from faceswap.media.pixel_layout import pixel_layout
 from faceswap.media.upright import UprightPictures
 from faceswap.media.video_info import VideoInfo
-from faceswap.media.video_picture import VideoPicture
+from faceswap.media.video_picture import PictureFormat, VideoPicture, stored_picture
 
 # Encoders that tell where chroma is, wherever it is; for others it moves to the left if a rotation
 # took it to an unusual place.
@@ -76,7 +76,7 @@ class RgbFrames:
 class DeepFrames:
     """Makes frames from pictures; in a format of the encoder those are taken as they are.
 
-    Other pictures than those of the video (arrays) are converted from 8-bit RGB.
+    Other pictures than those of the video are converted from RGB at the depth of the frames.
 
     Args:
         info: Metadata of the video.
@@ -109,22 +109,21 @@ class DeepFrames:
         self._kept = pixel_layout(self.pixel_format)
         self.colour = _colour(info, self._kept.kind == "rgb")
         self.notes = format_losses(encoder, self._kept, layout)
-        place = CHROMA_LOCATIONS[self._source.place if layout.kind == "yuv" else LEFT]
+        self._place = self._source.place if layout.kind == "yuv" else LEFT
         self._moves = (
             layout.kind == "yuv"
             and self._kept.down == 2
-            and place not in _USUAL
+            and CHROMA_LOCATIONS[self._place] not in _USUAL
             and encoder not in _PLACING
         )
+        if self._moves:
+            self._place = LEFT
         self.options: dict[str, str] = {}
         if info.tells_chroma or layout.kind != "yuv":
-            self.options["chroma_sample_location"] = (
-                CHROMA_LOCATIONS[LEFT] if self._moves else place
-            )
+            self.options["chroma_sample_location"] = CHROMA_LOCATIONS[self._place]
         self.fields = info.fields
         self._keep_fields(info, encoder)
-        self._rgb: RgbFrames | None = None
-        self._rgb_of = lambda: RgbFrames(info, encoder, settings, self.pixel_format)
+        self._stored = PictureFormat(*size, self._kept.planar, self.colour, self._place)
         self._scaler = VideoReformatter()
         self._left: FrameFilter | None = None
         self._transparent = False
@@ -144,10 +143,9 @@ class DeepFrames:
     def __call__(self, pixels: Picture | Image) -> VideoFrame:
         """The frame of a picture, or of ``(H, W, 3) uint8`` RGB."""
         if not isinstance(pixels, VideoPicture):
-            if self._rgb is None:
-                self._rgb = self._rgb_of()
-                self._watch_depth(pixels)
-            return self._rgb(pixels)
+            picture = RgbPicture(pixels) if isinstance(pixels, np.ndarray) else pixels
+            self._watch(picture)
+            return self._reformat(stored_picture(picture, self._stored).frame, self.pixel_format)
         self._watch(pixels)
         frame = pixels.frame
         if self._moves:
@@ -167,24 +165,22 @@ class DeepFrames:
     def _reformat(self, frame: VideoFrame, name: str) -> VideoFrame:
         if frame.format.name == name:
             return frame
-        to_yuv = self._source.layout.kind == "rgb" != self._kept.kind
+        to_yuv = frame.format.is_rgb and self._kept.kind != "rgb"
         matrix = self.colour.effective_matrix(self._source.width, self._source.height)
         own = self.colour.effective_range(name)
+        known = self._source.colour if self._kept.kind == "rgb" else self.colour
+        before = FULL if frame.format.is_rgb else known.effective_range(frame.format.name)
         return self._scaler.reformat(
             frame,
             format=name,
-            src_color_range=FULL if to_yuv else own,
+            src_color_range=before,
             dst_color_range=own,
             dst_colorspace=matrix if to_yuv else None,
             interpolation=EXACT if self._kept.across == 1 else EXACT_DOWN,
             threads=THREADS,
         )
 
-    def _watch_depth(self, pixels: Picture | Image) -> None:
-        if not isinstance(pixels, np.ndarray) and pixels.bits > 8:
-            self.notes.append("the view was written from 8 bits per channel: images can have 16")
-
-    def _watch(self, picture: VideoPicture) -> None:
+    def _watch(self, picture: Picture) -> None:
         if picture.alpha is None or self._kept.alpha or self._transparent:
             return
         if int(picture.alpha.min()) < 2**picture.bits - 1:

@@ -63,6 +63,15 @@ def check_format(name: str, pixel_format: str) -> None:
         )
 
 
+def encodes_alpha(name: str) -> bool:
+    """Whether an encoder writes opacity that players show.
+
+    Args:
+        name: FFmpeg's name of the encoder.
+    """
+    return name in _WITH_ALPHA
+
+
 def _layouts(name: str) -> dict[str, PixelLayout]:
     """Layouts of the pixel formats of an encoder that players show."""
     formats = [known.name for known in av.Codec(name, "w").video_formats or ()] or ["yuv420p"]

@@ -1,6 +1,6 @@
 """The picture: pixels at the depth at which they are stored, read and changed as float RGB."""
 
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,8 +60,16 @@ class Picture(Protocol):
         """
         ...
 
-    def copy(self) -> "Picture":
+    def copy(self) -> Self:
         """A picture with values of its own."""
+        ...
+
+    def beside(self, other: Self) -> Self:
+        """A picture twice as wide: this one, and at its right another one of its size and format.
+
+        Stored values are copied. Only where two halves of an odd width share a chroma value, the
+        chroma of the right one moves by a pixel.
+        """
         ...
 
 
@@ -112,6 +120,13 @@ class RgbPicture:
     def copy(self) -> "RgbPicture":
         """See ``Picture.copy``."""
         return RgbPicture(self.pixels.copy())
+
+    def beside(self, other: "RgbPicture") -> "RgbPicture":
+        """See ``Picture.beside``."""
+        height, width, channels = self.pixels.shape
+        both = np.empty_like(self.pixels, shape=(height, 2 * width, channels))
+        both[:, :width], both[:, width:] = self.pixels, other.pixels
+        return RgbPicture(both)
 
 
 def add_rounded(values: Stored, difference: NDArray[np.float32], least: int, most: int) -> None:

@@ -9,6 +9,8 @@ import av
 from faceswap.core.errors import MediaError
 from faceswap.media.encoders import VideoEncoding, find_encoder
 from faceswap.media.muxers import ANIMATIONS, MUXERS, find_muxer
+from faceswap.media.output_format import check_format, encodes_alpha
+from faceswap.media.pixel_layout import pixel_layout
 
 _LOSSLESS = VideoEncoding("ffv1")
 
@@ -60,3 +62,25 @@ def piece_format(path: Path, encoding: VideoEncoding) -> PieceFormat:
         options["bf"] = "0"
     inner = ".ts" if stored in MUXERS[".ts"].codecs else ".mkv"
     return PieceFormat(inner, replace(encoding, encoder=name, options=options))
+
+
+def holds_alpha(path: Path, encoding: VideoEncoding) -> bool:
+    """Whether a file holds the transparency of pictures.
+
+    Args:
+        path: The file.
+        encoding: Encoding of the file.
+
+    Raises:
+        MediaError: Video cannot be written in this format, or not in this pixel format.
+    """
+    if path.suffix.lower() in ANIMATIONS:
+        return True
+    muxer = find_muxer(path)
+    name = encoding.name(muxer.encoder)
+    if encoding.pixel_format is not None:
+        check_format(name, encoding.pixel_format)
+        if not pixel_layout(encoding.pixel_format).alpha:
+            return False
+    # VP9 has opacity in blocks beside those of the pictures, which other containers lack.
+    return encodes_alpha(name) and (name != "libvpx-vp9" or muxer.name in ("webm", "matroska"))

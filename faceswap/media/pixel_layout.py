@@ -67,6 +67,16 @@ def pixel_layout(name: str) -> PixelLayout:
     return _at_least(bits, PixelLayout("yuv", 8, across, down, alpha))
 
 
+def with_alpha(name: str) -> str:
+    """FFmpeg's name of the planar format nearest to a pixel format that stores opacity, too."""
+    layout = pixel_layout(name)
+    if layout.kind == "grey":
+        layout = PixelLayout("rgb", layout.bits)
+    if layout.down > layout.across:  # 4:4:0
+        layout = replace(layout, down=1)
+    return _at_least(layout.bits, replace(layout, alpha=True)).planar
+
+
 def _at_least(bits: int, layout: PixelLayout) -> PixelLayout:
     """The layout with the least depth from ``bits`` on for which FFmpeg has a format."""
     deeper = (replace(layout, bits=depth) for depth in _DEPTHS if depth >= bits)

@@ -6,12 +6,13 @@ from functools import cached_property
 import cv2
 import numpy as np
 from av import VideoFrame
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from faceswap.media.chroma import ChromaAxis, ChromaGrid
 from faceswap.media.colour import FULL, ColourTags, RgbConverter, rgb_to_yuv
 from faceswap.media.filters import LEFT, FrameFilter
-from faceswap.media.picture import Rgb, Stored, add_rounded
+from faceswap.media.picture import Picture, Rgb, Stored, add_rounded
 from faceswap.media.pixel_layout import PixelLayout, pixel_layout
 
 
@@ -30,6 +31,7 @@ class PictureFormat:
         height: Height in pixels.
         name: FFmpeg's name of the pixel format.
         layout: Layout of the format.
+        colour: Colour tags.
         place: Place of chroma across and down, as of ``ChromaAxis``.
         chroma: Places of the chroma values.
         to_rgb8: Conversion of a frame to 8-bit RGB.
@@ -45,6 +47,7 @@ class PictureFormat:
     ) -> None:
         self.width, self.height, self.name = width, height, name
         self.layout: PixelLayout = pixel_layout(name)
+        self.colour = colour
         self.place = place
         self.chroma = ChromaGrid(
             ChromaAxis(width, self.layout.across, place[0]),
@@ -58,6 +61,13 @@ class PictureFormat:
     def dense(self) -> str:
         """FFmpeg's name of the format with a chroma value for each pixel."""
         return replace(self.layout, across=1, down=1).planar
+
+    @cached_property
+    def doubled(self) -> "PictureFormat":
+        """The format of pictures twice as wide, whose values mean the same."""
+        matrix = self.colour.effective_matrix(self.width, self.height)
+        colour = replace(self.colour, matrix=matrix)
+        return PictureFormat(2 * self.width, self.height, self.name, colour, self.place)
 
     @cached_property
     def scale(self) -> NDArray[np.float64]:
@@ -175,6 +185,40 @@ class VideoPicture:
         # PyAV cannot set all properties of a new frame: place of chroma and order of fields.
         own = FrameFilter(self.frame, [("copy", "")])(self.frame)
         return VideoPicture(own, self._format)
+
+    def beside(self, other: "VideoPicture") -> "VideoPicture":
+        """See ``Picture.beside``."""
+        # Stretched, a frame keeps its properties; its values are replaced.
+        wide = self.frame.reformat(2 * self.width, interpolation=Interpolation.POINT)
+        both = VideoPicture(wide, self._format.doubled)
+        both._make_own()
+        for plane, left, right in zip(both._planes, self._planes, other._planes, strict=True):
+            columns = left.shape[1]
+            plane[:, :columns] = left
+            plane[:, columns:] = right[:, 2 * columns - plane.shape[1] :]
+        return both
+
+
+def stored_picture(pixels: Picture, kept: PictureFormat) -> VideoPicture:
+    """A picture in the format of a video, made of any other one of its size.
+
+    Args:
+        pixels: The other picture. Without opacity, it is opaque.
+        kept: Storage of the new picture.
+    """
+    frame, tags = VideoFrame(kept.width, kept.height, kept.name), kept.colour
+    # ProRes takes them from its frames.
+    frame.colorspace, frame.color_range = tags.matrix, tags.range
+    frame.color_primaries, frame.color_trc = tags.primaries, tags.transfer
+    stored = VideoPicture(frame, kept)
+    for plane, black in zip(stored._planes, kept.zero, strict=False):
+        plane[:] = round(black)
+    stored.add(0, 0, pixels.read(0, 0, kept.width, kept.height))
+    if stored.alpha is not None:
+        given = pixels.alpha
+        opacity = 1.0 if given is None else given / np.float32(2**pixels.bits - 1)
+        stored.alpha[:] = np.rint(opacity * np.float32(2**kept.layout.bits - 1))
+    return stored
 
 
 def _add_at(

@@ -7,8 +7,10 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from faceswap.conversion.pipeline import EncodeSettings, convert_source
+from faceswap.media.colour import ColourTags
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.filters import FrameFilter
 from faceswap.media.photos import ImageReader
@@ -133,3 +135,87 @@ def test_a_photo_of_sixteen_bits(tmp_path):
     assert written.dtype == np.uint16
     assert np.array_equal(written[..., 3], deep[..., 3])
     check_one_region(deep[..., 1], written[..., 1])
+
+
+def viewed(source, target, view, **encoding):
+    """Writes a view of a video, and reads its pictures and those of the source."""
+    encode = EncodeSettings(VideoEncoding(**encoding), view=view)
+    convert_source(find_sources([source])[0], target, swapper(), encode=encode)
+    return [
+        [frame.picture for frame in VideoReader(path, full_depth=True)] for path in (target, source)
+    ]
+
+
+def whole(picture):
+    return picture.read(0, 0, picture.width, picture.height)
+
+
+def test_the_source_beside_the_converted_frame_keeps_its_bits(tmp_path):
+    codec, pixel_format, options, *_ = CASES["pq"]
+    source = write(tmp_path / "source.mp4", codec, pixel_format, options)
+    plain = tmp_path / "plain.mp4"
+    lossless = VideoEncoding(codec, lossless=True)
+    convert_source(find_sources([source])[0], plain, swapper(), encode=EncodeSettings(lossless))
+    both = tmp_path / "both.mp4"
+    viewed(source, both, "side-by-side", encoder=codec, lossless=True)
+    before, after = probe(source), probe(both)
+    assert (after.width, after.height, after.pixel_format) == (512, 256, pixel_format)
+    assert (after.colour, after.light, after.chroma) == (before.colour, before.light, before.chroma)
+    halves = zip(video_planes(source), video_planes(plain), video_planes(both), strict=True)
+    for (_, left), (_, right), (_, wide) in halves:
+        assert left[0].max() > 255  # of ten bits
+        for one, other, joined in zip(left, right, wide, strict=True):
+            assert np.array_equal(joined, np.hstack([one, other]))
+
+
+def test_the_difference_of_ten_bits(tmp_path):
+    source = write(tmp_path / "source.mkv", "ffv1", "yuv444p10le")
+    plain, _ = viewed(source, tmp_path / "plain.mkv", "swap", encoder="ffv1")
+    found, before = viewed(source, tmp_path / "apart.mkv", "difference", encoder="ffv1")
+    assert found[0].bits == 10
+    for one, other, apart in zip(before, plain, found, strict=True):
+        expected = np.minimum(8 * np.abs(whole(other) - whole(one)), 1)
+        assert np.abs(whole(apart) - expected).max() < 4 / 1023
+        assert len(np.unique(whole(apart)[..., 1].round(4))) > 256
+
+
+@pytest.mark.parametrize("view", ["side-by-side", "difference", "alpha"])
+def test_views_are_tagged_as_the_source_is(tmp_path, view):
+    source = write(tmp_path / "source.mkv", "ffv1", "yuv420p10le")
+    viewed(source, tmp_path / "a.mov", view, encoder="prores")
+    assert probe(tmp_path / "a.mov").colour == probe(source).colour == ColourTags(9, 1, 9, 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder", "pixel_format", "close"),
+    [
+        ("a.mkv", "ffv1", "yuva444p10le", 0.002),
+        ("a.mov", "prores", "yuva444p12le", 0.02),
+        ("a.webm", None, "yuva420p", 0.03),
+    ],
+)
+def test_faces_alone_as_video(tmp_path, name, encoder, pixel_format, close):
+    source = write(tmp_path / "source.mkv", "ffv1", "yuv444p10le")
+    plain, _ = viewed(source, tmp_path / "plain.mkv", "swap", encoder="ffv1")
+    layers, before = viewed(source, tmp_path / name, "alpha", encoder=encoder)
+    assert probe(tmp_path / name).pixel_format == pixel_format
+    for one, other, layer in zip(before, plain, layers, strict=True):
+        assert layer.alpha is not None
+        alpha = (layer.alpha / (2**layer.bits - 1))[..., None]
+        assert 0.02 < (alpha > 0.5).mean() < 0.4
+        assert alpha[:40].max() == 0
+        over = whole(one) * (1 - alpha) + whole(layer) * alpha
+        assert np.abs(over - whole(other)).mean() < close / 4
+        assert np.quantile(np.abs(over - whole(other)), 0.98) < close
+
+
+def test_faces_alone_as_an_animation(tmp_path):
+    source = write(tmp_path / "source.mkv", "ffv1", "yuv420p")
+    encode = EncodeSettings(view="alpha")
+    convert_source(find_sources([source])[0], tmp_path / "a.webp", swapper(), encode=encode)
+    with Image.open(tmp_path / "a.webp") as shown:
+        for number in range(FRAMES):
+            shown.seek(number)
+            alpha = np.asarray(shown.convert("RGBA"))[..., 3]
+            assert 0.02 < (alpha > 127).mean() < 0.4
+            assert alpha[:40].max() == 0

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from faceswap.core.errors import MediaError
+from faceswap.media.encoders import VideoEncoding
 from faceswap.media.output_format import choose_deep_format
 from faceswap.media.picture import RgbPicture
 from faceswap.media.pixel_layout import pixel_layout
@@ -128,11 +129,65 @@ def test_choice(encoder, source, expected):
     assert choose_deep_format(encoder, pixel_layout(source), 64, 48) == expected
 
 
-@pytest.mark.parametrize(("kind", "count"), [(np.uint8, 0), (np.uint16, 1)])
-def test_rendered_pictures_of_more_than_8_bits_are_told(make_video, tmp_path, kind, count):
-    source = make_video(tmp_path / "source.mkv", frames=2, pixel_format="yuv420p10le")
-    writer = VideoWriter(tmp_path / "a.mkv", probe(source), full_depth=True)
+@pytest.mark.parametrize(
+    ("encoder", "pixel_format"),
+    [
+        ("libx264", "yuv420p10le"),
+        ("ffv1", "gbrp10le"),
+        ("ffv1", "yuva444p16le"),
+        ("ffv1", "gray10le"),
+    ],
+)
+def test_other_pictures_are_written_at_full_depth(make_video, tmp_path, encoder, pixel_format):
+    source = make_video(
+        tmp_path / "source.mkv", frames=2, codec="ffv1", pixel_format=pixel_format, colour=(9, 1)
+    )
+    # A ramp whose steps are far finer than those of 8 bits, and colours that change across.
+    ramp = np.linspace(20000, 21000, 96 * 64).reshape(64, 96)
+    opacity = np.linspace(0, 65535, 64)[:, None].repeat(96, 1)
+    grey = pixel_format.startswith("gray")
+    channels = [ramp] * 3 if grey else [ramp, 40000 - ramp, ramp / 2]
+    pixels = np.rint(np.dstack([*channels, opacity])).astype(np.uint16)
+    writer = VideoWriter(
+        tmp_path / "a.mkv",
+        probe(source),
+        encoding=VideoEncoding(encoder, lossless=True),
+        full_depth=True,
+    )
     with writer:
         for number in range(2):
-            writer.write(RgbPicture(np.full((64, 96, 3), 9, kind)), number)
-    assert len([note for note in writer.notes if "8 bits" in note]) == count
+            writer.write(RgbPicture(pixels), number)
+    written = probe(tmp_path / "a.mkv")
+    frames = [frame.picture for frame in VideoReader(tmp_path / "a.mkv", full_depth=True)]
+    assert written.colour.matrix == (0 if pixel_format == "gbrp10le" else 9)
+    assert written.pixel_format in (pixel_format, "yuv420p10le")
+    step = 1 / (2 ** frames[0].bits - 1)
+    found = frames[1].read(0, 0, 96, 64)
+    # Of limited range a step is wider, and each of three values is rounded.
+    assert np.abs(found - pixels[..., :3] / 65535)[1:-1, 1:-1].max() < 2.5 * step
+    held = frames[1].alpha
+    assert (held is None) == (pixel_format[:4] != "yuva")
+    assert held is None or np.abs(held.astype(int) - pixels[..., 3]).max() <= 1
+    assert len([note for note in writer.notes if "transparency" in note]) == (held is None)
+
+
+def test_eight_bits_of_rgb_are_kept(make_video, tmp_path):
+    source = make_video(tmp_path / "source.mkv", frames=1, codec="ffv1", pixel_format="bgr0")
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    encoding = VideoEncoding("ffv1")
+    with VideoWriter(tmp_path / "a.mkv", probe(source), encoding=encoding, full_depth=True) as file:
+        file.write(pixels, 0)
+    (frame,) = VideoReader(tmp_path / "a.mkv")
+    assert np.array_equal(frame.image, pixels)
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "yuv444p10le"])
+def test_rgb_that_is_asked_for_shows_the_same(make_video, tmp_path, pixel_format):
+    colour = (1, 2) if pixel_format == "yuvj420p" else (1, 1)
+    codec = "mjpeg" if pixel_format == "yuvj420p" else "ffv1"
+    source = make_video(
+        tmp_path / "source.mkv", frames=2, codec=codec, pixel_format=pixel_format, colour=colour
+    )
+    convert(source, tmp_path / "a.mkv", "ffv1", change=False, pixel_format="bgr0")
+    pairs = zip(VideoReader(source), VideoReader(tmp_path / "a.mkv"), strict=True)
+    assert all(np.abs(one.image.astype(int) - other.image).max() <= 1 for one, other in pairs)

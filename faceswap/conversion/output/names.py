@@ -12,8 +12,11 @@ from faceswap.core.files import name_key
 from faceswap.core.locks import hold_file, hold_folder
 from faceswap.core.outputs import is_taken
 from faceswap.media.converted import report_path
+from faceswap.media.encoders import VideoEncoding
 from faceswap.media.frame_pattern import FramePattern, is_pattern
 from faceswap.media.images import WRITABLE
+from faceswap.media.output_format import ALPHA_HINT
+from faceswap.media.pieces import holds_alpha
 from faceswap.media.sources import Source
 from faceswap.provenance.sidecar import sidecar_path, written_sidecar
 
@@ -107,20 +110,28 @@ def name_outputs(source: Source, output: Path) -> Outputs:
     return Outputs(output, tuple(output / name for name in _photo_names(source.files)))
 
 
-def check_view(view: Shown, source: Source, outputs: Outputs) -> None:
+def check_view(view: Shown, source: Source, outputs: Outputs, encoding: VideoEncoding) -> None:
     """Checks that a view can be made of a source and written as its outputs.
 
     Raises:
-        MediaError: It is a view of photos, or one with transparency that is written as video.
+        MediaError: It is a view of photos, one with transparency that is written as video without,
+            or one of images that is written as video.
     """
     if view == "swap":
         return
     if source.kind == "images":
         raise MediaError(f"The view {view!r} is made of videos, found photos.", "Omit --view.")
-    if view in ("alpha", "patch") and outputs.pattern is None:
+    if outputs.pattern is not None or view not in ("alpha", "patch"):
+        return
+    images = "an --output such as frames/%06d.png"
+    if view == "patch":
         raise MediaError(
-            f"The view {view!r} has transparency, which is written as images.",
-            "Choose an --output such as frames/%06d.png.",
+            "The view 'patch' is a picture of each face, with transparency.", f"Choose {images}."
+        )
+    if not holds_alpha(outputs.path, encoding):
+        raise MediaError(
+            f"The view 'alpha' has transparency, which {outputs.path.name} would not hold.",
+            f"Choose {images}; {ALPHA_HINT}, too.",
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from faceswap.conversion.output.views import Shown, View, render_view
+from faceswap.conversion.output.views import Rendered, Shown, render_view
 from faceswap.conversion.swap.swapper import SwappedFrame, Swapper
 from faceswap.conversion.swap.time_window import FrameFaces
 from faceswap.media.picture import Picture, Rgb, RgbPicture
@@ -37,15 +37,23 @@ class Renderer:
             yield from self.swapper.blended(decoded)
             return
         for swapped in self.swapper.unblended(decoded):
-            yield swapped if self.view == "patch" else self._rendered(swapped, self.view)
+            if self.view == "patch":
+                yield swapped
+                continue
+            picture = swapped.frame.picture
+            if self.view == "side-by-side":
+                source = picture.copy()
+                self.swapper.blend(swapped)
+                shown = source.beside(picture)
+            else:
+                shown = self._rendered(swapped, picture, self.view)
+            yield replace(swapped, frame=replace(swapped.frame, pixels=shown))
 
-    def _rendered(self, swapped: SwappedFrame, view: View) -> SwappedFrame:
-        picture = swapped.frame.picture
+    def _rendered(self, swapped: SwappedFrame, picture: Picture, view: Rendered) -> Picture:
         source = _read(picture)
         self.swapper.blend(swapped)
         pixels = render_view(view, source, _read(picture), swapped.faces)
-        deep = RgbPicture(in_bits(pixels, 8 if picture.bits == 8 else 16))
-        return replace(swapped, frame=replace(swapped.frame, pixels=deep))
+        return RgbPicture(in_bits(pixels, 8 if picture.bits == 8 else 16))
 
 
 def _read(picture: Picture) -> Rgb:

@@ -1,6 +1,7 @@
 """Views of a conversion: pictures that are written instead of the converted frames."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -8,12 +9,19 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.conversion.swap.compositing import SwappedFace, face_boxes, warp_face
+from faceswap.media.orientation import Orientation
+from faceswap.media.pixel_layout import with_alpha
+from faceswap.media.upright import UprightPictures
+from faceswap.media.video_info import VideoInfo
 
-View = Literal["swap", "side-by-side", "difference", "mask", "alpha"]
-VIEWS: tuple[View, ...] = get_args(View)
-Shown = Literal[View, "patch"]
-SHOWN: tuple[Shown, ...] = (*VIEWS, "patch")
-"""Views, and ``patch``: pictures of the swapped faces, before they are blended."""
+Rendered = Literal["difference", "mask", "alpha"]
+RENDERED: tuple[Rendered, ...] = get_args(Rendered)
+"""Views whose pixels are computed: ``render_view``."""
+
+Shown = Literal["swap", "side-by-side", Rendered, "patch"]
+SHOWN: tuple[Shown, ...] = ("swap", "side-by-side", *RENDERED, "patch")
+"""All views: the converted frame, alone or beside that of the source, the computed ones, and
+``patch``: pictures of the swapped faces, before they are blended."""
 
 AMPLIFIED = 8
 """Factor of the view ``difference``."""
@@ -23,32 +31,43 @@ _LEAST = np.float32(1e-6)  # opacity
 Pixels = NDArray[np.float32]
 
 
-def view_size(view: Shown, width: int, height: int) -> tuple[int, int]:
-    """Width and height of a view of frames of a size."""
-    return (2 * width, height) if view == "side-by-side" else (width, height)
+def view_info(view: Shown, info: VideoInfo) -> VideoInfo:
+    """Metadata of a view that is written as video.
+
+    Args:
+        view: The view.
+        info: Metadata of the video.
+    """
+    if view == "alpha":
+        return replace(info, pixel_format=with_alpha(info.pixel_format))
+    if view != "side-by-side":
+        return info
+    upright = UprightPictures(info).kept.doubled
+    # Without tags, players would assume another matrix of frames that are so much wider.
+    colour = info.colour.for_upright(
+        info.stored_size, (upright.width, upright.height), info.pixel_format
+    )
+    return replace(
+        info, width=upright.width, orientation=Orientation(), colour=colour, chroma=upright.place
+    )
 
 
 def render_view(
-    view: View, source: Pixels, swapped: Pixels, faces: Sequence[SwappedFace]
+    view: Rendered, source: Pixels, swapped: Pixels, faces: Sequence[SwappedFace]
 ) -> Pixels:
-    """Makes a view of a frame.
+    """Computes a view of a frame.
 
     Args:
-        view: ``swap``: the converted frame; ``side-by-side``: the source, and beside it the
-            converted frame; ``difference``: the absolute difference of both, amplified; ``mask``:
-            the mask as a grey picture; ``alpha``: the swapped faces alone, with transparency.
+        view: ``difference``: the absolute difference of the source and the converted frame,
+            amplified; ``mask``: the mask as a grey picture; ``alpha``: the swapped faces alone,
+            with transparency.
         source: Source frame, ``(H, W, 3) float32`` RGB in [0, 1].
         swapped: Converted frame, as ``source``.
         faces: Swapped faces of the frame.
 
     Returns:
-        ``(H, W, 3) float32`` RGB in [0, 1], twice as wide for ``side-by-side``; ``(H, W, 4)`` RGBA
-        with straight alpha for ``alpha``.
+        ``(H, W, 3) float32`` RGB in [0, 1]; ``(H, W, 4)`` RGBA with straight alpha for ``alpha``.
     """
-    if view == "swap":
-        return swapped
-    if view == "side-by-side":
-        return np.concatenate([source, swapped], axis=1)
     if view == "difference":
         return np.minimum(AMPLIFIED * np.abs(swapped - source), np.float32(1))
     alpha = face_alpha(faces, source.shape[0], source.shape[1])[..., None]

@@ -12,7 +12,7 @@ from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.faces.finding import FaceFinding
 from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.output.names import Outputs
-from faceswap.conversion.output.views import view_size
+from faceswap.conversion.output.views import view_info
 from faceswap.conversion.output.writing import no_faces, without_report
 from faceswap.conversion.swap.swapper import Swapper
 from faceswap.conversion.video.appearances import REACH
@@ -204,8 +204,7 @@ class VideoConversion:
         if self.outputs.pattern is not None:
             pattern, bits = self.outputs.pattern, self.encode.bits
             return FrameFiles(work, self.hashed, pattern, view, bits, self.signer)
-        width, height = view_size(view, info.width, info.height)
-        shown = replace(info, width=width, height=height)
+        shown = view_info(view, info)
         return SegmentWriter(work, self.hashed, shown, self._format.encoding, self.signer)
 
     def finish(self, plan: VideoPlan, written: int, *, overwrite: bool = False) -> VideoResult:

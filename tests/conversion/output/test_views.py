@@ -1,14 +1,25 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from faceswap.conversion.faces.source_faces import SourceFace
-from faceswap.conversion.output.views import AMPLIFIED, VIEWS, View, render_view, view_size
+from faceswap.conversion.output.views import (
+    AMPLIFIED,
+    RENDERED,
+    Rendered,
+    render_view,
+    view_info,
+)
 from faceswap.conversion.swap.blending import blends
 from faceswap.conversion.swap.compositing import SwappedFace, composite
 from faceswap.geometry.alignment import normalised_matrix
 from faceswap.geometry.mean_face import MEAN_FACE
+from faceswap.media.colour import ColourTags
+from faceswap.media.orientation import Orientation
 from faceswap.media.picture import RgbPicture
+from faceswap.media.video_info import VideoInfo
 
 HEIGHT, WIDTH = 200, 260
 
@@ -64,14 +75,14 @@ def test_the_faces_laid_over_the_source_are_the_converted_frame(source, faces, b
 
 def test_each_view(source, swapped, faces):
     one, other = floats(source), floats(swapped)
-    found: dict[View, np.ndarray] = {view: render_view(view, one, other, faces) for view in VIEWS}
-    for view, image in found.items():
-        assert image.shape[1::-1] == view_size(view, WIDTH, HEIGHT)
+    found: dict[Rendered, np.ndarray] = {
+        view: render_view(view, one, other, faces) for view in RENDERED
+    }
+    for image in found.values():
+        assert image.shape[:2] == (HEIGHT, WIDTH)
         assert image.dtype == np.float32
         assert image.min() >= 0
         assert image.max() <= 1
-    np.testing.assert_array_equal(found["swap"], other)
-    np.testing.assert_array_equal(found["side-by-side"], np.hstack([one, other]))
     apart = np.abs(swapped.astype(int) - source).astype(np.float32) * AMPLIFIED / 255
     np.testing.assert_allclose(found["difference"], apart.clip(0, 1), atol=1e-5)
     np.testing.assert_array_equal(found["mask"][..., 1], found["alpha"][..., 3])
@@ -80,7 +91,20 @@ def test_each_view(source, swapped, faces):
 
 
 def test_a_frame_without_faces(source):
-    for view in VIEWS:
-        image = render_view(view, floats(source), floats(source), [])
-        if view in ("difference", "mask", "alpha"):
-            assert not image.any()
+    for view in RENDERED:
+        assert not render_view(view, floats(source), floats(source), []).any()
+
+
+def test_a_view_twice_as_wide_is_tagged_with_the_colours_of_its_source():
+    info = VideoInfo.for_new(720, 480, 25)
+    untagged = replace(info, colour=ColourTags())
+    both = view_info("side-by-side", untagged)
+    assert (both.width, both.height) == (1440, 480)
+    assert both.colour.matrix == 6  # without a tag, players would assume BT.709
+    turned = view_info("side-by-side", replace(untagged, orientation=Orientation.of_exif(6)))
+    assert (turned.width, turned.stored_size) == (1440, (1440, 480))
+    assert turned.colour == ColourTags()  # as of pictures of 480 x 720
+    tagged = replace(info, colour=ColourTags(9, 1, 9, 16))
+    assert view_info("side-by-side", tagged).colour == tagged.colour
+    assert view_info("difference", untagged) is untagged
+    assert view_info("alpha", info).pixel_format == "yuva420p"
