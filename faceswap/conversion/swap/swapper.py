@@ -298,8 +298,9 @@ def _is_near(index: int, wanted: Container[int], radius: int) -> bool:
     return any(near in wanted for near in range(index - radius, index + radius + 1))
 
 
-def _detail(cut: FaceCut) -> tuple[int, str]:
-    return cut.detail, cut.face.to
+def _detail(cut: FaceCut) -> tuple[int, tuple[int, str]]:
+    """Side of the swapped face, side of the detailed crop, and target identity."""
+    return cut.detail, (len(cut.detailed), cut.face.to)
 
 
 def _sides(face: DecodedFace) -> tuple[int, int]:

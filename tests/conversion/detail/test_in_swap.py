@@ -108,3 +108,19 @@ def test_settings_become_a_chain():
     assert not build_detail(DetailConfig()).enhances
     with pytest.raises(ConfigError, match="Unknown enhancer 'gloss'"):
         build_detail(DetailConfig(enhancers={"gloss": 1.0}))
+
+
+def test_enhanced_faces_of_different_resolution_in_one_batch():
+    sides: list[int] = []
+
+    def enhancer(crops: FaceCrops) -> torch.Tensor:
+        sides.append(crops.faces.shape[-1])
+        return crops.faces
+
+    parts = replace(make_parts(coverage=2.0), detail=DetailChain(enhancers=[enhancer]))
+    found = [
+        (Frame(n, n, n / 25, noisy(n)), [SourceFace(landmarks_at(100, 100, square))])
+        for n, square in enumerate((30, 100))
+    ]
+    assert len(list(make_swapper(parts)(found))) == 2
+    assert sides == [64, 256]
