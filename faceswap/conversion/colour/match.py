@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -123,17 +124,27 @@ def average_in_time(parameters: Tensor, offsets: Sequence[int], radius: int) -> 
         offsets: Frame of each, relative to the present one.
         radius: Number of frames on each side that count.
     """
-    known = dict(zip(offsets, parameters[:, _KNOWN].flatten().tolist(), strict=True))
+    # All on the device: it is not waited for.
+    window, opposite = _window(tuple(offsets), radius, parameters.device)
+    known = parameters[:, _KNOWN].flatten()
+    weights = window * torch.minimum(known, known[opposite])
+    total = weights.sum()
+    present = parameters[list(offsets).index(0)]
+    return torch.where(total > 0, weights @ parameters / total.clamp_min(1e-12), present)
+
+
+@lru_cache(maxsize=64)
+def _window(offsets: tuple[int, ...], radius: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Weights of frames around the present one by their distance, and the index of its opposite."""
+    places = {offset: index for index, offset in enumerate(offsets)}
     weights = [
-        (1 + math.cos(math.pi * offset / (radius + 1))) * min(known[offset], known.get(-offset, 0))
-        if abs(offset) <= radius
-        else 0
+        1 + math.cos(math.pi * offset / (radius + 1))
+        if abs(offset) <= radius and -offset in places
+        else 0.0
         for offset in offsets
     ]
-    if not any(weights):
-        return parameters[list(offsets).index(0)].clone()
-    factors = torch.tensor(weights).to(parameters)
-    return factors @ parameters / factors.sum()
+    opposite = [places.get(-offset, places[0]) for offset in offsets]
+    return torch.tensor(weights, device=device), torch.tensor(opposite, device=device)
 
 
 def _reduced(images: Tensor, weights: Tensor) -> Tensor:

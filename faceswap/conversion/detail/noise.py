@@ -48,9 +48,7 @@ def measure_noise(images: Tensor, weights: Tensor) -> Tensor:
 
 def _moments(patches: Tensor) -> Tensor:
     """Variance and covariance of adjacent pixels of what surfaces leave of patches."""
-    basis = _surfaces().to(patches)  # (side * side, 6)
-    rest = patches - (patches @ basis) @ basis.T
-    rest = rest.unflatten(-1, (_SIDE, _SIDE))
+    rest = (patches @ _rest_of_surfaces().to(patches)).unflatten(-1, (_SIDE, _SIDE))
     across = (rest[..., 1:] * rest[..., :-1]).mean((-2, -1))
     down = (rest[..., 1:, :] * rest[..., :-1, :]).mean((-2, -1))
     return torch.stack([rest.square().mean((-2, -1)), (across + down) / 2], -1)
@@ -65,9 +63,10 @@ def _patches(images: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=1)
-def _surfaces() -> Tensor:
-    """Orthonormal basis of the quadratic surfaces over a patch, ``(side * side, 6)``."""
+def _rest_of_surfaces() -> Tensor:
+    """Projection of patches onto what is orthogonal to all quadratic surfaces, symmetric."""
     line = torch.linspace(-1, 1, _SIDE, dtype=torch.float64)
     y, x = torch.meshgrid(line, line, indexing="ij")
     surfaces = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], -1)
-    return torch.linalg.qr(surfaces.flatten(0, 1)).Q
+    basis = torch.linalg.qr(surfaces.flatten(0, 1)).Q  # (side * side, 6)
+    return torch.eye(_SIDE**2) - basis @ basis.T

@@ -48,15 +48,14 @@ def pyramid(under: Tensor, face: Tensor, mask: Tensor) -> Tensor:
 
 def _in_levels(difference: Tensor, mask: Tensor, depth: float) -> Tensor:
     """A difference times a mask, in so many levels."""
-    whole = difference * mask
     if depth <= 0:
-        return whole
+        return difference * mask
     smaller = _half(difference)
     # Two pixels inside: as far as a pixel reaches when it is enlarged.
     inner = -_dilated(-_half(mask), 2)
     coarse = _doubled(_in_levels(smaller, inner, depth - 1), difference)
     split = (difference - _doubled(smaller, difference)) * mask + coarse
-    return split if depth >= 1 else torch.lerp(whole, split, depth)
+    return split if depth >= 1 else torch.lerp(difference * mask, split, depth)
 
 
 def _half(images: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ difference is added to the picture once. Only the pixels under the masks are tou
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def composite(
     x, y = int(left.min()), int(top.min())
     region = picture.read(x, y, int(right.max()), int(bottom.max()))
     device = placed[0][0].image.device
-    under = torch.from_numpy(region).to(device).permute(2, 0, 1)[None]
+    under = torch.from_numpy(region).to(device).permute(2, 0, 1)[None].contiguous()
     canvas = under.clone()
     for face, box in sorted(placed, key=lambda pair: -matrix_scale(pair[0].matrix)):
         x0, y0, x1, y1 = box
@@ -74,8 +75,8 @@ def composite(
         if detail is not None and face.place is not None:
             image = detail(image, part, mask, face.place)
         part[:] = blend(part, image, mask)
-    difference = (canvas - under)[0].permute(1, 2, 0)
-    picture.add(x, y, difference.cpu().numpy())
+    difference = (canvas - under)[0].cpu().numpy()
+    picture.add(x, y, np.asarray(cv2.merge(list(difference)), np.float32))
 
 
 def warp_face(face: SwappedFace, box: Box) -> tuple[Tensor, Tensor]:

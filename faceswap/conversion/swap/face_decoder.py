@@ -18,7 +18,7 @@ from faceswap.models.model_file import LoadedModel
 
 
 class FaceDecoder:
-    """Decodes batches of faces of one target identity and one detail.
+    """Decodes batches of faces of one target identity, whose crops have the same sides.
 
     Args:
         loaded: Model, on the device to compute on.
@@ -51,7 +51,8 @@ class FaceDecoder:
             [cut.face.covered for cut in cuts],
         ).to(self._device)
         # Not the smaller crops: the contrast of a face depends on the resolution.
-        targets = self._to_device([cut.detailed for cut in cuts])
+        is_same = cuts[0].detailed is cuts[0].crop
+        targets = crops if is_same else self._to_device([cut.detailed for cut in cuts])
         parameters = self._measure(cuts, decoded.face, targets, masks)
         each = zip(cuts, decoded.face, targets, masks, parameters, strict=True)
         return [DecodedFace(*face) for face in each]
