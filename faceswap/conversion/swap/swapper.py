@@ -5,28 +5,21 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from faceswap.conversion.detail.chain import FaceInFrame
-from faceswap.conversion.detail.enhancers import FaceCrops
 from faceswap.conversion.faces.guidance import Guidance
 from faceswap.conversion.faces.guided_frames import guide_photos, guide_windows
 from faceswap.conversion.faces.source_faces import FramesWithFaces, SourceFace, find_faces
-from faceswap.conversion.masks.clean_border import clean_border
 from faceswap.conversion.swap.compositing import SwappedFace, composite
-from faceswap.conversion.swap.decoded_face import DecodedFace
 from faceswap.conversion.swap.face_cut import FaceCut, FaceCutter
 from faceswap.conversion.swap.face_decoder import FaceDecoder
+from faceswap.conversion.swap.face_finisher import FaceFinisher, finished_sides
 from faceswap.conversion.swap.grouping import batch_size, in_groups
 from faceswap.conversion.swap.parts import SwapParts, default_parts
 from faceswap.conversion.swap.time_window import FrameFaces, look_around
 from faceswap.core.device import supports_bf16
 from faceswap.core.threads import operator_threads
-from faceswap.geometry.alignment import matrix_scale
 from faceswap.media.frame import Frame, Image
 from faceswap.models.guided import GuidedAutoencoder
-from faceswap.models.inference import resize
 from faceswap.models.model_file import LoadedModel
 from faceswap.tracking.finder import build_tracker
 from faceswap.tracking.tracker import Tracker
@@ -86,6 +79,7 @@ class Swapper:
             full=self.parts.detail.enhances,
         )
         self._decode = FaceDecoder(loaded, self.parts)
+        self._finish = FaceFinisher(loaded, self.parts)
         self._size = batch_size(self._device.type)
         # Half of the cores: the others decode, track and encode at the same time.
         self.threads = max(1, torch.get_num_threads() // 2)
@@ -226,7 +220,7 @@ class Swapper:
         while batch := list(islice(waiting, self._size.frames)):
             faces = [face for _, of_frame in batch for face in of_frame]
             with operator_threads(self.threads), torch.inference_mode():
-                finished = iter(in_groups(faces, _sides, self._finish, self._size.pixels))
+                finished = iter(in_groups(faces, finished_sides, self._finish, self._size.pixels))
             for frame, faces in batch:
                 yield SwappedFrame(frame, list(islice(finished, len(faces))))
 
@@ -245,53 +239,6 @@ class Swapper:
         named = [face if face.to else replace(face, to=self.to) for face in faces]
         return [face for face in named if face.to]
 
-    def _finish(self, faces: Sequence[DecodedFace]) -> list[SwappedFace]:
-        """Faces of one size with matched colours, enhanced, ready to be blended."""
-        images = torch.stack([face.image for face in faces])
-        colours, softness = torch.stack([face.parameters for face in faces]).split(
-            [faces[0].parameters.numel() - 1, 1], 1
-        )
-        images = self.parts.colour.apply(images, colours)
-        masks = self._masks(images, faces)
-        if self.parts.detail.enhances:
-            images = self._enhance(images, faces)
-        return [
-            self._swapped(face, *rest)
-            for face, *rest in zip(faces, images, masks, softness, strict=True)
-        ]
-
-    def _masks(self, images: Tensor, faces: Sequence[DecodedFace]) -> Tensor:
-        """Masks of faces of one size, without what is no face at their borders."""
-        masks = torch.stack([face.mask for face in faces])
-        if not self.parts.clean:
-            return masks
-        targets = torch.stack([face.target for face in faces])
-        points = [(face.cut.landmarks + 0.5) / self._model.input_size for face in faces]
-        return clean_border(images, targets, masks, points, self.loaded.coverage)
-
-    def _enhance(self, images: Tensor, faces: Sequence[DecodedFace]) -> Tensor:
-        targets = torch.stack([face.target for face in faces])
-        side, scale = targets.shape[-1], targets.shape[-1] / self._model.input_size
-        # Not bilinear, which would cost sharpness.
-        larger = F.interpolate(images, (side, side), mode="bicubic", align_corners=False)
-        crops = FaceCrops(
-            larger.clamp_(0, 1) if side != images.shape[-1] else images,
-            targets,
-            resize(torch.stack([face.mask for face in faces]), side),
-            [(face.cut.landmarks + 0.5) * scale - 0.5 for face in faces],
-            self.loaded.coverage,
-        )
-        return self.parts.detail.enhance(crops)
-
-    def _swapped(
-        self, face: DecodedFace, image: Tensor, mask: Tensor, softness: Tensor
-    ) -> SwappedFace:
-        cut, coverage = face.cut, self.loaded.coverage
-        square = 2 / (coverage * matrix_scale(cut.matrix))
-        place = FaceInFrame(square, softness, face.motion, (cut.face.track, cut.frame))
-        matrix = self.parts.placement.move(cut.matrix, coverage)
-        return SwappedFace(cut.face, matrix, image, mask * cut.face.opacity, place)
-
 
 def _is_near(index: int, wanted: Container[int], radius: int) -> bool:
     """Whether one of the wanted frames is at most ``radius`` frames away."""
@@ -301,8 +248,3 @@ def _is_near(index: int, wanted: Container[int], radius: int) -> bool:
 def _detail(cut: FaceCut) -> tuple[int, tuple[int, str]]:
     """Side of the swapped face, side of the detailed crop, and target identity."""
     return cut.detail, (len(cut.detailed), cut.face.to)
-
-
-def _sides(face: DecodedFace) -> tuple[int, int]:
-    """Sides of the frame's own face and of the decoded one."""
-    return face.target.shape[-1], face.image.shape[-1]

@@ -63,8 +63,8 @@ class SegmentSwap:
         with ExitStack() as stack:  # threads end here, whatever goes wrong
             read = stack.enter_context(closing(prefetch(stages.decode.over(frames), _QUEUE)))
             windows = FrameWindows(read, self.swapper.lead)
-            # Blending takes about as long as decoding faces does: each has a thread.
             appearances = stack.enter_context(self._appearances())
+            # Blending takes about as long as decoding faces does: each has a thread.
             decoding = self._alone(self._decode(windows, segments, appearances))
             decoded = prefetch(decoding, _QUEUE)
             stack.enter_context(closing(decoded))
