@@ -6,7 +6,7 @@ from pathlib import Path
 
 from faceswap import convert_options as options
 from faceswap.conversion.batch import Outcome, Task, run_batch
-from faceswap.conversion.build import build_encoding, build_swapper
+from faceswap.conversion.build import Networks, build_encoding, build_swapper
 from faceswap.conversion.faces.chosen_faceset import choose_faceset
 from faceswap.conversion.faces.finding import FaceFinding
 from faceswap.conversion.faces.targets import parse_targets
@@ -114,7 +114,8 @@ def convert(
     identity = open_identity(sign_cert, sign_key)  # first: unsigned output is never written
     place = pick_device(device)
     loaded = load_run_model(model, place, checkpoint)
-    swapper = build_swapper(loaded, resolved)
+    networks = Networks()
+    swapper = build_swapper(loaded, resolved, networks=networks)
     targets = parse_targets(
         to,
         mapped or (),
@@ -135,7 +136,7 @@ def convert(
         if shards != ALL:
             raise ConfigError("Sheets are not made in shards.", "Omit --shard.")
         sheet_rows = [
-            SheetRow(variant.label, build_swapper(loaded, row), variant.changes)
+            SheetRow(variant.label, build_swapper(loaded, row, networks=networks), variant.changes)
             for variant, row in rows
         ]
         _write_sheets(jobs, sheet_rows, preview or _SWEPT_FRAMES, overwrite=overwrite)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from faceswap.conversion.colour.match import ColourMatch
 from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.detail.enhancers import enhancers
 from faceswap.conversion.detail.skin import skin
-from faceswap.conversion.masks.covering_hands import build_covering_hands
+from faceswap.conversion.masks.covering_hands import CoveringHands
 from faceswap.conversion.masks.covering_objects import CoveringObjects
 from faceswap.conversion.masks.edge import MaskEdge
 from faceswap.conversion.masks.face_masks import FaceMasks, build_face_masks
@@ -21,18 +22,31 @@ from faceswap.conversion.swap.parts import OccluderPart, SwapParts
 from faceswap.conversion.swap.placement import Placement
 from faceswap.conversion.swap.swapper import Swapper
 from faceswap.core.weights import weights_entry
+from faceswap.maskers.hands import build_hand_finder
+from faceswap.maskers.products import build_product
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.other_audio import OtherAudio
 from faceswap.models.model_file import LoadedModel
 
 
-def build_swapper(loaded: LoadedModel, config: ConvertConfig, to: str = "") -> Swapper:
+class Networks:
+    """Builds the networks of masks and occluders, each once for all swappers that share them."""
+
+    def __init__(self) -> None:
+        self.masker = cache(build_product)
+        self.hands = cache(build_hand_finder)
+
+
+def build_swapper(
+    loaded: LoadedModel, config: ConvertConfig, to: str = "", networks: Networks | None = None
+) -> Swapper:
     """Builds the swapper of a conversion.
 
     Args:
         loaded: Model, on the device to compute on.
         config: Settings.
         to: Target identity of faces that have none; "" leaves them as they are.
+        networks: Networks that other swappers use as well; None to build them.
 
     Raises:
         IdentityError: The model was not trained on ``to``.
@@ -40,7 +54,7 @@ def build_swapper(loaded: LoadedModel, config: ConvertConfig, to: str = "") -> S
         ConfigError: A part is not registered, or the network of the masker is missing.
         WeightsUnavailable: The weights of the networks for hands are not available.
     """
-    mask, colour = config.mask, config.colour
+    mask, colour, networks = config.mask, config.colour, networks or Networks()
     device = next(loaded.model.parameters()).device
     masks = build_face_masks(
         mask.name,
@@ -57,8 +71,9 @@ def build_swapper(loaded: LoadedModel, config: ConvertConfig, to: str = "") -> S
         ),
         keep=mask.keep,
         use_predicted=mask.predicted,
+        build=networks.masker,
     )
-    occluders = build_occluders(mask.occluders, loaded.coverage, str(device))
+    occluders = build_occluders(mask.occluders, loaded.coverage, str(device), networks)
     parts = SwapParts(
         masks,
         ColourMatch(colour.transfer, border_light=colour.lit),
@@ -73,20 +88,23 @@ def build_swapper(loaded: LoadedModel, config: ConvertConfig, to: str = "") -> S
     return Swapper(loaded, parts, to)
 
 
-def build_occluders(which: str, coverage: float, device: str = "cpu") -> list[OccluderPart]:
+def build_occluders(
+    which: str, coverage: float, device: str, networks: Networks
+) -> list[OccluderPart]:
     """Builds the finders of what hides faces.
 
     Args:
         which: ``none``, ``hands``, or ``all``: hands and objects.
         coverage: Side of the model's crops in face squares.
         device: Device of the networks.
+        networks: Networks of the finders.
 
     Raises:
         WeightsUnavailable: The weights of the networks for hands are not available.
     """
     occluders: list[OccluderPart] = []
     if which != "none":
-        occluders.append(build_covering_hands(coverage, device))
+        occluders.append(CoveringHands(networks.hands(device), coverage))
     if which == "all":
         occluders.append(CoveringObjects(coverage))
     return occluders

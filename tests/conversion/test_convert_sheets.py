@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from faceswap.conversion import build
 from faceswap.core.documents import read_json
 from faceswap.media.converted import find_converted
 from faceswap.media.images import read_image
@@ -53,3 +54,17 @@ def test_a_preview_replaces_no_file_of_others(run, convert, tmp_path):
     assert code == 2
     assert "exists already" in said
     assert (tmp_path / "out.preview.png").read_bytes() == b"mine"
+
+
+def test_the_networks_of_a_sweep_are_built_once(run, convert, tmp_path, monkeypatch):
+    built = []
+
+    def noted(function):
+        return lambda first, *others: built.append(first) or function(first, *others)
+
+    monkeypatch.setattr(build, "build_product", noted(build.build_product))
+    monkeypatch.setattr(build, "build_hand_finder", noted(build.build_hand_finder))
+    words = ["--sweep", "feather=2,30", "mask=hull,mesh"]
+    code, said = convert("--model", run, "-o", tmp_path / "out.png", "--device", "cpu", *words)
+    assert code == 0, said
+    assert built == ["hull", "cpu", "mesh"]

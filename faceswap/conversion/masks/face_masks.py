@@ -1,6 +1,6 @@
 """Soft masks of the faces to replace, in crop space."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from itertools import repeat
 from pathlib import Path
@@ -163,6 +163,7 @@ def build_face_masks(
     *,
     keep: Sequence[str] = (),
     use_predicted: bool = True,
+    build: Callable[[str, str, Path | None], Masker] = build_product,
 ) -> FaceMasks:
     """Builds the masks of a conversion by the names of their maskers.
 
@@ -175,13 +176,14 @@ def build_face_masks(
         keep: Features of the frame's own face that are not replaced.
         use_predicted: Whether predicted masks are multiplied with the others if the model has some;
             with ``predicted`` among the names, it must have some.
+        build: Builds the masker; a function that keeps maskers shares their networks.
 
     Raises:
         ConfigError: A name is unknown or given twice, or a network is missing.
         ModelFileError: A network cannot be read.
     """
     needed = PREDICTED in split_product(mask)
-    masker = build_product(mask, device, model)
+    masker = build(mask, device, model)
     return FaceMasks(
         masker,
         coverage,
