@@ -15,7 +15,7 @@ from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.sheet import around_faces, sheet, tile
 from faceswap.conversion.swap.swapper import Swapper
 from faceswap.conversion.video.clip_faces import ClipFaces
-from faceswap.core.errors import NoFacesError
+from faceswap.core.errors import ConfigError, NoFacesError
 from faceswap.core.files import write_json
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import readable_name
@@ -81,10 +81,17 @@ def write_tuning_sheet(
         Number of frames that are shown.
 
     Raises:
+        ConfigError: A view is chosen, which sheets do not show.
         NoFacesError: No face is to be swapped in these frames.
         OutputExistsError: Something else has the name of the sheet.
         FaceswapError: As in ``ConvertJob.run``.
     """
+    if job.encode.view != "swap":
+        raise ConfigError(
+            f"Sheets show converted frames, found the view {job.encode.view!r}.",
+            "Omit --view, or add --set encode.view=swap.",
+        )
+    job.check()
     own = not overwrite and is_report_of(report_path(path), job.source)
     check_outputs([path, report_path(path)], overwrite=overwrite or own)
     hashed = hash_source(job.source)
@@ -137,7 +144,6 @@ def _sample(job: ConvertJob, hashed: HashedSource, count: int) -> Sequence[Sampl
 def _in_ranges(job: ConvertJob) -> list[int]:
     """Indices of the frames that the conversion swaps."""
     if job.source.kind == "images":
-        job.ranges.check(job.source)
         return list(range(len(job.source.files)))
     spans = job.ranges.spans(job.source, probe(job.source.path).frames)
     return sorted({index for first, end in spans for index in range(first, end)})

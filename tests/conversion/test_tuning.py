@@ -1,9 +1,11 @@
 """Sheets of single frames, to choose settings by."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from faceswap.conversion import tuning
 from faceswap.conversion.build import build_swapper
 from faceswap.conversion.faces.finding import FaceFinding
 from faceswap.conversion.output.encode_settings import EncodeSettings
@@ -13,9 +15,9 @@ from faceswap.conversion.settings import ConvertConfig, MaskConfig
 from faceswap.conversion.tuning import SheetRow, _spread, write_tuning_sheet
 from faceswap.conversion.video.ranges import Ranges, parse_ranges
 from faceswap.core.documents import read_json
-from faceswap.core.errors import NoFacesError
+from faceswap.core.errors import ConfigError, NoFacesError
 from faceswap.facesets.faceset import Faceset
-from faceswap.media.images import read_image
+from faceswap.media.images import read_image, write_image
 from faceswap.media.sources import find_sources
 from faceswap.provenance.identity import open_identity
 from tests.conversion.test_pipeline import swapper
@@ -83,3 +85,23 @@ def test_frames_without_a_face_are_an_error(tmp_path):
     with pytest.raises(NoFacesError, match="4 frames"):
         write_tuning_sheet(job, [row("hull")], 8, tmp_path / "sheet.png")
     assert not (tmp_path / "sheet.png").exists()
+
+
+@pytest.mark.parametrize("view", ["mask", "patch"])
+def test_what_sheets_do_not_show_is_an_error_before_the_source_is_read(
+    clip, faceset, tmp_path, monkeypatch, view
+):
+    def read(source):
+        raise AssertionError(f"{source.name} was read")
+
+    monkeypatch.setattr(tuning, "hash_source", read)
+    job = tuning_job(clip, tmp_path / "out.mp4", faceset)
+    viewed = replace(job, encode=EncodeSettings(view=view))
+    with pytest.raises(ConfigError, match=f"the view '{view}'"):
+        write_tuning_sheet(viewed, [row("hull")], 2, tmp_path / "sheet.png")
+    photo = tmp_path / "a.png"
+    write_image(photo, plain_picture(0))
+    ranges = parse_ranges("6f", "10f", [], "keep")
+    of_photo = tuning_job(photo, tmp_path / "b.png", FaceFinding(), ranges)
+    with pytest.raises(ConfigError, match="found photos"):
+        write_tuning_sheet(of_photo, [row("hull")], 2, tmp_path / "sheet.png")
