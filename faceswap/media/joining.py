@@ -1,6 +1,6 @@
 """Joins videos of one encoder into one file without encoding them again."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,10 +12,8 @@ from av.video.stream import VideoStream
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
 from faceswap.media.container import has_coded_opacity, open_media, video_stream
-from faceswap.media.kept_spans import KeptSpan
-from faceswap.media.movie_file import MovieFile, media_errors
+from faceswap.media.movie_file import MovieFile, OtherContent, media_errors
 from faceswap.media.muxers import find_muxer, stored_tick
-from faceswap.media.other_audio import OtherAudio
 from faceswap.media.timeline import is_picture
 from faceswap.media.video import VideoInfo
 
@@ -39,15 +37,10 @@ def join_videos(
     pieces: Sequence[Piece],
     info: VideoInfo,
     duration: int,
-    *,
-    metadata: Mapping[str, str] | None = None,
-    audio_from: Path | None = None,
-    with_extras: bool = False,
-    other_audio: OtherAudio | None = None,
-    kept: Sequence[KeptSpan] = (),
+    content: OtherContent,
     sign: Signer | None = None,
 ) -> list[str]:
-    """Writes the packets of several videos into one file, with audio and extras of another file.
+    """Writes the packets of several videos into one file.
 
     Presentation time stamps are those of the pieces. The decoding time stamp of a packet is the
     presentation time stamp that is as many places before its own place as the encoder reorders
@@ -58,11 +51,7 @@ def join_videos(
         pieces: The pieces in order, at least one.
         info: Metadata with which the pieces were written; all time stamps are in its time base.
         duration: Duration of the last frame in the same units.
-        metadata: Tags of the file.
-        audio_from: File whose audio is copied; None for a video without audio.
-        with_extras: Option of ``VideoWriter``.
-        other_audio: Audio instead of that of ``audio_from``, as of ``MovieFile``.
-        kept: Spans of that file that are kept, where others are cut out; empty for all of it.
+        content: Audio, extras and tags of the file.
         sign: Callback that signs the file; see ``VideoWriter``.
 
     Returns:
@@ -77,16 +66,7 @@ def join_videos(
     delay = min(max(map(_reordering, orders)), len(shown) - 1)
     lag = shown[delay] - shown[0]
     decoded = [*(pts - lag for pts in shown[:delay]), *shown]
-    file = MovieFile(
-        path,
-        time_base=info.time_base,
-        metadata=metadata,
-        audio_from=audio_from,
-        with_extras=with_extras,
-        other_audio=other_audio,
-        kept=kept,
-        sign=sign,
-    )
+    file = MovieFile(path, time_base=info.time_base, content=content, sign=sign)
     end = (shown[-1] + duration) * info.time_base
     with file:
         waiting: Packet | None = None

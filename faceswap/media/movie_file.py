@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,27 @@ from faceswap.media.other_audio import OtherAudio
 _BUFFER = 1 << 18  # bytes
 
 
+@dataclass(frozen=True)
+class OtherContent:
+    """What a video file holds besides its pictures.
+
+    Attributes:
+        metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
+        audio_from: File whose audio is copied; None for a video without audio.
+        with_extras: Whether subtitles, chapters, tags, timecode and attachments of that file are
+            copied too, as far as the container can hold them.
+        other_audio: Audio instead of that of ``audio_from``; it is not stretched, and cut off at
+            the end of the pictures. None keeps the audio.
+        kept: Spans of ``audio_from`` that are kept, where others are cut out; empty for all of it.
+    """
+
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    audio_from: Path | None = None
+    with_extras: bool = False
+    other_audio: OtherAudio | None = None
+    kept: Sequence[KeptSpan] = ()
+
+
 class MovieFile:
     """Writes packets of pictures into a container, with audio and extras of another file.
 
@@ -33,13 +55,7 @@ class MovieFile:
     Args:
         path: Destination.
         time_base: Seconds per unit of the time stamps of the pictures.
-        metadata: Tags of the file; MP4 and MOV also keep non-standard keys.
-        audio_from: File whose audio is copied; None for a video without audio.
-        with_extras: Whether subtitles, chapters, tags, timecode and attachments of that file are
-            copied too, as far as the container can hold them.
-        other_audio: Audio instead of that one; it is not stretched, and cut off at the
-            end of the pictures. None keeps the audio.
-        kept: Spans of that file that are kept, where others are cut out; empty for all of it.
+        content: Audio, extras and tags of the file.
         sign: Callback that signs the complete temporary file before it is renamed; if it raises,
             no file is left. Until then no program can open the file.
 
@@ -59,11 +75,7 @@ class MovieFile:
         path: Path,
         *,
         time_base: Fraction,
-        metadata: Mapping[str, str] | None = None,
-        audio_from: Path | None = None,
-        with_extras: bool = False,
-        other_audio: OtherAudio | None = None,
-        kept: Sequence[KeptSpan] = (),
+        content: OtherContent,
         sign: Signer | None = None,
     ) -> None:
         self.path = path
@@ -71,21 +83,17 @@ class MovieFile:
         self._suffix = path.suffix.lower()
         self._muxer = find_muxer(path)
         self._time_base = time_base
-        self._metadata = dict(metadata or {})
-        self._audio_from = audio_from
-        self._with_extras = with_extras
-        self._kept = kept
+        self._content = content
         self._sign = sign
-        self._other = other_audio
         self._feeds: list[AudioFeed] = []
         self._end = Fraction(0)  # of the pictures in seconds
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             file = stack.enter_context(signed_path(self.path, self._sign))
-            options = muxer_options(self._muxer, self._time_base, tags=bool(self._metadata))
+            options = muxer_options(self._muxer, self._time_base, tags=bool(self._content.metadata))
             self.output = stack.enter_context(_create(file, self._muxer.name, options))
-            self.output.metadata.update(self._metadata)
+            self.output.metadata.update(self._content.metadata)
             self._stack = stack.pop_all()
         return self
 
@@ -100,7 +108,7 @@ class MovieFile:
             return
         with self._stack, media_errors(f"{self.path} cannot be completed"):
             for feed in self._feeds:
-                own = feed.path == self._audio_from
+                own = feed.path == self._content.audio_from
                 feed.finish(float("inf") if own else float(self._end))
                 self.notes += feed.notes
 
@@ -111,19 +119,20 @@ class MovieFile:
             stream: Stream of the pictures.
             problem: Message of the error when the file cannot be begun.
         """
-        if self._audio_from is not None:
+        content, other = self._content, self._content.other_audio
+        if content.audio_from is not None:
             feed = self._add_feed(
-                self._audio_from,
-                with_audio=self._other is None,
-                with_extras=self._with_extras,
-                kept=self._kept,
+                content.audio_from,
+                with_audio=other is None,
+                with_extras=content.with_extras,
+                kept=content.kept,
             )
-            if self._with_extras:
-                self.notes += copy_extras(feed.input, feed.path, self.output, stream, self._kept)
-        if self._other is not None:
-            self.notes.append(self._other.note)
-            if self._other.file is not None:
-                self._add_feed(self._other.file)
+            if content.with_extras:
+                self.notes += copy_extras(feed.input, feed.path, self.output, stream, content.kept)
+        if other is not None:
+            self.notes.append(other.note)
+            if other.file is not None:
+                self._add_feed(other.file)
         with media_errors(problem):
             self.output.start_encoding()
 

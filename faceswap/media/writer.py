@@ -16,7 +16,7 @@ from faceswap.core.held_file import Signer
 from faceswap.media.encoder_frames import DeepFrames, RgbFrames
 from faceswap.media.encoders import VideoEncoding, encoder_options, find_encoder
 from faceswap.media.frame import Image
-from faceswap.media.movie_file import MovieFile, media_errors, seconds_of
+from faceswap.media.movie_file import MovieFile, OtherContent, media_errors, seconds_of
 from faceswap.media.muxers import find_muxer, stored_tick
 from faceswap.media.picture import Picture
 from faceswap.media.video import VideoInfo
@@ -77,9 +77,7 @@ class VideoWriter:
         self._file = MovieFile(
             path,
             time_base=info.time_base,
-            metadata=metadata,
-            audio_from=audio_from,
-            with_extras=with_extras,
+            content=OtherContent(metadata or {}, audio_from, with_extras),
             sign=sign,
         )
         self._frames = 0

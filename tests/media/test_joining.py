@@ -13,6 +13,7 @@ import pytest
 from faceswap.core.errors import MediaError
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.joining import Piece, join_videos
+from faceswap.media.movie_file import OtherContent
 from faceswap.media.video import VideoInfo, VideoReader, probe
 from faceswap.media.writer import VideoWriter
 from tests.footage import moving_portrait, write_clip
@@ -65,7 +66,7 @@ def test_a_joined_video_has_the_frames_of_its_pieces_at_exact_times(tmp_path, su
     pieces = write_pieces(tmp_path, suffix, encoder, pts)
     write(tmp_path / f"whole{suffix}", pts, 0, 30, VideoEncoding(encoder))
     joined = tmp_path / f"out{suffix}"
-    assert join_videos(joined, pieces, INFO, LAST) == []
+    assert join_videos(joined, pieces, INFO, LAST, OtherContent()) == []
     ours, theirs = stamps(joined), stamps(tmp_path / f"whole{suffix}")
     assert sorted(ours[0]) == sorted(theirs[0])
     assert ours[2] == theirs[2]
@@ -88,9 +89,7 @@ def test_a_joined_video_has_the_frames_of_its_pieces_at_exact_times(tmp_path, su
 def test_audio_and_tags_are_those_of_the_other_file(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", 30)
     pieces = write_pieces(tmp_path, ".mp4", "libx264", STEADY)
-    join_videos(
-        tmp_path / "out.mp4", pieces, INFO, LAST, metadata={"note": "made"}, audio_from=clip
-    )
+    join_videos(tmp_path / "out.mp4", pieces, INFO, LAST, OtherContent({"note": "made"}, clip))
 
     def sound(path: Path) -> list[bytes]:
         with av.open(str(path)) as container:
@@ -105,7 +104,7 @@ def test_pieces_that_do_not_belong_together_are_refused(tmp_path):
     one = write(tmp_path / "1.mp4", STEADY, 0, 5, VideoEncoding())
     two = write(tmp_path / "2.mp4", STEADY, 5, 9, VideoEncoding(options={"profile": "baseline"}))
     with pytest.raises(MediaError, match=r"2\.mp4 was encoded with other parameters"):
-        join_videos(tmp_path / "out.mp4", [one, two], INFO, LAST)
+        join_videos(tmp_path / "out.mp4", [one, two], INFO, LAST, OtherContent())
     with pytest.raises(MediaError, match="Expected 6 frames"):
-        join_videos(tmp_path / "out.mp4", [Piece(one.path, STEADY[:6])], INFO, LAST)
+        join_videos(tmp_path / "out.mp4", [Piece(one.path, STEADY[:6])], INFO, LAST, OtherContent())
     assert not (tmp_path / "out.mp4").exists()

@@ -1,7 +1,7 @@
 """Makes a file of the segments of a conversion."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from faceswap.core.held_file import Signer
 from faceswap.media.animation import read_loops, write_animation
 from faceswap.media.joining import Piece, join_videos
 from faceswap.media.kept_spans import KeptSpan
+from faceswap.media.movie_file import OtherContent
 from faceswap.media.muxers import ANIMATIONS
 from faceswap.media.other_audio import OtherAudio
 from faceswap.media.video import VideoInfo
@@ -52,9 +53,13 @@ class Finishing:
         Returns:
             Messages for the user about what was changed or dropped.
         """
+        content = OtherContent(SYNTHETIC, kept=self.kept)
         if path.suffix.lower() not in ANIMATIONS:
-            return self._join(path, pieces, sign, extras=True)
-        self._join(work, pieces, sign_work, extras=False)
+            content = replace(
+                content, audio_from=self.source, with_extras=True, other_audio=self.audio
+            )
+            return join_videos(path, pieces, self.info, self.duration, content, sign)
+        join_videos(work, pieces, self.info, self.duration, content, sign_work)
         written = write_animation(
             path,
             work,
@@ -70,19 +75,3 @@ class Finishing:
         if left_out:
             notes.append(f"{left_out} frames were left out: {path.suffix} cannot be so fast")
         return notes
-
-    def _join(
-        self, path: Path, pieces: Sequence[Piece], sign: Signer, *, extras: bool
-    ) -> list[str]:
-        return join_videos(
-            path,
-            pieces,
-            self.info,
-            self.duration,
-            metadata=SYNTHETIC,
-            audio_from=self.source if extras else None,
-            with_extras=extras,
-            other_audio=self.audio if extras else None,
-            kept=self.kept,
-            sign=sign,
-        )
