@@ -14,6 +14,7 @@ from pathlib import Path
 from faceswap import __version__
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.faces.sparse_faces import search_all
 from faceswap.conversion.faces.targets import Targets
 from faceswap.conversion.output.description import describe_faces, describe_targets
 from faceswap.conversion.output.earlier import Earlier, find_earlier
@@ -84,7 +85,9 @@ class ConvertJob:
     @property
     def passes(self) -> int:
         """How often each frame is reported to ``on_frames``."""
-        return 2 if isinstance(self.faces, FaceFinding) and self.source.kind == "video" else 1
+        if self.source.kind == "images":
+            return 1
+        return 2 if isinstance(search_all(self.faces), FaceFinding) else 1
 
     def check(self) -> None:
         """Checks that the source has what is chosen of it, before anything is read.

@@ -9,6 +9,7 @@ import numpy as np
 
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.faces.source_faces import SourceFace
+from faceswap.conversion.faces.sparse_faces import is_sparse
 from faceswap.conversion.output.report import is_report_of
 from faceswap.conversion.photo_faces import faces_of_photos
 from faceswap.conversion.pipeline import ConvertJob
@@ -118,8 +119,10 @@ def write_tuning_sheet(
 
 def _sample(job: ConvertJob, hashed: HashedSource, count: int) -> Sequence[Sample]:
     """Frames spread over the source, with the faces to swap."""
-    assignment = Assignment(job.targets, job.source.name)
-    faceset = job.faces
+    faceset, targets = job.faces, job.targets
+    if isinstance(faceset, Faceset) and is_sparse(faceset):
+        targets = replace(targets, fade=0)  # each face stands alone among the frames
+    assignment = Assignment(targets, job.source.name)
     indices = _in_ranges(job)
     if isinstance(faceset, Faceset) and job.source.kind == "video":
         with_faces = {*faceset.rows["frame"].to_pylist()}

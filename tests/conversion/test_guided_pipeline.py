@@ -89,7 +89,7 @@ def test_progress_counts_both_passes(clip, faceset, model, tmp_path):
     source = find_sources([clip])[0]
     extract_source(source, tmp_path / "faces", ExtractSettings(every=4))
     sparse = Faceset.open(tmp_path / "faces")
-    kinds = (("live", FaceFinding(), 2), ("stored", faceset, 1), ("sparse", sparse, 1))
+    kinds = (("live", FaceFinding(), 2), ("stored", faceset, 1), ("sparse", sparse, 2))
     for name, faces, passes in kinds:
         outputs, counted = name_outputs(source, tmp_path / f"{name}.mp4"), []
         encode, identity = EncodeSettings(), open_identity()

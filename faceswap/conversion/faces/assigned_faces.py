@@ -28,6 +28,7 @@ class AssignedFaces:
         faceset: Faceset of the video, with the faces of all frames.
         source: The video.
         assignment: Assignment of the video.
+        kept: Whether each face may be swapped, ``(N,)``; None for all whose crop was not deleted.
         meshes: Whether the faces need meshes.
 
     Raises:
@@ -45,14 +46,16 @@ class AssignedFaces:
         source: Source,
         assignment: Assignment,
         *,
+        kept: NDArray[np.bool_] | None = None,
         meshes: bool = False,
     ) -> None:
         rows = faceset.rows
-        kept = kept_faces(faceset)
+        if kept is None:
+            kept = kept_faces(faceset)
+            assignment.deleted = int((~kept).sum())
         targets = assignment.targets
         tracks, seen = seen_tracks(faceset, source, kept, targets.recognizer)
         to = assignment.assign(seen)
-        assignment.deleted = int((~kept).sum())
         assignment.check()
         frames = rows["frame"].to_numpy().astype(np.int64)
         swapped = kept & np.isin(tracks, list(to))

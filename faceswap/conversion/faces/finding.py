@@ -1,23 +1,29 @@
-"""How the faces of a source are found that comes without a faceset."""
+"""How the faces of a source are found that no faceset holds, or not those of all frames."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import NO_CROPS
 from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.selection import Selection
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.record import IMPORTED
 from faceswap.landmarkers.registry import Roi, require_mesh
 from faceswap.media.sources import Source
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 from faceswap.tracking.tracker import Tracker
 
-_CROP_SIZE = 192  # px; crops are measured, and not stored
+# Crops are measured, and not stored.
+_SETTINGS = ExtractSettings(crop_size=192, image_format=NO_CROPS)
+_TRACKER = ("normalise", "re_feed", "min_score", "tiles", "turned")
+_RECORDED = (*_TRACKER, "crop_size", "first_frame", "end_frame", "fill_gaps")
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,32 @@ class FaceFinding:
         detector: Name of the detector.
         landmarker: Name of the landmarker.
         device: Device of both networks.
+        settings: All other settings of the extraction that finds the faces of a video.
     """
 
     detector: str = DETECTOR
     landmarker: str = LANDMARKER
     device: str = "cpu"
+    settings: ExtractSettings = _SETTINGS
+
+    @classmethod
+    def as_extracted(cls, record: Mapping[str, Any], device: str = "cpu") -> "FaceFinding":
+        """The settings of a faceset, with all frames and without its choice of people.
+
+        The default networks stand in for those of another program, whose faces were imported.
+
+        Args:
+            record: Record of the faceset.
+            device: Device of both networks.
+        """
+        extractor = {key: value for key, value in record["extractor"].items() if value is not None}
+        detector, landmarker = (
+            default if extractor.get(key, IMPORTED) == IMPORTED else extractor[key]
+            for key, default in (("detector", DETECTOR), ("landmarker", LANDMARKER))
+        )
+        recorded = {key: extractor[key] for key in _RECORDED if key in extractor}
+        settings = replace(_SETTINGS, selection=recorded_selection(extractor), **recorded)
+        return cls(detector, landmarker, device, settings)
 
     def new_tracker(self) -> Tracker:
         """Tracker of one source: it remembers its faces.
@@ -41,7 +68,8 @@ class FaceFinding:
             ConfigError: There is no such detector or landmarker.
             WeightsUnavailable: Weights could neither be found nor fetched.
         """
-        return build_tracker(self.detector, self.landmarker, self.device)
+        chosen = {key: value for key, value in asdict(self.settings).items() if key in _TRACKER}
+        return build_tracker(self.detector, self.landmarker, self.device, **chosen)
 
     def require_meshes(self) -> None:
         """Checks that the landmarker gives face meshes, before it places any landmarks.
@@ -71,8 +99,25 @@ class FaceFinding:
         Raises:
             NoFacesError: There is none.
         """
-        settings = ExtractSettings(
-            self.detector, self.landmarker, crop_size=_CROP_SIZE, image_format=NO_CROPS
-        )
+        settings = replace(self.settings, detector=self.detector, landmarker=self.landmarker)
         extract_source(source, directory, settings, device=self.device, on_frames=on_frames)
         return Faceset.open(directory)
+
+    def outside(self, frames: int) -> int:
+        """Number of the frames of a video that are not searched.
+
+        Args:
+            frames: Number of all frames.
+        """
+        first, end = self.settings.first_frame or 0, self.settings.end_frame
+        return frames - len(range(frames)[first:end])
+
+
+def recorded_selection(extractor: Mapping[str, Any]) -> Selection:
+    """The selection of an extraction; conditions that its version did not have select all."""
+    recorded: dict[str, Any] = {
+        field.name: tuple(value) if isinstance(value, list) else value
+        for field in fields(Selection)
+        if (value := extractor.get(field.name)) is not None
+    }
+    return Selection(**recorded)

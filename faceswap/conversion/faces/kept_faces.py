@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from faceswap.conversion.faces.record_file import RecordFile
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import matrix_column
-from faceswap.geometry.mesh68 import mesh_to_68
 from faceswap.geometry.mesh_shape import POINTS
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.tracking.tracks import TrackedFace
@@ -61,7 +60,6 @@ class KeptFaces(Mapping[int, list[TrackedFace]]):
     Args:
         faceset: The faceset.
         meshes: Whether the faces have meshes.
-        points_of_mesh: Whether their landmarks are computed from the meshes, which they then have.
 
     Raises:
         FacesetError: The faceset is damaged, or has no meshes.
@@ -69,7 +67,7 @@ class KeptFaces(Mapping[int, list[TrackedFace]]):
         StorageFullError: The disk is full.
     """
 
-    def __init__(self, faceset: Faceset, *, meshes: bool, points_of_mesh: bool = False) -> None:
+    def __init__(self, faceset: Faceset, *, meshes: bool) -> None:
         rows = faceset.rows
         kept = np.flatnonzero(kept_faces(faceset))
         frames = rows["frame"].to_numpy()[kept]
@@ -78,7 +76,6 @@ class KeptFaces(Mapping[int, list[TrackedFace]]):
         self._tracks, self._scores = (rows[name].to_numpy() for name in ("track", "score"))
         self._boxes = matrix_column(rows, "box", (4,))
         self._landmarks = matrix_column(rows, "landmarks", (68, 2))
-        self._points_of_mesh = points_of_mesh
         self._meshes = StoredMeshes(faceset) if meshes else None
 
     def close(self) -> None:
@@ -101,10 +98,6 @@ class KeptFaces(Mapping[int, list[TrackedFace]]):
         return [self._face(*pair) for pair in zip(rows.tolist(), meshes, strict=True)]
 
     def _face(self, row: int, mesh: NDArray[np.float32] | None) -> TrackedFace:
-        points = self._landmarks[row]
-        if self._points_of_mesh:
-            assert mesh is not None
-            points = mesh_to_68(mesh[:, :2]).astype(np.float32)
-        landmarks = FaceLandmarks(points, mesh, presence=1.0)
+        landmarks = FaceLandmarks(self._landmarks[row], mesh, presence=1.0)
         track, score = int(self._tracks[row]), float(self._scores[row])
         return TrackedFace(track, self._boxes[row], score, landmarks)

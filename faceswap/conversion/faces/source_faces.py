@@ -1,28 +1,27 @@
 """The faces of the frames to convert: from a faceset, or found on the fly."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from faceswap.conversion.faces.finding import FaceFinding
 from faceswap.conversion.faces.kept_faces import KeptFaces
-from faceswap.conversion.faces.sparse_faces import track_between
+from faceswap.conversion.faces.sparse_faces import is_sparse
 from faceswap.conversion.faces.sparse_photos import search_between
 from faceswap.core.errors import FacesetError, NoFacesError
 from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
-from faceswap.facesets.record import IMPORTED
 from faceswap.landmarkers.registry import require_mesh
 from faceswap.maskers.appearance import Appearance
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.models.guides import Guides
-from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker, track_faces
-from faceswap.tracking.gaps import FILLED_GAP, fill_gaps
+from faceswap.tracking.finder import track_faces
+from faceswap.tracking.gaps import fill_gaps
 from faceswap.tracking.smoothing import smooth
 from faceswap.tracking.tracker import Tracker
 from faceswap.tracking.tracks import TrackedFace
@@ -75,11 +74,6 @@ def batch_guides(faces: Iterable[SourceFace]) -> Guides:
 FramesWithFaces = Iterable[tuple[Frame, Sequence[SourceFace]]]
 
 
-def is_sparse(faceset: Faceset) -> bool:
-    """Whether faces are searched in the frames between those of a faceset."""
-    return faceset.record["extractor"]["every"] > 1
-
-
 def check_source(faceset: Faceset, hashed: HashedSource) -> None:
     """Checks that a faceset has faces of this source.
 
@@ -110,44 +104,14 @@ def faces_of_frames(
 ) -> FramesWithFaces:
     """All frames of a source with the faces of a faceset; deleted faces are left out.
 
-    Where the faceset has every n-th frame, the faces of the others are found: see
-    ``complete_faces``.
+    The photos between those of a faceset of every n-th photo are searched, with its detector and
+    landmarker, or the default ones where its faces were imported.
 
     Args:
         frames: Frames of the source, in order.
-        faceset: Faceset of the source.
+        faceset: Faceset of the source, with all frames of a video.
         hashed: The source.
         device: Device of the networks that find faces.
-        meshes: Whether the faces need meshes.
-
-    Raises:
-        FacesetError: The faceset was extracted from another source, or has no meshes.
-        NoFacesError: The faceset has no face.
-    """
-    frames = displayed(frames, faceset)
-    if is_sparse(faceset):
-        yield from complete_faces(frames, faceset, hashed, device, meshes=meshes)
-        return
-    check_source(faceset, hashed)
-    with closing(KeptFaces(faceset, meshes=meshes)) as stored:
-        yield from _with_source_faces((frame, stored.get(frame.index, [])) for frame in frames)
-
-
-def complete_faces(
-    frames: Iterable[Frame], faceset: Faceset, hashed: HashedSource, device: str, *, meshes: bool
-) -> FramesWithFaces:
-    """The faces of a faceset of every n-th frame, with those of the other frames.
-
-    The others are found with the detector and the landmarker of the faceset, or the default ones
-    where its faces were imported. Faces of a video are tracked from frame to frame, and gaps are
-    filled as in the extraction, but only where the tracker lost a face: what the faceset leaves out
-    may have been excluded. Photos are searched one by one.
-
-    Args:
-        frames: Frames of the source, in order; all of them for a video.
-        faceset: Faceset of the source.
-        hashed: The source.
-        device: Device of the networks.
         meshes: Whether the faces need meshes.
 
     Raises:
@@ -157,20 +121,17 @@ def complete_faces(
         WeightsUnavailable: The weights of a network are not available.
     """
     check_source(faceset, hashed)
-    extractor = faceset.record["extractor"]
-    tracker = _tracker_between(extractor, device)
-    with ExitStack() as stack:
-        stored = stack.enter_context(closing(_comparable_faces(faceset, meshes=meshes)))
-        if faceset.is_video:
-            longest = min(extractor.get("fill_gaps", FILLED_GAP), tracker.settings.max_lost_frames)
-            tracked = fill_gaps(track_faces(frames, tracker, "video"), longest)
-            found = prefetch(track_between(tracked, stored, extractor["every"]), _QUEUE)
-            stack.enter_context(closing(found))
-        else:
+    frames = displayed(frames, faceset)
+    with closing(KeptFaces(faceset, meshes=meshes)) as stored:
+        if is_sparse(faceset):
+            assert not faceset.is_video
+            tracker = FaceFinding.as_extracted(faceset.record, device).new_tracker()
             found = search_between(frames, stored, faceset, tracker)
-        if not meshes:
-            found = ((frame, [_without_mesh(face) for face in faces]) for frame, faces in found)
-        yield from _with_source_faces(smooth(found) if faceset.is_video else found)
+            if not meshes:
+                found = ((frame, [_without_mesh(face) for face in faces]) for frame, faces in found)
+        else:
+            found = ((frame, stored.get(frame.index, [])) for frame in frames)
+        yield from _with_source_faces(found)
 
 
 def find_faces(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWithFaces:
@@ -187,23 +148,6 @@ def find_faces(frames: Iterable[Frame], kind: str, tracker: Tracker) -> FramesWi
     return _with_source_faces(tracked)
 
 
-def _tracker_between(extractor: Mapping[str, Any], device: str) -> Tracker:
-    """A tracker with the settings of an extraction; networks stand in for another program."""
-    names = (extractor.get("detector", DETECTOR), extractor.get("landmarker", LANDMARKER))
-    detector, landmarker = (
-        default if name == IMPORTED else name
-        for name, default in zip(names, (DETECTOR, LANDMARKER), strict=True)
-    )
-    return build_tracker(
-        detector,
-        landmarker,
-        device,
-        normalise=extractor.get("normalise", "none"),
-        re_feed=extractor.get("re_feed", 1),
-        **{key: extractor[key] for key in ("min_score", "tiles", "turned") if key in extractor},
-    )
-
-
 def _with_source_faces(
     found: Iterable[tuple[Frame, list[TrackedFace]]],
 ) -> Iterator[tuple[Frame, list[SourceFace]]]:
@@ -217,17 +161,3 @@ def _source_faces(faces: Iterable[TrackedFace]) -> list[SourceFace]:
 
 def _without_mesh(face: TrackedFace) -> TrackedFace:
     return replace(face, landmarks=replace(face.landmarks, mesh=None))
-
-
-def _comparable_faces(faceset: Faceset, *, meshes: bool) -> KeptFaces:
-    """Faces of a faceset with landmarks like those that are tracked between them.
-
-    Facesets before version 3, whose faces have no presence, took the landmarks of a mesh at other
-    points; the size of a face would change from frame to frame.
-    """
-    presence = faceset.rows["presence"]
-    earlier = (
-        presence.null_count == len(presence)
-        and faceset.record["extractor"].get("landmarker", LANDMARKER) == LANDMARKER
-    )
-    return KeptFaces(faceset, meshes=meshes or earlier, points_of_mesh=earlier)

@@ -1,16 +1,15 @@
 """The faces of all photos of a folder, where a faceset has only every n-th: others are searched."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.conversion.faces.finding import recorded_selection
 from faceswap.core.errors import FacesetError
 from faceswap.core.text import shell_word
 from faceswap.extraction.cropping import measure
-from faceswap.extraction.selection import Selection, Selector
+from faceswap.extraction.selection import Selector
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.record import chooses_people
 from faceswap.geometry.alignment import (
@@ -71,7 +70,7 @@ class _Chooser:
     def __init__(self, faceset: Faceset) -> None:
         extractor = faceset.record["extractor"]
         self._extractor = extractor
-        self._selection = _recorded_selection(extractor)
+        self._selection = recorded_selection(extractor)
         self._recognizer: Recognizer | None = None
         if chooses_people(faceset.record):
             self._people = _people_of(faceset)
@@ -100,16 +99,6 @@ class _Chooser:
         embeddings = self._recognizer([image] * len(kept), points)
         best = (embeddings @ self._people.T).max(axis=1)
         return [item for item, alike in zip(kept, best, strict=True) if alike >= self._threshold]
-
-
-def _recorded_selection(extractor: Mapping[str, Any]) -> Selection:
-    """The selection of an extraction; conditions that its version did not have select all."""
-    recorded: dict[str, Any] = {
-        field.name: tuple(value) if isinstance(value, list) else value
-        for field in fields(Selection)
-        if (value := extractor.get(field.name)) is not None
-    }
-    return Selection(**recorded)
 
 
 def _people_of(faceset: Faceset) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from faceswap.conversion.faces.finding import FaceFinding
 from faceswap.conversion.faces.kept_faces import kept_faces
+from faceswap.conversion.faces.sparse_faces import search_all
 from faceswap.conversion.faces.targets import Targets
 from faceswap.core.files import sha256_file
 from faceswap.facesets.faceset import Faceset
@@ -43,9 +44,12 @@ def describe_targets(
 def describe_faces(faces: Faceset | FaceFinding) -> dict[str, Any]:
     """Where the faces come from: hash of the rows of a faceset, or of the networks' weights.
 
-    Deleted faces of a faceset are not swapped, so the others are part of it.
+    Deleted faces of a faceset are not swapped, so the others are part of it. Where the faceset has
+    only every n-th frame, networks find the other faces.
     """
     if isinstance(faces, Faceset):
         kept = hashlib.sha256(np.packbits(kept_faces(faces)).tobytes()).hexdigest()
-        return {"faceset": sha256_file(faces.path / ROWS), "kept": kept}
+        found = {"faceset": sha256_file(faces.path / ROWS), "kept": kept}
+        searched = search_all(faces)
+        return found if searched is faces else found | {"networks": describe_faces(searched)}
     return dict(faces.weights)

@@ -5,37 +5,34 @@ from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faceswap.conversion.faces.assigned_faces import AssignedFaces
 from faceswap.conversion.faces.assignment import Assignment
-from faceswap.conversion.faces.face_store import FaceStore, StoredFaces
-from faceswap.conversion.faces.frame_targets import assign_tracks
 from faceswap.conversion.faces.guidance import ClipGuidance
 from faceswap.conversion.faces.source_faces import (
     FramesWithFaces,
     SourceFace,
     check_source,
     displayed,
-    faces_of_frames,
-    is_sparse,
 )
 from faceswap.conversion.swap.swapper import Swapper
 from faceswap.facesets.faceset import Faceset
 from faceswap.maskers.appearance import Appearance
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
-from faceswap.media.video import VideoReader
 
 
 class ClipFaces(AbstractContextManager["ClipFaces"]):
     """The faces of a video from its faceset.
-
-    Where the faceset has only every n-th frame, the faces between are tracked first.
 
     Args:
         faceset: Faceset of the video.
         hashed: The video.
         swapper: Swapper of the faces.
         assignment: Assignment of target identities to them.
+        kept: Whether each face may be swapped, ``(N,)``; None for all whose crop was not deleted.
 
     Raises:
         FacesetError: The faceset was extracted from another source, or has no meshes.
@@ -43,23 +40,19 @@ class ClipFaces(AbstractContextManager["ClipFaces"]):
     """
 
     def __init__(
-        self, faceset: Faceset, hashed: HashedSource, swapper: Swapper, assignment: Assignment
+        self,
+        faceset: Faceset,
+        hashed: HashedSource,
+        swapper: Swapper,
+        assignment: Assignment,
+        kept: NDArray[np.bool_] | None = None,
     ) -> None:
         self._faceset = faceset
         meshes, source = swapper.needs_mesh, hashed.source
         check_source(faceset, hashed)
+        self._faces = AssignedFaces(faceset, source, assignment, kept=kept, meshes=meshes)
         with ExitStack() as stack:
-            if is_sparse(faceset):
-                store = stack.enter_context(closing(FaceStore(with_meshes=meshes)))
-                device = str(next(swapper.loaded.model.parameters()).device)
-                frames = VideoReader(source.path)
-                found = faces_of_frames(frames, faceset, hashed, device, meshes=meshes)
-                for frame, faces in assign_tracks(found, assignment, faceset, source):
-                    store.add(frame.index, faces)
-                self._faces: StoredFaces = store
-            else:
-                assigned = AssignedFaces(faceset, source, assignment, meshes=meshes)
-                self._faces = stack.enter_context(closing(assigned))
+            stack.enter_context(closing(self._faces))
             guided = swapper.guided
             self._clip = ClipGuidance(self._faces, swapper.guidance) if guided else None
             self._stack = stack.pop_all()

@@ -10,6 +10,9 @@ from functools import partial
 
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.faces.kept_faces import kept_faces
+from faceswap.conversion.faces.source_faces import check_source
+from faceswap.conversion.faces.sparse_faces import complete, search_all
 from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.output.names import Outputs
 from faceswap.conversion.output.views import view_info
@@ -157,18 +160,40 @@ class VideoConversion:
         Returns:
             The number of frames that were written.
         """
-        faceset = self.faces
-        if isinstance(faceset, FaceFinding):
-            if self.swapper.needs_mesh:
-                faceset.require_meshes()
-            with self.work.hold_faceset(on_wait):
-                faceset = faceset.extract(self.hashed.source, self.work.faceset, on_frames)
-        with ClipFaces(faceset, self.hashed, self.swapper, self.assignment) as faces:
+        with self._open_faces(plan.table.frames, on_frames, on_wait) as faces:
             on_frames(covered(plan.segments) - covered(wanted))
             return sum(
                 self._convert(group, faces, plan.writer, stages, on_frames)
                 for group in consecutive(wanted)
             )
+
+    def _open_faces(
+        self, frames: int, on_frames: Callable[[int], None], on_wait: Callable[[str], None]
+    ) -> ClipFaces:
+        """The faces of the video, which a first pass finds unless its faceset has all frames.
+
+        Args:
+            frames: Number of frames of the video.
+            on_frames: Callback with the number of frames of the first pass.
+            on_wait: Callback with a sentence before it waits for another process.
+        """
+        given, kept = self.faces, None
+        if isinstance(given, Faceset):
+            check_source(given, self.hashed)
+        device = str(next(self.swapper.loaded.model.parameters()).device)
+        searched = search_all(given, device)
+        if isinstance(searched, Faceset):
+            faceset = searched
+        else:
+            if self.swapper.needs_mesh:
+                searched.require_meshes()
+            on_frames(searched.outside(frames))
+            with self.work.hold_faceset(on_wait):
+                faceset = searched.extract(self.hashed.source, self.work.faceset, on_frames)
+            if isinstance(given, Faceset):
+                faceset, kept = complete(given, faceset)
+                self.assignment.deleted = int((~kept_faces(given)).sum())
+        return ClipFaces(faceset, self.hashed, self.swapper, self.assignment, kept)
 
     def _convert(
         self,

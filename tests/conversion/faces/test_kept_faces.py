@@ -10,7 +10,6 @@ from faceswap.conversion.faces.kept_faces import KeptFaces
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS
 from faceswap.facesets.writer import FacesetWriter
-from faceswap.geometry.mesh68 import mesh_to_68
 from tests.facesets.written import EXTRACTOR, SOURCE, row
 
 FACES = [(0, 0), (2, 0), (2, 1), (5, 0)]  # frame, face
@@ -52,10 +51,3 @@ def test_faces_are_those_of_the_faceset_by_frame(faceset, meshes):
                 np.testing.assert_array_equal(face.landmarks.mesh, mesh)
             else:
                 assert face.landmarks.mesh is None
-
-
-def test_landmarks_of_the_meshes(faceset):
-    with closing(KeptFaces(faceset, meshes=True, points_of_mesh=True)) as faces:
-        (face,) = faces[5]
-    expected = mesh_to_68(row(5)["mesh"][:, :2])
-    np.testing.assert_allclose(face.landmarks.points, expected, rtol=1e-6)

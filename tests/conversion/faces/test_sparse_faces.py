@@ -1,167 +1,129 @@
-"""Facesets of every n-th frame in conversion."""
+"""Facesets of every n-th frame of a video in conversion."""
+
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import pytest
 
-from faceswap.conversion.faces.source_faces import complete_faces, find_faces
-from faceswap.conversion.faces.sparse_faces import track_between
-from faceswap.extraction.imported_faces import read_imported_faces
-from faceswap.extraction.pipeline import extract_source
-from faceswap.extraction.settings import ExtractSettings
+from faceswap.conversion.faces.sparse_faces import complete
+from faceswap.core.documents import read_json
+from faceswap.core.errors import FacesetError
+from faceswap.core.files import write_json
 from faceswap.facesets.faceset import Faceset
-from faceswap.facesets.files import ROWS
-from faceswap.geometry.alignment import head_pose
-from faceswap.media.frame import Frame
-from faceswap.media.hashed_source import hash_source
-from faceswap.media.sources import find_sources
-from faceswap.media.video import VideoReader
-from faceswap.tracking.finder import build_tracker
-from faceswap.tracking.settings import TrackerSettings
-from faceswap.tracking.tracker import Tracker
-from tests.facesets.test_edit import make_version_2
-from tests.footage import moving_portrait, plain_picture, write_clip
-from tests.tracking.faces import face
+from faceswap.facesets.files import RECORD, ROWS
+from faceswap.facesets.writer import FacesetWriter
+from faceswap.geometry.alignment import HEAD_COVERAGE
+from tests.people.colours import SIDE, face_row
 
-FRAMES = 14
-SHAPE = np.random.default_rng(3).uniform(0, 100, (478, 3)).astype(np.float32)
-AWAY = np.array([200, 0, 0], np.float32)
+Tracks = dict[tuple[int, int], list[int]]
+"""Frames of each track, with its place in the picture."""
 
 
-def scripted(faces):
-    """Frames with given faces."""
-    for i, found in enumerate(faces):
-        yield Frame(i, i, i / 25, np.zeros((4, 4, 3), np.uint8)), found
+def write(
+    path: Path, tracks: Tracks, every: int = 1, people: dict[int, str] | None = None
+) -> Faceset:
+    """A faceset of the faces of tracks in every n-th frame."""
+    source = {"name": "clip", "path": "clip", "kind": "video", "sha256": "a" * 64}
+    extractor = {"crop_size": SIDE, "crop_coverage": HEAD_COVERAGE, "every": every}
+    writer = FacesetWriter(path, source, extractor, overwrite=False, smooths=False)
+    faces = sorted((i, place, t) for (t, place), indices in tracks.items() for i in indices)
+    for index, place, track in faces:
+        if index % every == 0:
+            row = face_row(index, place, track) | {"person": (people or {}).get(track)}
+            (path / "images" / f"{index:06d}-{place}.png").touch()
+            writer.add(row)
+    writer.end_shard(20, {})
+    writer.finish(frames=20, damage="")
+    return Faceset.open(path)
 
 
-def tracks(found):
-    return [[one.track for one in faces] for _, faces in found]
+def completed(sparse: Faceset, tracked: Faceset) -> dict[int, list[int]]:
+    """Frames in which each track of the sparse faceset is swapped."""
+    faceset, kept = complete(sparse, tracked)
+    shown: dict[int, list[int]] = {}
+    for face, swaps in zip(faceset.faces(), kept, strict=True):
+        if swaps:
+            shown.setdefault(face.track, []).append(face.frame)
+    return shown
 
 
-def here(track):
-    return face(SHAPE, track)
+def choose(path: Path) -> Faceset:
+    """The faceset as one from which faces were dropped."""
+    write_json(path / RECORD, read_json(path / RECORD, error=FacesetError) | {"chosen": True})
+    return Faceset.open(path)
 
 
-def there(track):
-    return face(SHAPE + AWAY, track)
+def test_faces_between_have_the_track_and_the_person_of_the_faceset(tmp_path):
+    sparse = write(tmp_path / "sparse", {(7, 0): [*range(20)]}, 5, {7: "anna"})
+    tracked = write(tmp_path / "tracked", {(0, 0): [*range(20)]})
+    assert completed(sparse, tracked) == {7: [*range(20)]}
+    faceset, _ = complete(sparse, tracked)
+    assert {face.person for face in faceset.faces()} == {"anna"}
+    assert [face.frame for face in faceset.faces()] == [*range(20)]
 
 
-def test_frames_between_have_the_tracks_of_the_faceset():
-    tracked = scripted([[here(0)]] * 5)
-    found = list(track_between(tracked, {0: [here(7)], 3: [here(7)]}, 3))
-    assert tracks(found) == [[7]] * 5
+def test_a_face_that_the_faceset_never_has_is_left_out_on_a_track_of_its_own(tmp_path):
+    sparse = write(tmp_path / "sparse", {(4, 1): [*range(20)]}, 5)
+    tracked = write(tmp_path / "tracked", {(4, 0): [*range(20)], (1, 1): [*range(20)]})
+    assert completed(sparse, tracked) == {4: [*range(20)]}
+    faceset, kept = complete(sparse, tracked)
+    others = {face.track for face, swaps in zip(faceset.faces(), kept, strict=True) if not swaps}
+    assert len(others) == 1
+    assert others.isdisjoint({1, 4})
 
 
-def test_a_face_that_the_faceset_leaves_out_is_left_out_between():
-    tracked = scripted([[here(0), there(1)]] * 7)
-    stored = {0: [here(4)], 3: [here(4)], 6: [here(4)]}
-    assert tracks(track_between(tracked, stored, 3)) == [[4]] * 7
+def test_a_new_face_is_there_from_its_first_frame_to_its_last_one(tmp_path):
+    sparse = write(tmp_path / "sparse", {(2, 0): [*range(7, 13)]}, 5)
+    tracked = write(tmp_path / "tracked", {(0, 0): [*range(7, 13)]})
+    assert completed(sparse, tracked) == {2: [*range(7, 13)]}
 
 
-def test_a_new_face_is_there_from_its_first_frame_on():
-    tracked = scripted([[], [], [here(0)], [here(0)], [here(0)]])
-    found = track_between(tracked, {4: [here(2)]}, 4)
-    assert tracks(found) == [[], [], [2], [2], [2]]
+def test_a_face_that_the_extraction_missed_once_is_the_one_around_it(tmp_path):
+    sparse = write(tmp_path / "sparse", {(2, 0): [i for i in range(20) if i != 10]}, 5)
+    tracked = write(tmp_path / "tracked", {(0, 0): [*range(20)]})
+    assert completed(sparse, tracked) == {2: [*range(20)]}
 
 
-def test_after_a_cut_the_next_frame_of_the_faceset_tells_the_tracks():
-    tracked = scripted([[here(0)], [here(0)], [there(1)], [there(1)], [there(1)]])
-    stored = {0: [here(5)], 3: [there(6)]}
-    assert tracks(track_between(tracked, stored, 3)) == [[5], [5], [6], [6], [6]]
+def test_a_face_that_was_dropped_is_left_out_in_its_frame(tmp_path):
+    write(tmp_path / "sparse", {(2, 0): [i for i in range(20) if i not in (10, 15)]}, 5)
+    tracked = write(tmp_path / "tracked", {(0, 0): [*range(20)]})
+    assert completed(choose(tmp_path / "sparse"), tracked) == {2: [*range(10)]}
+    faceset, _ = complete(choose(tmp_path / "sparse"), tracked)
+    assert {face.track for face in faceset.faces()} == {2}
 
 
-def test_a_long_wait_ends_without_the_face():
-    tracked = scripted([[]] + [[here(0)]] * 99)
-    taken = []
-
-    def source():
-        for frame, faces in tracked:
-            taken.append(frame.index)
-            yield frame, faces
-
-    for frame, _ in track_between(source(), {0: []}, 1000):
-        assert len(taken) <= frame.index + 27
+def test_deleted_faces_are_not_swapped_in_the_frames_next_to_them(tmp_path):
+    sparse = write(tmp_path / "sparse", {(2, 0): [*range(20)]}, 5)
+    (tmp_path / "sparse/images/000010-0.png").unlink()
+    tracked = write(tmp_path / "tracked", {(0, 0): [*range(20)]})
+    assert completed(sparse, tracked) == {2: [*range(8), *range(13, 20)]}
 
 
-@pytest.fixture(scope="module")
-def source(clip):
-    return find_sources([clip])[0]
+def test_a_track_that_changes_person_changes_where_the_faces_are_nearest(tmp_path):
+    sparse = write(tmp_path / "sparse", {(3, 0): [*range(10)], (6, 0): [*range(10, 20)]}, 5)
+    tracked = write(tmp_path / "tracked", {(0, 0): [*range(20)]})
+    assert completed(sparse, tracked) == {3: [*range(8)], 6: [*range(8, 20)]}
 
 
-@pytest.fixture
-def sparse(source, tmp_path):
-    """Folder of a faceset of every third frame."""
-    extract_source(source, tmp_path / "faces", ExtractSettings(every=3))
-    return tmp_path / "faces"
+def test_two_faces_do_not_take_the_place_of_each_other(tmp_path):
+    tracks = {(0, 1): [*range(20)], (1, 0): [*range(20)]}
+    sparse = write(tmp_path / "sparse", {(8, 0): [*range(20)], (9, 1): [*range(20)]}, 5)
+    faceset, _ = complete(sparse, write(tmp_path / "tracked", tracks))
+    places = {(face.track, face.face) for face in faceset.faces()}
+    assert places == {(8, 0), (9, 1)}
 
 
-def complete(source, path, meshes=False):
-    """Faces of each frame of a source, from a faceset of some."""
-    faceset, frames = Faceset.open(path), VideoReader(source.path)
-    found = complete_faces(frames, faceset, hash_source(source), "cpu", meshes=meshes)
-    return [faces for _, faces in found]
-
-
-def change_rows(path, change):
-    pq.write_table(change(pq.read_table(path / ROWS)), path / ROWS)
-
-
-def sizes(faces):
-    return np.array([head_pose(one.landmarks).scale for (one,) in faces])
-
-
-@pytest.mark.parametrize("meshes", [True, False])
-def test_a_sparse_faceset_gives_the_faces_of_all_frames(source, sparse, meshes):
-    assert len(Faceset.open(sparse).faces()) == 5
-    found = complete(source, sparse, meshes)
-    whole = find_faces(VideoReader(source.path), "video", build_tracker())
-    for (ours,), (_, (theirs,)) in zip(found, whole, strict=True):
-        away = np.linalg.norm(ours.landmarks - theirs.landmarks, axis=1).mean()
-        assert away < 0.03 * np.ptp(theirs.landmarks[:, 0])
-        assert (ours.track, ours.mesh is not None) == (0, meshes)
-
-
-def test_faces_that_a_selection_left_out_are_not_filled(source, sparse):
-    change_rows(sparse, lambda rows: rows.filter(pc.field("frame") != 6))
-    assert [len(faces) for faces in complete(source, sparse)] == [i != 6 for i in range(FRAMES)]
-
-
-@pytest.mark.parametrize("gap", [0, 5])
-def test_gaps_of_the_tracker_are_filled_as_in_the_extraction(tmp_path, gap):
-    def covered(index):
-        return plain_picture(index) if index in (5, 6) else moving_portrait(index)
-
-    (source,) = find_sources([write_clip(tmp_path / "covered.mp4", FRAMES, covered)])
-    settings = ExtractSettings(every=4, fill_gaps=gap)
-    tracker = build_tracker()
-    tracker = Tracker(tracker.detector, tracker.landmarker, TrackerSettings(min_similarity=-1))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "faceswap.conversion.faces.source_faces.build_tracker", lambda *_, **__: tracker
-        )
-        extract_source(source, tmp_path / "faces", settings)
-        found = complete(source, tmp_path / "faces")
-    assert [i for i, faces in enumerate(found) if not faces] == ([] if gap else [5, 6])
-
-
-def test_landmarks_of_earlier_versions_are_those_that_are_tracked_between(source, sparse):
-    expected = sizes(complete(source, sparse))
-
-    def larger(rows):
-        points = [(1.3 * np.array(one)).tolist() for one in rows["landmarks"].to_pylist()]
-        place = rows.schema.get_field_index("landmarks")
-        return rows.set_column(place, rows.field(place), pa.array(points, rows.field(place).type))
-
-    make_version_2(sparse)
-    change_rows(sparse, larger)
-    np.testing.assert_allclose(sizes(complete(source, sparse)), expected, rtol=0.02)
-
-
-def test_networks_track_between_the_faces_of_another_program(source, sparse, tmp_path):
-    imported = read_imported_faces(sparse / ROWS, source)
-    extract_source(source, tmp_path / "other", ExtractSettings(every=3), imported=imported)
-    record = Faceset.open(tmp_path / "other").record["extractor"]
-    assert (record["detector"], record["landmarker"]) == ("imported", "imported")
-    assert [len(faces) for faces in complete(source, tmp_path / "other")] == [1] * FRAMES
+def test_facesets_of_earlier_versions_that_took_pixels_for_square_ones(tmp_path):
+    sparse = write(tmp_path / "sparse", {(2, 0): [*range(20)]}, 5)
+    tracked = write(tmp_path / "tracked", {(0, 0): [*range(20)]})
+    rows = pq.read_table(tracked.path / ROWS)
+    wide = [np.reshape(one, (68, 2)) * [2.2, 1] for one in rows["landmarks"].to_pylist()]
+    column = [one.ravel().tolist() for one in wide]
+    place, field = rows.schema.get_field_index("landmarks"), rows.schema.field("landmarks")
+    pq.write_table(rows.set_column(place, field, pa.array(column, field.type)), tracked.path / ROWS)
+    assert completed(sparse, Faceset.open(tracked.path)) == {}
+    record = read_json(tracked.path / RECORD, error=FacesetError)
+    record["extractor"]["pixel_aspect"] = 2.2
+    write_json(tracked.path / RECORD, record)
+    assert completed(sparse, Faceset.open(tracked.path)) == {2: [*range(20)]}

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from faceswap.conversion.faces.source_faces import complete_faces
+from faceswap.conversion.faces.source_faces import faces_of_frames
 from faceswap.core.errors import FacesetError
 from faceswap.curation.copying import copy_faces
 from faceswap.extraction.identities import People
@@ -53,7 +53,7 @@ def extract(photos, path, people=None, **settings):
 def colours(photos, faceset, meshes=False):
     """Who is swapped in each photo: r, b."""
     frames = list(ImageReader(photos.files))
-    found = complete_faces(iter(frames), faceset, hash_source(photos), "cpu", meshes=meshes)
+    found = faces_of_frames(iter(frames), faceset, hash_source(photos), "cpu", meshes=meshes)
     shown = []
     for frame, faces in found:
         vectors = [Colours()([frame.image], [face.landmarks])[0] for face in faces]
