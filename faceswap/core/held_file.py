@@ -141,7 +141,9 @@ class HeldFile(io.RawIOBase):
             self._file.seek(at)
             count = self._file.readinto(view)
             if self._inverts:
-                view[:count] = bytes(view[:count]).translate(_INVERTED)
+                for start in range(0, count, _CHUNK):  # a library may ask for 256 MiB at once
+                    part = view[start : min(start + _CHUNK, count)]
+                    part[:] = bytes(part).translate(_INVERTED)
             return count
         found = self._head[at : at + len(view)]
         view[: len(found)] = found

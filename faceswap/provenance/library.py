@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     import c2pa
 
 # No thumbnails: one of the source would show the face that was replaced. No network access
-# either, neither for remote manifests nor for revoked certificates.
+# either, neither for remote manifests nor for revoked certificates. Copies of files above 64 MB are
+# on disk, in temporary files without a name: by default those of up to 512 MB are in memory.
 _SETTINGS: dict[str, Any] = {
     "builder": {"thumbnail": {"enabled": False}},
+    "core": {"backing_store_memory_threshold_in_mb": 64},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
 }
 

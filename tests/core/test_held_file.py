@@ -1,5 +1,6 @@
 import io
 import random
+import tracemalloc
 
 import pytest
 
@@ -38,6 +39,21 @@ def test_nothing_is_on_the_disk_as_it_is_before_it_is_released(tmp_path):
         assert (tmp_path / "a").read_bytes() == bytes(100) + bytes(range(154, 4, -1))
         file.release()
         assert (tmp_path / "a").read_bytes() == bytes(range(1, 251))
+
+
+def test_a_large_part_is_read_without_a_copy(tmp_path):
+    content = random.Random(1).randbytes(8 << 20)
+    buffer = bytearray(len(content))
+    with HeldFile(tmp_path / "a") as file:
+        file.write(content)
+        file.seek(0)
+        assert file.readinto(memoryview(buffer)[:100]) == 100
+        tracemalloc.start()
+        assert file.readinto(memoryview(buffer)[100:]) == len(content) - 100
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert buffer == content
+    assert peak < 3 << 20
 
 
 def test_a_gap_is_read_and_released_as_zeros(tmp_path):
