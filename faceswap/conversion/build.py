@@ -21,7 +21,6 @@ from faceswap.conversion.swap.blending import blends
 from faceswap.conversion.swap.parts import OccluderPart, SwapParts
 from faceswap.conversion.swap.placement import Placement
 from faceswap.conversion.swap.swapper import Swapper
-from faceswap.core.weights import weights_entry
 from faceswap.maskers.hands import build_hand_finder
 from faceswap.maskers.products import build_product
 from faceswap.media.encoders import VideoEncoding
@@ -131,8 +130,8 @@ def _facts(
     excluded = {"encode": True, "faces": True, "mask": {"model"}}
     settings = config.model_dump(mode="json", exclude=excluded)
     settings["mask"] |= masks.masker.facts
-    networks = [name for each in occluders for name in each.weights]
-    settings["mask"] |= {name: weights_entry(name).sha256 for name in networks}
+    for occluder in occluders:
+        settings["mask"] |= occluder.facts
     return settings
 
 

@@ -20,6 +20,7 @@ from faceswap.conversion.masks.covers import (
     with_covers,
 )
 from faceswap.core.threads import operator_threads
+from faceswap.core.weights import weights_entry
 from faceswap.geometry.alignment import crop_matrix, head_pose, transform_points
 from faceswap.landmarkers.registry import Roi
 from faceswap.maskers.hands import Hand, HandFinder, build_hand_finder, fill_hand
@@ -54,9 +55,9 @@ class CoveringHands:
         self._coverage = coverage
 
     @property
-    def weights(self) -> tuple[str, ...]:
-        """Names of the weights of the networks."""
-        return self._finder.weights
+    def facts(self) -> dict[str, str]:
+        """Hashes of the weights, on which the result depends."""
+        return {name: weights_entry(name).sha256 for name in self._finder.weights}
 
     def __call__(self, found: FramesWithFaces, *, video: bool = True) -> Iterator[FrameFaces]:
         """Yields frames with their faces, which know what hands cover of them.

@@ -1,6 +1,7 @@
 """Objects in front of the faces of a video, which stay in front of the swapped faces."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -32,11 +33,11 @@ class CoveringObjects:
 
     Attributes:
         lead: Number of frames before and after each that the result depends on.
-        weights: Names of the weights of its networks: it has none.
+        facts: Settings that the result depends on: it has none.
     """
 
     lead = SMOOTHED
-    weights: tuple[str, ...] = ()
+    facts: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, coverage: float) -> None:
         self._coverage = coverage

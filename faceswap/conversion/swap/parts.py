@@ -17,6 +17,7 @@ from faceswap.conversion.masks.covering_objects import CoveringObjects
 from faceswap.conversion.masks.face_masks import build_face_masks
 from faceswap.conversion.swap.blending import Blend, pyramid
 from faceswap.conversion.swap.placement import Placement
+from faceswap.core.errors import ConfigError
 from faceswap.maskers import Masker
 
 Points = NDArray[np.floating]
@@ -30,6 +31,11 @@ class MaskPart(Protocol):
     """
 
     masker: Masker
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Settings that the masks depend on, as JSON values."""
+        ...
 
     def __call__(
         self,
@@ -54,8 +60,8 @@ class OccluderPart(Protocol):
     lead: int
 
     @property
-    def weights(self) -> Sequence[str]:
-        """Names of the weights of its networks."""
+    def facts(self) -> Mapping[str, Any]:
+        """Settings and weights that the result depends on, as JSON values."""
         ...
 
     def __call__(self, found: FramesWithFaces, *, video: bool = True) -> FramesWithFaces:
@@ -65,6 +71,11 @@ class OccluderPart(Protocol):
 
 class ColourPart(Protocol):
     """Matches the colours of swapped faces to those of the frame; see ``ColourMatch``."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Settings that the colours depend on, as JSON values."""
+        ...
 
     def measure(
         self, faces: Tensor, targets: Tensor, weights: Tensor, masks: Tensor, coverage: float
@@ -122,7 +133,12 @@ class SwapParts:
     def record(self) -> dict[str, Any]:
         """All that the result depends on, for its manifest: the settings, and what each part is.
 
-        A part of another kind, and one that has other ``facts``, is another part.
+        A part of another kind, and one that has other ``facts``, is another part. A blend is known
+        by its name.
+
+        Raises:
+            ConfigError: A part has no ``facts``: conversions that differ by its settings could not
+                be told apart.
         """
         named = {
             each.name: _described(getattr(self, each.name))
@@ -133,15 +149,26 @@ class SwapParts:
 
 
 def _described(part: object) -> Any:
-    """A part as a JSON value: by its name, and by its facts if it has any."""
+    """A part as a JSON value: its name, and its facts if it is no function."""
     if isinstance(part, int):
         return part
     if isinstance(part, (list, tuple)):
         return [_described(each) for each in part]
     if isinstance(part, Placement):
         return asdict(part)
-    kind = part if isinstance(part, FunctionType) else type(part)
-    return {"name": f"{kind.__module__}.{kind.__qualname__}", **getattr(part, "facts", {})}
+    if isinstance(part, FunctionType):
+        return {"name": _name(part)}
+    facts = getattr(part, "facts", None)
+    if facts is None:
+        raise ConfigError(
+            f"Expected an attribute `facts` of the part {_name(type(part))}, found none.",
+            "Give it a dict of its settings, as JSON values; an empty one if it has none.",
+        )
+    return {"name": _name(type(part)), **facts}
+
+
+def _name(kind: FunctionType | type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def default_parts(coverage: float, device: str) -> SwapParts:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -222,6 +223,7 @@ class WholeCrop:
     """Mask of the whole crop."""
 
     masker = build_masker("hull")
+    facts = MappingProxyType({})
 
     def __call__(self, crops, landmarks, meshes, predicted=None, shown_meshes=None, covered=None):
         return torch.ones(len(crops), 1, 128, 128)

@@ -17,6 +17,7 @@ from faceswap.conversion.swap.blending import alpha, pyramid
 from faceswap.conversion.swap.parts import SwapParts
 from faceswap.conversion.swap.placement import Placement
 from faceswap.conversion.swap.swapper import Swapper
+from faceswap.core.errors import ConfigError
 from faceswap.media.sources import Source
 from faceswap.provenance.identity import open_identity
 from tests.conversion.test_pipeline import swapper
@@ -55,6 +56,21 @@ def test_the_same_parts_have_the_same_record():
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_replaced_part_has_another_record(change):
     assert replace(parts(), **CHANGES[change]).record() != parts().record()
+
+
+class Plain(ColourMatch):
+    def __init__(self, strength: float) -> None:
+        super().__init__("none")
+        self.facts = {"strength": strength}
+
+
+def test_a_part_of_ones_own_is_known_by_its_facts():
+    records = [replace(parts(), colour=Plain(strength)).record() for strength in (0.5, 0.5, 1)]
+    assert records[0] == records[1] != records[2]
+    unknown = Plain(1)
+    del unknown.facts
+    with pytest.raises(ConfigError, match=r"`facts` of the part .*Plain"):
+        replace(parts(), colour=unknown).record()
 
 
 def test_two_blends_have_two_fingerprints(tmp_path):
