@@ -1,12 +1,7 @@
-"""Converts one source: a video in segments, photos one by one.
-
-The stages (decode, faces, swap, blend, encode) run concurrently with bounded queues between them:
-memory use does not depend on the length of the input, and frames keep their order.
-"""
+"""Converts one source: a video in segments, photos one by one."""
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +16,7 @@ from faceswap.conversion.output.earlier import Earlier, find_earlier
 from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.output.names import Outputs, check_view, name_outputs
 from faceswap.conversion.output.report import ConvertReport, write_report
-from faceswap.conversion.output.writing import Counts, write_photos
-from faceswap.conversion.photo_faces import faces_of_photos
+from faceswap.conversion.photo_conversion import PhotoConversion
 from faceswap.conversion.swap.swapper import Swapper
 from faceswap.conversion.video.conversion import VideoConversion
 from faceswap.conversion.video.ranges import WHOLE, Ranges
@@ -30,16 +24,12 @@ from faceswap.core.errors import NoFacesError
 from faceswap.core.files import remove
 from faceswap.core.locks import check_free
 from faceswap.core.outputs import check_outputs, is_taken
-from faceswap.core.prefetch import prefetch
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.hashed_source import HashedSource, hash_source
-from faceswap.media.photos import ImageReader
 from faceswap.media.sources import Source
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.signing import ManifestSigner
-
-_QUEUE = 8
 
 
 @dataclass(frozen=True)
@@ -192,7 +182,16 @@ class ConvertJob:
         overwrite: bool,
     ) -> ConvertReport:
         if self.source.kind == "images":
-            return self._convert_photos(hashed, assignment, earlier, on_frames)
+            photos = PhotoConversion(
+                hashed,
+                self.outputs,
+                self.swapper,
+                self.faces,
+                assignment,
+                self.encode.quality,
+                ManifestSigner(self.identity, self.conversion),
+            )
+            return photos.run(earlier, on_frames)
         result = self.video(hashed, assignment).run(
             self.key(hashed), on_frames, overwrite=overwrite
         )
@@ -216,47 +215,6 @@ class ConvertJob:
         """Text that identifies the conversion, with the signer, this program and the arithmetic."""
         made_from = self.conversion.fingerprint(hashed.files)
         return f"{made_from} {self.identity.fingerprint} {__version__} {self.swapper.arithmetic}"
-
-    def _convert_photos(
-        self,
-        hashed: HashedSource,
-        assignment: Assignment,
-        earlier: Earlier,
-        on_frames: Callable[[int], None],
-    ) -> ConvertReport:
-        signer = ManifestSigner(self.identity, self.conversion)
-        finished = earlier.swapped
-        reader = ImageReader(self.source.files, full_depth=True)
-        counts = Counts(finished, earlier.shown)
-        on_frames(counts.frames)
-        frames = (frame for frame in prefetch(reader, _QUEUE) if frame.index not in finished)
-        found = faces_of_photos(frames, hashed, self.faces, self.swapper, assignment)
-        decoded = self.swapper.decode(prefetch(found, _QUEUE), video=False)
-        swapped = self.swapper.blended(prefetch(decoded, _QUEUE))
-        with closing(prefetch(swapped, _QUEUE)) as waiting:
-            counted = (done.frame for done in counts.watch(waiting, on_frames))
-            written, notes = write_photos(
-                counted,
-                counts,
-                self.outputs,
-                hashed,
-                reader,
-                finished,
-                self.encode.quality,
-                signer,
-            )
-        return ConvertReport(
-            output=self.outputs.path,
-            files=tuple(self.outputs.files[index] for index in written),
-            frames=counts.frames,
-            frames_swapped=counts.frames_swapped,
-            faces_swapped=counts.faces_swapped,
-            shown=tuple(sorted(counts.shown)),
-            seconds=0.0,
-            frames_now=counts.frames_now,
-            damage=reader.damage or "",
-            notes=notes,
-        )
 
 
 def convert_source(

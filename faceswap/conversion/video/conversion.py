@@ -6,7 +6,7 @@ interrupted and resumed gives what an undisturbed one gives.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.faces.finding import FaceFinding
@@ -94,7 +94,7 @@ class VideoConversion:
         sequence = self.outputs.pattern is not None
         return WorkFolder(self.outputs.work, "" if sequence else self._format.suffix)
 
-    @property
+    @cached_property
     def _format(self) -> PieceFormat:
         return piece_format(self.outputs.path, self.encode.video)
 
