@@ -1,4 +1,4 @@
-"""The faces of photos, each photo by itself."""
+"""The faces of photos, found in each photo independently."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,7 @@
-"""Converts the part of a source that one of several processes or machines has to convert.
+"""Converts one shard of a source, next to other processes or machines.
 
-They know nothing of each other but the folder of the unfinished conversion, which they share. Each
-writes the segments of its shard there, and the one that finds all of them joins them.
+They communicate only through the folder of the unfinished conversion. Each writes the segments of
+its shard there, and the one that finds all segments complete joins them.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Shows some frames of a source as the present settings, or many, convert them."""
+"""Contact sheets of some frames of a source, converted with one or several settings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

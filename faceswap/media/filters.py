@@ -77,7 +77,7 @@ class FrameFilter:
             yield ready
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
-        """Filters a frame by itself; for filters that give one frame for each.
+        """Filters a single frame; for filters that give one frame for each.
 
         Time stamps are kept, and those that are missing remain so.
         """

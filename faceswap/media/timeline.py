@@ -169,7 +169,7 @@ def count_before(path: Path, pts: int) -> int | None:
         pts: Time stamp in the time base of the stream, as that of a frame.
 
     Returns:
-        None if the time stamps do not tell with certainty, or jump before that one.
+        None if the time stamps are ambiguous, or jump before that one.
     """
     with open_media(path) as container:
         stream = video_stream(container, path)

@@ -88,7 +88,7 @@ def _turned(
     stored: tuple[int, int],
     place: tuple[float, float],
 ) -> tuple[float, float] | None:
-    """Place of chroma in upright pictures; None if it is none that a file can describe."""
+    """Place of chroma in upright pictures; None if no file format can describe it."""
     axes = [(stored[0], layout.across, place[0]), (stored[1], layout.down, place[1])]
     if orientation.transpose:
         if layout.across != layout.down:

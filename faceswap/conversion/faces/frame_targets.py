@@ -1,4 +1,4 @@
-"""Target identities of the faces of photos, each photo by itself."""
+"""Target identities of the faces of photos, decided for each photo independently."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

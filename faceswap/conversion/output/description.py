@@ -1,4 +1,4 @@
-"""What a conversion is made from: the content of its manifest."""
+"""Describes the inputs of a conversion for its manifest."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -35,7 +35,7 @@ class ConvertReport:
         frames_now: Number of frames that this run wrote.
         damage: Description of the unreadable part of the source; "" if there is none.
         notes: Differences from the source that the writer had to make, one line each.
-        rates: Frames per second of each stage of this run by itself; empty for photos.
+        rates: Throughput of each stage of this run in frames per second; empty for photos.
         missing: Work left to other runs before the output is complete; "" if it is.
     """
 
@@ -122,7 +122,7 @@ def _describe_file(file: Path) -> dict[str, str]:
 
 
 def read_own_report(outputs: Outputs, fingerprint: str) -> ConvertReport | None:
-    """Report that this very conversion wrote earlier; None if there is none.
+    """Report that an identical conversion wrote earlier; None if there is no such report.
 
     Args:
         outputs: Names of the outputs.

@@ -1,4 +1,4 @@
-"""Makes a file of the segments of a conversion."""
+"""Makes the output file from the segments of a conversion."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

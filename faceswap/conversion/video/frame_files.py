@@ -152,9 +152,9 @@ def sequence_notes(info: VideoInfo) -> list[str]:
     if not read_pace(info.path).steady:
         notes.append("the frame rate varies: image sequences have no time stamps")
     if info.pixel_aspect != 1:
-        notes.append(f"pixels are {info.pixel_aspect} as wide as high: images do not tell it")
+        notes.append(f"the pixel aspect ratio {info.pixel_aspect} is not stored in images")
     if info.colour.transfer in HDR:
-        notes.append("the video is HDR: images do not tell its colour space and brightness")
+        notes.append("the video is HDR: its colour space and brightness are not stored in images")
     return notes
 
 

@@ -23,7 +23,7 @@ class VideoResult:
         damage: Description of the unreadable part of the source; "" if there is none.
         notes: Differences from the source, one line each.
         files: Written files.
-        rates: Frames per second of each stage of this run by itself.
+        rates: Throughput of each stage of this run in frames per second.
     """
 
     frames: int

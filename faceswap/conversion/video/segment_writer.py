@@ -49,7 +49,7 @@ class SegmentWriter:
             raise _TrialEndedError
 
     def read(self, segment: Segment) -> SegmentRecord | None:
-        """Record of a complete segment; None if there is none."""
+        """Record of a segment; None if it is not complete."""
         return self.work.read(segment)
 
     def write(

@@ -19,7 +19,7 @@ class Stages:
         self.faces, self.swap, self.blend, self.encode = Stage(), Stage(), Stage(), Stage()
 
     def rates(self) -> dict[str, float]:
-        """Frames per second of each stage by itself; stages that did nothing are absent."""
+        """Throughput of each stage in frames per second; stages that did nothing are absent."""
         return rates(
             {
                 "decode": (self.decode.count, self.decode.seconds),

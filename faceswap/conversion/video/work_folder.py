@@ -1,6 +1,6 @@
-"""What an unfinished conversion of a video has made: its segments, in a hidden folder.
+"""The segments of an unfinished conversion of a video, in a hidden folder.
 
-``conversion.json`` says of which conversion they are. A segment is a signed video and a record
+``conversion.json`` identifies the conversion. A segment is a signed video and a record
 beside it, which is written last: what has a record is complete.
 """
 
@@ -83,7 +83,7 @@ class WorkFolder:
 
     @property
     def faceset(self) -> Path:
-        """Folder of the faceset, for a video that comes without one."""
+        """Folder of the faceset of a video that was given without one."""
         return self.path / "faces"
 
     @property
@@ -192,7 +192,7 @@ class WorkFolder:
             yield
 
     def read(self, segment: Segment) -> SegmentRecord | None:
-        """Record of a complete segment; None if there is none."""
+        """Record of a segment; None if it is not complete."""
         path = self._record(segment)
         try:
             stored = _SEGMENT.read(path)
