@@ -9,12 +9,11 @@ from PIL import Image as PillowImage
 from PIL import ImageCms
 
 from faceswap.core.image_header import open_image
+from faceswap.media.image_bytes import channel_bits, orientation_of
 from faceswap.media.images import (
     DEEP_FORMATS,
     READ_FORMATS,
-    channel_bits,
     decode,
-    orientation_of,
     read_file,
     rgb_profile,
 )

@@ -1,7 +1,6 @@
 """Still images: reads all common formats as 8-bit RGB, writes widely supported ones."""
 
 import io
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageCms
-from PIL.PpmImagePlugin import PpmImageFile
 
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer, signed_path
-from faceswap.core.image_header import BROKEN_IMAGE, check_size, open_image
+from faceswap.core.image_header import open_image
 from faceswap.media.frame import Image
+from faceswap.media.image_bytes import (
+    channel_bits,
+    check_codestream,
+    is_truncated,
+    orientation_of,
+)
 from faceswap.media.image_tags import XMP_TAG, with_xmp
-from faceswap.media.orientation import Orientation
 from faceswap.media.picture import Stored
 
 READABLE = frozenset(
@@ -33,8 +36,6 @@ DEEP = frozenset({".png", ".tif", ".tiff"})
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "GIF")
 _HINT = "Copy the file again, or save it as PNG or JPEG."
 _SMALL_FILE = 64 << 20  # bytes
-_ORIENTATION_TAG = 0x0112  # of EXIF and TIFF
-_BITS_PER_SAMPLE = 258  # tag of TIFF
 DEEP_FORMATS = ("PNG", "TIFF")  # formats whose 16 bits OpenCV would cut off after the eighth
 
 
@@ -80,7 +81,7 @@ def read_file(path: Path, header: PillowImage.Image) -> bytes:
         raise MediaError(
             f"The image {path} cannot be read: {error.strerror}.", "Check the disk."
         ) from error
-    if _is_truncated(data):
+    if is_truncated(data):
         raise MediaError(f"The image {path} is truncated.", _HINT)
     return data
 
@@ -98,7 +99,7 @@ def decode(path: Path, header: PillowImage.Image, data: bytes) -> Image:
     """
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        _check_codestream(path, data)
+        check_codestream(path, data)
         image = _in_8_bits(header, data, flags)
     except cv2.error as error:
         raise MediaError(f"{path} cannot be read as an image.", _HINT) from error
@@ -117,77 +118,6 @@ def _in_8_bits(header: PillowImage.Image, data: bytes, flags: int) -> NDArray[An
         if image is None or image.dtype == np.uint8:
             return image
     return cv2.imdecode(pixels, flags)
-
-
-def channel_bits(header: PillowImage.Image, data: bytes) -> int:
-    """Bits per channel of the stored pixels.
-
-    Args:
-        header: The file opened with Pillow.
-        data: Content of the file, or the beginning of it.
-    """
-    try:
-        if header.format == "PNG":
-            return data[24]
-        if header.format == "TIFF":
-            return int(np.max(header.getexif().get(_BITS_PER_SAMPLE, 8)))  # grey has one number
-        if header.format == "AVIF" and (start := data.find(b"pixi")) > 0:
-            return data[start + 9]  # after version, flags and the number of channels
-        if header.format == "JPEG2000" and (start := data.find(b"ihdr")) > 0:
-            return (data[start + 14] & 0x7F) + 1  # after height, width and the number of channels
-    except BROKEN_IMAGE:
-        return 8
-    if isinstance(header, PpmImageFile) and isinstance(args := header.tile[0].args, tuple):
-        return int(args[-1]).bit_length()  # the largest value
-    return 16 if header.mode.startswith(("I", "F")) else 8
-
-
-def orientation_of(header: PillowImage.Image, data: bytes) -> Orientation:
-    """The orientation of the pixels that OpenCV returns.
-
-    Args:
-        header: The file opened with Pillow.
-        data: Content of the file.
-    """
-    # OpenCV turns TIFF whatever the flags say. Without this chunk Pillow would decode a PNG in
-    # search of the tag.
-    if header.format == "TIFF" or (header.format == "PNG" and b"eXIf" not in data):
-        return Orientation()
-    try:
-        return Orientation.of_exif(header.getexif().get(_ORIENTATION_TAG, 1))
-    except BROKEN_IMAGE:
-        return Orientation()
-
-
-def _is_truncated(data: bytes) -> bool:
-    """Whether the end of a JPEG or PNG is missing; decoders silently fill the rest with grey."""
-    if data.startswith(b"\x89PNG"):
-        return _is_png_truncated(data)
-    if not data.startswith(b"\xff\xd8\xff"):
-        return False
-    position = 2
-    # Skip the header segments: a thumbnail in them has its own end marker.
-    while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] != b"\xda":
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return data.find(b"\xff\xd9", position) < 0
-
-
-def _is_png_truncated(data: bytes) -> bool:
-    # The decoder allocates a chunk as large as it claims to be before it reads it.
-    position = 8
-    while position + 12 <= len(data):
-        if data[position + 4 : position + 8] == b"IEND":
-            return False
-        position += 12 + int.from_bytes(data[position : position + 4], "big")
-    return True
-
-
-def _check_codestream(path: Path, data: bytes) -> None:
-    """Checks the size within a JPEG 2000 file, which may differ from that of its header."""
-    start = data.find(b"\xff\x4f\xff\x51", 0, 1 << 20)
-    if start >= 0 and data.startswith((b"\xff\x4f", b"\0\0\0\x0cjP")):
-        width, height = struct.unpack(">II", data[start + 8 : start + 16].ljust(8, b"\xff"))
-        check_size(path, width, height)
 
 
 def _to_srgb(image: Image, header: PillowImage.Image) -> Image:

@@ -12,7 +12,8 @@ from PIL import ImageCms, ImageOps
 
 from faceswap.core.errors import MediaError
 from faceswap.core.image_header import BROKEN_IMAGE, open_image
-from faceswap.media.images import channel_bits, rgb_profile
+from faceswap.media.image_bytes import channel_bits
+from faceswap.media.images import rgb_profile
 
 _ANIMATED = frozenset({"PNG", "WEBP", "GIF", "AVIF"})
 _HEADER = 1 << 20  # bytes in which the boxes of AVIF and JPEG 2000 are searched
