@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.conversion.faces.assignment import Assignment
-from faceswap.conversion.faces.face_store import rows_by_track
 from faceswap.conversion.faces.fading import FoundFaces, OtherFaces, show_faces
 from faceswap.conversion.faces.kept_faces import StoredMeshes, kept_faces
 from faceswap.conversion.faces.seen_tracks import seen_tracks
 from faceswap.conversion.faces.shots import find_changes
 from faceswap.conversion.faces.source_faces import SourceFace
+from faceswap.conversion.faces.stored_faces import rows_by_track
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.rows import matrix_column
 from faceswap.media.sources import Source

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from faceswap.conversion.faces.face_store import StoredFaces
 from faceswap.conversion.faces.source_faces import SourceFace
+from faceswap.conversion.faces.stored_faces import StoredFaces
 from faceswap.core.errors import ModelFileError
 from faceswap.geometry.alignment import normalised_matrix, transform_points
 from faceswap.geometry.mesh_shape import RIGID, fit_shape, neutral_mesh, upright

@@ -1,7 +1,6 @@
 """Geometry and references of the faces of clips and photos."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 import torch
 
 from faceswap.conversion.faces import guided_frames
-from faceswap.conversion.faces.face_store import FaceStore
 from faceswap.conversion.faces.guidance import ClipGuidance, Guidance
 from faceswap.conversion.faces.guided_frames import guide_photos, guide_windows
 from faceswap.conversion.faces.source_faces import SourceFace, batch_guides
@@ -23,6 +21,7 @@ from faceswap.geometry.similarity import fit_similarity
 from faceswap.media.frame import Frame
 from faceswap.models import build_model
 from faceswap.models.guided import GuidedAutoencoder
+from tests.conversion.faces.listed_faces import ListedFaces
 from tests.conversion.guided import (
     COVERAGE,
     OPENINGS,
@@ -54,11 +53,8 @@ def talking(frames: int, width: float = 1.0, track: int = 0) -> list[SourceFace]
 
 
 def guide_clip(clip: Sequence[Sequence[SourceFace]], guidance: Guidance) -> list[list[SourceFace]]:
-    with closing(FaceStore()) as store:
-        for index, faces in enumerate(clip):
-            store.add(index, faces)
-        planned = ClipGuidance(store, lambda _: guidance)
-        return [planned.faces(index) for index in range(len(clip))]
+    planned = ClipGuidance(ListedFaces(clip), lambda _: guidance)
+    return [planned.faces(index) for index in range(len(clip))]
 
 
 def shown_references(face: SourceFace, half: int) -> dict[int, float]:
@@ -283,10 +279,7 @@ def test_tracks_are_guided_towards_their_own_identities():
         [replace(one, to="alice"), replace(other, to="bob")]
         for one, other in zip(first, second, strict=True)
     ]
-    with closing(FaceStore()) as store:
-        for index, faces in enumerate(clip):
-            store.add(index, faces)
-        found = ClipGuidance(store, guidances.__getitem__).faces(15)
+    found = ClipGuidance(ListedFaces(clip), guidances.__getitem__).faces(15)
     for face, name, track in zip(found, ("alice", "bob"), (first, second), strict=True):
         guidance = guidances[name]
         expected = guidance.guide_track(track, guidance.neutral_of_faces(track))[15]

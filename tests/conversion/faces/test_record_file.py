@@ -1,11 +1,17 @@
 """Records in a temporary file."""
 
+import tempfile
 import tracemalloc
+from contextlib import closing
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from faceswap.conversion.faces import record_file
 from faceswap.conversion.faces.record_file import RecordFile
+from faceswap.core.errors import OutputError, StorageFullError
 
 KIND = np.dtype([("number", np.int64), ("values", np.float32, 1000)])
 
@@ -57,3 +63,17 @@ def test_only_what_is_asked_for_is_in_memory(records):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5000 * KIND.itemsize / 10
+
+
+def test_an_unusable_temporary_folder_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(OutputError, match="temporary folder") as raised:
+        RecordFile(KIND)
+    assert "TMPDIR" in raised.value.hint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_temporary_folder_is_an_error(monkeypatch):
+    monkeypatch.setattr(record_file, "TemporaryFile", partial(Path("/dev/full").open, "r+b", 0))
+    with closing(RecordFile(KIND)) as records, pytest.raises(StorageFullError):
+        records.append(numbered(0, 1))
