@@ -30,11 +30,10 @@ from faceswap.media.frame import Frame, Image
 from faceswap.media.light import LightMetadata
 from faceswap.media.orientation import Orientation
 from faceswap.media.picture_losses import PictureLosses
+from faceswap.media.seek_points import count_before, find_seek_point
 from faceswap.media.timeline import (
     Damage,
     PictureOrder,
-    count_before,
-    find_seek_point,
     has_presentation_stamps,
     is_incomplete,
     is_picture,
