@@ -86,4 +86,5 @@ def test_a_conversion_survives_any_kill(clip, faceset, tmp_path, suffix, known):
         assert {path.name for path in output.parent.iterdir()} == {
             path.name for path in whole.parent.iterdir()
         }
+    assert opened, "no kill came when a part of the video was complete"
     print(f"{kills} kills in {rounds} conversions, {opened} signed files seen")
