@@ -32,7 +32,11 @@ def convert(clip: Path, output: Path, faceset: Faceset, ranges: Ranges) -> Conve
     (source,) = find_sources([clip])
     encode = EncodeSettings(VideoEncoding("ffv1"))
     outputs, identity = name_outputs(source, output), open_identity()
-    return ConvertJob(source, outputs, swapper(), faceset, encode, identity, ranges=ranges).run()
+    job = ConvertJob(source, outputs, swapper(), faceset, encode, identity, ranges=ranges)
+    counted: list[int] = []
+    report = job.run(on_frames=counted.append)
+    assert sum(counted) == FRAMES  # also those that are cut out
+    return report
 
 
 def frames_of(path: Path) -> np.ndarray:
