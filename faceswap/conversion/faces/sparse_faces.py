@@ -39,8 +39,9 @@ def complete(faceset: Faceset, tracked: Faceset) -> tuple[Faceset, NDArray[np.bo
 
     The faceset decides who is there: a tracked face is the one that its track coincides with in the
     nearest frame of the faceset, and is swapped if that one was not deleted. Tracks that coincide
-    with none are left out. Where the faceset is a choice of the faces that were extracted, so is
-    what coincides with none in one of its frames, and all around it that is in no better company.
+    with none are left out. If faces were removed from the faceset, a tracked face that coincides
+    with none in one of its frames is left out as well, and so are its neighbours in time, unless
+    the next such frame on the other side has a match.
 
     Args:
         faceset: Faceset of every n-th frame.
@@ -61,7 +62,10 @@ def complete(faceset: Faceset, tracked: Faceset) -> tuple[Faceset, NDArray[np.bo
         shown[places] = _nearest(frames[places], met[places], decides[places])
     known = who != _NOBODY
     stored, people = faceset.rows["track"].to_numpy().astype(np.int64), faceset.rows["person"]
-    numbers = np.where(known, stored[who], stored.max() + 1 + tracks)
+    own = stored.max() + 1 + tracks
+    numbers = np.where(known, stored[who], own)
+    farther = _repeated(frames, numbers, faceset.rows["frame"].to_numpy().astype(np.int64)[who])
+    numbers[farther] = own[farther]
     persons = people.take(pa.array(who, mask=~known))
     rows = tracked.rows
     for name, values in (("track", pa.array(numbers, pa.int32())), ("person", persons)):
@@ -87,6 +91,21 @@ def _nearest(
     earlier = abs(frames - known[before]) <= abs(known[after] - frames)
     nearer, other = np.where(earlier, (before, after), (after, before))
     return np.where(rows[nearer] != _NOBODY, rows[nearer], rows[other])
+
+
+def _repeated(
+    frames: NDArray[np.int64], numbers: NDArray[np.int64], meetings: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Places of faces whose track has a face in the same frame that was met nearer to it.
+
+    Args:
+        frames: Frame of each face, ``(N,)``.
+        numbers: Its track, ``(N,)``.
+        meetings: Frame in which it was met, ``(N,)``.
+    """
+    order = np.lexsort((abs(frames - meetings), numbers, frames))
+    again = (np.diff(frames[order]) == 0) & (np.diff(numbers[order]) == 0)
+    return order[1:][again]
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,20 @@ def test_two_faces_do_not_take_the_place_of_each_other(tmp_path):
     assert places == {(8, 0), (9, 1)}
 
 
+def test_a_track_has_one_face_in_each_frame(tmp_path):
+    """Two faces that the extraction linked overlap between its frames: the nearer one has it."""
+    sparse = write(tmp_path / "sparse", {(3, 0): [0, 5], (3, 1): [10, 15]}, 5, {3: "anna"})
+    tracks = {(0, 0): [*range(9)], (1, 1): [*range(6, 20)]}
+    tracked = write(tmp_path / "tracked", tracks)
+    shown = completed(sparse, tracked)
+    others = {track: indices for track, indices in shown.items() if track != 3}
+    assert shown[3] == [*range(20)]
+    assert sorted(others.values()) == [[6, 7], [8]]
+    faces = list(complete(sparse, tracked)[0].faces())
+    assert {face.face for face in faces if face.track == 3 and face.frame in (6, 7)} == {0}
+    assert {face.person for face in faces} == {"anna"}
+
+
 def test_facesets_of_earlier_versions_that_took_pixels_for_square_ones(tmp_path):
     sparse = write(tmp_path / "sparse", {(2, 0): [*range(20)]}, 5)
     tracked = write(tmp_path / "tracked", {(0, 0): [*range(20)]})
