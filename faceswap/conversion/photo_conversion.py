@@ -23,6 +23,7 @@ from faceswap.media.photos import ImageReader
 from faceswap.provenance.signing import ManifestSigner
 
 _QUEUE = 8
+_HANDS_ONLY = "Objects in front of faces are found in videos; in photos, hands only."
 
 
 @dataclass(frozen=True)
@@ -87,5 +88,5 @@ class PhotoConversion:
             seconds=0.0,
             frames_now=counts.frames_now,
             damage=reader.damage or "",
-            notes=notes,
+            notes=(*notes, _HANDS_ONLY) if self.swapper.parts.compares else notes,
         )

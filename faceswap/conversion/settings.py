@@ -55,8 +55,8 @@ class MaskConfig(StrictModel):
     )
     occluders: Literal["none", "hands", "all"] = Field(
         default="hands",
-        description="What is found in front of faces, and stays in front; all are hands and, in "
-        "videos, objects.",
+        description="What is found in front of faces, and stays in front; 'all' means hands and, "
+        "in videos, objects.",
     )
 
 

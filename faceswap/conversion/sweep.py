@@ -13,7 +13,7 @@ MOST_VARIANTS = 64
 
 _SHORT = {"colour": "colour.transfer", "mask": "mask.name", "blend": "blend.method"}
 _SECTIONS = ("mask", "colour", "blend", "detail")  # the others change no pixel of a frame
-_ACROSS_FRAMES = {"colour.smooth", "detail.motion_blur"}
+_ACROSS_FRAMES = {"colour.smooth", "detail.motion_blur", "mask.occluders=all"}
 _FORM = "For example: --sweep colour=lab,none mask=hull,mesh"
 
 
@@ -60,6 +60,7 @@ def parse_axes(words: Sequence[str]) -> list[Axis]:
         if not equals or not values:
             raise ConfigError(f"Expected NAME=VALUE,VALUE in --sweep, found {word!r}.", _FORM)
         name = _full_name(given)
+        _check_single_frames(name, values)
         if name in axes:
             raise ConfigError(f"--sweep names the setting {name} twice.", _FORM)
         axes[name] = Axis(name, values)
@@ -96,12 +97,16 @@ def _full_name(given: str) -> str:
     name = _SHORT.get(given, given)
     if name not in known:
         name = _only_one(given, [full for full, field in known.items() if field == given], known)
-    if name in _ACROSS_FRAMES:
-        raise ConfigError(
-            f"The setting {name} acts from frame to frame, and a sheet shows single frames.",
-            "Convert a part of the clip with each value: --start, --end.",
-        )
     return name
+
+
+def _check_single_frames(name: str, values: Sequence[str]) -> None:
+    for setting in (name, *(f"{name}={value}" for value in values)):
+        if setting in _ACROSS_FRAMES:
+            raise ConfigError(
+                f"The setting {setting} acts from frame to frame, and a sheet shows single frames.",
+                "Convert a part of the clip with each value: --start, --end.",
+            )
 
 
 def _only_one(given: str, alike: Sequence[str], known: Iterable[str]) -> str:

@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from faceswap.conversion.faces.finding import FaceFinding
+from faceswap.conversion.masks.covering_objects import CoveringObjects
 from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.output.names import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, convert_source
@@ -195,6 +197,14 @@ def test_photos_keep_their_names(tmp_path):
     assert read_image(tmp_path / "out" / "1.png").shape == (256, 256, 3)
     changed = read_image(tmp_path / "out" / "2.png") != moving_portrait(18)
     assert 0.03 < changed.any(-1).mean() < 0.4
+
+
+def test_a_note_says_that_objects_are_not_found_in_photos(tmp_path):
+    write_image(tmp_path / "in.png", moving_portrait(3))
+    parts = replace(make_parts(), occluders=[CoveringObjects(1.25)])
+    finder = Swapper(painter(alice=-GREEN, bob=GREEN), parts, "bob")
+    report = convert_source(find_sources([tmp_path / "in.png"])[0], tmp_path / "out.png", finder)
+    assert any("in photos, hands only" in note for note in report.notes)
 
 
 def test_a_single_photo_can_be_renamed(tmp_path):

@@ -38,6 +38,7 @@ def test_variants_are_all_combinations_in_order():
         (["fade=0,8"], "Unknown setting 'fade'"),
         (["encode.crf=0,8"], "Unknown setting 'encode.crf'"),
         (["smooth=0,8"], "from frame to frame"),
+        (["occluders=none,all"], "mask.occluders=all acts from frame to frame"),
     ],
 )
 def test_what_is_no_axis_is_an_error(words, expected):
