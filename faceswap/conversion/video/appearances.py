@@ -10,7 +10,7 @@ from faceswap.maskers.face_texture import read_texture
 from faceswap.media.frame import Frame
 
 REACH = 250
-"""Frames before and after a segment that count: about ten seconds."""
+"""Frames before and after a segment that count: ten seconds at 25 frames/s."""
 _EVERY = 10  # frames
 _FEWEST = 8  # frames: tracks that are seen in fewer are too short to tell what is unusual
 

@@ -53,6 +53,18 @@ def test_an_object_is_covered_where_it_is(known):
             assert face.covered is None
 
 
+@pytest.mark.parametrize("index", [FRAMES.start - 1, FRAMES.start, FRAMES.stop])
+def test_a_frame_depends_on_those_within_the_lead(known, index):
+    """A part of a video that begins ``lead`` frames before it gives the same mask."""
+    around = range(index - CoveringObjects.lead, index + CoveringObjects.lead + 1)
+    found = ((frame(n, ball=n in FRAMES), [known]) for n in around)
+    alone = {each.index: face for each, (face,) in CoveringObjects(COVERAGE)(found)}[index]
+    whole = watched(known)[index]
+    assert alone.covered is not None
+    assert whole.covered is not None
+    np.testing.assert_array_equal(alone.covered, whole.covered)
+
+
 def test_what_else_covers_the_face_stays_covered(known):
     hand = np.zeros((64, 64), np.float32)
     hand[:8] = 1

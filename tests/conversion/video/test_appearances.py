@@ -36,13 +36,13 @@ BLUE = (30, 60, 200)
 
 
 def found(first: int, end: int, read: list[int] | None = None):
-    """Frames that become brighter, with a face of a short track in the first 60."""
+    """Frames that become brighter, with a face of a short track in the first 90."""
     for index in range(first, end):
         image = np.full((128, 128, 3), 40 + index % 97, np.uint8)
         image[..., 1] = 90
         if read is not None:
             read.append(index)
-        yield Frame(index, index, 0.0, image), [LONG, SHORT] if index < 60 else [LONG]
+        yield Frame(index, index, 0.0, image), [LONG, SHORT] if index < 90 else [LONG]
 
 
 def learnt(frames, *segments: Segment):
@@ -55,10 +55,12 @@ def test_every_tenth_frame_is_enough():
 
 
 def test_the_appearance_depends_on_the_frames_around_a_segment_alone():
-    first, second = Segment(0, 250), Segment(250, 500)
-    _, after = learnt(found(0, 1000), first, second)
-    (alone,) = learnt(found(second.first - REACH, second.end + REACH), second)
-    (early,) = learnt(found(0, second.end + REACH), second)
+    segments = Segment(0, 250), Segment(250, 500), Segment(500, 750)
+    first, _, after = learnt(found(0, 1200), *segments)
+    assert list(first) == [LONG.track, SHORT.track]
+    last = segments[-1]
+    (alone,) = learnt(found(last.first - REACH, last.end + REACH), last)
+    (early,) = learnt(found(0, last.end + REACH), last)
     for other in (alone, early):
         assert list(other) == list(after) == [LONG.track]
         np.testing.assert_array_equal(other[LONG.track].least, after[LONG.track].least)
@@ -81,7 +83,7 @@ def test_faces_far_from_all_segments_are_not_read():
 
 
 def test_short_tracks_have_no_appearance():
-    (known,) = learnt(found(0, 400), Segment(0, 100))
+    (known,) = learnt(found(20, 400), Segment(20, 100))
     assert list(known) == [LONG.track]
 
 
