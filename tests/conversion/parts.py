@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from faceswap.conversion.colour.match import ColourMatch
+from faceswap.conversion.faces.assigned_faces import AssignedFaces
+from faceswap.conversion.faces.source_faces import SourceFace
 from faceswap.conversion.masks.edge import MaskEdge
 from faceswap.conversion.masks.face_masks import build_face_masks
 from faceswap.conversion.swap.blending import alpha
@@ -19,6 +21,11 @@ def make_parts(colour: str = "none", coverage: float = 1.25, erode: float = 0.0)
     masks = build_face_masks("hull", coverage, edge=MaskEdge(erode))
     match = ColourMatch(colour, border_light=colour != "none")
     return SwapParts(masks, match, blend=alpha, facts={"colour": colour})
+
+
+def of_frame(faces: AssignedFaces, index: int) -> list[SourceFace]:
+    """The faces of a frame of a faceset."""
+    return [faces.face(row) for row in faces.rows_of(index)]
 
 
 class Painter(nn.Module):

@@ -21,7 +21,7 @@ from faceswap.people.references import Reference
 from faceswap.provenance.describe import describe
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.recognizers.mobilefacenet import normalised
-from tests.conversion.parts import make_parts, painter
+from tests.conversion.parts import make_parts, of_frame, painter
 from tests.footage import moving_portrait, write_clip
 from tests.people.colours import BLUE, RED, SIDE, Colours, face_row, write_tracks
 
@@ -178,7 +178,7 @@ def test_people_who_cross_keep_their_identity(tmp_path):
         faceset, source, Assignment(Targets((rule,), recognizer=Colours()), "clip")
     )
     for index in range(80):
-        (face,) = faces.of_frame(index)
+        (face,) = of_frame(faces, index)
         x, y = face.landmarks.mean(0).round().astype(int)
         assert picture(index)[y, x].tolist() == list(RED)
         assert (face.to, face.opacity) == ("bob", 1.0)

@@ -94,14 +94,6 @@ class AssignedFaces:
         """Rows of each track, in order."""
         return rows_by_track(self._tracks[self._faces.before])
 
-    def frames(self) -> list[int]:
-        """Indices of the frames that show a face, ascending."""
-        return np.unique(self._faces.frames).tolist()
-
-    def of_frame(self, index: int) -> list[SourceFace]:
-        """The faces of a frame."""
-        return [self.face(row) for row in self.rows_of(index)]
-
     def rows_of(self, frame: int) -> range:
         """Rows of the faces of a frame."""
         first, end = np.searchsorted(self._faces.frames, [frame, frame + 1])

@@ -1,4 +1,4 @@
-"""How the faces of a source are found that no faceset holds, or not those of all frames."""
+"""How faces are found where no faceset holds them, or only those of some frames."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
