@@ -126,6 +126,7 @@ class DeepFrames:
         self._stored = PictureFormat(*size, self._kept.planar, self.colour, self._place)
         self._scaler = VideoReformatter()
         self._left: FrameFilter | None = None
+        self._marked: FrameFilter | None = None
         self._transparent = False
 
     def _keep_fields(self, info: VideoInfo, encoder: str) -> None:
@@ -145,7 +146,8 @@ class DeepFrames:
         if not isinstance(pixels, VideoPicture):
             picture = RgbPicture(pixels) if isinstance(pixels, np.ndarray) else pixels
             self._watch(picture)
-            return self._reformat(stored_picture(picture, self._stored).frame, self.pixel_format)
+            frame = stored_picture(picture, self._stored).frame
+            return self._with_fields(self._reformat(frame, self.pixel_format))
         self._watch(pixels)
         frame = pixels.frame
         if self._moves:
@@ -161,6 +163,13 @@ class DeepFrames:
         """The frame, from which chroma is then placed at the left."""
         self._left = self._left or FrameFilter(frame, _LEFT)
         return self._left(frame)
+
+    def _with_fields(self, frame: VideoFrame) -> VideoFrame:
+        """The frame of a computed picture, which says which of its fields is the first one."""
+        if not self.fields:
+            return frame
+        self._marked = self._marked or FrameFilter(frame, [("setfield", f"mode={self.fields}")])
+        return self._marked(frame)
 
     def _reformat(self, frame: VideoFrame, name: str) -> VideoFrame:
         if frame.format.name == name:

@@ -186,6 +186,15 @@ def test_views_are_tagged_as_the_source_is(tmp_path, view):
     assert probe(tmp_path / "a.mov").colour == probe(source).colour == ColourTags(9, 1, 9, 16)
 
 
+@pytest.mark.parametrize("view", ["swap", "side-by-side", "difference"])
+@pytest.mark.parametrize("fields", ["tff", "bff"])
+def test_views_keep_the_order_of_fields(tmp_path, view, fields):
+    codec, pixel_format, options, *_ = CASES["fields"]
+    source = write(tmp_path / "source.mov", codec, pixel_format, options, fields)
+    viewed(source, tmp_path / "out.mov", view)
+    assert probe(tmp_path / "out.mov").fields == probe(source).fields == fields
+
+
 @pytest.mark.parametrize(
     ("name", "encoder", "pixel_format", "close"),
     [
