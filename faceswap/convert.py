@@ -28,7 +28,6 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import is_faceset
 from faceswap.maskers import split_names
 from faceswap.media.sources import Source, find_sources
-from faceswap.media.video import probe
 from faceswap.models.run_model import load_run_model
 from faceswap.provenance.identity import open_identity
 from faceswap.provenance.subject import describe_shown
@@ -156,7 +155,9 @@ def convert(
     if failures:
         raise MediaError(
             f"{failures} of {len(jobs)} sources could not be converted (see above).",
-            "The others are complete, and are kept when the same command is run again.",
+            "The others are complete, and are kept when the same command is run again."
+            if complete
+            else "Run the same command again when the causes are removed.",
         )
 
 
@@ -214,10 +215,8 @@ def convert_with_progress(
 ) -> ConvertReport:
     """Runs a conversion, or a shard of it, behind a progress bar."""
     source = job.source
-    frames = probe(source.path).frames if source.kind == "video" else len(source.files)
-    total = frames and frames * job.passes
     unit = "frames" if job.passes == 1 else f"frames in {job.passes} passes"
-    with progress_bar(f"convert {source.name}", total, unit) as advance:
+    with progress_bar(f"convert {source.name}", job.frames() or None, unit) as advance:
         if shard is None or (shard.number, shard.shards) == ALL:
             return job.run(earlier, overwrite=overwrite, on_frames=advance)
         return convert_shard(

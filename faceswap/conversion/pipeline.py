@@ -27,6 +27,7 @@ from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import Source
+from faceswap.media.video import probe
 from faceswap.provenance.identity import SigningIdentity, open_identity
 from faceswap.provenance.manifest import Conversion
 from faceswap.provenance.signing import ManifestSigner
@@ -78,6 +79,17 @@ class ConvertJob:
         if self.source.kind == "images":
             return 1
         return 2 if isinstance(search_all(self.faces), FaceFinding) else 1
+
+    def frames(self) -> int:
+        """Number of frames that are reported to ``on_frames`` in all passes; 0 if unknown."""
+        if self.source.kind == "images":
+            return len(self.source.files)
+        frames = probe(self.source.path).frames or 0
+        if not frames or not self.ranges.cuts:
+            return frames * self.passes
+        spans = self.ranges.spans(self.source, frames)
+        kept = {index for first, end in spans for index in range(first, end)}
+        return frames * (self.passes - 1) + len(kept)
 
     def check(self) -> None:
         """Checks that the source has what is chosen of it, before anything is read.

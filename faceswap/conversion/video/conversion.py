@@ -151,7 +151,7 @@ class VideoConversion:
 
         Args:
             plan: The plan.
-            wanted: Segments to convert; all other frames of the video are reported as done.
+            wanted: Segments to convert; the frames of all others are reported as done.
             stages: Stopwatches.
             on_frames: Callback with the number of frames, as in ``run``.
             on_wait: Callback with a sentence before it waits for the faces that another process
@@ -161,7 +161,7 @@ class VideoConversion:
             The number of frames that were written.
         """
         with self._open_faces(plan.table.frames, on_frames, on_wait) as faces:
-            on_frames(plan.table.frames - covered(wanted))
+            on_frames(covered(plan.segments) - covered(wanted))
             return sum(
                 self._convert(group, faces, plan.writer, stages, on_frames)
                 for group in consecutive(wanted)
