@@ -62,7 +62,7 @@ def test_the_face_without_a_rule_keeps_its_pixels(clip, swapper, tmp_path):
     targets = Targets((LEFT, Rule("track:7", "alice", track=7)))
     report = convert_source(clip, output, swapper, targets=targets, encode=LOSSLESS)
     assert (report.frames, report.faces_swapped) == (FRAMES, FRAMES)
-    assert "There is no track 7 in clip: found 0, 1." in report.notes
+    assert "There is no track 7 in clip. Its tracks: 0, 1." in report.notes
     for before, after in zip(VideoReader(clip.path), VideoReader(output), strict=True):
         np.testing.assert_array_equal(after.image[:, 260:], before.image[:, 260:])
         assert_shown(after.image, ["bob", ""])

@@ -152,12 +152,12 @@ class Assignment:
                 f"{', or is more similar to another one' * (nearest >= self.targets.threshold)}."
             )
         if rule.kind == "person":
-            people = ", ".join(self._people) or "nobody with a number or name in a faceset"
-            return f"Nobody in {where} is {rule.person!r}: found {people}."
+            people = ", ".join(self._people) or "none with a number or name in a faceset"
+            return f"Nobody in {where} is {rule.person!r}. Its people: {people}."
         if rule.kind == "track":
             numbers = sorted(self._tracks)
             tracks = ", ".join(map(str, numbers[:20])) + (", ..." if len(numbers) > 20 else "")
-            return f"There is no track {rule.track} in {where}: found {tracks or 'none'}."
+            return f"There is no track {rule.track} in {where}. Its tracks: {tracks or 'none'}."
         return f"--map {rule.faces} applies to no face of {where}."
 
 

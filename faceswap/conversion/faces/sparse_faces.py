@@ -100,8 +100,8 @@ def _repeated(
 
     Args:
         frames: Frame of each face, ``(N,)``.
-        numbers: Its track, ``(N,)``.
-        meetings: Frame in which it was met, ``(N,)``.
+        numbers: Track of each face, ``(N,)``.
+        meetings: Frame in which each face was met, ``(N,)``.
     """
     order = np.lexsort((abs(frames - meetings), numbers, frames))
     again = (np.diff(frames[order]) == 0) & (np.diff(numbers[order]) == 0)

@@ -110,8 +110,8 @@ def test_what_applies_to_nobody_is_noted_and_an_error_if_nothing_is_swapped():
     assert assignment.notes() == [
         "Nobody in clip matches eve.jpg: the most similar person reaches 0.00, and the threshold "
         "is 0.42.",
-        "Nobody in clip is 'zoe': found anna.",
-        "There is no track 9 in clip: found 0, 4.",
+        "Nobody in clip is 'zoe'. Its people: anna.",
+        "There is no track 9 in clip. Its tracks: 0, 4.",
     ]
     nothing = Assignment(Targets(rules), "clip")
     assert nothing.assign(tracks) == {}
