@@ -17,7 +17,7 @@ from faceswap.data.sampling import split_facesets
 from faceswap.data.warp import WarpRanges
 from faceswap.models import build_model
 from faceswap.models.model_file import ModelMeta, save_model
-from faceswap.training.losses import LossWeights, reconstruction_losses
+from faceswap.training.losses.reconstruction import LossWeights, reconstruction_losses
 
 COVERAGE = 1.25  # side of the training square in face squares
 

@@ -18,8 +18,9 @@ from faceswap.media.sources import find_sources
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.recognizers import build_recognizer
-from faceswap.training.build import Callbacks, run_training
-from faceswap.training.plan import TrainResult
+from faceswap.training.build import run_training
+from faceswap.training.loop.plan import TrainResult
+from faceswap.training.monitoring.report import Callbacks
 from faceswap.training.settings import TrainConfig
 
 PathLike = Path | str

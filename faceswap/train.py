@@ -14,10 +14,10 @@ from faceswap.core.console import note
 from faceswap.facesets.named import parse_faces
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.training.build import run_training
-from faceswap.training.plan import TrainResult
-from faceswap.training.progress_bars import TrainBars, describe
-from faceswap.training.run_directory import RunDirectory
-from faceswap.training.schedule import Budget
+from faceswap.training.loop.plan import TrainResult
+from faceswap.training.monitoring.progress_bars import TrainBars, describe
+from faceswap.training.optimizers.schedule import Budget
+from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.settings import TrainConfig
 
 _DEFAULT_RECIPE = "v1"

@@ -39,6 +39,15 @@ CONVERSION: tuple[tuple[str, ...], ...] = (
     ("output",),
     ("video",),
 )
+# The folders of training, likewise.
+TRAINING: tuple[tuple[str, ...], ...] = (
+    ("settings", "losses", "optimizers"),
+    ("inputs",),
+    ("run",),
+    ("monitoring",),
+    ("loop",),
+)
+ROOMS = {"faceswap.conversion": CONVERSION, "faceswap.training": TRAINING}
 VERBS = {
     verb.place.partition(":")[0]
     for verb in (*faceswap.cli.VERBS.values(), *classifier.cli.VERBS.values())
@@ -57,7 +66,7 @@ SHARED_BY_VERBS = {
 }
 # Terminal output belongs to the verbs, and to the bars that one of them shows.
 CONSOLE = {"faceswap.core.console", "faceswap.core.command_line"}
-SHOWS_PROGRESS = {"faceswap.training.progress_bars"}
+SHOWS_PROGRESS = {"faceswap.training.monitoring.progress_bars"}
 
 
 def module_name(path: Path) -> str:
@@ -116,23 +125,22 @@ def test_folders_import_downwards(module: str) -> None:
         assert allowed, f"{module} must not import {name}"
 
 
-def level_of_conversion(module: str) -> tuple[str, int]:
-    """The folder of conversion that a module is in, and its row; "" above them."""
-    inner = module.split(".")[2:]
-    rows = {name: level for level, row in enumerate(CONVERSION) for name in row}
-    return (inner[0], rows[inner[0]]) if len(inner) > 1 else ("", len(CONVERSION))
+def level_within(module: str, rows: tuple[tuple[str, ...], ...]) -> tuple[str, int]:
+    """The inner folder that a module is in, and its row; "" above them."""
+    inner = module.split(".")[2]
+    levels = {name: level for level, row in enumerate(rows) for name in row}
+    return (inner, levels[inner]) if inner in levels else ("", len(rows))
 
 
 @pytest.mark.parametrize(
-    "module", [name for name in MODULES if name.startswith("faceswap.conversion.")]
+    "module", [name for name in MODULES if folder(name) in ROOMS and name not in ROOMS]
 )
-def test_folders_of_conversion_import_downwards(module: str) -> None:
-    if module.count(".") == 2 and (MODULES[module].name == "__init__.py"):
-        return  # of a folder, which is empty
-    here, level = level_of_conversion(module)
+def test_inner_folders_import_downwards(module: str) -> None:
+    within = folder(module)
+    here, level = level_within(module, ROOMS[within])
     for name in ours(module):
-        if name.startswith("faceswap.conversion."):
-            there, below = level_of_conversion(name)
+        if name.startswith(f"{within}."):
+            there, below = level_within(name, ROOMS[within])
             assert there == here or below < level, f"{module} must not import {name}"
 
 
@@ -217,8 +225,9 @@ def test_no_two_modules_import_each_other() -> None:
 BUILDERS = {
     "faceswap.conversion.build",
     "faceswap.training.build",
-    "faceswap.training.prepare",
-    "faceswap.training.run_directory",
+    "faceswap.training.from_settings",
+    "faceswap.training.inputs.prepare",
+    "faceswap.training.run.run_directory",
     "classifier.training.build",
     "classifier.training.run",
     "classifier.training.run_directory",

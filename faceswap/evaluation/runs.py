@@ -30,7 +30,7 @@ from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.people.embeddings import Embedding, embed_faces, evenly_spaced, faceset_embedding
 from faceswap.recognizers import Recognizer
-from faceswap.training.run_directory import RunDirectory
+from faceswap.training.run.run_directory import RunDirectory
 
 Faces = list[tuple[Faceset, Face]]
 

@@ -85,7 +85,7 @@ class FaceAutoencoder(nn.Module):
         codes = self.encode(faces.flatten(0, 1)).unflatten(0, faces.shape[:2])
         # Each decoder processes its own faces and the swaps of the preceding identity in one pass.
         inputs = torch.cat([codes, codes.roll(1, 0)[:, :swaps]], 1) if swaps else codes
-        outputs = [decode(code) for decode, code in zip(self.decoders, inputs, strict=True)]
+        outputs = [self.decode(code, number) for number, code in enumerate(inputs)]
         whole = _as_reconstruction(torch.stack(outputs))
         if not swaps:
             return whole
@@ -96,6 +96,15 @@ class FaceAutoencoder(nn.Module):
     def encode(self, faces: Tensor) -> Tensor:
         """Features of faces ``(B, 3, S, S)``, the input of every decoder."""
         return self.inter(self.encoder(faces.contiguous(memory_format=torch.channels_last)))
+
+    def decode(self, codes: Tensor, number: int) -> Tensor:
+        """Logits ``(B, 3 or 4, s, s)`` of the features of faces decoded as one identity.
+
+        Args:
+            codes: Features of the faces, from ``encode``.
+            number: Place of the identity in ``identities``.
+        """
+        return self.decoders[number](codes)
 
     def swap(
         self, faces: Tensor, to: str, guides: Guides | None = None, detail: int | None = None
@@ -115,8 +124,8 @@ class FaceAutoencoder(nn.Module):
         assert guides is None
         assert detail in (None, self.detail)
         with torch.inference_mode():
-            decoder = self.decoders[self.identities.index(to)]
-            return _as_reconstruction(decoder(self.encode(faces)))
+            code = self.encode(faces)
+            return _as_reconstruction(self.decode(code, self.identities.index(to)))
 
     def check_identity(self, name: str) -> None:
         """Checks that the model was trained on an identity.

@@ -1,7 +1,6 @@
 """Builds a training from its settings and its facesets, and runs it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,50 +11,31 @@ from numpy.typing import NDArray
 
 from faceswap.core.ema import EMA
 from faceswap.core.log import get_logger
-from faceswap.core.processes import hold_run, local_threads, open_accelerator
+from faceswap.core.processes import hold_run, open_accelerator
 from faceswap.core.seeding import seed_everything
 from faceswap.core.training_state import Progress
 from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
-from faceswap.training.guide_data import GuideData
-from faceswap.training.losses import LossWeights
-from faceswap.training.optimizers import Muon, split_hidden
-from faceswap.training.plan import Output, Plan, TrainResult
-from faceswap.training.prepare import TrainingData, check_guided, open_facesets, prepare_data
-from faceswap.training.report import Reporter, StepReport
-from faceswap.training.run_directory import RunDirectory, describe_facesets
-from faceswap.training.schedule import Budget, Schedule
-from faceswap.training.settings import (
-    LossConfig,
-    OptimizerConfig,
-    TrainConfig,
-)
-from faceswap.training.shown_faces import ShownFaces, shown_faces
-from faceswap.training.state import RunState
-from faceswap.training.step import TrainStep
-from faceswap.training.trainer import Trainer
+from faceswap.training.from_settings import build_batch_plan, build_optimizer, build_plan
+from faceswap.training.inputs.guide_data import GuideData
+from faceswap.training.inputs.prepare import TrainingData, check_guided, open_facesets, prepare_data
+from faceswap.training.loop.plan import Output, TrainResult
+from faceswap.training.loop.step import TrainStep
+from faceswap.training.loop.trainer import Trainer
+from faceswap.training.monitoring.report import Callbacks, Reporter
+from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
+from faceswap.training.run.run_directory import RunDirectory, describe_facesets
+from faceswap.training.run.state import RunState
+from faceswap.training.settings import TrainConfig
 
 _log = get_logger(__name__)
-_MEASURED_FACES, _PREVIEW_FACES, _MAX_WORKERS = 64, 5, 8
+_MEASURED_FACES, _PREVIEW_FACES = 64, 5
 _ADVICE = (
     "Lower --set optimizer.lr, set --set optimizer.clip=1, or use --set training.precision=fp32, "
     "and run the same command again."
 )
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """Callbacks of a training; called in the first process only.
-
-    Attributes:
-        on_faces: Callback with the number of faces added to the cache since the last call.
-        on_step: Callback with a report at the start and every few steps.
-    """
-
-    on_faces: Callable[[int], object] = lambda _: None
-    on_step: Callable[[StepReport], object] = lambda _: None
 
 
 def run_training(
@@ -94,7 +74,8 @@ def run_training(
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         check_guided(config, model, facesets)
-        data = prepare_data(config, facesets, run, opened, model, callbacks.on_faces)
+        batches = build_batch_plan(config, opened)
+        data = prepare_data(config, facesets, run.cache, opened, model, batches, callbacks.on_faces)
         described = describe_facesets(facesets, data.contents)
         edited = run.edited_faces(described, data.edited)
         record = partial(
@@ -145,11 +126,9 @@ def _build_trainer(
         model,
         optimizer,
         next(iter(data.batches.caches.values())).geometry.margin,
-        build_loss_weights(config.loss),
-        config.optimizer.clip,
     )
     output = _build_output(state, run, opened, data, progress, callbacks)
-    plan = build_plan(config, opened.device)
+    plan = build_plan(config, data.batches.plan, opened.device)
     return Trainer(opened, step, data.batches, state, progress, plan, output)
 
 
@@ -216,53 +195,3 @@ def _build_output(
     )
     previews = {n: faces(n, i, _PREVIEW_FACES) for n, i in shown.items()}
     return Output(reporter, previews, callbacks.on_step)
-
-
-def build_loss_weights(config: LossConfig) -> LossWeights:
-    """Weights of the loss terms, from the settings."""
-    return LossWeights(
-        config.l1,
-        config.dssim,
-        config.mask,
-        config.inside,
-        config.features,
-        config.stride,
-        config.swap,
-        config.detail,
-    )
-
-
-def build_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer of the settings; those of torch are fused where the device supports it."""
-    betas = (config.beta1, config.beta2)
-    if config.name == "muon":
-        return Muon(*split_hidden(model), config.lr, betas, config.weight_decay)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.name]
-    parameters = list(model.parameters())
-    return kind(
-        parameters,
-        lr=config.lr,
-        betas=betas,
-        weight_decay=config.weight_decay if config.name == "adamw" else 0.0,
-        fused=parameters[0].device.type in ("cpu", "cuda", "mps"),
-    )
-
-
-def build_plan(config: TrainConfig, device: torch.device) -> Plan:
-    """The numbers that steer the loop, from the settings."""
-    optimizer, output = config.optimizer, config.output
-    workers = config.data.workers
-    if workers is None:
-        # Worker processes would compete with a step on the CPU for its cores.
-        workers = 0 if device.type == "cpu" else min(_MAX_WORKERS, local_threads() - 1)
-    return Plan(
-        schedule=Schedule(optimizer.lr, optimizer.warmup, optimizer.decay),
-        budget=Budget(config.training.steps, config.training.minutes),
-        patience=config.training.patience,
-        adapt_threads=config.training.adapt_threads,
-        workers=workers,
-        save_every=output.save_every,
-        save_seconds=60 * output.save_minutes,
-        preview_every=output.preview_every,
-        log_every=output.log_every,
-    )

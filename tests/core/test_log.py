@@ -19,7 +19,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def speak() -> None:
-    logger = get_logger("faceswap.training.trainer")
+    logger = get_logger("faceswap.training.loop.trainer")
     logger.debug("detail")
     logger.info("progress")
     logger.warning("odd")

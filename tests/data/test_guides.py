@@ -15,7 +15,7 @@ from faceswap.data.warp import WarpRanges
 from faceswap.facesets.faceset import Faceset
 from faceswap.models.reference_choice import distances
 from faceswap.models.references import References
-from faceswap.training.guide_data import GuideData
+from faceswap.training.inputs.guide_data import GuideData
 from tests.meshes import add_meshes
 
 EVERY = np.arange(96)

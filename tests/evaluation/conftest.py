@@ -13,7 +13,7 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
 from faceswap.models import build_model
 from faceswap.models.model_file import ModelMeta, save_model
-from faceswap.training.run_directory import RunDirectory, describe_facesets
+from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.settings import TrainConfig
 from tests.footage import moving_portrait, write_clip
 

@@ -32,7 +32,7 @@ from faceswap.models.registry import build_model
 from faceswap.provenance.describe import as_json, describe
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.subject import Subject, describe_records
-from faceswap.training.run_directory import RunDirectory
+from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.settings import TrainConfig
 from tests.fuzz.faceset_readers import FACESETS
 from tests.fuzz.interchange_readers import INTERCHANGE

@@ -25,7 +25,7 @@ from faceswap.media.writer import VideoWriter
 from faceswap.models.model_file import ModelMeta
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.metadata import SYNTHETIC
-from faceswap.training.preview_writer import PreviewWriter
+from faceswap.training.monitoring.preview_writer import PreviewWriter
 from tests.footage import moving_portrait
 
 EVENTS = ("open", "os.rename", "os.remove")

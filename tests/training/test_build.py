@@ -21,8 +21,9 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image
 from faceswap.models.model_file import load_model
 from faceswap.models.registry import models
-from faceswap.training.build import Callbacks, run_training
-from faceswap.training.prepare import open_facesets
+from faceswap.training.build import run_training
+from faceswap.training.inputs.prepare import open_facesets
+from faceswap.training.monitoring.report import Callbacks
 from tests.training.tiny import configured, same, tiny, weights
 
 

@@ -16,7 +16,7 @@ from faceswap.core.errors import (
 )
 from faceswap.core.locks import hold_folder
 from faceswap.training.build import run_training
-from faceswap.training.run_directory import RunDirectory
+from faceswap.training.run.run_directory import RunDirectory
 from tests.training.tiny import configured, same, weights
 
 CONFIG = configured("training.steps=2")

@@ -236,7 +236,7 @@ def test_what_cannot_be_shown_is_refused_before_any_work(meshed, tmp_path, setti
 
 
 def test_too_many_references_are_refused(meshed, tmp_path, monkeypatch):
-    monkeypatch.setattr("faceswap.training.prepare.MOST_BYTES", 6 * 4 * 96**2 - 1)
+    monkeypatch.setattr("faceswap.training.inputs.prepare.MOST_BYTES", 6 * 4 * 96**2 - 1)
     with pytest.raises(ConfigError, match="6 of 96 pixels"):
         train(meshed, tmp_path / "run")
 

@@ -12,8 +12,8 @@ from faceswap.core.checkpoint import checkpoint_steps, load_checkpoint, pointed_
 from faceswap.core.config import load_config
 from faceswap.models.registry import models
 from faceswap.training.build import run_training
-from faceswap.training.held_out import Quality
-from faceswap.training.report import Reporter
+from faceswap.training.monitoring.held_out import Quality
+from faceswap.training.monitoring.report import Reporter
 from faceswap.training.settings import TrainConfig
 from tests.core.event_copies import repeat_everywhere
 from tests.training.tiny import tiny

@@ -10,7 +10,8 @@ from faceswap.core.errors import (
     TrainingError,
 )
 from faceswap.models.registry import models
-from faceswap.training.build import Callbacks, run_training
+from faceswap.training.build import run_training
+from faceswap.training.monitoring.report import Callbacks
 from tests.training.tiny import configured, tiny, weights
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from faceswap.data.batches import RawBatch, prepare
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.training.losses import LossWeights, reconstruction_losses
+from faceswap.training.loop.phase import Phase
+from faceswap.training.losses.reconstruction import reconstruction_losses
 
 
 class TrainStep:
@@ -20,8 +21,6 @@ class TrainStep:
         model: The model, on its device.
         optimizer: Optimizer of the model's parameters.
         margin: ``CropGeometry.margin`` of the crops.
-        weights: Weights of the loss terms.
-        clip: Largest gradient norm; 0 disables clipping.
     """
 
     def __init__(
@@ -30,19 +29,18 @@ class TrainStep:
         model: FaceAutoencoder,
         optimizer: torch.optim.Optimizer,
         margin: float,
-        weights: LossWeights,
-        clip: float = 0.0,
     ) -> None:
-        self._accelerator, self._weights, self._clip = accelerator, weights, clip
+        self._accelerator = accelerator
         self._sizes = (model.input_size, model.output_size)
         self._margin = margin
         self._network, self._optimizer = accelerator.prepare(model, optimizer)
 
-    def __call__(self, micro_batches: Sequence[RawBatch], lr: float) -> Tensor:
+    def __call__(self, micro_batches: Sequence[RawBatch], phase: Phase, lr: float) -> Tensor:
         """Takes one optimizer step.
 
         Args:
             micro_batches: Micro-batches of this process, whose gradients are accumulated.
+            phase: Phase of the step, for its losses.
             lr: Learning rate.
 
         Returns:
@@ -55,13 +53,13 @@ class TrainStep:
             last = number == len(micro_batches)
             with nullcontext() if last else self._accelerator.no_sync(self._network):
                 batch = prepare(raw, self._accelerator.device, self._sizes, self._margin)
-                swaps = batch.matched if self._weights.swap else 0
+                swaps = batch.matched if phase.losses.swap else 0
                 decoded = self._network(batch.distorted, swaps, batch.guides)
-                loss = reconstruction_losses(decoded, batch, self._weights)  # (I,)
+                loss = reconstruction_losses(decoded, batch, phase.losses)  # (I,)
                 self._accelerator.backward(loss.sum() / len(micro_batches))
             losses.append(loss.detach())
-        if self._clip:
-            self._accelerator.clip_grad_norm_(self._network.parameters(), self._clip)
+        if phase.clip:
+            self._accelerator.clip_grad_norm_(self._network.parameters(), phase.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return torch.stack(losses).mean(0)

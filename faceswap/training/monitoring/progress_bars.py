@@ -3,10 +3,9 @@
 from contextlib import ExitStack
 
 from faceswap.core.console import Advance, progress_bar
-from faceswap.training.build import Callbacks
-from faceswap.training.plan import TrainResult
-from faceswap.training.report import StepReport
-from faceswap.training.schedule import Budget
+from faceswap.training.loop.plan import TrainResult
+from faceswap.training.monitoring.report import Callbacks, StepReport
+from faceswap.training.optimizers.schedule import Budget
 
 
 class TrainBars:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from faceswap.training.held_out import Quality
-from faceswap.training.report import Reporter, StepReport
-from faceswap.training.schedule import Budget, Schedule
-from faceswap.training.shown_faces import ShownFaces
+from faceswap.training.loop.phase import Phase
+from faceswap.training.monitoring.held_out import Quality
+from faceswap.training.monitoring.report import Reporter, StepReport
+from faceswap.training.monitoring.shown_faces import ShownFaces
+from faceswap.training.optimizers.schedule import Budget
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Plan:
     """Numbers that steer the loop.
 
     Attributes:
-        schedule: Learning-rate schedule.
+        phase: Settings that may change in the course of the training.
         budget: Steps and minutes after which training ends.
         patience: Evaluations without a better held-out SSIM after which training ends; 0 disables
             early stopping.
@@ -26,7 +27,7 @@ class Plan:
         log_every: Steps between reports.
     """
 
-    schedule: Schedule
+    phase: Phase
     budget: Budget
     patience: int = 0
     adapt_threads: bool = False

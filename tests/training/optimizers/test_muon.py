@@ -9,8 +9,9 @@ from torch import nn
 
 from faceswap.core.checkpoint import flatten_optimizer, restore_optimizer
 from faceswap.models.convolution import Conv2d, Output
-from faceswap.training.build import build_optimizer, run_training
-from faceswap.training.optimizers import Muon, orthogonal
+from faceswap.training.build import run_training
+from faceswap.training.from_settings import build_optimizer
+from faceswap.training.optimizers.muon import Muon, orthogonal
 from faceswap.training.settings import OptimizerConfig
 from tests.training.tiny import configured, same, weights
 

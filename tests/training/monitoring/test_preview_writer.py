@@ -6,7 +6,7 @@ import pytest
 from faceswap.media.images import read_image
 from faceswap.models.model_file import ModelMeta
 from faceswap.provenance.file_provenance import read_provenance
-from faceswap.training.preview_writer import PreviewWriter
+from faceswap.training.monitoring.preview_writer import PreviewWriter
 
 BOB = {"name": "Bob", "basis": "consent", "reference": "release 7"}
 META = ModelMeta("small", {}, ("alice", "bob"), 1.25, 0, {"alice": [], "bob": [BOB]})

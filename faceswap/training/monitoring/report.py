@@ -1,6 +1,6 @@
 """Reports of a training: TensorBoard log, previews and held-out metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -9,11 +9,11 @@ import torch
 from faceswap.core.tensorboard_log import open_scalar_log
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
-from faceswap.training.held_out import Quality, evaluate
-from faceswap.training.preview import preview_grid
-from faceswap.training.preview_writer import PreviewWriter
-from faceswap.training.run_directory import RunDirectory
-from faceswap.training.shown_faces import ShownFaces
+from faceswap.training.monitoring.held_out import Quality, evaluate
+from faceswap.training.monitoring.preview import preview_grid
+from faceswap.training.monitoring.preview_writer import PreviewWriter
+from faceswap.training.monitoring.shown_faces import ShownFaces
+from faceswap.training.run.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,19 @@ class StepReport:
     lr: float
     faces_per_second: float
     waiting: float
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Callbacks of a training; called in the first process only.
+
+    Attributes:
+        on_faces: Callback with the number of faces added to the cache since the last call.
+        on_step: Callback with a report at the start and every few steps.
+    """
+
+    on_faces: Callable[[int], object] = lambda _: None
+    on_step: Callable[[StepReport], object] = lambda _: None
 
 
 class Reporter:

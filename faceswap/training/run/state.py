@@ -7,7 +7,7 @@ from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.training_state import Progress, TrainingState
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta, save_model
-from faceswap.training.guide_data import GuideData
+from faceswap.training.inputs.guide_data import GuideData
 
 
 @dataclass(frozen=True)

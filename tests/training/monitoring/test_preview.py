@@ -2,8 +2,8 @@ import numpy as np
 import torch
 
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.training.preview import preview_grid
-from faceswap.training.shown_faces import ShownFaces
+from faceswap.training.monitoring.preview import preview_grid
+from faceswap.training.monitoring.shown_faces import ShownFaces
 
 
 class Fill(torch.nn.Module):

@@ -6,8 +6,8 @@ import pytest
 from faceswap.core.config import load_config
 from faceswap.core.errors import ConfigError, FacesetError, TrainingError
 from faceswap.facesets.faceset import Faceset
-from faceswap.training import run_directory
-from faceswap.training.run_directory import RunDirectory, describe_facesets
+from faceswap.training.run import run_directory
+from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.settings import TrainConfig
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from faceswap.training.schedule import Budget, Schedule
+from faceswap.training.optimizers.schedule import Budget, Schedule
 
 
 def test_the_nearer_limit_gives_the_fraction():

@@ -1,5 +1,5 @@
-from faceswap.training import throughput
-from faceswap.training.throughput import Stopwatch
+from faceswap.training.monitoring import throughput
+from faceswap.training.monitoring.throughput import Stopwatch
 
 
 def test_waiting_and_speed_leave_out_what_is_excluded(monkeypatch):

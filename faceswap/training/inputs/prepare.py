@@ -23,9 +23,8 @@ from faceswap.facesets.files import IMAGES
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.references import MOST_BYTES
-from faceswap.training.guide_data import GuideData, prepare_guide_data
-from faceswap.training.run_directory import RunDirectory
-from faceswap.training.settings import AugmentationConfig, TrainConfig
+from faceswap.training.inputs.guide_data import GuideData, prepare_guide_data
+from faceswap.training.settings import TrainConfig
 
 _log = get_logger(__name__)
 _MOST_NAMED = 5
@@ -135,9 +134,10 @@ class TrainingData:
 def prepare_data(
     config: TrainConfig,
     facesets: Mapping[str, Sequence[Faceset]],
-    run: RunDirectory,
+    cache: Path,
     opened: Accelerator,
     model: FaceAutoencoder,
+    plan: BatchPlan,
     on_faces: Callable[[int], object],
 ) -> TrainingData:
     """Builds the caches, the held-out split and the batches.
@@ -145,9 +145,10 @@ def prepare_data(
     Args:
         config: Settings of the training.
         facesets: Facesets of each identity, in the order of the model.
-        run: Folder of the run, for the caches.
+        cache: Folder of the caches.
         opened: Accelerator of the training.
         model: The model, for its sizes and its guides.
+        plan: Settings that determine the batches.
         on_faces: Callback with the number of faces added to the cache since the last call.
 
     Raises:
@@ -155,18 +156,6 @@ def prepare_data(
         FacesetError: Crops cover too little of the face, or cannot be read.
         StorageFullError: The disk is full.
     """
-    plan = BatchPlan(
-        seed=config.seed,
-        batch=config.training.batch,
-        ranges=warp_ranges(config.augmentation),
-        photometric=config.augmentation.photometric,
-        light=config.augmentation.light,
-        colour_transfer=config.augmentation.colour_transfer,
-        match=config.data.match,
-        rank=opened.process_index,
-        world_size=opened.num_processes,
-        micro_batches=config.training.micro_batches,
-    )
     # Before anything is written:
     rank_slots(plan.batch, plan.rank, plan.world_size, 0, plan.micro_batches)
     caches: dict[str, FaceCache] = {}
@@ -183,7 +172,7 @@ def prepare_data(
     with opened.local_main_process_first():
         for name, sets in facesets.items():
             geometry = _geometry(config, sets, model, plan.ranges)
-            built = build_cache(run.cache, name, pairs[name], geometry, on_faces)
+            built = build_cache(cache, name, pairs[name], geometry, on_faces)
             caches[name] = built.cache
             contents |= {path.resolve(): sha256 for path, sha256 in built.contents.items()}
             edited |= {path.resolve(): count for path, count in built.edited.items()}
@@ -230,11 +219,6 @@ def check_guided(
         )
     for faceset in chain.from_iterable(facesets.values()):
         faceset.meshes()
-
-
-def warp_ranges(config: AugmentationConfig) -> WarpRanges:
-    """Ranges of the random warp, from the settings."""
-    return WarpRanges(config.rotation, config.zoom, config.shift, config.flip, config.warp)
 
 
 def _geometry(

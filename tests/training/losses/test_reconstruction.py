@@ -5,7 +5,7 @@ from skimage.metrics import structural_similarity
 
 from faceswap.data.batches import Batch
 from faceswap.models.autoencoder import Reconstruction
-from faceswap.training.losses import (
+from faceswap.training.losses.reconstruction import (
     LossWeights,
     detail_difference,
     dssim,

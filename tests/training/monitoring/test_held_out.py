@@ -5,8 +5,8 @@ import torch
 from faceswap.data.cache import CropGeometry, FaceCache
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.inference import decode
-from faceswap.training.held_out import evaluate
-from faceswap.training.shown_faces import ShownFaces, shown_faces
+from faceswap.training.monitoring.held_out import evaluate
+from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
 
 
 class Shade(torch.nn.Module):

@@ -17,13 +17,13 @@ from faceswap.core.processes import agree_to_stop
 from faceswap.core.seeding import seed_layers
 from faceswap.core.training_state import Progress
 from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
-from faceswap.training.cpu_threads import ThreadChoice
-from faceswap.training.held_out import Quality
-from faceswap.training.plan import Output, Plan, TrainResult
-from faceswap.training.report import StepReport, mean_ssim
-from faceswap.training.state import RunState
-from faceswap.training.step import TrainStep
-from faceswap.training.throughput import Stopwatch
+from faceswap.training.loop.cpu_threads import ThreadChoice
+from faceswap.training.loop.plan import Output, Plan, TrainResult
+from faceswap.training.loop.step import TrainStep
+from faceswap.training.monitoring.held_out import Quality
+from faceswap.training.monitoring.report import StepReport, mean_ssim
+from faceswap.training.monitoring.throughput import Stopwatch
+from faceswap.training.run.state import RunState
 
 _log = get_logger(__name__)
 
@@ -112,7 +112,7 @@ class Trainer:
 
     def _sample(self) -> Generator[list[RawBatch], None, None]:
         """The micro-batches of each step."""
-        plan = replace(self._batches.plan, rollbacks=self.progress.rollbacks)
+        plan = replace(self._plan.phase.batches, rollbacks=self.progress.rollbacks)
         batches = replace(self._batches, plan=plan)
         numbers = count(self.progress.step * plan.micro_batches)
         with closing(load_ahead(batches, numbers, self._plan.workers)) as loaded:
@@ -123,9 +123,9 @@ class Trainer:
     def _take_step(self, micro_batches: list[RawBatch]) -> Tensor:
         step = self.progress.step
         seed_layers(self._batches.plan.seed, step, self._accelerator.process_index)
-        self._lr = self._plan.schedule.rate(step, self._fraction())
+        self._lr = self._plan.phase.schedule.rate(step, self._fraction())
         begun = time.perf_counter()
-        losses = self._step(micro_batches, self._lr)
+        losses = self._step(micro_batches, self._plan.phase, self._lr)
         if self._state.ema:
             self._state.ema.update(step)
         if self._threads:

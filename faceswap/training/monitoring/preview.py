@@ -11,7 +11,7 @@ from faceswap.core.captions import text_mask
 from faceswap.core.fonts import drawable_names
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.inference import decode, resize
-from faceswap.training.shown_faces import ShownFaces
+from faceswap.training.monitoring.shown_faces import ShownFaces
 
 Image = NDArray[np.uint8]
 _GAP, _TITLE, _SIDE = 4, 22, 128

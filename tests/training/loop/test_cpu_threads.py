@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from faceswap.training.cpu_threads import ThreadChoice
+from faceswap.training.loop.cpu_threads import ThreadChoice
 
 
 @pytest.fixture(autouse=True)

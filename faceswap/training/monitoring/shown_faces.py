@@ -10,7 +10,7 @@ from torch import Tensor
 
 from faceswap.data.cache import FaceCache
 from faceswap.models.guides import Guides
-from faceswap.training.guide_data import GuideData
+from faceswap.training.inputs.guide_data import GuideData
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Metrics, previews and logs of a training."""

@@ -1,0 +1,57 @@
+"""Settings of the loop and of what it writes."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from faceswap.core.config import StrictModel
+
+
+class TrainingConfig(StrictModel):
+    """Budget, batch size, precision and device."""
+
+    batch: int = Field(
+        default=16, ge=1, description="Batch size: faces per identity and step, over all processes."
+    )
+    micro_batches: int = Field(
+        default=1, ge=1, description="Micro-batches a batch is split into; gradients accumulate."
+    )
+    steps: int | None = Field(
+        default=None,
+        ge=0,
+        description="Budget in steps, over all starts of the run; 0 exports the new model.",
+    )
+    minutes: float | None = Field(
+        default=None, gt=0, description="Budget in minutes, over all starts of the run."
+    )
+    patience: int = Field(
+        default=0,
+        ge=0,
+        description="Stop after so many evaluations without a better held-out SSIM; 0 disables "
+        "early stopping.",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto",
+        description="Mixed precision; auto is bf16 where the hardware supports it, else fp32.",
+    )
+    compile: bool = Field(default=False, description="Compile the model with torch.compile.")
+    device: str = Field(default="auto", description="Device: auto, cpu, cuda or mps.")
+    adapt_threads: bool = Field(
+        default=False,
+        description="On a busy CPU, use one thread while that is faster. Results then differ in "
+        "rounding from run to run.",
+    )
+
+
+class OutputConfig(StrictModel):
+    """Intervals of checkpoints, previews and logs, in steps unless stated otherwise."""
+
+    save_every: int = Field(
+        default=500, ge=1, description="Steps between checkpoints, each with held-out metrics."
+    )
+    save_minutes: float = Field(
+        default=5.0, gt=0, description="Longest time between checkpoints, in minutes."
+    )
+    preview_every: int = Field(default=500, ge=1, description="Steps between preview images.")
+    log_every: int = Field(default=20, ge=1, description="Steps between log entries.")
+    keep: int = Field(default=2, ge=2, description="Newest checkpoints to keep, besides the best.")
