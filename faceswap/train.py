@@ -15,8 +15,8 @@ from faceswap.facesets.named import parse_faces
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.training.build import run_training
 from faceswap.training.loop.plan import TrainResult
-from faceswap.training.monitoring.progress_bars import TrainBars, describe
 from faceswap.training.optimizers.schedule import Budget
+from faceswap.training.progress_bars import TrainBars, describe
 from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.settings import TrainConfig
 

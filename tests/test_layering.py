@@ -66,7 +66,7 @@ SHARED_BY_VERBS = {
 }
 # Terminal output belongs to the verbs, and to the bars that one of them shows.
 CONSOLE = {"faceswap.core.console", "faceswap.core.command_line"}
-SHOWS_PROGRESS = {"faceswap.training.monitoring.progress_bars"}
+SHOWS_PROGRESS = {"faceswap.training.progress_bars"}
 
 
 def module_name(path: Path) -> str:

@@ -24,7 +24,7 @@ from faceswap.training.inputs.prepare import TrainingData, check_guided, open_fa
 from faceswap.training.loop.plan import Output, TrainResult
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.loop.trainer import Trainer
-from faceswap.training.monitoring.report import Callbacks, Reporter
+from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks, Reporter
 from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
 from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.run.state import RunState
@@ -43,7 +43,7 @@ def run_training(
     faces: Mapping[str, Sequence[Path]],
     output: Path,
     command: Sequence[str] = (),
-    callbacks: Callbacks = Callbacks(),
+    callbacks: Callbacks = NO_CALLBACKS,
     *,
     allow_changes: bool = False,
 ) -> TrainResult:

@@ -52,6 +52,10 @@ class Callbacks:
     on_step: Callable[[StepReport], object] = lambda _: None
 
 
+NO_CALLBACKS = Callbacks()
+"""Callbacks that do nothing."""
+
+
 class Reporter:
     """Writes the log and the previews of a run; used by the first process only.
 
