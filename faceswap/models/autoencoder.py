@@ -127,6 +127,19 @@ class FaceAutoencoder(nn.Module):
             code = self.encode(faces)
             return _as_reconstruction(self.decode(code, self.identities.index(to)))
 
+    def parts(self) -> dict[str, nn.Module]:
+        """The parts by which weights are taken from other models, and frozen.
+
+        Parts of one identity end in its name: ``decoder.NAME``. Families with other parts override
+        this. Every parameter is in exactly one part.
+
+        Returns:
+            Modules by name: ``encoder``, ``inter``, and ``decoder.NAME`` of each identity.
+        """
+        decoders = zip(self.identities, self.decoders, strict=True)
+        shared = {"encoder": self.encoder, "inter": self.inter}
+        return shared | {f"decoder.{name}": decoder for name, decoder in decoders}
+
     def check_identity(self, name: str) -> None:
         """Checks that the model was trained on an identity.
 
