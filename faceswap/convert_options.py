@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from faceswap.colour.transfer import colour_transfers
 from faceswap.conversion.colour.match import TRANSFER
-from faceswap.conversion.colour.transfer import colour_transfers
 from faceswap.conversion.masks.face_masks import KEPT
 from faceswap.conversion.output.views import SHOWN
 from faceswap.conversion.settings import ConvertConfig

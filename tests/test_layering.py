@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # row do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("faceswap.core",),
-    ("faceswap.geometry", "classifier.models"),
+    ("faceswap.geometry", "faceswap.colour", "classifier.models"),
     ("classifier.data",),
     ("classifier.training",),
     ("classifier.evaluation",),

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from faceswap.colour.transfer import colour_transfers
 from faceswap.conversion.colour.border_light import LIGHT_SHAPE, add_light, measure_light
 from faceswap.conversion.colour.skin_weights import skin_weights
-from faceswap.conversion.colour.transfer import colour_transfers
 from faceswap.core.area import area_mean
 
 TRANSFER = "sot"

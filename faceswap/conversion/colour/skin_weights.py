@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from faceswap.conversion.colour.quantiles import weighted_quantiles
-from faceswap.conversion.colour.spaces import rgb_to_lab
+from faceswap.colour.quantiles import weighted_quantiles
+from faceswap.colour.spaces import rgb_to_lab
 
 _FAR = 20.0  # CIE Lab: at this distance from the median colour of a face, a pixel counts a quarter
 _LIGHTNESS = 0.3  # weight of lightness in the distance: skin in shadow is skin

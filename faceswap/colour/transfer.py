@@ -1,4 +1,4 @@
-"""Colour transfer from the face of the frame to the swapped face, by name.
+"""Colour transfers from one face to another, by name.
 
 A transfer measures parameters, a fixed number of them, and applies them. Results are linear in the
 parameters in the colour space of the transfer: their mean over several frames is a transfer too.
@@ -9,14 +9,14 @@ from typing import Protocol
 
 from torch import Tensor
 
-from faceswap.conversion.colour.affine import (
+from faceswap.colour.affine import (
     AffineTransfer,
     deviation_gains,
     keep_contrast,
     monge_kantorovitch,
 )
-from faceswap.conversion.colour.curves import CurveTransfer
-from faceswap.conversion.colour.transport import TransportTable
+from faceswap.colour.curves import CurveTransfer
+from faceswap.colour.transport import TransportTable
 from faceswap.core.registry import Registry
 
 
@@ -33,8 +33,8 @@ class ColourTransfer(Protocol):
         """Parameters that give faces the colours of ``targets``, ``(B, P) float32``.
 
         Args:
-            faces: Swapped faces, ``(B, 3, h, w) float32 RGB`` in [0, 1].
-            targets: The frame's own faces, of the same shape.
+            faces: Faces to recolour, ``(B, 3, h, w) float32 RGB`` in [0, 1].
+            targets: Faces whose colours they are to have, of the same shape.
             weights: Weight of each pixel, ``(B, 1, h, w)`` in [0, 1].
         """
         ...
@@ -43,7 +43,7 @@ class ColourTransfer(Protocol):
         """Faces in the measured colours; they may leave [0, 1].
 
         Args:
-            faces: Swapped faces of any size, ``(B, 3, H, W) float32 RGB`` in [0, 1].
+            faces: Faces to recolour, of any size, ``(B, 3, H, W) float32 RGB`` in [0, 1].
             parameters: Parameters of each, ``(B, P)``.
         """
         ...

@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from faceswap.conversion.colour.affine import MAX_GAIN
-from faceswap.conversion.colour.curves import node_weights
-from faceswap.conversion.colour.quantiles import interpolate, weighted_quantiles
-from faceswap.conversion.colour.spaces import lab_to_rgb, rgb_to_lab
+from faceswap.colour.affine import MAX_GAIN
+from faceswap.colour.curves import node_weights
+from faceswap.colour.quantiles import interpolate, weighted_quantiles
+from faceswap.colour.spaces import lab_to_rgb, rgb_to_lab
 from faceswap.core.area import area_mean
 
 # A table over CIE Lab: L from 0 to 100, a and b from -60 to 60.

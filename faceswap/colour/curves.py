@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from faceswap.conversion.colour.affine import MAX_GAIN
-from faceswap.conversion.colour.quantiles import weighted_quantiles
+from faceswap.colour.affine import MAX_GAIN
+from faceswap.colour.quantiles import weighted_quantiles
 
 _NODES = 33  # of a curve, from 0 to 1
 _QUANTILES = 64

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from faceswap.conversion.colour.affine import MAX_GAIN
-from faceswap.conversion.colour.spaces import lab_to_rgb, rgb_to_lab
-from faceswap.conversion.colour.transfer import colour_transfers
+from faceswap.colour.affine import MAX_GAIN
+from faceswap.colour.spaces import lab_to_rgb, rgb_to_lab
+from faceswap.colour.transfer import colour_transfers
 
 SIZE = 48
 TRANSFERS = [name for name in colour_transfers.names() if name != "none"]

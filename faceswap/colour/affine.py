@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from faceswap.conversion.colour.spaces import lab_to_rgb, rgb_to_lab
+from faceswap.colour.spaces import lab_to_rgb, rgb_to_lab
 
 MAX_GAIN = 1.3
 """Limit of the contrast gain: a face in flat light would get hard eyes from one that is half in the

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from faceswap.conversion.colour.quantiles import interpolate, weighted_quantiles
+from faceswap.colour.quantiles import interpolate, weighted_quantiles
 
 LEVELS = torch.tensor([0.1, 0.5, 0.8])
 

@@ -1,0 +1,1 @@
+"""Colour transfers between pictures of faces."""
