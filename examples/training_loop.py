@@ -17,7 +17,8 @@ from faceswap.data.sampling import split_facesets
 from faceswap.data.warp import WarpRanges
 from faceswap.models import build_model
 from faceswap.models.model_file import ModelMeta, save_model
-from faceswap.training.losses.reconstruction import LossWeights, reconstruction_losses
+from faceswap.training.losses.reconstruction import reconstruction_losses
+from faceswap.training.losses.weights import LossWeights
 
 COVERAGE = 1.25  # side of the training square in face squares
 
@@ -53,7 +54,7 @@ def main() -> None:
     weights = LossWeights(l1=1.0, dssim=1.0)
     for step, raw in enumerate(load_ahead(batches, range(options.steps), workers=0), start=1):
         batch = prepare(raw, device, sizes, margin)  # (2, B, 3, S, S) float32 RGB in [0, 1]
-        losses = reconstruction_losses(model(batch.distorted), batch, weights)  # (2,)
+        losses = reconstruction_losses(model(batch.distorted), batch, weights).total  # (2,)
         optimizer.zero_grad()
         losses.sum().backward()
         optimizer.step()

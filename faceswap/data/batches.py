@@ -27,7 +27,7 @@ class RawBatch(NamedTuple):
     """Batch from the loader, on the CPU, identity-major.
 
     Attributes:
-        crops: Crops, ``(I, B, S, S, 5) uint8``: RGB, face mask, and mask of eyes and mouth.
+        crops: Crops, ``(I, B, S, S, 6) uint8``: RGB, face mask, masks of eyes and of mouth.
         affine: Affine matrices, ``(I, B, 2, 3) float32``, see ``warp.Warp``.
         jitter: Warp displacements, ``(I, B, 2, GRID, GRID) float32``, see ``warp.Warp``.
         colour: Colour matrices, ``(I, B, 3, 4) float32``.
@@ -54,7 +54,7 @@ class Batch:
         distorted: Warped input, ``(I, B, 3, S, S) float32 RGB`` in [0, 1].
         target: Undistorted target, ``(I, B, 3, s, s) float32 RGB`` in [0, 1].
         mask: Face mask of the target, ``(I, B, 1, s, s)`` in [0, 1].
-        features: Mask of eyes and mouth of the target, ``(I, B, 1, s, s)`` in [0, 1].
+        features: Masks of the eyes and of the mouth of the target, ``(I, B, 2, s, s)`` in [0, 1].
         matched: Number of leading slots that hold matched pairs.
         guides: Guides of the target, ``(I, B, ...)``; None for models without.
     """
@@ -279,7 +279,7 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
         distorted[:, :3].unflatten(0, (identities, -1)),
         straight[:, :, :3],
         straight[:, :, 3:4],
-        straight[:, :, 4:5],
+        straight[:, :, 4:],
         int(raw.matched[0].sum()),
         None if raw.guides is None else _moved(raw.guides.to(device), affine),
     )

@@ -1,7 +1,7 @@
 """The faces of one identity at training size, decoded once and memory-mapped.
 
-A file ``(N, S, S, 5) uint8``: RGB, face mask, and mask of eyes and mouth. Crops are larger than the
-training square, so that rotating and shifting them does not expose a border.
+A file ``(N, S, S, 6) uint8``: RGB, face mask, mask of the eyes, and mask of the mouth. Crops are
+larger than the training square, so that rotating and shifting them does not expose a border.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_
 from faceswap.maskers.hull import fill_hull
 from faceswap.maskers.regions import EYES, MOUTH, fill_features
 
-CHANNELS = 5
+CHANNELS = 6
 _FEATURE_MARGIN = 0.04  # of the face square
 _THREADS = 4
 _INDEX = ".faces"  # suffix of the fingerprints beside a cache
@@ -93,7 +93,7 @@ class FaceCache:
     geometry: CropGeometry
 
     def open(self) -> Array:
-        """Maps the file into memory: ``(N, S, S, 5) uint8``, read-only."""
+        """Maps the file into memory: ``(N, S, S, 6) uint8``, read-only."""
         return np.load(self.path, mmap_mode="r")
 
 
@@ -239,7 +239,7 @@ def _parallel(decode: Callable[[int], T], positions: Sequence[int]) -> Iterator[
 
 
 def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array:
-    """Crop of one face at training size, ``(S, S, 5) uint8``; see the module.
+    """Crop of one face at training size, ``(S, S, 6) uint8``; see the module.
 
     Raises:
         FacesetError: The stored crop or its mask does not have the size recorded in the faceset.
@@ -255,11 +255,11 @@ def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array
     else:
         mask = fill_hull(len(crop), points)
     margin = _FEATURE_MARGIN * stored / faceset.crop_coverage
-    features = fill_features(stored, points, (*EYES, *MOUTH), margin)
+    features = [fill_features(stored, points, parts, margin) for parts in (EYES, MOUTH)]
     # By the smoothed landmarks, as in conversion; the stored crop was cut by the raw ones.
     cut = crop_matrix(face.landmarks, geometry.side, geometry.coverage * geometry.margin)
     matrix = compose(cut, invert(face.matrix))
-    layers = [warp(layer, matrix, geometry.side) for layer in (crop, mask, features)]
+    layers = [warp(layer, matrix, geometry.side) for layer in (crop, mask, *features)]
     return np.dstack(layers)
 
 

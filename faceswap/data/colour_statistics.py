@@ -17,7 +17,7 @@ def colour_statistics(crop: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Mean and standard deviation of a face's colours in opponent space, ``(2, 3) float32``.
 
     Args:
-        crop: Crop, ``(S, S, 5) uint8``: RGB, face mask, feature mask; every fourth pixel is used.
+        crop: Crop, ``(S, S, 6) uint8``: RGB, face mask, and others; every fourth pixel is used.
     """
     small = crop[::4, ::4]
     inside = small[..., 3] > 127

@@ -1,5 +1,7 @@
 """Turns the settings of a training into plain values."""
 
+from dataclasses import fields
+
 import torch
 from accelerate import Accelerator
 
@@ -8,7 +10,7 @@ from faceswap.data.batches import BatchPlan
 from faceswap.data.warp import WarpRanges
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Plan
-from faceswap.training.losses.reconstruction import LossWeights
+from faceswap.training.losses.weights import LossWeights
 from faceswap.training.optimizers.muon import Muon, split_hidden
 from faceswap.training.optimizers.schedule import Budget, Schedule
 from faceswap.training.settings import (
@@ -23,16 +25,7 @@ _MAX_WORKERS = 8
 
 def build_loss_weights(config: LossConfig) -> LossWeights:
     """Weights of the loss terms."""
-    return LossWeights(
-        config.l1,
-        config.dssim,
-        config.mask,
-        config.inside,
-        config.features,
-        config.stride,
-        config.swap,
-        config.detail,
-    )
+    return LossWeights(**{field.name: getattr(config, field.name) for field in fields(LossWeights)})
 
 
 def build_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:

@@ -19,7 +19,7 @@ GEOMETRY = CropGeometry(size=16, coverage=1.25, side=24)
 def batches(tmp_path):
     caches = {}
     for shade, name in enumerate(NAMES):
-        faces = np.random.default_rng(shade).integers(0, 255, (20, 24, 24, 5)).astype(np.uint8)
+        faces = np.random.default_rng(shade).integers(0, 255, (20, 24, 24, 6)).astype(np.uint8)
         faces[..., 3] = 255
         faces[:, 0, 0, 4] = np.arange(20) + 20 * shade  # which face it is, safe from colour changes
         np.save(tmp_path / f"{name}.npy", faces)
@@ -46,7 +46,7 @@ def equal(a, b):
 
 def test_a_batch_has_the_faces_of_each_identity(batches):
     raw = batches[0]
-    assert raw.crops.shape == (3, 8, 24, 24, 5)
+    assert raw.crops.shape == (3, 8, 24, 24, 6)
     assert raw.crops.dtype == torch.uint8
     assert raw.affine.shape == (3, 8, 2, 3)
     assert raw.colour.shape == (3, 8, 3, 4)

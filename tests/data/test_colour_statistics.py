@@ -5,7 +5,7 @@ from faceswap.data.colour_statistics import colour_statistics, transfer_matrix
 
 def crop(seed, low, high):
     random = np.random.default_rng(seed)
-    image = random.integers(low, high, (64, 64, 5)).astype(np.uint8)
+    image = random.integers(low, high, (64, 64, 6)).astype(np.uint8)
     image[..., 3] = 0
     image[16:48, 16:48, 3] = 255
     return image

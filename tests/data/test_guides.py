@@ -148,7 +148,7 @@ def batches(tmp_path):
     geometry, random = CropGeometry(32, 1.25, 48), np.random.default_rng(0)
     caches, guides = {}, {}
     for name in ("alice", "bob"):
-        faces = np.zeros((20, 48, 48, 5), np.uint8)
+        faces = np.zeros((20, 48, 48, 6), np.uint8)
         places = random.integers(16, 32, (20, 2))
         for face, (x, y) in zip(faces, places, strict=True):
             face[y, x, 4] = 255

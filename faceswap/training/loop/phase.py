@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from faceswap.data.batches import BatchPlan
-from faceswap.training.losses.reconstruction import LossWeights
+from faceswap.training.losses.weights import LossWeights
 from faceswap.training.optimizers.schedule import Schedule
 
 

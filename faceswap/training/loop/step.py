@@ -55,7 +55,7 @@ class TrainStep:
                 batch = prepare(raw, self._accelerator.device, self._sizes, self._margin)
                 swaps = batch.matched if phase.losses.swap else 0
                 decoded = self._network(batch.distorted, swaps, batch.guides)
-                loss = reconstruction_losses(decoded, batch, phase.losses)  # (I,)
+                loss = reconstruction_losses(decoded, batch, phase.losses).total  # (I,)
                 self._accelerator.backward(loss.sum() / len(micro_batches))
             losses.append(loss.detach())
         if phase.clip:

@@ -7,7 +7,8 @@ import torch
 
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.inference import decode, resize
-from faceswap.training.losses.reconstruction import l1, ssim_map, weighted_mean
+from faceswap.training.losses.pixels import l1, weighted_mean
+from faceswap.training.losses.structure import ssim_map
 from faceswap.training.monitoring.shown_faces import ShownFaces
 
 _CHUNK = 16

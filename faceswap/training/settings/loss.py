@@ -14,10 +14,19 @@ class LossConfig(StrictModel):
         default=0.2, ge=0, description="Weight of the mask loss, for models that predict a mask."
     )
     inside: float = Field(
-        default=1.0, ge=1, description="Weight of pixels inside the face; pixels outside have 1."
+        default=1.0, gt=0, description="Weight of pixels inside the face, by its mask."
+    )
+    outside: float = Field(
+        default=1.0,
+        ge=0,
+        description="Weight of pixels outside the face; 0 leaves the background untrained.",
     )
     features: float = Field(
         default=1.0, ge=1, description="Factor on the weight of eyes and mouth."
+    )
+    eyes: float = Field(default=1.0, gt=0, description="Further factor on the weight of the eyes.")
+    mouth: float = Field(
+        default=1.0, gt=0, description="Further factor on the weight of the mouth."
     )
     stride: int = Field(default=1, ge=1, le=4, description="Stride of the SSIM window in pixels.")
     swap: float = Field(

@@ -5,14 +5,11 @@ from skimage.metrics import structural_similarity
 
 from faceswap.data.batches import Batch
 from faceswap.models.autoencoder import Reconstruction
-from faceswap.training.losses.reconstruction import (
-    LossWeights,
-    detail_difference,
-    dssim,
-    l1,
-    reconstruction_losses,
-    ssim_map,
-)
+from faceswap.training.losses.detail import detail_difference
+from faceswap.training.losses.pixels import l1
+from faceswap.training.losses.reconstruction import reconstruction_losses
+from faceswap.training.losses.structure import dssim, ssim_map
+from faceswap.training.losses.weights import LossWeights
 
 
 def noisy_pair(size=40):
@@ -68,20 +65,37 @@ def test_l1_is_the_weighted_mean():
 
 
 def test_the_weight_map_multiplies_face_and_features():
-    mask, features = torch.tensor([0.0, 1.0, 1.0]), torch.tensor([0.0, 0.0, 1.0])
-    weights = LossWeights(inside=4.0, features=3.0).map(mask, features)
-    assert weights.tolist() == [1.0, 4.0, 12.0]
+    # In turn: outside the face, skin, an eye, the mouth.
+    mask = torch.tensor([0.0, 1.0, 1.0, 1.0]).view(1, 1, 4)
+    features = torch.tensor([[0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]).view(2, 1, 4)
+
+    def weights(**changes):
+        return LossWeights(inside=4.0, **changes).map(mask, features).flatten().tolist()
+
+    assert weights() == [1, 4, 4, 4]
+    assert weights(features=3.0) == [1, 4, 12, 12]
+    assert weights(features=3.0, mouth=0.5) == [1, 4, 12, 6]
+    assert weights(eyes=5.0, outside=0.0) == [0, 4, 20, 4]
+
+
+def test_a_face_without_any_weight_has_no_loss():
+    predicted = torch.rand(3, 8, 8, requires_grad=True)
+    loss = l1(predicted, torch.zeros(3, 8, 8), torch.zeros(1, 8, 8))
+    loss.backward()
+    assert loss.item() == 0
+    assert predicted.grad is not None
+    assert not predicted.grad.any()
 
 
 def test_swapped_faces_are_held_to_their_twins_in_matched_slots_only():
     torch.manual_seed(0)
     target, decoded = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
     mask = torch.rand(2, 4, 1, 16, 16)
-    batch = Batch(target, target, mask, mask * 0, 2)
+    batch = Batch(target, target, mask, torch.zeros(2, 4, 2, 16, 16), 2)
     only = LossWeights(l1=0.0, dssim=0.0, mask=0.0, swap=0.5)
-    perfect = reconstruction_losses(Reconstruction(decoded, None, target[:, :2]), batch, only)
+    perfect = reconstruction_losses(Reconstruction(decoded, None, target[:, :2]), batch, only).total
     torch.testing.assert_close(perfect, torch.zeros(2))
-    losses = reconstruction_losses(Reconstruction(decoded, None, decoded[:, :2]), batch, only)
+    losses = reconstruction_losses(Reconstruction(decoded, None, decoded[:, :2]), batch, only).total
     expected = 0.5 * dssim(decoded[:, :2], target[:, :2], torch.ones(2, 2, 1, 16, 16)).sum(1) / 4
     torch.testing.assert_close(losses, expected)
 
@@ -114,22 +128,47 @@ def test_detail_of_known_stripes():
 def test_a_penalty_is_added():
     torch.manual_seed(0)
     target, mask = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 1, 16, 16)
-    batch = Batch(target, target, mask, mask * 0, 0)
+    batch = Batch(target, target, mask, torch.zeros(2, 4, 2, 16, 16), 0)
     penalty = torch.tensor([[0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0]])
     losses = reconstruction_losses(
         Reconstruction(target, None, None, penalty), batch, LossWeights()
-    )
+    ).total
     torch.testing.assert_close(losses, torch.tensor([1.5, 1.0]))
+
+
+def test_the_mean_of_each_term_is_returned():
+    torch.manual_seed(0)
+    target, decoded = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16, requires_grad=True)
+    mask, features = torch.rand(2, 4, 1, 16, 16), torch.rand(2, 4, 2, 16, 16)
+    batch = Batch(target, target, mask, features, 2)
+    weights = LossWeights(l1=2.0, dssim=0.5, mask=0.1, swap=3.0)
+    shown = Reconstruction(decoded, decoded[:, :, :1], decoded[:, :2])
+    losses = reconstruction_losses(shown, batch, weights)
+    assert list(losses.terms) == ["l1", "dssim", "mask", "swap"]
+    assert not any(values.requires_grad for values in losses.terms.values())
+    total = sum(getattr(weights, name) * values for name, values in losses.terms.items())
+    torch.testing.assert_close(total, losses.total.detach())
+
+
+def test_losses_are_of_full_precision_under_autocast():
+    torch.manual_seed(0)
+    target, decoded = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
+    mask = torch.rand(2, 4, 1, 16, 16)
+    batch = Batch(target, target, mask, torch.zeros(2, 4, 2, 16, 16), 0)
+    expected = reconstruction_losses(Reconstruction(decoded, None), batch, LossWeights()).total
+    with torch.autocast("cpu", torch.bfloat16):
+        found = reconstruction_losses(Reconstruction(decoded, None), batch, LossWeights()).total
+    assert found.equal(expected)
 
 
 def test_parts_add_up_per_identity():
     torch.manual_seed(0)
     target, decoded = torch.rand(2, 4, 3, 16, 16), torch.rand(2, 4, 3, 16, 16)
     mask, learned = torch.rand(2, 4, 1, 16, 16), torch.rand(2, 4, 1, 16, 16)
-    batch = Batch(target, target, mask, torch.zeros_like(mask), 0)
+    batch = Batch(target, target, mask, torch.zeros(2, 4, 2, 16, 16), 0)
     losses = reconstruction_losses(
         Reconstruction(decoded, learned), batch, LossWeights(l1=2.0, dssim=0.5, mask=0.1)
-    )
+    ).total
     expected = 2 * l1(decoded, target) + 0.5 * dssim(decoded, target) + 0.1 * l1(learned, mask)
     torch.testing.assert_close(losses, expected.mean(1))
     # Whatever the batch is divided into, the mean stays the same.
@@ -140,12 +179,14 @@ def test_parts_add_up_per_identity():
                 target[:, part],
                 target[:, part],
                 mask[:, part],
-                mask[:, part] * 0,
+                torch.zeros(2, 2, 2, 16, 16),
                 0,
             ),
             LossWeights(inside=5.0),
-        )
+        ).total
         for part in (slice(0, 2), slice(2, 4))
     ]
-    whole = reconstruction_losses(Reconstruction(decoded, None), batch, LossWeights(inside=5.0))
+    whole = reconstruction_losses(
+        Reconstruction(decoded, None), batch, LossWeights(inside=5.0)
+    ).total
     torch.testing.assert_close(torch.stack(halves).mean(0), whole)

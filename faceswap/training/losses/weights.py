@@ -1,0 +1,48 @@
+"""Weights of the loss terms and of the pixels."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the loss terms; a term with weight 0 is not computed.
+
+    Attributes:
+        l1: Weight of the mean absolute difference.
+        dssim: Weight of the structural dissimilarity.
+        mask: Weight of the mean absolute difference of the predicted mask, if there is one.
+        inside: Weight of pixels inside the face mask.
+        features: Factor on the weight of eyes and mouth.
+        stride: Stride of the SSIM window in pixels.
+        swap: Weight of the structural dissimilarity between a swapped face and its matched target.
+        detail: Weight of the mean absolute difference of the local energy of fine detail.
+        outside: Weight of pixels outside the face mask.
+        eyes: Further factor on the weight of the eyes.
+        mouth: Further factor on the weight of the mouth.
+    """
+
+    l1: float = 1.0
+    dssim: float = 1.0
+    mask: float = 0.2
+    inside: float = 1.0
+    features: float = 1.0
+    stride: int = 1
+    swap: float = 0.0
+    detail: float = 0.0
+    outside: float = 1.0
+    eyes: float = 1.0
+    mouth: float = 1.0
+
+    def map(self, mask: Tensor, features: Tensor) -> Tensor:
+        """Weight of each pixel, ``(..., 1, H, W)``.
+
+        Args:
+            mask: Face mask, ``(..., 1, H, W)`` in [0, 1], 1 inside the face.
+            features: Masks of the eyes and of the mouth, ``(..., 2, H, W)`` in [0, 1].
+        """
+        eyes, mouth = features.split(1, -3)
+        priority = 1 + (self.features * self.eyes - 1) * eyes
+        priority = priority + (self.features * self.mouth - 1) * mouth
+        return (self.outside + (self.inside - self.outside) * mask) * priority
