@@ -1,6 +1,6 @@
 """Face autoencoder: shared encoder and intermediate layers, and one decoder per identity."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -42,8 +42,11 @@ class FaceAutoencoder(nn.Module):
             fourth channel is the mask. Ordered as the identities of a training batch.
         input_size: Side S of the input faces in pixels.
         output_size: Side s of the decoded faces in pixels.
+        identities: Names of the identities of a family that overrides ``decode``; None for the
+            names of ``decoders``.
 
     Attributes:
+        identities: Names of the identities, in the order of a training batch.
         detail: Largest side of the swapped faces in pixels; that of the decoded faces unless the
             model is guided.
     """
@@ -55,13 +58,14 @@ class FaceAutoencoder(nn.Module):
         decoders: Mapping[str, nn.Module],
         input_size: int,
         output_size: int,
+        identities: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.inter = inter
         # A list, since ModuleDict rejects identity names such as "items" or "train".
         self.decoders = nn.ModuleList(decoders.values())
-        self.identities = tuple(decoders)
+        self.identities = tuple(decoders if identities is None else identities)
         self.input_size = input_size
         self.output_size = output_size
         self.detail = output_size
@@ -86,7 +90,7 @@ class FaceAutoencoder(nn.Module):
         # Each decoder processes its own faces and the swaps of the preceding identity in one pass.
         inputs = torch.cat([codes, codes.roll(1, 0)[:, :swaps]], 1) if swaps else codes
         outputs = [self.decode(code, number) for number, code in enumerate(inputs)]
-        whole = _as_reconstruction(torch.stack(outputs))
+        whole = as_reconstruction(torch.stack(outputs))
         if not swaps:
             return whole
         own = faces.shape[1]
@@ -125,7 +129,7 @@ class FaceAutoencoder(nn.Module):
         assert detail in (None, self.detail)
         with torch.inference_mode():
             code = self.encode(faces)
-            return _as_reconstruction(self.decode(code, self.identities.index(to)))
+            return as_reconstruction(self.decode(code, self.identities.index(to)))
 
     def parts(self) -> dict[str, nn.Module]:
         """The parts by which weights are taken from other models, and frozen.
@@ -153,7 +157,8 @@ class FaceAutoencoder(nn.Module):
             )
 
 
-def _as_reconstruction(logits: Tensor) -> Reconstruction:
+def as_reconstruction(logits: Tensor) -> Reconstruction:
+    """Faces, and masks if there are any, of logits ``(..., 3 or 4, H, W)``."""
     # In float32 even under autocast: bf16 has only 8 bits of precision.
     images = torch.sigmoid(logits.float())
     face, mask = images[..., :3, :, :], images[..., 3:, :, :]

@@ -14,46 +14,48 @@ BLOCK = 4
 
 
 class Downscale(nn.Module):
-    """Halves height and width: a strided convolution and a LeakyReLU.
+    """Halves height and width: a strided convolution and an activation.
 
-    ``(B, in, H, W) -> (B, out, H / 2, W / 2)`` for even H and W.
+    ``(B, in, H, W) -> (B, out, H // 2, W // 2)``.
 
     Args:
         inputs: Number of input channels.
         outputs: Number of output channels.
         kernel: Kernel size, odd.
-        slope: Slope of the LeakyReLU below zero.
+        slope: Slope of the LeakyReLU below zero; None for ``x cos x``.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 5, slope: float = 0.1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 5, slope: float | None = 0.1
+    ) -> None:
         super().__init__()
         self.conv = Conv2d(inputs, outputs, kernel, stride=2)
         self.slope = slope
 
     def forward(self, features: Tensor) -> Tensor:
         """Applies the block."""
-        return F.leaky_relu(self.conv(features), self.slope, inplace=True)
+        return _activate(self.conv(features), self.slope)
 
 
 class Upscale(nn.Module):
-    """Doubles height and width: 3x3 convolution, LeakyReLU, pixel shuffle (Shi et al., 2016).
+    """Doubles height and width: 3x3 convolution, activation, pixel shuffle (Shi et al., 2016).
 
     ``(B, in, H, W) -> (B, out, 2 H, 2 W)``.
 
     Args:
         inputs: Number of input channels.
         outputs: Number of output channels.
-        slope: Slope of the LeakyReLU below zero.
+        slope: Slope of the LeakyReLU below zero; None for ``x cos x``.
     """
 
-    def __init__(self, inputs: int, outputs: int, slope: float = 0.1) -> None:
+    def __init__(self, inputs: int, outputs: int, slope: float | None = 0.1) -> None:
         super().__init__()
         self.conv = Conv2d(inputs, outputs * 4)
         self.slope = slope
 
     def forward(self, features: Tensor) -> Tensor:
         """Applies the block."""
-        return depth_to_space(F.leaky_relu(self.conv(features), self.slope, inplace=True), 2)
+        return depth_to_space(_activate(self.conv(features), self.slope), 2)
 
 
 def depth_to_space(features: Tensor, factor: int) -> Tensor:
@@ -73,10 +75,10 @@ class ResidualBlock(nn.Module):
 
     Args:
         channels: Number of input and output channels.
-        slope: Slope of the LeakyReLUs below zero.
+        slope: Slope of the LeakyReLUs below zero; None for ``x cos x``.
     """
 
-    def __init__(self, channels: int, slope: float = 0.2) -> None:
+    def __init__(self, channels: int, slope: float | None = 0.2) -> None:
         super().__init__()
         self.first = Conv2d(channels, channels)
         self.second = Conv2d(channels, channels)
@@ -84,8 +86,14 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Applies the block."""
-        inner = F.leaky_relu(self.first(features), self.slope, inplace=True)
-        return F.leaky_relu(features + self.second(inner), self.slope, inplace=True)
+        inner = _activate(self.first(features), self.slope)
+        return _activate(features + self.second(inner), self.slope)
+
+
+def _activate(features: Tensor, slope: float | None) -> Tensor:
+    if slope is None:
+        return features * features.cos()
+    return F.leaky_relu(features, slope, inplace=True)
 
 
 class Bottleneck(nn.Module):
@@ -158,6 +166,23 @@ class UnitPower(nn.Module):
         return features * (power + 1e-6).rsqrt().to(features.dtype)
 
 
+class FaceAndMask(nn.Module):
+    """Decodes a face and its mask by separate layers: ``(B, in, H, W) -> (B, 4, s, s)`` logits.
+
+    Args:
+        face: Layers of the face, ``(B, in, H, W) -> (B, 3, s, s)``.
+        mask: Layers of the mask, ``(B, in, H, W) -> (B, 1, s, s)``.
+    """
+
+    def __init__(self, face: nn.Module, mask: nn.Module) -> None:
+        super().__init__()
+        self.face, self.mask = face, mask
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Applies the block."""
+        return torch.cat([self.face(features), self.mask(features)], 1)
+
+
 def space_to_depth(images: Tensor, factor: int) -> Tensor:
     """The inverse of ``depth_to_space``: ``(B, C, rH, rW) -> (B, r * r * C, H, W)``."""
     batch, channels, height, width = images.shape
@@ -186,12 +211,12 @@ def he_init(module: nn.Module, slope: float = 0.1) -> None:
             nn.init.zeros_(layer.bias)
 
 
-def compact_init(module: nn.Module) -> None:
+def compact_init(module: nn.Module, slope: float = 0.1) -> None:
     """``he_init``, with residual blocks close to the identity and smooth upscales.
 
     Depth then does not slow the first steps.
     """
-    he_init(module)
+    he_init(module, slope)
     for layer in module.modules():
         if isinstance(layer, ResidualBlock):
             layer.second.weight.data.mul_(0.2)

@@ -1,0 +1,147 @@
+"""The network of DeepFaceLab's AMP: the likeness is a mixture of channels of several identities.
+
+Each identity has an inter of its own, and there is one decoder. In training a random part of the
+channels of each face comes from the inters of the others, so that at conversion a face can be
+anything between them.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor, nn
+
+from faceswap.core.errors import ConfigError
+from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction, as_reconstruction
+from faceswap.models.guides import Guides
+from faceswap.models.registry import models
+from faceswap.models.saehd.layers import Widths, architecture, check_positive
+from faceswap.models.shared_decoder import SharedDecoderAutoencoder
+
+
+class MorphingAutoencoder(SharedDecoderAutoencoder):
+    """Decodes a mixture of the channels of an identity's own inter and of those of the others.
+
+    The others count by their mean. Channels are exchanged at random in training, from torch's
+    generator, and in a fixed order otherwise.
+
+    Args:
+        encoder: Encoder, ``(B, 3, S, S) -> (B, C, H, W)`` features.
+        inter: Dense layer of the code that all identities share.
+        inters: Layers of each identity, code -> ``(B, channels, G, G)``.
+        decoder: Decoder of all identities.
+        size: Side S of the faces in pixels.
+        mix: Largest fraction of channels of others in training, below 0.5.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        inter: nn.Module,
+        inters: Mapping[str, nn.Module],
+        decoder: nn.Module,
+        size: int,
+        mix: float,
+    ) -> None:
+        super().__init__(encoder, inter, inters, decoder, tuple(inters), size)
+        self.mix = mix
+
+    def features(self, codes: Tensor, number: int) -> Tensor:
+        """Features of faces as one identity; in training with random channels of others."""
+        if not self.training:
+            return self.inters[number](codes)
+        own, others = self._both(codes, number)
+        batch, channels = own.shape[:2]
+        fractions = self.mix * torch.rand(batch, 1, device=own.device)
+        exchanged = torch.rand(batch, channels, device=own.device) < fractions
+        return torch.where(exchanged[:, :, None, None], others, own)
+
+    def swap(
+        self,
+        faces: Tensor,
+        to: str,
+        guides: Guides | None = None,
+        detail: int | None = None,
+        morph: float = 1.0,
+    ) -> Reconstruction:
+        """Decodes faces as an identity, without gradients.
+
+        Args:
+            faces: Faces of any person, ``(B, 3, S, S) float32 RGB`` in [0, 1].
+            to: Identity to decode as.
+            guides: None: this is no guided model.
+            detail: Side of the result in pixels: None, or ``self.detail``.
+            morph: Fraction of the channels of ``to``; the remaining ones are the mean of the other
+                identities. With two identities, 0 decodes the other one.
+
+        Raises:
+            IdentityError: The model was not trained on ``to``.
+            ConfigError: ``morph`` is not between 0 and 1.
+        """
+        if not 0 <= morph <= 1:
+            raise ConfigError(
+                f"Expected a morph factor between 0 and 1, found {morph}.", "Use 1 for a full swap."
+            )
+        self.check_identity(to)
+        assert guides is None
+        assert detail in (None, self.detail)
+        with torch.inference_mode():
+            own, others = self._both(self.encode(faces), self.identities.index(to))
+            kept = round(morph * own.shape[1])
+            mixed = torch.cat([own[:, :kept], others[:, kept:]], 1)
+            return as_reconstruction(self.decoders[0](mixed))
+
+    def _both(self, codes: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """Features of faces as one identity, and their mean as all others."""
+        each = [inter(codes) for inter in self.inters]
+        own = each.pop(number)
+        return own, reduce(torch.add, each) / len(each)
+
+
+@models.register
+def amp(
+    identities: Sequence[str],
+    size: int = 224,
+    ae_dims: int = 256,
+    inter_dims: int = 1024,
+    e_dims: int = 64,
+    d_dims: int = 64,
+    d_mask_dims: int = 22,
+    mix: float = 0.25,
+    *,
+    mask: bool = True,
+) -> FaceAutoencoder:
+    """Builds the model ``amp``: one decoder, and identities between which a swap can morph.
+
+    Args:
+        identities: Names of the identities, in the order of a training batch.
+        size: Side of the faces in pixels, a multiple of 32 from 64 to 640.
+        ae_dims: Number of elements of the code.
+        inter_dims: Number of channels of the inters.
+        e_dims: Number of channels of the encoder's first layer.
+        d_dims: Half the number of channels of the decoder's last layer.
+        d_mask_dims: The same of the layers of the mask.
+        mix: Largest fraction of channels of other identities in training, from 0 to below 0.5.
+        mask: Whether the decoder also predicts a face mask.
+
+    Raises:
+        ConfigError: An option is out of range.
+    """
+    check_positive("amp", ae_dims=ae_dims, inter_dims=inter_dims, d_mask_dims=d_mask_dims)
+    if not 0 <= mix < 0.5:  # from half of the channels on, it is not known who is meant
+        raise ConfigError(
+            f"Expected a mix from 0 to below 0.5 of the model 'amp', found {mix}.",
+            "For example: --set model.options.mix=0.25",
+        )
+    net = architecture("amp", size, Widths(e_dims, d_dims, d_mask_dims * mask), "udt")
+    code = nn.Sequential(
+        nn.Flatten(), nn.Linear(net.code_channels * net.code_side**2, ae_dims)
+    )
+    shape = (inter_dims, net.grid, net.grid)
+    inters = {
+        name: nn.Sequential(nn.Linear(ae_dims, inter_dims * net.grid**2), nn.Unflatten(1, shape))
+        for name in identities
+    }
+    model = MorphingAutoencoder(net.encoder(), code, inters, net.decoder(inter_dims), size, mix)
+    net.initialise(model)
+    return model

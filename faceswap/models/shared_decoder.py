@@ -1,0 +1,46 @@
+"""Face autoencoders with one decoder for all identities, which differ by their inters."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from faceswap.models.autoencoder import FaceAutoencoder
+
+
+class SharedDecoderAutoencoder(FaceAutoencoder, ABC):
+    """Encodes any face; inters turn its code into features of an identity for the one decoder.
+
+    Args:
+        encoder: Encoder, ``(B, 3, S, S) -> (B, C, H, W)`` features.
+        inter: Layers that all identities share.
+        inters: Layers that belong to one identity, by its name.
+        decoder: Decoder of all identities, features -> ``(B, 3 or 4, S, S)`` logits.
+        identities: Names of the identities, in the order of a training batch.
+        size: Side S of the faces in pixels.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        inter: nn.Module,
+        inters: Mapping[str, nn.Module],
+        decoder: nn.Module,
+        identities: Sequence[str],
+        size: int,
+    ) -> None:
+        super().__init__(encoder, inter, {"shared": decoder}, size, size, identities)
+        self.inters = nn.ModuleList(inters.values())
+
+    @abstractmethod
+    def features(self, codes: Tensor, number: int) -> Tensor:
+        """Features of faces as one identity, the input of the decoder.
+
+        Args:
+            codes: Codes of the faces, from ``encode``.
+            number: Place of the identity in ``identities``.
+        """
+
+    def decode(self, codes: Tensor, number: int) -> Tensor:
+        """Logits of the codes of faces decoded as one identity."""
+        return self.decoders[0](self.features(codes, number))
