@@ -120,7 +120,7 @@ def amp(
         inter_dims: Number of channels of the inters.
         e_dims: Number of channels of the encoder's first layer.
         d_dims: Half the number of channels of the decoder's last layer.
-        d_mask_dims: The same of the layers of the mask.
+        d_mask_dims: Half the number of channels of the last layer of the mask.
         mix: Largest fraction of channels of other identities in training, from 0 to below 0.5.
         mask: Whether the decoder also predicts a face mask.
 
@@ -134,9 +134,7 @@ def amp(
             "For example: --set model.options.mix=0.25",
         )
     net = architecture("amp", size, Widths(e_dims, d_dims, d_mask_dims * mask), "udt")
-    code = nn.Sequential(
-        nn.Flatten(), nn.Linear(net.code_channels * net.code_side**2, ae_dims)
-    )
+    code = nn.Sequential(nn.Flatten(), nn.Linear(net.code_channels * net.code_side**2, ae_dims))
     shape = (inter_dims, net.grid, net.grid)
     inters = {
         name: nn.Sequential(nn.Linear(ae_dims, inter_dims * net.grid**2), nn.Unflatten(1, shape))

@@ -31,6 +31,7 @@ class SharedDecoderAutoencoder(FaceAutoencoder, ABC):
     ) -> None:
         super().__init__(encoder, inter, {"shared": decoder}, size, size, identities)
         self.inters = nn.ModuleList(inters.values())
+        self._owners = tuple(inters)
 
     @abstractmethod
     def features(self, codes: Tensor, number: int) -> Tensor:
@@ -44,3 +45,14 @@ class SharedDecoderAutoencoder(FaceAutoencoder, ABC):
     def decode(self, codes: Tensor, number: int) -> Tensor:
         """Logits of the codes of faces decoded as one identity."""
         return self.decoders[0](self.features(codes, number))
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The parts by which weights are taken from other models, and frozen.
+
+        Returns:
+            Modules by name: ``encoder``, ``inter``, ``inter.NAME`` of each identity that has its
+            own, and ``decoder``.
+        """
+        shared = {"encoder": self.encoder, "inter": self.inter, "decoder": self.decoders[0]}
+        own = zip(self._owners, self.inters, strict=True)
+        return shared | {f"inter.{name}": inter for name, inter in own}

@@ -31,7 +31,7 @@ class Widths:
     Attributes:
         encoder: Channels of the encoder's first layer; the last one has 8 times as many.
         decoder: Half of the channels of the decoder's last layer; the first one has 8 times this.
-        mask: The same of the layers that decode the mask; 0 without a mask.
+        mask: Half of the channels of the last layer of the mask; 0 without a mask.
     """
 
     encoder: int
@@ -57,7 +57,7 @@ class Architecture:
     @property
     def code_side(self) -> int:
         """Height and width of the features of the encoder."""
-        return -(-self.size // (32 if "t" in self.archi else 16))
+        return self.size // (32 if "t" in self.archi else 16)
 
     @property
     def code_channels(self) -> int:

@@ -32,7 +32,7 @@ def df(
         ae_dims: Number of elements of the code.
         e_dims: Number of channels of the encoder's first layer.
         d_dims: Half the number of channels of a decoder's last layer.
-        d_mask_dims: The same of the layers of the mask.
+        d_mask_dims: Half the number of channels of the last layer of the mask.
         mask: Whether the decoders also predict a face mask.
 
     Raises:
@@ -88,7 +88,7 @@ def liae(
         ae_dims: Number of elements of the code of each inter.
         e_dims: Number of channels of the encoder's first layer.
         d_dims: Half the number of channels of the decoder's last layer.
-        d_mask_dims: The same of the layers of the mask.
+        d_mask_dims: Half the number of channels of the last layer of the mask.
         mask: Whether the decoder also predicts a face mask.
 
     Raises:
