@@ -50,7 +50,8 @@ def build_swapper(
     Raises:
         IdentityError: The model was not trained on ``to``.
         ModelFileError: A guided model has no references of ``to``.
-        ConfigError: A part is not registered, or the network of the masker is missing.
+        ConfigError: A part is not registered, the network of the masker is missing, or a morph
+            factor is set for a model without one.
         WeightsUnavailable: The weights of the networks for hands are not available.
     """
     mask, colour, networks = config.mask, config.colour, networks or Networks()
@@ -82,6 +83,7 @@ def build_swapper(
         blend=blends.get(config.blend.method),
         occluders=occluders,
         smooth=colour.smooth,
+        morph=config.decode.morph,
         facts=_facts(config, masks, occluders),
     )
     return Swapper(loaded, parts, to)

@@ -12,6 +12,18 @@ from faceswap.core.config import StrictModel, UserPath
 from faceswap.people.embeddings import SAME_PERSON
 
 
+class DecodeConfig(StrictModel):
+    """How faces are decoded."""
+
+    morph: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Fraction of the channels of the target identity, the remaining ones being "
+        "those of the other identities; only for models of the family amp. Null for 1.",
+    )
+
+
 class MaskConfig(StrictModel):
     """Which pixels of a face are replaced."""
 
@@ -206,6 +218,7 @@ class EncodeConfig(StrictModel):
 class ConvertConfig(StrictModel):
     """All settings of a conversion."""
 
+    decode: DecodeConfig = DecodeConfig()
     mask: MaskConfig = MaskConfig()
     colour: ColourConfig = ColourConfig()
     blend: BlendConfig = BlendConfig()

@@ -12,7 +12,7 @@ MOST_VARIANTS = 64
 """Most combinations of a sweep: more rows cannot be compared by eye."""
 
 _SHORT = {"colour": "colour.transfer", "mask": "mask.name", "blend": "blend.method"}
-_SECTIONS = ("mask", "colour", "blend", "detail")  # the others change no pixel of a frame
+_SECTIONS = ("decode", "mask", "colour", "blend", "detail")  # the others change no pixel of a frame
 _ACROSS_FRAMES = {"colour.smooth", "detail.motion_blur", "mask.occluders=all"}
 _FORM = "For example: --sweep colour=lab,none mask=hull,mesh"
 

@@ -17,6 +17,10 @@ def test_short_and_unique_names_become_full_ones():
     ]
 
 
+def test_the_morph_factor_is_swept():
+    assert parse_axes(["morph=0,0.5,1"]) == [Axis("decode.morph", ("0", "0.5", "1"))]
+
+
 def test_variants_are_all_combinations_in_order():
     found = variants([Axis("colour.transfer", ("lab", "none")), Axis("mask.erode", ("0", "5"))])
     assert [variant.changes for variant in found] == [

@@ -12,6 +12,8 @@ from faceswap.conversion.swap.decoded_face import DecodedFace
 from faceswap.conversion.swap.face_cut import Crop, FaceCut, visible_part
 from faceswap.conversion.swap.parts import SwapParts
 from faceswap.core.device import supports_bf16
+from faceswap.core.errors import ConfigError
+from faceswap.models.amp import MorphingAutoencoder
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.inference import resize
 from faceswap.models.model_file import LoadedModel
@@ -23,6 +25,9 @@ class FaceDecoder:
     Args:
         loaded: Model, on the device to compute on.
         parts: Parts of the swap.
+
+    Raises:
+        ConfigError: The parts have a morph factor, and the model has none.
     """
 
     def __init__(self, loaded: LoadedModel, parts: SwapParts) -> None:
@@ -30,6 +35,11 @@ class FaceDecoder:
         self._guided = isinstance(loaded.model, GuidedAutoencoder)
         self._device = next(loaded.model.parameters()).device
         self._bf16 = supports_bf16(self._device)
+        if parts.morph is not None and not isinstance(self._model, MorphingAutoencoder):
+            raise ConfigError(
+                f"The model {loaded.meta.architecture!r} has no morph factor, found {parts.morph}.",
+                "Omit decode.morph, or train a model of the family amp.",
+            )
 
     def __call__(self, cuts: Sequence[FaceCut]) -> list[DecodedFace]:
         """Decodes faces, makes their masks, and measures their colours and their softness."""
@@ -41,7 +51,10 @@ class FaceDecoder:
             guides = guides.to(self._device)
         crops = self._to_device([cut.crop for cut in cuts])
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            decoded = self._model.swap(crops, to, guides, detail)
+            if isinstance(self._model, MorphingAutoencoder) and self._parts.morph is not None:
+                decoded = self._model.swap(crops, to, morph=self._parts.morph)
+            else:
+                decoded = self._model.swap(crops, to, guides, detail)
         masks = self._parts.masks(
             [_eight_bit(cut.crop) for cut in cuts],
             [cut.landmarks for cut in cuts],

@@ -112,6 +112,8 @@ class SwapParts:
         clean: Whether the frame stays where a face shows hair or background at its border.
         occluders: Finders of what hides the faces of the frame, one after the other.
         smooth: Number of frames before and after each over which colours are averaged in a video.
+        morph: Fraction of the channels of the target identity, for models with a morph factor
+            only; None for all.
         facts: Settings from which the parts were built.
     """
 
@@ -123,6 +125,7 @@ class SwapParts:
     clean: bool = False
     occluders: Sequence[OccluderPart] = ()
     smooth: int = 0
+    morph: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -150,7 +153,7 @@ class SwapParts:
 
 def _described(part: object) -> Any:
     """A part as a JSON value: its name, and its facts if it is no function."""
-    if isinstance(part, int):
+    if part is None or isinstance(part, int | float):
         return part
     if isinstance(part, (list, tuple)):
         return [_described(each) for each in part]

@@ -56,6 +56,7 @@ class Swapper:
 
     Raises:
         IdentityError: The model was not trained on ``to``.
+        ConfigError: The parts have a morph factor, and the model has none.
     """
 
     def __init__(self, loaded: LoadedModel, parts: SwapParts | None = None, to: str = "") -> None:

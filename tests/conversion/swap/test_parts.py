@@ -45,6 +45,8 @@ CHANGES = {
     "a place": {"placement": Placement(scale=2)},
     "hair": {"clean": True},
     "time": {"smooth": 3},
+    "a morph factor": {"morph": 0.5},
+    "no channel of the target": {"morph": 0},
 }
 
 
