@@ -3,6 +3,7 @@
 Worker processes import this file again, so it defines only functions.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from faceswap.core.command_line import run_command
 from faceswap.core.console import note
 from faceswap.facesets.named import parse_faces
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
+from faceswap.models.reuse import parse_origin
 from faceswap.training.build import run_training
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.optimizers.schedule import Budget
@@ -42,6 +44,14 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Setting to change: NAME=VALUE, as in optimizer.lr=5e-5."),
     ] = None,
+    start_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            help="Run or model whose weights a new run starts from: RUN, or RUN:PART,NEW=OLD for "
+            "some parts. Repeatable.",
+        ),
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Budget in minutes, over all starts of the run.")
     ] = None,
@@ -60,7 +70,7 @@ def train(
     If it is interrupted, run the same command again to resume. Ctrl-C saves before it stops.
     """
     run = RunDirectory(output)
-    overrides = _overrides(settings or [], minutes, steps)
+    overrides = _overrides(settings or [], start_from or [], minutes, steps)
     resumes = run.exists()
     recipe = config or (None if resumes else _DEFAULT_RECIPE)
     resolved = run.resolve_config(recipe, overrides)
@@ -76,7 +86,12 @@ def train(
         raise typer.Exit(128 + result.interrupted)
 
 
-def _overrides(settings: list[str], minutes: float | None, steps: int | None) -> list[str]:
+def _overrides(
+    settings: list[str], start_from: list[str], minutes: float | None, steps: int | None
+) -> list[str]:
+    # Runs record absolute paths, as of facesets.
+    origins = [str(parse_origin(text)) for text in start_from]
+    start = [f"model.start_from={json.dumps(origins)}"] if origins else []
     # A budget on the command line replaces that of the recipe, in steps or in minutes.
     budget = []
     if minutes is not None or steps is not None:
@@ -85,7 +100,7 @@ def _overrides(settings: list[str], minutes: float | None, steps: int | None) ->
         budget.append(f"training.minutes={float(minutes)}")
     if steps is not None:
         budget.append(f"training.steps={steps}")
-    return [*settings, *budget]
+    return [*settings, *start, *budget]
 
 
 def train_with_progress(

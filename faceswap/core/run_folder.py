@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from pydantic import Field
+
 import faceswap
 from faceswap.core.checkpoint import BEST, LATEST, checkpoint_steps
 from faceswap.core.config import StrictModel, dump_yaml, load_config
@@ -28,6 +30,7 @@ class _ManifestDocument(DocumentModel):
     data: dict[IdentityName, Items[_SourceDocument]]
     starts: Items[dict[str, Any]]
     comparable_after: int | None = None
+    origins: Items[dict[str, Any]] = Field(default=[])
 
 
 MANIFEST = Format("training-run", 1, TrainingError, schema=_ManifestDocument)
@@ -215,6 +218,7 @@ class RunFolder(Generic[C]):
         command: Sequence[str],
         *,
         edited: Sequence[str] = (),
+        origins: Sequence[Mapping[str, Any]] = (),
         allow_changes: bool = False,
         write: bool = True,
     ) -> Start:
@@ -225,6 +229,7 @@ class RunFolder(Generic[C]):
             data: Sources of the training data.
             command: Command line, for the record.
             edited: Differences in the content of the same data, in words; they are accepted.
+            origins: Records of the models that the weights of the run started from.
             allow_changes: Whether to accept changes of fixed settings and data.
             write: Whether to write. All processes compare first; then one writes.
 
@@ -242,6 +247,8 @@ class RunFolder(Generic[C]):
             manifest = {"command": f"{self.section} train", "data": data, "starts": []}
         manifest["seed"] = config.model_dump()["seed"]
         manifest["comparable_after"] = start.comparable_after
+        if origins:
+            manifest["origins"] = list(origins)
         manifest["starts"].append(
             {
                 "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

@@ -36,6 +36,7 @@ class _ModelDocument(DocumentModel):
     seed: int
     program: str
     weights_sha256: Sha256Hex
+    origins: Items[dict[str, Any]] = Field(default=[])
 
 
 MODEL_FORMAT = Format("faceswap-model", 1, ModelFileError, schema=_ModelDocument)
@@ -52,9 +53,11 @@ class ModelMeta:
         identities: Identities the model can produce, in the order of its decoders.
         coverage: Side of the input and output crops, in face squares.
         step: Number of optimizer steps of its training.
-        subjects: Subject records of the facesets of each identity.
+        subjects: Subject records of the facesets of each identity, and of people whom weights
+            were trained on before.
         seed: Seed of the run.
         program: Version of the program that wrote it.
+        origins: Records of the models that weights were taken from, with the parts.
     """
 
     architecture: str
@@ -65,6 +68,7 @@ class ModelMeta:
     subjects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     seed: int = 0
     program: str = __version__
+    origins: list[dict[str, Any]] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
         """Description of the model for manifests, as JSON values."""
@@ -156,7 +160,8 @@ def read_model_metadata(path: Path) -> tuple[Path, Document]:
 
 def parse_meta(metadata: Document) -> ModelMeta:
     """Converts the metadata of a model folder, as ``read_model_metadata`` returns them."""
-    values: dict[str, Any] = {name: metadata[name] for name in ModelMeta.__dataclass_fields__}
+    names = ModelMeta.__dataclass_fields__
+    values: dict[str, Any] = {name: metadata[name] for name in names if name in metadata}
     values["identities"] = tuple(values["identities"])
     return ModelMeta(**values)
 

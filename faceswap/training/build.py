@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
+from faceswap.models.reuse import check_frozen, earlier_subjects
 from faceswap.training.from_settings import build_batch_plan, build_optimizer, build_plan
 from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.inputs.prepare import TrainingData, check_guided, open_facesets, prepare_data
@@ -26,6 +28,7 @@ from faceswap.training.loop.step import TrainStep
 from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks, Reporter
 from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
+from faceswap.training.run.earlier_models import start_model
 from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.run.state import RunState
 from faceswap.training.settings import TrainConfig
@@ -74,17 +77,26 @@ def run_training(
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         check_guided(config, model, facesets)
+        check_frozen(config.training.freeze, model)
+        origins = start_model(model, config.model.start_from, run, config.data.coverage)
         batches = build_batch_plan(config, opened)
         data = prepare_data(config, facesets, run.cache, opened, model, batches, callbacks.on_faces)
         described = describe_facesets(facesets, data.contents)
         edited = run.edited_faces(described, data.edited)
         record = partial(
-            run.start, config, described, command, edited=edited, allow_changes=allow_changes
+            run.start,
+            config,
+            described,
+            command,
+            edited=edited,
+            origins=origins,
+            allow_changes=allow_changes,
         )
         start = record(write=False)
         for change in start.changes:
             _log.info("Changed since the last start: %s.", change)
-        trainer = _build_trainer(config, facesets, run, opened, model, data, callbacks)
+        meta = _describe_model(config, facesets, model, origins)
+        trainer = _build_trainer(config, meta, run, opened, model, data, callbacks)
         opened.wait_for_everyone()  # all have compared and restored before the first writes
         if start.outdates(trainer.progress.step):
             trainer.progress.forget_best()
@@ -101,9 +113,28 @@ def run_training(
         return trainer.train()
 
 
-def _build_trainer(
+def _describe_model(
     config: TrainConfig,
     facesets: Mapping[str, Sequence[Faceset]],
+    model: FaceAutoencoder,
+    origins: Sequence[Mapping[str, Any]],
+) -> ModelMeta:
+    subjects = {name: [faceset.subject for faceset in sets] for name, sets in facesets.items()}
+    return ModelMeta(
+        config.model.name,
+        check_options(config.model.name, config.model.options),
+        model.identities,
+        config.data.coverage,
+        0,
+        earlier_subjects(subjects, origins),
+        config.seed,
+        origins=[dict(origin) for origin in origins],
+    )
+
+
+def _build_trainer(
+    config: TrainConfig,
+    meta: ModelMeta,
     run: RunDirectory,
     opened: Accelerator,
     model: FaceAutoencoder,
@@ -116,7 +147,7 @@ def _build_trainer(
     if config.training.compile:
         model.compile()
     optimizer = build_optimizer(model, config.optimizer)
-    state = _build_state(config, facesets, run, opened, model, optimizer, data.guide_data)
+    state = _build_state(config, meta, run, opened, model, optimizer, data.guide_data)
     progress = state.load(Progress)
     if progress:
         _log.info("Resumed at step %d.", progress.step)
@@ -126,6 +157,7 @@ def _build_trainer(
         model,
         optimizer,
         next(iter(data.batches.caches.values())).geometry.margin,
+        config.training.freeze,
     )
     output = _build_output(state, run, opened, data, progress, callbacks)
     plan = build_plan(config, data.batches.plan, opened.device)
@@ -134,22 +166,13 @@ def _build_trainer(
 
 def _build_state(
     config: TrainConfig,
-    facesets: Mapping[str, Sequence[Faceset]],
+    meta: ModelMeta,
     run: RunDirectory,
     opened: Accelerator,
     model: FaceAutoencoder,
     optimizer: torch.optim.Optimizer,
     guide_data: GuideData | None,
 ) -> RunState:
-    meta = ModelMeta(
-        config.model.name,
-        check_options(config.model.name, config.model.options),
-        model.identities,
-        config.data.coverage,
-        0,
-        {name: [faceset.subject for faceset in sets] for name, sets in facesets.items()},
-        config.seed,
-    )
     decay = config.optimizer.ema
     return RunState(
         folder=run.checkpoints,

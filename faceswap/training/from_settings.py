@@ -74,6 +74,7 @@ def build_phase(config: TrainConfig, batches: BatchPlan) -> Phase:
         build_loss_weights(config.loss),
         Schedule(optimizer.lr, optimizer.warmup, optimizer.decay),
         optimizer.clip,
+        frozen=frozenset(config.training.freeze),
     )
 
 

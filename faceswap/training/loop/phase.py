@@ -16,9 +16,11 @@ class Phase:
         losses: Weights of the loss terms.
         schedule: Learning-rate schedule.
         clip: Largest gradient norm; 0 disables clipping.
+        frozen: Parts of the model that are not trained.
     """
 
     batches: BatchPlan
     losses: LossWeights
     schedule: Schedule
     clip: float = 0.0
+    frozen: frozenset[str] = frozenset()

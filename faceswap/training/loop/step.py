@@ -1,6 +1,6 @@
 """One step of training: batch, forward, loss, backward, step."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 
 import torch
@@ -21,6 +21,7 @@ class TrainStep:
         model: The model, on its device.
         optimizer: Optimizer of the model's parameters.
         margin: ``CropGeometry.margin`` of the crops.
+        frozen: Parts of the model that no phase trains: they get no gradients at all.
     """
 
     def __init__(
@@ -29,7 +30,11 @@ class TrainStep:
         model: FaceAutoencoder,
         optimizer: torch.optim.Optimizer,
         margin: float,
+        frozen: Collection[str] = (),
     ) -> None:
+        self._parts = model.parts()
+        for name in frozen:
+            self._parts[name].requires_grad_(requires_grad=False)
         self._accelerator = accelerator
         self._sizes = (model.input_size, model.output_size)
         self._margin = margin
@@ -40,7 +45,7 @@ class TrainStep:
 
         Args:
             micro_batches: Micro-batches of this process, whose gradients are accumulated.
-            phase: Phase of the step, for its losses.
+            phase: Phase of the step, for its losses and its frozen parts.
             lr: Learning rate.
 
         Returns:
@@ -48,6 +53,8 @@ class TrainStep:
         """
         for group in self._optimizer.param_groups:
             group["lr"] = lr
+        for name, part in self._parts.items():  # statistics of frozen layers stay as they are
+            part.train(name not in phase.frozen)
         losses = []
         for number, raw in enumerate(micro_batches, start=1):
             last = number == len(micro_batches)
@@ -58,6 +65,10 @@ class TrainStep:
                 loss = reconstruction_losses(decoded, batch, phase.losses).total  # (I,)
                 self._accelerator.backward(loss.sum() / len(micro_batches))
             losses.append(loss.detach())
+        for name in phase.frozen:
+            # Wrapped for several processes, the model expects gradients of parts that it trains in
+            # another phase; optimizers skip weights without.
+            self._parts[name].zero_grad()
         if phase.clip:
             self._accelerator.clip_grad_norm_(self._network.parameters(), phase.clip)
         self._optimizer.step()

@@ -34,6 +34,9 @@ class TrainingConfig(StrictModel):
         default="auto",
         description="Mixed precision; auto is bf16 where the hardware supports it, else fp32.",
     )
+    freeze: list[str] = Field(
+        default=[], description="Parts of the model that are not trained, as in [encoder, inter]."
+    )
     compile: bool = Field(default=False, description="Compile the model with torch.compile.")
     device: str = Field(default="auto", description="Device: auto, cpu, cuda or mps.")
     adapt_threads: bool = Field(
