@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 
 from faceswap.data.batches import Batch
 from faceswap.models.autoencoder import Reconstruction
-from faceswap.training.losses.pixels import l1
+from faceswap.training.losses.pixels import l1, l2
 from faceswap.training.losses.structure import dssim
 from faceswap.training.losses.terms import chosen_terms
 from faceswap.training.losses.weights import LossWeights
@@ -56,6 +56,8 @@ def _terms(
     where = weights.map(batch.mask, batch.features)
     for name, weight, term in chosen_terms(weights):
         yield name, weight, term(decoded.face, batch.target, where)
+    if weights.background:
+        yield "background", weights.background, l2(decoded.face, batch.target, 1 - batch.mask)
     if decoded.penalty is not None:
         yield "penalty", 1.0, decoded.penalty
     if weights.mask and decoded.mask is not None:

@@ -7,8 +7,11 @@ from typing import Protocol
 from torch import Tensor
 
 from faceswap.training.losses.detail import detail_difference
-from faceswap.training.losses.pixels import l1
-from faceswap.training.losses.structure import dssim
+from faceswap.training.losses.frequency import focal_frequency
+from faceswap.training.losses.gradients import gmsd, gradient, total_variation
+from faceswap.training.losses.pixels import l1, l2, log_cosh
+from faceswap.training.losses.pyramid import laplacian
+from faceswap.training.losses.structure import dssim, ms_ssim
 from faceswap.training.losses.weights import LossWeights
 
 
@@ -30,6 +33,14 @@ TERMS: dict[str, Term] = {
     "l1": l1,
     "dssim": dssim,
     "detail": detail_difference,
+    "l2": l2,
+    "log_cosh": log_cosh,
+    "ms_ssim": ms_ssim,
+    "gmsd": gmsd,
+    "gradient": gradient,
+    "laplacian": laplacian,
+    "focal_frequency": focal_frequency,
+    "total_variation": total_variation,
 }
 """All terms, by the name of their weight in ``LossWeights``."""
 

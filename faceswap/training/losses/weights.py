@@ -21,6 +21,15 @@ class LossWeights:
         outside: Weight of pixels outside the face mask.
         eyes: Further factor on the weight of the eyes.
         mouth: Further factor on the weight of the mouth.
+        l2: Weight of the mean squared difference.
+        log_cosh: Weight of the log-cosh difference.
+        ms_ssim: Weight of the multi-scale structural dissimilarity.
+        gmsd: Weight of the gradient magnitude similarity deviation.
+        gradient: Weight of the mean absolute difference of neighbouring pixels' differences.
+        laplacian: Weight of the mean absolute differences of a Laplacian pyramid.
+        focal_frequency: Weight of the focal frequency loss.
+        total_variation: Weight of the mean absolute difference of neighbouring decoded pixels.
+        background: Weight of the mean squared difference outside the face mask.
     """
 
     l1: float = 1.0
@@ -34,6 +43,15 @@ class LossWeights:
     outside: float = 1.0
     eyes: float = 1.0
     mouth: float = 1.0
+    l2: float = 0.0
+    log_cosh: float = 0.0
+    ms_ssim: float = 0.0
+    gmsd: float = 0.0
+    gradient: float = 0.0
+    laplacian: float = 0.0
+    focal_frequency: float = 0.0
+    total_variation: float = 0.0
+    background: float = 0.0
 
     def map(self, mask: Tensor, features: Tensor) -> Tensor:
         """Weight of each pixel, ``(..., 1, H, W)``.

@@ -40,3 +40,28 @@ class LossConfig(StrictModel):
         ge=0,
         description="Weight of the difference in the amount of fine detail, against blur.",
     )
+    l2: float = Field(default=0.0, ge=0, description="Weight of the L2 loss.")
+    log_cosh: float = Field(default=0.0, ge=0, description="Weight of the log-cosh loss.")
+    ms_ssim: float = Field(
+        default=0.0, ge=0, description="Weight of the multi-scale structural loss (MS-SSIM)."
+    )
+    gmsd: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the deviation of the similarity of gradients (GMSD).",
+    )
+    gradient: float = Field(
+        default=0.0, ge=0, description="Weight of the difference of pixel gradients."
+    )
+    laplacian: float = Field(
+        default=0.0, ge=0, description="Weight of the differences of a Laplacian pyramid."
+    )
+    focal_frequency: float = Field(
+        default=0.0, ge=0, description="Weight of the focal frequency loss."
+    )
+    total_variation: float = Field(
+        default=0.0, ge=0, description="Weight of the total variation of decoded faces."
+    )
+    background: float = Field(
+        default=0.0, ge=0, description="Weight of the L2 loss outside the face."
+    )
