@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from faceswap.core.errors import ConfigError
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction, as_reconstruction
 from faceswap.models.guides import Guides
+from faceswap.models.options import check_positive
 from faceswap.models.registry import models
-from faceswap.models.saehd.layers import Widths, architecture, check_positive
+from faceswap.models.saehd.layers import Widths, architecture
 from faceswap.models.shared_decoder import SharedDecoderAutoencoder
 
 

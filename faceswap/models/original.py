@@ -7,36 +7,50 @@ from torch import nn
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import Bottleneck, Downscale, FaceAndMask, Upscale, he_init
 from faceswap.models.convolution import Output
+from faceswap.models.options import check_positive
 from faceswap.models.registry import models
 
 
-def _encoder() -> nn.Module:
+def _encoder(width: int) -> nn.Module:
     return nn.Sequential(
-        Downscale(3, 128), Downscale(128, 256), Downscale(256, 512), Downscale(512, 1024)
+        Downscale(3, width),
+        Downscale(width, 2 * width),
+        Downscale(2 * width, 4 * width),
+        Downscale(4 * width, 8 * width),
     )
 
 
-def _inter() -> nn.Module:
-    return nn.Sequential(Bottleneck(1024, 4, 1024, 1024, 4), Upscale(1024, 512))
+def _inter(width: int) -> nn.Module:
+    code = 8 * width
+    return nn.Sequential(Bottleneck(code, 4, code, code, 4), Upscale(code, 4 * width))
 
 
-def _decoder(channels: int) -> nn.Module:
+def _decoder(width: int, channels: int) -> nn.Module:
+    last = (width + 1) // 2
     return nn.Sequential(
-        Upscale(512, 256), Upscale(256, 128), Upscale(128, 64), Output(64, channels, 5)
+        Upscale(4 * width, 2 * width),
+        Upscale(2 * width, width),
+        Upscale(width, last),
+        Output(last, channels, 5),
     )
 
 
 @models.register
-def original(identities: Sequence[str], *, mask: bool = False) -> FaceAutoencoder:
+def original(identities: Sequence[str], width: int = 128, *, mask: bool = False) -> FaceAutoencoder:
     """Builds the model ``original``: 5x5 convolutions to 4x4x1024, a code of 1024, 3 upscales.
 
     Args:
         identities: Names of the identities, in the order of a training batch.
+        width: Number of channels of the first layer, from which those of all others follow.
         mask: Whether each decoder also predicts a face mask, by layers of its own.
+
+    Raises:
+        ConfigError: The width is not positive.
     """
-    decoders = {
-        name: FaceAndMask(_decoder(3), _decoder(1)) if mask else _decoder(3) for name in identities
-    }
-    model = FaceAutoencoder(_encoder(), _inter(), decoders, input_size=64, output_size=64)
+    check_positive("original", width=width)
+    decoders = {name: _decoder(width, 3) for name in identities}
+    if mask:
+        decoders = {name: FaceAndMask(face, _decoder(width, 1)) for name, face in decoders.items()}
+    model = FaceAutoencoder(_encoder(width), _inter(width), decoders, input_size=64, output_size=64)
     he_init(model)
     return model

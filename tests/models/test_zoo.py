@@ -17,6 +17,7 @@ SMALL = {
     "anchored": {"size": 64, "code": 16, "detail": 64},
     "df": _SAEHD,
     "liae": _SAEHD,
+    "original": {"width": 8},
     "small": {"size": 64, "code": 16},
 }
 CHOICES = [
@@ -40,6 +41,7 @@ VARIANTS = [(name, options) for name in models.names() for options in variants(n
 # Published numbers of parameters in millions, for two identities: deepfakes/faceswap, DeepFaceLab.
 PUBLISHED = [
     ("original", {}, 82.06247),
+    ("original", {"mask": True}, 94.46),
     ("df", {"archi": ""}, 57.5),
     ("df", {}, 54.5),
     ("df", {"size": 224}, 73.9),

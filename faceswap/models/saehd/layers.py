@@ -19,6 +19,7 @@ from faceswap.models.blocks import (
     depth_to_space,
 )
 from faceswap.models.convolution import Output
+from faceswap.models.options import check_positive
 
 _LETTERS = "udtc"
 _SMALLEST, _LARGEST = 64, 640
@@ -190,17 +191,3 @@ def architecture(model: str, size: int, widths: Widths, archi: str) -> Architect
         )
     check_positive(model, e_dims=widths.encoder, d_dims=widths.decoder)
     return Architecture(size, widths, archi)
-
-
-def check_positive(model: str, **options: int) -> None:
-    """Checks that options of a model are at least 1.
-
-    Raises:
-        ConfigError: One is not.
-    """
-    for name, value in options.items():
-        if value < 1:
-            raise ConfigError(
-                f"Expected at least 1 as {name} of the model {model!r}, found {value}.",
-                f"For example: --set model.options.{name}=64",
-            )

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.options import check_positive
 from faceswap.models.registry import models
-from faceswap.models.saehd.layers import Widths, architecture, check_positive
+from faceswap.models.saehd.layers import Widths, architecture
 from faceswap.models.shared_decoder import SharedDecoderAutoencoder
 
 
