@@ -15,6 +15,7 @@ VERBS = {
     "convert": Verb(
         "faceswap.convert:convert", "Swap the faces in videos and photos to an identity."
     ),
+    "model": Verb("faceswap.model:model", "Average trained models."),
     "evaluate": Verb("faceswap.evaluate:evaluate", "Measure the quality of swaps."),
     "subject": Verb(
         "faceswap.subject:subject", "Show or set the subject of a faceset and the legal basis."
