@@ -91,6 +91,12 @@ def open_accelerator(
         _close(opened, wait=not failed)
 
 
+def leave_unused(opened: Accelerator) -> None:
+    """Lets each step leave some parameters without a gradient; for models not prepared yet."""
+    assert opened.ddp_handler is not None
+    opened.ddp_handler.find_unused_parameters = True
+
+
 @contextmanager
 def hold_run(opened: Accelerator, folder: Path, purpose: str) -> Iterator[None]:
     """Holds the lock of a folder for all processes of a training; see ``hold_folder``.

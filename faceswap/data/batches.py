@@ -21,6 +21,7 @@ from faceswap.data.light import apply_light, sample_light
 from faceswap.data.sampling import face_at, rank_slots
 from faceswap.data.warp import WarpRanges, apply_warps, sample_warp, undo_affine
 from faceswap.models.guides import Guides
+from faceswap.models.inference import resize
 
 
 class RawBatch(NamedTuple):
@@ -267,7 +268,9 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
         value.to(device, non_blocking=True).flatten(0, 1) for value in fields
     )
     # Moving uint8 and converting on the device takes a quarter of the traffic.
-    crops = stored.permute(0, 3, 1, 2).float() / 255
+    # Crops are cached at the final size of a model that grows.
+    side = min(stored.shape[1], round(margin * max(sizes)))
+    crops = resize(stored.permute(0, 3, 1, 2).float() / 255, side)
     rgb = torch.baddbmm(colour[:, :, 3:], colour[:, :, :3], crops[:, :3].flatten(2))
     crops[:, :3] = rgb.clamp_(0, 1).unflatten(2, crops.shape[2:])
     if raw.light is not None:

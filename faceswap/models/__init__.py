@@ -1,6 +1,6 @@
 """Face autoencoders: importing this package fills the registry."""
 
-from faceswap.models import amp, anchored, original, saehd, small
+from faceswap.models import amp, anchored, comb, original, saehd, small
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction
 from faceswap.models.registry import build_model, check_options, models
 
@@ -11,6 +11,7 @@ __all__ = [
     "anchored",
     "build_model",
     "check_options",
+    "comb",
     "models",
     "original",
     "saehd",

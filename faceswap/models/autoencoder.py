@@ -49,7 +49,11 @@ class FaceAutoencoder(nn.Module):
         identities: Names of the identities, in the order of a training batch.
         detail: Largest side of the swapped faces in pixels; that of the decoded faces unless the
             model is guided.
+        full_size: Side of the decoded faces at the end of a training in pixels.
+        grows: Whether the sizes grow in training, so that not all parameters are always used.
     """
+
+    grows = False
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class FaceAutoencoder(nn.Module):
         self.input_size = input_size
         self.output_size = output_size
         self.detail = output_size
+        self.full_size = output_size
 
     def forward(
         self, faces: Tensor, swaps: int = 0, guides: Guides | None = None
@@ -96,6 +101,13 @@ class FaceAutoencoder(nn.Module):
         own = faces.shape[1]
         mask = None if whole.mask is None else whole.mask[:, :own]
         return Reconstruction(whole.face[:, :own], mask, whole.face[:, own:])
+
+    def grow(self, fraction: float) -> None:
+        """Prepares for a step of training; only models that grow change.
+
+        Args:
+            fraction: Fraction of the training's budget that is used up, 0 to 1.
+        """
 
     def encode(self, faces: Tensor) -> Tensor:
         """Features of faces ``(B, 3, S, S)``, the input of every decoder."""

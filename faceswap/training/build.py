@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.ema import EMA
 from faceswap.core.log import get_logger
-from faceswap.core.processes import hold_run, open_accelerator
+from faceswap.core.processes import hold_run, leave_unused, open_accelerator
 from faceswap.core.seeding import seed_everything
 from faceswap.core.training_state import Progress
 from faceswap.facesets.faceset import Faceset
@@ -151,6 +151,8 @@ def _build_trainer(
     progress = state.load(Progress)
     if progress:
         _log.info("Resumed at step %d.", progress.step)
+    if model.grows:
+        leave_unused(opened)
     # After loading: Accelerate sends the weights of the first process to the others.
     step = TrainStep(
         opened,
@@ -199,7 +201,7 @@ def _build_output(
     if not opened.is_main_process:
         return Output(None, {})
     caches, model = data.batches.caches, state.evaluated
-    size = max(model.input_size, model.output_size)
+    size = max(model.input_size, model.full_size)
     held_out = {n: i for n, i in data.held_out.items() if len(i)}
     # Without held-out faces, previews show training faces.
     shown = {**data.batches.training, **held_out}

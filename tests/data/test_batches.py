@@ -104,6 +104,18 @@ def test_loading_ahead_keeps_the_order_and_ends_when_closed(batches, workers):
     assert list(loaded) == []
 
 
+def test_faces_smaller_than_the_cached_ones_are_means_of_their_pixels(batches):
+    still = with_plan(batches, ranges=STILL, **UNCHANGED)
+    raw = still[0]
+    raw.crops[..., :3] = torch.randint(0, 255, raw.crops[..., :3].shape)  # all of it fine detail
+    large = prepare(raw, torch.device("cpu"), (16, 16), GEOMETRY.margin)
+    small = prepare(raw, torch.device("cpu"), (4, 4), GEOMETRY.margin)
+    assert small.target.shape == (3, 8, 3, 4, 4)
+    means = torch.nn.functional.avg_pool2d(large.target.flatten(0, 1), 4).unflatten(0, (3, 8))
+    # The filter reaches beyond each square of four pixels; a sampled pixel would differ by 0.2.
+    assert (small.target - means).abs().mean() < 0.05
+
+
 def test_prepared_faces_are_the_crops_middle(batches):
     still = with_plan(batches, ranges=STILL, **UNCHANGED)
     raw = still[0]

@@ -15,6 +15,7 @@ _SAEHD = {"size": 64, "ae_dims": 16, "e_dims": 4, "d_dims": 4, "d_mask_dims": 2}
 SMALL = {
     "amp": {**_SAEHD, "inter_dims": 16},
     "anchored": {"size": 64, "code": 16, "detail": 64},
+    "comb": {"size": 16, "channels": 8, "code": 8},
     "df": _SAEHD,
     "liae": _SAEHD,
     "original": {"width": 8},
@@ -69,24 +70,31 @@ def predicts_mask(model, name, options):
 @pytest.mark.parametrize("identities", [("alice", "bob"), ("items", "type", "Zoë")])
 def test_forward_uses_every_parameter(name, options, identities):
     model = build(name, options, identities)
-    size = model.input_size
-    faces = torch.rand(len(identities), 2, 3, size, size)
-    decoded = model(faces, 0, guides(model, len(identities), 2))
-    out = model.output_size
-    assert decoded.face.shape == (len(identities), 2, 3, out, out)
-    assert decoded.face.min() >= 0
-    assert decoded.face.max() <= 1
-    assert (decoded.mask is not None) == predicts_mask(model, name, options)
-    loss = decoded.face.mean()
-    if decoded.penalty is not None:
-        assert decoded.penalty.shape == (len(identities), 2)
-        loss = loss + decoded.penalty.mean()
-    if decoded.mask is not None:
-        assert decoded.mask.shape == (len(identities), 2, 1, out, out)
-        loss = loss + decoded.mask.mean()
-    loss.backward()
+    for fraction in torch.linspace(0, 1, 17).tolist() if model.grows else [0.0]:
+        model.grow(fraction)
+        check_forward(model, predicts_mask(model, name, options))
     without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
+
+
+def check_forward(model, masked):
+    """Checks an output of a model, and adds its gradients."""
+    count, size = len(model.identities), model.input_size
+    faces = torch.rand(count, 2, 3, size, size)
+    decoded = model(faces, 0, guides(model, count, 2))
+    out = model.output_size
+    assert decoded.face.shape == (count, 2, 3, out, out)
+    assert decoded.face.min() >= 0
+    assert decoded.face.max() <= 1
+    assert (decoded.mask is not None) == masked
+    loss = decoded.face.mean()
+    if decoded.penalty is not None:
+        assert decoded.penalty.shape == (count, 2)
+        loss = loss + decoded.penalty.mean()
+    if decoded.mask is not None:
+        assert decoded.mask.shape == (count, 2, 1, out, out)
+        loss = loss + decoded.mask.mean()
+    loss.backward()
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS)

@@ -1,15 +1,9 @@
 """Trainings of a guided model: decoders that are shown real crops."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from faceswap.conversion.faces.guidance import Guidance
@@ -28,9 +22,9 @@ from faceswap.models.run_model import load_run_model
 from faceswap.training.build import run_training
 from tests.meshes import add_meshes
 from tests.models.guided import guides
+from tests.training.processes import losses_of_processes
 from tests.training.tiny import configured, same, weights
 
-REPO = Path(__file__).resolve().parents[2]
 SETTINGS = (
     *("model.name=tiny_guided", "augmentation.flip=0.0", "data.references=6"),
     *("training.batch=2", "output.save_every=1000", "output.preview_every=1000"),
@@ -248,38 +242,20 @@ def test_facesets_without_meshes_are_refused(faces, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-RECIPE = """
-model: {name: anchored, options: {size: 64, detail: 64}}
-augmentation: {flip: 0.0, light: 1.0}
-data: {references: 6}
-loss: {detail: 1.0}
-optimizer: {name: muon, lr: 1.0e-4}
-training: {batch: 4, steps: 4, precision: fp32, device: cpu}
-output: {log_every: 1}
-"""
+RECIPE = {
+    "model": {"name": "anchored", "options": {"size": 64, "detail": 64}},
+    "augmentation": {"flip": 0.0, "light": 1.0},
+    "data": {"references": 6},
+    "loss": {"detail": 1.0},
+    "optimizer": {"name": "muon", "lr": 1e-4},
+    "training": {"batch": 4, "steps": 4, "precision": "fp32", "device": "cpu"},
+    "output": {"log_every": 1},
+}
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one(meshed, tmp_path):
-    (tmp_path / "anchored.yaml").write_text(RECIPE)
-    two = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"]
-    for name, launcher in (("one", []), ("two", two)):
-        named = [f"--faces={person}={paths[0]}" for person, paths in meshed.items()]
-        command = [sys.executable, *launcher, str(REPO / "faceswap" / "train.py"), *named]
-        command += ["--config", str(tmp_path / "anchored.yaml"), "-o", str(tmp_path / name)]
-        set_ = {"PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
-        ended = subprocess.run(
-            command, env=os.environ | set_, capture_output=True, text=True, timeout=300
-        )
-        assert ended.returncode == 0, ended.stderr
-        assert f"{1 + (name == 'two')} process(es)" in ended.stderr
+    alone, shared = (losses_of_processes(RECIPE, meshed, tmp_path, count) for count in (1, 2))
     for person in meshed:
-        alone, shared = (_losses(tmp_path / name, person) for name in ("one", "two"))
-        assert len(alone) == 4
-        assert shared == pytest.approx(alone, abs=1e-4)
-
-
-def _losses(run, name):
-    log = EventAccumulator(str(run / "logs"))
-    log.Reload()
-    return [event.value for event in log.Scalars(f"loss/{name}")]
+        assert len(alone[person]) == 4
+        assert shared[person] == pytest.approx(alone[person], abs=1e-4)

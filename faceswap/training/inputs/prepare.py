@@ -224,7 +224,7 @@ def check_guided(
 def _geometry(
     config: TrainConfig, sets: Sequence[Faceset], model: FaceAutoencoder, ranges: WarpRanges
 ) -> CropGeometry:
-    size = max(model.input_size, model.output_size)
+    size = max(model.input_size, model.full_size)
     stored = min(faceset.crop_coverage for faceset in sets)
     if stored < config.data.coverage:
         raise FacesetError(

@@ -36,7 +36,7 @@ class TrainStep:
         for name in frozen:
             self._parts[name].requires_grad_(requires_grad=False)
         self._accelerator = accelerator
-        self._sizes = (model.input_size, model.output_size)
+        self._model = model
         self._margin = margin
         self._network, self._optimizer = accelerator.prepare(model, optimizer)
 
@@ -56,10 +56,11 @@ class TrainStep:
         for name, part in self._parts.items():  # statistics of frozen layers stay as they are
             part.train(name not in phase.frozen)
         losses = []
+        sizes = (self._model.input_size, self._model.output_size)
         for number, raw in enumerate(micro_batches, start=1):
             last = number == len(micro_batches)
             with nullcontext() if last else self._accelerator.no_sync(self._network):
-                batch = prepare(raw, self._accelerator.device, self._sizes, self._margin)
+                batch = prepare(raw, self._accelerator.device, sizes, self._margin)
                 swaps = batch.matched if phase.losses.swap else 0
                 decoded = self._network(batch.distorted, swaps, batch.guides)
                 loss = reconstruction_losses(decoded, batch, phase.losses).total  # (I,)

@@ -124,6 +124,7 @@ class Trainer:
         step = self.progress.step
         seed_layers(self._batches.plan.seed, step, self._accelerator.process_index)
         self._lr = self._plan.phase.schedule.rate(step, self._fraction())
+        self._state.grow(self._fraction())
         begun = time.perf_counter()
         losses = self._step(micro_batches, self._plan.phase, self._lr)
         if self._state.ema:

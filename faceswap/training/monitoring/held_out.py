@@ -54,8 +54,9 @@ def _evaluate(
         some = slice(start, start + _CHUNK)
         chunk = faces.images[some].to(device)
         shown = None if guides is None else guides.of(some)
-        decoded = decode(model, chunk[:, :3], name, bf16, shown)
-        target = resize(chunk, model.output_size)
+        # At the final size: those of a smaller, smoother face would look better than they are.
+        decoded = resize(decode(model, chunk[:, :3], name, bf16, shown), model.full_size)
+        target = resize(chunk, model.full_size)
         masked = target[:, 3].amax((1, 2)) > 0
         decoded, target = decoded[masked], target[masked]
         ssims.append(weighted_mean(ssim_map(decoded, target[:, :3]), target[:, 3:]))

@@ -31,6 +31,12 @@ class RunState(TrainingState[Progress]):
         assert isinstance(model, FaceAutoencoder)
         return model
 
+    def grow(self, fraction: float) -> None:
+        """Prepares the models for a step at a fraction of the budget."""
+        for model in {self.model, self.evaluated}:
+            assert isinstance(model, FaceAutoencoder)
+            model.grow(fraction)
+
     def restore(self, found: Checkpoint, kind: type[Progress]) -> Progress:
         """Restores a checkpoint, but for the references; see the base."""
         progress = super().restore(found, kind)

@@ -46,6 +46,21 @@ def test_a_stride_only_leaves_places_out():
     torch.testing.assert_close(ssim_map(first, second, stride=2), whole[:, ::2, ::2])
 
 
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_ssim_of_images_smaller_than_its_window_mirrors_them_again(side):
+    # The window sees the same whether a periodic image is stored once or as a mosaic.
+    first, second = torch.rand(2, 3, side, side)
+    inner = slice(8 * side, 9 * side)
+    expected = ssim_map(_mosaic(first), _mosaic(second))[:, inner, inner]
+    torch.testing.assert_close(ssim_map(first, second), expected, atol=1e-4, rtol=0)
+
+
+def _mosaic(image):
+    """An image and its mirror images beside each other, 16 each way."""
+    wide = torch.cat([image, image.flip(2)], 2)
+    return torch.cat([wide, wide.flip(1)], 1).repeat(1, 8, 8)
+
+
 def test_dssim_bounds():
     first, second = map(as_tensor, noisy_pair())
     assert dssim(first, first).item() == pytest.approx(0, abs=1e-6)

@@ -1,0 +1,109 @@
+"""Training of a model that grows."""
+
+import os
+import signal
+
+import pytest
+import torch
+
+from faceswap.core.checkpoint import load_checkpoint
+from faceswap.models.run_model import load_run_model
+from faceswap.training.build import run_training
+from faceswap.training.monitoring.report import Callbacks
+from tests.training.processes import losses_of_processes
+from tests.training.tiny import configured, same, weights
+
+COMB = [
+    "model.name=comb",
+    "model.options.size=16",
+    "model.options.channels=8",
+    "model.options.code=8",
+    "model.options.growth=1.0",
+    "model.options.mask=true",
+    "optimizer.ema=0.9",
+    "output.keep=20",
+    "output.save_every=2",
+    "output.log_every=1",
+]
+
+
+def train(faces, run, *overrides, until=None):
+    """Trains for a budget of 16 steps, or is stopped soon after a step."""
+
+    def stop(report):
+        if report.step == until:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    settings = configured(*COMB, "training.steps=16", *overrides)
+    return run_training(settings, faces, run, callbacks=Callbacks(on_step=stop))
+
+
+def checkpoint(run, step, group="model"):
+    found = load_checkpoint(run / "checkpoints", f"step-{step:08d}")
+    assert found is not None
+    assert found.step == step
+    return found.tensors[group]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_run_resumed_at_any_level_is_the_uninterrupted_run(faces, tmp_path, optimizer):
+    name = f"optimizer.name={optimizer}"
+    whole = train(faces, tmp_path / "whole", name)
+    # Alone at level 0, within both fades, and alone between them.
+    starts = [train(faces, tmp_path / "run", name, until=step) for step in (2, 6, 9, 13, None)]
+    assert [each.interrupted > 0 for each in starts] == [True] * 4 + [False]
+    for person, losses in whole.losses.items():
+        assert [loss for each in starts for loss in each.losses[person]] == losses
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
+
+
+def test_each_checkpoint_swaps_at_the_size_of_its_level(faces, tmp_path):
+    train(faces, tmp_path / "run")
+    sizes = {}
+    for step in range(0, 17, 2):
+        model = load_run_model(tmp_path / "run", checkpoint=str(step)).model
+        sizes[step] = model.output_size
+        swapped = model.swap(torch.rand(2, 3, *(model.input_size,) * 2), "bob")
+        assert swapped.face.shape == (2, 3, *(sizes[step],) * 2)
+        assert swapped.mask is not None
+    assert sizes == {0: 4, 2: 4, 4: 4, 6: 8, 8: 8, 10: 8, 12: 8, 14: 16, 16: 16}
+
+
+def test_layers_of_later_levels_are_not_changed_before(faces, tmp_path):
+    train(faces, tmp_path / "run", "optimizer.weight_decay=0.1")
+    first, early, late = (checkpoint(tmp_path / "run", step) for step in (0, 4, 16))
+    for part in ("encoder.blocks", "decoders.1.blocks", "decoders.1.leave"):
+        changed = {
+            name[len(part) + 1]
+            for name in first
+            if name.startswith(part) and not torch.equal(first[name], early[name])
+        }
+        assert changed == {"0"}
+        names = [name for name in first if name.startswith(f"{part}.2")]
+        assert names
+        assert not any(torch.equal(first[name], late[name]) for name in names)
+
+
+def test_the_best_checkpoint_is_one_of_the_last_level(faces, tmp_path):
+    # A face of 4 pixels is easily reconstructed, and compared at full size nevertheless.
+    train(faces, tmp_path / "run", "training.steps=120", "output.save_every=20")
+    assert load_run_model(tmp_path / "run").model.output_size == 16
+
+
+def test_a_longer_budget_does_not_shrink_the_model(faces, tmp_path):
+    train(faces, tmp_path / "run", "training.steps=8")
+    train(faces, tmp_path / "run", "training.steps=10")
+    train(faces, tmp_path / "run", "training.steps=1000", until=11)
+    model = load_run_model(tmp_path / "run", checkpoint="latest").model
+    assert model.output_size == 16
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(faces, tmp_path):
+    recipe = {"model": {"name": "comb", "options": {"size": 16, "channels": 8, "code": 8}}}
+    recipe |= {"optimizer": {"lr": 1e-4}, "output": {"log_every": 1}}
+    recipe |= {"training": {"batch": 4, "steps": 12, "precision": "fp32", "device": "cpu"}}
+    alone, shared = (losses_of_processes(recipe, faces, tmp_path, count) for count in (1, 2))
+    for person in faces:
+        assert len(alone[person]) == 12
+        assert shared[person] == pytest.approx(alone[person], abs=1e-4)
