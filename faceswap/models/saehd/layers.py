@@ -113,6 +113,9 @@ class Architecture:
         """Initialises all layers of a model."""
         # Close to 0, x cos x is linear.
         compact_init(model, 1.0 if "c" in self.archi else 0.1)
+        for layer in model.modules():
+            if isinstance(layer, Subpixels):
+                layer.smooth()
 
     def _mask(self, inputs: int) -> nn.Module:
         width = self.widths.mask
@@ -161,6 +164,13 @@ class Subpixels(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Applies the block."""
         return depth_to_space(torch.cat([self.first(features), self.others(features)], 1), 2)
+
+    @torch.no_grad()
+    def smooth(self) -> None:
+        """Initialises the block as nearest-neighbour upsampling, without checkerboard artefacts."""
+        pixel = self.first.weight[:, 0, 0]
+        self.others.weight.zero_()
+        self.others.weight[:, 1, 1] = pixel.repeat(3, 1)
 
 
 def architecture(model: str, size: int, widths: Widths, archi: str) -> Architecture:

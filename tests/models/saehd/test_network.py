@@ -67,6 +67,14 @@ def test_subpixels_are_interleaved():
     torch.testing.assert_close(image[:, :, 1::2, 1::2], others[:, 6:])
 
 
+def test_new_models_decode_no_checkerboard():
+    model = tiny("df", archi="ud").eval()
+    image = model.swap(faces(), "bob").face
+    first = image[:, :, ::2, ::2]
+    for row, column in ((0, 1), (1, 0), (1, 1)):
+        torch.testing.assert_close(image[:, :, row::2, column::2], first)
+
+
 def test_liae_of_two_is_the_classic_one():
     model = tiny(identities=("alice", "bob")).eval()
     assert isinstance(model, Liae)
