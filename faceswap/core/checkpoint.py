@@ -7,7 +7,7 @@ that could not be used is kept as ``damaged-step-00000123``.
 
 import re
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -276,6 +276,12 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tenso
         for name, value in values.items():
             if isinstance(value, Tensor):
                 tensors[f"{prefix}.{name}"] = value
+            elif isinstance(value, list | tuple):
+                # Preconditioners: a list, which has None where a tensor belongs.
+                found = plain(
+                    {str(place): each for place, each in enumerate(value)}, f"{prefix}.{name}"
+                )
+                rest[name] = [found.get(str(place)) for place in range(len(value))]
             else:
                 rest[name] = value
         return rest
@@ -304,8 +310,8 @@ def restore_optimizer(
     groups = [dict(group) for group in values["groups"]]
     try:
         for name, tensor in tensors.items():
-            kind, index, key = name.split(".", 2)
-            (state if kind == "state" else groups)[int(index)][key] = tensor
+            kind, index, *keys = name.split(".")
+            _put((state if kind == "state" else groups)[int(index)], keys, tensor)
         for group, current in zip(groups, optimizer.param_groups, strict=False):
             for key, value in group.items():
                 if isinstance(current.get(key), tuple):  # JSON knows lists only
@@ -316,6 +322,14 @@ def restore_optimizer(
         raise CheckpointError(
             f"The saved optimizer state does not fit this optimizer: {error}.", hint
         ) from error
+
+
+def _put(values: Any, keys: Sequence[str], tensor: Tensor) -> None:
+    """Puts a tensor into nested dictionaries and lists."""
+    *outer, last = keys
+    for key in outer:
+        values = values[int(key) if isinstance(values, list) else key]
+    values[int(last) if isinstance(values, list) else last] = tensor
 
 
 def _match_layouts(

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,8 @@ MODEL, AVERAGED = "model", "ema"
 
 _RESTORE = "Restore the run from a backup, or choose another folder for --output."
 _ROLLBACKS = 3  # in a row, before training stops
+# In the groups of an optimizer; Prodigy counts there, and estimates its learning rate.
+_NO_HYPERPARAMETERS = {"params", "step", "d", "d_max"}
 
 
 @dataclass
@@ -94,6 +96,18 @@ class Progress:
         return 0 < patience <= self.since_best
 
 
+class Stateful(Protocol):
+    """An object whose state belongs into checkpoints."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as JSON values."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restores what ``state_dict`` gave; an empty mapping if a checkpoint has no such state."""
+        ...
+
+
 P = TypeVar("P", bound=Progress)
 
 
@@ -112,6 +126,7 @@ class TrainingState(Generic[P]):
         ema: Moving average of the weights, or None.
         keep: Number of newest checkpoints to keep, besides the best.
         advice: Remedy in the error raised after repeated divergence.
+        extras: Further objects whose state is saved, by name.
     """
 
     folder: Path
@@ -121,6 +136,7 @@ class TrainingState(Generic[P]):
     ema: EMA | None
     keep: int
     advice: str
+    extras: Mapping[str, Stateful] = field(default_factory=dict, kw_only=True)
 
     def is_finite(self) -> bool:
         """Whether all weights and buffers are finite."""
@@ -147,6 +163,7 @@ class TrainingState(Generic[P]):
             "optimizer": values,
             "optimizer_kind": _kind(self.optimizer),
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
+            "extras": {name: each.state_dict() for name, each in self.extras.items()},
         }
         save_checkpoint(self.folder, progress.step, groups, state)
         self.complete_save(progress)
@@ -189,7 +206,7 @@ class TrainingState(Generic[P]):
             if found.state["optimizer_kind"] != _kind(self.optimizer):
                 _log.warning("The optimizer changed: its state starts anew.")
             elif self.optimizer is not None:
-                settings = [_without_parameters(group) for group in self.optimizer.param_groups]
+                settings = [_hyperparameters(group) for group in self.optimizer.param_groups]
                 tensors, values = found.tensors["optimizer"], found.state["optimizer"]
                 restore_optimizer(self.optimizer, tensors, values)
                 # The checkpoint's hyperparameters would undo a change of the settings.
@@ -197,6 +214,8 @@ class TrainingState(Generic[P]):
                     group.update(values)
             if self.scaler is not None and found.state["scaler"]:
                 self.scaler.load_state_dict(found.state["scaler"])
+            for name, each in self.extras.items():
+                each.load_state_dict(found.state.get("extras", {}).get(name, {}))
             return self._progress(found, kind)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
@@ -256,8 +275,9 @@ def _kind(optimizer: torch.optim.Optimizer | None) -> str:
     return type(optimizer).__name__ + (" with momentum" if momentum else "")
 
 
-def _without_parameters(group: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in group.items() if name != "params"}
+def _hyperparameters(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters of a group, without what some optimizers keep beside them."""
+    return {name: value for name, value in group.items() if name not in _NO_HYPERPARAMETERS}
 
 
 def load_into(module: nn.Module, found: Checkpoint, group: str) -> None:

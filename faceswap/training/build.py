@@ -28,6 +28,7 @@ from faceswap.training.loop.step import TrainStep
 from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks, Reporter
 from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
+from faceswap.training.optimizers.update import GradientNorms
 from faceswap.training.run.earlier_models import start_model
 from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.run.state import RunState
@@ -147,7 +148,8 @@ def _build_trainer(
     if config.training.compile:
         model.compile()
     optimizer = build_optimizer(model, config.optimizer)
-    state = _build_state(config, meta, run, opened, model, optimizer, data.guide_data)
+    norms = GradientNorms()
+    state = _build_state(config, meta, run, opened, model, optimizer, norms, data.guide_data)
     progress = state.load(Progress)
     if progress:
         _log.info("Resumed at step %d.", progress.step)
@@ -159,6 +161,7 @@ def _build_trainer(
         model,
         optimizer,
         next(iter(data.batches.caches.values())).geometry.margin,
+        norms,
         config.training.freeze,
     )
     output = _build_output(state, run, opened, data, progress, callbacks)
@@ -173,6 +176,7 @@ def _build_state(
     opened: Accelerator,
     model: FaceAutoencoder,
     optimizer: torch.optim.Optimizer,
+    norms: GradientNorms,
     guide_data: GuideData | None,
 ) -> RunState:
     decay = config.optimizer.ema
@@ -187,6 +191,7 @@ def _build_state(
         export_to=run.model,
         meta=meta,
         guide_data=guide_data,
+        extras={"gradient norms": norms},
     )
 
 

@@ -11,8 +11,9 @@ from faceswap.data.warp import WarpRanges
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Plan
 from faceswap.training.losses.weights import LossWeights
-from faceswap.training.optimizers.muon import Muon, split_hidden
+from faceswap.training.optimizers.by_name import Hyperparameters, make_optimizer
 from faceswap.training.optimizers.schedule import Budget, Schedule
+from faceswap.training.optimizers.update import UpdateRule
 from faceswap.training.settings import (
     AugmentationConfig,
     LossConfig,
@@ -29,19 +30,14 @@ def build_loss_weights(config: LossConfig) -> LossWeights:
 
 
 def build_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """The optimizer; those of torch are fused where the device supports it."""
+    """The optimizer of a model's parameters.
+
+    Raises:
+        ConfigError: The optimizer has no such hyperparameter, or the rate does not suit it.
+    """
     betas = (config.beta1, config.beta2)
-    if config.name == "muon":
-        return Muon(*split_hidden(model), config.lr, betas, config.weight_decay)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.name]
-    parameters = list(model.parameters())
-    return kind(
-        parameters,
-        lr=config.lr,
-        betas=betas,
-        weight_decay=config.weight_decay if config.name == "adamw" else 0.0,
-        fused=parameters[0].device.type in ("cpu", "cuda", "mps"),
-    )
+    values = Hyperparameters(config.lr, betas, config.weight_decay, config.eps)
+    return make_optimizer(config.name, model, values)
 
 
 def build_batch_plan(config: TrainConfig, opened: Accelerator) -> BatchPlan:
@@ -72,8 +68,8 @@ def build_phase(config: TrainConfig, batches: BatchPlan) -> Phase:
     return Phase(
         batches,
         build_loss_weights(config.loss),
-        Schedule(optimizer.lr, optimizer.warmup, optimizer.decay),
-        optimizer.clip,
+        Schedule(optimizer.lr, optimizer.warmup, optimizer.decay, optimizer.schedule),
+        UpdateRule(optimizer.clip, optimizer.auto_clip, optimizer.lr_dropout),
         frozen=frozenset(config.training.freeze),
     )
 

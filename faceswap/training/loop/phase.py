@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from faceswap.data.batches import BatchPlan
 from faceswap.training.losses.weights import LossWeights
 from faceswap.training.optimizers.schedule import Schedule
+from faceswap.training.optimizers.update import UpdateRule
 
 
 @dataclass(frozen=True)
@@ -15,12 +16,12 @@ class Phase:
         batches: Settings that determine the batches.
         losses: Weights of the loss terms.
         schedule: Learning-rate schedule.
-        clip: Largest gradient norm; 0 disables clipping.
+        update: Limits of the updates of the weights.
         frozen: Parts of the model that are not trained.
     """
 
     batches: BatchPlan
     losses: LossWeights
     schedule: Schedule
-    clip: float = 0.0
+    update: UpdateRule
     frozen: frozenset[str] = frozenset()

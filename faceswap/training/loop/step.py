@@ -11,6 +11,7 @@ from faceswap.data.batches import RawBatch, prepare
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.loop.phase import Phase
 from faceswap.training.losses.reconstruction import reconstruction_losses
+from faceswap.training.optimizers.update import GradientNorms, Update
 
 
 class TrainStep:
@@ -21,7 +22,11 @@ class TrainStep:
         model: The model, on its device.
         optimizer: Optimizer of the model's parameters.
         margin: ``CropGeometry.margin`` of the crops.
+        norms: Gradient norms of earlier steps.
         frozen: Parts of the model that no phase trains: they get no gradients at all.
+
+    Attributes:
+        update: Takes the optimizer's steps.
     """
 
     def __init__(
@@ -30,6 +35,7 @@ class TrainStep:
         model: FaceAutoencoder,
         optimizer: torch.optim.Optimizer,
         margin: float,
+        norms: GradientNorms,
         frozen: Collection[str] = (),
     ) -> None:
         self._parts = model.parts()
@@ -39,20 +45,22 @@ class TrainStep:
         self._model = model
         self._margin = margin
         self._network, self._optimizer = accelerator.prepare(model, optimizer)
+        self.update = Update(accelerator, self._optimizer, self._network.parameters(), norms)
 
-    def __call__(self, micro_batches: Sequence[RawBatch], phase: Phase, lr: float) -> Tensor:
+    def __call__(
+        self, micro_batches: Sequence[RawBatch], phase: Phase, lr: float, step: int
+    ) -> Tensor:
         """Takes one optimizer step.
 
         Args:
             micro_batches: Micro-batches of this process, whose gradients are accumulated.
-            phase: Phase of the step, for its losses and its frozen parts.
+            phase: Phase of the step, for its losses, its frozen parts and its update.
             lr: Learning rate.
+            step: Number of finished steps.
 
         Returns:
             Loss of each identity on this process, ``(I,)``.
         """
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
         for name, part in self._parts.items():  # statistics of frozen layers stay as they are
             part.train(name not in phase.frozen)
         losses = []
@@ -70,10 +78,7 @@ class TrainStep:
             # Wrapped for several processes, the model expects gradients of parts that it trains in
             # another phase; optimizers skip weights without.
             self._parts[name].zero_grad()
-        if phase.clip:
-            self._accelerator.clip_grad_norm_(self._network.parameters(), phase.clip)
-        self._optimizer.step()
-        self._optimizer.zero_grad()
+        self.update(phase.update, lr, (phase.batches.seed, step))
         return torch.stack(losses).mean(0)
 
     def zero_grad(self) -> None:

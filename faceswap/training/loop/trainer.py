@@ -126,7 +126,7 @@ class Trainer:
         self._lr = self._plan.phase.schedule.rate(step, self._fraction())
         self._state.grow(self._fraction())
         begun = time.perf_counter()
-        losses = self._step(micro_batches, self._plan.phase, self._lr)
+        losses = self._step(micro_batches, self._plan.phase, self._lr, step)
         if self._state.ema:
             self._state.ema.update(step)
         if self._threads:
@@ -183,6 +183,7 @@ class Trainer:
             self._lr,
             self._window.faces_per_second,
             self._window.waiting,
+            self._step.update.figures,
         )
         if losses:
             self._output.reporter.log(report)

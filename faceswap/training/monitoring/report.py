@@ -1,7 +1,7 @@
 """Reports of a training: TensorBoard log, previews and held-out metrics."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 
 import torch
@@ -28,6 +28,7 @@ class StepReport:
         lr: Learning rate.
         faces_per_second: Throughput since the last report, over all processes.
         waiting: Fraction of the time spent waiting for data, 0 to 1.
+        figures: Further figures of the last step, by the name that they have in the log.
     """
 
     step: int
@@ -37,6 +38,7 @@ class StepReport:
     lr: float
     faces_per_second: float
     waiting: float
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Reporter:
             "training/learning rate": report.lr,
             "training/faces per second": report.faces_per_second,
             "training/waiting for data": report.waiting,
+            **report.figures,
         }
         for name, value in values.items():
             self._writer.add_scalar(name, value, report.step)

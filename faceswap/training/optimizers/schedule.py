@@ -1,6 +1,8 @@
 """Training budget and learning-rate schedule."""
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -27,17 +29,22 @@ class Budget:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Linear warm-up, constant learning rate, and linear decay (Wortsman et al., 2023).
+    """Linear warm-up, constant learning rate, and a decay.
+
+    With a linear decay this is the schedule of Wortsman et al. (2023); a cosine over the whole
+    budget is that of Loshchilov & Hutter (2017).
 
     Attributes:
         lr: Learning rate between warm-up and decay.
         warmup: Steps of warm-up.
         decay: Final fraction of the budget over which the learning rate decays, 0 to 1.
+        shape: Shape of the decay.
     """
 
     lr: float
     warmup: int = 0
     decay: float = 0.0
+    shape: Literal["linear", "cosine"] = "linear"
 
     def rate(self, step: int, fraction: float) -> float:
         """Learning rate of a step.
@@ -48,5 +55,7 @@ class Schedule:
         """
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         fall = min(1.0, (1 - fraction) / self.decay) if self.decay else 1.0
+        if self.shape == "cosine":
+            fall = (1 - math.cos(math.pi * fall)) / 2
         # Above zero: the last steps of a budget in minutes are not known in advance.
         return self.lr * rise * max(fall, 0.01)

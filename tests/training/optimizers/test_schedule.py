@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from faceswap.training.optimizers.schedule import Budget, Schedule
@@ -18,3 +20,15 @@ def test_the_rate_rises_stays_and_falls():
     assert schedule.rate(80, 0.8) == pytest.approx(5e-4)
     assert schedule.rate(99, 1.0) == pytest.approx(1e-5)
     assert Schedule(1e-3).rate(0, 0.99) == 1e-3
+
+
+def test_a_cosine_decays_slowly_at_both_ends():
+    schedule = Schedule(1e-3, warmup=10, decay=1.0, shape="cosine")
+    assert schedule.rate(4, 0.0) == pytest.approx(5e-4)
+    for fraction in (0.25, 0.5, 0.75):
+        expected = 1e-3 * (1 + math.cos(math.pi * fraction)) / 2
+        assert schedule.rate(100, fraction) == pytest.approx(expected)
+    assert schedule.rate(100, 1.0) == pytest.approx(1e-5)
+    tail = Schedule(1e-3, decay=0.4, shape="cosine")
+    assert tail.rate(0, 0.6) == 1e-3
+    assert tail.rate(0, 0.8) == pytest.approx(5e-4)
