@@ -1,10 +1,12 @@
-"""Photometric augmentation, applied alike to input and target.
+"""Photometric augmentation, alike for input and target, and degradation of the input.
 
 The only module of faceswap that uses albumentations, so that it can be replaced.
 """
 
 import os
+from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,3 +49,72 @@ class PhotometricChange:
             return image
         self._change.set_random_seed(seed)
         return self._change(image=image)["image"]
+
+
+class LocalContrast:
+    """Contrast-limited adaptive histogram equalisation (CLAHE) of some faces.
+
+    Args:
+        probability: Probability of a change.
+    """
+
+    def __init__(self, probability: float) -> None:
+        self.probability = probability
+        self._change = A.CLAHE(clip_limit=(1.0, 3.0), tile_grid_size=(4, 4), p=probability)
+
+    def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """See ``PhotometricChange``."""
+        if self.probability == 0:
+            return image
+        self._change.set_random_seed(seed)
+        return self._change(image=image)["image"]
+
+
+class Degradation:
+    """What bad footage does to a face: blur, motion, low resolution, noise and compression.
+
+    Args:
+        strength: Strength; 1 is the range of usual footage. Half of the faces stay as they are.
+        side: Side of the training square in pixels.
+    """
+
+    def __init__(self, strength: float, side: int) -> None:
+        blur, motion = 0.012 * strength * side, round(0.06 * strength * side) // 2 * 2 + 1
+        lowest = round(100 - 70 * min(strength, 1.0) - 10 * max(strength - 1, 0))
+        scales = cv2.INTER_AREA, cv2.INTER_LINEAR
+        self._change = A.Compose(
+            [
+                A.OneOf(
+                    [
+                        A.GaussianBlur(0, (0.25 * blur, blur)),
+                        A.MotionBlur((3, max(3, motion)), allow_shifted=False),
+                    ],
+                    p=0.6,
+                ),
+                A.Downscale(
+                    (1 / (1 + 2 * strength), 1 / (1 + 0.2 * strength)),
+                    dict(zip(("downscale", "upscale"), scales, strict=True)),
+                    p=0.5,
+                ),
+                A.GaussNoise((0.005 * strength, 0.04 * strength), p=0.5),
+                A.ImageCompression(quality_range=(lowest, 90), p=0.6),
+            ],
+            p=0.5,
+        )
+
+    def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """See ``PhotometricChange``."""
+        self._change.set_random_seed(seed)
+        return self._change(image=image)["image"]
+
+    def of_batch(
+        self, crops: NDArray[np.uint8], seeds: Sequence[Sequence[int]]
+    ) -> NDArray[np.uint8]:
+        """Degrades each crop ``(I, B, S, S, C)`` with its seed; ``(I, B, S, S, 3) uint8 RGB``."""
+        images = np.ascontiguousarray(crops[..., :3])
+        return np.stack(
+            [
+                np.stack([self(image, seed) for image, seed in zip(*row, strict=True)])
+                for row in zip(images, seeds, strict=True)
+            ]
+        )

@@ -1,9 +1,9 @@
 """Batches of faces: sampled and recoloured ahead of the step, warped on the device."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -12,16 +12,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from faceswap.core.prefetch import prefetch
-from faceswap.core.seeding import generator
-from faceswap.data.augmentation import PhotometricChange
-from faceswap.data.cache import FaceCache
-from faceswap.data.colour_statistics import colour_statistics, transfer_matrix
+from faceswap.data.batch_plan import BatchPlan
+from faceswap.data.cache import CHANNELS, FaceCache
+from faceswap.data.face_sampler import FaceSampler
 from faceswap.data.guides import GuideSource
-from faceswap.data.light import apply_light, sample_light
-from faceswap.data.sampling import face_at, rank_slots
-from faceswap.data.warp import WarpRanges, apply_warps, sample_warp, undo_affine
+from faceswap.data.light import apply_light
+from faceswap.data.recolouring import LINEAR, Recolouring, measure_recolouring, recolour
+from faceswap.data.sampling import rank_slots
+from faceswap.data.traits import FaceTraits
+from faceswap.data.warp import apply_warps, undo_affine
 from faceswap.models.guides import Guides
 from faceswap.models.inference import resize
+
+T = TypeVar("T")
 
 
 class RawBatch(NamedTuple):
@@ -36,6 +39,10 @@ class RawBatch(NamedTuple):
         guides: Guides, ``(I, B, ...)``, with meshes in the training square before the affine
             change; None for models without.
         light: Light of each face, ``(I, B, 3, 3) float32``, see ``light.sample_light``; or None.
+        recolouring: Colour transfers besides ``colour``, or None.
+        degraded: What the inputs show instead of ``crops``, ``(I, B, S, S, 3) uint8 RGB``; or None.
+        reshaping: Displacements that give inputs other landmarks, ``(I, B, 2, N, N) float32``, see
+            ``landmark_warp``; or None.
     """
 
     crops: Tensor
@@ -45,6 +52,9 @@ class RawBatch(NamedTuple):
     matched: Tensor
     guides: Guides | None = None
     light: Tensor | None = None
+    recolouring: Recolouring | None = None
+    degraded: Tensor | None = None
+    reshaping: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -68,37 +78,6 @@ class Batch:
     guides: Guides | None = None
 
 
-@dataclass(frozen=True)
-class BatchPlan:
-    """Settings that determine every batch.
-
-    Attributes:
-        seed: Seed of the run.
-        batch: Faces per identity and step, over all processes.
-        ranges: Ranges of the random warp.
-        photometric: Strength of photometric augmentation; 1 is the default.
-        light: Strength of random changes of light; 0 disables them.
-        colour_transfer: Fraction of faces that take the colours of another identity's face, 0 to 1.
-        match: Fraction of the slots that hold matched pairs, 0 to 1.
-        rank: Rank of this process.
-        world_size: Number of processes.
-        micro_batches: Micro-batches whose gradients are accumulated into one step.
-        rollbacks: Number of rollbacks of the run, so that training continues with other batches.
-    """
-
-    seed: int
-    batch: int
-    ranges: WarpRanges
-    photometric: float = 1.0
-    light: float = 0.0
-    colour_transfer: float = 0.0
-    match: float = 0.0
-    rank: int = 0
-    world_size: int = 1
-    micro_batches: int = 1
-    rollbacks: int = 0
-
-
 @dataclass
 class FaceBatches(Dataset[RawBatch]):
     """Micro-batches of a run, by number: ``step * micro_batches + micro_batch``.
@@ -109,18 +88,19 @@ class FaceBatches(Dataset[RawBatch]):
         caches: Cached faces of each identity, in the model's order.
         training: Cache indices of the training faces of each identity.
         plan: Settings that determine the batches.
-        matches: Matched faces of each ordered pair of identities, ``(N, k)``: for each training
-            face of the first, the positions in ``training`` of the k most similar faces of the
-            second. Needed unless ``plan.match`` is 0.
+        matches: Matched faces of each ordered pair of identities, see ``matching.Matches``; None
+            finds them by the traits.
         guides: Sources of the guides of each identity; empty for models without.
+        traits: Traits of the training faces of each identity. Needed for matched pairs, warps to
+            landmarks and balances.
     """
 
     caches: Mapping[str, FaceCache]
     training: Mapping[str, NDArray[np.int64]]
     plan: BatchPlan
-    matches: Mapping[tuple[str, str], NDArray[np.int64]] = field(default_factory=dict)
+    matches: Mapping[tuple[str, str], NDArray[np.int64]] | None = None
     guides: Mapping[str, GuideSource] = field(default_factory=dict)
-    _statistics: dict[tuple[str, int], NDArray[np.float32]] = field(default_factory=dict)
+    traits: Mapping[str, FaceTraits] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, object]:
         # Worker processes map the files themselves.
@@ -130,96 +110,52 @@ class FaceBatches(Dataset[RawBatch]):
             "plan": self.plan,
             "matches": self.matches,
             "guides": self.guides,
-            "_statistics": {},
+            "traits": self.traits,
         }
 
     @cached_property
-    def _crops(self) -> dict[str, NDArray[np.uint8]]:
-        return {name: cache.open() for name, cache in self.caches.items()}
-
-    @cached_property
-    def _change(self) -> PhotometricChange:
-        return PhotometricChange(self.plan.photometric)
+    def _sampler(self) -> FaceSampler:
+        return FaceSampler(self.caches, self.training, self.plan, self.matches, self.traits)
 
     def __getitem__(self, number: int) -> RawBatch:
         """Samples a micro-batch: the slots of this process."""
-        plan = self.plan
+        plan, sampler = self.plan, self._sampler
         step, micro_batch = divmod(number, plan.micro_batches)
         slots = rank_slots(plan.batch, plan.rank, plan.world_size, micro_batch, plan.micro_batches)
-        faces = [[self._sample(name, step, slot) for slot in slots] for name in self.caches]
-        guides = [[self._guides(name, step, slot) for slot in slots] for name in self.guides]
-        crops, affine, jitter, colour, matched = _stack(faces)
-        guided = Guides(*_stack(guides)) if guides else None
-        light = None
-        if plan.light:
-            lit = [[self._light(name, step, slot) for slot in slots] for name in self.caches]
-            light = torch.from_numpy(np.array(lit))
-        return RawBatch(crops, affine, jitter, colour, matched, guided, light)
 
-    def _sample(self, name: str, step: int, slot: int) -> tuple[NDArray[np.generic], ...]:
-        """The fields of ``RawBatch`` of one face."""
-        plan = self.plan
-        random = generator(plan.seed, "face", name, step, slot, plan.rollbacks)
-        crop = np.array(self._crops[name][self._face(name, step, slot)])
-        warp = sample_warp(random, plan.ranges)
-        affine = warp.affine
-        if self._is_matched(slot):
-            # A matched pair stays matched only under the same rotation and translation.
-            pair = generator(plan.seed, "pair", step, slot, plan.rollbacks)
-            affine = sample_warp(pair, plan.ranges).affine
-        crop[..., :3] = self._change(
-            np.ascontiguousarray(crop[..., :3]), int(random.integers(2**31))
+        def each(sample: Callable[[str, int, int], T], names: Iterable[str]) -> list[list[T]]:
+            return [[sample(name, step, slot) for slot in slots] for name in names]
+
+        def stacked(sample: Callable[[str, int, int], NDArray[np.generic]]) -> Tensor:
+            return torch.from_numpy(np.array(each(sample, self.caches)))
+
+        guides = each(self._guides, self.guides)
+        crops, affine, jitter, colour, matched = _stack(each(sampler.sample, self.caches))
+        recolouring = degraded = None
+        if plan.colour_transfer and plan.colour_method != LINEAR:
+            lenders = each(sampler.lender, self.caches)
+            recolouring = measure_recolouring(plan.colour_method, crops.numpy(), lenders)
+        if plan.degradation:
+            seeds = each(partial(plan.seed_of, "degradation"), self.caches)
+            degraded = torch.from_numpy(sampler.degradation.of_batch(crops.numpy(), seeds))
+        return RawBatch(
+            crops,
+            affine,
+            jitter,
+            colour,
+            matched,
+            Guides(*_stack(guides)) if guides else None,
+            stacked(sampler.light) if plan.light else None,
+            recolouring,
+            degraded,
+            stacked(sampler.reshaping) if plan.landmark_warp else None,
         )
-        colour = self._colour(name, crop, random)
-        return crop, affine, warp.jitter, colour, np.array(self._is_matched(slot))
-
-    def _light(self, name: str, step: int, slot: int) -> NDArray[np.float32]:
-        """The light of one face."""
-        random = generator(self.plan.seed, "light", name, step, slot, self.plan.rollbacks)
-        return sample_light(random, self.plan.light)
 
     def _guides(self, name: str, step: int, slot: int) -> tuple[NDArray[np.generic], ...]:
         """The fields of ``Guides`` of one face."""
-        random = generator(self.plan.seed, "guides", name, step, slot, self.plan.rollbacks)
-        source, face = self.guides[name], self._face(name, step, slot)
+        source, face = self.guides[name], self._sampler.face(name, step, slot)
+        random = self.plan.random("guides", name, step, slot)
         return source.shapes[face], *source.sample(face, random)
-
-    def _is_matched(self, slot: int) -> bool:
-        return slot < round(self.plan.match * self.plan.batch)
-
-    def _face(self, name: str, step: int, slot: int) -> int:
-        """Index of the face in a slot: its turn, or a match of the slot's leading identity."""
-        place = self._place(name, step, slot)
-        if self._is_matched(slot):
-            leader = list(self.caches)[(step + slot) % len(self.caches)]
-            if leader != name:
-                similar = self.matches[leader, name][self._place(leader, step, slot)]
-                random = generator(self.plan.seed, "twin", name, step, slot, self.plan.rollbacks)
-                place = int(similar[random.integers(len(similar))])
-        return int(self.training[name][place])
-
-    def _place(self, name: str, step: int, slot: int) -> int:
-        stream = f"{name}/{self.plan.rollbacks}"
-        count = len(self.training[name])
-        return face_at(self.plan.seed, stream, step, slot, self.plan.batch, count)
-
-    def _colour(
-        self, name: str, crop: NDArray[np.uint8], random: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """A ``(3, 4)`` colour matrix; the identity without colour transfer."""
-        chance, other, face = random.random(3)
-        if chance >= self.plan.colour_transfer:
-            return np.eye(3, 4, dtype=np.float32)
-        others = [identity for identity in self.caches if identity != name]
-        lender = others[int(other * len(others))]
-        borrowed = self.training[lender][int(face * len(self.training[lender]))]
-        return transfer_matrix(colour_statistics(crop), self._statistics_of(lender, int(borrowed)))
-
-    def _statistics_of(self, name: str, face: int) -> NDArray[np.float32]:
-        key = (name, face)
-        if key not in self._statistics:
-            self._statistics[key] = colour_statistics(self._crops[name][face])
-        return self._statistics[key]
 
 
 def _stack(faces: Sequence[Sequence[tuple[NDArray[np.generic], ...]]]) -> Iterator[Tensor]:
@@ -267,25 +203,44 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
     stored, affine, jitter, colour = (
         value.to(device, non_blocking=True).flatten(0, 1) for value in fields
     )
-    # Moving uint8 and converting on the device takes a quarter of the traffic.
     # Crops are cached at the final size of a model that grows.
     side = min(stored.shape[1], round(margin * max(sizes)))
-    crops = resize(stored.permute(0, 3, 1, 2).float() / 255, side)
-    rgb = torch.baddbmm(colour[:, :, 3:], colour[:, :, :3], crops[:, :3].flatten(2))
-    crops[:, :3] = rgb.clamp_(0, 1).unflatten(2, crops.shape[2:])
-    if raw.light is not None:
-        crops[:, :3] = apply_light(crops[:, :3], raw.light.to(device).flatten(0, 1))
+    crops = _as_float(stored, side)
+    crops[:, :3] = _recoloured(crops[:, :3], colour, raw)
+    seen = slice(0, 3)  # channels that the inputs show
+    if raw.degraded is not None:
+        degraded = _as_float(raw.degraded.to(device, non_blocking=True).flatten(0, 1), side)
+        crops = torch.cat([crops, _recoloured(degraded, colour, raw)], 1)
+        seen = slice(CHANNELS, CHANNELS + 3)
+    reshaping = None if raw.reshaping is None else raw.reshaping.to(device).flatten(0, 1)
     # The masks of the distorted faces are discarded: one resampling costs less than two.
-    distorted, straight = apply_warps(crops, affine, jitter, sizes, margin)
+    distorted, straight = apply_warps(crops, affine, jitter, sizes, margin, reshaping)
     straight = straight.unflatten(0, (identities, -1))
     return Batch(
-        distorted[:, :3].unflatten(0, (identities, -1)),
+        distorted[:, seen].unflatten(0, (identities, -1)),
         straight[:, :, :3],
         straight[:, :, 3:4],
         straight[:, :, 4:],
         int(raw.matched[0].sum()),
         None if raw.guides is None else _moved(raw.guides.to(device), affine),
     )
+
+
+def _as_float(stored: Tensor, side: int) -> Tensor:
+    """Pixels ``(B, S, S, C) uint8`` as ``(B, C, side, side) float32`` in [0, 1]."""
+    # Moving uint8 and converting on the device takes a quarter of the traffic.
+    return resize(stored.permute(0, 3, 1, 2).float() / 255, side)
+
+
+def _recoloured(images: Tensor, colour: Tensor, raw: RawBatch) -> Tensor:
+    """Images ``(I * B, 3, S, S)`` in the colours and the light of a batch."""
+    rgb = torch.baddbmm(colour[:, :, 3:], colour[:, :, :3], images.flatten(2))
+    images = rgb.clamp_(0, 1).unflatten(2, images.shape[2:])
+    if raw.recolouring is not None:
+        images = recolour(images, raw.recolouring)
+    if raw.light is not None:
+        images = apply_light(images, raw.light.to(images.device).flatten(0, 1))
+    return images
 
 
 def _moved(guides: Guides, affine: Tensor) -> Guides:

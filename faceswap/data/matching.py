@@ -5,7 +5,7 @@ target for the swapped face. Without such pairs, the encoder may use different c
 expressions of the two people, each of which only one decoder can decode.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 
 import numpy as np
@@ -17,6 +17,7 @@ from faceswap.geometry.landmarks68 import INNER, LEFT_EYE, lid_gap, mouth_gap
 _EXPRESSIVE = slice(LEFT_EYE.start - INNER.start, None)  # eyes and mouth among the inner ones
 _EXPRESSIVE_WEIGHT = 2.0
 _OPENING_WEIGHT = 8.0  # an open mouth or a closed eye is seen first
+_DEGREES = 10.0  # of yaw or pitch that count 1
 _AT_REST = 0.2  # fraction of the faces, those with the most closed mouths
 _PERSONAL = 0.5  # fraction of the face at rest that is attributed to the person
 _DISTANCES = 4_000_000  # in memory at a time
@@ -38,9 +39,17 @@ def expressions(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
         weighted twice, and the openings of mouth and eyes. Head pose moves the landmarks and so
         contributes too.
     """
-    placed = np.stack(
-        [transform_points(crop_matrix(points, 2, 2.0), points) for points in landmarks]
-    )
+    return describe_placed(place_landmarks(landmarks))
+
+
+def place_landmarks(landmarks: Sequence[ArrayLike]) -> NDArray[np.float64]:
+    """Landmarks in the upright face, ``(N, 68, 2)`` in face squares, with the centre at 0.5."""
+    placed = [transform_points(crop_matrix(points, 2, 2.0), points) for points in landmarks]
+    return np.stack(placed).astype(np.float64)
+
+
+def describe_placed(placed: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Descriptors of landmarks from ``place_landmarks``; see ``expressions``."""
     mouth, eyes = mouth_gap(placed), lid_gap(placed)
     closed = np.argsort(mouth, kind="stable")[: max(1, round(_AT_REST * len(placed)))]
     inner = placed[:, INNER]
@@ -49,6 +58,25 @@ def expressions(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
     # Closed lips are the same for everyone; open eyes at rest differ between people.
     openings = _OPENING_WEIGHT * np.stack([mouth, eyes - np.median(eyes)], 1)
     return np.concatenate([shown.reshape(len(shown), -1), openings], 1).astype(np.float32)
+
+
+def with_pose(
+    shown: NDArray[np.float32], angles: NDArray[np.float32], weight: float
+) -> NDArray[np.float32]:
+    """Descriptors to which the pose of the head is added.
+
+    Landmarks know pose too, but a person's proportions hide it: who has a short nose seems to look
+    up. The roll is left out, since training crops are upright.
+
+    Args:
+        shown: Descriptors, ``(N, D)``, from ``expressions``.
+        angles: Yaw and pitch in degrees, ``(N, 2)``.
+        weight: Weight of pose: 1 makes ten degrees count as much as an opening of the mouth by an
+            eighth of a face square; 0 leaves it out.
+    """
+    if weight == 0:
+        return shown
+    return np.concatenate([shown, angles * np.float32(weight / _DEGREES)], 1)
 
 
 def nearest(
@@ -77,18 +105,27 @@ def nearest(
     return np.concatenate(found).astype(np.int64)
 
 
-def find_matches(
-    shown: Mapping[str, NDArray[np.float32]],
-) -> dict[tuple[str, str], NDArray[np.int64]]:
-    """For each ordered pair of identities, the best matches of each face of the first.
+class Matches(Mapping[tuple[str, str], NDArray[np.int64]]):
+    """Best matches of the faces of each ordered pair of identities, found when they are first used.
+
+    Values are ``(N, k)`` indices into the second identity's faces for each face of the first.
 
     Args:
-        shown: Descriptors of each identity, ``(N, D)``, from ``expressions``.
-
-    Returns:
-        For each ordered pair ``(N, k)`` indices into the second identity's faces.
+        shown: Descriptors of each identity, ``(N, D)``, from ``expressions`` or ``with_pose``.
     """
-    return {
-        (first, second): nearest(shown[first], shown[second], _CANDIDATES)
-        for first, second in permutations(shown, 2)
-    }
+
+    def __init__(self, shown: Mapping[str, NDArray[np.float32]]) -> None:
+        self._shown = shown
+        self._found: dict[tuple[str, str], NDArray[np.int64]] = {}
+
+    def __getitem__(self, pair: tuple[str, str]) -> NDArray[np.int64]:
+        if pair not in self._found:
+            first, second = pair
+            self._found[pair] = nearest(self._shown[first], self._shown[second], _CANDIDATES)
+        return self._found[pair]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return permutations(self._shown, 2)
+
+    def __len__(self) -> int:
+        return len(self._shown) * (len(self._shown) - 1)

@@ -16,6 +16,8 @@ from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 
 _BLOCKS = 4
+_GOLDEN = (5**0.5 - 1) / 2
+_KEPT_ROUNDS = 2
 
 
 def split_held_out(
@@ -66,6 +68,67 @@ def face_at(seed: int, identity: str, step: int, slot: int, batch: int, faces: i
 @lru_cache(maxsize=256)
 def _order(seed: int, identity: str, round_: int, faces: int) -> NDArray[np.int64]:
     return generator(seed, "order", identity, round_).permutation(faces)
+
+
+def weighted_round(
+    seed: int, identity: str, round_: int, weights: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """The faces of one round in random order, each about as often as its weight says.
+
+    Systematic resampling: a face comes as often as the whole part of its weight, or once more. From
+    round to round the remainders follow a sequence of low discrepancy, so that a face of weight w
+    waits for at most about 2 / w rounds.
+
+    Args:
+        seed: Seed of the run.
+        identity: Name of the identity, part of the random stream.
+        round_: Number of the round.
+        weights: Mean number of times that each face comes in a round, ``(N,)``; their sum is N.
+
+    Returns:
+        ``(N,)`` indices of faces.
+    """
+    start = (generator(seed, "start", identity).random() + round_ * _GOLDEN) % 1
+    ends = weights.cumsum()
+    ends[-1] = len(weights)  # but for rounding
+    counts = np.diff(np.floor(ends + start).astype(np.int64), prepend=0)
+    faces = np.repeat(np.arange(len(weights)), counts)
+    return generator(seed, "order", identity, round_).permutation(faces)
+
+
+class FaceOrder:
+    """Order in which the faces of an identity are sampled; a pure function of step and slot.
+
+    Args:
+        seed: Seed of the run.
+        identity: Name of the identity, part of the random stream.
+        batch: Size of the global batch of one identity.
+        faces: Number of faces to sample from.
+        weights: Mean number of times that each face comes in a round; None for once.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        identity: str,
+        batch: int,
+        faces: int,
+        weights: NDArray[np.float64] | None,
+    ) -> None:
+        self._seed, self._identity = seed, identity
+        self._batch, self._faces, self._weights = batch, faces, weights
+        self._rounds: dict[int, NDArray[np.int64]] = {}
+
+    def face(self, step: int, slot: int) -> int:
+        """The face in a slot of the global batch."""
+        if self._weights is None:
+            return face_at(self._seed, self._identity, step, slot, self._batch, self._faces)
+        round_, place = divmod(step * self._batch + slot, self._faces)
+        if round_ not in self._rounds:
+            latest = dict(list(self._rounds.items())[-_KEPT_ROUNDS:])
+            found = weighted_round(self._seed, self._identity, round_, self._weights)
+            self._rounds = {**latest, round_: found}
+        return int(self._rounds[round_][place])
 
 
 def rank_slots(

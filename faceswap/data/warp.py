@@ -74,7 +74,12 @@ def sample_warp(random: np.random.Generator, ranges: WarpRanges) -> Warp:
 
 
 def apply_warps(
-    crops: Tensor, affine: Tensor, jitter: Tensor, sizes: tuple[int, int], margin: float
+    crops: Tensor,
+    affine: Tensor,
+    jitter: Tensor,
+    sizes: tuple[int, int],
+    margin: float,
+    reshaping: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Samples the distorted and the undistorted face from crops with a margin.
 
@@ -84,12 +89,15 @@ def apply_warps(
         jitter: ``Warp.jitter`` of each crop, ``(B, 2, GRID, GRID) float32``.
         sizes: Sides of the distorted and the undistorted face in pixels.
         margin: Side of the crops over the side of the training square, at least 1.
+        reshaping: Further displacements of the distorted faces, ``(B, 2, N, N) float32``.
 
     Returns:
         Distorted ``(B, C, s0, s0)`` and undistorted ``(B, C, s1, s1)`` faces. Beyond their edges,
         crops are continued by reflection.
     """
     distorted = _places(sizes[0], crops.device) + _displacement(jitter, sizes[0])
+    if reshaping is not None:
+        distorted = distorted + _displacement(reshaping, sizes[0])
     straight = _places(sizes[1], crops.device).expand(len(crops), -1, -1, -1)
     # (B, 2, s0 * s0 + s1 * s1): both squares in one resampling.
     places = torch.cat([distorted.flatten(2), straight.flatten(2)], 2)
@@ -128,16 +136,16 @@ def _places(size: int, device: torch.device) -> Tensor:
     return torch.stack([x, y])[None]
 
 
-def _displacement(jitter: Tensor, size: int) -> Tensor:
-    """Control points ``(B, 2, GRID, GRID)`` -> smooth displacement ``(B, 2, size, size)``."""
-    spread = _spread(size, jitter.device)
-    return spread @ jitter @ spread.T
+def _displacement(nodes: Tensor, size: int) -> Tensor:
+    """Control points ``(B, 2, N, N)`` -> smooth displacement ``(B, 2, size, size)``."""
+    weights = spread(size, nodes.shape[-1], nodes.device)
+    return weights @ nodes @ weights.T
 
 
 @lru_cache(maxsize=16)
 @torch.inference_mode(mode=False)  # it is kept, and training cannot use inference tensors
-def _spread(size: int, device: torch.device) -> Tensor:
-    # Bicubic interpolation of the control points, written once as a matrix (size, GRID).
-    unit = torch.eye(GRID)[:, None, :, None].expand(-1, -1, -1, GRID).contiguous()
-    spread = F.interpolate(unit, (size, GRID), mode="bicubic", align_corners=True)
-    return spread[:, 0, :, 0].T.contiguous().to(device)
+def spread(size: int, nodes: int, device: torch.device) -> Tensor:
+    """Bicubic interpolation of equally spaced control points as a matrix, ``(size, nodes)``."""
+    unit = torch.eye(nodes)[:, None, :, None].expand(-1, -1, -1, nodes).contiguous()
+    weights = F.interpolate(unit, (size, nodes), mode="bicubic", align_corners=True)
+    return weights[:, 0, :, 0].T.contiguous().to(device)

@@ -6,7 +6,8 @@ import torch
 from accelerate import Accelerator
 
 from faceswap.core.processes import local_threads
-from faceswap.data.batches import BatchPlan
+from faceswap.data.balance import Balance
+from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.warp import WarpRanges
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Plan
@@ -16,6 +17,7 @@ from faceswap.training.optimizers.schedule import Budget, Schedule
 from faceswap.training.optimizers.update import UpdateRule
 from faceswap.training.settings import (
     AugmentationConfig,
+    DataConfig,
     LossConfig,
     OptimizerConfig,
     TrainConfig,
@@ -54,12 +56,31 @@ def build_batch_plan(config: TrainConfig, opened: Accelerator) -> BatchPlan:
         rank=opened.process_index,
         world_size=opened.num_processes,
         micro_batches=config.training.micro_batches,
+        flips=augmentation.flip if isinstance(augmentation.flip, dict) else {},
+        balance=build_balance(config.data),
+        match_pose=config.data.match_pose,
+        colour_method=augmentation.colour_method,
+        clahe=augmentation.clahe,
+        degradation=augmentation.degradation,
+        landmark_warp=augmentation.landmark_warp,
+    )
+
+
+def build_balance(config: DataConfig) -> Balance:
+    """Which faces are sampled more often than others."""
+    return Balance(
+        config.balance_pose,
+        config.balance_expression,
+        config.balance_sources,
+        config.sharpness,
+        config.skip_blurred,
     )
 
 
 def warp_ranges(config: AugmentationConfig) -> WarpRanges:
     """Ranges of the random warp."""
-    return WarpRanges(config.rotation, config.zoom, config.shift, config.flip, config.warp)
+    flip = 0.0 if isinstance(config.flip, dict) else config.flip
+    return WarpRanges(config.rotation, config.zoom, config.shift, flip, config.warp)
 
 
 def build_phase(config: TrainConfig, batches: BatchPlan) -> Phase:

@@ -75,7 +75,9 @@ def test_light_is_sampled_only_where_it_is_changed(batches, monkeypatch):
     lit, dark = batches[3], with_plan(batches, light=0.0)
     assert lit.light.shape == (3, 8, 3, 3)
     assert len(set(lit.light.flatten(0, 1)[:, 0, 0].tolist())) == 24  # of each face another
-    monkeypatch.setattr("faceswap.data.batches.sample_light", lambda *_: pytest.fail("sampled"))
+    monkeypatch.setattr(
+        "faceswap.data.face_sampler.sample_light", lambda *_: pytest.fail("sampled")
+    )
     assert dark[3].light is None
     assert all(torch.equal(a, b) for a, b in zip(dark[3][:5], lit[:5], strict=True))
 

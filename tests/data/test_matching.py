@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from faceswap.data.matching import expressions, find_matches, nearest
+from faceswap.data.matching import Matches, expressions, nearest
 from faceswap.geometry.mean_face import MEAN_FACE
 
 
@@ -24,7 +24,7 @@ def test_expressions_know_neither_place_nor_size():
 
 
 def test_a_wide_face_and_a_narrow_one_are_matched_by_what_the_mouth_does():
-    matches = find_matches(
+    matches = Matches(
         {"wide": expressions(faces(9, 100.0, 1.1)), "narrow": expressions(faces(9, 100.0, 0.95))}
     )
     assert set(matches) == {("wide", "narrow"), ("narrow", "wide")}
@@ -35,7 +35,7 @@ def test_one_who_talks_through_is_not_matched_to_the_closed_mouth_of_another():
     # Nine of ten faces of the first have an open mouth, one of ten faces of the second.
     opening, closed = faces(10, 100.0)[7:], faces(10, 100.0)[:1]
     talks, silent = closed + 3 * opening, 9 * closed + opening[-1:]
-    matches = find_matches({"talks": expressions(talks), "silent": expressions(silent)})
+    matches = Matches({"talks": expressions(talks), "silent": expressions(silent)})
     assert matches["talks", "silent"][1:, 0].tolist() == [9] * 9
     assert matches["talks", "silent"][0, 0] < 9
 
@@ -55,7 +55,7 @@ def blinking(lids: float) -> list[np.ndarray]:
 def test_a_blink_is_matched_to_a_blink_though_the_brows_differ():
     large, small = blinking(0.09), blinking(0.07)
     small[3][17:27, 1] -= 8  # brows raised
-    matches = find_matches({"large": expressions(large), "small": expressions(small)})
+    matches = Matches({"large": expressions(large), "small": expressions(small)})
     assert matches["large", "small"][3, 0] == 3
     assert matches["small", "large"][3, 0] == 3
     assert (matches["large", "small"][:3, 0] < 3).all()

@@ -9,14 +9,16 @@ import numpy as np
 from accelerate import Accelerator
 from numpy.typing import NDArray
 
+from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError
 from faceswap.core.log import get_logger
 from faceswap.core.names import check_name
 from faceswap.core.text import counted
-from faceswap.data.batches import BatchPlan, FaceBatches
+from faceswap.data.batch_plan import BatchPlan
+from faceswap.data.batches import FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
-from faceswap.data.matching import expressions, find_matches
 from faceswap.data.sampling import rank_slots, split_facesets
+from faceswap.data.traits import FaceTraits, measure_traits
 from faceswap.data.warp import WarpRanges
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES
@@ -152,18 +154,20 @@ def prepare_data(
         on_faces: Callback with the number of faces added to the cache since the last call.
 
     Raises:
-        ConfigError: The batch cannot be split evenly over processes and micro-batches.
+        ConfigError: The batch cannot be split evenly over processes and micro-batches, or flips are
+            set for an unknown identity.
         FacesetError: Crops cover too little of the face, or cannot be read.
         StorageFullError: The disk is full.
     """
     # Before anything is written:
     rank_slots(plan.batch, plan.rank, plan.world_size, 0, plan.micro_batches)
+    check_flips(plan.flips, list(facesets))
     caches: dict[str, FaceCache] = {}
     contents: dict[Path, str] = {}
     edited: dict[Path, int] = {}
     training: dict[str, NDArray[np.int64]] = {}
     held_out: dict[str, NDArray[np.int64]] = {}
-    shown: dict[str, NDArray[np.float32]] = {}
+    traits: dict[str, FaceTraits] = {}
     pairs = {
         name: [(faceset, face) for faceset in sets for face in faceset.trainable()]
         for name, sets in facesets.items()
@@ -177,14 +181,27 @@ def prepare_data(
             contents |= {path.resolve(): sha256 for path, sha256 in built.contents.items()}
             edited |= {path.resolve(): count for path, count in built.edited.items()}
             training[name], held_out[name] = split_facesets(pairs[name], config.data.held_out)
-            if plan.match:
-                shown[name] = expressions([pairs[name][i][1].landmarks for i in training[name]])
+            traits[name] = measure_traits([pairs[name][i] for i in training[name]])
     guide_data = prepare_guide_data(
         model, pairs, training, config.data.references, config.data.coverage
     )
     sources = {} if guide_data is None else guide_data.sources
-    batches = FaceBatches(caches, training, plan, find_matches(shown), sources)
+    batches = FaceBatches(caches, training, plan, guides=sources, traits=traits)
     return TrainingData(batches, held_out, contents, edited, guide_data)
+
+
+def check_flips(flips: Mapping[str, float], identities: Sequence[str]) -> None:
+    """Refuses probabilities of flips of identities that are not trained.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    unknown = [name for name in flips if name not in identities]
+    if unknown:
+        raise ConfigError(
+            f"Expected identities in augmentation.flip, found {', '.join(map(repr, unknown))}.",
+            f"{nearest(unknown[0], identities)}The identities are {', '.join(identities)}.",
+        )
 
 
 def check_guided(
@@ -199,7 +216,8 @@ def check_guided(
     if not isinstance(model, GuidedAutoencoder):
         return
     kind = f"The model {config.model.name!r} shows real crops"
-    if config.augmentation.flip:
+    flip = config.augmentation.flip
+    if any(flip.values()) if isinstance(flip, dict) else flip:
         raise ConfigError(
             f"{kind}, which cannot be mirrored: expected augmentation.flip=0, found "
             f"{config.augmentation.flip}.",

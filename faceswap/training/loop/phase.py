@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from faceswap.data.batches import BatchPlan
+from faceswap.data.batch_plan import BatchPlan
 from faceswap.training.losses.weights import LossWeights
 from faceswap.training.optimizers.schedule import Schedule
 from faceswap.training.optimizers.update import UpdateRule
