@@ -80,24 +80,21 @@ class Degradation:
 
     def __init__(self, strength: float, side: int) -> None:
         blur, motion = 0.012 * strength * side, round(0.06 * strength * side) // 2 * 2 + 1
+        blurs: list[A.ImageOnlyTransform] = [A.GaussianBlur(0, (0.25 * blur, blur))]
+        if motion > 1:
+            blurs.append(A.MotionBlur((3, motion), allow_shifted=False))
+        # 30 and better at strength 1, 20 and better at 2.
         lowest = round(100 - 70 * min(strength, 1.0) - 10 * max(strength - 1, 0))
-        scales = cv2.INTER_AREA, cv2.INTER_LINEAR
         self._change = A.Compose(
             [
-                A.OneOf(
-                    [
-                        A.GaussianBlur(0, (0.25 * blur, blur)),
-                        A.MotionBlur((3, max(3, motion)), allow_shifted=False),
-                    ],
-                    p=0.6,
-                ),
+                A.OneOf([*blurs], p=0.6),
                 A.Downscale(
                     (1 / (1 + 2 * strength), 1 / (1 + 0.2 * strength)),
-                    dict(zip(("downscale", "upscale"), scales, strict=True)),
+                    {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR},
                     p=0.5,
                 ),
                 A.GaussNoise((0.005 * strength, 0.04 * strength), p=0.5),
-                A.ImageCompression(quality_range=(lowest, 90), p=0.6),
+                A.ImageCompression(quality_range=(lowest, round(100 - 10 * strength)), p=0.6),
             ],
             p=0.5,
         )

@@ -90,6 +90,7 @@ def _raked(weights: NDArray[np.float64], features: list[NDArray[np.int64]]) -> N
             totals = np.bincount(bins, weights * factors)
             filled = totals > 0
             factors *= np.divide(totals[filled].mean(), totals, where=filled, out=totals)[bins]
-        # Also within the rounds, so that what the limit takes from a rare face goes to its like.
+        # Within the rounds, so that the others share equally what a rare face may not have.
+        factors *= weights.sum() / (weights * factors).sum()
         factors = factors.clip(_LEAST_OFTEN, _MOST_OFTEN)
     return factors

@@ -220,7 +220,7 @@ def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin:
         distorted[:, seen].unflatten(0, (identities, -1)),
         straight[:, :, :3],
         straight[:, :, 3:4],
-        straight[:, :, 4:],
+        straight[:, :, 4:CHANNELS],
         int(raw.matched[0].sum()),
         None if raw.guides is None else _moved(raw.guides.to(device), affine),
     )

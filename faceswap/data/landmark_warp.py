@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from faceswap.data.warp import spread
 
-NODES = 11
+NODES = 13
 """Control points of the warp along each side."""
 
-_STIFFNESS = 0.02  # of bends, against the landmarks
+_STIFFNESS = 0.005  # of bends, against the landmarks
 _PULL = 0.002  # towards no displacement, where there are no landmarks
 _PLACES = 513  # at which the interpolation is known
 
@@ -38,7 +38,9 @@ def fit_landmark_warp(
     rows = np.rint((places + 1) / 2 * (_PLACES - 1)).astype(np.int64)
     across, down = _interpolation()[rows].swapaxes(0, 1)  # (P, NODES) each
     basis = (down[:, :, None] * across[:, None, :]).reshape(len(places), -1)
-    solved = np.linalg.solve(basis.T @ basis + _regulariser(), basis.T @ moves)
+    # Ridge regression in its dual form: there are fewer landmarks than control points.
+    smooth = basis @ _smoothing()
+    solved = smooth.T @ np.linalg.solve(smooth @ basis.T + np.eye(len(places)), moves)
     return solved.T.reshape(2, NODES, NODES).astype(np.float32)
 
 
@@ -48,10 +50,11 @@ def _interpolation() -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=1)
-def _regulariser() -> NDArray[np.float64]:
-    """Cost of bends and displacements of the grid, as a matrix of its control points."""
-    bend, one = np.diff(np.eye(NODES), 2, axis=0), np.eye(NODES)
+def _smoothing() -> NDArray[np.float64]:
+    """Inverse of the cost of bends and displacements, a matrix of the control points."""
+    one = np.eye(NODES)
+    slope, bend = np.diff(one, axis=0), np.diff(one, 2, axis=0)
     bends = np.kron(bend.T @ bend, one) + np.kron(one, bend.T @ bend)
-    twist = np.diff(one, axis=0)
-    bends += 2 * np.kron(twist.T @ twist, twist.T @ twist)
-    return _STIFFNESS * bends + _PULL * np.eye(NODES * NODES)
+    bends += 2 * np.kron(slope.T @ slope, slope.T @ slope)
+    cost = _STIFFNESS * bends + _PULL * np.eye(NODES * NODES)
+    return np.linalg.inv(cost).astype(np.float64)

@@ -12,7 +12,7 @@ class ColourLenders:
     """Chooses random faces of other identities, and measures their colours.
 
     Args:
-        crops: Cached faces of each identity, ``(N, S, S, 5) uint8``.
+        crops: Cached faces of each identity, ``(N, S, S, CHANNELS) uint8``.
         training: Indices of the training faces of each identity.
         fraction: Fraction of faces that take the colours of another.
     """

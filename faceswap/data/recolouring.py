@@ -45,7 +45,7 @@ def measure_recolouring(
 
     Args:
         method: Name of a transfer, except for ``LINEAR``.
-        faces: Crops of each identity, ``(I, B, S, S, 5) uint8``.
+        faces: Crops of each identity, ``(I, B, S, S, CHANNELS) uint8``.
         lenders: Crop of the face that lends its colours to each; None for unchanged faces.
     """
     chosen = [[lender is not None for lender in row] for row in lenders]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from faceswap.data.matching import Matches, expressions, nearest
+from faceswap.data.matching import Matches, expressions, nearest, with_pose
 from faceswap.geometry.mean_face import MEAN_FACE
 
 
@@ -73,3 +73,28 @@ def test_long_lists_are_searched_in_portions(monkeypatch: pytest.MonkeyPatch):
     whole = nearest(queries, pool, 3)
     monkeypatch.setattr("faceswap.data.matching._DISTANCES", 7 * 30)
     assert np.array_equal(nearest(queries, pool, 3), whole)
+
+
+def test_pose_decides_between_equal_expressions():
+    shown = expressions([*faces(3, 100.0), *faces(3, 100.0)])
+    angles = np.array([[0.0, 0.0]] * 3 + [[25.0, -10.0]] * 3, np.float32)
+    first = with_pose(shown[:3], angles[:3], 1.0)
+    turned = with_pose(shown[:3], angles[3:], 1.0)
+    pool = with_pose(shown, angles, 1.0)
+    assert Matches({"a": first, "b": pool})["a", "b"][:, 0].tolist() == [0, 1, 2]
+    assert Matches({"a": turned, "b": pool})["a", "b"][:, 0].tolist() == [3, 4, 5]
+
+
+def test_without_weight_pose_is_left_out():
+    shown = expressions(faces(4, 100.0))
+    assert with_pose(shown, np.ones((4, 2), np.float32), 0.0) is shown
+
+
+def test_matches_are_found_when_they_are_used():
+    shown = expressions(faces(4, 100.0))
+    matches = Matches({"a": shown, "b": shown, "c": shown})
+    assert len(matches) == 6
+    assert set(matches) == {(x, y) for x in "abc" for y in "abc" if x != y}
+    assert matches["a", "b"] is matches["a", "b"]
+    with pytest.raises(KeyError):
+        matches["a", "d"]
