@@ -20,9 +20,9 @@ class Balance:
     """Which faces are sampled more often than others.
 
     Attributes:
-        pose: 0 leaves yaw and pitch as frequent as they are in the footage, 1 makes all that occur
-            equally frequent.
-        expression: The same of the opening of mouth and eyes.
+        pose: Balance of yaw and pitch: 0 leaves them as frequent as in the footage, 1 makes all
+            that occur equally frequent.
+        expression: Balance of the opening of mouth and eyes, 0 to 1.
         sources: Whether all facesets of an identity, and people in them, are equally frequent.
         sharpness: Exponent of the relative sharpness with which faces are less frequent.
         skip_blurred: Fraction of the faces, the least sharp ones, that are never sampled.
@@ -44,7 +44,7 @@ def face_weights(traits: FaceTraits, balance: Balance) -> NDArray[np.float64]:
 
     Args:
         traits: Traits of the training faces of an identity.
-        balance: Which of them are sampled more often.
+        balance: Faces to sample more often.
 
     Returns:
         ``(N,) float64`` with a mean of 1.

@@ -29,7 +29,7 @@ class BatchPlan:
         rollbacks: Number of rollbacks of the run, so that training continues with other batches.
         flips: Fraction of mirrored faces of the identities in which it differs from
             ``ranges.flip``, 0 to 1.
-        balance: Which faces are sampled more often than others.
+        balance: Faces to sample more often than others.
         match_pose: Weight of yaw and pitch in matched pairs, see ``matching.with_pose``.
         colour_method: Colour transfer, one of ``recolouring.transfer_names``.
         clahe: Fraction of faces whose local contrast is equalised, 0 to 1.

@@ -40,7 +40,8 @@ class RawBatch(NamedTuple):
             change; None for models without.
         light: Light of each face, ``(I, B, 3, 3) float32``, see ``light.sample_light``; or None.
         recolouring: Colour transfers besides ``colour``, or None.
-        degraded: What the inputs show instead of ``crops``, ``(I, B, S, S, 3) uint8 RGB``; or None.
+        degraded: Pictures that the inputs show instead of ``crops``, ``(I, B, S, S, 3) uint8 RGB``;
+            or None.
         reshaping: Displacements that give inputs other landmarks, ``(I, B, 2, N, N) float32``, see
             ``landmark_warp``; or None.
     """

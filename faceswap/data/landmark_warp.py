@@ -27,7 +27,7 @@ def fit_landmark_warp(
 
     Args:
         landmarks: Landmarks of the face, ``(P, 2)`` in normalised coordinates.
-        wanted: Where they are to be, ``(P, 2)``. Points outside the square do not count.
+        wanted: Landmarks to show, ``(P, 2)``. Points outside the square do not count.
 
     Returns:
         ``(2, NODES, NODES) float32``: displacements of the control points, see ``warp.Warp``.

@@ -70,7 +70,7 @@ def recolour(images: Tensor, recolouring: Recolouring) -> Tensor:
 
     Args:
         images: Images, ``(I * B, 3, S, S) float32 RGB`` in [0, 1].
-        recolouring: What ``measure_recolouring`` found for them.
+        recolouring: Result of ``measure_recolouring`` for them.
     """
     rows = recolouring.chosen.flatten().nonzero().flatten().to(images.device)
     if not len(rows):
