@@ -30,6 +30,9 @@ _log = get_logger(__name__)
 MODEL, AVERAGED = "model", "ema"
 """Groups of tensors in a checkpoint: the weights, and their exponential moving average."""
 
+CHOICE = "evaluated weights"
+"""Name in ``TrainingState.extras`` of what decides between these two."""
+
 _RESTORE = "Restore the run from a backup, or choose another folder for --output."
 _ROLLBACKS = 3  # in a row, before training stops
 # In the groups of an optimizer; Prodigy counts there, and estimates its learning rate.
@@ -278,6 +281,15 @@ def _kind(optimizer: torch.optim.Optimizer | None) -> str:
 def _hyperparameters(group: Mapping[str, Any]) -> dict[str, Any]:
     """Hyperparameters of a group, without what some optimizers keep beside them."""
     return {name: value for name, value in group.items() if name not in _NO_HYPERPARAMETERS}
+
+
+def evaluated_group(found: Checkpoint) -> str:
+    """Group of the weights that were evaluated and exported with a checkpoint.
+
+    The moving average where there is one, unless the checkpoint records that it was worse.
+    """
+    choice = found.state.get("extras", {}).get(CHOICE, {})
+    return AVERAGED if AVERAGED in found.tensors and choice.get("averaged", True) else MODEL
 
 
 def load_into(module: nn.Module, found: Checkpoint, group: str) -> None:

@@ -15,7 +15,7 @@ from faceswap.core.checkpoint import (
 )
 from faceswap.core.errors import ModelFileError
 from faceswap.core.files import sha256_file
-from faceswap.core.training_state import AVERAGED, MODEL
+from faceswap.core.training_state import AVERAGED, MODEL, evaluated_group
 from faceswap.models.model_file import (
     LoadedModel,
     build_with_weights,
@@ -57,9 +57,7 @@ def load_run_model(
     if meta.step == step:  # exported together with this checkpoint
         return replace(load_model(folder, device), checkpoint=name)
     loaded = _read_checkpoint(root, step, exact=name not in (BEST, LATEST))
-    group = (
-        AVERAGED if AVERAGED in loaded.tensors else MODEL
-    )  # the same weights as in the exported model
+    group = evaluated_group(loaded)  # the same weights as in the exported model
     weights = loaded.path / f"{group}.safetensors"
     model = build_with_weights(meta, loaded.tensors[group], weights).to(device)
     if loaded.step != step:  # the chosen checkpoint is damaged and an earlier one was loaded

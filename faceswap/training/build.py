@@ -14,7 +14,7 @@ from faceswap.core.ema import EMA
 from faceswap.core.log import get_logger
 from faceswap.core.processes import hold_run, leave_unused, open_accelerator
 from faceswap.core.seeding import seed_everything
-from faceswap.core.training_state import Progress
+from faceswap.core.training_state import CHOICE, Progress
 from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
@@ -29,6 +29,7 @@ from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks, Reporter
 from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
 from faceswap.training.optimizers.update import GradientNorms
+from faceswap.training.run.choice import ModelChoice
 from faceswap.training.run.earlier_models import start_model
 from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.run.state import RunState
@@ -179,19 +180,21 @@ def _build_state(
     norms: GradientNorms,
     guide_data: GuideData | None,
 ) -> RunState:
-    decay = config.optimizer.ema
+    ema = EMA(model, config.optimizer.ema) if config.optimizer.ema else None
+    choice = ModelChoice(model, ema)
     return RunState(
         folder=run.checkpoints,
         model=model,
         optimizer=optimizer,
         scaler=opened.scaler,
-        ema=EMA(model, decay) if decay else None,
+        ema=ema,
         keep=config.output.keep,
         advice=_ADVICE,
         export_to=run.model,
         meta=meta,
+        choice=choice,
         guide_data=guide_data,
-        extras={"gradient norms": norms},
+        extras={"gradient norms": norms, CHOICE: choice},
     )
 
 
@@ -205,7 +208,7 @@ def _build_output(
 ) -> Output:
     if not opened.is_main_process:
         return Output(None, {})
-    caches, model = data.batches.caches, state.evaluated
+    caches, model = data.batches.caches, state.choice.model
     size = max(model.input_size, model.full_size)
     held_out = {n: i for n, i in data.held_out.items() if len(i)}
     # Without held-out faces, previews show training faces.
@@ -216,7 +219,7 @@ def _build_output(
 
     reporter = Reporter(
         run,
-        model,
+        state.choice,
         state.meta,
         {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()},
         opened.device,

@@ -21,8 +21,11 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.media.images import read_image
 from faceswap.models.model_file import load_model
 from faceswap.models.registry import models
+from faceswap.models.run_model import load_run_model
 from faceswap.training.build import run_training
 from faceswap.training.inputs.prepare import open_facesets
+from faceswap.training.monitoring import report
+from faceswap.training.monitoring.held_out import Quality
 from faceswap.training.monitoring.report import Callbacks
 from tests.training.tiny import configured, same, tiny, weights
 
@@ -178,13 +181,32 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(faces, tmp_path):
     assert checkpoint.state["progress"]["since_best"] >= 2
 
 
-def test_the_moving_average_is_evaluated_and_exported(faces, tmp_path):
-    run_training(configured("training.steps=6", "optimizer.ema=0.9"), faces, tmp_path / "run")
+@pytest.mark.parametrize(("better", "worse"), [("ema", "model"), ("model", "ema")])
+def test_the_better_of_weights_and_moving_average_is_exported(
+    better, worse, faces, tmp_path, monkeypatch
+):
+    def measure(model, shown, *_):
+        trained = next(model.parameters()).requires_grad
+        return {
+            name: Quality(0.9 if trained == (better == "model") else 0.8, 0.1) for name in shown
+        }
+
+    monkeypatch.setattr(report, "evaluate", measure)
+    result = run_training(
+        configured("training.steps=6", "optimizer.ema=0.9"), faces, tmp_path / "run"
+    )
+    assert result.quality["alice"].ssim == 0.9
     checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
     assert checkpoint is not None
     exported = weights(tmp_path / "run")
-    assert same(exported, checkpoint.tensors["ema"])
-    assert not same(exported, checkpoint.tensors["model"])
+    assert same(exported, checkpoint.tensors[better])
+    assert not same(exported, checkpoint.tensors[worse])
+    # The best checkpoint is read as the same model as the exported one.
+    model = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
+    model["step"] = 5
+    (tmp_path / "run" / "model" / "model.json").write_text(json.dumps(model))
+    loaded = load_run_model(tmp_path / "run", checkpoint="latest")
+    assert same(loaded.model.state_dict(), exported)
     # It resumes exactly.
     run_training(configured("training.steps=9", "optimizer.ema=0.9"), faces, tmp_path / "run")
     run_training(configured("training.steps=9", "optimizer.ema=0.9"), faces, tmp_path / "whole")

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from statistics import fmean
 
 import torch
 
 from faceswap.core.tensorboard_log import open_scalar_log
-from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
 from faceswap.training.monitoring.held_out import Quality, evaluate
 from faceswap.training.monitoring.preview import preview_grid
 from faceswap.training.monitoring.preview_writer import PreviewWriter
 from faceswap.training.monitoring.shown_faces import ShownFaces
+from faceswap.training.run.choice import ModelChoice
 from faceswap.training.run.run_directory import RunDirectory
 
 
@@ -63,7 +64,7 @@ class Reporter:
 
     Args:
         run: Folder of the run.
-        model: Model to evaluate, not wrapped by Accelerate.
+        choice: Models to evaluate, not wrapped by Accelerate; set to the better one.
         meta: Metadata of the model, for the manifests of the previews.
         held_out: Held-out faces of each identity.
         device: Device of the model.
@@ -74,14 +75,14 @@ class Reporter:
     def __init__(
         self,
         run: RunDirectory,
-        model: FaceAutoencoder,
+        choice: ModelChoice,
         meta: ModelMeta,
         held_out: Mapping[str, ShownFaces],
         device: torch.device,
         bf16: bool,
         step: int,
     ) -> None:
-        self._model, self._held_out = model, held_out
+        self._choice, self._held_out = choice, held_out
         self._previews = PreviewWriter(run.previews, meta)
         self._device, self._bf16 = device, bf16
         self._writer = open_scalar_log(run.logs, purge_step=step + 1)
@@ -102,14 +103,27 @@ class Reporter:
             self._writer.add_scalar(name, value, report.step)
 
     def measure(self, step: int) -> dict[str, Quality]:
-        """Metrics of each identity on held-out faces; empty without held-out faces."""
-        self._model.eval()
-        quality = evaluate(self._model, self._held_out, self._device, self._bf16)
-        self._model.train()
+        """Metrics of each identity on held-out faces; empty without held-out faces.
+
+        Of the weights and their moving average, those with the higher mean SSIM become the choice.
+        """
+        measured = {}
+        for averaged, model in self._choice.models.items():
+            model.eval()
+            measured[averaged] = evaluate(model, self._held_out, self._device, self._bf16)
+            model.train()
+        quality = self._choose(measured)
         for name, q in quality.items():
             self._writer.add_scalar(f"held-out ssim/{name}", q.ssim, step)
             self._writer.add_scalar(f"held-out l1/{name}", q.l1, step)
         return quality
+
+    def _choose(self, measured: Mapping[bool, dict[str, Quality]]) -> dict[str, Quality]:
+        scores = {each: mean_ssim(quality) for each, quality in measured.items()}
+        known = {each: score for each, score in scores.items() if score and isfinite(score)}
+        if known:
+            self._choice.averaged = max(known, key=lambda averaged: (known[averaged], averaged))
+        return measured[self._choice.averaged]
 
     def has_shown(self, step: int) -> bool:
         """Whether the preview of a step was written."""
@@ -117,9 +131,9 @@ class Reporter:
 
     def show(self, faces: Mapping[str, ShownFaces], step: int) -> None:
         """Writes the preview ``step-*.jpg`` of faces of each identity."""
-        self._model.eval()
-        image = preview_grid(self._model, faces, self._device, self._bf16)
-        self._model.train()
+        model = self._choice.model.eval()
+        image = preview_grid(model, faces, self._device, self._bf16)
+        model.train()
         self._previews.write(image, step)
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.training_state import Progress, TrainingState
-from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta, save_model
 from faceswap.training.inputs.guide_data import GuideData
+from faceswap.training.run.choice import ModelChoice
 
 
 @dataclass(frozen=True)
@@ -17,35 +17,29 @@ class RunState(TrainingState[Progress]):
     Attributes:
         export_to: Folder of the exported model.
         meta: Description of the exported model.
+        choice: The model that is evaluated and exported; in ``extras`` as ``CHOICE``.
         guide_data: References of the facesets of today; None for models without.
     """
 
     export_to: Path
     meta: ModelMeta
+    choice: ModelChoice
     guide_data: GuideData | None = None
-
-    @property
-    def evaluated(self) -> FaceAutoencoder:
-        """The model that is evaluated and exported: the moving average where there is one."""
-        model = self.model if self.ema is None else self.ema.module
-        assert isinstance(model, FaceAutoencoder)
-        return model
 
     def grow(self, fraction: float) -> None:
         """Prepares the models for a step at a fraction of the budget."""
-        for model in {self.model, self.evaluated}:
-            assert isinstance(model, FaceAutoencoder)
+        for model in self.choice.models.values():
             model.grow(fraction)
 
     def restore(self, found: Checkpoint, kind: type[Progress]) -> Progress:
         """Restores a checkpoint, but for the references; see the base."""
         progress = super().restore(found, kind)
         if self.guide_data is not None:
-            for model in {self.model, self.evaluated}:
+            for model in self.choice.models.values():
                 self.guide_data.fill(model)
         return progress
 
     def complete_save(self, progress: Progress) -> None:
         """Brings the marks of the checkpoints and the exported model up to date; see the base."""
         super().complete_save(progress)
-        save_model(self.export_to, self.evaluated, replace(self.meta, step=progress.step))
+        save_model(self.export_to, self.choice.model, replace(self.meta, step=progress.step))

@@ -72,6 +72,6 @@ class OptimizerConfig(StrictModel):
         default=0.0,
         ge=0,
         lt=1,
-        description="Decay of the moving average of the weights that is evaluated and exported; "
-        "0 disables it.",
+        description="Decay of the moving average of the weights, which is exported where it is "
+        "better on held-out faces; 0 disables it.",
     )
