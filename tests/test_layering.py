@@ -42,7 +42,7 @@ CONVERSION: tuple[tuple[str, ...], ...] = (
 # The folders of training, likewise.
 TRAINING: tuple[tuple[str, ...], ...] = (
     ("settings", "losses", "optimizers"),
-    ("inputs",),
+    ("inputs", "discriminators"),
     ("run",),
     ("monitoring",),
     ("loop",),

@@ -155,6 +155,11 @@ class TrainingState(Generic[P]):
         Raises:
             StorageFullError: The disk is full; earlier checkpoints are intact.
         """
+        save_checkpoint(self.folder, progress.step, *self.contents(progress))
+        self.complete_save(progress)
+
+    def contents(self, progress: P) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, Any]]:
+        """Groups of tensors and JSON values of a checkpoint."""
         groups: dict[str, Mapping[str, Tensor]] = {MODEL: self.model.state_dict()}
         values: dict[str, Any] | None = None
         if self.optimizer is not None:
@@ -168,8 +173,7 @@ class TrainingState(Generic[P]):
             "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "extras": {name: each.state_dict() for name, each in self.extras.items()},
         }
-        save_checkpoint(self.folder, progress.step, groups, state)
-        self.complete_save(progress)
+        return groups, state
 
     def complete_save(self, progress: P) -> None:
         """Brings everything that follows from the newest checkpoint up to date.

@@ -20,12 +20,14 @@ class Reconstruction(NamedTuple):
         swapped: Swaps, ``(I, M, 3, H, W) float32 RGB`` in [0, 1]: the first M faces of the
             preceding identity decoded as identity i; None without swaps.
         penalty: Regularisation of the decoders, ``(I, B)``, added to the loss; None without any.
+        codes: Features of the faces from ``encode``, ``(I, B, ...)``; None outside training.
     """
 
     face: Tensor
     mask: Tensor | None
     swapped: Tensor | None = None
     penalty: Tensor | None = None
+    codes: Tensor | None = None
 
 
 class FaceAutoencoder(nn.Module):
@@ -87,8 +89,8 @@ class FaceAutoencoder(nn.Module):
             guides: Geometry and references of the faces, for guided models only.
 
         Returns:
-            Reconstruction with ``face (I, B, 3, s, s)``, ``mask (I, B, 1, s, s)`` or None, and
-            ``swapped (I, swaps, 3, s, s)`` or None.
+            Reconstruction with ``face (I, B, 3, s, s)``, ``mask (I, B, 1, s, s)`` or None,
+            ``swapped (I, swaps, 3, s, s)`` or None, and ``codes (I, B, ...)``.
         """
         assert guides is None
         codes = self.encode(faces.flatten(0, 1)).unflatten(0, faces.shape[:2])
@@ -97,10 +99,10 @@ class FaceAutoencoder(nn.Module):
         outputs = [self.decode(code, number) for number, code in enumerate(inputs)]
         whole = as_reconstruction(torch.stack(outputs))
         if not swaps:
-            return whole
+            return whole._replace(codes=codes)
         own = faces.shape[1]
         mask = None if whole.mask is None else whole.mask[:, :own]
-        return Reconstruction(whole.face[:, :own], mask, whole.face[:, own:])
+        return Reconstruction(whole.face[:, :own], mask, whole.face[:, own:], codes=codes)
 
     def grow(self, fraction: float) -> None:
         """Prepares for a step of training; only models that grow change.

@@ -64,8 +64,8 @@ class GuidedAutoencoder(FaceAutoencoder, ABC):
             guides: Geometry and references of the faces, ``(I, B, ...)``.
 
         Returns:
-            Reconstruction with ``face (I, B, 3, S, S)``, ``mask (I, B, 1, S, S)`` and
-            ``penalty (I, B)``.
+            Reconstruction with ``face (I, B, 3, S, S)``, ``mask (I, B, 1, S, S)``,
+            ``penalty (I, B)`` and ``codes (I, B, ...)``.
         """
 
     @abstractmethod

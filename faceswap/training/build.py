@@ -20,7 +20,13 @@ from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
 from faceswap.models.reuse import check_frozen, earlier_subjects
-from faceswap.training.from_settings import build_batch_plan, build_optimizer, build_plan
+from faceswap.training.discriminators.trained import TrainedDiscriminator
+from faceswap.training.from_settings import (
+    build_adversary,
+    build_batch_plan,
+    build_optimizer,
+    build_plan,
+)
 from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.inputs.prepare import TrainingData, check_guided, open_facesets, prepare_data
 from faceswap.training.loop.plan import Output, TrainResult
@@ -150,7 +156,10 @@ def _build_trainer(
         model.compile()
     optimizer = build_optimizer(model, config.optimizer)
     norms = GradientNorms()
-    state = _build_state(config, meta, run, opened, model, optimizer, norms, data.guide_data)
+    adversary = build_adversary([config], model, opened)
+    state = _build_state(
+        config, meta, run, opened, model, optimizer, norms, data.guide_data, adversary
+    )
     progress = state.load(Progress)
     if progress:
         _log.info("Resumed at step %d.", progress.step)
@@ -163,6 +172,7 @@ def _build_trainer(
         optimizer,
         next(iter(data.batches.caches.values())).geometry.margin,
         norms,
+        adversary,
         config.training.freeze,
     )
     output = _build_output(state, run, opened, data, progress, callbacks)
@@ -179,6 +189,7 @@ def _build_state(
     optimizer: torch.optim.Optimizer,
     norms: GradientNorms,
     guide_data: GuideData | None,
+    adversary: Mapping[str, TrainedDiscriminator],
 ) -> RunState:
     ema = EMA(model, config.optimizer.ema) if config.optimizer.ema else None
     choice = ModelChoice(model, ema)
@@ -195,6 +206,7 @@ def _build_state(
         choice=choice,
         guide_data=guide_data,
         extras={"gradient norms": norms, CHOICE: choice},
+        discriminators=adversary,
     )
 
 

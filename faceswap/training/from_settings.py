@@ -1,5 +1,6 @@
 """Turns the settings of a training into plain values."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 
 import torch
@@ -9,13 +10,18 @@ from faceswap.core.processes import local_threads
 from faceswap.data.balance import Balance
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.warp import WarpRanges
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.training.discriminators.build import build_discriminators
+from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Plan
+from faceswap.training.losses.adversarial import AdversarialWeights
 from faceswap.training.losses.weights import LossWeights
 from faceswap.training.optimizers.by_name import Hyperparameters, make_optimizer
 from faceswap.training.optimizers.schedule import Budget, Schedule
 from faceswap.training.optimizers.update import UpdateRule
 from faceswap.training.settings import (
+    AdversarialConfig,
     AugmentationConfig,
     DataConfig,
     LossConfig,
@@ -29,6 +35,33 @@ _MAX_WORKERS = 8
 def build_loss_weights(config: LossConfig) -> LossWeights:
     """Weights of the loss terms."""
     return LossWeights(**{field.name: getattr(config, field.name) for field in fields(LossWeights)})
+
+
+def build_adversarial_weights(config: AdversarialConfig) -> AdversarialWeights:
+    """Weights of the adversarial terms."""
+    return AdversarialWeights(config.power, config.swaps, config.true_face, config.lr)
+
+
+def build_adversary(
+    configs: Sequence[TrainConfig], model: FaceAutoencoder, opened: Accelerator
+) -> dict[str, TrainedDiscriminator]:
+    """The discriminators, by name.
+
+    Args:
+        configs: Settings of each phase; patches and dims are those of the first.
+        model: The model, on its device.
+        opened: Accelerator of the training.
+    """
+    config = configs[0]
+    return build_discriminators(
+        model,
+        [build_adversarial_weights(each.adversarial) for each in configs],
+        config.adversarial.patch,
+        config.adversarial.dims,
+        config.seed,
+        opened.device,
+        fp16=opened.scaler is not None,
+    )
 
 
 def build_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -92,6 +125,7 @@ def build_phase(config: TrainConfig, batches: BatchPlan) -> Phase:
         Schedule(optimizer.lr, optimizer.warmup, optimizer.decay, optimizer.schedule),
         UpdateRule(optimizer.clip, optimizer.auto_clip, optimizer.lr_dropout),
         frozen=frozenset(config.training.freeze),
+        adversarial=build_adversarial_weights(config.adversarial),
     )
 
 

@@ -61,7 +61,7 @@ class AnchoredAutoencoder(GuidedAutoencoder):
             for number, own in enumerate(zip(faces, codes, strict=True))
         ]
         face, mask, penalty = (torch.stack(each) for each in zip(*decoded, strict=True))
-        return Reconstruction(face, mask, None, penalty)
+        return Reconstruction(face, mask, None, penalty, codes)
 
     def swap(
         self, faces: Tensor, to: str, guides: Guides | None = None, detail: int | None = None

@@ -1,8 +1,9 @@
 """What may change in the course of a training."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from faceswap.data.batch_plan import BatchPlan
+from faceswap.training.losses.adversarial import AdversarialWeights
 from faceswap.training.losses.weights import LossWeights
 from faceswap.training.optimizers.schedule import Schedule
 from faceswap.training.optimizers.update import UpdateRule
@@ -18,6 +19,7 @@ class Phase:
         schedule: Learning-rate schedule.
         update: Limits of the updates of the weights.
         frozen: Parts of the model that are not trained.
+        adversarial: Weights of the adversarial terms.
     """
 
     batches: BatchPlan
@@ -25,3 +27,4 @@ class Phase:
     schedule: Schedule
     update: UpdateRule
     frozen: frozenset[str] = frozenset()
+    adversarial: AdversarialWeights = field(default_factory=AdversarialWeights)

@@ -1,6 +1,6 @@
 """One step of training: batch, forward, loss, backward, step."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 
 import torch
@@ -9,6 +9,8 @@ from torch import Tensor
 
 from faceswap.data.batches import RawBatch, prepare
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.training.discriminators.trained import TrainedDiscriminator
+from faceswap.training.loop.adversary import Adversary
 from faceswap.training.loop.phase import Phase
 from faceswap.training.losses.reconstruction import reconstruction_losses
 from faceswap.training.optimizers.update import GradientNorms, Update
@@ -23,6 +25,7 @@ class TrainStep:
         optimizer: Optimizer of the model's parameters.
         margin: ``CropGeometry.margin`` of the crops.
         norms: Gradient norms of earlier steps.
+        discriminators: Discriminators that any phase gives weight to, by name.
         frozen: Parts of the model that no phase trains: they get no gradients at all.
 
     Attributes:
@@ -36,6 +39,7 @@ class TrainStep:
         optimizer: torch.optim.Optimizer,
         margin: float,
         norms: GradientNorms,
+        discriminators: Mapping[str, TrainedDiscriminator],
         frozen: Collection[str] = (),
     ) -> None:
         self._parts = model.parts()
@@ -46,6 +50,8 @@ class TrainStep:
         self._margin = margin
         self._network, self._optimizer = accelerator.prepare(model, optimizer)
         self.update = Update(accelerator, self._optimizer, self._network.parameters(), norms)
+        self._adversary = Adversary(accelerator, discriminators)
+        self._terms: dict[str, Tensor] = {}
 
     def __call__(
         self, micro_batches: Sequence[RawBatch], phase: Phase, lr: float, step: int
@@ -63,24 +69,50 @@ class TrainStep:
         """
         for name, part in self._parts.items():  # statistics of frozen layers stay as they are
             part.train(name not in phase.frozen)
-        losses = []
-        sizes = (self._model.input_size, self._model.output_size)
+        losses, terms = [], []
         for number, raw in enumerate(micro_batches, start=1):
             last = number == len(micro_batches)
-            with nullcontext() if last else self._accelerator.no_sync(self._network):
-                batch = prepare(raw, self._accelerator.device, sizes, self._margin)
-                swaps = batch.matched if phase.losses.swap else 0
-                decoded = self._network(batch.distorted, swaps, batch.guides)
-                loss = reconstruction_losses(decoded, batch, phase.losses).total  # (I,)
-                self._accelerator.backward(loss.sum() / len(micro_batches))
-            losses.append(loss.detach())
+            loss, found = self._micro_batch(raw, phase, len(micro_batches), last=last)
+            losses.append(loss)
+            terms.append(found)
+        self._terms = {
+            name: torch.stack([found[name].mean() for found in terms]).mean() for name in terms[0]
+        }
         for name in phase.frozen:
             # Wrapped for several processes, the model expects gradients of parts that it trains in
             # another phase; optimizers skip weights without.
             self._parts[name].zero_grad()
         self.update(phase.update, lr, (phase.batches.seed, step))
+        self._adversary.update(phase.adversarial.lr * lr / phase.schedule.lr, phase.update.clip)
         return torch.stack(losses).mean(0)
+
+    def _micro_batch(
+        self, raw: RawBatch, phase: Phase, count: int, *, last: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Adds the gradients of one of several micro-batches.
+
+        Returns:
+            Loss of each identity, and the adversarial terms, ``(I,)`` each.
+        """
+        sizes = (self._model.input_size, self._model.output_size)
+        batch = prepare(raw, self._accelerator.device, sizes, self._margin)
+        adversarial = phase.adversarial
+        with nullcontext() if last else self._accelerator.no_sync(self._network):
+            swapped = phase.losses.swap or adversarial.judges_swaps
+            decoded = self._network(batch.distorted, batch.matched if swapped else 0, batch.guides)
+            judged = self._adversary.judge(decoded, batch, adversarial)
+            loss = reconstruction_losses(decoded, batch, phase.losses).total + judged.total  # (I,)
+            self._accelerator.backward(loss.sum() / count)
+        learnt = self._adversary.learn(decoded, batch, adversarial, count, last=last)
+        named = {f"discriminator/{name}": value for name, value in learnt.items()}
+        return loss.detach(), judged.terms | named
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Figures of the last step for the log, by name; adversarial ones are of this process."""
+        return self.update.figures | {name: value.item() for name, value in self._terms.items()}
 
     def zero_grad(self) -> None:
         """Discards the gradients of a diverged step."""
         self._optimizer.zero_grad()
+        self._adversary.zero_grad()

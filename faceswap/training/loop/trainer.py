@@ -183,7 +183,7 @@ class Trainer:
             self._lr,
             self._window.faces_per_second,
             self._window.waiting,
-            self._step.update.figures,
+            self._step.figures,
         )
         if losses:
             self._output.reporter.log(report)

@@ -1,11 +1,16 @@
 """State of a training on disk: checkpoints to resume from, and the exported model."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.training_state import Progress, TrainingState
 from faceswap.models.model_file import ModelMeta, save_model
+from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.run.choice import ModelChoice
 
@@ -19,21 +24,42 @@ class RunState(TrainingState[Progress]):
         meta: Description of the exported model.
         choice: The model that is evaluated and exported; in ``extras`` as ``CHOICE``.
         guide_data: References of the facesets of today; None for models without.
+        discriminators: Discriminators that are trained beside the model, by name.
     """
 
     export_to: Path
     meta: ModelMeta
     choice: ModelChoice
     guide_data: GuideData | None = None
+    discriminators: Mapping[str, TrainedDiscriminator] = field(default_factory=dict)
 
     def grow(self, fraction: float) -> None:
         """Prepares the models for a step at a fraction of the budget."""
         for model in self.choice.models.values():
             model.grow(fraction)
 
+    def is_finite(self) -> bool:
+        """Whether all weights and buffers are finite, also those of discriminators."""
+        return super().is_finite() and all(
+            each.is_finite() for each in self.discriminators.values()
+        )
+
+    def contents(
+        self, progress: Progress
+    ) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, Any]]:
+        """Groups of tensors and JSON values of a checkpoint; see the base."""
+        groups, state = super().contents(progress)
+        values = {}
+        for name, each in self.discriminators.items():
+            tensors, values[name] = each.contents()
+            groups |= tensors
+        return groups, state | {"discriminators": values}
+
     def restore(self, found: Checkpoint, kind: type[Progress]) -> Progress:
         """Restores a checkpoint, but for the references; see the base."""
         progress = super().restore(found, kind)
+        for name, each in self.discriminators.items():
+            each.restore(found, found.state.get("discriminators", {}).get(name, {}))
         if self.guide_data is not None:
             for model in self.choice.models.values():
                 self.guide_data.fill(model)

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from faceswap.core.config import StrictModel
+from faceswap.training.settings.adversarial import AdversarialConfig
 from faceswap.training.settings.data import AugmentationConfig, DataConfig
 from faceswap.training.settings.loss import LossConfig
 from faceswap.training.settings.model import ModelConfig
@@ -10,6 +11,7 @@ from faceswap.training.settings.optimizer import OptimizerConfig
 from faceswap.training.settings.run import OutputConfig, TrainingConfig
 
 __all__ = [
+    "AdversarialConfig",
     "AugmentationConfig",
     "DataConfig",
     "LossConfig",
@@ -29,6 +31,7 @@ class TrainConfig(StrictModel):
     data: DataConfig = DataConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     loss: LossConfig = LossConfig()
+    adversarial: AdversarialConfig = AdversarialConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     training: TrainingConfig = TrainingConfig()
     output: OutputConfig = OutputConfig()

@@ -1,0 +1,1 @@
+"""Discriminators of adversarial training; they are never part of an exported model."""
