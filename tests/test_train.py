@@ -33,6 +33,14 @@ QUICK = [
 # Adam turns the rounding of a sum into a step of full size where a gradient is nearly zero: at the
 # recipe's high rate that alone comes to 2e-4 after 20 steps.
 LOW_RATE = ["--set", "optimizer.lr=3.0e-4"]
+ADVERSARIAL = [
+    *("--set", "adversarial.power=0.1"),
+    *("--set", "adversarial.true_face=0.1"),
+    *("--set", "adversarial.swaps=true"),
+    # Matched pairs, whose swaps are judged, are then those of the first process only; and each
+    # gives its gradients in two parts.
+    *("--set", "training.micro_batches=2"),
+]
 TWO_PROCESSES = {
     "accelerate": ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"],
     "torchrun": ["-m", "torch.distributed.run", "--nproc_per_node=2"],
@@ -74,8 +82,9 @@ def test_every_recipe_is_valid(recipe):
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(faces, tmp_path):
-    steps = ("--steps", "20", *LOW_RATE)
+@pytest.mark.parametrize("extra", [[], ADVERSARIAL])
+def test_two_processes_train_as_one(faces, tmp_path, extra):
+    steps = ("--steps", "20", *LOW_RATE, *extra)
     one = run([], *faces, *QUICK, *steps, "-o", tmp_path / "one")
     assert one.returncode == 0, one.stderr
     assert "1 process(es)" in one.stderr

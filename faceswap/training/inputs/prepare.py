@@ -228,6 +228,11 @@ def check_guided(
             f"{kind} of the target in any case: expected loss.swap=0, found {config.loss.swap}.",
             "Use --set loss.swap=0.",
         )
+    if config.adversarial.swaps:
+        raise ConfigError(
+            f"{kind} and decodes no swaps in training: expected adversarial.swaps=false.",
+            "Use --set adversarial.swaps=false.",
+        )
     size = config.data.references * 4 * model.detail**2
     if size > MOST_BYTES:
         raise ConfigError(
