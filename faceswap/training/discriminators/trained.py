@@ -21,14 +21,14 @@ class TrainedDiscriminator:
     either would cost the steps of both.
 
     Args:
-        name: What it judges, for checkpoints and messages.
-        make: Makes the network, with random weights from torch's generator.
+        name: Name of what it judges, for checkpoints and messages.
+        make: Function that makes the network, with random weights from torch's generator.
         seed: Seed of the run.
         device: Device to train on.
         fp16: Whether gradients are those of fp16.
 
     Attributes:
-        name: What it judges.
+        name: Name of what it judges.
         network: The network, not wrapped by Accelerate.
     """
 

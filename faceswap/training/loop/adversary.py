@@ -52,7 +52,7 @@ class Adversary:
 
         Args:
             decoded: Output of the model, ``(I, B, ...)``.
-            batch: What was to be decoded.
+            batch: Targets.
             weights: Weights of the terms.
         """
         total = torch.zeros(len(batch.target), device=batch.target.device)
@@ -84,7 +84,7 @@ class Adversary:
 
         Args:
             decoded: Output of the model, ``(I, B, ...)``.
-            batch: What was to be decoded.
+            batch: Targets.
             weights: Weights of the terms: a discriminator whose term has none does not learn.
             micro_batches: Number of micro-batches of the step.
             last: Whether this is the last of them.

@@ -14,9 +14,9 @@ class AdversarialWeights:
     """Weights of the adversarial terms; a term with weight 0 is not computed.
 
     Attributes:
-        power: Weight of how decoded faces are judged, patch by patch and pixel by pixel.
+        power: Weight of the judgement on decoded faces, patch by patch and pixel by pixel.
         swaps: Whether swaps of matched faces are judged as well.
-        true_face: Weight of how well codes tell identities apart.
+        true_face: Weight of the divergence by which codes tell identities apart.
         lr: Learning rate of the discriminators, where that of the model is at its highest.
     """
 
