@@ -66,6 +66,7 @@ def test_micro_batches_give_the_gradients_of_the_whole_batch(faces, tmp_path, mo
     def without_dropout(names):
         model = tiny(names)
         for decoder in model.decoders:
+            assert isinstance(decoder, nn.Sequential)
             decoder[1] = nn.Identity()  # it differs from micro-batch to micro-batch
         return model
 
