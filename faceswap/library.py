@@ -5,11 +5,10 @@ from pathlib import Path
 
 from faceswap.core.config import load_config
 from faceswap.core.device import pick_device
-from faceswap.core.errors import MediaError
+from faceswap.core.errors import ConfigError, MediaError
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.frame_scoring import FrameScorer
-from faceswap.evaluation.lpips import load_lpips
-from faceswap.evaluation.runs import RunsEvaluation, common_held_out, open_runs
+from faceswap.evaluation.runs import RunsEvaluation, common_held_out, open_runs, trained_with_judge
 from faceswap.evaluation.runs import evaluate_runs as _evaluate_runs
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
@@ -18,8 +17,10 @@ from faceswap.media.sources import find_sources
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.recognizers import build_recognizer
+from faceswap.recognizers.registry import DEFAULT
 from faceswap.training.build import run_training
 from faceswap.training.loop.plan import TrainResult
+from faceswap.training.losses.lpips import load_lpips
 from faceswap.training.monitoring.report import Callbacks
 from faceswap.training.settings import TrainConfig
 
@@ -146,17 +147,24 @@ def evaluate_runs(
         runs: Directories of runs trained on the same facesets.
         frames: Largest number of frames per identity.
         baseline: Whether to evaluate naive methods on the same frames as well.
-        identity: Whether to measure identity similarity; needs the weights of the recognizer.
+        identity: Whether to measure identity similarity; needs the weights of the recognizer, and
+            runs that were not trained with it.
         lpips: Whether to measure LPIPS of reconstructions; needs its weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         on_frames: Callback with the number of frames evaluated since the last call.
 
     Raises:
+        ConfigError: Identity is to be measured by a network that a run was trained with.
         WeightsUnavailable: Required weights are not on this machine and cannot be downloaded.
         FaceswapError: The runs are incomplete or have no held-out frames in common.
     """
     place = str(pick_device(device))
     candidates = open_runs([Path(run) for run in runs], place)
+    if identity and (trained := trained_with_judge(candidates)):
+        raise ConfigError(
+            f"{', '.join(trained)} was trained with {DEFAULT}, by which identity is measured.",
+            "Pass identity=False.",
+        )
     recognizer = build_recognizer() if identity else None
     finder = FaceFinder(_EXTRACT.detector, _EXTRACT.landmarker, place)
     return _evaluate_runs(

@@ -37,6 +37,7 @@ class _ModelDocument(DocumentModel):
     program: str
     weights_sha256: Sha256Hex
     origins: Items[dict[str, Any]] = Field(default=[])
+    loss_recognizers: Items[str] = Field(default=[])
 
 
 MODEL_FORMAT = Format("faceswap-model", 1, ModelFileError, schema=_ModelDocument)
@@ -58,6 +59,8 @@ class ModelMeta:
         seed: Seed of the run.
         program: Version of the program that wrote it.
         origins: Records of the models that weights were taken from, with the parts.
+        loss_recognizers: Recognition networks that a loss was computed with, also of these models:
+            they cannot judge whether its faces look like their identity.
     """
 
     architecture: str
@@ -69,6 +72,7 @@ class ModelMeta:
     seed: int = 0
     program: str = __version__
     origins: list[dict[str, Any]] = field(default_factory=list)
+    loss_recognizers: list[str] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
         """Description of the model for manifests, as JSON values."""

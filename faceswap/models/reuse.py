@@ -151,6 +151,7 @@ def describe_origin(source: LoadedModel, taken: Mapping[str, str]) -> dict[str, 
         "parts": dict(taken),
         "subjects": source.meta.subjects,
         "origins": source.meta.origins,
+        "loss_recognizers": source.meta.loss_recognizers,
     }
 
 

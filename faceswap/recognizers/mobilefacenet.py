@@ -19,8 +19,8 @@ from faceswap.recognizers.registry import recognizers
 
 SIDE = 112
 _DIMENSIONS = 128
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_STD = np.array([0.229, 0.224, 0.225], np.float32)
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+STD = np.array([0.229, 0.224, 0.225], np.float32)
 # Eyes, nose tip and mouth corners in pixels of the aligned input that it was trained on.
 _TEMPLATE = np.array(
     [(38.29, 51.70), (73.53, 51.50), (56.03, 71.74), (41.55, 92.37), (70.73, 92.20)]
@@ -69,7 +69,7 @@ class MobileFaceNet:
         total = np.zeros(_DIMENSIONS, np.float32)
         for picture in (crop, crop[:, ::-1]):
             # (1, 3, 112, 112): the published graph takes one picture at a time.
-            batch = ((picture - _MEAN) / _STD).transpose(2, 0, 1)[None]
+            batch = ((picture - MEAN) / STD).transpose(2, 0, 1)[None]
             (found,) = self._session.run(None, {self._input: np.ascontiguousarray(batch)})
             total += normalised(np.asarray(found)[0])
         return normalised(total)

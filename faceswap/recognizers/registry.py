@@ -33,7 +33,11 @@ class Recognizer(Protocol):
 recognizers: Registry[Callable[..., Recognizer]] = Registry("recognizer")
 
 
-def build_recognizer(name: str = "mobilefacenet", **options: Any) -> Recognizer:
+DEFAULT = "mobilefacenet"
+"""Network of facesets and of evaluations, unless another one is named."""
+
+
+def build_recognizer(name: str = DEFAULT, **options: Any) -> Recognizer:
     """Builds a recognition network with its weights.
 
     Args:

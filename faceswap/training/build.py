@@ -1,6 +1,7 @@
 """Builds a training from its settings and its facesets, and runs it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from faceswap.training.from_settings import (
     build_plan,
 )
 from faceswap.training.inputs.guide_data import GuideData
+from faceswap.training.inputs.loss_networks import open_loss_networks
 from faceswap.training.inputs.prepare import TrainingData, check_guided, open_facesets, prepare_data
 from faceswap.training.loop.plan import Output, TrainResult
 from faceswap.training.loop.step import TrainStep
@@ -36,7 +38,7 @@ from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks, Reporte
 from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
 from faceswap.training.optimizers.update import GradientNorms
 from faceswap.training.run.choice import ModelChoice
-from faceswap.training.run.earlier_models import start_model
+from faceswap.training.run.earlier_models import earlier_recognizers, start_model
 from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.run.state import RunState
 from faceswap.training.settings import TrainConfig
@@ -103,7 +105,7 @@ def run_training(
         start = record(write=False)
         for change in start.changes:
             _log.info("Changed since the last start: %s.", change)
-        meta = _describe_model(config, facesets, model, origins)
+        meta = _describe_model(config, facesets, model, run, origins)
         trainer = _build_trainer(config, meta, run, opened, model, data, callbacks)
         opened.wait_for_everyone()  # all have compared and restored before the first writes
         if start.outdates(trainer.progress.step):
@@ -125,6 +127,7 @@ def _describe_model(
     config: TrainConfig,
     facesets: Mapping[str, Sequence[Faceset]],
     model: FaceAutoencoder,
+    run: RunDirectory,
     origins: Sequence[Mapping[str, Any]],
 ) -> ModelMeta:
     subjects = {name: [faceset.subject for faceset in sets] for name, sets in facesets.items()}
@@ -137,6 +140,7 @@ def _describe_model(
         earlier_subjects(subjects, origins),
         config.seed,
         origins=[dict(origin) for origin in origins],
+        loss_recognizers=earlier_recognizers(run, origins),
     )
 
 
@@ -156,6 +160,17 @@ def _build_trainer(
         model.compile()
     optimizer = build_optimizer(model, config.optimizer)
     norms = GradientNorms()
+    plan = build_plan(config, data.batches.plan, opened.device)
+    networks = open_loss_networks(
+        [plan.phase.losses],
+        config.loss.identity_network,
+        data.batches.caches,
+        data.batches.training,
+        opened.device,
+    )
+    if networks.identity is not None:
+        used = {*meta.loss_recognizers, config.loss.identity_network}
+        meta = replace(meta, loss_recognizers=sorted(used))
     adversary = build_adversary([config], model, opened)
     state = _build_state(
         config, meta, run, opened, model, optimizer, norms, data.guide_data, adversary
@@ -174,9 +189,9 @@ def _build_trainer(
         norms,
         adversary,
         config.training.freeze,
+        networks,
     )
     output = _build_output(state, run, opened, data, progress, callbacks)
-    plan = build_plan(config, data.batches.plan, opened.device)
     return Trainer(opened, step, data.batches, state, progress, plan, output)
 
 

@@ -1,12 +1,16 @@
 """The verb: options, output files, and messages about skipped metrics."""
 
+import json
+
 import pytest
 
+import faceswap
 import faceswap.evaluate as verb
 from faceswap import __version__
 from faceswap.core.documents import read_json
 from faceswap.core.errors import ConfigError, OutputBusyError, OutputExistsError, WeightsUnavailable
 from faceswap.core.locks import hold_folder
+from faceswap.recognizers.registry import DEFAULT
 from tests.evaluation.conftest import Colours
 
 
@@ -37,6 +41,26 @@ def test_missing_weights_skip_metrics(run, without, tmp_path, capsys):
     assert ways[:4] == [(name, "alice", "bob") for name in names]
     assert ("run", "bob", "alice") in ways
     assert (tmp_path / "out" / "index.html").stat().st_size > 20_000
+
+
+def test_identity_is_not_judged_by_the_network_of_a_loss(make_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(verb, "build_recognizer", Colours)
+    monkeypatch.setattr(verb, "load_lpips", no_weights)
+    run = make_run()
+    path = run / "model" / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"loss_recognizers": [DEFAULT]}))
+    options = {"frames": 1, "baseline": True, "device": "cpu"}
+    verb.evaluate([run], tmp_path / "out", **options)
+    said = f"run was trained with {DEFAULT}, by which identity is measured"
+    shown = capsys.readouterr().err
+    assert f"similarity to source, ID retrieval, identity drift: {said}" in shown
+    swaps = read_json(tmp_path / "out" / "metrics.json")["swaps"]
+    assert "similarity_target" not in str(swaps)
+    verb.evaluate([run], tmp_path / "all", require=["identity"], **options)
+    assert f"{said}: its values of the identity metrics are too good." in capsys.readouterr().err
+    assert "similarity_target" in str(read_json(tmp_path / "all" / "metrics.json")["swaps"])
+    with pytest.raises(ConfigError, match=said):
+        faceswap.evaluate_runs([run], frames=2, device="cpu")
 
 
 def test_only_an_earlier_evaluation_is_replaced(run, without, tmp_path):

@@ -222,6 +222,7 @@ def test_three_identities(meshed, make_faceset, tmp_path):
         ("augmentation.flip=0.5", "augmentation.flip=0"),
         ("loss.swap=1.0", "loss.swap=0"),
         ("adversarial.swaps=true", "adversarial.swaps=false"),
+        ("loss.face_style=1.0", "loss.face_style=0"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_before_any_work(meshed, tmp_path, setting, remedy):

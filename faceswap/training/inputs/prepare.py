@@ -223,11 +223,12 @@ def check_guided(
             f"{config.augmentation.flip}.",
             "Use --set augmentation.flip=0.",
         )
-    if config.loss.swap:
-        raise ConfigError(
-            f"{kind} of the target in any case: expected loss.swap=0, found {config.loss.swap}.",
-            "Use --set loss.swap=0.",
-        )
+    for name in ("swap", "identity_swap", "face_style", "background_style"):
+        if value := getattr(config.loss, name):
+            raise ConfigError(
+                f"{kind} of the target in any case: expected loss.{name}=0, found {value}.",
+                f"Use --set loss.{name}=0.",
+            )
     if config.adversarial.swaps:
         raise ConfigError(
             f"{kind} and decodes no swaps in training: expected adversarial.swaps=false.",

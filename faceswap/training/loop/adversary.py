@@ -157,8 +157,8 @@ def _fakes(decoded: Reconstruction, batch: Batch, weights: AdversarialWeights) -
     fakes = visible(decoded.face, batch.mask)
     if not weights.swaps or decoded.swapped is None:
         return fakes
-    masks = batch.mask[:, : decoded.swapped.shape[1]]
-    return torch.cat([fakes, visible(decoded.swapped, masks)], 1)
+    matched = decoded.swapped[:, : batch.matched]
+    return torch.cat([fakes, visible(matched, batch.mask[:, : batch.matched])], 1)
 
 
 def _owners(values: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import chain
 
 import torch
 from accelerate import Accelerator
@@ -12,6 +13,7 @@ from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.loop.adversary import Adversary
 from faceswap.training.loop.phase import Phase
+from faceswap.training.losses.networks import NO_NETWORKS, LossNetworks
 from faceswap.training.losses.reconstruction import reconstruction_losses
 from faceswap.training.optimizers.update import GradientNorms, Update
 
@@ -27,6 +29,7 @@ class TrainStep:
         norms: Gradient norms of earlier steps.
         discriminators: Discriminators that any phase gives weight to, by name.
         frozen: Parts of the model that no phase trains: they get no gradients at all.
+        networks: Networks that terms of the loss are computed with.
 
     Attributes:
         update: Takes the optimizer's steps.
@@ -41,12 +44,14 @@ class TrainStep:
         norms: GradientNorms,
         discriminators: Mapping[str, TrainedDiscriminator],
         frozen: Collection[str] = (),
+        networks: LossNetworks = NO_NETWORKS,
     ) -> None:
         self._parts = model.parts()
         for name in frozen:
             self._parts[name].requires_grad_(requires_grad=False)
         self._accelerator = accelerator
         self._model = model
+        self._networks = networks
         self._margin = margin
         self._network, self._optimizer = accelerator.prepare(model, optimizer)
         self.update = Update(accelerator, self._optimizer, self._network.parameters(), norms)
@@ -75,8 +80,11 @@ class TrainStep:
             loss, found = self._micro_batch(raw, phase, len(micro_batches), last=last)
             losses.append(loss)
             terms.append(found)
+        # A micro-batch without matched pairs has no term of them.
         self._terms = {
-            name: torch.stack([found[name].mean() for found in terms]).mean() for name in terms[0]
+            name: torch.stack([found[name].mean() for found in terms if name in found]).sum()
+            / len(terms)
+            for name in dict.fromkeys(chain.from_iterable(terms))
         }
         for name in phase.frozen:
             # Wrapped for several processes, the model expects gradients of parts that it trains in
@@ -92,24 +100,29 @@ class TrainStep:
         """Adds the gradients of one of several micro-batches.
 
         Returns:
-            Loss of each identity, and the adversarial terms, ``(I,)`` each.
+            Loss of each identity, and the terms, ``(I,)`` each.
         """
         sizes = (self._model.input_size, self._model.output_size)
         batch = prepare(raw, self._accelerator.device, sizes, self._margin)
         adversarial = phase.adversarial
         with nullcontext() if last else self._accelerator.no_sync(self._network):
-            swapped = phase.losses.swap or adversarial.judges_swaps
-            decoded = self._network(batch.distorted, batch.matched if swapped else 0, batch.guides)
+            swaps = phase.losses.swaps(batch.target.shape[1], batch.matched)
+            if adversarial.judges_swaps:
+                swaps = max(swaps, batch.matched)
+            decoded = self._network(batch.distorted, swaps, batch.guides)
             judged = self._adversary.judge(decoded, batch, adversarial)
-            loss = reconstruction_losses(decoded, batch, phase.losses).total + judged.total  # (I,)
+            compared = reconstruction_losses(decoded, batch, phase.losses, self._networks)
+            loss = compared.total + judged.total  # (I,)
             self._accelerator.backward(loss.sum() / count)
         learnt = self._adversary.learn(decoded, batch, adversarial, count, last=last)
-        named = {f"discriminator/{name}": value for name, value in learnt.items()}
-        return loss.detach(), judged.terms | named
+        named = {f"terms/{name}": value for name, value in compared.terms.items()}
+        named |= judged.terms
+        named |= {f"discriminator/{name}": value for name, value in learnt.items()}
+        return loss.detach(), named
 
     @property
     def figures(self) -> dict[str, float]:
-        """Figures of the last step for the log, by name; adversarial ones are of this process."""
+        """Figures of the last step for the log, by name; terms are means of this process."""
         return self.update.figures | {name: value.item() for name, value in self._terms.items()}
 
     def zero_grad(self) -> None:

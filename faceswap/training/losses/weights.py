@@ -30,6 +30,11 @@ class LossWeights:
         focal_frequency: Weight of the focal frequency loss.
         total_variation: Weight of the mean absolute difference of neighbouring decoded pixels.
         background: Weight of the mean squared difference outside the face mask.
+        lpips: Weight of LPIPS.
+        identity: Weight of the distance of the embeddings of decoded faces and their targets.
+        identity_swap: Weight of the distance of the embeddings of swaps and of their identity.
+        face_style: Weight of the difference of local colours of swaps and of replaced faces.
+        background_style: Weight of the difference of swaps and replaced faces outside the face.
     """
 
     l1: float = 1.0
@@ -52,6 +57,27 @@ class LossWeights:
     focal_frequency: float = 0.0
     total_variation: float = 0.0
     background: float = 0.0
+    lpips: float = 0.0
+    identity: float = 0.0
+    identity_swap: float = 0.0
+    face_style: float = 0.0
+    background_style: float = 0.0
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether a term needs a recognition network."""
+        return bool(self.identity or self.identity_swap)
+
+    def swaps(self, faces: int, matched: int) -> int:
+        """Number of faces of each identity that have to be swapped, the first of a batch.
+
+        Args:
+            faces: Faces of each identity in the batch.
+            matched: Leading ones of them that belong to matched pairs.
+        """
+        if self.identity_swap or self.face_style or self.background_style:
+            return faces
+        return matched if self.swap else 0
 
     def map(self, mask: Tensor, features: Tensor) -> Tensor:
         """Weight of each pixel, ``(..., 1, H, W)``.

@@ -1,13 +1,13 @@
 """Starts the model of a new run from the weights of earlier ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from faceswap.core.checkpoint import checkpoint_steps
-from faceswap.core.errors import ConfigError
+from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.log import get_logger
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.model_file import load_model
+from faceswap.models.model_file import load_model, read_model_metadata
 from faceswap.models.reuse import describe_origin, parse_origin, take_parts
 from faceswap.training.run.run_directory import RunDirectory
 
@@ -65,6 +65,23 @@ def start_model(
         new = [name for name in model.parts() if name not in taken]
         _log.info("New, with random weights: %s.", ", ".join(new) or "none")
     return records
+
+
+def earlier_recognizers(run: RunDirectory, origins: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Recognition networks of the losses of earlier starts of a run, and of models before it.
+
+    Args:
+        run: The run.
+        origins: Records of the models that weights were taken from, from ``start_model``.
+
+    """
+    found = {name for origin in origins for name in origin.get("loss_recognizers", [])}
+    if checkpoint_steps(run.checkpoints):
+        try:
+            found |= set(read_model_metadata(run.model)[1].get("loss_recognizers", []))
+        except ModelFileError as error:  # it is written again by the next checkpoint
+            _log.warning("Earlier losses of the run are unknown: %s", error.message)
+    return sorted(found)
 
 
 def _check_same(start_from: Sequence[str], run: RunDirectory) -> None:

@@ -65,3 +65,33 @@ class LossConfig(StrictModel):
     background: float = Field(
         default=0.0, ge=0, description="Weight of the L2 loss outside the face."
     )
+    lpips: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of LPIPS (needs AlexNet: faceswap weights fetch alexnet).",
+    )
+    identity: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the cosine distance of the embeddings of decoded faces and targets.",
+    )
+    identity_swap: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the cosine distance of the embeddings of swaps and their identity.",
+    )
+    identity_network: str = Field(
+        default="mobilefacenet",
+        description="Recognition network of the identity losses; faceswap evaluate then does not "
+        "measure identity with it.",
+    )
+    face_style: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the difference of local colours of swaps and the replaced faces.",
+    )
+    background_style: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of the difference of swaps and the replaced faces outside the face.",
+    )

@@ -10,7 +10,7 @@ from torchvision.models import alexnet
 from faceswap.core.errors import ModelFileError, WeightsUnavailable
 from faceswap.core.files import sha256_file
 from faceswap.core.weights_table import WEIGHTS
-from faceswap.evaluation.lpips import Lpips, load_lpips
+from faceswap.training.losses.lpips import Lpips, load_lpips
 
 NAME = "alexnet-owt-7be5be79.pth"
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import torch
 import torchmetrics.functional.image
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 from torchvision.models import alexnet
 
 from faceswap.core.errors import ModelFileError
 from faceswap.core.files import sha256_file
 from faceswap.core.weights import load_torch_archive, load_weights
+from faceswap.training.losses.pixels import weighted_mean
 
 _SLICES = ((0, 2), (2, 5), (5, 8), (8, 10), (10, 12))  # each ends with a ReLU
 _CHANNELS = (64, 192, 384, 256, 256)
@@ -36,9 +38,26 @@ class Lpips(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Mean distance of two batches ``(B, 3, H, W) float32 RGB`` in [0, 1], a scalar."""
-        pairs = zip(self._features(first), self._features(second), self.heads, strict=True)
-        distances = [((one - other) ** 2 * head).sum(1).mean((1, 2)) for one, other, head in pairs]
-        return torch.stack(distances).sum(0).mean()
+        return self.distances(first, second, torch.ones_like(first[:, :1])).mean()
+
+    def distances(self, first: Tensor, second: Tensor, weights: Tensor) -> Tensor:
+        """Weighted distance of each pair of images, ``(...)``.
+
+        Args:
+            first: First images, ``(..., 3, H, W) float32 RGB`` in [0, 1].
+            second: Second images, of the same shape.
+            weights: Weight maps, ``(..., 1, H, W)``, averaged over the area of each feature.
+        """
+        one, two, where = (x.reshape(-1, *x.shape[-3:]) for x in (first, second, weights))
+        total = torch.zeros(len(one), device=one.device)
+        for mine, other, head in zip(
+            self._features(one), self._features(two), self.heads, strict=True
+        ):
+            differences = ((mine - other) ** 2 * head).sum(1, keepdim=True)
+            total = total + weighted_mean(
+                differences, adaptive_avg_pool2d(where, differences.shape[-2:])
+            )
+        return total.reshape(first.shape[:-3])
 
     def _features(self, images: Tensor) -> list[Tensor]:
         """Features after each slice, with unit length over the channels."""
@@ -61,7 +80,7 @@ def load_lpips() -> Lpips:
     if not _HEADS.is_file() or sha256_file(_HEADS) != _HEADS_SHA256:
         raise ModelFileError(
             f"Expected the weights of LPIPS in {_HEADS}, found none or others.",
-            "Install torchmetrics again, or omit --require lpips.",
+            "Install torchmetrics again, or do without LPIPS.",
         )
     lpips = Lpips()
     network = alexnet(weights=None)

@@ -1,0 +1,95 @@
+"""Trainings with losses that are computed with networks."""
+
+import pytest
+import torch
+from torch import nn
+
+from faceswap.core.errors import ConfigError, WeightsUnavailable
+from faceswap.models.model_file import load_model
+from faceswap.recognizers.embedder import Embedder, embedders
+from faceswap.training.build import run_training
+from faceswap.training.losses.lpips import Lpips
+from tests.training.tiny import configured, same, weights
+
+
+class Colours(nn.Module):
+    """Embeds a face as its mean colour."""
+
+    def forward(self, images):
+        return images.mean((2, 3))
+
+
+@pytest.fixture(autouse=True)
+def _colours(monkeypatch):
+    monkeypatch.setitem(embedders._entries, "colours", lambda: Embedder(Colours()))
+
+
+IDENTITY = ("loss.identity_network=colours", "loss.identity_swap=1.0", "loss.identity=0.5")
+
+
+def test_the_recognition_network_of_a_loss_is_recorded_for_good(faces, tmp_path):
+    run = tmp_path / "run"
+    run_training(configured("training.steps=2", *IDENTITY), faces, run)
+    assert load_model(run).meta.loss_recognizers == ["colours"]
+    run_training(configured("training.steps=4"), faces, run)
+    assert load_model(run).meta.loss_recognizers == ["colours"]
+    started = configured("training.steps=2", f'model.start_from=["{run}:encoder"]')
+    run_training(started, faces, tmp_path / "next")
+    assert load_model(tmp_path / "next").meta.loss_recognizers == ["colours"]
+    run_training(configured("training.steps=2"), faces, tmp_path / "without")
+    assert load_model(tmp_path / "without").meta.loss_recognizers == []
+
+
+def test_a_resumed_run_with_swap_terms_is_the_uninterrupted_run(faces, tmp_path):
+    terms = (*IDENTITY, "loss.face_style=1.0", "loss.background_style=0.5", "loss.gmsd=0.1")
+    whole = run_training(configured("training.steps=6", *terms), faces, tmp_path / "whole")
+    run_training(configured("training.steps=3", *terms), faces, tmp_path / "run")
+    second = run_training(configured("training.steps=6", *terms), faces, tmp_path / "run")
+    assert second.losses["bob"] == whole.losses["bob"][3:]
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
+
+
+def test_swaps_take_the_colours_of_their_identity(faces, tmp_path):
+    # The tiny model cannot copy colours: what it learns of them is the identity's.
+    def swapped(run, *settings):
+        run_training(configured("training.steps=60", *settings), faces, tmp_path / run)
+        loaded = load_model(tmp_path / run)
+        face = torch.full((1, 3, 16, 16), 0.5)
+        return loaded.model.swap(face, "bob").face.mean((2, 3))
+
+    alone = ("loss.l1=0", "loss.dssim=0", "loss.face_style=10")
+    towards_alice = swapped("style", *alone)
+    towards_bob = swapped("plain")
+    # The style is that of the replaced face of alice, whose skin is brighter.
+    assert (towards_alice > towards_bob).all()
+
+
+def test_unknown_and_missing_networks_are_errors(faces, tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="identity network"):
+        run_training(
+            configured("loss.identity=1.0", "loss.identity_network=color"), faces, tmp_path / "a"
+        )
+    monkeypatch.setenv("FACESWAP_OFFLINE", "1")
+    monkeypatch.setenv("FACESWAP_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("FACESWAP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    with pytest.raises(WeightsUnavailable, match="alexnet"):
+        run_training(configured("loss.lpips=1.0"), faces, tmp_path / "b")
+
+
+def test_lpips_trains(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr("faceswap.training.inputs.loss_networks.load_lpips", Sizeable)
+    only = ("loss.l1=0", "loss.dssim=0", "loss.lpips=1", "training.steps=30")
+    losses = run_training(configured(*only), faces, tmp_path / "run").losses["alice"]
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+class Sizeable(Lpips):
+    """LPIPS of random weights for images as small as those of the tiny model."""
+
+    def distances(self, first, second, weights):
+        large = [
+            torch.nn.functional.interpolate(x.flatten(0, 1), scale_factor=4)
+            for x in (first, second, weights)
+        ]
+        return super().distances(*large).unflatten(0, first.shape[:2])
