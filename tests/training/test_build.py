@@ -64,9 +64,13 @@ def test_a_run_trains_and_leaves_everything_behind(faces, tmp_path):
     assert json.loads((run / "manifest.json").read_text())["starts"][0]["command"][0] == "faceswap"
     log = EventAccumulator(str(run / "logs"))
     log.Reload()
-    assert {"loss/alice", "held-out ssim/bob", "training/waiting for data"} <= set(
-        log.Tags()["scalars"]
-    )
+    assert {
+        "terms/l1",
+        "terms/dssim",
+        "loss/alice",
+        "held-out ssim/bob",
+        "training/waiting for data",
+    } <= set(log.Tags()["scalars"])
 
 
 @pytest.mark.parametrize("matched", [(), ("data.match=0.5", "loss.swap=1.0")])
