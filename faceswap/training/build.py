@@ -32,6 +32,7 @@ from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.inputs.loss_networks import open_loss_networks
 from faceswap.training.inputs.prepare import TrainingData, check_guided, open_facesets, prepare_data
 from faceswap.training.loop.plan import Output, TrainResult
+from faceswap.training.loop.recompute import recompute_activations
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks, Reporter
@@ -178,6 +179,8 @@ def _build_trainer(
     progress = state.load(Progress)
     if progress:
         _log.info("Resumed at step %d.", progress.step)
+    if config.training.checkpointing:
+        recompute_activations(model)
     if model.grows:
         leave_unused(opened)
     # After loading: Accelerate sends the weights of the first process to the others.

@@ -37,6 +37,11 @@ class TrainingConfig(StrictModel):
     freeze: list[str] = Field(
         default=[], description="Parts of the model that are not trained, as in [encoder, inter]."
     )
+    checkpointing: bool = Field(
+        default=False,
+        description="Gradient checkpointing: compute activations twice instead of keeping them, "
+        "for less memory.",
+    )
     compile: bool = Field(default=False, description="Compile the model with torch.compile.")
     device: str = Field(default="auto", description="Device: auto, cpu, cuda or mps.")
     adapt_threads: bool = Field(
