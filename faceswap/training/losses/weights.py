@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from faceswap.training.losses.blur import blur
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,9 @@ class LossWeights:
         outside: Weight of pixels outside the face mask.
         eyes: Further factor on the weight of the eyes.
         mouth: Further factor on the weight of the mouth.
+        mask_margin: Margin around the face mask that counts as inside, as a fraction of the side;
+            negative for a strip inside it that counts as outside.
+        mask_blur: Standard deviation of the blur of the border, as a fraction of the side.
         l2: Weight of the mean squared difference.
         log_cosh: Weight of the log-cosh difference.
         ms_ssim: Weight of the multi-scale structural dissimilarity.
@@ -48,6 +54,8 @@ class LossWeights:
     outside: float = 1.0
     eyes: float = 1.0
     mouth: float = 1.0
+    mask_margin: float = 0.0
+    mask_blur: float = 0.0
     l2: float = 0.0
     log_cosh: float = 0.0
     ms_ssim: float = 0.0
@@ -86,7 +94,34 @@ class LossWeights:
             mask: Face mask, ``(..., 1, H, W)`` in [0, 1], 1 inside the face.
             features: Masks of the eyes and of the mouth, ``(..., 2, H, W)`` in [0, 1].
         """
+        mask = softened(widened(mask, self.mask_margin), self.mask_blur)
         eyes, mouth = features.split(1, -3)
         priority = 1 + (self.features * self.eyes - 1) * eyes
         priority = priority + (self.features * self.mouth - 1) * mouth
         return (self.outside + (self.inside - self.outside) * mask) * priority
+
+
+def widened(mask: Tensor, margin: float) -> Tensor:
+    """A mask with a margin around it, or without one inside if it is negative.
+
+    Args:
+        mask: Mask, ``(..., 1, H, W)`` in [0, 1].
+        margin: Width of the margin, as a fraction of the side.
+    """
+    radius = round(margin * mask.shape[-1])
+    if not radius:
+        return mask
+    sign = 1 if radius > 0 else -1
+    flat = sign * mask.reshape(-1, *mask.shape[-3:])
+    grown = max_pool2d(flat, 2 * abs(radius) + 1, 1, abs(radius))
+    return (sign * grown).reshape(mask.shape)
+
+
+def softened(mask: Tensor, width: float) -> Tensor:
+    """A mask with a blurred border.
+
+    Args:
+        mask: Mask, ``(..., 1, H, W)`` in [0, 1].
+        width: Standard deviation of the blur, as a fraction of the side.
+    """
+    return blur(mask, sigma=width * mask.shape[-1]) if width else mask

@@ -40,6 +40,19 @@ class LossConfig(StrictModel):
         ge=0,
         description="Weight of the difference in the amount of fine detail, against blur.",
     )
+    mask_margin: float = Field(
+        default=0.0,
+        ge=-0.1,
+        le=0.1,
+        description="Margin around the face that counts as inside, as a fraction of the side; "
+        "negative narrows the face.",
+    )
+    mask_blur: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.1,
+        description="Blur of the border between inside and outside, as a fraction of the side.",
+    )
     l2: float = Field(default=0.0, ge=0, description="Weight of the L2 loss.")
     log_cosh: float = Field(default=0.0, ge=0, description="Weight of the log-cosh loss.")
     ms_ssim: float = Field(

@@ -95,6 +95,24 @@ def test_the_weight_map_multiplies_face_and_features():
     assert weights(eyes=5.0, outside=0.0) == [0, 4, 20, 4]
 
 
+def test_the_face_of_the_weight_map_can_be_widened_narrowed_and_softened():
+    mask = torch.zeros(2, 1, 40, 40)
+    mask[..., 10:30, 10:30] = 1
+    features = torch.zeros(2, 2, 40, 40)
+
+    def weights(**changes):
+        return LossWeights(outside=0.0, **changes).map(mask, features)
+
+    for margin, side in ((0.1, 28), (0.0, 20), (-0.05, 16)):
+        found = weights(mask_margin=margin)
+        assert found.unique().tolist() == [0, 1]
+        assert found.sum((1, 2, 3)).tolist() == [side**2] * 2
+    soft = weights(mask_blur=0.05)
+    assert soft.sum().item() == pytest.approx(mask.sum().item(), rel=1e-4)
+    assert soft[0, 0, 20, 9].item() == pytest.approx(1 - soft[0, 0, 20, 10].item(), abs=0.02)
+    assert 0.3 < soft[0, 0, 20, 9] < 0.5
+
+
 def test_a_face_without_any_weight_has_no_loss():
     predicted = torch.rand(3, 8, 8, requires_grad=True)
     loss = l1(predicted, torch.zeros(3, 8, 8), torch.zeros(1, 8, 8))
