@@ -60,7 +60,7 @@ class LocalContrast:
 
     def __init__(self, probability: float) -> None:
         self.probability = probability
-        self._change = A.CLAHE(clip_limit=(1.0, 3.0), tile_grid_size=(4, 4), p=probability)
+        self._change = A.CLAHE(clip_limit=(1.0, 2.0), tile_grid_size=(4, 4), p=probability)
 
     def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
         """See ``PhotometricChange``."""
@@ -79,7 +79,7 @@ class Degradation:
     """
 
     def __init__(self, strength: float, side: int) -> None:
-        blur, motion = 0.012 * strength * side, round(0.06 * strength * side) // 2 * 2 + 1
+        blur, motion = 0.01 * strength * side, round(0.04 * strength * side) // 2 * 2 + 1
         blurs: list[A.ImageOnlyTransform] = [A.GaussianBlur(0, (0.25 * blur, blur))]
         if motion > 1:
             blurs.append(A.MotionBlur((3, motion), allow_shifted=False))
@@ -89,11 +89,11 @@ class Degradation:
             [
                 A.OneOf([*blurs], p=0.6),
                 A.Downscale(
-                    (1 / (1 + 2 * strength), 1 / (1 + 0.2 * strength)),
+                    (1 / (1 + 1.5 * strength), 1 / (1 + 0.2 * strength)),
                     {"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR},
                     p=0.5,
                 ),
-                A.GaussNoise((0.005 * strength, 0.04 * strength), p=0.5),
+                A.GaussNoise((0.005 * strength, 0.025 * strength), p=0.5),
                 A.ImageCompression(quality_range=(lowest, round(100 - 10 * strength)), p=0.6),
             ],
             p=0.5,

@@ -1,5 +1,6 @@
 """How often each face is sampled: rare poses and expressions more often, blurred faces less."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,14 +50,14 @@ def face_weights(traits: FaceTraits, balance: Balance) -> NDArray[np.float64]:
     Returns:
         ``(N,) float64`` with a mean of 1.
     """
-    weights = _by_sharpness(traits.sharpness, balance)
-    pose = [_bins(column, _POSE_BIN) for column in traits.angles.T]
-    expression = [
-        _bins(column, width) for column, width in zip(traits.openings.T, _OPENING_BINS, strict=True)
+    features = [(column, _POSE_BIN, balance.pose) for column in traits.angles.T] + [
+        (column, width, balance.expression)
+        for column, width in zip(traits.openings.T, _OPENING_BINS, strict=True)
     ]
-    for bins, strength in ((pose, balance.pose), (expression, balance.expression)):
-        if strength:
-            weights *= _raked(weights, bins) ** strength
+    weights = _raked(
+        _by_sharpness(traits.sharpness, balance),
+        [(_bins(column, width), strength) for column, width, strength in features if strength],
+    )
     usual = weights[weights > 0].mean()
     weights = np.where(weights > 0, weights.clip(_LEAST_OFTEN * usual, _MOST_OFTEN * usual), 0)
     if balance.sources:
@@ -79,18 +80,22 @@ def _bins(values: NDArray[np.floating], width: float) -> NDArray[np.int64]:
     return np.unique(np.floor(values / width), return_inverse=True)[1]
 
 
-def _raked(weights: NDArray[np.float64], features: list[NDArray[np.int64]]) -> NDArray[np.float64]:
-    """Factors with which the bins of each feature have equal weights (Deming and Stephan 1940).
+def _raked(
+    weights: NDArray[np.float64], features: Sequence[tuple[NDArray[np.int64], float]]
+) -> NDArray[np.float64]:
+    """Weights that balance the bins of each feature with its strength (Deming and Stephan 1940).
 
     Each feature by itself: of all combinations, most would hold a face or none.
     """
     factors = np.ones_like(weights)
     for _ in range(_ROUNDS):
-        for bins in features:
-            totals = np.bincount(bins, weights * factors)
-            filled = totals > 0
-            factors *= np.divide(totals[filled].mean(), totals, where=filled, out=totals)[bins]
-        # Within the rounds, so that the others share equally what a rare face may not have.
+        for bins, strength in features:
+            usual = np.bincount(bins, weights)
+            filled = usual > 0
+            wanted = np.where(filled, usual, 1) ** (1 - strength) * filled
+            totals = np.where(filled, np.bincount(bins, weights * factors), 1)
+            factors *= (wanted / totals)[bins]
+        # Within the rounds, so that the others share what a rare face may not have.
         factors *= weights.sum() / (weights * factors).sum()
         factors = factors.clip(_LEAST_OFTEN, _MOST_OFTEN)
-    return factors
+    return weights * factors

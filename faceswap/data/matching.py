@@ -19,7 +19,7 @@ _EXPRESSIVE_WEIGHT = 2.0
 _OPENING_WEIGHT = 8.0  # an open mouth or a closed eye is seen first
 _DEGREES = 10.0  # of yaw or pitch that count 1
 _AT_REST = 0.2  # fraction of the faces, those with the most closed mouths
-_PERSONAL = 0.5  # fraction of the face at rest that is attributed to the person
+_PERSONAL = 0.5  # fraction of the face at rest, and of the usual pose, that is the person's own
 _DISTANCES = 4_000_000  # in memory at a time
 _CANDIDATES = 3  # to sample from, so that the same few faces are not repeated
 
@@ -65,8 +65,10 @@ def with_pose(
 ) -> NDArray[np.float32]:
     """Descriptors to which the pose of the head is added.
 
-    Landmarks know pose too, but a person's proportions hide it: who has a short nose seems to look
-    up. The roll is left out, since training crops are upright.
+    Landmarks know pose too, but a person's proportions hide it. Half of the usual pose of a person
+    is subtracted, as of the expression: who has a short nose seems to look up, and where poses do
+    not overlap, all faces of one would be matched to the same few of the other. The roll is left
+    out, since training crops are upright.
 
     Args:
         shown: Descriptors, ``(N, D)``, from ``expressions``.
@@ -76,7 +78,8 @@ def with_pose(
     """
     if weight == 0:
         return shown
-    return np.concatenate([shown, angles * np.float32(weight / _DEGREES)], 1)
+    turned = (angles - _PERSONAL * np.median(angles, axis=0)) * (weight / _DEGREES)
+    return np.concatenate([shown, turned.astype(np.float32)], 1)
 
 
 def nearest(

@@ -53,13 +53,15 @@ def test_yaw_pitch_and_mouth_are_balanced_at_once():
     side, up, opened = (random.random((3, 2000)) < np.array([0.2, 0.3, 0.15])[:, None]).astype(int)
     opened |= side & (random.random(2000) < 0.5)  # not independent of each other
     measured = traits(1 + 30 * side, 1 + 20 * up, 0.001 + 0.1 * opened)
-    weights = face_weights(measured, Balance(pose=1.0, expression=1.0))
-    assert sums(weights, up)[1] == pytest.approx(0.5, abs=0.01)
-    pose = face_weights(measured, Balance(pose=1.0))
-    assert sums(pose, side)[1] == pytest.approx(0.5, abs=0.01)
-    assert sums(pose, up)[1] == pytest.approx(0.5, abs=0.01)
-    expression = face_weights(measured, Balance(expression=1.0))
-    assert sums(expression, opened)[1] == pytest.approx(0.5, abs=0.01)
+    for balance, balanced in (
+        (Balance(pose=1.0, expression=1.0), (side, up, opened)),
+        (Balance(pose=1.0), (side, up)),
+        (Balance(expression=1.0), (opened,)),
+    ):
+        weights = face_weights(measured, balance)
+        for groups in balanced:
+            assert sums(weights, groups)[1] == pytest.approx(0.5, abs=0.01)
+    assert sums(face_weights(measured, Balance(pose=1.0)), opened)[1] < 0.4
 
 
 def test_a_single_rare_face_is_not_all_that_is_seen():
