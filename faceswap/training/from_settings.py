@@ -6,6 +6,7 @@ from dataclasses import fields
 import torch
 from accelerate import Accelerator
 
+from faceswap.core.errors import ConfigError
 from faceswap.core.processes import local_threads
 from faceswap.data.balance import Balance
 from faceswap.data.batch_plan import BatchPlan
@@ -48,17 +49,31 @@ def build_adversary(
     """The discriminators, by name.
 
     Args:
-        configs: Settings of each phase; patches and dims are those of the first.
+        configs: Settings of each phase.
         model: The model, on its device.
         opened: Accelerator of the training.
+
+    Raises:
+        ConfigError: Phases describe different discriminators.
     """
-    config = configs[0]
+    settings = [each.adversarial for each in configs]
+    shapes = {(each.patch, each.dims) for each in settings if each.power}
+    if len(shapes) > 1:
+        found = ", ".join(
+            f"patch {patch} with dims {dims}" for patch, dims in sorted(shapes, key=str)
+        )
+        raise ConfigError(
+            "Expected the same adversarial.patch and adversarial.dims in all phases with "
+            f"adversarial.power, found {found}.",
+            "Set both for the whole training.",
+        )
+    patch, dims = shapes.pop() if shapes else (None, 0)
     return build_discriminators(
         model,
-        [build_adversarial_weights(each.adversarial) for each in configs],
-        config.adversarial.patch,
-        config.adversarial.dims,
-        config.seed,
+        [build_adversarial_weights(each) for each in settings],
+        patch,
+        dims,
+        configs[0].seed,
         opened.device,
         fp16=opened.scaler is not None,
     )

@@ -1,15 +1,20 @@
 """Training against discriminators: exact, resumable, and nothing where it has no weight."""
 
 import re
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
+from accelerate import Accelerator
 from torch import nn
 
 from faceswap.core.checkpoint import load_checkpoint
+from faceswap.core.errors import ConfigError
 from faceswap.models.registry import models
 from faceswap.training.build import run_training
 from faceswap.training.discriminators.trained import TrainedDiscriminator
+from faceswap.training.from_settings import build_adversary
 from faceswap.training.monitoring.report import Callbacks
 from tests.training.tiny import configured, same, tiny, weights
 
@@ -130,3 +135,16 @@ def test_discriminators_that_diverge_roll_the_run_back(faces, tmp_path, caplog, 
     assert result.step == 8
     for name, tensors in groups(tmp_path / "run").items():
         assert all(each.isfinite().all() for each in tensors.values()), name
+
+
+def test_phases_with_other_discriminators_are_refused():
+    opened = SimpleNamespace(device=torch.device("cpu"), scaler=None)
+    model = tiny(["alice", "bob"])
+    off, on = configured("adversarial.dims=8"), configured("adversarial.power=0.1")
+    found = build_adversary([off, on], model, cast(Accelerator, opened))
+    stem = found["faces"].network.get_submodule("stem")
+    assert isinstance(stem, nn.Conv2d)
+    assert stem.out_channels == on.adversarial.dims  # those of phases without weight are ignored
+    other = configured("adversarial.power=0.2", "adversarial.patch=5")
+    with pytest.raises(ConfigError, match="patch 5 with dims 16"):
+        build_adversary([on, other], model, cast(Accelerator, opened))
