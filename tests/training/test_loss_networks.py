@@ -1,14 +1,20 @@
 """Trainings with losses that are computed with networks."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from faceswap.core.errors import ConfigError, WeightsUnavailable
+from faceswap.data.cache import CropGeometry, FaceCache
 from faceswap.models.model_file import load_model
 from faceswap.recognizers.embedder import Embedder, embedders
+from faceswap.recognizers.mobilefacenet import MEAN, STD
 from faceswap.training.build import run_training
+from faceswap.training.inputs.loss_networks import open_loss_networks
 from faceswap.training.losses.lpips import Lpips
+from faceswap.training.losses.networks import NO_NETWORKS
+from faceswap.training.losses.weights import LossWeights
 from tests.training.tiny import configured, same, weights
 
 
@@ -16,7 +22,7 @@ class Colours(nn.Module):
     """Embeds a face as its mean colour."""
 
     def forward(self, images):
-        return images.mean((2, 3))
+        return images.mean((2, 3)) * torch.from_numpy(STD) + torch.from_numpy(MEAN)
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +99,22 @@ class Sizeable(Lpips):
             for x in (first, second, weights)
         ]
         return super().distances(*large).unflatten(0, first.shape[:2])
+
+
+def test_means_of_identities_are_of_the_training_square(tmp_path):
+    geometry = CropGeometry(32, 1.25, 48)
+    training, caches = {}, {}
+    for name, inner in (("alice", (250, 0, 0)), ("bob", (0, 250, 0))):
+        faces = np.full((5, 48, 48, 6), 255, np.uint8)
+        faces[:, 8:40, 8:40, :3] = inner
+        faces[4] = 255  # held out
+        np.save(tmp_path / f"{name}.npy", faces)
+        caches[name] = FaceCache(tmp_path / f"{name}.npy", geometry)
+        training[name] = np.arange(4)
+    weights = [LossWeights(), LossWeights(identity_swap=0.1)]
+    device = torch.device("cpu")
+    networks = open_loss_networks(weights, "colours", caches, training, device)
+    assert networks.lpips is None
+    assert networks.identity is not None
+    torch.testing.assert_close(networks.identity.means, torch.eye(2, 3), atol=1e-4, rtol=0)
+    assert open_loss_networks(weights[:1], "colours", caches, training, device) == NO_NETWORKS

@@ -53,10 +53,10 @@ def _mean(
 ) -> torch.Tensor:
     """Mean embedding of evenly spaced faces, ``(D,)`` of length 1."""
     chosen = indices[np.unique(np.linspace(0, len(indices) - 1, _FACES).astype(int))]
-    crops = torch.from_numpy(cache.open()[chosen][..., :3]).to(device)
     geometry = cache.geometry
-    # The cached crops have a margin: they cover more than the training square.
-    embeddings = embedder(
-        crops.permute(0, 3, 1, 2).float() / 255, geometry.coverage * geometry.margin
-    )
+    first = (geometry.side - geometry.size) // 2
+    # Without the margin of the cached crops: decoded faces have none, and the network sees borders.
+    inner = slice(first, first + geometry.size)
+    crops = torch.from_numpy(cache.open()[chosen, inner, inner, :3]).to(device)
+    embeddings = embedder(crops.permute(0, 3, 1, 2).float() / 255, geometry.coverage)
     return normalize(embeddings.mean(0), dim=0)

@@ -1,5 +1,7 @@
 """Differences of the gradients of images: edges."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
@@ -70,10 +72,17 @@ def gmsd(predicted: Tensor, target: Tensor, weights: Tensor) -> Tensor:
 
 def _magnitudes(images: Tensor) -> Tensor:
     """Gradient magnitudes of the luminance at half size, ``(..., 1, H // 2, W // 2)``."""
-    luma = torch.tensor(_LUMA, device=images.device)[:, None, None]
+    luma, kernels = _constants(images.device)
     small = halved((images * luma).sum(-3, keepdim=True))
-    across = torch.tensor([1.0, 0.0, -1.0], device=images.device).expand(3, 3) / 3  # Prewitt
-    kernels = torch.stack([across, across.T])[:, None]
     flat = pad(small.reshape(-1, *small.shape[-3:]), (1, 1, 1, 1), mode="replicate")
     slopes = conv2d(flat, kernels).square().sum(1, keepdim=True)
     return (slopes + _FLAT).sqrt().reshape(small.shape)
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(mode=False)  # they are kept, and training cannot use inference tensors
+def _constants(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Weights of the colours in the luminance, and the Prewitt kernels, ``(2, 1, 3, 3)``."""
+    luma = torch.tensor(_LUMA, device=device)[:, None, None]
+    across = torch.tensor([1.0, 0.0, -1.0], device=device).expand(3, 3) / 3
+    return luma, torch.stack([across, across.T])[:, None]
