@@ -18,11 +18,12 @@ from classifier.options import (
     shorthands,
 )
 from classifier.training.build import build_session, open_data
-from classifier.training.lr_finder import find_lr, plot_result
+from classifier.training.lr_finder import find_lr
 from classifier.training.run_directory import RunDirectory
 from classifier.training.settings import Settings
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
+from faceswap.core.lr_finder import plot_result
 from faceswap.core.outputs import check_outputs, claim_files
 from faceswap.core.processes import open_accelerator
 

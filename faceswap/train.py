@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 
 from faceswap.core.command_line import run_command
-from faceswap.core.console import note
+from faceswap.core.console import TextTable, note, progress_bar, show_table
+from faceswap.core.errors import ConfigError
 from faceswap.facesets.named import parse_faces
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.models.reuse import parse_origin
-from faceswap.training.build import run_training
+from faceswap.training.build import open_training, run_training
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.optimizers.schedule import Budget
 from faceswap.training.progress_bars import TrainBars, describe
@@ -23,6 +24,7 @@ from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.settings import TrainConfig
 
 _DEFAULT_RECIPE = "v1"
+_ROW = 6  # steps of the LR finder, in its table
 
 
 def train(
@@ -64,6 +66,13 @@ def train(
             "--allow-changes", help="Resume although seed, model, identities or faces changed."
         ),
     ] = False,
+    find_lr: Annotated[
+        bool,
+        typer.Option(
+            "--find-lr",
+            help="Suggest a learning rate by raising it until the loss diverges; train nothing.",
+        ),
+    ] = False,
 ) -> None:
     """Train a model on the faces of two or more people.
 
@@ -78,6 +87,9 @@ def train(
     named = run.find_facesets(given) if resumes else given
     for faceset in unstated_facesets(named):
         note(f"{faceset}: {subject_hint(faceset)}")
+    if find_lr:
+        suggest_lr(resolved, named, output)
+        return
     result = train_with_progress(resolved, named, output, allow_changes=allow_changes)
     for line in describe(result):
         note(line)
@@ -101,6 +113,39 @@ def _overrides(
     if steps is not None:
         budget.append(f"training.steps={steps}")
     return [*settings, *start, *budget]
+
+
+def suggest_lr(config: TrainConfig, faces: dict[str, list[Path]], output: Path) -> None:
+    """Suggests a learning rate; only its plot and the cache of faces are written.
+
+    It starts from the newest checkpoint of a run that exists.
+
+    Raises:
+        ConfigError: The optimizer estimates its own learning rate.
+        FaceswapError: Settings, facesets or the run cannot be used, or the loss does not decrease.
+    """
+    # Imported when used: it needs matplotlib.
+    from faceswap.training.lr_finder import RATES, find_lr
+
+    if config.optimizer.name == "prodigy":
+        raise ConfigError(
+            "Prodigy estimates the learning rate itself: there is none to find.",
+            "Train with --set optimizer.lr=1, or choose another optimizer.",
+        )
+    plot = RunDirectory(output).logs / "lr-finder.png"
+    with (
+        open_training(config, faces, output, writes=False) as (opened, trainer),
+        progress_bar("find-lr", len(RATES), "steps") as advance,
+    ):
+        result, suggestion = find_lr(opened, trainer, plot, advance)
+    table = TextTable("learning rate", "loss")
+    for rate, loss in list(zip(result.rates, result.smoothed, strict=True))[::_ROW]:
+        table.add_row(f"{rate:.2g}", f"{loss:.4f}")
+    show_table(table)
+    note(
+        f"The loss decreases most steeply at {suggestion:.2g}: --set optimizer.lr={suggestion:.2g} "
+        f"(plot: {plot})"
+    )
 
 
 def train_with_progress(

@@ -1,6 +1,7 @@
 """Builds a training from its settings and its facesets, and runs it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -74,6 +75,39 @@ def run_training(
     Raises:
         FaceswapError: Settings, facesets or the run cannot be used.
     """
+    with open_training(config, faces, output, command, callbacks, allow_changes=allow_changes) as (
+        _,
+        trainer,
+    ):
+        return trainer.train()
+
+
+@contextmanager
+def open_training(
+    config: TrainConfig,
+    faces: Mapping[str, Sequence[Path]],
+    output: Path,
+    command: Sequence[str] = (),
+    callbacks: Callbacks = NO_CALLBACKS,
+    *,
+    allow_changes: bool = False,
+    writes: bool = True,
+) -> Iterator[tuple[Accelerator, Trainer]]:
+    """Holds a run, with everything that its next step needs.
+
+    Args:
+        config: Settings of the training.
+        faces: Faceset directories of each identity, in the order of the model.
+        output: Folder of the run.
+        command: Command line, for the record.
+        callbacks: Callbacks of the training.
+        allow_changes: Whether to resume although seed, model or data changed.
+        writes: Whether to write the run. Otherwise only the cache of faces is written, and the
+            trainer reports nothing.
+
+    Raises:
+        FaceswapError: Settings, facesets or the run cannot be used.
+    """
     check_options(config.model.name, config.model.options)
     run = RunDirectory(output)
     run.exists()  # refuses a folder of something else before any work
@@ -107,11 +141,13 @@ def run_training(
         for change in start.changes:
             _log.info("Changed since the last start: %s.", change)
         meta = _describe_model(config, facesets, model, run, origins)
-        trainer = _build_trainer(config, meta, run, opened, model, data, callbacks)
+        trainer = _build_trainer(
+            config, meta, run, opened, model, data, callbacks if writes else None
+        )
         opened.wait_for_everyone()  # all have compared and restored before the first writes
         if start.outdates(trainer.progress.step):
             trainer.progress.forget_best()
-        if opened.is_main_process:
+        if writes and opened.is_main_process:
             record()
         _log.info(
             "%s, %.2f million parameters, on %s in %s, %d process(es).",
@@ -121,7 +157,7 @@ def run_training(
             "fp32" if opened.mixed_precision == "no" else opened.mixed_precision,
             opened.num_processes,
         )
-        return trainer.train()
+        yield opened, trainer
 
 
 def _describe_model(
@@ -152,7 +188,7 @@ def _build_trainer(
     opened: Accelerator,
     model: FaceAutoencoder,
     data: TrainingData,
-    callbacks: Callbacks,
+    callbacks: Callbacks | None,
 ) -> Trainer:
     if data.guide_data is not None:
         data.guide_data.fill(model)
@@ -234,9 +270,9 @@ def _build_output(
     opened: Accelerator,
     data: TrainingData,
     progress: Progress | None,
-    callbacks: Callbacks,
+    callbacks: Callbacks | None,
 ) -> Output:
-    if not opened.is_main_process:
+    if callbacks is None or not opened.is_main_process:
         return Output(None, {})
     caches, model = data.batches.caches, state.choice.model
     size = max(model.input_size, model.full_size)

@@ -1,7 +1,7 @@
 """The training loop."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import count, islice
@@ -104,6 +104,23 @@ class Trainer:
             self._close()
         return self._result(signal)
 
+    def sweep(self, rates: Iterable[float]) -> Generator[float, None, None]:
+        """Takes a step at each of some learning rates, and ends; nothing is written.
+
+        Yields:
+            Mean loss of all identities in all processes at each step.
+        """
+        try:
+            self._resample()
+            for lr in rates:
+                losses = self._take_step(next(self._sampled), lr)
+                self.progress.step += 1
+                mean = self._accelerator.reduce(losses, "mean")
+                assert isinstance(mean, Tensor)
+                yield mean.mean().item()
+        finally:
+            self._close()
+
     def _resample(self) -> None:
         """Starts sampling the batches of each step from the current one on."""
         self._window.restart()
@@ -120,10 +137,11 @@ class Trainer:
             while micro_batches := list(islice(timed, plan.micro_batches)):
                 yield micro_batches
 
-    def _take_step(self, micro_batches: list[RawBatch]) -> Tensor:
+    def _take_step(self, micro_batches: list[RawBatch], lr: float | None = None) -> Tensor:
         step = self.progress.step
         seed_layers(self._batches.plan.seed, step, self._accelerator.process_index)
-        self._lr = self._plan.phase.schedule.rate(step, self._fraction())
+        rate = self._plan.phase.schedule.rate(step, self._fraction())
+        self._lr = rate if lr is None else lr
         self._state.grow(self._fraction())
         begun = time.perf_counter()
         losses = self._step(micro_batches, self._plan.phase, self._lr, step)
