@@ -15,6 +15,8 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations as A
 
+from faceswap.data.channels import colours_of
+
 
 class PhotometricChange:
     """Random change of brightness, contrast, gamma, hue and saturation.
@@ -108,10 +110,9 @@ class Degradation:
         self, crops: NDArray[np.uint8], seeds: Sequence[Sequence[int]]
     ) -> NDArray[np.uint8]:
         """Degrades each crop ``(I, B, S, S, C)`` with its seed; ``(I, B, S, S, 3) uint8 RGB``."""
-        images = np.ascontiguousarray(crops[..., :3])
         return np.stack(
             [
-                np.stack([self(image, seed) for image, seed in zip(*row, strict=True)])
-                for row in zip(images, seeds, strict=True)
+                np.stack([self(colours_of(crop), seed) for crop, seed in zip(*row, strict=True)])
+                for row in zip(crops, seeds, strict=True)
             ]
         )

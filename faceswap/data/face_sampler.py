@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from faceswap.data.augmentation import Degradation, LocalContrast, PhotometricChange
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.cache import CropGeometry, FaceCache
+from faceswap.data.channels import colours_of, set_colours
 from faceswap.data.choice import FaceChoice, matches_by
 from faceswap.data.landmark_warp import NODES, fit_landmark_warp
 from faceswap.data.lenders import ColourLenders
@@ -48,10 +49,10 @@ class FaceSampler:
             # A matched pair stays matched only under the same rotation and translation.
             ranges = replace(plan.ranges, flip=plan.flip_of(*self.caches))
             affine = sample_warp(plan.random("pair", step, slot), ranges).affine
-        image = self._change(np.ascontiguousarray(crop[..., :3]), int(random.integers(2**31)))
+        image = self._change(colours_of(crop), int(random.integers(2**31)))
         if plan.clahe:
             image = self._local_contrast(image, plan.seed_of("clahe", name, step, slot))
-        crop[..., :3] = image
+        set_colours(crop, image)
         colour = np.eye(3, 4, dtype=np.float32)
         if plan.colour_method == LINEAR:
             colour = self._lenders.matrix_for(name, crop, random)
