@@ -20,6 +20,7 @@ from faceswap.evaluation.evaluation import (
 )
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.frame_scoring import FrameScorer
+from faceswap.evaluation.judge import describe_bias
 from faceswap.evaluation.report import (
     METRICS_FILE,
     PAGE,
@@ -35,7 +36,6 @@ from faceswap.evaluation.runs import (
     count_frames,
     evaluate_runs,
     open_runs,
-    trained_with_judge,
 )
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
@@ -43,7 +43,6 @@ from faceswap.facesets.named import parse_faces
 from faceswap.media.video import probe
 from faceswap.provenance.identity import open_identity
 from faceswap.recognizers import Recognizer, build_recognizer
-from faceswap.recognizers.registry import DEFAULT
 from faceswap.training.losses.lpips import load_lpips
 
 _EXTRACT = ExtractSettings()
@@ -214,7 +213,8 @@ def _evaluate_runs(
     required: list[str],
 ) -> Evaluation:
     faces = common_held_out(candidates, frames)
-    recognizer, skipped, warned = _open_judge(candidates, required)
+    bias = describe_bias(candidates)
+    recognizer, skipped = _open_judge(bias, required)
     lpips, skipped_lpips = _optional("lpips", ("lpips",), load_lpips, required)
     with progress_bar("evaluate", count_frames(faces), "frames") as advance:
         found = evaluate_runs(
@@ -244,23 +244,18 @@ def _evaluate_runs(
         "faces: the upper bound for a swap."
         for name, value in found.real_similarity.items()
     ]
-    evaluation.notes += warned
+    evaluation.notes += [f"{bias}."] * bool(bias and recognizer)
     evaluation.add_skipped([*skipped, *skipped_lpips])
     return evaluation
 
 
-def _open_judge(
-    candidates: list[Candidate], required: list[str]
-) -> tuple[Recognizer | None, list[SkippedMetrics], list[str]]:
-    """The recognition network, what is skipped without it, and what to know of its values."""
-    trained = ", ".join(trained_with_judge(candidates))
-    warning = f"{trained} was trained with {DEFAULT}, by which identity is measured: its values"
-    if trained and "identity" not in required:
-        reason = f"{warning} would be too good; --require identity measures them all the same"
-        note(f"Skipping identity: {reason}.")
-        return None, [SkippedMetrics(IDENTITY_METRICS, reason)], []
-    recognizer, skipped = _optional("identity", IDENTITY_METRICS, build_recognizer, required)
-    return recognizer, skipped, [f"{warning} of the identity metrics are too good."] * bool(trained)
+def _open_judge(bias: str, required: list[str]) -> tuple[Recognizer | None, list[SkippedMetrics]]:
+    """The recognition network, and what is skipped without it."""
+    if bias and "identity" not in required:
+        note(f"Skipping identity: {bias}.")
+        hint = "--require identity measures them all the same"
+        return None, [SkippedMetrics(IDENTITY_METRICS, f"{bias}; {hint}")]
+    return _optional("identity", IDENTITY_METRICS, build_recognizer, required)
 
 
 def _evaluate_video(

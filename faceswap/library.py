@@ -8,7 +8,8 @@ from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.frame_scoring import FrameScorer
-from faceswap.evaluation.runs import RunsEvaluation, common_held_out, open_runs, trained_with_judge
+from faceswap.evaluation.judge import describe_bias
+from faceswap.evaluation.runs import RunsEvaluation, common_held_out, open_runs
 from faceswap.evaluation.runs import evaluate_runs as _evaluate_runs
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
@@ -17,7 +18,6 @@ from faceswap.media.sources import find_sources
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.recognizers import build_recognizer
-from faceswap.recognizers.registry import DEFAULT
 from faceswap.training.build import run_training
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.losses.lpips import load_lpips
@@ -160,11 +160,8 @@ def evaluate_runs(
     """
     place = str(pick_device(device))
     candidates = open_runs([Path(run) for run in runs], place)
-    if identity and (trained := trained_with_judge(candidates)):
-        raise ConfigError(
-            f"{', '.join(trained)} was trained with {DEFAULT}, by which identity is measured.",
-            "Pass identity=False.",
-        )
+    if identity and (bias := describe_bias(candidates)):
+        raise ConfigError(f"{bias}.", "Pass identity=False.")
     recognizer = build_recognizer() if identity else None
     finder = FaceFinder(_EXTRACT.detector, _EXTRACT.landmarker, place)
     return _evaluate_runs(

@@ -30,7 +30,6 @@ from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.people.embeddings import Embedding, embed_faces, evenly_spaced, faceset_embedding
 from faceswap.recognizers import Recognizer
-from faceswap.recognizers.registry import DEFAULT
 from faceswap.training.run.run_directory import RunDirectory
 
 Faces = list[tuple[Faceset, Face]]
@@ -168,11 +167,6 @@ def _with_unique_names(candidates: Sequence[Candidate], paths: Sequence[Path]) -
     if len(set(names)) == len(names):
         return list(candidates)
     return [replace(c, name=str(path)) for c, path in zip(candidates, paths, strict=True)]
-
-
-def trained_with_judge(candidates: Sequence[Candidate]) -> list[str]:
-    """Names of the runs with a loss by the recognition network that evaluations judge by."""
-    return [c.name for c in candidates if DEFAULT in c.loaded.meta.loss_recognizers]
 
 
 def common_held_out(candidates: Sequence[Candidate], limit: int) -> dict[str, Faces]:

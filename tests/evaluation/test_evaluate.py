@@ -57,7 +57,7 @@ def test_identity_is_not_judged_by_the_network_of_a_loss(make_run, tmp_path, mon
     swaps = read_json(tmp_path / "out" / "metrics.json")["swaps"]
     assert "similarity_target" not in str(swaps)
     verb.evaluate([run], tmp_path / "all", require=["identity"], **options)
-    assert f"{said}: its values of the identity metrics are too good." in capsys.readouterr().err
+    assert f"{said}, so that its values are too good." in capsys.readouterr().err
     assert "similarity_target" in str(read_json(tmp_path / "all" / "metrics.json")["swaps"])
     with pytest.raises(ConfigError, match=said):
         faceswap.evaluate_runs([run], frames=2, device="cpu")
