@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from faceswap.facesets.faceset import Faceset
     from faceswap.library import (
         evaluate_runs,
+        export_model,
         extract_faces,
         load_model,
         open_faceset,
@@ -32,6 +33,7 @@ __all__ = [
     "Swapper",
     "__version__",
     "evaluate_runs",
+    "export_model",
     "extract_faces",
     "load_model",
     "open_faceset",

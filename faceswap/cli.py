@@ -16,6 +16,7 @@ VERBS = {
         "faceswap.convert:convert", "Swap the faces in videos and photos to an identity."
     ),
     "model": Verb("faceswap.model:model", "Average trained models."),
+    "export": Verb("faceswap.export:export", "Export a model to ONNX or DFM."),
     "evaluate": Verb("faceswap.evaluate:evaluate", "Measure the quality of swaps."),
     "subject": Verb(
         "faceswap.subject:subject", "Show or set the subject of a faceset and the legal basis."

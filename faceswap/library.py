@@ -15,6 +15,8 @@ from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
+from faceswap.models.exporting import Kind
+from faceswap.models.exporting import export_model as _export_model
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.recognizers import build_recognizer
@@ -129,6 +131,29 @@ def train_model(
     return run_training(
         resolved, named, Path(output), callbacks=callbacks, allow_changes=allow_changes
     )
+
+
+def export_model(
+    path: PathLike, output: PathLike, to: str, kind: Kind = "onnx", checkpoint: str | None = None
+) -> float:
+    """Write the swap of a model to one identity as one file, and verify that it computes the same.
+
+    Args:
+        path: Run of ``faceswap train``, or a model folder.
+        output: File to write; an existing one is replaced.
+        to: Identity to decode as.
+        kind: ``onnx``, or ``dfm`` for DeepFaceLive, facefusion and VisoMaster.
+        checkpoint: ``best``, ``latest``, or a number of steps; None as for ``load_model``.
+
+    Returns:
+        Largest absolute difference from the original, at most 1e-4.
+
+    Raises:
+        ModelFileError: The model is missing, damaged or guided, or predicts no mask for DFM.
+        IdentityError: The model was not trained on ``to``.
+        ConfigError: ONNX cannot hold the network.
+    """
+    return _export_model(load_run_model(Path(path), "cpu", checkpoint), to, Path(output), kind)
 
 
 def evaluate_runs(

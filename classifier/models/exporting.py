@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,21 @@ from torch import Tensor, nn
 from classifier.models.model_file import LoadedClassifier
 from classifier.models.preprocessing import Preprocessing
 from faceswap import __version__
-from faceswap.core.errors import ConfigError, ModelFileError
+from faceswap.core.errors import ConfigError
 from faceswap.core.files import atomic_path
-from faceswap.core.optional import require
+from faceswap.core.onnx_export import (
+    Runner,
+    capture,
+    check_difference,
+    largest_difference,
+    onnx_runner,
+    write_onnx,
+)
 from faceswap.core.seeding import generator
 
-TOLERANCE = 1e-4
 SUFFIXES = (".onnx", ".pt2")
 _INPUT, _OUTPUTS = "images", ("logits", "probabilities")
 _FACTS = "classifier.json"
-_LARGEST = 2 << 30  # size limit of protobuf in bytes
-
-Runner = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
 
 
 class Portable(nn.Module):
@@ -92,16 +94,13 @@ def export_network(
     network = Portable(loaded).eval()
     facts = _facts(loaded, preprocessing)
     shape = (loaded.input.channels, *preprocessing.sides)
-    write, read = (_write_onnx, _onnx_runner) if path.suffix == ".onnx" else (_write_pt2, _runner)
+    write, read = (_write_onnx, onnx_runner) if path.suffix == ".onnx" else (_write_pt2, _runner)
+    example = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
+    captured = capture(network, {_INPUT: example}, "Use the model with classifier predict instead.")
     with atomic_path(path) as temporary:
-        write(network, temporary, shape, facts)
+        write(captured, temporary, facts)
         proof = prove(network, read(temporary), shape, real)
-        if not proof.difference <= TOLERANCE:
-            raise ModelFileError(
-                f"Expected a difference of at most {TOLERANCE:.0e} after the export, found "
-                f"{proof.difference:.1e}; nothing was written.",
-                f"Try the other format ({' or '.join(SUFFIXES)}).",
-            )
+        check_difference(proof.difference, f"Try the other format ({' or '.join(SUFFIXES)}).")
     return proof
 
 
@@ -125,64 +124,12 @@ def _facts(loaded: LoadedClassifier, preprocessing: Preprocessing) -> dict[str, 
     }
 
 
-def _capture(network: Portable, shape: tuple[int, int, int]) -> torch.export.ExportedProgram:
-    example = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
-    batch = torch.export.Dim("batch", min=1)
-    try:
-        return torch.export.export(network, (example,), dynamic_shapes={_INPUT: {0: batch}})
-    # torch.export raises many unrelated exception types.
-    except Exception as error:
-        raise ConfigError(
-            f"torch cannot export this network: {str(error).splitlines()[0]}",
-            "Use the model with classifier predict instead.",
-        ) from error
+def _write_onnx(captured: torch.export.ExportedProgram, path: Path, facts: dict[str, Any]) -> None:
+    write_onnx(captured, path, [_INPUT], _OUTPUTS, facts, "Use FILE.pt2.")
 
 
-def _write_onnx(
-    network: Portable, path: Path, shape: tuple[int, int, int], facts: dict[str, Any]
-) -> None:
-    size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
-    if size >= _LARGEST:
-        raise ConfigError("The network exceeds the 2 GiB limit of ONNX files.", "Use FILE.pt2.")
-    onnx = require("onnx", "export")
-    require("onnxscript", "export")
-    captured = _capture(network, shape)
-    try:
-        program = torch.onnx.export(
-            captured, input_names=[_INPUT], output_names=_OUTPUTS, dynamo=True, verbose=False
-        )
-    except torch.onnx.OnnxExporterError as error:
-        raise ConfigError(
-            f"torch cannot write this network as ONNX: {str(error).splitlines()[0]}",
-            "Use FILE.pt2.",
-        ) from error
-    assert program is not None
-    model = program.model_proto
-    texts = {
-        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for name, value in facts.items()
-    }
-    onnx.helper.set_model_props(model, texts)
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
-
-
-def _onnx_runner(path: Path) -> Runner:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-
-    def run(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        return [np.asarray(output) for output in session.run(list(_OUTPUTS), {_INPUT: images})]
-
-    return run
-
-
-def _write_pt2(
-    network: Portable, path: Path, shape: tuple[int, int, int], facts: dict[str, Any]
-) -> None:
+def _write_pt2(captured: torch.export.ExportedProgram, path: Path, facts: dict[str, Any]) -> None:
     text = json.dumps(facts, ensure_ascii=False)
-    captured = _capture(network, shape)
     captured.example_inputs = None  # torch would pickle them; nothing else is pickled
     torch.export.save(captured, path, extra_files={_FACTS: text})
     if pickled := _pickled_members(path):
@@ -235,13 +182,5 @@ def prove(
     batches = [random.random((count, *shape), np.float32) for count in (1, 2, 5)]
     if len(real):
         batches.append(real.astype(np.float32) / np.float32(255))
-    worst = 0.0
-    for images in batches:
-        with torch.inference_mode():
-            expected = [output.numpy() for output in network(torch.from_numpy(images))]
-        for mine, theirs in zip(expected, run(images), strict=True):
-            scale = max(1.0, float(np.abs(mine).max()))
-            difference = float(np.abs(mine - theirs).max()) / scale
-            # NaN compares as false and would pass as equal.
-            worst = max(worst, difference) if np.isfinite(difference) else float("inf")
+    worst = largest_difference(network, run, [[images] for images in batches])
     return Proof(worst, 8, len(real))

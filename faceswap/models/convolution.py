@@ -59,6 +59,8 @@ class Conv2d(nn.Module):
     def _as_product(self, features: Tensor) -> bool:
         if features.device.type != "cpu" or self.weight.numel() < _MANY_WEIGHTS:
             return False
+        if torch.compiler.is_exporting():  # for other devices and libraries
+            return False
         return features.shape[2] * features.shape[3] <= _SMALL_OUTPUT * self.stride**2
 
     def _product(self, features: Tensor, start: int, end: int) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from classifier.models import exporting
+from faceswap.core.onnx_export import Runner
 
 Run = Callable[..., int | str | None]
 
@@ -132,7 +133,7 @@ def test_export_with_unequal_outputs_is_removed(
 ) -> None:
     read = exporting._runner
 
-    def changed(path: Path) -> exporting.Runner:
+    def changed(path: Path) -> Runner:
         run = read(path)
         return lambda images: [output + 0.01 for output in run(images)]
 

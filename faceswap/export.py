@@ -1,0 +1,85 @@
+"""The verb ``faceswap export``: a model for other programs."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from faceswap.core.console import note, progress_bar
+from faceswap.core.errors import ConfigError, IdentityError
+from faceswap.core.outputs import claim_files
+from faceswap.models.exporting import export_model
+from faceswap.models.model_file import LoadedModel, save_model
+from faceswap.models.run_model import load_run_model
+
+_SUFFIXES = {"onnx": ".onnx", "dfm": ".dfm"}
+
+
+def export(
+    model: Annotated[Path, typer.Argument(help="Run of `faceswap train`, or its model/ folder.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="File to write; for the format model, a folder."),
+    ],
+    to: Annotated[
+        str, typer.Option("--to", help="Identity to decode as; may be omitted if there is one.")
+    ] = "",
+    kind: Annotated[
+        Literal["onnx", "dfm", "model"] | None,
+        typer.Option(
+            "--format",
+            help="onnx: encoder and decoder of the identity. dfm: for DeepFaceLive, facefusion and "
+            "VisoMaster. model: a model folder for faceswap convert. Default: by the suffix.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option("--checkpoint", help="Checkpoint of a run: best, latest or a step."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing output.")
+    ] = False,
+) -> None:
+    """Export a model for other programs, and verify that it computes the same."""
+    chosen = kind or _kind_of(output)
+    loaded = load_run_model(model, "cpu", checkpoint)
+    if chosen == "model":
+        if to:
+            raise ConfigError("A model folder holds all identities: --to applies to files only.")
+        with claim_files([output / "model.json"], "the export", overwrite=overwrite):
+            save_model(output, loaded.model, loaded.meta)
+        note(f"Model: {output}, of step {loaded.meta.step}.")
+        return
+    target = _target(loaded, to)
+    with (
+        claim_files([output], "the export", overwrite=overwrite),
+        progress_bar(f"export {target}", None) as advance,
+    ):
+        difference = export_model(loaded, target, output, chosen)
+        advance(1)
+    size = output.stat().st_size / 1e6
+    note(
+        f"{output} ({size:.1f} MB): faces as {target}, of step {loaded.meta.step}. "
+        f"Verified: largest difference {difference:.1e}."
+    )
+
+
+def _kind_of(output: Path) -> Literal["onnx", "dfm", "model"]:
+    for kind, suffix in _SUFFIXES.items():
+        if output.suffix == suffix:
+            return "onnx" if kind == "onnx" else "dfm"
+    raise ConfigError(
+        f"Expected a file ending in .onnx or .dfm, found {output.name!r}.",
+        "Choose one with --format onnx, dfm or model.",
+    )
+
+
+def _target(loaded: LoadedModel, to: str) -> str:
+    if to:
+        return to
+    if len(loaded.identities) == 1:
+        return loaded.identities[0]
+    raise IdentityError(
+        f"The model has several identities: {', '.join(loaded.identities)}.",
+        f"Choose one: --to {loaded.identities[0]}",
+    )

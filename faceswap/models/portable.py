@@ -1,0 +1,43 @@
+"""The swap of a model to one identity as a network of its own, for export."""
+
+import torch
+from torch import Tensor, nn
+
+from faceswap.core.errors import ModelFileError
+from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.guided import GuidedAutoencoder
+
+
+class PortableSwap(nn.Module):
+    """Encoder and the decoder of one identity.
+
+    Args:
+        model: Model in evaluation mode.
+        to: Identity to decode as.
+
+    Raises:
+        IdentityError: The model was not trained on ``to``.
+        ModelFileError: The model is guided.
+    """
+
+    def __init__(self, model: FaceAutoencoder, to: str) -> None:
+        super().__init__()
+        model.check_identity(to)
+        if isinstance(model, GuidedAutoencoder):
+            raise ModelFileError(
+                "A guided model cannot leave this program: for every face it is shown the geometry "
+                "and the references that `faceswap convert` chooses.",
+                "Train a model that needs no references, for example with --config classic.",
+            )
+        self.model = model
+        self.number = model.identities.index(to)
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, ...]:
+        """Swaps faces ``(B, 3, S, S) float32 RGB`` in [0, 1].
+
+        Returns:
+            Swapped faces, ``(B, 3, s, s) float32 RGB`` in [0, 1]; with them ``(B, 1, s, s)`` masks,
+            1 inside the face, if the model predicts them.
+        """
+        images = torch.sigmoid(self.model.decode(self.model.encode(faces), self.number))
+        return (images,) if images.shape[1] == 3 else (images[:, :3], images[:, 3:])

@@ -1,0 +1,73 @@
+"""Old operators compute what the new ones do."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from faceswap.core.errors import ConfigError
+from faceswap.core.onnx_opset import lower_opset
+
+
+def model(nodes, constants, inputs, shape, sides=3, kind=TensorProto.FLOAT):
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in inputs],
+        [helper.make_tensor_value_info("y", kind, list("abcde"[:sides]))],
+        [numpy_helper.from_array(np.array(value), name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def run(built, x):
+    session = onnxruntime.InferenceSession(built.SerializeToString())
+    return np.asarray(session.run(None, {"x": x})[0])
+
+
+NODES = {
+    "mean": (
+        [helper.make_node("ReduceMean", ["x", "axes"], ["y"], keepdims=0)],
+        {"axes": [1, 2]},
+        1,
+    ),
+    "sum": ([helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=1)], {"axes": [2]}, 3),
+    "new axis": ([helper.make_node("Unsqueeze", ["x", "axes"], ["y"])], {"axes": [0, 2]}, 5),
+    "shape": (
+        [helper.make_node("Reshape", ["x", "shape"], ["y"], allowzero=1)],
+        {"shape": [2, -1]},
+        2,
+    ),
+    "border": (
+        [helper.make_node("Pad", ["x", "pads", "value", ""], ["y"])],
+        {"pads": [0, 0, 1, 0, 2, 0], "value": np.float32(0.5)},
+        3,
+    ),
+    "sides": ([helper.make_node("Shape", ["x"], ["y"], start=1, end=3)], {}, 1),
+    "last sides": ([helper.make_node("Shape", ["x"], ["y"], start=-1)], {}, 1),
+}
+
+
+@pytest.mark.parametrize("case", NODES)
+def test_old_form_gives_the_same(case):
+    nodes, constants, sides = NODES[case]
+    x = np.random.default_rng(0).random((2, 3, 4), np.float32)
+    kind = TensorProto.INT64 if "side" in case else TensorProto.FLOAT
+    built = model(nodes, constants, ["x"], [2, 3, 4], sides, kind)
+    before = run(built, x)
+    lower_opset(built, 12)
+    onnx.checker.check_model(built, full_check=True)
+    assert (built.opset_import[0].version, built.ir_version) == (12, 7)
+    np.testing.assert_array_equal(run(built, x), before)
+
+
+def test_operators_without_an_old_form_are_named():
+    built = model([helper.make_node("Mish", ["x"], ["y"])], {}, ["x"], [2, 3, 4])
+    with pytest.raises(ConfigError, match="Mish"):
+        lower_opset(built, 12)
+    built = model(
+        [helper.make_node("ReduceMean", ["x", "axes"], ["y"])], {}, ["x", "axes"], [2, 3, 4]
+    )
+    with pytest.raises(ConfigError, match="ReduceMean"):
+        lower_opset(built, 12)
