@@ -7,19 +7,18 @@ that could not be used is kept as ``damaged-step-00000123``.
 
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from faceswap.core.documents import DocumentModel, Items, check_schema, read_json
+from faceswap.core.documents import DocumentModel, Items, read_json
 from faceswap.core.errors import CheckpointError, FaceswapError
 from faceswap.core.files import atomic_directory, atomic_write, sha256_file, write_json
 from faceswap.core.log import get_logger
@@ -64,13 +63,6 @@ class _State(_Version):
     step: Annotated[int, Field(ge=0)]
     groups: Items[FileName]
     state: dict[str, Any]
-
-
-class _OptimizerState(DocumentModel):
-    """Result of ``flatten_optimizer`` without its tensors."""
-
-    state: dict[Annotated[str, StringConstraints(pattern=r"^\d{1,9}$")], dict[str, Any]]
-    groups: Items[dict[str, Any]]
 
 
 class _Damaged(Exception):
@@ -260,90 +252,3 @@ def _read(path: Path, groups: Collection[str] | None) -> Checkpoint:
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     # Copied, since the reader maps the file, which may be pruned while the tensors are in use.
     return {name: tensor.clone() for name, tensor in load_file(path).items()}
-
-
-def flatten_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State of an optimizer as named tensors and JSON values, for ``save_checkpoint``.
-
-    Args:
-        optimizer: A torch optimizer, or one wrapped by Accelerate.
-    """
-    content = optimizer.state_dict()
-    tensors: dict[str, Tensor] = {}
-
-    def plain(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-        rest = {}
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                tensors[f"{prefix}.{name}"] = value
-            elif isinstance(value, list | tuple):
-                # Preconditioners: a list, which has None where a tensor belongs.
-                found = plain(
-                    {str(place): each for place, each in enumerate(value)}, f"{prefix}.{name}"
-                )
-                rest[name] = [found.get(str(place)) for place in range(len(value))]
-            else:
-                rest[name] = value
-        return rest
-
-    state = {str(i): plain(values, f"state.{i}") for i, values in content["state"].items()}
-    groups = [plain(group, f"group.{i}") for i, group in enumerate(content["param_groups"])]
-    return tensors, {"state": state, "groups": groups}
-
-
-def restore_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
-) -> None:
-    """Restores the result of ``flatten_optimizer``, dtypes and memory layouts included.
-
-    Args:
-        optimizer: A new optimizer of the same kind over the same parameters.
-        tensors: Tensors of the saved state.
-        values: JSON values of the saved state.
-
-    Raises:
-        CheckpointError: The state belongs to another optimizer or other parameters.
-    """
-    hint = "Resume with the settings of the run's config.yaml."
-    check_schema(values, _OptimizerState, "The saved optimizer state", CheckpointError, hint)
-    state: dict[int, dict[str, Any]] = {int(i): dict(rest) for i, rest in values["state"].items()}
-    groups = [dict(group) for group in values["groups"]]
-    try:
-        for name, tensor in tensors.items():
-            kind, index, *keys = name.split(".")
-            _put((state if kind == "state" else groups)[int(index)], keys, tensor)
-        for group, current in zip(groups, optimizer.param_groups, strict=False):
-            for key, value in group.items():
-                if isinstance(current.get(key), tuple):  # JSON knows lists only
-                    group[key] = tuple(value)
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
-        _match_layouts(optimizer, state)
-    except (ValueError, LookupError, TypeError, RuntimeError) as error:  # of the library, by kind
-        raise CheckpointError(
-            f"The saved optimizer state does not fit this optimizer: {error}.", hint
-        ) from error
-
-
-def _put(values: Any, keys: Sequence[str], tensor: Tensor) -> None:
-    """Puts a tensor into nested dictionaries and lists."""
-    *outer, last = keys
-    for key in outer:
-        values = values[int(key) if isinstance(values, list) else key]
-    values[int(last) if isinstance(values, list) else last] = tensor
-
-
-def _match_layouts(
-    optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, Any]]
-) -> None:
-    """Restores the saved dtype of moments, in the memory layout of their parameter.
-
-    torch casts moments to the dtype of the parameter, and fused kernels read both memories in
-    parallel, so a moment in another layout than its channels_last parameter would be misread.
-    """
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for index, entries in state.items():
-        parameter = parameters[index]
-        for key, saved in entries.items():
-            if isinstance(saved, Tensor) and saved.shape == parameter.shape and key != "step":
-                exact = torch.empty_like(parameter, dtype=saved.dtype, requires_grad=False)
-                optimizer.state[parameter][key] = exact.copy_(saved)

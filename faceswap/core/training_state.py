@@ -13,10 +13,8 @@ from faceswap.core.checkpoint import (
     BEST,
     Checkpoint,
     checkpoint_steps,
-    flatten_optimizer,
     load_checkpoint,
     pointed_step,
-    restore_optimizer,
     save_checkpoint,
     settle_checkpoints,
 )
@@ -24,6 +22,7 @@ from faceswap.core.documents import check_schema, restore_type
 from faceswap.core.ema import EMA
 from faceswap.core.errors import CheckpointError, TrainingError
 from faceswap.core.log import get_logger
+from faceswap.core.optimizer_state import flatten_optimizer, restore_optimizer
 
 _log = get_logger(__name__)
 

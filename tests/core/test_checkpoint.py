@@ -12,16 +12,15 @@ from torch import nn
 from faceswap.core import checkpoint as checkpoint_module
 from faceswap.core.checkpoint import (
     checkpoint_steps,
-    flatten_optimizer,
     load_checkpoint,
     pointed_step,
-    restore_optimizer,
     save_checkpoint,
     settle_checkpoints,
 )
 from faceswap.core.errors import CheckpointError, StorageFullError
 from faceswap.core.files import sha256_file, write_json
 from faceswap.core.leftovers import clear_leftovers
+from faceswap.core.optimizer_state import flatten_optimizer, restore_optimizer
 
 
 def save(root: Path, step: int, keep: int = 3, best: int | None = None) -> Path:

@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from faceswap.core.checkpoint import Checkpoint, flatten_optimizer, restore_optimizer
+from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.log import get_logger
+from faceswap.core.optimizer_state import flatten_optimizer, restore_optimizer
 from faceswap.core.seeding import generator
 
 _log = get_logger(__name__)

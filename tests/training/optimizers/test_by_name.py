@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.core.checkpoint import flatten_optimizer, restore_optimizer
 from faceswap.core.errors import ConfigError
+from faceswap.core.optimizer_state import flatten_optimizer, restore_optimizer
 from faceswap.core.training_state import Progress, TrainingState
 from faceswap.models.convolution import Conv2d, Output
 from faceswap.training.build import run_training

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.core.checkpoint import flatten_optimizer, restore_optimizer
+from faceswap.core.optimizer_state import flatten_optimizer, restore_optimizer
 from faceswap.models.convolution import Conv2d, Output
 from faceswap.training.build import run_training
 from faceswap.training.from_settings import build_optimizer
