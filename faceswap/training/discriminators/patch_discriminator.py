@@ -47,6 +47,13 @@ class PatchDiscriminator(nn.Module):
             for inputs, outputs in zip(below, widths[-2::-1], strict=True)
         )
         self.pixels = nn.Conv2d(2 * widths[0], identities, 1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                # With torch's default so little of the input arrives that nothing is learnt for
+                # hundreds of steps.
+                nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, faces: Tensor, owners: Tensor) -> tuple[Tensor, Tensor]:

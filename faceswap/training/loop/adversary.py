@@ -62,13 +62,13 @@ class Adversary:
             judged = self._opinion(FACES, fakes.flatten(0, 1), _owners(fakes))
             values = _per_slot(authenticity(judged, real=True), batch)
             total = total + weights.power * values.mean(1)
-            terms["loss/adversarial"] = values.detach().mean(1)
+            terms["terms/adversarial"] = values.detach().mean(1)
         if weights.true_face:
             assert decoded.codes is not None
             told = self._opinion(CODES, decoded.codes.flatten(0, 1))
             values = confusion(told).unflatten(0, batch.target.shape[:2])
             total = total + weights.true_face * values.mean(1)
-            terms["loss/true face"] = values.detach().mean(1)
+            terms["terms/true_face"] = values.detach().mean(1)
         return Losses(total, terms)
 
     def learn(

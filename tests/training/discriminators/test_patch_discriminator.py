@@ -52,3 +52,11 @@ def test_channels_double_up_to_512():
         network = PatchDiscriminator(2, (2,) * 7, dims=16)
     assert [layer.out_channels for layer in network.down] == [32, 64, 128, 256, 512, 512, 512]
     assert [layer.out_channels for layer in network.up] == [512, 512, 256, 128, 64, 32, 16]
+
+
+def test_a_new_one_already_answers_to_what_it_sees():
+    torch.manual_seed(0)
+    network = PatchDiscriminator(1, (2, 2, 2, 2), dims=8)
+    owners = torch.zeros(4, dtype=torch.long)
+    for logits in network(torch.rand(4, 3, 64, 64) * 2 - 1, owners):
+        assert 0.3 < logits.std() < 3
