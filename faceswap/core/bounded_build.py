@@ -11,8 +11,9 @@ from torch.nn.modules.module import (
 
 from faceswap.core.errors import ModelFileError
 
-# Builders replace layers: a head for other classes is added beside the one that it replaces.
-_MORE_ELEMENTS = 1 << 25
+# Builders replace layers: a head for other classes is added beside the one that it replaces, and an
+# encoder is a network without its head, which has 120 million weights in the VGG networks.
+_MORE_ELEMENTS = 1 << 27
 _MORE_LAYERS = 1000
 _LAYERS = 8  # for each tensor: containers and layers without weights
 

@@ -1,6 +1,6 @@
 """Face autoencoders: importing this package fills the registry."""
 
-from faceswap.models import amp, anchored, comb, original, saehd, small
+from faceswap.models import amp, anchored, comb, modular, original, saehd, small
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction
 from faceswap.models.registry import build_model, check_options, models
 
@@ -13,6 +13,7 @@ __all__ = [
     "check_options",
     "comb",
     "models",
+    "modular",
     "original",
     "saehd",
     "small",

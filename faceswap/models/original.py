@@ -11,7 +11,8 @@ from faceswap.models.options import check_positive
 from faceswap.models.registry import models
 
 
-def _encoder(width: int) -> nn.Module:
+def original_encoder(width: int) -> nn.Module:
+    """Encoder, ``(B, 3, S, S) -> (B, 8 * width, S / 16, S / 16)``."""
     return nn.Sequential(
         Downscale(3, width),
         Downscale(width, 2 * width),
@@ -51,6 +52,7 @@ def original(identities: Sequence[str], width: int = 128, *, mask: bool = False)
     decoders = {name: _decoder(width, 3) for name in identities}
     if mask:
         decoders = {name: FaceAndMask(face, _decoder(width, 1)) for name, face in decoders.items()}
-    model = FaceAutoencoder(_encoder(width), _inter(width), decoders, input_size=64, output_size=64)
+    encoder, inter = original_encoder(width), _inter(width)
+    model = FaceAutoencoder(encoder, inter, decoders, input_size=64, output_size=64)
     he_init(model)
     return model

@@ -18,6 +18,7 @@ class SharedDecoderAutoencoder(FaceAutoencoder, ABC):
         decoder: Decoder of all identities, features -> ``(B, 3 or 4, S, S)`` logits.
         identities: Names of the identities, in the order of a training batch.
         size: Side S of the faces in pixels.
+        output_size: Side of the decoded faces in pixels; None for the same.
     """
 
     def __init__(
@@ -28,8 +29,10 @@ class SharedDecoderAutoencoder(FaceAutoencoder, ABC):
         decoder: nn.Module,
         identities: Sequence[str],
         size: int,
+        output_size: int | None = None,
     ) -> None:
-        super().__init__(encoder, inter, {"shared": decoder}, size, size, identities)
+        decoders = {"shared": decoder}
+        super().__init__(encoder, inter, decoders, size, output_size or size, identities)
         self.inters = nn.ModuleList(inters.values())
         self._owners = tuple(inters)
 

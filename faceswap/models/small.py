@@ -6,6 +6,7 @@ it carries little besides pose and expression.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -26,15 +27,15 @@ from faceswap.models.blocks import (
 from faceswap.models.registry import models
 
 
-def compact_encoder() -> nn.Module:
-    """Encoder for CPUs, ``(B, 3, S, S) -> (B, 384, S / 32, S / 32)``."""
-    return nn.Sequential(
-        Stem(96),
-        Downscale(96, 160, kernel=3),
-        Downscale(160, 256, kernel=3),
-        Downscale(256, 384, kernel=3),
-        UnitPower(),
-    )
+def compact_encoder(scale: float = 1.0) -> nn.Module:
+    """Encoder for CPUs, ``(B, 3, S, S) -> (B, 384, S / 32, S / 32)``.
+
+    Args:
+        scale: Factor on the number of channels of each layer.
+    """
+    first, *others = (round(width * scale) for width in (96, 160, 256, 384))
+    layers = [Downscale(*pair, kernel=3) for pair in pairwise([first, *others])]
+    return nn.Sequential(Stem(first), *layers, UnitPower())
 
 
 def _decoder(channels: int) -> nn.Module:
@@ -72,8 +73,13 @@ def small(
     decoders = {name: _decoder(3 + mask) for name in identities}
     model = FaceAutoencoder(compact_encoder(), inter, decoders, input_size=size, output_size=size)
     compact_init(model)
+    smooth_heads(model)
+    return model
+
+
+def smooth_heads(model: nn.Module) -> None:
+    """Initialises each ``Head`` as smooth, and its images as close to grey."""
     for layer in model.modules():
         if isinstance(layer, Head):
             smooth_shuffle_init(layer.conv, BLOCK)
             layer.conv.weight.data.mul_(0.3)
-    return model

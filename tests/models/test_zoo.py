@@ -18,9 +18,17 @@ SMALL = {
     "comb": {"size": 16, "channels": 8, "code": 8},
     "df": _SAEHD,
     "liae": _SAEHD,
+    "modular": {"encoder": "df", "scale": 0.1, "size": 64, "output": 32, "code": 8, "width": 16},
     "original": {"width": 8},
     "small": {"size": 64, "code": 16},
 }
+MODULAR = [
+    {"inter": "split"},
+    {"inter": "pool", "decoder": "subpixel"},
+    {"inter": "none", "decoder": "compact"},
+    {"encoder": "torchvision:shufflenet_v2_x0_5", "scale": 1.0, "decoder": "resize"},
+    {"encoder": "torchvision:resnet18", "scale": 1.0, "pretrained": True, "first": 0.5},
+]
 CHOICES = [
     ("archi", archi) for archi in ("", "u", "d", "t", "c", "ud", "ut", "dt", "udt", "cd", "ctud")
 ]
@@ -33,6 +41,7 @@ def variants(name):
     yield base
     if "mask" in known:
         yield base | {"mask": not known["mask"]}
+    yield from (base | parts for parts in MODULAR if name == "modular")
     for option, value in CHOICES:
         if option in known and value != known[option]:
             yield base | {option: value}

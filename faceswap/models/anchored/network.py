@@ -33,10 +33,10 @@ from faceswap.models.blocks import (
     he_init,
     smooth_shuffle_init,
 )
+from faceswap.models.encoders import build_encoder, initialise_encoder
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import Guides
 from faceswap.models.registry import models
-from faceswap.models.small import compact_encoder
 
 _CODE_CHANNELS = 128
 
@@ -111,7 +111,13 @@ class AnchoredAutoencoder(GuidedAutoencoder):
 
 @models.register
 def anchored(
-    identities: Sequence[str], size: int = 128, code: int = 128, detail: int = 256
+    identities: Sequence[str],
+    size: int = 128,
+    code: int = 128,
+    detail: int = 256,
+    encoder: str = "small",
+    *,
+    pretrained: bool = False,
 ) -> FaceAutoencoder:
     """Builds the model ``anchored``: about 11 million parameters for two identities.
 
@@ -120,9 +126,11 @@ def anchored(
         size: Side of the faces that the networks see in pixels, a multiple of 32.
         code: Number of elements of the code.
         detail: Side of the references and of the swapped faces in pixels.
+        encoder: Name of the encoder, see ``models.encoders``.
+        pretrained: Whether training starts with the published weights of the encoder.
 
     Raises:
-        ConfigError: A size is out of range.
+        ConfigError: A size is out of range, or there is no such encoder.
     """
     if size < 64 or size % 32:
         raise ConfigError(
@@ -136,9 +144,11 @@ def anchored(
         )
     side = size // 32
     widen = Upscale(256, _CODE_CHANNELS)
-    encoder, inter = compact_encoder(), nn.Sequential(Bottleneck(384, side, code, 256, side), widen)
-    he_init(encoder)
+    built = build_encoder(encoder, size, pretrained=pretrained)
+    bottleneck = Bottleneck(built.channels, built.side, code, 256, side)
+    inter = nn.Sequential(bottleneck, widen)
+    initialise_encoder(built.module)
     he_init(inter)
     smooth_shuffle_init(widen.conv, 2)
     decoders = {name: AnchoredDecoder(_CODE_CHANNELS) for name in identities}
-    return AnchoredAutoencoder(encoder, inter, decoders, size, detail)
+    return AnchoredAutoencoder(built.module, inter, decoders, size, detail)

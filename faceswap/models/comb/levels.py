@@ -81,8 +81,7 @@ class CombDecoder(nn.Module):
         self.shape = (first, SMALLEST, SMALLEST)
         blocks = [_convolved(first, first)]
         for below, width in pairwise(channels):
-            grow = nn.Upsample(scale_factor=2)
-            blocks.append(nn.Sequential(grow, _convolved(below, width), _convolved(width, width)))
+            blocks.append(upscale_by_pixels(below, width))
         self.blocks = nn.ModuleList(blocks)
         self.leave = nn.ModuleList(Output(width, outputs, kernel=1) for width in channels)
 
@@ -97,6 +96,18 @@ class CombDecoder(nn.Module):
             return grown
         before = F.interpolate(self.leave[level - 1](features), scale_factor=2)
         return _blend(before, grown, fade)
+
+
+def upscale_by_pixels(inputs: int, outputs: int) -> nn.Sequential:
+    """Doubles height and width by repeating pixels, and convolves twice.
+
+    Args:
+        inputs: Number of input channels.
+        outputs: Number of output channels.
+    """
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2), _convolved(inputs, outputs), _convolved(outputs, outputs)
+    )
 
 
 def _convolved(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:

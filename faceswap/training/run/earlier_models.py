@@ -7,6 +7,7 @@ from faceswap.core.checkpoint import checkpoint_steps
 from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.log import get_logger
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.encoders import load_published
 from faceswap.models.model_file import load_model, read_model_metadata
 from faceswap.models.reuse import describe_origin, parse_origin, take_parts
 from faceswap.training.run.run_directory import RunDirectory
@@ -33,6 +34,7 @@ def start_model(
     Raises:
         ConfigError: There is no such part, or a resumed run was started from other models.
         ModelFileError: A model is missing or damaged, or a part differs in its tensors.
+        WeightsUnavailable: The published weights of a pretrained encoder are not available.
     """
     if checkpoint_steps(run.checkpoints):
         _check_same(start_from, run)
@@ -61,6 +63,8 @@ def start_model(
                 coverage,
                 source.coverage,
             )
+    if "encoder" not in taken:
+        load_published(model)
     if records:
         new = [name for name in model.parts() if name not in taken]
         _log.info("New, with random weights: %s.", ", ".join(new) or "none")
