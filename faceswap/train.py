@@ -143,7 +143,7 @@ def suggest_lr(config: TrainConfig, faces: dict[str, list[Path]], output: Path) 
         table.add_row(f"{rate:.2g}", f"{loss:.4f}")
     show_table(table)
     note(
-        f"The loss decreases most steeply at {suggestion:.2g}: --set optimizer.lr={suggestion:.2g} "
+        f"A tenth of the rate with the lowest loss: --set optimizer.lr={suggestion:.2g} "
         f"(plot: {plot})"
     )
 

@@ -55,11 +55,28 @@ class LRFinderResult:
         }
         steepest = min(slopes, key=lambda middle: slopes[middle], default=0)
         if not slopes or slopes[steepest] >= 0:
-            raise TrainingError(
-                "The loss does not decrease at any of the learning rates tried.",
-                "Check the data, or start at a lower rate.",
-            )
+            raise _no_descent()
         return float(self.rates[steepest])
+
+    def below_lowest(self) -> float:
+        """A tenth of the learning rate with the lowest average loss.
+
+        Less exact than the steepest descent, and steadier where single losses are noisy.
+
+        Raises:
+            TrainingError: The loss does not decrease at any rate.
+        """
+        lowest = int(self.smoothed.argmin())
+        if lowest < LEAST_STEPS:
+            raise _no_descent()
+        return float(self.rates[lowest]) / 10
+
+
+def _no_descent() -> TrainingError:
+    return TrainingError(
+        "The loss does not decrease at any of the learning rates tried.",
+        "Check the data, or start at a lower rate.",
+    )
 
 
 def range_test(
@@ -101,7 +118,7 @@ def plot_result(result: LRFinderResult, suggestion: float, path: Path) -> None:
     axes = figure.add_subplot()
     axes.plot(result.rates, result.losses, color="0.75", linewidth=1, label="loss of a step")
     axes.plot(result.rates, result.smoothed, label="moving average")
-    axes.axvline(suggestion, color="C1", linestyle="--", label=f"steepest: {suggestion:.2g}")
+    axes.axvline(suggestion, color="C1", linestyle="--", label=f"suggestion: {suggestion:.2g}")
     axes.set_xscale("log")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("loss")

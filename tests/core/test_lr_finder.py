@@ -39,6 +39,7 @@ def test_gradient_descent_on_a_quadratic_gets_a_rate_below_its_limit(tmp_path):
     result = range_test(rates, losses())
     assert len(result.rates) < 100
     assert 0.005 < result.suggestion() < 0.2
+    assert 0.005 < result.below_lowest() < 0.2
     plot_result(result, 0.1, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 1000
 
@@ -59,3 +60,5 @@ def test_steepest_descent_is_suggested_despite_noise():
 def test_loss_that_never_decreases_is_an_error():
     with pytest.raises(TrainingError, match="does not decrease"):
         swept(np.linspace(1, 2, 50)).suggestion()
+    with pytest.raises(TrainingError, match="does not decrease"):
+        swept(np.linspace(1, 2, 50)).below_lowest()
