@@ -93,6 +93,8 @@ def check_forward(model, masked):
     decoded = model(faces, 0, guides(model, count, 2))
     out = model.output_size
     assert decoded.face.shape == (count, 2, 3, out, out)
+    assert decoded.codes is not None
+    assert decoded.codes.shape[:2] == (count, 2)
     assert decoded.face.min() >= 0
     assert decoded.face.max() <= 1
     assert (decoded.mask is not None) == masked
