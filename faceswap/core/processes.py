@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -13,7 +14,11 @@ import torch
 import torch.distributed.nn.functional
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs, parse_flag_from_env
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    broadcast_object_list,
+    parse_flag_from_env,
+)
 from torch import Tensor
 
 from faceswap.core.device import pick_device, supports_bf16
@@ -23,6 +28,7 @@ from faceswap.core.locks import hold_folder
 from faceswap.core.log import get_logger
 
 _log = get_logger(__name__)
+T = TypeVar("T")
 _AS_ACCELERATE_SAYS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
@@ -181,6 +187,18 @@ def agree_to_stop(
     counts = values[len(mean) :].tolist()
     signals = [int(n) for n, count in zip(SIGNALS, counts, strict=False) if count]
     return signals[0] if signals else 0, values[: len(mean)].float(), counts[len(SIGNALS) :]
+
+
+def from_first(opened: Accelerator, value: T) -> T:
+    """A value of the first process, in all processes; the others wait for it.
+
+    Args:
+        opened: Accelerator of the training.
+        value: The value of this process.
+    """
+    if opened.num_processes == 1:
+        return value
+    return broadcast_object_list([value])[0]
 
 
 def local_threads() -> int:

@@ -13,10 +13,11 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from faceswap.core.ema import EMA
+from faceswap.core.errors import ConfigError
 from faceswap.core.log import get_logger
 from faceswap.core.processes import hold_run, leave_unused, open_accelerator
 from faceswap.core.seeding import seed_everything
-from faceswap.core.training_state import CHOICE, Progress
+from faceswap.core.training_state import CHOICE
 from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
@@ -25,13 +26,14 @@ from faceswap.models.reuse import check_frozen, earlier_subjects
 from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.from_settings import (
     build_adversary,
-    build_batch_plan,
     build_optimizer,
+    build_phases,
     build_plan,
 )
 from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.inputs.loss_networks import open_loss_networks
 from faceswap.training.inputs.prepare import TrainingData, check_guided, open_facesets, prepare_data
+from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Output, TrainResult
 from faceswap.training.loop.recompute import recompute_activations
 from faceswap.training.loop.step import TrainStep
@@ -41,6 +43,7 @@ from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
 from faceswap.training.optimizers.update import GradientNorms
 from faceswap.training.run.choice import ModelChoice
 from faceswap.training.run.earlier_models import earlier_recognizers, start_model
+from faceswap.training.run.progress import Progress
 from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.run.state import RunState
 from faceswap.training.settings import TrainConfig
@@ -121,11 +124,11 @@ def open_training(
     ):
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
-        check_guided(config, model, facesets)
-        check_frozen(config.training.freeze, model)
+        _check_phases(config, model, facesets)
         origins = start_model(model, config.model.start_from, run, config.data.coverage)
-        batches = build_batch_plan(config, opened)
-        data = prepare_data(config, facesets, run.cache, opened, model, batches, callbacks.on_faces)
+        phases = build_phases(config, opened)
+        plans = [phase.batches for phase in phases]
+        data = prepare_data(config, facesets, run.cache, opened, model, plans, callbacks.on_faces)
         described = describe_facesets(facesets, data.contents)
         edited = run.edited_faces(described, data.edited)
         record = partial(
@@ -141,9 +144,8 @@ def open_training(
         for change in start.changes:
             _log.info("Changed since the last start: %s.", change)
         meta = _describe_model(config, facesets, model, run, origins)
-        trainer = _build_trainer(
-            config, meta, run, opened, model, data, callbacks if writes else None
-        )
+        reported = callbacks if writes else None
+        trainer = _build_trainer(config, phases, meta, run, opened, model, data, reported)
         opened.wait_for_everyone()  # all have compared and restored before the first writes
         if start.outdates(trainer.progress.step):
             trainer.progress.forget_best()
@@ -181,8 +183,22 @@ def _describe_model(
     )
 
 
+def _check_phases(
+    config: TrainConfig, model: FaceAutoencoder, facesets: Mapping[str, Sequence[Faceset]]
+) -> None:
+    """Refuses settings that the model cannot be trained with, before any work."""
+    names = [f"In the phase {phase.name!r}: " for phase in config.phases] or [""]
+    for name, own in zip(names, config.in_phases(), strict=True):
+        try:
+            check_guided(own, model, facesets)
+            check_frozen(own.training.freeze, model)
+        except ConfigError as error:
+            raise ConfigError(name + error.message, error.hint) from error
+
+
 def _build_trainer(
     config: TrainConfig,
+    phases: Sequence[Phase],
     meta: ModelMeta,
     run: RunDirectory,
     opened: Accelerator,
@@ -197,9 +213,9 @@ def _build_trainer(
         model.compile()
     optimizer = build_optimizer(model, config.optimizer)
     norms = GradientNorms()
-    plan = build_plan(config, data.batches.plan, opened.device)
+    plan = build_plan(config, phases, opened.device)
     networks = open_loss_networks(
-        [plan.phase.losses],
+        [phase.losses for phase in phases],
         config.loss.identity_network,
         data.batches.caches,
         data.batches.training,
@@ -208,7 +224,7 @@ def _build_trainer(
     if networks.identity is not None:
         used = {*meta.loss_recognizers, config.loss.identity_network}
         meta = replace(meta, loss_recognizers=sorted(used))
-    adversary = build_adversary([config], model, opened)
+    adversary = build_adversary(config.in_phases(), model, opened)
     state = _build_state(
         config, meta, run, opened, model, optimizer, norms, data.guide_data, adversary
     )
@@ -227,7 +243,7 @@ def _build_trainer(
         next(iter(data.batches.caches.values())).geometry.margin,
         norms,
         adversary,
-        config.training.freeze,
+        frozenset.intersection(*(phase.frozen for phase in phases)),
         networks,
     )
     output = _build_output(state, run, opened, data, progress, callbacks)
@@ -258,6 +274,7 @@ def _build_state(
         export_to=run.model,
         meta=meta,
         choice=choice,
+        record=run.record_progress,
         guide_data=guide_data,
         extras={"gradient norms": norms, CHOICE: choice},
         discriminators=adversary,

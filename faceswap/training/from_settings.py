@@ -1,7 +1,7 @@
 """Turns the settings of a training into plain values."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import torch
 from accelerate import Accelerator
@@ -131,6 +131,23 @@ def warp_ranges(config: AugmentationConfig) -> WarpRanges:
     return WarpRanges(config.rotation, config.zoom, config.shift, flip, config.warp)
 
 
+def build_phases(config: TrainConfig, opened: Accelerator) -> tuple[Phase, ...]:
+    """The phases of a training in their order, at least one."""
+    built = [build_phase(own, build_batch_plan(own, opened)) for own in config.in_phases()]
+    default = config.training.patience
+    if not config.phases:
+        return (replace(built[0], patience=default),)
+    return tuple(
+        replace(
+            phase,
+            name=given.name,
+            share=given.share,
+            patience=default if given.patience is None else given.patience,
+        )
+        for phase, given in zip(built, config.phases, strict=True)
+    )
+
+
 def build_phase(config: TrainConfig, batches: BatchPlan) -> Phase:
     """What may change in the course of a training."""
     optimizer = config.optimizer
@@ -144,7 +161,7 @@ def build_phase(config: TrainConfig, batches: BatchPlan) -> Phase:
     )
 
 
-def build_plan(config: TrainConfig, batches: BatchPlan, device: torch.device) -> Plan:
+def build_plan(config: TrainConfig, phases: Sequence[Phase], device: torch.device) -> Plan:
     """The numbers that steer the loop."""
     output = config.output
     workers = config.data.workers
@@ -152,9 +169,8 @@ def build_plan(config: TrainConfig, batches: BatchPlan, device: torch.device) ->
         # Worker processes would compete with a step on the CPU for its cores.
         workers = 0 if device.type == "cpu" else min(_MAX_WORKERS, local_threads() - 1)
     return Plan(
-        phase=build_phase(config, batches),
+        phases=tuple(phases),
         budget=Budget(config.training.steps, config.training.minutes),
-        patience=config.training.patience,
         adapt_threads=config.training.adapt_threads,
         workers=workers,
         save_every=output.save_every,

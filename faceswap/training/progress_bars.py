@@ -56,8 +56,9 @@ class TrainBars:
 
 def _describe_report(report: StepReport) -> str:
     losses = ", ".join(f"{name} {loss:.4f}" for name, loss in report.losses.items())
+    phase = f"{report.phase}, " if report.phase else ""
     return (
-        f"step {report.step}, loss {losses}, {report.faces_per_second:.1f} faces/s, "
+        f"{phase}step {report.step}, loss {losses}, {report.faces_per_second:.1f} faces/s, "
         f"{report.waiting:.1%} waiting for data"
     )
 
@@ -75,5 +76,5 @@ def describe(result: TrainResult) -> list[str]:
     if result.interrupted:
         lines.append("Stopped and saved; run the same command again to resume.")
     if result.stopped_early:
-        lines.append("Stopped early: the held-out SSIM no longer improves.")
+        lines.append(f"Stopped: {result.ended}.")
     return lines

@@ -19,7 +19,6 @@ from faceswap.data.batches import FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
 from faceswap.data.sampling import rank_slots, split_facesets
 from faceswap.data.traits import FaceTraits, measure_traits
-from faceswap.data.warp import WarpRanges
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES
 from faceswap.models.autoencoder import FaceAutoencoder
@@ -139,7 +138,7 @@ def prepare_data(
     cache: Path,
     opened: Accelerator,
     model: FaceAutoencoder,
-    plan: BatchPlan,
+    plans: Sequence[BatchPlan],
     on_faces: Callable[[int], object],
 ) -> TrainingData:
     """Builds the caches, the held-out split and the batches.
@@ -150,7 +149,7 @@ def prepare_data(
         cache: Folder of the caches.
         opened: Accelerator of the training.
         model: The model, for its sizes and its guides.
-        plan: Settings that determine the batches.
+        plans: Settings that determine the batches, of each phase.
         on_faces: Callback with the number of faces added to the cache since the last call.
 
     Raises:
@@ -159,9 +158,11 @@ def prepare_data(
         FacesetError: Crops cover too little of the face, or cannot be read.
         StorageFullError: The disk is full.
     """
+    plan, reach = plans[0], max(plan.ranges.reach for plan in plans)
     # Before anything is written:
     rank_slots(plan.batch, plan.rank, plan.world_size, 0, plan.micro_batches)
-    check_flips(plan.flips, list(facesets))
+    for each in plans:
+        check_flips(each.flips, list(facesets))
     caches: dict[str, FaceCache] = {}
     contents: dict[Path, str] = {}
     edited: dict[Path, int] = {}
@@ -175,7 +176,7 @@ def prepare_data(
     # One process of each machine builds the cache, the others reuse it.
     with opened.local_main_process_first():
         for name, sets in facesets.items():
-            geometry = _geometry(config, sets, model, plan.ranges)
+            geometry = _geometry(config, sets, model, reach)
             built = build_cache(cache, name, pairs[name], geometry, on_faces)
             caches[name] = built.cache
             contents |= {path.resolve(): sha256 for path, sha256 in built.contents.items()}
@@ -246,7 +247,7 @@ def check_guided(
 
 
 def _geometry(
-    config: TrainConfig, sets: Sequence[Faceset], model: FaceAutoencoder, ranges: WarpRanges
+    config: TrainConfig, sets: Sequence[Faceset], model: FaceAutoencoder, reach: float
 ) -> CropGeometry:
     size = max(model.input_size, model.full_size)
     stored = min(faceset.crop_coverage for faceset in sets)
@@ -256,4 +257,4 @@ def _geometry(
             f"found {stored}.",
             "Lower --set data.coverage, or extract again.",
         )
-    return CropGeometry.with_reach(size, config.data.coverage, ranges.reach, stored)
+    return CropGeometry.with_reach(size, config.data.coverage, reach, stored)

@@ -11,7 +11,7 @@ from faceswap.training.optimizers.update import UpdateRule
 
 @dataclass(frozen=True)
 class Phase:
-    """Settings of one stretch of a training.
+    """Settings of one stretch of a training: of the whole of it, if the settings have no phases.
 
     Attributes:
         batches: Settings that determine the batches.
@@ -20,6 +20,9 @@ class Phase:
         update: Limits of the updates of the weights.
         frozen: Parts of the model that are not trained.
         adversarial: Weights of the adversarial terms.
+        name: Name of the phase; "" for a training without phases.
+        share: Fraction of the budget after which the phase ends; None for no such end.
+        patience: Evaluations without a better score after which the phase ends; 0 for no such end.
     """
 
     batches: BatchPlan
@@ -28,3 +31,6 @@ class Phase:
     update: UpdateRule
     frozen: frozenset[str] = frozenset()
     adversarial: AdversarialWeights = field(default_factory=AdversarialWeights)
+    name: str = ""
+    share: float | None = None
+    patience: int = 0

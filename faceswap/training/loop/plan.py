@@ -15,10 +15,8 @@ class Plan:
     """Numbers that steer the loop.
 
     Attributes:
-        phase: Settings that may change in the course of the training.
+        phases: Settings that may change in the course of the training, at least one phase.
         budget: Steps and minutes after which training ends.
-        patience: Evaluations without a better held-out SSIM after which training ends; 0 disables
-            early stopping.
         adapt_threads: Whether to use fewer CPU threads while they are faster.
         workers: Worker processes that sample batches; 0 uses a thread.
         save_every: Steps between checkpoints.
@@ -27,9 +25,8 @@ class Plan:
         log_every: Steps between reports.
     """
 
-    phase: Phase
+    phases: tuple[Phase, ...]
     budget: Budget
-    patience: int = 0
     adapt_threads: bool = False
     workers: int = 0
     save_every: int = 500
@@ -50,7 +47,8 @@ class TrainResult:
         faces_per_second: Mean throughput of this start, over all processes.
         waiting: Fraction of this start's time spent waiting for data, 0 to 1.
         interrupted: Number of the signal that stopped it, or 0.
-        stopped_early: Whether ``Plan.patience`` ended it.
+        ended: Reason for the end, as a clause; "" for an interrupted training.
+        stopped_early: Whether it ended before its budget was used up.
     """
 
     step: int
@@ -60,6 +58,7 @@ class TrainResult:
     faces_per_second: float
     waiting: float
     interrupted: int
+    ended: str = ""
     stopped_early: bool = False
 
 

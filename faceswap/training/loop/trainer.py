@@ -13,16 +13,25 @@ from torch import Tensor
 from faceswap.core.interruption import StopRequest, stop_on_signals
 from faceswap.core.log import get_logger
 from faceswap.core.memory import return_freed_memory
-from faceswap.core.processes import agree_to_stop
+from faceswap.core.processes import agree_to_stop, from_first
 from faceswap.core.seeding import seed_layers
-from faceswap.core.training_state import Progress
 from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
 from faceswap.training.loop.cpu_threads import ThreadChoice
+from faceswap.training.loop.phase import Phase
+from faceswap.training.loop.phases import (
+    announce,
+    current_phase,
+    enter_next,
+    phase_end,
+    phase_fraction,
+    settle_phase,
+)
 from faceswap.training.loop.plan import Output, Plan, TrainResult
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.monitoring.held_out import Quality
 from faceswap.training.monitoring.report import StepReport, mean_ssim
 from faceswap.training.monitoring.throughput import Stopwatch
+from faceswap.training.run.progress import Progress
 from faceswap.training.run.state import RunState
 
 _log = get_logger(__name__)
@@ -55,19 +64,20 @@ class Trainer:
         self._state, self._plan, self._output = state, plan, output
         self._is_new = progress is None
         self.progress = progress or Progress()
+        settle_phase(plan.phases, self.progress)
         self._first_step = self.progress.step
         self._begun = time.monotonic() - self.progress.seconds
         self._saved_at = self.progress.seconds
         self._history: list[Tensor] = []
         self._quality: dict[str, Quality] = {}
-        self._lr, self._stale = 0.0, self.progress.is_stale(plan.patience)
+        self._lr = 0.0
         self._window, self._whole = Stopwatch(), Stopwatch()
         self._sampled = self._sample()
         adapts = plan.adapt_threads and accelerator.device.type == "cpu"
         self._threads = ThreadChoice(torch.get_num_threads()) if adapts else None
 
     def train(self) -> TrainResult:
-        """Trains until the budget is used up, early stopping ends it, or a signal arrives.
+        """Trains until the budget is used up, the last phase is over, or a signal arrives.
 
         Raises:
             TrainingError: The loss becomes non-finite again and again.
@@ -82,11 +92,13 @@ class Trainer:
                 else:
                     self._complete_save()
                 self._complete_preview()
+                announce(self.progress.phase)
                 self._resample()
-                while not signal and not self._is_finished():
+                while not signal and not self._end():
+                    self._change_phase()
                     losses = self._take_step(next(self._sampled))  # forward, loss, backward, step
                     signal, losses = self._agree(losses, stop)
-                    last = signal > 0 or self._is_finished()
+                    last = signal > 0 or bool(self._end())
                     save = last or self._must_save()
                     if not losses.isfinite().all() or (save and not self._state.is_finite()):
                         self._roll_back()
@@ -98,6 +110,7 @@ class Trainer:
                             self._report_losses()
                         if save:
                             self._save()
+                            last = last or bool(self._end())
                         if last or self._is_due(self._plan.preview_every):
                             self._show_preview()
         finally:
@@ -129,7 +142,7 @@ class Trainer:
 
     def _sample(self) -> Generator[list[RawBatch], None, None]:
         """The micro-batches of each step."""
-        plan = replace(self._plan.phase.batches, rollbacks=self.progress.rollbacks)
+        plan = replace(self._phase.batches, rollbacks=self.progress.rollbacks)
         batches = replace(self._batches, plan=plan)
         numbers = count(self.progress.step * plan.micro_batches)
         with closing(load_ahead(batches, numbers, self._plan.workers)) as loaded:
@@ -140,11 +153,13 @@ class Trainer:
     def _take_step(self, micro_batches: list[RawBatch], lr: float | None = None) -> Tensor:
         step = self.progress.step
         seed_layers(self._batches.plan.seed, step, self._accelerator.process_index)
-        rate = self._plan.phase.schedule.rate(step, self._fraction())
+        phase = self._phase
+        fraction = phase_fraction(phase, self._plan.budget, self.progress)
+        rate = phase.schedule.rate(step - self.progress.phase.step, fraction)
         self._lr = rate if lr is None else lr
         self._state.grow(self._fraction())
         begun = time.perf_counter()
-        losses = self._step(micro_batches, self._plan.phase, self._lr, step)
+        losses = self._step(micro_batches, phase, self._lr, step)
         if self._state.ema:
             self._state.ema.update(step)
         if self._threads:
@@ -155,19 +170,34 @@ class Trainer:
         """The stop signal and the global losses ``(I,)``, the same on all processes."""
         first = self._accelerator.is_main_process
         seconds = time.monotonic() - self._begun if first else 0.0
-        stale = first and self.progress.is_stale(self._plan.patience)
-        signal, losses, (seconds, stale) = agree_to_stop(
-            self._accelerator, stop, losses, [seconds, float(stale)]
-        )
+        signal, losses, (seconds,) = agree_to_stop(self._accelerator, stop, losses, [seconds])
         self.progress.step += 1
-        self.progress.seconds, self._stale = seconds, stale > 0
+        self.progress.seconds = seconds
         return signal, losses
 
     def _fraction(self) -> float:
         return self._plan.budget.fraction(self.progress.step, self.progress.seconds)
 
-    def _is_finished(self) -> bool:
-        return self._stale or self._fraction() >= 1
+    @property
+    def _phase(self) -> Phase:
+        return current_phase(self._plan.phases, self.progress)
+
+    def _phase_end(self) -> str:
+        """Reason for the end of the current phase; "" if it is not over."""
+        return phase_end(self._phase, self._plan.budget, self.progress, "the held-out SSIM")
+
+    def _end(self) -> str:
+        """Reason for the end of the training; "" if it is not over."""
+        if self._fraction() >= 1:
+            return "the budget is used up"
+        return self._phase_end() if self._phase is self._plan.phases[-1] else ""
+
+    def _change_phase(self) -> None:
+        """Enters the next phase where one is over."""
+        reason = self._phase_end()
+        if reason:
+            enter_next(self._plan.phases, self.progress, reason)
+            self._resample()
 
     def _is_due(self, every: int) -> bool:
         return self.progress.step % every == 0
@@ -175,7 +205,7 @@ class Trainer:
     def _must_save(self) -> bool:
         # The seconds are those of the first process, so all processes agree.
         late = self.progress.seconds - self._saved_at >= self._plan.save_seconds
-        return late or self._is_due(self._plan.save_every)
+        return late or self._is_due(self._plan.save_every) or bool(self._phase_end())
 
     def _record(self, losses: Tensor) -> None:
         self._history.append(losses)
@@ -202,30 +232,37 @@ class Trainer:
             self._window.faces_per_second,
             self._window.waiting,
             self._step.figures,
+            phase=self._phase.name,
         )
         if losses:
             self._output.reporter.log(report)
         self._output.on_step(report)
 
     def _save(self) -> None:
-        """Evaluates, then saves; the other processes wait at their next exchange."""
+        """Evaluates, then saves; the other processes wait for the result."""
+        due = self._must_save()
         self._saved_at = self.progress.seconds
         if self._output.reporter:
             self._quality = self._output.reporter.measure(self.progress.step)
             ssim = mean_ssim(self._quality)
             if ssim is not None:
                 self.progress.evaluated(ssim)
+                if due:
+                    self.progress.evaluated_in_phase(ssim)
+            self.progress.ended = self._end()
             self._state.save(self.progress)
+        self.progress = from_first(self._accelerator, self.progress)
 
     def _complete_save(self) -> None:
         """Makes up what a kill left undone of the last save."""
+        self.progress.ended = self._end()
         if self._output.reporter:
             self._state.complete_save(self.progress)
 
     def _complete_preview(self) -> None:
         """Shows what a kill left undone after the last step, or a run of no steps."""
         reporter, step = self._output.reporter, self.progress.step
-        due = self._is_finished() or (step > 0 and self._is_due(self._plan.preview_every))
+        due = bool(self._end()) or (step > 0 and self._is_due(self._plan.preview_every))
         if reporter and due and not reporter.has_shown(step):
             self._show_preview()
 
@@ -276,5 +313,6 @@ class Trainer:
             self._whole.faces_per_second,
             self._whole.waiting,
             interrupted,
-            self._stale and not interrupted,
+            "" if interrupted else self._end(),
+            stopped_early=not interrupted and self._fraction() < 1,
         )

@@ -30,6 +30,7 @@ class StepReport:
         faces_per_second: Throughput since the last report, over all processes.
         waiting: Fraction of the time spent waiting for data, 0 to 1.
         figures: Further figures of the last step, by the name that they have in the log.
+        phase: Name of the phase; "" for a training without phases.
     """
 
     step: int
@@ -40,6 +41,7 @@ class StepReport:
     faces_per_second: float
     waiting: float
     figures: Mapping[str, float] = field(default_factory=dict)
+    phase: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from faceswap.core.config import StrictModel
 from faceswap.core.errors import FacesetError, OutputBusyError
@@ -11,6 +12,7 @@ from faceswap.core.locks import hold_folder
 from faceswap.core.run_folder import MANIFEST, Data, RunFolder
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import is_faceset
+from faceswap.training.run.progress import Progress
 from faceswap.training.settings import TrainConfig
 
 
@@ -35,6 +37,22 @@ class RunDirectory(RunFolder[TrainConfig]):
     def previews(self) -> Path:
         """Folder of the preview images."""
         return self.path / "previews"
+
+    def record_progress(self, progress: Progress) -> None:
+        """Records the phases entered so far and the end of the training in the manifest.
+
+        Args:
+            progress: Progress at the newest checkpoint.
+        """
+        manifest = self.read_manifest()
+        known = {name: manifest.pop(name) for name in ("phases", "ended") if name in manifest}
+        facts: dict[str, Any] = {}
+        if progress.phases:
+            facts["phases"] = [asdict(entry) for entry in progress.phases]
+        if progress.ended:
+            facts["ended"] = {"step": progress.step, "reason": progress.ended}
+        if facts != known:
+            MANIFEST.write(self.manifest, {**manifest, **facts})
 
     def stored_facesets(self) -> dict[str, list[Path]]:
         """Directories of the facesets of each identity, at the last start."""

@@ -1,6 +1,6 @@
 """State of a training on disk: checkpoints to resume from, and the exported model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,12 @@ from typing import Any
 from torch import Tensor
 
 from faceswap.core.checkpoint import Checkpoint
-from faceswap.core.training_state import Progress, TrainingState
+from faceswap.core.training_state import TrainingState
 from faceswap.models.model_file import ModelMeta, save_model
 from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.run.choice import ModelChoice
+from faceswap.training.run.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class RunState(TrainingState[Progress]):
         export_to: Folder of the exported model.
         meta: Description of the exported model.
         choice: The model that is evaluated and exported; in ``extras`` as ``CHOICE``.
+        record: Records the progress in the manifest of the run.
         guide_data: References of the facesets of today; None for models without.
         discriminators: Discriminators that are trained beside the model, by name.
     """
@@ -30,6 +32,7 @@ class RunState(TrainingState[Progress]):
     export_to: Path
     meta: ModelMeta
     choice: ModelChoice
+    record: Callable[[Progress], object]
     guide_data: GuideData | None = None
     discriminators: Mapping[str, TrainedDiscriminator] = field(default_factory=dict)
 
@@ -68,4 +71,5 @@ class RunState(TrainingState[Progress]):
     def complete_save(self, progress: Progress) -> None:
         """Brings the marks of the checkpoints and the exported model up to date; see the base."""
         super().complete_save(progress)
+        self.record(progress)
         save_model(self.export_to, self.choice.model, replace(self.meta, step=progress.step))
