@@ -224,6 +224,7 @@ def test_no_two_modules_import_each_other() -> None:
 # Builders turn settings into plain values; run directories read and write them.
 BUILDERS = {
     "faceswap.conversion.build",
+    "faceswap.training.assembly",
     "faceswap.training.build",
     "faceswap.training.from_settings",
     "faceswap.training.inputs.prepare",

@@ -16,16 +16,9 @@ from faceswap.core.memory import return_freed_memory
 from faceswap.core.processes import agree_to_stop, from_first
 from faceswap.core.seeding import seed_layers
 from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
+from faceswap.training.loop.course import Course, announce
 from faceswap.training.loop.cpu_threads import ThreadChoice
 from faceswap.training.loop.phase import Phase
-from faceswap.training.loop.phases import (
-    announce,
-    current_phase,
-    enter_next,
-    phase_end,
-    phase_fraction,
-    settle_phase,
-)
 from faceswap.training.loop.plan import Output, Plan, TrainResult
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.monitoring.held_out import Quality
@@ -64,7 +57,8 @@ class Trainer:
         self._state, self._plan, self._output = state, plan, output
         self._is_new = progress is None
         self.progress = progress or Progress()
-        settle_phase(plan.phases, self.progress)
+        self._course = Course(plan.phases, plan.budget, "the held-out SSIM")
+        self._course.settle(self.progress)
         self._first_step = self.progress.step
         self._begun = time.monotonic() - self.progress.seconds
         self._saved_at = self.progress.seconds
@@ -154,10 +148,10 @@ class Trainer:
         step = self.progress.step
         seed_layers(self._batches.plan.seed, step, self._accelerator.process_index)
         phase = self._phase
-        fraction = phase_fraction(phase, self._plan.budget, self.progress)
+        fraction = self._course.phase_fraction(self.progress)
         rate = phase.schedule.rate(step - self.progress.phase.step, fraction)
         self._lr = rate if lr is None else lr
-        self._state.grow(self._fraction())
+        self._state.grow(self._course.fraction(self.progress))
         begun = time.perf_counter()
         losses = self._step(micro_batches, phase, self._lr, step)
         if self._state.ema:
@@ -175,28 +169,18 @@ class Trainer:
         self.progress.seconds = seconds
         return signal, losses
 
-    def _fraction(self) -> float:
-        return self._plan.budget.fraction(self.progress.step, self.progress.seconds)
-
     @property
     def _phase(self) -> Phase:
-        return current_phase(self._plan.phases, self.progress)
-
-    def _phase_end(self) -> str:
-        """Reason for the end of the current phase; "" if it is not over."""
-        return phase_end(self._phase, self._plan.budget, self.progress, "the held-out SSIM")
+        return self._course.phase(self.progress)
 
     def _end(self) -> str:
         """Reason for the end of the training; "" if it is not over."""
-        if self._fraction() >= 1:
-            return "the budget is used up"
-        return self._phase_end() if self._phase is self._plan.phases[-1] else ""
+        return self._course.end(self.progress)
 
     def _change_phase(self) -> None:
         """Enters the next phase where one is over."""
-        reason = self._phase_end()
-        if reason:
-            enter_next(self._plan.phases, self.progress, reason)
+        if reason := self._course.phase_end(self.progress):
+            self._course.enter_next(self.progress, reason)
             self._resample()
 
     def _is_due(self, every: int) -> bool:
@@ -205,7 +189,11 @@ class Trainer:
     def _must_save(self) -> bool:
         # The seconds are those of the first process, so all processes agree.
         late = self.progress.seconds - self._saved_at >= self._plan.save_seconds
-        return late or self._is_due(self._plan.save_every) or bool(self._phase_end())
+        return (
+            late
+            or self._is_due(self._plan.save_every)
+            or bool(self._course.phase_end(self.progress))
+        )
 
     def _record(self, losses: Tensor) -> None:
         self._history.append(losses)
@@ -226,7 +214,7 @@ class Trainer:
         report = StepReport(
             self.progress.step,
             self.progress.seconds,
-            self._fraction(),
+            self._course.fraction(self.progress),
             losses,
             self._lr,
             self._window.faces_per_second,
@@ -314,5 +302,5 @@ class Trainer:
             self._whole.waiting,
             interrupted,
             "" if interrupted else self._end(),
-            stopped_early=not interrupted and self._fraction() < 1,
+            stopped_early=not interrupted and self._course.fraction(self.progress) < 1,
         )
