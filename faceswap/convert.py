@@ -115,10 +115,12 @@ def convert(
     loaded = load_run_model(model, place, checkpoint)
     networks = Networks()
     swapper = build_swapper(loaded, resolved, networks=networks)
+    if to is None and not mapped and len(loaded.targets) == 1:
+        to = loaded.targets[0]  # all others are people of the crowd
     targets = parse_targets(
         to,
         mapped or (),
-        loaded.model.check_identity,
+        loaded.check_target,
         threshold=resolved.faces.threshold,
         fade=resolved.faces.fade,
         device=str(place),

@@ -13,7 +13,7 @@ import typer
 from faceswap.core.command_line import run_command
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.errors import ConfigError
-from faceswap.facesets.named import parse_faces
+from faceswap.facesets.named import find_crowd, leave_targets_out, parse_faces
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.models.reuse import parse_origin
 from faceswap.training.build import open_training, run_training
@@ -36,6 +36,13 @@ def train(
         typer.Option(
             help="NAME=FACESET, or a folder of facesets, at least once for each identity. When "
             "resuming, only of facesets that were moved."
+        ),
+    ] = None,
+    crowd: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Folder of facesets of many people who teach the encoder and are no targets; one "
+            "--faces then suffices. Repeatable."
         ),
     ] = None,
     config: Annotated[
@@ -83,8 +90,8 @@ def train(
     resumes = run.exists()
     recipe = config or (None if resumes else _DEFAULT_RECIPE)
     resolved = run.resolve_config(recipe, overrides)
-    given = parse_faces(faces)
-    named = run.find_facesets(given) if resumes else given
+    given = parse_faces(faces) | find_crowd(crowd)
+    named = leave_targets_out(run.find_facesets(given) if resumes else given)
     for faceset in unstated_facesets(named):
         note(f"{faceset}: {subject_hint(faceset)}")
     if find_lr:

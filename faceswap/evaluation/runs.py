@@ -26,6 +26,7 @@ from faceswap.evaluation.sharpness import RealDetail
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import Source
+from faceswap.models.crowd import without_crowd
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.people.embeddings import Embedding, embed_faces, evenly_spaced, faceset_embedding
@@ -132,7 +133,8 @@ def _open_run(path: Path, device: str, faces: Mapping[str, Sequence[Path]]) -> C
     }
     if given:
         run.record_places({name: [faceset.path for faceset in opened[name]] for name in given})
-    for name, sets in opened.items():
+    for name in without_crowd(opened):
+        sets = opened[name]
         pairs = [(faceset, face) for faceset in sets for face in faceset.trainable()]
         used, reserved = split_facesets(pairs, fraction)
         training[name] = [pairs[i] for i in used]

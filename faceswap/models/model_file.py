@@ -23,6 +23,7 @@ from faceswap.core.model_folder import (
 )
 from faceswap.core.names import IdentityName, Sha256Hex
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.crowd import refuse_crowd, without_crowd
 from faceswap.models.registry import build_model
 
 
@@ -112,6 +113,20 @@ class LoadedModel:
     def coverage(self) -> float:
         """Side of the input and output crops, in face squares."""
         return self.meta.coverage
+
+    @property
+    def targets(self) -> Sequence[str]:
+        """Identities that faces can be swapped to."""
+        return without_crowd(self.meta.identities)
+
+    def check_target(self, name: str) -> None:
+        """Checks that faces can be swapped to an identity.
+
+        Raises:
+            IdentityError: The identity is unknown, or the crowd.
+        """
+        self.model.check_identity(name)
+        refuse_crowd(name, self.meta.identities)
 
     def record(self) -> dict[str, Any]:
         """Description of the model with the hash of its weights, for manifests."""

@@ -61,7 +61,7 @@ class Swapper:
 
     def __init__(self, loaded: LoadedModel, parts: SwapParts | None = None, to: str = "") -> None:
         if to:
-            loaded.model.check_identity(to)
+            loaded.check_target(to)
         self.loaded, self.to = loaded, to
         self._model = loaded.model
         self._device = next(loaded.model.parameters()).device
@@ -140,7 +140,7 @@ class Swapper:
             IdentityError: The model has no identity ``to``.
             ConfigError: The model needs face meshes, and the landmarker gives none.
         """
-        self._model.check_identity(to)
+        self.loaded.check_target(to)
         numbered = (Frame(i, i, float(i), frame.copy()) for i, frame in enumerate(frames))
         kind = "video" if video else "images"
         tracker = tracker or build_tracker(device=str(self._device), batch=1)

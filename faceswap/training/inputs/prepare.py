@@ -17,11 +17,13 @@ from faceswap.core.text import counted
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.batches import FaceBatches
 from faceswap.data.cache import CropGeometry, FaceCache, build_cache
-from faceswap.data.sampling import rank_slots, split_facesets
+from faceswap.data.people_split import split_identity
+from faceswap.data.sampling import rank_slots
 from faceswap.data.traits import FaceTraits, measure_traits
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.crowd import CROWD
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.references import MOST_BYTES
 from faceswap.training.inputs.guide_data import GuideData, prepare_guide_data
@@ -46,10 +48,15 @@ def open_facesets(
         FacesetError: A faceset is missing, incomplete or damaged, has no such masks, or there are
             too few faces.
     """
+    if CROWD in faces and len(faces) < 2:
+        raise IdentityError(
+            "Expected an identity to swap to beside the crowd, found none.",
+            "Add --faces: --faces alice=faces/alice",
+        )
     if len(faces) < 2:
         raise IdentityError(
             f"Expected at least two identities, found {len(faces)}: {', '.join(faces) or 'none'}.",
-            "Repeat --faces: --faces alice=faces/alice --faces bob=faces/bob",
+            "Repeat --faces: --faces alice=faces/alice --faces bob=faces/bob; or add --crowd.",
         )
     for name in faces:  # part of the names of files
         check_name(name, "name of an identity")
@@ -181,7 +188,7 @@ def prepare_data(
             caches[name] = built.cache
             contents |= {path.resolve(): sha256 for path, sha256 in built.contents.items()}
             edited |= {path.resolve(): count for path, count in built.edited.items()}
-            training[name], held_out[name] = split_facesets(pairs[name], config.data.held_out)
+            training[name], held_out[name] = split_identity(name, pairs[name], config.data.held_out)
             traits[name] = measure_traits([pairs[name][i] for i in training[name]])
     guide_data = prepare_guide_data(
         model, pairs, training, config.data.references, config.data.coverage
@@ -211,12 +218,18 @@ def check_guided(
     """Refuses what a guided model cannot be trained with, before any work; accepts all for others.
 
     Raises:
-        ConfigError: Faces would be flipped or swapped, or the references are too large.
+        ConfigError: Faces would be flipped or swapped, there is a crowd, or the references are too
+            large.
         FacesetError: A faceset has no meshes, or damaged ones.
     """
     if not isinstance(model, GuidedAutoencoder):
         return
     kind = f"The model {config.model.name!r} shows real crops"
+    if CROWD in facesets:
+        raise ConfigError(
+            f"{kind} of each identity, and the crowd is many people: it has no --crowd.",
+            "Use another model, for example --config cage.",
+        )
     flip = config.augmentation.flip
     if any(flip.values()) if isinstance(flip, dict) else flip:
         raise ConfigError(

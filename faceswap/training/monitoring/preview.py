@@ -10,6 +10,7 @@ from torch import Tensor
 from faceswap.core.captions import text_mask
 from faceswap.core.fonts import drawable_names
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.crowd import without_crowd
 from faceswap.models.inference import decode, resize
 from faceswap.training.monitoring.shown_faces import ShownFaces
 
@@ -39,7 +40,7 @@ def _block(
     model: FaceAutoencoder, name: str, shown: ShownFaces, device: torch.device, bf16: bool
 ) -> Image:
     faces = shown.images[:, :3].to(device)
-    others = [identity for identity in model.identities if identity != name]
+    others = [identity for identity in without_crowd(model.identities) if identity != name]
     title = dict(zip(model.identities, drawable_names(model.identities), strict=True))
     columns = [(title[name], _as_images(faces))]
     columns += [
