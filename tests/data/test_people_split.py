@@ -1,6 +1,7 @@
 """The held-out split of an identity: frames of a person, or whole people of the crowd."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ class Frame:
     frame: int
 
 
-def pairs(*sets, faces=10):
+def pairs(*sets, faces=10) -> Any:
     return [(each, Frame(frame)) for each in sets for frame in range(faces)]
 
 

@@ -8,7 +8,6 @@ import torch
 
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError
 from faceswap.evaluation.runs import open_runs
-from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.named import find_crowd, leave_targets_out, parse_faces
 from faceswap.models.crowd import CROWD
 from faceswap.models.model_file import load_model
@@ -149,7 +148,3 @@ def test_a_pair_starts_from_the_encoder_of_a_crowd(named, folder, tmp_path):
     assert set(origin["parts"]) == {"encoder", "inter", "decoder.alice"}
     people = after.meta.subjects["crowd (earlier training)"]
     assert [each["name"] for each in people] == ["bob", "carol", "dan"]
-
-
-def test_facesets_of_the_crowd_are_sampled_equally_often(named, tmp_path):
-    raise NotImplementedError(Faceset)
