@@ -22,7 +22,7 @@ def split_identity(
 
     Args:
         name: Name of the identity.
-        pairs: Its faces with their facesets.
+        pairs: Faces of the identity with their facesets.
         fraction: Fraction of the frames, or of the people of the crowd, to hold out, 0 to 0.5.
 
     Returns:

@@ -92,8 +92,8 @@ def test_whole_people_of_the_crowd_are_held_out(named, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(
-        "faceswap.training.build._build_trainer",
-        lambda config, meta, run, opened, model, data, callbacks: keep(data=data),
+        "faceswap.training.build.assemble_trainer",
+        lambda config, phases, meta, run, opened, model, data, callbacks: keep(data=data),
     )
     with pytest.raises(KeyboardInterrupt):
         run_training(configured("training.steps=0"), named, tmp_path / "run")
