@@ -15,8 +15,8 @@ _NAMES = (
     "Abs Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv Cos "
     "Div Equal Erf Exp Expand Flatten Floor Gather Gemm GlobalAveragePool Greater GreaterOrEqual "
     "Identity InstanceNormalization LeakyRelu Less LessOrEqual Log MatMul Max MaxPool Min Mul Neg "
-    "Not Pow PRelu Range Reciprocal Relu Sigmoid Sign Sin Slice Softplus Sqrt Sub Tanh Transpose "
-    "Where"
+    "Not Pow PRelu Range Reciprocal Relu Round Sigmoid Sign Sin Slice Softplus Sqrt Sub Tanh "
+    "Transpose Where"
 )
 _SAME = frozenset(_NAMES.split())
 _WITH_AXES = frozenset(

@@ -87,10 +87,22 @@ class MorphingAutoencoder(SharedDecoderAutoencoder):
         assert guides is None
         assert detail in (None, self.detail)
         with torch.inference_mode():
-            own, others = self._both(self.encode(faces), self.identities.index(to))
-            kept = round(morph * own.shape[1])
-            mixed = torch.cat([own[:, :kept], others[:, kept:]], 1)
-            return as_reconstruction(self.decoders[0](mixed))
+            factor = torch.tensor(morph, dtype=torch.float64, device=faces.device)
+            number = self.identities.index(to)
+            return as_reconstruction(self.decode_mixture(self.encode(faces), number, factor))
+
+    def decode_mixture(self, codes: Tensor, number: int, morph: Tensor) -> Tensor:
+        """Logits of the features of faces decoded as a mixture of identities.
+
+        Args:
+            codes: Features of the faces, from ``encode``.
+            number: Place of the identity in ``identities``.
+            morph: Fraction of its channels, 0 to 1, a scalar or ``(1,)``; see ``swap``.
+        """
+        own, others = self._both(codes, number)
+        channels = own.shape[1]
+        kept = torch.arange(channels, device=own.device) < torch.round(morph * channels)
+        return self.decoders[0](torch.where(kept[:, None, None], own, others))
 
     def _both(self, codes: Tensor, number: int) -> tuple[Tensor, Tensor]:
         """Features of faces as one identity, and their mean as all others."""

@@ -13,7 +13,9 @@ from faceswap.models.portable import PortableSwap
 OPSET = 12
 """Version of the operators that the readers know."""
 
-INPUT = "in_face:0"
+INPUT, MORPH = "in_face:0", "morph_value:0"
+"""Names of the inputs; the morph factor is one of models that have it."""
+
 OUTPUTS = ("out_face_mask:0", "out_celeb_face:0", "out_celeb_face_mask:0")
 """Names of the outputs; the readers unpack them in this order."""
 
@@ -47,18 +49,19 @@ class DfmSwap(nn.Module):
         across, down = (_inside(self.side, *place) for place in places)
         self.inside = nn.Buffer(down[:, None] * across)
 
-    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, faces: Tensor, morph: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Swaps faces.
 
         Args:
             faces: Faces, ``(N, S, S, 3) float32 BGR`` in [0, 1].
+            morph: Morph factor, ``(1,)``, for models that have one.
 
         Returns:
             Mask of the faces, ``(N, S, S, 1)``; swapped faces, ``(N, S, S, 3) BGR``; their masks.
             The model predicts one mask, which is given twice.
         """
         images = faces.flip(-1).permute(0, 3, 1, 2)
-        face, mask = self.swap(self.rows_in @ images @ self.columns_in.T)
+        face, mask = self.swap(self.rows_in @ images @ self.columns_in.T, morph)
         face, mask = (self.rows_out @ each @ self.columns_out.T for each in (face, mask))
         mask = (mask * self.inside).permute(0, 2, 3, 1)
         whole = images + (face - images) * self.inside

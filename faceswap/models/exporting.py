@@ -18,13 +18,14 @@ from faceswap.core.onnx_export import (
     write_onnx,
 )
 from faceswap.core.seeding import generator
-from faceswap.models.dfm import INPUT, OPSET, OUTPUTS, DfmSwap
+from faceswap.models.dfm import INPUT, MORPH, OPSET, OUTPUTS, DfmSwap
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.portable import PortableSwap
 
 Kind = Literal["onnx", "dfm"]
 _HINT = "Use the model with `faceswap convert` instead."
 _BATCHES = (1, 3)
+_ONNX, _DFM = ("faces", "morph"), (INPUT, MORPH)  # names of the inputs; few models have the second
 
 
 def export_model(loaded: LoadedModel, to: str, path: Path, kind: Kind) -> float:
@@ -51,18 +52,24 @@ def export_model(loaded: LoadedModel, to: str, path: Path, kind: Kind) -> float:
     swap = PortableSwap(loaded.model, to).eval()
     facts = _facts(loaded, to)
     if kind == "dfm":
-        network, name, outputs, opset = _dfm(swap, loaded.coverage, to), INPUT, OUTPUTS, OPSET
+        network, names, outputs, opset = _dfm(swap, loaded.coverage, to), _DFM, OUTPUTS, OPSET
         shape = (network.side, network.side, 3)
     else:
-        network, name, opset = swap, "faces", None
+        network, names, opset = swap, _ONNX, None
         outputs = ("face", "mask")[: len(_outputs(swap))]
         shape = (3, loaded.model.input_size, loaded.model.input_size)
         facts |= {"input": _describe_input(loaded), "outputs": list(outputs)}
     random = generator(0, "export")
-    batches = [[random.random((count, *shape), np.float32)] for count in _BATCHES]
-    captured = capture(network, {name: torch.from_numpy(batches[-1][0])}, _HINT)
+    batches = [
+        [random.random((count, *shape), np.float32), random.random(1, np.float32)]
+        for count in _BATCHES
+    ]
+    if not swap.morphs:
+        names, batches = names[:1], [batch[:1] for batch in batches]
+    examples = map(torch.from_numpy, batches[-1])
+    captured = capture(network, dict(zip(names, examples, strict=True)), _HINT)
     with atomic_path(path) as temporary:
-        write_onnx(captured, temporary, [name], outputs, facts, _HINT, opset)
+        write_onnx(captured, temporary, names, outputs, facts, _HINT, opset)
         difference = largest_difference(network, onnx_runner(temporary), batches)
         check_difference(difference, _HINT)
     return difference

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from faceswap.core.errors import ModelFileError
+from faceswap.models.amp import MorphingAutoencoder
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.guided import GuidedAutoencoder
 
@@ -32,12 +33,27 @@ class PortableSwap(nn.Module):
         self.model = model
         self.number = model.identities.index(to)
 
-    def forward(self, faces: Tensor) -> tuple[Tensor, ...]:
-        """Swaps faces ``(B, 3, S, S) float32 RGB`` in [0, 1].
+    @property
+    def morphs(self) -> bool:
+        """Whether the swap has a morph factor."""
+        return isinstance(self.model, MorphingAutoencoder)
+
+    def forward(self, faces: Tensor, morph: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Swaps faces.
+
+        Args:
+            faces: Faces, ``(B, 3, S, S) float32 RGB`` in [0, 1].
+            morph: Morph factor, ``(1,)``, for models that have one; None for a full swap.
 
         Returns:
             Swapped faces, ``(B, 3, s, s) float32 RGB`` in [0, 1]; with them ``(B, 1, s, s)`` masks,
             1 inside the face, if the model predicts them.
         """
-        images = torch.sigmoid(self.model.decode(self.model.encode(faces), self.number))
+        codes = self.model.encode(faces)
+        if morph is None:
+            logits = self.model.decode(codes, self.number)
+        else:
+            assert isinstance(self.model, MorphingAutoencoder)
+            logits = self.model.decode_mixture(codes, self.number, morph)
+        images = torch.sigmoid(logits)
         return (images,) if images.shape[1] == 3 else (images[:, :3], images[:, 3:])

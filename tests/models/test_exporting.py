@@ -14,6 +14,7 @@ from faceswap.core.errors import IdentityError, ModelFileError
 from faceswap.geometry.alignment import crop_matrix, warp
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.models import build_model, models
+from faceswap.models.amp import MorphingAutoencoder
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.exporting import export_model
 from faceswap.models.model_file import LoadedModel, ModelMeta
@@ -132,11 +133,39 @@ def test_registered_models_are_equal_to_their_export(name, kind, tmp_path):
         session = onnxruntime.InferenceSession(path)
         size = model.model.input_size
         faces = torch.rand(3, 3, size, size)
-        face, mask = session.run(None, {"faces": faces.numpy()})
-        expected = model.model.swap(faces, "bob")
+        morph = {"morph": np.array([0.3], np.float32)} if name == "amp" else {}
+        face, mask = session.run(None, {"faces": faces.numpy(), **morph})
+        if isinstance(model.model, MorphingAutoencoder):
+            expected = model.model.swap(faces, "bob", morph=0.3)
+        else:
+            expected = model.model.swap(faces, "bob")
         assert expected.mask is not None
         np.testing.assert_allclose(np.asarray(face), expected.face, atol=1e-4)
         np.testing.assert_allclose(np.asarray(mask), expected.mask, atol=1e-4)
+
+
+def test_dfm_of_a_morphing_model_takes_the_factor(tmp_path):
+    torch.manual_seed(0)
+    model = loaded(build_model("amp", ("alice", "bob"), SMALL["amp"]), "amp")
+    export_model(model, "bob", tmp_path / "bob.dfm", "dfm")
+    session = onnxruntime.InferenceSession(tmp_path / "bob.dfm")
+    inputs = {each.name: each.shape for each in session.get_inputs()}
+    assert list(inputs) == ["in_face:0", "morph_value:0"]
+    assert inputs["morph_value:0"] == [1]
+    side = inputs["in_face:0"][1]
+    face = np.full((1, side, side, 3), 0.5, np.float32)
+    bob, alice, half = (
+        np.asarray(
+            session.run(
+                ["out_celeb_face:0"],
+                {"in_face:0": face, "morph_value:0": np.array([factor], np.float32)},
+            )[0]
+        )
+        for factor in (1, 0, 0.5)
+    )
+    assert np.abs(bob - alice).max() > 1e-3
+    assert np.abs(half - bob).max() > 1e-4
+    assert np.abs(half - alice).max() > 1e-4
 
 
 def test_dfm_needs_a_mask(tmp_path):
