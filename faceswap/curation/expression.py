@@ -77,7 +77,9 @@ def parse_condition(text: str, columns: Mapping[str, Kind]) -> Condition:
         parser = _Parser(columns)
         expression, kind = parser.parse(tree.body)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deeply"
+        deep = isinstance(error, (RecursionError, MemoryError))
+        # A null byte is a SyntaxError since Python 3.11.4, and was a ValueError before.
+        reason = "it is nested too deeply" if deep else getattr(error, "msg", str(error))
         raise ConfigError(f"Expected a condition, found {text!r}: {reason}.", _HINT) from error
     if kind != "condition":
         raise ConfigError(f"Expected a condition, found a {kind}: {text!r}.", _HINT)
