@@ -77,9 +77,9 @@ def _kind_of(output: Path) -> Literal["onnx", "dfm", "model"]:
 def _target(loaded: LoadedModel, to: str) -> str:
     if to:
         return to
-    if len(loaded.identities) == 1:
-        return loaded.identities[0]
+    if len(loaded.targets) == 1:
+        return loaded.targets[0]
     raise IdentityError(
-        f"The model has several identities: {', '.join(loaded.identities)}.",
-        f"Choose one: --to {loaded.identities[0]}",
+        f"The model has several identities: {', '.join(loaded.targets)}.",
+        f"Choose one: --to {loaded.targets[0]}",
     )

@@ -74,6 +74,10 @@ def _differences(first: LoadedModel, other: LoadedModel) -> Iterator[str]:
     for name in dict.fromkeys([*mine, *theirs]):
         if mine.get(name) != theirs.get(name):
             yield f"option {name} {mine.get(name)} and {theirs.get(name)}"
+    positions = dict(other.model.named_buffers(recurse=False))
+    for name, position in first.model.named_buffers(recurse=False):  # of a model that grows
+        if name in positions and not torch.equal(position, positions[name]):
+            yield f"{name} {position.tolist()} and {positions[name].tolist()}"
     parts = other.model.parts()
     for name, part in first.model.parts().items():
         if name in parts and (difference := part_difference(part, parts[name])):
@@ -121,6 +125,7 @@ def _describe(
         earlier_subjects(shown, origins),
         first.seed,
         origins=origins,
+        loss_recognizers=sorted({name for each in models for name in each.meta.loss_recognizers}),
     )
 
 

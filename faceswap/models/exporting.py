@@ -44,11 +44,12 @@ def export_model(loaded: LoadedModel, to: str, path: Path, kind: Kind) -> float:
         Largest absolute difference from the original, at most 1e-4.
 
     Raises:
-        IdentityError: The model was not trained on ``to``.
+        IdentityError: The model was not trained on ``to``, or it is the crowd.
         ModelFileError: The model is guided or, for DFM, predicts no mask; or the results differ.
         ConfigError: ONNX cannot hold the network.
         MissingExtraError: The packages for ONNX are not installed.
     """
+    loaded.check_target(to)
     swap = PortableSwap(loaded.model, to).eval()
     facts = _facts(loaded, to)
     if kind == "dfm":

@@ -78,6 +78,24 @@ def test_weights_are_one_for_each_model(weights):
         average_models([constant(1, "a")])
 
 
+def test_models_that_have_grown_differently_are_refused():
+    grown = []
+    for fraction in (0.3, 1.0):
+        model = build_model("comb", ("alice", "bob"), {"size": 16, "channels": 8, "code": 8})
+        model.grow(fraction)
+        meta = ModelMeta("comb", {}, ("alice", "bob"), 1.25, 0)
+        grown.append(LoadedModel(model, meta, "", Path("run")))
+    with pytest.raises(ModelFileError, match=r"grown \d+ and \d+"):
+        average_models(grown)
+
+
+def test_networks_of_the_losses_of_all_models_are_remembered():
+    first, second = constant(1.0, "a"), constant(2.0, "b")
+    second = replace(second, meta=replace(second.meta, loss_recognizers=["mobilefacenet"]))
+    _, meta = average_models([first, second])
+    assert meta.loss_recognizers == ["mobilefacenet"]
+
+
 def test_references_are_those_of_the_first_model():
     torch.manual_seed(0)
     meta = ModelMeta("anchored", {"size": 64, "detail": 64}, ("alice", "bob"), 1.25, 0)

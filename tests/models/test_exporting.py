@@ -144,6 +144,21 @@ def test_registered_models_are_equal_to_their_export(name, kind, tmp_path):
         np.testing.assert_allclose(np.asarray(mask), expected.mask, atol=1e-4)
 
 
+@pytest.mark.parametrize("fraction", [0.3, 1.0])
+def test_dfm_of_a_model_that_has_grown(fraction, tmp_path):
+    torch.manual_seed(0)
+    model = build_model("comb", ("alice", "bob"), SMALL["comb"] | {"mask": True})
+    model.grow(fraction)
+    assert model.output_size > 4
+    assert export_model(loaded(model, "comb"), "bob", tmp_path / "bob.dfm", "dfm") < 1e-4
+
+
+def test_the_crowd_is_no_target(tmp_path):
+    model = loaded(build_model("small", ("alice", "crowd"), {"size": 64}))
+    with pytest.raises(IdentityError, match="crowd"):
+        export_model(model, "crowd", tmp_path / "crowd.onnx", "onnx")
+
+
 def test_dfm_of_a_morphing_model_takes_the_factor(tmp_path):
     torch.manual_seed(0)
     model = loaded(build_model("amp", ("alice", "bob"), SMALL["amp"]), "amp")

@@ -94,8 +94,26 @@ class CombDecoder(nn.Module):
         grown = self.leave[level](self.blocks[level](features))
         if fade is None:
             return grown
-        before = F.interpolate(self.leave[level - 1](features), scale_factor=2)
+        before = repeat_pixels(self.leave[level - 1](features))
         return _blend(before, grown, fade)
+
+
+def repeat_pixels(features: Tensor) -> Tensor:
+    """Doubles height and width by repeating pixels."""
+    if not torch.compiler.is_exporting():
+        return F.interpolate(features, scale_factor=2)
+    # Operators that old versions of ONNX have.
+    batch, channels, height, width = features.shape
+    pairs = features[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 2)
+    return pairs.reshape(batch, channels, 2 * height, 2 * width)
+
+
+class RepeatPixels(nn.Module):
+    """``repeat_pixels`` as a layer."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Applies the layer."""
+        return repeat_pixels(features)
 
 
 def upscale_by_pixels(inputs: int, outputs: int) -> nn.Sequential:
@@ -105,9 +123,7 @@ def upscale_by_pixels(inputs: int, outputs: int) -> nn.Sequential:
         inputs: Number of input channels.
         outputs: Number of output channels.
     """
-    return nn.Sequential(
-        nn.Upsample(scale_factor=2), _convolved(inputs, outputs), _convolved(outputs, outputs)
-    )
+    return nn.Sequential(RepeatPixels(), _convolved(inputs, outputs), _convolved(outputs, outputs))
 
 
 def _convolved(inputs: int, outputs: int, kernel: int = 3) -> nn.Sequential:

@@ -115,7 +115,7 @@ def _grid(output: int) -> int:
 def _widths(grid: int, output: int, width: float) -> list[int]:
     """Number of channels after each doubling of the size; an eighth of the most after the last."""
     doublings = (output // grid).bit_length() - 1
-    if grid << doublings != output or doublings < 2:
+    if doublings < 2 or grid << doublings != output:
         raise ConfigError(
             f"Expected an output of {grid} pixels times 4, 8, 16 or another power of two, which is "
             f"the side of the encoder's features with inter=none, found {output}.",

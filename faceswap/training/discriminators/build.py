@@ -43,7 +43,7 @@ def build_discriminators(
     identities = len(model.identities)
     makers: dict[str, Callable[[], nn.Module]] = {}
     if any(each.power for each in weights):
-        strides = plan_strides(patch or max(3, model.output_size // _PATCHES))
+        strides = plan_strides(patch or max(3, model.full_size // _PATCHES))
         makers[FACES] = partial(PatchDiscriminator, identities, strides, dims)
     if any(each.true_face for each in weights):
         makers[CODES] = partial(CodeDiscriminator, code_shape(model), identities)
