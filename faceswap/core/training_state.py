@@ -35,7 +35,7 @@ CHOICE = "evaluated weights"
 _RESTORE = "Restore the run from a backup, or choose another folder for --output."
 _ROLLBACKS = 3  # in a row, before training stops
 # In the groups of an optimizer; Prodigy counts there, and estimates its learning rate.
-_NO_HYPERPARAMETERS = {"params", "step", "d", "d_max"}
+_NO_HYPERPARAMETERS = {"params", "step", "d", "d_max", "d_hat", "d_numerator", "d_de_nom"}
 
 
 @dataclass

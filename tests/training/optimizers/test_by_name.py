@@ -87,6 +87,26 @@ def test_prodigy_keeps_its_estimate_and_takes_new_settings(tmp_path: Path) -> No
     assert (group["d"], group["step"], group["weight_decay"]) == (estimate, 21, 0.1)
 
 
+def test_a_rollback_restores_all_that_prodigy_estimates(tmp_path: Path) -> None:
+    model = network()
+    optimizer = make_optimizer("prodigy", model, Hyperparameters(1.0))
+    state = TrainingState(tmp_path, model, optimizer, None, None, 2, "")
+    train(model, optimizer, 20)
+
+    def estimates() -> dict[str, float]:
+        values = optimizer.param_groups[0]
+        return {name: float(value) for name, value in values.items() if name.startswith("d_")}
+
+    state.save(Progress(20))
+    before = estimates()
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, float("nan"))
+    optimizer.step()
+    assert estimates() != before
+    state.roll_back(Progress(21))
+    assert estimates() == before
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_with_a_gradient_scaler_are_those_without(name: str) -> None:
     plain, scaled = network(), network()
