@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from faceswap.core.ema import EMA
 from faceswap.core.log import get_logger
 from faceswap.core.processes import leave_unused
+from faceswap.core.tensorboard_log import open_scalar_log
 from faceswap.core.training_state import CHOICE
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
@@ -28,6 +29,9 @@ from faceswap.training.loop.plan import Output
 from faceswap.training.loop.recompute import recompute_activations
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.loop.trainer import Trainer
+from faceswap.training.monitoring.measurement import Measurement
+from faceswap.training.monitoring.preview_writer import PreviewWriter
+from faceswap.training.monitoring.previews import Previews
 from faceswap.training.monitoring.report import Callbacks, Reporter
 from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
 from faceswap.training.optimizers.update import GradientNorms
@@ -154,7 +158,7 @@ def _build_output(
     callbacks: Callbacks | None,
 ) -> Output:
     if callbacks is None or not opened.is_main_process:
-        return Output(None, {})
+        return Output(None)
     caches, model = data.batches.caches, state.choice.model
     size = max(model.input_size, model.full_size)
     held_out = {n: i for n, i in data.held_out.items() if len(i)}
@@ -164,14 +168,13 @@ def _build_output(
     def faces(name: str, indices: NDArray[np.int64], at_most: int) -> ShownFaces:
         return shown_faces(caches[name], indices, at_most, size, name, data.guide_data)
 
+    place, bf16 = opened.device, opened.mixed_precision == "bf16"
+    measured = {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()}
+    previewed = {n: faces(n, i, _PREVIEW_FACES) for n, i in shown.items()}
     reporter = Reporter(
-        run,
-        state.choice,
-        state.meta,
-        {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()},
-        opened.device,
-        opened.mixed_precision == "bf16",
-        progress.step if progress else 0,
+        # Later entries of earlier starts are dropped.
+        open_scalar_log(run.logs, purge_step=(progress.step if progress else 0) + 1),
+        Measurement(state.choice, measured, place, bf16),
+        Previews(PreviewWriter(run.previews, state.meta), state.choice, previewed, place, bf16),
     )
-    previews = {n: faces(n, i, _PREVIEW_FACES) for n, i in shown.items()}
-    return Output(reporter, previews, callbacks.on_step)
+    return Output(reporter, callbacks.on_step)

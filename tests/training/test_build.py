@@ -24,7 +24,7 @@ from faceswap.models.registry import models
 from faceswap.models.run_model import load_run_model
 from faceswap.training.build import run_training
 from faceswap.training.inputs.prepare import open_facesets
-from faceswap.training.monitoring import report
+from faceswap.training.monitoring import measurement
 from faceswap.training.monitoring.held_out import Quality
 from faceswap.training.monitoring.report import Callbacks
 from tests.training.tiny import configured, same, tiny, weights
@@ -195,7 +195,7 @@ def test_the_better_of_weights_and_moving_average_is_exported(
             name: Quality(0.9 if trained == (better == "model") else 0.8, 0.1) for name in shown
         }
 
-    monkeypatch.setattr(report, "evaluate", measure)
+    monkeypatch.setattr(measurement, "evaluate", measure)
     result = run_training(
         configured("training.steps=6", "optimizer.ema=0.9"), faces, tmp_path / "run"
     )

@@ -13,6 +13,7 @@ from faceswap.core.config import load_config
 from faceswap.models.registry import models
 from faceswap.training.build import run_training
 from faceswap.training.monitoring.held_out import Quality
+from faceswap.training.monitoring.measurement import Measured
 from faceswap.training.monitoring.report import Reporter
 from faceswap.training.settings import TrainConfig
 from tests.core.event_copies import repeat_everywhere
@@ -38,7 +39,7 @@ SETTINGS = [
 def tiny_model_with_known_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(models._entries, "tiny", tiny)
     scores = {step: {"alice": Quality(ssim, 0.1)} for step, ssim in SSIM.items()}
-    monkeypatch.setattr(Reporter, "measure", lambda self, step: scores[step])
+    monkeypatch.setattr(Reporter, "measure", lambda self, step: Measured(scores[step]))
 
 
 def train(output: Path) -> None:

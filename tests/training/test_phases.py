@@ -20,6 +20,7 @@ from faceswap.training.from_settings import build_phases
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.monitoring.held_out import Quality
+from faceswap.training.monitoring.measurement import Measured
 from faceswap.training.monitoring.report import Callbacks, Reporter
 from faceswap.training.settings import TrainConfig
 from faceswap.training.settings.phases import is_changeable
@@ -168,7 +169,7 @@ def scripted(monkeypatch, scores):
     """Lets the evaluation of each step have a known SSIM."""
 
     def measure(self, step):
-        return {"alice": Quality(scores[step], 0.1)}
+        return Measured({"alice": Quality(scores[step], 0.1)})
 
     monkeypatch.setattr(Reporter, "measure", measure)
 

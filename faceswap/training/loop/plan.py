@@ -1,12 +1,11 @@
 """Plan, outputs and result of a training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from faceswap.training.loop.phase import Phase
 from faceswap.training.monitoring.held_out import Quality
 from faceswap.training.monitoring.report import Reporter, StepReport
-from faceswap.training.monitoring.shown_faces import ShownFaces
 from faceswap.training.optimizers.schedule import Budget
 
 
@@ -68,10 +67,8 @@ class Output:
 
     Attributes:
         reporter: Log, previews and metrics; None in all other processes.
-        shown: Preview faces of each identity.
         on_step: Callback with a report at the start and every ``Plan.log_every`` steps.
     """
 
     reporter: Reporter | None
-    shown: Mapping[str, ShownFaces]
     on_step: Callable[[StepReport], object] = lambda _: None

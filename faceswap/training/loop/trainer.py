@@ -21,8 +21,8 @@ from faceswap.training.loop.cpu_threads import ThreadChoice
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Output, Plan, TrainResult
 from faceswap.training.loop.step import TrainStep
-from faceswap.training.monitoring.held_out import Quality
-from faceswap.training.monitoring.report import StepReport, mean_ssim
+from faceswap.training.monitoring.measurement import MEASURE, NOTHING_MEASURED
+from faceswap.training.monitoring.report import StepReport
 from faceswap.training.monitoring.throughput import Stopwatch
 from faceswap.training.run.progress import Progress
 from faceswap.training.run.state import RunState
@@ -57,13 +57,13 @@ class Trainer:
         self._state, self._plan, self._output = state, plan, output
         self._is_new = progress is None
         self.progress = progress or Progress()
-        self._course = Course(plan.phases, plan.budget, "the held-out SSIM")
+        self._course = Course(plan.phases, plan.budget, MEASURE)
         self._course.settle(self.progress)
         self._first_step = self.progress.step
         self._begun = time.monotonic() - self.progress.seconds
         self._saved_at = self.progress.seconds
         self._history: list[Tensor] = []
-        self._quality: dict[str, Quality] = {}
+        self._measured = NOTHING_MEASURED
         self._lr = 0.0
         self._window, self._whole = Stopwatch(), Stopwatch()
         self._sampled = self._sample()
@@ -231,12 +231,11 @@ class Trainer:
         due = self._must_save()
         self._saved_at = self.progress.seconds
         if self._output.reporter:
-            self._quality = self._output.reporter.measure(self.progress.step)
-            ssim = mean_ssim(self._quality)
-            if ssim is not None:
-                self.progress.evaluated(ssim)
+            self._measured = self._output.reporter.measure(self.progress.step)
+            if score := self._measured.score:
+                self.progress.evaluated(*score)
                 if due:
-                    self.progress.evaluated_in_phase(ssim)
+                    self.progress.evaluated_in_phase(*score)
             self.progress.ended = self._end()
             self._state.save(self.progress)
         self.progress = from_first(self._accelerator, self.progress)
@@ -251,12 +250,12 @@ class Trainer:
         """Shows what a kill left undone after the last step, or a run of no steps."""
         reporter, step = self._output.reporter, self.progress.step
         due = bool(self._end()) or (step > 0 and self._is_due(self._plan.preview_every))
-        if reporter and due and not reporter.has_shown(step):
+        if reporter and due and not reporter.previews.has_shown(step):
             self._show_preview()
 
     def _show_preview(self) -> None:
         if self._output.reporter:
-            self._output.reporter.show(self._output.shown, self.progress.step)
+            self._output.reporter.previews.show(self.progress.step)
 
     def _roll_back(self) -> None:
         diverged = self.progress.step
@@ -297,7 +296,7 @@ class Trainer:
             self.progress.step,
             self.progress.seconds,
             dict(zip(names, history or [[] for _ in names], strict=True)),
-            self._quality,
+            self._measured.quality,
             self._whole.faces_per_second,
             self._whole.waiting,
             interrupted,

@@ -144,7 +144,7 @@ def test_anchored_with_a_pretrained_encoder():
 
 def families():
     """Options of the table of other programs' families in the docs."""
-    text = (REPO / "docs" / "train.md").read_text()
+    text = (REPO / "docs" / "models.md").read_text()
     table = text.partition("| family | options |\n|---|---|\n")[2].partition("\n\n")[0]
     for row in table.splitlines():
         name, options = (cell.strip() for cell in row.strip("| ").split(" | "))
