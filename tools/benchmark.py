@@ -3,7 +3,7 @@
 python tools/benchmark.py extract CLIP --device cpu
 python tools/benchmark.py detect LABELS.xml --empty PHOTO --detector yunet
 python tools/benchmark.py convert CLIP --model runs/ab --to bob
-python tools/benchmark.py train faces/a faces/b --recipe v1 --batch 16
+python tools/benchmark.py train faces/a faces/b --recipe v1 --recipe small
 python tools/benchmark.py memory CLIP --model runs/ab --to bob
 python tools/benchmark.py faces faces/clip --model runs/ab --to bob
 python tools/benchmark.py classify DATA --model resnet20
@@ -78,11 +78,15 @@ def faces(
 @app.command()
 def train(
     faces: Annotated[list[Path], typer.Argument(help="Two facesets.")],
-    recipe: Annotated[str, typer.Option(help="Training recipe, by name or path.")] = "v1",
+    recipe: Annotated[
+        list[str], typer.Option(help="Training recipe, by name or path; may be repeated.")
+    ],
     steps: int = 12,
-    batch: int = 16,
+    batch: Annotated[
+        int | None, typer.Option(help="Faces of each identity. [default: that of the recipe]")
+    ] = None,
 ) -> None:
-    """Throughput of face-swap training, and its share of the matmul limit of the machine."""
+    """Throughput of each phase of recipes, and its share of the matmul limit of the machine."""
     from benchmarks.training import benchmark_training
 
     benchmark_training(faces, recipe, steps, batch)

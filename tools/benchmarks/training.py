@@ -1,6 +1,7 @@
 """Benchmark of face-swap training."""
 
 import tempfile
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,43 +11,54 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.timing import Rate, show, timed
 from faceswap.core.config import load_config
 from faceswap.core.processes import choose_device, choose_precision
-from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.guided import GuidedAutoencoder
-from faceswap.models.guides import SLOTS, Guides
-from faceswap.models.model_file import load_model
-from faceswap.training.build import run_training
+from faceswap.training.build import open_training, run_training
 from faceswap.training.settings import TrainConfig
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_BATCH = 16  # of the reference, where none is given
 
 
-def benchmark_training(faces: list[Path], recipe: str, steps: int, batch: int) -> None:
-    """Time training; the reference is a minimal fp32 loop of the classic network.
+def benchmark_training(
+    faces: list[Path], recipes: list[str], steps: int, batch: int | None
+) -> None:
+    """Time the phases of recipes; the reference is a minimal fp32 loop of the classic network.
 
-    The matmul limit is the throughput if the network ran at the matmul peak of the machine; its
-    share is measured in the precision of the training.
+    The matmul limit is the throughput if all that a step computes ran at the matmul peak of the
+    machine; its share is measured in the precision of the training.
     """
-    overrides = [f"training.steps={steps}", f"training.batch={batch}"]
-    config = load_config(TrainConfig, "faceswap", recipe, overrides)
-    identities = {f"person{n}": [path] for n, path in enumerate(faces)}
-    reference = minimal_training(ClassicNetwork(), 64, 2 * batch, steps // 2)
-    with tempfile.TemporaryDirectory() as folder:
-        result = run_training(config, identities, Path(folder) / "run")
-        network = load_model(Path(folder) / "run").model  # with references, if it is guided
+    reference = minimal_training(ClassicNetwork(), 64, 2 * (batch or _BATCH), max(1, steps // 2))
     show("reference: minimal fp32 loop", reference, "faces/s")
-    show(f"train {recipe}", Rate(result.faces_per_second, 1.0), "faces/s", reference)
-    print(f"{'waiting for data':36}{result.waiting:9.1%}")
-    swaps = round(config.data.match * batch) if config.loss.swap else 0
-    cost = step_flops(network.train().requires_grad_(), batch, swaps) / (len(identities) * batch)
+    peaks: dict[str, float] = {}
+    for recipe in recipes:
+        overrides = [f"training.steps={steps}"]
+        if batch is not None:
+            overrides.append(f"training.batch={batch}")
+        config = load_config(TrainConfig, "faceswap", recipe, overrides)
+        names = [phase.name for phase in config.phases] or [""]
+        for name, settings in zip(names, config.in_phases(), strict=True):
+            title = f"train {Path(recipe).stem}" + (f", {name}" if name else "")
+            _benchmark_phase(title, settings, faces, reference, peaks)
+
+
+def _benchmark_phase(
+    title: str, config: TrainConfig, faces: list[Path], reference: Rate, peaks: dict[str, float]
+) -> None:
+    identities = {f"person{n}": [path] for n, path in enumerate(faces)}
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        cost = step_flops(config, identities, run) / (len(identities) * config.training.batch)
+        result = run_training(config, identities, run)
+    show(title, Rate(result.faces_per_second, 1.0), "faces/s", reference)
+    print(f"{'  waiting for data':36}{result.waiting:9.1%}")
     device = choose_device(config.training.device)
     precision = choose_precision(config.training.precision, device)
-    limits = {}
-    for name in dict.fromkeys(("fp32", "bf16", precision)):
-        limits[name] = matmul_peak(_DTYPES[name], device) / cost
-        print(f"{f'matmul limit in {_DTYPES[name]}':36}{limits[name]:9.1f} faces/s")
-    share = result.faces_per_second / limits[precision]
+    for name in ("fp32", precision):
+        if name not in peaks:
+            peaks[name] = matmul_peak(_DTYPES[name], device)
+        print(f"{f'  matmul limit in {_DTYPES[name]}':36}{peaks[name] / cost:9.1f} faces/s")
+    share = result.faces_per_second * cost / peaks[precision]
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
-    print(f"{'share of the matmul limit':36}{share:9.1%} ({precision}{threads})")
+    print(f"{'  share of the matmul limit':36}{share:9.1%} ({precision}{threads})", flush=True)
 
 
 def minimal_training(network: torch.nn.Module, size: int, faces: int, steps: int) -> Rate:
@@ -101,27 +113,20 @@ class ClassicNetwork(torch.nn.Module):
         return torch.cat([decode(code) for decode, code in zip(self.decoders, codes, strict=True)])
 
 
-def step_flops(model: FaceAutoencoder, batch: int, swaps: int) -> float:
-    """Operations of the matrix products and convolutions of one step, forward and backward.
+def step_flops(config: TrainConfig, identities: dict[str, list[Path]], run: Path) -> float:
+    """Operations of the matrix products and convolutions of one step, with losses and judges.
 
     Args:
-        model: The model; a guided one with its references.
-        batch: Faces of each identity.
-        swaps: How many of them are also swapped.
+        config: Settings of the training, without phases.
+        identities: Facesets of each identity.
+        run: Folder of the run; only its cache of faces is written.
     """
-    size, identities = model.input_size, len(model.identities)
-    guides = None
-    if isinstance(model, GuidedAutoencoder):
-        shapes = torch.stack([model.references_of(name).meshes[0] for name in model.identities])
-        slots = identities, batch, SLOTS
-        guides = Guides(
-            shapes[:, None].expand(-1, batch, -1, -1),
-            torch.zeros(slots, dtype=torch.int64),
-            torch.full(slots, 0.5),
-        )
-    with FlopCounterMode(display=False) as counter:
-        decoded = model(torch.rand(identities, batch, 3, size, size), swaps, guides)
-        torch.stack([value.mean() for value in decoded if value is not None]).sum().backward()
+    with (
+        open_training(config, identities, run, writes=False) as (_, trainer),
+        closing(trainer.sweep([config.optimizer.lr])) as losses,
+        FlopCounterMode(display=False) as counter,
+    ):
+        next(losses)
     return counter.get_total_flops()
 
 
