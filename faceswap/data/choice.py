@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.data.balance import EVEN, face_weights
+from faceswap.data.balance import EVEN, Balance, face_weights, weighted_index
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.matching import Matches, with_pose
 from faceswap.data.sampling import FaceOrder
@@ -21,13 +21,14 @@ class FaceChoice:
         plan: Settings that determine the batches.
         counts: Number of training faces of each identity, in the model's order.
         matches: Matched faces of each ordered pair of identities, see ``matching.Matches``.
-        traits: Traits of the training faces of each identity; needed for a balance.
+        weights: Weights of the training faces of identities that are not sampled evenly, see
+            ``face_weights``.
     """
 
     plan: BatchPlan
     counts: Mapping[str, int]
     matches: Mapping[tuple[str, str], NDArray[np.int64]]
-    traits: Mapping[str, FaceTraits]
+    weights: Mapping[str, NDArray[np.float64]]
     _orders: dict[str, FaceOrder] = field(default_factory=dict)
 
     def is_matched(self, slot: int) -> bool:
@@ -39,31 +40,57 @@ class FaceChoice:
         if self.is_matched(slot):
             leader = list(self.counts)[(step + slot) % len(self.counts)]
             if leader != name:
-                similar = self.matches[leader, name][self._turn(leader, step, slot)]
                 random = self.plan.random("twin", name, step, slot)
-                return int(similar[random.integers(len(similar))])
+                return self._match(leader, self._turn(leader, step, slot), name, random)
         return self._turn(name, step, slot)
 
     def lookalike(self, name: str, place: int, random: np.random.Generator) -> tuple[str, int]:
         """Another identity, and the index of a training face of it that is similar."""
         others = [identity for identity in self.counts if identity != name]
         other = others[random.integers(len(others))]
+        return other, self._match(name, place, other, random)
+
+    def _match(self, name: str, place: int, other: str, random: np.random.Generator) -> int:
+        """Index of one of the faces of an identity that are similar to a face of another."""
         similar = self.matches[name, other][place]
-        return other, int(similar[random.integers(len(similar))])
+        if other not in self.weights:
+            return int(similar[random.integers(len(similar))])
+        return int(similar[weighted_index(self.weights[other][similar].cumsum(), random.random())])
 
     def _turn(self, name: str, step: int, slot: int) -> int:
         if name not in self._orders:
             plan = self.plan
-            even = plan.balance == EVEN  # needs no traits
-            weights = None if even else face_weights(self.traits[name], plan.balance)
             self._orders[name] = FaceOrder(
-                plan.seed, f"{name}/{plan.rollbacks}", plan.batch, self.counts[name], weights
+                plan.seed,
+                f"{name}/{plan.rollbacks}",
+                plan.batch,
+                self.counts[name],
+                self.weights.get(name),
             )
         return self._orders[name].face(step, slot)
 
 
-def matches_by(traits: Mapping[str, FaceTraits], pose: float) -> Matches:
-    """Matches of faces by their expression, and by pose with a weight."""
-    return Matches(
-        {name: with_pose(each.expressions, each.angles, pose) for name, each in traits.items()}
-    )
+def weights_by(
+    traits: Mapping[str, FaceTraits], balance: Balance
+) -> dict[str, NDArray[np.float64]]:
+    """Weights of the faces of each identity; none where all are sampled evenly."""
+    if balance == EVEN:
+        return {}
+    return {name: face_weights(each, balance) for name, each in traits.items()}
+
+
+def matches_by(
+    traits: Mapping[str, FaceTraits], pose: float, weights: Mapping[str, NDArray[np.float64]]
+) -> Matches:
+    """Matches of faces by their expression, and by pose with a weight.
+
+    Args:
+        traits: Traits of the faces of each identity.
+        pose: Weight of pose, see ``matching.with_pose``.
+        weights: Weights of ``weights_by``: faces that are never sampled match nothing.
+    """
+    shown = {
+        name: with_pose(each.expressions, each.angles, each.people, pose)
+        for name, each in traits.items()
+    }
+    return Matches(shown, {name: np.flatnonzero(each) for name, each in weights.items()})

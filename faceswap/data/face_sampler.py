@@ -5,19 +5,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from faceswap.data.augmentation import Degradation, LocalContrast, PhotometricChange
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.cache import CropGeometry, FaceCache
 from faceswap.data.channels import colours_of, set_colours
-from faceswap.data.choice import FaceChoice, matches_by
+from faceswap.data.choice import FaceChoice, matches_by, weights_by
 from faceswap.data.landmark_warp import NODES, fit_landmark_warp
 from faceswap.data.lenders import ColourLenders
 from faceswap.data.light import sample_light
 from faceswap.data.recolouring import LINEAR
 from faceswap.data.traits import FaceTraits
-from faceswap.data.warp import sample_warp
+from faceswap.data.warp import Warp, sample_warp, undo_affine
 
 
 @dataclass
@@ -40,15 +41,9 @@ class FaceSampler:
 
     def sample(self, name: str, step: int, slot: int) -> tuple[NDArray[np.generic], ...]:
         """Crop, affine matrix, warp, colour matrix, and whether the slot holds a matched pair."""
-        plan, matched = self.plan, self._choice.is_matched(slot)
-        random = plan.random("face", name, step, slot)
+        plan, random = self.plan, self.plan.random("face", name, step, slot)
         crop = np.array(self._crops[name][self.face(name, step, slot)])
-        warp = sample_warp(random, replace(plan.ranges, flip=plan.flip_of(name)))
-        affine = warp.affine
-        if matched:
-            # A matched pair stays matched only under the same rotation and translation.
-            ranges = replace(plan.ranges, flip=plan.flip_of(*self.caches))
-            affine = sample_warp(plan.random("pair", step, slot), ranges).affine
+        warp = self._warp(name, step, slot, random)
         image = self._change(colours_of(crop), int(random.integers(2**31)))
         if plan.clahe:
             image = self._local_contrast(image, plan.seed_of("clahe", name, step, slot))
@@ -56,7 +51,18 @@ class FaceSampler:
         colour = np.eye(3, 4, dtype=np.float32)
         if plan.colour_method == LINEAR:
             colour = self._lenders.matrix_for(name, crop, random)
-        return crop, affine, warp.jitter, colour, np.array(matched)
+        matched = np.array(self._choice.is_matched(slot))
+        return crop, warp.affine, warp.jitter, colour, matched
+
+    def _warp(self, name: str, step: int, slot: int, random: np.random.Generator) -> Warp:
+        """Affine change and warp of a face; ``random`` is its generator of the purpose "face"."""
+        plan = self.plan
+        warp = sample_warp(random, replace(plan.ranges, flip=plan.flip_of(name)))
+        if not self._choice.is_matched(slot):
+            return warp
+        # A matched pair stays matched only under the same rotation and translation.
+        ranges = replace(plan.ranges, flip=plan.flip_of(*self.caches))
+        return replace(warp, affine=sample_warp(plan.random("pair", step, slot), ranges).affine)
 
     def light(self, name: str, step: int, slot: int) -> NDArray[np.float32]:
         """Light of a face, see ``sample_light``."""
@@ -74,8 +80,11 @@ class FaceSampler:
         place = self._choice.place(name, step, slot)
         other, similar = self._choice.lookalike(name, place, random)
         own, wanted = self.traits[name].landmarks[place], self.traits[other].landmarks[similar]
+        affine = self._warp(name, step, slot, self.plan.random("face", name, step, slot)).affine
         unit = 2 / self._geometry.coverage  # a face square in normalised coordinates
-        return fit_landmark_warp(own * unit, wanted * unit)
+        # The displacements are those of the turned, mirrored input.
+        placed = torch.from_numpy(np.stack([own, wanted]) * np.float32(unit))
+        return fit_landmark_warp(*undo_affine(placed, torch.from_numpy(affine)[None]).numpy())
 
     def face(self, name: str, step: int, slot: int) -> int:
         """Cache index of the face in a slot."""
@@ -94,9 +103,13 @@ class FaceSampler:
     def _choice(self) -> FaceChoice:
         matches = self.matches
         if matches is None:
-            matches = matches_by(self.traits, self.plan.match_pose)
+            matches = matches_by(self.traits, self.plan.match_pose, self._weights)
         counts = {name: len(faces) for name, faces in self.training.items()}
-        return FaceChoice(self.plan, counts, matches, self.traits)
+        return FaceChoice(self.plan, counts, matches, self._weights)
+
+    @cached_property
+    def _weights(self) -> dict[str, NDArray[np.float64]]:
+        return weights_by(self.traits, self.plan.balance)
 
     @cached_property
     def _change(self) -> PhotometricChange:
@@ -108,7 +121,8 @@ class FaceSampler:
 
     @cached_property
     def _lenders(self) -> ColourLenders:
-        return ColourLenders(self._crops, self.training, self.plan.colour_transfer)
+        fraction = self.plan.colour_transfer
+        return ColourLenders(self._crops, self.training, fraction, self._weights)
 
     @cached_property
     def _geometry(self) -> CropGeometry:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from faceswap.data.balance import weighted_index
 from faceswap.data.colour_statistics import colour_statistics, transfer_matrix
 
 
@@ -15,6 +16,8 @@ class ColourLenders:
         crops: Cached faces of each identity, ``(N, S, S, CHANNELS) uint8``.
         training: Indices of the training faces of each identity.
         fraction: Fraction of faces that take the colours of another.
+        weights: Weights of the training faces of identities that are not sampled evenly, see
+            ``balance.face_weights``.
     """
 
     def __init__(
@@ -22,8 +25,10 @@ class ColourLenders:
         crops: Mapping[str, NDArray[np.uint8]],
         training: Mapping[str, NDArray[np.int64]],
         fraction: float,
+        weights: Mapping[str, NDArray[np.float64]],
     ) -> None:
         self._crops, self._training, self._fraction = crops, training, fraction
+        self._ends = {name: each.cumsum() for name, each in weights.items()}
         self._statistics: dict[tuple[str, int], NDArray[np.float32]] = {}
 
     def crop_for(self, name: str, random: np.random.Generator) -> NDArray[np.uint8] | None:
@@ -49,4 +54,7 @@ class ColourLenders:
             return None
         others = [identity for identity in self._crops if identity != name]
         lender = others[int(other * len(others))]
-        return lender, int(self._training[lender][int(face * len(self._training[lender]))])
+        faces = self._training[lender]
+        even = lender not in self._ends
+        place = int(face * len(faces)) if even else weighted_index(self._ends[lender], face)
+        return lender, int(faces[place])

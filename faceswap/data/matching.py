@@ -5,7 +5,7 @@ target for the swapped face. Without such pairs, the encoder may use different c
 expressions of the two people, each of which only one decoder can decode.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 
 import numpy as np
@@ -20,6 +20,7 @@ _OPENING_WEIGHT = 8.0  # an open mouth or a closed eye is seen first
 _DEGREES = 10.0  # of yaw or pitch that count 1
 _AT_REST = 0.2  # fraction of the faces, those with the most closed mouths
 _PERSONAL = 0.5  # fraction of the face at rest, and of the usual pose, that is the person's own
+_FEW = 10  # faces of a person, so that half of what is usual is theirs and half the crowd's
 _DISTANCES = 4_000_000  # in memory at a time
 _CANDIDATES = 3  # to sample from, so that the same few faces are not repeated
 
@@ -39,7 +40,8 @@ def expressions(landmarks: Sequence[ArrayLike]) -> NDArray[np.float32]:
         weighted twice, and the openings of mouth and eyes. Head pose moves the landmarks and so
         contributes too.
     """
-    return describe_placed(place_landmarks(landmarks))
+    placed = place_landmarks(landmarks)
+    return describe_placed(placed, np.zeros(len(placed), np.int64))
 
 
 def place_landmarks(landmarks: Sequence[ArrayLike]) -> NDArray[np.float64]:
@@ -48,20 +50,60 @@ def place_landmarks(landmarks: Sequence[ArrayLike]) -> NDArray[np.float64]:
     return np.stack(placed).astype(np.float64)
 
 
-def describe_placed(placed: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Descriptors of landmarks from ``place_landmarks``; see ``expressions``."""
+def describe_placed(placed: NDArray[np.float64], people: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Descriptors of landmarks, each relative to its person at rest; see ``expressions``.
+
+    Args:
+        placed: Landmarks, from ``place_landmarks``.
+        people: Number of the person that each face is of, ``(N,)``.
+    """
     mouth, eyes = mouth_gap(placed), lid_gap(placed)
-    closed = np.argsort(mouth, kind="stable")[: max(1, round(_AT_REST * len(placed)))]
     inner = placed[:, INNER]
-    shown = inner - _PERSONAL * inner[closed].mean(0)
+
+    def at_rest(own: NDArray[np.int64]) -> NDArray[np.float64]:
+        closed = np.argsort(mouth[own], kind="stable")[: max(1, round(_AT_REST * len(own)))]
+        return inner[own][closed].mean(0)
+
+    shown = inner - _PERSONAL * of_each_person(at_rest, people)
     shown[:, _EXPRESSIVE] *= _EXPRESSIVE_WEIGHT
     # Closed lips are the same for everyone; open eyes at rest differ between people.
-    openings = _OPENING_WEIGHT * np.stack([mouth, eyes - np.median(eyes)], 1)
+    usual = of_each_person(lambda own: np.asarray(np.median(eyes[own])), people)
+    openings = _OPENING_WEIGHT * np.stack([mouth, eyes - usual], 1)
     return np.concatenate([shown.reshape(len(shown), -1), openings], 1).astype(np.float32)
 
 
+def of_each_person(
+    measure: Callable[[NDArray[np.int64]], NDArray[np.floating]], people: NDArray[np.int64]
+) -> NDArray[np.floating]:
+    """What is usual for the person of each face.
+
+    The fewer faces a person has, the less they say about what is usual for them: it is then mostly
+    what is usual for everyone.
+
+    Args:
+        measure: Function from indices of faces to what is usual for them, ``(...)``.
+        people: Number of the person that each face is of, ``(N,)``.
+
+    Returns:
+        ``(N, ...)``, or ``(1, ...)`` if all faces are of one person.
+    """
+    everyone = np.asarray(measure(np.arange(len(people))))
+    numbers = np.unique(people)
+    if len(numbers) == 1:
+        return everyone[None]
+    usual = np.empty((len(people), *everyone.shape))
+    for number in numbers:
+        own = np.flatnonzero(people == number)
+        weight = len(own) / (len(own) + _FEW)
+        usual[own] = weight * measure(own) + (1 - weight) * everyone
+    return usual
+
+
 def with_pose(
-    shown: NDArray[np.float32], angles: NDArray[np.float32], weight: float
+    shown: NDArray[np.float32],
+    angles: NDArray[np.float32],
+    people: NDArray[np.int64],
+    weight: float,
 ) -> NDArray[np.float32]:
     """Descriptors to which the pose of the head is added.
 
@@ -73,12 +115,14 @@ def with_pose(
     Args:
         shown: Descriptors, ``(N, D)``, from ``expressions``.
         angles: Yaw and pitch in degrees, ``(N, 2)``.
+        people: Number of the person that each face is of, ``(N,)``.
         weight: Weight of pose: 1 makes ten degrees count as much as an opening of the mouth by an
             eighth of a face square; 0 leaves it out.
     """
     if weight == 0:
         return shown
-    turned = (angles - _PERSONAL * np.median(angles, axis=0)) * (weight / _DEGREES)
+    usual = of_each_person(lambda own: np.median(angles[own], axis=0), people)
+    turned = (angles - _PERSONAL * usual) * (weight / _DEGREES)
     return np.concatenate([shown, turned.astype(np.float32)], 1)
 
 
@@ -115,16 +159,23 @@ class Matches(Mapping[tuple[str, str], NDArray[np.int64]]):
 
     Args:
         shown: Descriptors of each identity, ``(N, D)``, from ``expressions`` or ``with_pose``.
+        pools: Indices of the faces that may be matched, of identities of which not all may be.
     """
 
-    def __init__(self, shown: Mapping[str, NDArray[np.float32]]) -> None:
-        self._shown = shown
+    def __init__(
+        self,
+        shown: Mapping[str, NDArray[np.float32]],
+        pools: Mapping[str, NDArray[np.int64]] | None = None,
+    ) -> None:
+        self._shown, self._pools = shown, pools or {}
         self._found: dict[tuple[str, str], NDArray[np.int64]] = {}
 
     def __getitem__(self, pair: tuple[str, str]) -> NDArray[np.int64]:
         if pair not in self._found:
             first, second = pair
-            self._found[pair] = nearest(self._shown[first], self._shown[second], _CANDIDATES)
+            pool = self._pools.get(second, np.arange(len(self._shown[second])))
+            similar = nearest(self._shown[first], self._shown[second][pool], _CANDIDATES)
+            self._found[pair] = pool[similar]
         return self._found[pair]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """What is measured of training faces: pose, expression, sharpness, and where they come from."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.data.matching import describe_placed, place_landmarks
+from faceswap.data.people_split import people_of
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.landmarks68 import lid_gap, mouth_gap
@@ -24,7 +25,9 @@ class FaceTraits:
         angles: Yaw and pitch in degrees, ``(N, 2) float32``. Roll is not seen: crops are upright.
         openings: Opening of the mouth and of the eyes in face squares, ``(N, 2) float32``.
         sharpness: Sharpness of the crops, ``(N,) float32``; see ``Face.sharpness``.
-        sources: Number of the faceset, and of the person in it, that a face is of, ``(N,) int64``.
+        sources: Number of what is to be equally frequent, ``(N,) int64``: of the person in the
+            crowd; of the faceset, and the person in it, in other identities.
+        people: Number of the person, ``(N,) int64``; 0 in identities of one person.
     """
 
     landmarks: NDArray[np.float32]
@@ -33,26 +36,35 @@ class FaceTraits:
     openings: NDArray[np.float32]
     sharpness: NDArray[np.float32]
     sources: NDArray[np.int64]
+    people: NDArray[np.int64]
 
 
-def measure_traits(pairs: Sequence[tuple[Faceset, Face]]) -> FaceTraits:
+def measure_traits(pairs: Sequence[tuple[Faceset, Face]], *, crowd: bool = False) -> FaceTraits:
     """Traits of faces.
 
     Args:
         pairs: Faces of one identity with their facesets.
+        crowd: Whether the identity is the crowd, and not one person.
     """
     faces = [face for _, face in pairs]
     placed = place_landmarks([face.landmarks for face in faces])
-    numbers: dict[tuple[str, str | None], int] = {}
-    sources = [
-        numbers.setdefault((str(faceset.path), face.person), len(numbers))
-        for faceset, face in pairs
-    ]
+    if crowd:
+        sources = people = _numbers(people_of(pairs))
+    else:
+        sources = _numbers([(str(faceset.path), face.person) for faceset, face in pairs])
+        people = np.zeros_like(sources)
     return FaceTraits(
         (placed - 0.5).astype(np.float32),  # the centre of a crop of two pixels
-        describe_placed(placed),
+        describe_placed(placed, people),
         np.array([(face.yaw, face.pitch) for face in faces], np.float32),
         np.stack([mouth_gap(placed), lid_gap(placed)], 1).astype(np.float32),
         np.array([face.sharpness for face in faces], np.float32),
-        np.array(sources, np.int64),
+        sources,
+        people,
     )
+
+
+def _numbers(names: Sequence[Hashable]) -> NDArray[np.int64]:
+    """Numbers of different names, from 0 in the order of their first places."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)

@@ -23,6 +23,7 @@ def traits(yaw, pitch=None, mouth=None, sharpness=None, sources=None) -> FaceTra
         np.stack([column(mouth, 0.001), column(None, 0.051)], 1).astype(np.float32),
         column(sharpness, 500.0).astype(np.float32),
         column(sources, 0).astype(np.int64),
+        np.zeros(count, np.int64),
     )
 
 

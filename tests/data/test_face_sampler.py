@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from faceswap.data.balance import Balance
 from faceswap.data.batch_plan import BatchPlan
@@ -13,7 +14,7 @@ from faceswap.data.batches import FaceBatches, load_ahead, prepare
 from faceswap.data.cache import CHANNELS, CropGeometry, FaceCache
 from faceswap.data.recolouring import transfer_names
 from faceswap.data.traits import FaceTraits
-from faceswap.data.warp import WarpRanges
+from faceswap.data.warp import WarpRanges, undo_affine
 from faceswap.geometry.mean_face import MEAN_FACE
 
 NAMES = ("alice", "bob", "carol")
@@ -45,6 +46,7 @@ def traits(seed: int, width: float) -> FaceTraits:
         random.uniform(0, 0.1, (FACES, 2)).astype(np.float32),
         random.uniform(200, 900, FACES).astype(np.float32),
         random.integers(0, 2, FACES),
+        np.zeros(FACES, np.int64),
     )
 
 
@@ -164,6 +166,109 @@ def test_warps_to_landmarks_leave_the_targets_as_they_are(batches):
     assert torch.equal(warped.target, plain.target)
     assert torch.equal(warped.mask, plain.mask)
     assert ((warped.distorted - plain.distorted).abs().mean((2, 3, 4)) > 0.01).all()
+
+
+@pytest.mark.parametrize("match", [0.0, 1.0])
+def test_turned_and_mirrored_inputs_have_the_landmarks_of_another(tmp_path, match):
+    # The channels of these faces are the coordinates of their training square.
+    side, size = 256, 128
+    geometry = CropGeometry(size=size, coverage=1.25, side=side)
+    steps = (2 * np.arange(side) + 1) / side - 1
+    coordinates = geometry.margin * np.stack(np.meshgrid(steps, steps), 2)
+    faces = np.zeros((FACES, side, side, CHANNELS), np.uint8)
+    faces[..., :2] = np.rint(127.5 + 60 * coordinates)
+    np.save(tmp_path / "faces.npy", faces)
+    cache = FaceCache(tmp_path / "faces.npy", geometry)
+    names = NAMES[:2]
+    measured = {name: traits(i, 1 + 0.12 * i) for i, name in enumerate(names)}
+    plan = replace(STILL, ranges=WarpRanges(45, 0.05, 0.05, 0.5, 0), match=match, landmark_warp=1.0)
+    sampled = FaceBatches(
+        dict.fromkeys(names, cache),
+        {name: np.arange(FACES) for name in names},
+        plan,
+        traits=measured,
+    )
+    raw = sampled[0]
+    batch = prepare(raw, torch.device("cpu"), (size, size), geometry.margin)
+    determinants = torch.linalg.det(raw.affine[..., :2])
+    assert (determinants < 0).any()
+    assert (determinants > 0).any()
+    assert raw.affine[..., 1, 0].abs().max() > 0.5  # turned by more than 30 degrees
+    marks = {name: torch.from_numpy(each.landmarks[0] * 1.6) for name, each in measured.items()}
+    for own, other, shown, affine in zip(
+        names, names[::-1], batch.distorted, raw.affine, strict=True
+    ):
+        wanted = undo_affine(marks[other].expand(8, -1, -1), affine)
+        found = F.grid_sample(shown[:, :2], wanted[:, None], align_corners=False)[:, :, 0].mT
+        inside = (wanted.abs() < 0.9).all(2)
+        places = (found * 255 - 127.5) / 60
+        errors = (places - marks[own]).norm(dim=2)[inside]
+        assert (marks[own] - marks[other]).norm(dim=1).max() > 0.08
+        assert errors.mean() < 0.008
+        assert errors.max() < 0.03
+
+
+@pytest.mark.parametrize("match_pose", [0.0, 0.5])
+def test_matched_pairs_have_no_skipped_faces(batches, match_pose):
+    skipped = with_plan(
+        batches, match=1.0, match_pose=match_pose, balance=Balance(skip_blurred=0.5)
+    )
+    sampler = skipped._sampler
+    for name in NAMES:
+        blurred = set(np.argsort(batches.traits[name].sharpness)[: FACES // 2].tolist())
+        seen = {sampler.face(name, step, slot) for step in range(30) for slot in range(8)}
+        assert len(seen) > 6
+        assert not seen & blurred
+
+
+def test_matches_come_as_often_as_their_weights_say(batches):
+    # All faces of bob are the same but for their source: one face of the first, many of the other.
+    bob = batches.traits["bob"]
+    same = replace(
+        bob,
+        expressions=np.zeros_like(bob.expressions),
+        sources=(np.arange(FACES) > 0).astype(np.int64),
+    )
+    balanced = replace(
+        with_plan(batches, match=1.0, balance=Balance(sources=True)),
+        traits=batches.traits | {"bob": same},
+        matches={(a, b): np.tile([0, 5, 9], (FACES, 1)) for a in NAMES for b in NAMES if a != b},
+    )
+    sampler = balanced._sampler
+    # The slots that bob does not lead.
+    seen = [
+        sampler.face("bob", step, slot)
+        for step in range(100)
+        for slot in range(8)
+        if (step + slot) % 3 != 1
+    ]
+    assert set(seen) == {0, 5, 9}
+    assert seen.count(0) / len(seen) == pytest.approx(23 / 25, abs=0.04)
+
+
+def test_lent_colours_come_as_often_as_their_faces(batches):
+    plain = with_plan(batches, colour_transfer=1.0, colour_method="mkl")
+    skipped = replace(plain, plan=replace(plain.plan, balance=Balance(skip_blurred=0.5)))
+    crops = {name: batches.caches[name].open() for name in NAMES}
+    places = {
+        crop.tobytes(): (name, place) for name in NAMES for place, crop in enumerate(crops[name])
+    }
+    blurred = {
+        (name, int(place))
+        for name in NAMES
+        for place in np.argsort(batches.traits[name].sharpness)[: FACES // 2]
+    }
+    lent = [
+        {
+            places[np.asarray(each._sampler.lender("alice", step, slot)).tobytes()]
+            for step in range(20)
+            for slot in range(8)
+        }
+        for each in (plain, skipped)
+    ]
+    assert lent[0] & blurred
+    assert len(lent[1]) > 12
+    assert not lent[1] & blurred
 
 
 def test_the_narrowest_face_is_warped_to_wider_ones(batches):

@@ -1,12 +1,13 @@
 """The held-out split of an identity: frames of a person, or whole people of the crowd."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from faceswap.data.people_split import split_identity, split_people
+from faceswap.data.people_split import people_of, split_identity, split_people
 from faceswap.models.crowd import CROWD
 
 
@@ -14,15 +15,22 @@ from faceswap.models.crowd import CROWD
 class Set:
     source_sha256: str
     subject: dict = field(default_factory=dict)
+    path: Path = Path("people", "clip")
 
 
 @dataclass
 class Frame:
     frame: int
+    person: str | None = None
 
 
 def pairs(*sets, faces=10) -> Any:
     return [(each, Frame(frame)) for each in sets for frame in range(faces)]
+
+
+def numbered(*given: tuple[Set, str | None]) -> Any:
+    """A face of each person in a faceset."""
+    return [(faceset, Frame(0, person)) for faceset, person in given]
 
 
 def people(chosen, indices):
@@ -68,3 +76,33 @@ def test_other_identities_are_split_by_frames():
     np.testing.assert_array_equal(
         split_identity(CROWD, chosen, 0.1)[1], split_people(chosen, 0.1)[1]
     )
+
+
+def test_people_are_numbered_alike_in_the_facesets_of_a_folder():
+    one, two = Set("b", path=Path("x", "one")), Set("a", path=Path("x", "two"))
+    other = Set("c", path=Path("y", "three"))
+    found = people_of(numbered((one, "1"), (two, "1"), (two, "2"), (other, "1"), (other, "3")))
+    assert found[0] == found[1]
+    assert len({*found}) == 4
+    moved = [Set(each.source_sha256, path=Path("z", each.path)) for each in (one, two)]
+    assert people_of(numbered((moved[0], "1"), (moved[1], "1"), (moved[1], "2"))) == found[:3]
+    named = Set("d", {"name": "dora"}, Path("x", "four"))
+    assert people_of(numbered((named, "1"), (named, "2"), (named, None))) == ["dora"] * 3
+
+
+def test_faces_without_a_number_are_of_the_only_person_of_their_source():
+    alone, several = Set("a", path=Path("x", "one")), Set("b", path=Path("x", "two"))
+    found = people_of(
+        numbered((alone, None), (alone, "1"), (several, "1"), (several, "2"), (several, None))
+    )
+    assert found[0] == found[1] == found[2]
+    assert len({*found}) == 3
+    assert people_of(numbered((alone, None), (several, None))) == ["a", "b"]
+
+
+def test_people_of_one_source_are_held_out_one_by_one():
+    film = Set("film")
+    chosen = numbered(*((film, str(number // 4)) for number in range(40)))
+    held_out = split_people(chosen, 0.1)[1]
+    assert len(held_out) == 4
+    assert len({chosen[place][1].person for place in held_out}) == 1

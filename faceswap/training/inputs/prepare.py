@@ -189,7 +189,8 @@ def prepare_data(
             contents |= {path.resolve(): sha256 for path, sha256 in built.contents.items()}
             edited |= {path.resolve(): count for path, count in built.edited.items()}
             training[name], held_out[name] = split_identity(name, pairs[name], config.data.held_out)
-            traits[name] = measure_traits([pairs[name][i] for i in training[name]])
+            trained = [pairs[name][i] for i in training[name]]
+            traits[name] = measure_traits(trained, crowd=name == CROWD)
     guide_data = prepare_guide_data(
         model, pairs, training, config.data.references, config.data.coverage
     )
