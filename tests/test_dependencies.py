@@ -29,8 +29,8 @@ DISTRIBUTIONS = {
 }
 # Installed by others on purpose, or not imported under that name.
 TRANSITIVE = {"huggingface_hub": "accelerate", "pydantic_core": "pydantic", "click": "typer"}
-# torch imports tensorboard, fsspec s3fs; pip runs as a program.
-NOT_IMPORTED = {"face-alignment", "opencv-python-headless", "pip", "s3fs", "tensorboard"}
+# fsspec imports s3fs; pip runs as a program.
+NOT_IMPORTED = {"face-alignment", "opencv-python-headless", "pip", "s3fs"}
 SOURCES = [
     path for package in ("faceswap", "classifier") for path in (ROOT / package).rglob("*.py")
 ]

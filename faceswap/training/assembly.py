@@ -39,7 +39,7 @@ from faceswap.training.run.choice import ModelChoice
 from faceswap.training.run.progress import Progress
 from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.run.state import RunState
-from faceswap.training.settings import TrainConfig
+from faceswap.training.settings import OutputConfig, TrainConfig
 
 _log = get_logger(__name__)
 _MEASURED_FACES, _PREVIEW_FACES = 64, 5
@@ -114,7 +114,7 @@ def assemble_trainer(
         frozenset.intersection(*(phase.frozen for phase in phases)),
         networks,
     )
-    output = _build_output(state, run, opened, data, progress, callbacks)
+    output = _build_output(config.output, state, run, opened, data, progress, callbacks)
     return Trainer(opened, step, data.batches, state, progress, plan, output)
 
 
@@ -150,6 +150,7 @@ def _build_state(
 
 
 def _build_output(
+    settings: OutputConfig,
     state: RunState,
     run: RunDirectory,
     opened: Accelerator,
@@ -175,6 +176,14 @@ def _build_output(
         # Later entries of earlier starts are dropped.
         open_scalar_log(run.logs, purge_step=(progress.step if progress else 0) + 1),
         Measurement(state.choice, measured, place, bf16),
-        Previews(PreviewWriter(run.previews, state.meta), state.choice, previewed, place, bf16),
+        Previews(
+            PreviewWriter(run.previews, state.meta),
+            state.choice,
+            previewed,
+            place,
+            bf16,
+            timelapse=settings.timelapse,
+        ),
+        logs_images=settings.log_images,
     )
     return Output(reporter, callbacks.on_step)

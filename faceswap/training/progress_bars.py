@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 from faceswap.core.console import Advance, progress_bar
 from faceswap.training.loop.plan import TrainResult
+from faceswap.training.monitoring.memory_use import GIB, MemoryUse
 from faceswap.training.monitoring.report import Callbacks, StepReport
 from faceswap.training.optimizers.schedule import Budget
 
@@ -59,8 +60,12 @@ def _describe_report(report: StepReport) -> str:
     phase = f"{report.phase}, " if report.phase else ""
     return (
         f"{phase}step {report.step}, loss {losses}, {report.faces_per_second:.1f} faces/s, "
-        f"{report.waiting:.1%} waiting for data"
+        f"{report.waiting:.1%} waiting for data" + _describe_memory(report.memory)
     )
+
+
+def _describe_memory(memory: MemoryUse | None) -> str:
+    return f", {memory.now / GIB:.1f} GiB of memory" if memory else ""
 
 
 def describe(result: TrainResult) -> list[str]:

@@ -59,7 +59,7 @@ def test_a_run_trains_and_leaves_everything_behind(faces, tmp_path):
     assert load_model(run).meta.step == 60
     assert load_model(run).meta.subjects["bob"][0]["basis"] == "self"
     preview = read_image(run / "previews" / "step-00000060.jpg")
-    assert preview.shape[1] == 3 * 128 + 2 * 4
+    assert preview.shape[1] == 6 * 128 + 5 * 4
     assert (run / "config.yaml").is_file()
     assert json.loads((run / "manifest.json").read_text())["starts"][0]["command"][0] == "faceswap"
     log = EventAccumulator(str(run / "logs"))

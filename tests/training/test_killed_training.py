@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from faceswap.core.checkpoint import checkpoint_steps, load_checkpoint, pointed_step
 from faceswap.core.config import load_config
+from faceswap.media.video import VideoReader
 from faceswap.models.registry import models
 from faceswap.training.build import run_training
 from faceswap.training.monitoring.held_out import Quality
@@ -76,7 +77,9 @@ def check(output: Path) -> None:
     averaged = load_file(output / "checkpoints" / "step-00000004" / "ema.safetensors")
     for name, value in load_file(model / "model.safetensors").items():
         assert torch.equal(value, averaged[name])
-    assert [path.name for path in (output / "previews").iterdir()] == ["step-00000004.jpg"]
+    shown = sorted(path.name for path in (output / "previews").iterdir())
+    assert shown == ["step-00000004.jpg", "timelapse.mp4"]
+    assert len(list(VideoReader(output / "previews" / "timelapse.mp4"))) == 1
 
 
 def kill(make_faceset, tmp_path: Path, most: int | None) -> None:

@@ -22,8 +22,9 @@ from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Output, Plan, TrainResult
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.monitoring.measurement import MEASURE, NOTHING_MEASURED
+from faceswap.training.monitoring.memory_use import MemoryGauge
 from faceswap.training.monitoring.report import StepReport
-from faceswap.training.monitoring.throughput import Stopwatch
+from faceswap.training.monitoring.throughput import Pace, Stopwatch
 from faceswap.training.run.progress import Progress
 from faceswap.training.run.state import RunState
 
@@ -60,11 +61,13 @@ class Trainer:
         self._course = Course(plan.phases, plan.budget, MEASURE)
         self._course.settle(self.progress)
         self._first_step = self.progress.step
+        self._pace = Pace(self._course.fraction(self.progress), self.progress.seconds)
         self._begun = time.monotonic() - self.progress.seconds
         self._saved_at = self.progress.seconds
         self._history: list[Tensor] = []
         self._measured = NOTHING_MEASURED
         self._lr = 0.0
+        self._memory = MemoryGauge(accelerator.device)
         self._window, self._whole = Stopwatch(), Stopwatch()
         self._sampled = self._sample()
         adapts = plan.adapt_threads and accelerator.device.type == "cpu"
@@ -106,7 +109,7 @@ class Trainer:
                             self._save()
                             last = last or bool(self._end())
                         if last or self._is_due(self._plan.preview_every):
-                            self._show_preview()
+                            self._show_preview(last=last)
         finally:
             self._close()
         return self._result(signal)
@@ -198,8 +201,9 @@ class Trainer:
     def _record(self, losses: Tensor) -> None:
         self._history.append(losses)
         faces = self._batches.plan.batch * len(losses)
-        self._window.faces += faces
-        self._whole.faces += faces
+        for watch in (self._window, self._whole):
+            watch.faces += faces
+            watch.steps += 1
 
     def _report_losses(self) -> None:
         recent = torch.stack(self._history[-self._plan.log_every :]).mean(0).tolist()
@@ -221,6 +225,12 @@ class Trainer:
             self._window.waiting,
             self._step.figures,
             phase=self._phase.name,
+            phase_number=[each.name for each in self._plan.phases].index(self._phase.name) + 1,
+            steps_per_second=self._window.steps / self._window.seconds,
+            memory=self._memory.read(),
+            seconds_left=self._pace.seconds_left(
+                self._course.fraction(self.progress), self.progress.seconds
+            ),
         )
         if losses:
             self._output.reporter.log(report)
@@ -248,14 +258,14 @@ class Trainer:
 
     def _complete_preview(self) -> None:
         """Shows what a kill left undone after the last step, or a run of no steps."""
-        reporter, step = self._output.reporter, self.progress.step
-        due = bool(self._end()) or (step > 0 and self._is_due(self._plan.preview_every))
-        if reporter and due and not reporter.previews.has_shown(step):
-            self._show_preview()
+        reporter, last = self._output.reporter, bool(self._end())
+        due = last or (self.progress.step > 0 and self._is_due(self._plan.preview_every))
+        if reporter:
+            reporter.complete_preview(self.progress, due=due, last=last)
 
-    def _show_preview(self) -> None:
+    def _show_preview(self, *, last: bool) -> None:
         if self._output.reporter:
-            self._output.reporter.previews.show(self.progress.step)
+            self._output.reporter.show_preview(self.progress, last=last)
 
     def _roll_back(self) -> None:
         diverged = self.progress.step

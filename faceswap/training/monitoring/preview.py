@@ -1,5 +1,6 @@
 """Preview images of a training."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,12 +17,13 @@ from faceswap.training.monitoring.shown_faces import ShownFaces
 
 Image = NDArray[np.uint8]
 _GAP, _TITLE, _SIDE = 4, 22, 128
+_ASPECT = 1.5  # width over height that is aimed at
 
 
 def preview_grid(
     model: FaceAutoencoder, faces: Mapping[str, ShownFaces], device: torch.device, bf16: bool
 ) -> Image:
-    """One block per identity: its faces, their reconstructions, and their swaps.
+    """One block per identity, side by side: its faces, their reconstructions, and their swaps.
 
     Args:
         model: The model.
@@ -33,7 +35,12 @@ def preview_grid(
         ``(H, W, 3) uint8 RGB``, with a title over every column.
     """
     blocks = [_block(model, name, shown, device, bf16) for name, shown in faces.items()]
-    return _join(blocks, axis=0)
+    height, width = blocks[0].shape[:2]
+    across = math.ceil(math.sqrt(_ASPECT * len(blocks) * height / width))
+    down = math.ceil(len(blocks) / across)
+    across = math.ceil(len(blocks) / down)
+    rows = [blocks[first : first + across] for first in range(0, len(blocks), across)]
+    return _join([_join(row, axis=1) for row in rows], axis=0)
 
 
 def _block(

@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from faceswap.core.tensorboard_log import ScalarLog
+from faceswap.media.images import read_image
 from faceswap.training.monitoring.measurement import Measured, Measurement
+from faceswap.training.monitoring.memory_use import GIB, MemoryUse
 from faceswap.training.monitoring.previews import Previews
+from faceswap.training.run.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class StepReport:
         waiting: Fraction of the time spent waiting for data, 0 to 1.
         figures: Further figures of the last step, by the name that they have in the log.
         phase: Name of the phase; "" for a training without phases.
+        phase_number: Number of the phase, from 1.
+        steps_per_second: Throughput since the last report.
+        memory: Memory in use; None if it was not read.
+        seconds_left: Estimated time until the budget is used up; None without an estimate.
     """
 
     step: int
@@ -33,6 +40,26 @@ class StepReport:
     waiting: float
     figures: Mapping[str, float] = field(default_factory=dict)
     phase: str = ""
+    phase_number: int = 1
+    steps_per_second: float = 0.0
+    memory: MemoryUse | None = None
+    seconds_left: float | None = None
+
+    def scalars(self) -> dict[str, float]:
+        """All numbers, by the name that they have in the log."""
+        values = {f"loss/{name}": loss for name, loss in self.losses.items()} | {
+            "training/learning rate": self.lr,
+            "training/faces per second": self.faces_per_second,
+            "training/steps per second": self.steps_per_second,
+            "training/waiting for data": self.waiting,
+            **self.figures,
+        }
+        if self.phase:
+            values["training/phase"] = self.phase_number
+        if self.memory:
+            values["memory/GiB in use"] = self.memory.now / GIB
+            values["memory/GiB at the peak"] = self.memory.peak / GIB
+        return values
 
 
 @dataclass(frozen=True)
@@ -59,10 +86,19 @@ class Reporter:
         log: Log of the run.
         measurement: Evaluation on held-out faces.
         previews: Previews of the run.
+        logs_images: Whether previews are added to the log.
     """
 
-    def __init__(self, log: ScalarLog, measurement: Measurement, previews: Previews) -> None:
-        self._log, self._measurement, self.previews = log, measurement, previews
+    def __init__(
+        self,
+        log: ScalarLog,
+        measurement: Measurement,
+        previews: Previews,
+        *,
+        logs_images: bool = False,
+    ) -> None:
+        self._log, self._measurement, self._previews = log, measurement, previews
+        self._logs_images = logs_images
 
     def close(self) -> None:
         """Flushes and closes the log."""
@@ -70,14 +106,35 @@ class Reporter:
 
     def log(self, report: StepReport) -> None:
         """Adds an entry to the log."""
-        values = {f"loss/{name}": loss for name, loss in report.losses.items()} | {
-            "training/learning rate": report.lr,
-            "training/faces per second": report.faces_per_second,
-            "training/waiting for data": report.waiting,
-            **report.figures,
-        }
-        for name, value in values.items():
+        for name, value in report.scalars().items():
             self._log.add_scalar(name, value, report.step)
+
+    def complete_preview(self, progress: Progress, *, due: bool, last: bool) -> None:
+        """Shows what a kill left undone after the last step.
+
+        Args:
+            progress: Progress of the training.
+            due: Whether there should be a preview of its last step.
+            last: Whether this start ends here.
+        """
+        if due and not self._previews.has_shown(progress.step):
+            self.show_preview(progress, last=last)
+        elif last:
+            self._previews.update_timelapse(progress, last=True)
+
+    def show_preview(self, progress: Progress, *, last: bool) -> None:
+        """Writes and logs a preview, and the timelapse if it is due.
+
+        Args:
+            progress: Progress of the training.
+            last: Whether this start ends here.
+        """
+        path = self._previews.show(progress.step)
+        if path is not None and self._logs_images:
+            height, width = read_image(path).shape[:2]
+            # The signed file as it is: an image that is saved from TensorBoard is marked, too.
+            self._log.add_jpeg("previews", path.read_bytes(), (width, height), progress.step)
+        self._previews.update_timelapse(progress, last=last)
 
     def measure(self, step: int) -> Measured:
         """Evaluates on held-out faces, and logs the metrics."""

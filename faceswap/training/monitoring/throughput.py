@@ -1,10 +1,32 @@
-"""Training throughput, and the fraction of time spent waiting for data."""
+"""Training throughput, the time left, and the fraction of time spent waiting for data."""
 
 import time
 from collections.abc import Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+class Pace:
+    """Estimates when a budget will be used up, from the pace of this start.
+
+    Args:
+        fraction: Fraction of the budget that was used up before.
+        seconds: Training time before.
+    """
+
+    def __init__(self, fraction: float, seconds: float) -> None:
+        self._fraction, self._seconds = fraction, seconds
+
+    def seconds_left(self, fraction: float, seconds: float) -> float | None:
+        """Estimated time left; None before anything of the budget is used up.
+
+        Args:
+            fraction: Fraction of the budget that is used up now, 0 to 1.
+            seconds: Training time now.
+        """
+        used = fraction - self._fraction
+        return (seconds - self._seconds) * (1 - fraction) / used if used > 0 else None
 
 
 class Stopwatch:
@@ -15,7 +37,7 @@ class Stopwatch:
 
     def restart(self) -> None:
         """Resets all counters."""
-        self.faces = 0
+        self.faces = self.steps = 0
         self.waited = 0.0
         self._excluded = 0.0
         self._begun = time.perf_counter()

@@ -63,3 +63,7 @@ class OutputConfig(StrictModel):
     preview_every: int = Field(default=500, ge=1, description="Steps between preview images.")
     log_every: int = Field(default=20, ge=1, description="Steps between log entries.")
     keep: int = Field(default=2, ge=2, description="Newest checkpoints to keep, besides the best.")
+    timelapse: bool = Field(default=True, description="Write the previews as a video, too.")
+    log_images: bool = Field(
+        default=True, description="Add the previews to the TensorBoard log, with their manifests."
+    )

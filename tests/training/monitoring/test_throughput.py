@@ -1,5 +1,7 @@
+import pytest
+
 from faceswap.training.monitoring import throughput
-from faceswap.training.monitoring.throughput import Stopwatch
+from faceswap.training.monitoring.throughput import Pace, Stopwatch
 
 
 def test_waiting_and_speed_leave_out_what_is_excluded(monkeypatch):
@@ -21,3 +23,10 @@ def test_waiting_and_speed_leave_out_what_is_excluded(monkeypatch):
     assert watch.waited == 6.0
     assert watch.waiting == 0.4
     assert watch.faces_per_second == 4.0
+
+
+def test_the_time_left_follows_the_pace_of_this_start():
+    pace = Pace(0.2, 1000.0)
+    assert pace.seconds_left(0.2, 1005.0) is None
+    assert pace.seconds_left(0.4, 1100.0) == pytest.approx(300.0)
+    assert pace.seconds_left(1.0, 1400.0) == 0

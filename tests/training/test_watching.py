@@ -1,0 +1,124 @@
+"""What a training shows of itself while it runs."""
+
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from faceswap.media.images import read_image
+from faceswap.media.video import VideoReader
+from faceswap.provenance.file_provenance import read_provenance
+from faceswap.training.build import run_training
+from faceswap.training.monitoring.report import Callbacks
+from tests.training.tiny import configured
+
+
+def log_of(run: Path) -> EventAccumulator:
+    log = EventAccumulator(str(run / "logs"), {"images": 0, "scalars": 0})
+    log.Reload()
+    return log
+
+
+def frames(run: Path) -> int:
+    return len(list(VideoReader(run / "previews" / "timelapse.mp4")))
+
+
+def test_numbers_of_a_step_are_logged(faces, tmp_path):
+    phases = "phases=[{name: first, share: 0.5}, {name: second}]"
+    seen = []
+    run_training(
+        configured("training.steps=8", phases),
+        faces,
+        tmp_path / "run",
+        (),
+        Callbacks(on_step=seen.append),
+    )
+    log = log_of(tmp_path / "run")
+    steps = [2, 4, 6, 8]
+    assert [(e.step, e.value) for e in log.Scalars("training/phase")] == list(
+        zip(steps, [1, 1, 2, 2], strict=True)
+    )
+    for name in ("training/steps per second", "memory/GiB in use", "memory/GiB at the peak"):
+        assert [e.step for e in log.Scalars(name)] == steps
+        assert all(e.value > 0 for e in log.Scalars(name))
+    per_step = [e.value for e in log.Scalars("training/steps per second")]
+    per_face = [e.value for e in log.Scalars("training/faces per second")]
+    assert per_face == pytest.approx([8 * value for value in per_step], rel=0.05)
+    assert seen[0].seconds_left is None
+    assert seen[-1].seconds_left == 0
+    assert 0 < seen[2].seconds_left == pytest.approx(seen[2].seconds, rel=0.01)
+
+
+def test_logged_previews_keep_their_manifest(faces, tmp_path):
+    run_training(configured("training.steps=10"), faces, tmp_path / "run")
+    images = log_of(tmp_path / "run").Images("previews")
+    assert [image.step for image in images] == [5, 10]
+    saved = tmp_path / "saved.jpg"
+    saved.write_bytes(images[1].encoded_image_string)
+    found = read_provenance(saved)
+    assert (found.state, found.synthetic) == ("intact", True)
+    assert read_image(saved).shape[:2] == (images[1].height, images[1].width)
+
+
+def test_images_and_timelapse_can_be_turned_off(faces, tmp_path):
+    off = ("output.log_images=false", "output.timelapse=false")
+    run_training(configured("training.steps=10", *off), faces, tmp_path / "run")
+    assert log_of(tmp_path / "run").Tags()["images"] == []
+    assert not (tmp_path / "run" / "previews" / "timelapse.mp4").exists()
+
+
+def test_the_timelapse_continues_with_the_training(faces, tmp_path):
+    run = tmp_path / "run"
+    run_training(configured("training.steps=10"), faces, run)
+    assert frames(run) == 2
+    run_training(configured("training.steps=25"), faces, run)
+    assert frames(run) == 5
+    before = (run / "previews" / "timelapse.mp4").stat().st_mtime_ns
+    run_training(configured("training.steps=25"), faces, run)  # has ended
+    assert (run / "previews" / "timelapse.mp4").stat().st_mtime_ns == before
+
+
+def test_a_kill_before_the_timelapse_is_made_up_for(faces, tmp_path):
+    run = tmp_path / "run"
+    run_training(configured("training.steps=10"), faces, run)
+    (run / "previews" / "timelapse.mp4").unlink()
+    run_training(configured("training.steps=10"), faces, run)
+    assert frames(run) == 2
+
+
+def test_previews_show_the_same_faces_after_each_start(faces, tmp_path):
+    run_training(configured("training.steps=5"), faces, tmp_path / "run")
+    run_training(configured("training.steps=10"), faces, tmp_path / "run")
+    first, second = (
+        read_image(tmp_path / "run" / "previews" / f"step-{step:08d}.jpg").astype(int)
+        for step in (5, 10)
+    )
+    block = 3 * 132
+    for left in (0, block):  # the faces themselves, and not what was decoded of them
+        shown = slice(left, left + 128)
+        assert abs(first[22:, shown] - second[22:, shown]).max() <= 2
+        decoded = slice(left + 132, left + 132 + 128)
+        assert abs(first[22:, decoded] - second[22:, decoded]).max() > 4
+
+
+def test_without_an_identity_there_is_one_warning_and_no_video(
+    faces, tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("FACESWAP_CONFIG", str(tmp_path / "file" / "config"))
+    result = run_training(configured("training.steps=10"), faces, tmp_path / "run")
+    assert result.step == 10
+    assert len([r for r in caplog.records if r.levelname == "WARNING"]) == 1
+    assert not list((tmp_path / "run").glob("previews/*.jpg"))
+    assert not list((tmp_path / "run").glob("previews/*.mp4"))
+    assert log_of(tmp_path / "run").Tags()["images"] == []
+
+
+def test_a_timelapse_that_fails_does_not_end_the_training(faces, tmp_path, caplog):
+    folder = tmp_path / "run" / "previews" / "timelapse.mp4"
+    run_training(configured("training.steps=5", "output.timelapse=false"), faces, tmp_path / "run")
+    (folder / "in the way").mkdir(parents=True)
+    result = run_training(configured("training.steps=10"), faces, tmp_path / "run")
+    assert result.step == 10
+    [warning] = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert warning.startswith("The timelapse is not written any more")
