@@ -29,6 +29,7 @@ from faceswap.training.loop.plan import Output
 from faceswap.training.loop.recompute import recompute_activations
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.loop.trainer import Trainer
+from faceswap.training.monitoring.live_page import LivePage
 from faceswap.training.monitoring.measurement import Measurement
 from faceswap.training.monitoring.preview_writer import PreviewWriter
 from faceswap.training.monitoring.previews import Previews
@@ -169,12 +170,17 @@ def _build_output(
     def faces(name: str, indices: NDArray[np.int64], at_most: int) -> ShownFaces:
         return shown_faces(caches[name], indices, at_most, size, name, data.guide_data)
 
+    step = progress.step if progress else 0
+    curves = run.logs / "curves.html"
+    page = None
+    if settings.live_page:
+        page = LivePage(run.previews, run.path.resolve().name, list(caches), step, curves)
     place, bf16 = opened.device, opened.mixed_precision == "bf16"
     measured = {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()}
     previewed = {n: faces(n, i, _PREVIEW_FACES) for n, i in shown.items()}
     reporter = Reporter(
         # Later entries of earlier starts are dropped.
-        open_scalar_log(run.logs, purge_step=(progress.step if progress else 0) + 1),
+        open_scalar_log(run.logs, purge_step=step + 1),
         Measurement(state.choice, measured, place, bf16),
         Previews(
             PreviewWriter(run.previews, state.meta),
@@ -184,6 +190,7 @@ def _build_output(
             bf16,
             timelapse=settings.timelapse,
         ),
+        page=page,
         logs_images=settings.log_images,
     )
     return Output(reporter, callbacks.on_step)

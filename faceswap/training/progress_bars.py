@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from faceswap.core.console import Advance, progress_bar
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.monitoring.memory_use import GIB, MemoryUse
-from faceswap.training.monitoring.report import Callbacks, StepReport
+from faceswap.training.monitoring.report import Callbacks
+from faceswap.training.monitoring.step_report import StepReport
 from faceswap.training.optimizers.schedule import Budget
 
 

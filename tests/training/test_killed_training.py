@@ -78,7 +78,7 @@ def check(output: Path) -> None:
     for name, value in load_file(model / "model.safetensors").items():
         assert torch.equal(value, averaged[name])
     shown = sorted(path.name for path in (output / "previews").iterdir())
-    assert shown == ["step-00000004.jpg", "timelapse.mp4"]
+    assert shown == ["index.html", "live.js", "step-00000004.jpg", "timelapse.mp4"]
     assert len(list(VideoReader(output / "previews" / "timelapse.mp4"))) == 1
 
 

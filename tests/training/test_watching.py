@@ -1,5 +1,6 @@
 """What a training shows of itself while it runs."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,37 @@ def test_without_an_identity_there_is_one_warning_and_no_video(
     assert not list((tmp_path / "run").glob("previews/*.jpg"))
     assert not list((tmp_path / "run").glob("previews/*.mp4"))
     assert log_of(tmp_path / "run").Tags()["images"] == []
+
+
+def test_the_page_shows_the_whole_training_after_a_resume(faces, tmp_path):
+    run = tmp_path / "run"
+    run_training(configured("training.steps=10"), faces, run)
+    run_training(configured("training.steps=16"), faces, run)
+    text = (run / "previews" / "live.js").read_text()
+    found = json.loads(text.removeprefix("show(").removesuffix(");\n"))
+    assert found["title"] == "run"
+    assert found["identities"] == ["alice", "bob"]
+    assert [point[0] for point in found["points"]] == list(range(2, 17, 2))
+    logged = [e.value for e in log_of(run).Scalars("loss/bob")]
+    assert [point[2] for point in found["points"]] == pytest.approx(logged, rel=1e-4)
+    assert found["previews"] == [5, 10, 15, 16]
+    assert found["state"] == "Ended at step 16: the budget is used up"
+
+
+def test_the_page_can_be_turned_off(faces, tmp_path):
+    run_training(configured("training.steps=5", "output.live_page=false"), faces, tmp_path / "run")
+    names = {path.name for path in (tmp_path / "run" / "previews").iterdir()}
+    assert names == {"step-00000005.jpg", "timelapse.mp4"}
+
+
+def test_a_page_that_cannot_be_written_does_not_end_the_training(faces, tmp_path, caplog):
+    run = tmp_path / "run"
+    run_training(configured("training.steps=5", "output.live_page=false"), faces, run)
+    (run / "previews" / "live.js" / "in the way").mkdir(parents=True)
+    result = run_training(configured("training.steps=10"), faces, run)
+    assert result.step == 10
+    [warning] = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert warning.startswith("The page of the training is not written any more")
 
 
 def test_a_timelapse_that_fails_does_not_end_the_training(faces, tmp_path, caplog):

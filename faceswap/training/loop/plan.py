@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from faceswap.training.loop.phase import Phase
 from faceswap.training.monitoring.held_out import Quality
-from faceswap.training.monitoring.report import Reporter, StepReport
+from faceswap.training.monitoring.report import Reporter
+from faceswap.training.monitoring.step_report import StepReport
 from faceswap.training.optimizers.schedule import Budget
 
 

@@ -23,7 +23,7 @@ from faceswap.training.loop.plan import Output, Plan, TrainResult
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.monitoring.measurement import MEASURE, NOTHING_MEASURED
 from faceswap.training.monitoring.memory_use import MemoryGauge
-from faceswap.training.monitoring.report import StepReport
+from faceswap.training.monitoring.step_report import StepReport
 from faceswap.training.monitoring.throughput import Pace, Stopwatch
 from faceswap.training.run.progress import Progress
 from faceswap.training.run.state import RunState
@@ -261,6 +261,7 @@ class Trainer:
         reporter, last = self._output.reporter, bool(self._end())
         due = last or (self.progress.step > 0 and self._is_due(self._plan.preview_every))
         if reporter:
+            reporter.open(self.progress)
             reporter.complete_preview(self.progress, due=due, last=last)
 
     def _show_preview(self, *, last: bool) -> None:
@@ -293,7 +294,7 @@ class Trainer:
     def _close(self) -> None:
         self._sampled.close()
         if self._output.reporter:
-            self._output.reporter.close()
+            self._output.reporter.close(self.progress)
         if self._threads:
             self._threads.end()
         # The wrapped model would keep the process group from being destroyed.

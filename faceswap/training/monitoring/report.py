@@ -1,65 +1,16 @@
 """Reports of a training: TensorBoard log, previews and held-out metrics."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from faceswap.core.tensorboard_log import ScalarLog
 from faceswap.media.images import read_image
+from faceswap.training.monitoring.dispensable import Dispensable
+from faceswap.training.monitoring.live_page import LivePage
 from faceswap.training.monitoring.measurement import Measured, Measurement
-from faceswap.training.monitoring.memory_use import GIB, MemoryUse
 from faceswap.training.monitoring.previews import Previews
+from faceswap.training.monitoring.step_report import StepReport
 from faceswap.training.run.progress import Progress
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """Report on the steps since the last one.
-
-    Attributes:
-        step: Number of finished steps, over all starts of the run.
-        seconds: Elapsed training time, over all starts.
-        fraction: Fraction of the budget used up, 0 to 1.
-        losses: Mean loss of each identity since the last report; empty in the first report.
-        lr: Learning rate.
-        faces_per_second: Throughput since the last report, over all processes.
-        waiting: Fraction of the time spent waiting for data, 0 to 1.
-        figures: Further figures of the last step, by the name that they have in the log.
-        phase: Name of the phase; "" for a training without phases.
-        phase_number: Number of the phase, from 1.
-        steps_per_second: Throughput since the last report.
-        memory: Memory in use; None if it was not read.
-        seconds_left: Estimated time until the budget is used up; None without an estimate.
-    """
-
-    step: int
-    seconds: float
-    fraction: float
-    losses: dict[str, float]
-    lr: float
-    faces_per_second: float
-    waiting: float
-    figures: Mapping[str, float] = field(default_factory=dict)
-    phase: str = ""
-    phase_number: int = 1
-    steps_per_second: float = 0.0
-    memory: MemoryUse | None = None
-    seconds_left: float | None = None
-
-    def scalars(self) -> dict[str, float]:
-        """All numbers, by the name that they have in the log."""
-        values = {f"loss/{name}": loss for name, loss in self.losses.items()} | {
-            "training/learning rate": self.lr,
-            "training/faces per second": self.faces_per_second,
-            "training/steps per second": self.steps_per_second,
-            "training/waiting for data": self.waiting,
-            **self.figures,
-        }
-        if self.phase:
-            values["training/phase"] = self.phase_number
-        if self.memory:
-            values["memory/GiB in use"] = self.memory.now / GIB
-            values["memory/GiB at the peak"] = self.memory.peak / GIB
-        return values
 
 
 @dataclass(frozen=True)
@@ -86,6 +37,7 @@ class Reporter:
         log: Log of the run.
         measurement: Evaluation on held-out faces.
         previews: Previews of the run.
+        page: Page that shows the training while it runs; None for none.
         logs_images: Whether previews are added to the log.
     """
 
@@ -95,19 +47,30 @@ class Reporter:
         measurement: Measurement,
         previews: Previews,
         *,
+        page: LivePage | None = None,
         logs_images: bool = False,
     ) -> None:
         self._log, self._measurement, self._previews = log, measurement, previews
-        self._logs_images = logs_images
+        self._page, self._logs_images = page, logs_images
+        self._attempt = Dispensable("The page of the training")
 
-    def close(self) -> None:
-        """Flushes and closes the log."""
+    def open(self, progress: Progress) -> None:
+        """Shows the beginning of a start."""
+        if self._page:
+            self._attempt.run(self._page.open, progress)
+
+    def close(self, progress: Progress) -> None:
+        """Flushes and closes the log, and shows the end of this start."""
         self._log.close()
+        if self._page:
+            self._attempt.run(self._page.close, progress)
 
     def log(self, report: StepReport) -> None:
         """Adds an entry to the log."""
         for name, value in report.scalars().items():
             self._log.add_scalar(name, value, report.step)
+        if self._page:
+            self._attempt.run(self._page.report, report)
 
     def complete_preview(self, progress: Progress, *, due: bool, last: bool) -> None:
         """Shows what a kill left undone after the last step.
@@ -135,6 +98,8 @@ class Reporter:
             # The signed file as it is: an image that is saved from TensorBoard is marked, too.
             self._log.add_jpeg("previews", path.read_bytes(), (width, height), progress.step)
         self._previews.update_timelapse(progress, last=last)
+        if self._page:
+            self._attempt.run(self._page.update, progress)
 
     def measure(self, step: int) -> Measured:
         """Evaluates on held-out faces, and logs the metrics."""

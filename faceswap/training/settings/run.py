@@ -67,3 +67,7 @@ class OutputConfig(StrictModel):
     log_images: bool = Field(
         default=True, description="Add the previews to the TensorBoard log, with their manifests."
     )
+    live_page: bool = Field(
+        default=True,
+        description="Write previews/index.html, which shows the training in a browser.",
+    )
