@@ -226,6 +226,7 @@ BUILDERS = {
     "faceswap.conversion.build",
     "faceswap.training.assembly",
     "faceswap.training.build",
+    "faceswap.training.fit_simulation",
     "faceswap.training.from_settings",
     "faceswap.training.inputs.prepare",
     "faceswap.training.run.run_directory",

@@ -1,10 +1,9 @@
 """Batch size finder: memory of a training step, and the largest batch that fits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -13,35 +12,20 @@ from classifier.data.dataset import Dataset, LoadedImages
 from classifier.models import BuiltNetwork
 from classifier.training.learner import Learner
 from classifier.training.sources import Source
+from faceswap.core.batch_size_finder import (
+    StateMemory,
+    bytes_of,
+    cuda_peak,
+    largest,
+    line,
+    optimizer_bytes,
+    usable_memory,
+)
 
-_USABLE = 0.8  # fraction of the free memory
 # Memory of a CPU step over what is kept for the backward pass: gradients of activations and
 # workspaces. 1.45 to 1.74 for ResNet-18, ResNet-20 and MobileNetV3, in fp32 and bf16.
 _WORKSPACE = 1.75
-_MULTIPLE = 8  # of batch sizes above it
 _LAST_EPOCH = 10**6  # all layers are trainable then, in every mode of transfer
-
-
-@dataclass(frozen=True)
-class StateMemory:
-    """Memory that does not depend on the batch, in bytes.
-
-    Attributes:
-        weights: Weights and buffers.
-        gradients: Gradients of the trainable layers.
-        optimizer: State of the optimizer.
-        ema: Moving average of the weights, if there is one.
-    """
-
-    weights: int
-    gradients: int
-    optimizer: int
-    ema: int
-
-    @property
-    def total(self) -> int:
-        """Sum of all."""
-        return self.weights + self.gradients + self.optimizer + self.ema
 
 
 @dataclass(frozen=True)
@@ -123,26 +107,20 @@ class Probe:
 
     def peak(self, size: int) -> int | None:
         """Peak memory of a step on a GPU in bytes; None if it does not fit."""
-        try:
-            torch.cuda.reset_peak_memory_stats(self.device)
-            self.step(size)
-            torch.cuda.synchronize(self.device)
-            return torch.cuda.max_memory_allocated(self.device)
-        except torch.OutOfMemoryError:
+        peak = cuda_peak(lambda: self.step(size), self.device)
+        if peak is None:
             self.module.zero_grad()
-            torch.cuda.empty_cache()
-            return None
+        return peak
 
     def state_memory(self, *, ema: bool) -> StateMemory:
         """Memory that does not depend on the batch; ``ema`` adds a moving average."""
         optimizer = self.learner.optimizer
-        states = [] if optimizer is None else optimizer.state.values()
         trained = [p for p in self.module.parameters() if p.requires_grad]
-        weights = _bytes([*self.module.parameters(), *self.module.buffers()])
+        weights = bytes_of([*self.module.parameters(), *self.module.buffers()])
         return StateMemory(
             weights,
-            0 if optimizer is None else _bytes(trained),
-            _bytes([v for state in states for v in state.values() if isinstance(v, Tensor)]),
+            0 if optimizer is None else bytes_of(trained),
+            0 if optimizer is None else optimizer_bytes(optimizer),
             weights if ema else 0,
         )
 
@@ -180,8 +158,7 @@ _Measured = tuple[float, int, float, float]  # usable bytes, batch, bytes fixed 
 def _measure_gpu(
     probe: Probe, state: StateMemory, images: int, on_batch: Callable[..., object]
 ) -> _Measured:
-    free, _ = torch.cuda.mem_get_info(probe.device)
-    usable = _USABLE * (free + torch.cuda.memory_reserved(probe.device))
+    usable = usable_memory(probe.device)
     peaks: dict[int, float] = {}
 
     def fits(size: int) -> bool:
@@ -199,47 +176,8 @@ def _measure_cpu(
     probe: Probe, state: StateMemory, images: int, on_batch: Callable[..., object]
 ) -> _Measured:
     # The memory kept by a step is known exactly; running out of it would kill the process.
-    usable = state.total + _USABLE * psutil.virtual_memory().available
+    usable = state.total + usable_memory(probe.device)
     fixed, per_image = line({size: _WORKSPACE * probe.activations(size) for size in (2, 6)})
     on_batch(2)
     room = (usable - state.total - fixed) / max(per_image, 1.0)
     return usable, largest(lambda size: size <= room, images), fixed, per_image
-
-
-def _bytes(tensors: Sequence[Tensor]) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-
-def largest(fits: Callable[[int], bool], limit: int) -> int:
-    """Largest batch that fits, by doubling and bisection.
-
-    Args:
-        fits: Whether a batch size fits; assumed to be monotonic.
-        limit: Upper limit.
-
-    Returns:
-        0 if not even one image fits; above 8 a multiple of 8, unless it is the limit.
-    """
-    good, bad, size = 0, limit + 1, 1
-    while good < limit < bad:
-        if fits(size):
-            good, size = size, min(2 * size, limit)
-        else:
-            bad = size
-    while bad - good > max(1, _MULTIPLE * (good >= _MULTIPLE)):
-        middle = (good + bad) // 2
-        middle -= middle % _MULTIPLE if middle - middle % _MULTIPLE > good else 0
-        if fits(middle):
-            good = middle
-        else:
-            bad = middle
-    return good
-
-
-def line(points: dict[int, float]) -> tuple[float, float]:
-    """Intercept and slope of the line through the first and the last of some points."""
-    if len(points) < 2:
-        return 0.0, next(iter(points.values()), 0.0)
-    (first, low), *_, (last, high) = sorted(points.items())
-    slope = (high - low) / (last - first)
-    return low - slope * first, slope

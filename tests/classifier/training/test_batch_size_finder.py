@@ -1,33 +1,6 @@
-import pytest
-
 from classifier.train import describe_memory
-from classifier.training.batch_size_finder import (
-    BatchSizeReport,
-    StateMemory,
-    largest,
-    line,
-)
-
-
-@pytest.mark.parametrize(
-    ("room", "limit", "expected"),
-    [(0, 100, 0), (1, 100, 1), (5, 100, 5), (37, 100, 32), (100, 100, 100), (500, 195, 195)],
-)
-def test_largest_batch_size_is_found_in_few_attempts(room, limit, expected):
-    tried: list[int] = []
-
-    def fits(size: int) -> bool:
-        tried.append(size)
-        return size <= room
-
-    assert largest(fits, limit) == expected
-    assert len(tried) <= 12
-    assert max(tried) <= limit
-
-
-def test_memory_model_from_two_measurements():
-    assert line({2: 30.0, 6: 70.0}) == (10.0, 10.0)
-    assert line({4: 40.0}) == (0.0, 40.0)
+from classifier.training.batch_size_finder import BatchSizeReport
+from faceswap.core.batch_size_finder import StateMemory
 
 
 def test_memory_terms_add_up_to_the_total():

@@ -1,0 +1,207 @@
+"""Memory of a training, from its settings alone: its steps are simulated, without their content."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import cast
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import convert_outputs_to_fp32
+from torch import Tensor, nn
+
+from faceswap.core.batch_size_finder import StateMemory, bytes_of, optimizer_bytes
+from faceswap.core.ema import EMA
+from faceswap.core.memory_tracker import MemoryTracker, simulated_memory
+from faceswap.data.batches import RawBatch
+from faceswap.data.cache import CHANNELS, CropGeometry
+from faceswap.data.sampling import rank_slots
+from faceswap.data.warp import GRID
+from faceswap.models import build_model
+from faceswap.models.inference import decode, resize
+from faceswap.recognizers.embedder import build_embedder
+from faceswap.training.from_settings import build_adversary, build_optimizer, build_phases
+from faceswap.training.loop.recompute import recompute_activations
+from faceswap.training.loop.step import TrainStep
+from faceswap.training.losses.lpips import load_lpips
+from faceswap.training.losses.networks import IdentityNetwork, LossNetworks
+from faceswap.training.losses.structure import ssim_map
+from faceswap.training.optimizers.update import GradientNorms
+from faceswap.training.settings import TrainConfig
+
+_STORED = 2.0  # coverage of the crops of a faceset, in face squares
+_MEASURED = 16  # faces of an evaluation at once
+_LR = 1e-4
+
+
+class SimulatedTraining:
+    """A training whose steps have the memory of real ones, and no content.
+
+    Left out is what a device holds besides tensors, and what preparing a batch takes for a moment
+    before the forward pass. Compilation changes nothing here.
+
+    Args:
+        config: Settings of the training, of a model that is not guided.
+        identities: Names of the identities.
+        precision: Precision of the training: fp32, bf16 or fp16.
+        processes: Number of processes.
+        networks: Networks that terms of the loss are computed with, on the CPU.
+        tracker: Counts the memory; made by ``simulated_memory``, and active.
+
+    Attributes:
+        state: Memory that does not depend on the batch.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        identities: Sequence[str],
+        precision: str,
+        processes: int,
+        networks: LossNetworks,
+        tracker: MemoryTracker,
+    ) -> None:
+        opened = cast(Accelerator, _OneProcess(processes, half=precision != "fp32"))
+        self._config, self._processes, self._tracker = config, processes, tracker
+        self._half = precision != "fp32"
+        self._outside = _network_bytes(networks)  # real tensors, which the tracker does not see
+        self._phases = build_phases(config, opened)
+        self._model = build_model(config.model.name, identities, config.model.options)
+        optimizer = build_optimizer(self._model, config.optimizer)
+        adversary = build_adversary(config.in_phases(), self._model, opened)
+        self._ema = EMA(self._model, config.optimizer.ema) if config.optimizer.ema else None
+        if config.training.checkpointing:
+            recompute_activations(self._model)
+        self._model.grow(1.0)
+        frozen = frozenset.intersection(*(phase.frozen for phase in self._phases))
+        reach = max(phase.batches.ranges.reach for phase in self._phases)
+        size = max(self._model.input_size, self._model.full_size)
+        self._geometry = CropGeometry.with_reach(size, config.data.coverage, reach, _STORED)
+        margin = self._geometry.margin
+        self._step = TrainStep(
+            opened, self._model, optimizer, margin, GradientNorms(), adversary, frozen, networks
+        )
+        for phase in range(len(self._phases)):  # the states of the optimizers
+            self.peak(processes * config.training.micro_batches, phase)
+        weights = bytes_of([*self._model.parameters(), *self._model.buffers()])
+        trained = [p for p in self._model.parameters() if p.requires_grad]
+        ema = 0 if self._ema is None else weights
+        # Discriminators have gradients and two moments.
+        judges = [each.network for each in adversary.values()]
+        others = 4 * sum(_size(judge) for judge in judges) + self._outside
+        self.state = StateMemory(
+            weights, bytes_of(trained), optimizer_bytes(optimizer), ema, others
+        )
+
+    def peak(self, batch: int, phase: int) -> int:
+        """Peak memory of a step in bytes.
+
+        Args:
+            batch: Faces of each identity, over all processes.
+            phase: Number of the phase.
+        """
+        plan, shown = self._phases[phase].batches, self._phases[phase]
+        count = plan.micro_batches
+        slots = [rank_slots(batch, 0, self._processes, number, count) for number in range(count)]
+        raws = [self._batch([slot < plan.match * batch for slot in each]) for each in slots]
+        self._tracker.reset_peak()
+        self._step(raws, shown, _LR, 0)
+        return self._tracker.peak + self._outside
+
+    def evaluation_peak(self) -> int:
+        """Peak memory of an evaluation on held-out faces in bytes."""
+        model, size = self._model.eval(), self._geometry.size
+        faces = torch.zeros(_MEASURED, 4, size, size)
+        self._tracker.reset_peak()
+        decoded = decode(model, faces[:, :3], model.identities[0], self._half)
+        target = resize(faces[:, :3], model.output_size)
+        ssim_map(decoded, target)
+        model.train()
+        return self._tracker.peak + self._outside
+
+    def _batch(self, matched: Sequence[bool]) -> RawBatch:
+        people, count, side = len(self._model.identities), len(matched), self._geometry.side
+        return RawBatch(
+            crops=torch.zeros(people, count, side, side, CHANNELS, dtype=torch.uint8),
+            affine=torch.zeros(people, count, 2, 3),
+            jitter=torch.zeros(people, count, 2, GRID, GRID),
+            colour=torch.zeros(people, count, 3, 4),
+            # Not simulated: the number of swaps is read from it.
+            matched=torch.from_numpy(np.tile(np.array(matched), (people, 1))),
+        )
+
+
+@contextmanager
+def simulate(
+    config: TrainConfig, identities: Sequence[str], precision: str, processes: int = 1
+) -> Iterator[SimulatedTraining]:
+    """A simulated training, which exists within the block.
+
+    Args:
+        config: Settings of the training, of a model that is not guided.
+        identities: Names of the identities.
+        precision: Precision of the training: fp32, bf16 or fp16.
+        processes: Number of processes.
+
+    Raises:
+        ConfigError: Settings cannot be used.
+        WeightsUnavailable: Weights of a loss term are not on this machine.
+    """
+    networks = _open_networks(config, len(identities))
+    with simulated_memory() as tracker:
+        yield SimulatedTraining(config, identities, precision, processes, networks, tracker)
+
+
+def _open_networks(config: TrainConfig, identities: int) -> LossNetworks:
+    losses = [phase.loss for phase in config.in_phases()]
+    lpips = load_lpips() if any(each.lpips for each in losses) else None
+    if not any(each.identity or each.identity_swap for each in losses):
+        return LossNetworks(lpips)
+    embedder = build_embedder(config.loss.identity_network)
+    found = embedder(torch.zeros(identities, 3, 64, 64), config.data.coverage)
+    return LossNetworks(lpips, IdentityNetwork(embedder, config.data.coverage, found))
+
+
+def _network_bytes(networks: LossNetworks) -> int:
+    embedder = None if networks.identity is None else networks.identity.embedder
+    return sum(_size(each) for each in (networks.lpips, embedder) if each is not None)
+
+
+def _size(module: nn.Module) -> int:
+    return bytes_of([*module.parameters(), *module.buffers()])
+
+
+class _OneProcess:
+    """Stands for Accelerate in a simulation, where there is neither a device nor a group.
+
+    Args:
+        processes: Number of processes of the training.
+        half: Whether the forward pass is that of mixed precision.
+    """
+
+    device = torch.device("cpu")
+    scaler = None
+    process_index = 0
+
+    def __init__(self, processes: int, *, half: bool) -> None:
+        self.num_processes, self._half = processes, half
+
+    def prepare(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> tuple[nn.Module, torch.optim.Optimizer]:
+        return self.prepare_model(model), optimizer
+
+    def prepare_model(self, model: nn.Module) -> nn.Module:
+        if self._half:  # as in Accelerator.prepare_model
+            forward = torch.autocast(self.device.type, torch.bfloat16)(model.forward)
+            model.forward = convert_outputs_to_fp32(forward)
+        return model
+
+    def no_sync(self, _model: nn.Module) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def backward(self, loss: Tensor) -> None:
+        loss.backward()
+
+    def unscale_gradients(self, _optimizer: torch.optim.Optimizer) -> None:
+        pass
