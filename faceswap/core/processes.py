@@ -2,9 +2,10 @@
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import TypeVar
 
 import torch
@@ -17,6 +18,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import (
     DistributedDataParallelKwargs,
     broadcast_object_list,
+    gather_object,
     parse_flag_from_env,
 )
 from torch import Tensor
@@ -199,6 +201,20 @@ def from_first(opened: Accelerator, value: T) -> T:
     if opened.num_processes == 1:
         return value
     return broadcast_object_list([value])[0]
+
+
+def mean_of_all(opened: Accelerator, values: Mapping[str, float]) -> dict[str, float]:
+    """Means of named numbers over all processes, which wait for each other.
+
+    Args:
+        opened: Accelerator of the training.
+        values: Numbers of this process; one that it lacks counts as 0.
+    """
+    if opened.num_processes == 1:
+        return dict(values)
+    everyone = gather_object([values])
+    names = dict.fromkeys(name for each in everyone for name in each)
+    return {name: fmean(each.get(name, 0.0) for each in everyone) for name in names}
 
 
 def local_threads() -> int:

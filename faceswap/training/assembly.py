@@ -80,7 +80,7 @@ def assemble_trainer(
     model.to(opened.device)
     if config.training.compile:
         model.compile()
-    optimizer = build_optimizer(model, config.optimizer)
+    optimizer = build_optimizer(model, config.in_phases()[0].optimizer)
     norms = GradientNorms()
     plan = build_plan(config, phases, opened.device)
     networks = open_loss_networks(

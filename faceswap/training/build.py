@@ -25,6 +25,7 @@ from faceswap.training.inputs.prepare import check_guided, open_facesets, prepar
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks
+from faceswap.training.optimizers.by_name import check_rate
 from faceswap.training.run.earlier_models import earlier_recognizers, start_model
 from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.settings import TrainConfig
@@ -168,5 +169,6 @@ def _check_phases(
         try:
             check_guided(own, model, facesets)
             check_frozen(own.training.freeze, model)
+            check_rate(own.optimizer.name, own.optimizer.lr)
         except ConfigError as error:
             raise ConfigError(name + error.message, error.hint) from error

@@ -3,6 +3,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from unittest.mock import create_autospec
 
 import pytest
@@ -16,6 +18,7 @@ from faceswap.core.processes import (
     choose_device,
     choose_precision,
     hold_run,
+    mean_of_all,
     open_accelerator,
 )
 
@@ -142,3 +145,12 @@ def test_two_processes_agree_and_leave_no_thread_behind(tmp_path):
     for rank in ("0", "1"):
         shared = (tmp_path / rank).read_text()
         assert shared == "world 2 signal 15 mean [0.5] total [3.0] threads left []"
+
+
+def test_means_of_all_processes_count_what_one_lacks_as_0(monkeypatch):
+    one, two = {"loss": 1.0, "swap": 0.5}, {"loss": 2.0, "discriminator": 4.0}
+    alone = cast(Accelerator, SimpleNamespace(num_processes=1))
+    assert mean_of_all(alone, one) == one
+    monkeypatch.setattr("faceswap.core.processes.gather_object", lambda found: [*found, two])
+    both = cast(Accelerator, SimpleNamespace(num_processes=2))
+    assert mean_of_all(both, one) == {"loss": 1.5, "swap": 0.25, "discriminator": 2.0}

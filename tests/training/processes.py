@@ -14,6 +14,12 @@ _LAUNCHER = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes
 
 def losses_of_processes(recipe, faces, folder, processes):
     """Losses of each identity at each step of a training by one or two processes on the CPU."""
+    log = log_of_processes(recipe, faces, folder, processes)
+    return {person: log[f"loss/{person}"] for person in faces}
+
+
+def log_of_processes(recipe, faces, folder, processes):
+    """Values in the log of a training by one or two processes on the CPU, by their names."""
     path, run = folder / "recipe.yaml", folder / f"run{processes}"
     path.write_text(yaml.safe_dump(recipe))
     named = [f"--faces={person}={paths[0]}" for person, paths in faces.items()]
@@ -28,4 +34,4 @@ def losses_of_processes(recipe, faces, folder, processes):
     assert f"{processes} process(es)" in ended.stderr
     log = EventAccumulator(str(run / "logs"))
     log.Reload()
-    return {person: [e.value for e in log.Scalars(f"loss/{person}")] for person in faces}
+    return {name: [e.value for e in log.Scalars(name)] for name in log.Tags()["scalars"]}

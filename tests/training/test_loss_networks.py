@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from faceswap.core.errors import ConfigError, WeightsUnavailable
-from faceswap.data.cache import CropGeometry, FaceCache
+from faceswap.data.cache import CHANNELS, CropGeometry, FaceCache
+from faceswap.models.crowd import CROWD
 from faceswap.models.model_file import load_model
 from faceswap.recognizers.embedder import Embedder, embedders
 from faceswap.recognizers.mobilefacenet import MEAN, STD
@@ -53,6 +54,19 @@ def test_a_resumed_run_with_swap_terms_is_the_uninterrupted_run(faces, tmp_path)
     second = run_training(configured("training.steps=6", *terms), faces, tmp_path / "run")
     assert second.losses["bob"] == whole.losses["bob"][3:]
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
+
+
+def test_the_crowd_is_no_identity_of_swaps(faces, tmp_path):
+    caches, training = {}, {}
+    for name in ("alice", CROWD):
+        path = tmp_path / f"{name}.npy"
+        np.save(path, np.full((4, 16, 16, CHANNELS), 90, np.uint8))
+        caches[name] = FaceCache(path, CropGeometry(size=16, coverage=1.25, side=16))
+        training[name] = np.arange(4)
+    weights = [LossWeights(identity_swap=1.0)]
+    found = open_loss_networks(weights, "colours", caches, training, torch.device("cpu"))
+    assert found.identity is not None
+    assert found.identity.targets.tolist() == [True, False]
 
 
 def test_swaps_take_the_colours_of_their_identity(faces, tmp_path):

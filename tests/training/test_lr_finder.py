@@ -5,6 +5,7 @@ import pytest
 from faceswap.core.errors import ConfigError
 from faceswap.train import suggest_lr
 from faceswap.training.build import open_training, run_training
+from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.lr_finder import find_lr
 from tests.training.tiny import configured, same, weights
 
@@ -41,6 +42,30 @@ def test_an_existing_run_is_left_as_it_is(faces, tmp_path):
     assert after == before
     again, _ = found(changed, faces, tmp_path / "run")
     assert again.losses.tolist() == result.losses.tolist()
+
+
+def watch_discriminators(monkeypatch):
+    """The rates of the steps of discriminators to come."""
+    rates: list[float] = []
+    update = TrainedDiscriminator.update
+
+    def watched(self, lr, clip):
+        rates.append(lr)
+        update(self, lr, clip)
+
+    monkeypatch.setattr(TrainedDiscriminator, "update", watched)
+    return rates
+
+
+def test_discriminators_keep_their_rate_while_those_of_the_model_are_tried(
+    faces, tmp_path, monkeypatch
+):
+    rates = watch_discriminators(monkeypatch)
+    settings = ("adversarial.power=0.1", "adversarial.dims=4", "adversarial.lr=3e-4")
+    found(configured("optimizer.warmup=4", *settings), faces, tmp_path / "run")
+    assert len(rates) > 20
+    assert rates[:6] == pytest.approx([0.75e-4, 1.5e-4, 2.25e-4, *[3e-4] * 3])
+    assert set(rates[6:]) == {rates[5]}
 
 
 def test_the_verb_prints_losses_and_a_suggestion(faces, tmp_path, capsys):

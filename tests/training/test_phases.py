@@ -213,6 +213,15 @@ def test_stagnation_is_the_same_after_an_interruption(faces, tmp_path, monkeypat
         assert same(tensors, newest(tmp_path / "run").tensors[group])
 
 
+def test_evaluations_of_the_clock_change_no_phase(faces, tmp_path, monkeypatch):
+    scripted(monkeypatch, {step: SCORES.get(step, 0.9) for step in range(17)})
+    settings = phased(*LONG, "output.save_minutes=1e-9", phases=STAGNANT)
+    result = run_training(settings, faces, tmp_path / "run")
+    assert newest(tmp_path / "run").state["progress"]["best_step"] == 1  # evaluated at each step
+    assert entered(tmp_path / "run") == [("generalise", 0), ("detail", 6), ("finish", 10)]
+    assert result.step == 16
+
+
 def test_phases_may_change_on_resuming_but_the_current_one_stays(faces, tmp_path, caplog):
     run_training(configured("training.steps=4"), faces, tmp_path / "run")
     resumed = phased("training.steps=12")
@@ -310,6 +319,19 @@ def test_a_phase_that_the_model_cannot_be_trained_in_is_named(faces, tmp_path):
     with pytest.raises(ConfigError, match=r"In the phase 'detail': .*encodre"):
         run_training(phased("training.steps=2", phases=phases), faces, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_rate_of_prodigy_is_checked_in_the_phases_alone(faces, tmp_path):
+    prodigy = ("training.steps=2", "optimizer.name=prodigy", "optimizer.lr=5e-5")
+    phases = [{"name": "begin", "share": 0.5}, {"name": "end", "set": {"optimizer.lr": 1.0}}]
+    with pytest.raises(ConfigError, match="In the phase 'begin': Prodigy estimates"):
+        run_training(phased(*prodigy, phases=phases), faces, tmp_path / "run")
+    phases = [{**phases[0], "set": {"optimizer.lr": 1.0}}, {"name": "end"}]
+    with pytest.raises(ConfigError, match="In the phase 'end': Prodigy estimates"):
+        run_training(phased(*prodigy, phases=phases), faces, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    phases[1] |= {"set": {"optimizer.lr": 0.5}}
+    assert run_training(phased(*prodigy, phases=phases), faces, tmp_path / "run").step == 2
 
 
 def test_settings_of_a_run_with_phases_are_read_back(tmp_path):

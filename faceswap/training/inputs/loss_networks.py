@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
 from faceswap.data.cache import FaceCache
+from faceswap.models.crowd import CROWD
 from faceswap.recognizers.embedder import Embedder, build_embedder
 from faceswap.training.losses.lpips import load_lpips
 from faceswap.training.losses.networks import IdentityNetwork, LossNetworks
@@ -43,7 +44,8 @@ def open_loss_networks(
         embedder = build_embedder(name).to(device)
         coverage = next(iter(caches.values())).geometry.coverage
         means = [_mean(embedder, caches[who], indices, device) for who, indices in training.items()]
-        identity = IdentityNetwork(embedder, coverage, torch.stack(means))
+        targets = torch.tensor([who != CROWD for who in training], device=device)
+        identity = IdentityNetwork(embedder, coverage, torch.stack(means), targets)
     return LossNetworks(lpips, identity)
 
 

@@ -1,6 +1,6 @@
 """The discriminators' part in a step of training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from faceswap.data.batches import Batch
 from faceswap.models.autoencoder import Reconstruction
+from faceswap.models.crowd import CROWD
 from faceswap.training.discriminators.build import CODES, FACES
 from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.losses.adversarial import (
@@ -35,12 +36,19 @@ class Adversary:
     Args:
         accelerator: Accelerator of the training.
         discriminators: Discriminators of ``build_discriminators``; may be empty.
+        identities: Names of the identities, in the order of a batch. Swaps to the crowd are not
+            judged: they would be taught the mean of strangers.
     """
 
     def __init__(
-        self, accelerator: Accelerator, discriminators: Mapping[str, TrainedDiscriminator]
+        self,
+        accelerator: Accelerator,
+        discriminators: Mapping[str, TrainedDiscriminator],
+        identities: Sequence[str],
     ) -> None:
         self._accelerator = accelerator
+        targets = [name != CROWD for name in identities]
+        self._targets = torch.tensor(targets, device=accelerator.device)
         self._trained = discriminators
         self._wrapped: dict[str, nn.Module] = {
             name: accelerator.prepare_model(each.network) for name, each in discriminators.items()
@@ -60,7 +68,7 @@ class Adversary:
         if weights.power:
             fakes = _fakes(decoded, batch, weights)
             judged = self._opinion(FACES, fakes.flatten(0, 1), _owners(fakes))
-            values = _per_slot(authenticity(judged, real=True), batch)
+            values = self._per_slot(authenticity(judged, real=True), batch)
             total = total + weights.power * values.mean(1)
             terms["terms/adversarial"] = values.detach().mean(1)
         if weights.true_face:
@@ -134,13 +142,26 @@ class Adversary:
         count = real.shape[0] * real.shape[1]
         believed = authenticity([logits[:count] for logits in judged], real=True)
         doubted = authenticity([logits[count:] for logits in judged], real=False)
-        return ((_per_slot(believed, batch) + _per_slot(doubted, batch)) / 2).mean(1)
+        return ((self._per_slot(believed, batch) + self._per_slot(doubted, batch)) / 2).mean(1)
 
     def _codes_loss(self, decoded: Reconstruction) -> Tensor:
         assert decoded.codes is not None
         codes = decoded.codes.detach()
         told = self._wrapped[CODES](codes.flatten(0, 1))
         return recognition(told, _owners(codes)).unflatten(0, codes.shape[:2]).mean(1)
+
+    def _per_slot(self, values: Tensor, batch: Batch) -> Tensor:
+        """Means of the faces of each slot, ``(I, B)``: of a reconstruction and, if judged, a swap.
+
+        The mean over all slots does not depend on how the batch is split, and swaps do not outweigh
+        the real faces.
+        """
+        values = values.unflatten(0, (len(batch.target), -1))
+        faces = batch.target.shape[1]
+        own, swapped = values.split([faces, values.shape[1] - faces], 1)
+        alone, beside = own.split([swapped.shape[1], faces - swapped.shape[1]], 1)
+        both = torch.where(self._targets[:, None], (alone + swapped) / 2, alone)
+        return torch.cat([both, beside], 1)
 
     def _opinion(self, name: str, *inputs: Tensor) -> Any:
         """What a discriminator says, with gradients of the inputs only."""
@@ -165,15 +186,3 @@ def _owners(values: Tensor) -> Tensor:
     """Number of the identity of each of ``(I, B, ...)``, ``(I * B,)``."""
     identities, count = values.shape[:2]
     return torch.arange(identities, device=values.device).repeat_interleave(count)
-
-
-def _per_slot(values: Tensor, batch: Batch) -> Tensor:
-    """Means of the faces of each slot, ``(I, B)``: of a reconstruction and, if judged, its swap.
-
-    The mean over all slots does not depend on how the batch is split, and swaps do not outweigh the
-    real faces.
-    """
-    values = values.unflatten(0, (len(batch.target), -1))
-    own, swapped = values.split([batch.target.shape[1], values.shape[1] - batch.target.shape[1]], 1)
-    count = swapped.shape[1]
-    return torch.cat([(own[:, :count] + swapped) / 2, own[:, count:]], 1)

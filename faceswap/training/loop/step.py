@@ -8,6 +8,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from faceswap.core.processes import mean_of_all
 from faceswap.data.batches import RawBatch, prepare
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.discriminators.trained import TrainedDiscriminator
@@ -55,11 +56,16 @@ class TrainStep:
         self._margin = margin
         self._network, self._optimizer = accelerator.prepare(model, optimizer)
         self.update = Update(accelerator, self._optimizer, self._network.parameters(), norms)
-        self._adversary = Adversary(accelerator, discriminators)
+        self._adversary = Adversary(accelerator, discriminators, model.identities)
         self._terms: dict[str, Tensor] = {}
 
     def __call__(
-        self, micro_batches: Sequence[RawBatch], phase: Phase, lr: float, step: int
+        self,
+        micro_batches: Sequence[RawBatch],
+        phase: Phase,
+        lr: float,
+        scheduled: float,
+        step: int,
     ) -> Tensor:
         """Takes one optimizer step.
 
@@ -67,6 +73,8 @@ class TrainStep:
             micro_batches: Micro-batches of this process, whose gradients are accumulated.
             phase: Phase of the step, for its losses, its frozen parts and its update.
             lr: Learning rate.
+            scheduled: Learning rate of the schedule, whose changes the discriminators follow; a
+                sweep tries other rates on the model alone.
             step: Number of finished steps.
 
         Returns:
@@ -91,7 +99,8 @@ class TrainStep:
             # another phase; optimizers skip weights without.
             self._parts[name].zero_grad()
         self.update(phase.update, lr, (phase.batches.seed, step))
-        self._adversary.update(phase.adversarial.lr * lr / phase.schedule.lr, phase.update.clip)
+        own = phase.adversarial.lr * scheduled / phase.schedule.lr
+        self._adversary.update(own, phase.update.clip)
         return torch.stack(losses).mean(0)
 
     def _micro_batch(
@@ -120,10 +129,10 @@ class TrainStep:
         named |= {f"discriminator/{name}": value for name, value in learnt.items()}
         return loss.detach(), named
 
-    @property
     def figures(self) -> dict[str, float]:
-        """Figures of the last step for the log, by name; terms are means of this process."""
-        return self.update.figures | {name: value.item() for name, value in self._terms.items()}
+        """Figures of the last step for the log, by name: means of all processes, which all ask."""
+        values = {name: value.item() for name, value in self._terms.items()}
+        return mean_of_all(self._accelerator, self.update.figures | values)
 
     def zero_grad(self) -> None:
         """Discards the gradients of a diverged step."""

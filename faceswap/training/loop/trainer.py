@@ -83,7 +83,7 @@ class Trainer:
         signal = 0
         try:
             with stop_on_signals() as stop:
-                self._report({})
+                self._report({}, {})
                 if self._is_new:  # something to roll back to, and a full disk shows at once
                     self._save()
                 else:
@@ -156,7 +156,7 @@ class Trainer:
         self._lr = rate if lr is None else lr
         self._state.grow(self._course.fraction(self.progress))
         begun = time.perf_counter()
-        losses = self._step(micro_batches, phase, self._lr, step)
+        losses = self._step(micro_batches, phase, self._lr, rate, step)
         if self._state.ema:
             self._state.ema.update(step)
         if self._threads:
@@ -207,12 +207,13 @@ class Trainer:
 
     def _report_losses(self) -> None:
         recent = torch.stack(self._history[-self._plan.log_every :]).mean(0).tolist()
-        self._report(dict(zip(self._batches.caches, recent, strict=True)))
+        figures = self._step.figures()
+        self._report(dict(zip(self._batches.caches, recent, strict=True)), figures)
         self._window.restart()
         return_freed_memory()
 
-    def _report(self, losses: dict[str, float]) -> None:
-        """Reports the progress; without losses before the first step."""
+    def _report(self, losses: dict[str, float], figures: dict[str, float]) -> None:
+        """Reports the progress; without losses and figures before the first step."""
         if not self._output.reporter:
             return
         report = StepReport(
@@ -223,7 +224,7 @@ class Trainer:
             self._lr,
             self._window.faces_per_second,
             self._window.waiting,
-            self._step.figures,
+            figures,
             phase=self._phase.name,
             phase_number=[each.name for each in self._plan.phases].index(self._phase.name) + 1,
             steps_per_second=self._window.steps / self._window.seconds,
@@ -238,7 +239,8 @@ class Trainer:
 
     def _save(self) -> None:
         """Evaluates, then saves; the other processes wait for the result."""
-        due = self._must_save()
+        # Not those of the clock or of an interruption, which come at other steps in each run.
+        due = self._is_due(self._plan.save_every)
         self._saved_at = self.progress.seconds
         if self._output.reporter:
             self._measured = self._output.reporter.measure(self.progress.step)

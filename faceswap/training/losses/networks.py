@@ -16,11 +16,13 @@ class IdentityNetwork:
         embedder: The network.
         coverage: Side of the training crops, in face squares.
         means: Mean embedding of the faces of each identity, ``(I, D)`` of length 1.
+        targets: Whether each identity is one person, ``(I,) bool``: the mean of a crowd is nobody.
     """
 
     embedder: Embedder
     coverage: float
     means: Tensor
+    targets: Tensor
 
     def to_target(self, predicted: Tensor, target: Tensor) -> Tensor:
         """Cosine distance of the embeddings of two images, ``(...)`` in [0, 2].
@@ -34,10 +36,12 @@ class IdentityNetwork:
     def to_identity(self, swapped: Tensor) -> Tensor:
         """Cosine distance of swaps from the mean of their identity, ``(I, M)`` in [0, 2].
 
+        It is 0 for swaps to the crowd.
+
         Args:
             swapped: Faces decoded as each identity, ``(I, M, 3, H, W) float32 RGB`` in [0, 1].
         """
-        return self._distance(swapped, self.means[:, None])
+        return self._distance(swapped, self.means[:, None]) * self.targets[:, None]
 
     def _distance(self, predicted: Tensor, wanted: Tensor) -> Tensor:
         return 1 - (self.embedder(predicted, self.coverage) * wanted).sum(-1)

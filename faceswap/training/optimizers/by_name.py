@@ -38,6 +38,20 @@ class Hyperparameters:
         return values if self.eps is None else values | {"eps": self.eps}
 
 
+def check_rate(name: str, lr: float) -> None:
+    """Checks that a learning rate suits an optimizer.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if name == "prodigy" and lr < _LOWEST_FACTOR:
+        raise ConfigError(
+            "Prodigy estimates the learning rate, and optimizer.lr is a factor on its estimate: "
+            f"expected about 1, found {lr:g}.",
+            "Use --set optimizer.lr=1.",
+        )
+
+
 def make_optimizer(name: str, model: nn.Module, values: Hyperparameters) -> torch.optim.Optimizer:
     """An optimizer of a model's parameters.
 
@@ -53,6 +67,7 @@ def make_optimizer(name: str, model: nn.Module, values: Hyperparameters) -> torc
     Raises:
         ConfigError: The optimizer has no such hyperparameter, or the rate does not suit it.
     """
+    check_rate(name, values.lr)
     return OPTIMIZERS[name](model, values)
 
 
@@ -90,12 +105,6 @@ def _lion(model: nn.Module, values: Hyperparameters) -> torch.optim.Optimizer:
 def _prodigy(model: nn.Module, values: Hyperparameters) -> torch.optim.Optimizer:
     from pytorch_optimizer import Prodigy
 
-    if values.lr < _LOWEST_FACTOR:
-        raise ConfigError(
-            "Prodigy estimates the learning rate, and optimizer.lr is a factor on its estimate: "
-            f"expected about 1, found {values.lr:g}.",
-            "Use --set optimizer.lr=1.",
-        )
     # Without the safeguard, a warm-up or a decay would let the estimate grow.
     return Prodigy(model.parameters(), **values.plain(), safeguard_warmup=True)
 

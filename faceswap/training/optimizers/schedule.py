@@ -37,7 +37,8 @@ class Schedule:
     Attributes:
         lr: Learning rate between warm-up and decay.
         warmup: Steps of warm-up.
-        decay: Final fraction of the budget over which the learning rate decays, 0 to 1.
+        decay: Final fraction of the budget over which the learning rate decays to 1 % of it, 0 to
+            1.
         shape: Shape of the decay.
     """
 

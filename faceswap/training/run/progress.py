@@ -33,7 +33,8 @@ class Progress(training_state.Progress):
         phases: Phases entered so far, the current one last; empty for a training without phases.
         phase_best: Best score of the current phase.
         phase_best_step: Step of that evaluation, or first step of the phase.
-        phase_since_best: Number of due evaluations since then.
+        phase_since_best: Number of due evaluations since then, those at multiples of
+            ``Plan.save_every`` steps.
         ended: Reason for the end of the training, as a clause; "" while it continues.
     """
 
@@ -68,8 +69,8 @@ class Progress(training_state.Progress):
     def evaluated_in_phase(self, *metric: float) -> None:
         """Records a due evaluation for the patience of the current phase.
 
-        Those of interrupted trainings are not recorded, so that a resumed one changes its phase at
-        the same step as an uninterrupted one.
+        Others, of the clock or of interrupted trainings, are not recorded, so that a resumed one
+        changes its phase at the same step as an uninterrupted one.
         """
         better = self.phase_best is None or metric > self.phase_best
         if better and all(map(math.isfinite, metric)):

@@ -46,7 +46,7 @@ class OptimizerConfig(StrictModel):
         default=0.0,
         ge=0,
         le=1,
-        description="Final fraction of the budget over which the learning rate decays to 0.",
+        description="Final fraction of the budget over which the learning rate decays, to 1 %.",
     )
     schedule: Literal["linear", "cosine"] = Field(
         default="linear", description="Shape of that decay."

@@ -39,8 +39,8 @@ class PhaseConfig(StrictModel):
     patience: int | None = Field(
         default=None,
         ge=0,
-        description="The phase ends after so many evaluations without a better score; 0 never, "
-        "null as training.patience.",
+        description="The phase ends after so many evaluations without a better score, of those "
+        "every output.save_every steps; 0 never, null as training.patience.",
     )
     set: dict[str, Any] = Field(
         default={}, description="Settings that differ in this phase, by name or by section."

@@ -34,10 +34,11 @@ def batch(matched=2, side=64):
     return Batch(target, target, mask, torch.zeros(2, 4, 2, side, side), matched)
 
 
-def networks(means=None):
+def networks(means=None, targets=(True, True)):
     embedder = Embedder(Colours())
     means = torch.eye(2, 3) if means is None else means
-    return LossNetworks(Lpips(), IdentityNetwork(embedder, 1.25, means))
+    targets = torch.tensor(targets)
+    return LossNetworks(Lpips(), IdentityNetwork(embedder, 1.25, means, targets))
 
 
 def replaced_by(of: Batch):
@@ -138,6 +139,21 @@ def test_identity_is_the_cosine_distance_to_the_target_and_to_the_mean_of_the_id
     # The brightness of a face is not its identity.
     torch.testing.assert_close(identity.to_target(faces * 0.3, faces), torch.zeros(2, 1))
     torch.testing.assert_close(identity.to_target(faces.flip(0), faces), torch.ones(2, 1))
+
+
+def test_swaps_to_the_crowd_have_no_identity():
+    given = batch(0)
+    swapped = given.target.clone().requires_grad_()
+    shown = Reconstruction(given.target, None, swapped)
+    weights = replace(NONE, identity_swap=1.0)
+    of_people = reconstruction_losses(shown, given, weights, networks())
+    losses = reconstruction_losses(shown, given, weights, networks(targets=(True, False)))
+    assert losses.total[0] == of_people.total[0] > 0
+    assert losses.total[1] == 0
+    losses.total.sum().backward()
+    assert swapped.grad is not None
+    assert swapped.grad[0].any()
+    assert not swapped.grad[1].any()
 
 
 def test_lpips_is_weighted():
