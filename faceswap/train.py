@@ -13,9 +13,11 @@ import typer
 from faceswap.core.command_line import run_command
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.errors import ConfigError
-from faceswap.facesets.named import find_crowd, leave_targets_out, parse_faces
+from faceswap.core.peers import join_processes
+from faceswap.facesets.named import find_crowd, parse_faces
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.models.reuse import parse_origin
+from faceswap.training.agreement import resolve_for_all
 from faceswap.training.build import open_training, run_training
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.optimizers.schedule import Budget
@@ -86,18 +88,17 @@ def train(
     If it is interrupted, run the same command again to resume. Ctrl-C saves before it stops.
     """
     run = RunDirectory(output)
-    overrides = _overrides(settings or [], start_from or [], minutes, steps)
-    resumes = run.exists()
-    recipe = config or (None if resumes else _DEFAULT_RECIPE)
-    resolved = run.resolve_config(recipe, overrides)
-    given = parse_faces(faces) | find_crowd(crowd)
-    named = leave_targets_out(run.find_facesets(given) if resumes else given)
-    for faceset in unstated_facesets(named):
-        note(f"{faceset}: {subject_hint(faceset)}")
-    if find_lr:
-        suggest_lr(resolved, named, output)
-        return
-    result = train_with_progress(resolved, named, output, allow_changes=allow_changes)
+    with join_processes() as peers:
+        with peers.together():
+            overrides = _overrides(settings or [], start_from or [], minutes, steps)
+            given = parse_faces(faces) | find_crowd(crowd)
+        resolved, named = resolve_for_all(peers, run, config, _DEFAULT_RECIPE, overrides, given)
+        for faceset in unstated_facesets(named):
+            note(f"{faceset}: {subject_hint(faceset)}")
+        if find_lr:
+            suggest_lr(resolved, named, output)
+            return
+        result = train_with_progress(resolved, named, output, allow_changes=allow_changes)
     for line in describe(result):
         note(line)
     note(f"Model: {run.model}. Previews: {run.previews}.")

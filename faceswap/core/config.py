@@ -129,14 +129,17 @@ def parse_config(model_class: type[M], data: Mapping[str, Any], where: str) -> M
 
 
 def load_config(
-    model_class: type[M], section: str, recipe: str | Path | None, overrides: Sequence[str] = ()
+    model_class: type[M],
+    section: str,
+    recipe: str | Path | Mapping[str, Any] | None,
+    overrides: Sequence[str] = (),
 ) -> M:
     """Settings from the defaults, overridden by a recipe, overridden by NAME=VALUE pairs.
 
     Args:
         model_class: Settings class with the defaults.
         section: Folder in ``configs/``.
-        recipe: Name or path of a recipe, or None.
+        recipe: Name or path of a recipe, settings by name, or None.
         overrides: Strings ``a.b.c=VALUE``, the value in YAML.
 
     Raises:
@@ -144,7 +147,10 @@ def load_config(
     """
     data: dict[str, Any] = {}
     sources: list[str] = []
-    if recipe is not None:
+    if isinstance(recipe, Mapping):
+        data = json.loads(json.dumps(recipe))  # a copy in depth
+        sources.append("the settings of the run")
+    elif recipe is not None:
         path = find_recipe(section, recipe)
         data = _read_recipe(path)
         sources.append(f"the recipe {path.name}")

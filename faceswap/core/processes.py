@@ -24,10 +24,11 @@ from accelerate.utils import (
 from torch import Tensor
 
 from faceswap.core.device import pick_device, supports_bf16
-from faceswap.core.errors import ConfigError, OutputBusyError
+from faceswap.core.errors import ConfigError
 from faceswap.core.interruption import SIGNALS, StopRequest
 from faceswap.core.locks import hold_folder
 from faceswap.core.log import get_logger
+from faceswap.core.peers import Peers
 
 _log = get_logger(__name__)
 T = TypeVar("T")
@@ -114,23 +115,13 @@ def hold_run(opened: Accelerator, folder: Path, purpose: str) -> Iterator[None]:
     Raises:
         OutputBusyError: Another program writes this folder.
         OSError: The first process cannot write there.
+        TrainingError: Either, in the other processes.
     """
+    peers = Peers.of(opened)
     with ExitStack() as stack:
-        problem: Exception | None = None
-        if opened.is_main_process:
-            try:
+        with peers.together():
+            if peers.is_first:
                 stack.enter_context(hold_folder(folder, purpose))
-            except Exception as error:  # whatever it is: the other processes wait
-                problem = error
-        if opened.num_processes > 1:
-            refused = torch.tensor([float(problem is not None)], device=opened.device)
-            torch.distributed.all_reduce(refused)
-            if refused.item() and problem is None:
-                problem = OutputBusyError(
-                    f"The first process cannot write {folder}.", "Its own message says why."
-                )
-        if problem is not None:
-            raise problem
         yield
 
 

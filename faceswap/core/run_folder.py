@@ -192,7 +192,12 @@ class RunFolder(Generic[C]):
             ConfigError: A setting is unknown or invalid.
         """
         resumes = self.exists()  # refuses a folder of something else whatever the recipe
-        source = self.config if recipe is None and resumes else recipe
+        return self.new_config(self.config if recipe is None and resumes else recipe, overrides)
+
+    def new_config(
+        self, source: str | Path | Mapping[str, Any] | None, overrides: Sequence[str]
+    ) -> C:
+        """Settings of a recipe, or given ones, with changes; see ``load_config``."""
         return load_config(self.schema, self.section, source, overrides)  # type: ignore[return-value]
 
     def read_config(self) -> C:
@@ -273,7 +278,7 @@ class RunFolder(Generic[C]):
         allow_changes: bool,
     ) -> Start:
         stored = self.read_config()
-        old, new = _flatten(stored.model_dump()), _flatten(config.model_dump())
+        old, new = flatten_settings(stored.model_dump()), flatten_settings(config.model_dump())
         changed = [name for name in new if old.get(name) != new[name]]
         words = {name: f"{name}: {old.get(name)!r} -> {new[name]!r}" for name in changed}
         fixed = [words[name] for name in changed if self._is_fixed(name)]
@@ -327,12 +332,17 @@ def _versions() -> dict[str, str]:
     return {"faceswap": faceswap.__version__, "python": platform.python_version(), **libraries}
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings by dotted name; the options of a network stay together."""
+def flatten_settings(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by dotted name; the options of a network stay together.
+
+    Args:
+        values: Settings by name, nested.
+        prefix: Prefix of the names.
+    """
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and name != "options":
-            flat |= _flatten(value, f"{prefix}{name}.")
+            flat |= flatten_settings(value, f"{prefix}{name}.")
         else:
             flat[f"{prefix}{name}"] = value
     return flat

@@ -23,6 +23,8 @@ from faceswap.core.ema import EMA
 from faceswap.core.errors import CheckpointError, TrainingError
 from faceswap.core.log import get_logger
 from faceswap.core.optimizer_state import flatten_optimizer, restore_optimizer
+from faceswap.core.peers import ALONE, Peers
+from faceswap.core.shared_checkpoint import read_shared
 
 _log = get_logger(__name__)
 
@@ -129,6 +131,7 @@ class TrainingState(Generic[P]):
         keep: Number of newest checkpoints to keep, besides the best.
         advice: Remedy in the error raised after repeated divergence.
         extras: Further objects whose state is saved, by name.
+        peers: Processes of the training, of which only the first reads and writes the folder.
     """
 
     folder: Path
@@ -139,6 +142,7 @@ class TrainingState(Generic[P]):
     keep: int
     advice: str
     extras: Mapping[str, Stateful] = field(default_factory=dict, kw_only=True)
+    peers: Peers = field(default=ALONE, kw_only=True)
 
     def is_finite(self) -> bool:
         """Whether all weights and buffers are finite."""
@@ -200,8 +204,8 @@ class TrainingState(Generic[P]):
         Raises:
             CheckpointError: No checkpoint can be used, or it is of another model or optimizer.
         """
-        found = load_checkpoint(self.folder)
-        return None if found is None else self.restore(found, kind)
+        found = read_shared(self.peers, lambda: load_checkpoint(self.folder))
+        return None if found is None else self.peers.from_first(self.restore(found, kind))
 
     def restore(self, found: Checkpoint, kind: type[P]) -> P:
         """Restores a checkpoint; see ``load``."""
@@ -234,7 +238,8 @@ class TrainingState(Generic[P]):
         # Checkpoints of older versions leave the best step to the file `best`.
         before = found.step if found.state.get("best") else pointed_step(self.folder, BEST)
         progress = kind.from_json({"best_step": before, **values})
-        if progress.best_step not in (None, *checkpoint_steps(self.folder)):
+        gone = progress.best_step not in (None, *checkpoint_steps(self.folder))
+        if gone and self.peers.is_first:
             _log.warning(
                 "The best checkpoint, of step %d, is missing from %s: the best is chosen anew.",
                 progress.best_step,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.ema import EMA
 from faceswap.core.log import get_logger
+from faceswap.core.peers import Peers
 from faceswap.core.processes import leave_unused
 from faceswap.core.tensorboard_log import open_scalar_log
 from faceswap.core.training_state import CHOICE
@@ -147,6 +148,7 @@ def _build_state(
         guide_data=guide_data,
         extras={"gradient norms": norms, CHOICE: choice},
         discriminators=adversary,
+        peers=Peers.of(opened),
     )
 
 

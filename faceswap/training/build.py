@@ -1,8 +1,7 @@
 """Builds a training from its settings and its facesets, and runs it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,16 @@ from accelerate import Accelerator
 
 from faceswap.core.errors import ConfigError
 from faceswap.core.log import get_logger
+from faceswap.core.peers import join_processes
 from faceswap.core.processes import hold_run, open_accelerator
+from faceswap.core.run_folder import Start
 from faceswap.core.seeding import seed_everything
 from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
 from faceswap.models.reuse import check_frozen, earlier_subjects
+from faceswap.training.agreement import compare_contents, compare_starts
 from faceswap.training.assembly import assemble_trainer
 from faceswap.training.from_settings import (
     build_phases,
@@ -31,6 +33,7 @@ from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.settings import TrainConfig
 
 _log = get_logger(__name__)
+_SAME_PRECISION = "Choose one that all machines have: --set training.precision=fp32"
 
 
 def run_training(
@@ -88,46 +91,56 @@ def open_training(
     Raises:
         FaceswapError: Settings, facesets or the run cannot be used.
     """
-    check_options(config.model.name, config.model.options)
     run = RunDirectory(output)
-    run.exists()  # refuses a folder of something else before any work
-    facesets = open_facesets(faces, config.data.minimum, config.data.mask)
-    with (
-        # No network here has statistics that the processes would have to agree on.
-        open_accelerator(
-            config.training.device, config.training.precision, share_buffers=False
-        ) as opened,
-        hold_run(opened, output, "the training"),
-    ):
+    with ExitStack() as stack:
+        peers = stack.enter_context(join_processes())
+        peers.first(run.exists)  # refuses a folder of something else before any work
+        with peers.together():
+            check_options(config.model.name, config.model.options)
+            facesets = open_facesets(faces, config.data.minimum, config.data.mask)
+        work = "a training" if writes else "a sweep of learning rates"
+        compare_starts(peers, config.model_dump(mode="json"), facesets, run, work)
+        with peers.together():  # one machine may lack the device
+            # No network here has statistics that the processes would have to agree on.
+            place = config.training.device, config.training.precision
+            opened = stack.enter_context(open_accelerator(*place, share_buffers=False))
+        peers.require_same({"precision": opened.mixed_precision}, _SAME_PRECISION)
+        stack.enter_context(hold_run(opened, output, "the training"))
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         _check_phases(config, model, facesets)
-        origins = start_model(model, config.model.start_from, run, config.data.coverage)
+        origins = peers.first(
+            lambda: start_model(model, config.model.start_from, run, config.data.coverage)
+        )
+        peers.send_tensors(model.state_dict())
         phases = build_phases(config, opened)
         plans = [phase.batches for phase in phases]
         data = prepare_data(config, facesets, run.cache, opened, model, plans, callbacks.on_faces)
         described = describe_facesets(facesets, data.contents)
-        edited = run.edited_faces(described, data.edited)
-        record = partial(
-            run.start,
-            config,
-            described,
-            command,
-            edited=edited,
-            origins=origins,
-            allow_changes=allow_changes,
-        )
-        start = record(write=False)
+        compare_contents(peers, described)
+
+        def record(*, write: bool) -> Start:
+            edited = run.edited_faces(described, data.edited)
+            return run.start(
+                config,
+                described,
+                command,
+                edited=edited,
+                origins=origins,
+                allow_changes=allow_changes,
+                write=write,
+            )
+
+        start = peers.first(lambda: record(write=False))
         for change in start.changes:
             _log.info("Changed since the last start: %s.", change)
-        meta = _describe_model(config, facesets, model, run, origins)
+        meta = peers.first(lambda: _describe_model(config, facesets, model, run, origins))
         reported = callbacks if writes else None
         trainer = assemble_trainer(config, phases, meta, run, opened, model, data, reported)
-        opened.wait_for_everyone()  # all have compared and restored before the first writes
         if start.outdates(trainer.progress.step):
             trainer.progress.forget_best()
         if writes and opened.is_main_process:
-            record()
+            record(write=True)
         _log.info(
             "%s, %.2f million parameters, on %s in %s, %d process(es).",
             config.model.name,

@@ -82,11 +82,13 @@ def test_all_processes_learn_that_the_first_cannot_hold_the_folder(tmp_path, mon
         raise problem("no locks here")
 
     monkeypatch.setattr("faceswap.core.processes.hold_folder", refuse)
-    monkeypatch.setattr(torch.distributed, "all_reduce", lambda value: shared.append(value.item()))
-    opened = create_autospec(Accelerator, is_main_process=True, num_processes=2, device=CPU)
+    monkeypatch.setattr(
+        torch.distributed, "all_gather_object", lambda found, value: shared.append(value[1])
+    )
+    opened = create_autospec(Accelerator, process_index=0, num_processes=2, local_process_index=0)
     with pytest.raises(problem, match="no locks"), hold_run(opened, tmp_path, "the training"):
         pass
-    assert shared == [1.0]
+    assert shared == [(f"{problem.__name__}: no locks here", "Its own message says more.")]
 
 
 @pytest.mark.parametrize("number", [0, signal.SIGINT, signal.SIGTERM])

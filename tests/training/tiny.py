@@ -23,11 +23,11 @@ SETTINGS = [
 ]
 
 
-def tiny(identities):
+def tiny(identities, dropout: float = 0.1):
     """Builds the model for identities, 16 pixels on each side."""
 
     def decoder():
-        return nn.Sequential(Upscale(8, 8), nn.Dropout(0.1), nn.Conv2d(8, 3, 3, padding=1))
+        return nn.Sequential(Upscale(8, 8), nn.Dropout(dropout), nn.Conv2d(8, 3, 3, padding=1))
 
     encoder = nn.Sequential(Downscale(3, 8), Downscale(8, 16))
     inter = nn.Sequential(Bottleneck(16, 4, 16, 8, 8))

@@ -13,6 +13,7 @@ from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError
 from faceswap.core.log import get_logger
 from faceswap.core.names import check_name
+from faceswap.core.peers import Peers
 from faceswap.core.text import counted
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.batches import FaceBatches
@@ -181,7 +182,7 @@ def prepare_data(
         for name, sets in facesets.items()
     }
     # One process of each machine builds the cache, the others reuse it.
-    with opened.local_main_process_first():
+    with Peers.of(opened).machine_by_machine():
         for name, sets in facesets.items():
             geometry = _geometry(config, sets, model, reach)
             built = build_cache(cache, name, pairs[name], geometry, on_faces)

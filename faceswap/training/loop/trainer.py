@@ -272,8 +272,6 @@ class Trainer:
 
     def _roll_back(self) -> None:
         diverged = self.progress.step
-        # The first process writes the checkpoint: all processes must see it complete.
-        self._accelerator.wait_for_everyone()
         self.progress = self._state.roll_back(self.progress)
         self._step.zero_grad()
         del self._history[max(0, self.progress.step - self._first_step) :]

@@ -59,16 +59,21 @@ class RunDirectory(RunFolder[TrainConfig]):
         data = self.read_manifest()["data"]
         return {name: [Path(source["path"]) for source in sets] for name, sets in data.items()}
 
-    def find_facesets(self, given: Mapping[str, Sequence[Path]]) -> dict[str, list[Path]]:
+    def find_facesets(
+        self,
+        given: Mapping[str, Sequence[Path]],
+        stored: Mapping[str, Sequence[Path]] | None = None,
+    ) -> dict[str, list[Path]]:
         """Directories of the facesets of each identity: the given ones, else the stored ones.
 
         Args:
             given: Directories by identity, for instance of facesets that were moved.
+            stored: Stored directories; None reads them.
 
         Raises:
             FacesetError: A stored faceset is no longer in its place.
         """
-        stored = self.stored_facesets()
+        stored = self.stored_facesets() if stored is None else stored
         for name, paths in stored.items():
             gone = [path for path in paths if name not in given and not is_faceset(path)]
             if gone:
@@ -76,7 +81,7 @@ class RunDirectory(RunFolder[TrainConfig]):
                     f"The faceset of {name} is no longer in {gone[0]}.",
                     f"If it was moved, name its new place: --faces {name}=FOLDER.",
                 )
-        return stored | {name: list(paths) for name, paths in given.items()}
+        return {name: list(paths) for name, paths in {**stored, **given}.items()}
 
     def record_places(self, places: Mapping[str, Sequence[Path]]) -> None:
         """Records where the facesets of some identities lie now.
