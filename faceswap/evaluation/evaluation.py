@@ -8,9 +8,9 @@ from faceswap.core.synthetic import TOOL
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.frame_scoring import FrameScore
 from faceswap.evaluation.metric import FILE_METRICS, METRICS, RECONSTRUCTION_METRICS, Metric
-from faceswap.evaluation.pose import angles
 from faceswap.evaluation.runs import Reconstruction
-from faceswap.evaluation.shape import lid_opening, mouth_opening
+from faceswap.geometry.expression import lid_opening, mouth_opening
+from faceswap.geometry.pose import angles
 
 IDENTITY_METRICS = ("similarity_target", "similarity_source", "retrieval", "identity_drift")
 _NO_THREE = "no three consecutive frames were evaluated; raise --frames"

@@ -12,10 +12,10 @@ from faceswap.evaluation.gaze import gaze
 from faceswap.evaluation.grain import grain
 from faceswap.evaluation.identity import identity_scores
 from faceswap.evaluation.local_flicker import colour_change
-from faceswap.evaluation.pose import angle_difference, angles, angles_2d
 from faceswap.evaluation.seam import seam
-from faceswap.evaluation.shape import expression_error
 from faceswap.evaluation.sharpness import RealDetail
+from faceswap.geometry.expression import expression_error
+from faceswap.geometry.pose import angle_difference, angles, angles_2d
 from faceswap.landmarkers import FaceLandmarks
 from faceswap.people.embeddings import Embedding
 from faceswap.recognizers import Recognizer

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceswap.evaluation.consecutive import FrameKey, consecutive
-from faceswap.evaluation.shape import eye_distance
+from faceswap.geometry.expression import eye_distance
 from faceswap.geometry.mesh_shape import CORNERS
 
 Array = NDArray[np.floating]

@@ -14,9 +14,9 @@ from faceswap.core.held_file import Signer
 from faceswap.core.text import printable
 from faceswap.evaluation.comparison import Comparison, Result
 from faceswap.evaluation.frame_scoring import FrameScore, Image, Observation
-from faceswap.evaluation.pose import angles
-from faceswap.evaluation.shape import mouth_opening
 from faceswap.evaluation.summary import rank
+from faceswap.geometry.expression import mouth_opening
+from faceswap.geometry.pose import angles
 from faceswap.media.captions import titled
 from faceswap.media.encoders import VideoEncoding
 from faceswap.media.images import write_image

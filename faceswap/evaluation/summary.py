@@ -11,7 +11,7 @@ from faceswap.evaluation.frame_scoring import FrameScore, Observation
 from faceswap.evaluation.jitter import flicker, jitter, jitter_ratio
 from faceswap.evaluation.local_flicker import local_flicker
 from faceswap.evaluation.metric import METRICS
-from faceswap.evaluation.shape import (
+from faceswap.geometry.expression import (
     correlation,
     frontal,
     lid_opening,

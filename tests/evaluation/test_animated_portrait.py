@@ -7,8 +7,8 @@ from faceswap.demonstration.talking_head.clip import DEMO_IDENTITIES, animate
 from faceswap.demonstration.talking_head.motion import Gesture
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.gaze import gaze
-from faceswap.evaluation.pose import angles
-from faceswap.evaluation.shape import lid_opening, mouth_opening
+from faceswap.geometry.expression import lid_opening, mouth_opening
+from faceswap.geometry.pose import angles
 
 TURNS = [
     (-9, 0, 0),

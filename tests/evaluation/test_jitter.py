@@ -3,7 +3,7 @@ import pytest
 
 from faceswap.evaluation.consecutive import consecutive
 from faceswap.evaluation.jitter import flicker, jitter, jitter_ratio
-from faceswap.evaluation.shape import eye_distance
+from faceswap.geometry.expression import eye_distance
 from faceswap.geometry.mean_face import MEAN_FACE
 
 FRAMES = 60

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from faceswap.evaluation.pose import Angles, angle_difference, angles, angles_2d
-from faceswap.evaluation.shape import (
+from faceswap.geometry.expression import (
     correlation,
     expression_error,
     eye_distance,
@@ -16,6 +15,7 @@ from faceswap.evaluation.shape import (
 from faceswap.geometry.landmarks68 import INNER
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.geometry.mesh_shape import FACE_POINTS, with_irises
+from faceswap.geometry.pose import Angles, angle_difference, angles, angles_2d
 from tests.meshes import with_landmarks
 
 
