@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from faceswap.core.tensorboard_log import open_scalar_log
 from faceswap.core.training_state import CHOICE
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
+from faceswap.recognizers.registry import DEFAULT
 from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.from_settings import (
     build_adversary,
@@ -30,12 +32,14 @@ from faceswap.training.loop.plan import Output
 from faceswap.training.loop.recompute import recompute_activations
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.loop.trainer import Trainer
+from faceswap.training.monitoring.face_judge import open_face_judge
 from faceswap.training.monitoring.live_page import LivePage
 from faceswap.training.monitoring.measurement import Measurement
 from faceswap.training.monitoring.preview_writer import PreviewWriter
 from faceswap.training.monitoring.previews import Previews
 from faceswap.training.monitoring.report import Callbacks, Reporter
 from faceswap.training.monitoring.shown_faces import ShownFaces, shown_faces
+from faceswap.training.monitoring.swaps import SwapMeasurement
 from faceswap.training.optimizers.update import GradientNorms
 from faceswap.training.run.choice import ModelChoice
 from faceswap.training.run.progress import Progress
@@ -44,7 +48,7 @@ from faceswap.training.run.state import RunState
 from faceswap.training.settings import OutputConfig, TrainConfig
 
 _log = get_logger(__name__)
-_MEASURED_FACES, _PREVIEW_FACES = 64, 5
+_MEASURED_FACES, _PREVIEW_FACES = 32, 5
 _ADVICE = (
     "Lower --set optimizer.lr, set --set optimizer.clip=1, or use --set training.precision=fp32, "
     "and run the same command again."
@@ -180,10 +184,15 @@ def _build_output(
     place, bf16 = opened.device, opened.mixed_precision == "bf16"
     measured = {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()}
     previewed = {n: faces(n, i, _PREVIEW_FACES) for n, i in shown.items()}
+    swaps = SwapMeasurement(
+        measured,
+        partial(open_face_judge, state.meta.coverage),
+        counts_identity=DEFAULT not in state.meta.loss_recognizers,
+    )
     reporter = Reporter(
         # Later entries of earlier starts are dropped.
         open_scalar_log(run.logs, purge_step=step + 1),
-        Measurement(state.choice, measured, place, bf16),
+        Measurement(state.choice, measured, swaps, place, bf16),
         Previews(
             PreviewWriter(run.previews, state.meta),
             state.choice,

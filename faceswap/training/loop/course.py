@@ -18,11 +18,10 @@ class Course:
     Args:
         phases: Phases in order; a training without phases has one without a name.
         budget: Budget of the training.
-        measure: Name of the metric that is evaluated, for the reasons.
     """
 
-    def __init__(self, phases: Sequence[Phase], budget: Budget, measure: str) -> None:
-        self._phases, self._budget, self._measure = phases, budget, measure
+    def __init__(self, phases: Sequence[Phase], budget: Budget) -> None:
+        self._phases, self._budget = phases, budget
 
     def settle(self, progress: Progress) -> None:
         """Brings the progress of a run in line with the phases of its settings, at each start.
@@ -75,7 +74,7 @@ class Course:
         if 0 < phase.patience <= progress.phase_since_best:
             best = f"; best {progress.phase_best[0]:.3f}" if progress.phase_best else ""
             return (
-                f"{self._measure} has not improved for {progress.phase_since_best} evaluations "
+                f"{progress.measure} has not improved for {progress.phase_since_best} evaluations "
                 f"since step {progress.phase_best_step}{best}"
             )
         return ""

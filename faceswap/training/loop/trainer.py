@@ -21,7 +21,7 @@ from faceswap.training.loop.cpu_threads import ThreadChoice
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Output, Plan, TrainResult
 from faceswap.training.loop.step import TrainStep
-from faceswap.training.monitoring.measurement import MEASURE, NOTHING_MEASURED
+from faceswap.training.monitoring.measurement import NOTHING_MEASURED
 from faceswap.training.monitoring.memory_use import MemoryGauge
 from faceswap.training.monitoring.step_report import StepReport
 from faceswap.training.monitoring.throughput import Pace, Stopwatch
@@ -58,7 +58,7 @@ class Trainer:
         self._state, self._plan, self._output = state, plan, output
         self._is_new = progress is None
         self.progress = progress or Progress()
-        self._course = Course(plan.phases, plan.budget, MEASURE)
+        self._course = Course(plan.phases, plan.budget)
         self._course.settle(self.progress)
         self._first_step = self.progress.step
         self._pace = Pace(self._course.fraction(self.progress), self.progress.seconds)
@@ -243,11 +243,7 @@ class Trainer:
         due = self._is_due(self._plan.save_every)
         self._saved_at = self.progress.seconds
         if self._output.reporter:
-            self._measured = self._output.reporter.measure(self.progress.step)
-            if score := self._measured.score:
-                self.progress.evaluated(*score)
-                if due:
-                    self.progress.evaluated_in_phase(*score)
+            self._measured = self._output.reporter.evaluate(self.progress, due=due)
             self.progress.ended = self._end()
             self._state.save(self.progress)
         self.progress = from_first(self._accelerator, self.progress)

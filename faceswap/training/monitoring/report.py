@@ -7,7 +7,7 @@ from faceswap.core.tensorboard_log import ScalarLog
 from faceswap.media.images import read_image
 from faceswap.training.monitoring.dispensable import Dispensable
 from faceswap.training.monitoring.live_page import LivePage
-from faceswap.training.monitoring.measurement import Measured, Measurement
+from faceswap.training.monitoring.measurement import Measured, Measurement, judge
 from faceswap.training.monitoring.previews import Previews
 from faceswap.training.monitoring.step_report import StepReport
 from faceswap.training.run.progress import Progress
@@ -101,10 +101,21 @@ class Reporter:
         if self._page:
             self._attempt.run(self._page.update, progress)
 
+    def evaluate(self, progress: Progress, *, due: bool) -> Measured:
+        """Evaluates, and records the evaluation in the progress.
+
+        Args:
+            progress: Progress of the training, changed in place.
+            due: Whether the evaluation counts for the patience of the phase: not that of an
+                interrupted training.
+        """
+        measured = self.measure(progress.step)
+        judge(measured, progress, due=due)
+        return measured
+
     def measure(self, step: int) -> Measured:
         """Evaluates on held-out faces, and logs the metrics."""
         measured = self._measurement.measure()
-        for name, q in measured.quality.items():
-            self._log.add_scalar(f"held-out ssim/{name}", q.ssim, step)
-            self._log.add_scalar(f"held-out l1/{name}", q.l1, step)
+        for name, value in measured.figures().items():
+            self._log.add_scalar(name, value, step)
         return measured

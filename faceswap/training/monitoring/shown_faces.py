@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 import torch
@@ -24,6 +25,12 @@ class ShownFaces:
 
     images: Tensor
     guides: Mapping[str, Guides] = field(default_factory=dict)
+
+    def thinned(self, at_most: int) -> "ShownFaces":
+        """Evenly spaced ones of these, if there are more than ``at_most``."""
+        every = slice(None, None, ceil(len(self.images) / at_most))
+        guides = {name: each.of(every) for name, each in self.guides.items()}
+        return ShownFaces(self.images[every], guides)
 
 
 def shown_faces(

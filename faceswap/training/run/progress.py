@@ -7,6 +7,9 @@ from typing import Any, Self
 
 from faceswap.core import training_state
 
+SSIM = "the held-out SSIM"
+"""Name of the measure of earlier versions, and of trainings without networks that judge swaps."""
+
 
 @dataclass(frozen=True)
 class PhaseEntry:
@@ -36,6 +39,8 @@ class Progress(training_state.Progress):
         phase_since_best: Number of due evaluations since then, those at multiples of
             ``Plan.save_every`` steps.
         ended: Reason for the end of the training, as a clause; "" while it continues.
+        measure: Name of what the evaluations measure, for messages.
+        evaluations: Number of evaluations among which the best was chosen.
     """
 
     phases: tuple[PhaseEntry, ...] = ()
@@ -43,6 +48,8 @@ class Progress(training_state.Progress):
     phase_best_step: int = 0
     phase_since_best: int = 0
     ended: str = ""
+    measure: str = SSIM
+    evaluations: int = 0
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -66,6 +73,23 @@ class Progress(training_state.Progress):
         self.phases = (*self.phases, entry)
         self.phase_best, self.phase_since_best, self.phase_best_step = None, 0, self.step
 
+    def change_measure(self, measure: str) -> bool:
+        """Prepares for an evaluation with a measure.
+
+        Returns:
+            Whether earlier ones had another, so that the best is chosen anew.
+        """
+        outdated = self.best is not None and self.measure != measure
+        if outdated:
+            self.forget_best()
+        self.measure = measure
+        return outdated
+
+    def evaluated(self, *metric: float) -> bool:
+        """Records an evaluation; see the base."""
+        self.evaluations += 1
+        return super().evaluated(*metric)
+
     def evaluated_in_phase(self, *metric: float) -> None:
         """Records a due evaluation for the patience of the current phase.
 
@@ -81,6 +105,7 @@ class Progress(training_state.Progress):
     def forget_best(self) -> None:
         """Forgets earlier evaluations; see the base."""
         super().forget_best()
+        self.evaluations = 0
         self.phase_best, self.phase_since_best, self.phase_best_step = None, 0, self.step
 
 

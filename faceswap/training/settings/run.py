@@ -27,8 +27,8 @@ class TrainingConfig(StrictModel):
     patience: int = Field(
         default=0,
         ge=0,
-        description="Stop after so many evaluations without a better held-out SSIM, of those every "
-        "output.save_every steps; 0 disables early stopping.",
+        description="Stop after so many evaluations without a better score of held-out faces, of "
+        "those every output.save_every steps; 0 disables early stopping.",
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto",
