@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from fsspec.core import url_to_fs
 
@@ -20,6 +20,7 @@ from faceswap.core.text import one_line
 from faceswap.core.urls import has_credentials, split_query, without_secrets
 
 _CHUNK = 1 << 20  # bytes
+_PART = 1 << 18  # bytes read at once of a file of which parts are read
 _EXCLUSIVE = {"memory", "file"}  # protocols with a mode "x" in which only one creates a file
 
 
@@ -83,6 +84,34 @@ class RemoteFolder:
                 "Give the URL of each file.",
             )
         return [name for name in names if self._is_plain(name, on_note)]
+
+    def sizes(self) -> dict[str, int]:
+        """Size in bytes of each file in the folder, by its path relative to it; of none, empty.
+
+        Raises:
+            RemoteError: It cannot be listed.
+        """
+        with self._errors():
+            self.filesystem.invalidate_cache()  # others write there as well
+            found = self.filesystem.find(self.root, detail=True)
+        return {
+            path.removeprefix(self.root).lstrip("/"): int(entry["size"])
+            for path, entry in found.items()
+        }
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[BinaryIO]:
+        """Opens a file of which some parts are read; each costs a request.
+
+        Args:
+            name: Path relative to the folder.
+
+        Raises:
+            RemoteError: It cannot be read.
+        """
+        path = f"{self.root}/{name}"
+        with self._errors(name), self.filesystem.open(path, "rb", block_size=_PART) as file:
+            yield file
 
     def download(self, name: str, target: Path) -> None:
         """Copies a file here, complete or not at all.

@@ -6,7 +6,8 @@ member of each file describes the pack, those of the first file also hold ``face
 ``faces.parquet``; their names begin and end with ``__``, by which WebDataset skips them.
 
 ``pack.json`` beside the files says which of them are written, so that an interrupted packing
-resumes with the first one that is not.
+resumes with the first one that is not. It also has the size, the hash and the number of faces of
+each, by which a training reads the pack without opening them all.
 """
 
 import hashlib
@@ -28,7 +29,10 @@ from faceswap.core.outputs import check_outputs, is_taken
 from faceswap.curation.copying import changed_meanwhile, check_rows, face_files, read_all_rows
 from faceswap.curation.json_table import json_rows
 from faceswap.curation.likeness import OnFaces
-from faceswap.curation.pack_format import (
+from faceswap.facesets.face import Face
+from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, stored_file
+from faceswap.facesets.pack_format import (
     INDEX,
     INDEX_FORMAT,
     PACK,
@@ -36,9 +40,6 @@ from faceswap.curation.pack_format import (
     RECORD_MEMBER,
     ROWS_MEMBER,
 )
-from faceswap.facesets.face import Face
-from faceswap.facesets.faceset import Faceset
-from faceswap.facesets.files import IMAGES, MASKS, RECORD, REMOVED, ROWS, stored_file
 from faceswap.facesets.rows import FURTHER_MASK, SCHEMA
 
 _OMITTED = ("mesh", "raw_landmarks")
@@ -89,7 +90,7 @@ class Packing:
                 f"{self.per_shard} faces in a file, found something else in {self.folder}.",
                 _HINT,
             )
-        current = self._current(index["written"])
+        current = self._current([each["state"] for each in index["written"]])
         if current < len(index["written"]) == index["shards"]:
             raise OutputExistsError(
                 f"{self.folder} is a whole pack, and since it was written crops of "
@@ -129,18 +130,37 @@ class Packing:
                 if shard >= done:
                     state = self._state(faces)
                     self._write(shard, faces, rows)
-                    written.append(state)
+                    written.append(self._described(shard, faces) | {"state": state})
                     self._write_index(written)
                 on_faces(len(faces))
             return True
 
-    def _write_index(self, written: Sequence[str]) -> None:
-        body = {"plan": self._plan, "shards": len(self.names), "written": written}
+    def _write_index(self, written: Sequence[dict[str, Any]]) -> None:
+        body = {"plan": self._plan, "shards": len(self.names), "content": self._content}
+        body |= {"written": written}
         INDEX_FORMAT.write(self.folder / INDEX, body)
 
     def _index(self) -> dict[str, Any] | None:
         file = self.folder / INDEX
         return INDEX_FORMAT.read(file) if file.is_file() else None
+
+    def _described(self, shard: int, faces: Sequence[Face]) -> dict[str, Any]:
+        """What the index says of a file, but for the state."""
+        file = self.folder / self.names[shard]
+        return {
+            "name": file.name,
+            "faces": sum(face.image in self._trainable for face in faces),
+            "size": file.stat().st_size,
+            "sha256": sha256_file(file),
+        }
+
+    @cached_property
+    def _trainable(self) -> frozenset[str]:
+        return frozenset(face.image for face in self.faceset.trainable())
+
+    @cached_property
+    def _content(self) -> str:
+        return self.faceset.content_hash()
 
     @cached_property
     def _plan(self) -> str:

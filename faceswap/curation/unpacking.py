@@ -1,10 +1,8 @@
 """Restores facesets from the tar files of ``curation.packing``."""
 
-import re
 import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,14 @@ from faceswap.core.documents import parse_json
 from faceswap.core.errors import FacesetError
 from faceswap.curation.copying import new_faceset
 from faceswap.curation.likeness import OnFaces
-from faceswap.curation.pack_format import PACK, PACK_FORMAT, RECORD_MEMBER, ROWS_MEMBER
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import IMAGES, MASKS, REMOVED
+from faceswap.facesets.pack_format import MEMBER, PACK, PACK_FORMAT, RECORD_MEMBER, ROWS_MEMBER
+from faceswap.facesets.pack_members import COPY_AGAIN, opened_tar
 from faceswap.facesets.rows import FURTHER_MASK
 
-_MEMBER = re.compile(r"(\d{8,10})\.(?:(removed|mask|mask_\w+)\.)?(\w{1,8})", re.ASCII)
 _LARGEST_DESCRIPTION = 1 << 16  # bytes
-_HINT = "Copy the files again, or pack the faceset again with `faceswap faces pack`."
 
 
 def unpack_faceset(
@@ -43,7 +40,7 @@ def unpack_faceset(
     """
     ordered = _in_order(files)
     with new_faceset(path, "the unpacking") as new:
-        with _opened(ordered[0]) as tar:
+        with opened_tar(ordered[0], str(ordered[0])) as tar:
             for member in tar:
                 if member.name in (RECORD_MEMBER, ROWS_MEMBER):
                     _write(tar, member, new / member.name.strip("_"))
@@ -51,7 +48,7 @@ def unpack_faceset(
                     break
         faces = Faceset.open(new).faces()
         for file in ordered:
-            with _opened(file) as tar:
+            with opened_tar(file, str(file)) as tar:
                 _unpack(tar, file, faces, new, on_files)
     return Faceset.open(path)
 
@@ -73,12 +70,12 @@ def _unpack(
             _write(tar, member, new / target)
             on_files(1)
     if count != expected:
-        raise FacesetError(f"Expected {expected} members in {file}, found {count}.", _HINT)
+        raise FacesetError(f"Expected {expected} members in {file}, found {count}.", COPY_AGAIN)
 
 
 def _target(member: tarfile.TarInfo, faces: Sequence[Face], file: Path) -> str | None:
     """Relative path of the file that a member holds; None for the columns of a face."""
-    match = _MEMBER.fullmatch(member.name)
+    match = MEMBER.fullmatch(member.name)
     names: dict[str, str | None] = {}
     if match and int(match[1]) < len(faces):
         face = faces[int(match[1])]
@@ -103,10 +100,10 @@ def _in_order(files: Sequence[Path]) -> list[Path]:
     found: dict[int, Path] = {}
     descriptions = []
     for file in files:
-        with _opened(file) as tar:
+        with opened_tar(file, str(file)) as tar:
             member = next(iter(tar), None)
             if member is None or member.name != PACK:
-                raise FacesetError(f"{file} was not written by `faceswap faces pack`.", _HINT)
+                raise FacesetError(f"{file} was not written by `faceswap faces pack`.", COPY_AGAIN)
             described = _description(tar, member, file)
         descriptions.append(described)
         found[described["shard"]] = file
@@ -114,7 +111,8 @@ def _in_order(files: Sequence[Path]) -> list[Path]:
     shards = descriptions[0]["shards"] if descriptions else 0
     if len(packs) != 1 or len(files) != shards or set(found) != set(range(shards)):
         raise FacesetError(
-            f"Expected all files of one pack, found {len(found)} different ones of {shards}.", _HINT
+            f"Expected all files of one pack, found {len(found)} different ones of {shards}.",
+            COPY_AGAIN,
         )
     return [found[shard] for shard in range(shards)]
 
@@ -122,21 +120,14 @@ def _in_order(files: Sequence[Path]) -> list[Path]:
 def _description(tar: tarfile.TarFile, member: tarfile.TarInfo, file: Path) -> dict[str, Any]:
     stream = tar.extractfile(member) if member.isreg() else None
     content = stream.read(_LARGEST_DESCRIPTION) if stream is not None else b""
-    return PACK_FORMAT.migrate(parse_json(content, file, error=FacesetError, hint=_HINT), file)
+    return PACK_FORMAT.migrate(parse_json(content, file, error=FacesetError, hint=COPY_AGAIN), file)
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     stream = tar.extractfile(member) if member.isreg() and not member.issparse() else None
     if stream is None:
-        raise FacesetError(f"Expected a file, found {member.name[:100]!r} of another kind.", _HINT)
+        raise FacesetError(
+            f"Expected a file, found {member.name[:100]!r} of another kind.", COPY_AGAIN
+        )
     with target.open("wb") as file:
         shutil.copyfileobj(stream, file)
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tarfile.TarFile]:
-    try:
-        with tarfile.open(file, "r:") as tar:
-            yield tar
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        raise FacesetError(f"{file} is not a whole tar file: {error}.", _HINT) from error

@@ -1,12 +1,10 @@
 """The faces of one identity at training size, decoded once and memory-mapped.
 
-A file ``(N, S, S, 6) uint8``: RGB, face mask, mask of the eyes, and mask of the mouth. Crops are
-larger than the training square, so that rotating and shifting them does not expose a border.
+A file ``(N, S, S, 6) uint8`` of crops as ``training_crop`` cuts them.
 """
 
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path
 from faceswap.core.mapped_arrays import create_mapped_array
 from faceswap.data.fingerprints import (
@@ -30,54 +27,15 @@ from faceswap.data.fingerprints import (
     read_fingerprints,
     write_fingerprints,
 )
+from faceswap.data.training_crop import CHANNELS, CropGeometry, training_crop
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
-from faceswap.facesets.files import IMAGES
-from faceswap.geometry.alignment import compose, crop_matrix, invert, transform_points, warp
-from faceswap.maskers.hull import fill_hull
-from faceswap.maskers.regions import EYES, MOUTH, fill_features
 
-CHANNELS = 6
-_FEATURE_MARGIN = 0.04  # of the face square
 _THREADS = 4
 _INDEX = ".faces"  # suffix of the fingerprints beside a cache
 
 Array = NDArray[np.uint8]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class CropGeometry:
-    """Size of the cached crops.
-
-    Attributes:
-        size: Side of the training square in pixels.
-        coverage: Side of the training square in face squares.
-        side: Side of the cached crops in pixels: ``size`` plus an even number.
-    """
-
-    size: int
-    coverage: float
-    side: int
-
-    @classmethod
-    def with_reach(cls, size: int, coverage: float, reach: float, stored: float) -> "CropGeometry":
-        """Geometry of crops that cover ``reach`` times the training square.
-
-        Args:
-            size: Side of the training square in pixels.
-            coverage: Side of the training square in face squares.
-            reach: ``WarpRanges.reach``.
-            stored: Coverage of the crops in the facesets, which limits the margin.
-        """
-        reach = min(reach, stored / coverage)
-        margin = max(0, math.floor((reach - 1) * size / 2))
-        return cls(size, coverage, size + 2 * margin)
-
-    @property
-    def margin(self) -> float:
-        """Side of the cached crops over the side of the training square, at least 1."""
-        return self.side / self.size
 
 
 @dataclass(frozen=True)
@@ -236,38 +194,3 @@ def _parallel(decode: Callable[[int], T], positions: Sequence[int]) -> Iterator[
         # In chunks: map would queue all faces at once and hold the decoded crops.
         for start in range(0, len(positions), 64):
             yield from pool.map(decode, positions[start : start + 64])
-
-
-def training_crop(faceset: Faceset, face: Face, geometry: CropGeometry) -> Array:
-    """Crop of one face at training size, ``(S, S, 6) uint8``; see the module.
-
-    Raises:
-        FacesetError: The stored crop or its mask does not have the size recorded in the faceset.
-    """
-    stored = faceset.crop_size
-    crop = faceset.load_crop(face)
-    _check_size(crop, stored, faceset.path / IMAGES / face.image)
-    points = transform_points(face.matrix, face.landmarks)
-    folder, name = faceset.mask_file(face)
-    if name is not None:
-        mask = faceset.load_mask(face)
-        _check_size(mask, stored, faceset.path / folder / name)
-    else:
-        mask = fill_hull(len(crop), points)
-    margin = _FEATURE_MARGIN * stored / faceset.crop_coverage
-    features = [fill_features(stored, points, parts, margin) for parts in (EYES, MOUTH)]
-    # By the smoothed landmarks, as in conversion; the stored crop was cut by the raw ones.
-    cut = crop_matrix(face.landmarks, geometry.side, geometry.coverage * geometry.margin)
-    matrix = compose(cut, invert(face.matrix))
-    layers = [warp(layer, matrix, geometry.side) for layer in (crop, mask, *features)]
-    return np.dstack(layers)
-
-
-def _check_size(image: Array, stored: int, path: Path) -> None:
-    if image.shape[:2] != (stored, stored):
-        raise FacesetError(
-            f"Expected {stored}x{stored} pixels in {path}, found "
-            f"{image.shape[1]}x{image.shape[0]}.",
-            "Save it at that size, delete the image in images/ to leave the face out, or extract "
-            "the source again.",
-        )

@@ -119,6 +119,10 @@ class FaceOrder:
         self._batch, self._faces, self._weights = batch, faces, weights
         self._rounds: dict[int, NDArray[np.int64]] = {}
 
+    def any_face(self, _step: int, fraction: float) -> int:
+        """The face that a random number in [0, 1) chooses."""
+        return int(fraction * self._faces)
+
     def face(self, step: int, slot: int) -> int:
         """The face in a slot of the global batch."""
         if self._weights is None:
@@ -129,6 +133,11 @@ class FaceOrder:
             found = weighted_round(self._seed, self._identity, round_, self._weights)
             self._rounds = {**latest, round_: found}
         return int(self._rounds[round_][place])
+
+
+def evenly_spaced(indices: NDArray[np.int64], at_most: int) -> NDArray[np.int64]:
+    """Evenly spaced ones of some indices; all if there are no more than ``at_most``."""
+    return indices[np.unique(np.linspace(0, len(indices) - 1, at_most).astype(int))]
 
 
 def rank_slots(

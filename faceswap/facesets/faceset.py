@@ -24,6 +24,7 @@ from faceswap.facesets.face import Face
 from faceswap.facesets.files import IMAGES, MASKS, ROWS, mask_folder, stored_file
 from faceswap.facesets.meshes import read_mesh_groups, read_meshes
 from faceswap.facesets.record import first_masker, read_record
+from faceswap.facesets.recorded import RecordedFaces
 from faceswap.facesets.rows import (
     KEPT,
     columns_of,
@@ -41,7 +42,7 @@ from faceswap.media.images import read_image
 
 
 @dataclass(frozen=True)
-class Faceset:
+class Faceset(RecordedFaces):
     """A complete faceset on disk.
 
     Attributes:
@@ -98,34 +99,9 @@ class Faceset:
         return replace(self, masker=masker)
 
     @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.record["source"]["name"]
-
-    @property
-    def source_sha256(self) -> str:
-        """SHA-256 of the source, which facesets of the same footage share."""
-        return self.record["source"]["sha256"]
-
-    @property
     def is_video(self) -> bool:
         """Whether its frames follow each other in time; those of photos do not."""
         return self.record["source"]["kind"] == "video"
-
-    @property
-    def subject(self) -> dict[str, Any]:
-        """Subject record: the person, and the basis on which they may be shown."""
-        return self.record["subject"]
-
-    @property
-    def crop_size(self) -> int:
-        """Side of the stored crops in pixels."""
-        return self.record["extractor"]["crop_size"]
-
-    @property
-    def crop_coverage(self) -> float:
-        """Side of the stored crops in face squares (1 = brows to chin)."""
-        return self.record["extractor"]["crop_coverage"]
 
     @property
     def maskers(self) -> list[str]:

@@ -12,7 +12,12 @@ from PIL import ImageCms
 
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer, signed_path
-from faceswap.core.image_header import open_image
+from faceswap.core.image_header import (
+    BROKEN_IMAGE,
+    check_size,
+    open_image,
+    use_pixel_limit,
+)
 from faceswap.media.frame import Image
 from faceswap.media.image_bytes import (
     channel_bits,
@@ -60,6 +65,27 @@ def read_photo(path: Path) -> tuple[Image, int]:
     with open_image(path, READ_FORMATS) as header:
         data = read_file(path, header)
         return decode(path, header, data), channel_bits(header, data)
+
+
+def read_image_bytes(data: bytes, where: Path) -> Image:
+    """Reads an image in memory as ``read_image`` reads a file.
+
+    Args:
+        data: Content of the file.
+        where: Origin of the content for messages.
+
+    Raises:
+        MediaError: It is not an image, is truncated, or has too many pixels.
+    """
+    use_pixel_limit()
+    try:
+        header = PillowImage.open(io.BytesIO(data), formats=READ_FORMATS)
+    except BROKEN_IMAGE as error:
+        raise MediaError(f"{where} cannot be read as an image.", _HINT) from error
+    check_size(where, *header.size)
+    if is_truncated(data):
+        raise MediaError(f"The image {where} is truncated.", _HINT)
+    return decode(where, header, data)
 
 
 def read_file(path: Path, header: PillowImage.Image) -> bytes:

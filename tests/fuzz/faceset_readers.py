@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 
 from faceswap.core.files import write_json
 from faceswap.curation.json_table import export_json, import_json
-from faceswap.curation.pack_format import INDEX
 from faceswap.curation.packing import Packing
 from faceswap.curation.unpacking import unpack_faceset
 from faceswap.curation.view import VIEW, find_changes, read_view, write_view
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.pack_format import INDEX
 from faceswap.facesets.subjects import find_records
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.mesh68 import weights_hash
