@@ -66,16 +66,6 @@ def face_weights(traits: FaceTraits, balance: Balance) -> NDArray[np.float64]:
     return weights * len(weights) / weights.sum()
 
 
-def weighted_index(ends: NDArray[np.float64], chance: float) -> int:
-    """Index of an element that is chosen in proportion to its weight; never one without weight.
-
-    Args:
-        ends: Cumulative sums of the weights, ``(N,)``.
-        chance: Random number in [0, 1).
-    """
-    return int(np.searchsorted(ends, chance * ends[-1], side="right"))
-
-
 def _by_sharpness(sharpness: NDArray[np.float32], balance: Balance) -> NDArray[np.float64]:
     """Weights of faces by their sharpness, ``(N,)`` in [0, 1]."""
     sharp = max(float(np.quantile(sharpness, _SHARP)), 1e-6)

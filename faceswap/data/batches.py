@@ -13,12 +13,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from faceswap.core.prefetch import prefetch
 from faceswap.data.batch_plan import BatchPlan
-from faceswap.data.cache import CHANNELS, FaceCache
 from faceswap.data.face_sampler import FaceSampler
 from faceswap.data.guides import GuideSource
 from faceswap.data.light import apply_light
 from faceswap.data.recolouring import LINEAR, Recolouring, measure_recolouring, recolour
 from faceswap.data.sampling import rank_slots
+from faceswap.data.source import FaceSource
+from faceswap.data.training_crop import CHANNELS
 from faceswap.data.traits import FaceTraits
 from faceswap.data.warp import apply_warps, undo_affine
 from faceswap.models.guides import Guides
@@ -86,8 +87,8 @@ class FaceBatches(Dataset[RawBatch]):
     Not thread-safe.
 
     Attributes:
-        caches: Cached faces of each identity, in the model's order.
-        training: Cache indices of the training faces of each identity.
+        sources: Faces of each identity, in the model's order.
+        training: Indices of the training faces of each identity.
         plan: Settings that determine the batches.
         matches: Matched faces of each ordered pair of identities, see ``matching.Matches``; None
             finds them by the traits.
@@ -96,7 +97,7 @@ class FaceBatches(Dataset[RawBatch]):
             landmarks and balances.
     """
 
-    caches: Mapping[str, FaceCache]
+    sources: Mapping[str, FaceSource]
     training: Mapping[str, NDArray[np.int64]]
     plan: BatchPlan
     matches: Mapping[tuple[str, str], NDArray[np.int64]] | None = None
@@ -104,9 +105,9 @@ class FaceBatches(Dataset[RawBatch]):
     traits: Mapping[str, FaceTraits] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, object]:
-        # Worker processes map the files themselves.
+        # Worker processes open the files themselves.
         return {
-            "caches": self.caches,
+            "sources": self.sources,
             "training": self.training,
             "plan": self.plan,
             "matches": self.matches,
@@ -116,7 +117,7 @@ class FaceBatches(Dataset[RawBatch]):
 
     @cached_property
     def _sampler(self) -> FaceSampler:
-        return FaceSampler(self.caches, self.training, self.plan, self.matches, self.traits)
+        return FaceSampler(self.sources, self.training, self.plan, self.matches, self.traits)
 
     def __getitem__(self, number: int) -> RawBatch:
         """Samples a micro-batch: the slots of this process."""
@@ -128,16 +129,16 @@ class FaceBatches(Dataset[RawBatch]):
             return [[sample(name, step, slot) for slot in slots] for name in names]
 
         def stacked(sample: Callable[[str, int, int], NDArray[np.generic]]) -> Tensor:
-            return torch.from_numpy(np.array(each(sample, self.caches)))
+            return torch.from_numpy(np.array(each(sample, self.sources)))
 
         guides = each(self._guides, self.guides)
-        crops, affine, jitter, colour, matched = _stack(each(sampler.sample, self.caches))
+        crops, affine, jitter, colour, matched = _stack(each(sampler.sample, self.sources))
         recolouring = degraded = None
         if plan.colour_transfer and plan.colour_method != LINEAR:
-            lenders = each(sampler.lender, self.caches)
+            lenders = each(sampler.lender, self.sources)
             recolouring = measure_recolouring(plan.colour_method, crops.numpy(), lenders)
         if plan.degradation:
-            seeds = each(partial(plan.seed_of, "degradation"), self.caches)
+            seeds = each(partial(plan.seed_of, "degradation"), self.sources)
             degraded = torch.from_numpy(sampler.degradation.of_batch(crops.numpy(), seeds))
         return RawBatch(
             crops,

@@ -27,6 +27,7 @@ from faceswap.data.fingerprints import (
     read_fingerprints,
     write_fingerprints,
 )
+from faceswap.data.sampling import FaceOrder, evenly_spaced
 from faceswap.data.training_crop import CHANNELS, CropGeometry, training_crop
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FaceCache:
-    """Cached faces of one identity; only the path is sent to other processes.
+    """Cached faces of one identity, see ``FaceSource``; only the path is sent to other processes.
 
     Attributes:
         path: Path of the ``.npy`` file.
@@ -53,6 +54,21 @@ class FaceCache:
     def open(self) -> Array:
         """Maps the file into memory: ``(N, S, S, 6) uint8``, read-only."""
         return np.load(self.path, mmap_mode="r")
+
+    def order(
+        self,
+        seed: int,
+        stream: str,
+        batch: int,
+        training: NDArray[np.int64],
+        weights: NDArray[np.float64] | None,
+    ) -> FaceOrder:
+        """Order of the training faces, see ``FaceSource``."""
+        return FaceOrder(seed, stream, batch, len(training), weights)
+
+    def representatives(self, indices: NDArray[np.int64], at_most: int) -> NDArray[np.int64]:
+        """Evenly spaced ones of the faces with these indices."""
+        return evenly_spaced(indices, at_most)
 
 
 @dataclass(frozen=True)

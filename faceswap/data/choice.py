@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.data.balance import EVEN, Balance, face_weights, weighted_index
+from faceswap.data.balance import EVEN, Balance, face_weights
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.matching import Matches, with_pose
-from faceswap.data.sampling import FaceOrder
+from faceswap.data.sampling import weighted_index
+from faceswap.data.source import FaceSource, Order
 from faceswap.data.traits import FaceTraits
 
 
@@ -19,17 +20,19 @@ class FaceChoice:
 
     Attributes:
         plan: Settings that determine the batches.
-        counts: Number of training faces of each identity, in the model's order.
+        sources: Faces of each identity, in the model's order.
+        training: Indices of the training faces of each identity.
         matches: Matched faces of each ordered pair of identities, see ``matching.Matches``.
         weights: Weights of the training faces of identities that are not sampled evenly, see
             ``face_weights``.
     """
 
     plan: BatchPlan
-    counts: Mapping[str, int]
+    sources: Mapping[str, FaceSource]
+    training: Mapping[str, NDArray[np.int64]]
     matches: Mapping[tuple[str, str], NDArray[np.int64]]
     weights: Mapping[str, NDArray[np.float64]]
-    _orders: dict[str, FaceOrder] = field(default_factory=dict)
+    _orders: dict[str, Order] = field(default_factory=dict)
 
     def is_matched(self, slot: int) -> bool:
         """Whether a slot holds a matched pair."""
@@ -38,7 +41,7 @@ class FaceChoice:
     def place(self, name: str, step: int, slot: int) -> int:
         """Index of the training face: its turn, or a match of the slot's leading identity."""
         if self.is_matched(slot):
-            leader = list(self.counts)[(step + slot) % len(self.counts)]
+            leader = list(self.sources)[(step + slot) % len(self.sources)]
             if leader != name:
                 random = self.plan.random("twin", name, step, slot)
                 return self._match(leader, self._turn(leader, step, slot), name, random)
@@ -46,7 +49,7 @@ class FaceChoice:
 
     def lookalike(self, name: str, place: int, random: np.random.Generator) -> tuple[str, int]:
         """Another identity, and the index of a training face of it that is similar."""
-        others = [identity for identity in self.counts if identity != name]
+        others = [identity for identity in self.sources if identity != name]
         other = others[random.integers(len(others))]
         return other, self._match(name, place, other, random)
 
@@ -57,17 +60,24 @@ class FaceChoice:
             return int(similar[random.integers(len(similar))])
         return int(similar[weighted_index(self.weights[other][similar].cumsum(), random.random())])
 
+    def any_face(self, name: str, step: int, fraction: float) -> int:
+        """Index of the training face that a random number in [0, 1) chooses in a step."""
+        return self._order(name).any_face(step, fraction)
+
     def _turn(self, name: str, step: int, slot: int) -> int:
+        return self._order(name).face(step, slot)
+
+    def _order(self, name: str) -> Order:
         if name not in self._orders:
             plan = self.plan
-            self._orders[name] = FaceOrder(
+            self._orders[name] = self.sources[name].order(
                 plan.seed,
                 f"{name}/{plan.rollbacks}",
                 plan.batch,
-                self.counts[name],
+                self.training[name],
                 self.weights.get(name),
             )
-        return self._orders[name].face(step, slot)
+        return self._orders[name]
 
 
 def weights_by(

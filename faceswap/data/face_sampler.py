@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from faceswap.data.augmentation import Degradation, LocalContrast, PhotometricChange
 from faceswap.data.batch_plan import BatchPlan
-from faceswap.data.cache import CropGeometry, FaceCache
 from faceswap.data.channels import colours_of, set_colours
 from faceswap.data.choice import FaceChoice, matches_by, weights_by
 from faceswap.data.landmark_warp import NODES, fit_landmark_warp
 from faceswap.data.lenders import ColourLenders
 from faceswap.data.light import sample_light
 from faceswap.data.recolouring import LINEAR
+from faceswap.data.source import Crops, FaceSource
+from faceswap.data.training_crop import CropGeometry
 from faceswap.data.traits import FaceTraits
 from faceswap.data.warp import Warp, sample_warp, undo_affine
 
@@ -26,14 +27,14 @@ class FaceSampler:
     """Samples faces on the CPU; each result is a pure function of identity, step and slot.
 
     Attributes:
-        caches: Cached faces of each identity, in the model's order.
-        training: Cache indices of the training faces of each identity.
+        sources: Faces of each identity, in the model's order.
+        training: Indices of the training faces of each identity.
         plan: Settings that determine the batches.
         matches: Matched faces of each ordered pair of identities; None finds them by the traits.
         traits: Traits of the training faces of each identity.
     """
 
-    caches: Mapping[str, FaceCache]
+    sources: Mapping[str, FaceSource]
     training: Mapping[str, NDArray[np.int64]]
     plan: BatchPlan
     matches: Mapping[tuple[str, str], NDArray[np.int64]] | None
@@ -50,7 +51,7 @@ class FaceSampler:
         set_colours(crop, image)
         colour = np.eye(3, 4, dtype=np.float32)
         if plan.colour_method == LINEAR:
-            colour = self._lenders.matrix_for(name, crop, random)
+            colour = self._lenders.matrix_for(name, step, crop, random)
         matched = np.array(self._choice.is_matched(slot))
         return crop, warp.affine, warp.jitter, colour, matched
 
@@ -61,7 +62,7 @@ class FaceSampler:
         if not self._choice.is_matched(slot):
             return warp
         # A matched pair stays matched only under the same rotation and translation.
-        ranges = replace(plan.ranges, flip=plan.flip_of(*self.caches))
+        ranges = replace(plan.ranges, flip=plan.flip_of(*self.sources))
         return replace(warp, affine=sample_warp(plan.random("pair", step, slot), ranges).affine)
 
     def light(self, name: str, step: int, slot: int) -> NDArray[np.float32]:
@@ -70,7 +71,8 @@ class FaceSampler:
 
     def lender(self, name: str, step: int, slot: int) -> NDArray[np.uint8] | None:
         """Crop of the face that lends one its colours; None for those that keep theirs."""
-        return self._lenders.crop_for(name, self.plan.random("lender", name, step, slot))
+        random = self.plan.random("lender", name, step, slot)
+        return self._lenders.crop_for(name, step, random)
 
     def reshaping(self, name: str, step: int, slot: int) -> NDArray[np.float32]:
         """Displacements to the landmarks of a similar face, ``(2, NODES, NODES)``, or zero."""
@@ -87,7 +89,7 @@ class FaceSampler:
         return fit_landmark_warp(*undo_affine(placed, torch.from_numpy(affine)[None]).numpy())
 
     def face(self, name: str, step: int, slot: int) -> int:
-        """Cache index of the face in a slot."""
+        """Index of the face in a slot."""
         return int(self.training[name][self._choice.place(name, step, slot)])
 
     @cached_property
@@ -96,16 +98,15 @@ class FaceSampler:
         return Degradation(self.plan.degradation, self._geometry.size)
 
     @cached_property
-    def _crops(self) -> dict[str, NDArray[np.uint8]]:
-        return {name: cache.open() for name, cache in self.caches.items()}
+    def _crops(self) -> dict[str, Crops]:
+        return {name: source.open() for name, source in self.sources.items()}
 
     @cached_property
     def _choice(self) -> FaceChoice:
         matches = self.matches
         if matches is None:
             matches = matches_by(self.traits, self.plan.match_pose, self._weights)
-        counts = {name: len(faces) for name, faces in self.training.items()}
-        return FaceChoice(self.plan, counts, matches, self._weights)
+        return FaceChoice(self.plan, self.sources, self.training, matches, self._weights)
 
     @cached_property
     def _weights(self) -> dict[str, NDArray[np.float64]]:
@@ -121,9 +122,11 @@ class FaceSampler:
 
     @cached_property
     def _lenders(self) -> ColourLenders:
-        fraction = self.plan.colour_transfer
-        return ColourLenders(self._crops, self.training, fraction, self._weights)
+        def choose(name: str, step: int, fraction: float) -> int:
+            return int(self.training[name][self._choice.any_face(name, step, fraction)])
+
+        return ColourLenders(self._crops, choose, self.plan.colour_transfer)
 
     @cached_property
     def _geometry(self) -> CropGeometry:
-        return next(iter(self.caches.values())).geometry
+        return next(iter(self.sources.values())).geometry

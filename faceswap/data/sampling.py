@@ -96,6 +96,16 @@ def weighted_round(
     return generator(seed, "order", identity, round_).permutation(faces)
 
 
+def weighted_index(ends: NDArray[np.float64], chance: float) -> int:
+    """Index of an element that is chosen in proportion to its weight; never one without weight.
+
+    Args:
+        ends: Cumulative sums of the weights, ``(N,)``.
+        chance: Random number in [0, 1).
+    """
+    return int(np.searchsorted(ends, chance * ends[-1], side="right"))
+
+
 class FaceOrder:
     """Order in which the faces of an identity are sampled; a pure function of step and slot.
 
@@ -117,11 +127,14 @@ class FaceOrder:
     ) -> None:
         self._seed, self._identity = seed, identity
         self._batch, self._faces, self._weights = batch, faces, weights
+        self._ends = None if weights is None else weights.cumsum()
         self._rounds: dict[int, NDArray[np.int64]] = {}
 
     def any_face(self, _step: int, fraction: float) -> int:
-        """The face that a random number in [0, 1) chooses."""
-        return int(fraction * self._faces)
+        """The face that a random number in [0, 1) chooses, by the weights."""
+        if self._ends is None:
+            return int(fraction * self._faces)
+        return weighted_index(self._ends, fraction)
 
     def face(self, step: int, slot: int) -> int:
         """The face in a slot of the global batch."""

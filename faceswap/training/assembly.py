@@ -91,7 +91,7 @@ def assemble_trainer(
     networks = open_loss_networks(
         [phase.losses for phase in phases],
         config.loss.identity_network,
-        data.batches.caches,
+        data.batches.sources,
         data.batches.training,
         opened.device,
     )
@@ -114,7 +114,7 @@ def assemble_trainer(
         opened,
         model,
         optimizer,
-        next(iter(data.batches.caches.values())).geometry.margin,
+        next(iter(data.batches.sources.values())).geometry.margin,
         norms,
         adversary,
         frozenset.intersection(*(phase.frozen for phase in phases)),
@@ -167,20 +167,20 @@ def _build_output(
 ) -> Output:
     if callbacks is None or not opened.is_main_process:
         return Output(None)
-    caches, model = data.batches.caches, state.choice.model
+    sources, model = data.batches.sources, state.choice.model
     size = max(model.input_size, model.full_size)
     held_out = {n: i for n, i in data.held_out.items() if len(i)}
     # Without held-out faces, previews show training faces.
     shown = {**data.batches.training, **held_out}
 
     def faces(name: str, indices: NDArray[np.int64], at_most: int) -> ShownFaces:
-        return shown_faces(caches[name], indices, at_most, size, name, data.guide_data)
+        return shown_faces(sources[name], indices, at_most, size, name, data.guide_data)
 
     step = progress.step if progress else 0
     curves = run.logs / "curves.html"
     page = None
     if settings.live_page:
-        page = LivePage(run.previews, run.path.resolve().name, list(caches), step, curves)
+        page = LivePage(run.previews, run.path.resolve().name, list(sources), step, curves)
     place, bf16 = opened.device, opened.mixed_precision == "bf16"
     measured = {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()}
     previewed = {n: faces(n, i, _PREVIEW_FACES) for n, i in shown.items()}

@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from faceswap.data.balance import EVEN, Balance, face_weights
 from faceswap.data.batch_plan import BatchPlan
+from faceswap.data.cache import FaceCache
 from faceswap.data.choice import FaceChoice
 from faceswap.data.sampling import FaceOrder, weighted_round
+from faceswap.data.training_crop import CropGeometry
 from faceswap.data.traits import FaceTraits
 from faceswap.data.warp import WarpRanges
 
@@ -140,6 +144,9 @@ def test_the_order_depends_on_step_and_slot_alone():
 def test_even_sampling_needs_no_traits():
     plan = BatchPlan(0, 4, WarpRanges())
     assert plan.balance == EVEN
-    choice = FaceChoice(plan, {"alice": 12, "bob": 12}, {}, {})
+    cache, faces = FaceCache(Path("-"), CropGeometry(16, 1.25, 16)), np.arange(12)
+    sources = {"alice": cache, "bob": cache}
+    training = {"alice": faces, "bob": faces}
+    choice = FaceChoice(plan, sources, training, {}, {})
     seen = [choice.place("alice", step, slot) for step in range(3) for slot in range(4)]
     assert sorted(seen) == list(range(12))

@@ -249,7 +249,7 @@ def test_matches_come_as_often_as_their_weights_say(batches):
 def test_lent_colours_come_as_often_as_their_faces(batches):
     plain = with_plan(batches, colour_transfer=1.0, colour_method="mkl")
     skipped = replace(plain, plan=replace(plain.plan, balance=Balance(skip_blurred=0.5)))
-    crops = {name: batches.caches[name].open() for name in NAMES}
+    crops = {name: batches.sources[name].open() for name in NAMES}
     places = {
         crop.tobytes(): (name, place) for name in NAMES for place, crop in enumerate(crops[name])
     }
@@ -287,7 +287,7 @@ def test_only_some_faces_are_warped(batches):
 
 def test_a_balance_changes_which_faces_come_and_nothing_else(batches):
     skipped = with_plan(batches, balance=Balance(skip_blurred=0.5))
-    original = {name: batches.caches[name].open() for name in NAMES}
+    original = {name: batches.sources[name].open() for name in NAMES}
     for row, name in enumerate(NAMES):
         sharp = set(np.argsort(batches.traits[name].sharpness)[FACES // 2 :].tolist())
         seen = set()

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
-from faceswap.data.cache import FaceCache
+from faceswap.data.source import FaceSource
 from faceswap.models.crowd import CROWD
 from faceswap.recognizers.embedder import Embedder, build_embedder
 from faceswap.training.losses.lpips import load_lpips
@@ -20,7 +20,7 @@ _FACES = 64  # averaged into the mean of an identity
 def open_loss_networks(
     losses: Collection[LossWeights],
     name: str,
-    caches: Mapping[str, FaceCache],
+    sources: Mapping[str, FaceSource],
     training: Mapping[str, NDArray[np.int64]],
     device: torch.device,
 ) -> LossNetworks:
@@ -29,8 +29,8 @@ def open_loss_networks(
     Args:
         losses: Weights of the terms, of all phases.
         name: Name of the recognition network.
-        caches: Cached faces of each identity, in the model's order.
-        training: Cache indices of the training faces of each identity.
+        sources: Faces of each identity, in the model's order.
+        training: Indices of the training faces of each identity.
         device: Device of the training.
 
     Raises:
@@ -42,8 +42,10 @@ def open_loss_networks(
     identity = None
     if any(weights.needs_identity for weights in losses):
         embedder = build_embedder(name).to(device)
-        coverage = next(iter(caches.values())).geometry.coverage
-        means = [_mean(embedder, caches[who], indices, device) for who, indices in training.items()]
+        coverage = next(iter(sources.values())).geometry.coverage
+        means = [
+            _mean(embedder, sources[who], indices, device) for who, indices in training.items()
+        ]
         targets = torch.tensor([who != CROWD for who in training], device=device)
         identity = IdentityNetwork(embedder, coverage, torch.stack(means), targets)
     return LossNetworks(lpips, identity)
@@ -51,14 +53,15 @@ def open_loss_networks(
 
 @torch.no_grad()
 def _mean(
-    embedder: Embedder, cache: FaceCache, indices: NDArray[np.int64], device: torch.device
+    embedder: Embedder, source: FaceSource, indices: NDArray[np.int64], device: torch.device
 ) -> torch.Tensor:
-    """Mean embedding of evenly spaced faces, ``(D,)`` of length 1."""
-    chosen = indices[np.unique(np.linspace(0, len(indices) - 1, _FACES).astype(int))]
-    geometry = cache.geometry
+    """Mean embedding of some faces, ``(D,)`` of length 1."""
+    chosen = source.representatives(indices, _FACES)
+    geometry, faces = source.geometry, source.open()
     first = (geometry.side - geometry.size) // 2
     # Without the margin of the cached crops: decoded faces have none, and the network sees borders.
     inner = slice(first, first + geometry.size)
-    crops = torch.from_numpy(cache.open()[chosen, inner, inner, :3]).to(device)
+    found = np.stack([faces[index][inner, inner, :3] for index in chosen.tolist()])
+    crops = torch.from_numpy(found).to(device)
     embeddings = embedder(crops.permute(0, 3, 1, 2).float() / 255, geometry.coverage)
     return normalize(embeddings.mean(0), dim=0)

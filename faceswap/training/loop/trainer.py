@@ -208,7 +208,7 @@ class Trainer:
     def _report_losses(self) -> None:
         recent = torch.stack(self._history[-self._plan.log_every :]).mean(0).tolist()
         figures = self._step.figures()
-        self._report(dict(zip(self._batches.caches, recent, strict=True)), figures)
+        self._report(dict(zip(self._batches.sources, recent, strict=True)), figures)
         self._window.restart()
         return_freed_memory()
 
@@ -298,7 +298,7 @@ class Trainer:
 
     def _result(self, interrupted: int) -> TrainResult:
         history = torch.stack(self._history).T.tolist() if self._history else []
-        names = list(self._batches.caches)
+        names = list(self._batches.sources)
         return TrainResult(
             self.progress.step,
             self.progress.seconds,

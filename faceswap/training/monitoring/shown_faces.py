@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from faceswap.data.cache import FaceCache
+from faceswap.data.source import FaceSource
 from faceswap.models.guides import Guides
 from faceswap.training.inputs.guide_data import GuideData
 
@@ -34,33 +34,34 @@ class ShownFaces:
 
 
 def shown_faces(
-    cache: FaceCache,
+    source: FaceSource,
     indices: NDArray[np.int64],
     at_most: int,
     size: int,
     name: str = "",
     guide_data: GuideData | None = None,
 ) -> ShownFaces:
-    """Cached faces with their guides.
+    """Some faces with their guides.
 
     Args:
-        cache: Cached faces of one identity.
-        indices: Indices of the faces; evenly spaced ones if there are more than ``at_most``.
+        source: Faces of one identity.
+        indices: Indices of the faces; some of them, see ``FaceSource.representatives``.
         at_most: Largest number of faces.
         size: Side of the images in pixels.
         name: Name of the identity.
         guide_data: Geometry and references of all faces; None for models without guides.
     """
-    chosen = indices[np.unique(np.linspace(0, len(indices) - 1, at_most).astype(int))]
+    chosen = source.representatives(indices, at_most)
     guides = {} if guide_data is None else guide_data.best(name, chosen)
-    return ShownFaces(_untouched(cache, chosen, size), guides)
+    return ShownFaces(_untouched(source, chosen, size), guides)
 
 
-def _untouched(cache: FaceCache, indices: NDArray[np.int64], size: int) -> Tensor:
-    side, trained = cache.geometry.side, cache.geometry.size
+def _untouched(source: FaceSource, indices: NDArray[np.int64], size: int) -> Tensor:
+    side, trained = source.geometry.side, source.geometry.size
     first = (side - trained) // 2
     inner = slice(first, first + trained)
-    faces = np.stack([cache.open()[face, inner, inner, :4] for face in indices])
+    crops = source.open()
+    faces = np.stack([crops[face][inner, inner, :4] for face in indices.tolist()])
     tensor = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
     if size == trained:
         return tensor
