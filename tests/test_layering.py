@@ -221,7 +221,8 @@ def test_no_two_modules_import_each_other() -> None:
         visit(module, ())
 
 
-# Builders turn settings into plain values; run directories read and write them.
+# Builders turn settings into plain values; run directories read and write them; `effects` relates
+# them to each other.
 BUILDERS = {
     "faceswap.conversion.build",
     "faceswap.training.assembly",
@@ -230,6 +231,7 @@ BUILDERS = {
     "faceswap.training.from_settings",
     "faceswap.training.inputs.prepare",
     "faceswap.training.run.run_directory",
+    "faceswap.training.settings.effects",
     "classifier.training.build",
     "classifier.training.run",
     "classifier.training.run_directory",

@@ -16,6 +16,7 @@ from faceswap.core.seeding import seed_everything
 from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.model_file import ModelMeta
 from faceswap.models.reuse import check_frozen, earlier_subjects
 from faceswap.training.agreement import compare_contents, compare_starts
@@ -31,6 +32,7 @@ from faceswap.training.optimizers.by_name import check_rate
 from faceswap.training.run.earlier_models import earlier_recognizers, start_model
 from faceswap.training.run.run_directory import RunDirectory, describe_facesets
 from faceswap.training.settings import TrainConfig
+from faceswap.training.settings.effects import ModelKind, without_effect
 
 _log = get_logger(__name__)
 _SAME_PRECISION = "Choose one that all machines have: --set training.precision=fp32"
@@ -109,6 +111,8 @@ def open_training(
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         _check_phases(config, model, facesets)
+        for line in without_effect(config.in_phases(), _kind(config, model)):
+            _log.warning(line)
         origins = peers.first(
             lambda: start_model(model, config.model.start_from, run, config.data.coverage)
         )
@@ -171,6 +175,12 @@ def _describe_model(
         origins=[dict(origin) for origin in origins],
         loss_recognizers=earlier_recognizers(run, origins),
     )
+
+
+def _kind(config: TrainConfig, model: FaceAutoencoder) -> ModelKind:
+    options = check_options(config.model.name, config.model.options)
+    masks = options.get("mask", True)  # families without the option always predict them
+    return ModelKind(isinstance(model, GuidedAutoencoder), masks)
 
 
 def _check_phases(

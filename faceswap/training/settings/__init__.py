@@ -62,10 +62,11 @@ class TrainConfig(StrictModel):
                 )
         for phase, following in pairwise(self.phases):
             own = self.training.patience if phase.patience is None else phase.patience
-            if phase.share is None and not own:
+            if phase.share is None and not (own and self.data.held_out):
                 raise ConfigError(
                     f"The phase {phase.name!r} has no end, so {following.name!r} never begins.",
-                    "Give it a share of the budget, a patience, or both.",
+                    "Give it a share of the budget, a patience, or both; a patience needs held-out "
+                    "faces (data.held_out).",
                 )
         total = math.fsum(phase.share or 0 for phase in self.phases)
         if total > 1 + 1e-9:
