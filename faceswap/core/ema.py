@@ -1,10 +1,13 @@
 """Exponential moving average of a network's weights."""
 
 import copy
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from faceswap.core.shards import shard_of
 
 
 class EMA:
@@ -24,8 +27,7 @@ class EMA:
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(module).requires_grad_(False).eval()  # noqa: FBT003 (torch)
-        self._decay = decay
-        self._pairs = _pairs(self.module, module)
+        self._decay, self._source = decay, module
 
     @torch.no_grad()
     def update(self, steps: int) -> None:
@@ -42,6 +44,11 @@ class EMA:
             if not mean.is_floating_point():
                 mean.copy_(value)
 
+    @cached_property
+    def _pairs(self) -> list[tuple[Tensor, Tensor]]:
+        # At the first update: until then, both networks may be divided over the processes.
+        return _pairs(self.module, self._source)
+
 
 def _pairs(mean: nn.Module, module: nn.Module) -> list[tuple[Tensor, Tensor]]:
     means, current = mean.state_dict(keep_vars=True), module.state_dict(keep_vars=True)
@@ -51,4 +58,5 @@ def _pairs(mean: nn.Module, module: nn.Module) -> list[tuple[Tensor, Tensor]]:
         if getattr(layer, "constant", False)
         for key in layer.state_dict()
     }
-    return [(means[name], current[name]) for name in means if name not in constant]
+    names = [name for name in means if name not in constant]
+    return [(shard_of(means[name]), shard_of(current[name])) for name in names]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from faceswap.core.documents import DocumentModel, Items, check_schema
 from faceswap.core.errors import CheckpointError
+from faceswap.core.shards import cut_like
 
 
 class _OptimizerState(DocumentModel):
@@ -72,6 +73,7 @@ def restore_optimizer(
             for key, value in group.items():
                 if isinstance(current.get(key), tuple):  # JSON knows lists only
                     group[key] = tuple(value)
+        _cut(optimizer, state)
         optimizer.load_state_dict({"state": state, "param_groups": groups})
         _match_layouts(optimizer, state)
     except (ValueError, LookupError, TypeError, RuntimeError) as error:  # of the library, by kind
@@ -88,6 +90,18 @@ def _put(values: Any, keys: Sequence[str], tensor: Tensor) -> None:
     values[int(last) if isinstance(values, list) else last] = tensor
 
 
+def _cut(optimizer: torch.optim.Optimizer, state: Mapping[int, dict[str, Any]]) -> None:
+    """Divides moments over the processes as their parameters are."""
+    for index, parameter in enumerate(_parameters(optimizer)):
+        for key, saved in state.get(index, {}).items():
+            if isinstance(saved, Tensor) and saved.shape == parameter.shape and key != "step":
+                state[index][key] = cut_like(saved, parameter)
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
 def _match_layouts(
     optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, Any]]
 ) -> None:
@@ -96,7 +110,7 @@ def _match_layouts(
     torch casts moments to the dtype of the parameter, and fused kernels read both memories in
     parallel, so a moment in another layout than its channels_last parameter would be misread.
     """
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters = _parameters(optimizer)
     for index, entries in state.items():
         parameter = parameters[index]
         for key, saved in entries.items():

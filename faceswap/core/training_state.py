@@ -25,6 +25,7 @@ from faceswap.core.log import get_logger
 from faceswap.core.optimizer_state import flatten_optimizer, restore_optimizer
 from faceswap.core.peers import ALONE, Peers
 from faceswap.core.shared_checkpoint import read_shared
+from faceswap.core.shards import all_finite, cut_like, gather
 
 _log = get_logger(__name__)
 
@@ -145,30 +146,34 @@ class TrainingState(Generic[P]):
     peers: Peers = field(default=ALONE, kw_only=True)
 
     def is_finite(self) -> bool:
-        """Whether all weights and buffers are finite."""
-        return all(
-            bool(torch.isfinite(tensor).all())
-            for tensor in self.model.state_dict().values()
-            if tensor.is_floating_point()
-        )
+        """Whether all weights and buffers are finite; called by all processes."""
+        return all_finite(self.model.state_dict().values())
 
     def save(self, progress: P) -> None:
         """Writes a checkpoint, and what follows from it.
 
+        Where tensors are divided over the processes, all of them call it.
+
         Raises:
             StorageFullError: The disk is full; earlier checkpoints are intact.
         """
-        save_checkpoint(self.folder, progress.step, *self.contents(progress))
-        self.complete_save(progress)
+        groups, state = self.contents(progress)
+        if self.peers.is_first:
+            save_checkpoint(self.folder, progress.step, groups, state)
+            self.complete_save(progress)
 
     def contents(self, progress: P) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, Any]]:
-        """Groups of tensors and JSON values of a checkpoint."""
-        groups: dict[str, Mapping[str, Tensor]] = {MODEL: self.model.state_dict()}
+        """Groups of tensors and JSON values of a checkpoint.
+
+        Tensors are whole; only the first process has them.
+        """
+        groups: dict[str, Mapping[str, Tensor]] = {MODEL: self._gather(self.model.state_dict())}
         values: dict[str, Any] | None = None
         if self.optimizer is not None:
-            groups["optimizer"], values = flatten_optimizer(self.optimizer)
+            tensors, values = flatten_optimizer(self.optimizer)
+            groups["optimizer"] = self._gather(tensors)
         if self.ema is not None:
-            groups[AVERAGED] = self.ema.module.state_dict()
+            groups[AVERAGED] = self._gather(self.ema.module.state_dict())
         state = {
             "progress": asdict(progress),
             "optimizer": values,
@@ -177,6 +182,9 @@ class TrainingState(Generic[P]):
             "extras": {name: each.state_dict() for name, each in self.extras.items()},
         }
         return groups, state
+
+    def _gather(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return gather(tensors, keep=self.peers.is_first)
 
     def complete_save(self, progress: P) -> None:
         """Brings everything that follows from the newest checkpoint up to date.
@@ -307,7 +315,8 @@ def load_into(module: nn.Module, found: Checkpoint, group: str) -> None:
         CheckpointError: The checkpoint is of another model.
     """
     try:
-        module.load_state_dict(found.tensors[group])
+        saved, own = found.tensors[group], module.state_dict()
+        module.load_state_dict({n: cut_like(t, own.get(n, t)) for n, t in saved.items()})
     except (RuntimeError, KeyError) as error:
         raise CheckpointError(
             f"The checkpoint {found.path} does not fit the model that the settings describe.",

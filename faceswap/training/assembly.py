@@ -23,6 +23,7 @@ from faceswap.training.from_settings import (
     build_adversary,
     build_optimizer,
     build_plan,
+    divides,
 )
 from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.inputs.loss_networks import open_loss_networks
@@ -30,6 +31,7 @@ from faceswap.training.inputs.prepare import TrainingData
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Output
 from faceswap.training.loop.recompute import recompute_activations
+from faceswap.training.loop.shard_model import shard_models
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.face_judge import open_face_judge
@@ -43,6 +45,7 @@ from faceswap.training.monitoring.swaps import SwapMeasurement
 from faceswap.training.optimizers.update import GradientNorms
 from faceswap.training.run.choice import ModelChoice
 from faceswap.training.run.progress import Progress
+from faceswap.training.run.replica import Replica
 from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.run.state import RunState
 from faceswap.training.settings import OutputConfig, TrainConfig
@@ -82,7 +85,17 @@ def assemble_trainer(
     """
     if data.guide_data is not None:
         data.guide_data.fill(model)
-    model.to(opened.device)
+    divided = divides(config, opened)
+    if not divided:  # a part of it at a time
+        model.to(opened.device)
+    ema = EMA(model, config.optimizer.ema) if config.optimizer.ema else None
+    adversary = build_adversary(config.in_phases(), model, opened)
+    models = [model, *([] if ema is None else [ema.module])]
+    replicas = []
+    if divided:
+        keep = opened.is_main_process
+        replicas = [Replica(each, opened.device, keep=keep) for each in models]
+        shard_models(opened, *models)
     if config.training.compile:
         model.compile()
     optimizer = build_optimizer(model, config.in_phases()[0].optimizer)
@@ -98,9 +111,18 @@ def assemble_trainer(
     if networks.identity is not None:
         used = {*meta.loss_recognizers, config.loss.identity_network}
         meta = replace(meta, loss_recognizers=sorted(used))
-    adversary = build_adversary(config.in_phases(), model, opened)
     state = _build_state(
-        config, meta, run, opened, model, optimizer, norms, data.guide_data, adversary
+        config,
+        meta,
+        run,
+        opened,
+        model,
+        optimizer,
+        norms,
+        data.guide_data,
+        adversary,
+        ema,
+        replicas,
     )
     progress = state.load(Progress)
     if progress:
@@ -134,9 +156,13 @@ def _build_state(
     norms: GradientNorms,
     guide_data: GuideData | None,
     adversary: Mapping[str, TrainedDiscriminator],
+    ema: EMA | None,
+    replicas: Sequence[Replica],
 ) -> RunState:
-    ema = EMA(model, config.optimizer.ema) if config.optimizer.ema else None
     choice = ModelChoice(model, ema)
+    for averaged, replica in enumerate(replicas):
+        if replica.whole is not None:
+            choice.models[bool(averaged)] = replica.whole
     return RunState(
         folder=run.checkpoints,
         model=model,
@@ -153,6 +179,7 @@ def _build_state(
         extras={"gradient norms": norms, CHOICE: choice},
         discriminators=adversary,
         peers=Peers.of(opened),
+        replicas=replicas,
     )
 
 

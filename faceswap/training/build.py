@@ -23,6 +23,7 @@ from faceswap.training.agreement import compare_contents, compare_starts
 from faceswap.training.assembly import assemble_trainer
 from faceswap.training.from_settings import (
     build_phases,
+    divides,
 )
 from faceswap.training.inputs.prepare import check_guided, open_facesets, prepare_data
 from faceswap.training.loop.plan import TrainResult
@@ -108,6 +109,8 @@ def open_training(
             opened = stack.enter_context(open_accelerator(*place, share_buffers=False))
         peers.require_same({"precision": opened.mixed_precision}, _SAME_PRECISION)
         stack.enter_context(hold_run(opened, output, "the training"))
+        with peers.together():
+            divides(config, opened)  # refuses other settings before any work
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         _check_phases(config, model, facesets)

@@ -31,6 +31,7 @@ from faceswap.training.settings import (
 )
 
 _MAX_WORKERS = 8
+_OF_WHOLE_WEIGHTS = ("prodigy", "soap")  # sums over all weights; preconditioners of matrices
 
 
 def build_loss_weights(config: LossConfig) -> LossWeights:
@@ -77,6 +78,31 @@ def build_adversary(
         opened.device,
         fp16=opened.scaler is not None,
     )
+
+
+def divides(config: TrainConfig, opened: Accelerator) -> bool:
+    """Whether the weights of the model are divided over the processes.
+
+    Raises:
+        ConfigError: Another setting does not allow it.
+    """
+    if not config.training.shard:
+        return False
+    if config.optimizer.name in _OF_WHOLE_WEIGHTS:
+        raise ConfigError(
+            f"The optimizer {config.optimizer.name} needs whole weights, and training.shard "
+            "divides them over the processes.",
+            "Use muon, adam, adamw, adabelief or lion: --set optimizer.name=muon",
+        )
+    if opened.mixed_precision == "fp16":
+        raise ConfigError(
+            "training.shard does not train in fp16.", "Use --set training.precision=bf16, or fp32."
+        )
+    if config.training.compile:
+        raise ConfigError(
+            "training.compile and training.shard exclude each other.", "Set one of them to false."
+        )
+    return opened.num_processes > 1
 
 
 def build_optimizer(model: torch.nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:

@@ -7,6 +7,7 @@ from itertools import chain
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
 
 from faceswap.core.processes import mean_of_all
 from faceswap.data.batches import RawBatch, prepare
@@ -54,7 +55,11 @@ class TrainStep:
         self._model = model
         self._networks = networks
         self._margin = margin
-        self._network, self._optimizer = accelerator.prepare(model, optimizer)
+        if isinstance(model, FSDPModule):  # its layers exchange weights and gradients themselves
+            self._network = accelerator.prepare_model(model, evaluation_mode=True)
+            self._optimizer = accelerator.prepare(optimizer)
+        else:
+            self._network, self._optimizer = accelerator.prepare(model, optimizer)
         self.update = Update(accelerator, self._optimizer, self._network.parameters(), norms)
         self._adversary = Adversary(accelerator, discriminators, model.identities)
         self._terms: dict[str, Tensor] = {}

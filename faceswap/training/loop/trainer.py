@@ -84,11 +84,12 @@ class Trainer:
         try:
             with stop_on_signals() as stop:
                 self._report({}, {})
-                if self._is_new:  # something to roll back to, and a full disk shows at once
-                    self._save()
-                else:
-                    self._complete_save()
-                self._complete_preview()
+                with self._state.whole_models():
+                    if self._is_new:  # something to roll back to, and a full disk shows at once
+                        self._save()
+                    else:
+                        self._complete_save()
+                    self._complete_preview()
                 announce(self.progress.phase)
                 self._resample()
                 while not signal and not self._end():
@@ -105,11 +106,7 @@ class Trainer:
                         self._record(losses)
                         if last or self._is_due(self._plan.log_every):
                             self._report_losses()
-                        if save:
-                            self._save()
-                            last = last or bool(self._end())
-                        if last or self._is_due(self._plan.preview_every):
-                            self._show_preview(last=last)
+                        self._write(save, last)
         finally:
             self._close()
         return self._result(signal)
@@ -237,6 +234,18 @@ class Trainer:
             self._output.reporter.log(report)
         self._output.on_step(report)
 
+    def _write(self, save: bool, last: bool) -> None:
+        """Saves and shows what is due after a step."""
+        shown = self._is_due(self._plan.preview_every)
+        if not (save or last or shown):
+            return
+        with self._state.whole_models():
+            if save:
+                self._save()
+            last = last or bool(self._end())
+            if last or shown:
+                self._show_preview(last=last)
+
     def _save(self) -> None:
         """Evaluates, then saves; the other processes wait for the result."""
         # Not those of the clock or of an interruption, which come at other steps in each run.
@@ -245,7 +254,7 @@ class Trainer:
         if self._output.reporter:
             self._measured = self._output.reporter.evaluate(self.progress, due=due)
             self.progress.ended = self._end()
-            self._state.save(self.progress)
+        self._state.save(self.progress)
         self.progress = from_first(self._accelerator, self.progress)
 
     def _complete_save(self) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
 from faceswap.core.device import supports_bf16
+from faceswap.core.shards import cut_like, whole
 from faceswap.models.convolution import Output
 
 _MOMENTUM = 0.95
@@ -76,14 +77,16 @@ class Muon(torch.optim.Optimizer):
             if not state:
                 state["momentum"] = torch.zeros_like(parameter)
             momentum = state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
-            update = parameter.grad.lerp(momentum, _MOMENTUM).flatten(1)  # Nesterov's
-            alike[update.shape, update.device].append((parameter, update))
+            update = parameter.grad.lerp(momentum, _MOMENTUM)  # Nesterov's
+            rows, columns = len(update), update[0].numel()
+            alike[torch.Size([rows, columns]), update.device].append((parameter, update))
         for (shape, _), found in alike.items():
-            updates = orthogonal(torch.stack([update for _, update in found]))
+            # Whole matrices: one that is divided over the processes is gathered by all of them.
+            updates = orthogonal(torch.stack([whole(update).flatten(1) for _, update in found]))
             rate = group["lr"] * _SCALE * max(shape) ** 0.5
             for (parameter, _), update in zip(found, updates, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.sub_(update.view(parameter.shape), alpha=rate)
+                parameter.sub_(cut_like(update.view(parameter.shape), parameter), alpha=rate)
 
     def _step_others(self, group: dict[str, Any]) -> None:
         parameters = [parameter for parameter in group["params"] if parameter.grad is not None]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from faceswap.core.seeding import generator
+from faceswap.core.shards import cut_like, shard_of, whole
 
 _HISTORY = 1000  # steps
 
@@ -100,7 +101,8 @@ class Update:
         self.figures = {}
         if rule.clip or rule.auto_clip:
             self._clip(rule)
-        kept = [each.detach().clone() for each in self._parameters] if rule.lr_dropout else []
+        dropout = bool(rule.lr_dropout)
+        kept = [shard_of(each).detach().clone() for each in self._parameters] if dropout else []
         self._optimizer.step()
         if kept:
             undo_some(self._parameters, kept, rule.lr_dropout, stream)
@@ -111,7 +113,7 @@ class Update:
 
     def _clip(self, rule: UpdateRule) -> None:
         self._accelerator.unscale_gradients(self._optimizer)
-        norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
+        norm = whole(get_total_norm([p.grad for p in self._parameters if p.grad is not None]))
         limit = rule.clip or float("inf")
         self.figures["training/gradient norm"] = norm.item()
         if rule.auto_clip:
@@ -134,7 +136,8 @@ def undo_some(
 
     Args:
         parameters: Parameters after a step; changed in place.
-        before: Copies of the parameters from before the step.
+        before: Copies of the parameters from before the step; of those that are divided over
+            several processes, of the part of this one.
         fraction: Probability that a weight keeps its earlier value.
         stream: Seed of the run, and what the choice depends on besides.
     """
@@ -142,7 +145,9 @@ def undo_some(
     number = int(generator(int(seed), "learning-rate dropout", *rest).integers(2**63))
     chosen = torch.Generator(parameters[0].device).manual_seed(number)
     for parameter, earlier in zip(parameters, before, strict=True):
-        undone = torch.empty_like(parameter, dtype=torch.bool).bernoulli_(
-            fraction, generator=chosen
-        )
-        parameter.copy_(torch.where(undone, earlier, parameter))
+        # Of the whole parameter, also where it is divided: the choice is then the same.
+        undone = torch.empty_strided(
+            parameter.shape, parameter.stride(), dtype=torch.bool, device=parameter.device
+        ).bernoulli_(fraction, generator=chosen)
+        current = shard_of(parameter)
+        current.copy_(torch.where(shard_of(cut_like(undone, parameter)), earlier, current))

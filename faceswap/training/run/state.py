@@ -1,6 +1,7 @@
 """State of a training on disk: checkpoints to resume from, and the exported model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from torch import Tensor
 
 from faceswap.core.checkpoint import Checkpoint
 from faceswap.core.training_state import TrainingState
+from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta, save_model
 from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.run.choice import ModelChoice
 from faceswap.training.run.progress import Progress
+from faceswap.training.run.replica import Replica
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class RunState(TrainingState[Progress]):
         record: Records the progress in the manifest of the run.
         guide_data: References of the facesets of today; None for models without.
         discriminators: Discriminators that are trained beside the model, by name.
+        replicas: Whole copies of the models where these are divided over the processes.
     """
 
     export_to: Path
@@ -35,10 +39,26 @@ class RunState(TrainingState[Progress]):
     record: Callable[[Progress], object]
     guide_data: GuideData | None = None
     discriminators: Mapping[str, TrainedDiscriminator] = field(default_factory=dict)
+    replicas: Sequence[Replica] = ()
+
+    @property
+    def models(self) -> list[FaceAutoencoder]:
+        """The model that is trained, and its moving average."""
+        modules = [self.model, *([] if self.ema is None else [self.ema.module])]
+        return [module for module in modules if isinstance(module, FaceAutoencoder)]
+
+    @contextmanager
+    def whole_models(self) -> Iterator[None]:
+        """Lets the models of ``choice`` have all their weights; entered by all processes."""
+        for replica in self.replicas:
+            replica.gather()
+        yield
+        for replica in self.replicas:
+            replica.release()
 
     def grow(self, fraction: float) -> None:
         """Prepares the models for a step at a fraction of the budget."""
-        for model in self.choice.models.values():
+        for model in self.models:
             model.grow(fraction)
 
     def is_finite(self) -> bool:
@@ -64,7 +84,7 @@ class RunState(TrainingState[Progress]):
         for name, each in self.discriminators.items():
             each.restore(found, found.state.get("discriminators", {}).get(name, {}))
         if self.guide_data is not None:
-            for model in self.choice.models.values():
+            for model in self.models:
                 self.guide_data.fill(model)
         return progress
 

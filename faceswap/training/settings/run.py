@@ -43,6 +43,11 @@ class TrainingConfig(StrictModel):
         "for less memory.",
     )
     compile: bool = Field(default=False, description="Compile the model with torch.compile.")
+    shard: bool = Field(
+        default=False,
+        description="Divide weights, gradients and the optimizer's state over the processes, for "
+        "less memory in each, instead of replicating them.",
+    )
     device: str = Field(default="auto", description="Device: auto, cpu, cuda or mps.")
     adapt_threads: bool = Field(
         default=False,
