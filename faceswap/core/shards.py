@@ -7,7 +7,7 @@ are called by all processes, in the same order.
 from collections.abc import Iterable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 
@@ -49,6 +49,16 @@ def gather(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
         if keep:
             kept[name] = full.cpu() if full is not tensor else tensor
     return kept
+
+
+def release_group(module: nn.Module) -> None:
+    """Lets the process group that holds a module's parameters be destroyed with the module.
+
+    Caches of torch keep its mesh until the program ends, and the mesh keeps the group.
+    """
+    for parameter in module.parameters():
+        if isinstance(parameter, DTensor):
+            parameter.device_mesh._pg_registry.clear()
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:

@@ -156,6 +156,7 @@ def open_training(
             "fp32" if opened.mixed_precision == "no" else opened.mixed_precision,
             opened.num_processes,
         )
+        del model  # nothing but the trainer, which lets go of it, keeps its process group
         yield opened, trainer
 
 

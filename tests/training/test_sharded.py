@@ -5,7 +5,6 @@ import copy
 import pytest
 
 from tests.training.processes import losses_of_processes
-from tests.training.tiny import same, weights
 
 RECIPE = {
     "model": {

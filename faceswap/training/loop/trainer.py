@@ -15,6 +15,7 @@ from faceswap.core.log import get_logger
 from faceswap.core.memory import return_freed_memory
 from faceswap.core.processes import agree_to_stop, from_first
 from faceswap.core.seeding import seed_layers
+from faceswap.core.shards import release_group
 from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
 from faceswap.training.loop.course import Course, announce
 from faceswap.training.loop.cpu_threads import ThreadChoice
@@ -302,8 +303,10 @@ class Trainer:
             self._output.reporter.close(self.progress)
         if self._threads:
             self._threads.end()
-        # The wrapped model would keep the process group from being destroyed.
-        del self._step
+        # The model would keep the process group from being destroyed.
+        release_group(self._state.model)
+        self._output = Output(None)
+        del self._step, self._state
 
     def _result(self, interrupted: int) -> TrainResult:
         history = torch.stack(self._history).T.tolist() if self._history else []
