@@ -24,8 +24,8 @@ from faceswap.core.errors import CheckpointError, TrainingError
 from faceswap.core.log import get_logger
 from faceswap.core.optimizer_state import flatten_optimizer, restore_optimizer
 from faceswap.core.peers import ALONE, Peers
-from faceswap.core.shared_checkpoint import read_shared
 from faceswap.core.shards import all_finite, cut_like, gather
+from faceswap.core.shared_checkpoint import read_shared
 
 _log = get_logger(__name__)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def open_training(
         for line in without_effect(config.in_phases(), _kind(config, model)):
             _log.warning(line)
         origins = peers.first(
-            lambda: start_model(model, config.model.start_from, run, config.data.coverage)
+            partial(start_model, model, config.model.start_from, run, config.data.coverage)
         )
         peers.send_tensors(model.state_dict())
         phases = build_phases(config, opened)
@@ -141,7 +142,7 @@ def open_training(
         start = peers.first(lambda: record(write=False))
         for change in start.changes:
             _log.info("Changed since the last start: %s.", change)
-        meta = peers.first(lambda: _describe_model(config, facesets, model, run, origins))
+        meta = peers.first(partial(_describe_model, config, facesets, model, run, origins))
         reported = callbacks if writes else None
         trainer = assemble_trainer(config, phases, meta, run, opened, model, data, reported)
         if start.outdates(trainer.progress.step):
