@@ -14,6 +14,7 @@ from faceswap.core.log import get_logger
 from faceswap.core.peers import Peers
 from faceswap.core.processes import leave_unused
 from faceswap.core.tensorboard_log import open_scalar_log
+from faceswap.core.trackers import Trackers
 from faceswap.core.training_state import CHOICE
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import ModelMeta
@@ -48,7 +49,7 @@ from faceswap.training.run.progress import Progress
 from faceswap.training.run.replica import Replica
 from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.run.state import RunState
-from faceswap.training.settings import OutputConfig, TrainConfig
+from faceswap.training.settings import TrainConfig
 
 _log = get_logger(__name__)
 _MEASURED_FACES, _PREVIEW_FACES = 32, 5
@@ -142,7 +143,8 @@ def assemble_trainer(
         frozenset.intersection(*(phase.frozen for phase in phases)),
         networks,
     )
-    output = _build_output(config.output, state, run, opened, data, progress, callbacks)
+    with Peers.of(opened).together():  # a tracker may refuse to start
+        output = _build_output(config, state, run, opened, data, progress, callbacks)
     return Trainer(opened, step, data.batches, state, progress, plan, output)
 
 
@@ -184,7 +186,7 @@ def _build_state(
 
 
 def _build_output(
-    settings: OutputConfig,
+    config: TrainConfig,
     state: RunState,
     run: RunDirectory,
     opened: Accelerator,
@@ -205,9 +207,9 @@ def _build_output(
 
     step = progress.step if progress else 0
     curves = run.logs / "curves.html"
-    page = None
+    settings, page, name = config.output, None, run.path.resolve().name
     if settings.live_page:
-        page = LivePage(run.previews, run.path.resolve().name, list(sources), step, curves)
+        page = LivePage(run.previews, name, list(sources), step, curves)
     place, bf16 = opened.device, opened.mixed_precision == "bf16"
     measured = {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()}
     previewed = {n: faces(n, i, _PREVIEW_FACES) for n, i in shown.items()}
@@ -227,6 +229,13 @@ def _build_output(
             place,
             bf16,
             timelapse=settings.timelapse,
+        ),
+        Trackers(
+            settings.trackers,
+            run.logs / "trackers.json",
+            settings.tracker_project,
+            name,
+            config.model_dump(mode="json"),
         ),
         page=page,
         logs_images=settings.log_images,

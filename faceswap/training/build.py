@@ -14,6 +14,7 @@ from faceswap.core.peers import join_processes
 from faceswap.core.processes import hold_run, open_accelerator
 from faceswap.core.run_folder import Start
 from faceswap.core.seeding import seed_everything
+from faceswap.core.trackers import check_trackers
 from faceswap.facesets.faceset import Faceset
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
@@ -102,6 +103,7 @@ def open_training(
         with peers.together():
             check_options(config.model.name, config.model.options)
             facesets = open_facesets(faces, config.data.minimum, config.data.mask)
+        peers.first(lambda: check_trackers(config.output.trackers))
         work = "a training" if writes else "a sweep of learning rates"
         compare_starts(peers, config.model_dump(mode="json"), facesets, run, work)
         with peers.together():  # one machine may lack the device

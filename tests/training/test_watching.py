@@ -1,11 +1,14 @@
 """What a training shows of itself while it runs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from accelerate import tracking
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from faceswap.core.errors import ConfigError
 from faceswap.media.images import read_image
 from faceswap.media.video import VideoReader
 from faceswap.provenance.file_provenance import read_provenance
@@ -154,3 +157,46 @@ def test_a_timelapse_that_fails_does_not_end_the_training(faces, tmp_path, caplo
     assert result.step == 10
     [warning] = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert warning.startswith("The timelapse is not written any more")
+
+
+def test_a_missing_tracker_is_an_error_before_any_work(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr("faceswap.core.trackers.get_available_trackers", list)
+    with pytest.raises(ConfigError, match="'wandb' is not installed"):
+        run_training(configured("output.trackers=[wandb]"), faces, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_trackers_get_the_points_of_the_log_once(faces, tmp_path, monkeypatch):
+    sent = []
+
+    class Recorder(tracking.GeneralTracker):
+        name = "mine"
+        requires_logging_directory = False
+        tracker = None
+
+        def __init__(self, project, **arguments):
+            super().__init__()
+
+        def log(self, values, step=None, **kwargs):
+            sent.extend((name, step, value) for name, value in values.items())
+
+    monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "mine", Recorder)
+    run = tmp_path / "run"
+    chosen = "output.trackers=[mine]"
+    run_training(configured("training.steps=8", chosen), faces, run)
+    # As after a kill at step 8 and a resume from step 5.
+    shutil.rmtree(run / "checkpoints" / "step-00000008")
+    run_training(configured("training.steps=12", chosen), faces, run)
+    points = [(name, step) for name, step, _ in sent]
+    assert len(points) == len(set(points))
+    log = log_of(run)
+    curves = [name for name in log.Tags()["scalars"] if name.startswith(("loss", "held-out"))]
+    assert len(curves) == 6
+    for curve in curves:
+        values = [(step, value) for name, step, value in sent if name == curve]
+        logged = [(e.step, pytest.approx(e.value)) for e in log.Scalars(curve)]
+        # Points that were sent before the kill stay: one is not evaluated again, and after a resume
+        # the first mean is of fewer steps.
+        compared = [[pair for pair in each if pair[0] not in (6, 8)] for each in (values, logged)]
+        assert compared[0] == compared[1]
+        assert len(compared[0]) >= 2

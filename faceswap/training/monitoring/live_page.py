@@ -166,7 +166,7 @@ def _figures(report: StepReport) -> list[tuple[str, str]]:
     if report.memory:
         rows += [
             ("Memory", f"{report.memory.now / GIB:.2f} GiB"),
-            ("Peak of memory", f"{report.memory.peak / GIB:.2f} GiB"),
+            ("Peak memory", f"{report.memory.peak / GIB:.2f} GiB"),
         ]
     return rows
 

@@ -1,9 +1,10 @@
 """Reports of a training: TensorBoard log, previews and held-out metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from faceswap.core.tensorboard_log import ScalarLog
+from faceswap.core.trackers import Trackers
 from faceswap.media.images import read_image
 from faceswap.training.monitoring.dispensable import Dispensable
 from faceswap.training.monitoring.live_page import LivePage
@@ -37,6 +38,7 @@ class Reporter:
         log: Log of the run.
         measurement: Evaluation on held-out faces.
         previews: Previews of the run.
+        trackers: Trackers that the numbers are sent to.
         page: Page that shows the training while it runs; None for none.
         logs_images: Whether previews are added to the log.
     """
@@ -46,11 +48,13 @@ class Reporter:
         log: ScalarLog,
         measurement: Measurement,
         previews: Previews,
+        trackers: Trackers,
         *,
         page: LivePage | None = None,
         logs_images: bool = False,
     ) -> None:
         self._log, self._measurement, self._previews = log, measurement, previews
+        self._trackers = trackers
         self._page, self._logs_images = page, logs_images
         self._attempt = Dispensable("The page of the training")
 
@@ -62,13 +66,13 @@ class Reporter:
     def close(self, progress: Progress) -> None:
         """Flushes and closes the log, and shows the end of this start."""
         self._log.close()
+        self._trackers.close()
         if self._page:
             self._attempt.run(self._page.close, progress)
 
     def log(self, report: StepReport) -> None:
         """Adds an entry to the log."""
-        for name, value in report.scalars().items():
-            self._log.add_scalar(name, value, report.step)
+        self._add(report.scalars(), report.step)
         if self._page:
             self._attempt.run(self._page.report, report)
 
@@ -116,6 +120,10 @@ class Reporter:
     def measure(self, step: int) -> Measured:
         """Evaluates on held-out faces, and logs the metrics."""
         measured = self._measurement.measure()
-        for name, value in measured.figures().items():
-            self._log.add_scalar(name, value, step)
+        self._add(measured.figures(), step)
         return measured
+
+    def _add(self, values: Mapping[str, float], step: int) -> None:
+        for name, value in values.items():
+            self._log.add_scalar(name, value, step)
+        self._trackers.log(values, step)

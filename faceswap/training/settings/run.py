@@ -76,3 +76,11 @@ class OutputConfig(StrictModel):
         default=True,
         description="Write previews/index.html, which shows the training in a browser.",
     )
+    trackers: list[str] = Field(
+        default=[],
+        description="Experiment trackers that numbers are sent to, as in [wandb]; each needs its "
+        "package.",
+    )
+    tracker_project: str = Field(
+        default="faceswap", min_length=1, description="Name of the project at the trackers."
+    )

@@ -77,7 +77,7 @@ def test_it_shows_numbers_previews_phases_and_links(run, clock):
         "Faces per second": "12.5",
         "Waiting for data": "2.1%",
         "Memory": "3.00 GiB",
-        "Peak of memory": "4.00 GiB",
+        "Peak memory": "4.00 GiB",
     }
     (run / "logs").mkdir()
     (run / "logs" / "curves.html").touch()
