@@ -21,7 +21,7 @@ from faceswap.training.agreement import resolve_for_all
 from faceswap.training.build import open_training, run_training
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.optimizers.schedule import Budget
-from faceswap.training.progress_bars import TrainBars, describe
+from faceswap.training.progress_bars import TrainBars, describe, describe_model
 from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.settings import TrainConfig
 
@@ -101,7 +101,7 @@ def train(
         result = train_with_progress(resolved, named, output, allow_changes=allow_changes)
     for line in describe(result):
         note(line)
-    note(f"Model: {run.model}. Previews: {run.previews}.")
+    note(f"Model: {run.model}, {describe_model(result)}. Previews: {run.previews}.")
     if result.interrupted:
         raise typer.Exit(128 + result.interrupted)
 

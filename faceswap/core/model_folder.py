@@ -47,6 +47,11 @@ def save_model_folder(
         form.write(temporary / METADATA, {**metadata, DIGEST: digest})
 
 
+def holds_model(folder: Path, form: Format, metadata: Mapping[str, Any]) -> bool:
+    """Whether a model folder is intact and has these metadata, whatever its weights."""
+    return _digest_of(folder, form, metadata) is not None
+
+
 def _holds(
     folder: Path,
     form: Format,
@@ -55,17 +60,20 @@ def _holds(
     about: Mapping[str, str],
 ) -> bool:
     """Whether a model folder is what ``save_model_folder`` would write."""
+    digest = _digest_of(folder, form, metadata)
+    return digest is not None and digest == digest_tensors(tensors, about)
+
+
+def _digest_of(folder: Path, form: Format, metadata: Mapping[str, Any]) -> str | None:
+    """SHA-256 of the weights of an intact model folder; None if its metadata are others."""
     try:
         found = form.read(folder / METADATA)
         digest = found.pop(DIGEST, None)
         expected = {"format": form.name, "version": form.version, **metadata}
-        return (
-            found == json.loads(json.dumps(expected))  # tuples are lists in JSON
-            and digest == digest_tensors(tensors, about)
-            and digest == sha256_file(folder / WEIGHTS)
-        )
+        same = found == json.loads(json.dumps(expected))  # tuples are lists in JSON
+        return digest if same and digest == sha256_file(folder / WEIGHTS) else None
     except (OSError, FaceswapError):
-        return False
+        return None
 
 
 def find_model_folder(path: Path, command: str) -> Path:

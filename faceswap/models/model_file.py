@@ -17,6 +17,7 @@ from faceswap.core.formats import Document, Format
 from faceswap.core.model_folder import (
     DIGEST,
     find_model_folder,
+    holds_model,
     read_metadata,
     read_weights,
     save_model_folder,
@@ -133,14 +134,35 @@ class LoadedModel:
         return {DIGEST: self.digest, **self.meta.record()}
 
 
-def save_model(directory: Path, model: FaceAutoencoder, meta: ModelMeta) -> None:
+def save_model(
+    directory: Path,
+    model: FaceAutoencoder,
+    meta: ModelMeta,
+    weights: Mapping[str, Tensor] | None = None,
+) -> None:
     """Writes a model folder, complete or not at all.
+
+    Args:
+        directory: Model folder.
+        model: The model.
+        meta: Metadata of the model.
+        weights: Weights to write by name; None for those that the model has.
 
     Raises:
         StorageFullError: The disk is full; an existing model is left as it was.
     """
+    tensors = model.state_dict() if weights is None else weights
+    save_model_folder(directory, MODEL_FORMAT, tensors, _all_metadata(model, meta))
+
+
+def is_saved(directory: Path, model: FaceAutoencoder, meta: ModelMeta) -> bool:
+    """Whether a model folder is intact and has these metadata, whatever its weights."""
+    return holds_model(directory, MODEL_FORMAT, _all_metadata(model, meta))
+
+
+def _all_metadata(model: FaceAutoencoder, meta: ModelMeta) -> dict[str, Any]:
     sizes = {"input_size": model.input_size, "output_size": model.output_size}
-    save_model_folder(directory, MODEL_FORMAT, model.state_dict(), asdict(meta) | sizes)
+    return asdict(meta) | sizes
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:

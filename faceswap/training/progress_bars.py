@@ -3,10 +3,12 @@
 from contextlib import ExitStack
 
 from faceswap.core.console import Advance, progress_bar
+from faceswap.core.text import counted
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.monitoring.memory_use import GIB, MemoryUse
 from faceswap.training.monitoring.report import Callbacks
 from faceswap.training.monitoring.step_report import StepReport
+from faceswap.training.monitoring.swap_score import SwapQuality
 from faceswap.training.optimizers.schedule import Budget
 
 
@@ -79,8 +81,27 @@ def describe(result: TrainResult) -> list[str]:
         f"{name}: held-out SSIM {q.ssim:.3f} (higher is better), L1 {q.l1:.4f} (lower is better)."
         for name, q in result.quality.items()
     ]
+    lines += [_describe_swap(*direction, swap) for direction, swap in result.swaps.items()]
     if result.interrupted:
         lines.append("Stopped and saved; run the same command again to resume.")
     if result.stopped_early:
         lines.append(f"Stopped: {result.ended}.")
     return lines
+
+
+def describe_model(result: TrainResult) -> str:
+    """Where the exported model comes from, as a clause."""
+    if not result.evaluations:
+        return f"step {result.exported_step}"
+    return f"step {result.exported_step}, the best of {counted(result.evaluations, 'evaluation')}"
+
+
+def _describe_swap(source: str, target: str, swap: SwapQuality) -> str:
+    line = f"{source} as {target}: swap score {swap.score:.2f}; a face in {swap.found:.0%}"
+    if swap.identity is None or swap.expression_error is None or swap.pose_error is None:
+        return f"{line} of the swaps, too few for its figures."
+    return (
+        f"{line} of the swaps, identity {swap.identity:.2f} (1 is a real {target}), expression "
+        f"error {swap.expression_error:.2f} (1 is a still face), pose error {swap.pose_error:.1f} "
+        "degrees."
+    )

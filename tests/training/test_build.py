@@ -27,7 +27,7 @@ from faceswap.training.inputs.prepare import open_facesets
 from faceswap.training.monitoring import measurement
 from faceswap.training.monitoring.held_out import Quality
 from faceswap.training.monitoring.report import Callbacks
-from tests.training.tiny import configured, same, tiny, weights
+from tests.training.tiny import configured, exported, same, tiny, weights
 
 
 def test_a_run_trains_and_leaves_everything_behind(faces, tmp_path):
@@ -200,17 +200,22 @@ def test_the_better_of_weights_and_moving_average_is_exported(
         configured("training.steps=6", "optimizer.ema=0.9"), faces, tmp_path / "run"
     )
     assert result.quality["alice"].ssim == 0.9
-    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints")
+    checkpoint = load_checkpoint(tmp_path / "run" / "checkpoints", "best")
     assert checkpoint is not None
-    exported = weights(tmp_path / "run")
-    assert same(exported, checkpoint.tensors[better])
-    assert not same(exported, checkpoint.tensors[worse])
+    step, found = exported(tmp_path / "run")
+    assert step == checkpoint.step
+    assert same(found, checkpoint.tensors[better])
     # The best checkpoint is read as the same model as the exported one.
     model = json.loads((tmp_path / "run" / "model" / "model.json").read_text())
-    model["step"] = 5
+    model["step"] = step + 1
     (tmp_path / "run" / "model" / "model.json").write_text(json.dumps(model))
-    loaded = load_run_model(tmp_path / "run", checkpoint="latest")
-    assert same(loaded.model.state_dict(), exported)
+    loaded = load_run_model(tmp_path / "run")
+    assert same(loaded.model.state_dict(), found)
+    # Of the newest checkpoint, the better weights are the choice as well.
+    newest = load_checkpoint(tmp_path / "run" / "checkpoints")
+    assert newest is not None
+    assert same(weights(tmp_path / "run"), newest.tensors[better])
+    assert not same(weights(tmp_path / "run"), newest.tensors[worse])
     # It resumes exactly.
     run_training(configured("training.steps=9", "optimizer.ema=0.9"), faces, tmp_path / "run")
     run_training(configured("training.steps=9", "optimizer.ema=0.9"), faces, tmp_path / "whole")

@@ -17,7 +17,7 @@ from faceswap.core.errors import (
 from faceswap.core.locks import hold_folder
 from faceswap.training.build import run_training
 from faceswap.training.run.run_directory import RunDirectory
-from tests.training.tiny import configured, same, weights
+from tests.training.tiny import configured, exported, same
 
 CONFIG = configured("training.steps=2")
 
@@ -69,22 +69,25 @@ def test_a_run_that_lost_a_part_of_itself_is_not_begun_anew(faces, run, damage, 
 
 
 def test_a_lost_model_is_made_up(faces, run):
-    before = weights(run)
+    step, before = exported(run)
     shutil.rmtree(run / "model")
     (run / "checkpoints" / "best").unlink()
     run_training(CONFIG, faces, run)
-    assert same(weights(run), before)
+    assert exported(run)[0] == step
+    assert same(exported(run)[1], before)
     assert (run / "checkpoints" / "best").is_file()
 
 
 def test_a_stale_model_is_replaced(faces, run):
     other = run.with_name("other")
     run_training(configured("training.steps=1"), faces, other)
-    right = weights(run)
+    step, right = exported(run)
+    assert not same(right, exported(other)[1])
     shutil.rmtree(run / "model")
     shutil.copytree(other / "model", run / "model")
     run_training(CONFIG, faces, run)
-    assert same(weights(run), right)
+    assert exported(run)[0] == step
+    assert same(exported(run)[1], right)
 
 
 def test_the_run_of_another_command_is_refused(faces, run):

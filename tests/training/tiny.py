@@ -1,12 +1,15 @@
 """A face model of a few thousand weights, and short trainings of it."""
 
+import json
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from faceswap.core.checkpoint import load_checkpoint
 from faceswap.core.config import load_config
+from faceswap.core.training_state import AVERAGED, MODEL, evaluated_group
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import Bottleneck, Downscale, Upscale
 from faceswap.training.settings import TrainConfig
@@ -40,8 +43,19 @@ def configured(*overrides):
 
 
 def weights(run: Path):
-    """Weights of the exported model of a run."""
-    return load_file(run / "model" / "model.safetensors")
+    """Weights at the newest checkpoint of a run: the better of the weights and their average."""
+    newest = load_checkpoint(run / "checkpoints", groups=[MODEL, AVERAGED])
+    assert newest is not None
+    return newest.tensors[evaluated_group(newest)]
+
+
+def exported(run: Path):
+    """Step and weights of the exported model of a run."""
+    folder = run / "model"
+    step = json.loads((folder / "model.json").read_text())["step"]
+    # Copies: the tensors of the reader are the file, which a test may change.
+    found = load_file(folder / "model.safetensors")
+    return step, {name: tensor.clone() for name, tensor in found.items()}
 
 
 def same(a, b):

@@ -7,6 +7,7 @@ from faceswap.training.loop.phase import Phase
 from faceswap.training.monitoring.held_out import Quality
 from faceswap.training.monitoring.report import Reporter
 from faceswap.training.monitoring.step_report import StepReport
+from faceswap.training.monitoring.swaps import Swaps
 from faceswap.training.optimizers.schedule import Budget
 
 
@@ -44,6 +45,9 @@ class TrainResult:
         seconds: Elapsed training time, over all starts.
         losses: Loss of each identity at every step of this start.
         quality: Metrics of each identity on held-out faces; empty without held-out faces.
+        swaps: Metrics of swaps of held-out faces; empty where none can be measured.
+        exported_step: Step of the exported model.
+        evaluations: Number of evaluations that it is the best of; 0 without held-out faces.
         faces_per_second: Mean throughput of this start, over all processes.
         waiting: Fraction of this start's time spent waiting for data, 0 to 1.
         interrupted: Number of the signal that stopped it, or 0.
@@ -55,6 +59,9 @@ class TrainResult:
     seconds: float
     losses: dict[str, list[float]]
     quality: dict[str, Quality]
+    swaps: Swaps
+    exported_step: int
+    evaluations: int
     faces_per_second: float
     waiting: float
     interrupted: int

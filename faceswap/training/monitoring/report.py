@@ -115,6 +115,7 @@ class Reporter:
         """
         measured = self.measure(progress.step)
         judge(measured, progress, due=due)
+        self._log.add_scalar("training/step of the model", progress.exported_step, progress.step)
         return measured
 
     def measure(self, step: int) -> Measured:

@@ -67,6 +67,11 @@ class Progress(training_state.Progress):
         """The current phase; that of a training without phases begins with it."""
         return self.phases[-1] if self.phases else PhaseEntry()
 
+    @property
+    def exported_step(self) -> int:
+        """Step of the exported model: of the best checkpoint, or the newest without a best."""
+        return self.step if self.best_step is None else self.best_step
+
     def enter(self, name: str, reason: str) -> None:
         """Enters a phase with the next step."""
         entry = PhaseEntry(name, self.step, self.seconds, reason)

@@ -8,15 +8,19 @@ from typing import Any
 
 from torch import Tensor
 
-from faceswap.core.checkpoint import Checkpoint
-from faceswap.core.training_state import TrainingState
+from faceswap.core.checkpoint import BEST, Checkpoint, load_checkpoint
+from faceswap.core.errors import CheckpointError
+from faceswap.core.log import get_logger
+from faceswap.core.training_state import AVERAGED, MODEL, TrainingState, evaluated_group
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.model_file import ModelMeta, save_model
+from faceswap.models.model_file import ModelMeta, is_saved, save_model
 from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.run.choice import ModelChoice
 from faceswap.training.run.progress import Progress
 from faceswap.training.run.replica import Replica
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,32 @@ class RunState(TrainingState[Progress]):
         return progress
 
     def complete_save(self, progress: Progress) -> None:
-        """Brings the marks of the checkpoints and the exported model up to date; see the base."""
+        """Brings the marks of the checkpoints and the exported model up to date; see the base.
+
+        The exported model is that of the best checkpoint; of the newest one while there is no best.
+        """
         super().complete_save(progress)
         self.record(progress)
-        save_model(self.export_to, self.choice.model, replace(self.meta, step=progress.step))
+        meta = replace(self.meta, step=progress.exported_step)
+        if meta.step == progress.step:
+            save_model(self.export_to, self.choice.model, meta)
+        elif not is_saved(self.export_to, self.choice.model, meta):
+            self._export_best(meta, progress)
+
+    def _export_best(self, meta: ModelMeta, progress: Progress) -> None:
+        """Exports the best checkpoint where a kill, or an earlier version, left another model."""
+        try:
+            found = load_checkpoint(self.folder, BEST, groups=[MODEL, AVERAGED])
+        except CheckpointError:
+            found = None
+        if found is not None and found.step == meta.step:
+            weights = found.tensors[evaluated_group(found)]
+            save_model(self.export_to, self.choice.model, meta, weights)
+            return
+        _log.warning(
+            "The best checkpoint, of step %d, is damaged: %s is the model of step %d.",
+            meta.step,
+            self.export_to,
+            progress.step,
+        )
+        save_model(self.export_to, self.choice.model, replace(meta, step=progress.step))

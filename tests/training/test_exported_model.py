@@ -1,0 +1,129 @@
+"""The model folder of a run is its best checkpoint."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from faceswap.core.checkpoint import load_checkpoint
+from faceswap.core.training_state import evaluated_group
+from faceswap.models.model_file import load_model, save_model
+from faceswap.models.run_model import load_run_model
+from faceswap.training.build import run_training
+from faceswap.training.monitoring.held_out import Quality
+from faceswap.training.monitoring.measurement import SWAP_SCORE, Measured
+from faceswap.training.monitoring.report import Reporter
+from faceswap.training.monitoring.swap_score import SwapQuality
+from faceswap.training.monitoring.swaps import Direction
+from tests.training.tiny import configured, exported, same, weights
+
+SCORES = {0: 0.1, 2: 0.9, 4: 0.5, 6: 0.3, 8: 0.95}
+SAVES = ("output.save_every=2", "output.keep=2")
+
+
+@pytest.fixture(autouse=True)
+def _known_scores(monkeypatch):
+    quality = {"alice": Quality(0.5, 0.1)}
+
+    def measure(self, step):
+        swap = SwapQuality(1.0, 0.5, 0.2, 3.0, 0.5, SCORES[step])
+        return Measured(quality, {Direction("alice", "bob"): swap})
+
+    monkeypatch.setattr(Reporter, "measure", measure)
+
+
+def train(faces, run, steps, *changes):
+    return run_training(configured(f"training.steps={steps}", *SAVES, *changes), faces, run)
+
+
+def checkpoint(run, which):
+    found = load_checkpoint(run / "checkpoints", which)
+    assert found is not None
+    return found
+
+
+def test_the_best_checkpoint_is_exported_and_converted_with(faces, tmp_path):
+    run = tmp_path / "run"
+    result = train(faces, run, 6)
+    best = checkpoint(run, "best")
+    step, found = exported(run)
+    assert step == best.step == result.exported_step == 2
+    assert same(found, best.tensors[evaluated_group(best)])
+    assert not same(found, weights(run))
+    default, folder = load_run_model(run), load_model(run / "model")
+    assert (default.checkpoint, default.meta.step) == ("best", 2)
+    assert default.digest == folder.digest
+    assert load_run_model(run, checkpoint="latest").meta.step == 6
+
+
+def test_an_unchanged_best_is_not_written_again_and_a_better_one_is(faces, tmp_path):
+    run = tmp_path / "run"
+    train(faces, run, 2)
+    files = [run / "model" / name for name in ("model.json", "model.safetensors")]
+    before = [path.stat().st_mtime_ns for path in files]
+    train(faces, run, 6)
+    assert [path.stat().st_mtime_ns for path in files] == before
+    train(faces, run, 8)
+    assert exported(run)[0] == 8
+    assert same(exported(run)[1], weights(run))
+
+
+@pytest.mark.parametrize("damage", ["newest", "missing", "truncated"])
+def test_another_model_is_replaced_at_the_next_start(faces, tmp_path, damage):
+    run = tmp_path / "run"
+    train(faces, run, 6)
+    step, right = exported(run)
+    if damage == "newest":  # as earlier versions exported
+        newest = load_run_model(run, checkpoint="latest")
+        save_model(run / "model", newest.model, replace(newest.meta, step=6))
+        assert exported(run)[0] == 6
+    elif damage == "missing":
+        shutil.rmtree(run / "model")
+    else:
+        file = run / "model" / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:-4])
+    train(faces, run, 6)
+    assert exported(run)[0] == step
+    assert same(exported(run)[1], right)
+
+
+def test_a_damaged_best_checkpoint_leaves_the_newest_model(faces, tmp_path, caplog):
+    run = tmp_path / "run"
+    train(faces, run, 6)
+    file = checkpoint(run, "best").path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-4])
+    shutil.rmtree(run / "model")
+    train(faces, run, 6)
+    assert exported(run)[0] == 6
+    assert same(exported(run)[1], weights(run))
+    assert "The best checkpoint, of step 2, is damaged" in caplog.text
+
+
+def test_without_held_out_faces_the_newest_model_is_exported(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(Reporter, "measure", lambda self, step: Measured({}))
+    result = train(faces, tmp_path / "run", 4)
+    assert exported(tmp_path / "run")[0] == result.exported_step == 4
+    assert result.evaluations == 0
+
+
+def test_a_best_by_another_measure_is_chosen_anew(faces, tmp_path, monkeypatch, caplog):
+    run = tmp_path / "run"
+    with monkeypatch.context() as earlier:
+        ssim = {0: 0.3, 2: 0.99}
+        earlier.setattr(
+            Reporter, "measure", lambda self, step: Measured({"alice": Quality(ssim[step], 0.1)})
+        )
+        train(faces, run, 2)
+        # A checkpoint of an earlier version.
+        for path in (run / "checkpoints").glob("step-*/state.json"):
+            state = json.loads(path.read_text())
+            assert state["state"]["progress"]["measure"] == "the held-out SSIM"
+    caplog.set_level("INFO", logger="faceswap")
+    train(faces, run, 4)
+    assert "chosen anew, by the swap score instead of the held-out SSIM" in caplog.text
+    best = checkpoint(run, "best")
+    assert best.step == 4
+    assert best.state["progress"]["best"] == [0.5, 0.5]
+    assert best.state["progress"]["measure"] == SWAP_SCORE
+    assert exported(run)[0] == 4
