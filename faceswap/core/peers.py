@@ -21,6 +21,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from faceswap.core.errors import FaceswapError, TrainingError
+from faceswap.core.rendezvous import meet
 
 T = TypeVar("T")
 _CHUNK = 64 << 20  # bytes that are sent at once
@@ -185,7 +186,8 @@ def join_processes() -> Iterator[Peers]:
     if joins:
         # With both, GPUs are left out of the exchange of values, whose patience is that of gloo.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        torch.distributed.init_process_group(backend)
+        store, rank, count = meet()
+        torch.distributed.init_process_group(backend, store=store, rank=rank, world_size=count)
     try:
         yield _joined()
     finally:
