@@ -53,7 +53,7 @@ def test_the_library_is_imported_lazily(installed: Path) -> None:
     assert run(installed, code).splitlines()[0].endswith(" False")
 
 
-@pytest.mark.parametrize("section", ["faceswap", "convert", "classifier"])
+@pytest.mark.parametrize("section", ["faceswap", "convert", "classifier", "accelerate"])
 def test_recipes_are_found_by_name(installed: Path, section: str) -> None:
     names = sorted(path.stem for path in (ROOT / "configs" / section).glob("*.yaml"))
     assert names

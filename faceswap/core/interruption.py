@@ -11,7 +11,12 @@ from faceswap.core.log import get_logger
 
 _log = get_logger(__name__)
 _PATIENCE = 3
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    # Batch systems announce the end of the allotted time with it; Windows has no such signal.
+    *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []),
+)
 """Signals that stop a job."""
 
 
@@ -52,7 +57,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Records SIGINT and SIGTERM instead of ending the process; the job polls the result.
+    """Records ``SIGNALS`` instead of ending the process; the job polls the result.
 
     A launcher forwards the same signal to its processes, so only the third Ctrl-C interrupts at
     once. Outside the main thread, where Python allows no handlers, it has no effect.

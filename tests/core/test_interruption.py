@@ -4,10 +4,15 @@ import threading
 
 import pytest
 
-from faceswap.core.interruption import stop_on_signals
+from faceswap.core.interruption import SIGNALS, stop_on_signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no such signal")
+def test_the_warning_of_a_batch_system_stops_a_job():
+    assert signal.SIGUSR1 in SIGNALS
+
+
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_recorded_and_the_job_continues(number):
     before = signal.getsignal(number)
     with stop_on_signals() as stop:

@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from accelerate import Accelerator
 
 from faceswap.core.errors import ConfigError
-from faceswap.core.interruption import StopRequest
+from faceswap.core.interruption import SIGNALS, StopRequest
 from faceswap.core.processes import (
     agree_to_stop,
     choose_device,
@@ -91,7 +90,7 @@ def test_all_processes_learn_that_the_first_cannot_hold_the_folder(tmp_path, mon
     assert shared == [(f"{problem.__name__}: no locks here", "Its own message says more.")]
 
 
-@pytest.mark.parametrize("number", [0, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [0, *SIGNALS])
 def test_a_single_process_agrees_with_itself(number):
     with open_accelerator("cpu", "fp32") as opened:
         stop = StopRequest(number)
