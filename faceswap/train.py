@@ -5,6 +5,7 @@ Worker processes import this file again, so it defines only functions.
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.errors import ConfigError
 from faceswap.core.peers import join_processes
 from faceswap.facesets.named import find_crowd, parse_faces
+from faceswap.facesets.pack_folder import PackPlace
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.models.reuse import parse_origin
 from faceswap.training.agreement import resolve_for_all
@@ -36,15 +38,15 @@ def train(
     faces: Annotated[
         list[str] | None,
         typer.Option(
-            help="NAME=FACESET, or a folder of facesets, at least once for each identity. When "
-            "resuming, only of facesets that were moved."
+            help="NAME=FACESET, or a folder of facesets, or a pack, at least once for each "
+            "identity. When resuming, only of facesets that were moved."
         ),
     ] = None,
     crowd: Annotated[
         list[str] | None,
         typer.Option(
-            help="Folder of facesets of many people who teach the encoder and are no targets; one "
-            "--faces then suffices. Repeatable."
+            help="Folder of facesets, or folder or URL of packs, of many people who teach the "
+            "encoder and are no targets; one --faces then suffices. Repeatable."
         ),
     ] = None,
     config: Annotated[
@@ -123,7 +125,7 @@ def _overrides(
     return [*settings, *start, *budget]
 
 
-def suggest_lr(config: TrainConfig, faces: dict[str, list[Path]], output: Path) -> None:
+def suggest_lr(config: TrainConfig, faces: Mapping[str, Sequence[PackPlace]], output: Path) -> None:
     """Suggests a learning rate; only its plot and the cache of faces are written.
 
     It starts from the newest checkpoint of a run that exists.
@@ -158,7 +160,7 @@ def suggest_lr(config: TrainConfig, faces: dict[str, list[Path]], output: Path) 
 
 def train_with_progress(
     config: TrainConfig,
-    faces: dict[str, list[Path]],
+    faces: Mapping[str, Sequence[PackPlace]],
     output: Path,
     *,
     allow_changes: bool = False,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from faceswap.core.errors import FaceswapError
 from faceswap.core.prefetch import prefetch
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.face_sampler import FaceSampler
@@ -180,7 +181,7 @@ def load_ahead(
         yield from prefetch((batches[number] for number in numbers), depth=3)
         return
     loader = DataLoader(
-        batches,
+        _WithErrors(batches),
         batch_size=None,
         sampler=numbers,
         num_workers=workers,
@@ -188,7 +189,23 @@ def load_ahead(
         prefetch_factor=4,
         pin_memory=torch.cuda.is_available(),
     )
-    yield from loader
+    for sampled in loader:
+        if isinstance(sampled, FaceswapError):
+            raise sampled
+        yield sampled
+
+
+@dataclass
+class _WithErrors(Dataset[RawBatch | FaceswapError]):
+    """Batches, or the errors of their files: the loader would put a traceback into the message."""
+
+    batches: FaceBatches
+
+    def __getitem__(self, number: int) -> RawBatch | FaceswapError:
+        try:
+            return self.batches[number]
+        except FaceswapError as error:
+            return error
 
 
 def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin: float) -> Batch:

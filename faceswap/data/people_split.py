@@ -3,15 +3,16 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.data.sampling import split_facesets
+from faceswap.data.sampling import split_facesets, split_held_out
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.pack import Pack
 from faceswap.models.crowd import CROWD
 
 _FEWEST_PEOPLE = 3  # to hold one of them out
@@ -51,10 +52,47 @@ def split_people(
         Indices into ``pairs`` of the training faces and of the held-out faces.
     """
     people = people_of(pairs)
+    held_out = np.isin(people, _held_out_people(people, fraction))
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def split_packs(
+    name: str, packs: Sequence[Pack], fraction: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Splits the faces of an identity in packs into training and held-out faces.
+
+    Of the crowd whole people are held out. A pack is of the person that its subject record names,
+    or else of one of its own: the faces are not read. Otherwise, and if there are fewer than three
+    people, blocks of consecutive faces of each pack are held out.
+
+    Args:
+        name: Name of the identity.
+        packs: Packs of the identity.
+        fraction: Fraction of the faces, or of the people of the crowd, to hold out, 0 to 0.5.
+
+    Returns:
+        Indices of the training faces and of the held-out faces through all packs, ascending.
+    """
+    people = [pack.subject.get("name") or pack.source_sha256 for pack in packs]
+    strangers = set(_held_out_people(people, fraction)) if name == CROWD else set()
+    sides: tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]] = ([], [])
+    first = 0
+    for person, pack in zip(people, packs, strict=True):
+        if strangers:
+            sides[person in strangers].append(first + np.arange(pack.faces))
+        else:
+            for side, faces in zip(sides, split_held_out(range(pack.faces), fraction), strict=True):
+                side.append(first + faces)
+        first += pack.faces
+    training, held_out = (np.concatenate([np.empty(0, np.int64), *side]) for side in sides)
+    return training, held_out
+
+
+def _held_out_people(people: Iterable[str], fraction: float) -> list[str]:
+    """People to hold out; none of fewer than three."""
     known = sorted(set(people), key=lambda person: hashlib.sha256(person.encode()).hexdigest())
     count = math.ceil(fraction * len(known)) if len(known) >= _FEWEST_PEOPLE else 0
-    held_out = np.isin(people, known[:count])
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    return known[:count]
 
 
 def people_of(pairs: Sequence[tuple[Faceset, Face]]) -> list[str]:

@@ -25,8 +25,9 @@ from faceswap.evaluation.reconstruction import (
 from faceswap.evaluation.sharpness import RealDetail
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.pack_folder import PackPlace, is_pack
 from faceswap.media.sources import Source
-from faceswap.models.crowd import without_crowd
+from faceswap.models.crowd import CROWD, without_crowd
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
 from faceswap.people.embeddings import Embedding, embed_faces, evenly_spaced, faceset_embedding
@@ -89,7 +90,7 @@ class RunsEvaluation:
 
 
 def open_runs(
-    paths: Sequence[Path], device: str, faces: Mapping[str, Sequence[Path]] | None = None
+    paths: Sequence[Path], device: str, faces: Mapping[str, Sequence[PackPlace]] | None = None
 ) -> list[Candidate]:
     """Load runs with their training and held-out faces.
 
@@ -114,7 +115,7 @@ def open_runs(
     return _with_unique_names(candidates, paths)
 
 
-def _open_run(path: Path, device: str, faces: Mapping[str, Sequence[Path]]) -> Candidate:
+def _open_run(path: Path, device: str, faces: Mapping[str, Sequence[PackPlace]]) -> Candidate:
     run = RunDirectory(path)
     loaded = load_run_model(path, device)
     if not run.config.is_file() or not run.manifest.is_file():
@@ -128,8 +129,9 @@ def _open_run(path: Path, device: str, faces: Mapping[str, Sequence[Path]]) -> C
     held_out: dict[str, Faces] = {}
     given = {name: paths for name, paths in faces.items() if name in recorded}
     opened = {
-        name: _same_facesets([Faceset.open(faceset) for faceset in paths], recorded[name], path)
-        for name, paths in run.find_facesets(given).items()
+        name: _same_facesets([*map(_open_faceset, places)], recorded[name], path)
+        for name, places in run.find_facesets(given).items()
+        if name != CROWD or not any(map(is_pack, places))
     }
     if given:
         run.record_places({name: [faceset.path for faceset in opened[name]] for name in given})
@@ -140,6 +142,15 @@ def _open_run(path: Path, device: str, faces: Mapping[str, Sequence[Path]]) -> C
         training[name] = [pairs[i] for i in used]
         held_out[name] = [pairs[i] for i in reserved]
     return Candidate(path.resolve().name, loaded, training, held_out)
+
+
+def _open_faceset(place: PackPlace) -> Faceset:
+    if is_pack(place):
+        raise FacesetError(
+            f"Expected facesets of the identities of a run, found a pack: {place}.",
+            "An evaluation needs all of its faces at hand: convert a clip and evaluate that.",
+        )
+    return Faceset.open(Path(place))
 
 
 def _same_facesets(

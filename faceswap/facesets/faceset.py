@@ -99,6 +99,11 @@ class Faceset(RecordedFaces):
         return replace(self, masker=masker)
 
     @property
+    def where(self) -> str:
+        """Directory, as it is recorded."""
+        return str(self.path.resolve())
+
+    @property
     def is_video(self) -> bool:
         """Whether its frames follow each other in time; those of photos do not."""
         return self.record["source"]["kind"] == "video"

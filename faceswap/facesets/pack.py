@@ -109,6 +109,11 @@ class Pack(RecordedFaces):
         return replace(self, masker=masker) if masker else self
 
     @property
+    def where(self) -> str:
+        """Folder or URL, as it is recorded."""
+        return self.place if isinstance(self.place, str) else str(self.place.resolve())
+
+    @property
     def masks(self) -> str:
         """Kind of the members with the masks of ``masker``."""
         first = self.masker == first_masker(self.record)

@@ -11,6 +11,7 @@ from faceswap.core.model_folder import FOLDER, METADATA
 from faceswap.core.run_folder import MANIFEST
 from faceswap.core.text import shell_word
 from faceswap.facesets.files import RECORD
+from faceswap.facesets.pack_folder import PackPlace, is_pack
 from faceswap.facesets.record import FORMAT, read_record
 from faceswap.models.model_file import read_model_metadata
 from faceswap.provenance.subject import Subject, is_unstated
@@ -68,16 +69,17 @@ def set_subject(faceset: Path, subject: Subject) -> None:
         FORMAT.write(faceset / RECORD, read_record(faceset) | {"subject": subject.to_json()})
 
 
-def unstated_facesets(facesets: Mapping[str, Sequence[Path]]) -> list[Path]:
-    """Facesets whose subject record has no basis.
+def unstated_facesets(facesets: Mapping[str, Sequence[PackPlace]]) -> list[Path]:
+    """Facesets whose subject record has no basis; packs are left out.
 
     Args:
-        facesets: Directories of facesets, by identity.
+        facesets: Directories of facesets and places of packs, by identity.
 
     Raises:
         FacesetError: A faceset is missing or damaged.
     """
-    paths = [path for sets in facesets.values() for path in sets]
+    places = [place for sets in facesets.values() for place in sets if not is_pack(place)]
+    paths = [place for place in places if isinstance(place, Path)]
     return [path for path in paths if is_unstated(read_record(path)["subject"])]
 
 

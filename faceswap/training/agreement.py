@@ -6,7 +6,6 @@ cache. What they cannot be sent is compared.
 
 import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import accelerate
@@ -19,6 +18,9 @@ from faceswap.core.peers import Peers
 from faceswap.core.run_folder import Data, flatten_settings
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.named import leave_targets_out
+from faceswap.facesets.pack import Pack
+from faceswap.facesets.pack_folder import PackPlace
+from faceswap.training.inputs.opening import FaceSets
 from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.settings import TrainConfig
 
@@ -32,8 +34,8 @@ def resolve_for_all(
     recipe: str | None,
     default: str,
     overrides: Sequence[str],
-    given: Mapping[str, Sequence[Path]],
-) -> tuple[TrainConfig, dict[str, list[Path]]]:
+    given: Mapping[str, Sequence[PackPlace]],
+) -> tuple[TrainConfig, dict[str, list[PackPlace]]]:
     """Settings and facesets of a new run, or of the run that the first process can resume.
 
     Args:
@@ -65,7 +67,7 @@ def resolve_for_all(
 def compare_starts(
     peers: Peers,
     settings: Mapping[str, Any],
-    facesets: Mapping[str, Sequence[Faceset]],
+    facesets: Mapping[str, FaceSets],
     run: RunDirectory,
     work: str,
 ) -> None:
@@ -108,7 +110,9 @@ def compare_contents(peers: Peers, data: Data) -> None:
     peers.require_same(contents, _SAME_FACES)
 
 
-def _described(faceset: Faceset) -> str:
+def _described(faceset: Faceset | Pack) -> str:
+    if isinstance(faceset, Pack):
+        return f"{faceset.name} with {faceset.faces} faces, content {faceset.sha256[:12]}"
     content = faceset.content_hash()[:12]
     return f"{faceset.name} with {len(faceset.trainable())} faces, content {content}"
 

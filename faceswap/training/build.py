@@ -15,7 +15,7 @@ from faceswap.core.processes import hold_run, open_accelerator
 from faceswap.core.run_folder import Start
 from faceswap.core.seeding import seed_everything
 from faceswap.core.trackers import check_trackers
-from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.pack_folder import PackPlace
 from faceswap.models import build_model, check_options
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.guided import GuidedAutoencoder
@@ -27,7 +27,8 @@ from faceswap.training.from_settings import (
     build_phases,
     divides,
 )
-from faceswap.training.inputs.prepare import check_guided, open_facesets, prepare_data
+from faceswap.training.inputs.opening import FaceSets, open_facesets
+from faceswap.training.inputs.prepare import check_guided, check_streamed, prepare_data
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks
@@ -43,7 +44,7 @@ _SAME_PRECISION = "Choose one that all machines have: --set training.precision=f
 
 def run_training(
     config: TrainConfig,
-    faces: Mapping[str, Sequence[Path]],
+    faces: Mapping[str, Sequence[PackPlace]],
     output: Path,
     command: Sequence[str] = (),
     callbacks: Callbacks = NO_CALLBACKS,
@@ -54,7 +55,8 @@ def run_training(
 
     Args:
         config: Settings of the training.
-        faces: Faceset directories of each identity, in the order of the model.
+        faces: Facesets or packs of each identity, in the order of the model: directories, and URLs
+            of packs.
         output: Folder of the run.
         command: Command line, for the record.
         callbacks: Callbacks of the training.
@@ -73,7 +75,7 @@ def run_training(
 @contextmanager
 def open_training(
     config: TrainConfig,
-    faces: Mapping[str, Sequence[Path]],
+    faces: Mapping[str, Sequence[PackPlace]],
     output: Path,
     command: Sequence[str] = (),
     callbacks: Callbacks = NO_CALLBACKS,
@@ -85,7 +87,8 @@ def open_training(
 
     Args:
         config: Settings of the training.
-        faces: Faceset directories of each identity, in the order of the model.
+        faces: Facesets or packs of each identity, in the order of the model: directories, and URLs
+            of packs.
         output: Folder of the run.
         command: Command line, for the record.
         callbacks: Callbacks of the training.
@@ -165,7 +168,7 @@ def open_training(
 
 def _describe_model(
     config: TrainConfig,
-    facesets: Mapping[str, Sequence[Faceset]],
+    facesets: Mapping[str, FaceSets],
     model: FaceAutoencoder,
     run: RunDirectory,
     origins: Sequence[Mapping[str, Any]],
@@ -191,12 +194,13 @@ def _kind(config: TrainConfig, model: FaceAutoencoder) -> ModelKind:
 
 
 def _check_phases(
-    config: TrainConfig, model: FaceAutoencoder, facesets: Mapping[str, Sequence[Faceset]]
+    config: TrainConfig, model: FaceAutoencoder, facesets: Mapping[str, FaceSets]
 ) -> None:
     """Refuses settings that the model cannot be trained with, before any work."""
     names = [f"In the phase {phase.name!r}: " for phase in config.phases] or [""]
     for name, own in zip(names, config.in_phases(), strict=True):
         try:
+            check_streamed(own, model, facesets)
             check_guided(own, model, facesets)
             check_frozen(own.training.freeze, model)
             check_rate(own.optimizer.name, own.optimizer.lr)

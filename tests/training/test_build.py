@@ -23,7 +23,7 @@ from faceswap.models.model_file import load_model
 from faceswap.models.registry import models
 from faceswap.models.run_model import load_run_model
 from faceswap.training.build import run_training
-from faceswap.training.inputs.prepare import open_facesets
+from faceswap.training.inputs.opening import open_facesets
 from faceswap.training.monitoring import measurement
 from faceswap.training.monitoring.held_out import Quality
 from faceswap.training.monitoring.report import Callbacks

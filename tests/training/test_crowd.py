@@ -12,7 +12,7 @@ from faceswap.facesets.named import find_crowd, leave_targets_out, parse_faces
 from faceswap.models.crowd import CROWD
 from faceswap.models.model_file import load_model
 from faceswap.training.build import run_training
-from faceswap.training.inputs.prepare import open_facesets
+from faceswap.training.inputs.opening import open_facesets
 from faceswap.training.monitoring.preview import preview_grid
 from faceswap.training.monitoring.shown_faces import ShownFaces
 from tests.training.tiny import configured, same, weights

@@ -11,7 +11,7 @@ from faceswap.core.config import load_config
 from faceswap.core.errors import FacesetError, IdentityError
 from faceswap.media.images import write_image
 from faceswap.training.build import run_training
-from faceswap.training.inputs.prepare import open_facesets
+from faceswap.training.inputs.opening import open_facesets
 from faceswap.training.settings import TrainConfig
 
 SIZE = 96

@@ -1,8 +1,9 @@
 """Opens facesets and builds the batches of a training from its settings."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations, product
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,115 +11,27 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from faceswap.core.config_errors import nearest
-from faceswap.core.errors import ConfigError, FacesetError, IdentityError
-from faceswap.core.log import get_logger
-from faceswap.core.names import check_name
+from faceswap.core.errors import ConfigError, FacesetError
 from faceswap.core.peers import Peers
-from faceswap.core.text import counted
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.batches import FaceBatches
-from faceswap.data.cache import CropGeometry, FaceCache, build_cache
-from faceswap.data.people_split import split_identity
+from faceswap.data.cache import CropGeometry
 from faceswap.data.sampling import rank_slots
-from faceswap.data.traits import FaceTraits, measure_traits
+from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
-from faceswap.facesets.files import IMAGES
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.crowd import CROWD
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.references import MOST_BYTES
 from faceswap.training.inputs.guide_data import GuideData, prepare_guide_data
+from faceswap.training.inputs.identity_faces import IdentityFaces, cache_faces, stream_faces
+from faceswap.training.inputs.opening import FaceSets, facesets_of, packs_of
 from faceswap.training.settings import TrainConfig
 
-_log = get_logger(__name__)
-_MOST_NAMED = 5
-
-
-def open_facesets(
-    faces: Mapping[str, Sequence[Path]], minimum: int, masker: str = ""
-) -> dict[str, list[Faceset]]:
-    """Opens the facesets of each identity.
-
-    Args:
-        faces: Faceset directories of each identity.
-        minimum: Fewest faces an identity may have.
-        masker: Masker whose masks are used; "" for the default masks of each faceset.
-
-    Raises:
-        IdentityError: There are fewer than two identities, or two have the same faces.
-        FacesetError: A faceset is missing, incomplete or damaged, has no such masks, or there are
-            too few faces.
-    """
-    if CROWD in faces and len(faces) < 2:
-        raise IdentityError(
-            "Expected an identity to swap to beside the crowd, found none.",
-            "Add --faces: --faces alice=faces/alice",
-        )
-    if len(faces) < 2:
-        raise IdentityError(
-            f"Expected at least two identities, found {len(faces)}: {', '.join(faces) or 'none'}.",
-            "Repeat --faces: --faces alice=faces/alice --faces bob=faces/bob; or add --crowd.",
-        )
-    for name in faces:  # part of the names of files
-        check_name(name, "name of an identity")
-    opened = {
-        name: [Faceset.open(path).with_masker(masker) for path in paths]
-        for name, paths in faces.items()
-    }
-    for name, sets in opened.items():
-        unknown = [line for faceset in sets if (line := describe_unknown_images(faceset))]
-        found = sum(len(faceset.trainable()) for faceset in sets)
-        if found < minimum:
-            raise FacesetError(
-                " ".join(
-                    [f"Expected at least {minimum} faces of {name!r}, found {found}.", *unknown]
-                ),
-                "Extract more footage of this person, or lower --set data.minimum at the cost of "
-                "quality.",
-            )
-        for line in unknown:
-            _log.warning(line)
-    for (first, mine), (second, others) in combinations(opened.items(), 2):
-        _check_distinct(first, mine, second, others)
-    return opened
-
-
-def describe_unknown_images(faceset: Faceset) -> str:
-    """Sentence on the files in ``images/`` that belong to no face; empty without any."""
-    unknown = faceset.unknown_images()
-    if not unknown:
-        return ""
-    named = ", ".join(unknown[:_MOST_NAMED]) + (", ..." if len(unknown) > _MOST_NAMED else "")
-    return (
-        f"{counted(len(unknown), 'file')} in {faceset.path / IMAGES} without a face, not used: "
-        f"{named}. An edited image has to keep its name and its format."
-    )
-
-
-def _check_distinct(
-    first: str, mine: Sequence[Faceset], second: str, others: Sequence[Faceset]
-) -> None:
-    """Refuses two identities with mostly the same faces.
-
-    Facesets of one clip with two people, divided by deleting images, have different faces.
-    """
-    for a, b in product(mine, others):
-        faces, theirs = _places(a), _places(b)
-        if a.path.resolve() == b.path.resolve() or 2 * len(faces & theirs) > min(
-            len(faces), len(theirs)
-        ):
-            raise IdentityError(
-                f"Expected different faces for each identity, found the same ones for {first!r} "
-                f"({a.path}) and {second!r} ({b.path}).",
-                "Name the faceset of the other person. Of a clip with several people, keep the "
-                "images of one person in each faceset.",
-            )
-
-
-def _places(faceset: Faceset) -> set[tuple[str, int, int]]:
-    """Where the faces of a faceset come from: source, frame and number of the face."""
-    source = faceset.source_sha256
-    return {(source, face.frame, face.face) for face in faceset.trainable()}
+_BALANCES = (
+    *("balance_pose", "balance_expression", "balance_sources"),
+    *("sharpness", "skip_blurred"),
+)
 
 
 @dataclass(frozen=True)
@@ -127,7 +40,7 @@ class TrainingData:
 
     Attributes:
         batches: Training batches.
-        held_out: Cache indices of the held-out faces of each identity.
+        held_out: Indices of the held-out faces of each identity.
         contents: SHA-256 of the crops and masks of each faceset, by resolved directory.
         edited: Number of faces edited since the caches were last used, by resolved directory.
         guide_data: Geometry and references of the faces; None for models without.
@@ -142,7 +55,7 @@ class TrainingData:
 
 def prepare_data(
     config: TrainConfig,
-    facesets: Mapping[str, Sequence[Faceset]],
+    facesets: Mapping[str, FaceSets],
     cache: Path,
     opened: Accelerator,
     model: FaceAutoencoder,
@@ -153,7 +66,7 @@ def prepare_data(
 
     Args:
         config: Settings of the training.
-        facesets: Facesets of each identity, in the order of the model.
+        facesets: Facesets or packs of each identity, in the order of the model.
         cache: Folder of the caches.
         opened: Accelerator of the training.
         model: The model, for its sizes and its guides.
@@ -164,6 +77,7 @@ def prepare_data(
         ConfigError: The batch cannot be split evenly over processes and micro-batches, or flips are
             set for an unknown identity.
         FacesetError: Crops cover too little of the face, or cannot be read.
+        RemoteError: A pack at a URL cannot be read.
         StorageFullError: The disk is full.
     """
     plan, reach = plans[0], max(plan.ranges.reach for plan in plans)
@@ -171,33 +85,37 @@ def prepare_data(
     rank_slots(plan.batch, plan.rank, plan.world_size, 0, plan.micro_batches)
     for each in plans:
         check_flips(each.flips, list(facesets))
-    caches: dict[str, FaceCache] = {}
-    contents: dict[Path, str] = {}
-    edited: dict[Path, int] = {}
-    training: dict[str, NDArray[np.int64]] = {}
-    held_out: dict[str, NDArray[np.int64]] = {}
-    traits: dict[str, FaceTraits] = {}
-    pairs = {
-        name: [(faceset, face) for faceset in sets for face in faceset.trainable()]
-        for name, sets in facesets.items()
-    }
+    pairs: dict[str, list[tuple[Faceset, Face]]] = {}
+    faces: dict[str, IdentityFaces] = {}
+    settings = config.data
     # One process of each machine builds the cache, the others reuse it.
     with Peers.of(opened).machine_by_machine():
         for name, sets in facesets.items():
             geometry = _geometry(config, sets, model, reach)
-            built = build_cache(cache, name, pairs[name], geometry, on_faces)
-            caches[name] = built.cache
-            contents |= {path.resolve(): sha256 for path, sha256 in built.contents.items()}
-            edited |= {path.resolve(): count for path, count in built.edited.items()}
-            training[name], held_out[name] = split_identity(name, pairs[name], config.data.held_out)
-            trained = [pairs[name][i] for i in training[name]]
-            traits[name] = measure_traits(trained, crowd=name == CROWD)
-    guide_data = prepare_guide_data(
-        model, pairs, training, config.data.references, config.data.coverage
+            place = geometry, cache, settings.held_out
+            if packs := packs_of(sets):
+                faces[name] = stream_faces(name, packs, *place, settings.window, on_faces)
+            else:
+                pairs[name] = [
+                    (each, face) for each in facesets_of(sets) for face in each.trainable()
+                ]
+                faces[name] = cache_faces(name, pairs[name], *place, on_faces)
+    training = {name: each.training for name, each in faces.items()}
+    guide_data = prepare_guide_data(model, pairs, training, settings.references, settings.coverage)
+    batches = FaceBatches(
+        {name: each.source for name, each in faces.items()},
+        training,
+        plan,
+        guides={} if guide_data is None else guide_data.sources,
+        traits={name: each.traits for name, each in faces.items() if each.traits is not None},
     )
-    sources = {} if guide_data is None else guide_data.sources
-    batches = FaceBatches(caches, training, plan, guides=sources, traits=traits)
-    return TrainingData(batches, held_out, contents, edited, guide_data)
+    return TrainingData(
+        batches,
+        {name: each.held_out for name, each in faces.items()},
+        dict(ChainMap(*(each.contents for each in faces.values()))),
+        dict(ChainMap(*(each.edited for each in faces.values()))),
+        guide_data,
+    )
 
 
 def check_flips(flips: Mapping[str, float], identities: Sequence[str]) -> None:
@@ -215,7 +133,7 @@ def check_flips(flips: Mapping[str, float], identities: Sequence[str]) -> None:
 
 
 def check_guided(
-    config: TrainConfig, model: FaceAutoencoder, facesets: Mapping[str, Sequence[Faceset]]
+    config: TrainConfig, model: FaceAutoencoder, facesets: Mapping[str, FaceSets]
 ) -> None:
     """Refuses what a guided model cannot be trained with, before any work; accepts all for others.
 
@@ -257,18 +175,57 @@ def check_guided(
             f"{config.data.references} of {model.detail} pixels, which take {size >> 20} MiB.",
             "Lower --set data.references or --set model.options.detail.",
         )
-    for faceset in chain.from_iterable(facesets.values()):
+    for faceset in chain.from_iterable(map(facesets_of, facesets.values())):
         faceset.meshes()
 
 
+def check_streamed(
+    config: TrainConfig, model: FaceAutoencoder, facesets: Mapping[str, FaceSets]
+) -> None:
+    """Refuses settings that packs cannot be trained with, before any work.
+
+    Args:
+        config: Settings of a phase.
+        model: The model.
+        facesets: Facesets or packs of each identity.
+
+    Raises:
+        ConfigError: Faces of packs would be matched, weighted or shown as references.
+    """
+    streamed = [name for name, sets in facesets.items() if packs_of(sets)]
+    if not streamed:
+        return
+    faces = f"The faces of {', '.join(map(repr, streamed))} are read from packs when their turn"
+    if isinstance(model, GuidedAutoencoder):
+        raise ConfigError(
+            f"{faces} comes, and the model {config.model.name!r} shows real crops of all faces.",
+            "Unpack them with `faceswap faces unpack`, or use another model.",
+        )
+    used = {
+        "data.match": config.data.match,
+        "augmentation.landmark_warp": config.augmentation.landmark_warp,
+        **{f"data.{name}": getattr(config.data, name) for name in _BALANCES},
+    }
+    wrong = [name for name, value in used.items() if value]
+    if wrong:
+        off = {name: "false" if used[name] is True else "0" for name in wrong}
+        raise ConfigError(
+            f"{faces} comes, so that they cannot be compared with others: expected "
+            f"{' and '.join(f'{name}={value}' for name, value in off.items())}, found "
+            f"{', '.join(str(used[name]) for name in wrong)}.",
+            " ".join(f"--set {name}={value}" for name, value in off.items())
+            + ", or unpack them with `faceswap faces unpack`.",
+        )
+
+
 def _geometry(
-    config: TrainConfig, sets: Sequence[Faceset], model: FaceAutoencoder, reach: float
+    config: TrainConfig, sets: FaceSets, model: FaceAutoencoder, reach: float
 ) -> CropGeometry:
     size = max(model.input_size, model.full_size)
     stored = min(faceset.crop_coverage for faceset in sets)
     if stored < config.data.coverage:
         raise FacesetError(
-            f"Expected crops of at least {config.data.coverage} face squares in {sets[0].path}, "
+            f"Expected crops of at least {config.data.coverage} face squares in {sets[0].where}, "
             f"found {stored}.",
             "Lower --set data.coverage, or extract again.",
         )

@@ -11,7 +11,10 @@ from faceswap.core.errors import FacesetError, OutputBusyError
 from faceswap.core.locks import hold_folder
 from faceswap.core.run_folder import MANIFEST, Data, RunFolder
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.pack import Pack
+from faceswap.facesets.pack_folder import PackPlace, is_pack, stored_place
 from faceswap.facesets.subjects import is_faceset
+from faceswap.training.inputs.opening import FaceSets
 from faceswap.training.run.progress import Progress
 from faceswap.training.settings import TrainConfig
 
@@ -54,16 +57,18 @@ class RunDirectory(RunFolder[TrainConfig]):
         if facts != known:
             MANIFEST.write(self.manifest, {**manifest, **facts})
 
-    def stored_facesets(self) -> dict[str, list[Path]]:
-        """Directories of the facesets of each identity, at the last start."""
+    def stored_facesets(self) -> dict[str, list[PackPlace]]:
+        """Places of the facesets or packs of each identity, at the last start."""
         data = self.read_manifest()["data"]
-        return {name: [Path(source["path"]) for source in sets] for name, sets in data.items()}
+        return {
+            name: [stored_place(source["path"]) for source in sets] for name, sets in data.items()
+        }
 
     def find_facesets(
         self,
-        given: Mapping[str, Sequence[Path]],
-        stored: Mapping[str, Sequence[Path]] | None = None,
-    ) -> dict[str, list[Path]]:
+        given: Mapping[str, Sequence[PackPlace]],
+        stored: Mapping[str, Sequence[PackPlace]] | None = None,
+    ) -> dict[str, list[PackPlace]]:
         """Directories of the facesets of each identity: the given ones, else the stored ones.
 
         Args:
@@ -75,7 +80,7 @@ class RunDirectory(RunFolder[TrainConfig]):
         """
         stored = self.stored_facesets() if stored is None else stored
         for name, paths in stored.items():
-            gone = [path for path in paths if name not in given and not is_faceset(path)]
+            gone = [path for path in paths if name not in given and not _is_stored(path)]
             if gone:
                 raise FacesetError(
                     f"The faceset of {name} is no longer in {gone[0]}.",
@@ -83,7 +88,7 @@ class RunDirectory(RunFolder[TrainConfig]):
                 )
         return {name: list(paths) for name, paths in {**stored, **given}.items()}
 
-    def record_places(self, places: Mapping[str, Sequence[Path]]) -> None:
+    def record_places(self, places: Mapping[str, Sequence[PackPlace]]) -> None:
         """Records where the facesets of some identities lie now.
 
         A run that cannot be written, or is being trained, stays as it is.
@@ -123,36 +128,41 @@ class RunDirectory(RunFolder[TrainConfig]):
         return words
 
 
-def _set_places(data: Data, places: Mapping[str, Sequence[Path]]) -> bool:
+def _is_stored(place: PackPlace) -> bool:
+    """Whether a faceset or a pack is at a place; a URL is taken for one."""
+    return is_pack(place) or (isinstance(place, Path) and is_faceset(place))
+
+
+def _set_places(data: Data, places: Mapping[str, Sequence[PackPlace]]) -> bool:
     """Puts places of facesets into the data of a manifest; returns whether they are others."""
     changed = False
     for name, paths in places.items():
         for source, path in zip(data[name], paths, strict=True):
-            changed |= source["path"] != str(path.resolve())
-            source["path"] = str(path.resolve())
+            text = path if isinstance(path, str) else str(path.resolve())
+            changed |= source["path"] != text
+            source["path"] = text
     return changed
 
 
 def describe_facesets(
-    facesets: Mapping[str, Sequence[Faceset]], contents: Mapping[Path, str] | None = None
+    facesets: Mapping[str, FaceSets], contents: Mapping[Path, str] | None = None
 ) -> Data:
-    """Training data of a run for its manifest: the facesets of each identity.
+    """Training data of a run for its manifest: the facesets or packs of each identity.
 
     Args:
-        facesets: Facesets by identity.
-        contents: SHA-256 of the crops and masks, by resolved directory.
+        facesets: Facesets or packs by identity.
+        contents: SHA-256 of the crops and masks of facesets, by resolved directory.
     """
     return {
-        name: [
-            {
-                "path": str(faceset.path.resolve()),
-                "name": faceset.name,
-                "faces": len(faceset.trainable()),
-                "sha256": faceset.content_hash(),
-                "subject": faceset.subject,
-            }
-            | ({"content": contents[faceset.path.resolve()]} if contents else {})
-            for faceset in sets
-        ]
-        for name, sets in facesets.items()
+        name: [_described(each, contents or {}) for each in sets] for name, sets in facesets.items()
     }
+
+
+def _described(faces: Faceset | Pack, contents: Mapping[Path, str]) -> dict[str, Any]:
+    described = {"path": faces.where, "name": faces.name, "subject": faces.subject}
+    if isinstance(faces, Pack):
+        sha256 = faces.sha256
+        return described | {"faces": faces.faces, "sha256": sha256, "content": sha256}
+    described |= {"faces": len(faces.trainable()), "sha256": faces.content_hash()}
+    content = contents.get(faces.path.resolve())
+    return described | ({"content": content} if content else {})

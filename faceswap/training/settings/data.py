@@ -77,6 +77,9 @@ class DataConfig(StrictModel):
         description="Real crops of each identity that a guided model keeps and warps.",
     )
     minimum: int = Field(default=32, ge=2, description="Fewest faces an identity may have.")
+    window: int = Field(
+        default=16384, ge=1, description="Number of faces of packs that are mixed at a time, about."
+    )
     workers: int | None = Field(
         default=None, ge=0, le=128, description="Data loading processes; null chooses by device."
     )
