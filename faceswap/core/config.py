@@ -26,6 +26,9 @@ M = TypeVar("M", bound=BaseModel)
 UserPath = Annotated[Path, AfterValidator(user_path)]
 """Path in a setting; a leading ``~`` is the home folder."""
 
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: user_path(path).absolute())]
+"""Path in a setting of a run, which may be resumed from another folder."""
+
 
 class StrictModel(BaseModel):
     """Base of all settings classes: frozen; unknown keys and other types are errors."""

@@ -38,6 +38,11 @@ from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.face_judge import open_face_judge
 from faceswap.training.monitoring.live_page import LivePage
 from faceswap.training.monitoring.measurement import Measurement
+from faceswap.training.monitoring.preview_faces import (
+    open_preview_faces,
+    preview_faces,
+    with_subjects,
+)
 from faceswap.training.monitoring.preview_writer import PreviewWriter
 from faceswap.training.monitoring.previews import Previews
 from faceswap.training.monitoring.report import Callbacks, Reporter
@@ -212,7 +217,15 @@ def _build_output(
         page = LivePage(run.previews, name, list(sources), step, curves)
     place, bf16 = opened.device, opened.mixed_precision == "bf16"
     measured = {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()}
-    previewed = {n: faces(n, i, _PREVIEW_FACES) for n, i in shown.items()}
+    own = open_preview_faces(
+        settings.preview_faces, list(sources), config.data.mask, guided=data.guide_data is not None
+    )
+    previewed = {
+        n: preview_faces(own[n], _PREVIEW_FACES, size, config.data.coverage)
+        if n in own
+        else faces(n, i, _PREVIEW_FACES)
+        for n, i in shown.items()
+    }
     swaps = SwapMeasurement(
         measured,
         partial(open_face_judge, state.meta.coverage),
@@ -223,7 +236,7 @@ def _build_output(
         open_scalar_log(run.logs, purge_step=step + 1),
         Measurement(state.choice, measured, swaps, place, bf16),
         Previews(
-            PreviewWriter(run.previews, state.meta),
+            PreviewWriter(run.previews, with_subjects(state.meta, own)),
             state.choice,
             previewed,
             place,

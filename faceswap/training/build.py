@@ -31,6 +31,7 @@ from faceswap.training.inputs.opening import FaceSets, open_facesets
 from faceswap.training.inputs.prepare import check_guided, check_streamed, prepare_data
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.loop.trainer import Trainer
+from faceswap.training.monitoring.preview_faces import open_preview_faces
 from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks
 from faceswap.training.optimizers.by_name import check_rate
 from faceswap.training.run.earlier_models import earlier_recognizers, start_model
@@ -120,6 +121,7 @@ def open_training(
         seed_everything(config.seed)
         model = build_model(config.model.name, list(facesets), config.model.options)
         _check_phases(config, model, facesets)
+        peers.first(partial(_check_preview_faces, config, model))
         for line in without_effect(config.in_phases(), _kind(config, model)):
             _log.warning(line)
         origins = peers.first(
@@ -191,6 +193,13 @@ def _kind(config: TrainConfig, model: FaceAutoencoder) -> ModelKind:
     options = check_options(config.model.name, config.model.options)
     masks = options.get("mask", True)  # families without the option always predict them
     return ModelKind(isinstance(model, GuidedAutoencoder), masks)
+
+
+def _check_preview_faces(config: TrainConfig, model: FaceAutoencoder) -> None:
+    """Refuses faces that previews cannot show, before any work."""
+    guided = isinstance(model, GuidedAutoencoder)
+    places = config.output.preview_faces
+    open_preview_faces(places, model.identities, config.data.mask, guided=guided)
 
 
 def _check_phases(

@@ -8,11 +8,12 @@ import pytest
 from accelerate import tracking
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from faceswap.core.errors import ConfigError
+from faceswap.core.errors import ConfigError, FacesetError
 from faceswap.media.images import read_image
 from faceswap.media.video import VideoReader
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.training.build import run_training
+from faceswap.training.monitoring.preview_faces import open_preview_faces
 from faceswap.training.monitoring.report import Callbacks
 from tests.training.tiny import configured
 
@@ -200,3 +201,46 @@ def test_trackers_get_the_points_of_the_log_once(faces, tmp_path, monkeypatch):
         compared = [[pair for pair in each if pair[0] not in (6, 8)] for each in (values, logged)]
         assert compared[0] == compared[1]
         assert len(compared[0]) >= 2
+
+
+def test_previews_show_faces_of_ones_own(faces, make_faceset, tmp_path):
+    own = make_faceset(tmp_path / "own", faces=7, shade=(20, 30, 240))
+    chosen = f"output.preview_faces={{alice: {own}}}"
+    run_training(configured("training.steps=5", chosen), faces, tmp_path / "run")
+    run_training(configured("training.steps=5"), faces, tmp_path / "plain")
+    path = "previews/step-00000005.jpg"
+    with_own, plain = (read_image(tmp_path / name / path).astype(int) for name in ("run", "plain"))
+    assert (with_own.shape, plain.shape) == ((682, 788, 3), (286, 788, 3))
+    for row in range(5):
+        middle = with_own[26 + 132 * row + 64, 64]
+        assert middle[2] - middle[0] > 100, middle  # blue
+    assert plain[26 + 64, 64, 2] < plain[26 + 64, 64, 0]
+    bob = slice(3 * 132, 3 * 132 + 128)
+    assert abs(with_own[22:280, bob] - plain[22:280, bob]).max() <= 2
+    found = read_provenance(tmp_path / "run" / path)
+    assert found.conversion is not None
+    assert [record["name"] for record in found.conversion["subjects"]["alice"]][1:] == ["own"]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ("{allice: nowhere}", ConfigError, "Unknown identity 'allice'"),
+        ("{alice: nowhere}", FacesetError, "nowhere"),
+    ],
+)
+def test_preview_faces_that_cannot_be_shown(faces, tmp_path, value, error, message):
+    with pytest.raises(error, match=message):
+        run_training(configured(f"output.preview_faces={value}"), faces, tmp_path / "run")
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_guided_models_take_no_preview_faces():
+    with pytest.raises(ConfigError, match="guided"):
+        open_preview_faces({"alice": Path("faces")}, ["alice", "bob"], "", guided=True)
+
+
+def test_a_relative_place_of_preview_faces_is_kept_as_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = configured("output.preview_faces={alice: shown}")
+    assert config.output.preview_faces == {"alice": tmp_path / "shown"}

@@ -62,9 +62,14 @@ def _untouched(source: FaceSource, indices: NDArray[np.int64], size: int) -> Ten
     inner = slice(first, first + trained)
     crops = source.open()
     faces = np.stack([crops[face][inner, inner, :4] for face in indices.tolist()])
-    tensor = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
+    tensor = as_tensor(faces)
     if size == trained:
         return tensor
     return torch.nn.functional.interpolate(
         tensor, (size, size), mode="bilinear", antialias=True, align_corners=False
     )
+
+
+def as_tensor(faces: NDArray[np.uint8]) -> Tensor:
+    """Faces ``(N, S, S, C) uint8`` as ``(N, C, S, S) float32`` in [0, 1]."""
+    return torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255

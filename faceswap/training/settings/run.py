@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from faceswap.core.config import StrictModel
+from faceswap.core.config import AbsolutePath, StrictModel
 
 
 class TrainingConfig(StrictModel):
@@ -68,6 +68,11 @@ class OutputConfig(StrictModel):
     preview_every: int = Field(default=500, ge=1, description="Steps between preview images.")
     log_every: int = Field(default=20, ge=1, description="Steps between log entries.")
     keep: int = Field(default=2, ge=2, description="Newest checkpoints to keep, besides the best.")
+    preview_faces: dict[str, AbsolutePath] = Field(
+        default={},
+        description="Facesets whose faces previews show in place of held-out ones, by identity, as "
+        "in {alice: faces/shown}.",
+    )
     timelapse: bool = Field(default=True, description="Write the previews as a video, too.")
     log_images: bool = Field(
         default=True, description="Add the previews to the TensorBoard log, with their manifests."
