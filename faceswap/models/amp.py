@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from faceswap.core.errors import ConfigError
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction, as_reconstruction
 from faceswap.models.guides import Guides
-from faceswap.models.options import check_positive
+from faceswap.models.options import LARGEST_WIDTH, check_dense, check_range
 from faceswap.models.registry import models
 from faceswap.models.saehd.layers import Widths, architecture
 from faceswap.models.shared_decoder import SharedDecoderAutoencoder
@@ -138,19 +138,29 @@ def amp(
         mask: Whether the decoder also predicts a face mask.
 
     Raises:
-        ConfigError: An option is out of range.
+        ConfigError: An option is out of range, or there is only one identity.
     """
-    check_positive("amp", ae_dims=ae_dims, inter_dims=inter_dims, d_mask_dims=d_mask_dims)
+    check_range("amp", 1, LARGEST_WIDTH, ae_dims=ae_dims, inter_dims=inter_dims)
+    check_range("amp", 1, LARGEST_WIDTH // 8, d_mask_dims=d_mask_dims)
+    if len(identities) < 2:
+        raise ConfigError(
+            "Expected two or more identities for the model 'amp', which mixes them, found "
+            f"{', '.join(identities) or 'none'}.",
+            "Give the faces of another person, or choose another model: --set model.name=df",
+        )
     if not 0 <= mix < 0.5:  # from half of the channels on, it is not known who is meant
         raise ConfigError(
             f"Expected a mix from 0 to below 0.5 of the model 'amp', found {mix}.",
             "For example: --set model.options.mix=0.25",
         )
     net = architecture("amp", size, Widths(e_dims, d_dims, d_mask_dims * mask), "udt")
-    code = nn.Sequential(nn.Flatten(), nn.Linear(net.code_channels * net.code_side**2, ae_dims))
+    features, mixed = net.code_channels * net.code_side**2, inter_dims * net.grid**2
+    check_dense(features, ae_dims)
+    check_dense(ae_dims, mixed)
+    code = nn.Sequential(nn.Flatten(), nn.Linear(features, ae_dims))
     shape = (inter_dims, net.grid, net.grid)
     inters = {
-        name: nn.Sequential(nn.Linear(ae_dims, inter_dims * net.grid**2), nn.Unflatten(1, shape))
+        name: nn.Sequential(nn.Linear(ae_dims, mixed), nn.Unflatten(1, shape))
         for name in identities
     }
     model = MorphingAutoencoder(net.encoder(), code, inters, net.decoder(inter_dims), size, mix)

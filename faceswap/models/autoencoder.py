@@ -1,7 +1,7 @@
 """Face autoencoder: shared encoder and intermediate layers, and one decoder per identity."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,8 @@ class FaceAutoencoder(nn.Module):
         detail: Largest side of the swapped faces in pixels; that of the decoded faces unless the
             model is guided.
         full_size: Side of the decoded faces at the end of a training in pixels.
+        options: Options that the model was built with, complete; empty if it was not built by its
+            name.
         grows: Whether the sizes grow in training, so that not all parameters are always used.
     """
 
@@ -76,6 +78,7 @@ class FaceAutoencoder(nn.Module):
         self.output_size = output_size
         self.detail = output_size
         self.full_size = output_size
+        self.options: Mapping[str, Any] = {}
 
     def forward(
         self, faces: Tensor, swaps: int = 0, guides: Guides | None = None
@@ -109,6 +112,14 @@ class FaceAutoencoder(nn.Module):
 
         Args:
             fraction: Fraction of the training's budget that is used up, 0 to 1.
+        """
+
+    def continue_from(self, other: "FaceAutoencoder", parts: Collection[str]) -> None:
+        """Takes over how far another model has grown; only models that grow change.
+
+        Args:
+            other: Trained model that weights were taken from.
+            parts: Names of the parts that have its weights.
         """
 
     def encode(self, faces: Tensor) -> Tensor:

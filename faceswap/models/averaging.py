@@ -10,7 +10,11 @@ from torch import Tensor, nn
 from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
-from faceswap.models.reuse import describe_origin, earlier_subjects, part_difference
+from faceswap.models.reuse import (
+    describe_origin,
+    earlier_subjects,
+    part_difference,
+)
 
 
 def average_models(
@@ -70,7 +74,8 @@ def _differences(first: LoadedModel, other: LoadedModel) -> Iterator[str]:
         mine, theirs = getattr(first.meta, name), getattr(other.meta, name)
         if mine != theirs:
             yield f"{name} {_plain(mine)} and {_plain(theirs)}"
-    mine, theirs = first.meta.options, other.meta.options
+    # Models of earlier versions lack options that were added since.
+    mine, theirs = ({**each.model.options, **each.meta.options} for each in (first, other))
     for name in dict.fromkeys([*mine, *theirs]):
         if mine.get(name) != theirs.get(name):
             yield f"option {name} {mine.get(name)} and {theirs.get(name)}"

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from faceswap.models.convolution import Conv2d, Output
+from faceswap.models.options import check_dense
 
 BLOCK = 4
 """Side of the blocks of pixels that ``Stem`` and ``Head`` fold into channels."""
@@ -108,10 +109,15 @@ class Bottleneck(nn.Module):
         code: Number of elements of the code between the layers.
         outputs: Number of output channels.
         grid: Height and width of the output features.
+
+    Raises:
+        ConfigError: A layer would have more weights than ``options.MOST_WEIGHTS``.
     """
 
     def __init__(self, inputs: int, side: int, code: int, outputs: int, grid: int) -> None:
         super().__init__()
+        check_dense(inputs * side * side, code)
+        check_dense(code, outputs * grid * grid)
         self.narrow = nn.Linear(inputs * side * side, code)
         self.widen = nn.Linear(code, outputs * grid * grid)
         self.shape = (outputs, grid, grid)

@@ -12,7 +12,7 @@ from torch import Tensor
 from faceswap import __version__
 from faceswap.core.bounded_build import bounded_build
 from faceswap.core.documents import DocumentModel, Finite, Items
-from faceswap.core.errors import ModelFileError
+from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.core.formats import Document, Format
 from faceswap.core.model_folder import (
     DIGEST,
@@ -174,7 +174,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:
 
     Raises:
         ModelFileError: The model is missing, damaged or of a newer version.
-        ConfigError: The architecture is not registered.
+        MissingExtraError: A package for its encoder is not installed.
     """
     folder = find_model_folder(path, _COMMAND)
     metadata = read_metadata(folder, MODEL_FORMAT)
@@ -221,11 +221,17 @@ def build_with_weights(
         Model in evaluation mode on the CPU, without gradients.
 
     Raises:
-        ModelFileError: The weights do not fit the architecture.
-        ConfigError: The architecture is not registered.
+        ModelFileError: There is no such model, or the weights do not fit it.
+        MissingExtraError: A package for its encoder is not installed.
     """
-    with bounded_build(weights, source):
-        model = build_model(meta.architecture, meta.identities, meta.options)
+    try:
+        with bounded_build(weights, source):
+            model = build_model(meta.architecture, meta.identities, meta.options)
+    except ConfigError as error:
+        raise ModelFileError(
+            f"{source} describes a model that cannot be built. {error.message}",
+            "Copy the whole folder again, or use the program version that wrote it.",
+        ) from error
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

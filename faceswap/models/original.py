@@ -7,7 +7,7 @@ from torch import nn
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import Bottleneck, Downscale, FaceAndMask, Upscale, he_init
 from faceswap.models.convolution import Output
-from faceswap.models.options import check_positive
+from faceswap.models.options import check_range
 from faceswap.models.registry import models
 
 
@@ -42,13 +42,14 @@ def original(identities: Sequence[str], width: int = 128, *, mask: bool = False)
 
     Args:
         identities: Names of the identities, in the order of a training batch.
-        width: Number of channels of the first layer, from which those of all others follow.
+        width: Number of channels of the first layer, 1 to 1024, from which those of all others
+            follow.
         mask: Whether each decoder also predicts a face mask, by layers of its own.
 
     Raises:
-        ConfigError: The width is not positive.
+        ConfigError: The width is out of range.
     """
-    check_positive("original", width=width)
+    check_range("original", 1, 1024, width=width)
     decoders = {name: _decoder(width, 3) for name in identities}
     if mask:
         decoders = {name: FaceAndMask(face, _decoder(width, 1)) for name, face in decoders.items()}

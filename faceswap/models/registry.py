@@ -50,4 +50,6 @@ def build_model(
         ConfigError: The model or an option is unknown, or a value has the wrong type.
     """
     checked = check_options(name, options or {})
-    return models.get(name)(identities, **checked)
+    model = models.get(name)(identities, **checked)
+    model.options = checked
+    return model

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from faceswap.core.errors import ConfigError, ModelFileError
@@ -15,6 +16,7 @@ from faceswap.models.model_file import LoadedModel
 
 _PARTS = re.compile(r"[\w.-]+(=[\w.-]+)?(,[\w.-]+(=[\w.-]+)?)*")
 _EARLIER = " (earlier training)"
+_PLAIN = (bool, int, float, str, type(None))
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def parse_origin(text: str) -> Origin:
 def take_parts(
     model: FaceAutoencoder, source: LoadedModel, named: Mapping[str, str]
 ) -> dict[str, str]:
-    """Gives a new model the weights of parts of a trained one.
+    """Gives a new model the weights of parts of a trained one, and the level that it has reached.
 
     Args:
         model: The new model, changed in place.
@@ -74,7 +76,7 @@ def take_parts(
 
     Raises:
         ConfigError: There is no such part.
-        ModelFileError: A part differs in its tensors, or no part has the same name.
+        ModelFileError: A part differs in what it computes, or no part has the same name.
     """
     own, theirs = model.parts(), source.model.parts()
     chosen = named or {name: name for name in own if name in theirs}
@@ -88,14 +90,17 @@ def take_parts(
         check_part(new, own, "The new model")
         check_part(old, theirs, f"The model {source.path}")
         if difference := part_difference(own[new], theirs[old]):
+            options = option_differences(model.options, source.model.options)
+            named_options = f" Options that differ: {', '.join(options)}." if options else ""
             raise ModelFileError(
                 f"The part {new!r} of the new model does not fit {old!r} of {source.path}: "
-                f"{difference}.",
+                f"{difference}.{named_options}",
                 f"Use the model {source.meta.architecture!r} with options "
                 f"{source.meta.options}, or name only parts that fit: --from RUN:PART,PART",
             )
     for new, old in chosen.items():
         own[new].load_state_dict(theirs[old].state_dict())
+    model.continue_from(source.model, chosen)
     return dict(chosen)
 
 
@@ -131,13 +136,61 @@ def check_frozen(names: Sequence[str], model: FaceAutoencoder) -> None:
 
 
 def part_difference(one: nn.Module, other: nn.Module) -> str:
-    """First difference in the tensors of two parts, in words; "" without any."""
+    """First difference in what two parts compute with the same weights, in words; "" without any.
+
+    Compared are the shapes of the tensors, the values of those that are not saved, the kinds of the
+    layers and their public numbers and texts: parts with the same tensors may have other
+    activations.
+    """
     mine, theirs = one.state_dict(), other.state_dict()
     for name in dict.fromkeys([*mine, *theirs]):
         shapes = [_shape(tensors.get(name)) for tensors in (mine, theirs)]
         if shapes[0] != shapes[1]:
             return f"the tensor {name!r} is {shapes[0]} in the first and {shapes[1]} in the second"
+    layers, others = dict(one.named_modules()), dict(other.named_modules())
+    for name in dict.fromkeys([*layers, *others]):
+        if difference := _layer_difference(layers.get(name), others.get(name)):
+            return f"the layer {name!r} {difference}"
     return ""
+
+
+def _layer_difference(one: nn.Module | None, other: nn.Module | None) -> str:
+    """Difference of two layers without their sublayers, in words; "" without any."""
+    kinds = ["missing" if layer is None else type(layer).__name__ for layer in (one, other)]
+    if one is None or other is None or type(one) is not type(other):
+        return f"is {kinds[0]} in the first and {kinds[1]} in the second"
+    mine, theirs = _numbers(one), _numbers(other)
+    for name in dict.fromkeys([*mine, *theirs]):
+        if mine.get(name) != theirs.get(name):
+            found = f"{mine.get(name)} in the first and {theirs.get(name)} in the second"
+            return f"({kinds[0]}) has {name} {found}"
+    buffers = dict(other.named_buffers(recurse=False))
+    for name, value in one.named_buffers(recurse=False):
+        theirs = buffers.get(name)
+        unsaved = name in one._non_persistent_buffers_set
+        if unsaved and (theirs is None or not torch.equal(value, theirs)):
+            return f"({kinds[0]}) has other values of {name}"
+    return ""
+
+
+def _numbers(layer: nn.Module) -> dict[str, Any]:
+    """What a layer is configured with."""
+    return {
+        name: value
+        for name, value in vars(layer).items()
+        if name != "training"
+        and not name.startswith("_")
+        and all(isinstance(each, _PLAIN) for each in (value if type(value) is tuple else [value]))
+    }
+
+
+def option_differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Options that two models have and that differ, in words: ``size 128 and 256``."""
+    return [
+        f"{name} {value} and {theirs[name]}"
+        for name, value in mine.items()
+        if name in theirs and theirs[name] != value
+    ]
 
 
 def _shape(tensor: Tensor | None) -> str:

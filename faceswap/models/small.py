@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from torch import nn
 
-from faceswap.core.errors import ConfigError
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import (
     BLOCK,
@@ -24,6 +23,7 @@ from faceswap.models.blocks import (
     compact_init,
     smooth_shuffle_init,
 )
+from faceswap.models.options import LARGEST_CODE, check_range, check_side
 from faceswap.models.registry import models
 
 
@@ -56,18 +56,15 @@ def small(
 
     Args:
         identities: Names of the identities, in the order of a training batch.
-        size: Side of the faces in pixels, a multiple of 32.
+        size: Side of the faces in pixels, a multiple of 32 up to 1024.
         code: Number of elements of the code.
         mask: Whether the decoders also predict a face mask.
 
     Raises:
-        ConfigError: The size is not a multiple of 32.
+        ConfigError: An option is out of range.
     """
-    if size < 32 or size % 32:
-        raise ConfigError(
-            f"Expected a multiple of 32 as the face size of the model 'small', found {size}.",
-            f"Use --set model.options.size={max(32, round(size / 32) * 32)}.",
-        )
+    check_side("small", 32, 32, 1024, size=size)
+    check_range("small", 1, LARGEST_CODE, code=code)
     side = size // 32
     inter = nn.Sequential(Bottleneck(384, side, code, 512, side), Upscale(512, 256))
     decoders = {name: _decoder(3 + mask) for name in identities}

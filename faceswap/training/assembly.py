@@ -58,6 +58,7 @@ from faceswap.training.settings import TrainConfig
 
 _log = get_logger(__name__)
 _MEASURED_FACES, _PREVIEW_FACES = 32, 5
+_GRAPHS = 32  # a growing model has two for each level
 _ADVICE = (
     "Lower --set optimizer.lr, set --set optimizer.clip=1, or use --set training.precision=fp32, "
     "and run the same command again."
@@ -103,7 +104,7 @@ def assemble_trainer(
         replicas = [Replica(each, opened.device, keep=keep) for each in models]
         shard_models(opened, *models)
     if config.training.compile:
-        model.compile()
+        model.compile(recompile_limit=_GRAPHS)
     optimizer = build_optimizer(model, config.in_phases()[0].optimizer)
     norms = GradientNorms()
     plan = build_plan(config, phases, opened.device)

@@ -102,6 +102,9 @@ def test_what_is_out_of_range_is_refused():
         tiny().swap(faces(), "dave", morph=0.5)
     with pytest.raises(ConfigError, match=r"below 0\.5"):
         tiny(mix=0.5)
+    with pytest.raises(ConfigError, match=r"two or more identities .* found alice") as caught:
+        tiny(("alice",))
+    assert "model.name=" in caught.value.hint
     with pytest.raises(ConfigError, match="inter_dims"):
         tiny(inter_dims=0)
     with pytest.raises(ConfigError, match="multiple of 32"):

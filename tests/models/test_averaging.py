@@ -70,6 +70,16 @@ def test_models_that_differ_are_refused_with_all_differences():
         assert said in caught.value.message
 
 
+def test_an_option_added_since_a_model_was_saved_has_its_default():
+    options = {"size": 64, "code": 16}
+    meta = ModelMeta("small", options, ("alice", "bob"), 1.25, 0)
+    loaded = [
+        LoadedModel(build_model("small", meta.identities, options), each, "", Path("run"))
+        for each in (meta, replace(meta, options=options | {"mask": False}))
+    ]
+    assert average_models(loaded)[1].options == options
+
+
 @pytest.mark.parametrize("weights", [[1], [1, -1], [0, 0], [float("nan"), 1]])
 def test_weights_are_one_for_each_model(weights):
     with pytest.raises(ConfigError, match="2 weights"):

@@ -19,7 +19,7 @@ from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.exporting import export_model
 from faceswap.models.model_file import LoadedModel, ModelMeta
 from tests.models.guided import filled
-from tests.models.test_zoo import SMALL
+from tests.models.small_options import SMALL
 
 # Of facefusion's `dfl_whole_face`: eyes, tip of the nose, corners of the mouth.
 TEMPLATE = np.array(

@@ -1,5 +1,6 @@
 """Weights for a new model from a trained one, part by part."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,19 @@ from torch import nn
 
 from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.models import build_model
+from faceswap.models.averaging import average_models
+from faceswap.models.encoders import build_encoder
 from faceswap.models.model_file import LoadedModel, ModelMeta
 from faceswap.models.registry import models
 from faceswap.models.reuse import (
     check_frozen,
     earlier_subjects,
+    option_differences,
     parse_origin,
+    part_difference,
     take_parts,
 )
+from tests.models.small_options import SMALL
 from tests.training.tiny import same, tiny
 
 DIGEST = "0" * 64
@@ -106,6 +112,78 @@ def test_a_part_of_another_size_is_an_error_that_names_the_tensor(monkeypatch):
     with pytest.raises(ModelFileError, match=r"'encoder'.*1\.\S*weight"):
         take_parts(model, wide, {})
     assert same(model.state_dict(), before)  # nothing was taken
+
+
+def small_model(name, changes, identities=("alice", "bob")):
+    options = SMALL[name] | changes
+    model = build_model(name, identities, options)
+    return LoadedModel(model, ModelMeta(name, options, identities, 1.25, 7), DIGEST, Path("runs/b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "mine", "theirs", "said"),
+    [
+        ("df", {"archi": "ud"}, {"archi": "d"}, r"UnitPower in the first.*archi ud and d\."),
+        (
+            "df",
+            {"archi": "ud"},
+            {"archi": "udc"},
+            r"slope 0\.1 in the first and None.*archi ud and",
+        ),
+        ("liae", {"archi": "c"}, {"archi": ""}, "slope None in the first and 0.1"),
+        (
+            "modular",
+            {"encoder": "timm:test_vit", "scale": 1.0, "inter": "pool"},
+            {"encoder": "timm:test_vit4", "scale": 1.0, "inter": "pool"},
+            "encoder timm:test_vit and timm:test_vit4",
+        ),
+    ],
+)
+def test_a_part_that_computes_something_else_is_refused_with_the_option(name, mine, theirs, said):
+    if "timm" in str(mine):
+        pytest.importorskip("timm")
+    model = small_model(name, mine).model
+    with pytest.raises(ModelFileError, match=said):
+        take_parts(model, small_model(name, theirs), {})
+    other = small_model(name, theirs)
+    alike = replace(other, meta=replace(other.meta, options=model.options))
+    with pytest.raises(ModelFileError, match="part encoder"):
+        average_models([small_model(name, mine), alike])
+
+
+def test_numbers_of_the_input_are_part_of_what_an_encoder_computes():
+    one, other = (build_encoder("torchvision:shufflenet_v2_x0_5", 64).module for _ in range(2))
+    assert part_difference(one, other) == ""
+    other.get_buffer("mean")[0] = 0.5
+    assert "other values of mean" in part_difference(one, other)
+
+
+def test_an_encoder_fits_the_same_one_of_another_size_and_of_another_family():
+    model = small_model("modular", {"encoder": "torchvision:shufflenet_v2_x0_5", "scale": 1.0})
+    larger = small_model(
+        "modular", {"encoder": "torchvision:shufflenet_v2_x0_5", "scale": 1.0, "size": 96}
+    )
+    assert take_parts(model.model, larger, {"encoder": "encoder"})
+    assert option_differences(model.model.options, larger.model.options) == ["size 64 and 96"]
+    df, liae = small_model("df", {}), small_model("liae", {})
+    assert take_parts(df.model, liae, {"encoder": "encoder"})
+
+
+@pytest.mark.parametrize(
+    ("parts", "size"), [({}, 8), ({"inter": "inter"}, 4), ({"encoder": "encoder"}, 8)]
+)
+def test_a_grown_model_is_continued_at_its_level(parts, size):
+    base, model = small_model("comb", {"growth": 1.0}), small_model("comb", {"growth": 0.5}).model
+    base.model.grow(0.4)
+    take_parts(model, base, parts)
+    assert model.output_size == size
+    if size == 8:
+        grown = base.model.get_buffer("grown")
+        assert torch.equal(model.get_buffer("grown"), grown)
+        model.grow(0.1)  # earlier than the level in the new plan
+        assert torch.equal(model.get_buffer("grown"), grown)
+    model.grow(0.5)
+    assert model.output_size == 16
 
 
 def test_models_without_a_common_part_are_refused(monkeypatch):

@@ -9,19 +9,8 @@ from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.inference import decode
 from faceswap.models.model_file import ModelMeta, load_model, save_model
 from tests.models.guided import filled, guides
+from tests.models.small_options import SMALL
 
-# Options that keep networks small; models without an entry are tested with their defaults.
-_SAEHD = {"size": 64, "ae_dims": 16, "e_dims": 4, "d_dims": 4, "d_mask_dims": 2}
-SMALL = {
-    "amp": {**_SAEHD, "inter_dims": 16},
-    "anchored": {"size": 64, "code": 16, "detail": 64},
-    "comb": {"size": 16, "channels": 8, "code": 8},
-    "df": _SAEHD,
-    "liae": _SAEHD,
-    "modular": {"encoder": "df", "scale": 0.1, "size": 64, "output": 32, "code": 8, "width": 16},
-    "original": {"width": 8},
-    "small": {"size": 64, "code": 16},
-}
 MODULAR = [
     {"inter": "split"},
     {"inter": "pool", "decoder": "subpixel"},

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from faceswap.core.errors import ConfigError
 from faceswap.models.anchored.composition import (
     COARSE,
     Geometry,
@@ -36,6 +35,7 @@ from faceswap.models.blocks import (
 from faceswap.models.encoders import build_encoder, initialise_encoder
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.guides import Guides
+from faceswap.models.options import LARGEST_CODE, check_range, check_side
 from faceswap.models.registry import models
 
 _CODE_CHANNELS = 128
@@ -123,25 +123,20 @@ def anchored(
 
     Args:
         identities: Names of the identities, in the order of a training batch.
-        size: Side of the faces that the networks see in pixels, a multiple of 32.
+        size: Side of the faces that the networks see in pixels, a multiple of
+            32 from 64 to 1024.
         code: Number of elements of the code.
-        detail: Side of the references and of the swapped faces in pixels.
+        detail: Side of the references and of the swapped faces in pixels, from the size to
+            2048.
         encoder: Name of the encoder, see ``models.encoders``.
         pretrained: Whether training starts with the published weights of the encoder.
 
     Raises:
         ConfigError: A size is out of range, or there is no such encoder.
     """
-    if size < 64 or size % 32:
-        raise ConfigError(
-            f"Expected a multiple of 32 from 64 as the face size of 'anchored', found {size}.",
-            f"Use --set model.options.size={max(64, round(size / 32) * 32)}.",
-        )
-    if not size <= detail <= 2048:
-        raise ConfigError(
-            f"Expected a detail of {size} (the size) to 2048 pixels, found {detail}.",
-            "For example: --set model.options.detail=512",
-        )
+    check_side("anchored", 32, 64, 1024, size=size)
+    check_range("anchored", size, 2048, detail=detail)
+    check_range("anchored", 1, LARGEST_CODE, code=code)
     side = size // 32
     widen = Upscale(256, _CODE_CHANNELS)
     built = build_encoder(encoder, size, pretrained=pretrained)

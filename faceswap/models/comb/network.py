@@ -1,6 +1,7 @@
 """The network of the family ``comb``, and how it grows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from faceswap.core.errors import ConfigError
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import he_init
 from faceswap.models.comb.levels import SLOPE, SMALLEST, CombDecoder, CombEncoder, level_channels
+from faceswap.models.options import LARGEST_CODE, LARGEST_WIDTH, check_dense, check_range
 from faceswap.models.registry import models
 
 _PARTS = 1024  # of a level: a position is a whole number, which a moving average copies
@@ -47,7 +49,6 @@ class CombAutoencoder(FaceAutoencoder):
         self._first, self._last, self._growth = first, last, growth
         self.register_buffer("grown", torch.tensor(first * _PARTS))
         self._settle(first * _PARTS)
-        self.register_load_state_dict_post_hook(_settle_as_loaded)
 
     def grow(self, fraction: float) -> None:
         """Grows to the position of a fraction of the training's budget; it never shrinks.
@@ -62,9 +63,15 @@ class CombAutoencoder(FaceAutoencoder):
             step, rest = divmod(fraction / self._growth * (self._last - self._first), 1)
             planned = round((self._first + step + max(0.0, 2 * rest - 1)) * _PARTS)
         # A longer budget on resuming makes the fraction smaller.
-        if planned > self._position:
-            self.grown.fill_(planned)
-            self._settle(planned)
+        self._reach(planned)
+
+    def continue_from(self, other: FaceAutoencoder, parts: Collection[str]) -> None:
+        """Continues from the level of another model of the family that more than the code is from.
+
+        The layers of earlier levels were last trained before the later ones, and fit them no more.
+        """
+        if isinstance(other, CombAutoencoder) and any(name != "inter" for name in parts):
+            self._reach(min(other._position, self._last * _PARTS))
 
     def encode(self, faces: Tensor) -> Tensor:
         """Codes of faces ``(B, 3, S, S)`` of the current size, ``(B, code)``."""
@@ -75,19 +82,38 @@ class CombAutoencoder(FaceAutoencoder):
         """Logits ``(B, 3 or 4, S, S)`` of codes decoded as one identity, of the current size."""
         return self.decoders[number](codes, self._level, self._fade())
 
+    def _reach(self, position: int) -> None:
+        if position > self._position:
+            self.grown.fill_(position)
+            self._settle(position)
+
     def _settle(self, position: int) -> None:
-        self._position = position
+        self._position = position  # of no use in ``forward``, which is compiled for such numbers
         self._level = -(-position // _PARTS)
+        self._fades = position % _PARTS > 0
         self.input_size = self.output_size = self.detail = SMALLEST << self._level
 
     def _fade(self) -> Tensor | None:
         """Weight of the current level; a tensor, as a compiled model must not depend on it."""
-        return self.grown % _PARTS / _PARTS if self._position % _PARTS else None
+        return self.grown % _PARTS / _PARTS if self._fades else None
 
-
-def _settle_as_loaded(model: nn.Module, _keys: object) -> None:
-    assert isinstance(model, CombAutoencoder)
-    model._settle(int(model.grown))
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Tensor],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
+        super()._load_from_state_dict(
+            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+        )
+        if not 0 <= self.grown <= self._last * _PARTS:
+            error_msgs.append(f"The level that was reached, {int(self.grown)}, is damaged.")
+            self.grown.fill_(self._position)
+        self._settle(int(self.grown))
 
 
 @models.register
@@ -124,15 +150,14 @@ def comb(
                 f"'comb', found {value}.",
                 f"For example: --set model.options.{name}={min(most, 64)}",
             )
-    if not 0 <= growth <= 1 or channels < 1 or code < 1:
-        raise ConfigError(
-            "Expected a growth from 0 to 1, and at least one channel and one element of the code "
-            f"in the model 'comb', found growth={growth}, channels={channels}, code={code}.",
-            "For example: --set model.options.growth=0.7",
-        )
+    check_range("comb", 0, 1, growth=growth)
+    check_range("comb", 1, LARGEST_WIDTH, channels=channels)
+    check_range("comb", 1, LARGEST_CODE, code=code)
     first, last = ((side // SMALLEST).bit_length() - 1 for side in (start, size))
     widths = level_channels(last + 1, channels)
-    narrow = nn.Sequential(nn.Flatten(), nn.Linear(widths[0] * SMALLEST**2, code))
+    features = widths[0] * SMALLEST**2
+    check_dense(features, code)
+    narrow = nn.Sequential(nn.Flatten(), nn.Linear(features, code))
     decoders = {name: CombDecoder(code, widths, 3 + mask) for name in identities}
     model = CombAutoencoder(CombEncoder(widths), narrow, decoders, first, last, growth)
     he_init(model, SLOPE)

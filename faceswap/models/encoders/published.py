@@ -10,6 +10,7 @@ import math
 import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import torch
@@ -28,6 +29,21 @@ _AUXILIARY = {"googlenet", "inception_v3"}
 _MOST_GROUPS = 32
 
 
+@dataclass(frozen=True)
+class Published:
+    """What a network was built from.
+
+    Attributes:
+        name: ``torchvision:NAME`` or ``timm:NAME``.
+        size: Side of the faces in pixels.
+        pretrained: Whether it gets its published weights.
+    """
+
+    name: str
+    size: int
+    pretrained: bool
+
+
 class PublishedEncoder(nn.Module):
     """A network of torchvision or timm as an encoder.
 
@@ -41,10 +57,8 @@ class PublishedEncoder(nn.Module):
         channels: Number of channels, if the features may be ``(B, H, W, C)``.
 
     Attributes:
-        name: ``torchvision:NAME`` or ``timm:NAME``.
-        size: Side of the faces in pixels.
+        origin: What the network was built from.
         network: The network.
-        pretrained: Whether it gets its published weights.
     """
 
     mean: Tensor
@@ -61,8 +75,8 @@ class PublishedEncoder(nn.Module):
         channels: int = 0,
     ) -> None:
         super().__init__()
-        self.name, self.size = name, size
-        self.network, self.pretrained = network, pretrained
+        self.origin = Published(name, size, pretrained)
+        self.network = network
         self._channels = channels
         for kind, values in zip(("mean", "deviation"), statistics, strict=True):
             tensor = torch.tensor(values).view(1, 3, 1, 1)

@@ -32,8 +32,9 @@ def load_published(model: nn.Module) -> None:
         ModelFileError: The file is damaged, or holds the weights of another network.
     """
     for encoder in model.modules():
-        if isinstance(encoder, PublishedEncoder) and encoder.pretrained:
-            tensors = _published(encoder.name, encoder.size)
+        if isinstance(encoder, PublishedEncoder) and encoder.origin.pretrained:
+            name = encoder.origin.name
+            tensors = _published(name, encoder.origin.size)
             wanted = encoder.network.state_dict()
             unknown = [key for key in wanted if key not in tensors and not _counts(key)]
             try:
@@ -43,7 +44,7 @@ def load_published(model: nn.Module) -> None:
                 encoder.network.load_state_dict(kept)
             except (KeyError, RuntimeError) as error:
                 raise ModelFileError(
-                    f"The published weights do not fit the encoder {encoder.name!r} ({error}).",
+                    f"The published weights do not fit the encoder {name!r} ({error}).",
                     "Use another version of the library, or another encoder.",
                 ) from error
 

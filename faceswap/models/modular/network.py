@@ -10,13 +10,14 @@ from faceswap.models.blocks import Bottleneck, compact_init
 from faceswap.models.convolution import Conv2d
 from faceswap.models.encoders import BuiltEncoder, build_encoder, initialise_encoder
 from faceswap.models.modular.decoders import decoders as known_decoders
-from faceswap.models.options import check_positive
+from faceswap.models.options import LARGEST_CODE, LARGEST_WIDTH, check_range
 from faceswap.models.registry import models
 from faceswap.models.saehd.network import Liae
 from faceswap.models.small import smooth_heads
 
 _INTERS = ("dense", "split", "pool", "none")
-_SMALLEST_GRID = 4
+_SMALLEST_GRID, _LARGEST_GRID = 4, 15  # of dense layers, whose size is that of the grid squared
+_SMALLEST_SIZE = 16
 _OUTPUTS = range(32, 1025, 16)
 
 
@@ -44,7 +45,7 @@ def modular(
         inter: ``dense`` (one for all), ``split`` (as in ``liae``), ``pool`` (dense, without
             places) or ``none``.
         decoder: ``subpixel``, ``residual``, ``compact`` or ``resize``.
-        size: Side of the encoded faces in pixels.
+        size: Side of the encoded faces in pixels, 16 to 1024.
         output: Side of the decoded faces in pixels, a multiple of 16 from 32 to 1024.
         code: Number of elements of the code between the dense layers.
         width: Number of channels that a decoder begins with.
@@ -58,11 +59,13 @@ def modular(
             range.
         MissingExtraError: timm is not installed.
     """
-    check_positive("modular", size=size, code=code, width=width)
+    check_range("modular", _SMALLEST_SIZE, _OUTPUTS.stop - 1, size=size)
+    check_range("modular", 1, LARGEST_CODE, code=code)
+    check_range("modular", 1, LARGEST_WIDTH, width=width)
     _check(inter, output, first)
     build_decoder = known_decoders.get(decoder)
     built = build_encoder(encoder, size, scale, pretrained=pretrained)
-    grid = built.side if inter == "none" else _grid(output)
+    grid = built.side if inter == "none" else _dense_grid(output)
     inputs = 2 * width if inter == "split" else width
 
     def decode(factor: float) -> nn.Module:
@@ -112,6 +115,19 @@ def _grid(output: int) -> int:
     return output
 
 
+def _dense_grid(output: int) -> int:
+    """Side of the features that dense layers give, for a decoder of ``output`` pixels."""
+    if (grid := _grid(output)) <= _LARGEST_GRID:
+        return grid
+    fitting = [side for side in _OUTPUTS if _grid(side) <= _LARGEST_GRID]
+    nearest = min(fitting, key=lambda side: abs(side - output))
+    raise ConfigError(
+        f"Expected an output of the model 'modular' that halves to at most {_LARGEST_GRID} pixels, "
+        f"found {output}, which halves to {grid}.",
+        f"Use --set model.options.output={nearest}.",
+    )
+
+
 def _widths(grid: int, output: int, width: float) -> list[int]:
     """Number of channels after each doubling of the size; an eighth of the most after the last."""
     doublings = (output // grid).bit_length() - 1
@@ -119,10 +135,16 @@ def _widths(grid: int, output: int, width: float) -> list[int]:
         raise ConfigError(
             f"Expected an output of {grid} pixels times 4, 8, 16 or another power of two, which is "
             f"the side of the encoder's features with inter=none, found {output}.",
-            f"Use --set model.options.output={16 * grid}, or another inter.",
+            f"{_fitting_output(grid)}another inter.",
         )
     last = width / 8
     return [round(max(1, min(width, last * 2**left))) for left in reversed(range(doublings))]
+
+
+def _fitting_output(grid: int) -> str:
+    """Hint of an output size for features of an encoder; "Use " without any."""
+    fitting = [side for side in (grid << by for by in (4, 3, 2)) if side in _OUTPUTS]
+    return f"Use --set model.options.output={fitting[0]}, or " if fitting else "Use "
 
 
 def _inter(kind: str, built: BuiltEncoder, code: int, width: int, grid: int) -> nn.Module:

@@ -19,7 +19,7 @@ from faceswap.models.blocks import (
     depth_to_space,
 )
 from faceswap.models.convolution import Output
-from faceswap.models.options import check_positive
+from faceswap.models.options import LARGEST_WIDTH, check_range, check_side
 
 _LETTERS = "udtc"
 _SMALLEST, _LARGEST = 64, 640
@@ -191,13 +191,6 @@ def architecture(model: str, size: int, widths: Widths, archi: str) -> Architect
             f"found {archi!r}.",
             "For example: --set model.options.archi=ud",
         )
-    step = 32 if "d" in archi else 16
-    if not _SMALLEST <= size <= _LARGEST or size % step:
-        nearest = min(max(round(size / step) * step, _SMALLEST), _LARGEST)
-        raise ConfigError(
-            f"Expected a multiple of {step} from {_SMALLEST} to {_LARGEST} as the face size of the "
-            f"model {model!r}, found {size}.",
-            f"Use --set model.options.size={nearest}.",
-        )
-    check_positive(model, e_dims=widths.encoder, d_dims=widths.decoder)
+    check_side(model, 32 if "d" in archi else 16, _SMALLEST, _LARGEST, size=size)
+    check_range(model, 1, LARGEST_WIDTH // 8, e_dims=widths.encoder, d_dims=widths.decoder)
     return Architecture(size, widths, archi)

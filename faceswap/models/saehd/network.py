@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.options import check_positive
+from faceswap.models.options import LARGEST_WIDTH, check_range
 from faceswap.models.registry import models
 from faceswap.models.saehd.layers import Widths, architecture
 from faceswap.models.shared_decoder import SharedDecoderAutoencoder
@@ -39,7 +39,8 @@ def df(
     Raises:
         ConfigError: An option is out of range.
     """
-    check_positive("df", ae_dims=ae_dims, d_mask_dims=d_mask_dims)
+    check_range("df", 1, LARGEST_WIDTH, ae_dims=ae_dims)
+    check_range("df", 1, LARGEST_WIDTH // 8, d_mask_dims=d_mask_dims)
     net = architecture("df", size, Widths(e_dims, d_dims, d_mask_dims * mask), archi)
     decoders = {name: net.decoder(ae_dims) for name in identities}
     model = FaceAutoencoder(net.encoder(), net.inter(ae_dims, ae_dims), decoders, size, size)
@@ -95,7 +96,8 @@ def liae(
     Raises:
         ConfigError: An option is out of range.
     """
-    check_positive("liae", ae_dims=ae_dims, d_mask_dims=d_mask_dims)
+    check_range("liae", 1, LARGEST_WIDTH, ae_dims=ae_dims)
+    check_range("liae", 1, LARGEST_WIDTH // 8, d_mask_dims=d_mask_dims)
     net = architecture("liae", size, Widths(e_dims, d_dims, d_mask_dims * mask), archi)
     inters = {name: net.inter(ae_dims, 2 * ae_dims) for name in identities[1:]}
     model = Liae(

@@ -9,7 +9,7 @@ from faceswap.core.log import get_logger
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.encoders import load_published
 from faceswap.models.model_file import load_model, read_model_metadata
-from faceswap.models.reuse import describe_origin, parse_origin, take_parts
+from faceswap.models.reuse import describe_origin, option_differences, parse_origin, take_parts
 from faceswap.training.run.run_directory import RunDirectory
 
 _log = get_logger(__name__)
@@ -33,7 +33,7 @@ def start_model(
 
     Raises:
         ConfigError: There is no such part, or a resumed run was started from other models.
-        ModelFileError: A model is missing or damaged, or a part differs in its tensors.
+        ModelFileError: A model is missing or damaged, or a part differs in what it computes.
         WeightsUnavailable: The published weights of a pretrained encoder are not available.
     """
     if checkpoint_steps(run.checkpoints):
@@ -54,6 +54,12 @@ def start_model(
             source.meta.step,
             ", ".join(pairs),
         )
+        if options := option_differences(model.options, source.model.options):
+            _log.warning(
+                "Options of this run that differ from those of %s: %s.",
+                origin.path,
+                ", ".join(options),
+            )
         if source.coverage != coverage:
             _log.warning(
                 "%s was trained on crops of %g face squares, this run has %g: the weights fit "
@@ -65,6 +71,8 @@ def start_model(
             )
     if "encoder" not in taken:
         load_published(model)
+    if records and model.grows:
+        _log.info("Continues at faces of %d pixels.", model.output_size)
     if records:
         new = [name for name in model.parts() if name not in taken]
         _log.info("New, with random weights: %s.", ", ".join(new) or "none")

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
-from faceswap.core.errors import ConfigError
+from faceswap.core.errors import ConfigError, ModelFileError
 from faceswap.models import build_model
 from faceswap.models.comb.network import CombAutoencoder
 from faceswap.models.model_file import ModelMeta, load_model, save_model
@@ -116,14 +117,33 @@ def test_in_bf16_it_decodes_nearly_the_same():
     assert (decoded - expected).abs().max() < 0.02
 
 
+def test_a_compiled_model_is_compiled_once_for_each_level_and_fade():
+    model, counter = build().train(), CompileCounter()
+    model.compile(backend=counter)
+    for step in range(33):
+        model.grow(step / 32)
+        model(torch.rand(2, 1, 3, *(model.input_size,) * 2)).face.sum().backward()
+    assert counter.frame_count == 5
+
+
+@pytest.mark.parametrize("grown", [-1, 2049, 1 << 40])
+def test_a_damaged_level_is_refused(tmp_path, grown):
+    model = at(0.5)
+    model.grown.fill_(grown)
+    save_model(tmp_path, model, ModelMeta("comb", TINY, ("alice", "bob"), 1.25, 7))
+    with pytest.raises(ModelFileError, match="do not fit"):
+        load_model(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"size": 48}, "size"),
         ({"size": 2048}, "size"),
         ({"start": 32}, "start"),
-        ({"growth": 1.5}, "growth=1.5"),
-        ({"channels": 0}, "channels=0"),
+        ({"growth": 1.5}, "growth .* found 1.5"),
+        ({"channels": 0}, "channels .* found 0"),
+        ({"code": 10**9}, "1 to 16384 as code"),
     ],
 )
 def test_options_out_of_range_are_refused(options, said):

@@ -102,6 +102,7 @@ def test_a_large_head_does_not_keep_a_model_from_being_loaded(tmp_path):
         ({"decoder": "residuals"}, "residuals"),
         ({"output": 100}, "output"),
         ({"output": 2048}, "output"),
+        ({"output": 272}, "at most 15 pixels"),
         ({"inter": "none", "output": 48}, "inter=none"),
         ({"inter": "split", "first": 0.5}, "first=0.5"),
         ({"code": 0}, "code"),
@@ -111,6 +112,25 @@ def test_a_large_head_does_not_keep_a_model_from_being_loaded(tmp_path):
 def test_parts_that_do_not_fit_are_refused(options, said):
     with pytest.raises(ConfigError, match=said):
         build(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"output": 1008}, "output=1024."),  # 63 pixels would be 3969 places
+        ({"output": 272}, "output=256."),
+        ({"output": 240, "inter": "none"}, "output=64, or another inter."),
+        ({"output": 96, "size": 512, "inter": "none"}, "output=512, or another inter."),
+        ({"output": 96, "encoder": "original", "size": 1024, "inter": "none"}, "output=1024, or"),
+    ],
+)
+def test_the_hint_names_an_output_that_fits(options, hint):
+    with torch.device("meta"):
+        with pytest.raises(ConfigError) as caught:
+            build(**options)
+        assert hint in caught.value.hint
+        output = int(caught.value.hint.partition("output=")[2].partition(",")[0].rstrip("."))
+        assert build(**options | {"output": output}).output_size == output
 
 
 def test_anchored_with_its_own_encoder_is_what_it_was():
