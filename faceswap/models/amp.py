@@ -3,15 +3,23 @@
 Each identity has an inter of its own, and there is one decoder. In training a random part of the
 channels of each face comes from the inters of the others, so that at conversion a face can be
 anything between them.
+
+Faces are trained with up to the fraction ``mix`` of channels of others, so that up to it the
+decoder still shows the identity alone. What it shows of mixtures closer to the middle is
+interpolated, as in DeepFaceLab: there is no face of two people to train them on, and to train them
+on either face would make the morph a switch.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from faceswap.core.errors import ConfigError
+from faceswap.core.seeding import generator
 from faceswap.models.autoencoder import FaceAutoencoder, Reconstruction, as_reconstruction
 from faceswap.models.guides import Guides
 from faceswap.models.options import LARGEST_WIDTH, check_dense, check_range
@@ -23,8 +31,8 @@ from faceswap.models.shared_decoder import SharedDecoderAutoencoder
 class MorphingAutoencoder(SharedDecoderAutoencoder):
     """Decodes a mixture of the channels of an identity's own inter and of those of the others.
 
-    The others count by their mean. Channels are exchanged at random in training, from torch's
-    generator, and in a fixed order otherwise.
+    The others count by their mean. Channels are exchanged in a fixed order, but at random in
+    training, as ``seed_slots`` has sampled.
 
     Args:
         encoder: Encoder, ``(B, 3, S, S) -> (B, C, H, W)`` features.
@@ -33,6 +41,7 @@ class MorphingAutoencoder(SharedDecoderAutoencoder):
         decoder: Decoder of all identities.
         size: Side S of the faces in pixels.
         mix: Largest fraction of channels of others in training, below 0.5.
+        channels: Number of channels of the inters.
     """
 
     def __init__(
@@ -43,19 +52,36 @@ class MorphingAutoencoder(SharedDecoderAutoencoder):
         decoder: nn.Module,
         size: int,
         mix: float,
+        channels: int,
     ) -> None:
         super().__init__(encoder, inter, inters, decoder, tuple(inters), size)
-        self.mix = mix
+        self._mix, self._channels = mix, channels
+        self._exchanged: Tensor | None = None
+
+    def seed_slots(self, seed: int, step: int, slots: Sequence[int]) -> None:
+        """Samples the channels to exchange of each face and of each swap of a micro-batch."""
+        place = next(self.parameters()).device
+        sampled = [
+            [
+                self._sample(generator(seed, "channels", kind, name, step, slot))
+                for kind in ("own", "swapped")
+                for slot in slots
+            ]
+            for name in self.identities
+        ]
+        self._exchanged = torch.from_numpy(np.array(sampled)).to(place)  # (I, 2 B, C)
+
+    def _sample(self, random: np.random.Generator) -> NDArray[np.bool_]:
+        """Whether each channel of a face is exchanged: a random fraction of them, up to the mix."""
+        return random.random(self._channels) < self._mix * random.random()
 
     def features(self, codes: Tensor, number: int) -> Tensor:
         """Features of faces as one identity; in training with random channels of others."""
-        if not self.training:
+        if not self.training or self._exchanged is None:
             return self.inters[number](codes)
         own, others = self._both(codes, number)
-        batch, channels = own.shape[:2]
-        fractions = self.mix * torch.rand(batch, 1, device=own.device)
-        exchanged = torch.rand(batch, channels, device=own.device) < fractions
-        return torch.where(exchanged[:, :, None, None], others, own)
+        exchanged = self._exchanged[number, : len(codes), :, None, None]
+        return torch.where(exchanged, others, own)
 
     def swap(
         self,
@@ -163,6 +189,8 @@ def amp(
         name: nn.Sequential(nn.Linear(ae_dims, mixed), nn.Unflatten(1, shape))
         for name in identities
     }
-    model = MorphingAutoencoder(net.encoder(), code, inters, net.decoder(inter_dims), size, mix)
+    model = MorphingAutoencoder(
+        net.encoder(), code, inters, net.decoder(inter_dims), size, mix, inter_dims
+    )
     net.initialise(model)
     return model

@@ -114,6 +114,18 @@ class FaceAutoencoder(nn.Module):
             fraction: Fraction of the training's budget that is used up, 0 to 1.
         """
 
+    def seed_slots(self, seed: int, step: int, slots: Sequence[int]) -> None:
+        """Prepares for a micro-batch of training; only models that sample at random change.
+
+        What they sample for a face depends on these numbers alone: not on the number of processes,
+        nor on earlier steps.
+
+        Args:
+            seed: Seed of the run.
+            step: Number of finished steps.
+            slots: Slot in the global batch of each face of an identity.
+        """
+
     def continue_from(self, other: "FaceAutoencoder", parts: Collection[str]) -> None:
         """Takes over how far another model has grown; only models that grow change.
 

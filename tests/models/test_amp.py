@@ -25,9 +25,10 @@ def faces(count=2):
     return torch.rand(count, 3, 64, 64)
 
 
-def exchanged(model, number=0, count=400):
+def exchanged(model, number=0, count=400, seed=0, step=0):
     """Whether each channel of faces ``(B, C)`` comes from another identity."""
     model.train()
+    model.seed_slots(seed, step, range(count))
     codes = torch.rand(count, 16)
     features = model.features(codes, number)
     return (features - model.inters[number](codes)).abs().amax((2, 3)) > 0
@@ -53,13 +54,29 @@ def test_channels_are_exchanged_at_random_up_to_the_mix():
     assert found.float().mean(0) == pytest.approx(torch.full((CHANNELS,), 0.2), abs=0.1)
 
 
-def test_channels_follow_the_seed():
+def test_channels_follow_the_seed_the_step_and_the_identity():
     model = tiny(mix=0.4)
+    first = exchanged(model, seed=3)
     torch.manual_seed(3)
-    first = exchanged(model)
-    torch.manual_seed(3)
-    assert torch.equal(exchanged(model), first)
-    assert not torch.equal(exchanged(model), first)
+    assert torch.equal(exchanged(model, seed=3), first)
+    for other in ({"seed": 4}, {"step": 1}, {"number": 1}):
+        assert not torch.equal(exchanged(model, **{"seed": 3} | other), first)
+    assert len(first.unique(dim=0)) > 300  # faces differ
+
+
+def test_a_batch_divided_among_processes_is_decoded_as_a_whole():
+    model, batch = tiny(mix=0.4).train(), faces(12).unflatten(0, (3, 4))
+    model.seed_slots(7, 5, range(4))
+    whole = model(batch, swaps=4)
+    for slots in (range(2), range(2, 4)):
+        model.seed_slots(7, 5, slots)
+        own = model(batch[:, slots.start : slots.stop], swaps=2)
+        for one, all_ in ((own.face, whole.face), (own.swapped, whole.swapped)):
+            torch.testing.assert_close(one, all_[:, slots.start : slots.stop])
+    model.seed_slots(7, 6, range(4))
+    other = model(batch, swaps=4)
+    assert not torch.allclose(other.face, whole.face)
+    assert not torch.allclose(other.swapped, whole.swapped)
 
 
 def test_without_mix_each_identity_has_all_channels():

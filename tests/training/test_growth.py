@@ -5,8 +5,11 @@ import signal
 
 import pytest
 import torch
+from torch import nn
+from torch._dynamo.testing import CompileCounter
 
 from faceswap.core.checkpoint import load_checkpoint
+from faceswap.models.comb.network import CombAutoencoder
 from faceswap.models.run_model import load_run_model
 from faceswap.training.build import run_training
 from faceswap.training.monitoring.report import Callbacks
@@ -96,6 +99,21 @@ def test_a_longer_budget_does_not_shrink_the_model(faces, tmp_path):
     train(faces, tmp_path / "run", "training.steps=1000", until=11)
     model = load_run_model(tmp_path / "run", checkpoint="latest").model
     assert model.output_size == 16
+
+
+def test_a_compiled_run_is_compiled_for_each_of_many_levels(faces, tmp_path, monkeypatch):
+    counter, module_compile = CompileCounter(), nn.Module.compile
+
+    def compile_and_count(model, **options):
+        module_compile(model, backend=counter, **options)
+
+    monkeypatch.setattr(CombAutoencoder, "compile", compile_and_count)
+    settings = ["training.compile=true", "model.options.size=64", "model.options.channels=2"]
+    whole = train(faces, tmp_path / "run", *settings)
+    assert counter.frame_count == 9  # five levels, and four fades: above the limit of torch, 8
+    plain = train(faces, tmp_path / "plain", *settings[1:])
+    for person, losses in plain.losses.items():
+        assert whole.losses[person] == pytest.approx(losses, abs=1e-4)
 
 
 @pytest.mark.slow

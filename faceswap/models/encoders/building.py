@@ -1,5 +1,6 @@
 """Builds an encoder by its name, and finds out what its features are."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -83,20 +84,42 @@ def initialise_encoder(encoder: nn.Module) -> None:
 
 
 def _features(module: nn.Module, name: str, size: int) -> Tensor:
-    """Features of one face, without values."""
+    """Features of one face, without values; weights that they do not depend on are frozen.
+
+    Several processes would wait for the gradients of such weights.
+    """
     training = module.training
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    shapes = {key: tensor.detach().to("meta") for key, tensor in tensors.items()}
+    weights = {
+        key: tensor.detach().to("meta").requires_grad_()
+        for key, tensor in module.named_parameters()
+    }
+    buffers = {key: tensor.to("meta") for key, tensor in module.named_buffers()}
     face = torch.empty(1, 3, size, size, device="meta")
     problem = "their features are not a grid"
     try:
-        features = functional_call(module.eval(), shapes, (face,))
+        with torch.enable_grad():
+            features = functional_call(module.eval(), {**weights, **buffers}, (face,))
     except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
         features, problem = None, str(error).partition("\n")[0]
     module.train(training)
     if isinstance(features, Tensor) and features.ndim == 4 and min(features.shape) > 0:
+        _freeze_unused(module, features, weights)
         return features
     raise ConfigError(
         f"The encoder {name!r} cannot encode faces of {size} pixels ({problem}).",
         "Choose another size, a multiple of 32, or another encoder.",
     )
+
+
+def _freeze_unused(module: nn.Module, features: Tensor, weights: Mapping[str, Tensor]) -> None:
+    """Freezes the weights of an encoder that its features do not depend on.
+
+    Args:
+        module: Encoder.
+        features: Its features, of ``weights``.
+        weights: Stand-ins of its weights.
+    """
+    found = torch.autograd.grad(features.sum(), list(weights.values()), allow_unused=True)
+    for (key, _), gradient in zip(weights.items(), found, strict=True):
+        if gradient is None:
+            module.get_parameter(key).requires_grad = False

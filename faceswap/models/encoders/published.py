@@ -3,7 +3,8 @@
 Statistics of batch normalisation are those of one batch while they are learned, so that faces of
 one identity would be decoded differently beside others, and on several processes. Pretrained
 networks therefore keep their published statistics, and in all others group normalisation (Wu & He,
-2018) takes the place of batch normalisation.
+2018) takes the place of batch normalisation. Layers are not skipped at random (stochastic depth):
+several processes would skip others than one.
 """
 
 import math
@@ -15,6 +16,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torchvision.ops import StochasticDepth
 
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
@@ -83,6 +85,9 @@ class PublishedEncoder(nn.Module):
             self.register_buffer(kind, tensor, persistent=False)
         if not pretrained:
             _normalise_by_groups(network)
+        for layer in network.modules():
+            if isinstance(layer, StochasticDepth):
+                layer.p = 0.0
 
     def forward(self, faces: Tensor) -> Tensor:
         """Features ``(B, C, H, W)`` of faces ``(B, 3, S, S)`` in [0, 1]."""

@@ -11,6 +11,7 @@ from torch.distributed.fsdp import FSDPModule
 
 from faceswap.core.processes import mean_of_all
 from faceswap.data.batches import RawBatch, prepare
+from faceswap.data.sampling import rank_slots
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.loop.adversary import Adversary
@@ -88,8 +89,11 @@ class TrainStep:
         for name, part in self._parts.items():  # statistics of frozen layers stay as they are
             part.train(name not in phase.frozen)
         losses, terms = [], []
-        for number, raw in enumerate(micro_batches, start=1):
-            last = number == len(micro_batches)
+        plan = phase.batches
+        for number, raw in enumerate(micro_batches):
+            last = number == len(micro_batches) - 1
+            slots = rank_slots(plan.batch, plan.rank, plan.world_size, number, plan.micro_batches)
+            self._model.seed_slots(plan.seed, step, slots)
             loss, found = self._micro_batch(raw, phase, len(micro_batches), last=last)
             losses.append(loss)
             terms.append(found)

@@ -12,6 +12,7 @@ from torchvision.models import DenseNet121_Weights, ResNet18_Weights, get_model,
 from faceswap.core.ema import EMA
 from faceswap.core.errors import ConfigError, ModelFileError, WeightsUnavailable
 from faceswap.core.optional import MissingExtraError
+from faceswap.models import build_model
 from faceswap.models.encoders import build_encoder, initialise_encoder, load_published
 from faceswap.models.encoders.own import encoders
 from faceswap.models.encoders.published import PublishedEncoder
@@ -182,6 +183,54 @@ def test_published_weights_of_timm_are_loaded(hub, tmp_path, monkeypatch):
     last.register_forward_hook(lambda _layer, _inputs, output: given.append(output))
     source((faces - mean) / deviation)
     torch.testing.assert_close(encoder(faces), given[0])
+
+
+class Branched(nn.Module):
+    """An encoder with layers whose results are not used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.idle = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(3, 4, 3, 2, 1)
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        self.idle(faces)
+        return self.used(faces)
+
+
+@pytest.fixture
+def one_process(tmp_path):
+    """A group of processes of this one alone."""
+    file = f"file://{tmp_path / 'store'}"
+    torch.distributed.init_process_group("gloo", init_method=file, rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+BRANCHED = ["branched", pytest.param("timm:hrnet_w18_small", marks=[needs_timm, pytest.mark.slow])]
+
+
+@pytest.mark.parametrize("name", BRANCHED)
+def test_several_processes_train_encoders_with_unused_weights(name, monkeypatch, one_process):
+    monkeypatch.setitem(encoders._entries, "branched", lambda _size, _scale: Branched())
+    options = {"encoder": name, "size": 64, "output": 32, "code": 4, "width": 8, "inter": "pool"}
+    torch.manual_seed(0)
+    model = build_model("modular", ["alice", "bob"], options)
+    kinds = {param.requires_grad for param in model.encoder.parameters()}
+    assert kinds == {True, False}
+    wrapped = nn.parallel.DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    for _ in range(2):  # the second step fails if gradients of the first are missing
+        wrapped(torch.rand(2, 2, 3, 64, 64)).face.mean().backward()
+        optimizer.step()
+    for key, param in model.named_parameters():
+        assert torch.equal(param, before[key]) != param.requires_grad
+
+
+def test_no_layers_are_skipped_at_random():
+    encoder = build_encoder("torchvision:efficientnet_b0", 64).module.train()
+    faces = torch.rand(2, 3, 64, 64)
+    torch.testing.assert_close(encoder(faces), encoder(faces))
 
 
 def test_own_encoders_are_initialised_and_published_ones_left():
