@@ -1,18 +1,19 @@
 """The verb ``faceswap export``: a model for other programs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.errors import ConfigError, IdentityError
 from faceswap.core.outputs import claim_files
+from faceswap.models.export_formats import formats
 from faceswap.models.exporting import export_model
 from faceswap.models.model_file import LoadedModel, save_model
 from faceswap.models.run_model import load_run_model
 
-_SUFFIXES = {"onnx": ".onnx", "dfm": ".dfm"}
+_FOLDER = "model"
 
 
 def export(
@@ -25,7 +26,7 @@ def export(
         str, typer.Option("--to", help="Identity to decode as; may be omitted if there is one.")
     ] = "",
     kind: Annotated[
-        Literal["onnx", "dfm", "model"] | None,
+        str | None,
         typer.Option(
             "--format",
             help="onnx: encoder and decoder of the identity. dfm: for DeepFaceLive, facefusion and "
@@ -41,9 +42,9 @@ def export(
     ] = False,
 ) -> None:
     """Export a model for other programs, and verify that it computes the same."""
-    chosen = kind or _kind_of(output)
+    chosen = _kind_of(output, kind)
     loaded = load_run_model(model, "cpu", checkpoint)
-    if chosen == "model":
+    if chosen == _FOLDER:
         if to:
             raise ConfigError("A model folder holds all identities: --to applies to files only.")
         with claim_files([output / "model.json"], "the export", overwrite=overwrite):
@@ -64,13 +65,20 @@ def export(
     )
 
 
-def _kind_of(output: Path) -> Literal["onnx", "dfm", "model"]:
-    for kind, suffix in _SUFFIXES.items():
-        if output.suffix == suffix:
-            return "onnx" if kind == "onnx" else "dfm"
+def _kind_of(output: Path, kind: str | None) -> str:
+    """Name of the format: as given, or by the suffix of the output."""
+    known = formats.names()
+    found = output.suffix.removeprefix(".") if kind is None else kind
+    if found in known or kind == _FOLDER:
+        return found
+    if kind is None:
+        raise ConfigError(
+            f"Expected a file ending in {' or '.join(f'.{name}' for name in known)}, found "
+            f"{output.name!r}.",
+            f"Choose a format: --format {', '.join(known)} or {_FOLDER}.",
+        )
     raise ConfigError(
-        f"Expected a file ending in .onnx or .dfm, found {output.name!r}.",
-        "Choose one with --format onnx, dfm or model.",
+        f"Unknown format {kind!r}.", f"Known formats: {', '.join(known)} and {_FOLDER}."
     )
 
 

@@ -15,7 +15,6 @@ from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.media.sources import find_sources
-from faceswap.models.exporting import Kind
 from faceswap.models.exporting import export_model as _export_model
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
@@ -134,7 +133,7 @@ def train_model(
 
 
 def export_model(
-    path: PathLike, output: PathLike, to: str, kind: Kind = "onnx", checkpoint: str | None = None
+    path: PathLike, output: PathLike, to: str, kind: str = "onnx", checkpoint: str | None = None
 ) -> float:
     """Write the swap of a model to one identity as one file, and verify that it computes the same.
 
@@ -151,7 +150,7 @@ def export_model(
     Raises:
         ModelFileError: The model is missing, damaged or guided, or predicts no mask for DFM.
         IdentityError: The model was not trained on ``to``.
-        ConfigError: ONNX cannot hold the network.
+        ConfigError: There is no such format, or ONNX cannot hold the network.
     """
     return _export_model(load_run_model(Path(path), "cpu", checkpoint), to, Path(output), kind)
 

@@ -75,9 +75,10 @@ def write_onnx(
         ConfigError: ONNX cannot hold the network, or not with such old operators.
         MissingExtraError: The packages for ONNX are not installed.
     """
-    size = sum(value.numel() * value.element_size() for value in captured.state_dict.values())
-    if size >= _LARGEST:
-        raise ConfigError("The network exceeds the 2 GiB limit of ONNX files.", hint)
+    if (size := _stored_bytes(captured)) >= _LARGEST:
+        raise ConfigError(
+            f"The weights take {size / 2**30:.1f} GiB, more than the 2 GiB of an ONNX file.", hint
+        )
     onnx = require("onnx", "export")
     require("onnxscript", "export")
     try:
@@ -102,6 +103,17 @@ def write_onnx(
     onnx.helper.set_model_props(model, texts)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
+
+
+def _stored_bytes(captured: torch.export.ExportedProgram) -> int:
+    """Size of the tensors that a captured network uses; others are not written."""
+    used = {node.name for node in captured.graph.nodes if node.op == "placeholder" and node.users}
+    tensors = {**captured.state_dict, **captured.tensor_constants}
+    return sum(
+        tensors[spec.target].numel() * tensors[spec.target].element_size()
+        for spec in captured.graph_signature.input_specs
+        if spec.target in tensors and spec.arg.name in used
+    )
 
 
 def _rename(graph: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:

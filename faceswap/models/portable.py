@@ -1,11 +1,10 @@
 """The swap of a model to one identity as a network of its own, for export."""
 
-import torch
 from torch import Tensor, nn
 
 from faceswap.core.errors import ModelFileError
 from faceswap.models.amp import MorphingAutoencoder
-from faceswap.models.autoencoder import FaceAutoencoder
+from faceswap.models.autoencoder import FaceAutoencoder, as_reconstruction
 from faceswap.models.guided import GuidedAutoencoder
 
 
@@ -55,5 +54,5 @@ class PortableSwap(nn.Module):
         else:
             assert isinstance(self.model, MorphingAutoencoder)
             logits = self.model.decode_mixture(codes, self.number, morph)
-        images = torch.sigmoid(logits)
-        return (images,) if images.shape[1] == 3 else (images[:, :3], images[:, 3:])
+        decoded = as_reconstruction(logits)
+        return (decoded.face,) if decoded.mask is None else (decoded.face, decoded.mask)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from faceswap.core.errors import IdentityError, ModelFileError
+from faceswap.core.errors import ConfigError, IdentityError, ModelFileError
 from faceswap.geometry.alignment import crop_matrix, warp
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.models import build_model, models
@@ -204,6 +204,30 @@ def test_files_say_what_they_are_and_nothing_of_this_machine(tmp_path):
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
     assert b"site-packages" not in path.read_bytes()
     assert b".py" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["onnx", "dfm"])
+def test_other_identities_take_no_room(kind, tmp_path, monkeypatch):
+    sizes = []
+    for identities in (("alice", "bob"), ("alice", "bob", "carol", "dora", "eve")):
+        torch.manual_seed(0)
+        model = loaded(build_model("original", identities, SMALL["original"] | {"mask": True}))
+        path = tmp_path / str(len(identities))
+        # Enough for one decoder, but not for five.
+        monkeypatch.setattr("faceswap.core.onnx_export._LARGEST", 3 << 20)
+        export_model(model, "bob", path, kind)
+        sizes.append(path.stat().st_size)
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.01)
+    monkeypatch.setattr("faceswap.core.onnx_export._LARGEST", 1 << 20)
+    with pytest.raises(ConfigError, match="GiB"):
+        export_model(model, "bob", tmp_path / "too large", kind)
+    assert not (tmp_path / "too large").exists()
+
+
+def test_an_unknown_format_is_refused_by_its_name(tmp_path):
+    with pytest.raises(ConfigError, match="'omnx'") as caught:
+        export_model(copying(), "bob", tmp_path / "bob.omnx", "omnx")
+    assert "'onnx'" in caught.value.hint
 
 
 def test_guided_models_and_strangers_are_refused(tmp_path):

@@ -108,12 +108,9 @@ def test_a_compiled_run_is_compiled_for_each_of_many_levels(faces, tmp_path, mon
         module_compile(model, backend=counter, **options)
 
     monkeypatch.setattr(CombAutoencoder, "compile", compile_and_count)
-    settings = ["training.compile=true", "model.options.size=64", "model.options.channels=2"]
-    whole = train(faces, tmp_path / "run", *settings)
+    settings = ["model.options.size=64", "model.options.channels=2", "model.options.growth=0.8"]
+    train(faces, tmp_path / "run", "training.compile=true", *settings)
     assert counter.frame_count == 9  # five levels, and four fades: above the limit of torch, 8
-    plain = train(faces, tmp_path / "plain", *settings[1:])
-    for person, losses in plain.losses.items():
-        assert whole.losses[person] == pytest.approx(losses, abs=1e-4)
 
 
 @pytest.mark.slow
