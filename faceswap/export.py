@@ -41,7 +41,10 @@ def export(
         bool, typer.Option("--overwrite", help="Replace existing output.")
     ] = False,
 ) -> None:
-    """Export a model for other programs, and verify that it computes the same."""
+    """Export a model for other programs, and verify that it computes the same.
+
+    To average models, use `faceswap model`.
+    """
     chosen = _kind_of(output, kind)
     loaded = load_run_model(model, "cpu", checkpoint)
     if chosen == _FOLDER:

@@ -9,6 +9,7 @@ from faceswap.core.console import note
 from faceswap.core.model_folder import METADATA, WEIGHTS
 from faceswap.core.outputs import claim_folder
 from faceswap.models.averaging import average_models
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.model_file import load_model, save_model
 
 model = typer.Typer(no_args_is_help=True)
@@ -16,7 +17,7 @@ model = typer.Typer(no_args_is_help=True)
 
 @model.callback()
 def _group() -> None:
-    """Work on exported models."""
+    """Make new models of trained ones. For files that other programs read: `faceswap export`."""
 
 
 @model.command()
@@ -39,4 +40,6 @@ def average(
     mean, meta = average_models(loaded, weights or ())
     with claim_folder(output, (WEIGHTS, METADATA), "the average", overwrite=overwrite):
         save_model(output, mean, meta)
+    if isinstance(mean, GuidedAutoencoder):
+        note(f"Its references are those of {models[0]}.")
     note(f"Model: {output}.")

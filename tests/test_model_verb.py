@@ -6,8 +6,10 @@ import torch
 from faceswap.core.errors import ModelFileError, OutputExistsError
 from faceswap.model import average
 from faceswap.models import build_model
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.model_file import ModelMeta, load_model, save_model
 from faceswap.models.registry import models
+from tests.models.guided import filled, reference_set
 from tests.training.tiny import tiny
 
 
@@ -43,3 +45,19 @@ def test_models_that_do_not_match_leave_nothing(tmp_path):
     with pytest.raises(ModelFileError, match="carol"):
         average(runs, tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+def test_the_average_of_guided_models_names_the_model_of_its_references(tmp_path, capsys):
+    options = {"size": 64, "code": 8, "detail": 64}
+    for seed, name in enumerate("ab"):
+        torch.manual_seed(seed)
+        model = filled(build_model("anchored", ("alice", "bob"), options))
+        assert isinstance(model, GuidedAutoencoder)
+        model.references_of("alice").fill(reference_set(2 + seed, 64, seed))
+        meta = ModelMeta("anchored", options, ("alice", "bob"), 1.25, 5)
+        save_model(tmp_path / name, model, meta)
+    average([tmp_path / "b", tmp_path / "a"], tmp_path / "c")
+    assert f"references are those of {tmp_path / 'b'}" in capsys.readouterr().err.replace("\n", " ")
+    mean = load_model(tmp_path / "c").model
+    assert isinstance(mean, GuidedAutoencoder)
+    assert len(mean.references_of("alice")) == 3

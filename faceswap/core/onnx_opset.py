@@ -75,12 +75,15 @@ def _with_axes(node: Any, constants: Constants) -> list[Any] | None:
     """The axes are an attribute before version 13 or 18."""
     from onnx import helper
 
-    axes = constants.get(node.input[1]) if len(node.input) > 1 else None
+    none_if_empty = _take(node, "noop_with_empty_axes")
+    if not any(node.input[1:]):  # all axes
+        del node.input[1:]
+        return None if none_if_empty else [node]
+    axes = constants.get(node.input[1])
     if axes is None:
         return None
     del node.input[1:]
     node.attribute.append(helper.make_attribute("axes", np.atleast_1d(axes).tolist()))
-    _take(node, "noop_with_empty_axes")
     return [node]
 
 
@@ -177,7 +180,7 @@ class _Steps:
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Adds a node; returns the name of its output."""
-        return self._add(operator, inputs, f"{self._output}_{len(self._nodes)}", attributes)
+        return self._add(operator, inputs, f"{self._output}/{len(self._nodes)}", attributes)
 
     def integers(self, values: list[int]) -> str:
         """Adds a constant; returns its name."""

@@ -46,7 +46,25 @@ NODES = {
     ),
     "layer normalisation": (
         [helper.make_node("LayerNormalization", ["x", "scale", "bias"], ["y"], epsilon=0.1)],
-        {"scale": np.float32([1, 2, 3, 4]), "bias": np.float32([0, 1, 0, 1])},
+        {"scale": np.array([1, 2, 3, 4], np.float32), "bias": np.array([0, 1, 0, 1], np.float32)},
+        3,
+    ),
+    "normalisations in a row": (
+        [
+            helper.make_node("LayerNormalization", ["x", "scale"], ["norm"], epsilon=0.1),
+            helper.make_node("LayerNormalization", ["norm", "scale"], ["norm_1"], epsilon=0.2),
+            helper.make_node("LayerNormalization", ["norm_1", "scale"], ["y"], epsilon=0.3),
+        ],
+        {"scale": np.array([1, 2, 3, 4], np.float32)},
+        3,
+    ),
+    "mean of all": ([helper.make_node("ReduceMean", ["x"], ["y"])], {}, 3),
+    "all sides of 1": (
+        [
+            helper.make_node("Unsqueeze", ["x", "axes"], ["more"]),
+            helper.make_node("Squeeze", ["more"], ["y"]),
+        ],
+        {"axes": [0, 2]},
         3,
     ),
     "normalisation of two axes": (
@@ -88,8 +106,8 @@ NODES = {
 }
 
 # Several operators take the place of one, and round otherwise.
-OF_SEVERAL = {"layer normalisation", "normalisation of two axes", "hard swish"}
-OF_SEVERAL |= {"softmax of another axis"}
+OF_SEVERAL = {"layer normalisation", "normalisations in a row", "normalisation of two axes"}
+OF_SEVERAL |= {"hard swish", "softmax of another axis"}
 
 
 @pytest.mark.parametrize("case", NODES)

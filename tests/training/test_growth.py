@@ -101,6 +101,29 @@ def test_a_longer_budget_does_not_shrink_the_model(faces, tmp_path):
     assert model.output_size == 16
 
 
+def test_all_levels_with_recomputed_activations_an_average_and_discriminators(faces, tmp_path):
+    settings = ["adversarial.power=0.1", "adversarial.patch=3", "adversarial.dims=4"]
+    settings += ["adversarial.true_face=0.1", "model.options.growth=0.8", "optimizer.ema=0.5"]
+    plain = train(faces, tmp_path / "plain", *settings)
+    run = tmp_path / "run"
+    recomputed = train(faces, run, "training.checkpointing=true", *settings)
+    for person, losses in plain.losses.items():
+        assert len(losses) == 16
+        assert recomputed.losses[person] == pytest.approx(losses, abs=1e-5)
+    first, last = (checkpoint(run, step, "model") for step in (0, 16))
+    average = checkpoint(run, 16, "ema")
+    assert int(average["grown"]) == int(last["grown"]) == 2 * 1024
+    for part in ("encoder.enter", "decoders.0.leave", "decoders.1.leave"):
+        for level in range(3):
+            name = (
+                f"{part}.{level}.0.weight"
+                if part.startswith("encoder")
+                else f"{part}.{level}.weight"
+            )
+            assert not torch.equal(first[name], last[name])
+            assert not torch.equal(average[name], last[name])
+
+
 def test_a_compiled_run_is_compiled_for_each_of_many_levels(faces, tmp_path, monkeypatch):
     counter, module_compile = CompileCounter(), nn.Module.compile
 
