@@ -116,8 +116,8 @@ def _freeze_unused(module: nn.Module, features: Tensor, weights: Mapping[str, Te
 
     Args:
         module: Encoder.
-        features: Its features, of ``weights``.
-        weights: Stand-ins of its weights.
+        features: Features of the encoder, computed from ``weights``.
+        weights: Weights that stand for those of the encoder, by name.
     """
     found = torch.autograd.grad(features.sum(), list(weights.values()), allow_unused=True)
     for (key, _), gradient in zip(weights.items(), found, strict=True):
