@@ -59,7 +59,7 @@ class PublishedEncoder(nn.Module):
         channels: Number of channels, if the features may be ``(B, H, W, C)``.
 
     Attributes:
-        origin: What the network was built from.
+        origin: Name, size and pretraining that the network was built with.
         network: The network.
     """
 
