@@ -35,6 +35,7 @@ from faceswap.training.loop.recompute import recompute_activations
 from faceswap.training.loop.shard_model import shard_models
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.loop.trainer import Trainer
+from faceswap.training.monitoring.curves import CURVES, Curves
 from faceswap.training.monitoring.face_judge import open_face_judge
 from faceswap.training.monitoring.live_page import LivePage
 from faceswap.training.monitoring.measurement import Measurement
@@ -212,10 +213,9 @@ def _build_output(
         return shown_faces(sources[name], indices, at_most, size, name, data.guide_data)
 
     step = progress.step if progress else 0
-    curves = run.logs / "curves.html"
     settings, page, name = config.output, None, run.path.resolve().name
     if settings.live_page:
-        page = LivePage(run.previews, name, list(sources), step, curves)
+        page = LivePage(run.previews, name, list(sources), step, run.logs / CURVES)
     place, bf16 = opened.device, opened.mixed_precision == "bf16"
     measured = {n: faces(n, i, _MEASURED_FACES) for n, i in held_out.items()}
     own = open_preview_faces(
@@ -251,6 +251,7 @@ def _build_output(
             name,
             config.model_dump(mode="json"),
         ),
+        Curves(run.logs, name, step),
         page=page,
         logs_images=settings.log_images,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from faceswap.core.tensorboard_log import ScalarLog
 from faceswap.core.trackers import Trackers
 from faceswap.media.images import read_image
+from faceswap.training.monitoring.curves import Curves
 from faceswap.training.monitoring.dispensable import Dispensable
 from faceswap.training.monitoring.live_page import LivePage
 from faceswap.training.monitoring.measurement import Measured, Measurement, judge
@@ -39,6 +40,7 @@ class Reporter:
         measurement: Evaluation on held-out faces.
         previews: Previews of the run.
         trackers: Trackers that the numbers are sent to.
+        curves: Evaluations on disk, with their curves.
         page: Page that shows the training while it runs; None for none.
         logs_images: Whether previews are added to the log.
     """
@@ -49,12 +51,13 @@ class Reporter:
         measurement: Measurement,
         previews: Previews,
         trackers: Trackers,
+        curves: Curves,
         *,
         page: LivePage | None = None,
         logs_images: bool = False,
     ) -> None:
         self._log, self._measurement, self._previews = log, measurement, previews
-        self._trackers = trackers
+        self._trackers, self._curves = trackers, curves
         self._page, self._logs_images = page, logs_images
         self._attempt = Dispensable("The page of the training")
 
@@ -72,6 +75,7 @@ class Reporter:
 
     def log(self, report: StepReport) -> None:
         """Adds an entry to the log."""
+        self._curves.note_losses(report.losses)
         self._add(report.scalars(), report.step)
         if self._page:
             self._attempt.run(self._page.report, report)
@@ -115,6 +119,7 @@ class Reporter:
         """
         measured = self.measure(progress.step)
         judge(measured, progress, due=due)
+        self._curves.add(measured, progress)
         self._log.add_scalar("training/step of the model", progress.exported_step, progress.step)
         return measured
 

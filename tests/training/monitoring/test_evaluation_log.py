@@ -1,0 +1,118 @@
+import json
+
+import pytest
+
+from faceswap.training.monitoring.curves import Curves
+from faceswap.training.monitoring.evaluation_log import EvaluationLog
+from faceswap.training.monitoring.held_out import Quality
+from faceswap.training.monitoring.measurement import Measured, judge
+from faceswap.training.monitoring.swap_score import SwapQuality
+from faceswap.training.monitoring.swaps import Direction
+from faceswap.training.run.progress import PhaseEntry, Progress
+
+
+def measured(score=0.5, ssim=0.8):
+    swap = SwapQuality(1.0, 0.5, 0.25, 3.0, ssim, score)
+    return Measured({"alice": Quality(ssim, 0.1)}, {Direction("alice", "bob"): swap})
+
+
+def filled(path, steps=(0, 10, 20)):
+    log = EvaluationLog(path, 0)
+    for step in steps:
+        log.note_losses({"alice": 0.2, "bob": 0.4})
+        log.note_losses({"alice": 0.4, "bob": 0.6})
+        log.add(measured(step / 100), Progress(step, 1.5 * step, phases=(PhaseEntry("detail"),)))
+    return log
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_line_holds_all_of_an_evaluation(tmp_path):
+    filled(tmp_path / "m.jsonl")
+    last = lines(tmp_path / "m.jsonl")[-1]
+    assert last == {
+        "step": 20,
+        "seconds": 30.0,
+        "phase": "detail",
+        "measure": "the swap score",
+        "score": [0.2, 0.8],
+        "losses": {"alice": pytest.approx(0.3), "bob": pytest.approx(0.5)},
+        "identities": {"alice": {"ssim": 0.8, "l1": 0.1}},
+        "swaps": [
+            {
+                "source": "alice",
+                "target": "bob",
+                "found": 1.0,
+                "identity": 0.5,
+                "expression_error": 0.25,
+                "pose_error": 3.0,
+                "fidelity": 0.8,
+                "score": 0.2,
+            }
+        ],
+    }
+
+
+def test_evaluations_after_the_newest_checkpoint_are_dropped(tmp_path):
+    whole = filled(tmp_path / "m.jsonl").entries
+    again = EvaluationLog(tmp_path / "m.jsonl", 10)
+    assert again.entries == whole[:2]
+    assert [line["step"] for line in lines(tmp_path / "m.jsonl")] == [0, 10]
+    # After a rollback, an evaluation replaces those of its step and later ones.
+    again.add(measured(), Progress(5))
+    assert [line["step"] for line in lines(tmp_path / "m.jsonl")] == [0, 5]
+
+
+def test_what_was_not_measured_is_null(tmp_path):
+    log = EvaluationLog(tmp_path / "m.jsonl", 0)
+    log.add(Measured({"alice": Quality(float("nan"), float("nan"))}), Progress())
+    (line,) = lines(tmp_path / "m.jsonl")
+    assert line["score"] == [None]
+    assert line["identities"] == {"alice": {"ssim": None, "l1": None}}
+    assert EvaluationLog(tmp_path / "m.jsonl", 0).entries == log.entries
+
+
+@pytest.mark.parametrize("damage", ['{"step": 3}', "{", '{"step": "x"}', "\x00"])
+def test_a_damaged_file_begins_anew_with_a_warning(tmp_path, damage, caplog):
+    filled(tmp_path / "m.jsonl")
+    with (tmp_path / "m.jsonl").open("a") as file:
+        file.write(damage + "\n")
+    assert EvaluationLog(tmp_path / "m.jsonl", 20).entries == []
+    assert "begin anew" in caplog.text
+
+
+def drawn(tmp_path, *scores):
+    curves, progress = Curves(tmp_path, "runs $1_a$ <b>", 0), Progress()
+    progress.enter("generalise <i>", "")
+    for step, score in enumerate(scores):
+        progress.step = 10 * step
+        result = measured(score) if score is not None else Measured({})
+        curves.note_losses({"alice": 0.5})
+        judge(result, progress, due=True)
+        curves.add(result, progress)
+    return (tmp_path / "curves.html").read_text()
+
+
+def test_the_page_shows_what_is_exported(tmp_path):
+    page = drawn(tmp_path, 0.2, 0.6, 0.4)
+    assert "of step 10, the best of 3 evaluations by the swap score (0.600)" in page
+    assert "alice as bob" in page
+    assert page.count("data:image/svg+xml") == 4
+    assert "http" not in page.replace("http://www.w3.org", "").split("<body>")[0]
+    assert "<b>" not in page
+
+
+def test_the_page_of_a_training_without_held_out_faces(tmp_path):
+    page = drawn(tmp_path, None, None)
+    assert "the newest model is exported" in page
+    assert page.count("data:image/svg+xml") == 1
+
+
+def test_a_page_that_cannot_be_written_does_not_end_the_training(tmp_path, caplog):
+    (tmp_path / "curves.html").mkdir()
+    curves = Curves(tmp_path, "run", 0)
+    for step in (0, 1):
+        curves.add(measured(), Progress(step))
+    assert caplog.text.count("is not written any more") == 1
