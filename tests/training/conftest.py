@@ -3,12 +3,25 @@
 import pytest
 
 from faceswap.models.registry import models
+from faceswap.training.monitoring.curves import Curves
 from tests.training.tiny import tiny
 
 
 @pytest.fixture(autouse=True)
 def _registered(monkeypatch):
     monkeypatch.setitem(models._entries, "tiny", tiny)
+
+
+class UndrawnCurves(Curves):
+    """Evaluations without their page, which takes longer than a short training."""
+
+    def draw(self, progress):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch):
+    monkeypatch.setattr("faceswap.training.assembly.Curves", UndrawnCurves)
 
 
 @pytest.fixture

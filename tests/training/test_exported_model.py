@@ -11,6 +11,7 @@ from faceswap.core.training_state import evaluated_group
 from faceswap.models.model_file import load_model, save_model
 from faceswap.models.run_model import load_run_model
 from faceswap.training.build import run_training
+from faceswap.training.monitoring.curves import Curves
 from faceswap.training.monitoring.held_out import Quality
 from faceswap.training.monitoring.measurement import SWAP_SCORE, Measured
 from faceswap.training.monitoring.report import Reporter
@@ -127,3 +128,23 @@ def test_a_best_by_another_measure_is_chosen_anew(faces, tmp_path, monkeypatch, 
     assert best.state["progress"]["best"] == [0.5, 0.5]
     assert best.state["progress"]["measure"] == SWAP_SCORE
     assert exported(run)[0] == 4
+
+
+def test_evaluations_are_kept_and_drawn_and_cut_at_the_newest_checkpoint(
+    faces, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("faceswap.training.assembly.Curves", Curves)
+    run = tmp_path / "run"
+    train(faces, run, 6)
+
+    def steps():
+        lines = (run / "logs" / "metrics.jsonl").read_text().splitlines()
+        return [json.loads(line)["step"] for line in lines]
+
+    assert steps() == [0, 2, 4, 6]
+    assert "of step 2, the best of 4 evaluations" in (run / "logs" / "curves.html").read_text()
+    shutil.rmtree(checkpoint(run, "latest").path)  # as of a kill before it was written
+    train(faces, run, 4)
+    assert steps() == [0, 2, 4]
+    train(faces, run, 8)
+    assert steps() == [0, 2, 4, 6, 8]

@@ -1,5 +1,6 @@
 """The curves of a run, ``logs/curves.html``: losses and metrics over its steps."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from faceswap.training.run.progress import Progress
 CURVES = "curves.html"
 """Name of the page in the folder of the logs."""
 
+_INTERVAL = 60.0  # seconds between pages, at least
 _FIGURES = {
     "identity": "identity (1 is a real face)",
     "expression_error": "expression error (1 is a still face)",
@@ -44,15 +46,26 @@ class Curves:
         self._page, self._title = folder / CURVES, title
         self._log = EvaluationLog(folder / "metrics.jsonl", step)
         self._attempt = Dispensable("The record of the evaluations")
+        self._due = time.monotonic()
 
     def note_losses(self, losses: dict[str, float]) -> None:
         """Adds mean losses of some steps to those of the next evaluation."""
         self._log.note_losses(losses)
 
     def add(self, measured: Measured, progress: Progress) -> None:
-        """Adds an evaluation and draws all; what cannot be written is a warning."""
+        """Adds an evaluation; what cannot be written is a warning.
+
+        Drawing takes a second: it is done if the last page is old enough, and by ``draw``.
+        """
         self._attempt.run(self._log.add, measured, progress)
-        self._attempt.run(write_curves, self._page, self._title, self._log.entries, progress)
+        if time.monotonic() >= self._due:
+            self.draw(progress)
+
+    def draw(self, progress: Progress) -> None:
+        """Draws all evaluations; nothing before the first one."""
+        if self._log.entries:
+            self._attempt.run(write_curves, self._page, self._title, self._log.entries, progress)
+        self._due = time.monotonic() + _INTERVAL
 
 
 def write_curves(
@@ -180,6 +193,7 @@ def _chart(
         axes.set_xlabel("step", fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.grid(alpha=0.3)
+        axes.margins(y=0.15)  # room for the names of the phases
         _mark(axes, progress)
     every.flat[0].legend(fontsize=8)
     return figure

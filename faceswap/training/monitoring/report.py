@@ -70,6 +70,7 @@ class Reporter:
         """Flushes and closes the log, and shows the end of this start."""
         self._log.close()
         self._trackers.close()
+        self._curves.draw(progress)
         if self._page:
             self._attempt.run(self._page.close, progress)
 

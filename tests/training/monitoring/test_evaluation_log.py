@@ -92,6 +92,7 @@ def drawn(tmp_path, *scores):
         curves.note_losses({"alice": 0.5})
         judge(result, progress, due=True)
         curves.add(result, progress)
+    curves.draw(progress)
     return (tmp_path / "curves.html").read_text()
 
 
@@ -115,4 +116,5 @@ def test_a_page_that_cannot_be_written_does_not_end_the_training(tmp_path, caplo
     curves = Curves(tmp_path, "run", 0)
     for step in (0, 1):
         curves.add(measured(), Progress(step))
+        curves.draw(Progress(step))
     assert caplog.text.count("is not written any more") == 1
