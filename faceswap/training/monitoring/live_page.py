@@ -55,7 +55,7 @@ class LivePage:
         self._step = step
         self._phases: list[tuple[str, int]] = []
         self._report: StepReport | None = None
-        self._due = 0.0
+        self._due, self._written = 0.0, time.monotonic()
         self._is_open = False
 
     def open(self, progress: Progress) -> None:
@@ -111,7 +111,7 @@ class LivePage:
             "title": self._title,
             "state": state,
             "written": time.time(),
-            "interval": _INTERVAL,
+            "interval": round(begun - self._written),
             "percent": f"{self._report.fraction:.0%}" if self._report else "",
             "figures": [] if self._report is None else _figures(self._report),
             "identities": self._identities,
@@ -125,6 +125,7 @@ class LivePage:
         }
         atomic_write(self._folder / _DATA, f"{_BEFORE}{json.dumps(news)}{_AFTER}".encode())
         ended = time.monotonic()
+        self._written = begun
         self._due = ended + max(_INTERVAL, (ended - begun) / _MOST_OF_TIME)
 
     def _earlier(self) -> LossCurve:

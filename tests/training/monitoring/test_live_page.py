@@ -94,6 +94,10 @@ def test_it_is_written_every_few_seconds(run, clock):
         clock[0] += 1
         page.report(report(step))
     assert [point[0] for point in shown(run)["points"]] == list(range(1, 11))
+    assert shown(run)["interval"] == 5  # the page waits longer for news of slow trainings
+    clock[0] += 300
+    page.report(report(12))
+    assert shown(run)["interval"] == 301
 
 
 def test_losses_continue_after_the_checkpoint_that_is_resumed_from(run, clock):
