@@ -133,16 +133,17 @@ class Pack(RecordedFaces):
 
 def _shard(place: PackPlace, entry: Mapping[str, Any], sizes: Mapping[str, int]) -> TarShard:
     try:
-        name = check_name(entry["name"], "name of a tar file")
+        name = check_name(entry.get("name", ""), "name of a tar file")
     except UnsafeNameError as error:
         raise FacesetError(f"{place}/{INDEX} is damaged: {error.message}", COPY_AGAIN) from error
     if name not in sizes:
         raise FacesetError(f"{place}/{name} is missing.", COPY_AGAIN)
-    if sizes[name] != entry["size"]:
+    size = entry.get("size", 0)
+    if sizes[name] != size:
         raise FacesetError(
-            f"Expected {entry['size']} bytes in {place}/{name}, found {sizes[name]}.", COPY_AGAIN
+            f"Expected {size} bytes in {place}/{name}, found {sizes[name]}.", COPY_AGAIN
         )
-    return TarShard(name, entry["faces"], entry["size"], entry["sha256"])
+    return TarShard(name, entry.get("faces", 0), size, entry["sha256"])
 
 
 def _read_record(folder: PackFolder, shard: TarShard, where: str) -> dict[str, Any]:

@@ -13,8 +13,12 @@ from faceswap.curation.json_table import export_json, import_json
 from faceswap.curation.packing import Packing
 from faceswap.curation.unpacking import unpack_faceset
 from faceswap.curation.view import VIEW, find_changes, read_view, write_view
+from faceswap.data.stream import FaceStream, cut_face
+from faceswap.data.training_crop import CropGeometry
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.pack import Pack
 from faceswap.facesets.pack_format import INDEX
+from faceswap.facesets.pack_members import find_faces
 from faceswap.facesets.subjects import find_records
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.mesh68 import weights_hash
@@ -166,6 +170,29 @@ def _pack_index(folder: Path) -> Reader:
     return Reader(folder / "pack" / INDEX, mutated_json, packing.check)
 
 
+def _pack_opened(folder: Path) -> Reader:
+    faceset = write_faceset(folder / "clip", frames=range(2))
+    Packing(faceset, folder / "pack", 1).run()
+    return Reader(folder / "pack" / INDEX, mutated_json, lambda: Pack.open(folder / "pack"))
+
+
+def _pack_faces(folder: Path) -> Reader:
+    faceset = write_faceset(folder / "clip", frames=range(2))
+    packing = Packing(faceset, folder / "pack", 9)
+    packing.run()
+    file = folder / "pack" / packing.names[0]
+    (shard,) = FaceStream.of_packs(
+        [Pack.open(folder / "pack")], CropGeometry(16, 1.25, 24), folder / "cache", 9
+    ).shards
+
+    def read() -> None:
+        for places in find_faces(file, "mask", str(file)):
+            with file.open("rb") as tar:
+                cut_face(tar, places, shard, CropGeometry(16, 1.25, 24))
+
+    return Reader(file, mutated_bytes, read)
+
+
 FACESETS: dict[str, Callable[[Path], Reader]] = {
     "faceset": _faceset_record,
     "faces": _faces,
@@ -176,5 +203,7 @@ FACESETS: dict[str, Callable[[Path], Reader]] = {
     "json-table": _json_table,
     "pack": _pack,
     "pack-index": _pack_index,
+    "opened-pack": _pack_opened,
+    "faces-of-pack": _pack_faces,
 }
 """Functions that write a valid faceset below a folder, by the name of its reader."""

@@ -127,6 +127,15 @@ def test_blocks_of_a_person_in_packs_are_held_out(named):
         assert np.sum(np.diff(held_out) > 1) == 7  # eight blocks
 
 
+def test_an_identity_can_be_in_a_pack(folder, named, tmp_path):
+    faces = {"alice": named["alice"], "bob": [folder / "packs" / "bob"]}
+    result = run_training(config(12, "augmentation.colour_transfer=0.5"), faces, tmp_path / "run")
+    assert set(result.quality) == {"alice", "bob"}
+    assert load_model(tmp_path / "run").targets == ("alice", "bob")
+    with pytest.raises(FacesetError, match="found a pack"):
+        open_runs([tmp_path / "run"], "cpu")
+
+
 def test_other_tar_files_are_not_resumed_from(folder, named, tmp_path):
     run_training(config(2), named, tmp_path / "run")
     image = next((folder / "others" / "bob" / "images").iterdir())
@@ -142,6 +151,9 @@ def test_the_pack_of_a_target_is_not_another_person(folder):
     packed = {"alice": [folder / "others" / "bob"], CROWD: [folder / "packs" / "bob"]}
     with pytest.raises(IdentityError, match="different faces"):
         open_facesets(packed, 4)
+    same = {"alice": [folder / "packs" / "bob"], CROWD: [folder / "packs" / "bob"]}
+    with pytest.raises(IdentityError, match="different faces"):
+        open_facesets(same, 4)
 
 
 @pytest.mark.parametrize(

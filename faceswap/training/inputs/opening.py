@@ -1,6 +1,6 @@
 """Opens the facesets and packs of a training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations, product
 from pathlib import Path
@@ -123,25 +123,38 @@ def _check_distinct(first: str, mine: FaceSets, second: str, others: FaceSets) -
 
     Facesets of one clip with two people, divided by deleting images, have different faces.
     """
-    for a, b in product(mine, others):
-        if _have_same_faces(a, b):
-            raise IdentityError(
-                f"Expected different faces for each identity, found the same ones for {first!r} "
-                f"({a.where}) and {second!r} ({b.where}).",
-                "Name the faceset of the other person. Of a clip with several people, keep the "
-                "images of one person in each faceset.",
-            )
+    same = _of_same_content if packs_of(mine) or packs_of(others) else _of_same_faces
+    for a, b in same(mine, others):
+        raise IdentityError(
+            f"Expected different faces for each identity, found the same ones for {first!r} "
+            f"({a.where}) and {second!r} ({b.where}).",
+            "Name the faceset of the other person. Of a clip with several people, keep the "
+            "images of one person in each faceset.",
+        )
 
 
-def _have_same_faces(a: Faceset | Pack, b: Faceset | Pack) -> bool:
-    if a.where == b.where:
-        return True
-    if isinstance(a, Pack) or isinstance(b, Pack):
-        # Which faces a pack has is not read here, but for whether it is that of a faceset.
-        content, other = (x.content if isinstance(x, Pack) else x.content_hash() for x in (a, b))
-        return content == other != ""
-    faces, theirs = _places(a), _places(b)
-    return 2 * len(faces & theirs) > min(len(faces), len(theirs))
+def _of_same_content(
+    mine: FaceSets, others: FaceSets
+) -> Iterator[tuple[Faceset | Pack, Faceset | Pack]]:
+    """Packs of the same faceset, and that faceset; the faces of packs are not read."""
+    by_content = {_content(each): each for each in others}
+    for each in mine:
+        if (other := by_content.get(_content(each))) is not None:
+            yield each, other
+
+
+def _content(faces: Faceset | Pack) -> str:
+    if isinstance(faces, Faceset):
+        return faces.content_hash()
+    return faces.content or faces.where  # earlier versions did not record it
+
+
+def _of_same_faces(mine: FaceSets, others: FaceSets) -> Iterator[tuple[Faceset, Faceset]]:
+    for a, b in product(facesets_of(mine), facesets_of(others)):
+        faces, theirs = _places(a), _places(b)
+        same = 2 * len(faces & theirs) > min(len(faces), len(theirs))
+        if same or a.where == b.where:
+            yield a, b
 
 
 def _places(faceset: Faceset) -> set[tuple[str, int, int]]:
