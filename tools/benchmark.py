@@ -7,6 +7,8 @@ python tools/benchmark.py train faces/a faces/b --recipe v1 --recipe small
 python tools/benchmark.py memory CLIP --model runs/ab --to bob
 python tools/benchmark.py faces faces/clip --model runs/ab --to bob
 python tools/benchmark.py classify DATA --model resnet20
+python tools/benchmark.py scaling faces/a faces/b --recipe v3 --set model.options.size=512
+python tools/benchmark.py traffic liae --set size=64
 """
 
 from pathlib import Path
@@ -103,6 +105,30 @@ def classify(
     from benchmarks.classification import benchmark_classifier
 
     benchmark_classifier(data, model, batch, epochs)
+
+
+@app.command()
+def scaling(
+    faces: Annotated[list[Path], typer.Argument(help="Two facesets.")],
+    recipe: Annotated[str, typer.Option(help="Training recipe, by name or path.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE.")] = None,
+    batch: Annotated[int, typer.Option(help="Faces of a step on each GPU.")] = 16,
+) -> None:
+    """Scaling of a recipe to 8, 64 and 512 GPUs, computed from what is measured here."""
+    from benchmarks.scaling import benchmark_scaling
+
+    benchmark_scaling(recipe, settings or [], faces, batch)
+
+
+@app.command()
+def traffic(
+    model: Annotated[str, typer.Argument(help="Name of a model.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", help="OPTION=VALUE.")] = None,
+) -> None:
+    """Bytes that two processes on the CPU send in a step, and 4 bytes for each parameter."""
+    from benchmarks.scaling import benchmark_traffic
+
+    benchmark_traffic(model, settings or [])
 
 
 if __name__ == "__main__":
