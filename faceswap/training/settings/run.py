@@ -57,7 +57,7 @@ class TrainingConfig(StrictModel):
 
 
 class OutputConfig(StrictModel):
-    """Intervals of checkpoints, previews and logs, in steps unless stated otherwise."""
+    """Checkpoints, previews, logs and trackers; intervals are in steps unless stated otherwise."""
 
     save_every: int = Field(
         default=500, ge=1, description="Steps between checkpoints, each with held-out metrics."
