@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from faceswap.data.augmentation import Degradation, LocalContrast, PhotometricChange
@@ -19,7 +18,7 @@ from faceswap.data.recolouring import LINEAR
 from faceswap.data.source import Crops, FaceSource
 from faceswap.data.training_crop import CropGeometry
 from faceswap.data.traits import FaceTraits
-from faceswap.data.warp import Warp, sample_warp, undo_affine
+from faceswap.data.warp import Warp, sample_warp
 
 
 @dataclass
@@ -84,9 +83,9 @@ class FaceSampler:
         own, wanted = self.traits[name].landmarks[place], self.traits[other].landmarks[similar]
         affine = self._warp(name, step, slot, self.plan.random("face", name, step, slot)).affine
         unit = 2 / self._geometry.coverage  # a face square in normalised coordinates
-        # The displacements are those of the turned, mirrored input.
-        placed = torch.from_numpy(np.stack([own, wanted]) * np.float32(unit))
-        return fit_landmark_warp(*undo_affine(placed, torch.from_numpy(affine)[None]).numpy())
+        placed = np.stack([own, wanted]) * np.float32(unit) - affine[:, 2]
+        # In the turned, mirrored input, as by ``undo_affine``: displacements are of its places.
+        return fit_landmark_warp(*placed @ np.linalg.inv(affine[:, :2]).T)
 
     def face(self, name: str, step: int, slot: int) -> int:
         """Index of the face in a slot."""

@@ -267,6 +267,7 @@ def test_lent_colours_come_as_often_as_their_faces(batches):
         for each in (plain, skipped)
     ]
     assert lent[0] & blurred
+    assert {name for name, _ in lent[0]} == {"bob", "carol"}
     assert len(lent[1]) > 12
     assert not lent[1] & blurred
 

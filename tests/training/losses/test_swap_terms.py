@@ -113,6 +113,20 @@ def test_style_terms_are_0_for_the_replaced_face_and_see_their_side_of_the_mask(
     ).all()
 
 
+@pytest.mark.parametrize("name", ["face_style", "background_style"])
+def test_swaps_are_compared_with_the_faces_of_the_preceding_identity(name):
+    random = torch.Generator().manual_seed(0)
+    target = torch.rand(3, 2, 3, 64, 64, generator=random)
+    mask = torch.zeros(3, 2, 1, 64, 64)
+    mask[..., 16:48, 16:48] = 1
+    given = Batch(target, target, mask, torch.zeros(3, 2, 2, 64, 64), 0)
+    weights = replace(NONE, **{name: 1.0})
+    for turn, is_replaced in ((1, True), (-1, False), (0, False)):
+        shown = Reconstruction(target, None, target.roll(turn, 0))
+        losses = reconstruction_losses(shown, given, weights)
+        assert (losses.total < 1e-5).all() == is_replaced
+
+
 def test_the_style_of_flat_colours_is_known():
     mask = torch.ones(1, 64, 64)
     dark, bright = torch.full((3, 64, 64), 0.2), torch.full((3, 64, 64), 0.5)

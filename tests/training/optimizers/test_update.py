@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from faceswap.core.checkpoint import load_checkpoint
@@ -43,6 +44,25 @@ def test_the_smaller_of_both_limits_holds() -> None:
     assert updated(GradientNorms(), [4.0, 8.0], UpdateRule(clip=7, auto_clip=50)) == (
         pytest.approx([4.0, 6.0], rel=1e-5)
     )
+
+
+def test_norms_are_those_of_gradients_without_the_scale_of_fp16() -> None:
+    accelerator = Accelerator(cpu=True)
+    accelerator.state._mixed_precision, accelerator.native_amp = "fp16", True
+    accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = accelerator.prepare(torch.optim.SGD([weight]))
+    norms = GradientNorms()
+    update = Update(accelerator, optimizer, [weight], norms)
+    try:
+        for number, rule in enumerate((UpdateRule(clip=2.0), UpdateRule(auto_clip=50))):
+            accelerator.backward((3.0 * weight).sum())
+            update(rule, 1.0, (0, number))
+            assert update.figures["training/gradient norm"] == pytest.approx(3.0)
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert weight.item() == pytest.approx(-5.0)
+    assert norms.state_dict() == {"norms": [3.0]}
 
 
 def test_norms_that_are_not_finite_and_old_ones_do_not_count() -> None:
