@@ -78,8 +78,8 @@ class Muon(torch.optim.Optimizer):
                 state["momentum"] = torch.zeros_like(parameter)
             momentum = state["momentum"].lerp_(parameter.grad, 1 - _MOMENTUM)
             update = parameter.grad.lerp(momentum, _MOMENTUM)  # Nesterov's
-            rows, columns = len(update), update[0].numel()
-            alike[torch.Size([rows, columns]), update.device].append((parameter, update))
+            shape = torch.Size([len(update), update.numel() // len(update)])
+            alike[shape, update.device].append((parameter, update))
         for (shape, _), found in alike.items():
             # Whole matrices: one that is divided over the processes is gathered by all of them.
             updates = orthogonal(torch.stack([whole(update).flatten(1) for _, update in found]))
