@@ -125,9 +125,8 @@ VARIANTS = {
 }
 
 
-# Muon turns rounding into steps of full size where a gradient is nearly zero: two processes with
-# whole weights differ from a single one by 0.07 in the same measure.
-TOLERANCES = {"muon": 0.15, "bf16": 0.05}
+# In bf16, sums of gradients are rounded to 8 bits, and Adam takes the sign of the smallest ones.
+TOLERANCES = {"bf16": 0.1}
 
 
 @pytest.mark.slow
