@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from faceswap.core.charts import chart_label
 from faceswap.core.page import Page
-from faceswap.core.text import one_line
+from faceswap.core.text import counted, one_line
 from faceswap.training.monitoring.dispensable import Dispensable
 from faceswap.training.monitoring.evaluation_log import Evaluation, EvaluationLog
 from faceswap.training.monitoring.measurement import Measured
@@ -100,10 +100,10 @@ def write_curves(
 def _state(progress: Progress) -> str:
     if progress.best_step is None or progress.best is None:
         return f"Step {progress.step:,}. Without held-out faces, the newest model is exported."
+    among = counted(progress.evaluations, "evaluation")
     return (
         f"Step {progress.step:,}. The exported model is of step {progress.best_step:,}, the best "
-        f"of {progress.evaluations:,} evaluations by {progress.measure} ({progress.best[0]:.3f}), "
-        "marked by a line in the charts."
+        f"of {among} by {progress.measure} ({progress.best[0]:.3f}), marked in the charts."
     )
 
 
