@@ -128,6 +128,16 @@ def _split(node: Any, constants: Constants) -> list[Any] | None:
     return [node]
 
 
+def _scatter(node: Any, _constants: Constants) -> list[Any] | None:
+    """Values may be combined with earlier ones since version 16; by default they are not."""
+    for attribute in list(node.attribute):
+        if attribute.name == "reduction":
+            if attribute.s != b"none":
+                return None
+            node.attribute.remove(attribute)
+    return [node]
+
+
 def _softmax(node: Any, _constants: Constants) -> list[Any]:
     """Before version 13, all axes from the given one on are joined."""
     from onnx import helper
@@ -205,6 +215,8 @@ _REWRITES: Mapping[str, Callable[[Any, Constants], list[Any] | None]] = {
     "LayerNormalization": _layer_normalisation,
     "Pad": _pad,
     "Reshape": _reshape,
+    "ScatterElements": _scatter,
+    "ScatterND": _scatter,
     "Shape": _shape,
     "Softmax": _softmax,
     "Split": _split,

@@ -99,6 +99,11 @@ NODES = {
         {},
         3,
     ),
+    "scatter": (
+        [helper.make_node("ScatterND", ["x", "places", "values"], ["y"], reduction="none")],
+        {"places": [[0, 1], [1, 2]], "values": np.ones((2, 4), np.float32)},
+        3,
+    ),
     "softmax": ([helper.make_node("Softmax", ["x"], ["y"])], {}, 3),
     "softmax of another axis": ([helper.make_node("Softmax", ["x"], ["y"], axis=1)], {}, 3),
     "sides": ([helper.make_node("Shape", ["x"], ["y"], start=1, end=3)], {}, 1),
@@ -135,3 +140,7 @@ def test_operators_without_an_old_form_are_named():
     )
     with pytest.raises(ConfigError, match="ReduceMean"):
         lower_opset(built, 12)
+    node = helper.make_node("ScatterND", ["x", "places", "values"], ["y"], reduction="add")
+    constants = {"places": [[0]], "values": np.ones((1, 3, 4), np.float32)}
+    with pytest.raises(ConfigError, match="ScatterND"):
+        lower_opset(model([node], constants, ["x"], [2, 3, 4]), 12)

@@ -1,5 +1,6 @@
 """Exported models run as their readers run them."""
 
+import importlib.util
 import json
 
 import cv2
@@ -26,6 +27,9 @@ TEMPLATE = np.array(
     [(0.3534, 0.3929), (0.6280, 0.3929), (0.4866, 0.5402), (0.3884, 0.6875), (0.5982, 0.6875)]
 )
 SIZE = 64
+needs_timm = pytest.mark.skipif(
+    importlib.util.find_spec("timm") is None, reason="timm is not installed"
+)
 
 
 class Shown(nn.Module):
@@ -142,6 +146,24 @@ def test_registered_models_are_equal_to_their_export(name, kind, tmp_path):
         assert expected.mask is not None
         np.testing.assert_allclose(np.asarray(face), expected.face, atol=1e-4)
         np.testing.assert_allclose(np.asarray(mask), expected.mask, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        "torchvision:mobilenet_v3_small",  # hard swish
+        pytest.param("timm:test_convnext", marks=needs_timm),  # layer normalisation
+        pytest.param("timm:test_vit", marks=[needs_timm, pytest.mark.slow]),  # attention
+        pytest.param("torchvision:swin_t", marks=pytest.mark.slow),  # split
+    ],
+)
+def test_dfm_of_published_encoders_with_newer_operators(encoder, tmp_path):
+    torch.manual_seed(0)
+    options = SMALL["modular"] | {"encoder": encoder, "scale": 1.0, "mask": True}
+    model = build_model("modular", ("alice", "bob"), options)
+    one, other = model.swap(torch.rand(2, 3, SIZE, SIZE), "bob").face
+    assert (one - other).abs().max() > 0.01
+    assert export_model(loaded(model, "modular"), "bob", tmp_path / "bob.dfm", "dfm") < 1e-4
 
 
 @pytest.mark.parametrize("fraction", [0.3, 1.0])
