@@ -62,6 +62,10 @@ def test_channels_follow_the_seed_the_step_and_the_identity():
     for other in ({"seed": 4}, {"step": 1}, {"number": 1}):
         assert not torch.equal(exchanged(model, **{"seed": 3} | other), first)
     assert len(first.unique(dim=0)) > 300  # faces differ
+    model.seed_slots(3, 0, range(200))
+    codes = torch.rand(200, 16).repeat(2, 1)
+    own, swapped = model.features(codes, 0).chunk(2)
+    assert (own != swapped).flatten(1).any(1).sum() > 150  # as do swaps in the same slots
 
 
 def test_a_batch_divided_among_processes_is_decoded_as_a_whole():
@@ -85,6 +89,7 @@ def test_without_mix_each_identity_has_all_channels():
 
 def test_outside_training_nothing_is_random():
     model, image = tiny(mix=0.4).eval(), faces(3)
+    model.seed_slots(0, 0, range(1))
     shown = model(image[:, None]).face
     assert torch.equal(model(image[:, None]).face, shown)
     torch.testing.assert_close(shown[1], model.swap(image[1:2], "bob").face)
@@ -99,6 +104,8 @@ def test_morph_takes_the_first_channels_of_the_target_and_the_mean_of_the_others
     torch.testing.assert_close(decoded.face, expected[:, :3])
     assert decoded.mask is not None
     torch.testing.assert_close(decoded.mask, expected[:, 3:])
+    nearest = [model.swap(image, "bob", morph=channels / CHANNELS).face for channels in (0.6, 1)]
+    torch.testing.assert_close(*nearest)
 
 
 def test_morph_between_two_ends_at_both():

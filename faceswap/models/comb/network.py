@@ -71,7 +71,7 @@ class CombAutoencoder(FaceAutoencoder):
         The layers of earlier levels were last trained before the later ones, and fit them no more.
         """
         if isinstance(other, CombAutoencoder) and any(name != "inter" for name in parts):
-            self._reach(min(other._position, self._last * _PARTS))
+            self._reach(other._position)
 
     def encode(self, faces: Tensor) -> Tensor:
         """Codes of faces ``(B, 3, S, S)`` of the current size, ``(B, code)``."""
