@@ -25,6 +25,7 @@ from faceswap.models.crowd import CROWD
 from faceswap.models.model_file import load_model
 from faceswap.training.build import run_training
 from faceswap.training.inputs.opening import open_facesets
+from tests.training.processes import losses_of_processes
 from tests.training.tiny import configured, same, weights
 
 PEOPLE = {"bob": (150, 100, 70), "carol": (90, 60, 40), "dan": (60, 120, 60)}
@@ -198,6 +199,24 @@ def test_workers_and_processes_see_the_same_faces(batches):
         for rank in (1, 0)
     ]
     assert torch.equal(torch.cat(ranks[::-1], 2), expected)
+
+
+@pytest.mark.slow
+def test_two_processes_train_from_packs_as_one(folder, tmp_path):
+    recipe = {
+        "model": {"name": "small", "options": {"size": 32}},
+        "data": {"window": 24, "minimum": 4},
+        "augmentation": {"colour_transfer": 0.5},
+        "optimizer": {"name": "muon", "lr": 1e-4},
+        "training": {"batch": 4, "steps": 14, "precision": "fp32", "device": "cpu"},
+        "output": {"log_every": 1},
+    }
+    faces = {"alice": [folder / "faces" / "alice"], "bob": [folder / "packs" / "bob"]}
+    one = losses_of_processes(recipe, faces, tmp_path, 1)
+    two = losses_of_processes(recipe, faces, tmp_path, 2)
+    for name, losses in one.items():
+        assert len(losses) == 14  # bob has 38 training faces: the second epoch has begun
+        assert two[name] == pytest.approx(losses, abs=1e-4)
 
 
 def test_an_error_in_a_worker_names_the_tar_file(batches, folder):
