@@ -14,6 +14,7 @@ import typer
 from faceswap.core.command_line import run_command
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.errors import ConfigError
+from faceswap.core.log import rank
 from faceswap.core.peers import join_processes
 from faceswap.facesets.named import find_crowd, parse_faces
 from faceswap.facesets.pack_folder import PackPlace
@@ -21,6 +22,7 @@ from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.models.reuse import parse_origin
 from faceswap.training.agreement import resolve_for_all
 from faceswap.training.build import open_training, run_training
+from faceswap.training.fit_report import advice_of, find_batch, table_of
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.optimizers.schedule import Budget
 from faceswap.training.progress_bars import TrainBars, describe, describe_model
@@ -84,11 +86,27 @@ def train(
             help="Suggest a learning rate by raising it until the loss diverges; train nothing.",
         ),
     ] = False,
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit",
+            "--find-batch-size",
+            help="Report the memory of a training and the largest batch that fits; train nothing.",
+        ),
+    ] = False,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            min=0.5, help="With --fit: memory in GB of a GPU that need not be in this machine."
+        ),
+    ] = None,
 ) -> None:
     """Train a model on the faces of two or more people.
 
     If it is interrupted, run the same command again to resume. Ctrl-C saves before it stops.
     """
+    if memory is not None and not fit:
+        raise ConfigError("--memory belongs to --fit, which is not given.", "Add --fit.")
     run = RunDirectory(output)
     with join_processes() as peers:
         with peers.together():
@@ -99,6 +117,9 @@ def train(
             note(f"{faceset}: {subject_hint(faceset)}")
         if find_lr:
             suggest_lr(resolved, named, output)
+            return
+        if fit:
+            report_fit(resolved, named, output, memory)
             return
         result = train_with_progress(resolved, named, output, allow_changes=allow_changes)
     for line in describe(result):
@@ -156,6 +177,36 @@ def suggest_lr(config: TrainConfig, faces: Mapping[str, Sequence[PackPlace]], ou
         f"A tenth of the rate with the lowest loss: --set optimizer.lr={suggestion:.2g} "
         f"(plot: {plot})"
     )
+
+
+def report_fit(
+    config: TrainConfig,
+    faces: Mapping[str, Sequence[PackPlace]],
+    output: Path,
+    memory: float | None = None,
+) -> None:
+    """Prints the memory of a training, and the largest batch that fits; nothing is trained.
+
+    Args:
+        config: Settings of the training.
+        faces: Facesets or packs of each identity.
+        output: Folder of the run.
+        memory: Memory in GB of a GPU that need not be in this machine; None for the device.
+
+    Raises:
+        FaceswapError: Settings, facesets or the run cannot be used.
+    """
+    with progress_bar("fit", None, "steps tried") as advance:
+        report = find_batch(config, faces, output, memory, advance)
+    if rank():
+        return
+    header, *rows = table_of(report)
+    table = TextTable(*header)
+    for row in rows:
+        table.add_row(*row)
+    show_table(table)
+    for line in advice_of(report):
+        note(line)
 
 
 def train_with_progress(

@@ -9,7 +9,6 @@ from torch import Tensor
 
 _USABLE = {"cuda": 0.9}  # fraction of the free memory
 _USABLE_ELSEWHERE = 0.8  # other programs use it as well
-_MULTIPLE = 8  # of batch sizes above it
 
 
 @dataclass(frozen=True)
@@ -73,15 +72,16 @@ def cuda_peak(step: Callable[[], object], device: torch.device) -> int | None:
         return None
 
 
-def largest(fits: Callable[[int], bool], limit: int) -> int:
+def largest(fits: Callable[[int], bool], limit: int, multiple: int = 8) -> int:
     """Largest batch that fits, by doubling and bisection.
 
     Args:
         fits: Whether a batch size fits; assumed to be monotonic.
         limit: Upper limit.
+        multiple: Divisor of larger sizes; finer ones are not worth a try.
 
     Returns:
-        0 if not even one image fits; above 8 a multiple of 8, unless it is the limit.
+        0 if not even one image fits; above ``multiple`` a multiple of it, unless it is the limit.
     """
     good, bad, size = 0, limit + 1, 1
     while good < limit < bad:
@@ -89,9 +89,9 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
             good, size = size, min(2 * size, limit)
         else:
             bad = size
-    while bad - good > max(1, _MULTIPLE * (good >= _MULTIPLE)):
+    while bad - good > max(1, multiple * (good >= multiple)):
         middle = (good + bad) // 2
-        middle -= middle % _MULTIPLE if middle - middle % _MULTIPLE > good else 0
+        middle -= middle % multiple if middle - middle % multiple > good else 0
         if fits(middle):
             good = middle
         else:

@@ -4,7 +4,6 @@ import errno
 import functools
 import importlib
 import io
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import typer
 from faceswap.core.errors import FaceswapError, StorageFullError
 from faceswap.core.files import user_path
 from faceswap.core.log import get_logger, rank, setup_logging
+from faceswap.core.memory import is_exhausted
 from faceswap.core.text import printable
 
 P = ParamSpec("P")
@@ -179,9 +179,6 @@ def _expanded(value: object) -> object:
     return value
 
 
-# How torch says that memory is short, on the CPU and on GPUs.
-_NO_MEMORY = re.compile(r"DefaultCPUAllocator: |^(?:CUDA|MPS backend) out of memory")
-
 _SYSTEM_ERRORS = {
     errno.ENOENT: ("There is no file or folder {}.", "Check the path."),
     errno.EEXIST: ("{} exists already.", "Choose another path."),
@@ -207,7 +204,7 @@ _SYSTEM_ERRORS = {
 
 def _as_user_error(error: OSError | MemoryError | RuntimeError) -> FaceswapError | None:
     """Error message for a system error that the user can fix; None for others (bugs)."""
-    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+    if is_exhausted(error):
         return FaceswapError(
             "There is not enough memory.", "Close other programs, or use smaller settings."
         )

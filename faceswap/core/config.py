@@ -17,6 +17,8 @@ from faceswap.core.errors import ConfigError
 from faceswap.core.files import user_path
 from faceswap.core.yaml_documents import format_yaml, parse_yaml, read_yaml
 
+_EXTENDS = "extends"
+_MOST_BASES = 8  # of one recipe
 _MOST_KEYS = 16  # of a dotted name
 _PROBLEMS = 8  # in a message
 
@@ -87,6 +89,31 @@ def _read_recipe(path: Path) -> dict[str, Any]:
     return data
 
 
+def _with_base(path: Path, section: str, depth: int = 0) -> dict[str, Any]:
+    """Values of a recipe, over those of the recipe that its key ``extends`` names."""
+    data = _read_recipe(path)
+    if _EXTENDS not in data:
+        return data
+    base = data.pop(_EXTENDS)
+    if not isinstance(base, str) or depth == _MOST_BASES:
+        raise ConfigError(
+            f"Expected the name or path of another recipe as {_EXTENDS!r} in the recipe {path}, "
+            f"found {shown(base)}.",
+            "For example: 'extends: v3'. A recipe cannot extend itself.",
+        )
+    return _merged(_with_base(find_recipe(section, base), section, depth + 1), data)
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with changes: those of sections are merged, all others replaced."""
+    merged = dict(base)
+    for name, value in changes.items():
+        under = merged.get(name)
+        both = isinstance(under, Mapping) and isinstance(value, Mapping)
+        merged[name] = _merged(under, value) if both else value
+    return merged
+
+
 def _apply_override(data: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     keys = name.strip().split(".")
@@ -155,7 +182,7 @@ def load_config(
         sources.append("the settings of the run")
     elif recipe is not None:
         path = find_recipe(section, recipe)
-        data = _read_recipe(path)
+        data = _with_base(path, section)
         sources.append(f"the recipe {path.name}")
     for override in overrides:
         _apply_override(data, override)

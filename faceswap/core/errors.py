@@ -87,3 +87,7 @@ class UnsafeNameError(FaceswapError):
 
 class TrainingError(FaceswapError):
     """Training cannot start or continue."""
+
+
+class MemoryExhaustedError(TrainingError):
+    """The memory of the device does not suffice for a training."""

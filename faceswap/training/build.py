@@ -23,6 +23,7 @@ from faceswap.models.model_file import ModelMeta
 from faceswap.models.reuse import check_frozen, earlier_subjects
 from faceswap.training.agreement import compare_contents, compare_starts
 from faceswap.training.assembly import assemble_trainer
+from faceswap.training.exhausted import explaining_exhausted_memory
 from faceswap.training.from_settings import (
     build_phases,
     divides,
@@ -66,11 +67,14 @@ def run_training(
     Raises:
         FaceswapError: Settings, facesets or the run cannot be used.
     """
-    with open_training(config, faces, output, command, callbacks, allow_changes=allow_changes) as (
-        _,
-        trainer,
-    ):
-        return trainer.train()
+    reached = "while the training is opened"
+    opening = open_training(config, faces, output, command, callbacks, allow_changes=allow_changes)
+    # Outside: what was opened is released before other settings are tried.
+    with explaining_exhausted_memory(config, list(faces), lambda: reached), opening as (_, trainer):
+        try:
+            return trainer.train()
+        finally:
+            reached = trainer.progress.describe()
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from accelerate import Accelerator
 from accelerate.utils import convert_outputs_to_fp32
 from torch import Tensor, nn
 
-from faceswap.core.batch_size_finder import StateMemory, bytes_of, optimizer_bytes
 from faceswap.core.ema import EMA
 from faceswap.core.memory_tracker import MemoryTracker, simulated_memory
 from faceswap.data.batches import RawBatch
@@ -18,19 +17,18 @@ from faceswap.data.cache import CHANNELS, CropGeometry
 from faceswap.data.sampling import rank_slots
 from faceswap.data.warp import GRID
 from faceswap.models import build_model
-from faceswap.models.inference import decode, resize
+from faceswap.models.crowd import CROWD
 from faceswap.recognizers.embedder import build_embedder
+from faceswap.training.fit_state import evaluate_blank, module_bytes, state_memory
 from faceswap.training.from_settings import build_adversary, build_optimizer, build_phases
 from faceswap.training.loop.recompute import recompute_activations
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.losses.lpips import load_lpips
 from faceswap.training.losses.networks import IdentityNetwork, LossNetworks
-from faceswap.training.losses.structure import ssim_map
 from faceswap.training.optimizers.update import GradientNorms
 from faceswap.training.settings import TrainConfig
 
 _STORED = 2.0  # coverage of the crops of a faceset, in face squares
-_MEASURED = 16  # faces of an evaluation at once
 _LR = 1e-4
 
 
@@ -81,17 +79,18 @@ class SimulatedTraining:
         self._step = TrainStep(
             opened, self._model, optimizer, margin, GradientNorms(), adversary, frozen, networks
         )
-        for phase in range(len(self._phases)):  # the states of the optimizers
+        # The states of the optimizers: one phase of those that train the same.
+        trained = {(each.frozen, each.adversarial): n for n, each in enumerate(self._phases)}
+        for phase in trained.values():
             self.peak(processes * config.training.micro_batches, phase)
-        weights = bytes_of([*self._model.parameters(), *self._model.buffers()])
-        trained = [p for p in self._model.parameters() if p.requires_grad]
-        ema = 0 if self._ema is None else weights
-        # Discriminators have gradients and two moments.
+        average = None if self._ema is None else self._ema.module
         judges = [each.network for each in adversary.values()]
-        others = 4 * sum(_size(judge) for judge in judges) + self._outside
-        self.state = StateMemory(
-            weights, bytes_of(trained), optimizer_bytes(optimizer), ema, others
-        )
+        self.state = state_memory(self._model, optimizer, average, judges, self._outside)
+
+    @property
+    def phases(self) -> int:
+        """Number of phases."""
+        return len(self._phases)
 
     def peak(self, batch: int, phase: int) -> int:
         """Peak memory of a step in bytes.
@@ -100,23 +99,18 @@ class SimulatedTraining:
             batch: Faces of each identity, over all processes.
             phase: Number of the phase.
         """
-        plan, shown = self._phases[phase].batches, self._phases[phase]
-        count = plan.micro_batches
+        shown = self._phases[phase]
+        plan, count = shown.batches, shown.batches.micro_batches
         slots = [rank_slots(batch, 0, self._processes, number, count) for number in range(count)]
         raws = [self._batch([slot < plan.match * batch for slot in each]) for each in slots]
         self._tracker.reset_peak()
-        self._step(raws, shown, _LR, 0)
+        self._step(raws, shown, _LR, _LR, 0)
         return self._tracker.peak + self._outside
 
     def evaluation_peak(self) -> int:
         """Peak memory of an evaluation on held-out faces in bytes."""
-        model, size = self._model.eval(), self._geometry.size
-        faces = torch.zeros(_MEASURED, 4, size, size)
         self._tracker.reset_peak()
-        decoded = decode(model, faces[:, :3], model.identities[0], self._half)
-        target = resize(faces[:, :3], model.output_size)
-        ssim_map(decoded, target)
-        model.train()
+        evaluate_blank(self._model, bf16=self._half)
         return self._tracker.peak + self._outside
 
     def _batch(self, matched: Sequence[bool]) -> RawBatch:
@@ -147,28 +141,26 @@ def simulate(
         ConfigError: Settings cannot be used.
         WeightsUnavailable: Weights of a loss term are not on this machine.
     """
-    networks = _open_networks(config, len(identities))
+    networks = _open_networks(config, identities)
     with simulated_memory() as tracker:
         yield SimulatedTraining(config, identities, precision, processes, networks, tracker)
 
 
-def _open_networks(config: TrainConfig, identities: int) -> LossNetworks:
+def _open_networks(config: TrainConfig, identities: Sequence[str]) -> LossNetworks:
     losses = [phase.loss for phase in config.in_phases()]
     lpips = load_lpips() if any(each.lpips for each in losses) else None
     if not any(each.identity or each.identity_swap for each in losses):
         return LossNetworks(lpips)
     embedder = build_embedder(config.loss.identity_network)
-    found = embedder(torch.zeros(identities, 3, 64, 64), config.data.coverage)
-    return LossNetworks(lpips, IdentityNetwork(embedder, config.data.coverage, found))
+    coverage = config.data.coverage
+    found = embedder(torch.zeros(len(identities), 3, 64, 64), coverage)
+    targets = torch.tensor([who != CROWD for who in identities])
+    return LossNetworks(lpips, IdentityNetwork(embedder, coverage, found, targets))
 
 
 def _network_bytes(networks: LossNetworks) -> int:
     embedder = None if networks.identity is None else networks.identity.embedder
-    return sum(_size(each) for each in (networks.lpips, embedder) if each is not None)
-
-
-def _size(module: nn.Module) -> int:
-    return bytes_of([*module.parameters(), *module.buffers()])
+    return sum(module_bytes(each) for each in (networks.lpips, embedder) if each is not None)
 
 
 class _OneProcess:

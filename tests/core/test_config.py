@@ -170,3 +170,20 @@ def test_settings_are_frozen() -> None:
 def test_shipped_recipes_are_found_in_a_checkout() -> None:
     assert "v1" in recipe_names("faceswap")
     assert find_recipe("faceswap", "v1").is_file()
+
+
+def test_a_recipe_extends_another(recipes: Path, tmp_path: Path) -> None:
+    (recipes / "wide.yaml").write_text("extends: fast\noptimizer: {kind: sgd}\nsizes: {a: 1}\n")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: wide\nsizes: {b: 2}\nsteps: 9\n")
+    settings = load(recipe=mine)
+    assert (settings.optimizer.lr, settings.optimizer.kind) == (5e-3, "sgd")
+    assert (settings.steps, settings.sizes) == (9, {"a": 1, "b": 2})
+    assert load("steps=1", recipe=mine).steps == 1
+
+
+@pytest.mark.parametrize("value", ["itself", "[fast]", "missing"])
+def test_what_cannot_be_extended(recipes: Path, value: str) -> None:
+    (recipes / "itself.yaml").write_text(f"extends: {value}\n")
+    with pytest.raises(ConfigError, match=r"itself|Unknown recipe"):
+        load(recipe="itself")

@@ -56,8 +56,7 @@ def open_facesets(
     for name, sets in opened.items():
         described = map(describe_unknown_images, facesets_of(sets))
         unknown = [line for line in described if line]
-        found = sum(len(faceset.trainable()) for faceset in facesets_of(sets))
-        found += sum(pack.faces for pack in packs_of(sets))
+        found = count_faces(sets)
         if found < minimum:
             raise FacesetError(
                 " ".join(
@@ -71,6 +70,12 @@ def open_facesets(
     for (first, mine), (second, others) in combinations(opened.items(), 2):
         _check_distinct(first, mine, second, others)
     return opened
+
+
+def count_faces(sets: FaceSets) -> int:
+    """Number of faces that can be trained on."""
+    found = sum(len(faceset.trainable()) for faceset in facesets_of(sets))
+    return found + sum(pack.faces for pack in packs_of(sets))
 
 
 def packs_of(sets: FaceSets) -> list[Pack]:

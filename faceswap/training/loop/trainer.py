@@ -30,6 +30,7 @@ from faceswap.training.run.progress import Progress
 from faceswap.training.run.state import RunState
 
 _log = get_logger(__name__)
+_SMALL_RATE = 1e-12  # weights stay finite whatever the batch
 
 
 class Trainer:
@@ -43,6 +44,9 @@ class Trainer:
         progress: Progress of the run; None for a new run.
         plan: Numbers that steer the loop.
         output: Reports, previews and metrics of the first process.
+
+    Attributes:
+        progress: Progress of the run.
     """
 
     def __init__(
@@ -128,6 +132,32 @@ class Trainer:
                 yield mean.mean().item()
         finally:
             self._close()
+
+    @property
+    def state(self) -> RunState:
+        """Model, optimizer and checkpoints."""
+        return self._state
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Phases of the training."""
+        return self._plan.phases
+
+    def try_step(self, phase: Phase, batch: int) -> None:
+        """Takes a step with a batch of any size, for its memory; the weights are then useless.
+
+        Args:
+            phase: A phase of the training.
+            batch: Faces of each identity, over all processes.
+        """
+        plan = replace(phase.batches, batch=batch)
+        batches = replace(self._batches, plan=plan)
+        self._state.grow(1.0)
+        try:
+            micro_batches = [batches[number] for number in range(plan.micro_batches)]
+            self._step(micro_batches, phase, _SMALL_RATE, _SMALL_RATE, self.progress.step)
+        finally:
+            self._step.zero_grad()
 
     def _resample(self) -> None:
         """Starts sampling the batches of each step from the current one on."""

@@ -72,6 +72,11 @@ class Progress(training_state.Progress):
         """Step of the exported model: of the best checkpoint, or the newest without a best."""
         return self.step if self.best_step is None else self.best_step
 
+    def describe(self) -> str:
+        """The step that is next, as part of a sentence."""
+        phase = f" (phase {self.phase.name})" if self.phase.name else ""
+        return f"in step {self.step + 1}{phase}"
+
     def enter(self, name: str, reason: str) -> None:
         """Enters a phase with the next step."""
         entry = PhaseEntry(name, self.step, self.seconds, reason)
