@@ -138,7 +138,8 @@ def test_facesets_of_several_sources_merge_into_a_folder(run, clip, tmp_path):
     done = run("merge", tmp_path / "parts", second, "-o", tmp_path / "anna")
     assert done[0] == 0
     assert f"--faces NAME={tmp_path / 'anna'}`" in done[1].replace("\n", "")
-    merged = [Faceset.open(path) for path in parse_faces([f"anna={tmp_path / 'anna'}"])["anna"]]
+    places = parse_faces([f"anna={tmp_path / 'anna'}"])["anna"]
+    merged = [Faceset.open(path) for path in places if isinstance(path, Path)]
     assert [(faceset.path.name, len(faceset.trainable())) for faceset in merged] == [
         ("clip", 6),
         ("clip (2)", 6),

@@ -46,12 +46,14 @@ def test_the_largest_batch_fits_in_all_phases(memory, unit, expected):
     assert len(training.tried) == len(set(training.tried)) < 30
     if expected and expected > 12:
         assert fit.per_face == 20
+        assert fit.largest
         assert fit.largest.peak == 400 + 20 * expected
 
 
 def test_steps_and_evaluations_that_do_not_fit():
     fit = find_fit(Pretended(holds=900), 64, 1, Capacity("a device", 1e9))
     assert fit.asked.peak is None
+    assert fit.largest
     assert fit.largest.batch == 24
     assert find_fit(Pretended(evaluation=5000), 4, 1, Capacity("a device", 2000)).largest is None
 
@@ -147,4 +149,5 @@ def test_real_steps_take_what_is_simulated(faces, tmp_path):
 def test_the_machine_itself_without_a_memory(faces, tmp_path):
     report = find_batch(configured(), faces, tmp_path / "run")
     assert report.fit.capacity.name == "this machine (cpu)"
+    assert report.fit.largest
     assert report.fit.largest.batch >= 16

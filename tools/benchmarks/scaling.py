@@ -21,7 +21,8 @@ from faceswap.core.processes import open_accelerator
 from faceswap.models import build_model
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.training.from_settings import build_phases
-from faceswap.training.inputs.prepare import open_facesets, prepare_data
+from faceswap.training.inputs.opening import open_facesets
+from faceswap.training.inputs.prepare import prepare_data
 from faceswap.training.settings import TrainConfig
 
 IDENTITIES = ("a", "b")
