@@ -101,12 +101,19 @@ def _with_base(path: Path, section: str, depth: int = 0) -> dict[str, Any]:
             f"found {shown(base)}.",
             "For example: 'extends: v3'. A recipe cannot extend itself.",
         )
-    return _merged(_with_base(find_recipe(section, base), section, depth + 1), data)
+    beside = path.parent / user_path(base)
+    found = beside if beside.suffix and beside.is_file() else find_recipe(section, base)
+    return _merged(_with_base(found, section, depth + 1), data)
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Values with changes: those of sections are merged, all others replaced."""
+    """Values with changes: those of sections are merged, all others replaced.
+
+    Options belong to what a section names, and are dropped with another name.
+    """
     merged = dict(base)
+    if "name" in changes and changes["name"] != base.get("name"):
+        merged.pop("options", None)
     for name, value in changes.items():
         under = merged.get(name)
         if isinstance(under, Mapping) and isinstance(value, Mapping):

@@ -23,7 +23,13 @@ class Optimizer(StrictModel):
     kind: Literal["adam", "sgd"] = "adam"
 
 
+class Network(StrictModel):
+    name: str = "plain"
+    options: dict[str, int] = Field(default_factory=dict)
+
+
 class Settings(StrictModel):
+    network: Network = Network()
     optimizer: Optimizer = Optimizer()
     steps: int = 100
     name: str | None = None
@@ -180,6 +186,30 @@ def test_a_recipe_extends_another(recipes: Path, tmp_path: Path) -> None:
     assert (settings.optimizer.lr, settings.optimizer.kind) == (5e-3, "sgd")
     assert (settings.steps, settings.sizes) == (9, {"a": 1, "b": 2})
     assert load("steps=1", recipe=mine).steps == 1
+
+
+def test_a_recipe_extends_one_in_its_own_folder(recipes: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "base.yaml").write_text("steps: 5\n")
+    (tmp_path / "mine" / "more.yaml").write_text("extends: base.yaml\nname: more\n")
+    settings = load(recipe=tmp_path / "mine" / "more.yaml")
+    assert (settings.steps, settings.name) == (5, "more")
+
+
+def test_options_belong_to_the_name_beside_them(recipes: Path, tmp_path: Path) -> None:
+    (recipes / "deep.yaml").write_text("network: {name: deep, options: {depth: 9, width: 2}}\n")
+    for text, expected in (
+        ("{options: {depth: 3}}", Network(name="deep", options={"depth": 3, "width": 2})),
+        (
+            "{name: deep, options: {depth: 3}}",
+            Network(name="deep", options={"depth": 3, "width": 2}),
+        ),
+        ("{name: flat}", Network(name="flat")),
+        ("{name: flat, options: {side: 1}}", Network(name="flat", options={"side": 1})),
+    ):
+        mine = tmp_path / "mine.yaml"
+        mine.write_text(f"extends: deep\nnetwork: {text}\n")
+        assert load(recipe=mine).network == expected
 
 
 @pytest.mark.parametrize("value", ["itself", "[fast]", "missing"])

@@ -137,8 +137,14 @@ def test_a_compiled_run_is_compiled_for_each_of_many_levels(faces, tmp_path, mon
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(faces, tmp_path):
+@pytest.mark.parametrize("starts_grown", [False, True])
+def test_two_processes_train_as_one(starts_grown, faces, tmp_path):
     recipe = {"model": {"name": "comb", "options": {"size": 16, "channels": 8, "code": 8}}}
+    if starts_grown:
+        train(faces, tmp_path / "grown", "optimizer.ema=0")
+        options = {"size": 16, "channels": 8, "code": 8, "growth": 1.0, "mask": True}
+        start = [str(tmp_path / "grown")]
+        recipe = {"model": {"name": "comb", "options": options, "start_from": start}}
     recipe |= {"optimizer": {"lr": 1e-4}, "output": {"log_every": 1}}
     recipe |= {"training": {"batch": 4, "steps": 12, "precision": "fp32", "device": "cpu"}}
     alone, shared = (losses_of_processes(recipe, faces, tmp_path, count) for count in (1, 2))

@@ -1,6 +1,6 @@
 """Builds an encoder by its name, and finds out what its features are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -88,22 +88,20 @@ def _features(module: nn.Module, name: str, size: int) -> Tensor:
 
     Several processes would wait for the gradients of such weights.
     """
-    training = module.training
-    weights = {
-        key: tensor.detach().to("meta").requires_grad_()
-        for key, tensor in module.named_parameters()
-    }
-    buffers = {key: tensor.to("meta") for key, tensor in module.named_buffers()}
-    face = torch.empty(1, 3, size, size, device="meta")
-    problem = "their features are not a grid"
+    training, problem = module.training, "their features are not a grid"
     try:
-        with torch.enable_grad():
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            weights = _without_values(module.named_parameters(), requires_grad=True)
+            buffers = _without_values(module.named_buffers(), requires_grad=False)
+            face = torch.empty(1, 3, size, size, device="meta")
             features = functional_call(module.eval(), {**weights, **buffers}, (face,))
+            unused = _unused(features, weights)
     except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
-        features, problem = None, str(error).partition("\n")[0]
+        features, unused, problem = None, [], str(error).partition("\n")[0]
     module.train(training)
     if isinstance(features, Tensor) and features.ndim == 4 and min(features.shape) > 0:
-        _freeze_unused(module, features, weights)
+        for key in unused:
+            module.get_parameter(key).requires_grad = False
         return features
     raise ConfigError(
         f"The encoder {name!r} cannot encode faces of {size} pixels ({problem}).",
@@ -111,15 +109,24 @@ def _features(module: nn.Module, name: str, size: int) -> Tensor:
     )
 
 
-def _freeze_unused(module: nn.Module, features: Tensor, weights: Mapping[str, Tensor]) -> None:
-    """Freezes the weights of an encoder that its features do not depend on.
+def _without_values(
+    tensors: Iterable[tuple[str, Tensor]], *, requires_grad: bool
+) -> dict[str, Tensor]:
+    """Tensors of the shapes of named ones, on the meta device."""
+    return {
+        name: torch.empty_like(tensor, device="meta", requires_grad=requires_grad)
+        for name, tensor in tensors
+    }
+
+
+def _unused(features: object, weights: Mapping[str, Tensor]) -> list[str]:
+    """Names of the weights that features do not depend on.
 
     Args:
-        module: Encoder.
-        features: Features of the encoder, computed from ``weights``.
+        features: Features of an encoder, computed from the weights.
         weights: Weights that stand for those of the encoder, by name.
     """
+    if not isinstance(features, Tensor):
+        return []
     found = torch.autograd.grad(features.sum(), list(weights.values()), allow_unused=True)
-    for (key, _), gradient in zip(weights.items(), found, strict=True):
-        if gradient is None:
-            module.get_parameter(key).requires_grad = False
+    return [key for key, gradient in zip(weights, found, strict=True) if gradient is None]

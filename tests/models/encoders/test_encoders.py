@@ -227,6 +227,14 @@ def test_several_processes_train_encoders_with_unused_weights(name, monkeypatch,
         assert torch.equal(param, before[key]) != param.requires_grad
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_encoders_are_built_where_gradients_are_off(mode):
+    with mode():
+        built = build_encoder("torchvision:squeezenet1_1", 64)
+    assert built.channels == 512
+    assert all(weight.requires_grad for weight in built.module.parameters())
+
+
 def test_no_layers_are_skipped_at_random():
     encoder = build_encoder("torchvision:efficientnet_b0", 64).module.train()
     faces = torch.rand(2, 3, 64, 64)
