@@ -11,6 +11,8 @@ LARGEST_WIDTH = 4096
 MOST_WEIGHTS = 1 << 29
 """Largest number of weights of a dense layer: 2 GiB."""
 
+_COMMON = 64  # what most options may be
+
 
 def check_range(model: str, lowest: float, highest: float, **options: float) -> None:
     """Checks that numeric options of a model are within a range.
@@ -26,10 +28,10 @@ def check_range(model: str, lowest: float, highest: float, **options: float) -> 
     """
     for name, value in options.items():
         if not lowest <= value <= highest:  # also NaN
-            nearest = type(value)(highest if value > highest else lowest)
+            example = highest if value > highest else max(lowest, min(_COMMON, highest))
             raise ConfigError(
                 f"Expected {lowest} to {highest} as {name} of the model {model!r}, found {value}.",
-                f"For example: --set model.options.{name}={nearest}",
+                f"For example: --set model.options.{name}={type(value)(example)}",
             )
 
 

@@ -132,7 +132,8 @@ def open_training(
             partial(start_model, model, config.model.start_from, run, config.data.coverage)
         )
         peers.send_tensors(model.state_dict())
-        model.load_state_dict(model.state_dict())  # a model that grows takes its size from them
+        if model.grows:
+            model.load_state_dict(model.state_dict())  # its size follows from them
         phases = build_phases(config, opened)
         plans = [phase.batches for phase in phases]
         data = prepare_data(config, facesets, run.cache, opened, model, plans, callbacks.on_faces)

@@ -139,5 +139,5 @@ def test_unknown_identities_and_sizes_are_refused():
         model_of(smooth_crop()).references_of("carol")
     with pytest.raises(ConfigError, match="multiple of 32"):
         anchored(["a"], size=100)
-    with pytest.raises(ConfigError, match="detail of 128"):
+    with pytest.raises(ConfigError, match="128 to 2048 as detail"):
         anchored(["a"], detail=64)
