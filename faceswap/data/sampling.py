@@ -150,6 +150,8 @@ class FaceOrder:
 
 def evenly_spaced(indices: NDArray[np.int64], at_most: int) -> NDArray[np.int64]:
     """Evenly spaced ones of some indices; all if there are no more than ``at_most``."""
+    if not len(indices):
+        return indices
     return indices[np.unique(np.linspace(0, len(indices) - 1, at_most).astype(int))]
 
 

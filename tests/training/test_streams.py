@@ -137,6 +137,26 @@ def test_an_identity_can_be_in_a_pack(folder, named, tmp_path):
         open_runs([tmp_path / "run"], "cpu")
 
 
+@pytest.mark.parametrize(
+    ("faces", "held_out", "measured"),
+    [(40, 0, set()), (9, 0.05, {"alice"})],
+    ids=["none wanted", "too few"],
+)
+def test_packs_without_held_out_faces_are_trained_on(
+    make_faceset, tmp_path, faces, held_out, measured
+):
+    alice = make_faceset(tmp_path / "faces" / "alice")
+    bob = Faceset.open(make_faceset(tmp_path / "faces" / "bob", faces=faces))
+    Packing(bob, tmp_path / "bob", 10).run()
+    result = run_training(
+        config(2, f"data.held_out={held_out}"),
+        {"alice": [alice], "bob": [tmp_path / "bob"]},
+        tmp_path / "run",
+    )
+    assert result.step == 2
+    assert set(result.quality) == measured
+
+
 def test_other_tar_files_are_not_resumed_from(folder, named, tmp_path):
     run_training(config(2), named, tmp_path / "run")
     image = next((folder / "others" / "bob" / "images").iterdir())
