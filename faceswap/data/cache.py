@@ -55,6 +55,13 @@ class FaceCache:
         """Maps the file into memory: ``(N, S, S, 6) uint8``, read-only."""
         return np.load(self.path, mmap_mode="r")
 
+    def is_whole(self, count: int) -> bool:
+        """Whether the file is there with so many crops."""
+        try:
+            return self.open().shape == (count, self.geometry.side, self.geometry.side, CHANNELS)
+        except (OSError, ValueError, EOFError):  # absent, or cut short by a failing disk
+            return False
+
     def order(
         self,
         seed: int,
@@ -112,7 +119,7 @@ def build_cache(
     """
     cache = FaceCache(folder / f"{name}-{_key(faces, geometry)}.npy", geometry)
     index = cache.path.with_suffix(_INDEX)
-    known = read_fingerprints(index, len(faces)) if _is_whole(cache, len(faces)) else None
+    known = read_fingerprints(index, len(faces)) if cache.is_whole(len(faces)) else None
     edited: list[int] = []
     if known is None:
         _remove_older(folder, name)
@@ -134,17 +141,6 @@ def _key(faces: Sequence[tuple[Faceset, Face]], geometry: CropGeometry) -> str:
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
-def _is_whole(cache: FaceCache, count: int) -> bool:
-    try:
-        return cache.open().shape == _shape(count, cache.geometry)
-    except (OSError, ValueError, EOFError):  # absent, or cut short by a failing disk
-        return False
-
-
-def _shape(count: int, geometry: CropGeometry) -> tuple[int, int, int, int]:
-    return count, geometry.side, geometry.side, CHANNELS
-
-
 def _remove_older(folder: Path, name: str) -> None:
     for suffix in (".npy", _INDEX):
         for path in folder.glob(f"{name}-{'?' * 16}{suffix}"):
@@ -163,8 +159,8 @@ def _build(
         return training_crop(*faces[position], cache.geometry)
 
     with atomic_path(cache.path) as temporary:
-        shape = _shape(len(faces), cache.geometry)
-        array = create_mapped_array(temporary, shape, np.uint8)
+        side = cache.geometry.side
+        array = create_mapped_array(temporary, (len(faces), side, side, CHANNELS), np.uint8)
         for position, crop in enumerate(_parallel(decoded, range(len(faces)))):
             array[position] = crop
             on_faces(1)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -63,8 +64,8 @@ class ShardStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def ready(self, shard: StreamedShard) -> tuple[Path, Places]:
-        """A local copy of a tar file, or the file itself, and where its faces lie.
+    def ready(self, shard: StreamedShard) -> tuple[BinaryIO, Places]:
+        """A local copy of a tar file, or the file itself, opened, and where its faces lie.
 
         Raises:
             FacesetError: It is missing, damaged, or not the one of the pack.
@@ -73,8 +74,10 @@ class ShardStore:
         """
         for _ in range(_TRIES):
             path = self.prepare(shard)
+            places = self._places(shard)
             with suppress(FileNotFoundError):
-                return path, np.load(self._index(shard), allow_pickle=False)
+                if places is not None:
+                    return path.open("rb"), places
         raise FacesetError(
             f"{self._folder} is emptied while it is used.", "Do not delete it during a training."
         )
@@ -85,9 +88,9 @@ class ShardStore:
         name = shard.shard.name
         distant = isinstance(shard.place, str)
         path = self._folder / f"{shard.key}.tar" if distant else Path(shard.place) / name
-        if not (index.is_file() and path.is_file()):
+        if not self._is_ready(shard, path):
             with hold_file(index, "fetching a tar file", wait=True):
-                if not (index.is_file() and path.is_file()):  # no other process did meanwhile
+                if not self._is_ready(shard, path):  # no other process did meanwhile
                     _fetch(shard, path)
                     places = find_faces(path, shard.masks, shard.where)
                     if len(places) != shard.shard.faces:
@@ -107,6 +110,17 @@ class ShardStore:
             if file.stem not in kept:
                 with suppress(OSError):  # open files cannot be removed on Windows
                     file.unlink(missing_ok=True)
+
+    def _is_ready(self, shard: StreamedShard, path: Path) -> bool:
+        return path.is_file() and self._places(shard) is not None
+
+    def _places(self, shard: StreamedShard) -> Places | None:
+        """Where the faces lie, as found before; None if that is absent or damaged."""
+        try:
+            places = np.load(self._index(shard), allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        return places if places.shape == (shard.shard.faces,) else None
 
     def _index(self, shard: StreamedShard) -> Path:
         return self._folder / f"{shard.key}.npy"

@@ -149,13 +149,13 @@ class FaceStream:
         hashes = [[each.shard.sha256, each.masks] for each in self.shards]
         described = json.dumps([hashes, indices.tolist(), asdict(self.geometry)])
         key = hashlib.sha256(described.encode()).hexdigest()[:16]
-        path = self.folder.parent / f"{name}-{key}.npy"
-        with hold_file(path, "the cache of some faces", wait=True):
-            if not path.is_file():
-                for older in path.parent.glob(f"{name}-{'?' * 16}.npy"):
+        cache = FaceCache(self.folder.parent / f"{name}-{key}.npy", self.geometry)
+        with hold_file(cache.path, "the cache of some faces", wait=True):
+            if not cache.is_whole(len(indices)):
+                for older in cache.path.parent.glob(f"{name}-{'?' * 16}.npy"):
                     older.unlink(missing_ok=True)
-                self._decode(indices, path, on_faces)
-        return replace(self, kept=indices, cache=FaceCache(path, self.geometry))
+                self._decode(indices, cache.path, on_faces)
+        return replace(self, kept=indices, cache=cache)
 
     def _decode(
         self, indices: NDArray[np.int64], path: Path, on_faces: Callable[[int], object]
@@ -238,8 +238,7 @@ class StreamReader:
             return self._opened[number]
         while len(self._opened) >= _OPEN:
             self._opened.popitem(last=False)[1][0].close()
-        path, places = self._store.ready(self._stream.shards[number])
-        self._opened[number] = path.open("rb"), places
+        self._opened[number] = self._store.ready(self._stream.shards[number])
         return self._opened[number]
 
     @cached_property

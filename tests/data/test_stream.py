@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from faceswap.core.remote import RemoteFolder
 from faceswap.curation.packing import Packing
 from faceswap.data import shard_store
 from faceswap.data.cache import build_cache
+from faceswap.data.shard_store import ShardStore
 from faceswap.data.stream import FaceStream
 from faceswap.data.training_crop import CropGeometry
 from faceswap.facesets.faceset import Faceset
@@ -171,6 +173,50 @@ def test_kept_faces_need_no_tar_files(packs, facesets, tmp_path):
     assert sum(counted) == 3
 
 
+def cut_short(file, size):
+    content = file.read_bytes()
+    assert size < len(content)
+    file.write_bytes(content[:size])
+
+
+@pytest.mark.parametrize("size", [0, 50, 3000])  # nothing, half a header, a face or so
+def test_kept_faces_that_were_cut_short_are_decoded_again(packs, facesets, tmp_path, size):
+    cache, indices = cached(facesets, tmp_path), np.array([3, 17, 38])
+    stream = local(packs, tmp_path)
+    stream.keep(indices, "crowd")
+    (file,) = (tmp_path / "cache").glob("crowd-*.npy")
+    cut_short(file, size)
+    reader = stream.keep(indices, "crowd").open()
+    for index in indices.tolist():
+        np.testing.assert_array_equal(reader[index], cache[index])
+
+
+@pytest.mark.parametrize("size", [0, 50, 200])
+def test_places_that_were_cut_short_are_found_again(distant, facesets, tmp_path, size):
+    cache = cached(facesets, tmp_path)
+    assert distant.open()[0].any()
+    (file,) = distant.folder.glob("*.npy")
+    cut_short(file, size)
+    np.testing.assert_array_equal(replace(distant).open()[3], cache[3])
+
+
+def test_a_tar_file_that_another_process_removes_is_fetched_again(
+    distant, facesets, tmp_path, monkeypatch
+):
+    cache, load, removed = cached(facesets, tmp_path), np.load, []
+
+    def then_removed(*arguments, **options):
+        loaded = load(*arguments, **options)
+        if not removed:
+            removed.extend(distant.folder.glob("*.tar"))
+            ShardStore(distant.folder).keep_only([])
+        return loaded
+
+    monkeypatch.setattr(np, "load", then_removed)
+    np.testing.assert_array_equal(distant.open()[3], cache[3])
+    assert len(removed) == 1
+
+
 def test_some_faces_come_from_few_tar_files(packs, tmp_path):
     stream = local(packs, tmp_path)
     spread = stream.spread(np.arange(39), 10, 3)
@@ -178,3 +224,4 @@ def test_some_faces_come_from_few_tar_files(packs, tmp_path):
     assert len(np.unique(stream.shard_of(spread))) == 3
     assert (np.diff(spread) > 0).all()
     assert stream.spread(np.arange(5, 9), 10, 3).tolist() == [5, 6, 7, 8]
+    assert stream.spread(np.arange(0), 10, 3).tolist() == []
