@@ -25,6 +25,8 @@ from faceswap.training.run.run_directory import RunDirectory
 from faceswap.training.settings import TrainConfig
 
 _SAME_COMMAND = "Start the same version of the program with the same options on all machines."
+# Paths, made absolute on each machine, which only the first process reads.
+_READ_BY_FIRST = ("model.start_from", "output.preview_faces")
 _SAME_FACES = "Copy the facesets of the first machine to all others, and start again."
 
 
@@ -87,7 +89,9 @@ def compare_starts(
     python = ".".join(platform.python_version_tuple()[:2])
     versions = {"work": work, "faceswap": faceswap.__version__, "python": python}
     versions |= {"torch": torch.__version__, "accelerate": accelerate.__version__}
-    peers.require_same(versions | flatten_settings(settings), _SAME_COMMAND)
+    flat = flatten_settings(settings)
+    compared = {name: v for name, v in flat.items() if not name.startswith(_READ_BY_FIRST)}
+    peers.require_same(versions | compared, _SAME_COMMAND)
     faces = {
         f"faces of {name}": ", ".join(_described(faceset) for faceset in sets)
         for name, sets in facesets.items()

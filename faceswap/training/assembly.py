@@ -109,13 +109,14 @@ def assemble_trainer(
     optimizer = build_optimizer(model, config.in_phases()[0].optimizer)
     norms = GradientNorms()
     plan = build_plan(config, phases, opened.device)
-    networks = open_loss_networks(
-        [phase.losses for phase in phases],
-        config.loss.identity_network,
-        data.batches.sources,
-        data.batches.training,
-        opened.device,
-    )
+    with Peers.of(opened).together():  # one machine may lack the weights
+        networks = open_loss_networks(
+            [phase.losses for phase in phases],
+            config.loss.identity_network,
+            data.batches.sources,
+            data.batches.training,
+            opened.device,
+        )
     if networks.identity is not None:
         used = {*meta.loss_recognizers, config.loss.identity_network}
         meta = replace(meta, loss_recognizers=sorted(used))

@@ -123,8 +123,9 @@ def open_training(
         with peers.together():
             divides(config, opened)  # refuses other settings before any work
         seed_everything(config.seed)
-        model = build_model(config.model.name, list(facesets), config.model.options)
-        _check_phases(config, model, facesets)
+        with peers.together():  # weights and meshes are files of each machine
+            model = build_model(config.model.name, list(facesets), config.model.options)
+            _check_phases(config, model, facesets)
         peers.first(partial(_check_preview_faces, config, model))
         for line in without_effect(config.in_phases(), _kind(config, model)):
             _log.warning(line)

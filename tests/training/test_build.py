@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from faceswap.training.build import run_training
 from faceswap.training.inputs.opening import open_facesets
 from faceswap.training.monitoring import measurement
 from faceswap.training.monitoring.held_out import Quality
-from faceswap.training.monitoring.report import Callbacks
+from faceswap.training.monitoring.report import Callbacks, Reporter
 from tests.training.tiny import configured, exported, same, tiny, weights
 
 
@@ -170,6 +171,22 @@ def test_slow_steps_are_saved_by_the_clock(faces, tmp_path):
     config = configured("training.steps=3", "output.save_every=1000", "output.save_minutes=1.0e-9")
     run_training(config, faces, tmp_path / "run")
     assert {2, 3} <= set(checkpoint_steps(tmp_path / "run" / "checkpoints"))
+
+
+def test_slow_evaluations_are_not_repeated_at_each_step(faces, tmp_path, monkeypatch):
+    evaluated, evaluate = [], Reporter.evaluate
+
+    def slowly(self, progress, *, due):
+        evaluated.append(progress.step)
+        time.sleep(1.0)
+        return evaluate(self, progress, due=due)
+
+    monkeypatch.setattr(Reporter, "evaluate", slowly)
+    settings = ("training.steps=8", "output.save_every=1000", f"output.save_minutes={0.8 / 60}")
+    run_training(configured(*settings), faces, tmp_path / "run")
+    assert evaluated[0] == 0
+    assert evaluated[-1] == 8
+    assert len(evaluated) < 6
 
 
 def test_early_stopping_ends_a_run_that_no_longer_improves(faces, tmp_path):

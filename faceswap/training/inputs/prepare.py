@@ -101,7 +101,10 @@ def prepare_data(
                 ]
                 faces[name] = cache_faces(name, pairs[name], *place, on_faces)
     training = {name: each.training for name, each in faces.items()}
-    guide_data = prepare_guide_data(model, pairs, training, settings.references, settings.coverage)
+    with Peers.of(opened).together():
+        guide_data = prepare_guide_data(
+            model, pairs, training, settings.references, settings.coverage
+        )
     batches = FaceBatches(
         {name: each.source for name, each in faces.items()},
         training,

@@ -68,7 +68,7 @@ class Trainer:
         self._first_step = self.progress.step
         self._pace = Pace(self._course.fraction(self.progress), self.progress.seconds)
         self._begun = time.monotonic() - self.progress.seconds
-        self._saved_at = self.progress.seconds
+        self._saved_at: float | None = self.progress.seconds
         self._history: list[Tensor] = []
         self._measured = NOTHING_MEASURED
         self._lr = 0.0
@@ -198,6 +198,8 @@ class Trainer:
         signal, losses, (seconds,) = agree_to_stop(self._accelerator, stop, losses, [seconds])
         self.progress.step += 1
         self.progress.seconds = seconds
+        if self._saved_at is None:  # a step after saving: that takes time, too
+            self._saved_at = seconds
         return signal, losses
 
     @property
@@ -219,7 +221,8 @@ class Trainer:
 
     def _must_save(self) -> bool:
         # The seconds are those of the first process, so all processes agree.
-        late = self.progress.seconds - self._saved_at >= self._plan.save_seconds
+        waited = 0.0 if self._saved_at is None else self.progress.seconds - self._saved_at
+        late = waited >= self._plan.save_seconds
         return (
             late
             or self._is_due(self._plan.save_every)
@@ -281,7 +284,7 @@ class Trainer:
         """Evaluates, then saves; the other processes wait for the result."""
         # Not those of the clock or of an interruption, which come at other steps in each run.
         due = self._is_due(self._plan.save_every)
-        self._saved_at = self.progress.seconds
+        self._saved_at = None
         if self._output.reporter:
             self._measured = self._output.reporter.evaluate(self.progress, due=due)
             self.progress.ended = self._end()

@@ -1,10 +1,11 @@
 """Measures swaps between the held-out faces of a training's identities."""
 
-from collections.abc import Callable, Mapping
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, product
 from math import isfinite
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from faceswap.core.errors import WeightsUnavailable
@@ -21,6 +22,7 @@ _log = get_logger(__name__)
 _CHUNK = 16
 _LEAST_SIDE = 48  # pixels of a face; landmarks of smaller ones say nothing
 # Outputs of an evaluation, and of a direction: it takes seconds, whatever the number of identities.
+# With more than five, only some directions are measured, the same ones each time.
 _ALL, _MOST, _FEWEST = 192, 32, 8
 
 
@@ -89,7 +91,7 @@ class SwapMeasurement:
             if name in self._faces and isfinite(quality[name].ssim)
         ]
         directions = [Direction(*pair) for pair in product(self._faces, targets)]
-        directions = [each for each in directions if each.source != each.target]
+        directions = _some([each for each in directions if each.source != each.target])
         judge = self._opened(model) if directions else None
         if judge is None:
             return {}
@@ -157,3 +159,18 @@ class SwapMeasurement:
             decoded = decode(model, chunk, target, bf16, shown)
             outputs += judge.see(resize(decoded, model.full_size))
         return outputs
+
+
+def _some(directions: Sequence[Direction]) -> list[Direction]:
+    """Of too many directions, some in which all identities are about equally frequent."""
+    most = _ALL // _FEWEST
+    if len(directions) <= most:
+        return list(directions)
+    names = list(dict.fromkeys(chain.from_iterable(directions)))
+    # Those of each distance in the list of names have every identity once on each side.
+    rings = sorted(
+        directions,
+        key=lambda each: (names.index(each.target) - names.index(each.source)) % len(names),
+    )
+    some = rings[: max(most, len(names))]
+    return [some[i] for i in np.linspace(0, len(some) - 1, most).astype(int)]

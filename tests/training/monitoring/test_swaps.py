@@ -60,8 +60,10 @@ def test_many_identities_share_the_outputs_of_an_evaluation():
     names = [f"p{number}" for number in range(6)]
     held_out = {name: colours(0.5, torch.linspace(0, 1, 32).tolist()) for name in names}
     judge = ColourJudge()
-    measured(changing(**{name: {} for name in names}), held_out, judge)
-    assert judge.crops == 6 * 8 + 30 * 8
+    directions = list(measured(changing(**{name: {} for name in names}), held_out, judge))
+    assert judge.crops == 6 * 8 + 24 * 8
+    assert len(directions) == 24  # of 30
+    assert {source for source, _ in directions} == {target for _, target in directions} == {*names}
 
 
 def test_faces_in_which_nothing_is_found_are_left_out():
