@@ -40,10 +40,22 @@ def bytes_of(tensors: Sequence[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def optimizer_bytes(optimizer: torch.optim.Optimizer) -> int:
-    """Size of the state of an optimizer."""
+def part_bytes(tensor: Tensor, parts: int) -> int:
+    """Size of the largest part of a tensor whose first dimension is divided over processes."""
+    if not tensor.numel() or not tensor.ndim:
+        return tensor.nbytes
+    return -(-len(tensor) // parts) * (tensor.nbytes // len(tensor))
+
+
+def optimizer_bytes(optimizer: torch.optim.Optimizer, parts: int = 1) -> int:
+    """Size of the state of an optimizer.
+
+    Args:
+        optimizer: The optimizer.
+        parts: Number of processes that its tensors are divided over.
+    """
     states = [value for state in optimizer.state.values() for value in state.values()]
-    return bytes_of([value for value in states if isinstance(value, Tensor)])
+    return sum(part_bytes(value, parts) for value in states if isinstance(value, Tensor))
 
 
 def usable_memory(device: torch.device) -> float:

@@ -14,6 +14,8 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from faceswap.core.batch_size_finder import part_bytes
+
 _PACKAGES = ("faceswap", "classifier")
 _SCALAR = torch.ops.aten._local_scalar_dense.default
 
@@ -32,10 +34,26 @@ class MemoryTracker(TorchDispatchMode):
         super().__init__()
         self.live = self.peak = 0
         self._known: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
+        self._divided: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
 
     def reset_peak(self) -> None:
         """Begins a new measurement of ``peak``."""
         self.peak = self.live
+
+    def divide(self, tensor: Tensor, parts: int) -> None:
+        """Counts a tensor from now on as the part of it that one of several processes has.
+
+        Args:
+            tensor: A tensor with a storage of its own; one that was divided before stays as it is.
+            parts: Number of processes that its first dimension is divided over.
+        """
+        storage = tensor.untyped_storage()
+        if storage not in self._known or storage in self._divided:
+            return
+        self._divided.add(storage)
+        saved = tensor.nbytes - part_bytes(tensor, parts)
+        self.live -= saved
+        weakref.finalize(storage, self._remove, -saved)
 
     def __torch_dispatch__(
         self,

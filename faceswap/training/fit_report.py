@@ -1,15 +1,20 @@
 """What a training takes of the memory, for ``--fit`` and for errors."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from faceswap.core.device_memory import Capacity, capacity_of, card, in_gib
+from faceswap.core.device_memory import Capacity, capacity_of, card, in_gib, rest_of
+from faceswap.core.errors import ConfigError
+from faceswap.core.peers import join_processes
 from faceswap.core.processes import choose_device, choose_precision
 from faceswap.facesets.pack_folder import PackPlace
 from faceswap.training.build import open_training
+from faceswap.training.exhausted import explaining_exhausted_memory
 from faceswap.training.fit import (
     BatchMemory,
     Change,
@@ -20,7 +25,7 @@ from faceswap.training.fit import (
     process_count,
 )
 from faceswap.training.fit_measured import MeasuredTraining
-from faceswap.training.fit_simulation import simulate
+from faceswap.training.fit_simulation import SimulatedTraining, simulate
 from faceswap.training.inputs.opening import count_faces, open_facesets
 from faceswap.training.settings import TrainConfig
 
@@ -56,7 +61,8 @@ def find_batch(
     """Finds the largest batch of a training; only the cache of faces may be written.
 
     On a CUDA device real steps are measured, else they are simulated from the settings. Guided
-    models read the values of their guides, so that real steps are counted.
+    models read the values of their guides, so that real steps are counted. Several processes
+    simulate in any case, for the smallest memory of them, and the first one alone.
 
     Args:
         config: Settings of the training.
@@ -68,23 +74,79 @@ def find_batch(
     Raises:
         FaceswapError: Settings, facesets or the run cannot be used.
     """
-    facesets = open_facesets(faces, config.data.minimum, config.data.mask)
-    fewest = min(map(count_faces, facesets.values()))
-    device = choose_device(config.training.device)
-    capacity = capacity_of(device) if memory is None else card(memory)
-    precision = target_precision(config, device, card=memory is not None)
     processes = process_count()
-    batch, unit = config.training.batch, processes * config.training.micro_batches
-    limit = max(batch, fewest)
-    names = list(facesets)
-    if is_guided(config, names) or (memory is None and device.type == "cuda"):
-        with open_training(config, faces, output, writes=False) as (opened, trainer):
-            measured = MeasuredTraining(opened, trainer)
-            fit = find_fit(measured, batch, unit, capacity, limit, on_try)
-            return FitReport(fit, config, precision, str(opened.device), [])
+    with join_processes() as peers:
+        with peers.together():
+            facesets = open_facesets(faces, config.data.minimum, config.data.mask)
+            device = _own_device(config, processes)
+            measured = memory is None and device.type == "cuda" and processes == 1
+            capacity = card(memory) if memory is not None else _capacity(device, processes)
+            precision = target_precision(config, device, card=memory is not None)
+            names = list(facesets)
+            guided = is_guided(config, names)
+            if guided and processes > 1:
+                raise ConfigError(
+                    "--fit takes real steps of a guided model, and only in one process.",
+                    "Run it without a launcher, with --set training.batch= the faces of one "
+                    "process.",
+                )
+        # Each would decide from its own memory, and wait for the others with another batch.
+        capacity = min(peers.gather(capacity), key=lambda each: each.memory)
+        unit = processes * config.training.micro_batches
+        limit = max(config.training.batch, min(map(count_faces, facesets.values())))
+        if guided or measured:
+            return _measured(config, faces, output, precision, capacity, limit, on_try)
+        find = partial(find_fit, unit=unit, capacity=capacity, limit=limit, on_try=on_try)
+        return peers.first(partial(_simulated, config, names, precision, processes, find))
+
+
+def _own_device(config: TrainConfig, processes: int) -> torch.device:
+    device = choose_device(config.training.device)
+    if device.type == "cuda" and processes > 1:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return device
+
+
+def _capacity(device: torch.device, processes: int) -> Capacity:
+    """What a device has for one process of a training."""
+    if processes == 1:
+        return capacity_of(device)
+    capacity = rest_of(device)
+    if device.type == "cuda":
+        return capacity
+    sharing = int(os.environ.get("LOCAL_WORLD_SIZE") or processes)  # the memory of a machine
+    return replace(capacity, memory=capacity.memory / sharing)
+
+
+def _measured(
+    config: TrainConfig,
+    faces: Mapping[str, Sequence[PackPlace]],
+    output: Path,
+    precision: str,
+    capacity: Capacity,
+    limit: int,
+    on_try: Callable[[], object],
+) -> FitReport:
+    reached = "in a step of the smallest batch"
+    opening = open_training(config, faces, output, writes=False)
+    explaining = explaining_exhausted_memory(config, list(faces), lambda: reached)
+    with explaining, opening as (opened, trainer):
+        measured = MeasuredTraining(opened, trainer, capacity)
+        batch, unit = config.training.batch, config.training.micro_batches
+        fit = find_fit(measured, batch, unit, capacity, limit, on_try)
+        return FitReport(fit, config, precision, str(opened.device), [])
+
+
+def _simulated(
+    config: TrainConfig,
+    names: Sequence[str],
+    precision: str,
+    processes: int,
+    find: Callable[[SimulatedTraining, int], Fit],
+) -> FitReport:
     with simulate(config, names, precision, processes) as training:
-        fit = find_fit(training, batch, unit, capacity, limit, on_try)
-    changes = []
+        fit = find(training, config.training.batch)
+    changes, capacity = [], fit.capacity
     if not capacity.fits(fit.asked.peak):
         changes = changes_that_fit(config, names, precision, capacity, processes, fit)
     return FitReport(fit, config, precision, "", changes)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -19,8 +21,18 @@ from faceswap.data.warp import GRID
 from faceswap.models import build_model
 from faceswap.models.crowd import CROWD
 from faceswap.recognizers.embedder import build_embedder
-from faceswap.training.fit_state import evaluate_blank, module_bytes, state_memory
-from faceswap.training.from_settings import build_adversary, build_optimizer, build_phases
+from faceswap.training.fit_state import (
+    evaluate_blank,
+    gathered_bytes,
+    module_bytes,
+    state_memory,
+)
+from faceswap.training.from_settings import (
+    build_adversary,
+    build_optimizer,
+    build_phases,
+    divides,
+)
 from faceswap.training.loop.recompute import recompute_activations
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.losses.lpips import load_lpips
@@ -59,7 +71,8 @@ class SimulatedTraining:
         networks: LossNetworks,
         tracker: MemoryTracker,
     ) -> None:
-        opened = cast(Accelerator, _OneProcess(processes, half=precision != "fp32"))
+        opened = cast(Accelerator, _OneProcess(processes, precision))
+        parts = processes if divides(config, opened) else 1
         self._config, self._processes, self._tracker = config, processes, tracker
         self._half = precision != "fp32"
         self._outside = _network_bytes(networks)  # real tensors, which the tracker does not see
@@ -68,6 +81,11 @@ class SimulatedTraining:
         optimizer = build_optimizer(self._model, config.optimizer)
         adversary = build_adversary(config.in_phases(), self._model, opened)
         self._ema = EMA(self._model, config.optimizer.ema) if config.optimizer.ema else None
+        average = None if self._ema is None else self._ema.module
+        self._gathered = 0
+        if parts > 1:
+            self._gathered = gathered_bytes(self._model)
+            self._divide_weights([self._model, *([] if average is None else [average])], parts)
         if config.training.checkpointing:
             recompute_activations(self._model)
         self._model.grow(1.0)
@@ -83,9 +101,11 @@ class SimulatedTraining:
         trained = {(each.frozen, each.adversarial): n for n, each in enumerate(self._phases)}
         for phase in trained.values():
             self.peak(processes * config.training.micro_batches, phase)
-        average = None if self._ema is None else self._ema.module
+            for values in optimizer.state.values():
+                for value in values.values():
+                    tracker.divide(value, parts)
         judges = [each.network for each in adversary.values()]
-        self.state = state_memory(self._model, optimizer, average, judges, self._outside)
+        self.state = state_memory(self._model, optimizer, average, judges, self._outside, parts)
 
     @property
     def phases(self) -> int:
@@ -100,18 +120,31 @@ class SimulatedTraining:
             phase: Number of the phase.
         """
         shown = self._phases[phase]
-        plan, count = shown.batches, shown.batches.micro_batches
+        plan = replace(shown.batches, batch=batch)
+        count = plan.micro_batches
         slots = [rank_slots(batch, 0, self._processes, number, count) for number in range(count)]
         raws = [self._batch([slot < plan.match * batch for slot in each]) for each in slots]
         self._tracker.reset_peak()
-        self._step(raws, shown, _LR, _LR, 0)
-        return self._tracker.peak + self._outside
+        self._step(raws, replace(shown, batches=plan), _LR, _LR, 0)
+        return self._tracker.peak + self._outside + self._gathered
 
     def evaluation_peak(self) -> int:
         """Peak memory of an evaluation on held-out faces in bytes."""
         self._tracker.reset_peak()
         evaluate_blank(self._model, bf16=self._half)
-        return self._tracker.peak + self._outside
+        return self._tracker.peak + self._outside + self._gathered
+
+    def _divide_weights(self, models: Sequence[nn.Module], parts: int) -> None:
+        """Counts the weights of models, and gradients as they are made, as parts of them."""
+
+        def divide_gradient(parameter: Tensor) -> None:
+            if parameter.grad is not None:
+                self._tracker.divide(parameter.grad, parts)
+
+        for parameter in chain.from_iterable(model.parameters() for model in models):
+            self._tracker.divide(parameter, parts)
+            if parameter.requires_grad:
+                parameter.register_post_accumulate_grad_hook(divide_gradient)
 
     def _batch(self, matched: Sequence[bool]) -> RawBatch:
         people, count, side = len(self._model.identities), len(matched), self._geometry.side
@@ -168,15 +201,15 @@ class _OneProcess:
 
     Args:
         processes: Number of processes of the training.
-        half: Whether the forward pass is that of mixed precision.
+        precision: Precision of the training: fp32, bf16 or fp16.
     """
 
     device = torch.device("cpu")
     scaler = None
     process_index = 0
 
-    def __init__(self, processes: int, *, half: bool) -> None:
-        self.num_processes, self._half = processes, half
+    def __init__(self, processes: int, precision: str) -> None:
+        self.num_processes, self.mixed_precision = processes, precision
 
     def prepare(
         self, model: nn.Module, optimizer: torch.optim.Optimizer
@@ -184,7 +217,7 @@ class _OneProcess:
         return self.prepare_model(model), optimizer
 
     def prepare_model(self, model: nn.Module) -> nn.Module:
-        if self._half:  # as in Accelerator.prepare_model
+        if self.mixed_precision != "fp32":  # as in Accelerator.prepare_model
             forward = torch.autocast(self.device.type, torch.bfloat16)(model.forward)
             model.forward = convert_outputs_to_fp32(forward)
         return model

@@ -29,6 +29,17 @@ def test_tensors_count_while_they_exist():
     assert tracker.live == 0
 
 
+def test_divided_tensors_count_as_their_largest_part_until_they_are_freed():
+    with MemoryTracker() as tracker:
+        rows, scalar = torch.zeros(10, 256), torch.zeros(())
+        for _ in range(2):  # once only
+            tracker.divide(rows, 4)
+            tracker.divide(scalar, 4)
+        assert tracker.live == 3 * 1024 + 4
+        del rows
+        assert tracker.live == 4
+
+
 def step_of_a_network(recompute: bool) -> tuple[int, int]:
     """Peak of a forward and backward pass, and what is left after it."""
     with simulated_memory() as tracker:

@@ -1,16 +1,22 @@
 """The largest batch that fits, what a training takes, and what to change where it does not fit."""
 
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+
 import pytest
 
 from faceswap.core.batch_size_finder import StateMemory
 from faceswap.core.device_memory import GIB, Capacity, card
-from faceswap.core.errors import ConfigError
+from faceswap.core.errors import ConfigError, MemoryExhaustedError
+from faceswap.core.peers import Peers
 from faceswap.train import report_fit, train
 from faceswap.training.build import open_training
 from faceswap.training.fit import changes_that_fit, find_fit, with_settings
 from faceswap.training.fit_measured import MeasuredTraining
 from faceswap.training.fit_report import find_batch
 from faceswap.training.fit_simulation import simulate
+from faceswap.training.loop.trainer import Trainer
+from tests.models.small_options import SMALL
 from tests.training.tiny import configured
 
 PEOPLE = ("alice", "bob")
@@ -136,7 +142,7 @@ def test_real_steps_take_what_is_simulated(faces, tmp_path):
     with (
         open_training(config, faces, tmp_path / "run", writes=False) as (opened, trainer),
     ):
-        measured = MeasuredTraining(opened, trainer)
+        measured = MeasuredTraining(opened, trainer, Capacity("a device", 1e12))
         found = {batch: measured.peak(batch, 0) for batch in (4, 12)}
         evaluation = measured.evaluation_peak()
     with simulate(config, PEOPLE, "fp32") as training:
@@ -151,3 +157,113 @@ def test_the_machine_itself_without_a_memory(faces, tmp_path):
     assert report.fit.capacity.name == "this machine (cpu)"
     assert report.fit.largest
     assert report.fit.largest.batch >= 16
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """Batches of which real steps are taken."""
+    plain, batches = Trainer.try_step, []
+
+    def try_step(self, phase, batch):
+        batches.append(batch)
+        plain(self, phase, batch)
+
+    monkeypatch.setattr(Trainer, "try_step", try_step)
+    return batches
+
+
+def test_batches_that_would_not_fit_are_not_tried_on_a_cpu(faces, tmp_path, tried):
+    config = configured()
+    with simulate(config, PEOPLE, "fp32") as training:
+        memory = Capacity("a device", training.peak(20, 0))
+    with open_training(config, faces, tmp_path / "run", writes=False) as (opened, trainer):
+        fit = find_fit(MeasuredTraining(opened, trainer, memory), 256, 1, memory)
+    assert fit.largest
+    assert 12 <= fit.largest.batch <= 24
+    assert max(tried) < 40
+    assert fit.asked.step
+    assert fit.asked.step > 8 * memory.memory
+
+
+def test_an_allocator_that_refuses_is_a_batch_that_does_not_fit(faces, tmp_path, monkeypatch):
+    plain, memory = Trainer.try_step, Capacity("a device", 1e12)
+
+    def try_step(self, phase, batch):
+        if batch > 8:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        if batch == 3:
+            raise RuntimeError("another error")
+        plain(self, phase, batch)
+
+    monkeypatch.setattr(Trainer, "try_step", try_step)
+    with open_training(configured(), faces, tmp_path / "run", writes=False) as (opened, trainer):
+        training = MeasuredTraining(opened, trainer, memory)
+        fit = find_fit(training, 16, 1, memory)
+        with pytest.raises(RuntimeError, match="another error"):
+            training.peak(3, 0)
+    assert fit.asked.step is None
+    assert fit.largest
+    assert fit.largest.batch == 8
+
+
+def test_an_allocator_that_refuses_the_smallest_batch_is_explained(faces, tmp_path, monkeypatch):
+    def try_step(self, phase, batch):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Trainer, "try_step", try_step)
+    monkeypatch.setattr("faceswap.training.fit_report.is_guided", lambda *_: True)
+    with pytest.raises(MemoryExhaustedError, match="in a step of the smallest batch"):
+        find_batch(configured(), faces, tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["tiny", "amp"])
+def test_steps_of_batches_larger_than_that_of_the_settings(name, faces, tmp_path):
+    options = SMALL["amp"] if name == "amp" else {}
+    config = configured(
+        f"model.name={name}",
+        *(f"model.options.{option}={value}" for option, value in options.items()),
+        "loss.swap=0.5",
+    )
+    with simulate(config, PEOPLE, "fp32") as training:
+        peaks = [training.peak(batch, 0) for batch in (4, 8, 12)]
+    assert peaks == sorted(peaks)
+    with open_training(config, faces, tmp_path / "run", writes=False) as (_, trainer):
+        trainer.try_step(trainer.phases[0], 12)
+
+
+class TwoProcesses(Peers):
+    """The first of two processes, of which the other one has less memory."""
+
+    def gather(self, value):
+        return [value, replace(value, memory=0.4 * GIB)]
+
+    @contextmanager
+    def together(self):
+        yield
+
+    def first(self, function):
+        return function()
+
+
+@pytest.fixture
+def two_processes(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    peers = nullcontext(TwoProcesses(count=2))
+    monkeypatch.setattr("faceswap.training.fit_report.join_processes", lambda: peers)
+
+
+def test_several_processes_simulate_for_the_smallest_memory(two_processes, faces, tmp_path, tried):
+    report = find_batch(configured(), faces, tmp_path / "run")
+    assert not tried
+    assert report.device == ""
+    assert report.fit.capacity.memory == 0.4 * GIB
+    assert report.fit.largest
+    assert report.fit.largest.batch % 2 == 0
+
+
+def test_several_processes_of_a_guided_model_are_refused(
+    two_processes, faces, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("faceswap.training.fit_report.is_guided", lambda *_: True)
+    with pytest.raises(ConfigError, match="only in one process"):
+        find_batch(configured(), faces, tmp_path / "run")

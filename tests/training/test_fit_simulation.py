@@ -6,6 +6,8 @@ from faceswap.core.memory_tracker import MemoryTracker
 from faceswap.models import build_model
 from faceswap.training.build import open_training
 from faceswap.training.fit_simulation import simulate
+from faceswap.training.fit_state import gathered_bytes
+from faceswap.training.loop.shard_model import units
 from tests.training.tiny import configured
 
 PEOPLE = ("alice", "bob")
@@ -75,3 +77,26 @@ def test_a_real_step_makes_the_tensors_that_were_simulated(extra, faces, tmp_pat
         found = tracker.peak + fixed
         losses.close()
     assert found == pytest.approx(expected, rel=0.1)
+
+
+def test_divided_models_are_counted_by_their_parts_and_what_is_gathered():
+    def of(*settings, processes=4):
+        shape = ("model.name=original", "model.options={width: 16}", "optimizer.ema=0.9")
+        config = configured(*shape, *settings)
+        with simulate(config, PEOPLE, "fp32", processes) as training:
+            return training.peak(4, 0), training.state
+
+    whole, state = of()
+    divided, parts = of("training.shard=true")
+    alone, same = of("training.shard=true", processes=1)
+    assert alone > whole  # four faces instead of one
+    assert same == state
+    for name in ("weights", "gradients", "ema", "optimizer"):
+        assert getattr(parts, name) == pytest.approx(getattr(state, name) / 4, rel=0.05)
+    model = build_model("original", PEOPLE, {"width": 16})
+    gathered = gathered_bytes(model)
+    largest = max(4 * numbers(unit) for unit in units(model))
+    assert largest <= gathered <= 2 * largest
+    saved = state.total - parts.total
+    assert divided >= parts.total + gathered
+    assert whole - saved <= divided <= whole - 0.5 * saved + gathered

@@ -155,7 +155,8 @@ class Trainer:
         self._state.grow(1.0)
         try:
             micro_batches = [batches[number] for number in range(plan.micro_batches)]
-            self._step(micro_batches, phase, _SMALL_RATE, _SMALL_RATE, self.progress.step)
+            shown = replace(phase, batches=plan)
+            self._step(micro_batches, shown, _SMALL_RATE, _SMALL_RATE, self.progress.step)
         finally:
             self._step.zero_grad()
 
