@@ -1,7 +1,7 @@
 """An exported model: a folder with ``model.safetensors`` and ``model.json``, complete in itself."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,18 @@ def save_model_folder(
         form.write(temporary / METADATA, {**metadata, DIGEST: digest})
 
 
-def holds_model(folder: Path, form: Format, metadata: Mapping[str, Any]) -> bool:
-    """Whether a model folder is intact and has these metadata, whatever its weights."""
-    return _digest_of(folder, form, metadata) is not None
+def holds_model(
+    folder: Path, form: Format, metadata: Mapping[str, Any], but: Collection[str] = ()
+) -> bool:
+    """Whether a model folder is intact and has these metadata, whatever its weights.
+
+    Args:
+        folder: Model folder.
+        form: Format of the metadata.
+        metadata: JSON values.
+        but: Names of metadata beside these, which may have any value.
+    """
+    return _digest_of(folder, form, metadata, but) is not None
 
 
 def _holds(
@@ -64,13 +73,16 @@ def _holds(
     return digest is not None and digest == digest_tensors(tensors, about)
 
 
-def _digest_of(folder: Path, form: Format, metadata: Mapping[str, Any]) -> str | None:
+def _digest_of(
+    folder: Path, form: Format, metadata: Mapping[str, Any], but: Collection[str] = ()
+) -> str | None:
     """SHA-256 of the weights of an intact model folder; None if its metadata are others."""
     try:
         found = form.read(folder / METADATA)
         digest = found.pop(DIGEST, None)
         expected = {"format": form.name, "version": form.version, **metadata}
-        same = found == json.loads(json.dumps(expected))  # tuples are lists in JSON
+        compared = {name: value for name, value in found.items() if name not in but}
+        same = compared == json.loads(json.dumps(expected))  # tuples are lists in JSON
         return digest if same and digest == sha256_file(folder / WEIGHTS) else None
     except (OSError, FaceswapError):
         return None

@@ -44,6 +44,7 @@ class _ModelDocument(DocumentModel):
 
 MODEL_FORMAT = Format("faceswap-model", 1, ModelFileError, schema=_ModelDocument)
 _COMMAND = "faceswap train"
+_SIZES = ("input_size", "output_size")
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,6 @@ def save_model(
     directory: Path,
     model: FaceAutoencoder,
     meta: ModelMeta,
-    weights: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Writes a model folder, complete or not at all.
 
@@ -146,23 +146,41 @@ def save_model(
         directory: Model folder.
         model: The model.
         meta: Metadata of the model.
-        weights: Weights to write by name; None for those that the model has.
 
     Raises:
         StorageFullError: The disk is full; an existing model is left as it was.
     """
-    tensors = model.state_dict() if weights is None else weights
-    save_model_folder(directory, MODEL_FORMAT, tensors, _all_metadata(model, meta))
+    _save(directory, model, meta, model.state_dict())
 
 
-def is_saved(directory: Path, model: FaceAutoencoder, meta: ModelMeta) -> bool:
-    """Whether a model folder is intact and has these metadata, whatever its weights."""
-    return holds_model(directory, MODEL_FORMAT, _all_metadata(model, meta))
+def save_weights(
+    directory: Path, meta: ModelMeta, weights: Mapping[str, Tensor], source: Path
+) -> None:
+    """Writes a model folder of weights; sizes are those of a model that is built with them.
+
+    Args:
+        directory: Model folder.
+        meta: Metadata of the model.
+        weights: Weights by name.
+        source: File or folder of the weights, named in error messages.
+
+    Raises:
+        ModelFileError: There is no such model, or the weights do not fit it.
+        StorageFullError: The disk is full; an existing model is left as it was.
+    """
+    _save(directory, build_with_weights(meta, weights, source), meta, weights)
 
 
-def _all_metadata(model: FaceAutoencoder, meta: ModelMeta) -> dict[str, Any]:
-    sizes = {"input_size": model.input_size, "output_size": model.output_size}
-    return asdict(meta) | sizes
+def _save(
+    directory: Path, model: FaceAutoencoder, meta: ModelMeta, weights: Mapping[str, Tensor]
+) -> None:
+    sizes = {name: getattr(model, name) for name in _SIZES}
+    save_model_folder(directory, MODEL_FORMAT, weights, asdict(meta) | sizes)
+
+
+def is_saved(directory: Path, meta: ModelMeta) -> bool:
+    """Whether a model folder is intact and has these metadata, whatever its weights and sizes."""
+    return holds_model(directory, MODEL_FORMAT, asdict(meta), but=_SIZES)
 
 
 def load_model(path: Path, device: torch.device | str = "cpu") -> LoadedModel:

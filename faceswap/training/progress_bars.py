@@ -91,8 +91,10 @@ def describe(result: TrainResult) -> list[str]:
 
 def describe_model(result: TrainResult) -> str:
     """Where the exported model comes from, as a clause."""
-    if not result.evaluations:
+    if result.evaluations == 0:
         return f"step {result.exported_step}"
+    if result.evaluations is None:
+        return f"step {result.exported_step}, the best of all evaluations"
     return f"step {result.exported_step}, the best of {counted(result.evaluations, 'evaluation')}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from faceswap.core.checkpoint import load_checkpoint
+from faceswap.core.files import sha256_file, write_json
 from faceswap.core.training_state import evaluated_group
 from faceswap.models.model_file import load_model, save_model
 from faceswap.models.run_model import load_run_model
@@ -17,6 +18,7 @@ from faceswap.training.monitoring.measurement import SWAP_SCORE, Measured
 from faceswap.training.monitoring.report import Reporter
 from faceswap.training.monitoring.swap_score import SwapQuality
 from faceswap.training.monitoring.swaps import Direction
+from faceswap.training.progress_bars import describe_model
 from tests.training.tiny import configured, exported, same, weights
 
 SCORES = {0: 0.1, 2: 0.9, 4: 0.5, 6: 0.3, 8: 0.95}
@@ -95,10 +97,57 @@ def test_a_damaged_best_checkpoint_leaves_the_newest_model(faces, tmp_path, capl
     file = checkpoint(run, "best").path / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-4])
     shutil.rmtree(run / "model")
-    train(faces, run, 6)
+    result = train(faces, run, 6)
+    assert (result.exported_step, result.evaluations) == (6, 0)
     assert exported(run)[0] == 6
     assert same(exported(run)[1], weights(run))
     assert "The best checkpoint, of step 2, is damaged" in caplog.text
+
+
+def test_a_best_is_chosen_anew_after_a_damaged_one(faces, tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(SCORES, 8, 0.5)
+    run = tmp_path / "run"
+    train(faces, run, 4)
+    file = checkpoint(run, "best").path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-4])
+    shutil.rmtree(run / "model")
+    result = train(faces, run, 8)
+    assert (result.exported_step, result.evaluations) == (8, 2)
+    assert checkpoint(run, "best").step == exported(run)[0] == 8
+    assert caplog.text.count("is damaged") == 2  # of the reader, and what follows from it
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_model_of_the_best_step_is_described_anew(faces, tmp_path, damaged, caplog):
+    run = tmp_path / "run"
+    train(faces, run, 6)
+    step, right = exported(run)
+    file = run / "model" / "model.json"
+    now = json.loads(file.read_text())
+    file.write_text(json.dumps(now | {"program": "0.0.1"}))
+    if damaged:
+        broken = checkpoint(run, "best").path / "model.safetensors"
+        broken.write_bytes(broken.read_bytes()[:-4])
+    result = train(faces, run, 6)
+    assert result.exported_step == exported(run)[0] == step == 2
+    assert same(exported(run)[1], right)
+    assert json.loads(file.read_text()) == now
+    caplog.clear()
+    train(faces, run, 6)
+    assert "damaged" not in caplog.text
+
+
+def test_evaluations_that_an_earlier_version_did_not_count_have_no_number(faces, tmp_path):
+    run = tmp_path / "run"
+    train(faces, run, 2)
+    for path in (run / "checkpoints").glob("step-*"):
+        state = json.loads((path / "state.json").read_text())
+        del state["state"]["progress"]["evaluations"]
+        write_json(path / "state.json", state)
+        sums = json.loads((path / "checksums.json").read_text())
+        write_json(path / "checksums.json", sums | {"state.json": sha256_file(path / "state.json")})
+    result = train(faces, run, 4)
+    assert describe_model(result) == "step 2, the best of all evaluations"
 
 
 def test_without_held_out_faces_the_newest_model_is_exported(faces, tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
 """Training of a model that grows."""
 
+import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -12,7 +14,9 @@ from faceswap.core.checkpoint import load_checkpoint
 from faceswap.models.comb.network import CombAutoencoder
 from faceswap.models.run_model import load_run_model
 from faceswap.training.build import run_training
-from faceswap.training.monitoring.report import Callbacks
+from faceswap.training.monitoring.held_out import Quality
+from faceswap.training.monitoring.measurement import Measured
+from faceswap.training.monitoring.report import Callbacks, Reporter
 from tests.training.processes import losses_of_processes
 from tests.training.tiny import configured, same, weights
 
@@ -39,6 +43,10 @@ def train(faces, run, *overrides, until=None):
 
     settings = configured(*COMB, "training.steps=16", *overrides)
     return run_training(settings, faces, run, callbacks=Callbacks(on_step=stop))
+
+
+def measured(ssim):
+    return Measured({"alice": Quality(ssim, 0.1)})
 
 
 def checkpoint(run, step, group="model"):
@@ -91,6 +99,22 @@ def test_the_best_checkpoint_is_one_of_the_last_level(faces, tmp_path):
     # A face of 4 pixels is easily reconstructed, and compared at full size nevertheless.
     train(faces, tmp_path / "run", "training.steps=120", "output.save_every=20")
     assert load_run_model(tmp_path / "run").model.output_size == 16
+
+
+def test_the_best_of_an_earlier_level_has_its_sizes(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(Reporter, "measure", lambda self, step: measured(1 / (1 + step)))
+    run = tmp_path / "run"
+    result = train(faces, run)
+    file = run / "model" / "model.json"
+    about = json.loads(file.read_text())
+    assert result.exported_step == about["step"] == 0
+    assert about["input_size"] == about["output_size"] == 4
+    written = file.stat().st_mtime_ns
+    train(faces, run, "training.steps=18")
+    assert file.stat().st_mtime_ns == written
+    shutil.rmtree(run / "model")
+    train(faces, run, "training.steps=18")
+    assert json.loads(file.read_text()) == about
 
 
 def test_a_longer_budget_does_not_shrink_the_model(faces, tmp_path):

@@ -47,7 +47,8 @@ class TrainResult:
         quality: Metrics of each identity on held-out faces; empty without held-out faces.
         swaps: Metrics of swaps of held-out faces; empty where none can be measured.
         exported_step: Step of the exported model.
-        evaluations: Number of evaluations that it is the best of; 0 without held-out faces.
+        evaluations: Number of evaluations that it is the best of; 0 without held-out faces, None
+            where an earlier version did not count them.
         faces_per_second: Mean throughput of this start, over all processes.
         waiting: Fraction of this start's time spent waiting for data, 0 to 1.
         interrupted: Number of the signal that stopped it, or 0.
@@ -61,7 +62,7 @@ class TrainResult:
     quality: dict[str, Quality]
     swaps: Swaps
     exported_step: int
-    evaluations: int
+    evaluations: int | None
     faces_per_second: float
     waiting: float
     interrupted: int

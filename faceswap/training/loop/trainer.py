@@ -297,6 +297,7 @@ class Trainer:
         self.progress.ended = self._end()
         if self._output.reporter:
             self._state.complete_save(self.progress)
+        self.progress = from_first(self._accelerator, self.progress)  # the best may be forgotten
 
     def _complete_preview(self) -> None:
         """Shows what a kill left undone after the last step, or a run of no steps."""

@@ -100,7 +100,8 @@ def write_curves(
 def _state(progress: Progress) -> str:
     if progress.best_step is None or progress.best is None:
         return f"Step {progress.step:,}. Without held-out faces, the newest model is exported."
-    among = counted(progress.evaluations, "evaluation")
+    number = progress.evaluations
+    among = "all evaluations" if number is None else counted(number, "evaluation")
     return (
         f"Step {progress.step:,}. The exported model is of step {progress.best_step:,}, the best "
         f"of {among} by {progress.measure} ({progress.best[0]:.3f}), marked in the charts."

@@ -12,11 +12,12 @@ from faceswap.core.documents import parse_json, restore_type
 from faceswap.core.errors import DocumentError
 from faceswap.core.files import atomic_write
 from faceswap.core.log import get_logger
+from faceswap.core.text import counted
 from faceswap.training.monitoring.measurement import Measured
 from faceswap.training.run.progress import Progress
 
 _log = get_logger(__name__)
-_REMEDY = "Delete it."
+_REMEDY = "Delete the line."
 
 
 @dataclass(frozen=True)
@@ -100,18 +101,31 @@ class EvaluationLog:
         if not self._path.is_file():
             return []
         try:
-            lines = self._path.read_text("utf-8").splitlines()
-            return [_parse(line, f"{self._path}, line {n}") for n, line in enumerate(lines, 1)]
-        except (DocumentError, OSError, ValueError) as error:
+            lines = self._path.read_bytes().split(b"\n")
+        except OSError as error:
             _log.warning("The metrics in %s begin anew. %s", self._path, error)
             return []
+        entries, errors = [], []
+        for number, line in enumerate(lines, 1):
+            try:
+                entries += [_parse(line, f"{self._path}, line {number}")] if line.strip() else []
+            except DocumentError as error:
+                errors.append(error)
+        if errors:
+            _log.warning(
+                "%s of %s cannot be read and will be removed, the first one because: %s",
+                counted(len(errors), "line"),
+                self._path,
+                errors[0],
+            )
+        return entries
 
     def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(self._path, _lines([asdict(entry) for entry in self.entries]))
 
 
-def _parse(line: str, where: str) -> Evaluation:
+def _parse(line: bytes, where: str) -> Evaluation:
     value: Any = parse_json(line, where, hint=_REMEDY)
     return restore_type(value, Evaluation, where, DocumentError, _REMEDY)
 

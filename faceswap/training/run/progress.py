@@ -40,7 +40,8 @@ class Progress(training_state.Progress):
             ``Plan.save_every`` steps.
         ended: Reason for the end of the training, as a clause; "" while it continues.
         measure: Name of what the evaluations measure, for messages.
-        evaluations: Number of evaluations among which the best was chosen.
+        evaluations: Number of evaluations among which the best was chosen; None where an earlier
+            version chose it, which did not count them.
     """
 
     phases: tuple[PhaseEntry, ...] = ()
@@ -49,7 +50,7 @@ class Progress(training_state.Progress):
     phase_since_best: int = 0
     ended: str = ""
     measure: str = SSIM
-    evaluations: int = 0
+    evaluations: int | None = 0
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -58,6 +59,7 @@ class Progress(training_state.Progress):
             "phase_best": values.get("best"),
             "phase_best_step": values.get("best_step") or 0,
             "phase_since_best": values.get("since_best", 0),
+            "evaluations": 0 if values.get("best") is None else None,
         }
         defaults = {name: value for name, value in asdict(cls()).items() if name in _ADDED}
         return super().from_json({**defaults, **earlier, **values})
@@ -97,7 +99,8 @@ class Progress(training_state.Progress):
 
     def evaluated(self, *metric: float) -> bool:
         """Records an evaluation; see the base."""
-        self.evaluations += 1
+        if self.evaluations is not None:
+            self.evaluations += 1
         return super().evaluated(*metric)
 
     def evaluated_in_phase(self, *metric: float) -> None:

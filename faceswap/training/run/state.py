@@ -9,11 +9,18 @@ from typing import Any
 from torch import Tensor
 
 from faceswap.core.checkpoint import BEST, Checkpoint, load_checkpoint
-from faceswap.core.errors import CheckpointError
+from faceswap.core.errors import CheckpointError, ModelFileError
 from faceswap.core.log import get_logger
+from faceswap.core.model_folder import read_weights
 from faceswap.core.training_state import AVERAGED, MODEL, TrainingState, evaluated_group
 from faceswap.models.autoencoder import FaceAutoencoder
-from faceswap.models.model_file import ModelMeta, is_saved, save_model
+from faceswap.models.model_file import (
+    ModelMeta,
+    is_saved,
+    read_model_metadata,
+    save_model,
+    save_weights,
+)
 from faceswap.training.discriminators.trained import TrainedDiscriminator
 from faceswap.training.inputs.guide_data import GuideData
 from faceswap.training.run.choice import ModelChoice
@@ -102,23 +109,38 @@ class RunState(TrainingState[Progress]):
         meta = replace(self.meta, step=progress.exported_step)
         if meta.step == progress.step:
             save_model(self.export_to, self.choice.model, meta)
-        elif not is_saved(self.export_to, self.choice.model, meta):
-            self._export_best(meta, progress)
+        elif not is_saved(self.export_to, meta) and not self._export_best(meta):
+            _log.warning(
+                "The best checkpoint, of step %d, is damaged: %s is the model of step %d, and the "
+                "best is chosen anew.",
+                meta.step,
+                self.export_to,
+                progress.step,
+            )
+            progress.forget_best()
+            self.complete_save(progress)
 
-    def _export_best(self, meta: ModelMeta, progress: Progress) -> None:
-        """Exports the best checkpoint where a kill, or an earlier version, left another model."""
+    def _export_best(self, meta: ModelMeta) -> bool:
+        """Exports the best model where a kill, or an earlier version, left another one.
+
+        Where its checkpoint is damaged, weights that were exported before are kept, and described
+        anew.
+
+        Returns:
+            Whether there is a model of the best step.
+        """
         try:
             found = load_checkpoint(self.folder, BEST, groups=[MODEL, AVERAGED])
         except CheckpointError:
             found = None
         if found is not None and found.step == meta.step:
-            weights = found.tensors[evaluated_group(found)]
-            save_model(self.export_to, self.choice.model, meta, weights)
-            return
-        _log.warning(
-            "The best checkpoint, of step %d, is damaged: %s is the model of step %d.",
-            meta.step,
-            self.export_to,
-            progress.step,
-        )
-        save_model(self.export_to, self.choice.model, replace(meta, step=progress.step))
+            save_weights(self.export_to, meta, found.tensors[evaluated_group(found)], found.path)
+            return True
+        try:
+            folder, metadata = read_model_metadata(self.export_to)
+            if metadata["step"] != meta.step:
+                return False
+            save_weights(self.export_to, meta, read_weights(folder, metadata), folder)
+        except ModelFileError:
+            return False
+        return True

@@ -74,13 +74,36 @@ def test_what_was_not_measured_is_null(tmp_path):
     assert EvaluationLog(tmp_path / "m.jsonl", 0).entries == log.entries
 
 
-@pytest.mark.parametrize("damage", ['{"step": 3}', "{", '{"step": "x"}', "\x00"])
-def test_a_damaged_file_begins_anew_with_a_warning(tmp_path, damage, caplog):
-    filled(tmp_path / "m.jsonl")
-    with (tmp_path / "m.jsonl").open("a") as file:
-        file.write(damage + "\n")
-    assert EvaluationLog(tmp_path / "m.jsonl", 20).entries == []
-    assert "begin anew" in caplog.text
+@pytest.mark.parametrize(
+    "damage", [b'{"step": 3}', b"{", b'{"step": "x"}', b"\x00", b"\xff", b"[]"]
+)
+def test_damaged_lines_are_left_out_with_one_warning(tmp_path, damage, caplog):
+    path = tmp_path / "m.jsonl"
+    whole = filled(path).entries
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first, damage + b"\n", *others, damage]))
+    log = EvaluationLog(path, 20)
+    assert log.entries == whole
+    (record,) = caplog.records
+    assert "2 lines of" in record.getMessage()
+    assert "line 2" in record.getMessage()
+    log.add(measured(), Progress(30))
+    assert [line["step"] for line in lines(path)] == [0, 10, 20, 30]
+
+
+def test_lines_with_values_of_another_version_are_kept(tmp_path, caplog):
+    path = tmp_path / "m.jsonl"
+    whole = filled(path).entries
+    path.write_text(path.read_text().replace('{"step"', '{"new": 1, "step"'))
+    assert EvaluationLog(path, 20).entries == whole
+    assert not caplog.records
+
+
+def test_a_name_may_have_a_line_separator_of_unicode(tmp_path):
+    path = tmp_path / "m.jsonl"
+    log = EvaluationLog(path, 0)
+    log.add(Measured({"a\u2028b": Quality(0.5, 0.1)}), Progress())
+    assert EvaluationLog(path, 0).entries == log.entries
 
 
 def drawn(tmp_path, *scores):
