@@ -31,14 +31,17 @@ def module_bytes(module: nn.Module, parts: int = 1) -> int:
 
 
 def gathered_bytes(model: FaceAutoencoder) -> int:
-    """What a step of a divided model holds of whole weights: the largest unit and its gradients."""
+    """What a step of a divided model holds of whole tensors, in bytes.
+
+    Those of the largest unit: weights, gradients, and the copy of these that is sent.
+    """
     known: set[int] = set()
     largest = 0
     for unit in units(model):  # inner before outer ones
         own = [weight for weight in unit.parameters() if id(weight) not in known]
         known |= {id(weight) for weight in own}
         largest = max(largest, bytes_of(own))
-    return 2 * largest
+    return 3 * largest
 
 
 def state_memory(
