@@ -68,7 +68,7 @@ class Trainer:
         self._first_step = self.progress.step
         self._pace = Pace(self._course.fraction(self.progress), self.progress.seconds)
         self._begun = time.monotonic() - self.progress.seconds
-        self._saved_at: float | None = self.progress.seconds
+        self._saved_at = self.progress.seconds
         self._history: list[Tensor] = []
         self._measured = NOTHING_MEASURED
         self._lr = 0.0
@@ -199,8 +199,6 @@ class Trainer:
         signal, losses, (seconds,) = agree_to_stop(self._accelerator, stop, losses, [seconds])
         self.progress.step += 1
         self.progress.seconds = seconds
-        if self._saved_at is None:  # a step after saving: that takes time, too
-            self._saved_at = seconds
         return signal, losses
 
     @property
@@ -222,8 +220,7 @@ class Trainer:
 
     def _must_save(self) -> bool:
         # The seconds are those of the first process, so all processes agree.
-        waited = 0.0 if self._saved_at is None else self.progress.seconds - self._saved_at
-        late = waited >= self._plan.save_seconds
+        late = self.progress.seconds - self._saved_at >= self._plan.save_seconds
         return (
             late
             or self._is_due(self._plan.save_every)
@@ -285,12 +282,13 @@ class Trainer:
         """Evaluates, then saves; the other processes wait for the result."""
         # Not those of the clock or of an interruption, which come at other steps in each run.
         due = self._is_due(self._plan.save_every)
-        self._saved_at = None
         if self._output.reporter:
             self._measured = self._output.reporter.evaluate(self.progress, due=due)
             self.progress.ended = self._end()
         self._state.save(self.progress)
-        self.progress = from_first(self._accelerator, self.progress)
+        # After it, since slow evaluations would otherwise be due again at once.
+        saved_at = time.monotonic() - self._begun
+        self.progress, self._saved_at = from_first(self._accelerator, (self.progress, saved_at))
 
     def _complete_save(self) -> None:
         """Makes up what a kill left undone of the last save."""

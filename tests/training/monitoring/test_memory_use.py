@@ -1,4 +1,5 @@
-import numpy as np
+import mmap
+
 import torch
 
 from faceswap.training.monitoring.memory_use import MemoryGauge, MemoryUse
@@ -7,10 +8,11 @@ from faceswap.training.monitoring.memory_use import MemoryGauge, MemoryUse
 def test_on_a_cpu_it_is_the_memory_of_the_process():
     gauge = MemoryGauge(torch.device("cpu"))
     before = gauge.read()
-    held = np.ones(64 << 20, np.uint8)  # written, so that it is resident
+    held = mmap.mmap(-1, 64 << 20)  # new memory: the process may have some that is free
+    held.write(bytes(64 << 20))  # so that it is resident
     during = gauge.read()
     assert during.now - before.now > 60 << 20
-    del held
+    held.close()
     after = gauge.read()
     assert after.now < during.now
     assert after.peak == during.peak == during.now
