@@ -1,8 +1,8 @@
 """The training loop."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import replace
 from itertools import count, islice
 
@@ -21,11 +21,9 @@ from faceswap.training.loop.course import Course, announce
 from faceswap.training.loop.cpu_threads import ThreadChoice
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Output, Plan, TrainResult
+from faceswap.training.loop.record import TrainRecord
 from faceswap.training.loop.step import TrainStep
 from faceswap.training.monitoring.measurement import NOTHING_MEASURED
-from faceswap.training.monitoring.memory_use import MemoryGauge
-from faceswap.training.monitoring.step_report import StepReport
-from faceswap.training.monitoring.throughput import Pace, Stopwatch
 from faceswap.training.run.progress import Progress
 from faceswap.training.run.state import RunState
 
@@ -65,15 +63,16 @@ class Trainer:
         self.progress = progress or Progress()
         self._course = Course(plan.phases, plan.budget)
         self._course.settle(self.progress)
-        self._first_step = self.progress.step
-        self._pace = Pace(self._course.fraction(self.progress), self.progress.seconds)
+        self._record = TrainRecord(
+            list(batches.sources),
+            self.progress,
+            self._course.fraction(self.progress),
+            accelerator.device,
+        )
         self._begun = time.monotonic() - self.progress.seconds
         self._saved_at = self.progress.seconds
-        self._history: list[Tensor] = []
         self._measured = NOTHING_MEASURED
         self._lr = 0.0
-        self._memory = MemoryGauge(accelerator.device)
-        self._window, self._whole = Stopwatch(), Stopwatch()
         self._sampled = self._sample()
         adapts = plan.adapt_threads and accelerator.device.type == "cpu"
         self._threads = ThreadChoice(torch.get_num_threads()) if adapts else None
@@ -107,8 +106,8 @@ class Trainer:
                         self._roll_back()
                         signal = 0  # handled after the next healthy step
                         continue
-                    with self._not_training():
-                        self._record(losses)
+                    with self._record.pause():
+                        self._record.add(losses, self._batches.plan.batch * len(losses))
                         if last or self._is_due(self._plan.log_every):
                             self._report_losses()
                         self._write(save, last)
@@ -162,7 +161,7 @@ class Trainer:
 
     def _resample(self) -> None:
         """Starts sampling the batches of each step from the current one on."""
-        self._window.restart()
+        self._record.restart_window()
         self._sampled.close()
         self._sampled = self._sample()
 
@@ -172,7 +171,7 @@ class Trainer:
         batches = replace(self._batches, plan=plan)
         numbers = count(self.progress.step * plan.micro_batches)
         with closing(load_ahead(batches, numbers, self._plan.workers)) as loaded:
-            timed = self._window.watch(self._whole.watch(loaded))
+            timed = self._record.watch(loaded)
             while micro_batches := list(islice(timed, plan.micro_batches)):
                 yield micro_batches
 
@@ -227,41 +226,19 @@ class Trainer:
             or bool(self._course.phase_end(self.progress))
         )
 
-    def _record(self, losses: Tensor) -> None:
-        self._history.append(losses)
-        faces = self._batches.plan.batch * len(losses)
-        for watch in (self._window, self._whole):
-            watch.faces += faces
-            watch.steps += 1
-
     def _report_losses(self) -> None:
-        recent = torch.stack(self._history[-self._plan.log_every :]).mean(0).tolist()
         figures = self._step.figures()
-        self._report(dict(zip(self._batches.sources, recent, strict=True)), figures)
-        self._window.restart()
+        self._report(self._record.mean_losses(self._plan.log_every), figures)
+        self._record.restart_window()
         return_freed_memory()
 
     def _report(self, losses: dict[str, float], figures: dict[str, float]) -> None:
         """Reports the progress; without losses and figures before the first step."""
         if not self._output.reporter:
             return
-        report = StepReport(
-            self.progress.step,
-            self.progress.seconds,
-            self._course.fraction(self.progress),
-            losses,
-            self._lr,
-            self._window.faces_per_second,
-            self._window.waiting,
-            figures,
-            phase=self._phase.name,
-            phase_number=[each.name for each in self._plan.phases].index(self._phase.name) + 1,
-            steps_per_second=self._window.steps / self._window.seconds,
-            memory=self._memory.read(),
-            seconds_left=self._pace.seconds_left(
-                self._course.fraction(self.progress), self.progress.seconds
-            ),
-        )
+        fraction = self._course.fraction(self.progress)
+        number = self._plan.phases.index(self._phase) + 1
+        report = self._record.report(self.progress, fraction, losses, figures, self._lr, number)
         if losses:
             self._output.reporter.log(report)
         self._output.on_step(report)
@@ -313,7 +290,7 @@ class Trainer:
         diverged = self.progress.step
         self.progress = self._state.roll_back(self.progress)
         self._step.zero_grad()
-        del self._history[max(0, self.progress.step - self._first_step) :]
+        self._record.forget_after(self.progress.step)
         _log.warning(
             "Non-finite loss or weights at step %d: rolled back to step %d; training continues "
             "with other batches.",
@@ -321,14 +298,6 @@ class Trainer:
             self.progress.step,
         )
         self._resample()
-
-    @contextmanager
-    def _not_training(self) -> Iterator[None]:
-        """Excludes the time of its block from the throughput."""
-        begun = time.perf_counter()
-        yield
-        for watch in (self._window, self._whole):
-            watch.exclude(time.perf_counter() - begun)
 
     def _close(self) -> None:
         self._sampled.close()
@@ -342,18 +311,16 @@ class Trainer:
         del self._step, self._state
 
     def _result(self, interrupted: int) -> TrainResult:
-        history = torch.stack(self._history).T.tolist() if self._history else []
-        names = list(self._batches.sources)
         return TrainResult(
             self.progress.step,
             self.progress.seconds,
-            dict(zip(names, history or [[] for _ in names], strict=True)),
+            self._record.losses,
             self._measured.quality,
             self._measured.swaps,
             self.progress.exported_step,
             self.progress.evaluations,
-            self._whole.faces_per_second,
-            self._whole.waiting,
+            self._record.faces_per_second,
+            self._record.waiting,
             interrupted,
             "" if interrupted else self._end(),
             stopped_early=not interrupted and self._course.fraction(self.progress) < 1,

@@ -115,7 +115,7 @@ class Reporter:
 
         Args:
             progress: Progress of the training, changed in place.
-            due: Whether the evaluation counts for the patience of the phase: not that of an
+            due: Whether the evaluation counts for patience: not those of the clock or of an
                 interrupted training.
         """
         measured = self.measure(progress.step)
