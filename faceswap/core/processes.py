@@ -28,6 +28,7 @@ from faceswap.core.errors import ConfigError
 from faceswap.core.interruption import SIGNALS, StopRequest
 from faceswap.core.locks import hold_folder
 from faceswap.core.log import get_logger
+from faceswap.core.memory import keep_freed_memory
 from faceswap.core.peers import Peers
 
 _log = get_logger(__name__)
@@ -83,6 +84,7 @@ def open_accelerator(
     chosen = choose_precision(precision, place)
     if place.type == "cpu":
         _take_threads()
+        keep_freed_memory()
     parallel = DistributedDataParallelKwargs(
         gradient_as_bucket_view=True, broadcast_buffers=share_buffers
     )
