@@ -8,11 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from faceswap.core.errors import WeightsUnavailable
+from faceswap.core.log import get_logger
 from faceswap.geometry.alignment import crop_matrix, transform_points
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.landmarkers import FaceLandmarks, Landmarker, build_landmarker
 from faceswap.recognizers import Recognizer, build_recognizer
 
+_log = get_logger(__name__)
 # The landmarker expects the whole head. Repeated borders disturb it less than black ones: on real
 # crops of 1.25 face squares, the pose changes by 0.5 to 1.3 instead of 0.7 to 1.8 degrees.
 _BORDER = 0.3  # on each side, as a fraction of the side
@@ -25,12 +28,13 @@ class SeenFace:
     Attributes:
         points: Landmarks, ``(68, 2)`` in pixels.
         mesh: Face mesh, ``(478, 3)`` in pixels.
-        embedding: Embedding of the identity, ``(D,) float32`` of length 1.
+        embedding: Embedding of the identity, ``(D,) float32`` of length 1; None without a
+            recognition network.
     """
 
     points: NDArray[np.float32]
     mesh: NDArray[np.float32]
-    embedding: NDArray[np.float32]
+    embedding: NDArray[np.float32] | None
 
 
 class FaceJudge:
@@ -38,12 +42,19 @@ class FaceJudge:
 
     Args:
         landmarker: Landmarker with a mesh.
-        recognizer: Recognition network.
+        recognizer: Recognition network; None leaves the identity unmeasured.
         coverage: Side of the crops in face squares.
     """
 
-    def __init__(self, landmarker: Landmarker, recognizer: Recognizer, coverage: float) -> None:
+    def __init__(
+        self, landmarker: Landmarker, recognizer: Recognizer | None, coverage: float
+    ) -> None:
         self._landmarker, self._recognizer, self._coverage = landmarker, recognizer, coverage
+
+    @property
+    def knows_identities(self) -> bool:
+        """Whether it measures the identity of a face."""
+        return self._recognizer is not None
 
     def see(self, crops: Tensor) -> list[SeenFace | None]:
         """The face of each crop; None where there is none.
@@ -65,20 +76,35 @@ class FaceJudge:
             (expected,) = self._landmarker(wide, [self._landmarker.roi_from_landmarks(expected)])
             if expected.presence < self._landmarker.confirm_presence:
                 return None
-        (embedding,) = self._recognizer([wide], [expected.points])
+        embedding = None
+        if self._recognizer is not None:
+            (embedding,) = self._recognizer([wide], [expected.points])
         return SeenFace(expected.points, expected.dense_mesh(), embedding)
 
 
 def open_face_judge(coverage: float) -> FaceJudge:
     """Loads the networks of evaluations.
 
+    The recognition network may be missing, which is logged: the landmarks say most of what there is
+    to say about a swap.
+
     Args:
         coverage: Side of the crops in face squares.
 
     Raises:
-        WeightsUnavailable: Weights are not on this machine and cannot be downloaded.
+        WeightsUnavailable: Weights of the landmarker are not on this machine and cannot be
+            downloaded.
     """
-    return FaceJudge(build_landmarker(), build_recognizer(), coverage)
+    landmarker, recognizer = build_landmarker(), None
+    try:
+        recognizer = build_recognizer()
+    except WeightsUnavailable as error:
+        _log.warning(
+            "Swaps are measured by their landmarks, without their identity: %s %s",
+            error.message,
+            error.hint,
+        )
+    return FaceJudge(landmarker, recognizer, coverage)
 
 
 def _mean_face(side: int, coverage: float) -> FaceLandmarks:

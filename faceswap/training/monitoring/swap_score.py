@@ -34,7 +34,8 @@ class SwapQuality:
     Attributes:
         found: Fraction of the outputs in which a face is found.
         identity: Likeness: 0 if the outputs resemble their source as much as the target, 1 if they
-            resemble the target as real faces of it do. None with too few faces found.
+            resemble the target as real faces of it do. None with too few faces found, and without a
+            recognition network.
         expression_error: Error of the openings of mouth and eyes, each without its mean, over their
             spread in the source: 1 if the face never moves. None with too few faces found.
         pose_error: Mean angle between the poses of input and output in degrees. None with too few
@@ -65,15 +66,14 @@ class Likeness:
 
     @classmethod
     def of(cls, faces: Sequence[SeenFace]) -> "Likeness":
-        """That of the real faces of the target."""
-        embeddings = np.stack([face.embedding for face in faces])
+        """That of the real faces of the target, with embeddings."""
+        embeddings = _embeddings(faces)
         mean = mean_embedding(embeddings)
         return cls(mean, float((embeddings @ mean).mean()))
 
     def identity(self, inputs: Sequence[SeenFace], outputs: Sequence[SeenFace]) -> float:
         """Similarity to the target minus that to the source, over what real faces reach."""
-        before = np.stack([face.embedding for face in inputs])
-        after = np.stack([face.embedding for face in outputs])
+        before, after = _embeddings(inputs), _embeddings(outputs)
         margin = (after @ self.mean).mean() - (after * before).sum(1).mean()
         # Real faces of the target resemble the source as much as it resembles the target.
         reached = self.real - (before @ self.mean).mean()
@@ -83,7 +83,7 @@ class Likeness:
 def swap_quality(
     inputs: Seen,
     outputs: Seen,
-    likeness: Likeness,
+    likeness: Likeness | None,
     fidelity: float,
     *,
     counts_identity: bool,
@@ -99,9 +99,9 @@ def swap_quality(
         inputs: Faces of the source; None where none is found.
         outputs: Those faces decoded as the target, in their order; None where none is found.
             Only those whose input was found count.
-        likeness: Likeness of the target.
+        likeness: Likeness of the target; None if faces have no embeddings.
         fidelity: SSIM of the target's own held-out faces, decoded as itself.
-        counts_identity: Whether the identity is part of the score.
+        counts_identity: Whether the identity is part of the score, where it is measured.
     """
     shown = [(a, b) for a, b in zip(inputs, outputs, strict=True) if a is not None]
     pairs = [(a, b) for a, b in shown if b is not None]
@@ -109,14 +109,19 @@ def swap_quality(
     if len(pairs) < FEWEST:
         return SwapQuality(found, None, None, None, fidelity, 0.0)
     before, after = [a for a, _ in pairs], [b for _, b in pairs]
-    identity = likeness.identity(before, after)
+    identity = None if likeness is None else likeness.identity(before, after)
     expression = _expression_error([a for a, _ in shown], before, after)
     pose = fmean(_turn(a, b) for a, b in pairs)
     terms = [exp(-expression), exp(-pose / _POSE_SCALE)]
-    if counts_identity:
+    if counts_identity and identity is not None:
         terms.append(min(1.0, max(0.0, identity)))
     score = found * max(0.0, fidelity) * (geometric_mean(terms) if all(terms) else 0.0)
     return SwapQuality(found, identity, expression, pose, fidelity, score)
+
+
+def _embeddings(faces: Sequence[SeenFace]) -> NDArray[np.float32]:
+    """Embeddings of faces, ``(N, D)``."""
+    return np.stack([face.embedding for face in faces if face.embedding is not None])
 
 
 def _turn(before: SeenFace, after: SeenFace) -> float:

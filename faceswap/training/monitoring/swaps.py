@@ -63,10 +63,15 @@ class SwapMeasurement:
         counts_identity: bool,
     ) -> None:
         self._faces, self._open_judge = held_out, open_judge
-        self.counts_identity = counts_identity
+        self._counts_identity = counts_identity
         self._judge: FaceJudge | None = None
         self._is_unavailable = False
         self._inputs: dict[str, list[SeenFace | None]] = {}
+
+    @property
+    def counts_identity(self) -> bool:
+        """Whether the identity is part of the scores that were measured."""
+        return self._counts_identity and (self._judge is None or self._judge.knows_identities)
 
     def measure(
         self,
@@ -97,18 +102,21 @@ class SwapMeasurement:
             return {}
         seen = self._seen(judge, model, max(_FEWEST, min(_MOST, _ALL // len(directions))))
         found = {name: [face for face in faces if face] for name, faces in seen.items()}
+        enough = {name for name, faces in found.items() if len(faces) >= FEWEST}
         likenesses = {
-            name: Likeness.of(found[name]) for name in targets if len(found[name]) >= FEWEST
+            name: Likeness.of(found[name])
+            for name in targets
+            if name in enough and judge.knows_identities
         }
         measured = {}
         for source, target in directions:
-            if len(found[source]) < FEWEST or target not in likenesses:
+            if not {source, target} <= enough:
                 continue
             outputs = self._outputs(judge, model, source, target, device, bf16)
             measured[Direction(source, target)] = swap_quality(
                 seen[source],
                 outputs,
-                likenesses[target],
+                likenesses.get(target),
                 quality[target].ssim,
                 counts_identity=self.counts_identity,
             )

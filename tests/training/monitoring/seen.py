@@ -4,6 +4,8 @@ Red is the person, from 0 (alice) to 1 (bob); green how far the mouth is open; b
 is no face.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -26,17 +28,23 @@ def seen_face(person=0.0, mouth=0.0, yaw=0.0):
 class ColourJudge(FaceJudge):
     """Stands in for ``FaceJudge``; counts the crops that it was shown."""
 
-    def __init__(self):
+    def __init__(self, knows_identities=True):
         self.crops = 0
+        self._knows_identities = knows_identities
+
+    @property
+    def knows_identities(self):
+        return self._knows_identities
 
     def see(self, crops):
         self.crops += len(crops)
-        colours = crops.mean((2, 3)).tolist()
-        return [
-            None if max(colour) < 0.01 else seen_face(red, green, LARGEST_YAW * blue)
-            for colour in colours
-            for red, green, blue in [colour]
-        ]
+        return [self._colour(*colour) for colour in crops.mean((2, 3)).tolist()]
+
+    def _colour(self, red, green, blue):
+        if max(red, green, blue) < 0.01:
+            return None
+        face = seen_face(red, green, LARGEST_YAW * blue)
+        return face if self._knows_identities else replace(face, embedding=None)
 
 
 def colours(person, mouths, yaw=0.25):

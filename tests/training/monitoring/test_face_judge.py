@@ -1,8 +1,12 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
 
+from faceswap.core.errors import WeightsUnavailable
 from faceswap.landmarkers import FaceLandmarks, Roi
+from faceswap.training.monitoring import face_judge as module
 from faceswap.training.monitoring.face_judge import FaceJudge, open_face_judge
 from tests.heads import head, mesh_of
 
@@ -56,6 +60,22 @@ def test_faces_are_looked_for_where_aligned_crops_have_them():
     assert landmarker.asked[1].mesh is not None
 
 
+def test_without_weights_of_the_recognition_network_landmarks_are_seen(monkeypatch, caplog):
+    def missing():
+        raise WeightsUnavailable("The weights of mobilefacenet are missing.", "Fetch them.")
+
+    monkeypatch.setattr(module, "build_landmarker", Landmarker)
+    monkeypatch.setattr(module, "build_recognizer", missing)
+    with caplog.at_level(logging.WARNING, logger="faceswap"):
+        judge = open_face_judge(1.25)
+    assert "without their identity: The weights of mobilefacenet are missing." in caplog.text
+    assert not judge.knows_identities
+    (face,) = judge.see(torch.ones(1, 3, SIDE, SIDE))
+    assert face is not None
+    assert face.embedding is None
+    assert face.points.shape == (68, 2)
+
+
 def test_a_real_face_is_seen_and_a_flat_picture_is_not(shared_data, shared_weights):
     from faceswap.geometry.alignment import crop_matrix, warp
     from faceswap.media.video import VideoReader
@@ -68,4 +88,5 @@ def test_a_real_face_is_seen_and_a_flat_picture_is_not(shared_data, shared_weigh
     real, flat = open_face_judge(1.25).see(crops)
     assert flat is None
     assert real is not None
+    assert real.embedding is not None
     assert np.linalg.norm(real.embedding) == pytest.approx(1, abs=1e-4)

@@ -98,6 +98,22 @@ def test_the_trained_judge_does_not_judge_the_identity():
     assert copies.measure == "the swap score without identity"
 
 
+def test_without_a_recognition_network_landmarks_decide():
+    swaps = SwapMeasurement(
+        HELD_OUT, lambda: ColourJudge(knows_identities=False), counts_identity=True
+    )
+    copies = evaluation(swaps, changing(alice={}, bob={}))
+    frozen = evaluation(swaps, changing(alice={1: 0.5}, bob={1: 0.5}))
+    assert copies.score is not None
+    assert frozen.score is not None
+    assert copies.score[0] > 0.9
+    assert frozen.score[0] < 0.7
+    assert copies.measure == frozen.measure == "the swap score without identity"
+    assert {swap.identity for swap in copies.swaps.values()} == {None}
+    assert "swap expression error/alice as bob" in copies.figures()
+    assert not any("identity" in name for name in copies.figures())
+
+
 def test_without_weights_the_reconstructions_decide_and_the_log_says_so_once(caplog):
     def missing():
         raise WeightsUnavailable("The weights of facemesh are missing.", "Fetch them.")
