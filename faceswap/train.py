@@ -21,8 +21,9 @@ from faceswap.facesets.pack_folder import PackPlace
 from faceswap.facesets.subjects import subject_hint, unstated_facesets
 from faceswap.models.reuse import parse_origin
 from faceswap.training.agreement import resolve_for_all
+from faceswap.training.batch_size_finder import find_batch
 from faceswap.training.build import open_training, run_training
-from faceswap.training.fit_report import advice_of, find_batch, table_of
+from faceswap.training.fit.report import advice_of, table_of
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.optimizers.schedule import Budget
 from faceswap.training.progress_bars import TrainBars, describe, describe_model

@@ -210,6 +210,11 @@ def mean_of_all(opened: Accelerator, values: Mapping[str, float]) -> dict[str, f
     return {name: fmean(each.get(name, 0.0) for each in everyone) for name in names}
 
 
+def process_count() -> int:
+    """Number of processes that a launcher has started."""
+    return int(os.environ.get("WORLD_SIZE") or "1")
+
+
 def local_threads() -> int:
     """Number of CPU cores this process may use."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

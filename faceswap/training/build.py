@@ -23,7 +23,7 @@ from faceswap.models.model_file import ModelMeta
 from faceswap.models.reuse import check_frozen, earlier_subjects
 from faceswap.training.agreement import compare_contents, compare_starts
 from faceswap.training.assembly import assemble_trainer
-from faceswap.training.exhausted import explaining_exhausted_memory
+from faceswap.training.fit.exhausted_memory import explaining_exhausted_memory
 from faceswap.training.from_settings import (
     build_phases,
     divides,

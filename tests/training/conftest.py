@@ -3,6 +3,7 @@
 import pytest
 
 from faceswap.models.registry import models
+from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.curves import Curves
 from tests.training.tiny import tiny
 
@@ -31,3 +32,16 @@ def faces(make_faceset, tmp_path):
         name: [make_faceset(tmp_path / "faces" / name, shade=shade)]
         for name, shade in shades.items()
     }
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """Batches of which real steps are taken."""
+    plain, batches = Trainer.try_step, []
+
+    def try_step(self, phase, batch):
+        batches.append(batch)
+        plain(self, phase, batch)
+
+    monkeypatch.setattr(Trainer, "try_step", try_step)
+    return batches

@@ -7,7 +7,7 @@ from faceswap.core.config import load_config, recipe_names
 from faceswap.core.device_memory import card
 from faceswap.models import build_model, check_options
 from faceswap.training.build import run_training
-from faceswap.training.fit_simulation import simulate
+from faceswap.training.fit.simulated_training import simulate
 from faceswap.training.settings import TrainConfig
 
 RECIPES = recipe_names("faceswap")

@@ -14,6 +14,7 @@ from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.blocks import Bottleneck, Downscale, Upscale
 from faceswap.training.settings import TrainConfig
 
+PEOPLE = ("alice", "bob")
 SETTINGS = [
     "model.name=tiny",
     "optimizer.lr=2e-3",

@@ -20,8 +20,9 @@ from faceswap.data.sampling import rank_slots
 from faceswap.data.warp import GRID
 from faceswap.models import build_model
 from faceswap.models.crowd import CROWD
+from faceswap.models.guided import GuidedAutoencoder
 from faceswap.recognizers.embedder import build_embedder
-from faceswap.training.fit_state import (
+from faceswap.training.fit.state_memory import (
     evaluate_blank,
     gathered_bytes,
     module_bytes,
@@ -177,6 +178,13 @@ def simulate(
     networks = _open_networks(config, identities)
     with simulated_memory() as tracker:
         yield SimulatedTraining(config, identities, precision, processes, networks, tracker)
+
+
+def is_guided(config: TrainConfig, identities: Sequence[str]) -> bool:
+    """Whether the model of a training is guided, so that it cannot be simulated."""
+    with torch.device("meta"):
+        model = build_model(config.model.name, identities, config.model.options)
+    return isinstance(model, GuidedAutoencoder)
 
 
 def _open_networks(config: TrainConfig, identities: Sequence[str]) -> LossNetworks:

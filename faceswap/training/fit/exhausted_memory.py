@@ -9,14 +9,10 @@ import torch
 from faceswap.core.device_memory import Capacity, in_gib, rest_of
 from faceswap.core.errors import FaceswapError, MemoryExhaustedError
 from faceswap.core.memory import describe_exhausted, is_exhausted
-from faceswap.core.processes import choose_device, choose_precision
-from faceswap.training.fit import (
-    changes_that_fit,
-    find_fit,
-    is_guided,
-    process_count,
-)
-from faceswap.training.fit_simulation import simulate
+from faceswap.core.processes import choose_device, choose_precision, process_count
+from faceswap.training.fit.changes import changes_that_fit
+from faceswap.training.fit.largest_batch import find_fit
+from faceswap.training.fit.simulated_training import is_guided, simulate
 from faceswap.training.settings import TrainConfig
 
 _GENERAL = (

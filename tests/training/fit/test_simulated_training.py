@@ -5,12 +5,10 @@ import pytest
 from faceswap.core.memory_tracker import MemoryTracker
 from faceswap.models import build_model
 from faceswap.training.build import open_training
-from faceswap.training.fit_simulation import simulate
-from faceswap.training.fit_state import gathered_bytes
+from faceswap.training.fit.simulated_training import simulate
+from faceswap.training.fit.state_memory import gathered_bytes
 from faceswap.training.loop.shard_model import units
-from tests.training.tiny import configured
-
-PEOPLE = ("alice", "bob")
+from tests.training.tiny import PEOPLE, configured
 
 
 def numbers(module):

@@ -6,8 +6,8 @@ import torch
 from faceswap.core.device_memory import Capacity
 from faceswap.core.errors import MemoryExhaustedError
 from faceswap.core.memory import describe_exhausted, is_exhausted
-from faceswap.training import exhausted
 from faceswap.training.build import run_training
+from faceswap.training.fit import exhausted_memory
 from faceswap.training.loop.step import TrainStep
 from tests.training.tiny import configured, same, weights
 
@@ -54,7 +54,7 @@ def exhausts(monkeypatch):
 
 def test_the_error_names_settings_that_resume_the_run(exhausts, faces, tmp_path, monkeypatch):
     available = Capacity("a device", 1 << 40)  # the settings cannot be used all the same
-    monkeypatch.setattr(exhausted, "rest_of", lambda _: available)
+    monkeypatch.setattr(exhausted_memory, "rest_of", lambda _: available)
     config = configured("training.batch=16", "training.steps=8", "training.micro_batches=1")
     with pytest.raises(MemoryExhaustedError) as caught:
         run_training(config, faces, tmp_path / "run")
@@ -83,7 +83,7 @@ def test_the_resumed_run_is_that_without_the_error(faces, tmp_path, monkeypatch)
         return plain(self, micro_batches, phase, lr, scheduled, number)
 
     monkeypatch.setattr(TrainStep, "__call__", fails_once)
-    monkeypatch.setattr(exhausted, "_advice", lambda *_: "advice")
+    monkeypatch.setattr(exhausted_memory, "_advice", lambda *_: "advice")
     with pytest.raises(MemoryExhaustedError, match="in step 7"):
         run_training(config, faces, tmp_path / "run")
     run_training(config, faces, tmp_path / "run")

@@ -12,7 +12,7 @@ from faceswap.core.memory import is_exhausted
 from faceswap.core.memory_tracker import MemoryTracker
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.guided import GuidedAutoencoder
-from faceswap.training.fit_state import evaluate_blank, state_memory
+from faceswap.training.fit.state_memory import evaluate_blank, state_memory
 from faceswap.training.loop.trainer import Trainer
 
 

@@ -1,0 +1,1 @@
+"""Memory of a training, known before it begins, and the settings with which it fits."""
