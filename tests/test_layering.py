@@ -234,6 +234,7 @@ BUILDERS = {
     "faceswap.training.fit.exhausted_memory",
     "faceswap.training.fit.simulated_training",
     "faceswap.training.from_settings",
+    "faceswap.training.reporting",
     "faceswap.training.inputs.prepare",
     "faceswap.training.run.run_directory",
     "faceswap.training.settings.effects",

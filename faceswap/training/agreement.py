@@ -71,7 +71,7 @@ def compare_starts(
     settings: Mapping[str, Any],
     facesets: Mapping[str, FaceSets],
     run: RunDirectory,
-    work: str,
+    purpose: str,
 ) -> None:
     """Checks that all processes can train together, before anything is written.
 
@@ -80,14 +80,14 @@ def compare_starts(
         settings: Settings of the training by name, nested.
         facesets: Facesets of each identity.
         run: The run.
-        work: Purpose of opening the run, a noun phrase.
+        purpose: Purpose of opening the run, a noun phrase.
 
     Raises:
         TrainingError: Versions, settings or facesets differ, or the first process lacks a
             checkpoint that another one has.
     """
     python = ".".join(platform.python_version_tuple()[:2])
-    versions = {"work": work, "faceswap": faceswap.__version__, "python": python}
+    versions = {"purpose": purpose, "faceswap": faceswap.__version__, "python": python}
     versions |= {"torch": torch.__version__, "accelerate": accelerate.__version__}
     flat = flatten_settings(settings)
     compared = {name: v for name, v in flat.items() if not name.startswith(_READ_BY_FIRST)}

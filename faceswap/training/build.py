@@ -10,7 +10,7 @@ from accelerate import Accelerator
 
 from faceswap.core.errors import ConfigError
 from faceswap.core.log import get_logger
-from faceswap.core.peers import join_processes
+from faceswap.core.peers import Peers, join_processes
 from faceswap.core.processes import hold_run, open_accelerator
 from faceswap.core.run_folder import Start
 from faceswap.core.seeding import seed_everything
@@ -24,16 +24,14 @@ from faceswap.models.reuse import check_frozen, earlier_subjects
 from faceswap.training.agreement import compare_contents, compare_starts
 from faceswap.training.assembly import assemble_trainer
 from faceswap.training.fit.exhausted_memory import explaining_exhausted_memory
-from faceswap.training.from_settings import (
-    build_phases,
-    divides,
-)
+from faceswap.training.from_settings import build_phases, divides
 from faceswap.training.inputs.opening import FaceSets, open_facesets
 from faceswap.training.inputs.prepare import check_guided, check_streamed, prepare_data
 from faceswap.training.loop.plan import TrainResult
 from faceswap.training.loop.trainer import Trainer
 from faceswap.training.monitoring.preview_faces import open_preview_faces
 from faceswap.training.monitoring.report import NO_CALLBACKS, Callbacks
+from faceswap.training.opened import OpenedTraining
 from faceswap.training.optimizers.by_name import check_rate
 from faceswap.training.run.earlier_models import earlier_recognizers, start_model
 from faceswap.training.run.run_directory import RunDirectory, describe_facesets
@@ -112,8 +110,8 @@ def open_training(
             check_options(config.model.name, config.model.options)
             facesets = open_facesets(faces, config.data.minimum, config.data.mask)
         peers.first(lambda: check_trackers(config.output.trackers))
-        work = "a training" if writes else "a sweep of learning rates"
-        compare_starts(peers, config.model_dump(mode="json"), facesets, run, work)
+        purpose = "a training" if writes else "steps that are not saved"
+        compare_starts(peers, config.model_dump(mode="json"), facesets, run, purpose)
         with peers.together():  # one machine may lack the device
             # No network here has statistics that the processes would have to agree on.
             place = config.training.device, config.training.precision
@@ -123,18 +121,7 @@ def open_training(
         with peers.together():
             divides(config, opened)  # refuses other settings before any work
         seed_everything(config.seed)
-        with peers.together():  # weights and meshes are files of each machine
-            model = build_model(config.model.name, list(facesets), config.model.options)
-            _check_phases(config, model, facesets)
-        peers.first(partial(_check_preview_faces, config, model))
-        for line in without_effect(config.in_phases(), _kind(config, model)):
-            _log.warning(line)
-        origins = peers.first(
-            partial(start_model, model, config.model.start_from, run, config.data.coverage)
-        )
-        peers.send_tensors(model.state_dict())
-        if model.grows:
-            model.load_state_dict(model.state_dict())  # its size follows from them
+        model, origins = _start_model(config, facesets, run, peers)
         phases = build_phases(config, opened)
         plans = [phase.batches for phase in phases]
         data = prepare_data(config, facesets, run.cache, opened, model, plans, callbacks.on_faces)
@@ -157,8 +144,8 @@ def open_training(
         for change in start.changes:
             _log.info("Changed since the last start: %s.", change)
         meta = peers.first(partial(_describe_model, config, facesets, model, run, origins))
-        reported = callbacks if writes else None
-        trainer = assemble_trainer(config, phases, meta, run, opened, model, data, reported)
+        training = OpenedTraining(config, opened, run, phases, data, meta)
+        trainer = assemble_trainer(training, model, callbacks if writes else None)
         if start.outdates(trainer.progress.step):
             trainer.progress.forget_best()
         if writes and opened.is_main_process:
@@ -173,6 +160,29 @@ def open_training(
         )
         del model  # nothing but the trainer, which lets go of it, keeps its process group
         yield opened, trainer
+
+
+def _start_model(
+    config: TrainConfig, facesets: Mapping[str, FaceSets], run: RunDirectory, peers: Peers
+) -> tuple[FaceAutoencoder, list[dict[str, Any]]]:
+    """The model with the weights that it starts from, the same in all processes.
+
+    Returns:
+        The model, and records of earlier models that weights were taken from.
+    """
+    with peers.together():  # weights and meshes are files of each machine
+        model = build_model(config.model.name, list(facesets), config.model.options)
+        _check_phases(config, model, facesets)
+    peers.first(partial(_check_preview_faces, config, model))
+    for line in without_effect(config.in_phases(), _kind(config, model)):
+        _log.warning(line)
+    origins = peers.first(
+        partial(start_model, model, config.model.start_from, run, config.data.coverage)
+    )
+    peers.send_tensors(model.state_dict())
+    if model.grows:
+        model.load_state_dict(model.state_dict())  # its size follows from them
+    return model, origins
 
 
 def _describe_model(

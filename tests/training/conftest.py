@@ -22,7 +22,7 @@ class UndrawnCurves(Curves):
 
 @pytest.fixture(autouse=True)
 def _undrawn(monkeypatch):
-    monkeypatch.setattr("faceswap.training.assembly.Curves", UndrawnCurves)
+    monkeypatch.setattr("faceswap.training.reporting.Curves", UndrawnCurves)
 
 
 @pytest.fixture

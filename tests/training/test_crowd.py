@@ -93,7 +93,7 @@ def test_whole_people_of_the_crowd_are_held_out(named, tmp_path, monkeypatch):
 
     monkeypatch.setattr(
         "faceswap.training.build.assemble_trainer",
-        lambda config, phases, meta, run, opened, model, data, callbacks: keep(data=data),
+        lambda training, model, callbacks: keep(data=training.data),
     )
     with pytest.raises(KeyboardInterrupt):
         run_training(configured("training.steps=0"), named, tmp_path / "run")

@@ -182,7 +182,7 @@ def test_a_best_by_another_measure_is_chosen_anew(faces, tmp_path, monkeypatch, 
 def test_evaluations_are_kept_and_drawn_and_cut_at_the_newest_checkpoint(
     faces, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("faceswap.training.assembly.Curves", Curves)
+    monkeypatch.setattr("faceswap.training.reporting.Curves", Curves)
     run = tmp_path / "run"
     train(faces, run, 6)
 
