@@ -28,6 +28,7 @@ from faceswap.data.fingerprints import (
     write_fingerprints,
 )
 from faceswap.data.sampling import FaceOrder, evenly_spaced
+from faceswap.data.source import Sampling
 from faceswap.data.training_crop import CHANNELS, CropGeometry, training_crop
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
@@ -62,16 +63,10 @@ class FaceCache:
         except (OSError, ValueError, EOFError):  # absent, or cut short by a failing disk
             return False
 
-    def order(
-        self,
-        seed: int,
-        stream: str,
-        batch: int,
-        training: NDArray[np.int64],
-        weights: NDArray[np.float64] | None,
-    ) -> FaceOrder:
+    def order(self, sampling: Sampling) -> FaceOrder:
         """Order of the training faces, see ``FaceSource``."""
-        return FaceOrder(seed, stream, batch, len(training), weights)
+        faces = len(sampling.training)
+        return FaceOrder(sampling.seed, sampling.stream, sampling.batch, faces, sampling.weights)
 
     def representatives(self, indices: NDArray[np.int64], at_most: int) -> NDArray[np.int64]:
         """Evenly spaced ones of the faces with these indices."""

@@ -10,7 +10,7 @@ from faceswap.data.balance import EVEN, Balance, face_weights
 from faceswap.data.batch_plan import BatchPlan
 from faceswap.data.matching import Matches, with_pose
 from faceswap.data.sampling import weighted_index
-from faceswap.data.source import FaceSource, Order
+from faceswap.data.source import FaceSource, Order, Sampling
 from faceswap.data.traits import FaceTraits
 
 
@@ -70,13 +70,11 @@ class FaceChoice:
     def _order(self, name: str) -> Order:
         if name not in self._orders:
             plan = self.plan
-            self._orders[name] = self.sources[name].order(
-                plan.seed,
-                f"{name}/{plan.rollbacks}",
-                plan.batch,
-                self.training[name],
-                self.weights.get(name),
+            stream = f"{name}/{plan.rollbacks}"
+            sampling = Sampling(
+                plan.seed, stream, plan.batch, self.training[name], self.weights.get(name)
             )
+            self._orders[name] = self.sources[name].order(sampling)
         return self._orders[name]
 
 

@@ -1,5 +1,6 @@
 """Where the faces of an identity come from: a cache of all of them, or a stream of tar files."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,25 @@ class Crops(Protocol):
     def __getitem__(self, index: int, /) -> NDArray[np.uint8]:
         """Crop of a face, ``(S, S, 6) uint8``, see ``training_crop``."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """How the training faces of an identity are sampled.
+
+    Attributes:
+        seed: Seed of the run.
+        stream: Name of the random stream.
+        batch: Size of the global batch of one identity.
+        training: Indices of the training faces, ascending for a stream of tar files.
+        weights: Mean number of times that each face comes in a round; None for once.
+    """
+
+    seed: int
+    stream: str
+    batch: int
+    training: NDArray[np.int64]
+    weights: NDArray[np.float64] | None = None
 
 
 class Order(Protocol):
@@ -40,23 +60,8 @@ class FaceSource(Protocol):
         """The crops, for this process."""
         ...
 
-    def order(
-        self,
-        seed: int,
-        stream: str,
-        batch: int,
-        training: NDArray[np.int64],
-        weights: NDArray[np.float64] | None,
-    ) -> Order:
-        """Order of the training faces.
-
-        Args:
-            seed: Seed of the run.
-            stream: Name of the random stream.
-            batch: Size of the global batch of one identity.
-            training: Indices of the training faces, ascending for a stream of tar files.
-            weights: Mean number of times that each face comes in a round; None for once.
-        """
+    def order(self, sampling: Sampling) -> Order:
+        """Order of the training faces."""
         ...
 
     def representatives(self, indices: NDArray[np.int64], at_most: int) -> NDArray[np.int64]:

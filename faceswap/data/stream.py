@@ -30,6 +30,7 @@ from faceswap.core.mapped_arrays import create_mapped_array
 from faceswap.data.cache import FaceCache
 from faceswap.data.sampling import evenly_spaced
 from faceswap.data.shard_store import ShardStore, StreamedShard
+from faceswap.data.source import Sampling
 from faceswap.data.training_crop import (
     CHANNELS,
     CropGeometry,
@@ -99,18 +100,18 @@ class FaceStream:
         """The crops, for this process."""
         return self._reader
 
-    def order(
-        self,
-        seed: int,
-        stream: str,
-        batch: int,
-        training: NDArray[np.int64],
-        weights: NDArray[np.float64] | None,
-    ) -> WindowOrder:
+    def order(self, sampling: Sampling) -> WindowOrder:
         """Order of the training faces, see ``FaceSource``; their indices must ascend."""
-        assert weights is None, "refused when the stream is prepared"
-        starts = np.searchsorted(training, self.starts)
-        return WindowOrder(seed, stream, batch, starts, self.window, self._reader.enter)
+        assert sampling.weights is None, "refused when the stream is prepared"
+        starts = np.searchsorted(sampling.training, self.starts)
+        return WindowOrder(
+            sampling.seed,
+            sampling.stream,
+            sampling.batch,
+            starts,
+            self.window,
+            self._reader.enter,
+        )
 
     def representatives(self, indices: NDArray[np.int64], at_most: int) -> NDArray[np.int64]:
         """Some of the faces that ``keep`` has cached."""

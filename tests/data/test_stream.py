@@ -13,6 +13,7 @@ from faceswap.curation.packing import Packing
 from faceswap.data import shard_store
 from faceswap.data.cache import build_cache
 from faceswap.data.shard_store import ShardStore
+from faceswap.data.source import Sampling
 from faceswap.data.stream import FaceStream
 from faceswap.data.training_crop import CropGeometry
 from faceswap.facesets.faceset import Faceset
@@ -85,7 +86,7 @@ def test_stored_masks_are_read(tmp_path):
 def test_crops_from_a_url_are_the_same_and_the_disk_stays_bounded(distant, facesets, tmp_path):
     cache, reader = cached(facesets, tmp_path), distant.open()
     training = np.arange(39)
-    order = distant.order(0, "crowd/0", 4, training, None)
+    order = distant.order(Sampling(0, "crowd/0", 4, training))
     largest = 0
     for position in range(2 * 39):
         index = int(training[order.face(*divmod(position, 4))])
@@ -102,7 +103,7 @@ def settle():
 
 
 def test_the_next_window_is_fetched_ahead(distant):
-    order = distant.order(0, "crowd/0", 4, np.arange(39), None)
+    order = distant.order(Sampling(0, "crowd/0", 4, np.arange(39)))
     windows = []
     enter = order._on_window
     order._on_window = lambda *found: (windows.append(found), enter(*found))
