@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterable
-from contextlib import closing
 from dataclasses import replace
-from itertools import count, islice
 
 import torch
 from accelerate import Accelerator
@@ -13,17 +11,18 @@ from torch import Tensor
 from faceswap.core.interruption import StopRequest, stop_on_signals
 from faceswap.core.log import get_logger
 from faceswap.core.memory import return_freed_memory
-from faceswap.core.processes import agree_to_stop, from_first
+from faceswap.core.processes import agree_to_stop
 from faceswap.core.seeding import seed_layers
 from faceswap.core.shards import release_group
-from faceswap.data.batches import FaceBatches, RawBatch, load_ahead
+from faceswap.data.batches import FaceBatches, RawBatch
+from faceswap.training.loop.batch_stream import BatchStream
 from faceswap.training.loop.course import Course, announce
 from faceswap.training.loop.cpu_threads import ThreadChoice
 from faceswap.training.loop.phase import Phase
 from faceswap.training.loop.plan import Output, Plan, TrainResult
 from faceswap.training.loop.record import TrainRecord
+from faceswap.training.loop.run_writer import RunWriter
 from faceswap.training.loop.step import TrainStep
-from faceswap.training.monitoring.measurement import NOTHING_MEASURED
 from faceswap.training.run.progress import Progress
 from faceswap.training.run.state import RunState
 
@@ -70,10 +69,11 @@ class Trainer:
             accelerator.device,
         )
         self._begun = time.monotonic() - self.progress.seconds
-        self._saved_at = self.progress.seconds
-        self._measured = NOTHING_MEASURED
+        self._writer = RunWriter(
+            accelerator, state, output.reporter, plan, self._course, self._begun
+        )
         self._lr = 0.0
-        self._sampled = self._sample()
+        self._stream = BatchStream(batches, plan.workers, self._record.watch)
         adapts = plan.adapt_threads and accelerator.device.type == "cpu"
         self._threads = ThreadChoice(torch.get_num_threads()) if adapts else None
 
@@ -88,32 +88,27 @@ class Trainer:
         try:
             with stop_on_signals() as stop:
                 self._report({}, {})
-                with self._state.whole_models():
-                    if self._is_new:  # something to roll back to, and a full disk shows at once
-                        self._save()
-                    else:
-                        self._complete_save()
-                    self._complete_preview()
+                self.progress = self._writer.begin(self.progress, is_new=self._is_new)
                 announce(self.progress.phase)
                 self._resample()
                 while not signal and not self._end():
                     self._change_phase()
-                    losses = self._take_step(next(self._sampled))  # forward, loss, backward, step
+                    losses = self._take_step(next(self._stream))  # forward, loss, backward, step
                     signal, losses = self._agree(losses, stop)
                     last = signal > 0 or bool(self._end())
-                    save = last or self._must_save()
+                    save = last or self._writer.must_save(self.progress)
                     if not losses.isfinite().all() or (save and not self._state.is_finite()):
                         self._roll_back()
                         signal = 0  # handled after the next healthy step
                         continue
                     with self._record.pause():
                         self._record.add(losses, self._batches.plan.batch * len(losses))
-                        if last or self._is_due(self._plan.log_every):
+                        if last or self.progress.step % self._plan.log_every == 0:
                             self._report_losses()
-                        self._write(save, last)
+                        self.progress = self._writer.write(self.progress, save=save, last=last)
+            return self._result(signal)
         finally:
             self._close()
-        return self._result(signal)
 
     def sweep(self, rates: Iterable[float]) -> Generator[float, None, None]:
         """Takes a step at each of some learning rates, and ends; nothing is written.
@@ -124,7 +119,7 @@ class Trainer:
         try:
             self._resample()
             for lr in rates:
-                losses = self._take_step(next(self._sampled), lr)
+                losses = self._take_step(next(self._stream), lr)
                 self.progress.step += 1
                 mean = self._accelerator.reduce(losses, "mean")
                 assert isinstance(mean, Tensor)
@@ -162,18 +157,8 @@ class Trainer:
     def _resample(self) -> None:
         """Starts sampling the batches of each step from the current one on."""
         self._record.restart_window()
-        self._sampled.close()
-        self._sampled = self._sample()
-
-    def _sample(self) -> Generator[list[RawBatch], None, None]:
-        """The micro-batches of each step."""
         plan = replace(self._phase.batches, rollbacks=self.progress.rollbacks)
-        batches = replace(self._batches, plan=plan)
-        numbers = count(self.progress.step * plan.micro_batches)
-        with closing(load_ahead(batches, numbers, self._plan.workers)) as loaded:
-            timed = self._record.watch(loaded)
-            while micro_batches := list(islice(timed, plan.micro_batches)):
-                yield micro_batches
+        self._stream.restart(plan, self.progress.step)
 
     def _take_step(self, micro_batches: list[RawBatch], lr: float | None = None) -> Tensor:
         step = self.progress.step
@@ -214,18 +199,6 @@ class Trainer:
             self._course.enter_next(self.progress, reason)
             self._resample()
 
-    def _is_due(self, every: int) -> bool:
-        return self.progress.step % every == 0
-
-    def _must_save(self) -> bool:
-        # The seconds are those of the first process, so all processes agree.
-        late = self.progress.seconds - self._saved_at >= self._plan.save_seconds
-        return (
-            late
-            or self._is_due(self._plan.save_every)
-            or bool(self._course.phase_end(self.progress))
-        )
-
     def _report_losses(self) -> None:
         figures = self._step.figures()
         self._report(self._record.mean_losses(self._plan.log_every), figures)
@@ -243,49 +216,6 @@ class Trainer:
             self._output.reporter.log(report)
         self._output.on_step(report)
 
-    def _write(self, save: bool, last: bool) -> None:
-        """Saves and shows what is due after a step."""
-        shown = self._is_due(self._plan.preview_every)
-        if not (save or last or shown):
-            return
-        with self._state.whole_models():
-            if save:
-                self._save()
-            last = last or bool(self._end())
-            if last or shown:
-                self._show_preview(last=last)
-
-    def _save(self) -> None:
-        """Evaluates, then saves; the other processes wait for the result."""
-        # Not those of the clock or of an interruption, which come at other steps in each run.
-        due = self._is_due(self._plan.save_every)
-        if self._output.reporter:
-            self._measured = self._output.reporter.evaluate(self.progress, due=due)
-            self.progress.ended = self._end()
-        self._state.save(self.progress)
-        # After it, since slow evaluations would otherwise be due again at once.
-        saved_at = time.monotonic() - self._begun
-        self.progress, self._saved_at = from_first(self._accelerator, (self.progress, saved_at))
-
-    def _complete_save(self) -> None:
-        """Makes up what a kill left undone of the last save."""
-        self.progress.ended = self._end()
-        if self._output.reporter:
-            self._state.complete_save(self.progress)
-        self.progress = from_first(self._accelerator, self.progress)  # the best may be forgotten
-
-    def _complete_preview(self) -> None:
-        """Shows what a kill left undone after the last step, or a run of no steps."""
-        reporter, last = self._output.reporter, bool(self._end())
-        due = last or (self.progress.step > 0 and self._is_due(self._plan.preview_every))
-        if reporter:
-            reporter.open(self.progress)
-            reporter.complete_preview(self.progress, due=due, last=last)
-
-    def _show_preview(self, *, last: bool) -> None:
-        if self._output.reporter:
-            self._output.reporter.show_preview(self.progress, last=last)
-
     def _roll_back(self) -> None:
         diverged = self.progress.step
         self.progress = self._state.roll_back(self.progress)
@@ -300,7 +230,7 @@ class Trainer:
         self._resample()
 
     def _close(self) -> None:
-        self._sampled.close()
+        self._stream.close()
         if self._output.reporter:
             self._output.reporter.close(self.progress)
         if self._threads:
@@ -308,15 +238,15 @@ class Trainer:
         # The model would keep the process group from being destroyed.
         release_group(self._state.model)
         self._output = Output(None)
-        del self._step, self._state
+        del self._step, self._state, self._writer
 
     def _result(self, interrupted: int) -> TrainResult:
         return TrainResult(
             self.progress.step,
             self.progress.seconds,
             self._record.losses,
-            self._measured.quality,
-            self._measured.swaps,
+            self._writer.measured.quality,
+            self._writer.measured.swaps,
             self.progress.exported_step,
             self.progress.evaluations,
             self._record.faces_per_second,
