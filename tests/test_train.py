@@ -1,9 +1,7 @@
 """The verb as users start it: as a script, under a launcher, interrupted, with mistakes."""
 
-import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -19,9 +17,11 @@ from faceswap.core.errors import IdentityError
 from faceswap.facesets.named import parse_faces
 from faceswap.models.model_file import load_model
 from faceswap.training.settings import TrainConfig
+from tests.core.launched import Started, finish, launcher, run_to_end
 
 REPO = Path(__file__).resolve().parents[1]
 SCRIPT = REPO / "faceswap" / "train.py"
+ALONE = [sys.executable]
 QUICK = [
     *("--config", "classic"),
     *("--set", "model.options.size=32"),
@@ -41,10 +41,6 @@ ADVERSARIAL = [
     # gives its gradients in two parts.
     *("--set", "training.micro_batches=2"),
 ]
-TWO_PROCESSES = {
-    "accelerate": ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"],
-    "torchrun": ["-m", "torch.distributed.run", "--nproc_per_node=2"],
-}
 
 
 @pytest.fixture
@@ -55,19 +51,15 @@ def faces(make_faceset, tmp_path):
     return given
 
 
-def environment(**extra):
-    path = os.pathsep.join([str(REPO), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **extra}
+def run(begin, *arguments):
+    return run_to_end([*begin, SCRIPT, *arguments])
 
 
-def run(launcher, *arguments, **extra):
-    return subprocess.run(
-        [sys.executable, *launcher, str(SCRIPT), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=environment(**extra),
-    )
+def train(*arguments):
+    """The verb in this process."""
+    with pytest.raises(SystemExit) as ended:
+        run_program("faceswap", VERBS, "0", ["train", *map(str, arguments)])
+    assert ended.value.code == 0
 
 
 def losses(directory, name):
@@ -83,16 +75,11 @@ def test_every_recipe_is_valid(recipe):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("extra", [[], ADVERSARIAL])
-def test_two_processes_train_as_one(faces, tmp_path, extra):
+def test_two_processes_train_as_one(faces, tmp_path, capsys, extra):
     steps = ("--steps", "20", *LOW_RATE, *extra)
-    one = run([], *faces, *QUICK, *steps, "-o", tmp_path / "one")
-    assert one.returncode == 0, one.stderr
-    assert "1 process(es)" in one.stderr
-    two = run(
-        TWO_PROCESSES["accelerate"],
-        *(*faces, *QUICK, *steps, "-o", tmp_path / "two"),
-        ACCELERATE_USE_CPU="1",
-    )
+    train(*faces, *QUICK, *steps, "-o", tmp_path / "one")
+    assert "1 process(es)" in capsys.readouterr().err
+    two = run(launcher("accelerate"), *faces, *QUICK, *steps, "-o", tmp_path / "two")
     assert two.returncode == 0, two.stderr
     assert "2 process(es)" in two.stderr
     assert "terminate called" not in two.stderr
@@ -107,9 +94,8 @@ def test_two_processes_train_as_one(faces, tmp_path, extra):
 def test_three_identities_on_two_processes_under_torchrun(faces, make_faceset, tmp_path):
     faces += ["--faces", f"carol={make_faceset(tmp_path / 'carol', shade=(90, 60, 200))}"]
     settings = [*faces, *QUICK, *LOW_RATE, "--steps", "20"]
-    one = run([], *settings, "-o", tmp_path / "one")
-    assert one.returncode == 0, one.stderr
-    two = run(TWO_PROCESSES["torchrun"], *settings, "-o", tmp_path / "two")
+    train(*settings, "-o", tmp_path / "one")
+    two = run(launcher(), *settings, "-o", tmp_path / "two")
     assert two.returncode == 0, two.stderr
     assert "2 process(es)" in two.stderr
     for name in ("alice", "bob", "carol"):
@@ -120,9 +106,7 @@ def test_three_identities_on_two_processes_under_torchrun(faces, make_faceset, t
 @pytest.mark.slow
 def test_two_processes_end_cleanly_ten_times(faces, tmp_path):
     for attempt in range(10):
-        ended = run(
-            TWO_PROCESSES["torchrun"], *faces, *QUICK, "--steps", "1", "-o", tmp_path / str(attempt)
-        )
+        ended = run(launcher(), *faces, *QUICK, "--steps", "1", "-o", tmp_path / str(attempt))
         assert ended.returncode == 0, ended.stderr
         assert "terminate called" not in ended.stderr
 
@@ -132,22 +116,21 @@ def test_two_processes_end_cleanly_ten_times(faces, tmp_path):
 )
 def test_an_interrupted_run_is_saved_and_resumed_by_the_same_command(faces, tmp_path, number):
     out = tmp_path / "run"
-    command = [sys.executable, str(SCRIPT), *faces, *QUICK, "-o", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment())
-    deadline = time.monotonic() + 120
-    while not (out / "model").is_dir() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 128 + number, said
-    assert "Stopped and saved" in said
+    with Started([*ALONE, SCRIPT, *faces, *QUICK, "-o", out]) as started:
+        deadline = time.monotonic() + 120
+        while not (out / "model").is_dir() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        started.process.send_signal(number)
+        [ended] = finish(started, timeout=120)
+    assert ended.returncode == 128 + number, ended.stderr
+    assert "Stopped and saved" in ended.stderr
     checkpoint = load_checkpoint(out / "checkpoints")
     assert checkpoint is not None
     step = checkpoint.step
     assert load_model(out).meta.step == step
     # Without --faces and --config: both are known.
-    resumed = run([], "-o", out, "--steps", step + 2)
+    resumed = run(ALONE, "-o", out, "--steps", step + 2)
     assert resumed.returncode == 0, resumed.stderr
     assert f"Resumed at step {step}" in resumed.stderr
     assert load_model(out).meta.step == step + 2
@@ -177,7 +160,7 @@ def test_error_messages(faces, tmp_path, arguments, said, capsys):
 
 
 def test_a_mistake_ends_the_script_with_code_2(tmp_path):
-    ended = run([], "-o", tmp_path / "run", "--faces", "alice=nowhere", "--faces", "bob=nowhere")
+    ended = run(ALONE, "-o", tmp_path / "run", "--faces", "alice=nowhere", "--faces", "bob=nowhere")
     assert ended.returncode == 2
     assert "There is no faceset in nowhere" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +11,11 @@ import pytest
 
 from faceswap.core.checkpoint import Checkpoint, load_checkpoint
 from faceswap.core.locks import hold_folder
+from tests.core.launched import Started, finish, launcher
 
 ROOT = Path(__file__).resolve().parents[2]
 Classifier = Callable[..., int | str | None]
 SMALL = ("--set", "data.batch_size=8", "--set", "optimizer.lr=3e-3", "--set", "device=cpu")
-LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
 
 
 def last(run_directory: Path) -> Checkpoint:
@@ -26,14 +24,8 @@ def last(run_directory: Path) -> Checkpoint:
     return found
 
 
-def launched(*arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*LAUNCH, str(ROOT / "classifier" / "train.py"), *map(str, arguments)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def launched(*arguments: object) -> Started:
+    return Started([*launcher(), ROOT / "classifier" / "train.py", *arguments])
 
 
 @pytest.mark.slow
@@ -49,10 +41,9 @@ def test_two_processes_train_like_one(
         assert classifier("train", halves, "-o", first, *SMALL, "--epochs", 1) == 0
         settings += [*extra, "--weights", str(first / "model")]
     assert classifier("train", halves, "-o", alone, *settings) == 0
-    process = launched(halves, "-o", shared, *settings)
-    printed = process.communicate(timeout=120)[1]
-    assert process.returncode == 0, printed
-    assert printed.count("epoch 2:") == 1  # only the first process reports
+    [ended] = finish(launched(halves, "-o", shared, *settings))
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("epoch 2:") == 1  # only the first process reports
     histories = [last(path).state["progress"]["history"] for path in (alone, shared)]
     for before, after in zip(*histories, strict=True):
         assert before["train_loss"] == pytest.approx(after["train_loss"], abs=1e-5)
@@ -60,18 +51,18 @@ def test_two_processes_train_like_one(
         assert before["accuracy"] == after["accuracy"]
 
 
-def await_epoch(process: subprocess.Popen[str], run: Path) -> None:
-    while not (run / "history.json").is_file() and process.poll() is None:
+def await_epoch(started: Started, run: Path) -> None:
+    while not (run / "history.json").is_file() and started.process.poll() is None:
         time.sleep(0.1)
 
 
 @pytest.mark.slow
 def test_two_processes_stop_together(halves: Path, tmp_path: Path) -> None:
-    process = launched(halves, "-o", tmp_path / "run", *SMALL, "--epochs", "2000")
-    await_epoch(process, tmp_path / "run")
-    process.send_signal(signal.SIGTERM)
-    printed = process.communicate(timeout=60)[1]
-    assert "Stopped and saved" in printed
+    with launched(halves, "-o", tmp_path / "run", *SMALL, "--epochs", "2000") as started:
+        await_epoch(started, tmp_path / "run")
+        started.process.send_signal(signal.SIGTERM)
+        [ended] = finish(started)
+    assert "Stopped and saved" in ended.stderr
     assert last(tmp_path / "run").step > 0
 
 
@@ -80,11 +71,11 @@ def test_processes_that_lose_their_launcher_save_and_end(
     halves: Path, tmp_path: Path, classifier: Classifier
 ) -> None:
     output = tmp_path / "run"
-    process = launched(halves, "-o", output, *SMALL, "--epochs", "2000")
-    await_epoch(process, output)
-    ranks = psutil.Process(process.pid).children(recursive=True)
-    process.kill()
-    assert psutil.wait_procs(ranks, timeout=60)[1] == []
+    with launched(halves, "-o", output, *SMALL, "--epochs", "2000") as started:
+        await_epoch(started, output)
+        ranks = psutil.Process(started.process.pid).children(recursive=True)
+        started.process.kill()
+        assert psutil.wait_procs(ranks, timeout=60)[1] == []
     step = last(output).step
     assert step > 0
     # The same command resumes. One epoch may lack no more than its report, so that the steps are
@@ -99,8 +90,8 @@ def test_processes_that_lose_their_launcher_save_and_end(
 def test_no_process_trains_in_a_folder_that_is_in_use(halves: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     with hold_folder(output, "another training"):
-        process = launched(halves, "-o", output, *SMALL, "--epochs", "1")
-        printed = process.communicate(timeout=120)[1]
+        [ended] = finish(launched(halves, "-o", output, *SMALL, "--epochs", "1"))
         assert {path.name for path in output.iterdir()} == {".lock", ".lock-holder"}
-    assert process.returncode != 0
-    assert f"Another process writes {output}: another training of process {os.getpid()}" in printed
+    assert ended.returncode != 0
+    said = f"Another process writes {output}: another training of process {os.getpid()}"
+    assert said in ended.stderr

@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -20,8 +17,8 @@ from faceswap.core.processes import (
     mean_of_all,
     open_accelerator,
 )
+from tests.core.launched import launcher, run_to_end
 
-REPO = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")
 
 
@@ -127,20 +124,7 @@ Path(sys.argv[1], str(rank)).write_text(f"{shared} threads left {left}")
 def test_two_processes_agree_and_leave_no_thread_behind(tmp_path):
     script = tmp_path / "two.py"
     script.write_text(_TWO)
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--nproc_per_node=2",
-            str(script),
-            str(tmp_path),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"},
-    )
+    ended = run_to_end([*launcher(), script, tmp_path])
     assert ended.returncode == 0, ended.stderr
     # A thread of gloo that outlives the interpreter aborts the process now and then.
     for rank in ("0", "1"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.launched import environment
+from tests.core.launched import Started, environment
 
 ADDRESSES = ("10.217.93.1", "10.217.93.2")
 
@@ -54,13 +54,7 @@ def start_on(host: str, disk: Path, place: Path, *command: object, **extra: str)
         extra: Environment.
     """
     mounted = f'mount --bind "{disk}" "{place}" && exec "$@"'
-    return subprocess.Popen(
-        [
-            *("ip", "netns", "exec", host, "unshare", "--mount", "sh", "-c", mounted, "sh"),
-            *(sys.executable, *map(str, command)),
-        ],
-        env=environment(GLOO_SOCKET_IFNAME="eth0", **extra),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    separate = ["ip", "netns", "exec", host, "unshare", "--mount", "sh", "-c", mounted, "sh"]
+    return Started(
+        [*separate, sys.executable, *command], environment(GLOO_SOCKET_IFNAME="eth0", **extra)
     )

@@ -1,15 +1,17 @@
 """Trainings by several processes, through the launcher."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-_REPO = Path(__file__).resolve().parents[2]
-_LAUNCHER = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2"]
+from faceswap.core.config import load_config
+from faceswap.facesets.named import parse_faces
+from faceswap.training.build import run_training
+from faceswap.training.settings import TrainConfig
+from tests.core.launched import launcher, run_to_end
+
+_SCRIPT = Path(__file__).resolve().parents[2] / "faceswap" / "train.py"
 
 
 def losses_of_processes(recipe, faces, folder, processes):
@@ -19,19 +21,19 @@ def losses_of_processes(recipe, faces, folder, processes):
 
 
 def log_of_processes(recipe, faces, folder, processes):
-    """Values in the log of a training by one or two processes on the CPU, by their names."""
+    """Values in the log of a training on the CPU, by their names: by this process, or by two."""
     path, run = folder / "recipe.yaml", folder / f"run{processes}"
     path.write_text(yaml.safe_dump(recipe))
-    named = [f"--faces={person}={paths[0]}" for person, paths in faces.items()]
-    launcher = _LAUNCHER if processes == 2 else []
-    command = [sys.executable, *launcher, str(_REPO / "faceswap" / "train.py"), *named]
-    command += ["--config", str(path), "-o", str(run)]
-    set_ = {"PYTHONPATH": str(_REPO), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
-    ended = subprocess.run(
-        command, env=os.environ | set_, capture_output=True, text=True, timeout=300
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert f"{processes} process(es)" in ended.stderr
+    named = [f"{person}={paths[0]}" for person, paths in faces.items()]
+    if processes == 1:
+        config = load_config(TrainConfig, "faceswap", str(path), ["training.device=cpu"])
+        run_training(config, parse_faces(named), run)
+    else:
+        given = [f"--faces={each}" for each in named]
+        command = [*launcher("accelerate", processes=processes), _SCRIPT, *given]
+        ended = run_to_end([*command, "--config", path, "-o", run])
+        assert ended.returncode == 0, ended.stderr
+        assert f"{processes} process(es)" in ended.stderr
     log = EventAccumulator(str(run / "logs"))
     log.Reload()
     return {name: [e.value for e in log.Scalars(name)] for name in log.Tags()["scalars"]}

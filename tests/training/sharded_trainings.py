@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -20,10 +19,7 @@ def main(folder: Path) -> None:
     # The blocks of a small model, too, are units of their own.
     shard_model.units = partial(shard_model.units, large=plan["large"])
     faces = {name: [Path(path)] for name, path in plan["faces"].items()}
-    # Each training needs a store of its own for the keys of its process group.
-    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
     for run, settings in plan["runs"].items():
-        os.environ["MASTER_PORT"] = str(int(os.environ["MASTER_PORT"]) + 1)
         config = load_config(TrainConfig, "faceswap", None, settings)
         result = run_training(config, faces, folder / run)
         (folder / f"{run}.json").write_text(json.dumps(result.losses))

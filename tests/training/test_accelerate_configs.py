@@ -1,15 +1,13 @@
 """The configurations of Accelerate launch what their names say."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
-from tests.core.launched import environment, free_port
+from tests.core.launched import environment, launcher, run_to_end
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "accelerate"
 SCRIPT = Path(__file__).with_name("tiny_machine.py")
@@ -40,16 +38,9 @@ def test_accelerate_reads_the_configuration(name, expected):
 
 @pytest.mark.slow
 def test_the_configuration_of_cpus_trains_with_two_processes(faces, tmp_path):
-    launcher = ["-m", "accelerate.commands.launch", "--config_file", FOLDER / "cpu.yaml"]
-    launcher += [f"--main_process_port={free_port()}"]
+    begun = launcher("accelerate", "--config_file", FOLDER / "cpu.yaml", processes=None)
     plain = {name: value for name, value in environment().items() if name != "ACCELERATE_USE_CPU"}
-    ended = subprocess.run(
-        [sys.executable, *launcher, SCRIPT, tmp_path, tmp_path / "faces", "training.steps=2"],
-        env=plain,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    ended = run_to_end([*begun, SCRIPT, tmp_path, tmp_path / "faces", "training.steps=2"], plain)
     assert ended.returncode == 0, ended.stderr
     for rank in (0, 1):
         assert json.loads((tmp_path / f"result-{rank}.json").read_text())["step"] == 2

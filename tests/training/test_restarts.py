@@ -1,53 +1,37 @@
 """A launcher restarts the processes of a training after one of them was killed."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from faceswap.core.checkpoint import checkpoint_steps
 from faceswap.training.build import run_training
-from tests.core.launched import environment, free_port
+from tests.core.launched import environment, launcher, run_to_end
 from tests.training.tiny import configured, same, weights
 
 SCRIPT = Path(__file__).with_name("tiny_machine.py")
 SETTINGS = ["training.adapt_threads=false", "optimizer.ema=0.5"]
 
 
-def launch(root, faces, *overrides, launcher="torchrun", **extra):
+def launch(root, faces, *overrides, by="torchrun", **extra):
     """Trains with two processes under a launcher that restarts them; returns what it printed."""
-    port = str(free_port())
-    launchers = {
-        "torchrun": ["torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"],
-        "accelerate": [
-            *("accelerate.commands.launch", "--multi_gpu", "--num_processes=2"),
-            f"--main_process_port={port}",
-        ],
-    }
-    module, *options = launchers[launcher]
     root.mkdir(exist_ok=True)
-    options += ["--max-restarts=3" if launcher == "torchrun" else "--max_restarts=3"]
-    ended = subprocess.run(
-        [sys.executable, "-m", module, *options, SCRIPT, root, faces, *SETTINGS, *overrides],
-        env=environment(**extra),
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+    restarts = "--max-restarts=3" if by == "torchrun" else "--max_restarts=3"
+    command = [*launcher(by, restarts), SCRIPT, root, faces, *SETTINGS, *overrides]
+    ended = run_to_end(command, environment(**extra))
     assert ended.returncode == 0, ended.stderr
     return ended.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("launcher", "kills"), [("torchrun", "1:7"), ("torchrun", "0:7"), ("accelerate", "1:0")]
+    ("by", "kills"), [("torchrun", "1:7"), ("torchrun", "0:7"), ("accelerate", "1:0")]
 )
-def test_a_killed_process_changes_nothing(faces, tmp_path, launcher, kills):
+def test_a_killed_process_changes_nothing(faces, tmp_path, by, kills):
     root = tmp_path / "faces"
     launch(tmp_path / "whole", root, "training.steps=12")
-    launch(tmp_path / "killed", root, "training.steps=12", launcher=launcher, KILL=kills)
+    launch(tmp_path / "killed", root, "training.steps=12", by=by, KILL=kills)
     assert (tmp_path / "killed" / "killed").exists()
     assert same(weights(tmp_path / "whole" / "run"), weights(tmp_path / "killed" / "run"))
     manifest = json.loads((tmp_path / "killed" / "run" / "manifest.json").read_text())

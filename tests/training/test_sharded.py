@@ -1,9 +1,6 @@
 """Trainings whose weights are divided over two processes."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,8 +13,9 @@ from faceswap.models import build_model
 from faceswap.training.build import run_training
 from faceswap.training.loop.shard_model import units
 from faceswap.training.settings import TrainConfig
+from tests.core.launched import launcher, run_to_end
 
-REPO = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("sharded_trainings.py")
 SMALL = {"size": 64, "ae_dims": 16, "e_dims": 4, "d_dims": 4, "d_mask_dims": 2}
 SETTINGS = [
     "model.name=liae",
@@ -44,12 +42,7 @@ def launched(folder, faces, runs, large=1 << 20):
     folder.mkdir(exist_ok=True)
     plan = {"faces": {name: str(paths[0]) for name, paths in faces.items()}, "runs": runs}
     (folder / "plan.json").write_text(json.dumps(plan | {"large": large}))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    command += [str(REPO / "tests" / "training" / "sharded_trainings.py"), str(folder)]
-    set_ = {"PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
-    ended = subprocess.run(
-        command, env=os.environ | set_, capture_output=True, text=True, timeout=900
-    )
+    ended = run_to_end([*launcher(), SCRIPT, folder], timeout=500)
     assert ended.returncode == 0, ended.stderr
     assert "2 process(es)" in ended.stderr
     assert "terminate called" not in ended.stderr

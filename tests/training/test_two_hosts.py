@@ -71,7 +71,7 @@ def test_two_hosts_train_as_one_process(faces, tmp_path):
         # The second host dies at step 17, after the checkpoint of step 15, and comes back.
         second = cluster.start(1, 19, KILL="1:17:machine")
         first = cluster.start(0, 19)
-        second.communicate(timeout=280)
+        second.process.wait(280)
         assert (cluster.disks[1] / "killed").exists()
         codes, told = end_machines([first, cluster.start(1, 19)], timeout=280)
         assert codes == [0, 0], told
