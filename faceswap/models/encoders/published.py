@@ -16,7 +16,6 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
 from faceswap.core.config_errors import nearest
 from faceswap.core.errors import ConfigError
@@ -76,6 +75,9 @@ class PublishedEncoder(nn.Module):
         pretrained: bool,
         channels: int = 0,
     ) -> None:
+        # Imported when used: torchvision takes seconds, and few models have such a network.
+        from torchvision.ops import StochasticDepth
+
         super().__init__()
         self.origin = Published(name, size, pretrained)
         self.network = network

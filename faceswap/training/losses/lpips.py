@@ -3,25 +3,28 @@
 Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", 2018.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-import torchmetrics.functional.image
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
-from torchvision.models import alexnet
 
 from faceswap.core.errors import ModelFileError
 from faceswap.core.files import sha256_file
 from faceswap.core.weights import load_torch_archive, load_weights
 from faceswap.training.losses.pixels import weighted_mean
 
+if TYPE_CHECKING:
+    from torchvision.models import AlexNet
+
 _SLICES = ((0, 2), (2, 5), (5, 8), (8, 10), (10, 12))  # each ends with a ReLU
 _CHANNELS = (64, 192, 384, 256, 256)
 # Of images in [-1, 1].
 _MEAN, _STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 # The learned weights of the channels, of version 0.1 of the paper's authors.
-_HEADS = Path(torchmetrics.functional.image.__path__[0]) / "lpips_models" / "alex.pth"
+_HEADS = "functional/image/lpips_models/alex.pth"  # in torchmetrics
 _HEADS_SHA256 = "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"
 
 
@@ -30,7 +33,7 @@ class Lpips(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = alexnet(weights=None).features
+        self.features = _alexnet().features
         self.heads = nn.ParameterList(torch.rand(1, channels, 1, 1) for channels in _CHANNELS)
         self.mean = nn.Buffer(torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.std = nn.Buffer(torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
@@ -70,6 +73,13 @@ class Lpips(nn.Module):
         return found
 
 
+def _alexnet() -> "AlexNet":
+    # Imported when used: torchvision takes seconds, and few trainings have this loss.
+    from torchvision.models import alexnet
+
+    return alexnet(weights=None)
+
+
 def load_lpips() -> Lpips:
     """Load LPIPS with the published weights: AlexNet of torchvision, heads of torchmetrics.
 
@@ -77,16 +87,20 @@ def load_lpips() -> Lpips:
         WeightsUnavailable: AlexNet is not on this machine and cannot be downloaded.
         ModelFileError: The heads in torchmetrics are others, or a file is damaged.
     """
-    if not _HEADS.is_file() or sha256_file(_HEADS) != _HEADS_SHA256:
+    found = find_spec("torchmetrics")  # not imported: it takes a second
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    path = Path(found.submodule_search_locations[0]) / _HEADS
+    if not path.is_file() or sha256_file(path) != _HEADS_SHA256:
         raise ModelFileError(
-            f"Expected the weights of LPIPS in {_HEADS}, found none or others.",
+            f"Expected the weights of LPIPS in {path}, found none or others.",
             "Install torchmetrics again, or do without LPIPS.",
         )
     lpips = Lpips()
-    network = alexnet(weights=None)
+    network = _alexnet()
     load_weights(network, "alexnet")
     lpips.features.load_state_dict(network.features.state_dict())
-    heads = load_torch_archive(_HEADS)
+    heads = load_torch_archive(path)
     with torch.no_grad():
         for number, head in enumerate(lpips.heads):
             head.copy_(heads[f"lin{number}.model.1.weight"])
