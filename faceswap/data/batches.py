@@ -1,8 +1,11 @@
 """Batches of faces: sampled and recoloured ahead of the step, warped on the device."""
 
+import os
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from multiprocessing.util import Finalize
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -27,6 +30,7 @@ from faceswap.models.guides import Guides
 from faceswap.models.inference import resize
 
 T = TypeVar("T")
+_LAST = -100
 
 
 class RawBatch(NamedTuple):
@@ -188,6 +192,7 @@ def load_ahead(
         multiprocessing_context="spawn",
         prefetch_factor=4,
         pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_leave_at_once,
     )
     for sampled in loader:
         if isinstance(sampled, FaceswapError):
@@ -206,6 +211,22 @@ class _WithErrors(Dataset[RawBatch | FaceswapError]):
             return self.batches[number]
         except FaceswapError as error:
             return error
+
+
+def _leave_at_once(_worker: int) -> None:
+    """Lets a worker process end as a forked one does: without taking its interpreter down.
+
+    The thread that sends batches may be in the middle of one when loading is closed. Python ends
+    threads that ask for the interpreter lock while it is taken down; within C++ code of torch that
+    aborts the process, and torch's handler of SIGCHLD raises an error wherever the training is.
+    """
+
+    def leave() -> None:
+        if sys.exc_info()[0] is None:  # otherwise the error is still to be reported
+            os._exit(0)
+
+    # After the finalizers of queues, which have the lowest priorities.
+    Finalize(None, leave, exitpriority=_LAST)
 
 
 def prepare(raw: RawBatch, device: torch.device, sizes: tuple[int, int], margin: float) -> Batch:

@@ -1,5 +1,9 @@
-from dataclasses import replace
+import atexit
+import multiprocessing
+import os
+from dataclasses import dataclass, replace
 from itertools import count, islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,6 +108,33 @@ def test_loading_ahead_keeps_the_order_and_ends_when_closed(batches, workers):
         assert equal(raw, batches[step])
     loaded.close()
     assert list(loaded) == []
+
+
+@dataclass
+class Watched(FaceBatches):
+    """Batches whose workers leave a file each when their interpreter is taken down."""
+
+    folder: Path = Path()
+
+    def __getstate__(self):
+        return super().__getstate__() | {"folder": self.folder}
+
+    def __getitem__(self, number):
+        atexit.register((self.folder / f"{os.getpid()}").touch)
+        return super().__getitem__(number)
+
+
+def test_workers_end_without_an_error_and_without_taking_python_down(batches, tmp_path):
+    # Threads that send batches to nobody are aborted when the interpreter is.
+    (tmp_path / "taken down").mkdir()
+    watched = Watched(**batches.__getstate__(), folder=tmp_path / "taken down")
+    loaded = load_ahead(watched, count(), 2)
+    next(loaded)
+    workers = multiprocessing.active_children()
+    assert len(workers) == 2
+    loaded.close()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert list((tmp_path / "taken down").iterdir()) == []
 
 
 def test_faces_smaller_than_the_cached_ones_are_means_of_their_pixels(batches):
