@@ -1,9 +1,11 @@
 """Conversions that are killed at random moments, and repeated until they are complete."""
 
+import multiprocessing
 import random
-import subprocess
-import sys
 import time
+from collections.abc import Callable
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -25,21 +27,30 @@ KILLS = 10
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def convert(clip: str, output: str, faceset: str) -> None:
+def convert(clip: Path, output: Path, faceset: Path | None, begins: Event) -> None:
     """What a child process does: it says when it begins, and converts."""
     conversion.plan_segments = lambda table: plan_segments(table, LENGTH)
-    print("ready", flush=True)
-    faces = Faceset.open(Path(faceset)) if faceset else None
-    convert_source(find_sources([Path(clip)])[0], Path(output), swapper(), faceset=faces)
+    begins.set()
+    faces = Faceset.open(faceset) if faceset else None
+    convert_source(find_sources([clip])[0], output, swapper(), faceset=faces)
 
 
-def start(clip: Path, output: Path, faceset: Path | None) -> subprocess.Popen[str]:
-    code = "import sys; from tests.conversion.test_kills import convert; convert(*sys.argv[1:])"
-    words = [sys.executable, "-c", code, str(clip), str(output), str(faceset or "")]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+@pytest.fixture
+def start(clip, monkeypatch) -> Callable[[Path, Path | None], ForkServerProcess]:
+    """Function that starts a conversion in a process of its own, and waits until it begins."""
+    # Processes of this server have all modules: importing them takes longer than a conversion.
+    context = multiprocessing.get_context("forkserver")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    context.set_forkserver_preload([__name__])
+
+    def begin(output: Path, faceset: Path | None) -> ForkServerProcess:
+        begins = context.Event()
+        process = context.Process(target=convert, args=(clip, output, faceset, begins))
+        process.start()
+        assert begins.wait(120)
+        return process
+
+    return begin
 
 
 def check_marks(folder: Path) -> int:
@@ -60,28 +71,28 @@ def check_marks(folder: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "known"), [(".mp4", True), (".mkv", False)])
-def test_a_conversion_survives_any_kill(clip, faceset, tmp_path, suffix, known):
+def test_a_conversion_survives_any_kill(start, faceset, tmp_path, suffix, known):
     own = faceset.path if known else None
     whole = tmp_path / "whole" / f"out{suffix}"
-    process = start(clip, whole, own)
+    process = start(whole, own)
     begun = time.monotonic()
-    assert process.wait() == 0
+    process.join()
+    assert process.exitcode == 0
     duration = time.monotonic() - begun
     moments, kills, rounds, opened = random.Random(7), 0, 0, 0
     while kills < KILLS:
         rounds += 1
         output = tmp_path / f"round-{rounds}" / f"out{suffix}"
         while True:
-            process = start(clip, output, own)
-            try:
-                process.wait(moments.uniform(0.05, 0.9) * duration)
+            process = start(output, own)
+            process.join(moments.uniform(0.05, 0.9) * duration)
+            if process.exitcode is not None:
                 break
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.join()
             kills += 1
             opened += check_marks(output.parent)
-        assert process.returncode == 0
+        assert process.exitcode == 0
         assert packets(output) == packets(whole)
         assert {path.name for path in output.parent.iterdir()} == {
             path.name for path in whole.parent.iterdir()
