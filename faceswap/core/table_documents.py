@@ -136,7 +136,8 @@ def _read(
             yield from groups
         else:
             columns = {name: sum(g.size_of([name]) for g in sizes.groups) for name in present.names}
-            yield join_groups(groups, schema, columns, nullable)
+            absent = {*schema.names} - {*present.names}
+            yield join_groups(groups, schema, columns, nullable | absent)
         pa.default_memory_pool().release_unused()
 
 

@@ -165,6 +165,16 @@ def test_missing_lists_come_back(tmp_path, missing):
     assert read_table(path, SCHEMA, nullable=("box",)).to_pylist() == rows
 
 
+@pytest.mark.parametrize("name", SCHEMA.names)
+def test_columns_that_a_file_may_lack_are_empty(tmp_path, name):
+    position = SCHEMA.names.index(name)
+    path = table(tmp_path / "a.parquet", schema=SCHEMA.remove(position))
+    rows = [row | {name: None} for row in ROWS]
+    assert read_table(path, SCHEMA, optional=(name,)).to_pylist() == rows
+    with pytest.raises(DocumentError, match=f"a.parquet has no column '{name}'"):
+        read_table(path, SCHEMA)
+
+
 @pytest.mark.parametrize(
     ("rows", "schema", "words"),
     [
