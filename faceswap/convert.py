@@ -1,16 +1,17 @@
 """The verb ``faceswap convert``: swaps the faces of videos and photos."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
+from typing import NoReturn
 
 from faceswap import convert_options as options
 from faceswap.conversion.batch import Outcome, Task, run_batch
 from faceswap.conversion.build import Networks, build_encoding, build_swapper
-from faceswap.conversion.faces.chosen_faceset import choose_faceset
+from faceswap.conversion.faces.chosen_faceset import check_folder, choose_faceset
 from faceswap.conversion.faces.finding import FaceFinding
 from faceswap.conversion.faces.targets import parse_targets
 from faceswap.conversion.output.earlier import Earlier
+from faceswap.conversion.output.names import Outputs
 from faceswap.conversion.output.planning import format_note, plan_outputs
 from faceswap.conversion.output.report import ConvertReport, describe, describe_model
 from faceswap.conversion.pipeline import ConvertJob
@@ -24,8 +25,6 @@ from faceswap.core.errors import ConfigError, FaceswapError, MediaError
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import counted
 from faceswap.extraction.shards import ALL, parse_shard
-from faceswap.facesets.faceset import Faceset
-from faceswap.facesets.subjects import is_faceset
 from faceswap.maskers import split_names
 from faceswap.media.sources import Source, find_sources
 from faceswap.models.run_model import load_run_model
@@ -127,12 +126,16 @@ def convert(
     )
     ranges = parse_ranges(start, end, spans or (), outside)
     sources = find_sources(inputs, output, note)
-    faces = _faces(faceset, sources, FaceFinding(detector, landmarker, str(place)))
+    if faceset is not None and len(sources) > 1:
+        check_folder(faceset, len(sources))
+    finding = FaceFinding(detector, landmarker, str(place))
     encode = build_encoding(resolved.encode)
-    jobs = [
-        ConvertJob(source, outputs, swapper, own, encode, identity, targets, ranges)
-        for source, outputs, own in zip(sources, plan_outputs(sources, output), faces, strict=True)
-    ]
+
+    def build_job(source: Source, outputs: Outputs) -> ConvertJob:
+        own = finding if faceset is None else choose_faceset(source, faceset)
+        return ConvertJob(source, outputs, swapper, own, encode, identity, targets, ranges)
+
+    jobs, refused = _build_jobs(sources, plan_outputs(sources, output), build_job)
     if preview is not None or swept:
         if shards != ALL:
             raise ConfigError("Sheets are not made in shards.", "Omit --shard.")
@@ -140,14 +143,23 @@ def convert(
             SheetRow(variant.label, build_swapper(loaded, row, networks=networks), variant.changes)
             for variant, row in rows
         ]
-        _write_sheets(jobs, sheet_rows, preview or _SWEPT_FRAMES, overwrite=overwrite)
+        count = preview or _SWEPT_FRAMES
+        _write_sheets([*jobs.values()], [*refused.values()], sheet_rows, count, overwrite=overwrite)
         return
-    found = _find_earlier(jobs, overwrite=overwrite)
-    if len(jobs) == 1:
+    found = _find_earlier([*jobs.values()], overwrite=overwrite)
+    if len(sources) == 1:
         reports = [_convert(jobs[0], found[0], Shard(*shards), overwrite=overwrite)]
         note(describe(reports[0]))
     else:
-        outcomes = _convert_all(jobs, found, shards, overwrite=overwrite)
+        tasks = {
+            place: Task(
+                job.source.name,
+                job.outputs.path,
+                partial(_convert, job, one, Shard(*shards, place), overwrite=overwrite),
+            )
+            for (place, job), one in zip(jobs.items(), found, strict=True)
+        }
+        outcomes = _convert_all([task for _, task in sorted((tasks | refused).items())])
         reports = [outcome.report for outcome in outcomes]
     note(describe_model(model, loaded))
     complete = [report for report in reports if report is not None]
@@ -156,40 +168,51 @@ def convert(
     failures = len(reports) - len(complete)
     if failures:
         raise MediaError(
-            f"{failures} of {len(jobs)} sources could not be converted (see above).",
+            f"{failures} of {len(sources)} sources could not be converted (see above).",
             "The others are complete, and are kept when the same command is run again."
             if complete
             else "Run the same command again when the causes are removed.",
         )
 
 
-def _convert_all(
-    jobs: Sequence[ConvertJob],
-    found: Sequence[Earlier | None],
-    shards: tuple[int, int],
-    *,
-    overwrite: bool,
-) -> list[Outcome]:
+def _build_jobs(
+    sources: Sequence[Source],
+    outputs: Sequence[Outputs],
+    build: Callable[[Source, Outputs], ConvertJob],
+) -> tuple[dict[int, ConvertJob], dict[int, Task]]:
+    """Conversions of sources by their place, and tasks that fail for those that have none.
+
+    Raises:
+        FaceswapError: The only source cannot be converted.
+    """
+    jobs, refused = {}, {}
+    for place, (source, own) in enumerate(zip(sources, outputs, strict=True)):
+        try:
+            jobs[place] = build(source, own)
+        except FaceswapError as error:
+            if len(sources) == 1:
+                raise
+            refused[place] = Task(source.name, own.path, partial(_refuse, error))
+    return jobs, refused
+
+
+def _refuse(error: FaceswapError) -> NoReturn:
+    raise error
+
+
+def _convert_all(tasks: Sequence[Task]) -> list[Outcome]:
     """Converts several sources, and shows in a table what became of them."""
-    tasks = [
-        Task(
-            job.source.name,
-            job.outputs.path,
-            partial(_convert, job, one, Shard(*shards, place), overwrite=overwrite),
-        )
-        for place, (job, one) in enumerate(zip(jobs, found, strict=True))
-    ]
-
-    def show(outcome: Outcome) -> None:
-        report = outcome.report
-        note(f"{outcome.name}: {outcome.reason}" if report is None else describe(report))
-
-    outcomes = run_batch(tasks, show)
+    outcomes = run_batch(tasks, _show)
     table = TextTable("source", "state", "frames", "faces", "frames/s", "reason")
     for outcome in outcomes:
         table.add_row(outcome.name, outcome.state, *_figures(outcome.report), outcome.reason)
     show_table(table)
     return outcomes
+
+
+def _show(outcome: Outcome) -> None:
+    report = outcome.report
+    note(f"{outcome.name}: {outcome.reason}" if report is None else describe(report))
 
 
 def _figures(report: ConvertReport | None) -> tuple[str, str, str]:
@@ -227,10 +250,15 @@ def convert_with_progress(
 
 
 def _write_sheets(
-    jobs: Sequence[ConvertJob], rows: Sequence[SheetRow], count: int, *, overwrite: bool
+    jobs: Sequence[ConvertJob],
+    refused: Sequence[Task],
+    rows: Sequence[SheetRow],
+    count: int,
+    *,
+    overwrite: bool,
 ) -> None:
     """Writes the sheet of each source instead of converting it."""
-    failures = 0
+    failures, sources = len(run_batch(refused, _show)), len(jobs) + len(refused)
     for job in jobs:
         path = sheet_path(job, swept=any(row.changes for row in rows))
         title, total = f"preview {job.source.name}", count * len(rows)
@@ -240,14 +268,14 @@ def _write_sheets(
                     job, rows, count, path, overwrite=overwrite, on_tiles=advance
                 )
         except FaceswapError as error:
-            if len(jobs) == 1:
+            if sources == 1:
                 raise
             failures += 1
             note(f"{job.source.name}: {error.message} {error.hint}")
         else:
             note(f"{path}: {counted(shown, 'frame')} of {job.source.path}")
     if failures:
-        raise MediaError(f"{failures} of {len(jobs)} sheets could not be made (see above).")
+        raise MediaError(f"{failures} of {sources} sheets could not be made (see above).")
 
 
 def _find_earlier(jobs: list[ConvertJob], *, overwrite: bool) -> list[Earlier | None]:
@@ -257,17 +285,3 @@ def _find_earlier(jobs: list[ConvertJob], *, overwrite: bool) -> list[Earlier | 
         if explanation := format_note(job.source, job.outputs):
             note(explanation)
     return [None if overwrite else job.find_earlier() for job in jobs]
-
-
-def _faces(
-    faceset: Path | None, sources: Sequence[Source], finding: FaceFinding
-) -> list[Faceset | FaceFinding]:
-    """Faceset of each source, or how faces are found for all of them."""
-    if faceset is None:
-        return [finding] * len(sources)
-    if len(sources) > 1 and is_faceset(faceset):
-        raise MediaError(
-            f"--faceset needs exactly one source, found {len(sources)}.",
-            "Give a folder with a faceset of each, convert them one by one, or omit --faceset.",
-        )
-    return [choose_faceset(source, faceset) for source in sources]

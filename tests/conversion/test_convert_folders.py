@@ -7,7 +7,10 @@ import pytest
 
 from faceswap.conversion.output import earlier
 from faceswap.core.hashed_file import HashedFile
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
 from faceswap.media.images import write_image
+from faceswap.media.sources import find_sources
 from tests.footage import moving_portrait, plain_picture
 
 
@@ -182,3 +185,45 @@ def test_a_batch_goes_on_after_a_failure_and_skips_what_is_finished(convert_fold
     code, _, said = convert_folder("in", "out")
     assert code == 2
     assert "b/1.png exists already" in said
+
+
+@pytest.fixture
+def with_facesets(convert_folder, tmp_path):
+    """A function that converts three photos, of which the second one has no faceset."""
+    for number, name in enumerate("abc"):
+        write_image(tmp_path / "in" / name / "1.png", moving_portrait(number))
+    for name in "ac":
+        source = find_sources([tmp_path / "in" / name])[0]
+        extract_source(source, tmp_path / "faces" / name, ExtractSettings())
+
+    def work(*arguments: object) -> tuple[int, str]:
+        code, *printed = convert_folder("in", "out", "--faceset", tmp_path / "faces", *arguments)
+        return code, " ".join(printed)
+
+    return work
+
+
+def test_a_source_without_a_faceset_does_not_end_the_others(with_facesets, tmp_path):
+    code, said = with_facesets()
+    assert code == 2
+    assert "1 of 3 sources could not be converted" in said
+    assert "b: Expected a faceset of" in said
+    names = ["a", "a.json", "c", "c.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    code, said = with_facesets("--shard", "1/2")  # the second source would be of the other shard
+    assert code == 2
+    assert said.count("already complete") == 2
+
+
+def test_a_source_without_a_faceset_does_not_end_the_sheets_of_the_others(with_facesets, tmp_path):
+    code, said = with_facesets("--preview", "1")
+    assert code == 2
+    assert "1 of 3 sheets could not be made" in said
+    assert len([*(tmp_path / "out").rglob("*.preview.png")]) == 2
+
+
+def test_a_folder_without_facesets_is_refused_at_once(with_facesets, tmp_path):
+    code, said = with_facesets("--faceset", tmp_path / "face")
+    assert code == 2
+    assert said.count("does not exist") == 1
+    assert not (tmp_path / "out").exists()

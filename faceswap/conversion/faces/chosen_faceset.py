@@ -2,13 +2,32 @@
 
 from pathlib import Path
 
-from faceswap.core.errors import FacesetError
+from faceswap.core.errors import FacesetError, MediaError
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.found import find_facesets
 from faceswap.facesets.record import read_record
 from faceswap.facesets.subjects import is_faceset
 from faceswap.media.hashed_source import hash_source
 from faceswap.media.sources import Source
+
+
+def check_folder(path: Path, sources: int) -> None:
+    """Refuses what several sources cannot have their facesets in.
+
+    Args:
+        path: Folder of facesets.
+        sources: Number of sources, more than one.
+
+    Raises:
+        FacesetError: There is no faceset in the folder.
+        MediaError: It is a faceset.
+    """
+    if is_faceset(path):
+        raise MediaError(
+            f"--faceset needs exactly one source, found {sources}.",
+            "Give a folder with a faceset of each, convert them one by one, or omit --faceset.",
+        )
+    find_facesets([path])
 
 
 def choose_faceset(source: Source, path: Path) -> Faceset:
