@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from faceswap.conversion.faces.source_faces import SourceFace, batch_guides
-from faceswap.conversion.masks.face_masks import build_face_masks
+from faceswap.conversion.masks.face_masks import FacesToMask, build_face_masks
 from faceswap.conversion.swap.compositing import SwappedFace, composite
 from faceswap.conversion.swap.parts import SwapParts
 from faceswap.conversion.swap.swapper import Swapper
@@ -141,7 +141,7 @@ class NearestCrop:
         matrix = crop_matrix(landmarks, size, _COVERAGE)
         crop = warp(image, matrix, size)
         points = transform_points(matrix, landmarks)
-        masks = self._parts.masks([crop], [points], [None])
+        masks = self._parts.masks(FacesToMask([crop], [points], [None]))
         colour = self._parts.colour
         measured = colour.measure(pasted, _as_batch(crop), masks, masks, _COVERAGE)
         matched = colour.apply(pasted, measured)[0]

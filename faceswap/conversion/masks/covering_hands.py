@@ -46,9 +46,11 @@ class CoveringHands:
 
     Attributes:
         lead: Number of frames before and after each that the result depends on.
+        compares: Whether faces are compared with their appearance at other times: no.
     """
 
     lead = _EVERY + SMOOTHED
+    compares = False
 
     def __init__(self, finder: HandFinder, coverage: float) -> None:
         self._finder = finder

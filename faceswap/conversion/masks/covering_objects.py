@@ -33,10 +33,12 @@ class CoveringObjects:
 
     Attributes:
         lead: Number of frames before and after each that the result depends on.
+        compares: Whether faces are compared with their appearance at other times: yes.
         facts: Settings that the result depends on: it has none.
     """
 
     lead = SMOOTHED
+    compares = True
     facts: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, coverage: float) -> None:

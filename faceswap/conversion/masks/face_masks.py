@@ -1,7 +1,7 @@
 """Soft masks of the faces to replace, in crop space."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import repeat
 from pathlib import Path
 
@@ -30,6 +30,32 @@ _MASK_SIZE = 128  # px: masks are blurred anyway, so they need no finer grid
 _SIDEWAYS = 0.1  # face squares: a mask that ends farther from a temple does not reach it
 _KEPT_MARGIN = 0.03  # face squares: lids and lips move with what is kept
 _KEPT_SIGMA = 0.015  # face squares, of the blur at its edge
+
+
+@dataclass(frozen=True, eq=False)
+class FacesToMask:
+    """Faces to replace, as crops of their frame, in the order of their masks.
+
+    Attributes:
+        crops: Crops of the frame, ``(S, S, 3) uint8 RGB``.
+        landmarks: Landmarks of each crop, ``(68, 2)`` in crop pixels.
+        meshes: Face mesh of each crop, ``(478, 2)`` in crop pixels; None for landmarkers of 68
+            points.
+        predicted: Masks of the swapped faces, ``(B, 1, s, s)`` in [0, 1]; None if the model does
+            not predict them.
+        shown_meshes: Mesh of each swapped face, ``(478, 2)`` in crop pixels, if it is known to
+            cover the temples; they are then part of masks of a whole face, wherever these end
+            beside them.
+        covered: Soft mask of what hides each face, ``(m, m) float32`` in [0, 1], which is not
+            replaced; None for faces that nothing hides.
+    """
+
+    crops: Sequence[NDArray[np.uint8]]
+    landmarks: Sequence[Points]
+    meshes: Sequence[Points | None]
+    predicted: Tensor | None = None
+    shown_meshes: Sequence[Points] | None = None
+    covered: Sequence[NDArray[np.float32] | None] | None = None
 
 
 class FaceMasks:
@@ -85,29 +111,8 @@ class FaceMasks:
             "predicted": self._use_predicted,
         }
 
-    def __call__(
-        self,
-        crops: Sequence[NDArray[np.uint8]],
-        landmarks: Sequence[Points],
-        meshes: Sequence[Points | None],
-        predicted: Tensor | None = None,
-        shown_meshes: Sequence[Points] | None = None,
-        covered: Sequence[NDArray[np.float32] | None] | None = None,
-    ) -> Tensor:
+    def __call__(self, faces: FacesToMask) -> Tensor:
         """Computes soft masks in crop space.
-
-        Args:
-            crops: Crops of the frame, ``(S, S, 3) uint8 RGB``.
-            landmarks: Landmarks of each crop, ``(68, 2)`` in crop pixels.
-            meshes: Face mesh of each crop, ``(478, 2)`` in crop pixels; None for landmarkers of 68
-                points.
-            predicted: Masks of the swapped faces, ``(B, 1, s, s)`` in [0, 1]; None if the model
-                does not predict them.
-            shown_meshes: Mesh of each swapped face, ``(478, 2)`` in crop pixels, if it is known to
-                cover the temples; they are then part of masks of a whole face, wherever these end
-                beside them.
-            covered: Soft mask of what hides each face, ``(m, m) float32`` in [0, 1], which is not
-                replaced; None for faces that nothing hides.
 
         Returns:
             Soft masks, ``(B, 1, M, M) float32`` in [0, 1] on the CPU, zero at the crop's border.
@@ -116,13 +121,14 @@ class FaceMasks:
             ConfigError: The masker needs a mesh, and a face has none; or a predicted mask is
                 needed, and there is none.
         """
-        outlines = self.masker(crops, landmarks, meshes)
-        known = repeat(None, len(crops))
-        if shown_meshes is not None and self.masker.whole_face:
-            known = shown_meshes
-        shown = self._shown(predicted, len(crops))
-        masks = [self._mask(*face) for face in zip(outlines, landmarks, shown, known, strict=True)]
-        for mask, hidden in zip(masks, covered or repeat(None, len(masks)), strict=True):
+        outlines = self.masker(faces.crops, faces.landmarks, faces.meshes)
+        known = repeat(None, len(faces.crops))
+        if faces.shown_meshes is not None and self.masker.whole_face:
+            known = faces.shown_meshes
+        shown = self._shown(faces.predicted, len(faces.crops))
+        each = zip(outlines, faces.landmarks, shown, known, strict=True)
+        masks = [self._mask(*face) for face in each]
+        for mask, hidden in zip(masks, faces.covered or repeat(None, len(masks)), strict=True):
             if hidden is not None:
                 mask *= 1 - cv2.resize(hidden, (_MASK_SIZE, _MASK_SIZE))
         return torch.from_numpy(np.stack(masks)[:, None])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.conversion.faces.source_faces import batch_guides
+from faceswap.conversion.masks.face_masks import FacesToMask
 from faceswap.conversion.swap.decoded_face import DecodedFace
 from faceswap.conversion.swap.face_cut import Crop, FaceCut, visible_part
 from faceswap.conversion.swap.parts import SwapParts
@@ -55,14 +56,15 @@ class FaceDecoder:
                 decoded = self._model.swap(crops, to, morph=self._parts.morph)
             else:
                 decoded = self._model.swap(crops, to, guides, detail)
-        masks = self._parts.masks(
+        faces = FacesToMask(
             [_eight_bit(cut.crop) for cut in cuts],
             [cut.landmarks for cut in cuts],
             [cut.mesh for cut in cuts],
             decoded.mask,
             shown_meshes,
             [cut.face.covered for cut in cuts],
-        ).to(self._device)
+        )
+        masks = self._parts.masks(faces).to(self._device)
         # Not the smaller crops: the contrast of a face depends on the resolution.
         is_same = cuts[0].detailed is cuts[0].crop
         targets = crops if is_same else self._to_device([cut.detailed for cut in cuts])

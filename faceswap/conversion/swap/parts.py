@@ -5,22 +5,17 @@ from dataclasses import asdict, dataclass, field, fields
 from types import FunctionType
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from faceswap.conversion.colour.match import STEADY, ColourMatch
 from faceswap.conversion.detail.chain import MATCHED, DetailChain, DetailSettings
 from faceswap.conversion.faces.source_faces import FramesWithFaces
 from faceswap.conversion.masks.covering_hands import build_covering_hands
-from faceswap.conversion.masks.covering_objects import CoveringObjects
-from faceswap.conversion.masks.face_masks import build_face_masks
+from faceswap.conversion.masks.face_masks import FacesToMask, build_face_masks
 from faceswap.conversion.swap.blending import Blend, pyramid
 from faceswap.conversion.swap.placement import Placement
 from faceswap.core.errors import ConfigError
 from faceswap.maskers import Masker
-
-Points = NDArray[np.floating]
 
 
 class MaskPart(Protocol):
@@ -37,15 +32,7 @@ class MaskPart(Protocol):
         """Settings that the masks depend on, as JSON values."""
         ...
 
-    def __call__(
-        self,
-        crops: Sequence[NDArray[np.uint8]],
-        landmarks: Sequence[Points],
-        meshes: Sequence[Points | None],
-        predicted: Tensor | None = None,
-        shown_meshes: Sequence[Points] | None = None,
-        covered: Sequence[NDArray[np.float32] | None] | None = None,
-    ) -> Tensor:
+    def __call__(self, faces: FacesToMask) -> Tensor:
         """Soft masks, ``(B, 1, M, M) float32`` in [0, 1]."""
         ...
 
@@ -55,9 +42,11 @@ class OccluderPart(Protocol):
 
     Attributes:
         lead: Number of frames before and after each that the result depends on.
+        compares: Whether faces are compared with their appearance at other times of the video.
     """
 
     lead: int
+    compares: bool
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -131,7 +120,7 @@ class SwapParts:
     @property
     def compares(self) -> bool:
         """Whether faces are compared with their appearance at other times of the video."""
-        return any(isinstance(each, CoveringObjects) for each in self.occluders)
+        return any(each.compares for each in self.occluders)
 
     def record(self) -> dict[str, Any]:
         """All that the result depends on, for its manifest: the settings, and what each part is.

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from faceswap.conversion.masks.edge import MaskEdge
-from faceswap.conversion.masks.face_masks import FaceMasks, build_face_masks
+from faceswap.conversion.masks.face_masks import FaceMasks, FacesToMask, build_face_masks
 from faceswap.core.errors import ConfigError
 from faceswap.geometry.alignment import crop_matrix, transform_points
 from faceswap.geometry.mean_face import MEAN_FACE
@@ -33,7 +33,7 @@ def mask_of(mask: str = "hull", predicted: torch.Tensor | None = None, **options
     """Mask of a face of average shape, ``(128, 128)``."""
     edge = MaskEdge(**{key: options.pop(key) for key in tuple(options) if key in EDGE})
     masks = build_face_masks(mask, COVERAGE, edge=edge, **options)
-    return masks([CROP], [POINTS], [None], predicted)[0, 0].numpy()
+    return masks(FacesToMask([CROP], [POINTS], [None], predicted))[0, 0].numpy()
 
 
 EDGE = {field.name for field in fields(MaskEdge)}
@@ -105,7 +105,9 @@ def test_kept_eyes_follow_a_blink():
     for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
         closed[upper, 1] = closed[lower, 1]
     masks = build_face_masks("hull", COVERAGE, keep=["eyes"])
-    opened, shut = (masks([CROP], [points], [None])[0, 0] for points in (POINTS, closed))
+    opened, shut = (
+        masks(FacesToMask([CROP], [points], [None]))[0, 0] for points in (POINTS, closed)
+    )
     top = round(float(in_crop(MEAN_FACE[37:39, :2], 128)[:, 1].mean())) - 3
     x = round(float(in_crop(MEAN_FACE[37:39, :2], 128)[:, 0].mean()))
     assert shut[top, x] > opened[top, x] + 0.3
@@ -143,7 +145,8 @@ def test_what_hides_a_face_is_not_replaced():
     masks, hidden = build_face_masks("hull", COVERAGE), np.zeros((64, 64), np.float32)
     hidden[:, 40:] = 1
     hidden[:, 38:40] = 0.5
-    whole, *parts = masks([CROP] * 3, [POINTS] * 3, [None] * 3, covered=[None, hidden, None])
+    covered = [None, hidden, None]
+    whole, *parts = masks(FacesToMask([CROP] * 3, [POINTS] * 3, [None] * 3, covered=covered))
     assert torch.equal(parts[1], whole)
     assert parts[0][0, :, 82:].max() == 0
     torch.testing.assert_close(parts[0][0, :, :74], whole[0, :, :74])
@@ -163,7 +166,8 @@ def test_temples_are_part_of_the_mask_and_what_covers_the_face_is_not():
     crop = np.zeros((128, 128, 3), np.uint8)
     masks = FaceMasks(masker, COVERAGE, MaskEdge(feather=1))
     plain, wide = (
-        masks([crop], [points], [None], None, meshes)[0, 0].numpy() for meshes in (None, [mesh])
+        masks(FacesToMask([crop], [points], [None], None, meshes))[0, 0].numpy()
+        for meshes in (None, [mesh])
     )
     assert (wide >= plain - 0.01).all()
     added = np.argwhere(wide > plain + 0.5)
@@ -183,7 +187,7 @@ def test_temples_are_no_part_of_the_mask_of_a_feature(name):
     )
     crop, masker = np.zeros((128, 128, 3), np.uint8), build_masker(name)
     plain, shown = (
-        FaceMasks(masker, COVERAGE)([crop], [points], [mesh], None, meshes)
+        FaceMasks(masker, COVERAGE)(FacesToMask([crop], [points], [mesh], None, meshes))
         for meshes in (None, [mesh])
     )
     assert torch.equal(plain, shown)
@@ -206,7 +210,7 @@ def test_background_that_the_model_predicts_at_the_jaw_is_excluded_and_temples_s
     shown = slice(edge, None) if inwards > 0 else slice(edge + 1)
     predicted[..., shown] = 1
     crop, masks = np.zeros((128, 128, 3), np.uint8), FaceMasks(HULL, COVERAGE, MaskEdge(feather=1))
-    mask = masks([crop], [points], [None], predicted, [mesh])[0, 0]
+    mask = masks(FacesToMask([crop], [points], [None], predicted, [mesh]))[0, 0]
     beside_jaw, beside_temple = (round(float(y)) for y in (points[jaw, 1], mesh[temple, 1]))
     assert mask[beside_jaw, edge - 2 * inwards] == 0
     assert mask[beside_jaw, edge + 2 * inwards] == 1

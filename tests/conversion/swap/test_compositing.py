@@ -225,8 +225,8 @@ class WholeCrop:
     masker = build_masker("hull")
     facts = MappingProxyType({})
 
-    def __call__(self, crops, landmarks, meshes, predicted=None, shown_meshes=None, covered=None):
-        return torch.ones(len(crops), 1, 128, 128)
+    def __call__(self, faces):
+        return torch.ones(len(faces.crops), 1, 128, 128)
 
 
 @pytest.mark.parametrize("bits", [8, 16])

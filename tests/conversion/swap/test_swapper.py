@@ -162,6 +162,7 @@ class Neighbours:
     """Covers a face to the degree to which the frames around it are there."""
 
     lead = 2
+    compares = False
 
     def __call__(self, found, *, video=True):
         frames = list(found)
