@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
-import typer
-
+from faceswap import evaluate_options as options
 from faceswap.core.console import TextTable, note, progress_bar, show_table
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, WeightsUnavailable
 from faceswap.core.outputs import claim_folder
+from faceswap.evaluation.candidates import Candidate, common_held_out, open_runs
 from faceswap.evaluation.converted import ConvertedInputs, evaluate_converted
 from faceswap.evaluation.detector_set import make_detector_set
 from faceswap.evaluation.evaluation import (
@@ -30,13 +30,7 @@ from faceswap.evaluation.report import (
     reconstruction_table,
     write_report,
 )
-from faceswap.evaluation.runs import (
-    Candidate,
-    common_held_out,
-    count_frames,
-    evaluate_runs,
-    open_runs,
-)
+from faceswap.evaluation.runs import count_frames, evaluate_runs
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.named import parse_faces
@@ -46,83 +40,26 @@ from faceswap.recognizers import Recognizer, build_recognizer
 from faceswap.training.losses.lpips import load_lpips
 
 _EXTRACT = ExtractSettings()
-_FRAMES_RUN, _FRAMES_FILE, _FRAMES_SET = 100, 300, 300
 T = TypeVar("T")
 
 
-RunPaths = Annotated[
-    list[Path] | None, typer.Argument(help="Runs to compare on their common held-out frames.")
-]
-OutputPath = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder for metrics.json and index.html.")
-]
-ConvertedPath = Annotated[
-    Path | None, typer.Option(help="Converted video to evaluate instead of runs.")
-]
-SourcePath = Annotated[Path | None, typer.Option(help="Source video of --converted.")]
-FacesetPath = Annotated[
-    Path | None,
-    typer.Option(help="Faceset of --source. [default: detect the faces, use the largest]"),
-]
-TargetPath = Annotated[
-    Path | None,
-    typer.Option(help="Faceset of the target identity, for identity metrics and sharpness."),
-]
-FacesOption = Annotated[
-    list[str] | None,
-    typer.Option(help="NAME=FACESET: new place of a faceset that was moved since the training."),
-]
-BaselineFlag = Annotated[
-    bool,
-    typer.Option(
-        "--baseline", help="Evaluate the baselines too: reconstructed, unswapped, nearest crop."
-    ),
-]
-FrameLimit = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help=f"Maximum number of frames. [default: {_FRAMES_RUN} per identity of runs, "
-        f"{_FRAMES_FILE} of a video, {_FRAMES_SET} per identity of a detector set]",
-    ),
-]
-RequiredNames = Annotated[
-    list[str] | None,
-    typer.Option(help="identity or lpips: fail if these metrics cannot be measured."),
-]
-DetectorSetPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--make-detector-set",
-        help="Write real and swapped faces into this folder, to train a swap detector.",
-    ),
-]
-OverwriteFlag = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that are not of an evaluation.")
-]
-TestNames = Annotated[
-    list[str] | None,
-    typer.Option(help="Identity in the test split of the detector set. Repeatable."),
-]
-
-
 def evaluate(
-    runs: RunPaths = None,
-    output: OutputPath = Path("evaluation"),
-    converted: ConvertedPath = None,
-    source: SourcePath = None,
-    faceset: FacesetPath = None,
-    target: TargetPath = None,
-    faces: FacesOption = None,
-    baseline: BaselineFlag = False,
-    frames: FrameLimit = None,
-    require: RequiredNames = None,
-    make_set: DetectorSetPath = None,
-    test: TestNames = None,
-    detector: Annotated[str, typer.Option(help="Name of the detector.")] = _EXTRACT.detector,
-    landmarker: Annotated[str, typer.Option(help="Name of the landmarker.")] = _EXTRACT.landmarker,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    overwrite: OverwriteFlag = False,
+    runs: options.Runs = None,
+    output: options.Output = Path("evaluation"),
+    converted: options.Converted = None,
+    source: options.SourceVideo = None,
+    faceset: options.SourceFaceset = None,
+    target: options.TargetFaceset = None,
+    faces: options.MovedFaces = None,
+    baseline: options.Baseline = False,
+    frames: options.Frames = None,
+    require: options.Require = None,
+    make_set: options.DetectorSet = None,
+    test: options.Test = None,
+    detector: options.DetectorName = _EXTRACT.detector,
+    landmarker: options.LandmarkerName = _EXTRACT.landmarker,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Measure the quality of swaps: of runs on held-out frames, or of a converted video.
 
@@ -136,7 +73,7 @@ def evaluate(
     if make_set is not None:
         _reject(converted or source or target or faceset, "--make-detector-set takes runs only.")
         candidates = open_runs(_run_paths(runs), device_name, parse_faces(faces))
-        _make_set(candidates, make_set, frames or _FRAMES_SET, test or [])
+        _make_set(candidates, make_set, frames or options.FRAMES_OF_SET, test or [])
         return
     _reject(test, "--test needs --make-detector-set.")
     files, work = (METRICS_FILE, PAGE), "the evaluation"
@@ -146,12 +83,12 @@ def evaluate(
             _reject(runs, "Runs and --converted cannot be combined.")
             _reject(faces, "--faces is for runs; use --faceset and --target.")
             inputs = _converted_inputs(source, converted, faceset, target)
-            frames = frames or _FRAMES_FILE
+            frames = frames or options.FRAMES_OF_VIDEO
             evaluation = _evaluate_video(inputs, finder, frames, baseline, required)
         else:
             _reject(source or target or faceset, "--source, --faceset, --target need --converted.")
             candidates = open_runs(_run_paths(runs), device_name, parse_faces(faces))
-            frames = frames or _FRAMES_RUN
+            frames = frames or options.FRAMES_OF_RUNS
             evaluation = _evaluate_runs(candidates, finder, frames, baseline, required)
         write_report(evaluation, output, identity)
     _show(evaluation)

@@ -6,10 +6,11 @@ from pathlib import Path
 from faceswap.core.config import load_config
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
+from faceswap.evaluation.candidates import common_held_out, open_runs
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.frame_scoring import FrameScorer
 from faceswap.evaluation.judge import describe_bias
-from faceswap.evaluation.runs import RunsEvaluation, common_held_out, open_runs
+from faceswap.evaluation.runs import RunsEvaluation
 from faceswap.evaluation.runs import evaluate_runs as _evaluate_runs
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings

@@ -65,6 +65,7 @@ SHARED_BY_VERBS = {
     "classifier.console_reporter",
     "faceswap.extract_options",
     "faceswap.convert_options",
+    "faceswap.evaluate_options",
 }
 # Terminal output belongs to the verbs, and to the bars that one of them shows.
 CONSOLE = {"faceswap.core.console", "faceswap.core.command_line"}

@@ -17,10 +17,10 @@ from faceswap.conversion.output.description import describe_conversion
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError
 from faceswap.core.files import atomic_directory, write_json
 from faceswap.core.seeding import generator
+from faceswap.evaluation.candidates import Candidate, Faces
 from faceswap.evaluation.footage import clip_names, find_footage, load_samples
 from faceswap.evaluation.frame_scoring import Image, Sample
 from faceswap.evaluation.methods import Model
-from faceswap.evaluation.runs import Candidate, Faces
 from faceswap.facesets.face import Face
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import crop_matrix, warp

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from faceswap.evaluation.runs import Candidate
+from faceswap.evaluation.candidates import Candidate
 from faceswap.recognizers.registry import DEFAULT
 
 

@@ -5,8 +5,8 @@ from PIL import Image
 
 from faceswap.core.documents import read_json
 from faceswap.core.errors import ConfigError, IdentityError
+from faceswap.evaluation.candidates import open_runs
 from faceswap.evaluation.detector_set import make_detector_set, split_identities
-from faceswap.evaluation.runs import open_runs
 from faceswap.provenance.file_provenance import read_provenance
 
 

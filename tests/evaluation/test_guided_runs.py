@@ -9,12 +9,13 @@ import torch
 from faceswap.conversion.faces.guidance import Guidance
 from faceswap.conversion.faces.source_faces import batch_guides
 from faceswap.conversion.swap.swapper import SwappedFrame
+from faceswap.evaluation.candidates import Candidate, common_held_out, open_runs
 from faceswap.evaluation.face_finder import FaceFinder
 from faceswap.evaluation.footage import clip_names, load_samples
 from faceswap.evaluation.frame_scoring import FrameScorer
 from faceswap.evaluation.guided_faces import guide_faces, own_guides
 from faceswap.evaluation.methods import Model
-from faceswap.evaluation.runs import Candidate, common_held_out, evaluate_runs, open_runs
+from faceswap.evaluation.runs import evaluate_runs
 from faceswap.models.guided import GuidedAutoencoder
 from faceswap.models.model_file import save_model
 from tests.conversion.guided import guided_model, stored_references

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from faceswap.core.errors import ConfigError, FacesetError, IdentityError
-from faceswap.evaluation.runs import open_runs
+from faceswap.evaluation.candidates import open_runs
 from faceswap.facesets.named import find_crowd, leave_targets_out, parse_faces
 from faceswap.models.crowd import CROWD
 from faceswap.models.model_file import load_model

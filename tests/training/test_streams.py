@@ -17,7 +17,7 @@ from faceswap.data.people_split import split_packs
 from faceswap.data.stream import FaceStream
 from faceswap.data.training_crop import CropGeometry
 from faceswap.data.warp import WarpRanges
-from faceswap.evaluation.runs import open_runs
+from faceswap.evaluation.candidates import open_runs
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.named import find_crowd, leave_targets_out, parse_faces
 from faceswap.facesets.pack import Pack
