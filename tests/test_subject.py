@@ -7,7 +7,7 @@ import pytest
 import faceswap.cli
 from faceswap.core.command_line import run_program
 from faceswap.core.errors import ConfigError, FacesetError, FaceswapError, MediaError
-from faceswap.core.run_folder import MANIFEST
+from faceswap.core.run_manifest import MANIFEST
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.subjects import find_records, unstated_facesets
 from faceswap.facesets.writer import FacesetWriter

@@ -8,7 +8,8 @@ from classifier.data.contents import digest_contents, digest_states
 from classifier.data.dataset import Dataset
 from classifier.training.settings import Settings
 from faceswap.core.config import StrictModel
-from faceswap.core.run_folder import Data, RunFolder
+from faceswap.core.run_folder import RunFolder
+from faceswap.core.run_manifest import Data
 
 CONTENT = "content_sha256"
 """Key of the digest of all file contents in the description of a data set."""

@@ -1,68 +1,27 @@
 """Folder of a training: its files, its settings and data, and what may change on resuming."""
 
-import platform
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import Field
-
-import faceswap
 from faceswap.core.checkpoint import BEST, LATEST, checkpoint_steps
 from faceswap.core.config import StrictModel, dump_yaml, load_config
-from faceswap.core.documents import DocumentModel, Items
 from faceswap.core.errors import ConfigError, TrainingError
 from faceswap.core.files import atomic_write
-from faceswap.core.formats import Format
-from faceswap.core.names import IdentityName, Sha256Hex
+from faceswap.core.run_manifest import (
+    MANIFEST,
+    Data,
+    Start,
+    changed_settings,
+    describe_start,
+    moved_sources,
+)
 
-
-class _SourceDocument(DocumentModel):
-    path: str
-    sha256: Sha256Hex
-
-
-class _ManifestDocument(DocumentModel):
-    command: str = ""
-    data: dict[IdentityName, Items[_SourceDocument]]
-    starts: Items[dict[str, Any]]
-    comparable_after: int | None = None
-    origins: Items[dict[str, Any]] = Field(default=[])
-
-
-MANIFEST = Format("training-run", 1, TrainingError, schema=_ManifestDocument)
-
-_LIBRARIES = ("torch", "torchvision", "accelerate", "albumentations", "numpy", "safetensors")
 # Left by a start that failed before training began.
 _EARLY = {"cache", "logs"}
 
 C = TypeVar("C", bound=StrictModel)
-
-
-@dataclass(frozen=True)
-class Start:
-    """A start of a run, compared with earlier ones.
-
-    Attributes:
-        changes: Changes since the last start, in words.
-        comparable_after: Step up to which evaluations are not comparable with later ones, since
-            data or settings they depend on changed then, at this or an earlier start; None if
-            these never did.
-    """
-
-    changes: tuple[str, ...] = ()
-    comparable_after: int | None = None
-
-    def outdates(self, step: int) -> bool:
-        """Whether evaluations of a checkpoint are not comparable with those to come."""
-        return self.comparable_after is not None and step <= self.comparable_after
-
-
-Data = dict[str, list[dict[str, Any]]]
-"""Sources of the training data, by identity or kind, each with a path and a ``sha256``."""
 
 
 @dataclass(frozen=True)
@@ -254,14 +213,7 @@ class RunFolder(Generic[C]):
         manifest["comparable_after"] = start.comparable_after
         if origins:
             manifest["origins"] = list(origins)
-        manifest["starts"].append(
-            {
-                "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                "command": list(command),
-                "versions": _versions(),
-                "changes": list(start.changes),
-            }
-        )
+        manifest["starts"].append(describe_start(start, command))
         if write:
             self.path.mkdir(parents=True, exist_ok=True)
             MANIFEST.write(self.manifest, manifest)
@@ -278,10 +230,8 @@ class RunFolder(Generic[C]):
         allow_changes: bool,
     ) -> Start:
         stored = self.read_config()
-        old, new = flatten_settings(stored.model_dump()), flatten_settings(config.model_dump())
-        changed = [name for name in new if old.get(name) != new[name]]
-        words = {name: f"{name}: {old.get(name)!r} -> {new[name]!r}" for name in changed}
-        fixed = [words[name] for name in changed if self._is_fixed(name)]
+        changed = changed_settings(stored.model_dump(), config.model_dump())
+        fixed = [words for name, words in changed.items() if self._is_fixed(name)]
         if fixed and not allow_changes:
             raise ConfigError(
                 f"The run {self.path} was started with other settings: {'; '.join(fixed)}.",
@@ -298,7 +248,7 @@ class RunFolder(Generic[C]):
         comparable_after = manifest.get("comparable_after")
         if data or fixed or edited or not set(self.measured).isdisjoint(changed):
             comparable_after = checkpoint_steps(self.checkpoints)[-1]
-        changes = (*data, *edited, *_moved(manifest["data"], now), *words.values())
+        changes = (*data, *edited, *moved_sources(manifest["data"], now), *changed.values())
         return Start(changes, comparable_after)
 
     def data_changes(self, before: Data, now: Data) -> Iterator[str]:
@@ -314,35 +264,6 @@ class RunFolder(Generic[C]):
         return any(name == fixed or name.startswith(f"{fixed}.") for fixed in self.fixed)
 
 
-def _moved(before: Data, now: Data) -> Iterator[str]:
-    """Sources that are the same and lie elsewhere, in words."""
-    for name, sources in now.items():
-        for old, new in zip(before.get(name, []), sources, strict=False):
-            if old["sha256"] == new["sha256"] and old["path"] != new["path"]:
-                yield f"{name} moved: {old['path']} -> {new['path']}"
-
-
 def _is_foreign(path: Path) -> bool:
     """Whether a folder holds anything but what a start that failed early leaves."""
     return any(child.name not in _EARLY and child.name[0] != "." for child in path.iterdir())
-
-
-def _versions() -> dict[str, str]:
-    libraries = {name: version(name) for name in _LIBRARIES}
-    return {"faceswap": faceswap.__version__, "python": platform.python_version(), **libraries}
-
-
-def flatten_settings(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings by dotted name; the options of a network stay together.
-
-    Args:
-        values: Settings by name, nested.
-        prefix: Prefix of the names.
-    """
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and name != "options":
-            flat |= flatten_settings(value, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

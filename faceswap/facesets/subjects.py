@@ -8,7 +8,7 @@ from faceswap.core.errors import FaceswapError
 from faceswap.core.folders import folders_with
 from faceswap.core.locks import hold_folder
 from faceswap.core.model_folder import FOLDER, METADATA
-from faceswap.core.run_folder import MANIFEST
+from faceswap.core.run_manifest import MANIFEST
 from faceswap.core.text import shell_word
 from faceswap.facesets.files import RECORD
 from faceswap.facesets.pack_folder import PackPlace, is_pack

@@ -15,7 +15,7 @@ import faceswap
 from faceswap.core.checkpoint import checkpoint_steps
 from faceswap.core.errors import TrainingError
 from faceswap.core.peers import Peers
-from faceswap.core.run_folder import Data, flatten_settings
+from faceswap.core.run_manifest import Data, flatten_settings
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.named import leave_targets_out
 from faceswap.facesets.pack import Pack

@@ -12,7 +12,7 @@ from faceswap.core.errors import ConfigError
 from faceswap.core.log import get_logger
 from faceswap.core.peers import Peers, join_processes
 from faceswap.core.processes import hold_run, open_accelerator
-from faceswap.core.run_folder import Start
+from faceswap.core.run_manifest import Start
 from faceswap.core.seeding import seed_everything
 from faceswap.core.trackers import check_trackers
 from faceswap.facesets.pack_folder import PackPlace

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from faceswap.core.config import StrictModel
 from faceswap.core.errors import ConfigError, TrainingError
-from faceswap.core.run_folder import RunFolder, Start
+from faceswap.core.run_folder import RunFolder
+from faceswap.core.run_manifest import Start
 
 
 class Network(StrictModel):

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from faceswap.core.config import StrictModel
 from faceswap.core.errors import FacesetError, OutputBusyError
 from faceswap.core.locks import hold_folder
-from faceswap.core.run_folder import MANIFEST, Data, RunFolder
+from faceswap.core.run_folder import RunFolder
+from faceswap.core.run_manifest import MANIFEST, Data
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.pack import Pack
 from faceswap.facesets.pack_folder import PackPlace, is_pack, stored_place

@@ -12,7 +12,7 @@ from classifier.models import build_network
 from classifier.models.model_file import LoadedClassifier, ModelMeta, load_model
 from classifier.training.settings import Settings
 from faceswap.core.errors import ConfigError, MediaError, TrainingError
-from faceswap.core.run_folder import MANIFEST
+from faceswap.core.run_manifest import MANIFEST
 
 
 def test_run_record_from_run_or_model_folder(colour_run: Path, perceptron_model: Path) -> None:
