@@ -108,7 +108,7 @@ def _synthetic_face(frame: int, shade: tuple[int, int, int], size: int) -> dict[
     return row | {"crop": crop}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_faceset() -> Callable[..., Path]:
     """Function that writes a synthetic faceset: ``make_faceset(path, faces=48, shade=rgb)``."""
 

@@ -155,7 +155,7 @@ def start_machines(*commands, port=None):
     ]
 
 
-def end_machines(processes, timeout=120):
+def end_machines(processes, timeout=300):
     """Return codes and error outputs of processes, in their order."""
     ended = finish(*processes, timeout=timeout)
     return [each.returncode for each in ended], [each.stderr for each in ended]

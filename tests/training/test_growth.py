@@ -17,7 +17,6 @@ from faceswap.training.build import run_training
 from faceswap.training.monitoring.held_out import Quality
 from faceswap.training.monitoring.measurement import Measured
 from faceswap.training.monitoring.report import Callbacks, Reporter
-from tests.training.processes import losses_of_processes
 from tests.training.tiny import configured, same, weights
 
 COMB = [
@@ -162,7 +161,7 @@ def test_a_compiled_run_is_compiled_for_each_of_many_levels(faces, tmp_path, mon
 
 @pytest.mark.slow
 @pytest.mark.parametrize("starts_grown", [False, True])
-def test_two_processes_train_as_one(starts_grown, faces, tmp_path):
+def test_two_processes_train_as_one(processes, starts_grown, faces, tmp_path):
     recipe = {"model": {"name": "comb", "options": {"size": 16, "channels": 8, "code": 8}}}
     if starts_grown:
         train(faces, tmp_path / "grown", "optimizer.ema=0")
@@ -171,7 +170,7 @@ def test_two_processes_train_as_one(starts_grown, faces, tmp_path):
         recipe = {"model": {"name": "comb", "options": options, "start_from": start}}
     recipe |= {"optimizer": {"lr": 1e-4}, "output": {"log_every": 1}}
     recipe |= {"training": {"batch": 4, "steps": 12, "precision": "fp32", "device": "cpu"}}
-    alone, shared = (losses_of_processes(recipe, faces, tmp_path, count) for count in (1, 2))
+    alone, shared = (processes.losses(recipe, faces, tmp_path, count) for count in (1, 2))
     for person in faces:
         assert len(alone[person]) == 12
         assert shared[person] == pytest.approx(alone[person], abs=1e-4)

@@ -22,7 +22,6 @@ from faceswap.models.run_model import load_run_model
 from faceswap.training.build import run_training
 from tests.meshes import add_meshes
 from tests.models.guided import guides
-from tests.training.processes import losses_of_processes
 from tests.training.tiny import configured, same, weights
 
 SETTINGS = (
@@ -256,8 +255,8 @@ RECIPE = {
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(meshed, tmp_path):
-    alone, shared = (losses_of_processes(RECIPE, meshed, tmp_path, count) for count in (1, 2))
+def test_two_processes_train_as_one(processes, meshed, tmp_path):
+    alone, shared = (processes.losses(RECIPE, meshed, tmp_path, count) for count in (1, 2))
     for person in meshed:
         assert len(alone[person]) == 4
         assert shared[person] == pytest.approx(alone[person], abs=1e-4)

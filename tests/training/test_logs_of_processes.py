@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.training.processes import log_of_processes
-
 RECIPE = {
     "model": {"name": "small", "options": {"size": 32}},
     "data": {"match": 0.5},  # all of it in the slots of the first process
@@ -16,8 +14,8 @@ RECIPE = {
 
 
 @pytest.mark.slow
-def test_figures_of_two_processes_are_those_of_one(faces, tmp_path):
-    one, two = (log_of_processes(RECIPE, faces, tmp_path, count) for count in (1, 2))
+def test_figures_of_two_processes_are_those_of_one(processes, faces, tmp_path):
+    one, two = (processes.log(RECIPE, faces, tmp_path, count) for count in (1, 2))
     names = {name for name in one if name.startswith(("terms/", "discriminator/"))}
     assert {"terms/swap", "discriminator/faces", "discriminator/codes"} <= names
     assert one.keys() == two.keys()

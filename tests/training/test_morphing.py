@@ -4,7 +4,6 @@ import pytest
 
 from faceswap.training.build import run_training
 from tests.models.small_options import SMALL
-from tests.training.processes import losses_of_processes
 from tests.training.tiny import configured
 
 AMP = [f"model.options.{name}={value}" for name, value in SMALL["amp"].items()]
@@ -30,10 +29,10 @@ def test_micro_batches_exchange_the_channels_of_the_whole_batch(faces, tmp_path)
 
 
 @pytest.mark.slow
-def test_two_processes_exchange_the_channels_of_one(faces, tmp_path):
+def test_two_processes_exchange_the_channels_of_one(processes, faces, tmp_path):
     recipe = {"model": {"name": "amp", "options": SMALL["amp"]}}
     recipe |= {"optimizer": {"lr": 1e-4}, "output": {"log_every": 1}}
     recipe |= {"training": {"batch": 4, "steps": 5, "precision": "fp32", "device": "cpu"}}
-    alone, shared = (losses_of_processes(recipe, faces, tmp_path, count) for count in (1, 2))
+    alone, shared = (processes.losses(recipe, faces, tmp_path, count) for count in (1, 2))
     for person in faces:
         assert shared[person] == pytest.approx(alone[person], abs=1e-4)

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from tests.training.processes import losses_of_processes
-
 RECIPE = {
     "model": {"name": "small", "options": {"size": 32}},
     "optimizer": {"name": "muon", "lr": 1e-4},
@@ -20,9 +18,9 @@ RECIPE = {
 
 
 @pytest.mark.slow
-def test_two_processes_change_phases_as_one(faces, tmp_path):
-    one = losses_of_processes(RECIPE, faces, tmp_path, 1)
-    two = losses_of_processes(RECIPE, faces, tmp_path, 2)
+def test_two_processes_change_phases_as_one(processes, faces, tmp_path):
+    one = processes.losses(RECIPE, faces, tmp_path, 1)
+    two = processes.losses(RECIPE, faces, tmp_path, 2)
     for name, losses in one.items():
         assert len(losses) == 8
         assert two[name] == pytest.approx(losses, abs=1e-4)

@@ -24,16 +24,23 @@ def launch(root, faces, *overrides, by="torchrun", **extra):
     return ended.stderr
 
 
+@pytest.fixture(scope="module")
+def whole(make_faces, tmp_path_factory):
+    """Folder of a training that nothing was killed in, beside its faces."""
+    folder = tmp_path_factory.mktemp("whole")
+    make_faces(folder / "faces")
+    launch(folder, folder / "faces", "training.steps=12")
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("by", "kills"), [("torchrun", "1:7"), ("torchrun", "0:7"), ("accelerate", "1:0")]
 )
-def test_a_killed_process_changes_nothing(faces, tmp_path, by, kills):
-    root = tmp_path / "faces"
-    launch(tmp_path / "whole", root, "training.steps=12")
-    launch(tmp_path / "killed", root, "training.steps=12", by=by, KILL=kills)
+def test_a_killed_process_changes_nothing(whole, tmp_path, by, kills):
+    launch(tmp_path / "killed", whole / "faces", "training.steps=12", by=by, KILL=kills)
     assert (tmp_path / "killed" / "killed").exists()
-    assert same(weights(tmp_path / "whole" / "run"), weights(tmp_path / "killed" / "run"))
+    assert same(weights(whole / "run"), weights(tmp_path / "killed" / "run"))
     manifest = json.loads((tmp_path / "killed" / "run" / "manifest.json").read_text())
     assert len(manifest["starts"]) == 2
     assert checkpoint_steps(tmp_path / "killed" / "run" / "checkpoints")[-1] == 12

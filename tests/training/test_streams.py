@@ -25,7 +25,6 @@ from faceswap.models.crowd import CROWD
 from faceswap.models.model_file import load_model
 from faceswap.training.build import run_training
 from faceswap.training.inputs.opening import open_facesets
-from tests.training.processes import losses_of_processes
 from tests.training.tiny import configured, same, weights
 
 PEOPLE = {"bob": (150, 100, 70), "carol": (90, 60, 40), "dan": (60, 120, 60)}
@@ -222,7 +221,7 @@ def test_workers_and_processes_see_the_same_faces(batches):
 
 
 @pytest.mark.slow
-def test_two_processes_train_from_packs_as_one(folder, tmp_path):
+def test_two_processes_train_from_packs_as_one(processes, folder, tmp_path):
     recipe = {
         "model": {"name": "small", "options": {"size": 32}},
         "data": {"window": 24, "minimum": 4},
@@ -232,8 +231,8 @@ def test_two_processes_train_from_packs_as_one(folder, tmp_path):
         "output": {"log_every": 1},
     }
     faces = {"alice": [folder / "faces" / "alice"], "bob": [folder / "packs" / "bob"]}
-    one = losses_of_processes(recipe, faces, tmp_path, 1)
-    two = losses_of_processes(recipe, faces, tmp_path, 2)
+    one = processes.losses(recipe, faces, tmp_path, 1)
+    two = processes.losses(recipe, faces, tmp_path, 2)
     for name, losses in one.items():
         assert len(losses) == 14  # bob has 38 training faces: the second epoch has begun
         assert two[name] == pytest.approx(losses, abs=1e-4)

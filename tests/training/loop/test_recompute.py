@@ -8,7 +8,6 @@ from torch import Tensor
 
 from faceswap.training.build import run_training
 from faceswap.training.loop.recompute import recompute_activations
-from tests.training.processes import losses_of_processes
 from tests.training.tiny import configured, same, tiny, weights
 
 CHECKPOINTING = "training.checkpointing=true"
@@ -53,13 +52,13 @@ def test_a_training_with_it_has_the_same_weights(faces, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_losses_of_one(make_faceset, tmp_path):
+def test_two_processes_have_the_losses_of_one(processes, make_faceset, tmp_path):
     faces = {name: [make_faceset(tmp_path / name)] for name in ("alice", "bob")}
     recipe = {
         "model": {"name": "small", "options": {"size": 32, "code": 16}},
         "training": {"batch": 4, "steps": 4, "precision": "fp32", "checkpointing": True},
         "output": {"log_every": 1},
     }
-    one, two = (losses_of_processes(recipe, faces, tmp_path, number) for number in (1, 2))
+    one, two = (processes.losses(recipe, faces, tmp_path, number) for number in (1, 2))
     for person in faces:
         assert two[person] == pytest.approx(one[person], rel=1e-4)

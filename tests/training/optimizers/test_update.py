@@ -10,7 +10,6 @@ from torch import nn
 from faceswap.core.checkpoint import load_checkpoint
 from faceswap.training.build import run_training
 from faceswap.training.optimizers.update import GradientNorms, Update, UpdateRule, undo_some
-from tests.training.processes import losses_of_processes
 from tests.training.tiny import configured, same, weights
 
 
@@ -110,7 +109,7 @@ def test_the_norms_of_an_interrupted_run_are_in_its_checkpoint(faces, tmp_path) 
 
 
 @pytest.mark.slow
-def test_two_processes_leave_the_same_weights_and_clip_alike(faces, tmp_path) -> None:
+def test_two_processes_leave_the_same_weights_and_clip_alike(processes, faces, tmp_path) -> None:
     recipe = {
         "model": {"name": "small", "options": {"size": 32, "code": 16}},
         # SGD-like: Adam turns the rounding of a sum into a step of full size.
@@ -118,6 +117,6 @@ def test_two_processes_leave_the_same_weights_and_clip_alike(faces, tmp_path) ->
         "training": {"batch": 4, "steps": 8, "precision": "fp32", "device": "cpu"},
         "output": {"log_every": 1},
     }
-    one, two = (losses_of_processes(recipe, faces, tmp_path, number) for number in (1, 2))
+    one, two = (processes.losses(recipe, faces, tmp_path, number) for number in (1, 2))
     for person, losses in one.items():
         assert two[person] == pytest.approx(losses, rel=1e-4)
