@@ -68,13 +68,16 @@ class Started:
 
     def end(self, number: int = signal.SIGKILL) -> None:
         """Sends a signal to the command and all that it has started, and kills what remains."""
-        remaining = self._members()
+        others = [member for member in self._members() if member.pid != self.process.pid]
         for sent in (number, signal.SIGKILL):
-            for member in remaining:
+            self.process.send_signal(sent)
+            for member in others:
                 with suppress(psutil.NoSuchProcess):
                     member.send_signal(sent)
-            self.process.poll()
-            remaining = psutil.wait_procs(remaining, _DYING_S)[1]
+            # By its own object: psutil would take the return code away.
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(_DYING_S)
+            others = psutil.wait_procs(others, _DYING_S)[1]
 
     def _members(self) -> list[psutil.Process]:
         found = []
