@@ -69,15 +69,16 @@ class Started:
     def end(self, number: int = signal.SIGKILL) -> None:
         """Sends a signal to the command and all that it has started, and kills what remains."""
         others = [member for member in self._members() if member.pid != self.process.pid]
+        # One after the other: they may write the stacks of their threads to the same file.
         for sent in (number, signal.SIGKILL):
             self.process.send_signal(sent)
-            for member in others:
-                with suppress(psutil.NoSuchProcess):
-                    member.send_signal(sent)
             # By its own object: psutil would take the return code away.
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(_DYING_S)
-            others = psutil.wait_procs(others, _DYING_S)[1]
+            for member in others:
+                with suppress(psutil.NoSuchProcess):
+                    member.send_signal(sent)
+                    psutil.wait_procs([member], _DYING_S)
 
     def _members(self) -> list[psutil.Process]:
         found = []
