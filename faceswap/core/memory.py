@@ -26,7 +26,7 @@ def keep_freed_memory() -> None:
     """Lets this process reuse the memory of freed tensors, where the C library would return it.
 
     Each training step frees and allocates the same large tensors. glibc maps each of them anew, and
-    the system clears its pages: a fifth to a third of a step of ``v1`` on two cores.
+    the system clears its pages: 17 to 24 percent of a step of ``v1`` on two cores.
     """
     if (libc := _glibc()) is not None:
         libc.mallopt(_MMAP_MAX, 0)

@@ -42,7 +42,7 @@ def test_elsewhere_it_does_nothing(monkeypatch):
     keep_freed_memory()
 
 
-# In a process of its own: the setting cannot be taken back.
+# In a process of its own: the setting cannot be undone.
 _ALLOCATE = """
 import resource, sys
 import numpy as np

@@ -139,3 +139,10 @@ def test_means_of_all_processes_count_what_one_lacks_as_0(monkeypatch):
     monkeypatch.setattr("faceswap.core.processes.gather_object", lambda found: [*found, two])
     both = cast(Accelerator, SimpleNamespace(num_processes=2))
     assert mean_of_all(both, one) == {"loss": 1.5, "swap": 0.25, "discriminator": 2.0}
+
+
+def test_training_on_a_cpu_reuses_freed_memory(monkeypatch):
+    called = []
+    monkeypatch.setattr("faceswap.core.processes.keep_freed_memory", lambda: called.append(True))
+    with open_accelerator("cpu", "fp32"):
+        assert called == [True]
