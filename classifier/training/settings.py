@@ -191,7 +191,7 @@ class Settings(StrictModel):
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto",
-        description="Mixed precision; auto is bf16 where the hardware supports it, else fp32.",
+        description="Mixed precision; auto is bf16 where it is faster, else fp32.",
     )
     channels_last: bool = Field(default=True, description="Use channels_last memory format.")
     device: str = Field(default="auto", description="Device: auto, cpu, cuda or mps.")

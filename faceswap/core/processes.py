@@ -48,7 +48,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """Precision to train in: ``fp32``, ``bf16`` or ``fp16``; ``auto`` is bf16 where supported.
+    """Precision to train in: ``fp32``, ``bf16`` or ``fp16``; ``auto`` is bf16 where it is faster.
 
     Raises:
         ConfigError: The device cannot compute in that precision.
@@ -58,10 +58,10 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name == "fp16" and device.type == "cpu":
         raise ConfigError(
             "fp16 needs a GPU; this training runs on the CPU.",
-            "Choose the precision auto: bf16 where the hardware supports it.",
+            "Choose the precision auto: bf16 where it is faster, else fp32.",
         )
     if name == "bf16" and not supports_bf16(device):
-        _log.warning("%s does not support bf16; it is emulated, and slower than fp32.", device)
+        _log.warning("%s computes faster in fp32 than in bf16.", device)
     return name
 
 

@@ -122,8 +122,8 @@ def check_gpu(facts: Facts) -> Finding:
 def check_bf16(facts: Facts) -> Finding:
     """Report whether training can use bf16: half the memory and up to twice the speed."""
     if facts.bf16:
-        return Finding("bf16", "ok", "supported in hardware; used for training")
-    return Finding("bf16", "ok", "not supported in hardware; training uses fp32, or fp16 on a GPU")
+        return Finding("bf16", "ok", "faster than fp32 here; used for training")
+    return Finding("bf16", "ok", "not faster than fp32 here; training uses fp32, or fp16 on a GPU")
 
 
 def check_encoders(facts: Facts) -> Finding:

@@ -32,7 +32,7 @@ class TrainingConfig(StrictModel):
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto",
-        description="Mixed precision; auto is bf16 where the hardware supports it, else fp32.",
+        description="Mixed precision; auto is bf16 where it is faster, else fp32.",
     )
     freeze: list[str] = Field(
         default=[], description="Parts of the model that are not trained, as in [encoder, inter]."
