@@ -48,6 +48,11 @@ class Curves:
         self._attempt = Dispensable("The record of the evaluations")
         self._due = time.monotonic()
 
+    @property
+    def evaluations(self) -> Sequence[Evaluation]:
+        """All evaluations in order."""
+        return self._log.entries
+
     def note_losses(self, losses: dict[str, float]) -> None:
         """Adds mean losses of some steps to those of the next evaluation."""
         self._log.note_losses(losses)

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 
 import torch
+from torch import Tensor
 
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.inference import decode, resize
@@ -12,21 +14,27 @@ from faceswap.training.losses.structure import ssim_map
 from faceswap.training.monitoring.shown_faces import ShownFaces
 
 _CHUNK = 16
+_VARIETY_SIZE = 64  # pixels; variety is that of whole faces, not of fine detail
+_LEAST_VARIETY = 0.01  # of real faces, in 0 to 1: noise of the camera alone is below it
 
 
 @dataclass(frozen=True)
 class Quality:
     """Quality of reconstruction, averaged over faces and over the mask of each.
 
-    Faces without a mask are left out; without any other, both values are NaN.
+    Faces without a mask are left out; without any other, all values are NaN.
 
     Attributes:
         ssim: Structural similarity, at most 1; higher is better.
         l1: Mean absolute difference, 0 to 1; lower is better.
+        variety: How much the faces differ from each other, over how much the real ones do: 0 if the
+            model shows one face whatever its input, about 1 if it follows. NaN for real faces that
+            hardly differ.
     """
 
     ssim: float
     l1: float
+    variety: float = nan
 
 
 def evaluate(
@@ -49,6 +57,7 @@ def _evaluate(
     model: FaceAutoencoder, name: str, faces: ShownFaces, device: torch.device, bf16: bool
 ) -> Quality:
     ssims, l1s = [], []
+    decoded_faces, real_faces = [], []
     guides = faces.guides.get(name)
     for start in range(0, len(faces.images), _CHUNK):
         some = slice(start, start + _CHUNK)
@@ -61,4 +70,14 @@ def _evaluate(
         decoded, target = decoded[masked], target[masked]
         ssims.append(weighted_mean(ssim_map(decoded, target[:, :3]), target[:, 3:]))
         l1s.append(l1(decoded, target[:, :3], target[:, 3:]))
-    return Quality(torch.cat(ssims).mean().item(), torch.cat(l1s).mean().item())
+        size = min(_VARIETY_SIZE, model.full_size)
+        decoded_faces.append(resize(decoded, size))
+        real_faces.append(resize(target[:, :3], size))
+    real = _variety(torch.cat(real_faces))
+    variety = _variety(torch.cat(decoded_faces)) / real if real >= _LEAST_VARIETY else nan
+    return Quality(torch.cat(ssims).mean().item(), torch.cat(l1s).mean().item(), variety)
+
+
+def _variety(faces: Tensor) -> float:
+    """Mean deviation of faces, ``(B, 3, H, W)``, from the mean face."""
+    return (faces - faces.mean(0)).abs().mean().item()

@@ -63,7 +63,7 @@ class Measured:
         """The metrics by the names of their curves in TensorBoard."""
         values = {}
         for name, each in self.quality.items():
-            values |= {f"held-out ssim/{name}": each.ssim, f"held-out l1/{name}": each.l1}
+            values |= {f"held-out {figure}/{name}": value for figure, value in asdict(each).items()}
         for (source, target), swap in self.swaps.items():
             for figure, value in asdict(swap).items():
                 if value is not None and figure != "fidelity":  # it is the SSIM of the target

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from faceswap.core.tensorboard_log import ScalarLog
 from faceswap.core.trackers import Trackers
 from faceswap.media.images import read_image
+from faceswap.training.monitoring.collapse import warn_of_collapse
 from faceswap.training.monitoring.curves import Curves
 from faceswap.training.monitoring.dispensable import Dispensable
 from faceswap.training.monitoring.live_page import LivePage
@@ -121,6 +122,7 @@ class Reporter:
         measured = self.measure(progress.step)
         judge(measured, progress, due=due)
         self._curves.add(measured, progress)
+        warn_of_collapse(self._curves.evaluations)
         self._log.add_scalar("training/step of the model", progress.exported_step, progress.step)
         return measured
 

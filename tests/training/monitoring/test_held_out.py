@@ -51,6 +51,18 @@ def test_faces_without_a_mask_are_left_out():
     assert np.isnan(quality["bob"].l1)
 
 
+def test_variety_is_that_of_the_outputs_over_that_of_the_real_faces():
+    faces = torch.rand(4, 4, 16, 16)
+    faces[:, 3] = 1
+    still = faces[:1].repeat(4, 1, 1, 1)
+    shown = {"alice": ShownFaces(faces), "bob": ShownFaces(faces), "carol": ShownFaces(still)}
+    model = copier(alice=1.0, bob=0.05, carol=1.0)
+    quality = evaluate(model, shown, torch.device("cpu"), bf16=False)
+    assert quality["alice"].variety == pytest.approx(1, abs=1e-4)
+    assert quality["bob"].variety == pytest.approx(0.05, abs=1e-4)
+    assert np.isnan(quality["carol"].variety)  # real faces that are all alike say nothing
+
+
 def test_each_identity_is_decoded_by_its_own_decoder():
     faces = torch.rand(4, 4, 16, 16)
     model = copier(alice=1.0, bob=0.5)
