@@ -83,7 +83,7 @@ def train(
     recipe: Annotated[
         list[str], typer.Option(help="Training recipe, by name or path; may be repeated.")
     ],
-    steps: int = 12,
+    steps: Annotated[int, typer.Option(help="Steps that are timed, after as many others.")] = 12,
     batch: Annotated[
         int | None, typer.Option(help="Faces of each identity. [default: that of the recipe]")
     ] = None,

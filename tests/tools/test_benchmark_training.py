@@ -9,6 +9,7 @@ from torch import nn
 from faceswap.core.config import load_config
 from faceswap.models.autoencoder import FaceAutoencoder
 from faceswap.models.registry import models
+from faceswap.training.monitoring.step_report import StepReport
 from faceswap.training.settings import TrainConfig
 from tests.meshes import add_meshes
 
@@ -82,3 +83,18 @@ def test_the_share_is_the_throughput_over_the_limit(
         expected, share = shares(lines, title)
         assert expected > 0
         assert share == pytest.approx(expected, rel=0.05, abs=0.001)
+
+
+def test_steps_before_the_timed_ones_do_not_count(benchmark, faces, monkeypatch, capsys):
+    monkeypatch.setattr(benchmark, "ClassicNetwork", lambda: nn.Conv2d(3, 3, 1))
+    monkeypatch.setattr(benchmark, "matmul_peak", lambda dtype, device: 1e12)
+
+    def train(config, identities, run, *, callbacks):
+        for step in range(config.output.log_every, config.training.steps + 1, 3):
+            callbacks.on_step(StepReport(step, 1.0, 1.0, {}, 0.1, 10.0 * step, 0.0))
+
+    monkeypatch.setattr(benchmark, "run_training", train)
+    benchmark.benchmark_training(faces, ["small"], 3, 2)
+    lines = capsys.readouterr().out.splitlines()
+    (speed,) = [line.split()[2] for line in lines if line.startswith("train small")]
+    assert float(speed) == 60.0

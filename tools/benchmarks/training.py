@@ -12,6 +12,8 @@ from benchmarks.timing import Rate, show, timed
 from faceswap.core.config import load_config
 from faceswap.core.processes import choose_device, choose_precision
 from faceswap.training.build import open_training, run_training
+from faceswap.training.monitoring.report import Callbacks
+from faceswap.training.monitoring.step_report import StepReport
 from faceswap.training.settings import TrainConfig
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -23,6 +25,9 @@ def benchmark_training(
 ) -> None:
     """Time the phases of recipes; the reference is a minimal fp32 loop of the classic network.
 
+    As many steps come before those that are timed: the first ones wait for the first batch, and for
+    memory that the system clears.
+
     The matmul limit is the throughput if all that a step computes ran at the matmul peak of the
     machine; its share is measured in the precision of the training.
     """
@@ -30,7 +35,7 @@ def benchmark_training(
     show("reference: minimal fp32 loop", reference, "faces/s")
     peaks: dict[str, float] = {}
     for recipe in recipes:
-        overrides = [f"training.steps={steps}"]
+        overrides = [f"training.steps={2 * steps}", f"output.log_every={steps}"]
         if batch is not None:
             overrides.append(f"training.batch={batch}")
         config = load_config(TrainConfig, "faceswap", recipe, overrides)
@@ -47,16 +52,18 @@ def _benchmark_phase(
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         cost = step_flops(config, identities, run) / (len(identities) * config.training.batch)
-        result = run_training(config, identities, run)
-    show(title, Rate(result.faces_per_second, 1.0), "faces/s", reference)
-    print(f"{'  waiting for data':36}{result.waiting:9.1%}")
+        reports: list[StepReport] = []
+        run_training(config, identities, run, callbacks=Callbacks(on_step=reports.append))
+    timed_steps = reports[-1]
+    show(title, Rate(timed_steps.faces_per_second, 1.0), "faces/s", reference)
+    print(f"{'  waiting for data':36}{timed_steps.waiting:9.1%}")
     device = choose_device(config.training.device)
     precision = choose_precision(config.training.precision, device)
     for name in ("fp32", precision):
         if name not in peaks:
             peaks[name] = matmul_peak(_DTYPES[name], device)
         print(f"{f'  matmul limit in {_DTYPES[name]}':36}{peaks[name] / cost:9.1f} faces/s")
-    share = result.faces_per_second * cost / peaks[precision]
+    share = timed_steps.faces_per_second * cost / peaks[precision]
     threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
     print(f"{'  share of the matmul limit':36}{share:9.1%} ({precision}{threads})", flush=True)
 

@@ -6,8 +6,10 @@ from faceswap.core.log import get_logger
 from faceswap.training.monitoring.evaluation_log import Evaluation
 
 _log = get_logger(__name__)
-_VARIETY = 0.1  # of real faces; healthy trainings pass it within the first few hundred steps
-_EARLY = 400  # steps in which every model begins with the mean face
+# Of real faces. Measured: .0005 to .003 in a collapsed training, .08 after 58 steps and .27 after 99
+# in a healthy one.
+_VARIETY = 0.05
+_EARLY = 200  # steps in which every model begins with the mean face
 
 
 def warn_of_collapse(evaluations: Sequence[Evaluation]) -> None:

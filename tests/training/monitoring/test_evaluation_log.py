@@ -13,7 +13,7 @@ from faceswap.training.run.progress import PhaseEntry, Progress
 
 def measured(score=0.5, ssim=0.8):
     swap = SwapQuality(1.0, 0.5, 0.25, 3.0, ssim, score)
-    return Measured({"alice": Quality(ssim, 0.1)}, {Direction("alice", "bob"): swap})
+    return Measured({"alice": Quality(ssim, 0.1, 0.9)}, {Direction("alice", "bob"): swap})
 
 
 def filled(path, steps=(0, 10, 20)):
@@ -39,7 +39,7 @@ def test_a_line_holds_all_of_an_evaluation(tmp_path):
         "measure": "the swap score",
         "score": [0.2, 0.8],
         "losses": {"alice": pytest.approx(0.3), "bob": pytest.approx(0.5)},
-        "identities": {"alice": {"ssim": 0.8, "l1": 0.1}},
+        "identities": {"alice": {"ssim": 0.8, "l1": 0.1, "variety": 0.9}},
         "swaps": [
             {
                 "source": "alice",
@@ -70,7 +70,7 @@ def test_what_was_not_measured_is_null(tmp_path):
     log.add(Measured({"alice": Quality(float("nan"), float("nan"))}), Progress())
     (line,) = lines(tmp_path / "m.jsonl")
     assert line["score"] == [None]
-    assert line["identities"] == {"alice": {"ssim": None, "l1": None}}
+    assert line["identities"] == {"alice": {"ssim": None, "l1": None, "variety": None}}
     assert EvaluationLog(tmp_path / "m.jsonl", 0).entries == log.entries
 
 
