@@ -20,7 +20,7 @@ def warnings_of(evaluations: list[Evaluation], caplog: pytest.LogCaptureFixture)
 
 
 def test_one_face_whatever_the_input_is_reported_once(caplog: pytest.LogCaptureFixture):
-    run = [evaluation(step, alice=0.03, bob=0.05) for step in (0, 500, 1000, 1500, 2000)]
+    run = [evaluation(step, alice=0.03, bob=0.04) for step in (0, 500, 1000, 1500, 2000)]
     (message,) = warnings_of(run, caplog)
     assert "steps 500 and 1000" in message
 
