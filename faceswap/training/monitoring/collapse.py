@@ -6,8 +6,8 @@ from faceswap.core.log import get_logger
 from faceswap.training.monitoring.evaluation_log import Evaluation
 
 _log = get_logger(__name__)
-# Of real faces. Measured: .0005 to .003 in a collapsed training, .08 after 58 and .27 after 99 steps
-# in a healthy one.
+# Of real faces. Measured: .0005 to .003 in a collapsed training; in a healthy one .08 after 58
+# steps and .27 after 99.
 _VARIETY = 0.05
 _EARLY = 200  # steps in which every model begins with the mean face
 

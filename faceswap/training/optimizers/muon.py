@@ -16,6 +16,7 @@ _MOMENTUM = 0.95
 # Of the quintic iteration of Jordan et al.: singular values end between about 0.7 and 1.2.
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
+_GRAM_PAYS = 1.5  # columns for each row from which the Gram matrices alone take fewer operations
 _SCALE = 0.2  # root mean square of an update of AdamW (Liu et al.)
 
 
@@ -31,7 +32,8 @@ class Muon(torch.optim.Optimizer):
     The updates are those of ``torch.optim.Muon`` and of pytorch-optimizer, which both compute in
     bf16 on every device. Where a CPU has no instructions for that, their step is 40 times slower
     (12 s instead of 0.3 s for the model ``anchored`` with AVX2); here it is computed in float32
-    then. With such instructions it takes 1.2 times as long as that of pytorch-optimizer.
+    then, half of it saved by ``_iterate_gram``. With such instructions it takes 1.2 times as long
+    as that of pytorch-optimizer.
 
     Args:
         hidden: Matrices and kernels of hidden layers, ``(O, ...)``.
@@ -126,13 +128,39 @@ def orthogonal(matrices: Tensor) -> Tensor:
     x = matrices.mT if tall else matrices
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp_min(1e-7)
     if supports_bf16(x.device):
-        x = x.bfloat16()
+        x = _iterate(x.bfloat16()).float()
+    else:
+        x = _iterate_gram(x) if x.shape[2] > _GRAM_PAYS * x.shape[1] else _iterate(x)
+    return x.mT if tall else x
+
+
+def _iterate(x: Tensor) -> Tensor:
+    """The iteration on matrices ``(B, m, n)``: 20 m m n + 10 m m m operations."""
     first, third, fifth = _COEFFICIENTS
     for _ in range(_ITERATIONS):
         gram = x @ x.mT
         odd = torch.baddbmm(gram, gram, gram, beta=third, alpha=fifth)
         x = torch.baddbmm(x, odd, x, beta=first)
-    return (x.mT if tall else x).float()
+    return x
+
+
+def _iterate_gram(x: Tensor) -> Tensor:
+    """The same on the Gram matrices alone: 4 m m n + 34 m m m operations.
+
+    Each step multiplies the matrices by a polynomial of their Gram matrices from the left, and
+    these by its square. It needs the precision of float32: Gram matrices have the squares of the
+    singular values, and noise that makes one of them negative grows.
+    """
+    first, third, fifth = _COEFFICIENTS
+    gram, product = x @ x.mT, None
+    for number in range(_ITERATIONS):
+        factor = torch.baddbmm(gram, gram, gram, beta=third, alpha=fifth)
+        factor.diagonal(dim1=1, dim2=2).add_(first)
+        product = factor if product is None else factor @ product
+        if number < _ITERATIONS - 1:
+            gram = factor @ gram @ factor
+    assert product is not None
+    return product @ x
 
 
 def split_hidden(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

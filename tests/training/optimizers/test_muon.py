@@ -11,7 +11,7 @@ from faceswap.core.optimizer_state import flatten_optimizer, restore_optimizer
 from faceswap.models.convolution import Conv2d, Output
 from faceswap.training.build import run_training
 from faceswap.training.from_settings import build_optimizer
-from faceswap.training.optimizers.muon import Muon, orthogonal
+from faceswap.training.optimizers.muon import Muon, _iterate, _iterate_gram, orthogonal
 from faceswap.training.settings import OptimizerConfig
 from tests.training.tiny import configured, same, weights
 
@@ -41,6 +41,14 @@ def test_singular_values_become_one_and_directions_stay(shape):
         u, _, vh = torch.linalg.svd(before, full_matrices=False)
         turned = u.T @ after @ vh.T  # diagonal where the singular vectors are the same
         assert (turned - torch.diag(turned.diag())).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("rank", [64, 8, 1], ids=lambda rank: f"rank {rank}")
+def test_gram_matrices_give_the_same(rank):
+    matrices = torch.stack([random(64, rank, seed=n) @ random(rank, 256, seed=n) for n in (5, 6)])
+    matrices /= torch.linalg.matrix_norm(matrices, keepdim=True)
+    expected = _iterate(matrices.double()).float()
+    assert (_iterate_gram(matrices) - expected).norm() < 1e-3 * expected.norm()
 
 
 @pytest.mark.parametrize("shape", [(24, 6), (6, 24)])
