@@ -13,10 +13,10 @@ from faceswap.conversion.masks.face_masks import KEPT
 from faceswap.conversion.output.views import SHOWN
 from faceswap.conversion.settings import ConvertConfig
 from faceswap.conversion.swap.blending import blends
-from faceswap.conversion.video.ranges import Outside
 from faceswap.core.config import load_config
 from faceswap.maskers import maskers
 from faceswap.maskers.products import PREDICTED
+from faceswap.provenance.swapped_ranges import Outside
 
 Inputs = Annotated[
     list[Path], typer.Argument(help="Videos, photos, or folders of both (searched recursively).")

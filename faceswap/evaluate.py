@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from faceswap import evaluate_options as options
 from faceswap.core.console import TextTable, note, progress_bar, show_table
@@ -208,15 +208,20 @@ def _evaluate_video(
             baseline=baseline,
             on_frames=advance,
         )
-    about = {"source_file": str(inputs.source), "converted_file": str(inputs.output)}
+    about: dict[str, Any] = {
+        "source_file": str(inputs.source),
+        "converted_file": str(inputs.output),
+    }
     title = f"Evaluation of {inputs.output.name}"
-    evaluation = Evaluation(title, about, [found.comparison], file=found.file)
+    if found.ranges is not None:
+        about |= {"swapped": found.ranges.stated()}
+    evaluation = Evaluation(title, about, [found.comparison], file=found.file, notes=found.notes)
     if inputs.target is None:
         names = ("similarity_target", "retrieval", "sharpness")
         unnamed = names if recognizer is not None else names[-1:]
         reason = "the target is unknown; add --target FACESET"
         skipped = [*skipped, SkippedMetrics(unnamed, reason)]
-    evaluation.add_skipped(skipped)
+    evaluation.add_skipped([*skipped, *found.skipped])
     return evaluation
 
 

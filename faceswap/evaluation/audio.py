@@ -1,24 +1,29 @@
 """Compares the audio streams of a converted file with those of its source."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from faceswap.media.container import open_media
+from faceswap.media.clock import SoundClock
+from faceswap.media.container import open_media, video_stream
+from faceswap.media.kept_spans import KeptSpan, kept_packets
 
 
-def compare_audio(source: Path, output: Path) -> dict[str, float]:
+def compare_audio(source: Path, output: Path, kept: Sequence[KeptSpan] = ()) -> dict[str, float]:
     """Compare the audio of two files, stream by stream.
 
     Args:
         source: Source file.
         output: Converted file.
+        kept: Spans of the source that are in the output; empty for all of it.
 
     Returns:
         ``audio_packets_equal`` (0 to 1) and ``audio_error`` (0 to 2, full scale is 1); empty when
-        the source has no audio.
+        the source has no audio. There is no ``audio_error`` where other spans were cut out and
+        packets differ: audio is cut to whole packets, and decoded ones depend on those before them.
 
     Raises:
         MediaError: A file cannot be read.
@@ -32,10 +37,14 @@ def compare_audio(source: Path, output: Path) -> dict[str, float]:
             equal.append(0.0)
             errors.append(1.0)
             continue
-        equal.append(_fraction_equal(_packets(source, number), _packets(output, number)))
+        equal.append(_fraction_equal(_packets(source, number, kept), _packets(output, number)))
         # Equal packets decode to equal samples.
-        errors.append(0.0 if equal[-1] == 1 else _sample_error(source, output, number))
-    return {"audio_packets_equal": float(np.mean(equal)), "audio_error": max(errors)}
+        if equal[-1] == 1:
+            errors.append(0.0)
+        elif not kept:
+            errors.append(_sample_error(source, output, number))
+    measured = {"audio_packets_equal": float(np.mean(equal))}
+    return measured | ({"audio_error": max(errors)} if len(errors) == streams else {})
 
 
 def _audio_streams(path: Path) -> int:
@@ -43,9 +52,14 @@ def _audio_streams(path: Path) -> int:
         return len(container.streams.audio)
 
 
-def _packets(path: Path, number: int) -> list[bytes]:
+def _packets(path: Path, number: int, kept: Sequence[KeptSpan] = ()) -> list[bytes]:
     with open_media(path) as container:
-        return [bytes(packet) for packet in container.demux(audio=number) if packet.size]
+        if not kept:
+            return [bytes(packet) for packet in container.demux(audio=number) if packet.size]
+        clock = SoundClock(
+            container, video_stream(container, path), [container.streams.audio[number]]
+        )
+        return [bytes(packet) for packet in kept_packets(clock.read(), kept)]
 
 
 def _fraction_equal(first: list[bytes], second: list[bytes]) -> float:

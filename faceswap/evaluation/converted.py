@@ -1,7 +1,7 @@
 """Evaluates a converted video against its source."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from faceswap.core.errors import FacesetError, MediaError, NoFacesError
 from faceswap.evaluation.audio import compare_audio
 from faceswap.evaluation.comparison import Comparison, Kind, compare
+from faceswap.evaluation.evaluation import SkippedMetrics
 from faceswap.evaluation.face_finder import FaceFinder
+from faceswap.evaluation.frame_pairs import FramePairs, sample_frame_indices
 from faceswap.evaluation.frame_scoring import FrameScorer, Sample
 from faceswap.evaluation.methods import (
     NEAREST,
@@ -33,11 +35,13 @@ from faceswap.people.embeddings import (
     faceset_embedding,
     mean_embedding,
 )
+from faceswap.provenance.errors import ProvenanceError
+from faceswap.provenance.file_provenance import read_provenance
+from faceswap.provenance.swapped_ranges import SwappedRanges
 from faceswap.recognizers import Recognizer
 
-BLOCK = 10
-"""Consecutive frames per block when a video is sampled; jitter needs at least three."""
 _REFERENCE_FRAMES = 24
+_CUT_AUDIO = "the audio was re-encoded, and cut where frames were"
 SOURCE = "the source"
 
 
@@ -65,28 +69,16 @@ class ConvertedEvaluation:
     Attributes:
         comparison: Frame scores of the video and, optionally, of the baselines.
         file: Values measured once per file, by metric name: frame count, timestamps, audio.
+        ranges: Ranges in which faces were swapped, by the manifest; None for everything.
+        skipped: Metrics of the file that could not be measured.
+        notes: Remarks for the reader.
     """
 
     comparison: Comparison
     file: dict[str, float]
-
-
-@dataclass
-class _Timing:
-    """Frame counts and largest timestamp difference in ms, updated while both videos are read."""
-
-    frames: int = 0
-    output_frames: int = 0
-    time_error: float = 0.0
-
-
-def sample_frame_indices(total: int, limit: int) -> set[int]:
-    """Indices of at most ``limit`` frames: evenly spaced blocks of consecutive frames."""
-    if total <= limit:
-        return set(range(total))
-    length = min(BLOCK, limit)
-    starts = np.linspace(0, total - length, max(1, limit // length)).round().astype(int)
-    return {int(start) + step for start in starts for step in range(length)}
+    ranges: SwappedRanges | None = None
+    skipped: list[SkippedMetrics] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def evaluate_converted(
@@ -99,6 +91,9 @@ def evaluate_converted(
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> ConvertedEvaluation:
     """Compare a converted video with its source, frame by frame and as a file.
+
+    Where the manifest of the video states that faces were swapped in ranges, only frames in these
+    are scored, and what was cut out is not expected in the file.
 
     Args:
         inputs: Videos and facesets.
@@ -117,11 +112,12 @@ def evaluate_converted(
     hashed = _check_faceset(inputs)
     readers = VideoReader(inputs.source), VideoReader(inputs.output)
     _check_sizes(inputs, readers)
-    chosen = sample_frame_indices(readers[0].total, frames)
-    timing = _Timing()
-    pairs = _paired_frames(readers, timing, on_frames)
+    ranges, notes = _stated_ranges(inputs.output)
+    spans = ranges.spans if ranges is not None else ((0, readers[0].total),)
+    chosen = sample_frame_indices(spans, frames)
+    pairs = FramePairs(*readers, ranges, on_frames)
     samples = _samples(pairs, chosen, inputs, finder)
-    references = _references(inputs, finder, recognizer)
+    references = _references(inputs, spans, finder, recognizer)
     target = inputs.target.name if inputs.target is not None else None
     real = _real_faces(inputs)
     comparison = compare(
@@ -141,11 +137,35 @@ def evaluate_converted(
             "Check that --source is the right file.",
         )
     file = {
-        "frames_missing": float(timing.frames - timing.output_frames),
-        "time_error": timing.time_error,
-        **compare_audio(inputs.source, inputs.output),
+        "frames_missing": float(pairs.missing),
+        "time_error": pairs.time_error,
+        **compare_audio(inputs.source, inputs.output, pairs.kept),
     }
-    return ConvertedEvaluation(comparison, file)
+    skipped = []
+    if "audio_packets_equal" in file and "audio_error" not in file:
+        skipped.append(SkippedMetrics(("audio_error",), _CUT_AUDIO))
+    return ConvertedEvaluation(comparison, file, ranges, skipped, notes)
+
+
+def _stated_ranges(output: Path) -> tuple[SwappedRanges | None, list[str]]:
+    """Ranges of a converted file by its manifest, None for everything; and remarks on them."""
+    whole = f"All frames of {output.name} were evaluated, swapped or not"
+    try:
+        found = read_provenance(output)
+        ranges = SwappedRanges.of(found.conversion)
+    except ProvenanceError as error:
+        return None, [f"{whole}: {error.message}"]
+    if found.state == "broken":
+        return None, [f"{whole}: its manifest is damaged or was altered."]
+    if ranges is None:
+        return None, []
+    notes = [
+        f"By the manifest of {output.name}, {ranges.describe()}. Only the swapped frames were "
+        "evaluated."
+    ]
+    if found.state == "changed":
+        notes.append(f"{output.name} was changed after its manifest was written.")
+    return ranges, notes
 
 
 def _check_faceset(inputs: ConvertedInputs) -> HashedSource | None:
@@ -172,26 +192,8 @@ def _check_sizes(inputs: ConvertedInputs, readers: tuple[VideoReader, VideoReade
         )
 
 
-def _paired_frames(
-    readers: tuple[VideoReader, VideoReader], timing: _Timing, on_frames: Callable[[int], None]
-) -> Iterator[tuple[Frame, Frame]]:
-    """Frames of both videos by index; updates ``timing``."""
-    first, second = (iter(reader) for reader in readers)
-    while True:
-        source, output = next(first, None), next(second, None)
-        timing.frames += source is not None
-        timing.output_frames += output is not None
-        if source is None and output is None:
-            return
-        if source is not None:
-            on_frames(1)
-        if source is not None and output is not None:
-            timing.time_error = max(timing.time_error, 1000 * abs(source.time - output.time))
-            yield source, output
-
-
 def _samples(
-    pairs: Iterator[tuple[Frame, Frame]],
+    pairs: Iterable[tuple[Frame, Frame]],
     chosen: set[int],
     inputs: ConvertedInputs,
     finder: FaceFinder,
@@ -215,24 +217,31 @@ def _samples(
 
 
 def _references(
-    inputs: ConvertedInputs, finder: FaceFinder, recognizer: Recognizer | None
+    inputs: ConvertedInputs,
+    spans: Sequence[tuple[int, int]],
+    finder: FaceFinder,
+    recognizer: Recognizer | None,
 ) -> dict[str, Embedding]:
     """Reference embeddings of target and source; empty without a target or a recognizer."""
     if recognizer is None or inputs.target is None:
         return {}
     return {
         inputs.target.name: faceset_embedding(_real_faces(inputs), recognizer),
-        SOURCE: _source_reference(inputs, finder, recognizer),
+        SOURCE: _source_reference(inputs, spans, finder, recognizer),
     }
 
 
 def _source_reference(
-    inputs: ConvertedInputs, finder: FaceFinder, recognizer: Recognizer
+    inputs: ConvertedInputs,
+    spans: Sequence[tuple[int, int]],
+    finder: FaceFinder,
+    recognizer: Recognizer,
 ) -> Embedding:
-    reader = VideoReader(inputs.source)
-    wanted = set(evenly_spaced(range(reader.total), _REFERENCE_FRAMES))
+    # Elsewhere somebody else may be seen.
+    swapped = [index for first, end in spans for index in range(first, end)]
+    wanted = set(evenly_spaced(swapped, _REFERENCE_FRAMES))
     embeddings = []
-    for frame in reader:
+    for frame in VideoReader(inputs.source):
         if frame.index in wanted and (faces := finder.all(shown := frame.displayed())):
             embeddings.extend(recognizer([shown], [faces[0].points]))
     if not embeddings:

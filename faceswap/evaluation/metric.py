@@ -132,9 +132,11 @@ _METRICS = (
            "Reconstruction of held-out faces: AlexNet feature distance (Zhang et al., 2018), with "
            "the original outside of the mask; 0 is perfect."),
     Metric("frames_missing", "frames missing", "", "zero", 0,
-           "Frame count of the source minus frame count of the output."),
+           "Frame count of the source, without what was cut out of it, minus frame count of the "
+           "output."),
     Metric("time_error", "timestamp error", "ms", "lower", 3,
-           "Largest timestamp difference of a frame between output and source."),
+           "Largest timestamp difference of a frame between output and source, whose frames follow "
+           "each other where others were cut out."),
     Metric("audio_packets_equal", "audio packets equal", "", "higher", 3,
            "Fraction of audio packets that are bit-identical; 1 if the audio was copied."),
     Metric("audio_error", "audio error", "", "lower", 4,

@@ -22,6 +22,45 @@ class KeptSpan:
     moved: Fraction
 
 
+class SpansOfFrames:
+    """Moves frames of a video to where those before them end, where others are cut out between.
+
+    Time in which no frame can be decoded is kept, unless it lies where a cut is.
+
+    Args:
+        time_base: Seconds per unit of time stamps.
+
+    Attributes:
+        spans: The spans of time that are kept so far.
+    """
+
+    def __init__(self, time_base: Fraction) -> None:
+        self.spans: list[KeptSpan] = []
+        self._time_base = time_base
+        self._moved = 0
+        self._end = 0
+
+    def add(self, first: int, stop: int, *, cut: bool) -> int:
+        """Adds frames that follow each other, behind those that were added before.
+
+        Args:
+            first: Time stamp of the first frame.
+            stop: Time at which the last frame ends, in the same units.
+            cut: Whether frames are cut out between those before them and these.
+
+        Returns:
+            By how much earlier they are shown in the result.
+        """
+        begin = Fraction(0)
+        if cut:
+            self._moved, begin = first - self._end, first * self._time_base
+        elif self.spans:
+            begin = self.spans.pop().begin
+        self.spans.append(KeptSpan(begin, stop * self._time_base, self._moved * self._time_base))
+        self._end = stop - self._moved
+        return self._moved
+
+
 def kept_packets(packets: Iterable[Packet], spans: Sequence[KeptSpan]) -> Iterator[Packet]:
     """Packets that begin in one of the spans, with time stamps moved in place.
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from faceswap.core.errors import ConfigError
+from faceswap.provenance.errors import ProvenanceError
 from faceswap.provenance.file_provenance import FileProvenance
 from faceswap.provenance.metadata import SYNTHETIC_TYPES
 from faceswap.provenance.subject import describe_records, matches_evidence
+from faceswap.provenance.swapped_ranges import SwappedRanges
 
 DECLARED, UNDECLARED, INVALID = 0, 1, 3
 """Exit codes: an intact manifest declares synthetic content; none does; a manifest is not valid.
@@ -77,7 +79,7 @@ def describe(found: FileProvenance, evidence: Path | None = None) -> Iterator[tu
     if found.conversion:
         try:
             yield from list(_conversion_lines(found.conversion, evidence))
-        except (AttributeError, KeyError, TypeError, ConfigError):
+        except (AttributeError, KeyError, TypeError, ConfigError, ProvenanceError):
             # Other signers may use the label of our assertion for any content.
             yield "conversion", "not in the format of this program"
     for name, text in found.metadata.items():
@@ -135,6 +137,8 @@ def _conversion_lines(
         yield "faces", f"{counts['faces_swapped']} swapped{of_frames}"
     elif counts:
         yield "faces", f"{counts['faces_swapped']} swapped"
+    if ranges := SwappedRanges.of(conversion):
+        yield "ranges", ranges.describe()
     for rule in conversion.get("mapping", []):
         yield "mapping", f"{rule['faces']} to {rule['to']}"
     shown = conversion.get("shows", [])

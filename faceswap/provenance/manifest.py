@@ -15,6 +15,7 @@ from faceswap import __version__
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.text import readable_name
 from faceswap.provenance.metadata import COMPOSITE, DESCRIPTION, NAME
+from faceswap.provenance.swapped_ranges import SwappedRanges
 
 CONVERSION = "org.faceswap-toolkit.conversion"
 """Label of our own assertion: model, identities shown, subject records, hashes of the sources."""
@@ -54,6 +55,7 @@ def manifest_definition(
     sources: Sequence[HashedFile],
     counts: Mapping[str, int],
     shown: Sequence[str] | None = None,
+    ranges: SwappedRanges | None = None,
     *,
     attached: bool = True,
 ) -> dict[str, Any]:
@@ -67,6 +69,7 @@ def manifest_definition(
             shown together, or none. Each must be added as the ingredient ``source-<number>``.
         counts: Numbers of frames and of swapped faces.
         shown: Identities that were found to be shown; None for all that may be.
+        ranges: Ranges in which faces were swapped; None for everything.
         attached: Whether the sources are added as ingredients.
 
     Returns:
@@ -81,7 +84,11 @@ def manifest_definition(
             {"label": "c2pa.actions.v2", "data": {"actions": _actions(names)}},
             {
                 "label": CONVERSION,
-                "data": _assertion(conversion, sources, shown) | {"counts": dict(counts)},
+                "data": {
+                    **_assertion(conversion, sources, shown),
+                    **(ranges.stated() if ranges is not None else {}),
+                    "counts": dict(counts),
+                },
             },
         ],
     }

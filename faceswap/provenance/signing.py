@@ -21,6 +21,7 @@ from faceswap.provenance.manifest import (
 )
 from faceswap.provenance.sidecar import find_sidecar, sidecar_path
 from faceswap.provenance.store import read_store
+from faceswap.provenance.swapped_ranges import SwappedRanges
 
 if TYPE_CHECKING:
     import c2pa
@@ -43,6 +44,7 @@ class ManifestSigner:
         *sources: HashedFile,
         counts: Callable[[], Mapping[str, int]] = lambda: {},
         shown: Callable[[], Iterable[str]] | None = None,
+        ranges: SwappedRanges | None = None,
         attached: bool = True,
     ) -> Signer:
         """Creates the function that a writer calls before it renames a complete file.
@@ -57,6 +59,7 @@ class ManifestSigner:
                 the file is complete.
             shown: Function that returns the identities that are shown, likewise; None for all that
                 the conversion may show.
+            ranges: Ranges of a video in which faces were swapped; None for everything.
             attached: Whether the sources are ingredients with manifests of their own, for which
                 they are read. A part of a file that is made states their hashes only.
 
@@ -74,6 +77,7 @@ class ManifestSigner:
                 sources,
                 counts(),
                 None if shown is None else sorted(shown()),
+                ranges,
                 attached=attached,
             )
             return self._sign(file, final, sources, definition, attached=attached)

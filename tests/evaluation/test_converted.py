@@ -7,8 +7,9 @@ import pytest
 
 from faceswap.core.errors import FacesetError, MediaError, NoFacesError
 from faceswap.evaluation.audio import compare_audio
-from faceswap.evaluation.converted import ConvertedInputs, evaluate_converted, sample_frame_indices
+from faceswap.evaluation.converted import ConvertedInputs, evaluate_converted
 from faceswap.evaluation.face_finder import FaceFinder
+from faceswap.evaluation.frame_pairs import sample_frame_indices
 from tests.evaluation.conftest import FRAMES, Colours
 from tests.footage import moving_portrait, plain_picture, write_clip
 
@@ -128,10 +129,10 @@ def test_reencoded_audio_is_compared_by_samples(tmp_path):
 
 
 def test_frames_are_sampled_in_blocks():
-    assert sample_frame_indices(30, 100) == set(range(30))
-    chosen = sample_frame_indices(1000, 30)
+    assert sample_frame_indices([(0, 30)], 100) == set(range(30))
+    chosen = sample_frame_indices([(0, 1000)], 30)
     assert chosen == {*range(10), *range(495, 505), *range(990, 1000)}
-    assert sample_frame_indices(1000, 4) == {0, 1, 2, 3}
+    assert sample_frame_indices([(0, 1000)], 4) == {0, 1, 2, 3}
 
 
 def test_mismatched_inputs_are_rejected(tmp_path, clips, facesets, finder):

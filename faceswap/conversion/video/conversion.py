@@ -287,6 +287,7 @@ class VideoConversion:
             source,
             counts=lambda: result.counts,
             shown=lambda: result.shown,
+            ranges=self.ranges.swapped(records),
         )
         return finishing.write(
             self.outputs.path,

@@ -1,19 +1,18 @@
 """The ranges of a video in which faces are swapped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
-from faceswap.conversion.video.segments import Segment
+from faceswap.conversion.video.segments import Segment, consecutive
 from faceswap.conversion.video.work_folder import SegmentRecord
 from faceswap.core.errors import ConfigError
 from faceswap.extraction.moments import Moment, frame_span, parse_moment
 from faceswap.media.joining import Piece
-from faceswap.media.kept_spans import KeptSpan
+from faceswap.media.kept_spans import KeptSpan, SpansOfFrames
 from faceswap.media.sources import Source
-
-Outside = Literal["keep", "drop"]
+from faceswap.provenance.swapped_ranges import Outside, SwappedRanges
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,18 @@ class Ranges:
         ]
         return [each for each in cut if each.swapped or self.outside == "keep"]
 
+    def swapped(self, segments: Iterable[Segment]) -> SwappedRanges | None:
+        """The ranges as frames; None for the whole video.
+
+        Args:
+            segments: Segments of the result in order, as ``restrict`` returned them.
+        """
+        if not self.moments:
+            return None
+        groups = consecutive(segment for segment in segments if segment.swapped)
+        spans = ((group[0].first, group[-1].end) for group in groups)
+        return SwappedRanges(tuple(spans), self.outside)
+
 
 WHOLE = Ranges()
 """The whole video."""
@@ -141,8 +152,6 @@ def place_pieces(
 ) -> tuple[list[Piece], list[KeptSpan]]:
     """Moves segments to where those before them end, and tells the spans of time that are kept.
 
-    Time in which no frame can be decoded is kept, unless it lies where a cut is.
-
     Args:
         pieces: Segments of the result in order, with their records and pieces; at least one has
             frames.
@@ -157,20 +166,15 @@ def place_pieces(
     shown = [piece for _, record, piece in pieces if record.pts]
     if not cuts:
         return shown, []
-    placed, spans = [], []
-    follows, moved, end, cut = 0, 0, 0, False
+    placed, kept = [], SpansOfFrames(time_base)
+    follows, cut = 0, False
     for segment, record, piece in pieces:
         cut = cut or segment.first != follows
         follows = segment.end
         if not record.pts:
             continue
-        if cut:
-            moved = record.pts[0] - end
-        begin = (record.pts[0] if cut else 0) * time_base
-        if spans and not cut:
-            begin = spans.pop().begin
         stop = record.pts[-1] + (record.duration or frame)
+        moved = kept.add(record.pts[0], stop, cut=cut)
         placed.append(Piece(piece.path, [pts - moved for pts in record.pts]))
-        spans.append(KeptSpan(begin, stop * time_base, moved * time_base))
-        end, cut = stop - moved, False
-    return placed, spans
+        cut = False
+    return placed, kept.spans
