@@ -25,7 +25,7 @@ class Moment:
     is_frame: bool
 
     def __str__(self) -> str:
-        return f"{self.value}f" if self.is_frame else f"{float(self.value):g}"
+        return f"{self.value}f" if self.is_frame else f"{float(self.value):.15g}"
 
     def frame_of(self, source: Source) -> int:
         """Index of the first frame of a source that is not before this moment.

@@ -32,6 +32,11 @@ def test_moments(text, expected):
     assert parse_moment(text, "--start") == expected
 
 
+@pytest.mark.parametrize("text", ["90", "0.1", "3723.456789", "2250f"])
+def test_a_moment_is_written_in_full(text):
+    assert str(parse_moment(text, "--start")) == text
+
+
 @pytest.mark.parametrize("text", ["", "-3", "1:2:3:4", "f", "2.5f", "ten", "nan"])
 def test_other_moments_are_refused(text):
     with pytest.raises(ConfigError, match="--start"):

@@ -27,7 +27,7 @@ class Quality:
     Attributes:
         ssim: Structural similarity, at most 1; higher is better.
         l1: Mean absolute difference, 0 to 1; lower is better.
-        variety: How much the faces differ from each other, over how much the real ones do: 0 if the
+        variety: Mean deviation of the faces from their mean, over that of the real ones: 0 if the
             model shows one face whatever its input, about 1 if it follows. NaN for real faces that
             hardly differ.
     """
