@@ -1,6 +1,6 @@
 """Builds a training from its settings and its facesets, and runs it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from faceswap.core.errors import ConfigError
 from faceswap.core.log import get_logger
 from faceswap.core.peers import Peers, join_processes
 from faceswap.core.processes import hold_run, open_accelerator
-from faceswap.core.run_manifest import Start
+from faceswap.core.run_manifest import Data, Start
 from faceswap.core.seeding import seed_everything
 from faceswap.core.trackers import check_trackers
 from faceswap.facesets.pack_folder import PackPlace
@@ -103,20 +103,11 @@ def open_training(
         FaceswapError: Settings, facesets or the run cannot be used.
     """
     run = RunDirectory(output)
+    # Many of these steps are collective: their order is the same in all processes, see ``Peers``.
     with ExitStack() as stack:
         peers = stack.enter_context(join_processes())
-        peers.first(run.exists)  # refuses a folder of something else before any work
-        with peers.together():
-            check_options(config.model.name, config.model.options)
-            facesets = open_facesets(faces, config.data.minimum, config.data.mask)
-        peers.first(lambda: check_trackers(config.output.trackers))
-        purpose = "a training" if writes else "steps that are not saved"
-        compare_starts(peers, config.model_dump(mode="json"), facesets, run, purpose)
-        with peers.together():  # one machine may lack the device
-            # No network here has statistics that the processes would have to agree on.
-            place = config.training.device, config.training.precision
-            opened = stack.enter_context(open_accelerator(*place, share_buffers=False))
-        peers.require_same({"precision": opened.mixed_precision}, _SAME_PRECISION)
+        facesets = _open_same_facesets(config, faces, run, peers, writes=writes)
+        opened = stack.enter_context(_open_same_precision(config, peers))
         stack.enter_context(hold_run(opened, output, "the training"))
         with peers.together():
             divides(config, opened)  # refuses other settings before any work
@@ -127,22 +118,10 @@ def open_training(
         data = prepare_data(config, facesets, run.cache, opened, model, plans, callbacks.on_faces)
         described = describe_facesets(facesets, data.contents)
         compare_contents(peers, described)
-
-        def record(*, write: bool) -> Start:
-            edited = run.edited_faces(described, data.edited)
-            return run.start(
-                config,
-                described,
-                command,
-                edited=edited,
-                origins=origins,
-                allow_changes=allow_changes,
-                write=write,
-            )
-
-        start = peers.first(lambda: record(write=False))
-        for change in start.changes:
-            _log.info("Changed since the last start: %s.", change)
+        record = partial(
+            _record_start, run, config, described, data.edited, command, origins, allow_changes
+        )
+        start = _compare_with_last(record, peers)
         meta = peers.first(partial(_describe_model, config, facesets, model, run, origins))
         training = OpenedTraining(config, opened, run, phases, data, meta)
         trainer = assemble_trainer(training, model, callbacks if writes else None)
@@ -150,16 +129,82 @@ def open_training(
             trainer.progress.forget_best()
         if writes and opened.is_main_process:
             record(write=True)
-        _log.info(
-            "%s, %.2f million parameters, on %s in %s, %d process(es).",
-            config.model.name,
-            sum(p.numel() for p in model.parameters()) / 1e6,
-            opened.device,
-            "fp32" if opened.mixed_precision == "no" else opened.mixed_precision,
-            opened.num_processes,
-        )
+        _log_opened(config, opened, model)
         del model  # nothing but the trainer, which lets go of it, keeps its process group
         yield opened, trainer
+
+
+def _open_same_facesets(
+    config: TrainConfig,
+    faces: Mapping[str, Sequence[PackPlace]],
+    run: RunDirectory,
+    peers: Peers,
+    *,
+    writes: bool,
+) -> dict[str, FaceSets]:
+    """The facesets of a command that is the same in all processes and can be trained."""
+    peers.first(run.exists)  # refuses a folder of something else before any work
+    with peers.together():
+        check_options(config.model.name, config.model.options)
+        facesets = open_facesets(faces, config.data.minimum, config.data.mask)
+    peers.first(lambda: check_trackers(config.output.trackers))
+    purpose = "a training" if writes else "steps that are not saved"
+    compare_starts(peers, config.model_dump(mode="json"), facesets, run, purpose)
+    return facesets
+
+
+@contextmanager
+def _open_same_precision(config: TrainConfig, peers: Peers) -> Iterator[Accelerator]:
+    """Opens Accelerate in a precision that is the same in all processes."""
+    with ExitStack() as stack:
+        with peers.together():  # one machine may lack the device
+            # No network here has statistics that the processes would have to agree on.
+            place = config.training.device, config.training.precision
+            opened = stack.enter_context(open_accelerator(*place, share_buffers=False))
+        peers.require_same({"precision": opened.mixed_precision}, _SAME_PRECISION)
+        yield opened
+
+
+def _record_start(
+    run: RunDirectory,
+    config: TrainConfig,
+    described: Data,
+    edited: Mapping[Path, int],
+    command: Sequence[str],
+    origins: Sequence[Mapping[str, Any]],
+    allow_changes: bool,
+    *,
+    write: bool,
+) -> Start:
+    """Compares this start of a run with earlier ones, and may write it into the manifest."""
+    return run.start(
+        config,
+        described,
+        command,
+        edited=run.edited_faces(described, edited),
+        origins=origins,
+        allow_changes=allow_changes,
+        write=write,
+    )
+
+
+def _compare_with_last(record: Callable[..., Start], peers: Peers) -> Start:
+    """Logs what changed since the last start; the first process reads it."""
+    start = peers.first(partial(record, write=False))
+    for change in start.changes:
+        _log.info("Changed since the last start: %s.", change)
+    return start
+
+
+def _log_opened(config: TrainConfig, opened: Accelerator, model: FaceAutoencoder) -> None:
+    _log.info(
+        "%s, %.2f million parameters, on %s in %s, %d process(es).",
+        config.model.name,
+        sum(p.numel() for p in model.parameters()) / 1e6,
+        opened.device,
+        "fp32" if opened.mixed_precision == "no" else opened.mixed_precision,
+        opened.num_processes,
+    )
 
 
 def _start_model(
