@@ -12,7 +12,7 @@ from faceswap.core.errors import ConfigError
 from faceswap.core.log import get_logger
 from faceswap.core.peers import Peers, join_processes
 from faceswap.core.processes import hold_run, open_accelerator
-from faceswap.core.run_manifest import Data, Start
+from faceswap.core.run_manifest import Start
 from faceswap.core.seeding import seed_everything
 from faceswap.core.trackers import check_trackers
 from faceswap.facesets.pack_folder import PackPlace
@@ -118,9 +118,18 @@ def open_training(
         data = prepare_data(config, facesets, run.cache, opened, model, plans, callbacks.on_faces)
         described = describe_facesets(facesets, data.contents)
         compare_contents(peers, described)
-        record = partial(
-            _record_start, run, config, described, data.edited, command, origins, allow_changes
-        )
+
+        def record(*, write: bool) -> Start:
+            return run.start(
+                config,
+                described,
+                command,
+                edited=run.edited_faces(described, data.edited),
+                origins=origins,
+                allow_changes=allow_changes,
+                write=write,
+            )
+
         start = _compare_with_last(record, peers)
         meta = peers.first(partial(_describe_model, config, facesets, model, run, origins))
         training = OpenedTraining(config, opened, run, phases, data, meta)
@@ -163,29 +172,6 @@ def _open_same_precision(config: TrainConfig, peers: Peers) -> Iterator[Accelera
             opened = stack.enter_context(open_accelerator(*place, share_buffers=False))
         peers.require_same({"precision": opened.mixed_precision}, _SAME_PRECISION)
         yield opened
-
-
-def _record_start(
-    run: RunDirectory,
-    config: TrainConfig,
-    described: Data,
-    edited: Mapping[Path, int],
-    command: Sequence[str],
-    origins: Sequence[Mapping[str, Any]],
-    allow_changes: bool,
-    *,
-    write: bool,
-) -> Start:
-    """Compares this start of a run with earlier ones, and may write it into the manifest."""
-    return run.start(
-        config,
-        described,
-        command,
-        edited=run.edited_faces(described, edited),
-        origins=origins,
-        allow_changes=allow_changes,
-        write=write,
-    )
 
 
 def _compare_with_last(record: Callable[..., Start], peers: Peers) -> Start:
