@@ -60,10 +60,14 @@ class Measured:
         return fmean(swap.score for swap in self.swaps.values()), fmean(known)
 
     def figures(self) -> dict[str, float]:
-        """The metrics by the names of their curves in TensorBoard."""
+        """The metrics that have a value, by the names of their curves in TensorBoard."""
         values = {}
         for name, each in self.quality.items():
-            values |= {f"held-out {figure}/{name}": value for figure, value in asdict(each).items()}
+            values |= {
+                f"held-out {figure}/{name}": value
+                for figure, value in asdict(each).items()
+                if isfinite(value)
+            }
         for (source, target), swap in self.swaps.items():
             for figure, value in asdict(swap).items():
                 if value is not None and figure != "fidelity":  # it is the SSIM of the target
