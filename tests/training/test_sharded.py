@@ -31,7 +31,9 @@ SETTINGS = [
     "output.preview_every=4",
     "output.live_page=false",
 ]
+# A rate at which rounding, which differs by processes and processors, does not grow within 12 steps.
 EVERYTHING = [
+    "optimizer.lr=2e-4",
     *("optimizer.ema=0.9", "optimizer.auto_clip=50"),
     *("optimizer.lr_dropout=0.3", "training.micro_batches=2"),
 ]
