@@ -31,7 +31,7 @@ SETTINGS = [
     "output.preview_every=4",
     "output.live_page=false",
 ]
-# A rate at which rounding, which differs by processes and processors, does not grow within 12 steps.
+# A rate at which rounding, which differs between machines, does not grow within 12 steps.
 EVERYTHING = [
     "optimizer.lr=2e-4",
     *("optimizer.ema=0.9", "optimizer.auto_clip=50"),
