@@ -13,7 +13,7 @@ _EARLY = 200  # steps in which every model begins with the mean face
 
 
 def warn_of_collapse(evaluations: Sequence[Evaluation]) -> None:
-    """Logs a warning when two evaluations in a row find a collapsed model; once in a row of them.
+    """Logs a warning when two evaluations in a row find a collapsed model, once until it recovers.
 
     Args:
         evaluations: All evaluations so far, in order.
