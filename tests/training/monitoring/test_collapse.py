@@ -2,8 +2,13 @@ import logging
 
 import pytest
 
+from faceswap.training.build import run_training
 from faceswap.training.monitoring.collapse import warn_of_collapse
 from faceswap.training.monitoring.evaluation_log import Evaluation
+from faceswap.training.monitoring.held_out import Quality
+from faceswap.training.monitoring.measurement import Measured
+from faceswap.training.monitoring.report import Reporter
+from tests.training.tiny import configured
 
 
 def evaluation(step: int, **variety: float | None) -> Evaluation:
@@ -44,3 +49,13 @@ def test_a_second_collapse_is_reported_again(caplog: pytest.LogCaptureFixture):
     varieties = (0.02, 0.02, 0.5, 0.02, 0.02)
     run = [evaluation(500 * (i + 1), alice=value) for i, value in enumerate(varieties)]
     assert len(warnings_of(run, caplog)) == 2
+
+
+def test_a_resumed_training_reports_it(faces, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("faceswap.training.monitoring.collapse._EARLY", 2)
+    collapsed = Measured({"alice": Quality(0.6, 0.1, 0.001)})
+    monkeypatch.setattr(Reporter, "measure", lambda self, step: collapsed)
+    run_training(configured("training.steps=2", "output.save_every=2"), faces, tmp_path / "run")
+    assert "has collapsed" not in caplog.text
+    run_training(configured("training.steps=4", "output.save_every=2"), faces, tmp_path / "run")
+    assert "steps 2 and 4: the training has collapsed" in caplog.text
