@@ -1,12 +1,12 @@
 """The verb ``faceswap export``."""
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
 from faceswap.cli import VERBS
 from faceswap.core.command_line import run_program
+from faceswap.core.onnx_runtime import open_session
 from faceswap.models import build_model
 from faceswap.models.model_file import ModelMeta, load_model, save_model
 
@@ -32,10 +32,7 @@ def test_the_suffix_chooses_the_format(run, tmp_path, capsys):
     assert export(run, "--to", "bob", "-o", tmp_path / "bob.dfm") == 0
     assert export(run, "--to", "bob", "-o", tmp_path / "bob.onnx") == 0
     assert "Verified" in capsys.readouterr().err
-    names = [
-        onnxruntime.InferenceSession(tmp_path / file).get_inputs()[0].name
-        for file in ("bob.dfm", "bob.onnx")
-    ]
+    names = [open_session(tmp_path / file).get_inputs()[0].name for file in ("bob.dfm", "bob.onnx")]
     assert names == ["in_face:0", "faces"]
     assert export(run, "--to", "bob", "-o", tmp_path / "bob.bin") == 2
     assert "--format" in capsys.readouterr().err
@@ -46,7 +43,7 @@ def test_another_identity_gives_another_face(run, tmp_path):
     found = []
     for name in ("alice", "bob"):
         assert export(run, "--to", name, "-o", tmp_path / f"{name}.onnx") == 0
-        session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx")
+        session = open_session(tmp_path / f"{name}.onnx")
         found.append(np.asarray(session.run(["face"], {"faces": faces})[0]))
         expected = load_model(run).model.swap(torch.from_numpy(faces), name).face.numpy()
         np.testing.assert_allclose(found[-1], expected, atol=1e-4)

@@ -136,9 +136,9 @@ def _rename(graph: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
 
 def onnx_runner(path: Path) -> Runner:
     """Function that runs an ONNX file on the CPU: inputs in order -> outputs in order."""
-    import onnxruntime
+    from faceswap.core.onnx_runtime import open_session
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = open_session(path)
     names = [each.name for each in session.get_inputs()]
 
     def run(*inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:

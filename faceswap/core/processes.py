@@ -2,6 +2,7 @@
 
 import gc
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -88,6 +89,8 @@ def open_accelerator(
     parallel = DistributedDataParallelKwargs(
         gradient_as_bucket_view=True, broadcast_buffers=share_buffers
     )
+    # Accelerate does not know the successor of this argument yet.
+    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     opened = Accelerator(
         mixed_precision=_AS_ACCELERATE_SAYS[chosen],

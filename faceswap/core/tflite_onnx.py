@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import tflite
 import torch
 from torch import Tensor, nn
 
 from faceswap.core import onnx_format, tflite_steps
+from faceswap.core.onnx_runtime import InferenceSession, open_session
 
 Wiring = Sequence[tuple[tuple[int, ...], int]]
 """Per step the numbers of the tensors that it reads, and of the one that it makes."""
@@ -35,25 +35,17 @@ class CPURunner:
         self, steps: Sequence[nn.Module], wiring: Wiring, source: int, outputs: Sequence[int]
     ) -> None:
         self._model = _to_onnx(steps, wiring, source, outputs)
-        self.sessions: dict[int, onnxruntime.InferenceSession] = {}
+        self.sessions: dict[int, InferenceSession] = {}
 
     def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
         """Outputs of a batch of images, (B, 3, H, W) float32 on the CPU."""
         found = self._session().run(None, {"images": images.contiguous().numpy()})
         return tuple(torch.from_numpy(np.asarray(values)) for values in found)
 
-    def _session(self) -> onnxruntime.InferenceSession:
+    def _session(self) -> InferenceSession:
         threads = torch.get_num_threads()
         if threads not in self.sessions:
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = threads
-            options.inter_op_num_threads = 1
-            # Waiting threads would take the cores of the other stages of a pipeline.
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            options.log_severity_level = 3
-            self.sessions[threads] = onnxruntime.InferenceSession(
-                self._model, options, providers=["CPUExecutionProvider"]
-            )
+            self.sessions[threads] = open_session(self._model, threads)
         return self.sessions[threads]
 
 

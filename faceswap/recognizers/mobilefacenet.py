@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import ArrayLike, NDArray
 
 from faceswap.core.errors import ModelFileError
+from faceswap.core.onnx_runtime import open_session
 from faceswap.core.weights import weights_path
 from faceswap.geometry.alignment import warp
 from faceswap.geometry.landmarks68 import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
@@ -40,14 +40,9 @@ class MobileFaceNet:
     weights: tuple[str, ...] = ("mobilefacenet",)
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        # One face at a time does not benefit from several threads.
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            # One face at a time does not benefit from several threads.
+            self._session = open_session(path, threads=1)
         except Exception as error:  # onnxruntime raises many kinds, none of them public
             raise ModelFileError(
                 f"Expected an ONNX network in {path}, found another file.",

@@ -1,8 +1,8 @@
 import numpy as np
-import onnxruntime
 import pytest
 
 from faceswap.core.onnx_format import OPSET, model, node, tensor
+from faceswap.core.onnx_runtime import open_session
 
 WEIGHTS = np.arange(6, dtype=np.float32).reshape(1, 2, 1, 3)
 SHAPE = np.array([0, -1], np.int64)
@@ -18,7 +18,7 @@ def written():
 
 
 def test_onnxruntime_computes_what_was_written():
-    session = onnxruntime.InferenceSession(written(), providers=["CPUExecutionProvider"])
+    session = open_session(written())
     assert session.get_inputs()[0].shape == ["batch", 2, 300, "width"]
     images = np.random.default_rng(0).normal(size=(2, 2, 300, 4)).astype(np.float32)
     out = np.asarray(session.run(None, {"in": images})[0])

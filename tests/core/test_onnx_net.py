@@ -2,13 +2,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper, save
 
 from faceswap.core.errors import ModelFileError
 from faceswap.core.onnx_net import ONNXNet
+from faceswap.core.onnx_runtime import open_session
 
 
 def write(path: Path, operators, constants):
@@ -54,7 +54,7 @@ def tiny(tmp_path):
 
 def test_outputs_are_those_of_onnxruntime_for_each_image_of_a_batch(tiny):
     images = torch.randn(4, 3, 9, 9, generator=torch.Generator().manual_seed(0))
-    session = onnxruntime.InferenceSession(tiny, providers=["CPUExecutionProvider"])
+    session = open_session(tiny)
     found = ONNXNet(tiny)(images)
     for image, ours in zip(images, found, strict=True):
         (theirs,) = session.run(None, {"in": image[None].numpy()})

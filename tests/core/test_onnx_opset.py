@@ -2,12 +2,12 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from faceswap.core.errors import ConfigError
 from faceswap.core.onnx_opset import lower_opset
+from faceswap.core.onnx_runtime import open_session
 
 
 def model(nodes, constants, inputs, shape, sides=3, kind=TensorProto.FLOAT):
@@ -22,7 +22,7 @@ def model(nodes, constants, inputs, shape, sides=3, kind=TensorProto.FLOAT):
 
 
 def run(built, x):
-    session = onnxruntime.InferenceSession(built.SerializeToString())
+    session = open_session(built.SerializeToString())
     return np.asarray(session.run(None, {"x": x})[0])
 
 

@@ -6,12 +6,12 @@ import json
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from torch import nn
 
 from faceswap.core.errors import ConfigError, IdentityError, ModelFileError
+from faceswap.core.onnx_runtime import open_session
 from faceswap.geometry.alignment import crop_matrix, warp
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.models import build_model, models
@@ -75,7 +75,7 @@ def frame_with_face():
 
 def read_as_facefusion(path, frame, landmarks):
     """Cut, result and mask in the way of a reader of DFM: RGB frame, five points."""
-    session = onnxruntime.InferenceSession(path)
+    session = open_session(path)
     (given,) = session.get_inputs()
     assert given.name == "in_face:0"
     side = given.shape[1]
@@ -134,7 +134,7 @@ def test_registered_models_are_equal_to_their_export(name, kind, tmp_path):
     path = tmp_path / "model"
     assert export_model(model, "bob", path, kind) < 1e-4
     if kind == "onnx":
-        session = onnxruntime.InferenceSession(path)
+        session = open_session(path)
         size = model.model.input_size
         faces = torch.rand(3, 3, size, size)
         morph = {"morph": np.array([0.3], np.float32)} if name == "amp" else {}
@@ -185,7 +185,7 @@ def test_dfm_of_a_morphing_model_takes_the_factor(tmp_path):
     torch.manual_seed(0)
     model = loaded(build_model("amp", ("alice", "bob"), SMALL["amp"]), "amp")
     export_model(model, "bob", tmp_path / "bob.dfm", "dfm")
-    session = onnxruntime.InferenceSession(tmp_path / "bob.dfm")
+    session = open_session(tmp_path / "bob.dfm")
     inputs = {each.name: each.shape for each in session.get_inputs()}
     assert list(inputs) == ["in_face:0", "morph_value:0"]
     assert inputs["morph_value:0"] == [1]
@@ -210,7 +210,7 @@ def test_dfm_needs_a_mask(tmp_path):
     with pytest.raises(ModelFileError, match="mask of the face"):
         export_model(model, "bob", tmp_path / "bob.dfm", "dfm")
     export_model(model, "bob", tmp_path / "bob.onnx", "onnx")
-    outputs = onnxruntime.InferenceSession(tmp_path / "bob.onnx").get_outputs()
+    outputs = open_session(tmp_path / "bob.onnx").get_outputs()
     assert [output.name for output in outputs] == ["face"]
 
 

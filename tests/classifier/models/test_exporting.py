@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from PIL import Image
 
 from classifier.models import exporting
 from faceswap.core.onnx_export import Runner
+from faceswap.core.onnx_runtime import open_session
 
 Run = Callable[..., int | str | None]
 
@@ -62,7 +62,7 @@ def test_onnx_runs_without_torch(
         "normalisation": "inside the network: (value - mean) / std",
         "layout": "NCHW float32",
     }
-    session = onnxruntime.InferenceSession(file)
+    session = open_session(file)
     assert [output.name for output in session.get_outputs()] == ["logits", "probabilities"]
     names = [colours / "red" / "00.png", colours / "blue" / "00.png", colours / "red" / "01.png"]
     batch = np.stack([as_input(path, 32) for path in names])
@@ -119,7 +119,7 @@ def test_pixels_as_onnx(classifier: Run, square_run: Path, tmp_path: Path) -> No
     """Slow: the dense blocks have hundreds of nodes."""
     file = tmp_path / "squares.onnx"
     assert classifier("export", square_run, "-o", file, "--height", 32, "--width", 64) == 0
-    session = onnxruntime.InferenceSession(file)
+    session = open_session(file)
     logits, _ = session.run(None, {"images": np.zeros((1, 3, 32, 64), np.float32)})
     assert np.asarray(logits).shape == (1, 2, 32, 64)
 
