@@ -8,9 +8,9 @@ from pathlib import Path
 # the first import; what a user has set stays.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from onnxruntime import InferenceSession, SessionOptions  # noqa: TID251 (the one place)
+import onnxruntime  # noqa: TID251 (the one place)
 
-__all__ = ["InferenceSession", "open_session"]
+InferenceSession = onnxruntime.InferenceSession
 
 _ERRORS_ONLY = 3
 
@@ -26,7 +26,7 @@ def open_session(model: bytes | str | Path, threads: int | None = None) -> Infer
     Raises:
         Exception: onnxruntime cannot run the model; its errors have no public type.
     """
-    options = SessionOptions()
+    options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     if threads is not None:
         options.intra_op_num_threads = threads
