@@ -152,7 +152,10 @@ def finish(*started, timeout: float = 300):
 def start_machines(*commands, port=None):
     """Starts a process on each of several machines that share no disk, by their arguments."""
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port or free_port())}
-    shared |= {"WORLD_SIZE": str(len(commands)), "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+    # Each takes its part of the cores. With more threads than cores, those of a process wait for
+    # each other in loops, and a convolution has hung there.
+    count = str(len(commands))
+    shared |= {"WORLD_SIZE": count, "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": count}
     return [
         Started([sys.executable, *command], environment(RANK=str(rank), **shared))
         for rank, command in enumerate(commands)
