@@ -35,7 +35,10 @@ def run(session):
 def test_model_is_opened_from_a_file_or_its_content(threads, tmp_path):
     path = tmp_path / "doubler.onnx"
     path.write_bytes(doubler())
-    assert run(open_session(path, threads)) == run(open_session(doubler(), threads)) == [2, 4]
+    for given in (path, doubler()):
+        session = open_session(given, threads)
+        assert run(session) == [2, 4]
+        assert session.get_session_options().intra_op_num_threads == (threads or 0)
 
 
 def test_no_report_of_the_use_is_kept_or_sent(tmp_path):
