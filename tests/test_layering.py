@@ -19,7 +19,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("classifier.training",),
     ("classifier.evaluation",),
     ("classifier.interpretability",),
-    ("classifier.lessons",),
     ("faceswap.media", "faceswap.detectors", "faceswap.landmarkers", "faceswap.recognizers"),
     ("faceswap.provenance", "faceswap.maskers", "faceswap.models", "faceswap.tracking"),
     ("faceswap.facesets", "faceswap.environment"),
@@ -29,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("faceswap.training", "faceswap.conversion"),
     ("faceswap.evaluation", "faceswap.demonstration"),
     ("faceswap.faces_verbs",),
+    ("classifier.lessons",),  # the course shows what both packages do
 )
 ORDER = {folder: level for level, row in enumerate(LAYERS) for folder in row}
 # The folders of conversion; the modules beside them are above all of them.

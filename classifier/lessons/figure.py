@@ -1,9 +1,10 @@
 """Style and building blocks of the lessons' figures: a colour-blind-safe palette on white."""
 
 import io
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -55,6 +56,7 @@ STYLE: Any = {
 }
 _WIDTH = 8.4
 _DPI = 125
+_CAPTION_COLUMNS = 118
 
 
 def new_figure(height: float) -> Figure:
@@ -73,23 +75,47 @@ def split_figure(
     return first, second
 
 
-def save_figure(figure: Figure, path: Path, *, synthetic: bool = False) -> None:
+def save_figure(
+    figure: Figure, target: Path | IO[bytes], caption: str = "", *, synthetic: bool = False
+) -> None:
     """Save a figure as a PNG with 256 palette colours, a third of the size of a true-colour one.
 
     Args:
         figure: Figure.
-        path: Output file.
+        target: Output file, by path or open.
+        caption: Text below the figure.
         synthetic: Whether it shows generated faces; the metadata then say so.
     """
+    drawn = [_pixels(figure)]
+    if caption:
+        drawn.append(_pixels(_below(caption)))
+    palette = Image.fromarray(np.concatenate(drawn)).quantize(256, dither=Image.Dither.NONE)
+    metadata = PngInfo()
+    if synthetic:
+        metadata.add_itxt("XML:com.adobe.xmp", xmp_packet().decode())
+    if isinstance(target, Path):
+        with atomic_path(target) as temporary:
+            palette.save(temporary, "PNG", optimize=True, pnginfo=metadata)
+    else:
+        palette.save(target, "PNG", optimize=True, pnginfo=metadata)
+
+
+def _pixels(figure: Figure) -> NDArray[np.uint8]:
+    """``(H, W, 3)`` RGB pixels of a figure."""
     buffer = io.BytesIO()
     with rc_context(STYLE):
         figure.savefig(buffer, dpi=_DPI)
-    with Image.open(buffer) as image, atomic_path(path) as temporary:
-        palette = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        metadata = PngInfo()
-        if synthetic:
-            metadata.add_itxt("XML:com.adobe.xmp", xmp_packet().decode())
-        palette.save(temporary, optimize=True, pnginfo=metadata)
+    with Image.open(buffer) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _below(caption: str) -> Figure:
+    """A caption as a figure of its own: no layout of the plots can collide with it."""
+    with rc_context(STYLE):
+        lines = textwrap.wrap(caption, _CAPTION_COLUMNS)
+        figure = Figure(figsize=(_WIDTH, 0.17 * len(lines) + 0.16), facecolor="white")
+        figure.text(0.012, 0.97, "\n".join(lines), va="top", color=GREY, linespacing=1.3)
+    return figure
 
 
 def tint(colour: str, strength: float) -> tuple[float, float, float]:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,34 +8,30 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from classifier.lessons import LESSONS, find_lesson
+from classifier.lessons import TOPICS, find_topic
 from classifier.lessons.figure import new_figure, save_figure, tile
+from classifier.lessons.language import Text, number, percent, spoken
 from classifier.lessons.lesson import Lesson, no_progress
 from faceswap.core.errors import ConfigError
 
 
-def test_topics_are_listed_in_course_order() -> None:
-    assert list(LESSONS) == [
-        "neuron",
-        "activations",
-        "perceptron",
-        "xor",
-        "mlp",
-        "gradient-descent",
-        "convolution",
-        "lenet",
-        "representation",
-        "transfer",
-        "tiramisu",
-        "autoencoder",
-        "faceswap",
-    ]
-    assert all(lesson.title.endswith(".") for lesson in LESSONS.values())
+def test_every_topic_has_a_page_and_figures_in_both_languages() -> None:
+    pages = Path(__file__).resolve().parents[3] / "docs" / "learn"
+    contents = (pages / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[.*\]\((.*)\.md\) \| `", contents, re.MULTILINE) == list(TOPICS)
+    for name, topic in TOPICS.items():
+        text = (pages / f"{name}.md").read_text(encoding="utf-8")
+        assert f"    classifier learn {name}\n" in text
+        assert f"](figures/{name}.png)" in text
+        assert (pages / "figures" / f"{name}.png").is_file()
+        assert (pages / "figures" / "fr" / f"{name}.png").is_file()
+        assert topic.title.english.endswith(".")
+        assert topic.title.french.endswith(".")
 
 
 def test_unknown_topic_suggests_the_nearest_name() -> None:
     with pytest.raises(ConfigError) as caught:
-        find_lesson("perceptrn")
+        find_topic("perceptrn")
     assert "'perceptron'" in caught.value.hint
 
 
@@ -50,27 +47,25 @@ def _compute(seed: int = 7) -> ToyResult:
 
 def _plot(result: ToyResult) -> Figure:
     figure = new_figure(1.0)
-    figure.subplots().plot([0, result.seed])
+    figure.subplots().plot([0, 0.5 * result.seed])
     return figure
 
 
-TOY = Lesson("toy", "A toy.", _compute, lambda result: [str(result.seed)], _plot)
+TOY = Lesson(_compute, lambda result: [str(result.seed)], _plot, Text("A toy.", "Un jouet."))
 
 
 def test_run_passes_only_the_arguments_that_compute_takes() -> None:
     assert TOY.run(3, None, no_progress) == ToyResult(3, 1)
     assert TOY.takes("seed")
     assert not TOY.takes("data")
-    with pytest.raises(ConfigError, match="toy"):
-        TOY.run(3, Path("anything"), no_progress)
 
 
 def test_figures_are_reproducible_to_the_byte(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
-        save_figure(TOY.figure(ToyResult(2, 1)), tmp_path / name)
+        TOY.save(ToyResult(2, 1), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "a.png") as image:
-        assert (image.mode, image.size) == ("P", (1050, 125))
+        assert (image.mode, image.size) == ("P", (1050, 166))
 
 
 def test_tile_arranges_images_in_rows() -> None:
@@ -86,8 +81,26 @@ def test_tile_arranges_images_in_rows() -> None:
 
 
 def test_figures_of_generated_faces_say_so(tmp_path: Path) -> None:
-    assert [name for name, lesson in LESSONS.items() if lesson.synthetic] == ["faceswap"]
+    shown = [name for name, topic in TOPICS.items() if topic.lesson().synthetic]
+    assert shown == [name for name, topic in TOPICS.items() if topic.place.startswith("faces.")]
     for synthetic in (False, True):
         save_figure(TOY.figure(ToyResult(2, 1)), tmp_path / "toy.png", synthetic=synthetic)
         source_type = b"compositeWithTrainedAlgorithmicMedia"
         assert (source_type in (tmp_path / "toy.png").read_bytes()) == synthetic
+
+
+def test_numbers_have_the_marks_of_the_language() -> None:
+    assert (number(1234.56, 1), percent(0.973, 1)) == ("1,234.6", "97.3%")
+    with spoken("fr"):
+        assert (number(1234.56, 1), percent(0.973, 1)) == ("1\u202f234,6", "97,3\u202f%")
+
+
+def test_ticks_of_french_figures_have_a_comma() -> None:
+    labels = []
+    for language in ("en", "fr"):
+        figure = TOY.figure(ToyResult(1, 1), language)
+        (axes,) = figure.axes
+        figure.canvas.draw()
+        labels.append([label.get_text() for label in axes.get_yticklabels()])
+    assert any("." in label for label in labels[0])
+    assert [label.replace(".", ",") for label in labels[0]] == labels[1]

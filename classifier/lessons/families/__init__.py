@@ -1,0 +1,1 @@
+"""Lessons on other families of networks: those that compress, generate, remember or complete."""

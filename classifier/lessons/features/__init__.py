@@ -1,0 +1,1 @@
+"""Lessons on what networks have learnt, and its use for other tasks."""

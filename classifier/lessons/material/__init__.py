@@ -1,0 +1,1 @@
+"""What lessons share: their data, and the training of small networks."""

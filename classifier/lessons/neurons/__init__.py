@@ -1,0 +1,1 @@
+"""Lessons on one neuron, and on a few in layers."""
