@@ -104,3 +104,16 @@ def test_ticks_of_french_figures_have_a_comma() -> None:
         labels.append([label.get_text() for label in axes.get_yticklabels()])
     assert any("." in label for label in labels[0])
     assert [label.replace(".", ",") for label in labels[0]] == labels[1]
+
+
+def test_the_teachers_page_has_three_questions_with_answers_for_each_lesson() -> None:
+    pages = Path(__file__).resolve().parents[3] / "docs" / "learn"
+    text = (pages / "teaching.md").read_text(encoding="utf-8")
+    table, *lessons = re.split(r"^### ", text, flags=re.MULTILINE)
+    assert re.findall(r"\]\((.*?)\.md\) \| \d+ \|", table) == list(TOPICS)
+    assert [part.splitlines()[0] for part in lessons] == [
+        (pages / f"{name}.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        for name in TOPICS
+    ]
+    for part in lessons:
+        assert re.findall(r"^(\d)\. .*\? \*.*\.\*$", part, re.MULTILINE) == ["1", "2", "3"]
