@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 
@@ -26,10 +25,10 @@ from classifier.lessons.material.fitting import (
     seeded_module,
     top1_accuracy,
 )
+from classifier.lessons.material.spirals import two_spirals
 from classifier.models import build_network
 from classifier.models.activations import find_activation
 from classifier.models.mlp import MLP
-from faceswap.core.seeding import generator
 
 SHAPES: tuple[tuple[int, ...], ...] = ((), (8,), (32,), (32, 32))
 _IMAGE_SHAPES = ((28, 1), (32, 3), (64, 3), (128, 3), (256, 3))
@@ -86,16 +85,6 @@ class MLPResult:
     labels: IntArray
     networks: tuple[TrainedMLP, ...]
     costs: tuple[InputCost, ...]
-
-
-def two_spirals(count: int, seed: int) -> tuple[FloatArray, IntArray]:
-    """Sample two interleaved spirals of one and a quarter turns (Lang and Witbrock, 1988)."""
-    random = generator(seed, "spirals")
-    labels = np.arange(count) % 2
-    radius = random.uniform(0.1, 1, count)
-    angle = 2.5 * np.pi * radius + np.pi * labels
-    arms = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
-    return (arms + random.normal(0, 0.025, (count, 2))).astype(np.float32), labels
 
 
 def compute(
