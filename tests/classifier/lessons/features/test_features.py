@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from classifier.lessons.features import representation, transfer
@@ -16,6 +17,17 @@ def test_training_makes_the_last_features_linearly_separable() -> None:
     assert result.widths == {"pixels": 1024, "S2": 1176, "S4": 400, "C5": 120, "F6": 84}
     assert all(points.shape == (150, 2) for points in result.maps.values())
     assert check_figure(representation.LESSON, result, "Pixels").subfigs
+    assert result.filters.shape == (2, 6, 5, 5)
+    assert np.abs(result.filters[1] - result.filters[0]).max() > 0.05
+    by_pixels, by_features = (result.agreement(each) for each in result.neighbours.values())
+    assert by_features > by_pixels + 0.2
+    assert by_features > result.agreement(result.untrained_neighbours) + 0.2
+
+
+def test_nearest_others_of_points_on_a_line() -> None:
+    points = np.array([[0.0], [1], [3], [7]], np.float32)
+    expected = [[1, 2], [0, 2], [1, 0], [2, 1]]
+    assert np.array_equal(representation.nearest_others(points, 2), expected)
 
 
 def test_transfer_beats_scratch_with_few_examples() -> None:
