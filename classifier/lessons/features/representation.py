@@ -52,7 +52,7 @@ class Representation:
         digits: ``(N, 32, 32)`` test digits.
         neighbours: ``(N, 5)`` indices of the nearest other test digits by each layer in
             ``COMPARED``, the nearest first.
-        untrained_neighbours: The same by F6 before training.
+        untrained_neighbours: Neighbours by F6 before training, likewise.
     """
 
     labels: IntArray
