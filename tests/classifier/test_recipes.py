@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from classifier.lessons.material.photos import photo_windows
 from classifier.models import known_networks
 from classifier.training.build import open_data
 from classifier.training.run import run_training
@@ -15,7 +16,7 @@ from faceswap.core.config import load_config, recipe_names
 
 RECIPES = recipe_names("classifier")
 MASKED = {"tiramisu": 11, "face_masks": 6}  # classes
-SMALLEST = {"fcdensenet56": 32, "resnet18": 32}
+SMALLEST = {"fcdensenet56": 32, "resnet18": 32, "resnet20": 32}
 
 
 @pytest.fixture
@@ -76,6 +77,20 @@ def _weights_of(name: str, tmp_path: Path) -> Path:
     path = tmp_path / "weights.safetensors"
     save_tensors(path, build_network(name, 10, {}).module.state_dict())
     return path
+
+
+@pytest.mark.usefixtures("shared_weights")
+def test_chihuahua_learns_two_photos_apart(tmp_path: Path) -> None:
+    windows = photo_windows(("cat", "coffee"), 40, 48, seed=0)
+    root = tmp_path / "two"
+    for number, (image, label) in enumerate(zip(windows.images, windows.labels, strict=True)):
+        folder = root / windows.names[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{number}.png")
+    run = RunDirectory(tmp_path / "run")
+    changes = ["epochs=3", "device=cpu", "data.batch_size=8", "network.size=32"]
+    result = run_training(root, run.resolve_config("chihuahua", changes), run)
+    assert max(epoch.balanced_accuracy for epoch in result.history) > 0.8
 
 
 @pytest.mark.parametrize("recipe", MASKED)
