@@ -1,63 +1,30 @@
 """Transfer learning: a pretrained network learns a new task from few examples."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_uppercase
-from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from torch import Tensor
 
-from classifier.interpretability.probes import fit_logistic
-from classifier.lessons.figure import BLUE, GREEN, GREY, ORANGE, new_figure, show_image, tile
+from classifier.lessons.figure import GREY, new_figure, show_image, tile
 from classifier.lessons.language import Text, say
 from classifier.lessons.lesson import Lesson, no_progress
-from classifier.lessons.material.fitting import (
-    FloatArray,
-    IntArray,
-    fit,
-    seeded_network,
-    top1_accuracy,
+from classifier.lessons.material.few_examples import (
+    METHODS,
+    STYLES,
+    NewTask,
+    after_cifar,
+    learn,
+    possible_examples,
+    sample_examples,
 )
+from classifier.lessons.material.fitting import FloatArray, fit, seeded_network
 from classifier.lessons.material.glyphs import DIGITS, glyph_tensors
-from classifier.lessons.material.own_data import load_own_images, tensors
-from classifier.models import BuiltNetwork
-from classifier.models.anatomy import embed
-from classifier.models.matching import load_matching
-from classifier.models.pretrained import load_published
-from faceswap.core.errors import MediaError
-from faceswap.core.seeding import generator
 
-METHODS = ("scratch", "features", "finetune")
 _EXAMPLES = (1, 2, 5, 10, 30)
-_PENALTY = 1e-2
-
-
-@dataclass(frozen=True)
-class NewTask:
-    """A pretrained network and its target task.
-
-    Attributes:
-        summary: Source and target task in words.
-        network: Registered name of the network.
-        options: Options of the network.
-        pretrained: Network trained on the source task.
-        classes: Number of classes of the target task.
-        train: ``(N, C, S, S)`` images and ``(N,)`` labels that examples are sampled from.
-        test: ``(M, C, S, S)`` test images and ``(M,)`` labels.
-    """
-
-    summary: Text
-    network: str
-    options: Mapping[str, Any]
-    pretrained: BuiltNetwork
-    classes: int
-    train: tuple[Tensor, Tensor]
-    test: tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -115,19 +82,21 @@ def compute(
             seed, pretraining, letters, lambda fraction: on_progress(fraction / 4)
         )
     else:
-        task = _after_cifar(data, seed)
+        task = after_cifar(data, seed)
         # A step of ResNet-20 takes about ten times as long as one of LeNet-5.
         steps, repeats = max(steps // 3, 1), max(repeats - 1, 1)
         on_progress(0.25)
-        examples = _possible(task, examples)
+        examples = possible_examples(task, examples)
     accuracy = {method: np.zeros((len(examples), repeats)) for method in METHODS}
     for row, count in enumerate(examples):
         for repeat in range(repeats):
-            chosen = _sample_examples(task.train[1].numpy(), count, seed, repeat)
+            chosen = sample_examples(task.train[1].numpy(), count, seed, repeat)
             for method in METHODS:
-                accuracy[method][row, repeat] = _learn(task, method, chosen, steps, seed + repeat)
+                learnt = learn(task, method, chosen, steps, seed + repeat)
+                accuracy[method][row, repeat] = learnt.accuracy(*task.test)
             on_progress(0.75 / (len(examples) * repeats))
-    return Transfer(task.summary, examples, accuracy, 1 / task.classes, _shown_images(task))
+    shown = task.pictures(task.train[0][:8])
+    return Transfer(task.summary, examples, accuracy, 1 / len(task.classes), shown)
 
 
 def _after_letters(
@@ -151,65 +120,7 @@ def _after_letters(
         "LeNet-5 pretrained on 26 letters learns ten digits",
         "LeNet-5 préentraîné sur 26 lettres apprend dix chiffres",
     )
-    return NewTask(summary, "lenet5", options, built, len(DIGITS), train, test)
-
-
-def _after_cifar(data: Path, seed: int) -> NewTask:
-    built, _ = load_published("resnet20", 10, {})
-    own = load_own_images(data, built.input, (2000, 300), seed)
-    names = ", ".join(own.classes[:4]) + (", ..." if len(own.classes) > 4 else "")
-    summary = Text(
-        f"ResNet-20 pretrained on CIFAR-10 learns {names}",
-        f"ResNet-20 préentraîné sur CIFAR-10 apprend {names}",
-    )
-    train, test = tensors(own.train, built.input), tensors(own.test, built.input)
-    return NewTask(summary, "resnet20", {}, built, len(own.classes), train, test)
-
-
-def _possible(task: NewTask, examples: tuple[int, ...]) -> tuple[int, ...]:
-    """Numbers of examples for which every class has enough images."""
-    least = int(torch.bincount(task.train[1], minlength=task.classes).min())
-    possible = tuple(count for count in examples if count <= least)
-    if not possible:
-        raise MediaError("A class has no training image.", "Give at least three images per class.")
-    return possible
-
-
-def _sample_examples(labels: IntArray, count: int, seed: int, repeat: int) -> IntArray:
-    random = generator(seed, "examples", repeat)
-    sampled = [
-        random.permutation(np.flatnonzero(labels == label))[:count] for label in np.unique(labels)
-    ]
-    return np.concatenate(sampled)
-
-
-def _learn(task: NewTask, method: str, chosen: IntArray, steps: int, seed: int) -> float:
-    """Train on the chosen examples; return the test accuracy."""
-    images, labels = task.train[0][chosen], task.train[1][chosen]
-    if method == "features":
-        train, test = (_embed(task.pretrained, inputs) for inputs in (images, task.test[0]))
-        probe = fit_logistic(train, labels.numpy(), task.classes, _PENALTY)
-        return float((probe.predict(test) == task.test[1].numpy()).mean())
-    built = seeded_network(task.network, task.classes, task.options, seed)
-    if method == "finetune":
-        # The head does not match the new classes: it keeps its initial weights.
-        load_matching(built.module, task.pretrained.module.state_dict(), task.network)
-    rate = 2e-3 if method == "finetune" else 4e-3
-    fit(built.module, images, labels, steps=steps, batch=32, lr=rate, seed=seed)
-    return top1_accuracy(built.module, *task.test)
-
-
-@torch.no_grad()
-def _embed(built: BuiltNetwork, images: Tensor) -> FloatArray:
-    built.module.eval()
-    return torch.cat([embed(built, chunk) for chunk in images.split(256)]).numpy()
-
-
-def _shown_images(task: NewTask) -> FloatArray:
-    form = task.pretrained.input
-    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (form.mean, form.std))
-    shown = (task.train[0][:8] * std + mean).clamp(0, 1).permute(0, 2, 3, 1).numpy()
-    return shown[..., 0] if form.channels == 1 else shown
+    return NewTask(summary, "lenet5", options, built, tuple(DIGITS), train, test)
 
 
 def describe(result: Transfer) -> list[str]:
@@ -222,21 +133,14 @@ def describe(result: Transfer) -> list[str]:
     return lines
 
 
-_STYLES = {
-    "scratch": (ORANGE, "s", ("from scratch", "à partir de zéro")),
-    "features": (BLUE, "o", ("frozen features, new head", "traits figés, nouvelle tête")),
-    "finetune": (GREEN, "^", ("fine-tuning of all layers", "ajustement de toutes les couches")),
-}
-
-
 def plot(result: Transfer) -> Figure:
     """Plot accuracy over the number of examples, and some images of the target task."""
     figure = new_figure(3.9)
     curve, images = figure.subplots(1, 2, width_ratios=(3, 1))
-    for method, (colour, marker, label) in _STYLES.items():
+    for method, (colour, marker, label) in STYLES.items():
         values = 100 * result.accuracy[method]
         mean = values.mean(1)
-        curve.plot(result.examples, mean, color=colour, marker=marker, label=say(*label))
+        curve.plot(result.examples, mean, color=colour, marker=marker, label=str(label))
         curve.fill_between(
             result.examples, values.min(1), values.max(1), color=colour, alpha=0.15, linewidth=0
         )
