@@ -261,7 +261,7 @@ def _plot_confusion(axes: Axes, result: MuffinResult) -> None:
     if len(names) <= 6:
         for (row, column), count in np.ndenumerate(result.confusion):
             colour = "white" if fractions[row, column] > 0.55 else INK
-            axes.text(column, row, number(count), ha="center", va="center", color=colour)
+            axes.text(column, row, number(int(count)), ha="center", va="center", color=colour)
         axes.set_xticks(range(len(names)), names)
         axes.set_yticks(range(len(names)), names)
     axes.grid(visible=False)

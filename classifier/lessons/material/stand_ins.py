@@ -41,7 +41,7 @@ def _split(names: Sequence[str], count: int, side: int, seed: int, *, test: bool
     images = relight(windows.images, generator(seed, "light", "test" if test else "training"))
     # (N, S, S, 3) -> (N, 3, S, S)
     images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    samples = tuple(Sample(Path(names[label]), int(label)) for label in windows.labels)
+    samples = tuple(Sample(Path(str(names[label])), int(label)) for label in windows.labels)
     return LoadedImages(images, windows.labels, samples)
 
 
