@@ -1,4 +1,4 @@
-"""Convolution: a small example in numbers, and Sobel edge filters on a photo."""
+"""Convolution: a small example in numbers, and edge filters on a photo."""
 
 from dataclasses import dataclass
 
@@ -31,6 +31,8 @@ IMAGE = np.array(
 KERNEL = np.array([[1, 0, 1], [0, 1, 0], [1, 0, 1]])
 SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 SOBEL_Y = SOBEL_X.T
+EDGES = np.array([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]])
+"""Eight times a pixel minus its eight neighbours: the weights sum to 0."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Convolutions:
         gradient_x: ``(H - 2, W - 2)`` horizontal Sobel filter response (Sobel, 1968).
         gradient_y: ``(H - 2, W - 2)`` vertical Sobel filter response.
         magnitude: ``(H - 2, W - 2)`` gradient magnitude, independent of the edge's direction.
+        edges: ``(H - 2, W - 2)`` response of the edge filter.
+        flat: Response of the edge filter on an image of equal pixels.
         weights: Number of weights of one kernel, and of a dense layer with as many outputs.
     """
 
@@ -51,6 +55,8 @@ class Convolutions:
     gradient_x: NDArray[np.float64]
     gradient_y: NDArray[np.float64]
     magnitude: NDArray[np.float64]
+    edges: NDArray[np.float64]
+    flat: float
     weights: tuple[int, int]
 
 
@@ -79,6 +85,8 @@ def compute(side: int = 192) -> Convolutions:
         gradient_x,
         gradient_y,
         np.hypot(gradient_x, gradient_y),
+        convolve(photo, EDGES),
+        float(convolve(np.full((3, 3), 200), EDGES)[0, 0]),
         (SOBEL_X.size, photo.size * gradient_x.size),
     )
 
@@ -97,14 +105,16 @@ def describe(result: Convolutions) -> list[str]:
         f"All nine positions: {rows}",
         f"Photo {width}x{height}, horizontal Sobel filter: {result.gradient_x.min():.0f} to "
         f"{result.gradient_x.max():.0f}; largest gradient magnitude {result.magnitude.max():.0f}",
+        f"Edge filter, sum of its weights {EDGES.sum()}: {result.edges.min():.0f} to "
+        f"{result.edges.max():.0f}; on nine equal pixels {result.flat:.0f}",
         f"Weights: one kernel {kernel}, a dense layer with as many outputs {dense:,}",
     ]
 
 
 def plot(result: Convolutions) -> Figure:
     """Plot the example in numbers, and the photo with its filter responses."""
-    figure = new_figure(5.0)
-    above, below = split_figure(figure, 1.15)
+    figure = new_figure(7.4)
+    above, below = split_figure(figure, 0.58)
     image, kernel, output = above.subplots(1, 3, width_ratios=(5, 4, 4))
     _plot_numbers(image, IMAGE, say("Image and window", "Image et fenêtre"))
     image.add_patch(Rectangle((-0.5, -0.5), 3, 3, fill=False, edgecolor=ORANGE, linewidth=3))
@@ -116,27 +126,35 @@ def plot(result: Convolutions) -> Figure:
     _plot_numbers(output, result.example, say("Feature map", "Carte de traits"))
     output.text(-1.2, 1, "=", ha="center", va="center", fontsize=20)
     output.add_patch(Rectangle((-0.5, -0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=3))
-    photo, horizontal, vertical, magnitude = below.subplots(1, 4)
+    (photo, weights, edges), (horizontal, vertical, magnitude) = below.subplots(2, 3)
     show_image(photo, result.photo, say("Photo", "Photographie"))
-    top = float(np.percentile(result.magnitude, 99.5))
-    signed = {"cmap": SIGNED, "vmin": -top, "vmax": top}
-    show_image(
-        horizontal, result.gradient_x, say("Horizontal gradient", "Gradient horizontal"), **signed
-    )
-    show_image(vertical, result.gradient_y, say("Vertical gradient", "Gradient vertical"), **signed)
-    grey = {"cmap": "gray_r", "vmin": 0, "vmax": top}
-    show_image(magnitude, result.magnitude, say("Gradient magnitude", "Norme du gradient"), **grey)
+    _plot_numbers(weights, EDGES, say("Edge kernel", "Noyau de contours"))
+    flat = say("equal pixels a: 8a − 8a = 0", "pixels égaux à a : 8a − 8a = 0")
+    weights.text(1, 3, flat, ha="center", va="center")
+    _show_response(edges, result.edges, say("Response to edges", "Réponse aux contours"))
+    _show_response(horizontal, result.gradient_x, say("Horizontal gradient", "Gradient horizontal"))
+    _show_response(vertical, result.gradient_y, say("Vertical gradient", "Gradient vertical"))
+    title = say("Gradient magnitude", "Norme du gradient")
+    grey = {"cmap": "gray_r", "vmin": 0, "vmax": float(np.percentile(result.magnitude, 99.5))}
+    show_image(magnitude, result.magnitude, title, **grey)
     return figure
+
+
+def _show_response(axes: Axes, response: NDArray[np.float64], title: str) -> None:
+    """Show a filter's response, white where it is 0."""
+    top = float(np.percentile(np.abs(response), 99.5))
+    show_image(axes, response, title, cmap=SIGNED, vmin=-top, vmax=top)
 
 
 def _plot_numbers(axes: Axes, numbers: NDArray[np.int64], title: str) -> None:
     rows, columns = numbers.shape
     for (row, column), value in np.ndenumerate(numbers):
-        colour = tint(BLUE, 0.16 * min(value, 4)) if value else (1, 1, 1)
+        colour = tint(BLUE, 0.16 * min(value, 4)) if value > 0 else (1, 1, 1)
         axes.add_patch(
             Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor="#b5b5b5")
         )
-        axes.text(column, row, str(value), ha="center", va="center", fontsize=13, color=INK)
+        shown = str(value).replace("-", "−")
+        axes.text(column, row, shown, ha="center", va="center", fontsize=13, color=INK)
     # All three panels are five cells high, so that their cells are equally large.
     pad = (5 - rows) / 2
     axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows + pad - 0.4, -pad - 0.6), aspect="equal")
@@ -150,9 +168,11 @@ LESSON = Lesson(
     plot,
     Text(
         "Above: the kernel is laid on a window of the image, multiplied cell by cell and "
-        "summed. Below: kernels that subtract neighbours respond to edges in one direction.",
+        "summed. Below: the weights of the edge kernel sum to 0, so flat areas give 0 (white); "
+        "kernels that subtract neighbours on two sides respond to edges in one direction.",
         "En haut : le noyau est posé sur une fenêtre de l'image, multiplié case par case et "
-        "sommé. En bas : les noyaux qui soustraient des voisins répondent aux contours d'une "
-        "direction.",
+        "sommé. En bas : les poids du noyau de contours ont une somme nulle, les zones unies "
+        "donnent donc 0 (blanc) ; les noyaux qui soustraient les voisins de deux côtés répondent "
+        "aux contours d'une direction.",
     ),
 )

@@ -21,3 +21,19 @@ def test_sobel_filters_respond_to_their_own_direction_only() -> None:
     assert convolution.convolve(vertical, convolution.SOBEL_X).tolist() == [[0, 4, 4, 0]] * 4
     assert not convolution.convolve(vertical, convolution.SOBEL_Y).any()
     assert convolution.convolve(vertical.T, convolution.SOBEL_Y).T.tolist() == [[0, 4, 4, 0]] * 4
+
+
+def test_edge_filter_ignores_flat_areas_and_finds_edges_of_every_direction() -> None:
+    assert convolution.EDGES.sum() == 0
+    step = np.zeros((6, 6))
+    step[:, 3:] = 5
+    response = convolution.convolve(step, convolution.EDGES)
+    # Three neighbours of a pixel beside the edge are on its other side.
+    assert response.tolist() == [[0, -15, 15, 0]] * 4
+    assert convolution.convolve(step.T, convolution.EDGES).T.tolist() == response.tolist()
+    brighter = convolution.convolve(step + 100, convolution.EDGES)
+    assert brighter.tolist() == response.tolist()
+    result = convolution.compute(side=64)
+    assert result.flat == 0
+    assert result.edges.shape == result.magnitude.shape
+    assert "Edge filter, sum of its weights 0" in convolution.describe(result)[3]
