@@ -366,13 +366,13 @@ LESSON = Lesson(
     describe,
     plot,
     Text(
-        "In air the formula without air is wrong and a model of measured throws is not, inside "
-        "the range that was measured; outside it fails, and nothing warns. In vacuum the formula "
-        "is exact, and the model only approaches it (dotted: noise of a measurement; bands: "
-        "several sets of throws).",
-        "Dans l'air, l'équation sans air se trompe, et un modèle appris de mesures non, dans le "
-        "domaine mesuré ; au-delà il échoue, et rien n'en avertit. Dans le vide, l'équation est "
-        "exacte et le modèle ne fait que s'en approcher (pointillé : bruit d'une mesure ; bandes : "
-        "plusieurs séries de lancers).",
+        "In air, at the measured speeds, a model of enough throws is far closer than the formula "
+        "without air; outside of them its errors grow many times, and nothing warns. In vacuum the "
+        "formula is exact, and the model only approaches it (dotted: noise of a measurement; "
+        "bands: several sets of throws).",
+        "Dans l'air, aux vitesses mesurées, un modèle appris d'assez de lancers est bien plus "
+        "juste que l'équation sans air ; au-delà, ses erreurs se multiplient, et rien n'en "
+        "avertit. Dans le vide, l'équation est exacte et le modèle ne fait que s'en approcher "
+        "(pointillé : bruit d'une mesure ; bandes : plusieurs séries de lancers).",
     ),
 )
