@@ -66,8 +66,8 @@ class Chain:
         local: Local derivatives, by names such as ``dy/dh1``.
         gradients: Derivative of the loss with respect to each node and each weight, by name:
             products of local derivatives.
-        autograd: The same for each weight, by torch.
-        differences: The same for each weight, by central differences.
+        autograd: Gradient of each weight, by torch.
+        differences: Gradient of each weight, by central differences.
         loss_after: Loss after one step of gradient descent.
     """
 

@@ -56,7 +56,7 @@ class Table:
         targets: ``(N, C)`` one-hot targets.
         losses: ``(N,)`` losses: minus the logarithm of the probability of the true class.
         mean: Mean of the losses.
-        by_torch: The same mean by ``torch.nn.functional.cross_entropy``.
+        by_torch: Mean by ``torch.nn.functional.cross_entropy``.
     """
 
     exponentials: FloatArray
@@ -76,7 +76,7 @@ class Line:
         accuracy: ``(P,)`` accuracies, in [0, 1].
         loss: ``(P,)`` mean cross-entropies.
         flat: Fraction of the positions at which the slope of the accuracy is exactly 0.
-        flat_loss: The same for the cross-entropy.
+        flat_loss: Fraction of the values at which the cross-entropy has slope 0.
     """
 
     weight: FloatArray
