@@ -237,16 +237,19 @@ def plot(result: MuffinResult) -> Figure:
 
 
 def _plot_accuracy(axes: Axes, result: MuffinResult) -> None:
+    colon = say(":", "\u202f:")
     for place, method in enumerate(METHODS):
         colour, marker, label = STYLES[method]
         values = 100 * result.accuracy[method]
-        axes.barh(place, values.mean(), 0.6, color=colour, alpha=0.35)
+        axes.barh(place, values.mean(), 0.5, color=colour, alpha=0.35)
         axes.scatter(values, [place] * len(values), color=colour, marker=marker, s=22, zorder=3)
-        axes.text(3, place, f"{label}: {percent(values.mean() / 100, 1)}", va="center")
-    axes.axvline(100 / len(result.classes), color=GREY, linestyle=":", linewidth=1.2)
-    axes.invert_yaxis()
+        text = f"{label}{colon} {percent(values.mean() / 100, 1)}"
+        axes.text(0.8, place - 0.29, text, va="bottom", fontsize=9)
+    guessing, places = 100 / len(result.classes), np.arange(len(METHODS))
+    # Not between the bars, where their labels are.
+    axes.vlines([guessing] * len(places), places - 0.25, places + 0.25, GREY, ":", linewidth=1.2)
     axes.grid(visible=False)
-    axes.set(xlim=(0, 100), yticks=())
+    axes.set(xlim=(0, 100), ylim=(len(METHODS) - 0.65, -0.75), yticks=())
     axes.set_xlabel(
         say("test accuracy (%); dotted: guessing", "exactitude au test (%) ; pointillé : hasard")
     )
@@ -267,7 +270,7 @@ def _plot_confusion(axes: Axes, result: MuffinResult) -> None:
     axes.grid(visible=False)
     axes.set_xlabel(say("answer", "réponse"))
     axes.set_ylabel(say("truth", "vérité"))
-    axes.set_title(say("Answers of the best", "Réponses du meilleur"))
+    axes.set_title(say("Answers of the best", "Réponses de la meilleure"))
 
 
 def _plot_explained(axes: Axes, found: Explained, result: MuffinResult, title: str) -> None:
@@ -298,10 +301,10 @@ LESSON = Lesson(
     plot,
     Text(
         "Above: three ways to learn from the same few pictures (dots: several samples of them), "
-        "and the answers of the best. Below: its surest right and wrong answers, where it looked "
-        "(bright), the true class and how sure it was.",
+        "and the answers of the best. Below: its surest right and wrong answers, what speaks for "
+        "them (bright), the true class and how sure it was.",
         "En haut : trois façons d'apprendre des mêmes images, peu nombreuses (points : plusieurs "
         "tirages), et les réponses de la meilleure. En bas : ses réponses justes et fausses les "
-        "plus sûres, où elle regarde (clair), la vraie classe et sa certitude.",
+        "plus sûres, ce qui parle pour elles (clair), la vraie classe et sa certitude.",
     ),
 )
