@@ -168,14 +168,17 @@ def layer_table(module: nn.Module, image: Tensor) -> tuple[Layer, ...]:
         shape = tuple(output.shape[1:])
         layers.append(Layer(type(layer).__name__, shape, count_parameters(layer)))
 
-    listed = (nn.Conv2d, nn.AvgPool2d, nn.Linear)
-    handles = [
-        layer.register_forward_hook(hook) for layer in module.modules() if isinstance(layer, listed)
-    ]
+    handles = [layer.register_forward_hook(hook) for layer in listed_layers(module)]
     outputs(module, image)
     for handle in handles:
         handle.remove()
     return tuple(layers)
+
+
+def listed_layers(module: nn.Module) -> list[nn.Module]:
+    """The convolution, pooling and dense layers of a network, in the order of its definition."""
+    listed = (nn.Conv2d, nn.AvgPool2d, nn.MaxPool2d, nn.Linear)
+    return [layer for layer in module.modules() if isinstance(layer, listed)]
 
 
 def _activations(built: BuiltNetwork, image: Tensor) -> LeNetActivations:
