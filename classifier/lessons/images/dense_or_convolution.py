@@ -115,16 +115,23 @@ def compute(
     names = tuple(PHOTOS)
     train = photo_windows(names, windows, side, seed)
     test = photo_windows(names, test_windows, side, seed, test=True)
-    data = [
+    train_data, test_data = (
         (torch.from_numpy(part.images).permute(0, 3, 1, 2), torch.from_numpy(part.labels))
         for part in (train, test)
-    ]
+    )
 
     def contend(name: Text, build: Callable[[], nn.Sequential], rate: float) -> Contender:
         module = seeded_module(build, seed)
         assert isinstance(module, nn.Sequential)
         return _contend(
-            name, module, *data, steps, rate, seed, lambda: on_progress(1 / (2 * steps))
+            name,
+            module,
+            train_data,
+            test_data,
+            steps,
+            rate,
+            seed,
+            lambda: on_progress(1 / (2 * steps)),
         )
 
     count = len(names)
@@ -289,16 +296,13 @@ def _plot_accuracies(axes: Axes, result: DenseOrConvolution) -> None:
         axes.plot(
             each.tested, values, color=colour, marker=marker, markersize=4, label=str(each.name)
         )
-    axes.axhline(
-        100 / len(result.names),
-        color=GREY,
-        linewidth=1,
-        linestyle=":",
-        label=say("chance", "hasard"),
-    )
+    chance = 100 / len(result.names)
+    axes.axhline(chance, color=GREY, linewidth=1, linestyle=":")
+    place = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "top"}
+    axes.text(0.98, chance - 2, say("chance", "hasard"), color=GREY, fontsize=7.5, **place)
     axes.set(xlabel=say("step", "pas"), ylim=(0, 100))
     axes.set_title(say("Test accuracy (%)", "Exactitude au test (%)"), fontsize=9)
-    axes.legend(loc="lower right", fontsize=7.5)
+    axes.legend(loc="upper right", fontsize=7.5)
 
 
 def _plot_scores(axes: Axes, result: DenseOrConvolution) -> None:
