@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from classifier.lessons.figure import BLUE, GREY, ORANGE, new_figure, show_image, split_figure, tile
 from classifier.lessons.language import Text, say
 from classifier.lessons.lesson import Lesson, no_progress
-from classifier.lessons.material.fitting import FloatArray, fit, outputs, seeded_module
-from classifier.lessons.material.glyphs import SIZE, render_glyphs
+from classifier.lessons.material.fitting import FloatArray, fit, outputs, rms_error, seeded_module
+from classifier.lessons.material.glyphs import SIZE, digit_pixels
 from classifier.models.activations import find_activation
 from classifier.models.mlp import MLP
 
@@ -85,8 +85,7 @@ def compute(
         on_progress: Progress callback; see ``Lesson``.
     """
     train, test = (
-        torch.from_numpy(render_glyphs(count, seed + offset)[0]).flatten(1) / 255
-        for offset, count in enumerate((images, 500))
+        digit_pixels(count, seed + offset)[0] for offset, count in enumerate((images, 500))
     )
     followed = widths[-2]
     by_width, error, by_step, history = {}, {}, {}, {}
@@ -98,7 +97,7 @@ def compute(
             on_progress(1 / (steps * len(widths)))
             if width == followed and step in recorded:
                 decoded = _reconstruct(module, test)
-                history[step] = _rms_error(decoded, test)
+                history[step] = rms_error(decoded, test)
                 by_step[step] = _shown_digits(decoded)
                 module.train()
 
@@ -114,7 +113,7 @@ def compute(
             on_step=record,
         )
         decoded = _reconstruct(module, test)
-        by_width[width], error[width] = _shown_digits(decoded), _rms_error(decoded, test)
+        by_width[width], error[width] = _shown_digits(decoded), rms_error(decoded, test)
     pca = _pca_errors(train, test, widths)
     shown = {step: by_step[step] for step in (1, 50, 200, steps) if step in by_step}
     return Reconstructions(_shown_digits(test), by_width, error, pca, shown, history, followed)
@@ -122,10 +121,6 @@ def compute(
 
 def _reconstruct(module: nn.Module, images: Tensor) -> Tensor:
     return outputs(module, images).sigmoid()
-
-
-def _rms_error(decoded: Tensor, images: Tensor) -> float:
-    return float((decoded - images).square().mean().sqrt())
 
 
 def _shown_digits(flat: Tensor) -> FloatArray:
@@ -139,7 +134,7 @@ def _pca_errors(train: Tensor, test: Tensor, widths: tuple[int, ...]) -> dict[in
     errors = {}
     for width in widths:
         kept = axes[:width]
-        errors[width] = _rms_error((test - mean) @ kept.T @ kept + mean, test)
+        errors[width] = rms_error((test - mean) @ kept.T @ kept + mean, test)
     return errors
 
 

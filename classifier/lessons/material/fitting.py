@@ -41,7 +41,7 @@ def fit(
     batch: int,
     lr: float,
     seed: int,
-    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    loss: Callable[[Any, Tensor], Tensor] = F.cross_entropy,
     on_step: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> list[float]:
     """Train with AdamW and a cosine learning-rate schedule that ends at 0.
@@ -94,3 +94,8 @@ def count_parameters(module: nn.Module) -> int:
 def top1_accuracy(module: nn.Module, inputs: Tensor, labels: Tensor) -> float:
     """Fraction of inputs whose largest logit is that of their label."""
     return float((outputs(module, inputs).argmax(1) == labels).float().mean())
+
+
+def rms_error(found: Tensor, wanted: Tensor) -> float:
+    """Root of the mean squared difference of all values."""
+    return float((found - wanted).square().mean().sqrt())

@@ -35,7 +35,7 @@ _LARGE = 96
 
 
 def render_glyphs(
-    count: int, seed: int, characters: str = DIGITS, size: int = SIZE
+    count: int, seed: int, characters: str = DIGITS, size: int = SIZE, noise: float = 12
 ) -> tuple[NDArray[np.uint8], IntArray]:
     """Render characters in random fonts, with random geometry, stroke width, blur and noise.
 
@@ -44,6 +44,7 @@ def render_glyphs(
         seed: Seed of all random choices.
         characters: Characters to render; the label is the index into this string.
         size: Side of the images in pixels.
+        noise: Standard deviation of the noise in each pixel, of 255.
 
     Returns:
         ``(count, size, size) uint8`` images, light on dark, and ``(count,)`` labels, shuffled.
@@ -53,7 +54,7 @@ def render_glyphs(
     images = np.empty((count, size, size), np.uint8)
     for index, label in enumerate(labels):
         glyph = _glyph(characters[label], _FONTS[random.integers(len(_FONTS))])
-        images[index] = _augment(glyph, size, random)
+        images[index] = _augment(glyph, size, noise, random)
     return images, labels.astype(np.int64)
 
 
@@ -67,7 +68,9 @@ def _glyph(character: str, font: str) -> NDArray[np.uint8]:
     return np.asarray(canvas)
 
 
-def _augment(glyph: NDArray[np.uint8], size: int, random: np.random.Generator) -> NDArray[np.uint8]:
+def _augment(
+    glyph: NDArray[np.uint8], size: int, noise: float, random: np.random.Generator
+) -> NDArray[np.uint8]:
     angle, slant = np.deg2rad(random.uniform(-20, 20)), random.uniform(-0.3, 0.3)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     stretch = np.diag(random.uniform(0.75, 1.1, 2)) * size / _LARGE
@@ -79,7 +82,7 @@ def _augment(glyph: NDArray[np.uint8], size: int, random: np.random.Generator) -
     # Blurred before warpAffine, which samples single pixels and would lose thin strokes.
     soft = cv2.GaussianBlur(thick, (0, 0), float(random.uniform(1.0, 2.2)))
     small = cv2.warpAffine(soft, np.column_stack([matrix, offset]), (size, size))
-    light = random.uniform(0.7, 1) * small + random.normal(0, 12, small.shape)
+    light = random.uniform(0.7, 1) * small + random.normal(0, noise, small.shape)
     return np.clip(light + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -99,3 +102,19 @@ def glyph_tensors(
     """
     images, labels = render_glyphs(count, seed, characters, form.size)
     return normalise(torch.from_numpy(images)[:, None], form), torch.from_numpy(labels)
+
+
+def digit_pixels(count: int, seed: int, noise: float = 12) -> tuple[Tensor, Tensor]:
+    """Render digits as vectors of pixels.
+
+    Args:
+        count: Number of images.
+        seed: Seed of all random choices.
+        noise: Standard deviation of the noise in each pixel, of 255.
+
+    Returns:
+        ``(count, 1024) float32`` grey values in [0, 1], rows of the images one after another, and
+        ``(count,) int64`` labels.
+    """
+    images, labels = render_glyphs(count, seed, noise=noise)
+    return torch.from_numpy(images).flatten(1) / 255, torch.from_numpy(labels)
