@@ -20,7 +20,7 @@ from classifier.models.mlp import MLP
 
 WIDTHS = (2, 8, 32, 128)
 _SHOWN = 8
-_HIDDEN = 256
+_HIDDEN = (256,)
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,14 @@ class Autoencoder(nn.Module):
     Args:
         width: Size of the bottleneck.
         pixels: Number of pixels.
+        hidden: Widths of the encoder's hidden layers; the decoder has them in reverse.
     """
 
-    def __init__(self, width: int, pixels: int) -> None:
+    def __init__(self, width: int, pixels: int, hidden: tuple[int, ...] = _HIDDEN) -> None:
         super().__init__()
         relu = find_activation("relu")
-        self.encoder = MLP(pixels, (_HIDDEN,), width, relu)
-        self.decoder = MLP(width, (_HIDDEN,), pixels, relu)
+        self.encoder = MLP(pixels, hidden, width, relu)
+        self.decoder = MLP(width, hidden[::-1], pixels, relu)
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode and decode."""

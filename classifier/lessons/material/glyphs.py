@@ -35,7 +35,12 @@ _LARGE = 96
 
 
 def render_glyphs(
-    count: int, seed: int, characters: str = DIGITS, size: int = SIZE, noise: float = 12
+    count: int,
+    seed: int,
+    characters: str = DIGITS,
+    size: int = SIZE,
+    noise: float = 12,
+    variation: float = 1,
 ) -> tuple[NDArray[np.uint8], IntArray]:
     """Render characters in random fonts, with random geometry, stroke width, blur and noise.
 
@@ -45,6 +50,8 @@ def render_glyphs(
         characters: Characters to render; the label is the index into this string.
         size: Side of the images in pixels.
         noise: Standard deviation of the noise in each pixel, of 255.
+        variation: Range of rotation, slant, stretch, shift and brightness, 0 (none) to 1; fonts,
+            stroke widths and blur vary in any case.
 
     Returns:
         ``(count, size, size) uint8`` images, light on dark, and ``(count,)`` labels, shuffled.
@@ -54,7 +61,7 @@ def render_glyphs(
     images = np.empty((count, size, size), np.uint8)
     for index, label in enumerate(labels):
         glyph = _glyph(characters[label], _FONTS[random.integers(len(_FONTS))])
-        images[index] = _augment(glyph, size, noise, random)
+        images[index] = _augment(glyph, size, noise, variation, random)
     return images, labels.astype(np.int64)
 
 
@@ -69,20 +76,25 @@ def _glyph(character: str, font: str) -> NDArray[np.uint8]:
 
 
 def _augment(
-    glyph: NDArray[np.uint8], size: int, noise: float, random: np.random.Generator
+    glyph: NDArray[np.uint8],
+    size: int,
+    noise: float,
+    variation: float,
+    random: np.random.Generator,
 ) -> NDArray[np.uint8]:
-    angle, slant = np.deg2rad(random.uniform(-20, 20)), random.uniform(-0.3, 0.3)
+    angle = np.deg2rad(variation * random.uniform(-20, 20))
+    slant = variation * random.uniform(-0.3, 0.3)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    stretch = np.diag(random.uniform(0.75, 1.1, 2)) * size / _LARGE
+    stretch = np.diag(random.uniform(0.75 + 0.35 * (1 - variation), 1.1, 2)) * size / _LARGE
     matrix = rotation @ np.array([[1, slant], [0, 1]]) @ stretch
-    centre = (size - 1) / 2 + random.uniform(-0.08, 0.08, 2) * size
+    centre = (size - 1) / 2 + variation * random.uniform(-0.08, 0.08, 2) * size
     offset = centre - matrix @ np.full(2, (_LARGE - 1) / 2)
     brush = np.ones((int(random.integers(1, 8)),) * 2, np.uint8)
     thick = cv2.dilate(glyph, brush) if random.random() < 0.7 else cv2.erode(glyph, brush[:3, :3])
     # Blurred before warpAffine, which samples single pixels and would lose thin strokes.
     soft = cv2.GaussianBlur(thick, (0, 0), float(random.uniform(1.0, 2.2)))
     small = cv2.warpAffine(soft, np.column_stack([matrix, offset]), (size, size))
-    light = random.uniform(0.7, 1) * small + random.normal(0, noise, small.shape)
+    light = random.uniform(1 - 0.3 * variation, 1) * small + random.normal(0, noise, small.shape)
     return np.clip(light + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -104,17 +116,20 @@ def glyph_tensors(
     return normalise(torch.from_numpy(images)[:, None], form), torch.from_numpy(labels)
 
 
-def digit_pixels(count: int, seed: int, noise: float = 12) -> tuple[Tensor, Tensor]:
+def digit_pixels(
+    count: int, seed: int, noise: float = 12, variation: float = 1
+) -> tuple[Tensor, Tensor]:
     """Render digits as vectors of pixels.
 
     Args:
         count: Number of images.
         seed: Seed of all random choices.
         noise: Standard deviation of the noise in each pixel, of 255.
+        variation: Range of rotation, slant and so on; see ``render_glyphs``.
 
     Returns:
         ``(count, 1024) float32`` grey values in [0, 1], rows of the images one after another, and
         ``(count,) int64`` labels.
     """
-    images, labels = render_glyphs(count, seed, noise=noise)
+    images, labels = render_glyphs(count, seed, noise=noise, variation=variation)
     return torch.from_numpy(images).flatten(1) / 255, torch.from_numpy(labels)
