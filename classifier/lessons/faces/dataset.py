@@ -65,7 +65,7 @@ class FacesetTour:
     box: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     crop: NDArray[np.uint8]
-    aligned: NDArray[np.float64]
+    aligned: NDArray[np.floating]
     poses: NDArray[np.float32]
     mouths: NDArray[np.float32]
     sharpness: NDArray[np.float32]
