@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from faceswap.conversion.detail.chain import DetailChain, DetailSettings
 from faceswap.conversion.faces.source_faces import SourceFace
 from faceswap.conversion.masks.face_masks import build_face_masks
 from faceswap.conversion.swap.parts import default_parts
@@ -24,6 +25,7 @@ from faceswap.demonstration.talking_head.clip import (
 )
 from faceswap.evaluation.candidates import Faces, open_runs
 from faceswap.evaluation.footage import find_footage, load_samples
+from faceswap.evaluation.frame_scoring import Sample
 from faceswap.evaluation.reconstruction import held_out_tensor
 from faceswap.evaluation.sharpness import RealDetail
 from faceswap.extraction.pipeline import extract_source
@@ -50,7 +52,11 @@ TITLES = {person.name: person.title for person in DEMO_IDENTITIES}
 
 _FRAMES, _EVERY, _SIZE, _CROP = 120, 2, 288, 224
 _HELD_OUT = 0.2
+_AROUND = 1.7  # times the longer side of the landmarks: the part of a frame that is shown
 _MEASURED = 3  # frames of each direction whose sharpness is measured
+
+PIXEL_LOSS = ("loss.l1=1", "loss.l2=0", "loss.dssim=0", "loss.features=1")
+"""Settings that give any recipe the loss of V1: the mean absolute error, eyes and mouth alike."""
 
 # A minute is too short for the strong augmentation of a training of days, and for its slow rate. So
 # short a training relates the expressions of both people only where it is shown matched pairs.
@@ -274,17 +280,15 @@ class FaceSwap:
     """One held-out frame, swapped.
 
     Attributes:
-        frame: ``(H, W, 3) uint8`` source frame.
+        frame: ``(H, W, 3) uint8`` part of the source frame around the face.
         face: ``(S, S, 3)`` its face as the encoder sees it, in [0, 1].
-        rebuilt: ``(s, s, 3)`` that face by its own decoder, in [0, 1].
-        decoded: ``(s, s, 3)`` that face by the target's decoder, in [0, 1].
+        decoded: ``(s, s, 3)`` that face decoded as the target, in [0, 1].
         mask: ``(M, M)`` mask with which it is blended into the frame, in [0, 1].
-        swapped: ``(H, W, 3) uint8`` converted frame.
+        swapped: ``(H, W, 3) uint8`` the same part of the converted frame.
     """
 
     frame: NDArray[np.uint8]
     face: Pixels
-    rebuilt: Pixels
     decoded: Pixels
     mask: Pixels
     swapped: NDArray[np.uint8]
@@ -295,6 +299,8 @@ def swap_face(
 ) -> FaceSwap:
     """Swaps the face of a held-out frame, as ``faceswap convert`` does.
 
+    Unlike there, no grain is added, which would hide the detail that a network can decode.
+
     Args:
         trained: Training.
         source: Identity of the frame.
@@ -304,17 +310,24 @@ def swap_face(
     """
     faces = trained.held_out[source]
     pair = faces[round(place * (len(faces) - 1))]
-    model, coverage = trained.loaded.model, trained.loaded.coverage
-    seen = held_out_tensor([pair], model.input_size, coverage)[:, :3]
-    frame, mask, swapped = _convert(trained, pair, to, learned_mask=learned_mask)
+    loaded = trained.loaded
+    face = _array(held_out_tensor([pair], loaded.model.input_size, loaded.coverage)[:, :3])
+    sample, mask, swapped = _convert(trained, pair, to, learned_mask=learned_mask)
+    part = _around(sample)
     return FaceSwap(
-        frame,
-        _array(seen),
-        _array(model.swap(seen, source).face),
-        _array(model.swap(seen, to).face),
+        sample.image[part],
+        face,
+        decode(trained, face, to),
         mask,
-        swapped,
+        swapped[part],
     )
+
+
+def decode(trained: Trained, face: Pixels, to: str) -> Pixels:
+    """Decodes a face, ``(S, S, 3)`` in [0, 1], as an identity, ``(s, s, 3)``."""
+    seen = torch.from_numpy(face).permute(2, 0, 1)[None]  # (1, 3, S, S)
+    with torch.inference_mode():
+        return _array(trained.loaded.model.swap(seen, to).face)
 
 
 def sharpness(trained: Trained, source: str, to: str) -> float:
@@ -322,27 +335,35 @@ def sharpness(trained: Trained, source: str, to: str) -> float:
     real, faces = RealDetail(trained.training[to]), trained.held_out[source]
     chosen = np.linspace(0, len(faces) - 1, min(_MEASURED, len(faces))).round().astype(int)
     values = []
-    for faceset, face in (faces[index] for index in chosen):
-        (sample,) = load_samples(faceset, [face], find_footage(faceset), source)
-        swapped = _convert(trained, (faceset, face), to)[2]
+    for pair in (faces[index] for index in chosen):
+        sample, _, swapped = _convert(trained, pair, to)
         values.append(real.sharpness(swapped, sample.landmarks))
     return float(np.mean(values))
 
 
 def _convert(
     trained: Trained, pair: tuple[Faceset, Face], to: str, *, learned_mask: bool = True
-) -> tuple[NDArray[np.uint8], Pixels, NDArray[np.uint8]]:
+) -> tuple[Sample, Pixels, NDArray[np.uint8]]:
     """The frame of a face, the mask of its swap, and the converted frame."""
     faceset, face = pair
     (sample,) = load_samples(faceset, [face], find_footage(faceset), faceset.name)
     loaded = trained.loaded
     masks = build_face_masks("hull", loaded.coverage, use_predicted=learned_mask)
-    parts = replace(default_parts(loaded.coverage, "cpu"), masks=masks, occluders=())
+    parts = default_parts(loaded.coverage, "cpu")
+    parts = replace(parts, masks=masks, detail=DetailChain(DetailSettings()), occluders=())
     frame = Frame(sample.index, 0, 0.0, sample.image.copy())
     found = [(frame, [SourceFace(sample.landmarks)])]
     (swapped,) = Swapper(loaded, parts, to)(found, video=False)
     mask = swapped.faces[0].mask.squeeze().numpy().astype(np.float32)
-    return sample.image, mask, swapped.frame.image
+    return sample, mask, swapped.frame.image
+
+
+def _around(sample: Sample) -> tuple[slice, slice]:
+    """Rows and columns of a frame around its face: a square, less what lies outside."""
+    low, high = sample.landmarks.min(0), sample.landmarks.max(0)
+    centre, reach = (low + high) / 2, _AROUND / 2 * (high - low).max()
+    first, last = np.maximum(centre - reach, 0).astype(int), (centre + reach).astype(int)
+    return slice(first[1], last[1]), slice(first[0], last[0])
 
 
 def _array(faces: torch.Tensor) -> Pixels:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from classifier.lessons.faces.miniature import (
     FaceSwap,
+    Pixels,
     Quality,
+    decode,
     facesets_in,
     measure,
     own_folder,
@@ -38,6 +40,7 @@ class SwappedV1:
         quality: Quality of the reconstructions of held-out faces.
         sharpness: Sharpness of swapped faces over that of real faces of the target.
         swaps: Held-out frame of each identity with the face of the other one.
+        rebuilt: The faces of these frames by their own decoders, ``(64, 64, 3)`` in [0, 1].
     """
 
     names: tuple[str, str]
@@ -47,6 +50,7 @@ class SwappedV1:
     quality: Quality
     sharpness: float
     swaps: tuple[FaceSwap, FaceSwap]
+    rebuilt: tuple[Pixels, Pixels]
 
 
 def compute(
@@ -85,6 +89,7 @@ def compute(
         directions = ((first, second), (second, first))
         splits = (trained.training, trained.held_out)
         counts = [sum(map(len, split.values())) for split in splits]
+        swaps = swap_face(trained, first, second), swap_face(trained, second, first)
         return SwappedV1(
             (title(first), title(second)),
             (counts[0], counts[1]),
@@ -92,7 +97,8 @@ def compute(
             trained.losses,
             measure(trained, trained.loaded.model.output_size),
             float(np.mean([sharpness(trained, *direction) for direction in directions])),
-            (swap_face(trained, first, second), swap_face(trained, second, first)),
+            swaps,
+            (decode(trained, swaps[0].face, first), decode(trained, swaps[1].face, second)),
         )
 
 
@@ -116,12 +122,13 @@ def plot(result: SwappedV1) -> Figure:
     faces, curve = split_figure(figure, 2.6)
     grid = faces.subplots(2, 5, squeeze=False)
     decoder = say("{}'s decoder", "décodeur de {}")
-    for row, (swap, own) in enumerate(zip(result.swaps, result.names, strict=True)):
+    rows = zip(result.swaps, result.rebuilt, result.names, strict=True)
+    for row, (swap, rebuilt, own) in enumerate(rows):
         to = result.names[1 - row]
         columns = (
             (swap.frame, say("frame: {}", "image : {}").format(own)),
             (swap.face, say("aligned, {} px", "aligné, {} px").format(len(swap.face))),
-            (swap.rebuilt, decoder.format(own)),
+            (rebuilt, decoder.format(own)),
             (swap.decoded, decoder.format(to)),
             (swap.swapped, say("blended into the frame", "inséré dans l'image")),
         )
