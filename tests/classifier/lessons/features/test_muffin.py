@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,13 @@ from classifier.lessons.features import muffin
 from classifier.lessons.material.few_examples import METHODS, after_cifar, sample_examples
 from tests.classifier.lessons.drawing import check_figure
 
-LEAST = {"examples": 5, "repeats": 1, "steps": 8, "windows": 60, "test_pictures": 60}
+LEAST: dict[str, Any] = {
+    "examples": 5,
+    "repeats": 1,
+    "steps": 8,
+    "windows": 60,
+    "test_pictures": 60,
+}
 
 
 def test_confusion_and_mistakes_agree_with_the_accuracy() -> None:
