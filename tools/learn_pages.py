@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 
 from classifier.lessons import TOPICS, find_topic
+from classifier.lessons.language import Language
 from classifier.lessons.lesson import no_progress
 
 PAGES = Path(__file__).resolve().parents[1] / "docs" / "learn"
+_FIGURES: dict[Language, str] = {"en": "figures", "fr": "figures/fr"}
 _PRINTED = re.compile(r"^```\n.*?^```\n", re.MULTILINE | re.DOTALL)
 _LINKS = re.compile(r"\n*^(?:previous: .*|\[all topics\]\(README\.md\).*)\n*\Z", re.MULTILINE)
 
@@ -24,7 +26,7 @@ def refresh(name: str) -> None:
     begun = time.perf_counter()
     result = lesson.run(0, None, no_progress)
     seconds = time.perf_counter() - begun
-    for language, folder in (("en", "figures"), ("fr", "figures/fr")):
+    for language, folder in _FIGURES.items():
         target = PAGES / folder / f"{name}.png"
         target.parent.mkdir(exist_ok=True)
         lesson.save(result, target, language)

@@ -1,7 +1,6 @@
 """Style and building blocks of the lessons' figures: a colour-blind-safe palette on white."""
 
 import io
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -9,8 +8,10 @@ from typing import IO, Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure, FigureBase, SubFigure
+from matplotlib.font_manager import FontProperties
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -56,7 +57,7 @@ STYLE: Any = {
 }
 _WIDTH = 8.4
 _DPI = 125
-_CAPTION_COLUMNS = 118
+_INDENT = 0.012  # of a caption, fraction of the width
 
 
 def new_figure(height: float) -> Figure:
@@ -65,7 +66,7 @@ def new_figure(height: float) -> Figure:
 
 
 def split_figure(
-    figure: Figure, ratio: float, *, side_by_side: bool = False
+    figure: FigureBase, ratio: float, *, side_by_side: bool = False
 ) -> tuple[SubFigure, SubFigure]:
     """Split a figure in two; the first one (top or left) is ``ratio`` times as large."""
     if side_by_side:
@@ -112,10 +113,24 @@ def _pixels(figure: Figure) -> NDArray[np.uint8]:
 def _below(caption: str) -> Figure:
     """A caption as a figure of its own: no layout of the plots can collide with it."""
     with rc_context(STYLE):
-        lines = textwrap.wrap(caption, _CAPTION_COLUMNS)
+        lines = _wrapped(caption, (1 - 2 * _INDENT) * _WIDTH * _DPI)
         figure = Figure(figsize=(_WIDTH, 0.17 * len(lines) + 0.16), facecolor="white")
-        figure.text(0.012, 0.97, "\n".join(lines), va="top", color=GREY, linespacing=1.3)
+        figure.text(_INDENT, 0.97, "\n".join(lines), va="top", color=GREY, linespacing=1.3)
     return figure
+
+
+def _wrapped(text: str, width: float) -> list[str]:
+    """Lines of a text that are at most ``width`` pixels wide in the font of the style."""
+    renderer, font = FigureCanvasAgg(Figure(dpi=_DPI)).get_renderer(), FontProperties()
+    lines: list[str] = []
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        across, _, _ = renderer.get_text_width_height_descent(longer, font, ismath=False)
+        if lines and across > width:
+            lines.append(word)
+        else:
+            lines[-1:] = [longer]
+    return lines
 
 
 def tint(colour: str, strength: float) -> tuple[float, float, float]:

@@ -49,11 +49,13 @@ def say(english: str, french: str) -> str:
 def number(value: float, digits: int = 0) -> str:
     """Writes a number with grouped digits, such as 1,234.5, in the language that is spoken.
 
+    Negative numbers have a minus sign, as the axes of figures do, and not a hyphen.
+
     Args:
         value: Number.
         digits: Digits after the decimal mark.
     """
-    text = f"{value:,.{digits}f}"
+    text = f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
     return say(text, text.replace(",", _THIN).replace(".", ","))
 
 

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -54,11 +54,11 @@ class Lesson(Generic[R]):
             localise_ticks(figure)
         return figure
 
-    def save(self, result: R, path: Path, language: Language = "en") -> None:
-        """Save the figure of a result, with its caption, as PNG."""
-        with spoken(language):
-            caption = str(self.caption)
-        save_figure(self.figure(result, language), path, caption, synthetic=self.synthetic)
+    def save(self, result: R, target: Path | IO[bytes], language: Language = "en") -> None:
+        """Save the figure of a result, with its caption, as PNG: to a path or an open file."""
+        figure = self.figure(result, language)
+        with spoken(language):  # the axes write their numbers when they are drawn
+            save_figure(figure, target, str(self.caption), synthetic=self.synthetic)
 
 
 def no_progress(_fraction: float) -> None:

@@ -336,7 +336,7 @@ def _plot_faces(axes: Axes, result: Forecasts) -> None:
         ):
             axes.scatter(*(points - centre + offset).T, s=size, color=colour, linewidths=0)
         text = say("{} frames", "{} images").format(horizon)
-        axes.text(*(offset - (0, 0.95)), text, ha="center", fontsize=8.5, color=INK)
+        axes.text(offset[0], offset[1] - 0.95, text, ha="center", fontsize=8.5, color=INK)
     axes.set(aspect="equal", ylim=(3.3, -1.2), xlim=(-1.1, 3.2))
     axes.set_axis_off()
     title = say("True (grey) and LSTM (blue)", "Réel (gris) et LSTM (bleu)")

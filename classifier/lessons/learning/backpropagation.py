@@ -359,7 +359,8 @@ def _plot_graph(axes: Axes, chain: Chain) -> None:
             _write(axes, centre, f"{name} = {number(WEIGHTS[name], 1)}", chain.gradients[name])
         else:
             axes.text(
-                *centre,
+                centre[0],
+                centre[1],
                 f"× {number(chain.local[name], 3)}",
                 color=PURPLE,
                 fontsize=8.5,

@@ -324,12 +324,10 @@ def plot(result: CrossEntropy) -> Figure:
     training.set(ylim=(-3, 145), yticks=range(0, 101, 20), xlabel=say("step", "pas"))
     training.set_ylabel(say("accuracy (%)", "exactitude (%)"))
     training.set_title(say("Unlearning an error", "Désapprendre une erreur"))
+    wrong, fresh = say("wrong start", "départ faux"), say("random start", "départ aléatoire")
     handles = [
-        Line2D([], [], color=GREY, linestyle=style, label=label)
-        for style, label in (
-            ("-", say("wrong start", "départ faux")),
-            (":", say("random start", "départ aléatoire")),
-        )
+        Line2D([], [], color=GREY, linestyle="-", label=wrong),
+        Line2D([], [], color=GREY, linestyle=":", label=fresh),
     ]
     training.legend(handles=handles, loc="upper left", fontsize=8)
     return figure
@@ -365,7 +363,7 @@ def _plot_table(axes: Axes, table: Table) -> None:
                     corner = (place[0] - 0.45, place[1] - 0.42)
                     axes.add_patch(Rectangle(corner, 0.9, 0.84, color=tint(BLUE, 0.22)))
                 _write(axes, *place, number(values[row, column], digits))
-    _write(axes, 12.1, rows + 1.05, "-ln p", fontweight="bold")
+    _write(axes, 12.1, rows + 1.05, "\N{MINUS SIGN}ln p", fontweight="bold")
     for row, label in enumerate(LABELS):
         height = rows - 1 - row + 0.5
         picture = say("picture {}: {}", "image {} : {}").format(row + 1, CLASSES[label])

@@ -336,7 +336,9 @@ def plot(result: Trajectories) -> Figure:
     speed.semilogy(result.speeds, result.formula_by_speed, "--", color=ORANGE, label=label)
     examples.axhline(result.formula["air"], color=ORANGE, linestyle="--", label=label)
     speed.set(xlabel=say("speed (m/s)", "vitesse (m/s)"), ylabel=say("error (m)", "erreur (m)"))
-    speed.set_title(say("Error by speed (grey: measured)", "Erreur (gris : vitesses mesurées)"))
+    speed.set_title(
+        say("Error by speed (grey: measured)", "Erreur selon la vitesse (gris : mesurées)")
+    )
     examples.axhline(NOISE, color=GREY, linestyle=":", linewidth=1.2)
     examples.set_xlabel(say("measured throws", "lancers mesurés"))
     examples.set_xticks(result.examples, [number(count) for count in result.examples])
@@ -371,7 +373,7 @@ LESSON = Lesson(
         "formula is exact, and the model only approaches it (dotted: noise of a measurement; "
         "bands: several sets of throws).",
         "Dans l'air, aux vitesses mesurées, un modèle appris d'assez de lancers est bien plus "
-        "juste que l'équation sans air ; au-delà, ses erreurs se multiplient, et rien n'en "
+        "juste que l'équation sans air ; en dehors, ses erreurs se multiplient, et rien n'en "
         "avertit. Dans le vide, l'équation est exacte et le modèle ne fait que s'en approcher "
         "(pointillé : bruit d'une mesure ; bandes : plusieurs séries de lancers).",
     ),

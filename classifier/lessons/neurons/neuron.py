@@ -10,7 +10,7 @@ from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
 from classifier.lessons.figure import BLUE, GREY, INK, ORANGE, new_figure, tint
-from classifier.lessons.language import Text, say
+from classifier.lessons.language import Text, number, say
 from classifier.lessons.lesson import Lesson
 from classifier.models import Neuron
 
@@ -104,7 +104,7 @@ def _plot_table(axes: Axes, one: Gate) -> None:
     count = one.inputs.shape[1]
     heads = [
         *(f"x{index + 1}" for index in range(count)),
-        say("sum", "somme"),
+        say("sum", "Σ"),
         say("out", "sortie"),
     ]
     # All tables have the height of eight rows, so that their fonts are equally large.
@@ -116,7 +116,7 @@ def _plot_table(axes: Axes, one: Gate) -> None:
         if output:
             axes.axhspan(row - 0.5, row + 0.5, color=tint(BLUE, 0.15), linewidth=0)
         for column, value in enumerate([*bits, int(total), output]):
-            axes.text(column, row, f"{value:g}", ha="center", va="center", fontsize=8.5)
+            axes.text(column, row, number(value), ha="center", va="center", fontsize=8.5)
     axes.axhline(0.5, color=GREY, linewidth=0.8)
     axes.set(xlim=(-0.7, len(heads) - 0.3), ylim=(8.6, -0.6))
     axes.set_axis_off()

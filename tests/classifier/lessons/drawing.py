@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from classifier.lessons.figure import STYLE
+from classifier.lessons.figure import STYLE, _below
 
 # A word of a language, unlike numbers, symbols such as x1, and names of layers such as C3.
 WORD = re.compile(r"[^\W\d_]{3,}")
@@ -32,7 +32,11 @@ def check_figure(lesson, result, *same: str) -> Figure:
             spoken = spoken.replace(name, "")
         if WORD.search(spoken):
             assert one.get_text() != other.get_text(), one.get_text()
-    for figure in (english, french):
+    captions = [_below(text) for text in lesson.caption]
+    for caption in captions:
+        with rc_context(STYLE):
+            FigureCanvasAgg(caption).draw()
+    for figure in (english, french, *captions):
         _check_places(figure)
     assert len(lesson.caption.english) > 40
     assert len(lesson.caption.french) > 40

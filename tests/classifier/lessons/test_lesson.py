@@ -1,5 +1,5 @@
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +93,7 @@ def test_numbers_have_the_marks_of_the_language() -> None:
     assert (number(1234.56, 1), percent(0.973, 1)) == ("1,234.6", "97.3%")
     with spoken("fr"):
         assert (number(1234.56, 1), percent(0.973, 1)) == ("1\u202f234,6", "97,3\u202f%")
+        assert number(-0.5, 1) == "\N{MINUS SIGN}0,5"
 
 
 def test_ticks_of_french_figures_have_a_comma() -> None:
@@ -104,6 +105,20 @@ def test_ticks_of_french_figures_have_a_comma() -> None:
         labels.append([label.get_text() for label in axes.get_yticklabels()])
     assert any("." in label for label in labels[0])
     assert [label.replace(".", ",") for label in labels[0]] == labels[1]
+
+
+def test_numbers_that_axes_write_when_they_are_drawn_are_french_as_well(tmp_path: Path) -> None:
+    heard = []
+
+    def plot(_result: ToyResult) -> Figure:
+        figure = new_figure(1.0)
+        axes = figure.subplots()
+        axes.xaxis.set_major_formatter(lambda value, _place: heard.append(number(value)) or "")
+        axes.set_xlim(0, 5000)
+        return figure
+
+    replace(TOY, plot=plot).save(ToyResult(1, 1), tmp_path / "toy.png", "fr")
+    assert "1\u202f000" in heard
 
 
 def test_the_teachers_page_has_three_questions_with_answers_for_each_lesson() -> None:

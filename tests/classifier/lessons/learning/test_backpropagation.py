@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from classifier.lessons.language import number
 from classifier.lessons.learning import backpropagation
 from classifier.lessons.learning.backpropagation import INPUTS, WEIGHTS
 from tests.classifier.lessons.drawing import check_figure
@@ -55,4 +56,4 @@ def test_backpropagation_figure() -> None:
     texts = [text.get_text() for text in figure.subfigs[0].axes[0].texts]
     for name, gradient in result.chain.gradients.items():
         if name not in ("b1", "b2", "c"):
-            assert f"{gradient:.3f}" in texts, name
+            assert number(gradient, 3) in texts, name
