@@ -250,8 +250,8 @@ def plot(result: Cage) -> Figure:
     before, after, _ = (percent(distance, 1) for distance in result.distances)
     figure.suptitle(
         say(
-            "Distance from {}'s most similar real face: {} before, {} after",
-            "Écart avec le vrai visage le plus proche de {} : {} avant, {} après",
+            "Faces of nobody, distance from {}'s most similar real face: {} before, {} after",
+            "Visages fictifs, écart avec le vrai visage le plus proche de {} : {} avant, {} après",
         ).format(result.name, before, after),
         fontsize=9.5,
     )
@@ -267,7 +267,7 @@ LESSON = Lesson(
         "faces of nobody, each the mean of three pictures (right). The encoder learnt from a crowd "
         "what faces have in common, so that the target's decoder can show what it finds in any.",
         "Des visages que le réseau n'a jamais vus, décodés comme une seule cible : images d'un "
-        "clip (à gauche) et visages de personne, moyennes de trois photos (à droite). Une foule a "
+        "clip (à gauche) et visages fictifs, moyennes de trois photos (à droite). Une foule a "
         "appris à l'encodeur ce que les visages ont en commun ; le décodeur le montre.",
     ),
     synthetic=True,

@@ -278,10 +278,12 @@ LESSON = Lesson(
         "Generated points (black), the eight clusters that they should cover (circles), and where "
         "the discriminator sees real points (orange) or generated ones (blue). If it learns too "
         "slowly, all points gather in one place and move on together, even out of the picture: "
-        "mode collapse. Dotted: the loss of a discriminator that cannot tell at all.",
+        "mode collapse. Dotted: the loss of a discriminator that cannot tell at all; losses are "
+        "cut off at 3.",
         "Points générés (noirs), les huit amas à couvrir (cercles), et où le discriminateur voit "
         "des points réels (orange) ou générés (bleu). S'il apprend trop lentement, les points se "
         "rassemblent en un lieu et se déplacent ensemble, parfois hors du cadre : c'est "
-        "l'effondrement de modes. Pointillé : la perte d'un discriminateur qui ne distingue rien.",
+        "l'effondrement de modes. Pointillé : la perte d'un discriminateur qui ne distingue rien ; "
+        "les pertes sont coupées à 3.",
     ),
 )

@@ -303,8 +303,8 @@ def _plot_codes(axes: Axes, codes: FloatArray, labels: IntArray) -> None:
         axes.plot(*own.T, ".", color=CLASSES[label], markersize=2.5)
     for label in np.unique(labels):
         x, y = np.median(codes[labels == label], axis=0)
-        box = {"facecolor": "white", "edgecolor": CLASSES[label], "pad": 1.5}
-        axes.text(x, y, str(label), ha="center", va="center", fontsize=8, bbox=box, zorder=5)
+        box = {"facecolor": "white", "edgecolor": CLASSES[label], "pad": 0.8}
+        axes.text(x, y, str(label), ha="center", va="center", fontsize=7, bbox=box, zorder=5)
 
 
 LESSON = Lesson(

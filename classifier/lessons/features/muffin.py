@@ -51,12 +51,14 @@ class Explained:
         pictures: ``(N, S, S, 3)`` or, if grey, ``(N, S, S)`` pictures in [0, 1].
         heat: ``(N, S, S)`` Grad-CAM heat maps of the predicted class, in [0, 1].
         labels: ``(N,)`` true classes.
+        answers: ``(N,)`` predicted classes.
         confidence: ``(N,)`` probabilities of the predicted classes.
     """
 
     pictures: FloatArray
     heat: FloatArray
     labels: IntArray
+    answers: IntArray
     confidence: FloatArray
 
 
@@ -183,14 +185,15 @@ def explain(task: NewTask, learnt: Learnt, chosen: IntArray) -> Explained:
     side = task.pretrained.input.size
     if not len(chosen):
         empty = np.zeros((0, side, side), np.float32)
-        return Explained(task.pictures(images), empty, chosen, np.zeros(0, np.float32))
+        return Explained(task.pictures(images), empty, chosen, chosen, np.zeros(0, np.float32))
     probabilities = learnt.probabilities(images)
-    targets = torch.from_numpy(probabilities.argmax(1))
-    heat = grad_cam(learnt.logits, last_maps(learnt.built), images, targets)
+    answers = probabilities.argmax(1)
+    heat = grad_cam(learnt.logits, last_maps(learnt.built), images, torch.from_numpy(answers))
     return Explained(
         task.pictures(images),
         heat.detach().numpy(),
         task.test[1].numpy()[chosen],
+        answers,
         probabilities.max(1),
     )
 
@@ -274,7 +277,7 @@ def _plot_confusion(axes: Axes, result: MuffinResult) -> None:
 
 
 def _plot_explained(axes: Axes, found: Explained, result: MuffinResult, title: str) -> None:
-    """Plot pictures in a row, below them their heat maps, and the true class of each."""
+    """Plot pictures in a row, below them their heat maps, and the answers in their colours."""
     if not len(found.labels):
         axes.set_axis_off()
         axes.text(0.5, 0.5, say("none", "aucune"), ha="center", transform=axes.transAxes)
@@ -288,10 +291,10 @@ def _plot_explained(axes: Axes, found: Explained, result: MuffinResult, title: s
     count, side = len(pictures), pictures.shape[1]
     show_image(axes, tile(sheet, count, gap=2), title)
     axes.title.set(fontweight="bold", fontsize=10)
-    for place, (label, confidence) in enumerate(zip(found.labels, found.confidence, strict=True)):
-        text = f"{class_name(result.classes[label])[:9]}\n{percent(confidence)}"
+    for place, (answer, confidence) in enumerate(zip(found.answers, found.confidence, strict=True)):
+        text = f"{class_name(result.classes[answer])[:9]}\n{percent(confidence)}"
         x = place * (side + 2) + side / 2
-        colour = CLASSES[label % len(CLASSES)]
+        colour = CLASSES[answer % len(CLASSES)]
         axes.text(x, 2 * side + 4, text, ha="center", va="top", color=colour, fontsize=8)
 
 
@@ -302,9 +305,9 @@ LESSON = Lesson(
     Text(
         "Above: three ways to learn from the same few pictures (dots: several samples of them), "
         "and the answers of the best. Below: its surest right and wrong answers, what speaks for "
-        "them (bright), the true class and how sure it was.",
+        "them (bright), its answer and how sure it was.",
         "En haut : trois façons d'apprendre des mêmes images, peu nombreuses (points : plusieurs "
         "tirages), et les réponses de la meilleure. En bas : ses réponses justes et fausses les "
-        "plus sûres, ce qui parle pour elles (clair), la vraie classe et sa certitude.",
+        "plus sûres, ce qui parle pour elles (clair), la classe donnée et sa certitude.",
     ),
 )

@@ -336,7 +336,7 @@ def plot(result: ComputingPower) -> Figure:
     axes = figure.subplots()
     slowest, past = result.speeds[0].best, result.training / (DAYS_OF_2012 * _DAY)
     bars = [(str(each.label), each.best, each.colour) for each in result.speeds]
-    bars.append((say("two GPUs of 2012*", "deux GPU de 2012*"), past, GREY))
+    bars.append((say("two GPUs in 2012*", "deux GPU en 2012*"), past, GREY))
     bars.sort(key=lambda bar: bar[1])
     for row, (_, speed, colour) in enumerate(bars):
         hatch = "///" if colour == GREY else None

@@ -183,10 +183,11 @@ LESSON = Lesson(
     describe,
     plot,
     Text(
-        "Paths from the grey point to the minimum (star), and the loss at each step; the "
-        "dotted line counts as arrived. In the valley plain gradient descent creeps along the "
+        "Paths from the grey point to the minimum (star), and the loss at each step; below the "
+        "dotted line it counts as arrived. In the valley plain gradient descent creeps along the "
         "floor.",
-        "Chemins du point gris au minimum (étoile), et la perte à chaque pas ; la ligne "
-        "pointillée vaut arrivée. Dans la vallée, la descente simple rampe le long du fond.",
+        "Chemins du point gris au minimum (étoile), et la perte à chaque pas ; sous la "
+        "ligne pointillée, le minimum est atteint. Dans la vallée, la descente simple rampe le "
+        "long du fond.",
     ),
 )

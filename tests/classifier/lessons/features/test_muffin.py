@@ -27,6 +27,8 @@ def test_confusion_and_mistakes_agree_with_the_accuracy() -> None:
     wrong = 60 - np.trace(result.confusion)
     assert len(result.mistakes.labels) == min(wrong, 6)
     assert (np.diff(result.mistakes.confidence) <= 0).all()
+    assert (result.mistakes.answers != result.mistakes.labels).all()
+    assert (result.right.answers == result.right.labels).all()
     assert result.right.labels[:2].tolist() in ([0, 1], [1, 0])  # in turn
     assert result.right.heat.shape == (len(result.right.labels), 32, 32)
     assert f"{wrong} mistakes in 60" in muffin.describe(result)[-1]
@@ -39,6 +41,7 @@ def test_a_figure_without_mistakes() -> None:
         result.right.pictures[:0],
         result.right.heat[:0],
         result.right.labels[:0],
+        result.right.answers[:0],
         result.right.confidence[:0],
     )
     clean = muffin.MuffinResult(
