@@ -35,11 +35,13 @@ def refresh(name: str) -> None:
     text, count = _PRINTED.subn(lambda _: printed, page.read_text("utf-8"), count=1)
     if not count:
         raise SystemExit(f"{page} has no block for what the lesson prints.")
-    page.write_text(text, "utf-8")
+    page.write_text(text, "utf-8", newline="\n")
     contents = PAGES / "README.md"
     row = re.compile(rf"^(\|.*\({name}\.md\).*\|) [^|]* \|$", re.MULTILINE)
-    text = row.sub(rf"\1 {max(1, round(seconds))} s |", contents.read_text("utf-8"))
-    contents.write_text(text, "utf-8")
+    text, count = row.subn(rf"\1 {max(1, round(seconds))} s |", contents.read_text("utf-8"))
+    if not count:
+        raise SystemExit(f"{contents} has no row for {page.name}.")
+    contents.write_text(text, "utf-8", newline="\n")
     print(f"{name}: {seconds:.0f} s")
 
 
@@ -59,7 +61,7 @@ def link_pages() -> None:
             links.append(f"next: [{titles[after]}]({after}.md)")
         page = PAGES / f"{name}.md"
         text = _LINKS.sub("", page.read_text("utf-8")).rstrip("\n")
-        page.write_text(f"{text}\n\n{' · '.join(links)}\n", "utf-8")
+        page.write_text(f"{text}\n\n{' · '.join(links)}\n", "utf-8", newline="\n")
 
 
 def main() -> None:

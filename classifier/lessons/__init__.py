@@ -61,7 +61,7 @@ TOPICS: dict[str, Topic] = {
         "neurons.activations",
         Text(
             "Activation functions from threshold to maxout, and how networks learn with each.",
-            "Les fonctions d'activation, du seuil à maxout, et l'apprentissage avec chacune.",
+            "Les fonctions d'activation, du seuil à maxout, et l'entraînement avec chacune.",
         ),
     ),
     "perceptron": Topic(
@@ -89,7 +89,7 @@ TOPICS: dict[str, Topic] = {
         "learning.cross_entropy",
         Text(
             "The loss of a classifier, by hand and by torch; why not accuracy, why not squares.",
-            "La perte d'un classifieur, à la main et avec torch ; pourquoi pas l'exactitude ni "
+            "La perte d'un classifieur, à la main et avec torch ; pourquoi ni l'exactitude ni "
             "les carrés.",
         ),
     ),
@@ -97,15 +97,15 @@ TOPICS: dict[str, Topic] = {
         "learning.gradient_descent",
         Text(
             "SGD, momentum and Adam descend a valley; too high a rate leaves it.",
-            "SGD, l'inertie et Adam descendent une vallée ; un pas trop grand en sort.",
+            "SGD, l'inertie et Adam descendent une vallée ; un taux trop élevé en sort.",
         ),
     ),
     "backpropagation": Topic(
         "learning.backpropagation",
         Text(
             "The chain rule, number by number, and slopes that vanish over ten layers.",
-            "La règle de la chaîne, nombre par nombre, et des pentes qui s'évanouissent en dix "
-            "couches.",
+            "La règle de la chaîne, nombre par nombre, et des pentes qui s'évanouissent à travers "
+            "dix couches.",
         ),
     ),
     "computing-power": Topic(
@@ -160,7 +160,7 @@ TOPICS: dict[str, Topic] = {
     "variational": Topic(
         "families.variational",
         Text(
-            "A variational autoencoder draws new digits from random codes.",
+            "A variational autoencoder generates new digits from random codes.",
             "Un auto-encodeur variationnel dessine de nouveaux chiffres à partir de codes "
             "aléatoires.",
         ),
@@ -257,7 +257,7 @@ TOPICS: dict[str, Topic] = {
         Text(
             "Chihuahua against muffin, solved: features, fine-tuning, and the mistakes; with "
             "--data, your photos.",
-            "Chihuahua contre muffin, résolu : traits, ajustement et erreurs ; avec --data, "
+            "Chihuahua contre muffin, résolu : caractéristiques, affinage, erreurs ; avec --data, "
             "vos photos.",
         ),
     ),

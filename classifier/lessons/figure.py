@@ -1,6 +1,7 @@
 """Style and building blocks of the lessons' figures: a colour-blind-safe palette on white."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -113,6 +114,8 @@ def _pixels(figure: Figure) -> NDArray[np.uint8]:
 def _below(caption: str) -> Figure:
     """A caption as a figure of its own: no layout of the plots can collide with it."""
     with rc_context(STYLE):
+        # French puts a space before these marks, at which no line may break.
+        caption = re.sub(r" (?=[:;?!»])|(?<=«) ", "\N{NO-BREAK SPACE}", caption)
         lines = _wrapped(caption, (1 - 2 * _INDENT) * _WIDTH * _DPI)
         figure = Figure(figsize=(_WIDTH, 0.17 * len(lines) + 0.16), facecolor="white")
         figure.text(_INDENT, 0.97, "\n".join(lines), va="top", color=GREY, linespacing=1.3)

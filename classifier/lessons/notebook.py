@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from classifier.lessons.language import Language
+from classifier.lessons.language import Language, say, spoken
 from classifier.lessons.lesson import Lesson
 from faceswap.core.optional import require
 
@@ -58,7 +58,12 @@ def make_notebook(
     about = f"# {name}\n\n{heading}\n\n{inspect.cleandoc(module.__doc__ or '')}"
     cells = [new_markdown_cell(about)]
     cells += [new_code_cell(part) for part in _parts(inspect.getsource(module))]
-    cells.append(new_markdown_cell("Change anything above, run it, and compute again:"))
+    with spoken(language):
+        again = say(
+            "Change anything above, run it, and compute again:",
+            "Modifiez ce qui précède, exécutez-le, puis relancez le calcul :",
+        )
+    cells.append(new_markdown_cell(again))
     shown = "from classifier.lessons.notebook import Drawing\n\n"
     cells.append(new_code_cell(shown + _RUN.format(seed=seed, language=language)))
     for number, cell in enumerate(cells):

@@ -55,7 +55,7 @@ class Cast:
     Attributes:
         target: Faceset of the target, named as the target.
         crowd: Faceset of the people who teach the encoder.
-        clip: Faceset of a person in a video, whom no network sees while it learns.
+        clip: Faceset of a held-out identity in a video.
         strangers: Faceset of other such faces in photos.
     """
 

@@ -212,7 +212,9 @@ def plot(result: Swaps) -> Figure:
     axes = curve.subplots()
     for identity, colour in enumerate((BLUE, ORANGE)):
         smooth = np.convolve(result.history[:, identity], np.ones(15) / 15, "valid")
-        axes.plot(100 * smooth, color=colour, label=result.names[identity])
+        axes.plot(
+            np.arange(len(smooth)) + 8, 100 * smooth, color=colour, label=result.names[identity]
+        )
         mean = 100 * result.baseline[identity]
         axes.axhline(mean, color=colour, linewidth=1, linestyle=":")
     axes.axhline(
@@ -224,7 +226,7 @@ def plot(result: Swaps) -> Figure:
     )
     axes.set(xlabel=say("step", "pas"), ylim=(0, None))
     axes.set_ylabel(say("mean absolute error (%)", "erreur absolue moyenne (%)"))
-    axes.set_title(say("Training error", "Erreur d'apprentissage"))
+    axes.set_title(say("Training error", "Erreur d'entraînement"))
     axes.legend(loc="upper right")
     return figure
 
@@ -246,7 +248,7 @@ LESSON = Lesson(
     describe,
     plot,
     Text(
-        "Two people share an encoder; each has a decoder. Decoded by the own decoder, a face "
+        "Two people share an encoder; each has a decoder. Decoded by its own decoder, a face "
         "is rebuilt; by the other one, the pose stays and the person changes.",
         "Deux personnes partagent un encodeur ; chacune a son décodeur. Décodé par le sien, un "
         "visage est reconstruit ; par l'autre, la pose reste et la personne change.",

@@ -330,13 +330,20 @@ def decode(trained: Trained, face: Pixels, to: str) -> Pixels:
         return _array(trained.loaded.model.swap(seen, to).face)
 
 
-def sharpness(trained: Trained, source: str, to: str) -> float:
-    """Sharpness of swapped held-out faces over that of real faces of the target; 1 is as sharp."""
+def sharpness(trained: Trained, source: str, to: str, *, learned_mask: bool = True) -> float:
+    """Sharpness of swapped held-out faces over that of real faces of the target; 1 is as sharp.
+
+    Args:
+        trained: Training.
+        source: Identity of the frames.
+        to: Identity to decode as.
+        learned_mask: Whether a mask that the model predicts narrows that of the landmarks.
+    """
     real, faces = RealDetail(trained.training[to]), trained.held_out[source]
     chosen = np.linspace(0, len(faces) - 1, min(_MEASURED, len(faces))).round().astype(int)
     values = []
     for pair in (faces[index] for index in chosen):
-        sample, _, swapped = _convert(trained, pair, to)
+        sample, _, swapped = _convert(trained, pair, to, learned_mask=learned_mask)
         values.append(real.sharpness(swapped, sample.landmarks))
     return float(np.mean(values))
 

@@ -142,7 +142,7 @@ def plot(result: SwappedV1) -> Figure:
     axes.set_title(
         say(
             "Loss of the training; reconstruction of held-out faces: SSIM {}",
-            "Perte de l'apprentissage ; reconstruction de visages réservés : SSIM {}",
+            "Perte de l'entraînement ; reconstruction de visages réservés : SSIM {}",
         ).format(number(result.quality.ssim, 2))
     )
     return figure
@@ -154,7 +154,7 @@ LESSON = Lesson(
     plot,
     Text(
         "Each row, from left to right: a frame that the network never saw, its face as the encoder "
-        "sees it, decoded by the own and by the other decoder, and the result in the frame. V1 "
+        "sees it, decoded by its own and by the other decoder, and the result in the frame. V1 "
         "decodes the whole square, and only the outline of the landmarks decides what is kept.",
         "Chaque ligne, de gauche à droite : une image que le réseau n'a jamais vue, son visage tel "
         "que l'encodeur le voit, décodé par son décodeur puis par l'autre, et le résultat dans "

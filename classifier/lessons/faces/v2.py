@@ -163,7 +163,9 @@ def plot(result: SwappedV2) -> Figure:
     show_image(grid[0, 3], learned.mask, say("learned mask", "masque appris"), vmin=0, vmax=1)
     show_image(grid[1, 0], learned.frame, say("frame: {}", "image : {}").format(source))
     show_image(
-        grid[1, 1], result.pixels.swap.swapped, say("loss of V1, in the frame", "perte de V1")
+        grid[1, 1],
+        result.pixels.swap.swapped,
+        say("loss of V1, in the frame", "perte de V1, dans l'image"),
     )
     show_image(
         grid[1, 2],

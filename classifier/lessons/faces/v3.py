@@ -66,7 +66,7 @@ class Generations:
         structure: Stage with the loss of V2.
         masked: Stage with the learned mask, of the same training.
         resolved: Stage with the higher resolution.
-        adversarial: Stage after the adversarial phase, which goes on from ``resolved``.
+        adversarial: Stage after the adversarial phase, which resumes from ``resolved``.
     """
 
     names: tuple[str, str]
@@ -125,7 +125,8 @@ def compute(
 
         def stage(trained: Trained, count: int, *, learned_mask: bool = True) -> Stage:
             swap = swap_face(trained, source, to, learned_mask=learned_mask)
-            return Stage(count, measure(trained, high), sharpness(trained, source, to), swap)
+            sharp = sharpness(trained, source, to, learned_mask=learned_mask)
+            return Stage(count, measure(trained, high), sharp, swap)
 
         pixels, structure, resolved = (fit(*plan) for plan in plans)
         return Generations(

@@ -178,7 +178,7 @@ def plot(result: Reconstructions) -> Figure:
     widths.set_xscale("log", base=2)
     widths.set_xticks(list(result.error), [str(width) for width in result.error])
     widths.set(xlabel=say("bottleneck width", "largeur du goulot"), ylim=(0, None))
-    widths.set_ylabel(say("RMS error (%)", "erreur quadratique (%)"))
+    widths.set_ylabel(say("RMS error (%)", "écart quadratique moyen (%)"))
     widths.legend()
     steps.plot(list(result.history), [100 * value for value in result.history.values()], color=BLUE)
     steps.set(xlabel=say("step", "pas"), ylim=(0, None))
@@ -203,7 +203,7 @@ LESSON = Lesson(
         "Digits through a bottleneck of a few numbers (left: by its width, right: in the "
         "course of training), and the error, compared with the best linear compression (PCA).",
         "Des chiffres à travers un goulot de quelques nombres (à gauche : selon sa largeur, à "
-        "droite : au fil de l'apprentissage), et l'erreur, comparée à la meilleure compression "
+        "droite : au fil de l'entraînement), et l'erreur, comparée à la meilleure compression "
         "linéaire (ACP).",
     ),
 )

@@ -270,7 +270,7 @@ def _plot_curves(axes: Axes, result: Denoising) -> None:
     axes.text(
         0.01,
         41.5,
-        say("seen in training", "vu à l'apprentissage"),
+        say("seen in training", "vu à l'entraînement"),
         va="top",
         color=GREY,
         fontsize=8.5,
@@ -282,7 +282,7 @@ def _plot_curves(axes: Axes, result: Denoising) -> None:
         )
     axes.set(xlim=(0, None), ylim=(0, 42))
     axes.set_xlabel(say("standard deviation of the noise", "écart type du bruit"))
-    axes.set_ylabel(say("RMS error (%)", "erreur quadratique (%)"))
+    axes.set_ylabel(say("RMS error (%)", "écart quadratique moyen (%)"))
     axes.legend(loc="upper right")
 
 
@@ -307,7 +307,7 @@ LESSON = Lesson(
         "the errors. A filter averages neighbours; a network knows digits, and repairs best what "
         "it was trained to repair (grey: noise in training).",
         "Des chiffres abîmés, réparés par le filtre le mieux réglé et par deux auto-encodeurs, et "
-        "les erreurs. Un filtre moyenne les voisins ; un réseau connaît les chiffres, et répare le "
-        "mieux ce qu'il a appris à réparer (gris : bruit de l'apprentissage).",
+        "les erreurs. Un filtre combine les voisins ; un réseau connaît les chiffres, et répare le "
+        "mieux ce qu'il a appris à réparer (gris : bruit de l'entraînement).",
     ),
 )

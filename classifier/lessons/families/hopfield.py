@@ -35,7 +35,7 @@ SIDE = 20
 NEURONS = SIDE * SIDE
 STORED = "AGMT"
 """Letters that hardly correlate, so that the Hebb rule can store them."""
-CHARACTERS = STORED + "BCDEFHIJKLNOPQRSUVWXYZ123456789"
+CHARACTERS = STORED + "BCDEFHIJKLNOPQRSUVWXYZ123456789"  # without 0, which is like O
 CAPACITY = 0.138
 """Random patterns per neuron that can be recalled (Amit, Gutfreund, Sompolinsky, 1985)."""
 COUNTS = (2, 3, 4, 5, 6, 8, 10, 14, 20, 35, 45, 55, 65, 80, 110)

@@ -296,7 +296,7 @@ def _plot_mouth(axes: Axes, result: Forecasts) -> None:
         ).format(TRAINED)
     )
     axes.set(xlabel=say("time (s)", "temps (s)"), xlim=(frames[0] / FPS, frames[-1] / FPS))
-    axes.set_ylabel(say("opening (% eye distance)", "ouverture (% entre les yeux)"))
+    axes.set_ylabel(say("opening (% eye distance)", "ouverture (% de l'écart des yeux)"))
     axes.legend(ncols=3, loc="upper right", bbox_to_anchor=(1, 1.2))
 
 
@@ -319,7 +319,7 @@ def _plot_errors(axes: Axes, result: Forecasts) -> None:
     axes.text(TRAINED + 0.4, 0.5, say("trained up to here", "entraîné jusqu'ici"), fontsize=8)
     axes.set_title(say("All landmarks", "Tous les repères"))
     axes.set(xlabel=say("frames ahead", "images à l'avance"), xlim=(1, AHEAD))
-    axes.set_ylabel(say("error (% eye distance)", "erreur (% entre les yeux)"))
+    axes.set_ylabel(say("error (% eye distance)", "erreur (% de l'écart des yeux)"))
     axes.set_ylim(0, 130 * max(result.errors["repeat"].max(), result.errors["lstm"].max()))
     axes.legend(loc="upper left")
 
@@ -359,8 +359,8 @@ LESSON = Lesson(
         "forecast: good for a few frames, and drifting after that. Compare it with the simple "
         "forecasts before you call it good: a linear model of the last ten frames is hard to beat.",
         "À partir d'une seconde de repères, le LSTM prévoit les images suivantes, chacune à partir "
-        "de sa propre prévision : bien pour quelques images, puis il dérive. Comparez-le aux "
-        "prévisions simples avant de le dire bon : un modèle linéaire des dix dernières images "
+        "de sa propre prévision : juste pour quelques images, puis il dérive. Comparez-le aux "
+        "prévisions simples avant de le juger bon : un modèle linéaire des dix dernières images "
         "est difficile à battre.",
     ),
 )

@@ -198,7 +198,7 @@ def compute(
         codes = plain.encoder(train)
         plain_test = plain.encoder(test)
     normal = torch.from_numpy(generator(seed, "codes").normal(size=(_SAMPLES, 2))).float()
-    spread = torch.linalg.cholesky(torch.cov(codes.T))
+    spread = torch.linalg.cholesky(torch.cov(codes.T) + 1e-6 * torch.eye(2))
     return Generation(
         test_labels.numpy(),
         _plane(variational.decoder, mean, test, normal, judge),

@@ -306,8 +306,9 @@ LESSON = Lesson(
         "Above: three ways to learn from the same few pictures (dots: several samples of them), "
         "and the answers of the best. Below: its surest right and wrong answers, what speaks for "
         "them (bright), its answer and how sure it was.",
-        "En haut : trois façons d'apprendre des mêmes images, peu nombreuses (points : plusieurs "
-        "tirages), et les réponses de la meilleure. En bas : ses réponses justes et fausses les "
-        "plus sûres, ce qui parle pour elles (clair), la classe donnée et sa certitude.",
+        "En haut : trois façons d'apprendre à partir des mêmes images, peu nombreuses (points : "
+        "plusieurs tirages), et les réponses de la meilleure. En bas : ses réponses justes et "
+        "fausses les plus sûres, les zones qui les appuient (claires), la classe donnée et sa "
+        "certitude.",
     ),
 )

@@ -196,14 +196,15 @@ def plot(result: Representation) -> Figure:
     bars = below.subplots()
     positions = np.arange(len(LAYERS))
     for shift, values, colour, label in (
-        (-0.2, result.untrained, GREY, say("before training", "avant l'apprentissage")),
-        (0.2, result.trained, BLUE, say("after training", "après l'apprentissage")),
+        (-0.2, result.untrained, GREY, say("before training", "avant l'entraînement")),
+        (0.2, result.trained, BLUE, say("after training", "après l'entraînement")),
     ):
         heights = [100 * values[name] for name in LAYERS]
         container = bars.bar(positions + shift, heights, 0.38, color=colour, label=label)
         bars.bar_label(container, [f"{height:.0f}" for height in heights], fontsize=8.5, padding=2)
     names = [
-        say("{}\n{} features", "{}\n{} traits").format(name, result.widths[name]) for name in LAYERS
+        say("{}\n{} features", "{}\n{} valeurs").format(name, result.widths[name])
+        for name in LAYERS
     ]
     bars.set(ylabel=say("accuracy (%)", "exactitude (%)"), ylim=(0, 112), yticks=(0, 50, 100))
     bars.set_xticks(positions, names)
@@ -223,11 +224,11 @@ def _plot_filters_and_neighbours(figure: SubFigure, result: Representation) -> N
     first.set_title(say("Filters of the first layer", "Filtres de la 1re couche"), loc="center")
     for row, name in enumerate((say("before", "avant"), say("after", "après"))):
         first.text(-1.2, 6 * row + 2, name, ha="right", va="center", fontsize=8.5)
-    names = (say("by pixels", "par les pixels"), say("by F6", "par F6"))
+    names = (say("by pixels", "(pixels)"), say("by F6", "(F6)"))
     for axes, layer, name in zip(by_layer, COMPARED, names, strict=True):
         _plot_neighbours(axes, result, result.neighbours[layer])
         agreement = percent(result.agreement(result.neighbours[layer]))
-        title = say("Nearest {}: {} right", "Voisins {} : {}").format(name, agreement)
+        title = say("Nearest {}: {} right", "Voisins {} : {} justes").format(name, agreement)
         axes.set_title(title, loc="center")
 
 

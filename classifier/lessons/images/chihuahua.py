@@ -215,7 +215,7 @@ def balanced_accuracy(answers: IntArray, labels: IntArray) -> float:
 
 
 def _shown(images: LoadedImages) -> NDArray[np.uint8]:
-    chosen = [np.flatnonzero(images.labels == label)[:6] for label in (0, 1)]
+    chosen = [np.resize(np.flatnonzero(images.labels == label), 6) for label in (0, 1)]
     return images.images[np.concatenate(chosen)].transpose(0, 2, 3, 1)
 
 

@@ -406,7 +406,7 @@ def _plot_trials(figure: SubFigure, result: ClassicNetworks) -> None:
     drawn = bars.barh(names, seconds, color=[_COLOURS[name] for name in names], height=0.65)
     texts = [f"{number(each.seconds, 1)} s · {percent(each.accuracy, 1)}" for each in result.trials]
     bars.bar_label(drawn, texts, padding=3, fontsize=8)
-    bars.set(xlim=(0, 2 * max(seconds)), xlabel="s")
+    bars.set(xlim=(0, 2 * max(*seconds, 0.1)), xlabel="s")
     bars.invert_yaxis()
     bars.grid(visible=False, axis="y")
     bars.set_title(say("Time · test accuracy", "Durée · exactitude (test)"), fontsize=9)
@@ -439,9 +439,9 @@ LESSON = Lesson(
         "parameters (bars: logarithmic; blue convolutions, orange dense layers). Middle: what an "
         "output of the last convolution of each stage sees. Below: small networks of the three "
         "designs, trained with equally many steps.",
-        "En haut : chaque couche avec son noyau (/2 : pas de 2), sa sortie, son champ récepteur en "
-        "pixels et ses paramètres (barres logarithmiques ; bleu : convolutions, orange : couches "
-        "denses). Au milieu : ce que voit une sortie de la dernière convolution de chaque étage. "
-        "En bas : de petits réseaux des trois types, entraînés avec autant de pas.",
+        "En haut : chaque couche avec son noyau (/2 : décalage de 2), sa sortie, son champ "
+        "récepteur en pixels et ses paramètres (barres logarithmiques ; bleu : convolutions, "
+        "orange : couches denses). Au milieu : ce que voit une sortie de la dernière "
+        "convolution de chaque étage. En bas : de petits réseaux des trois types, entraînés avec autant de pas.",
     ),
 )

@@ -123,7 +123,7 @@ def plot(result: Convolutions) -> Figure:
     _plot_numbers(kernel, KERNEL, say("Kernel", "Noyau"))
     # In mathematics an asterisk denotes convolution.
     kernel.text(-1.2, 1, "∗", ha="center", va="center", fontsize=20)
-    _plot_numbers(output, result.example, say("Feature map", "Carte de traits"))
+    _plot_numbers(output, result.example, say("Feature map", "Carte de caractéristiques"))
     output.text(-1.2, 1, "=", ha="center", va="center", fontsize=20)
     output.add_patch(Rectangle((-0.5, -0.5), 1, 1, fill=False, edgecolor=ORANGE, linewidth=3))
     (photo, weights, edges), (horizontal, vertical, magnitude) = below.subplots(2, 3)

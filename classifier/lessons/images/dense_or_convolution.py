@@ -196,7 +196,7 @@ def _contend(
     def watch(step: int, _loss: float) -> None:
         nonlocal testing
         on_step()
-        if step % max(1, steps // _TIMES_TESTED) == 0:
+        if step % max(1, steps // _TIMES_TESTED) == 0 or step == steps:
             begun = time.process_time()
             tested.append(step)
             accuracies.append(top1_accuracy(module, images, labels))

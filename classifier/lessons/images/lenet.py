@@ -296,7 +296,7 @@ LESSON = Lesson(
         "and the answer. Below: the loss of the training, and the layers with their "
         "parameters.",
         "En haut : une image de test, les six filtres appris de la première couche, les cartes "
-        "de deux couches, et la réponse. En bas : la perte de l'apprentissage, et les couches "
+        "de deux couches, et la réponse. En bas : la perte de l'entraînement, et les couches "
         "avec leurs paramètres.",
     ),
 )

@@ -391,8 +391,8 @@ LESSON = Lesson(
         "answer is confidently wrong, and unlearning such errors takes it many more steps (log "
         "scale).",
         "En haut : seule compte la probabilité de la vraie classe (cases bleues) ; une erreur "
-        "assurée coûte le plus. En bas : l'exactitude n'a pas de pente à descendre, l'erreur "
-        "quadratique presque aucune en cas d'erreur assurée, et désapprendre ces erreurs lui "
-        "prend bien plus de pas (échelle log).",
+        "commise avec certitude coûte le plus. En bas : l'exactitude n'a pas de pente à descendre, "
+        "l'erreur quadratique presque aucune quand la réponse est fausse mais certaine, et "
+        "désapprendre ces erreurs lui prend bien plus de pas (échelle log).",
     ),
 )

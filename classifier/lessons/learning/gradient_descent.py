@@ -117,7 +117,8 @@ def describe(result: Descents) -> list[str]:
         for name, run in runs.items():
             end = f"loss {run.losses[-1]:.2g} after {len(run.path) - 1} steps"
             if run.converged is None:
-                lines.append(f"{surface}, {name}: diverges, {end}")
+                how = "diverges" if run.losses[-1] > run.losses[0] else "has not converged"
+                lines.append(f"{surface}, {name}: {how}, {end}")
             else:
                 lines.append(
                     f"{surface}, {name}: loss below {_CONVERGED:g} at step {run.converged}"
@@ -133,7 +134,7 @@ _IN_FRENCH = {
     "SGD": "SGD",
     "momentum": "inertie",
     "Adam": "Adam",
-    "rate too high": "pas trop grand",
+    "rate too high": "taux trop élevé",
 }
 
 

@@ -321,7 +321,7 @@ def plot(result: Trajectories) -> Figure:
         _plot_throw(axes, one)
     inside.legend(loc="lower center")
     inside.set_title(say("A throw like those measured", "Un lancer comme ceux mesurés"))
-    outside.set_title(say("Faster than all measured", "Plus rapide que tous les mesurés"))
+    outside.set_title(say("Faster than all measured", "Plus rapide que tous ceux mesurés"))
     speed.axvspan(*SPEEDS, color=PALE, zorder=0)
     for world, (colour, marker, label) in _STYLES.items():
         speed.semilogy(result.speeds, result.by_speed[world], color=colour, label=str(label))
@@ -372,8 +372,8 @@ LESSON = Lesson(
         "without air; outside of them its errors grow many times, and nothing warns. In vacuum the "
         "formula is exact, and the model only approaches it (dotted: noise of a measurement; "
         "bands: several sets of throws).",
-        "Dans l'air, aux vitesses mesurées, un modèle appris d'assez de lancers est bien plus "
-        "juste que l'équation sans air ; en dehors, ses erreurs se multiplient, et rien n'en "
+        "Dans l'air, aux vitesses mesurées, un modèle appris à partir d'assez de lancers est bien "
+        "plus juste que l'équation sans air ; en dehors, ses erreurs se multiplient, et rien n'en "
         "avertit. Dans le vide, l'équation est exacte et le modèle ne fait que s'en approcher "
         "(pointillé : bruit d'une mesure ; bandes : plusieurs séries de lancers).",
     ),

@@ -25,8 +25,12 @@ from faceswap.core.seeding import generator
 METHODS = ("scratch", "features", "finetune")
 STYLES = {
     "scratch": (ORANGE, "s", Text("from scratch", "à partir de zéro")),
-    "features": (BLUE, "o", Text("frozen features, new head", "traits figés, nouvelle tête")),
-    "finetune": (GREEN, "^", Text("fine-tuning of all layers", "ajustement de toutes les couches")),
+    "features": (
+        BLUE,
+        "o",
+        Text("frozen features, new head", "caractéristiques figées, nouvelle tête"),
+    ),
+    "finetune": (GREEN, "^", Text("fine-tuning of all layers", "affinage de toutes les couches")),
 }
 """Colour, marker and label of each method."""
 _PENALTY = 1e-2

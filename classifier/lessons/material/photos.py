@@ -45,7 +45,8 @@ def photo_windows(
 ) -> Windows:
     """Cut windows of random place, size and orientation from photos.
 
-    Training windows are from the left of a photo, test windows from its right.
+    Training windows are from the left of a photo, test windows from its right; both have the same
+    sizes in pixels of the photo.
 
     Args:
         names: Names of ``PHOTOS``; the label of a window is the position of its photo here.
@@ -56,8 +57,8 @@ def photo_windows(
     """
     random = generator(seed, "windows", "test" if test else "training")
     labels = np.arange(count) % len(names)
-    halves = [_half(np.asarray(PHOTOS[name](), np.uint8), test=test) for name in names]
-    images = np.stack([_window(halves[label], side, random) for label in labels])
+    photos = [np.asarray(PHOTOS[name](), np.uint8) for name in names]
+    images = np.stack([_window(photos[label], side, random, test=test) for label in labels])
     return Windows(tuple(names), images, labels)
 
 
@@ -66,11 +67,14 @@ def _half(photo: NDArray[np.uint8], *, test: bool) -> NDArray[np.uint8]:
     return photo[:, border:] if test else photo[:, :border]
 
 
-def _window(photo: NDArray[np.uint8], side: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    shortest = min(photo.shape[:2])
+def _window(
+    photo: NDArray[np.uint8], side: int, random: np.random.Generator, *, test: bool
+) -> NDArray[np.uint8]:
+    shortest = min(min(_half(photo, test=part).shape[:2]) for part in (False, True))
     size = int(shortest * random.uniform(*_SCALES))
-    y, x = (int(random.integers(length - size + 1)) for length in photo.shape[:2])
-    cut = photo[y : y + size, x : x + size]
+    half = _half(photo, test=test)
+    y, x = (int(random.integers(length - size + 1)) for length in half.shape[:2])
+    cut = half[y : y + size, x : x + size]
     how = cv2.INTER_AREA if size > side else cv2.INTER_CUBIC
     window = cv2.resize(cut, (side, side), interpolation=how)
     return np.ascontiguousarray(window[:, ::-1] if random.random() < 0.5 else window, np.uint8)

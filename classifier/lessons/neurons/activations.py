@@ -230,7 +230,9 @@ def plot(result: Activations) -> Figure:
     above, below = split_figure(figure, 2.3)
     rows = -(-len(result.curves) // 3)
     axes = above.subplots(rows, 3, sharex=True)
-    for panel, curve in zip(axes.flat, result.curves, strict=True):
+    for panel in axes.flat[len(result.curves) :]:
+        panel.set_axis_off()
+    for panel, curve in zip(axes.flat, result.curves, strict=False):
         _plot_curve(panel, curve)
     axes.flat[0].legend(loc="upper left")
     accuracy, unit = below.subplots(1, 2, width_ratios=(1.6, 1))
@@ -259,7 +261,7 @@ def _plot_accuracy(axes: Axes, result: Activations) -> None:
     axes.set_xlim(45, 111)
     axes.set_xticks(range(50, 101, 10))
     axes.set_xlabel(say("test accuracy (%)", "exactitude au test (%)"))
-    title = say("Trained for {} steps on spirals", "Entraînés {} pas sur des spirales")
+    title = say("Trained for {} steps on spirals", "Entraînés pendant {} pas sur des spirales")
     axes.set_title(title.format(result.steps))
 
 

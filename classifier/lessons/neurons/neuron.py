@@ -66,7 +66,7 @@ def describe(result: tuple[Gate, ...]) -> list[str]:
     return lines
 
 
-_IN_FRENCH = {"AND": "ET", "OR": "OU", "NOT": "NON", "two of three": "deux sur trois"}
+_IN_FRENCH = {"AND": "ET", "OR": "OU", "NOT": "NON", "two of three": "au moins deux sur trois"}
 
 
 def plot(result: tuple[Gate, ...]) -> Figure:

@@ -138,7 +138,7 @@ LESSON = Lesson(
     Text(
         "Each mistake turns the line a little (grey: earlier passes, black: final). The points "
         "can be separated, so the mistakes end.",
-        "Chaque erreur tourne un peu la droite (gris : passages précédents, noir : droite "
+        "Chaque erreur fait un peu tourner la droite (gris : passages précédents, noir : droite "
         "finale). Les points sont séparables, donc les erreurs cessent.",
     ),
 )

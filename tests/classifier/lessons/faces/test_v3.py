@@ -34,6 +34,7 @@ def test_each_stage_has_one_change(two_facesets):
     assert not np.array_equal(result.structure.swap.mask, result.masked.swap.mask)
     assert not np.array_equal(result.pixels.swap.decoded, result.structure.swap.decoded)
     assert not np.array_equal(result.resolved.swap.decoded, result.adversarial.swap.decoded)
+    assert result.structure.sharpness != result.masked.sharpness
     assert result.names == ("bob", "alice")
     assert len(v3.LESSON.describe(result)) == 5
     check_figure(v3.LESSON, result, "bob", "96 px")

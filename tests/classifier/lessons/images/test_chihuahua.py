@@ -70,6 +70,20 @@ def test_own_photos_of_two_classes(tmp_path: Path) -> None:
     result = chihuahua.compute(data=tmp_path, steps=2)
     assert result.classes == ("retina", "rocket")
     assert sum(result.pictures) == 24
+    check_figure(chihuahua.LESSON, result, "retina", "rocket")
+
+
+def test_few_own_photos_are_shown_more_than_once(tmp_path: Path) -> None:
+    for name, shade in (("dark", 20), ("light", 200)):
+        (tmp_path / name).mkdir()
+        for number in range(4):
+            noise = np.random.default_rng(number).integers(0, 40, (32, 32, 3))
+            write_image(tmp_path / name / f"{number}.png", (shade + noise).astype(np.uint8))
+    result = chihuahua.compute(data=tmp_path, steps=2)
+    assert len(result.shown) == 12
+    assert (result.shown[:6].mean((1, 2, 3)) < 100).all()
+    assert (result.shown[6:].mean((1, 2, 3)) > 100).all()
+    check_figure(chihuahua.LESSON, result, "dark", "light")
 
 
 def test_three_classes_are_refused(tmp_path: Path) -> None:
