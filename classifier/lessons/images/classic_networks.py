@@ -441,7 +441,8 @@ LESSON = Lesson(
         "designs, trained with equally many steps.",
         "En haut : chaque couche avec son noyau (/2 : décalage de 2), sa sortie, son champ "
         "récepteur en pixels et ses paramètres (barres logarithmiques ; bleu : convolutions, "
-        "orange : couches denses). Au milieu : ce que voit une sortie de la dernière "
-        "convolution de chaque étage. En bas : de petits réseaux des trois types, entraînés avec autant de pas.",
+        "orange : couches denses). Au milieu : ce que voit une sortie de la dernière convolution "
+        "de chaque étage. En bas : de petits réseaux des trois types, entraînés avec autant de "
+        "pas.",
     ),
 )
