@@ -88,10 +88,10 @@ def save_figure(
         caption: Text below the figure.
         synthetic: Whether it shows generated faces; the metadata then say so.
     """
-    drawn = [_pixels(figure)]
+    parts = [_pixels(figure)]
     if caption:
-        drawn.append(_pixels(_below(caption)))
-    palette = Image.fromarray(np.concatenate(drawn)).quantize(256, dither=Image.Dither.NONE)
+        parts.append(_pixels(_below(caption)))
+    palette = Image.fromarray(np.concatenate(parts)).quantize(256, dither=Image.Dither.NONE)
     metadata = PngInfo()
     if synthetic:
         metadata.add_itxt("XML:com.adobe.xmp", xmp_packet().decode())

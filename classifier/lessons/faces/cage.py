@@ -13,19 +13,14 @@ from PIL import Image
 from skimage import data
 
 from classifier.lessons.faces.miniature import (
-    FaceSwap,
-    Pixels,
-    Quality,
     Trained,
     extract,
     facesets_in,
-    measure,
     own_folder,
-    sharpness,
-    swap_face,
     title,
     train,
 )
+from classifier.lessons.faces.swaps import FaceSwap, Pixels, Quality, measure, sharpness, swap_face
 from classifier.lessons.figure import new_figure, show_image
 from classifier.lessons.language import Text, percent, say
 from classifier.lessons.lesson import Lesson, no_progress

@@ -8,18 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from classifier.lessons.faces.miniature import (
+from classifier.lessons.faces.miniature import facesets_in, own_folder, title, train
+from classifier.lessons.faces.swaps import (
     FaceSwap,
     Pixels,
     Quality,
     decode,
-    facesets_in,
     measure,
-    own_folder,
     sharpness,
     swap_face,
-    title,
-    train,
 )
 from classifier.lessons.figure import BLUE, new_figure, show_image, split_figure
 from classifier.lessons.language import Text, number, say

@@ -10,17 +10,13 @@ from matplotlib.figure import Figure
 
 from classifier.lessons.faces.miniature import (
     PIXEL_LOSS,
-    FaceSwap,
-    Quality,
     Trained,
     facesets_in,
-    measure,
     own_folder,
-    sharpness,
-    swap_face,
     title,
     train,
 )
+from classifier.lessons.faces.swaps import FaceSwap, Quality, measure, sharpness, swap_face
 from classifier.lessons.figure import new_figure, show_image
 from classifier.lessons.language import Text, number, say
 from classifier.lessons.lesson import Lesson, no_progress

@@ -196,7 +196,7 @@ def _windows(tracks: Tensor) -> Tensor:
 
 
 def _constant_velocity(last: Tensor) -> Tensor:
-    """Go on with the mean velocity of the last five frames."""
+    """Continue with the mean velocity of the last five frames."""
     velocity = (last[:, -1] - last[:, 0]) / (last.shape[1] - 1)
     ahead = torch.arange(1, AHEAD + 1).view(1, -1, 1, 1)
     return last[:, -1:] + ahead * velocity[:, None]

@@ -35,7 +35,8 @@ from classifier.lessons.material.few_examples import (
 )
 from classifier.lessons.material.fitting import FloatArray, IntArray, fit, seeded_network
 from classifier.lessons.material.own_data import tensors
-from classifier.lessons.material.stand_ins import CAT_OR_COFFEE, class_name, stand_ins
+from classifier.lessons.material.photos import class_name
+from classifier.lessons.material.stand_ins import CAT_OR_COFFEE, stand_ins
 from classifier.models.anatomy import last_maps
 
 _OTHERS = ("astronaut", "rocket", "retina", "galaxies", "tissue")

@@ -29,7 +29,8 @@ from classifier.lessons.language import Text, percent, say
 from classifier.lessons.lesson import Lesson, no_progress
 from classifier.lessons.material.fitting import FloatArray, IntArray, fit, outputs, seeded_network
 from classifier.lessons.material.own_data import load_own_images, tensors
-from classifier.lessons.material.stand_ins import CAT_OR_COFFEE, class_name, stand_ins
+from classifier.lessons.material.photos import class_name
+from classifier.lessons.material.stand_ins import CAT_OR_COFFEE, stand_ins
 from faceswap.core.errors import MediaError
 
 MEASURES = ("brown", "dark", "edges")
@@ -309,10 +310,10 @@ def _plot_scores(axes: Axes, result: ChihuahuaResult) -> None:
             [row[1].test for row in rows],
         ),
     ):
-        drawn = axes.barh(
+        container = axes.barh(
             places + offset, [100 * v for v in values], 0.38, color=colour, label=name
         )
-        axes.bar_label(drawn, [percent(value) for value in values], padding=2, fontsize=8)
+        axes.bar_label(container, [percent(value) for value in values], padding=2, fontsize=8)
     axes.axvline(50, color=GREY, linestyle=":", linewidth=1.2)
     axes.set_yticks(places, [name for name, _ in rows])
     axes.invert_yaxis()

@@ -403,9 +403,9 @@ def _plot_trials(figure: SubFigure, result: ClassicNetworks) -> None:
     curves.legend(loc="upper right", fontsize=7.5)
     seconds = [each.seconds for each in result.trials]
     names = [each.name for each in result.trials]
-    drawn = bars.barh(names, seconds, color=[_COLOURS[name] for name in names], height=0.65)
+    container = bars.barh(names, seconds, color=[_COLOURS[name] for name in names], height=0.65)
     texts = [f"{number(each.seconds, 1)} s · {percent(each.accuracy, 1)}" for each in result.trials]
-    bars.bar_label(drawn, texts, padding=3, fontsize=8)
+    bars.bar_label(container, texts, padding=3, fontsize=8)
     bars.set(xlim=(0, 2 * max(*seconds, 0.1)), xlabel="s")
     bars.invert_yaxis()
     bars.grid(visible=False, axis="y")

@@ -28,7 +28,7 @@ from classifier.lessons.material.fitting import (
     seeded_module,
     top1_accuracy,
 )
-from classifier.lessons.material.photos import PHOTOS, photo_windows
+from classifier.lessons.material.photos import PHOTOS, class_name, photo_windows
 
 _BATCH = 32
 _TIMES_TESTED = 10
@@ -247,17 +247,6 @@ def describe(result: DenseOrConvolution) -> list[str]:
     return lines
 
 
-_IN_FRENCH = {
-    "cat": "chat",
-    "coffee": "café",
-    "astronaut": "astronaute",
-    "rocket": "fusée",
-    "retina": "rétine",
-    "galaxies": "galaxies",
-    "tissue": "tissu",
-}
-
-
 def plot(result: DenseOrConvolution) -> Figure:
     """Plot windows, accuracies, parameters and the weights of both first layers."""
     figure = new_figure(8.0)
@@ -284,7 +273,7 @@ def _plot_windows(figure: SubFigure, result: DenseOrConvolution) -> None:
         zip(figure.subplots(2, len(result.names)), result.shown, strict=True)
     ):
         for axes, image, name in zip(line, images, result.names, strict=True):
-            show_image(axes, image, "" if row else say(name, _IN_FRENCH[name]))
+            show_image(axes, image, "" if row else class_name(name))
         line[0].text(
             -0.08, 0.5, rows[row], rotation=90, ha="right", va="center", transform=line[0].transAxes
         )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
+from classifier.lessons.language import say
 from faceswap.core.seeding import generator
 
 PHOTOS = {
@@ -20,6 +21,15 @@ PHOTOS = {
     "tissue": data.immunohistochemistry,
 }
 """Functions that load the photos, ``(H, W, 3) uint8`` RGB, in the public domain or under CC0."""
+_IN_FRENCH = {
+    "cat": "chat",
+    "coffee": "café",
+    "astronaut": "astronaute",
+    "rocket": "fusée",
+    "retina": "rétine",
+    "galaxies": "galaxies",
+    "tissue": "tissu",
+}
 _TEST_FROM = 0.6
 """Fraction of the width from which windows are test windows: no pixel is in both."""
 _SCALES = (0.4, 0.9)
@@ -78,3 +88,8 @@ def _window(
     how = cv2.INTER_AREA if size > side else cv2.INTER_CUBIC
     window = cv2.resize(cut, (side, side), interpolation=how)
     return np.ascontiguousarray(window[:, ::-1] if random.random() < 0.5 else window, np.uint8)
+
+
+def class_name(name: str) -> str:
+    """Name of a class in the language that is spoken: translated if it is that of a photo."""
+    return say(name, _IN_FRENCH.get(name, name))

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier.data import LoadedImages, Sample
-from classifier.lessons.language import say
 from classifier.lessons.material.own_data import OwnImages
 from classifier.lessons.material.photos import photo_windows
 from faceswap.core.seeding import generator
@@ -59,9 +58,3 @@ def relight(images: NDArray[np.uint8], random: np.random.Generator) -> NDArray[n
     contrast = np.exp(random.normal(0, _LIGHT, (count, 1, 1, 1)))
     lit = 255 * (images / 255) ** contrast * gains + random.normal(0, _NOISE, images.shape)
     return np.clip(lit + 0.5, 0, 255).astype(np.uint8)
-
-
-def class_name(name: str) -> str:
-    """Name of a class in the language that is spoken: translated if it is that of a stand-in."""
-    english, french = {"cat": ("cat", "chat"), "coffee": ("coffee", "café")}.get(name, (name, name))
-    return say(english, french)

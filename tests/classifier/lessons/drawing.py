@@ -36,6 +36,8 @@ def check_figure(lesson, result, *same: str) -> Figure:
     for caption in captions:
         with rc_context(STYLE):
             FigureCanvasAgg(caption).draw()
+        lines = caption.texts[0].get_text().splitlines()
+        assert not [line for line in lines if line[0] in ":;?!»"]
     for figure in (english, french, *captions):
         _check_places(figure)
     assert len(lesson.caption.english) > 40

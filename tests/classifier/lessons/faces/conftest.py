@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from classifier.lessons.faces import miniature
+
 
 @pytest.fixture(scope="session")
 def two_facesets(
@@ -14,6 +16,21 @@ def two_facesets(
     return {
         name: make_faceset(folder / name, faces=40, shade=shade) for name, shade in shades.items()
     }
+
+
+@pytest.fixture(scope="session")
+def trained(
+    two_facesets: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> miniature.Trained:
+    """A short training of `v1` on them."""
+    parts: list[float] = []
+    settings = ("model.options.width=4", "training.batch=2", "optimizer.lr=1.0e-3")
+    run = tmp_path_factory.mktemp("run") / "run"
+    trained = miniature.train(
+        "v1", settings, two_facesets, run, steps=6, seed=3, on_progress=parts.append
+    )
+    assert sum(parts) == pytest.approx(1)
+    return trained
 
 
 @pytest.fixture(scope="module", autouse=True)

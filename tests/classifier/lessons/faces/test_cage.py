@@ -31,6 +31,13 @@ def test_strangers_are_decoded_as_the_target(cast):
     check_figure(cage.LESSON, result, "alice")
 
 
+def test_strangers_are_composed_of_three_different_pictures():
+    triples = cage._triples(np.arange(80, 100), np.random.default_rng(0))
+    assert triples.shape == (16, 3)
+    assert ((triples >= 80) & (triples < 100)).all()
+    assert all(len(set(row)) == 3 for row in triples.tolist())
+
+
 def test_distances_are_mean_absolute_differences():
     faces = torch.stack([torch.full((3, 4, 4), value) for value in (0.2, 0.6)])
     others = torch.stack([torch.full((3, 4, 4), value) for value in (0.3, 0.5, 0.6)])
@@ -44,7 +51,7 @@ def test_pictures_are_enlarged_and_coloured_like_skin():
     assert picture.shape == (320, 320, 3)
     red, green, blue = picture.reshape(-1, 3).mean(0)
     assert red > green > blue
-    # The picture is in the middle, its border goes on outside.
+    # The picture is in the middle, its border is repeated outside.
     assert np.array_equal(picture[:60, 60:260], np.repeat(picture[60:61, 60:260], 60, 0))
 
 
