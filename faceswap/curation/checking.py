@@ -20,9 +20,9 @@ from faceswap.facesets.files import (
     DAMAGED,
     EXTRACT_AGAIN,
     IMAGES,
-    OLD_SHARDS,
+    OLD_SEGMENTS,
     REMOVED,
-    SHARDS,
+    SEGMENTS,
     stored_file,
 )
 from faceswap.facesets.record import first_masker, read_record
@@ -40,7 +40,7 @@ Kind = Literal[
     "twice",
     "both",
     "counts",
-    "shards",
+    "segments",
 ]
 
 
@@ -52,7 +52,7 @@ class Finding:
         kind: Kind: the faceset as a whole, a damaged crop, a crop of another size, a renamed or
             converted crop, a file that belongs to no face, a missing or damaged mask, two rows
             of one crop, different crops of one face in both folders, wrong numbers in the record,
-            or shards that were left.
+            or segments that were left.
         file: File, relative to the faceset.
         text: Description in a sentence without its full stop.
         remedy: Instruction, or description of what ``faceswap faces repair`` does.
@@ -121,7 +121,7 @@ def check_faceset(path: Path, on_faces: Callable[[int], object] = lambda _count:
         *_in_both(faceset, present),
         *_masks(faceset, present),
         *_unknown_files(faceset, missing),
-        *_left_shards(path),
+        *_left_segments(path),
     ]
     here = sum(face.image in present for face in faces)
     return Report(
@@ -261,8 +261,8 @@ def _stray(file: str) -> Finding:
     return Finding("stray", file, text, "Give it the name of a crop to replace it, or delete it.")
 
 
-def _left_shards(path: Path) -> Iterator[Finding]:
-    for name in (SHARDS, OLD_SHARDS):
+def _left_segments(path: Path) -> Iterator[Finding]:
+    for name in (SEGMENTS, *OLD_SEGMENTS):
         if list((path / name).glob("*.parquet")):
-            text = "shards of a finished extraction were left"
-            yield Finding("shards", f"{name}/", text, "they are removed", repairable=True)
+            text = "segments of a finished extraction were left"
+            yield Finding("segments", f"{name}/", text, "they are removed", repairable=True)

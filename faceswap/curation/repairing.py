@@ -21,7 +21,7 @@ from faceswap.facesets.files import (
     MASKS,
     RECORD,
     REMOVED,
-    remove_shards,
+    remove_segments,
     stored_file,
 )
 from faceswap.facesets.record import FORMAT, first_masker, with_faces
@@ -156,8 +156,8 @@ def _mask_again(faceset: Faceset, finding: Finding) -> None:
     write_image(stored_file(faceset.path, folder, file.name), mask)
 
 
-def _remove_shards(faceset: Faceset, _finding: Finding) -> None:
-    remove_shards(faceset.path)
+def _remove_segments(faceset: Faceset, _finding: Finding) -> None:
+    remove_segments(faceset.path)
 
 
 _STEPS: Mapping[str, Callable[[Faceset, Finding], None]] = {
@@ -165,7 +165,7 @@ _STEPS: Mapping[str, Callable[[Faceset, Finding], None]] = {
     "renamed": _rename_back,
     "size": _scale,
     "mask": _mask_again,
-    "shards": _remove_shards,
+    "segments": _remove_segments,
 }
 
 

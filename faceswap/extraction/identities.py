@@ -1,12 +1,12 @@
 """Who is it: the part of an extraction that recognises people.
 
-While a source is tracked, faces spaced along each track are embedded, shard by shard. At the end
-tracks that changed person midway are split, each person gets a number, and the faces of people who
-are not wanted are dropped.
+While a source is tracked, faces spaced along each track are embedded, segment by segment. At the
+end tracks that changed person midway are split, each person gets a number, and the faces of people
+who are not wanted are dropped.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,7 +108,6 @@ class Identification:
         self._people = people
         self._directory = directory
         self._video = video
-        self._rows: list[Row] = []
 
     def facts(self) -> dict[str, Any]:
         """Recognition network and hashes of its weights, for the record of the extractor."""
@@ -116,18 +115,16 @@ class Identification:
         names = recognizer.weights if recognizer is not None else ()
         return {"recognizer": {name: weights_entry(name).sha256 for name in names} or None}
 
-    def add(self, row: Row) -> None:
-        """Takes note of a face whose crop is stored; ``end_shard`` may add its embedding."""
-        if self._people.recognizer is not None and not row["filled"]:
-            self._rows.append(row)
+    def embed(self, rows: Sequence[Row]) -> None:
+        """Embeds faces spaced along the tracks of a segment; their rows get the embeddings.
 
-    def end_shard(self) -> None:
-        """Embeds faces spaced along the tracks of the shard that ends.
+        Args:
+            rows: Rows of the segment, whose crops are stored.
 
         Raises:
             MediaError: A crop was removed.
         """
-        rows, self._rows = self._rows, []
+        rows = [row for row in rows if not row["filled"]]
         if self._people.recognizer is None or not rows:
             return
         tracks = [row["track"] for row in rows] if self._video else range(len(rows))
@@ -144,20 +141,24 @@ class Identification:
             row["embedding"] = embedding
 
     @contextmanager
-    def decide(self, shards: Sequence[Path]) -> Iterator[Decisions]:
+    def decide(
+        self, segments: Sequence[Path], numbers: Sequence[Mapping[int, int]]
+    ) -> Iterator[Decisions]:
         """Decides about all faces of the source.
 
         Another source of the same output folder waits with its numbers until this one is written.
 
         Args:
-            shards: Tables of all faces.
+            segments: Tables of all faces.
+            numbers: Number in the whole video of each track of each segment; none where tracks are
+                numbered through, or are none.
 
         Raises:
-            FacesetError: A shard is damaged.
+            FacesetError: A segment is damaged.
             MediaError: A crop was removed.
             NoFacesError: There are faces, but none of a wanted person.
         """
-        table, samples = self._read(shards)
+        table, samples = self._read(segments, numbers)
         recognizer = self._people.recognizer
         if recognizer is None or not len(table.tracks):
             yield self._decisions(table, table.tracks, {}, {})
@@ -172,12 +173,16 @@ class Identification:
             people = dict(zip(embeddings, names, strict=True))
             yield self._decisions(table, found.tracks, people, embeddings)
 
-    def _read(self, shards: Sequence[Path]) -> tuple[FaceTable, dict[int, Embedding]]:
-        """The faces of all shards, and the embeddings of those that were sampled."""
-        tables = [read_rows(shard, KEPT) for shard in shards]
+    def _read(
+        self, segments: Sequence[Path], numbers: Sequence[Mapping[int, int]]
+    ) -> tuple[FaceTable, dict[int, Embedding]]:
+        """The faces of all segments, and the embeddings of those that were sampled."""
+        tables = [read_rows(segment, KEPT) for segment in segments]
+        if numbers:
+            tables = [_numbered(*pair) for pair in zip(tables, numbers, strict=True)]
         rows = pa.concat_tables(tables) if tables else KEPT.empty_table()
         table = FaceTable.of_rows(self._directory, rows, video=self._video)
-        stored = [embedding for shard in shards for embedding in read_embeddings(shard)]
+        stored = [embedding for segment in segments for embedding in read_embeddings(segment)]
         samples = {i: embedding for i, embedding in enumerate(stored) if embedding is not None}
         return table, samples
 
@@ -216,6 +221,13 @@ class Identification:
             kept[kept] = largest
         left_out = {option: count for option, count in left_out.items() if count}
         return Decisions(tracks, people, embeddings, kept, left_out, self._video)
+
+
+def _numbered(rows: pa.Table, numbers: Mapping[int, int]) -> pa.Table:
+    """Rows of a segment with other numbers of their tracks."""
+    field, place = KEPT.field("track"), KEPT.get_field_index("track")
+    tracks = [numbers[track] for track in rows["track"].to_pylist()]
+    return rows.set_column(place, field, pa.array(tracks, field.type))
 
 
 def _nobody(wanted: WantedPeople, means: Sequence[Embedding], name: str) -> str:

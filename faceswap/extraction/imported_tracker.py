@@ -1,16 +1,11 @@
 """Plays the part of the tracker with faces that another program found."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from faceswap.core.documents import DocumentModel, Finite, check_schema
-from faceswap.core.errors import FacesetError
 from faceswap.extraction.imported_faces import ImportedFace, ImportedFaces
-from faceswap.facesets.files import EXTRACT_AGAIN
 from faceswap.facesets.record import IMPORTED
 from faceswap.landmarkers import FaceLandmarks, Landmarker
 from faceswap.media.frame import Frame
@@ -18,7 +13,7 @@ from faceswap.tracking.tracks import TrackedFace, match
 
 
 class ImportedTracker:
-    """Yields imported faces; finds their landmarks where only boxes were imported.
+    """Gives the imported faces of a frame; finds their landmarks where only boxes were imported.
 
     A face without the number of a track continues that of the last frame's face whose box it
     overlaps most.
@@ -26,14 +21,22 @@ class ImportedTracker:
     Args:
         faces: Imported faces of the source.
         landmarker: Landmarker for faces without landmarks; None if all have some.
+        kind: Kind of the source: "video", or "images", whose faces are tracks of their own.
+        step: Step between processed frames.
+        first: Index of the first processed frame.
     """
 
-    def __init__(self, faces: ImportedFaces, landmarker: Landmarker | None) -> None:
+    def __init__(
+        self,
+        faces: ImportedFaces,
+        landmarker: Landmarker | None,
+        kind: str = "video",
+        step: int = 1,
+        first: int = 0,
+    ) -> None:
         self.faces = faces
         self.landmarker = landmarker
-        self._last: list[_Placed] = []
-        given = (face.track for listed in faces.by_frame.values() for face in listed)
-        self._next_number = 1 + max((track for track in given if track is not None), default=-1)
+        self._numbers = _numbered(faces, step, first) if kind == "video" else {}
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -45,40 +48,15 @@ class ImportedTracker:
         found = {"detector": IMPORTED, "imported": self.faces.sha256()}
         return found if self.landmarker is not None else found | {"landmarker": IMPORTED}
 
-    def track(
-        self, frames: Iterable[Frame], kind: str
-    ) -> Iterator[tuple[Frame, list[TrackedFace]]]:
-        """Yields each frame with its faces, as ``tracking.finder.track_faces`` does."""
-        for frame in frames:
-            given = self.faces.by_frame.get(frame.index, ())
-            located = self._located(frame, given)
-            kept = [pair for pair in zip(given, located, strict=True) if pair[1] is not None]
-            numbers = self._numbers([face for face, _ in kept], kind)
-            yield (
-                frame,
-                [
-                    TrackedFace(number, face.box, face.score, landmarks)
-                    for number, (face, landmarks) in zip(numbers, kept, strict=True)
-                    if landmarks is not None
-                ],
-            )
-
-    def state(self) -> dict[str, Any]:
-        """State as JSON values, for ``restore``."""
-        last = [[placed.track, *map(float, placed.box)] for placed in self._last]
-        return {"next_number": self._next_number, "last": last}
-
-    def restore(self, state: Any) -> None:
-        """Resumes from ``state()``.
-
-        Raises:
-            FacesetError: The state is damaged.
-        """
-        where = "The state of the unfinished extraction"
-        check_schema(state, _State, where, FacesetError, EXTRACT_AGAIN)
-        self._next_number = state["next_number"]
-        self._last = [
-            _Placed(int(track), np.array(box, np.float32)) for track, *box in state["last"]
+    def faces_in(self, frame: Frame) -> list[TrackedFace]:
+        """The faces of a frame, without those in whose box the landmarker finds none."""
+        given = self.faces.by_frame.get(frame.index, ())
+        located = self._located(frame, given)
+        numbers = self._numbers.get(frame.index, range(len(given)))
+        return [
+            TrackedFace(number, face.box, face.score, landmarks)
+            for number, face, landmarks in zip(numbers, given, located, strict=True)
+            if landmarks is not None
         ]
 
     def _located(self, frame: Frame, given: Sequence[ImportedFace]) -> list[FaceLandmarks | None]:
@@ -99,35 +77,30 @@ class ImportedTracker:
         second = landmarker(image, [landmarker.roi_from_landmarks(face) for face in first])
         return [face if face.presence >= landmarker.min_presence else None for face in second]
 
-    def _numbers(self, faces: Sequence[ImportedFace], kind: str) -> list[int]:
-        if kind == "images":
-            return list(range(len(faces)))
-        continued = match(faces, self._last)
-        taken = {face.track for face in faces if face.track is not None}
+
+def _numbered(faces: ImportedFaces, step: int, first: int) -> dict[int, list[int]]:
+    """Numbers of the tracks of the faces of each processed frame."""
+    given = (face.track for listed in faces.by_frame.values() for face in listed)
+    next_number = 1 + max((track for track in given if track is not None), default=-1)
+    numbered: dict[int, list[int]] = {}
+    last: Sequence[ImportedFace] = ()
+    before = -1
+    for frame in sorted(index for index in faces.by_frame if index >= first and not index % step):
+        listed = faces.by_frame[frame]
+        if frame - before > step:
+            last = ()
+        continued = match(listed, last)
+        taken = {face.track for face in listed if face.track is not None}
         numbers = []
-        for index, face in enumerate(faces):
-            last = self._last[continued[index]].track if index in continued else None
+        for index, face in enumerate(listed):
+            known = numbered[before][continued[index]] if index in continued else None
             if face.track is not None:
                 number = face.track
-            elif last is not None and last not in taken:
-                number = last
+            elif known is not None and known not in taken:
+                number = known
             else:
-                number = self._next_number
-                self._next_number += 1
+                number, next_number = next_number, next_number + 1
             taken.add(number)
             numbers.append(number)
-        self._last = [_Placed(n, face.box) for n, face in zip(numbers, faces, strict=True)]
-        return numbers
-
-
-class _Placed:
-    """A face of the last frame: number of its track, and its box."""
-
-    def __init__(self, track: int, box: NDArray[np.float32]) -> None:
-        self.track = track
-        self.box = box
-
-
-class _State(DocumentModel):
-    next_number: int
-    last: list[Annotated[list[Finite], Field(min_length=5, max_length=5)]]
+        numbered[frame], last, before = numbers, listed, frame
+    return numbered

@@ -1,43 +1,23 @@
-"""Finds the faces of one source and writes them into its faceset.
-
-Four stages run at once behind bounded queues: decoding, scheduled detection passes, tracking, and
-cropping and writing.
-"""
+"""Finds the faces of one source and writes them into its faceset."""
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from faceswap.core.errors import MediaError, NoFacesError
-from faceswap.core.locks import hold_folder
+from faceswap.core.errors import MediaError
+from faceswap.core.locks import check_free, hold_folder
 from faceswap.core.outputs import check_outputs
-from faceswap.core.prefetch import prefetch
-from faceswap.extraction.cropping import store_faces
-from faceswap.extraction.identities import Identification, People
+from faceswap.extraction.identities import People
 from faceswap.extraction.imported_faces import ImportedFaces
-from faceswap.extraction.imported_tracker import ImportedTracker
-from faceswap.extraction.records import extractor_record, source_record
-from faceswap.extraction.selection import Selector
 from faceswap.extraction.settings import ExtractSettings
-from faceswap.extraction.stages import Stages
-from faceswap.extraction.tracked import build_source_tracker, restore_tracker, track_source
-from faceswap.extraction.video_decoding import decoder_record, decoding_of
-from faceswap.facesets.files import RECORD
+from faceswap.extraction.source_extraction import SourceExtraction
+from faceswap.facesets.files import RECORD, SEGMENTS
 from faceswap.facesets.subjects import is_faceset
-from faceswap.facesets.writer import FacesetWriter
-from faceswap.maskers import Masker, build_maskers
-from faceswap.media.decoding import Decoding
-from faceswap.media.frame import Frame
-from faceswap.media.hashed_source import HashedSource, hash_source
-from faceswap.media.sources import Source, open_source
-from faceswap.tracking.tracker import Tracker
-
-SHARD_FRAMES = 200
-_QUEUE = 8
+from faceswap.media.hashed_source import hash_source
+from faceswap.media.sources import Source
 
 
 @dataclass(frozen=True)
@@ -70,6 +50,45 @@ class ExtractReport:
     rates: Mapping[str, float]
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def of(
+        cls, extraction: SourceExtraction, notes: tuple[str, ...], frames_now: int, seconds: float
+    ) -> "ExtractReport":
+        """The report of a complete extraction.
+
+        Args:
+            extraction: The extraction.
+            notes: Lines about how this run read the source.
+            frames_now: Number of frames that this run read.
+            seconds: Duration of this run.
+        """
+        facts, every = extraction.writer.record["source"], extraction.settings.every
+        return cls(
+            name=extraction.source.name,
+            path=extraction.writer.path,
+            frames=math.ceil(facts["frames"] / every) - math.ceil(extraction.begin / every),
+            frames_with_face=facts["frames_with_face"],
+            faces=facts["faces"],
+            seconds=seconds,
+            frames_now=frames_now,
+            damage=facts["damage"],
+            left_out=facts.get("left_out", {}),
+            rates=extraction.stages.rates(),
+            notes=notes,
+        )
+
+
+class _FrameCount:
+    """Reports frames that are done, and counts those that this run reads."""
+
+    def __init__(self, on_frames: Callable[[int], None]) -> None:
+        self.frames = 0
+        self._on_frames = on_frames
+
+    def __call__(self, frames: int) -> None:
+        self.frames += frames
+        self._on_frames(frames)
+
 
 def extract_source(
     source: Source,
@@ -101,21 +120,22 @@ def extract_source(
         FacesetError: The directory holds the faces of another source or of other settings.
         MediaError: The source cannot be read at all, or not with the decoder that was chosen by
             name or read its beginning.
-        SourceChangedError: The source changed while it was read; finished shards are kept.
+        SourceChangedError: The source changed while it was read; complete segments are kept.
         OutputBusyError: Another process writes this faceset.
         OutputExistsError: The directory holds files, but no faceset.
         OutputError: A name is longer than the file system allows, or lies in a file.
-        StorageFullError: The disk is full; finished shards are kept.
+        StorageFullError: The disk is full; complete segments are kept.
     """
     check_outputs([directory / RECORD], overwrite=True)  # can it have this name at all?
     was_faceset = is_faceset(directory)
     try:
         with hold_folder(directory, "the extraction"):
+            check_free(directory / SEGMENTS)  # processes that share an extraction hold no more
             return _extract_into(
                 directory,
                 source,
                 settings,
-                people or People(),
+                people,
                 imported,
                 device,
                 overwrite,
@@ -131,163 +151,38 @@ def _extract_into(
     directory: Path,
     source: Source,
     settings: ExtractSettings,
-    people: People,
+    people: People | None,
     imported: ImportedFaces | None,
     device: str,
     overwrite: bool,
     on_frames: Callable[[int], None],
 ) -> ExtractReport:
     begun = time.monotonic()
-    hashed = hash_source(source)
-    tracker = build_source_tracker(settings, imported, device)
-    maskers = build_maskers(settings.maskers, device, settings.mask_model)
-    decoding = decoding_of(hashed, directory, settings.video_decoder, device, overwrite=overwrite)
-    writer = FacesetWriter(
+    extraction = SourceExtraction.open(
+        hash_source(source),
         directory,
-        source_record(hashed),
-        extractor_record(source, settings, tracker, maskers)
-        | people.record()
-        | decoder_record(decoding),
+        settings,
+        people=people,
+        imported=imported,
+        device=device,
         overwrite=overwrite,
-        smooths=imported is None or not imported.have_landmarks,
     )
-    skipped = settings.first_frame or 0
-    first = max(writer.next_frame, skipped)
-    on_frames(first - skipped)
     notes: tuple[str, ...] = ()
-    stages = Stages()
-    if not writer.complete:
-        identification = Identification(people, directory, video=source.kind == "video")
-        notes = _extract(
-            hashed, writer, settings, decoding, tracker, maskers, identification, stages, on_frames
-        )
-    facts, every = writer.record["source"], settings.every
-    return ExtractReport(
-        name=source.name,
-        path=directory,
-        frames=math.ceil(facts["frames"] / every) - math.ceil(skipped / every),
-        frames_with_face=facts["frames_with_face"],
-        faces=facts["faces"],
-        seconds=time.monotonic() - begun,
-        frames_now=max(0, writer.next_frame - first),
-        damage=facts["damage"],
-        left_out=facts.get("left_out", {}),
-        rates=stages.rates(),
-        notes=notes,
-    )
+    read = _FrameCount(on_frames)
+    if not extraction.writer.complete:
+        on_frames(extraction.stored_frames())
+        notes = _extract(extraction, read)
+    return ExtractReport.of(extraction, notes, read.frames, time.monotonic() - begun)
 
 
-def _extract(
-    hashed: HashedSource,
-    writer: FacesetWriter,
-    settings: ExtractSettings,
-    decoding: Decoding,
-    tracker: Tracker | ImportedTracker,
-    maskers: Mapping[str, Masker],
-    identification: Identification,
-    stages: Stages,
-    on_frames: Callable[[int], None],
-) -> tuple[str, ...]:
+def _extract(extraction: SourceExtraction, on_frames: Callable[[int], None]) -> tuple[str, ...]:
     """Extracts what is missing; returns lines about how the source was read."""
-    source, begin = hashed.source, settings.first_frame or 0
-    done = max(writer.next_frame, begin)
-    first = max(restore_tracker(tracker, writer.state, done), begin)
-    selector = Selector(settings.selection, follows=source.kind == "video")
-    selector.restore((writer.state or {}).get("selector"))
-    reader = open_source(source, first, decoding)
-    frames = _processed(stages.decode.over(reader), settings.every, settings.end_frame)
-    gap = settings.fill_gaps // settings.every
-    tracked = track_source(
-        frames,
-        tracker,
-        source.kind,
-        stages,
-        step=settings.every,
-        first=first,
-        stored=done,
-        longest_gap=gap,
-        shard=SHARD_FRAMES,
-    )
     try:
-        with closing(prefetch(stages.track.gives(tracked), _QUEUE)) as results:
-            for frame, faces, state in results:
-                if frame.index < done:
-                    continue  # tracked again, since a gap may begin there
-                rows = store_faces(
-                    frame,
-                    faces,
-                    maskers,
-                    writer.path,
-                    crop_size=settings.crop_size,
-                    image_format=settings.image_format,
-                    selector=selector,
-                    on_store=writer.begin,
-                )
-                with stages.write:
-                    for row in rows:
-                        writer.add(row)
-                        identification.add(row)
-                on_frames(frame.index + 1 - done)
-                done = frame.index + 1
-                if state is not None:
-                    hashed.check(slice(writer.next_frame, done))
-                    identification.end_shard()
-                    writer.end_shard(done, state | {"selector": selector.state()})
-        hashed.check()
+        notes = [
+            note for group in extraction.missing() for note in extraction.extract(group, on_frames)
+        ]
     except MediaError:
-        if writer.next_frame == 0:  # nothing usable was read: no faceset is begun
-            writer.discard()
+        if not extraction.writer.segments():  # nothing usable was read: no faceset is begun
+            extraction.writer.discard()
         raise
-    identification.end_shard()
-    last = {"frame": done, "tracker": tracker.state(), "selector": selector.state()}
-    writer.end_shard(done, last)
-    facts = {"frames": done, "damage": reader.damage or ""}
-    summary = _finish(writer, identification, selector, facts)
-    if summary is None:
-        raise _no_faces(source, begin, done - begin, facts["damage"], selector)
-    return (*filter(None, [decoding.note]), *reader.notes, *reader.losses, *summary)
-
-
-def _finish(
-    writer: FacesetWriter,
-    identification: Identification,
-    selector: Selector,
-    facts: dict[str, Any],
-) -> list[str] | None:
-    """Decides about people and merges the shards; returns a line on people, None without faces."""
-    try:
-        with identification.decide(writer.shards()) as decisions:
-            left_out = dict(selector.left_out) | decisions.left_out
-            writer.record["extractor"] |= identification.facts()
-            if writer.finish(decisions.apply, left_out=left_out, **facts):
-                return decisions.summary()
-    except NoFacesError:
-        writer.discard()
-        raise
-    writer.discard()
-    return None
-
-
-def _processed(reader: Iterable[Frame], every: int, end: int | None) -> Iterator[Frame]:
-    with closing(prefetch(reader, _QUEUE)) as frames:
-        for frame in frames:
-            if end is not None and frame.index >= end:
-                return
-            if frame.index % every == 0:
-                yield frame
-
-
-def _no_faces(
-    source: Source, begin: int, frames: int, damage: str, selector: Selector
-) -> NoFacesError:
-    if begin and not frames and not damage:
-        return NoFacesError(
-            f"Expected frames to read from number {begin} on in {source.path}, found none.",
-            "--start lies after the last frame, or --every skips those that remain.",
-        )
-    left_out = selector.left_out.total()
-    what = f"None of {left_out} faces was selected" if left_out else "No face was found"
-    read = f"{frames} frames read" + (f". {damage}" if damage else "")
-    counts = ", ".join(f"{name} ({n})" for name, n in selector.left_out.items())
-    hint = f"Relax what they did not meet: {counts}." if counts else "Try another --detector."
-    return NoFacesError(f"{what} in {source.path} ({read}).", hint)
+    return (*dict.fromkeys(notes), *extraction.finish())

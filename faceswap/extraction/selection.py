@@ -4,13 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from faceswap.core.documents import DocumentModel, check_schema
-from faceswap.core.errors import ConfigError, FacesetError
-from faceswap.facesets.files import EXTRACT_AGAIN
+from faceswap.core.errors import ConfigError
 from faceswap.geometry.alignment import HeadPose, head_pose
 from faceswap.tracking.tracks import TrackedFace
 
@@ -89,23 +85,6 @@ class Selector:
         self._follows = follows
         self._chosen: set[int] = set()
 
-    def state(self) -> dict[str, Any]:
-        """State as JSON values, for ``restore``."""
-        return {"left_out": dict(self.left_out), "chosen": sorted(self._chosen)}
-
-    def restore(self, state: Any) -> None:
-        """Resumes from ``state()`` after a trip through a file; None of an earlier version.
-
-        Raises:
-            FacesetError: The state is damaged.
-        """
-        if state is None:
-            return
-        where = "The state of the unfinished extraction"
-        check_schema(state, _State, where, FacesetError, EXTRACT_AGAIN)
-        self.left_out.update(state["left_out"])
-        self._chosen.update(state["chosen"])
-
     def select(self, faces: Sequence[TrackedFace]) -> Iterator[tuple[int, TrackedFace, HeadPose]]:
         """Yields the faces of the next frame that meet all conditions but sharpness.
 
@@ -145,11 +124,6 @@ class Selector:
 
     def _rank(self, face: TrackedFace, pose: HeadPose) -> float:
         return pose.scale * (_LOYALTY if face.track in self._chosen else 1)
-
-
-class _State(DocumentModel):
-    left_out: dict[str, Annotated[int, Field(ge=0, lt=1 << 53)]]
-    chosen: list[int]
 
 
 def parse_range(text: str | None, option: str) -> Range | None:

@@ -12,10 +12,12 @@ DAMAGED = ".damaged"
 """Ending of the names of crops in ``REMOVED`` that cannot be read."""
 REMOVED = "removed"
 """Folder of the crops that were taken out of ``images/``, from which they can be restored."""
-SHARDS = "shards"
+SEGMENTS = "segments"
 """Folder of the rows written so far, while an extraction is unfinished."""
-OLD_SHARDS = "parts"
-"""Name of that folder before the format had a name."""
+REPLACES = "replaces.json"
+"""Name of the file in it that says which extraction replaces an earlier faceset."""
+OLD_SEGMENTS = ("parts", "shards")
+"""Names of that folder in earlier versions."""
 CROP = re.compile(r"[0-9]{6,19}-[0-9]{1,19}\.(?:jpg|png|webp)")
 """Names of crops and masks: number of the frame, number of the face."""
 EXTRACT_AGAIN = "Extract the source again with --overwrite."
@@ -51,7 +53,7 @@ def stored_file(faceset: Path, folder: str, name: str) -> Path:
 
 def check_folder(path: Path) -> None:
     """Checks that a directory holds a faceset or nothing, and leads nowhere else."""
-    names = (RECORD, ROWS, IMAGES, MASKS, REMOVED, SHARDS, OLD_SHARDS)
+    names = (RECORD, ROWS, IMAGES, MASKS, REMOVED, SEGMENTS, *OLD_SEGMENTS)
     for place in (*(path / name for name in names), *(path / MASKS).glob("*/")):
         if place.is_symlink():
             raise FacesetError(
@@ -68,11 +70,12 @@ def check_folder(path: Path) -> None:
             )
 
 
-def remove_shards(path: Path) -> None:
-    """Removes shards, the last one first: what is left is an earlier state of the extraction."""
-    for name in (SHARDS, OLD_SHARDS):
+def remove_segments(path: Path) -> None:
+    """Removes segments, the last one first: what is left is an earlier state of the extraction."""
+    for name in (SEGMENTS, *OLD_SEGMENTS):
         for file in sorted((path / name).glob("*.parquet"), reverse=True):
-            file.unlink()
+            file.unlink(missing_ok=True)
+        (path / name / REPLACES).unlink(missing_ok=True)
         with suppress(OSError):  # it has other files, or is gone
             (path / name).rmdir()
 

@@ -140,20 +140,6 @@ class FacesetDocument(DocumentModel):
     chosen: bool = False
 
 
-class ResumeDocument(DocumentModel):
-    """State of an extraction after a shard, in the metadata of that shard.
-
-    Attributes:
-        next_frame: Index of the first frame after the shard.
-        state: State of the tracker, as JSON value.
-        landmarks: SHA-256 of the weights from mesh to landmarks; "" before they were recorded.
-    """
-
-    next_frame: Count
-    state: Any
-    landmarks: Sha256Hex | Literal[""] = ""
-
-
 def _with_maskers(document: dict[str, Any]) -> dict[str, Any]:
     """A record of version 2, which names one masker, as one of version 3."""
     extractor = dict(document["extractor"])

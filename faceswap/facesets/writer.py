@@ -1,11 +1,9 @@
-"""Writes a faceset in shards, so that an interrupted extraction loses at most the last shard.
+"""Writes a faceset in segments, so that an interrupted extraction loses at most the unfinished one.
 
-During extraction, files ``shards/shard-<first frame>.parquet`` are added, each complete or absent,
-each with the tracker's state after its last frame. ``finish`` smooths the landmarks in time, merges
-the shards into ``faces.parquet`` and marks the record complete.
+During extraction, ``segments/`` fills with tables, each complete or absent. ``finish`` smooths the
+landmarks in time, merges the segments into ``faces.parquet`` and marks the record complete.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,43 +15,48 @@ import pyarrow.parquet as pq
 
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path, sync_files
-from faceswap.core.table_documents import read_note
 from faceswap.facesets.files import (
     EXTRACT_AGAIN,
     IMAGES,
     MASKS,
-    OLD_SHARDS,
+    OLD_SEGMENTS,
     RECORD,
     REMOVED,
     ROWS,
-    SHARDS,
+    SEGMENTS,
     check_folder,
     find_crops,
     further_mask_folders,
-    remove_shards,
+    remove_segments,
 )
-from faceswap.facesets.record import FORMAT, ResumeDocument, read_record
+from faceswap.facesets.record import FORMAT, read_record
+from faceswap.facesets.replacement import Replacement
 from faceswap.facesets.rows import KEPT, is_current, mask_columns, read_rows, with_masks
+from faceswap.facesets.segments import (
+    SegmentRecord,
+    read_segment,
+    segment_file,
+    segment_files,
+    write_segment,
+)
 from faceswap.facesets.smoothed_rows import smoothed
-from faceswap.geometry.mesh68 import weights_hash
 from faceswap.maskers import maskers
 from faceswap.provenance.subject import Subject
 
 Row = dict[str, Any]
 Revision = Callable[[Iterator[Row]], Iterator[Row]]
-_GROUP = 4096  # rows in memory at a time while the shards are merged
-_RESUME = b"resume"
+_GROUP = 4096  # rows in memory at a time while the segments are merged
 _NO_SETTINGS = {"recognizer"}  # facts of the record that an extraction finds out
 
 
 class FacesetWriter:
     """Adds faces to a new or unfinished faceset.
 
+    Several processes may each write segments of one faceset; one of them finishes it.
+
     Attributes:
         path: Directory of the faceset.
         record: Content of ``faceset.json``.
-        next_frame: Index of the first frame that no finished shard covers.
-        state: State of the tracker after the last finished shard; None at the start.
         complete: Whether the faceset is finished.
     """
 
@@ -67,6 +70,7 @@ class FacesetWriter:
         *,
         overwrite: bool,
         smooths: bool = True,
+        run: str = "",
     ) -> None:
         """Opens or creates the directory.
 
@@ -77,6 +81,8 @@ class FacesetWriter:
             overwrite: Whether to replace an existing faceset, when ``begin`` is called. Its subject
                 record is kept if the source is the same.
             smooths: Whether the landmarks of a video are smoothed in time.
+            run: Text that the processes of one extraction have in common: they replace an existing
+                faceset once. "" for an extraction by this process alone.
 
         Raises:
             FacesetError: The directory holds the faces of another source or of other settings, or
@@ -84,22 +90,21 @@ class FacesetWriter:
             OutputExistsError: The directory holds files, but no faceset.
         """
         self.path = path
-        self.next_frame = 0
-        self.state: Any = None
         self.complete = False
         self._smooths = smooths and source["kind"] == "video"
-        self._rows: list[Row] = []
         self._maskers: list[str] = extractor.get("maskers", [])
         self._mask_columns = mask_columns(self._maskers)
         self._schema = with_masks(self._maskers[1:])
+        self._replacement: Replacement | None = None
         check_folder(path)
         exists = (path / RECORD).exists()
-        self._resumes = exists and not overwrite
-        if self._resumes:
+        if exists and not overwrite:
             self.record = read_record(path)
             self._check_same(source, extractor)
             self.complete = self.record["complete"]
-            self._resume()
+            self._begun = True
+            if not self.complete:
+                self._check_current()
         else:
             self.record = {
                 "complete": False,
@@ -108,8 +113,11 @@ class FacesetWriter:
                 "subject": _subject_of_same_source(path, source) or Subject().to_json(),
             }
         if self.complete:
-            self._remove_merged_shards()
-        elif self._resumes or not exists:
+            self._remove_merged_segments()
+        elif exists and overwrite:
+            self._replacement = Replacement(path, run)
+            self._begun = self._replacement.begun
+        else:
             self.begin()
 
     def begin(self) -> None:
@@ -117,17 +125,22 @@ class FacesetWriter:
 
         A faceset that is replaced is as it was until then: a source without faces leaves it.
         """
-        if self._begun:
-            return
+        if not self._begun and self._replacement is not None:
+            self._replacement.begin(self._write_record)
+        elif not self._begun:
+            self._write_record()
         self._begun = True
-        if not self._resumes:
-            # Until the new record stands, the old faceset is what it was, or an earlier state of
-            # an unfinished one; from then on all that is left of it is recognised as stale.
-            remove_shards(self.path)
-            FORMAT.write(self.path / RECORD, self.record)
-        for folder in (IMAGES, MASKS, SHARDS, *self._mask_columns.values()):
+        for folder in (IMAGES, MASKS, SEGMENTS, *self._mask_columns.values()):
             (self.path / folder).mkdir(exist_ok=True)
-        self._remove_stale_crops(self.next_frame if self._resumes else 0)
+
+    def _write_record(self) -> None:
+        """Writes the record of a new faceset, and removes the crops of the one before it."""
+        # Until the new record stands, the old faceset is what it was; from then on all that is
+        # left of it is recognised as stale.
+        FORMAT.write(self.path / RECORD, self.record)
+        for file in find_crops(self.path, maskers.names()):
+            file.unlink()
+        _remove_empty(further_mask_folders(self.path, {*maskers.names()} - {*self._maskers}))
 
     def _check_same(self, source: dict[str, Any], extractor: dict[str, Any]) -> None:
         if self.record["source"]["sha256"] != source["sha256"]:
@@ -146,70 +159,56 @@ class FacesetWriter:
                 "Choose another folder with -o, or replace it with --overwrite.",
             )
 
-    def _resume(self) -> None:
-        shards = self._shards()
-        current = self.complete or (not (self.path / OLD_SHARDS).is_dir() and is_current(shards))
-        if current and shards:
-            last, hint = shards[-1], EXTRACT_AGAIN
-            note = read_note(last, _RESUME, ResumeDocument, error=FacesetError, hint=hint)
-            self.next_frame, self.state = note["next_frame"], note["state"]
-            current = self.complete or note.get("landmarks") == weights_hash()
-        if not current:
+    def _check_current(self) -> None:
+        """Checks that this version wrote the segments; one of them tells it of all."""
+        files = segment_files(self.path)[-1:]
+        if any((self.path / name).is_dir() for name in OLD_SEGMENTS) or not is_current(files):
             raise FacesetError(
                 f"{self.path} was left unfinished by an earlier version of this program.",
                 EXTRACT_AGAIN,
             )
+        for file in files:
+            read_segment(file)
 
-    def shards(self) -> list[Path]:
-        """Tables of the rows written so far, in their order; none of a faceset to be replaced."""
-        return self._shards() if self._begun else []
-
-    def _shards(self) -> list[Path]:
-        return sorted((self.path / SHARDS).glob("shard-*.parquet"))
-
-    def _remove_stale_crops(self, first: int) -> None:
-        """Removes crops of an unfinished shard, and those of a faceset that is replaced."""
-        for file in find_crops(self.path, maskers.names()):
-            if int(file.name.partition("-")[0]) >= first:
-                file.unlink()
-        _remove_empty(further_mask_folders(self.path, {*maskers.names()} - {*self._maskers}))
-
-    def add(self, row: Row) -> None:
-        """Adds a row of the writer's schema; list columns may be numpy arrays of any shape."""
-        self._rows.append(row)
-
-    def end_shard(self, next_frame: int, state: Any) -> None:
-        """Writes the rows added since the last shard to disk; nothing before ``begin``.
+    def has_segment(self, first: int, end: int | None) -> bool:
+        """Whether a segment is complete.
 
         Args:
-            next_frame: Index of the first frame after this shard.
-            state: State of the tracker after this shard, as JSON value.
+            first: Index of its first frame.
+            end: Index of the first frame after it; None for the end of the source.
+        """
+        return segment_file(self.path, first, end).exists()
+
+    def write_segment(
+        self, first: int, end: int | None, rows: Sequence[Row], record: SegmentRecord
+    ) -> None:
+        """Writes the rows of a segment to disk, complete or not at all.
+
+        Args:
+            first: Index of its first frame.
+            end: Index of the first frame after it; None for the end of the source.
+            rows: Rows of the writer's schema; list columns may be numpy arrays of any shape.
+            record: What is known of the segment beside them.
 
         Raises:
-            StorageFullError: The disk is full; earlier shards are intact.
+            StorageFullError: The disk is full; other segments are intact.
         """
-        if self._begun:
-            self._write_shard(next_frame, state)
-        self.next_frame, self.state = next_frame, state
-
-    def _write_shard(self, next_frame: int, state: Any) -> None:
-        # A shard that survives a power failure never names a crop that does not.
-        sync_files([self.path / IMAGES / row["image"] for row in self._rows if row["image"]])
+        # A segment that survives a power failure never names a crop that does not.
+        sync_files([self.path / IMAGES / row["image"] for row in rows if row["image"]])
         for column, folder in self._mask_columns.items():
-            sync_files(
-                [self.path / folder / name for row in self._rows if (name := row.get(column))]
-            )
-        note = {"next_frame": next_frame, "state": state, "landmarks": weights_hash()}
-        resume = json.dumps(note).encode()
-        table = _table(self._rows, self._schema).replace_schema_metadata({_RESUME: resume})
-        shard = self.path / SHARDS / f"shard-{self.next_frame:09d}.parquet"
-        # Opened here: the library cannot encode a path that is not UTF-8.
-        with atomic_path(shard) as temporary, temporary.open("wb") as file:
-            pq.write_table(table, file, compression="zstd")
-        self._rows.clear()
+            sync_files([self.path / folder / name for row in rows if (name := row.get(column))])
+        write_segment(segment_file(self.path, first, end), _table(rows, self._schema), record)
+
+    def segments(self) -> list[tuple[Path, SegmentRecord]]:
+        """Tables of the segments written so far, in their order, with what is known beside them.
+
+        Raises:
+            FacesetError: One is damaged, or an earlier version wrote it.
+        """
+        return [(file, read_segment(file)) for file in segment_files(self.path)]
 
     def finish(self, revise: Revision = iter, **facts: Any) -> int:
-        """Merges the shards and marks the faceset complete, unless it has no faces.
+        """Merges the segments and marks the faceset complete, unless it has no faces.
 
         Args:
             revise: Function of all rows in their order, before they are smoothed: it may change
@@ -220,23 +219,27 @@ class FacesetWriter:
         Returns:
             Number of faces.
         """
-        faces, frames_with_face = self._merge_shards(revise) if self._begun else (0, 0)
+        faces, frames_with_face = self._merge_segments(revise) if self._begun else (0, 0)
         if not faces:
             return 0
         self.record["source"] |= facts | {"faces": faces, "frames_with_face": frames_with_face}
         self.record["complete"] = self.complete = True
         FORMAT.write(self.path / RECORD, self.record)
-        self._remove_merged_shards()
+        self._remove_merged_segments()
         return faces
 
-    def _remove_merged_shards(self) -> None:
-        """Removes the shards, and before them the crops of rows that were left out."""
-        if shards := self._shards():
+    def _remove_merged_segments(self) -> None:
+        """Removes the segments, and before them the crops that no row names.
+
+        Those are of faces that were left out, or of segments that were interrupted.
+        """
+        if segment_files(self.path):
             written = self._stored_files(self.path / ROWS)
-            for shard in shards:
-                for file in self._stored_files(shard) - written:
-                    (self.path / file).unlink(missing_ok=True)
-        remove_shards(self.path)
+            for file in find_crops(self.path, maskers.names()):
+                place = file.relative_to(self.path)
+                if place.parts[0] != REMOVED and place.as_posix() not in written:
+                    file.unlink(missing_ok=True)
+        remove_segments(self.path)
 
     def _stored_files(self, table: Path) -> set[str]:
         """Crops and masks of the rows of a table, by their paths in the faceset."""
@@ -249,7 +252,7 @@ class FacesetWriter:
             if name
         }
 
-    def _merge_shards(self, revise: Revision) -> tuple[int, int]:
+    def _merge_segments(self, revise: Revision) -> tuple[int, int]:
         """Writes ``faces.parquet``; returns the numbers of faces and of frames with a face."""
         faces, last, frames_with_face = 0, -1, 0
         with (
@@ -271,9 +274,9 @@ class FacesetWriter:
 
     def discard(self) -> None:
         """Removes what this writer made, for a source without faces."""
+        remove_segments(self.path)
         if not self._begun:
             return
-        remove_shards(self.path)
         for file in find_crops(self.path, maskers.names()):
             file.unlink()
         folders = (self.path / name for name in (IMAGES, MASKS, REMOVED))
@@ -286,8 +289,8 @@ class FacesetWriter:
         return smoothed(stored) if self._smooths else stored
 
     def _stored_rows(self) -> Iterator[Row]:
-        for shard in self._shards():
-            yield from read_rows(shard, self._schema).to_pylist()
+        for file in segment_files(self.path):
+            yield from read_rows(file, self._schema).to_pylist()
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:
@@ -306,7 +309,7 @@ def _subject_of_same_source(path: Path, source: dict[str, Any]) -> dict[str, Any
         return None
 
 
-def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
+def _table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     columns = {
         field.name: pa.array([_plain(row.get(field.name)) for row in rows], type=field.type)
         for field in schema

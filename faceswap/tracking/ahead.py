@@ -74,11 +74,16 @@ def follow(
     for chunk in chunks:
         while chunk:
             searched = chunk.popleft()  # not held any longer: frames are large
-            frame, image, ahead = searched.frame, searched.image, searched.ahead
-            if kind == "images":
-                yield frame, tracker.find_faces(image, ahead)
-            else:
-                yield frame, tracker.update(image, frame.index // step, ahead)
+            yield searched.frame, track_frame(searched, tracker, kind, step)
+
+
+def track_frame(
+    searched: SearchedFrame, tracker: Tracker, kind: str, step: int = 1
+) -> list[TrackedFace]:
+    """Faces of one frame; see ``follow``."""
+    if kind == "images":
+        return tracker.find_faces(searched.image, searched.ahead)
+    return tracker.update(searched.image, searched.frame.index // step, searched.ahead)
 
 
 def _search(chunk: list[tuple[Frame, Pass]], tracker: Tracker) -> Chunk:

@@ -1,8 +1,8 @@
 """Fills short gaps of tracks: frames in which a face was lost between two in which it was found."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,37 +16,70 @@ FILLED_GAP = 5
 """Frames of the longest gap that is filled by default."""
 
 
-def fill_gaps(
-    frames: Iterable[tuple[T, list[TrackedFace]]], longest: int = FILLED_GAP
-) -> Iterator[tuple[T, list[TrackedFace]]]:
+class GapFiller(Generic[T]):
     """Places faces in the frames in which their track was lost, between those around the gap.
 
     The landmarks of a filled face are interpolated linearly in time. No gap spans a cut, since
-    all tracks end there.
+    all tracks end there. At most ``longest + 1`` frames are held at a time, and none while no face
+    is lost.
 
     Args:
-        frames: Faces of each frame, in order, with a value of any type that is passed through. At
-            most ``longest + 1`` frames are held at a time, and none while no face is lost.
+        longest: Frames of the longest gap that is filled; 0 changes nothing.
+    """
+
+    def __init__(self, longest: int = FILLED_GAP) -> None:
+        self._longest = longest
+        self._held: deque[tuple[T, list[TrackedFace]]] = deque()
+        self._last: dict[int, tuple[int, TrackedFace]] = {}
+        self._count = 0
+
+    def add(self, item: T, faces: Sequence[TrackedFace]) -> Iterator[tuple[T, list[TrackedFace]]]:
+        """Takes the faces of the next frame; yields the frames whose faces are final.
+
+        Args:
+            item: Value of any type that is passed through.
+            faces: Faces of the frame.
+
+        Yields:
+            Frames in their order; filled faces are marked, and sorted in by track number.
+        """
+        index, self._count = self._count, self._count + 1
+        self._held.append((item, list(faces)))
+        for face in faces:
+            before, first = self._last.get(face.track, (index, face))
+            for distance in range(1, index - before):
+                filled = _between(first, face, distance / (index - before))
+                _insert(self._held[distance - (index - before) - 1][1], filled)
+            self._last[face.track] = (index, face)
+        self._last = {
+            track: seen for track, seen in self._last.items() if index - seen[0] <= self._longest
+        }
+        missing = max((index - seen for seen, _ in self._last.values()), default=0)
+        while len(self._held) > missing:
+            yield self._held.popleft()
+
+    def rest(self) -> Iterator[tuple[T, list[TrackedFace]]]:
+        """Yields the frames that are still held, after the last one."""
+        while self._held:
+            yield self._held.popleft()
+
+
+def fill_gaps(
+    frames: Iterable[tuple[T, list[TrackedFace]]], longest: int = FILLED_GAP
+) -> Iterator[tuple[T, list[TrackedFace]]]:
+    """Fills the gaps of all frames in order; see ``GapFiller``.
+
+    Args:
+        frames: Faces of each frame, in order, with a value of any type that is passed through.
         longest: Frames of the longest gap that is filled; 0 changes nothing.
 
     Yields:
         The same in the same order; filled faces are marked, and sorted in by track number.
     """
-    held: deque[tuple[T, list[TrackedFace]]] = deque()
-    last: dict[int, tuple[int, TrackedFace]] = {}
-    for index, (item, faces) in enumerate(frames):
-        held.append((item, list(faces)))
-        for face in faces:
-            before, first = last.get(face.track, (index, face))
-            for distance in range(1, index - before):
-                filled = _between(first, face, distance / (index - before))
-                _insert(held[distance - (index - before) - 1][1], filled)
-            last[face.track] = (index, face)
-        last = {track: seen for track, seen in last.items() if index - seen[0] <= longest}
-        missing = [index - seen for seen, _ in last.values()]
-        while len(held) > max(missing, default=0):
-            yield held.popleft()
-    yield from held
+    filler: GapFiller[T] = GapFiller(longest)
+    for item, faces in frames:
+        yield from filler.add(item, faces)
+    yield from filler.rest()
 
 
 def _insert(faces: list[TrackedFace], filled: TrackedFace) -> None:

@@ -7,7 +7,6 @@ are searched on turned frames where an upright one shows no face, or a turned on
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from faceswap.landmarkers import FaceLandmarks, Landmarker
 from faceswap.tracking.face_search import FaceSearch
 from faceswap.tracking.scene_cuts import similarity, thumbnail
 from faceswap.tracking.settings import Pass, TrackerSettings
-from faceswap.tracking.stored_state import check_tracker_state
 from faceswap.tracking.tracks import Track, TrackedFace, is_duplicate, match
 
 
@@ -103,29 +101,9 @@ class Tracker:
         """
         return self.search.find_faces(image, ahead)
 
-    def state(self) -> dict[str, Any]:
-        """State of the tracker, as JSON values, for ``restore``."""
-        return {
-            "next_number": self._next_number,
-            "position": self._position,
-            "empty_frames": self._empty_frames,
-            "thumbnail": None if self._thumbnail is None else self._thumbnail.tolist(),
-            "tracks": [track.state() for track in self._tracks],
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Resumes from ``state()``: later frames give the same faces as without interruption.
-
-        Raises:
-            FacesetError: The state is damaged.
-        """
-        check_tracker_state(state)
-        self._next_number = state["next_number"]
-        self._position = state["position"]
-        self._empty_frames = state["empty_frames"]
-        thumbnail = state["thumbnail"]
-        self._thumbnail = None if thumbnail is None else np.array(thumbnail, np.uint8)
-        self._tracks = [Track.from_state(saved) for saved in state["tracks"]]
+    def anew(self) -> "Tracker":
+        """A tracker with the same networks and settings that has seen nothing yet."""
+        return Tracker(self.detector, self.landmarker, self.settings, self.search.tiles)
 
     def _is_cut(self, image: NDArray[np.uint8]) -> bool:
         last, self._thumbnail = self._thumbnail, thumbnail(image)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,27 +89,6 @@ class Track:
         alike = np.subtract(self.motion, other.motion)
         together = bool(np.hypot(*alike) <= _ALIKE * np.ptp(self.box[::2]))
         return (self.leapt or together) and is_duplicate(self.box, [other.box])
-
-    def state(self) -> dict[str, Any]:
-        """State of the track, as JSON values, for ``from_state``."""
-        return {
-            "number": self.number,
-            "roi": [*self.roi.center, self.roi.side, self.roi.angle],
-            "box": [float(v) for v in self.box],
-            "score": self.score,
-            "confirmed": self.confirmed,
-            "missed_detections": self.missed_detections,
-            "lost_frames": self.lost_frames,
-            "motion": [*self.motion],
-        }
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "Track":
-        """The track that gave ``state``."""
-        x, y, side, angle = state["roi"]
-        values = {**state, "roi": Roi((x, y), side, angle), "motion": tuple(state["motion"])}
-        values["box"] = np.array(state["box"], np.float32)
-        return cls(**values)
 
 
 class Boxed(Protocol):

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from faceswap.media.cuts import cut_at_keys
 from faceswap.media.frame import Frame
 from faceswap.media.frame_table import FrameTable
 
@@ -32,18 +33,8 @@ class Segment:
 
 
 def plan_segments(table: FrameTable, length: int = LENGTH) -> list[Segment]:
-    """Cuts a video into segments, the same for the same file.
-
-    A segment begins at the first key frame after ``length`` frames of the last one, so that it can
-    be decoded by itself; where there is none within as many frames more, after exactly ``length``.
-    """
-    keys = deque(table.keys)
-    begins = [0]
-    while begins[-1] + length < table.frames:
-        least = begins[-1] + length
-        while keys and keys[0] < least:
-            keys.popleft()
-        begins.append(keys[0] if keys and keys[0] < least + length else least)
+    """Cuts a video into segments, the same for the same file; see ``cut_at_keys``."""
+    begins = cut_at_keys(table.keys, table.frames, length)
     return [Segment(*span) for span in zip(begins, [*begins[1:], table.frames], strict=True)]
 
 
