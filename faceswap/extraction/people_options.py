@@ -1,6 +1,7 @@
 """Recognition of people as the options of an extraction ask for it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from faceswap.core.errors import ConfigError, WeightsUnavailable
 from faceswap.extraction.identities import People
@@ -11,6 +12,37 @@ from faceswap.recognizers import Recognizer, build_recognizer
 
 IDENTITY = ("auto", "on", "off")
 """Whether people are recognised; ``auto``: if the weights are there or can be downloaded."""
+
+
+@dataclass(frozen=True)
+class PeopleOptions:
+    """The options, for other processes that build the same.
+
+    Attributes:
+        identity: "on" or "off".
+        only: References to the people whose faces are kept.
+        exclude: References to people whose faces are not kept.
+        threshold: Cosine similarity from which a person is the one of a reference; None for the
+            default.
+        largest: Whether only the largest of these faces is kept in each frame.
+    """
+
+    identity: str
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    threshold: float | None = None
+    largest: bool = False
+
+    def build(self, device: str) -> People:
+        """Loads the recognition network and the references; see ``build_people``."""
+        return build_people(
+            self.identity,
+            self.only,
+            self.exclude,
+            self.threshold,
+            largest=self.largest,
+            device=device,
+        )
 
 
 def build_people(

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from faceswap.core.errors import MediaError
 from faceswap.core.locks import check_free, hold_folder
 from faceswap.core.outputs import check_outputs
 from faceswap.extraction.identities import People
 from faceswap.extraction.imported_faces import ImportedFaces
+from faceswap.extraction.networks import Networks
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.source_extraction import SourceExtraction
 from faceswap.facesets.files import RECORD, SEGMENTS
@@ -51,29 +52,41 @@ class ExtractReport:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(
-        cls, extraction: SourceExtraction, notes: tuple[str, ...], frames_now: int, seconds: float
+    def of_faceset(
+        cls,
+        name: str,
+        path: Path,
+        record: Mapping[str, Any],
+        notes: tuple[str, ...] = (),
+        *,
+        frames_now: int = 0,
+        seconds: float = 0.0,
+        rates: Mapping[str, float] | None = None,
     ) -> "ExtractReport":
         """The report of a complete extraction.
 
         Args:
-            extraction: The extraction.
+            name: Name of the source.
+            path: Directory of the faceset.
+            record: Record of the faceset.
             notes: Lines about how this run read the source.
             frames_now: Number of frames that this run read.
             seconds: Duration of this run.
+            rates: Frames per second of each stage of this run; None if they are not known.
         """
-        facts, every = extraction.writer.record["source"], extraction.settings.every
+        facts, extractor = record["source"], record["extractor"]
+        every, begin = extractor["every"], extractor["first_frame"] or 0
         return cls(
-            name=extraction.source.name,
-            path=extraction.writer.path,
-            frames=math.ceil(facts["frames"] / every) - math.ceil(extraction.begin / every),
+            name=name,
+            path=path,
+            frames=math.ceil(facts["frames"] / every) - math.ceil(begin / every),
             frames_with_face=facts["frames_with_face"],
             faces=facts["faces"],
             seconds=seconds,
             frames_now=frames_now,
             damage=facts["damage"],
             left_out=facts.get("left_out", {}),
-            rates=extraction.stages.rates(),
+            rates=rates or {},
             notes=notes,
         )
 
@@ -98,6 +111,7 @@ def extract_source(
     people: People | None = None,
     imported: ImportedFaces | None = None,
     device: str = "cpu",
+    networks: Networks | None = None,
     overwrite: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> ExtractReport:
@@ -111,6 +125,7 @@ def extract_source(
         imported: Faces that another program found, which replace detector and tracker, and the
             landmarker where they have landmarks; None to find them.
         device: Device of the networks; a CUDA device may decode the video, too.
+        networks: Networks that other sources share, on ``device``; None to build them.
         overwrite: Whether to replace an existing faceset, once the first face is found.
         on_frames: Callback with the number of frames done since its last call.
 
@@ -137,7 +152,7 @@ def extract_source(
                 settings,
                 people,
                 imported,
-                device,
+                networks or Networks.build(settings, device, finds_faces=imported is None),
                 overwrite,
                 on_frames,
             )
@@ -153,7 +168,7 @@ def _extract_into(
     settings: ExtractSettings,
     people: People | None,
     imported: ImportedFaces | None,
-    device: str,
+    networks: Networks,
     overwrite: bool,
     on_frames: Callable[[int], None],
 ) -> ExtractReport:
@@ -164,7 +179,7 @@ def _extract_into(
         settings,
         people=people,
         imported=imported,
-        device=device,
+        networks=networks,
         overwrite=overwrite,
     )
     notes: tuple[str, ...] = ()
@@ -172,17 +187,18 @@ def _extract_into(
     if not extraction.writer.complete:
         on_frames(extraction.stored_frames())
         notes = _extract(extraction, read)
-    return ExtractReport.of(extraction, notes, read.frames, time.monotonic() - begun)
+    return ExtractReport.of_faceset(
+        source.name,
+        directory,
+        extraction.writer.record,
+        notes,
+        frames_now=read.frames,
+        seconds=time.monotonic() - begun,
+        rates=extraction.stages.rates(),
+    )
 
 
 def _extract(extraction: SourceExtraction, on_frames: Callable[[int], None]) -> tuple[str, ...]:
-    """Extracts what is missing; returns lines about how the source was read."""
-    try:
-        notes = [
-            note for group in extraction.missing() for note in extraction.extract(group, on_frames)
-        ]
-    except MediaError:
-        if not extraction.writer.segments():  # nothing usable was read: no faceset is begun
-            extraction.writer.discard()
-        raise
-    return (*dict.fromkeys(notes), *extraction.finish())
+    """Extracts what is missing; returns lines about how the source was read, and on people."""
+    notes = extraction.extract_missing(on_frames)
+    return (*notes, *extraction.finish())

@@ -46,10 +46,12 @@ class SegmentPlan:
         segments: Segments in order; without an end if the number of frames is not known.
         frames: Number of frames of the source; None if only reading it to its end shows it. Then
             segments are not independent: they have to be read in one go.
+        lead: Processed frames that two segments track; none of photos, which nothing follows.
     """
 
     segments: Iterable[Segment]
     frames: int | None
+    lead: int
 
 
 def plan_segments(
@@ -69,16 +71,17 @@ def plan_segments(
     length = LENGTH * step
     if source.kind == "images":
         # What cannot be read is described in one line, so one process reads all of them.
-        return SegmentPlan(_endless(first, length, 0), None)
-    lead = LEAD * step
+        return SegmentPlan(_endless(first, length, 0), None, 0)
     try:
         table = PictureTable.of_file(source.path)
     except UncertainPicturesError:
-        return SegmentPlan(_endless(first, length, lead), None)
+        return SegmentPlan(_endless(first, length, LEAD * step), None, LEAD)
     frames = len(table.pts)
     stop = frames if end is None else min(end, frames)
     begin, *others = cut_at_keys(table.keys, stop, length, first)
-    return SegmentPlan(_between([begin, *(o for o in others if o + lead < stop)], lead), frames)
+    lead = LEAD * step
+    begins = [begin, *(other for other in others if other + lead < stop)]
+    return SegmentPlan(_between(begins, lead), frames, LEAD)
 
 
 def _between(begins: Sequence[int], lead: int) -> list[Segment]:

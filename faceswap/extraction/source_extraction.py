@@ -4,39 +4,38 @@ The stages of a segment run at once behind bounded queues: decoding, scheduled d
 tracking, and cropping and writing.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import dropwhile, takewhile, tee
+from itertools import dropwhile, tee
 from pathlib import Path
 
-from faceswap.core.errors import NoFacesError
+from faceswap.core.errors import MediaError
 from faceswap.core.prefetch import prefetch
+from faceswap.extraction.assembly import Assembly, FrameSpan
 from faceswap.extraction.cropping import store_faces
 from faceswap.extraction.frame_tally import FrameTally
 from faceswap.extraction.identities import Identification, People
 from faceswap.extraction.imported_faces import ImportedFaces
 from faceswap.extraction.imported_tracker import ImportedTracker
+from faceswap.extraction.networks import Networks, source_tracker
 from faceswap.extraction.open_segment import OpenSegment
 from faceswap.extraction.records import extractor_record, source_record
 from faceswap.extraction.segment_tracking import SegmentEnd, SegmentTracking, TrackedFrame
-from faceswap.extraction.segments import LEAD, Segment, SegmentPlan, plan_segments
+from faceswap.extraction.segments import Segment, SegmentPlan, plan_segments
 from faceswap.extraction.selection import Selector
 from faceswap.extraction.settings import ExtractSettings
-from faceswap.extraction.source_tracker import build_source_tracker
 from faceswap.extraction.stages import Stages
 from faceswap.extraction.video_decoding import decoder_record, decoding_of
 from faceswap.facesets.segments import SegmentRecord
 from faceswap.facesets.writer import FacesetWriter
-from faceswap.maskers import Masker, build_maskers
+from faceswap.maskers import Masker
 from faceswap.media.decoding import Decoding
 from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.media.sources import FrameReader, Source, open_source
-from faceswap.media.timeline import Damage
-from faceswap.tracking.stitching import SegmentTracks, stitch
+from faceswap.tracking.stitching import SegmentTracks
 from faceswap.tracking.tracker import Tracker
 
 _QUEUE = 8
@@ -75,11 +74,11 @@ class SourceExtraction:
         *,
         people: People | None = None,
         imported: ImportedFaces | None = None,
-        device: str = "cpu",
+        networks: Networks | None = None,
         overwrite: bool = False,
         run: str = "",
     ) -> "SourceExtraction":
-        """Opens the faceset of a source, and loads the networks.
+        """Opens the faceset of a source.
 
         Args:
             hashed: Video or photos.
@@ -88,7 +87,8 @@ class SourceExtraction:
             people: Recognition network, and the people whose faces are kept; None recognises
                 nobody.
             imported: Faces that another program found; None to find them.
-            device: Device of the networks; a CUDA device may decode the video, too.
+            networks: Networks of the extraction; None to build them, on the CPU. Their device may
+                decode the video, too.
             overwrite: Whether to replace an existing faceset, once the first face is found.
             run: Text that the processes of one extraction have in common; "" for an extraction by
                 this process alone.
@@ -97,8 +97,9 @@ class SourceExtraction:
             FaceswapError: As in ``pipeline.extract_source``.
         """
         source, people = hashed.source, people or People()
-        tracker = build_source_tracker(source, settings, imported, device)
-        maskers = build_maskers(settings.maskers, device, settings.mask_model)
+        networks = networks or Networks.build(settings, finds_faces=imported is None)
+        tracker = source_tracker(source, settings, networks, imported)
+        maskers, device = networks.maskers, networks.device
         decoding = decoding_of(
             hashed, directory, settings.video_decoder, device, overwrite=overwrite
         )
@@ -150,18 +151,29 @@ class SourceExtraction:
 
     def stored_frames(self) -> int:
         """Number of frames in complete segments, from the first processed frame on."""
-        plan, end = self.plan, self.settings.end_frame
-        if plan.frames is None:
-            stored = [*takewhile(self.is_complete, plan.segments)]
-        else:
-            stored = [*filter(self.is_complete, plan.segments)]
-            end = _least(plan.frames, end)
-        ends = (_least(segment.end, end) for segment in stored)
-        return sum(stop - s.first for s, stop in zip(stored, ends, strict=True) if stop is not None)
+        plan = self.plan
+        if plan.frames is None:  # the last one may reach beyond the end of the source
+            frames = max([record.frames for _, record in self.writer.segments()], default=0)
+            return max(0, frames - self.begin)
+        processed = range(plan.frames)[: self.settings.end_frame]
+        return sum(len(processed[s.first : s.end]) for s in plan.segments if self.is_complete(s))
 
     def is_complete(self, segment: Segment) -> bool:
         """Whether a segment is stored."""
         return self.writer.has_segment(segment.first, segment.end)
+
+    def extract_missing(self, on_frames: Callable[[int], None] = lambda _: None) -> tuple[str, ...]:
+        """Extracts all segments that are not complete; see ``extract``.
+
+        A source of which nothing can be read leaves nothing.
+        """
+        try:
+            notes = [note for group in self.missing() for note in self.extract(group, on_frames)]
+        except MediaError:
+            if not self.writer.segments():
+                self.writer.discard()
+            raise
+        return (*dict.fromkeys(notes),)
 
     def extract(
         self, segments: Iterable[Segment], on_frames: Callable[[int], None] = lambda _: None
@@ -169,7 +181,8 @@ class SourceExtraction:
         """Extracts consecutive segments.
 
         Args:
-            segments: The segments, in order; those after the end of the source are left out.
+            segments: The segments, in order. Those after the end of the source have no faces, or
+                are left out where its frames are not known.
             on_frames: Callback with the number of frames done since its last call.
 
         Returns:
@@ -195,13 +208,17 @@ class SourceExtraction:
                     on_frames(self._store(stored, each))
                 else:
                     self._end(begun.pop(each.segment), each, tally, reader)
+        if isinstance(segments, Sequence):  # after the end of the source: no segment stays missing
+            for segment in filter(lambda each: not self.is_complete(each), segments):
+                end = SegmentEnd(segment, (), (), last=True)
+                self._end(self._open(segment), end, tally, reader)
         return (*filter(None, [self.decoding.note]), *reader.notes, *reader.losses)
 
     @property
     def _tracking(self) -> SegmentTracking:
         settings = self.settings
         return SegmentTracking(
-            self.tracker, self.source.kind, settings.every, settings.fill_gaps, LEAD
+            self.tracker, self.source.kind, settings.every, settings.fill_gaps, self.plan.lead
         )
 
     def finish(self) -> tuple[str, ...]:
@@ -216,28 +233,18 @@ class SourceExtraction:
             FacesetError: A segment is damaged.
         """
         self.hashed.check()
-        writer = self.writer
-        segments = writer.segments()
-        records = [record for _, record in segments]
-        left_out = sum((Counter(record.left_out) for record in records), Counter[str]())
-        facts = {
-            "frames": max([record.frames for record in records], default=0),
-            "damage": self._damage(records),
-        }
-        tracks = [record.tracks for record in records]
-        numbers = stitch(tracks) if isinstance(self.tracker, Tracker) and self._video else []
-        identification = self._identification
-        try:
-            with identification.decide([file for file, _ in segments], numbers) as decisions:
-                dropped = dict(left_out) | decisions.left_out
-                writer.record["extractor"] |= identification.facts()
-                if writer.finish(decisions.apply, left_out=dropped, **facts):
-                    return tuple(decisions.summary())
-        except NoFacesError:
-            writer.discard()
-            raise
-        writer.discard()
-        raise _no_faces(self.source, self.begin, facts["frames"], facts["damage"], left_out)
+        return self.assembly.finish()
+
+    @property
+    def assembly(self) -> Assembly:
+        """The making of the faceset of all segments."""
+        stitches = self._video and isinstance(self.tracker, Tracker)
+        return Assembly(self.source, self.writer, self.people, self.span, stitches=stitches)
+
+    @property
+    def span(self) -> FrameSpan:
+        """Frames of the source that are processed."""
+        return FrameSpan(self.plan.frames, self.begin, self.settings.end_frame)
 
     @property
     def _video(self) -> bool:
@@ -274,7 +281,8 @@ class SourceExtraction:
         self, stored: OpenSegment, end: SegmentEnd, tally: FrameTally, reader: FrameReader
     ) -> None:
         """Writes a segment, after a look at what it was read from."""
-        first, stop = stored.segment.first, stored.segment.end
+        # Frames after the last processed one may have been decoded already.
+        first, stop = stored.segment.first, _least(stored.segment.end, self.settings.end_frame)
         self.hashed.check(slice(first, stored.next_frame))
         self._identification.embed(stored.rows)
         unknown = end.last and self.plan.frames is None
@@ -288,17 +296,7 @@ class SourceExtraction:
             ),
             damage=(reader.damage or "") if unknown else "",
         )
-        self.writer.write_segment(first, stop, stored.rows, record)
-
-    def _damage(self, records: Sequence[SegmentRecord]) -> str:
-        """Description of what could not be read of the source."""
-        if self.plan.frames is None:
-            return next((record.damage for record in records if record.damage), "")
-        damage = Damage()
-        damage.total = len(range(self.plan.frames)[self.begin : self.settings.end_frame])
-        damage.missing = damage.total - sum(record.decoded for record in records)
-        damage.faulty = sum(record.faulty for record in records)
-        return damage.text() or ""
+        self.writer.write_segment(first, stored.segment.end, stored.rows, record)
 
 
 def _processed(frames: Iterable[Frame], every: int, end: int | None) -> Iterator[Frame]:
@@ -312,20 +310,3 @@ def _processed(frames: Iterable[Frame], every: int, end: int | None) -> Iterator
 
 def _least(*limits: int | None) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _no_faces(
-    source: Source, begin: int, frames: int, damage: str, left_out: Counter[str]
-) -> NoFacesError:
-    read = max(0, frames - begin)
-    if begin and not read and not damage:
-        return NoFacesError(
-            f"Expected frames to read from number {begin} on in {source.path}, found none.",
-            "--start lies after the last frame, or --every skips those that remain.",
-        )
-    total = left_out.total()
-    what = f"None of {total} faces was selected" if total else "No face was found"
-    done = f"{read} frames read" + (f". {damage}" if damage else "")
-    counts = ", ".join(f"{name} ({n})" for name, n in left_out.items())
-    hint = f"Relax what they did not meet: {counts}." if counts else "Try another --detector."
-    return NoFacesError(f"{what} in {source.path} ({done}).", hint)

@@ -1,0 +1,392 @@
+"""The engine for clusters: Ray Data plans items, does their parts and streams what came of them.
+
+An item is planned by a small pool of processes, its parts go one by one to workers that hold the
+networks, and the driver has an item finished when all of its parts have arrived. Results are files
+in a folder that all machines share; only small rows travel. A worker or a machine that is lost in
+the middle costs the parts it was doing, which are done again; a part that ends its process several
+times is reported. If the driver is lost, the same command does what is left.
+"""
+
+import logging
+import os
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.core.errors import ConfigError, FaceswapError, StorageFullError, WeightsUnavailable
+from faceswap.engines.joining import Joining, PartRow, Pending
+from faceswap.engines.ledger import Ledger
+from faceswap.engines.work import Item, Outcome, Part, PartResult, Plan, Work
+
+R = TypeVar("R")
+Row = dict[str, Any]
+
+_WAVE = 10_000  # items of one data set: Ray keeps an entry for each of them
+_AHEAD = 64  # parts that are planned and not begun, beyond those that workers will take next
+_STORE_BYTES = 200 << 20  # of shared memory on a machine without a cluster: rows are small
+_SILENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_AUTH_MODE": "disabled",
+}
+
+
+@dataclass(frozen=True)
+class RayOptions:
+    """How a cluster is used.
+
+    Attributes:
+        address: Address of the cluster, "auto" for the one that runs on this machine, or "" for
+            ``RAY_ADDRESS``, or else for processes on this machine alone.
+        tries: Times that a part may end its process before it is reported.
+        gpus: Part of a GPU that each worker gets; None for one where the cluster has GPUs.
+    """
+
+    address: str = ""
+    tries: int = 3
+    gpus: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        items: Number of finished items, those that failed included.
+        failed: Number of items that failed.
+        parts: Number of parts that were done.
+        frames: Number of frames that were processed.
+        seconds: Seconds since the first item was planned.
+    """
+
+    items: int = 0
+    failed: int = 0
+    parts: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+
+
+def run_on_ray(
+    work: Work[R],
+    items: Sequence[Item],
+    options: RayOptions,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Iterator[Outcome[R]]:
+    """Does the work of a verb on a cluster.
+
+    Args:
+        work: Work.
+        items: What it is done on.
+        options: How the cluster is used.
+        on_progress: Callback after each part.
+
+    Yields:
+        How the work on each item ended, in the order of the items if the work is ordered.
+
+    Raises:
+        ConfigError: Ray is not installed, or there is no cluster at the address.
+        StorageFullError: A disk is full: every other item would fail in the same way.
+        WeightsUnavailable: Weights are missing, which all need.
+    """
+    with _connected(options) as ray:
+        run = _Run(ray, work, items, options, on_progress)
+        yield from run.outcomes()
+
+
+@contextmanager
+def _connected(options: RayOptions) -> Iterator[Any]:
+    """Connects to the cluster, or starts processes on this machine."""
+    for name, value in _SILENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise ConfigError(
+            "--engine ray needs Ray, which is not installed.",
+            'Install the extra: pip install "faceswap-toolkit[ray]".',
+        ) from error
+    address = options.address or os.environ.get("RAY_ADDRESS", "")
+    alone = {} if address else {"object_store_memory": _STORE_BYTES, "include_dashboard": False}
+    shared = {name: value for name, value in os.environ.items() if name.startswith("FACESWAP_")}
+    try:
+        ray.init(
+            address=address or "local",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": shared} if shared else None,
+            **alone,
+        )
+    except ConnectionError as error:
+        raise ConfigError(
+            f"There is no cluster at {address}.",
+            "Start one with `ray start --head`, or omit --address to use this machine alone.",
+        ) from error
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+class _Run:
+    """One run on a cluster, seen from its driver."""
+
+    def __init__(
+        self,
+        ray: Any,
+        work: Work[Any],
+        items: Sequence[Item],
+        options: RayOptions,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._ray = ray
+        self._items = items
+        self._options = options
+        self._report = on_progress
+        self._progress = Progress()
+        self._begun = time.monotonic()
+        self._joining = Joining(ordered=work.ordered)
+        self._finishing: deque[tuple[Pending, Any]] = deque()
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )
+        self._ledger = ray.remote(Ledger).options(num_cpus=0, scheduling_strategy=here).remote()
+        self._station = {
+            "work": work,
+            "folder": str(Path.cwd()),
+            "ledger": self._ledger,
+            "tries": options.tries,
+        }
+        finisher = ray.remote(_Finisher).options(
+            num_cpus=0, max_restarts=-1, max_task_retries=options.tries
+        )
+        count = 1 if work.ordered else len(self._alive())
+        self._finishers = [finisher.remote(**self._station) for _ in range(count)]
+
+    def outcomes(self) -> Iterator[Outcome[Any]]:
+        """Runs everything; see ``run_on_ray``."""
+        for first in range(0, len(self._items), _WAVE):
+            for row in self._rows(first):
+                if row.fatal:
+                    raise StorageFullError(row.reason)
+                self._count(row)
+                for pending in self._joining.add(row):
+                    self._finish(pending)
+                yield from self._finished(wait=False)
+        yield from self._finished(wait=True)
+
+    def _rows(self, first: int) -> Iterator[PartRow]:
+        """What came of the parts of a wave of items, in any order."""
+        data = self._ray.data
+        context = data.DataContext.get_current().copy()
+        context.target_max_block_size = 1  # each part is a block: it goes to any worker, and back
+        context.execution_no_progress_timeout_s = -1  # a part may take as long as it takes
+        context.autoscaling_config.actor_pool_util_upscaling_threshold = 1.0
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        wave = self._items[first : first + _WAVE]
+        rows = [{"item": (number, item)} for number, item in enumerate(wave, first)]
+        cpus = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        with data.DataContext.current(context):
+            dataset = (
+                data.from_items(rows, override_num_blocks=len(rows))
+                .flat_map(
+                    _Planner,
+                    fn_constructor_kwargs=self._station,
+                    num_cpus=0,  # with workers on all CPUs, it would never begin
+                    compute=data.ActorPoolStrategy(min_size=1, max_size=len(self._alive())),
+                )
+                .map_batches(
+                    _Worker,
+                    fn_constructor_kwargs=self._station,
+                    batch_size=1,
+                    batch_format="numpy",
+                    num_cpus=1,
+                    num_gpus=self._gpus(),
+                    compute=data.ActorPoolStrategy(
+                        min_size=1, initial_size=min(cpus, 64), max_tasks_in_flight_per_actor=1
+                    ),
+                )
+            )
+            # One batch is one row, which comes as soon as it is there.
+            for batch in dataset.iter_batches(
+                batch_size=None, batch_format="numpy", prefetch_batches=0
+            ):
+                yield from batch["row"]
+
+    def _gpus(self) -> float:
+        if self._options.gpus is not None:
+            return self._options.gpus
+        return 1.0 if self._ray.cluster_resources().get("GPU") else 0.0
+
+    def _alive(self) -> list[str]:
+        return [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
+
+    def _count(self, row: PartRow) -> None:
+        result = row.result or PartResult(0)
+        self._progress = replace(
+            self._progress,
+            parts=self._progress.parts + (row.part >= 0),
+            frames=self._progress.frames + result.frames,
+            seconds=time.monotonic() - self._begun,
+        )
+        self._report(self._progress)
+
+    def _finish(self, pending: Pending) -> None:
+        """Has an item finished whose parts are all there."""
+        self._ledger.drop.remote(pending.number)
+        reference = None
+        if not pending.reason:
+            finisher = self._finishers[pending.number % len(self._finishers)]
+            results = [*pending.results.values()]
+            reference = finisher.finish.remote(self._items[pending.number], pending.facts, results)
+        self._finishing.append((pending, reference))
+
+    def _finished(self, *, wait: bool) -> Iterator[Outcome[Any]]:
+        """Yields the items that have ended, in the order in which they were finished."""
+        while self._finishing:
+            pending, reference = self._finishing[0]
+            if reference is not None and not wait:
+                ready, _ = self._ray.wait([reference], timeout=0)
+                if not ready:
+                    return
+            self._finishing.popleft()
+            report, reason = self._result_of(reference) if reference else (None, pending.reason)
+            self._progress = replace(
+                self._progress,
+                items=self._progress.items + 1,
+                failed=self._progress.failed + (report is None),
+                seconds=time.monotonic() - self._begun,
+            )
+            self._report(self._progress)
+            yield Outcome(
+                self._items[pending.number].name,
+                report,
+                reason,
+                parts=pending.parts,
+                frames=pending.frames,
+                seconds=time.monotonic() - pending.begun,
+            )
+
+    def _result_of(self, reference: Any) -> tuple[Any, str]:
+        try:
+            report, reason = self._ray.get(reference)
+        except self._ray.exceptions.RayActorError:
+            tries = self._options.tries
+            return None, f"The process that joined its parts ended {tries} times."
+        return report, reason
+
+
+class _Station:
+    """A process that holds the work of a run.
+
+    Args:
+        work: The work.
+        folder: Working directory of the driver, which this process takes.
+        ledger: Ledger of the run.
+        tries: Times that a part may end its process before it is reported.
+    """
+
+    def __init__(self, work: Work[Any], folder: str, ledger: Any, tries: int) -> None:
+        import ray
+
+        self._ray = ray
+        os.chdir(folder)  # paths mean the same everywhere
+        self._work = work
+        self._ledger = ledger
+        self._tries = tries
+
+    def _ask(self, method: str, *args: Any) -> Any:
+        return self._ray.get(getattr(self._ledger, method).remote(*args))
+
+
+class _Planner(_Station):
+    """Plans items, not much faster than workers do their parts."""
+
+    def __call__(self, row: Row) -> Iterator[Row]:
+        """Yields a row for each part of an item, one for an item without parts."""
+        number, item = row["item"]
+        while self._ask("waiting") > _AHEAD:
+            time.sleep(0.2)
+        plan = self._ask("plan_of", number)
+        if plan is None:
+            plan = self._plan(item)
+            self._ask("store_plan", number, plan, len(plan.parts) if isinstance(plan, Plan) else 0)
+        if isinstance(plan, str):
+            yield {"part": (PartRow(number, -1, 0, reason=plan), None, None)}
+        elif not plan.parts:
+            yield {"part": (PartRow(number, -1, 0, plan.facts), None, None)}
+        else:
+            for index, part in enumerate(plan.parts):
+                row = PartRow(number, index, len(plan.parts), plan.facts)
+                yield {"part": (row, item, part)}
+
+    def _plan(self, item: Item) -> Plan | str:
+        """The plan, or why there is none."""
+        result, reason, _ = _attempt(lambda: self._work.plan(item), self._tries)
+        return reason if result is None else result
+
+
+class _Worker(_Station):
+    """Does parts."""
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Does the part of each row."""
+        return {"row": _column([self._done(*part) for part in batch["part"]])}
+
+    def _done(self, row: PartRow, item: Item, part: Part | None) -> PartRow:
+        if part is None:
+            return row
+        node = self._ray.get_runtime_context().get_node_id()
+        alive = [each["NodeID"] for each in self._ray.nodes() if each["Alive"]]
+        if self._ask("begin", row.item, row.part, node, alive) > self._tries:
+            reason = f"The process ended {self._tries} times while it did part {row.part + 1}."
+            return replace(row, reason=reason)
+        result, reason, fatal = _attempt(lambda: self._work.run(item, part), self._tries)
+        return replace(row, result=result, reason=reason, fatal=fatal)
+
+
+class _Finisher(_Station):
+    """Joins the parts of items."""
+
+    def finish(self, item: bytes, facts: Any, results: Sequence[PartResult]) -> tuple[Any, str]:
+        """Report on an item, or None and why there is none."""
+        report, reason, _ = _attempt(lambda: self._work.finish(item, facts, results), self._tries)
+        return report, reason
+
+
+def _column(values: Sequence[PartRow]) -> NDArray[np.object_]:
+    """Values as a column of rows."""
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
+
+
+def _attempt(function: Callable[[], R], tries: int) -> tuple[R | None, str, bool]:
+    """Result of a function, or None and why there is none, and whether that concerns everything.
+
+    Errors of this program are not tried again: they would be the same.
+    """
+    for number in range(1, tries + 1):
+        try:
+            return function(), "", False
+        except (StorageFullError, WeightsUnavailable) as error:
+            return None, f"{error.message} {error.hint}".strip(), True
+        except FaceswapError as error:
+            return None, f"{error.message} {error.hint}".strip(), False
+        except Exception as error:
+            if number == tries:
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                text = f"{type(error).__name__}: {error}".splitlines()[0]
+                place = f"{where.filename}:{where.lineno}"
+                return None, f"Unexpected error in {place}: {text}.", False
+    raise AssertionError("tries must be at least 1")
