@@ -1,33 +1,41 @@
 """The verb ``faceswap convert``: swaps the faces of videos and photos."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
 from faceswap import convert_options as options
-from faceswap.conversion.batch import Outcome, Task, run_batch
-from faceswap.conversion.build import Networks, build_encoding, build_swapper
-from faceswap.conversion.faces.chosen_faceset import check_folder, choose_faceset
-from faceswap.conversion.faces.finding import FaceFinding
-from faceswap.conversion.faces.targets import parse_targets
+from faceswap.conversion.faces.chosen_faceset import check_folder
 from faceswap.conversion.output.earlier import Earlier
 from faceswap.conversion.output.names import Outputs
 from faceswap.conversion.output.planning import format_note, plan_outputs
 from faceswap.conversion.output.report import ConvertReport, describe, describe_model
 from faceswap.conversion.pipeline import ConvertJob
+from faceswap.conversion.setup import ConvertSetup
 from faceswap.conversion.sharded import Shard, convert_shard
 from faceswap.conversion.sweep import parse_axes, variants
 from faceswap.conversion.tuning import SheetRow, sheet_path, write_tuning_sheet
 from faceswap.conversion.video.ranges import parse_ranges
+from faceswap.conversion.work import ConvertItem, ConvertWork, FindFacesWork
 from faceswap.core.console import TextTable, note, progress_bar, show_table
-from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, FaceswapError, MediaError
 from faceswap.core.outputs import check_outputs
 from faceswap.core.text import counted
+from faceswap.engine_options import (
+    LOCAL,
+    Address,
+    Engine,
+    Tries,
+    ray_engine,
+    run_with_progress,
+    show_outcomes,
+)
+from faceswap.engines.local import Task, run_tasks
+from faceswap.engines.work import Outcome
 from faceswap.extraction.shards import ALL, parse_shard
 from faceswap.maskers import split_names
 from faceswap.media.sources import Source, find_sources
-from faceswap.models.run_model import load_run_model
 from faceswap.provenance.identity import open_identity
 from faceswap.provenance.subject import describe_shown
 from faceswap.tracking.finder import DETECTOR, LANDMARKER
@@ -72,6 +80,9 @@ def convert(
     sign_cert: options.SignCert = None,
     sign_key: options.SignKey = None,
     device: options.Device = "auto",
+    engine: Engine = LOCAL,
+    address: Address = "",
+    tries: Tries = 3,
     overwrite: options.Overwrite = False,
     preview: options.Preview = None,
     sweep: options.Sweep = None,
@@ -110,38 +121,38 @@ def convert(
         for variant in variants(parse_axes(swept))
     ]
     identity = open_identity(sign_cert, sign_key)  # first: unsigned output is never written
-    place = pick_device(device)
-    loaded = load_run_model(model, place, checkpoint)
-    networks = Networks()
-    swapper = build_swapper(loaded, resolved, networks=networks)
-    if to is None and not mapped and len(loaded.targets) == 1:
-        to = loaded.targets[0]  # all others are people of the crowd
-    targets = parse_targets(
-        to,
-        mapped or (),
-        loaded.check_target,
-        threshold=resolved.faces.threshold,
-        fade=resolved.faces.fade,
-        device=str(place),
+    setup = ConvertSetup(
+        model=model,
+        config=resolved,
+        identity=identity,
+        to=to,
+        mapped=(*(mapped or ()),),
+        checkpoint=checkpoint,
+        faceset=faceset,
+        detector=detector,
+        landmarker=landmarker,
+        ranges=parse_ranges(start, end, spans or (), outside),
+        device=device,
     )
-    ranges = parse_ranges(start, end, spans or (), outside)
+    setup.check()
     sources = find_sources(inputs, output, note)
     if faceset is not None and len(sources) > 1:
         check_folder(faceset, len(sources))
-    finding = FaceFinding(detector, landmarker, str(place))
-    encode = build_encoding(resolved.encode)
-
-    def build_job(source: Source, outputs: Outputs) -> ConvertJob:
-        own = finding if faceset is None else choose_faceset(source, faceset)
-        return ConvertJob(source, outputs, swapper, own, encode, identity, targets, ranges)
-
-    jobs, refused = _build_jobs(sources, plan_outputs(sources, output), build_job)
+    outputs = plan_outputs(sources, output)
+    if engine != LOCAL:
+        if preview is not None or swept or shards != ALL:
+            raise ConfigError(
+                "--preview, --sweep and --shard are made by one process.", "Leave out --engine ray."
+            )
+        reports = _convert_on_ray(setup, sources, outputs, address, tries, overwrite=overwrite)
+        _conclude(setup, reports)
+        return
+    jobs, refused = _build_jobs(sources, outputs, setup.job)
     if preview is not None or swept:
         if shards != ALL:
             raise ConfigError("Sheets are not made in shards.", "Omit --shard.")
         sheet_rows = [
-            SheetRow(variant.label, build_swapper(loaded, row, networks=networks), variant.changes)
-            for variant, row in rows
+            SheetRow(variant.label, setup.varied(row), variant.changes) for variant, row in rows
         ]
         count = preview or _SWEPT_FRAMES
         _write_sheets([*jobs.values()], [*refused.values()], sheet_rows, count, overwrite=overwrite)
@@ -161,25 +172,57 @@ def convert(
         }
         outcomes = _convert_all([task for _, task in sorted((tasks | refused).items())])
         reports = [outcome.report for outcome in outcomes]
-    note(describe_model(model, loaded))
+    _conclude(setup, reports)
+
+
+def _conclude(setup: ConvertSetup, reports: Sequence[ConvertReport | None]) -> None:
+    """Says what all conversions have in common.
+
+    Raises:
+        MediaError: One failed.
+    """
+    note(describe_model(setup.model, setup.loaded))
     complete = [report for report in reports if report is not None]
     for name in sorted({name for report in complete for name in report.shown}):
-        note(describe_shown(name, loaded.meta.subjects))
+        note(describe_shown(name, setup.loaded.meta.subjects))
     failures = len(reports) - len(complete)
     if failures:
         raise MediaError(
-            f"{failures} of {len(sources)} sources could not be converted (see above).",
+            f"{failures} of {len(reports)} sources could not be converted (see above).",
             "The others are complete, and are kept when the same command is run again."
             if complete
             else "Run the same command again when the causes are removed.",
         )
 
 
+def _convert_on_ray(
+    setup: ConvertSetup,
+    sources: Sequence[Source],
+    outputs: Sequence[Outputs],
+    address: str,
+    tries: int,
+    *,
+    overwrite: bool,
+) -> list[ConvertReport | None]:
+    """Converts sources on a cluster: finds the faces of all of them, and swaps them then."""
+    items = [ConvertItem(*pair) for pair in zip(sources, outputs, strict=True)]
+    shared = replace(setup)  # without the networks of this process
+    with ray_engine(address, tries, setup.device) as ray:
+        faces = run_with_progress(ray, FindFacesWork(shared, overwrite), items, "find faces")
+        failed = {outcome.name for outcome in faces if outcome.report is None}
+        found = [item for item in items if item.name not in failed]
+        work = ConvertWork(shared, overwrite)
+        converted = run_with_progress(ray, work, found, "convert", describe)
+    outcomes = [*(outcome for outcome in faces if outcome.report is None), *converted]
+    show_outcomes(outcomes)
+    return [*(None for _ in failed), *(outcome.report for outcome in converted)]
+
+
 def _build_jobs(
     sources: Sequence[Source],
     outputs: Sequence[Outputs],
     build: Callable[[Source, Outputs], ConvertJob],
-) -> tuple[dict[int, ConvertJob], dict[int, Task]]:
+) -> tuple[dict[int, ConvertJob], dict[int, Task[ConvertReport]]]:
     """Conversions of sources by their place, and tasks that fail for those that have none.
 
     Raises:
@@ -200,17 +243,26 @@ def _refuse(error: FaceswapError) -> NoReturn:
     raise error
 
 
-def _convert_all(tasks: Sequence[Task]) -> list[Outcome]:
+def _convert_all(tasks: Sequence[Task[ConvertReport]]) -> list[Outcome[ConvertReport]]:
     """Converts several sources, and shows in a table what became of them."""
-    outcomes = run_batch(tasks, _show)
+    outcomes = run_tasks(tasks, _show)
     table = TextTable("source", "state", "frames", "faces", "frames/s", "reason")
     for outcome in outcomes:
-        table.add_row(outcome.name, outcome.state, *_figures(outcome.report), outcome.reason)
+        table.add_row(outcome.name, _state(outcome), *_figures(outcome.report), outcome.reason)
     show_table(table)
     return outcomes
 
 
-def _show(outcome: Outcome) -> None:
+def _state(outcome: Outcome[ConvertReport]) -> str:
+    """How the conversion of a source ended; ``unfinished`` where other shards are missing."""
+    if outcome.report is None:
+        return "failed"
+    if outcome.report.missing:
+        return "unfinished"
+    return "converted" if outcome.report.frames_now else "kept"
+
+
+def _show(outcome: Outcome[ConvertReport]) -> None:
     report = outcome.report
     note(f"{outcome.name}: {outcome.reason}" if report is None else describe(report))
 
@@ -251,14 +303,14 @@ def convert_with_progress(
 
 def _write_sheets(
     jobs: Sequence[ConvertJob],
-    refused: Sequence[Task],
+    refused: Sequence[Task[ConvertReport]],
     rows: Sequence[SheetRow],
     count: int,
     *,
     overwrite: bool,
 ) -> None:
     """Writes the sheet of each source instead of converting it."""
-    failures, sources = len(run_batch(refused, _show)), len(jobs) + len(refused)
+    failures, sources = len(run_tasks(refused, _show)), len(jobs) + len(refused)
     for job in jobs:
         path = sheet_path(job, swept=any(row.changes for row in rows))
         title, total = f"preview {job.source.name}", count * len(rows)

@@ -1,21 +1,28 @@
 """The verb ``faceswap extract``: finds, tracks and aligns faces in videos and photos."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
-from faceswap.core.errors import (
-    ConfigError,
-    FaceswapError,
-    MediaError,
-    StorageFullError,
-    WeightsUnavailable,
-)
+from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import user_path
 from faceswap.core.urls import is_url
+from faceswap.engine_options import (
+    LOCAL,
+    Address,
+    Engine,
+    Tries,
+    ray_engine,
+    run_with_progress,
+    show_outcomes,
+)
+from faceswap.engines.local import Task, run_tasks
+from faceswap.engines.work import Outcome
 from faceswap.extract_options import (
     Basis,
     CropSize,
@@ -60,18 +67,21 @@ from faceswap.extract_options import (
 from faceswap.extraction.identities import People
 from faceswap.extraction.imported_faces import ImportedFaces, read_imported_faces
 from faceswap.extraction.moments import Moment, frame_span, parse_moment
+from faceswap.extraction.networks import Networks
 from faceswap.extraction.output_folder import OutputFolder
-from faceswap.extraction.people_options import build_people
-from faceswap.extraction.pipeline import ExtractReport, extract_source
+from faceswap.extraction.people_options import PeopleOptions, build_people
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.report import ExtractReport, describe
 from faceswap.extraction.selection import Selection, parse_range
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.shards import of_shard, parse_shard
-from faceswap.facesets.subjects import find_records, set_subject, subject_hint
+from faceswap.extraction.work import ExtractWork
+from faceswap.facesets.subjects import set_subject
 from faceswap.maskers import split_names
 from faceswap.media.remote_sources import fetched, find_remote_sources
 from faceswap.media.sources import Source, find_sources, with_unique_names
 from faceswap.media.video import probe
-from faceswap.provenance.subject import Evidence, Subject, is_unstated
+from faceswap.provenance.subject import Evidence, Subject
 
 _DEFAULTS = ExtractSettings()
 
@@ -115,6 +125,9 @@ def extract(
     shard: Shard = "1/1",
     video_decoder: VideoDecoder = _DEFAULTS.video_decoder,
     device: Device = "auto",
+    engine: Engine = LOCAL,
+    address: Address = "",
+    tries: Tries = 3,
     overwrite: Overwrite = False,
 ) -> None:
     """Find, track and align the faces of videos and photos; writes one faceset per source.
@@ -153,7 +166,8 @@ def extract(
     stated = _stated(subject, basis, reference, evidence)
     numbers = parse_shard(shard)
     target = OutputFolder(output)
-    failures = 0
+    if engine != LOCAL:
+        _check_shared(target, import_faces)
     with TemporaryDirectory(prefix="faceswap-") as copies:
         sources = of_shard(_find(inputs, target.path, Path(copies)), numbers)
         if import_faces is not None and len(sources) != 1:
@@ -161,32 +175,74 @@ def extract(
                 f"Expected one source for --import, found {len(sources)}.",
                 "Extract each with its own file.",
             )
+        place = str(pick_device(device))
         people = build_people(
             identity,
             only or [],
             exclude or [],
             threshold,
             largest=largest,
-            device=str(pick_device(device)),
+            device=place,
             on_note=note,
         )
-        for source in sources:
-            try:
-                _extract(
-                    source, target, settings, span, import_faces, people, stated, device, overwrite
-                )
-            except (StorageFullError, WeightsUnavailable):
-                raise  # every other source would fail in the same way
-            except FaceswapError as error:
-                if len(sources) == 1:
-                    raise
-                failures += 1
-                note(f"{source.name}: {error.message} {error.hint}")
+        if engine == LOCAL:
+            networks = Networks.build(settings, place, finds_faces=import_faces is None)
+            run = partial(
+                _extract, target, settings, span, import_faces, people, stated, networks, overwrite
+            )
+            failures = _extract_all(sources, target, run)
+        else:
+            chosen = "off" if people.recognizer is None else "on"
+            options = PeopleOptions(
+                chosen, (*(only or ()),), (*(exclude or ()),), threshold, largest
+            )
+            run_name = uuid.uuid4().hex
+            work = ExtractWork(
+                target.path, settings, span, options, stated, device, overwrite, run_name
+            )
+            with ray_engine(address, tries, device) as ray:
+                outcomes = run_with_progress(ray, work, sources, "extract", _described)
+            show_outcomes(outcomes)
+            failures = sum(outcome.report is None for outcome in outcomes)
     if failures:
         raise MediaError(
             f"{failures} of {len(sources)} sources could not be extracted (see above).",
             "The facesets of the others are complete.",
         )
+
+
+def _described(report: ExtractReport) -> str:
+    return describe(report, str(report.path))
+
+
+def _check_shared(target: OutputFolder, import_faces: Path | None) -> None:
+    """Refuses what an engine with several processes cannot do."""
+    if import_faces is not None:
+        raise ConfigError(
+            "Imported faces belong to one source, which one process extracts.",
+            "Leave out --engine ray.",
+        )
+    if is_url(target.shown("")):
+        raise ConfigError(
+            f"Expected a folder that all machines share for --engine ray, found {target.shown('')}",
+            "Give a folder of a shared file system with -o.",
+        )
+
+
+def _extract_all(
+    sources: Sequence[Source], target: OutputFolder, run: Callable[[Source], None]
+) -> int:
+    """Extracts sources one after the other; returns how many of several failed."""
+    if len(sources) == 1:
+        run(sources[0])
+        return 0
+    tasks = [Task(each.name, target.path / each.name, partial(run, each)) for each in sources]
+    return sum(bool(outcome.reason) for outcome in run_tasks(tasks, _say_failure))
+
+
+def _say_failure(outcome: Outcome[None]) -> None:
+    if outcome.reason:
+        note(f"{outcome.name}: {outcome.reason}")
 
 
 def _stated(
@@ -209,15 +265,15 @@ def _find(inputs: Sequence[str], output: Path, copies: Path) -> list[Source]:
 
 
 def _extract(
-    source: Source,
     target: OutputFolder,
     settings: ExtractSettings,
     span: tuple[Moment | None, Moment | None],
     import_faces: Path | None,
     people: People,
     stated: Subject | None,
-    device: str,
+    networks: Networks,
     overwrite: bool,
+    source: Source,
 ) -> None:
     """Extracts one source to where its faceset belongs, and says so."""
     with target.faceset(source.name) as directory, fetched(source) as local:
@@ -228,7 +284,7 @@ def _extract(
             replace(settings, first_frame=first, end_frame=end),
             people=people,
             imported=None if import_faces is None else read_imported_faces(import_faces, local),
-            device=device,
+            networks=networks,
             overwrite=overwrite,
         )
         if stated is not None:
@@ -244,6 +300,7 @@ def extract_with_progress(
     people: People | None = None,
     imported: ImportedFaces | None = None,
     device: str = "auto",
+    networks: Networks | None = None,
     overwrite: bool = False,
 ) -> ExtractReport:
     """Runs ``extract_source`` with a progress bar."""
@@ -259,41 +316,7 @@ def extract_with_progress(
             people=people,
             imported=imported,
             device=str(pick_device(device)),
+            networks=networks,
             overwrite=overwrite,
             on_frames=advance,
         )
-
-
-def describe(report: ExtractReport, place: str) -> str:
-    """Summarises a finished source in one line, and one for each note.
-
-    Args:
-        report: Result of the extraction.
-        place: Path or URL of the faceset.
-    """
-    fraction = report.frames_with_face / max(1, report.frames)
-    line = (
-        f"{report.name}: {report.faces} faces in {report.frames_with_face} of "
-        f"{report.frames} frames ({fraction:.1%}) -> {place}"
-    )
-    if report.frames_now:
-        stages = ", ".join(f"{name} {rate:.0f}" for name, rate in report.rates.items())
-        line += f", {report.frames_now / report.seconds:.1f} frames/s"
-        line += f" ({stages})" if stages else ""
-    else:
-        line += ", already complete"
-    ((record,),) = find_records(report.path).values()
-    if is_unstated(record) and is_url(place):
-        subject = "Subject: person and basis are unstated; repeat the command with --subject."
-    elif is_unstated(record):
-        subject = f"Subject: {subject_hint(report.path)}"
-    else:
-        subject = f"Subject: {Subject.from_json(record).describe()}."
-    summary = ". ".join([line, *([report.damage] if report.damage else []), subject])
-    return "\n".join([summary, *(f"  {note}" for note in (*_left_out(report), *report.notes))])
-
-
-def _left_out(report: ExtractReport) -> list[str]:
-    """A line about the faces that were not selected, if there are any."""
-    counts = [f"{n} by --{name.replace('_', '-')}" for name, n in report.left_out.items()]
-    return [f"left out: {', '.join(counts)}"] if counts else []

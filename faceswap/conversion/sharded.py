@@ -7,7 +7,7 @@ its shard there, and the one that finds all segments complete joins them.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.output.earlier import Earlier
@@ -19,7 +19,6 @@ from faceswap.conversion.video.stages import Stages
 from faceswap.core.errors import NoFacesError, OutputBusyError
 from faceswap.core.locks import check_free, hold_file
 from faceswap.core.outputs import check_outputs
-from faceswap.media.hashed_source import HashedSource
 
 
 @dataclass(frozen=True)
@@ -94,12 +93,12 @@ def convert_shard(
     assignment = Assignment(job.targets, job.source.name)
     video, key = job.video(hashed, assignment), job.key(hashed)
     try:
-        with _take_part(job, video, key, shard):
+        with take_part(job, video, key, f"shard {shard}"):
             # Again, since another run may have finished it meanwhile.
             earlier = job.begin(earlier, overwrite)
             if earlier.report is not None:
                 return earlier.report
-            part = _Part(job, video, hashed, key, begun, overwrite)
+            part = _Part(job, video, key, begun, overwrite)
             return part.convert(shard, on_frames, on_wait)
     except NoFacesError:
         assignment.check()  # there may be faces, and others be meant
@@ -109,13 +108,28 @@ def convert_shard(
 
 
 @contextmanager
-def _take_part(job: ConvertJob, video: VideoConversion, key: str, shard: Shard) -> Iterator[None]:
+def take_part(
+    job: ConvertJob, video: VideoConversion, key: str, part: str, *, wait: bool = False
+) -> Iterator[None]:
+    """Takes part in the conversion of a video beside other processes.
+
+    Args:
+        job: The conversion.
+        video: The conversion of its pictures.
+        key: Text that identifies the conversion.
+        part: Part of this process in a few words ("shard 1 of 2").
+        wait: Whether to wait for another process that does this part.
+
+    Raises:
+        OutputBusyError: Another process does this part, or all of them.
+        OutputExistsError: The shared folder holds a conversion with other settings.
+    """
     with ExitStack() as stack:
-        stack.enter_context(video.work.share(key, str(shard)))
+        stack.enter_context(video.work.share(key, part, wait=wait))
         if job.outputs.is_folder:
             # Whoever holds the folder leaves the temporary files of other writers alone.
-            images = job.outputs.path / f"shard {shard}"
-            stack.enter_context(hold_file(images, f"shard {shard} of the conversion"))
+            images = job.outputs.path / part
+            stack.enter_context(hold_file(images, f"{part} of the conversion", wait=wait))
         # A run without shards holds the report, and looks for shards after that.
         check_free(job.outputs.report)
         yield
@@ -127,7 +141,6 @@ class _Part:
 
     job: ConvertJob
     video: VideoConversion
-    hashed: HashedSource
     key: str
     begun: float
     overwrite: bool
@@ -153,24 +166,13 @@ class _Part:
             verb = "is" if missing == 1 else "are"
             left = f"{missing} of {segments} segments {verb} missing: run the other shards"
             return replace(made, missing=left)
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self.job.outputs.hold())
-            except OutputBusyError:
-                return replace(made, missing="another process joins the segments")
-            if not video.work.is_of(self.key):
-                return self._of_another(made)
-            if not own:
-                video.convert(plan, (), stages, lambda _: None, on_wait)  # assigns identities
-            result = replace(
-                video.finish(plan, written, overwrite=self.overwrite), rates=stages.rates()
+        try:
+            report = self.job.join(
+                video, plan, written, self.begun, assigned=bool(own), overwrite=self.overwrite
             )
-            report = ConvertReport(self.job.outputs.path, seconds=0.0, **asdict(result))
-            return self.job.conclude(report, self.hashed, video.assignment.notes(), self.begun)
-
-    def _of_another(self, made: ConvertReport) -> ConvertReport:
-        """The report of another process that joined the segments before this one could."""
-        finished = self.job.begin(Earlier(self.hashed), overwrite=False).report
-        if finished is None:
+        except OutputBusyError:
+            return replace(made, missing="another process joins the segments")
+        if report is None:
             return replace(made, missing="another process removed the segments: run it again")
-        return replace(finished, frames_now=made.frames_now, seconds=made.seconds, rates=made.rates)
+        rates = stages.rates()
+        return replace(report, frames_now=written, seconds=made.seconds, rates=rates)

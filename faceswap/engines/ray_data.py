@@ -11,6 +11,7 @@ import logging
 import os
 import time
 import traceback
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +28,6 @@ from faceswap.engines.ledger import Ledger
 from faceswap.engines.work import Item, Outcome, Part, PartResult, Plan, Work
 
 R = TypeVar("R")
-Row = dict[str, Any]
 
 _WAVE = 10_000  # items of one data set: Ray keeps an entry for each of them
 _AHEAD = 64  # parts that are planned and not begun, beyond those that workers will take next
@@ -74,41 +74,57 @@ class Progress:
     seconds: float = 0.0
 
 
-def run_on_ray(
-    work: Work[R],
-    items: Sequence[Item],
-    options: RayOptions,
-    on_progress: Callable[[Progress], None] = lambda _: None,
-) -> Iterator[Outcome[R]]:
-    """Does the work of a verb on a cluster.
+class RayEngine:
+    """A connection to a cluster.
 
     Args:
-        work: Work.
-        items: What it is done on.
+        ray: The library, connected.
         options: How the cluster is used.
-        on_progress: Callback after each part.
-
-    Yields:
-        How the work on each item ended, in the order of the items if the work is ordered.
-
-    Raises:
-        ConfigError: Ray is not installed, or there is no cluster at the address.
-        StorageFullError: A disk is full: every other item would fail in the same way.
-        WeightsUnavailable: Weights are missing, which all need.
     """
-    with _connected(options) as ray:
-        run = _Run(ray, work, items, options, on_progress)
-        yield from run.outcomes()
+
+    def __init__(self, ray: Any, options: RayOptions) -> None:
+        self._ray = ray
+        self._options = options
+
+    def run(
+        self,
+        work: Work[R],
+        items: Sequence[Item],
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> Iterator[Outcome[R]]:
+        """Does the work of a verb.
+
+        Args:
+            work: Work.
+            items: What it is done on.
+            on_progress: Callback after each part and each item.
+
+        Yields:
+            How the work on each item ended, in the order of the items if the work is ordered.
+
+        Raises:
+            StorageFullError: A disk is full: every other item would fail in the same way.
+            WeightsUnavailable: Weights are missing, which all need.
+        """
+        yield from _Run(self._ray, work, items, self._options, on_progress).outcomes()
 
 
 @contextmanager
-def _connected(options: RayOptions) -> Iterator[Any]:
-    """Connects to the cluster, or starts processes on this machine."""
+def connected(options: RayOptions) -> Iterator[RayEngine]:
+    """Connects to a cluster, or starts processes on this machine, for the duration of the block.
+
+    Args:
+        options: How the cluster is used.
+
+    Raises:
+        ConfigError: Ray is not installed, or there is no cluster at the address.
+    """
     for name, value in _SILENT.items():
         os.environ.setdefault(name, value)
     try:
         import ray
         import ray.data
+        import ray.util.scheduling_strategies
     except ImportError as error:
         raise ConfigError(
             "--engine ray needs Ray, which is not installed.",
@@ -132,7 +148,7 @@ def _connected(options: RayOptions) -> Iterator[Any]:
         ) from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
-        yield ray
+        yield RayEngine(ray, options)
     finally:
         ray.shutdown()
 
@@ -159,11 +175,14 @@ class _Run:
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
-        self._ledger = ray.remote(Ledger).options(num_cpus=0, scheduling_strategy=here).remote()
+        name = f"faceswap-{uuid.uuid4().hex}"
+        self._ledger = (
+            ray.remote(Ledger).options(name=name, num_cpus=0, scheduling_strategy=here).remote()
+        )
         self._station = {
             "work": work,
             "folder": str(Path.cwd()),
-            "ledger": self._ledger,
+            "ledger": name,
             "tries": options.tries,
         }
         finisher = ray.remote(_Finisher).options(
@@ -173,7 +192,7 @@ class _Run:
         self._finishers = [finisher.remote(**self._station) for _ in range(count)]
 
     def outcomes(self) -> Iterator[Outcome[Any]]:
-        """Runs everything; see ``run_on_ray``."""
+        """Runs everything; see ``RayEngine.run``."""
         for first in range(0, len(self._items), _WAVE):
             for row in self._rows(first):
                 if row.fatal:
@@ -292,17 +311,17 @@ class _Station:
     Args:
         work: The work.
         folder: Working directory of the driver, which this process takes.
-        ledger: Ledger of the run.
+        ledger: Name of the ledger of the run.
         tries: Times that a part may end its process before it is reported.
     """
 
-    def __init__(self, work: Work[Any], folder: str, ledger: Any, tries: int) -> None:
+    def __init__(self, work: Work[Any], folder: str, ledger: str, tries: int) -> None:
         import ray
 
         self._ray = ray
         os.chdir(folder)  # paths mean the same everywhere
         self._work = work
-        self._ledger = ledger
+        self._ledger = ray.get_actor(ledger)
         self._tries = tries
 
     def _ask(self, method: str, *args: Any) -> Any:
@@ -312,7 +331,7 @@ class _Station:
 class _Planner(_Station):
     """Plans items, not much faster than workers do their parts."""
 
-    def __call__(self, row: Row) -> Iterator[Row]:
+    def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields a row for each part of an item, one for an item without parts."""
         number, item = row["item"]
         while self._ask("waiting") > _AHEAD:
@@ -327,8 +346,8 @@ class _Planner(_Station):
             yield {"part": (PartRow(number, -1, 0, plan.facts), None, None)}
         else:
             for index, part in enumerate(plan.parts):
-                row = PartRow(number, index, len(plan.parts), plan.facts)
-                yield {"part": (row, item, part)}
+                planned = PartRow(number, index, len(plan.parts), plan.facts)
+                yield {"part": (planned, item, part)}
 
     def _plan(self, item: Item) -> Plan | str:
         """The plan, or why there is none."""

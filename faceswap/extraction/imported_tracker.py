@@ -52,10 +52,11 @@ class ImportedTracker:
         """The faces of a frame, without those in whose box the landmarker finds none."""
         given = self.faces.by_frame.get(frame.index, ())
         located = self._located(frame, given)
-        numbers = self._numbers.get(frame.index, range(len(given)))
+        found = [index for index, landmarks in enumerate(located) if landmarks is not None]
+        numbers = self._numbers.get(frame.index, {index: n for n, index in enumerate(found)})
         return [
-            TrackedFace(number, face.box, face.score, landmarks)
-            for number, face, landmarks in zip(numbers, given, located, strict=True)
+            TrackedFace(numbers[index], face.box, face.score, landmarks)
+            for index, (face, landmarks) in enumerate(zip(given, located, strict=True))
             if landmarks is not None
         ]
 

@@ -1,94 +1,22 @@
 """Finds the faces of one source and writes them into its faceset."""
 
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from faceswap.core.locks import check_free, hold_folder
 from faceswap.core.outputs import check_outputs
 from faceswap.extraction.identities import People
 from faceswap.extraction.imported_faces import ImportedFaces
 from faceswap.extraction.networks import Networks
+from faceswap.extraction.report import ExtractReport
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.source_extraction import SourceExtraction
 from faceswap.facesets.files import RECORD, SEGMENTS
 from faceswap.facesets.subjects import is_faceset
 from faceswap.media.hashed_source import hash_source
 from faceswap.media.sources import Source
-
-
-@dataclass(frozen=True)
-class ExtractReport:
-    """Result of extracting one source.
-
-    Attributes:
-        name: Name of the source.
-        path: Directory of the faceset.
-        frames: Number of processed frames, those of earlier runs included.
-        frames_with_face: Number of frames with at least one face.
-        faces: Number of faces.
-        seconds: Duration of this run in seconds.
-        frames_now: Number of frames that this run read.
-        damage: Description of the unreadable part of the source; "" if there is none.
-        left_out: Number of faces that were not selected, by the name of the condition.
-        rates: Frames per second of each stage of this run by itself: decode, detect, track, write.
-        notes: Lines about how this run read the source.
-    """
-
-    name: str
-    path: Path
-    frames: int
-    frames_with_face: int
-    faces: int
-    seconds: float
-    frames_now: int
-    damage: str
-    left_out: Mapping[str, int]
-    rates: Mapping[str, float]
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def of_faceset(
-        cls,
-        name: str,
-        path: Path,
-        record: Mapping[str, Any],
-        notes: tuple[str, ...] = (),
-        *,
-        frames_now: int = 0,
-        seconds: float = 0.0,
-        rates: Mapping[str, float] | None = None,
-    ) -> "ExtractReport":
-        """The report of a complete extraction.
-
-        Args:
-            name: Name of the source.
-            path: Directory of the faceset.
-            record: Record of the faceset.
-            notes: Lines about how this run read the source.
-            frames_now: Number of frames that this run read.
-            seconds: Duration of this run.
-            rates: Frames per second of each stage of this run; None if they are not known.
-        """
-        facts, extractor = record["source"], record["extractor"]
-        every, begin = extractor["every"], extractor["first_frame"] or 0
-        return cls(
-            name=name,
-            path=path,
-            frames=math.ceil(facts["frames"] / every) - math.ceil(begin / every),
-            frames_with_face=facts["frames_with_face"],
-            faces=facts["faces"],
-            seconds=seconds,
-            frames_now=frames_now,
-            damage=facts["damage"],
-            left_out=facts.get("left_out", {}),
-            rates=rates or {},
-            notes=notes,
-        )
 
 
 class _FrameCount:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from faceswap.core.errors import MediaError
@@ -56,8 +57,12 @@ def find_remote_sources(
 
 
 @contextmanager
-def fetched(source: Source) -> Iterator[Source]:
+def fetched(source: Source, folder: Path | None = None) -> Iterator[Source]:
     """Copies a source from its URL for the duration of the block; local sources are left alone.
+
+    Args:
+        source: Source.
+        folder: Folder to copy to; None for the one that ``find_remote_sources`` was given.
 
     Raises:
         RemoteError: It cannot be read.
@@ -67,6 +72,9 @@ def fetched(source: Source) -> Iterator[Source]:
         yield source
         return
     single = source.files == (source.path,)
+    if folder is not None:
+        files = tuple(folder / file.name for file in source.files)
+        source = replace(source, path=files[0] if single else folder, files=files)
     remote = RemoteFolder.open(source.origin + source.query)
     try:
         for file in source.files:

@@ -12,7 +12,8 @@ from benchmarks.timing import Rate, exhaust, show, timed
 from faceswap.core.tflite_net import TFLiteNet
 from faceswap.core.threads import operator_threads
 from faceswap.core.weights import weights_path
-from faceswap.extraction.pipeline import ExtractReport, extract_source
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.report import ExtractReport
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, warp
 from faceswap.media.decoding import choose_decoding

@@ -10,12 +10,15 @@ import numpy as np
 
 from faceswap.core.weights import weights_entry
 from faceswap.extraction.cropping import NO_CROPS
+from faceswap.extraction.networks import Networks
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.selection import Selection
 from faceswap.extraction.settings import ExtractSettings
+from faceswap.extraction.source_extraction import SourceExtraction
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.record import IMPORTED
 from faceswap.landmarkers.registry import Roi, require_mesh
+from faceswap.media.hashed_source import HashedSource
 from faceswap.media.sources import Source
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 from faceswap.tracking.tracker import Tracker
@@ -99,9 +102,33 @@ class FaceFinding:
         Raises:
             NoFacesError: There is none.
         """
-        settings = replace(self.settings, detector=self.detector, landmarker=self.landmarker)
-        extract_source(source, directory, settings, device=self.device, on_frames=on_frames)
+        extract_source(
+            source,
+            directory,
+            self._all_settings,
+            device=self.device,
+            networks=self.networks,
+            on_frames=on_frames,
+        )
         return Faceset.open(directory)
+
+    def open(self, hashed: HashedSource, directory: Path) -> SourceExtraction:
+        """The same search as ``extract``, for processes that divide it between them.
+
+        Args:
+            hashed: Video.
+            directory: Folder for the faceset.
+        """
+        return SourceExtraction.open(hashed, directory, self._all_settings, networks=self.networks)
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Networks of the search."""
+        return Networks.build(self._all_settings, self.device)
+
+    @property
+    def _all_settings(self) -> ExtractSettings:
+        return replace(self.settings, detector=self.detector, landmarker=self.landmarker)
 
     def outside(self, frames: int) -> int:
         """Number of the frames of a video that are not searched.

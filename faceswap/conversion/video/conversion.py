@@ -180,13 +180,10 @@ class VideoConversion:
         given, kept = self.faces, None
         if isinstance(given, Faceset):
             check_source(given, self.hashed)
-        device = str(next(self.swapper.loaded.model.parameters()).device)
-        searched = search_all(given, device)
+        searched = self.finding()
         if isinstance(searched, Faceset):
             faceset = searched
         else:
-            if self.swapper.needs_mesh:
-                searched.require_meshes()
             on_frames(searched.outside(frames))
             with self.work.hold_faceset(on_wait):
                 faceset = searched.extract(self.hashed.source, self.work.faceset, on_frames)
@@ -194,6 +191,17 @@ class VideoConversion:
                 faceset, kept = complete(given, faceset)
                 self.assignment.deleted = int((~kept_faces(given)).sum())
         return ClipFaces(faceset, self.hashed, self.swapper, self.assignment, kept)
+
+    def finding(self) -> Faceset | FaceFinding:
+        """How the faces of all frames are found, unless the given faceset holds them.
+
+        Raises:
+            ConfigError: The model or the masker needs face meshes, and the landmarker gives none.
+        """
+        searched = search_all(self.faces, str(next(self.swapper.loaded.model.parameters()).device))
+        if isinstance(searched, FaceFinding) and self.swapper.needs_mesh:
+            searched.require_meshes()
+        return searched
 
     def _convert(
         self,

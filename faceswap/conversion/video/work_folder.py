@@ -132,20 +132,21 @@ class WorkFolder:
             return False
 
     @contextmanager
-    def share(self, key: str, shard: str) -> Iterator[None]:
-        """Takes part in the conversion beside other processes, each with a shard of its own.
+    def share(self, key: str, part: str, *, wait: bool = False) -> Iterator[None]:
+        """Takes part in the conversion beside other processes, each with a part of its own.
 
         Args:
             key: Text that identifies the conversion, as for ``open``.
-            shard: Shard of this process in a few words ("1 of 2").
+            part: Part of this process in a few words ("shard 1 of 2").
+            wait: Whether to wait for another process that does this part.
 
         Raises:
-            OutputBusyError: Another process converts this shard.
+            OutputBusyError: Another process does this part.
             OutputExistsError: The folder holds another conversion.
             StorageFullError: The disk is full.
         """
-        presence, record = self.path / f"shard {shard}", self.path / _RECORD
-        with hold_file(presence, f"shard {shard} of the conversion"):
+        presence, record = self.path / part, self.path / _RECORD
+        with hold_file(presence, f"{part} of the conversion", wait=wait):
             with hold_file(record, "the conversion", wait=True):
                 if not record.exists():
                     self._clear()
@@ -154,7 +155,7 @@ class WorkFolder:
                 raise OutputExistsError(
                     f"{self.path} holds an unfinished conversion with other settings, of another "
                     "source or by another signer, model or version.",
-                    "Give all shards the same command, or delete this folder.",
+                    "Give all processes the same command, or delete this folder.",
                 )
             yield
 

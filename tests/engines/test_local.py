@@ -1,20 +1,14 @@
-"""Batches in which some conversions fail."""
-
-from pathlib import Path
+"""Tasks of which some fail."""
 
 import pytest
 
-from faceswap.conversion.batch import Outcome, Task, run_batch
-from faceswap.conversion.output.report import ConvertReport
 from faceswap.core.errors import FacesetError, StorageFullError
+from faceswap.engines.local import Task, run_tasks
+from faceswap.engines.work import Outcome
 
 
-def report(frames_now: int) -> ConvertReport:
-    return ConvertReport(Path("out"), (), 9, 9, 9, ("bob",), 1.0, frames_now, "", ())
-
-
-def fails(error: Exception):
-    def run() -> ConvertReport:
+def fails(error: BaseException):
+    def run() -> int:
         raise error
 
     return run
@@ -22,15 +16,15 @@ def fails(error: Exception):
 
 def test_what_fails_is_reported_and_the_others_go_on(tmp_path):
     tasks = [
-        Task("a", tmp_path / "a.mp4", lambda: report(9)),
+        Task("a", tmp_path / "a.mp4", lambda: 9),
         Task("b", tmp_path / "b.mp4", fails(FacesetError("No faces.", "Extract it."))),
         Task("c", tmp_path / "c.mp4", fails(ZeroDivisionError("division by zero\nmore"))),
-        Task("d", tmp_path / "d.mp4", lambda: report(0)),
+        Task("d", tmp_path / "d.mp4", lambda: 0),
     ]
-    seen: list[Outcome] = []
-    outcomes = run_batch(tasks, seen.append)
+    seen: list[Outcome[int]] = []
+    outcomes = run_tasks(tasks, seen.append)
     assert seen == outcomes
-    assert [each.state for each in outcomes] == ["converted", "failed", "failed", "kept"]
+    assert [each.report for each in outcomes] == [9, None, None, 0]
     assert outcomes[1].reason == "No faces. Extract it."
     log = tmp_path / "c.mp4.error.log"
     assert outcomes[2].reason == (
@@ -44,4 +38,4 @@ def test_what_fails_is_reported_and_the_others_go_on(tmp_path):
 def test_what_every_other_one_would_meet_ends_the_batch(tmp_path, error):
     later = Task("b", tmp_path / "b.mp4", lambda: pytest.fail("went on"))
     with pytest.raises(type(error)):
-        run_batch([Task("a", tmp_path / "a.mp4", fails(error)), later], lambda _: None)
+        run_tasks([Task("a", tmp_path / "a.mp4", fails(error)), later], lambda _: None)

@@ -1,62 +1,43 @@
-"""Several conversions in a row: one that fails does not end the others."""
+"""The engine of one process: item after item; one that fails does not end the others."""
 
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from faceswap.conversion.output.report import ConvertReport
 from faceswap.core.errors import FaceswapError, StorageFullError, WeightsUnavailable
 from faceswap.core.files import atomic_write
+from faceswap.engines.work import Outcome
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Task:
-    """The conversion of one source of a batch.
+class Task(Generic[R]):
+    """The work on one item.
 
     Attributes:
-        name: Name of the source.
+        name: Name of the item.
         output: File or folder that is written.
-        run: Callback that converts the source.
+        run: Callback that does the work, and returns a report.
     """
 
     name: str
     output: Path
-    run: Callable[[], ConvertReport]
+    run: Callable[[], R]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How the conversion of one source ended.
-
-    Attributes:
-        name: Name of the source.
-        report: Result; None if it failed.
-        reason: Cause of the failure in one line; "" if it did not.
-    """
-
-    name: str
-    report: ConvertReport | None = None
-    reason: str = ""
-
-    @property
-    def state(self) -> str:
-        """``converted``, ``kept``, ``failed``, or ``unfinished`` where other shards are missing."""
-        if self.report is None:
-            return "failed"
-        if self.report.missing:
-            return "unfinished"
-        return "converted" if self.report.frames_now else "kept"
-
-
-def run_batch(tasks: Iterable[Task], on_outcome: Callable[[Outcome], None]) -> list[Outcome]:
-    """Runs conversions one after the other.
+def run_tasks(
+    tasks: Iterable[Task[R]], on_outcome: Callable[[Outcome[R]], None] = lambda _: None
+) -> list[Outcome[R]]:
+    """Runs tasks one after the other.
 
     A task that fails is reported; an error of this program also, with its traceback in a file
     ``NAME.error.log`` beside the output.
 
     Args:
-        tasks: The conversions.
+        tasks: The tasks.
         on_outcome: Callback for each of them when it has ended.
 
     Raises:
@@ -70,7 +51,7 @@ def run_batch(tasks: Iterable[Task], on_outcome: Callable[[Outcome], None]) -> l
     return outcomes
 
 
-def _run(task: Task) -> Outcome:
+def _run(task: Task[R]) -> Outcome[R]:
     log = task.output.with_name(f"{task.output.name}.error.log")
     try:
         report = task.run()
