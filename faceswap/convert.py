@@ -13,7 +13,7 @@ from faceswap.conversion.output.planning import format_note, plan_outputs
 from faceswap.conversion.output.report import ConvertReport, describe, describe_model
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.setup import ConvertSetup
-from faceswap.conversion.sharded import Shard, convert_shard
+from faceswap.conversion.sharded import Shard
 from faceswap.conversion.sweep import parse_axes, variants
 from faceswap.conversion.tuning import SheetRow, sheet_path, write_tuning_sheet
 from faceswap.conversion.video.ranges import parse_ranges
@@ -39,6 +39,7 @@ from faceswap.media.sources import Source, find_sources
 from faceswap.provenance.identity import open_identity
 from faceswap.provenance.subject import describe_shown
 from faceswap.tracking.finder import DETECTOR, LANDMARKER
+from faceswap.with_progress import convert_with_progress
 
 _SWEPT_FRAMES = 4  # of a sweep, unless --preview gives another number
 
@@ -281,24 +282,6 @@ def _convert(
     """Converts a source, unless an identical conversion is complete."""
     finished = earlier.report if earlier else None
     return finished or convert_with_progress(job, earlier, shard, overwrite=overwrite)
-
-
-def convert_with_progress(
-    job: ConvertJob,
-    earlier: Earlier | None = None,
-    shard: Shard | None = None,
-    *,
-    overwrite: bool = False,
-) -> ConvertReport:
-    """Runs a conversion, or a shard of it, behind a progress bar."""
-    source = job.source
-    unit = "frames" if job.passes == 1 else f"frames in {job.passes} passes"
-    with progress_bar(f"convert {source.name}", job.frames() or None, unit) as advance:
-        if shard is None or (shard.number, shard.shards) == ALL:
-            return job.run(earlier, overwrite=overwrite, on_frames=advance)
-        return convert_shard(
-            job, shard, earlier, overwrite=overwrite, on_frames=advance, on_wait=note
-        )
 
 
 def _write_sheets(

@@ -14,7 +14,6 @@ from faceswap.conversion.output.encode_settings import EncodeSettings
 from faceswap.conversion.output.names import name_outputs
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.swap.swapper import Swapper
-from faceswap.convert import convert_with_progress
 from faceswap.core.config import load_config
 from faceswap.core.console import note, progress_bar
 from faceswap.core.device import pick_device
@@ -43,7 +42,6 @@ from faceswap.demonstration.talking_head.clip import (
     mixed_voices,
     write_clip,
 )
-from faceswap.extract import extract_with_progress
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD
@@ -59,6 +57,7 @@ from faceswap.provenance.signing import ManifestSigner
 from faceswap.provenance.subject import Subject
 from faceswap.train import train_with_progress
 from faceswap.training.settings import TrainConfig
+from faceswap.with_progress import convert_with_progress, extract_with_progress
 
 _MINUTES_CPU, _MINUTES_GPU = 7.0, 0.5
 _GRID_ROWS = 6

@@ -61,7 +61,7 @@ def run_with_progress(
     Args:
         engine: Connection to the cluster.
         work: Work.
-        items: What it is done on.
+        items: Items that it is done on.
         title: Title of the progress.
         show: Function of a report, which returns what is said of it.
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from faceswap.core.console import note, progress_bar
+from faceswap.core.console import note
 from faceswap.core.device import pick_device
 from faceswap.core.errors import ConfigError, MediaError
 from faceswap.core.files import user_path
@@ -65,12 +65,11 @@ from faceswap.extract_options import (
     Yaw,
 )
 from faceswap.extraction.identities import People
-from faceswap.extraction.imported_faces import ImportedFaces, read_imported_faces
+from faceswap.extraction.imported_faces import read_imported_faces
 from faceswap.extraction.moments import Moment, frame_span, parse_moment
 from faceswap.extraction.networks import Networks
 from faceswap.extraction.output_folder import OutputFolder
 from faceswap.extraction.people_options import PeopleOptions, build_people
-from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.report import ExtractReport, describe
 from faceswap.extraction.selection import Selection, parse_range
 from faceswap.extraction.settings import ExtractSettings
@@ -80,8 +79,8 @@ from faceswap.facesets.subjects import set_subject
 from faceswap.maskers import split_names
 from faceswap.media.remote_sources import fetched, find_remote_sources
 from faceswap.media.sources import Source, find_sources, with_unique_names
-from faceswap.media.video import probe
 from faceswap.provenance.subject import Evidence, Subject
+from faceswap.with_progress import extract_with_progress
 
 _DEFAULTS = ExtractSettings()
 
@@ -290,33 +289,3 @@ def _extract(
         if stated is not None:
             set_subject(report.path, stated)
     note(describe(report, target.shown(source.name)))
-
-
-def extract_with_progress(
-    source: Source,
-    directory: Path,
-    settings: ExtractSettings,
-    *,
-    people: People | None = None,
-    imported: ImportedFaces | None = None,
-    device: str = "auto",
-    networks: Networks | None = None,
-    overwrite: bool = False,
-) -> ExtractReport:
-    """Runs ``extract_source`` with a progress bar."""
-    frames = probe(source.path).frames if source.kind == "video" else len(source.files)
-    if settings.end_frame is not None:
-        frames = min(frames, settings.end_frame)
-    frames = max(0, frames - (settings.first_frame or 0))
-    with progress_bar(f"extract {source.name}", frames, unit="frames") as advance:
-        return extract_source(
-            source,
-            directory,
-            settings,
-            people=people,
-            imported=imported,
-            device=str(pick_device(device)),
-            networks=networks,
-            overwrite=overwrite,
-            on_frames=advance,
-        )

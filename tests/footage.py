@@ -1,6 +1,6 @@
 """Small clips for tests, made from a public-domain portrait (NASA) of scikit-image."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -9,6 +9,7 @@ import av
 import cv2
 import numpy as np
 import skimage.data
+from av.video.frame import PictureType
 
 Image = np.ndarray
 
@@ -48,8 +49,12 @@ def write_clip(
     picture: Callable[[int], Image] = moving_portrait,
     sound: bool = True,
     pixel_aspect: Fraction | int = 1,
+    keys: Container[int] = (),
 ) -> Path:
-    """Writes a clip at 25 frames/s, by default with a tone of the same length."""
+    """Writes a clip at 25 frames/s, by default with a tone of the same length.
+
+    The first frame and those of ``keys`` are key frames.
+    """
     # The index in front, so that a file cut short can still be read.
     with av.open(path, "w", options={"movflags": "faststart"}) as container:
         video = container.add_stream("libx264", rate=25)
@@ -57,11 +62,13 @@ def write_clip(
         video.pix_fmt = "yuv420p"
         if pixel_aspect != 1:
             video.codec_context.sample_aspect_ratio = Fraction(pixel_aspect)
-        video.options = {"crf": "12", "preset": "ultrafast"}
+        video.options = {"crf": "12", "preset": "ultrafast", "forced-idr": "1"}
         audio = container.add_stream("aac", rate=16000, layout="mono") if sound else None
         for index in range(frames):
             frame = av.VideoFrame.from_ndarray(picture(index), format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, 25)
+            if index in keys:
+                frame.pict_type = PictureType.I
             container.mux(video.encode(frame))
         container.mux(video.encode())
         if audio is not None:
@@ -73,13 +80,18 @@ def write_clip(
     return path
 
 
-def undecodable(clip: Path, path: Path, frames: Iterable[int]) -> Path:
-    """Copies a clip of ``write_clip`` with zeros in place of the data of some frames."""
+def undecodable(clip: Path, path: Path, frames: Iterable[int], kept: float = 0) -> Path:
+    """Copies a clip of ``write_clip`` with zeros in place of the data of some frames.
+
+    ``kept`` is the share of their data that stays: a frame with half of it is decoded with errors.
+    """
     content = bytearray(clip.read_bytes())
     with av.open(str(clip)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
     for packet in (packets[index] for index in frames):
         assert packet.pos is not None
-        content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+        # The last byte stays, too, where some do: without it, the frame is not decoded at all.
+        first, last = round(kept * packet.size), packet.size - (kept > 0)
+        content[packet.pos + first : packet.pos + last] = bytes(last - first)
     path.write_bytes(content)
     return path

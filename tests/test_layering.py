@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # row do not know each other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("faceswap.core",),
-    ("faceswap.geometry", "faceswap.colour", "classifier.models"),
+    ("faceswap.geometry", "faceswap.colour", "faceswap.engines", "classifier.models"),
     ("classifier.data",),
     ("classifier.training",),
     ("classifier.evaluation",),
@@ -66,6 +66,8 @@ SHARED_BY_VERBS = {
     "faceswap.extract_options",
     "faceswap.convert_options",
     "faceswap.evaluate_options",
+    "faceswap.engine_options",
+    "faceswap.with_progress",
 }
 # Terminal output belongs to the verbs, and to the bars that one of them shows.
 CONSOLE = {"faceswap.core.console", "faceswap.core.command_line"}
@@ -235,6 +237,7 @@ def test_no_two_modules_import_each_other() -> None:
 # them to each other.
 BUILDERS = {
     "faceswap.conversion.build",
+    "faceswap.conversion.setup",
     "faceswap.training.assembly",
     "faceswap.training.batch_size_finder",
     "faceswap.training.build",

@@ -15,11 +15,11 @@ from faceswap.core.command_line import run_command
 from faceswap.core.console import note
 from faceswap.core.errors import MediaError
 from faceswap.core.text import counted
-from faceswap.extract import extract_with_progress
 from faceswap.extraction.report import describe
 from faceswap.extraction.selection import Selection
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.media.sources import Source, find_sources
+from faceswap.with_progress import extract_with_progress
 
 _DEFAULTS = ExtractSettings()
 

@@ -18,9 +18,8 @@ from faceswap.conversion.output.names import Outputs, check_view, name_outputs
 from faceswap.conversion.output.report import ConvertReport, write_report
 from faceswap.conversion.photo_conversion import PhotoConversion
 from faceswap.conversion.swap.swapper import Swapper
-from faceswap.conversion.video.conversion import VideoConversion, VideoPlan
+from faceswap.conversion.video.conversion import VideoConversion
 from faceswap.conversion.video.ranges import WHOLE, Ranges
-from faceswap.conversion.video.stages import Stages
 from faceswap.core.errors import NoFacesError
 from faceswap.core.files import remove
 from faceswap.core.locks import check_free
@@ -149,43 +148,6 @@ class ConvertJob:
             # The faces of photos that an earlier run finished are not known.
             notes = () if earlier.swapped else assignment.notes()
             return self.conclude(report, hashed, notes, begun)
-
-    def join(
-        self,
-        video: VideoConversion,
-        plan: VideoPlan,
-        written: int,
-        begun: float,
-        *,
-        assigned: bool,
-        overwrite: bool,
-    ) -> ConvertReport | None:
-        """Joins the segments of a video that several processes wrote; see ``convert_shard``.
-
-        Args:
-            video: The conversion of the source, in whose work folder this process takes part.
-            plan: Its plan, of which all segments are complete.
-            written: Number of frames that this run wrote.
-            begun: Moment at which this run began, by ``time.monotonic``.
-            assigned: Whether this process has assigned identities to the faces.
-            overwrite: Whether numbered images of other conversions are removed.
-
-        Returns:
-            The report; that of another process if it joined them; None if it removed them.
-
-        Raises:
-            OutputBusyError: Another process joins them.
-            NoFacesError: No face was swapped; the segments are removed.
-        """
-        with self.outputs.hold():
-            # Whoever removes the segments begins with the key: after it, they do not count.
-            if not video.work.is_of(self.key(video.hashed)):
-                return self.begin(Earlier(video.hashed), overwrite=False).report
-            if not assigned:
-                video.convert(plan, (), Stages(), lambda _: None)
-            result = video.finish(plan, written, overwrite=overwrite)
-            report = ConvertReport(self.outputs.path, seconds=0.0, **asdict(result))
-            return self.conclude(report, video.hashed, video.assignment.notes(), begun)
 
     def conclude(
         self, report: ConvertReport, hashed: HashedSource, notes: Iterable[str], begun: float

@@ -7,7 +7,7 @@ its shard there, and the one that finds all segments complete joins them.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.output.earlier import Earlier
@@ -135,6 +135,45 @@ def take_part(
         yield
 
 
+def join_segments(
+    job: ConvertJob,
+    video: VideoConversion,
+    plan: VideoPlan,
+    written: int,
+    begun: float,
+    *,
+    assigned: bool,
+    overwrite: bool,
+) -> ConvertReport | None:
+    """Joins the segments of a video that several processes wrote.
+
+    Args:
+        job: The conversion.
+        video: The conversion of its pictures, in whose work folder this process takes part.
+        plan: Plan of the segments, of which all are complete.
+        written: Number of frames that this run wrote.
+        begun: Moment at which this run began, by ``time.monotonic``.
+        assigned: Whether this process has assigned identities to the faces.
+        overwrite: Whether numbered images of other conversions are removed.
+
+    Returns:
+        The report; that of another process if it joined them; None if it removed them.
+
+    Raises:
+        OutputBusyError: Another process joins them.
+        NoFacesError: No face was swapped; the segments are removed.
+    """
+    with job.outputs.hold():
+        # Whoever removes the segments begins with the key: after it, they do not count.
+        if not video.work.is_of(job.key(video.hashed)):
+            return job.begin(Earlier(video.hashed), overwrite=False).report
+        if not assigned:
+            video.convert(plan, (), Stages(), lambda _: None)
+        result = video.finish(plan, written, overwrite=overwrite)
+        report = ConvertReport(job.outputs.path, seconds=0.0, **asdict(result))
+        return job.conclude(report, video.hashed, video.assignment.notes(), begun)
+
+
 @dataclass(frozen=True)
 class _Part:
     """The part of this process in the conversion of a video."""
@@ -167,8 +206,14 @@ class _Part:
             left = f"{missing} of {segments} segments {verb} missing: run the other shards"
             return replace(made, missing=left)
         try:
-            report = self.job.join(
-                video, plan, written, self.begun, assigned=bool(own), overwrite=self.overwrite
+            report = join_segments(
+                self.job,
+                video,
+                plan,
+                written,
+                self.begun,
+                assigned=bool(own),
+                overwrite=self.overwrite,
             )
         except OutputBusyError:
             return replace(made, missing="another process joins the segments")

@@ -13,7 +13,7 @@ from faceswap.conversion.output.names import Outputs
 from faceswap.conversion.output.report import ConvertReport
 from faceswap.conversion.pipeline import ConvertJob
 from faceswap.conversion.setup import ConvertSetup
-from faceswap.conversion.sharded import take_part
+from faceswap.conversion.sharded import join_segments, take_part
 from faceswap.conversion.video.conversion import VideoConversion, VideoPlan
 from faceswap.conversion.video.segments import Segment, consecutive, covered
 from faceswap.conversion.video.stages import Stages
@@ -22,6 +22,7 @@ from faceswap.core.outputs import check_outputs
 from faceswap.engines.work import Part, PartResult, Plan
 from faceswap.extraction.parts import SegmentsPart, plan_parts, run_part, run_whole
 from faceswap.extraction.source_extraction import SourceExtraction
+from faceswap.facesets.files import remove_empty_folder
 from faceswap.media.hashed_source import HashedSource
 from faceswap.media.sources import Source
 
@@ -106,7 +107,7 @@ class _ConversionWork:
     """What both works have in common.
 
     Attributes:
-        setup: What all conversions are made with.
+        setup: Model, settings and names that all conversions are made with.
         overwrite: Whether to replace whatever exists under the names of the outputs.
     """
 
@@ -178,8 +179,11 @@ class FindFacesWork(_ConversionWork):
             shared = SharedVideo.of(self._job(item), facts)
             with shared.share(_JOINING):
                 extraction = _searched(shared)
-                if not extraction.writer.complete:
-                    extraction.finish()
+                try:
+                    if not extraction.writer.complete:
+                        extraction.finish()
+                finally:
+                    remove_empty_folder(extraction.writer.path)
         return sum(result.frames for result in results)
 
 
@@ -239,7 +243,8 @@ class ConvertWork(_ConversionWork):
         shared = self._open(item, facts)
         with shared.share(_JOINING):
             written = sum(result.frames for result in results)
-            report = shared.job.join(
+            report = join_segments(
+                shared.job,
                 shared.video,
                 shared.plan,
                 written,

@@ -16,7 +16,7 @@ class Pending:
         number: Number of the item.
         parts: Number of its parts.
         facts: Facts of its plan.
-        results: What came of its parts so far, by their number.
+        results: Results of the parts so far, by their number.
         reason: Cause of the first failure; "" if there is none.
         begun: Moment at which the first part came, by ``time.monotonic``.
     """
@@ -43,7 +43,7 @@ class PartRow:
         part: Number of the part; -1 for an item without parts.
         parts: Number of parts of the item.
         facts: Facts of the plan.
-        result: What came of the part; None if it failed, or there is none.
+        result: Result of the part; None if it failed, or there is none.
         reason: Cause of the failure; "" if there is none.
         fatal: Whether every other part would fail in the same way.
     """

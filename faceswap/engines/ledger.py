@@ -24,7 +24,7 @@ class Ledger:
 
         Args:
             item: Number of the item.
-            plan: Its plan.
+            plan: Plan of the item.
             parts: Number of its parts.
         """
         self._plans[item] = plan

@@ -10,7 +10,6 @@ times is reported. If the driver is lost, the same command does what is left.
 import logging
 import os
 import time
-import traceback
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,18 +18,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from faceswap.core.errors import ConfigError, FaceswapError, StorageFullError, WeightsUnavailable
+from faceswap.core.errors import ConfigError, StorageFullError
 from faceswap.engines.joining import Joining, PartRow, Pending
 from faceswap.engines.ledger import Ledger
-from faceswap.engines.work import Item, Outcome, Part, PartResult, Plan, Work
+from faceswap.engines.ray_processes import Finisher, Planner, Worker
+from faceswap.engines.work import Item, Outcome, PartResult, Work
 
 R = TypeVar("R")
 
 _WAVE = 10_000  # items of one data set: Ray keeps an entry for each of them
-_AHEAD = 64  # parts that are planned and not begun, beyond those that workers will take next
 _STORE_BYTES = 200 << 20  # of shared memory on a machine without a cluster: rows are small
 _SILENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -79,7 +75,7 @@ class RayEngine:
 
     Args:
         ray: The library, connected.
-        options: How the cluster is used.
+        options: Address and resources of the cluster.
     """
 
     def __init__(self, ray: Any, options: RayOptions) -> None:
@@ -96,7 +92,7 @@ class RayEngine:
 
         Args:
             work: Work.
-            items: What it is done on.
+            items: Items that it is done on.
             on_progress: Callback after each part and each item.
 
         Yields:
@@ -114,7 +110,7 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
     """Connects to a cluster, or starts processes on this machine, for the duration of the block.
 
     Args:
-        options: How the cluster is used.
+        options: Address and resources of the cluster.
 
     Raises:
         ConfigError: Ray is not installed, or there is no cluster at the address.
@@ -141,7 +137,7 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
             runtime_env={"env_vars": shared} if shared else None,
             **alone,
         )
-    except ConnectionError as error:
+    except (ConnectionError, RuntimeError) as error:  # nothing there, or nothing that answers
         raise ConfigError(
             f"There is no cluster at {address}.",
             "Start one with `ray start --head`, or omit --address to use this machine alone.",
@@ -185,7 +181,7 @@ class _Run:
             "ledger": name,
             "tries": options.tries,
         }
-        finisher = ray.remote(_Finisher).options(
+        finisher = ray.remote(Finisher).options(
             num_cpus=0, max_restarts=-1, max_task_retries=options.tries
         )
         count = 1 if work.ordered else len(self._alive())
@@ -219,13 +215,13 @@ class _Run:
             dataset = (
                 data.from_items(rows, override_num_blocks=len(rows))
                 .flat_map(
-                    _Planner,
+                    Planner,
                     fn_constructor_kwargs=self._station,
                     num_cpus=0,  # with workers on all CPUs, it would never begin
                     compute=data.ActorPoolStrategy(min_size=1, max_size=len(self._alive())),
                 )
                 .map_batches(
-                    _Worker,
+                    Worker,
                     fn_constructor_kwargs=self._station,
                     batch_size=1,
                     batch_format="numpy",
@@ -303,109 +299,3 @@ class _Run:
             tries = self._options.tries
             return None, f"The process that joined its parts ended {tries} times."
         return report, reason
-
-
-class _Station:
-    """A process that holds the work of a run.
-
-    Args:
-        work: The work.
-        folder: Working directory of the driver, which this process takes.
-        ledger: Name of the ledger of the run.
-        tries: Times that a part may end its process before it is reported.
-    """
-
-    def __init__(self, work: Work[Any], folder: str, ledger: str, tries: int) -> None:
-        import ray
-
-        self._ray = ray
-        os.chdir(folder)  # paths mean the same everywhere
-        self._work = work
-        self._ledger = ray.get_actor(ledger)
-        self._tries = tries
-
-    def _ask(self, method: str, *args: Any) -> Any:
-        return self._ray.get(getattr(self._ledger, method).remote(*args))
-
-
-class _Planner(_Station):
-    """Plans items, not much faster than workers do their parts."""
-
-    def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields a row for each part of an item, one for an item without parts."""
-        number, item = row["item"]
-        while self._ask("waiting") > _AHEAD:
-            time.sleep(0.2)
-        plan = self._ask("plan_of", number)
-        if plan is None:
-            plan = self._plan(item)
-            self._ask("store_plan", number, plan, len(plan.parts) if isinstance(plan, Plan) else 0)
-        if isinstance(plan, str):
-            yield {"part": (PartRow(number, -1, 0, reason=plan), None, None)}
-        elif not plan.parts:
-            yield {"part": (PartRow(number, -1, 0, plan.facts), None, None)}
-        else:
-            for index, part in enumerate(plan.parts):
-                planned = PartRow(number, index, len(plan.parts), plan.facts)
-                yield {"part": (planned, item, part)}
-
-    def _plan(self, item: Item) -> Plan | str:
-        """The plan, or why there is none."""
-        result, reason, _ = _attempt(lambda: self._work.plan(item), self._tries)
-        return reason if result is None else result
-
-
-class _Worker(_Station):
-    """Does parts."""
-
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Does the part of each row."""
-        return {"row": _column([self._done(*part) for part in batch["part"]])}
-
-    def _done(self, row: PartRow, item: Item, part: Part | None) -> PartRow:
-        if part is None:
-            return row
-        node = self._ray.get_runtime_context().get_node_id()
-        alive = [each["NodeID"] for each in self._ray.nodes() if each["Alive"]]
-        if self._ask("begin", row.item, row.part, node, alive) > self._tries:
-            reason = f"The process ended {self._tries} times while it did part {row.part + 1}."
-            return replace(row, reason=reason)
-        result, reason, fatal = _attempt(lambda: self._work.run(item, part), self._tries)
-        return replace(row, result=result, reason=reason, fatal=fatal)
-
-
-class _Finisher(_Station):
-    """Joins the parts of items."""
-
-    def finish(self, item: bytes, facts: Any, results: Sequence[PartResult]) -> tuple[Any, str]:
-        """Report on an item, or None and why there is none."""
-        report, reason, _ = _attempt(lambda: self._work.finish(item, facts, results), self._tries)
-        return report, reason
-
-
-def _column(values: Sequence[PartRow]) -> NDArray[np.object_]:
-    """Values as a column of rows."""
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column
-
-
-def _attempt(function: Callable[[], R], tries: int) -> tuple[R | None, str, bool]:
-    """Result of a function, or None and why there is none, and whether that concerns everything.
-
-    Errors of this program are not tried again: they would be the same.
-    """
-    for number in range(1, tries + 1):
-        try:
-            return function(), "", False
-        except (StorageFullError, WeightsUnavailable) as error:
-            return None, f"{error.message} {error.hint}".strip(), True
-        except FaceswapError as error:
-            return None, f"{error.message} {error.hint}".strip(), False
-        except Exception as error:
-            if number == tries:
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                text = f"{type(error).__name__}: {error}".splitlines()[0]
-                place = f"{where.filename}:{where.lineno}"
-                return None, f"Unexpected error in {place}: {text}.", False
-    raise AssertionError("tries must be at least 1")

@@ -23,7 +23,7 @@ class Part:
 
     Attributes:
         frames: Number of frames, for the progress; 0 if unknown.
-        content: What the work needs to know of it, of any type that can be pickled.
+        content: Description of the part for the work, of any type that can be pickled.
     """
 
     frames: int
@@ -36,7 +36,7 @@ class Plan:
 
     Attributes:
         parts: Parts that are left to do, in order.
-        facts: What the work needs to know to finish, of any type that can be pickled.
+        facts: Facts that the work needs in order to finish, of any type that can be pickled.
     """
 
     parts: Sequence[Part]
@@ -49,7 +49,7 @@ class PartResult:
 
     Attributes:
         frames: Number of frames that were processed.
-        facts: What the work needs to know of it to finish, of any type that can be pickled.
+        facts: Facts that the work needs in order to finish, of any type that can be pickled.
     """
 
     frames: int
@@ -91,7 +91,7 @@ class Work(Protocol[R_co]):
         Args:
             item: Item.
             facts: Those of the plan.
-            results: What came of the parts, in any order.
+            results: Results of the parts, in any order.
 
         Returns:
             A report on the item.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from faceswap.core.errors import NoFacesError
 from faceswap.extraction.identities import Identification, People
-from faceswap.facesets.segments import SegmentRecord
+from faceswap.facesets.segments import SegmentRecord, check_consecutive
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.media.sources import Source
 from faceswap.media.timeline import Damage
@@ -54,10 +54,11 @@ class Assembly:
 
         Raises:
             NoFacesError: No frame has a face, or none of a wanted person; nothing is left.
-            FacesetError: A segment is damaged.
+            FacesetError: A segment is damaged or missing.
         """
         writer = self.writer
         segments = writer.segments()
+        check_consecutive([file for file, _ in segments])
         records = [record for _, record in segments]
         left_out = sum((Counter(record.left_out) for record in records), Counter[str]())
         frames = max([record.frames for record in records], default=0)

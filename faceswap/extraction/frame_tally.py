@@ -1,8 +1,12 @@
-"""Counts the frames that are decoded, by any span of them."""
+"""The frames that are decoded: which of them are processed, and how many there are."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
+from faceswap.core.prefetch import prefetch
 from faceswap.media.frame import Frame
+
+_QUEUE = 8
 
 
 class FrameTally:
@@ -31,3 +35,19 @@ class FrameTally:
     def faulty(self, first: int, end: int | None) -> int:
         """Number of those that were decoded with errors."""
         return sum(first <= index and (end is None or index < end) for index in self._faulty)
+
+
+def processed(frames: Iterable[Frame], every: int, end: int | None) -> Iterator[Frame]:
+    """Yields every n-th frame, read in a thread of its own.
+
+    Args:
+        frames: Frames in order.
+        every: Step between the indices of processed frames.
+        end: Index of the first frame that is not read; None for none.
+    """
+    with closing(prefetch(frames, _QUEUE)) as read:
+        for frame in read:
+            if end is not None and frame.index >= end:
+                return
+            if frame.index % every == 0:
+                yield frame

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from faceswap.core.locks import check_free, hold_folder
@@ -13,7 +12,7 @@ from faceswap.extraction.networks import Networks
 from faceswap.extraction.report import ExtractReport
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.source_extraction import SourceExtraction
-from faceswap.facesets.files import RECORD, SEGMENTS
+from faceswap.facesets.files import RECORD, SEGMENTS, remove_empty_folder
 from faceswap.facesets.subjects import is_faceset
 from faceswap.media.hashed_source import hash_source
 from faceswap.media.sources import Source
@@ -85,9 +84,8 @@ def extract_source(
                 on_frames,
             )
     finally:
-        if was_faceset and not is_faceset(directory):
-            with suppress(OSError):  # it has other files
-                directory.rmdir()
+        if was_faceset:
+            remove_empty_folder(directory)
 
 
 def _extract_into(

@@ -84,6 +84,11 @@ def plan_segments(
     return SegmentPlan(_between(begins, lead), frames, LEAD)
 
 
+def earliest(*ends: int | None) -> int | None:
+    """The earliest of some ends, each the index of the first frame after it, or None for no end."""
+    return min((end for end in ends if end is not None), default=None)
+
+
 def _between(begins: Sequence[int], lead: int) -> list[Segment]:
     """Segments that begin at some frames; the last one has no end, since decoding may show more."""
     ends: list[int | None] = [*(begin + lead for begin in begins[1:]), None]

@@ -4,7 +4,7 @@ The stages of a segment run at once behind bounded queues: decoding, scheduled d
 tracking, and cropping and writing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +15,7 @@ from faceswap.core.errors import MediaError
 from faceswap.core.prefetch import prefetch
 from faceswap.extraction.assembly import Assembly, FrameSpan
 from faceswap.extraction.cropping import store_faces
-from faceswap.extraction.frame_tally import FrameTally
+from faceswap.extraction.frame_tally import FrameTally, processed
 from faceswap.extraction.identities import Identification, People
 from faceswap.extraction.imported_faces import ImportedFaces
 from faceswap.extraction.imported_tracker import ImportedTracker
@@ -23,7 +23,7 @@ from faceswap.extraction.networks import Networks, source_tracker
 from faceswap.extraction.open_segment import OpenSegment
 from faceswap.extraction.records import extractor_record, source_record
 from faceswap.extraction.segment_tracking import SegmentEnd, SegmentTracking, TrackedFrame
-from faceswap.extraction.segments import Segment, SegmentPlan, plan_segments
+from faceswap.extraction.segments import Segment, SegmentPlan, earliest, plan_segments
 from faceswap.extraction.selection import Selector
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.stages import Stages
@@ -32,7 +32,6 @@ from faceswap.facesets.segments import SegmentRecord
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.maskers import Masker
 from faceswap.media.decoding import Decoding
-from faceswap.media.frame import Frame
 from faceswap.media.hashed_source import HashedSource
 from faceswap.media.sources import FrameReader, Source, open_source
 from faceswap.tracking.stitching import SegmentTracks
@@ -197,7 +196,7 @@ class SourceExtraction:
         stop = tracking.stop(segments[-1]) if isinstance(segments, Sequence) else None
         reader, tally = open_source(self.source, first.start, self.decoding), FrameTally()
         read = tally.over(self.stages.decode.over(reader))
-        frames = _processed(read, self.settings.every, _least(stop, self.settings.end_frame))
+        frames = processed(read, self.settings.every, earliest(stop, self.settings.end_frame))
         tracked = self.stages.track.gives(tracking.run(frames, remaining, self.stages))
         begun: dict[Segment, OpenSegment] = {}
         with closing(prefetch(tracked, _QUEUE)) as results:
@@ -281,8 +280,9 @@ class SourceExtraction:
         self, stored: OpenSegment, end: SegmentEnd, tally: FrameTally, reader: FrameReader
     ) -> None:
         """Writes a segment, after a look at what it was read from."""
-        # Frames after the last processed one may have been decoded already.
-        first, stop = stored.segment.first, _least(stored.segment.end, self.settings.end_frame)
+        # Frames after the last processed one may have been decoded already, or not be known.
+        stop = earliest(stored.segment.end, self.settings.end_frame, self.plan.frames)
+        first = stored.segment.first
         self.hashed.check(slice(first, stored.next_frame))
         self._identification.embed(stored.rows)
         unknown = end.last and self.plan.frames is None
@@ -297,16 +297,3 @@ class SourceExtraction:
             damage=(reader.damage or "") if unknown else "",
         )
         self.writer.write_segment(first, stored.segment.end, stored.rows, record)
-
-
-def _processed(frames: Iterable[Frame], every: int, end: int | None) -> Iterator[Frame]:
-    with closing(prefetch(frames, _QUEUE)) as read:
-        for frame in read:
-            if end is not None and frame.index >= end:
-                return
-            if frame.index % every == 0:
-                yield frame
-
-
-def _least(*limits: int | None) -> int | None:
-    return min((limit for limit in limits if limit is not None), default=None)

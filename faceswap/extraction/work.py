@@ -27,7 +27,7 @@ from faceswap.extraction.people_options import PeopleOptions
 from faceswap.extraction.report import ExtractReport
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.source_extraction import SourceExtraction
-from faceswap.facesets.files import RECORD, SEGMENTS
+from faceswap.facesets.files import RECORD, SEGMENTS, remove_empty_folder
 from faceswap.facesets.record import read_record
 from faceswap.facesets.subjects import set_subject
 from faceswap.facesets.writer import FacesetWriter
@@ -50,7 +50,7 @@ class ExtractWork:
         folder: Folder of the facesets, which all processes share.
         settings: Settings that the faces depend on, without a span.
         span: First processed moment, and the first one that is not; None for no limit.
-        people: How people are recognised and chosen.
+        people: Options by which people are recognised and chosen.
         subject: Subject record of the facesets; None to leave it.
         device: Device of the networks, chosen on each machine if "auto".
         overwrite: Whether to replace existing facesets.
@@ -119,19 +119,22 @@ class ExtractWork:
         self, item: Source, directory: Path, record: dict[str, Any], facts: PartFacts
     ) -> tuple[str, ...]:
         """Joins the segments; returns lines about the source and its people."""
-        with hold_folder(directory, _PURPOSE):
-            writer = FacesetWriter(
-                directory,
-                record["source"],
-                record["extractor"],
-                overwrite=self.overwrite,
-                run=self.run_name,
-            )
-            if writer.complete:
-                return facts.notes
-            video = item.kind == "video"
-            assembly = Assembly(item, writer, self._people, facts.span, stitches=video)
-            return (*facts.notes, *assembly.finish())
+        try:
+            with hold_folder(directory, _PURPOSE):
+                writer = FacesetWriter(
+                    directory,
+                    record["source"],
+                    record["extractor"],
+                    overwrite=self.overwrite,
+                    run=self.run_name,
+                )
+                if writer.complete:
+                    return facts.notes
+                video = item.kind == "video"
+                assembly = Assembly(item, writer, self._people, facts.span, stitches=video)
+                return (*facts.notes, *assembly.finish())
+        finally:
+            remove_empty_folder(directory)
 
     def _open(self, hashed: HashedSource, settings: ExtractSettings) -> SourceExtraction:
         return SourceExtraction.open(

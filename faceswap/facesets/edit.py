@@ -1,6 +1,6 @@
 """Changes of a complete faceset's rows in place."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from faceswap.core.files import atomic_path, sha256_file
 from faceswap.facesets.files import RECORD, ROWS
 from faceswap.facesets.record import FORMAT, read_record
-from faceswap.facesets.rows import columns_of, read_row_groups, with_sizes
+from faceswap.facesets.rows import SCHEMA, columns_of, read_row_groups, with_sizes
 
 
 def rewrite_rows(
@@ -59,3 +59,10 @@ def _write(target: Path, source: Path, change: Callable[[pa.Table], pa.Table]) -
         writer.write_table(first)
         for rows in groups:
             writer.write_table(rows)
+
+
+def with_column(rows: pa.Table, name: str, values: Sequence[object]) -> pa.Table:
+    """Rows with other values in a column of ``SCHEMA``."""
+    field = SCHEMA.field(name)
+    place = rows.schema.get_field_index(name)
+    return rows.set_column(place, field, pa.array(values, field.type))

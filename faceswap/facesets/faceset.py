@@ -6,7 +6,6 @@ and from conversion.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,9 +20,16 @@ from numpy.typing import NDArray
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import sha256_file
 from faceswap.facesets.face import Face
-from faceswap.facesets.files import IMAGES, MASKS, ROWS, mask_folder, stored_file
+from faceswap.facesets.files import (
+    IMAGES,
+    MASKS,
+    ROWS,
+    crop_names,
+    mask_folder,
+    stored_file,
+)
 from faceswap.facesets.meshes import read_mesh_groups, read_meshes
-from faceswap.facesets.record import first_masker, read_record
+from faceswap.facesets.record import first_masker, read_finished_record
 from faceswap.facesets.recorded import RecordedFaces
 from faceswap.facesets.rows import (
     KEPT,
@@ -68,12 +74,7 @@ class Faceset(RecordedFaces):
         Raises:
             FacesetError: There is no faceset, or it is unfinished, damaged or of a newer version.
         """
-        record = read_record(path)
-        if not record["complete"]:
-            raise FacesetError(
-                f"The faceset {path} is unfinished.",
-                "Run the same `faceswap extract` again to resume it.",
-            )
+        record = read_finished_record(path)
         rows = read_rows(path / ROWS, with_masks(further_maskers(columns_of(path / ROWS)), KEPT))
         extractor = record["extractor"]
         rows = with_sizes(rows, extractor["crop_size"] / extractor["crop_coverage"])
@@ -200,7 +201,7 @@ class Faceset(RecordedFaces):
         Raises:
             FacesetError: The folder of the images is missing.
         """
-        kept = self._image_names()
+        kept = crop_names(self.path)
         return [name in kept for name in self.rows["image"].to_pylist()]
 
     def trainable(self) -> list[Face]:
@@ -217,18 +218,8 @@ class Faceset(RecordedFaces):
         Raises:
             FacesetError: The folder of the images is missing.
         """
-        unknown = self._image_names() - {face.image for face in self._faces}
+        unknown = crop_names(self.path) - {face.image for face in self._faces}
         return sorted(name for name in unknown if name[0] not in ".@" and name != "Thumbs.db")
-
-    def _image_names(self) -> set[str]:
-        folder = self.path / IMAGES
-        try:
-            return {file.name for file in os.scandir(folder)}
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise FacesetError(
-                f"The faceset {self.path} has no folder {IMAGES}/.",
-                f"Restore {folder}, or extract the source again with --overwrite.",
-            ) from error
 
     def by_frame(self) -> dict[int, list[Face]]:
         """Faces by frame index; frames without a face are absent."""

@@ -1,5 +1,6 @@
 """The files of a faceset: which of them are its own, and whether they lie in it."""
 
+import os
 import re
 from collections.abc import Collection
 from contextlib import suppress
@@ -16,6 +17,8 @@ SEGMENTS = "segments"
 """Folder of the rows written so far, while an extraction is unfinished."""
 REPLACES = "replaces.json"
 """Name of the file in it that says which extraction replaces an earlier faceset."""
+ASIDE = f"{SEGMENTS}/replaced"
+"""Folder of the segments of an unfinished faceset that an extraction is about to replace."""
 OLD_SEGMENTS = ("parts", "shards")
 """Names of that folder in earlier versions."""
 CROP = re.compile(r"[0-9]{6,19}-[0-9]{1,19}\.(?:jpg|png|webp)")
@@ -51,6 +54,25 @@ def stored_file(faceset: Path, folder: str, name: str) -> Path:
     return path
 
 
+def crop_names(faceset: Path) -> set[str]:
+    """Names of the files in ``images/``.
+
+    Args:
+        faceset: Directory of the faceset.
+
+    Raises:
+        FacesetError: The folder is missing.
+    """
+    folder = faceset / IMAGES
+    try:
+        return {file.name for file in os.scandir(folder)}
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FacesetError(
+            f"The faceset {faceset} has no folder {IMAGES}/.",
+            f"Restore {folder}, or extract the source again with --overwrite.",
+        ) from error
+
+
 def check_folder(path: Path) -> None:
     """Checks that a directory holds a faceset or nothing, and leads nowhere else."""
     names = (RECORD, ROWS, IMAGES, MASKS, REMOVED, SEGMENTS, *OLD_SEGMENTS)
@@ -72,12 +94,24 @@ def check_folder(path: Path) -> None:
 
 def remove_segments(path: Path) -> None:
     """Removes segments, the last one first: what is left is an earlier state of the extraction."""
-    for name in (SEGMENTS, *OLD_SEGMENTS):
-        for file in sorted((path / name).glob("*.parquet"), reverse=True):
-            file.unlink(missing_ok=True)
-        (path / name / REPLACES).unlink(missing_ok=True)
-        with suppress(OSError):  # it has other files, or is gone
-            (path / name).rmdir()
+    for name in (ASIDE, SEGMENTS, *OLD_SEGMENTS):
+        remove_tables(path / name)
+
+
+def remove_tables(folder: Path) -> None:
+    """Removes the segments in a folder, and then what says which faceset they replace."""
+    for file in sorted(folder.glob("*.parquet"), reverse=True):
+        file.unlink(missing_ok=True)
+    (folder / REPLACES).unlink(missing_ok=True)
+    with suppress(OSError):  # it has other files, or is gone
+        folder.rmdir()
+
+
+def remove_empty_folder(path: Path) -> None:
+    """Removes the folder of a faceset that did not come to be, unless it has other files."""
+    if not (path / RECORD).exists():
+        with suppress(OSError):
+            path.rmdir()
 
 
 def find_crops(path: Path, maskers: Collection[str]) -> list[Path]:

@@ -18,6 +18,7 @@ IMPORTED = "imported"
 """What the record names as detector and landmarker where another program found the faces."""
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+_NO_SETTINGS = {"recognizer"}  # facts of the record that an extraction finds out
 _Range = Annotated[list[Finite | None], Field(min_length=2, max_length=2)]
 
 
@@ -199,6 +200,55 @@ def read_record(path: Path) -> dict[str, Any]:
         version = document.pop("schema_version")
         document = {"format": FORMAT.name, "version": version, **document}
     return FORMAT.migrate(document, file)
+
+
+def read_finished_record(path: Path) -> dict[str, Any]:
+    """Reads ``faceset.json`` of a finished faceset.
+
+    Args:
+        path: Directory of the faceset.
+
+    Raises:
+        FacesetError: As of ``read_record``, or the faceset is unfinished.
+    """
+    record = read_record(path)
+    if not record["complete"]:
+        raise FacesetError(
+            f"The faceset {path} is unfinished.",
+            "Run the same `faceswap extract` again to resume it.",
+        )
+    return record
+
+
+def check_same(
+    path: Path, record: Mapping[str, Any], source: Mapping[str, Any], extractor: Mapping[str, Any]
+) -> None:
+    """Checks that a faceset is of a source and of the settings of an extraction.
+
+    Args:
+        path: Directory of the faceset.
+        record: Record of the faceset.
+        source: Record of the source.
+        extractor: Settings and weights that the faces depend on.
+
+    Raises:
+        FacesetError: It is of others.
+    """
+    if record["source"]["sha256"] != source["sha256"]:
+        raise FacesetError(
+            f"{path} holds the faces of another source: "
+            f"{record['source']['path']}, whose content differs.",
+            "Choose another folder with -o, or replace it with --overwrite.",
+        )
+    old = record["extractor"]
+    settings = extractor.keys() | old.keys() - _NO_SETTINGS
+    differing = sorted(key for key in settings if old.get(key) != extractor.get(key))
+    if differing:
+        changes = ", ".join(f"{k}: {old.get(k)!r} -> {extractor.get(k)!r}" for k in differing)
+        raise FacesetError(
+            f"{path} was extracted with other settings ({changes}).",
+            "Choose another folder with -o, or replace it with --overwrite.",
+        )
 
 
 def _other_facesets(path: Path) -> str:

@@ -107,6 +107,20 @@ def read_row_groups(file: Path) -> Iterator[pa.Table]:
         yield _checked(rows, file)
 
 
+def read_some_columns(file: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Reads and checks some columns of ``faces.parquet``, one row group at a time.
+
+    Args:
+        file: The file.
+        schema: Columns to read: some of ``SCHEMA``, and columns of further masks.
+
+    Raises:
+        FacesetError: As of ``read_rows``.
+    """
+    for rows in read_columns(read_groups, file, schema):
+        yield _checked(rows, file)
+
+
 def read_embeddings(file: Path) -> list[NDArray[np.float32] | None]:
     """Reads and checks the embeddings in ``faces.parquet``.
 
@@ -127,17 +141,41 @@ def each_embedding(file: Path) -> Iterator[NDArray[np.float32] | None]:
     """
     lengths: set[int] = set()
     for rows in read_columns(read_groups, file, pa.schema([SCHEMA.field("embedding")])):
-        column = rows["embedding"].combine_chunks()
-        values = column.flatten().to_numpy(zero_copy_only=False)
-        lengths |= set(pc.call_function("list_value_length", [column.drop_null()]).to_pylist())
-        if len(lengths) > 1 or 0 in lengths or not np.isfinite(values).all():
-            raise FacesetError(
-                f"Expected embeddings of one length from 1 and of finite numbers in {file}.",
-                EXTRACT_AGAIN,
-            )
-        vectors = iter(values.reshape(-1, *lengths) if lengths else ())
-        for valid in column.is_valid().to_pylist():
-            yield next(vectors) if valid else None
+        found, valid = embedding_column(rows, file)
+        lengths |= {found.shape[1]} if len(found) else set()
+        if len(lengths) > 1:
+            raise _bad_embeddings(file)
+        vectors = iter(found)
+        for has in valid.tolist():
+            yield next(vectors) if has else None
+
+
+def embedding_column(rows: pa.Table, file: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Checked embeddings of some rows.
+
+    Args:
+        rows: Rows with the column ``embedding``.
+        file: File that they were read from.
+
+    Returns:
+        Embeddings, ``(K, E)``, and which rows have one, ``(N,)``.
+
+    Raises:
+        FacesetError: As of ``read_embeddings``.
+    """
+    column = rows["embedding"].combine_chunks()
+    valid = column.is_valid().to_numpy(zero_copy_only=False)
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    lengths = {*pc.call_function("list_value_length", [column.drop_null()]).to_pylist()}
+    if len(lengths) > 1 or 0 in lengths or not np.isfinite(values).all():
+        raise _bad_embeddings(file)
+    return values.reshape(-1, *(lengths or {1})), valid
+
+
+def _bad_embeddings(file: Path) -> FacesetError:
+    return FacesetError(
+        f"Expected embeddings of one length from 1 and of finite numbers in {file}.", EXTRACT_AGAIN
+    )
 
 
 def is_current(files: Iterable[Path]) -> bool:
@@ -218,20 +256,27 @@ def further_maskers(schema: pa.Schema) -> list[str]:
 
 
 def _checked(rows: pa.Table, file: Path) -> pa.Table:
+    read = {*rows.column_names}
     for name in (*_FINITE, "presence", "size"):
-        known = rows.select([name]).drop_null()
-        check_finite(known, [name], file, FacesetError, EXTRACT_AGAIN)
-    if rows.num_rows and pc.call_function("min", [rows["frame"]]).as_py() < 0:
+        if name in read:
+            known = rows.select([name]).drop_null()
+            check_finite(known, [name], file, FacesetError, EXTRACT_AGAIN)
+    if "frame" in read and rows.num_rows and pc.call_function("min", [rows["frame"]]).as_py() < 0:
         raise FacesetError(f"Expected frame numbers from 0 in {file}.", EXTRACT_AGAIN)
-    names = filter(is_further_mask, rows.column_names)
-    for column in ("image", "mask", *names):
+    for column in filter(_names_files, rows.column_names):
         # The full check of every name would take seconds.
         usual = pc.call_function("match_substring_regex", [rows[column]], _CROP_OR_NONE)
         others = rows[column].filter(pc.call_function("invert", [usual]))
         for name in others.unique().to_pylist():
             check_name(name, f"file name in the column {column} of {file}")
+    if "filled" not in read:
+        return rows
     filled = pc.call_function("coalesce", [rows["filled"], pa.scalar(value=False)])
     return rows.set_column(rows.schema.get_field_index("filled"), SCHEMA.field("filled"), filled)
+
+
+def _names_files(column: str) -> bool:
+    return column in ("image", "mask") or is_further_mask(column)
 
 
 def has_no_irises(file: Path) -> bool:

@@ -7,6 +7,7 @@ them, in any order. The metadata of its table say what ``finish`` has to know be
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from faceswap.core.documents import DocumentModel, Finite, Items
+from faceswap.core.documents import DocumentModel, Items
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import atomic_path
 from faceswap.core.names import Sha256Hex
@@ -25,7 +26,8 @@ from faceswap.tracking.stitching import SegmentTracks, Sighting
 
 _NOTE = b"segment"
 _Count = Annotated[int, Field(ge=0, lt=1 << 53)]
-_Seen = Annotated[list[Finite], Field(min_length=6, max_length=6)]
+_Place = Annotated[float, Field(ge=-(1 << 53), le=1 << 53)]
+_Seen = Annotated[list[_Place], Field(min_length=6, max_length=6)]
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,32 @@ def segment_files(faceset: Path) -> list[Path]:
     return sorted((faceset / SEGMENTS).glob("segment-*.parquet"))
 
 
+def check_consecutive(files: Sequence[Path]) -> None:
+    """Checks that segments follow each other without a gap.
+
+    Args:
+        files: Files of segments, in their order.
+
+    Raises:
+        FacesetError: One is missing between them, or an earlier version cut the source elsewhere.
+    """
+    spans = [file.stem.split("-")[1:] for file in files]
+    for (_, end), (first, _) in pairwise(spans):
+        if end != first:
+            raise FacesetError(
+                f"Expected a segment from frame {end} on in {files[0].parent}, found one from "
+                f"{first} on.",
+                EXTRACT_AGAIN,
+            )
+
+
 def write_segment(path: Path, rows: pa.Table, record: SegmentRecord) -> None:
     """Writes a segment, complete or not at all.
 
     Args:
         path: File, see ``segment_file``.
         rows: Rows of its faces.
-        record: What is known of it beside them.
+        record: Facts beside them.
 
     Raises:
         StorageFullError: The disk is full.

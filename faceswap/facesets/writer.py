@@ -5,16 +5,13 @@ landmarks in time, merges the segments into ``faces.parquet`` and marks the reco
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from faceswap.core.errors import FacesetError
-from faceswap.core.files import atomic_path, sync_files
+from faceswap.core.files import sync_files
+from faceswap.core.locks import hold_file
 from faceswap.facesets.files import (
     EXTRACT_AGAIN,
     IMAGES,
@@ -29,8 +26,9 @@ from faceswap.facesets.files import (
     further_mask_folders,
     remove_segments,
 )
-from faceswap.facesets.record import FORMAT, read_record
-from faceswap.facesets.replacement import Replacement
+from faceswap.facesets.record import FORMAT, check_same, read_record
+from faceswap.facesets.replacement import Replacement, undo_replacement
+from faceswap.facesets.row_tables import row_table, write_rows
 from faceswap.facesets.rows import KEPT, is_current, mask_columns, read_rows, with_masks
 from faceswap.facesets.segments import (
     SegmentRecord,
@@ -45,8 +43,6 @@ from faceswap.provenance.subject import Subject
 
 Row = dict[str, Any]
 Revision = Callable[[Iterator[Row]], Iterator[Row]]
-_GROUP = 4096  # rows in memory at a time while the segments are merged
-_NO_SETTINGS = {"recognizer"}  # facts of the record that an extraction finds out
 
 
 class FacesetWriter:
@@ -96,11 +92,21 @@ class FacesetWriter:
         self._mask_columns = mask_columns(self._maskers)
         self._schema = with_masks(self._maskers[1:])
         self._replacement: Replacement | None = None
+        # Of the processes of a run, one begins a faceset.
+        one = hold_file(path / RECORD, "the beginning of a faceset", wait=True)
+        with one if run else nullcontext():
+            self._open(source, extractor, overwrite, run)
+
+    def _open(
+        self, source: dict[str, Any], extractor: dict[str, Any], overwrite: bool, run: str
+    ) -> None:
+        path = self.path
         check_folder(path)
         exists = (path / RECORD).exists()
         if exists and not overwrite:
+            undo_replacement(path)
             self.record = read_record(path)
-            self._check_same(source, extractor)
+            check_same(path, self.record, source, extractor)
             self.complete = self.record["complete"]
             self._begun = True
             if not self.complete:
@@ -119,6 +125,8 @@ class FacesetWriter:
             self._begun = self._replacement.begun
         else:
             self.begin()
+            if overwrite and run:  # this is what the others of the run do not replace
+                Replacement(path, run).begin(lambda: None)
 
     def begin(self) -> None:
         """Makes the folder ready for crops; call it before the first one is stored.
@@ -141,23 +149,6 @@ class FacesetWriter:
         for file in find_crops(self.path, maskers.names()):
             file.unlink()
         _remove_empty(further_mask_folders(self.path, {*maskers.names()} - {*self._maskers}))
-
-    def _check_same(self, source: dict[str, Any], extractor: dict[str, Any]) -> None:
-        if self.record["source"]["sha256"] != source["sha256"]:
-            raise FacesetError(
-                f"{self.path} holds the faces of another source: "
-                f"{self.record['source']['path']}, whose content differs.",
-                "Choose another folder with -o, or replace it with --overwrite.",
-            )
-        old = self.record["extractor"]
-        settings = extractor.keys() | old.keys() - _NO_SETTINGS
-        differing = sorted(key for key in settings if old.get(key) != extractor.get(key))
-        if differing:
-            changes = ", ".join(f"{k}: {old.get(k)!r} -> {extractor.get(k)!r}" for k in differing)
-            raise FacesetError(
-                f"{self.path} was extracted with other settings ({changes}).",
-                "Choose another folder with -o, or replace it with --overwrite.",
-            )
 
     def _check_current(self) -> None:
         """Checks that this version wrote the segments; one of them tells it of all."""
@@ -188,7 +179,7 @@ class FacesetWriter:
             first: Index of its first frame.
             end: Index of the first frame after it; None for the end of the source.
             rows: Rows of the writer's schema; list columns may be numpy arrays of any shape.
-            record: What is known of the segment beside them.
+            record: Facts beside them.
 
         Raises:
             StorageFullError: The disk is full; other segments are intact.
@@ -197,7 +188,7 @@ class FacesetWriter:
         sync_files([self.path / IMAGES / row["image"] for row in rows if row["image"]])
         for column, folder in self._mask_columns.items():
             sync_files([self.path / folder / name for row in rows if (name := row.get(column))])
-        write_segment(segment_file(self.path, first, end), _table(rows, self._schema), record)
+        write_segment(segment_file(self.path, first, end), row_table(rows, self._schema), record)
 
     def segments(self) -> list[tuple[Path, SegmentRecord]]:
         """Tables of the segments written so far, in their order, with what is known beside them.
@@ -219,7 +210,10 @@ class FacesetWriter:
         Returns:
             Number of faces.
         """
-        faces, frames_with_face = self._merge_segments(revise) if self._begun else (0, 0)
+        if not self._is_begun():
+            return 0
+        rows = self._final_rows(revise)
+        faces, frames_with_face = write_rows(self.path / ROWS, rows, self._schema)
         if not faces:
             return 0
         self.record["source"] |= facts | {"faces": faces, "frames_with_face": frames_with_face}
@@ -252,37 +246,24 @@ class FacesetWriter:
             if name
         }
 
-    def _merge_segments(self, revise: Revision) -> tuple[int, int]:
-        """Writes ``faces.parquet``; returns the numbers of faces and of frames with a face."""
-        faces, last, frames_with_face = 0, -1, 0
-        with (
-            atomic_path(self.path / ROWS) as temporary,
-            temporary.open("wb") as file,
-            pq.ParquetWriter(file, self._schema, compression="zstd") as writer,
-        ):
-            group: list[Row] = []
-            for row in self._final_rows(revise):
-                group.append(row)
-                if len(group) == _GROUP:
-                    writer.write_table(_table(group, self._schema))
-                    group.clear()
-                faces += 1
-                frames_with_face += row["frame"] != last
-                last = row["frame"]
-            writer.write_table(_table(group, self._schema))
-        return faces, frames_with_face
-
     def discard(self) -> None:
         """Removes what this writer made, for a source without faces."""
-        remove_segments(self.path)
-        if not self._begun:
+        if not self._is_begun():
+            undo_replacement(self.path)
             return
+        remove_segments(self.path)
         for file in find_crops(self.path, maskers.names()):
             file.unlink()
         folders = (self.path / name for name in (IMAGES, MASKS, REMOVED))
         _remove_empty([*further_mask_folders(self.path, maskers.names()), *folders])
         (self.path / ROWS).unlink(missing_ok=True)
         (self.path / RECORD).unlink(missing_ok=True)  # last: without it nothing here is ours
+
+    def _is_begun(self) -> bool:
+        """Whether the new faceset stands, be it by another process of the run."""
+        if not self._begun and self._replacement is not None:
+            self._begun = self._replacement.look()
+        return self._begun
 
     def _final_rows(self, revise: Revision) -> Iterator[Row]:
         stored = revise(self._stored_rows())
@@ -307,15 +288,3 @@ def _subject_of_same_source(path: Path, source: dict[str, Any]) -> dict[str, Any
         return record["subject"] if same else None
     except (FacesetError, KeyError):
         return None
-
-
-def _table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    columns = {
-        field.name: pa.array([_plain(row.get(field.name)) for row in rows], type=field.type)
-        for field in schema
-    }
-    return pa.table(columns, schema=schema)
-
-
-def _plain(value: Any) -> Any:
-    return value.ravel() if isinstance(value, np.ndarray) else value

@@ -14,7 +14,7 @@ from faceswap.conversion.output.names import name_outputs
 from faceswap.conversion.pipeline import ConvertJob, convert_source
 from faceswap.conversion.sharded import Shard, convert_shard
 from faceswap.core.errors import FacesetError
-from faceswap.extraction import pipeline
+from faceswap.extraction import segments
 from faceswap.extraction.imported_faces import read_imported_faces
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.selection import Selection
@@ -30,7 +30,7 @@ from tests.footage import moving_portrait, plain_picture, squeezed_portrait, wri
 
 FRAMES = 26
 EVERY = 5
-SHARD = 8
+LENGTH, LEAD = 8, 4  # the first segment has the frames of both
 LOSSLESS = EncodeSettings(VideoEncoding(lossless=True))
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -182,7 +182,7 @@ def test_shards_share_the_first_pass(source, sparse, expected, tmp_path):
 
 def convert(clip: str, output: str, faceset: str) -> None:
     """What a child process does: it writes how many frames it has done."""
-    pipeline.SHARD_FRAMES = SHARD
+    segments.LENGTH, segments.LEAD = LENGTH, LEAD
 
     def tell(frames: int) -> None:
         print(frames, flush=True)
@@ -192,19 +192,29 @@ def convert(clip: str, output: str, faceset: str) -> None:
     convert_source(source, Path(output), swapper(), faceset=given, encode=LOSSLESS, on_frames=tell)
 
 
-def test_the_first_pass_resumes_after_a_kill(source, sparse, expected, tmp_path):
+def test_the_first_pass_resumes_after_a_kill(source, sparse, tmp_path):
     code = "import sys; from tests.conversion.test_sparse_pipeline import convert as c; "
-    words = [source.path, tmp_path / "out.mp4", sparse.path]
-    line = [sys.executable, "-c", f"{code}c(*sys.argv[1:])", *map(str, words)]
+    line, whole = (
+        [
+            sys.executable,
+            "-c",
+            f"{code}c(*sys.argv[1:])",
+            *map(str, (source.path, out, sparse.path)),
+        ]
+        for out in (tmp_path / "out.mp4", tmp_path / "whole.mp4")
+    )
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         done = 0
-        while done < SHARD + 4:
+        while done < LENGTH + LEAD + 6:  # those that a gap may have, and one more
             done += int(process.stdout.readline())
         process.kill()
     assert not (tmp_path / "out.mp4").exists()
     again = subprocess.run(line, stdout=subprocess.PIPE, text=True, cwd=ROOT, check=True)
     counts = [int(count) for count in again.stdout.split() if int(count)]
-    assert SHARD in counts[:2]  # done by the first run
+    assert LENGTH + LEAD in counts[:2]  # done by the first run
     assert sum(counts) == 2 * FRAMES
-    np.testing.assert_array_equal(frames_of(tmp_path / "out.mp4"), expected)
+    subprocess.run(whole, stdout=subprocess.DEVNULL, cwd=ROOT, check=True)
+    found = frames_of(tmp_path / "out.mp4")
+    np.testing.assert_array_equal(found, frames_of(tmp_path / "whole.mp4"))
+    assert all(changed(source, found))

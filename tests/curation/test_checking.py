@@ -26,7 +26,7 @@ from faceswap.maskers.hull import fill_hull
 from faceswap.media.images import read_image, write_image
 from tests.core.event_stopper import run_until
 from tests.facesets.test_killed_faceset import content
-from tests.facesets.written import EXTRACTOR, SOURCE, row
+from tests.facesets.written import EXTRACTOR, SOURCE, row, write_whole
 
 SIDE = 64
 
@@ -42,17 +42,15 @@ def picture(frame: int) -> np.ndarray:
 def path(tmp_path) -> Path:
     folder = tmp_path / "clip"
     writer = FacesetWriter(folder, SOURCE, EXTRACTOR | {"crop_size": SIDE}, overwrite=False)
-    for frame in range(8):
-        one = row(frame)
+    rows = [row(frame) for frame in range(8)]
+    for frame, one in enumerate(rows):
         one["matrix"] = one["matrix"] * (SIDE / 32)
         crop = picture(frame)
         mask = fill_hull(SIDE, transform_points(one["matrix"], one["landmarks"]))
         one["sharpness"], one["exposure"] = measure(crop, mask)
-        writer.add(one)
         write_image(folder / "images" / one["image"], crop)
         write_image(folder / "masks" / one["mask"], mask)
-    writer.end_shard(8, None)
-    writer.finish(frames=8, damage="")
+    write_whole(writer, rows, 8)
     return folder
 
 
@@ -77,8 +75,8 @@ def damage(path: Path) -> None:
     record = json.loads((path / "faceset.json").read_text())
     record["source"]["faces"] = 99
     (path / "faceset.json").write_text(json.dumps(record))
-    (path / "shards").mkdir()
-    (path / "shards" / "shard-000000000.parquet").touch()
+    (path / "segments").mkdir()
+    (path / "segments" / "segment-000000000-end.parquet").touch()
 
 
 KINDS = {
@@ -89,7 +87,7 @@ KINDS = {
     "images/000004-0.png": "damaged",
     "masks/000005-0.png": "mask",
     "faceset.json": "counts",
-    "shards/": "shards",
+    "segments/": "segments",
 }
 
 

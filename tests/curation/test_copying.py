@@ -28,20 +28,18 @@ from faceswap.provenance.subject import Subject
 from tests.core.event_stopper import run_until
 from tests.facesets.test_edit import make_version_2
 from tests.facesets.test_killed_faceset import content
-from tests.facesets.written import EXTRACTOR, SOURCE, row, write_faceset
+from tests.facesets.written import EXTRACTOR, SOURCE, row, write_faceset, write_whole
 
 
 def write(path: Path, faces: list[tuple[int, int]], level: int = 0, **extractor) -> Faceset:
     """Writes a faceset of given frames and faces; two of one frame have different landmarks."""
     writer = FacesetWriter(path, SOURCE, EXTRACTOR | extractor, overwrite=False)
-    for frame, face in faces:
-        one = row(frame, face, track=face)
+    rows = [row(frame, face, track=face) for frame, face in faces]
+    for (frame, face), one in zip(faces, rows, strict=True):
         for folder in ("images", "masks"):
             picture = np.full((32, 32), level + 10 * face + frame, np.uint8)
             write_image(path / folder / one["image"], picture)
-        writer.add(one)
-    writer.end_shard(9, None)
-    writer.finish(frames=9, damage="")
+    write_whole(writer, rows, 9)
     return Faceset.open(path)
 
 

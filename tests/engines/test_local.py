@@ -1,5 +1,7 @@
 """Tasks of which some fail."""
 
+from collections.abc import Callable
+
 import pytest
 
 from faceswap.core.errors import FacesetError, StorageFullError
@@ -7,7 +9,7 @@ from faceswap.engines.local import Task, run_tasks
 from faceswap.engines.work import Outcome
 
 
-def fails(error: BaseException):
+def fails(error: BaseException) -> Callable[[], int]:
     def run() -> int:
         raise error
 

@@ -16,6 +16,7 @@ from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
 from faceswap.people.references import Reference, load_references
 from faceswap.people.wanted import WantedPeople
+from tests.extraction.short_segments import cut_short
 from tests.footage import portrait, write_clip
 from tests.people.colours import Colours
 
@@ -110,7 +111,7 @@ def test_only_one_person_is_kept(clip, faceset, tmp_path):
             assert {file.name for file in (tmp_path / name / folder).iterdir()} == names
         assert report.faces == len(faces)
         assert report.left_out[name] > 0
-        assert not (tmp_path / name / "shards").exists()
+        assert not (tmp_path / name / "segments").exists()
     with pytest.raises(FacesetError, match=r"other settings.*only"):
         extract(clip, tmp_path / "only", People(Colours()))
     again = extract(clip, tmp_path / "only", People(Colours(), WantedPeople(only=(red,))))
@@ -140,7 +141,7 @@ def test_the_largest_face_of_each_frame_needs_no_recognition(clip, tmp_path):
 
 
 def test_numbers_are_the_same_after_a_kill(clip, faceset, tmp_path, monkeypatch):
-    monkeypatch.setattr("faceswap.extraction.pipeline.SHARD_FRAMES", 20)
+    cut_short(monkeypatch, 15, 12)
 
     def kill(_frames: int) -> None:
         nonlocal left
@@ -148,7 +149,7 @@ def test_numbers_are_the_same_after_a_kill(clip, faceset, tmp_path, monkeypatch)
         if left == 0:
             raise KeyboardInterrupt
 
-    left = 30
+    left = 50
     with pytest.raises(KeyboardInterrupt):
         extract(clip, tmp_path / "a", People(Colours()), on_frames=kill)
     resumed = extract(clip, tmp_path / "a", People(Colours()))

@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from faceswap.landmarkers import FaceLandmarks, Roi
 from faceswap.media.frame import Frame
 from faceswap.media.images import write_image
 from faceswap.media.sources import Source, find_sources
+from tests.extraction.short_segments import cut_short
 from tests.footage import plain_picture, write_clip
 
 VIDEO = Source(Path("a.mp4"), "video", "a", (Path("a.mp4"),))
@@ -164,36 +166,38 @@ def test_other_columns_are_refused(tmp_path, columns, message):
         read_imported_faces(tmp_path / "faces.parquet", VIDEO)
 
 
-def frames(count: int, first: int = 0) -> list[Frame]:
+def frames(count: int) -> list[Frame]:
     image = np.zeros((200, 260, 3), np.uint8)
-    return [Frame(i, i, i / 25, image) for i in range(first, count)]
+    return [Frame(i, i, i / 25, image) for i in range(count)]
+
+
+def tracks(tracker: ImportedTracker, frame: Frame) -> list[int]:
+    return [face.track for face in tracker.faces_in(frame)]
 
 
 def box(x: float) -> ImportedFace:
     return ImportedFace(np.array([x, 10, x + 50, 60], np.float32), points(x))
 
 
-def test_faces_that_overlap_are_one_track_and_resume(tmp_path):
+def test_faces_that_overlap_are_one_track_wherever_one_begins():
     given = {i: [box(10 + i), box(150 - i)] for i in range(6) if i != 3}
+    expected = [[0, 1], [0, 1], [0, 1], [], [2, 3], [2, 3]]
     tracker = ImportedTracker(ImportedFaces(given), None)
-    tracks = {
-        frame.index: [face.track for face in faces]
-        for frame, faces in tracker.track(frames(5), "video")
-    }
-    assert tracks == {0: [0, 1], 1: [0, 1], 2: [0, 1], 3: [], 4: [2, 3]}
+    assert [tracks(tracker, frame) for frame in frames(6)] == expected
     again = ImportedTracker(ImportedFaces(given), None)
-    again.restore(json.loads(json.dumps(tracker.state())))
-    ((_, faces),) = again.track(frames(6, 5), "video")
-    assert [face.track for face in faces] == [2, 3]
-    with pytest.raises(FacesetError, match="state"):
-        again.restore({"next_number": 0, "last": [[1]]})
+    assert [tracks(again, frame) for frame in reversed(frames(6))] == expected[::-1]
+
+
+def test_tracks_go_on_from_one_processed_frame_to_the_next():
+    given = {i: [box(10 + i)] for i in range(12) if i != 8}
+    tracker = ImportedTracker(ImportedFaces(given), None, step=2, first=3)
+    assert [tracks(tracker, frame) for frame in frames(12)[4::2]] == [[0], [0], [], [1]]
 
 
 def test_numbers_of_tracks_are_kept():
     given = {0: [box(10), ImportedFace(box(150).box, points(0), track=0)], 1: [box(11)]}
     tracker = ImportedTracker(ImportedFaces(given), None)
-    found = [[face.track for face in faces] for _, faces in tracker.track(frames(2), "video")]
-    assert found == [[1, 0], [1]]
+    assert [tracks(tracker, frame) for frame in frames(2)] == [[1, 0], [1]]
 
 
 class Landmarks:
@@ -222,8 +226,9 @@ class Landmarks:
 def test_boxes_are_given_to_the_landmarker():
     small = ImportedFace(np.array([0, 0, 20, 20], np.float32))
     large = ImportedFace(np.array([100, 50, 200, 150], np.float32), score=0.7)
-    tracker = ImportedTracker(ImportedFaces({0: [small, large, box(10)]}), Landmarks())  # type: ignore[arg-type]
-    ((_, faces),) = tracker.track(frames(1), "images")
+    landmarks: Any = Landmarks()
+    tracker = ImportedTracker(ImportedFaces({0: [small, large, box(10)]}), landmarks, "images")
+    faces = tracker.faces_in(frames(1)[0])
     assert [(face.track, face.score) for face in faces] == [(0, 0.7), (1, 1.0)]
     assert faces[0].landmarks.points.mean(0) == pytest.approx([150, 100], abs=5)
     assert faces[1].landmarks.presence == 1
@@ -268,7 +273,7 @@ def test_no_imported_face_is_no_face(tmp_path):
 
 
 def test_a_selection_of_imported_faces_resumes(tmp_path, monkeypatch):
-    monkeypatch.setattr("faceswap.extraction.pipeline.SHARD_FRAMES", 3)
+    cut_short(monkeypatch, 3, 5)  # 0 to 8, to 11, to the end
     (source,) = find_sources([write_clip(tmp_path / "a.mp4", 12, plain_picture)])
     # Two faces of which now one, now the other is the larger, hardly or clearly.
     sizes = [(60, 50), (60, 70), (60, 70), (60, 70), (60, 80), (70, 60), (70, 60), (60, 70)]
@@ -291,13 +296,13 @@ def test_a_selection_of_imported_faces_resumes(tmp_path, monkeypatch):
 
     def kill(frames: int) -> None:
         done.append(frames)
-        if sum(done) == 8:
+        if sum(done) == 9:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         extract_source(source, tmp_path / "half", settings, imported=given, on_frames=kill)
     resumed = extract_source(source, tmp_path / "half", settings, imported=given)
-    assert resumed.frames_now < 12
+    assert resumed.frames_now == 4
     assert resumed.left_out == whole.left_out == {"max_faces": 8}
     first, second = (pq.read_table(tmp_path / name / "faces.parquet") for name in ("whole", "half"))
     assert first.equals(second)

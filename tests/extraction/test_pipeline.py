@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-import faceswap.extraction.pipeline as extraction
 from faceswap.core.errors import (
     ConfigError,
     FacesetError,
@@ -20,13 +19,15 @@ from faceswap.core.errors import (
 from faceswap.core.hashed_file import HashedFile
 from faceswap.core.locks import hold_folder
 from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.segment_tracking import SegmentTracking, TrackedFrame
 from faceswap.extraction.selection import Selection
 from faceswap.extraction.settings import ExtractSettings
-from faceswap.extraction.tracked import track_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
 from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
+from tests.extraction.short_segments import cut_short
+from tests.facesets.test_killed_faceset import content
 from tests.footage import (
     moving_portrait,
     plain_picture,
@@ -118,9 +119,10 @@ def test_sharpness_tells_a_blurred_face(faceset, tmp_path):
     assert soft.exposure == pytest.approx(faceset.faces()[0].exposure, abs=0.1)
 
 
-def test_killed_and_repeated_gives_the_same_faces(clip, faceset, tmp_path, monkeypatch):
-    monkeypatch.setattr(extraction, "SHARD_FRAMES", 7)
+def test_killed_and_repeated_gives_the_same_faces(clip, tmp_path, monkeypatch):
+    cut_short(monkeypatch, 7, 3)  # 0 to 10, to 17, to the end
     source = find_sources([clip])[0]
+    assert extract(clip, tmp_path / "whole").frames_now == FRAMES
 
     class KilledError(Exception):
         pass
@@ -136,12 +138,9 @@ def test_killed_and_repeated_gives_the_same_faces(clip, faceset, tmp_path, monke
     with pytest.raises(KilledError):
         extract_source(source, tmp_path / "clip", ExtractSettings(), on_frames=kill)
     report = extract_source(source, tmp_path / "clip", ExtractSettings())
-    assert report.frames_now == FRAMES - 14
-    resumed = Faceset.open(tmp_path / "clip").faces()
-    for ours, theirs in zip(resumed, faceset.faces(), strict=True):
-        assert ours.image == theirs.image
-        np.testing.assert_array_equal(ours.landmarks, theirs.landmarks)
-        np.testing.assert_array_equal(ours.matrix, theirs.matrix)
+    assert report.frames_now == FRAMES - 10
+    assert content(tmp_path / "clip") == content(tmp_path / "whole")
+    assert len(Faceset.open(tmp_path / "clip").trainable()) == FRAMES
     assert extract_source(source, tmp_path / "clip", ExtractSettings()).frames_now == 0
 
 
@@ -193,11 +192,11 @@ def test_small_faces_are_skipped(clip, tmp_path):
 
 
 def test_full_disk_is_reported_and_resumable(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(extraction, "SHARD_FRAMES", 7)
+    cut_short(monkeypatch, 7, 3)
     real = Path.write_bytes
 
     def full(self, data):
-        if self.name.startswith("000012"):
+        if self.name.startswith("000016"):
             raise OSError(28, "No space left on device")
         return real(self, data)
 
@@ -205,7 +204,7 @@ def test_full_disk_is_reported_and_resumable(clip, tmp_path, monkeypatch):
     with pytest.raises(StorageFullError):
         extract(clip, tmp_path / "clip")
     monkeypatch.setattr(Path, "write_bytes", real)
-    assert extract(clip, tmp_path / "clip").frames_now == FRAMES - 7
+    assert extract(clip, tmp_path / "clip").frames_now == FRAMES - 10
 
 
 def test_a_source_replaced_while_it_is_read_makes_no_faceset(clip, tmp_path):
@@ -222,21 +221,21 @@ def test_a_source_replaced_while_it_is_read_makes_no_faceset(clip, tmp_path):
     assert not (tmp_path / "faces").exists()
 
 
-def test_photos_are_checked_with_their_shard_and_once_at_the_end(tmp_path, monkeypatch):
+def test_photos_are_checked_with_their_segment_and_once_at_the_end(tmp_path, monkeypatch):
     for number in range(6):
         write_image(tmp_path / "photos" / f"{number}.png", moving_portrait(number))
-    monkeypatch.setattr(extraction, "SHARD_FRAMES", 2)
+    cut_short(monkeypatch, 2, 25)
     checked = []
     monkeypatch.setattr(HashedFile, "check", lambda file: checked.append(file.path.stem))
     extract(tmp_path / "photos", tmp_path / "faces")
     assert "".join(checked) == "012345" * 2
 
 
-def test_a_photo_replaced_after_its_shard_is_noticed_at_the_end(tmp_path, monkeypatch):
+def test_a_photo_replaced_after_its_segment_is_noticed_at_the_end(tmp_path, monkeypatch):
     photos = tmp_path / "photos"
     for number in range(4):
         write_image(photos / f"{number}.png", moving_portrait(number))
-    monkeypatch.setattr(extraction, "SHARD_FRAMES", 2)
+    cut_short(monkeypatch, 2, 25)
     done = []
 
     def replace(frames: int) -> None:
@@ -321,13 +320,18 @@ def test_masks_of_meshes_need_some_before_an_older_faceset_is_replaced(clip, tmp
     extract(clip, tmp_path / "clip", every=12)
     before = (tmp_path / "clip" / "faceset.json").read_bytes()
 
-    def without_mesh(*_args, **_options):
-        for frame, faces, state in track_source(*_args, **_options):
-            plain = [replace(face.landmarks, mesh=None) for face in faces]
-            found = zip(faces, plain, strict=True)
-            yield frame, [replace(face, landmarks=marks) for face, marks in found], state
+    run = SegmentTracking.run
 
-    monkeypatch.setattr(extraction, "track_source", without_mesh)
+    def without_mesh(*args):
+        for each in run(*args):
+            if isinstance(each, TrackedFrame):
+                plain = [replace(face.landmarks, mesh=None) for face in each.faces]
+                found = zip(each.faces, plain, strict=True)
+                yield replace(each, faces=[replace(f, landmarks=marks) for f, marks in found])
+            else:
+                yield each
+
+    monkeypatch.setattr(SegmentTracking, "run", without_mesh)
     settings = ExtractSettings(every=12, maskers=("hull", "mesh"))
     with pytest.raises(ConfigError, match="found 68 landmarks only"):
         extract_source(find_sources([clip])[0], tmp_path / "clip", settings, overwrite=True)

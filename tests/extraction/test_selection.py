@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from faceswap.core.errors import ConfigError, FacesetError
+from faceswap.core.errors import ConfigError
+from faceswap.extraction.open_segment import OpenSegment
+from faceswap.extraction.segments import Segment
 from faceswap.extraction.selection import Selection, Selector, parse_range
 from faceswap.geometry.alignment import head_pose
 from faceswap.geometry.mean_face import MEAN_FACE
@@ -78,16 +80,24 @@ def test_faces_of_photos_have_no_places_to_keep():
     assert tracks(selector, face(95, 0), face(105, 1), face(96, 2)) == [1, 2]
 
 
-def test_a_selection_resumes_with_its_places_and_counts():
-    first = Selector(Selection(max_faces=1), follows=True)
-    tracks(first, face(100, 0), face(90, 1))
-    again = Selector(Selection(max_faces=1), follows=True)
-    again.restore(json.loads(json.dumps(first.state())))
-    assert tracks(again, face(95, 0), face(105, 1)) == [0]
-    assert again.left_out == {"max_faces": 2}
-    again.restore(None)  # of an earlier version
-    with pytest.raises(FacesetError, match="state"):
-        again.restore({"left_out": {"yaw": -1}, "chosen": []})
+def test_a_segment_begins_with_the_places_of_the_frames_before_it():
+    opened = OpenSegment(
+        Segment(3, 5, 9), Selector(Selection(max_faces=1, yaw=(-20, 20)), follows=True)
+    )
+    assert opened.next_frame == 0
+    opened.look([face(80, 0), face(105, 1)])
+    opened.look([face(100, 0, yaw=50), face(90, 1)])
+    opened.look([face(100, 0), face(90, 1)])  # hardly larger
+    assert opened.selector.left_out == {}  # they belong to the segment before
+    assert (opened.next_frame, opened.rows) == (0, [])
+    assert tracks(opened.selector, face(105, 0), face(95, 1)) == [1]
+    assert opened.selector.left_out == {"max_faces": 1}
+
+
+def test_a_segment_counts_the_frames_between_its_processed_ones():
+    opened = OpenSegment(Segment(3, 5, 20), Selector(Selection(), follows=True))
+    assert [opened.advance(index) for index in (6, 9, 12)] == [2, 3, 3]
+    assert opened.next_frame == 13
 
 
 def test_the_record_is_json():

@@ -3,7 +3,7 @@
 import pytest
 
 from faceswap.core.errors import FacesetError, MediaError
-from faceswap.extraction import pipeline, video_decoding
+from faceswap.extraction import video_decoding
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.video_decoding import decoder_record, decoding_of
@@ -11,6 +11,7 @@ from faceswap.facesets.record import read_record
 from faceswap.media.decoding import Decoding
 from faceswap.media.hashed_source import hash_source
 from faceswap.media.sources import find_sources
+from tests.extraction.short_segments import cut_short
 from tests.footage import write_clip
 
 
@@ -31,7 +32,7 @@ def test_a_faceset_keeps_its_decoder(tmp_path, monkeypatch):
         asked.append(earlier)
         return Decoding("nvdec", "decoded with NVDEC")
 
-    monkeypatch.setattr(pipeline, "SHARD_FRAMES", 2)
+    cut_short(monkeypatch, 2, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(video_decoding, "choose_decoding", choose)
         with pytest.raises(KilledError):

@@ -36,7 +36,7 @@ def test_what_is_written_is_read(tmp_path):
     assert faceset.subject == {"name": "", "basis": "unstated", "reference": ""}
     assert faceset.by_frame()[5][0].image == "000005-0.png"
     assert faceset.record["source"]["faces"] == faceset.record["source"]["frames_with_face"] == 6
-    assert not (tmp_path / "clip" / "shards").exists()
+    assert not (tmp_path / "clip" / "segments").exists()
 
 
 def test_parquet_holds_the_mesh_and_is_plain(tmp_path):

@@ -1,8 +1,7 @@
 """An extraction stopped before any of its changes is resumed to what it would have been."""
 
-import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,14 +14,15 @@ from faceswap.core.locks import hold_folder
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.record import read_record
 from faceswap.facesets.rows import mask_columns
+from faceswap.facesets.segments import SegmentRecord, segment_file, write_segment
 from faceswap.facesets.writer import FacesetWriter
-from faceswap.geometry.mesh68 import weights_hash
 from faceswap.media.images import encode_image
 from tests.core.event_copies import repeat_everywhere
 from tests.facesets import written
 from tests.facesets.written import SOURCE, row
 
-FRAMES, SHARD = 5, 2
+FRAMES = 5
+SEGMENTS = ((0, 2), (2, 4), (4, None))
 EXTRACTOR = written.EXTRACTOR | {"maskers": ["hull", "eyes"]}
 OLD_SETTINGS = EXTRACTOR | {"detector": "e", "maskers": ["hull", "mesh"]}
 
@@ -35,7 +35,7 @@ def extract(
     level: int = 0,
     first: int = 0,
 ) -> None:
-    """Writes a faceset in shards as ``extract_source`` does.
+    """Writes a faceset in segments as ``extract_source`` does.
 
     Faces are in the frames from ``first`` on; ``level`` is the grey level of the crops.
     """
@@ -43,22 +43,31 @@ def extract(
         writer = FacesetWriter(output, SOURCE, extractor, overwrite=overwrite)
         if writer.complete:
             return
-        for frame in range(writer.next_frame, FRAMES):
-            for face in range(faces if frame >= first else 0):
-                writer.begin()
-                columns = mask_columns(extractor["maskers"])
-                one = row(frame, face)
-                one |= dict.fromkeys(columns, one["image"])
-                masks = [(folder, 255) for folder in columns.values()]
-                for folder, value in (("images", level + frame), *masks):
-                    picture = np.full((32, 32), value, np.uint8)
-                    (output / folder / one["image"]).write_bytes(encode_image(picture, ".png"))
-                writer.add(one)
-            if frame % SHARD:
-                writer.end_shard(frame + 1, {"track": frame})
-        writer.end_shard(FRAMES, None)
+        for begin, end in SEGMENTS:
+            if writer.has_segment(begin, end):
+                continue
+            frames = range(begin, FRAMES if end is None else end)
+            rows = [
+                store(writer, row(frame, face), extractor["maskers"], level + frame)
+                for frame in frames
+                for face in range(faces if frame >= first else 0)
+            ]
+            record = SegmentRecord(frames.stop, len(frames))
+            writer.write_segment(begin, end, rows, record)
         if not writer.finish(frames=FRAMES, damage=""):
             writer.discard()
+
+
+def store(writer: FacesetWriter, one: dict, maskers: Sequence[str], grey: int) -> dict:
+    """Stores crop and masks of a face; returns its row."""
+    writer.begin()
+    columns = mask_columns(maskers)
+    one |= dict.fromkeys(columns, one["image"])
+    masks = [(folder, 255) for folder in columns.values()]
+    for folder, value in (("images", grey), *masks):
+        picture = np.full((32, 32), value, np.uint8)
+        (writer.path / folder / one["image"]).write_bytes(encode_image(picture, ".png"))
+    return one
 
 
 def overwrite(output: Path) -> None:
@@ -82,13 +91,9 @@ def old_unfinished(output: Path) -> None:
     old_complete(output)
     record = output / "faceset.json"
     record.write_text(record.read_text().replace('"complete": true', '"complete": false'))
-    (output / "shards").mkdir()
-    for first in (0, 2):
+    for first, end in SEGMENTS[:2]:
         table = pq.read_table(output / "faces.parquet").slice(2 * first, 4)
-        note = {"next_frame": first + 2, "state": {}, "landmarks": weights_hash()}
-        resume = {"resume": json.dumps(note)}
-        target = output / "shards" / f"shard-{first:09d}.parquet"
-        pq.write_table(table.replace_schema_metadata(resume), target)
+        write_segment(segment_file(output, first, end), table, SegmentRecord(first + 2, 2))
 
 
 def content(output: Path) -> dict[str, bytes]:
@@ -180,7 +185,7 @@ def test_faces_only_at_the_end_replace_a_faceset_killed_at_any_change(tmp_path, 
     old_of_same_settings(start)
 
     def late(output: Path, overwrite: bool = True) -> None:
-        extract(output, overwrite=overwrite, first=SHARD + 1)
+        extract(output, overwrite=overwrite, first=3)
 
     def resume(output: Path) -> None:
         late(output, overwrite=False)
@@ -192,7 +197,7 @@ def test_faces_only_at_the_end_replace_a_faceset_killed_at_any_change(tmp_path, 
         assert content(output) in (before, content(whole))
 
     kill_each(late, resume, start, check)
-    assert len(Faceset.open(tmp_path / "runs" / "whole").trainable()) == FRAMES - SHARD - 1
+    assert len(Faceset.open(tmp_path / "runs" / "whole").trainable()) == FRAMES - 3
 
 
 @pytest.mark.parametrize("old", [old_complete, old_of_same_settings, old_unfinished])
@@ -214,7 +219,7 @@ def test_overwrite_killed_and_repeated_without_it_is_the_old_or_the_new_faceset(
             assert "other settings" in error
             assert not read_record(output)["complete"]
             assert {name: now[name] for name in now} == {name: before[name] for name in now}
-            assert set(before) - set(now) <= {n for n in before if n.startswith("shards/")}
+            assert set(before) - set(now) <= {n for n in before if n.startswith("segments/")}
             seen.add("old")
         else:
             assert now == before

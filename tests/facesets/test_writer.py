@@ -1,8 +1,9 @@
-"""Writing facesets: shards, resuming, replacing, and what is refused."""
+"""Writing facesets: segments, resuming, replacing, and what is refused."""
 
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,38 +19,52 @@ from faceswap.core.errors import (
 from faceswap.core.locks import hold_folder
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.record import read_record
+from faceswap.facesets.segments import SegmentRecord
 from faceswap.facesets.subjects import set_subject
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.provenance.subject import Subject
-from tests.facesets.written import EXTRACTOR, SOURCE, make_unversioned, row, write_faceset
+from faceswap.tracking.stitching import SegmentTracks, Sighting
+from tests.facesets.written import (
+    EXTRACTOR,
+    SOURCE,
+    make_unversioned,
+    row,
+    write_faceset,
+    write_whole,
+)
+
+BOX = np.array([0.5, 1.25, 40, 60], np.float32)
 
 
 def test_jitter_is_smoothed(tmp_path):
     writer = FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=False)
-    for frame in range(20):
-        writer.add(row(frame, shift=0.2 * (-1) ** frame))
-    writer.end_shard(20, None)
-    writer.finish(frames=20, damage="")
+    write_whole(writer, [row(frame, shift=0.2 * (-1) ** frame) for frame in range(20)], 20)
     found = [face.landmarks[30, 0] for face in Faceset.open(tmp_path / "clip").faces()]
     rough = [row(f, shift=0.2 * (-1) ** f)["landmarks"][30, 0] for f in range(20)]
     assert np.abs(np.diff(found, 2)[4:-4]).max() < 0.5 * np.abs(np.diff(rough, 2)).max()
 
 
-def test_an_interrupted_writer_resumes_after_the_last_shard(tmp_path):
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_an_interrupted_writer_keeps_its_segments(tmp_path, order: tuple[int, int]):
     path = tmp_path / "clip"
+    spans: list[tuple[int, int | None]] = [(0, 3), (3, None)]
+    tracks = SegmentTracks(frozenset({7}), (Sighting(0, 7, BOX),), (Sighting(2, 7, BOX),))
+    written, missing = spans[order[0]], spans[order[1]]
     writer = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
-    for frame in range(3):
-        writer.add(row(frame))
-    writer.end_shard(3, {"next_track": 7})
-    writer.add(row(3))  # lost: the shard was never ended
+    rows = [row(frame) for frame in range(6)]
+    record = SegmentRecord(6, 3, 1, {"yaw": 2}, tracks, "damaged")
+    writer.write_segment(*written, rows[slice(*written)], record)
 
     with pytest.raises(FacesetError, match="unfinished"):
         Faceset.open(path)
     again = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
-    assert (again.next_frame, again.state) == (3, {"next_track": 7})
-    for frame in range(3, 6):
-        again.add(row(frame))
-    again.end_shard(6, None)
+    assert [again.has_segment(*span) for span in spans] == [i == order[0] for i in range(2)]
+    ((_, kept),) = again.segments()
+    assert replace(kept, tracks=tracks) == record
+    assert kept.tracks.tracks == {7}
+    for ours, theirs in ((kept.tracks.before, tracks.before), (kept.tracks.after, tracks.after)):
+        assert [seen.to_json() for seen in ours] == [seen.to_json() for seen in theirs]
+    again.write_segment(*missing, rows[slice(*missing)], SegmentRecord(6, 3))
     assert again.finish(frames=6, damage="") == 6
     whole = write_faceset(tmp_path / "whole")
     resumed = Faceset.open(path)
@@ -67,7 +82,7 @@ def test_another_source_or_other_settings_are_refused(tmp_path):
     fresh = FacesetWriter(
         tmp_path / "clip", SOURCE | {"sha256": "b" * 64}, EXTRACTOR, overwrite=True
     )
-    assert fresh.next_frame == 0
+    assert not fresh.segments()
     assert not fresh.complete
 
 
@@ -75,27 +90,25 @@ def test_landmarks_of_other_weights_are_not_mixed(tmp_path, monkeypatch):
     """An unfinished faceset is not continued with them; a complete one is what it is."""
     paths = write_faceset(tmp_path / "complete").path, tmp_path / "unfinished"
     writer = FacesetWriter(paths[1], SOURCE, EXTRACTOR, overwrite=False)
-    writer.add(row(0))
-    writer.end_shard(1, None)
-    monkeypatch.setattr("faceswap.facesets.writer.weights_hash", lambda: "b" * 64)
+    writer.write_segment(0, None, [row(0)], SegmentRecord(1, 1))
+    monkeypatch.setattr("faceswap.facesets.segments.weights_hash", lambda: "b" * 64)
     extractor = read_record(paths[0])["extractor"]
     assert FacesetWriter(paths[0], SOURCE, extractor, overwrite=False).complete
-    with pytest.raises(FacesetError, match="left unfinished by an earlier version"):
+    with pytest.raises(FacesetError, match="written by an earlier version"):
         FacesetWriter(paths[1], SOURCE, EXTRACTOR, overwrite=False)
     assert not FacesetWriter(paths[1], SOURCE, EXTRACTOR, overwrite=True).complete
 
 
 def test_landmarks_of_unrecorded_weights_are_not_continued(tmp_path):
     writer = FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=False)
-    writer.add(row(0))
-    writer.end_shard(1, None)
-    (shard,) = writer.shards()
-    table = pq.read_table(shard)
-    note = json.loads(table.schema.metadata[b"resume"])
+    writer.write_segment(0, None, [row(0)], SegmentRecord(1, 1))
+    ((segment, _),) = writer.segments()
+    table = pq.read_table(segment)
+    note = json.loads(table.schema.metadata[b"segment"])
     del note["landmarks"]
-    metadata = table.schema.metadata | {b"resume": json.dumps(note).encode()}
-    pq.write_table(table.replace_schema_metadata(metadata), shard)
-    with pytest.raises(FacesetError, match="left unfinished by an earlier version"):
+    metadata = table.schema.metadata | {b"segment": json.dumps(note).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), segment)
+    with pytest.raises(FacesetError, match="landmarks"):
         FacesetWriter(tmp_path / "clip", SOURCE, EXTRACTOR, overwrite=False)
 
 
@@ -108,27 +121,26 @@ def test_overwrite_and_discard_leave_other_files(tmp_path):
     assert [file.name for file in (tmp_path / "clip").iterdir()] == ["notes.txt"]
 
 
-def test_an_unfinished_old_faceset_is_rejected_and_can_be_overwritten(tmp_path):
+@pytest.mark.parametrize("old", ["parts", "shards"])
+def test_an_unfinished_old_faceset_is_rejected_and_can_be_overwritten(tmp_path, old):
     path = tmp_path / "clip"
     FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
     make_unversioned(path)
-    (path / "shards").rename(path / "parts")
+    (path / "segments").rename(path / old)
+    (path / old / "shard-000000000.parquet").touch()
     with pytest.raises(FacesetError, match="earlier version") as error:
         FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
     assert "--overwrite" in error.value.hint
     FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=True).begin()
-    assert not (path / "parts").exists()
+    assert not (path / old).exists()
 
 
 def test_faces_without_a_mesh_are_smoothed_and_have_none(tmp_path):
     sets = []
     for name, bare in (("with", False), ("without", True)):
         writer = FacesetWriter(tmp_path / name, SOURCE, EXTRACTOR, overwrite=False)
-        for frame in range(8):
-            one = row(frame, shift=0.2 * (-1) ** frame)
-            writer.add(one | {"mesh": None} if bare else one)
-        writer.end_shard(8, None)
-        writer.finish(frames=8, damage="")
+        rows = [row(frame, shift=0.2 * (-1) ** frame) for frame in range(8)]
+        write_whole(writer, [one | {"mesh": None} if bare else one for one in rows], 8)
         sets.append(Faceset.open(tmp_path / name))
     for ours, theirs in zip(sets[1].faces(), sets[0].faces(), strict=True):
         np.testing.assert_array_equal(ours.landmarks, theirs.landmarks)
@@ -136,22 +148,23 @@ def test_faces_without_a_mesh_are_smoothed_and_have_none(tmp_path):
     assert table["mesh"].null_count == 8
 
 
-def test_full_disk_keeps_the_finished_shards(tmp_path, monkeypatch):
+def test_full_disk_keeps_the_finished_segments(tmp_path, monkeypatch):
     path = tmp_path / "clip"
     writer = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
-    writer.add(row(0))
-    writer.end_shard(1, None)
-    writer.add(row(1))
+    writer.write_segment(0, 1, [row(0)], SegmentRecord(1, 1))
 
     def full(*_args, **_options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("faceswap.facesets.writer.pq.write_table", full)
+    monkeypatch.setattr("faceswap.facesets.segments.pq.write_table", full)
     with pytest.raises(StorageFullError, match="full"):
-        writer.end_shard(2, None)
+        writer.write_segment(1, None, [row(1)], SegmentRecord(2, 1))
     monkeypatch.undo()
-    assert FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False).next_frame == 1
-    assert [file.suffix for file in (path / "shards").iterdir()] == [".parquet"]
+    again = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
+    assert again.has_segment(0, 1)
+    assert not again.has_segment(1, None)
+    names = [file.name for file in (path / "segments").iterdir()]
+    assert names == ["segment-000000000-000000001.parquet"]
 
 
 def test_nothing_is_written_through_the_links_of_a_faceset(tmp_path):
@@ -191,14 +204,14 @@ def test_a_subject_is_not_set_while_an_extraction_writes(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/fd")
-def test_crops_and_masks_are_on_the_disk_before_the_shard_that_names_them(tmp_path, monkeypatch):
+def test_crops_and_masks_are_on_the_disk_before_the_segment_that_names_them(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(
         os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink())
     )
     write_faceset(tmp_path / "faces", frames=range(3))
-    shard = next(i for i, path in enumerate(synced) if path.suffix == ".parquet")
-    folders = [f"{path.parent.name}/{path.name}" for path in synced[:shard]]
+    segment = next(i for i, path in enumerate(synced) if path.suffix == ".parquet")
+    folders = [f"{path.parent.name}/{path.name}" for path in synced[:segment]]
     for folder in ("images", "masks"):
         assert {f"{folder}/{frame:06d}-0.png" for frame in range(3)} <= set(folders)
         assert f"faces/{folder}" in folders

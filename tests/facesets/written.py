@@ -1,10 +1,12 @@
 """Small facesets that tests write."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.segments import SegmentRecord
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, head_pose
 from faceswap.geometry.mean_face import MEAN_FACE
@@ -40,15 +42,19 @@ def row(frame: int, face: int = 0, track: int = 0, shift: float = 0.0) -> dict:
     }
 
 
+def write_whole(writer: FacesetWriter, rows: Sequence[dict], frames: int) -> int:
+    """Writes the only segment of a faceset, and finishes it; returns its number of faces."""
+    writer.write_segment(0, None, rows, SegmentRecord(frames, frames))
+    return writer.finish(frames=frames, damage="")
+
+
 def write_faceset(path, frames=range(6), source=SOURCE, maskers=()) -> Faceset:
     extractor = EXTRACTOR | {"maskers": [*maskers]}
     writer = FacesetWriter(path, source, extractor, overwrite=False)
     for frame in frames:
-        writer.add(row(frame))
         write_image(path / "images" / f"{frame:06d}-0.png", np.full((32, 32, 3), frame, np.uint8))
         write_image(path / "masks" / f"{frame:06d}-0.png", np.full((32, 32), 255, np.uint8))
-    writer.end_shard(max(frames) + 1, {"tracks": []})
-    writer.finish(frames=max(frames) + 1, damage="")
+    write_whole(writer, [row(frame) for frame in frames], max(frames) + 1)
     return Faceset.open(path)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from faceswap.core.files import write_json
@@ -16,14 +17,15 @@ from faceswap.curation.view import VIEW, find_changes, read_view, write_view
 from faceswap.data.stream import FaceStream, cut_face
 from faceswap.data.training_crop import CropGeometry
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.files import REPLACES, SEGMENTS
 from faceswap.facesets.pack import Pack
 from faceswap.facesets.pack_format import INDEX
 from faceswap.facesets.pack_members import find_faces
+from faceswap.facesets.segments import SegmentRecord
 from faceswap.facesets.subjects import find_records
 from faceswap.facesets.writer import FacesetWriter
-from faceswap.geometry.mesh68 import weights_hash
 from faceswap.provenance.subject import Subject, describe_records
-from faceswap.tracking.stored_state import check_tracker_state
+from faceswap.tracking.stitching import SegmentTracks, Sighting, stitch
 from tests.facesets.written import EXTRACTOR, SOURCE, row, write_faceset
 from tests.fuzz.mutation import (
     mutated_bytes,
@@ -31,25 +33,6 @@ from tests.fuzz.mutation import (
     mutated_table,
 )
 from tests.fuzz.reader import Reader
-
-TRACKER = {
-    "next_number": 1,
-    "position": 2,
-    "empty_frames": 0,
-    "thumbnail": [[0] * 16] * 16,
-    "tracks": [
-        {
-            "number": 0,
-            "roi": [1.0, 2.0, 3.0, 0.5],
-            "box": [1.0, 2.0, 3.0, 4.0],
-            "score": 0.5,
-            "confirmed": True,
-            "missed_detections": 0,
-            "lost_frames": 0,
-            "motion": [0.0, 0.0],
-        }
-    ],
-}
 
 
 def _faceset_record(folder: Path) -> Reader:
@@ -94,30 +77,41 @@ def _subject(folder: Path) -> Reader:
 
 def _unfinished(folder: Path, file: Path) -> None:
     writer = FacesetWriter(folder, SOURCE, EXTRACTOR, overwrite=False)
-    if writer.state is not None:
-        check_tracker_state(writer.state)
+    stitch(record.tracks for _, record in writer.segments())
     if file.exists():
         list(writer._stored_rows())
 
 
-def _shard(folder: Path) -> Reader:
+def _segment(folder: Path) -> Reader:
+    box = np.array([1, 2, 3, 4], np.float32)
+    tracks = SegmentTracks(frozenset({0}), (Sighting(0, 0, box),), (Sighting(0, 0, box),))
     writer = FacesetWriter(folder / "f", SOURCE, EXTRACTOR, overwrite=False)
-    writer.add(row(0))
-    writer.end_shard(1, TRACKER)
-    (file,) = (folder / "f" / "shards").iterdir()
+    writer.write_segment(0, None, [row(0)], SegmentRecord(1, 1, 0, {"yaw": 2}, tracks))
+    (file,) = (folder / "f" / "segments").iterdir()
     return Reader(file, mutated_table, lambda: _unfinished(folder / "f", file))
 
 
-def _resume(folder: Path) -> Reader:
-    shard = _shard(folder)
-    table = pq.read_table(shard.file)
-    file = folder / "resume.json"
-    write_json(file, {"next_frame": 1, "state": TRACKER, "landmarks": weights_hash()})
+def _segment_record(folder: Path) -> Reader:
+    segment = _segment(folder)
+    table = pq.read_table(segment.file)
+    file = folder / "record.json"
+    file.write_bytes(table.schema.metadata[b"segment"])
 
     def read() -> None:
-        metadata = {b"resume": file.read_bytes()}
-        pq.write_table(table.replace_schema_metadata(metadata), shard.file)
-        shard.read()
+        metadata = {b"segment": file.read_bytes()}
+        pq.write_table(table.replace_schema_metadata(metadata), segment.file)
+        segment.read()
+
+    return Reader(file, mutated_json, read)
+
+
+def _replacement(folder: Path) -> Reader:
+    path = write_faceset(folder / "clip").path
+    file = path / SEGMENTS / REPLACES
+    FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=True, run="r")
+
+    def read() -> None:
+        FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=True, run="r")
 
     return Reader(file, mutated_json, read)
 
@@ -197,8 +191,9 @@ FACESETS: dict[str, Callable[[Path], Reader]] = {
     "faceset": _faceset_record,
     "faces": _faces,
     "subject": _subject,
-    "shard": _shard,
-    "resume": _resume,
+    "extracted-segment": _segment,
+    "record-of-segment": _segment_record,
+    "replacement": _replacement,
     "view": _view,
     "json-table": _json_table,
     "pack": _pack,

@@ -10,7 +10,7 @@ from faceswap.conversion.faces.kept_faces import KeptFaces
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS
 from faceswap.facesets.writer import FacesetWriter
-from tests.facesets.written import EXTRACTOR, SOURCE, row
+from tests.facesets.written import EXTRACTOR, SOURCE, row, write_whole
 
 FACES = [(0, 0), (2, 0), (2, 1), (5, 0)]  # frame, face
 
@@ -22,10 +22,8 @@ def faceset(tmp_path):
     writer = FacesetWriter(path, SOURCE, EXTRACTOR | {"maskers": []}, overwrite=False)
     (path / "images").mkdir(parents=True, exist_ok=True)
     for frame, face in FACES:
-        writer.add(row(frame, face, track=3 + face))
         (path / "images" / f"{frame:06d}-{face}.png").touch()
-    writer.end_shard(6, {"tracks": []})
-    writer.finish(frames=6, damage="")
+    write_whole(writer, [row(frame, face, track=3 + face) for frame, face in FACES], 6)
     rows = pq.read_table(path / ROWS).take([3, 1, 0, 2])
     pq.write_table(rows, path / ROWS, row_group_size=3)
     (path / "images" / "000000-0.png").unlink()

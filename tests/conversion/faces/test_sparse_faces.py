@@ -14,6 +14,7 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD, ROWS
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE
+from tests.facesets.written import write_whole
 from tests.people.colours import SIDE, face_row
 
 Tracks = dict[tuple[int, int], list[int]]
@@ -28,13 +29,13 @@ def write(
     extractor = {"crop_size": SIDE, "crop_coverage": HEAD_COVERAGE, "every": every}
     writer = FacesetWriter(path, source, extractor, overwrite=False, smooths=False)
     faces = sorted((i, place, t) for (t, place), indices in tracks.items() for i in indices)
+    rows = []
     for index, place, track in faces:
         if index % every == 0:
             row = face_row(index, place, track) | {"person": (people or {}).get(track)}
             (path / "images" / f"{index:06d}-{place}.png").touch()
-            writer.add(row)
-    writer.end_shard(20, {})
-    writer.finish(frames=20, damage="")
+            rows.append(row)
+    write_whole(writer, rows, 20)
     return Faceset.open(path)
 
 

@@ -1,27 +1,20 @@
-"""Short gaps of tracks in facesets, also where an extraction is resumed within one."""
+"""Short gaps of tracks in facesets, also where a segment begins within one."""
 
 import json
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import faceswap.extraction.pipeline as extraction
 from faceswap.core.errors import FacesetError
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
-from faceswap.extraction.stages import Stages
-from faceswap.extraction.tracked import build_source_tracker, restore_tracker, track_source
 from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import ROWS
 from faceswap.facesets.rows import read_rows
-from faceswap.media.frame import Frame
+from faceswap.facesets.segments import SegmentRecord, segment_file, write_segment
 from faceswap.media.sources import find_sources
-from faceswap.tracking.finder import build_tracker
-from faceswap.tracking.settings import TrackerSettings
-from faceswap.tracking.tracker import Tracker
+from tests.extraction.short_segments import cut_short
 from tests.footage import moving_portrait, plain_picture, write_clip
 
 FRAMES = 20
@@ -82,28 +75,13 @@ def test_gaps_stay_where_they_are_not_filled(source, tmp_path):
         assert report.faces == FRAMES - len(COVERED)
 
 
-def test_frames_are_held_no_longer_than_the_tracker_keeps_a_lost_face():
-    networks, taken = build_tracker(), []
-
-    class Counting(Tracker):
-        def update(self, image, position=None, ahead=None):
-            taken.append(position)
-            return super().update(image, position, ahead)
-
-    pictures = [moving_portrait(0) if i < 2 else plain_picture(0) for i in range(30)]
-    frames = [Frame(i, i, i / 25, picture) for i, picture in enumerate(pictures)]
-    settings = TrackerSettings(min_similarity=-1)
-    tracker = Counting(networks.detector, networks.landmarker, settings)
-    tracked = track_source(frames, tracker, "video", Stages(), longest_gap=1000, shard=10)
-    held = [len(taken) - 1 - frame.index for frame, _, _ in tracked]
-    assert max(held) == TrackerSettings.max_lost_frames
-
-
-@pytest.mark.parametrize("shard", [4, 9, 10])
+@pytest.mark.parametrize(("length", "lead"), [(4, 5), (4, 6), (5, 6)])
 def test_killed_within_a_gap_and_repeated_gives_the_same_table(
-    source, faceset, tmp_path, monkeypatch, shard
+    source, faceset, tmp_path, monkeypatch, length, lead
 ):
-    monkeypatch.setattr(extraction, "SHARD_FRAMES", shard)
+    """Segments have a border in the gap, and one tracker begins in it."""
+    cut_short(monkeypatch, length, lead)
+    extract_source(source, tmp_path / "whole", ExtractSettings())
 
     class KilledError(Exception):
         pass
@@ -113,39 +91,18 @@ def test_killed_within_a_gap_and_repeated_gives_the_same_table(
     def kill(frames: int) -> None:
         nonlocal seen
         seen += frames
-        if seen > 10:
+        if seen > 17:
             raise KilledError
 
     with pytest.raises(KilledError):
         extract_source(source, tmp_path / "clip", ExtractSettings(), on_frames=kill)
     report = extract_source(source, tmp_path / "clip", ExtractSettings())
-    assert report.frames_now == FRAMES - 10 // shard * shard
-    assert read_rows(tmp_path / "clip" / ROWS).equals(read_rows(faceset.path / ROWS))
-
-
-class Nobody:
-    """A tracker that finds nobody."""
-
-    settings = TrackerSettings()
-    search = SimpleNamespace(detect=lambda images, passes: [[] for _ in images])
-
-    def update(self, image, position, ahead):
-        return []
-
-    def state(self):
-        return {}
-
-
-@pytest.mark.parametrize(("first", "stored"), [(0, 0), (7, 12), (12, 12), (3, 4)])
-def test_shards_end_where_they_do_without_an_interruption(first, stored):
-    image = np.zeros((2, 2, 3), np.uint8)
-    frames = [Frame(i, i, i / 25, image) for i in range(first, 30)]
-    nobody: Any = Nobody()
-    found = track_source(
-        frames, nobody, "video", Stages(), first=first, stored=stored, longest_gap=5, shard=4
-    )
-    ends = [frame.index + 1 for frame, _, state in found if state is not None]
-    assert ends == [end for end in range(4, 31, 4) if end > stored]
+    assert report.frames_now == FRAMES - (length + lead)
+    rows = read_rows(tmp_path / "clip" / ROWS)
+    assert rows.equals(read_rows(tmp_path / "whole" / ROWS))
+    one_segment = read_rows(faceset.path / ROWS)
+    for name in ("frame", "face", "track", "filled", "image"):
+        assert rows[name].equals(one_segment[name])
 
 
 def test_a_faceset_of_version_2_is_not_resumed(source, tmp_path):
@@ -153,13 +110,8 @@ def test_a_faceset_of_version_2_is_not_resumed(source, tmp_path):
     record = json.loads((tmp_path / "clip" / "faceset.json").read_text())
     (tmp_path / "clip" / "faceset.json").write_text(json.dumps(record | {"complete": False}))
     rows = pq.read_table(tmp_path / "clip" / ROWS)
-    (tmp_path / "clip" / "shards").mkdir()
-    pq.write_table(
-        rows.drop_columns(["filled"]).replace_schema_metadata(
-            {"resume": json.dumps({"next_frame": 5, "state": {}})}
-        ),
-        tmp_path / "clip" / "shards" / "shard-000000000.parquet",
-    )
+    segment = segment_file(tmp_path / "clip", 0, 5)
+    write_segment(segment, rows.drop_columns(["filled"]), SegmentRecord(5, 5))
     with pytest.raises(FacesetError, match="left unfinished by an earlier version"):
         extract_source(source, tmp_path / "clip", ExtractSettings())
 
@@ -168,19 +120,3 @@ def test_an_option_that_is_no_longer_given_is_another_setting(source, tmp_path):
     extract_source(source, tmp_path / "clip", ExtractSettings(fill_gaps=3))
     with pytest.raises(FacesetError, match="fill_gaps: 3 -> None"):
         extract_source(source, tmp_path / "clip", ExtractSettings())
-
-
-def test_damaged_states_are_refused():
-    state = build_tracker().state()
-    tracker = build_tracker()
-    assert restore_tracker(tracker, None, 0) == 0
-    assert restore_tracker(tracker, {"frame": 195, "tracker": state}, 200) == 195
-    for damaged in ([], {"frame": -1, "tracker": state}, {"tracker": state}, {"frame": 1}):
-        with pytest.raises(FacesetError):
-            restore_tracker(tracker, json.loads(json.dumps(damaged)), 200)
-
-
-def test_the_tracker_knows_how_far_apart_processed_frames_are():
-    tracker = build_source_tracker(ExtractSettings(every=25), None, "cpu")
-    assert isinstance(tracker, Tracker)
-    assert tracker.settings.step == 25

@@ -1,0 +1,125 @@
+"""The processes of a run on a cluster: they plan items, do their parts and join them."""
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceswap.core.errors import FaceswapError, StorageFullError, WeightsUnavailable
+from faceswap.engines.joining import PartRow
+from faceswap.engines.work import Item, Part, PartResult, Plan, Work
+
+R = TypeVar("R")
+_AHEAD = 64  # parts that are planned and not begun
+_POLL_S = 0.2
+
+
+class Station:
+    """A process that holds the work of a run.
+
+    Args:
+        work: The work.
+        folder: Working directory of the driver, which this process takes.
+        ledger: Name of the ledger of the run.
+        tries: Times that a part may end its process before it is reported.
+    """
+
+    def __init__(self, work: Work[Any], folder: str, ledger: str, tries: int) -> None:
+        import ray
+
+        self._ray = ray
+        os.chdir(folder)  # paths mean the same everywhere
+        self._work = work
+        self._ledger = ray.get_actor(ledger)
+        self._tries = tries
+
+    def _ask(self, method: str, *args: Any) -> Any:
+        return self._ray.get(getattr(self._ledger, method).remote(*args))
+
+
+class Planner(Station):
+    """Plans items, not much faster than workers do their parts."""
+
+    def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yields a row for each part of an item, one for an item without parts."""
+        number, item = row["item"]
+        while self._ask("waiting") > _AHEAD:
+            time.sleep(_POLL_S)
+        plan = self._ask("plan_of", number)
+        if plan is None:
+            plan = self._plan(item)
+            self._ask("store_plan", number, plan, len(plan.parts) if isinstance(plan, Plan) else 0)
+        if isinstance(plan, str):
+            yield {"part": (PartRow(number, -1, 0, reason=plan), None, None)}
+        elif not plan.parts:
+            yield {"part": (PartRow(number, -1, 0, plan.facts), None, None)}
+        else:
+            for index, part in enumerate(plan.parts):
+                planned = PartRow(number, index, len(plan.parts), plan.facts)
+                yield {"part": (planned, item, part)}
+
+    def _plan(self, item: Item) -> Plan | str:
+        """The plan, or why there is none."""
+        result, reason, _ = _attempt(lambda: self._work.plan(item), self._tries)
+        return reason if result is None else result
+
+
+class Worker(Station):
+    """Does parts."""
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Does the part of each row."""
+        return {"row": _column([self._done(*part) for part in batch["part"]])}
+
+    def _done(self, row: PartRow, item: Item, part: Part | None) -> PartRow:
+        if part is None:
+            return row
+        node = self._ray.get_runtime_context().get_node_id()
+        alive = [each["NodeID"] for each in self._ray.nodes() if each["Alive"]]
+        if self._ask("begin", row.item, row.part, node, alive) > self._tries:
+            reason = f"The process ended {self._tries} times while it did part {row.part + 1}."
+            return replace(row, reason=reason)
+        result, reason, fatal = _attempt(lambda: self._work.run(item, part), self._tries)
+        return replace(row, result=result, reason=reason, fatal=fatal)
+
+
+class Finisher(Station):
+    """Joins the parts of items."""
+
+    def finish(self, item: bytes, facts: Any, results: Sequence[PartResult]) -> tuple[Any, str]:
+        """Report on an item, or None and why there is none."""
+        report, reason, _ = _attempt(lambda: self._work.finish(item, facts, results), self._tries)
+        return report, reason
+
+
+def _column(values: Sequence[PartRow]) -> NDArray[np.object_]:
+    """Values as a column of rows."""
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
+
+
+def _attempt(function: Callable[[], R], tries: int) -> tuple[R | None, str, bool]:
+    """Result of a function, or None and why there is none, and whether that concerns everything.
+
+    Errors of this program are not tried again: they would be the same.
+    """
+    for number in range(1, tries + 1):
+        try:
+            return function(), "", False
+        except (StorageFullError, WeightsUnavailable) as error:
+            return None, f"{error.message} {error.hint}".strip(), True
+        except FaceswapError as error:
+            return None, f"{error.message} {error.hint}".strip(), False
+        except Exception as error:
+            if number == tries:
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                text = f"{type(error).__name__}: {error}".splitlines()[0]
+                place = f"{where.filename}:{where.lineno}"
+                return None, f"Unexpected error in {place}: {text}.", False
+    raise AssertionError("tries must be at least 1")

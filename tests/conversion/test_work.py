@@ -1,0 +1,82 @@
+"""Conversion as the work of an engine, done part by part in any order."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from faceswap.conversion.output.names import name_outputs
+from faceswap.conversion.settings import ConvertConfig
+from faceswap.conversion.setup import ConvertSetup
+from faceswap.conversion.video import conversion
+from faceswap.conversion.video.segments import plan_segments
+from faceswap.conversion.work import ConvertItem, ConvertWork, FindFacesWork
+from faceswap.core.errors import NoFacesError
+from faceswap.media.sources import find_sources
+from faceswap.provenance.file_provenance import read_provenance
+from faceswap.provenance.identity import open_identity
+from tests.conversion.video.test_conversion import packets
+from tests.extraction.short_segments import cut_short
+from tests.footage import plain_picture, write_clip
+
+FRAMES, LENGTH = 40, 4
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch) -> None:
+    cut_short(monkeypatch, 8, 4)
+    monkeypatch.setattr(conversion, "plan_segments", lambda table: plan_segments(table, LENGTH))
+
+
+@pytest.fixture
+def setup(run) -> ConvertSetup:
+    return ConvertSetup(run, ConvertConfig(), open_identity(), to="bob", device="cpu")
+
+
+def item(clip: Path, output: Path) -> ConvertItem:
+    (source,) = find_sources([clip])
+    return ConvertItem(source, name_outputs(source, output))
+
+
+def do(work: FindFacesWork | ConvertWork, one: ConvertItem):
+    """Each part by a process that has done nothing before, the last one first."""
+    plan = work.plan(one)
+    results = [replace(work).run(one, part) for part in reversed(plan.parts)]
+    return plan, replace(work).finish(one, plan.facts, results)
+
+
+def test_parts_in_any_order_give_what_one_process_gives(setup, clip, tmp_path):
+    whole, parts = (item(clip, tmp_path / name / "out.mp4") for name in ("whole", "parts"))
+    report = setup.job(whole.source, whole.outputs).run()
+    faces, searched = do(FindFacesWork(replace(setup)), parts)
+    plan, found = do(ConvertWork(replace(setup)), parts)
+    assert len(faces.parts) >= 1
+    assert len(plan.parts) > 1
+    assert searched == found.frames_now == report.frames
+    assert packets(parts.outputs.path) == packets(whole.outputs.path)
+    known, expected = (read_provenance(each.outputs.path) for each in (parts, whole))
+    assert (known.state, known.conversion) == ("intact", expected.conversion)
+    assert {f.name for f in (tmp_path / "parts").iterdir()} == {"out.mp4", "out.mp4.json"}
+    again, kept = do(ConvertWork(replace(setup)), parts)
+    assert not again.parts
+    assert (kept.frames, kept.frames_now) == (report.frames, 0)
+    assert not FindFacesWork(replace(setup)).plan(parts).parts
+
+
+def test_segments_that_are_done_are_not_done_again(setup, clip, tmp_path):
+    one = item(clip, tmp_path / "out.mp4")
+    do(FindFacesWork(replace(setup)), one)
+    work = ConvertWork(replace(setup))
+    plan = work.plan(one)
+    done = work.run(one, plan.parts[0])
+    assert done.frames == plan.parts[0].frames
+    assert work.run(one, plan.parts[0]).frames == 0
+    assert len(work.plan(one).parts) == len(plan.parts) - 1
+
+
+def test_a_video_without_faces_leaves_nothing(setup, tmp_path):
+    clip = write_clip(tmp_path / "plain.mp4", 12, plain_picture)
+    one = item(clip, tmp_path / "out" / "out.mp4")
+    with pytest.raises(NoFacesError):
+        do(FindFacesWork(replace(setup)), one)
+    assert not [*tmp_path.glob("out/*")]

@@ -1,0 +1,79 @@
+"""Work that is quick and goes wrong on purpose, for the engines to do."""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faceswap.core.errors import MediaError, StorageFullError
+from faceswap.engines.work import Part, PartResult, Plan
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum of some numbers.
+
+    Attributes:
+        name: Name of the sum; its first letters say what goes wrong.
+        numbers: Numbers.
+    """
+
+    name: str
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Addition:
+    """Adds squares, a number a part, which it writes into a file each.
+
+    Attributes:
+        folder: Folder of the files.
+        ordered: Whether sums are finished in their order.
+    """
+
+    folder: Path
+    ordered: bool = True
+
+    def plan(self, item: Sum) -> Plan:
+        """A part for each number whose file is not there."""
+        if item.name.startswith("unplanned"):
+            raise MediaError("It cannot be planned.", "Leave it out.")
+        missing = [n for n in item.numbers if not self._file(item, n).exists()]
+        return Plan([Part(1, number) for number in missing], f"plan of {item.name}")
+
+    def run(self, item: Sum, part: Part) -> PartResult:
+        """Writes a square, unless the number is the first one of a sum that goes wrong."""
+        if part.content == item.numbers[0]:
+            self._go_wrong(item)
+        log = self.folder / f"{item.name}-{part.content}.log"
+        with log.open("a") as file:
+            file.write(f"{os.getpid()} ")
+        self._file(item, part.content).write_text(str(part.content**2))
+        return PartResult(1, part.content)
+
+    def _go_wrong(self, item: Sum) -> None:
+        tried = self.folder / f"{item.name}.tries"
+        tried.write_text(tried.read_text() + "." if tried.exists() else ".")
+        kind, tries = item.name.split("-")[0], len(tried.read_text())
+        if kind == "deadly" or (kind == "killed" and tries == 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if kind == "wrong":
+            raise MediaError("It cannot be read.", "Copy it again.")
+        if kind == "faulty" or (kind == "moody" and tries == 1):
+            raise ZeroDivisionError("division by zero")
+        if kind == "full":
+            raise StorageFullError("The disk is full.")
+        if kind == "slow":
+            time.sleep(3)
+
+    def finish(self, item: Sum, facts: object, results: Sequence[PartResult]) -> int:
+        """The sum of all squares, noted in a file that shows the order of the sums."""
+        assert facts == f"plan of {item.name}"
+        with (self.folder / "order").open("a") as file:
+            file.write(f"{item.name} ")
+        return sum(int(self._file(item, number).read_text()) for number in item.numbers)
+
+    def _file(self, item: Sum, number: int) -> Path:
+        return self.folder / f"{item.name}-{number}"

@@ -1,0 +1,85 @@
+"""The engine for clusters, on processes of this machine."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faceswap.core.errors import ConfigError, StorageFullError
+from faceswap.engines.ray_data import Progress, RayEngine, RayOptions, connected
+from tests.engines.arithmetic import Addition, Sum
+
+pytest.importorskip("ray", reason="the extra `ray` is not installed")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[RayEngine]:
+    """One connection for all tests: its processes find the modules of the tests."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), before]))
+    os.environ.pop("RAY_ADDRESS", None)
+    try:
+        with connected(RayOptions(tries=3, gpus=0)) as engine:
+            yield engine
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def test_no_cluster_at_the_address_is_said():  # first: a process has one connection
+    with (
+        pytest.raises(ConfigError, match="There is no cluster at auto"),
+        connected(RayOptions("auto")),
+    ):
+        pass
+
+
+def squares(item: Sum) -> int:
+    return sum(number**2 for number in item.numbers)
+
+
+def test_what_goes_wrong_with_one_item_leaves_the_others(engine, tmp_path):
+    names = ["good", "killed", "wrong", "deadly", "moody", "unplanned", "faulty", "last"]
+    items = [Sum(name, (n, n + 1, n + 2)) for n, name in enumerate(names)]
+    seen: list[Progress] = []
+    outcomes = [*engine.run(Addition(tmp_path), items, seen.append)]
+    reports = {each.name: each.report for each in outcomes}
+    good = {"good", "killed", "moody", "last"}
+    assert [each.name for each in outcomes] == names
+    assert reports == {i.name: squares(i) if i.name in good else None for i in items}
+    reasons = {each.name: each.reason for each in outcomes if each.reason}
+    assert reasons.keys() == {*names} - good
+    assert reasons["wrong"] == "It cannot be read. Copy it again."
+    assert reasons["deadly"] == "The process ended 3 times while it did part 1."
+    assert reasons["unplanned"] == "It cannot be planned. Leave it out."
+    assert reasons["faulty"].startswith("Unexpected error in ")
+    assert reasons["faulty"].endswith("ZeroDivisionError: division by zero.")
+    assert (tmp_path / "order").read_text().split() == [name for name in names if name in good]
+    assert (tmp_path / "deadly.tries").read_text() == "..."
+    # Every part was done once, those beside a failure too.
+    logs = {file.stem: len(file.read_text().split()) for file in tmp_path.glob("*.log")}
+    failed = {f"{i.name}-{i.numbers[0]}" for i in items if i.name not in good}
+    parts = {f"{i.name}-{n}" for i in items for n in i.numbers if i.name != "unplanned"}
+    assert logs == dict.fromkeys(parts - failed, 1)
+    assert (seen[-1].items, seen[-1].failed) == (8, 4)
+    assert seen[-1].frames == len(parts - failed)
+
+    again = [*engine.run(Addition(tmp_path), items[:1])]
+    assert [(each.report, each.parts) for each in again] == [(squares(items[0]), 0)]
+
+
+def test_items_that_need_no_order_do_not_wait_for_each_other(engine, tmp_path):
+    items = [Sum("slow", (1, 2)), Sum("quick", (3,)), Sum("swift", (4,))]
+    outcomes = [*engine.run(Addition(tmp_path, ordered=False), items)]
+    assert {each.name: each.report for each in outcomes} == {i.name: squares(i) for i in items}
+    assert (tmp_path / "order").read_text().split()[-1] == "slow"
+
+
+def test_a_full_disk_ends_the_run(engine, tmp_path):
+    items = [Sum("full", (1,)), Sum("good", (2,))]
+    with pytest.raises(StorageFullError, match="The disk is full"):
+        list(engine.run(Addition(tmp_path), items))

@@ -1,0 +1,132 @@
+"""Extraction as the work of an engine, done part by part in any order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from faceswap.core.errors import NoFacesError
+from faceswap.engines.work import Part, PartResult
+from faceswap.extraction.moments import Moment
+from faceswap.extraction.people_options import PeopleOptions
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
+from faceswap.extraction.work import ExtractWork
+from faceswap.facesets.faceset import Faceset
+from faceswap.media.images import write_image
+from faceswap.media.sources import Source, find_sources
+from faceswap.provenance.subject import Subject
+from tests.extraction.short_segments import cut_short
+from tests.facesets.test_killed_faceset import content
+from tests.footage import moving_portrait, plain_picture, write_clip
+
+FRAMES, KEYS = 70, (13, 24, 38, 51)
+SETTINGS = ExtractSettings()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Source:
+    clip = write_clip(
+        tmp_path_factory.mktemp("clips") / "clip.mp4", FRAMES, moving_portrait, keys=KEYS
+    )
+    return find_sources([clip])[0]
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    cut_short(monkeypatch, 10, 5)
+
+
+def work(folder: Path, **changes: object) -> ExtractWork:
+    first = ExtractWork(
+        folder,
+        SETTINGS,
+        (None, None),
+        PeopleOptions("off"),
+        subject=None,
+        device="cpu",
+        overwrite=False,
+        run_name="run",
+    )
+    return replace(first, **changes)
+
+
+def run(made: ExtractWork, source: Source, parts: Sequence[Part]) -> list[PartResult]:
+    """What came of parts, each done by a process that has done nothing before."""
+    return [replace(made).run(source, part) for part in parts]
+
+
+def test_parts_in_any_order_give_what_one_process_gives(source, tmp_path):
+    extract_source(source, tmp_path / "whole" / "clip", SETTINGS)
+    made = work(tmp_path / "parts")
+    plan = made.plan(source)
+    assert [part.frames for part in plan.parts] == [29, 27, 14]
+    results = run(made, source, plan.parts[::-1])
+    assert [result.frames for result in results] == [14, 27, 29]
+    report = replace(made).finish(source, plan.facts, results)
+    assert (report.faces, report.frames, report.frames_now) == (FRAMES, FRAMES, FRAMES)
+    assert content(tmp_path / "parts" / "clip") == content(tmp_path / "whole" / "clip")
+
+
+def test_what_is_done_is_not_planned_and_not_done_again(source, tmp_path):
+    made = work(tmp_path)
+    plan = made.plan(source)
+    run(made, source, plan.parts[:1])
+    assert [part.content for part in made.plan(source).parts] == [
+        part.content for part in plan.parts[1:]
+    ]
+    results = run(made, source, plan.parts)
+    assert [result.frames for result in results] == [0, 27, 14]
+    made.finish(source, plan.facts, results)
+    before = content(tmp_path / "clip")
+    again = made.plan(source)
+    assert not again.parts
+    report = made.finish(source, again.facts, ())
+    assert (report.frames, report.frames_now) == (FRAMES, 0)
+    # A process that was killed just after it had finished.
+    assert made.finish(source, plan.facts, results).faces == FRAMES
+    assert content(tmp_path / "clip") == before
+
+
+def test_a_faceset_is_replaced_once(source, tmp_path):
+    extract_source(source, tmp_path / "clip", replace(SETTINGS, crop_size=256))
+    made = work(tmp_path, overwrite=True)
+    plan = made.plan(source)
+    first = run(made, source, plan.parts[:2])
+    assert len(made.plan(source).parts) == 1  # planned again, since the first planner was lost
+    made.finish(source, plan.facts, [*first, *run(made, source, plan.parts[2:])])
+    extract_source(source, tmp_path / "whole" / "clip", SETTINGS)
+    assert content(tmp_path / "clip") == content(tmp_path / "whole" / "clip")
+
+
+def test_a_span_and_a_subject_are_those_of_the_command(source, tmp_path):
+    span = Moment(20, is_frame=True), Moment(50, is_frame=True)
+    made = work(tmp_path, span=span, subject=Subject("Grace", "public-domain"))
+    plan = made.plan(source)
+    made.finish(source, plan.facts, run(made, source, plan.parts))
+    faceset = Faceset.open(tmp_path / "clip")
+    assert [face.frame for face in faceset.faces()] == list(range(20, 50))
+    assert faceset.record["subject"]["name"] == "Grace"
+
+
+def test_photos_are_one_part(tmp_path):
+    for number in range(3):
+        write_image(tmp_path / "photos" / f"{number}.png", moving_portrait(9 * number))
+    (photos,) = find_sources([tmp_path / "photos"])
+    made = work(tmp_path / "faces")
+    plan = made.plan(photos)
+    assert [part.content for part in plan.parts] == [None]
+    made.finish(photos, plan.facts, run(made, photos, plan.parts))
+    extract_source(photos, tmp_path / "whole" / "photos", SETTINGS)
+    assert content(tmp_path / "faces" / "photos") == content(tmp_path / "whole" / "photos")
+
+
+def test_a_source_without_faces_leaves_nothing(tmp_path):
+    clip = write_clip(tmp_path / "plain.mp4", 30, plain_picture)
+    (plain,) = find_sources([clip])
+    made = work(tmp_path / "faces")
+    plan = made.plan(plain)
+    with pytest.raises(NoFacesError, match="No face was found"):
+        made.finish(plain, plan.facts, run(made, plain, plan.parts))
+    assert not (tmp_path / "faces" / "plain").exists()
