@@ -55,6 +55,8 @@ def run_with_progress(
     items: Sequence[Item],
     title: str,
     show: Callable[[R], str | None] = lambda _: None,
+    *,
+    nouns: tuple[str, str] = ("sources", "frames"),
 ) -> list[Outcome[R]]:
     """Does the work of a verb on a cluster, with a line on how far it is.
 
@@ -64,18 +66,19 @@ def run_with_progress(
         items: Items that it is done on.
         title: Title of the progress.
         show: Function of a report, which returns what is said of it.
+        nouns: Names of the items, and of what is counted in their parts, in the plural.
 
     Returns:
         How the work on each item ended.
     """
     outcomes = []
-    with progress_bar(title, len(items), "sources") as advance:
+    with progress_bar(title, len(items), nouns[0]) as advance:
         before = 0
 
         def report(progress: Progress) -> None:
             nonlocal before
             rate = progress.frames / max(progress.seconds, 1e-9)
-            text = f"{progress.parts:,} parts, {progress.frames:,} frames, {rate:.1f} frames/s"
+            text = f"{progress.parts:,} parts, {progress.frames:,} {nouns[1]}, {rate:.1f}/s"
             if progress.failed:
                 text += f", {progress.failed:,} failed"
             advance(progress.items - before, text)

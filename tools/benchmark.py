@@ -6,6 +6,7 @@ python tools/benchmark.py convert CLIP --model runs/ab --to bob
 python tools/benchmark.py train faces/a faces/b --recipe v1 --recipe small
 python tools/benchmark.py memory CLIP --model runs/ab --to bob
 python tools/benchmark.py faces faces/clip --model runs/ab --to bob
+python tools/benchmark.py people 10000 --exact --approximate
 python tools/benchmark.py classify DATA --model resnet20
 python tools/benchmark.py scaling faces/a faces/b --recipe v3 --set model.options.size=512
 python tools/benchmark.py traffic liae --set size=64
@@ -75,6 +76,22 @@ def faces(
     from benchmarks.memory import benchmark_faces
 
     benchmark_faces(faceset, model, to, minutes)
+
+
+@app.command()
+def people(
+    tracks: Annotated[int, typer.Argument(help="Number of tracks.")],
+    each: Annotated[int, typer.Option(help="Mean number of tracks of a person.")] = 5,
+    threshold: Annotated[float, typer.Option(help="Similarity of one person.")] = 0.42,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare all tracks.")] = False,
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="Compare approximate neighbours.")
+    ] = False,
+) -> None:
+    """Time, peak memory and agreement of the grouping of synthetic tracks by person."""
+    from benchmarks.people import benchmark_people
+
+    benchmark_people(tracks, each, threshold, exact=exact, approximate=approximate)
 
 
 @app.command()

@@ -69,7 +69,7 @@ class Work(Protocol[R_co]):
         """Whether items are finished one after the other, in their order."""
         ...
 
-    def plan(self, item: Any) -> Plan:
+    def plan(self, item: Any, /) -> Plan:
         """Divides the work on an item, without doing it.
 
         Raises:
@@ -77,7 +77,7 @@ class Work(Protocol[R_co]):
         """
         ...
 
-    def run(self, item: Any, part: Part) -> PartResult:
+    def run(self, item: Any, part: Part, /) -> PartResult:
         """Does a part.
 
         Raises:
@@ -85,7 +85,7 @@ class Work(Protocol[R_co]):
         """
         ...
 
-    def finish(self, item: Any, facts: Any, results: Sequence[PartResult]) -> R_co:
+    def finish(self, item: Any, facts: Any, results: Sequence[PartResult], /) -> R_co:
         """Joins the parts; called in the order of the items, after all parts of one are done.
 
         Args:

@@ -58,19 +58,18 @@ class Gallery:
 
 
 def _read_people(path: Path) -> list[Known]:
+    sums: dict[str, NDArray[np.float64]] = {}
+    faces: dict[str, int] = {}
     try:
         faceset = Faceset.open(path)
-        embeddings = faceset.embeddings()
+        people = faceset.rows["person"].to_pylist()
+        for name, embedding in zip(people, faceset.each_embedding(), strict=True):
+            if name is not None and embedding is not None:
+                sums[name] = sums.get(name, 0) + embedding.astype(np.float64)
+                faces[name] = faces.get(name, 0) + 1
     except FaceswapError:
         return []  # unfinished, damaged or of a newer version: nobody to compare with
-    pairs = zip(faceset.rows["person"].to_pylist(), embeddings, strict=True)
-    by_name: dict[str, list[NDArray[np.float32]]] = {}
-    for name, embedding in pairs:
-        if name is not None and embedding is not None:
-            by_name.setdefault(name, []).append(embedding)
-    return [
-        Known(name, np.stack(each).mean(0, np.float64), len(each)) for name, each in by_name.items()
-    ]
+    return [Known(name, total / faces[name], faces[name]) for name, total in sums.items()]
 
 
 def number_tracks(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from faceswap.conversion.video import conversion
 from faceswap.conversion.video.segments import plan_segments
 from faceswap.conversion.work import ConvertItem, ConvertWork, FindFacesWork
 from faceswap.core.errors import NoFacesError
+from faceswap.engines.work import Plan
 from faceswap.media.sources import find_sources
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.identity import open_identity
@@ -38,7 +40,7 @@ def item(clip: Path, output: Path) -> ConvertItem:
     return ConvertItem(source, name_outputs(source, output))
 
 
-def do(work: FindFacesWork | ConvertWork, one: ConvertItem):
+def do(work: FindFacesWork | ConvertWork, one: ConvertItem) -> tuple[Plan, Any]:
     """Each part by a process that has done nothing before, the last one first."""
     plan = work.plan(one)
     results = [replace(work).run(one, part) for part in reversed(plan.parts)]

@@ -36,8 +36,12 @@ def test_what_fails_is_reported_and_the_others_go_on(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [log.name]
 
 
+def never() -> int:
+    return pytest.fail("went on")
+
+
 @pytest.mark.parametrize("error", [StorageFullError("full"), KeyboardInterrupt()])
 def test_what_every_other_one_would_meet_ends_the_batch(tmp_path, error):
-    later = Task("b", tmp_path / "b.mp4", lambda: pytest.fail("went on"))
+    later = Task("b", tmp_path / "b.mp4", never)
     with pytest.raises(type(error)):
         run_tasks([Task("a", tmp_path / "a.mp4", fails(error)), later], lambda _: None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_a_faceset_is_replaced_once(source, tmp_path):
 
 
 def test_a_span_and_a_subject_are_those_of_the_command(source, tmp_path):
-    span = Moment(20, is_frame=True), Moment(50, is_frame=True)
+    span = tuple(Moment(Fraction(at), is_frame=True) for at in (20, 50))
     made = work(tmp_path, span=span, subject=Subject("Grace", "public-domain"))
     plan = made.plan(source)
     made.finish(source, plan.facts, run(made, source, plan.parts))

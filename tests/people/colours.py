@@ -9,6 +9,7 @@ from faceswap.facesets.writer import FacesetWriter
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, head_pose
 from faceswap.geometry.mean_face import MEAN_FACE
 from faceswap.media.images import write_image
+from tests.facesets.written import write_whole
 
 RED, GREEN, BLUE = (220, 60, 60), (60, 220, 60), (60, 60, 220)
 SIDE = 32
@@ -82,6 +83,7 @@ def write_tracks(
     source = {"name": path.name, "path": "clip", "kind": kind, "sha256": "a" * 64}
     extractor = {"crop_size": SIDE, "crop_coverage": HEAD_COVERAGE, "every": every}
     writer = FacesetWriter(path, source, extractor, overwrite=False)
+    rows = []
     for frame in range(0, max(map(len, tracks)), every):
         for face, colours in enumerate(tracks):
             colour = colours[frame] if frame < len(colours) else None
@@ -90,7 +92,6 @@ def write_tracks(
                 write_image(
                     path / "images" / row["image"], np.full((SIDE, SIDE, 3), colour, np.uint8)
                 )
-                writer.add(row)
-    writer.end_shard(max(map(len, tracks)), {})
-    writer.finish(frames=max(map(len, tracks)), damage="")
+                rows.append(row)
+    write_whole(writer, rows, max(map(len, tracks)))
     return path

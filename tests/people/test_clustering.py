@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -116,6 +119,67 @@ def test_errors(folder, monkeypatch, capsys):
     write_tracks(folder / "d", [[RED] * 2])
     assert run(str(folder)) == 2
     assert "Fetch them." in capsys.readouterr().err
+
+
+def test_a_track_of_two_people_becomes_one(folder, capsys):
+    assert run(str(folder)) == 0
+
+    def rename(rows):
+        place = rows.schema.get_field_index("person")
+        columns = (rows[name].to_pylist() for name in ("frame", "track", "person"))
+        names = [
+            "anna" if frame < 20 and track == 0 else person
+            for frame, track, person in zip(*columns, strict=True)
+        ]
+        return rows.set_column(place, rows.schema.field("person"), [names])
+
+    rewrite_rows(folder / "a", rename)
+    assert run(str(folder)) == 0
+    first = np.array(people(folder / "a")).reshape(80, 2)[:, 0]
+    assert first.tolist() == ["anna"] * 40 + ["3"] * 40
+    sheets = {path.stem: read_image(path) for path in (folder / "people").iterdir()}
+    for name, shade in (("anna", RED), ("2", GREEN), ("3", BLUE)):
+        np.testing.assert_allclose(sheets[name][20:100, 20:100].mean((0, 1)), shade, atol=6)
+
+
+def test_approximate_neighbours_are_announced(folder, monkeypatch, capsys):
+    assert run(str(folder)) == 0
+    assert "groups of tracks" not in capsys.readouterr().err
+    before = [people(folder / name) for name in "abc"]
+    monkeypatch.setattr(verb, "EXACT_GROUPS", 2)
+    assert run(str(folder)) == 0
+    said = capsys.readouterr().err
+    assert "more than 2 groups of tracks" in said
+    assert "approximate neighbours" in said
+    assert [people(folder / name) for name in "abc"] == before
+
+
+def test_the_table_shows_the_people_with_most_faces(folder, monkeypatch, capsys):
+    monkeypatch.setattr(verb, "_MOST_ROWS", 2)
+    assert run(str(folder)) == 0
+    said = capsys.readouterr()
+    assert "The table shows the 2 people with most faces, of 3." in said.err
+    rows = [line.split("│")[1:4] for line in said.out.splitlines() if line.startswith("│")]
+    assert [[cell.strip() for cell in row] for row in rows] == [["2", "81", "2"], ["3", "50", "2"]]
+    assert len(list((folder / "people").iterdir())) == 3
+
+
+def test_facesets_are_open_one_at_a_time(folder, monkeypatch):
+    opened, most = weakref.WeakValueDictionary(), []
+    whole = Faceset.open
+
+    def counted(path):
+        gc.collect()
+        most.append(len(opened))
+        faceset = opened[len(most)] = whole(path)
+        return faceset
+
+    monkeypatch.setattr(verb.Faceset, "open", counted)
+    assert run(str(folder)) == 0
+    assert len(most) == 6  # to count the faces, and to recognise their people
+    assert max(most) <= 1  # the one that is replaced by the next
+    assert run(str(folder)) == 0
+    assert len(most) == 6  # recognised ones are streamed
 
 
 def test_a_folder_of_photos_is_never_replaced(folder, tmp_path):

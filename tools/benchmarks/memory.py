@@ -1,7 +1,6 @@
 """Benchmark of peak memory."""
 
 import multiprocessing
-import resource
 import tempfile
 from collections.abc import Callable
 from itertools import islice
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.peak_memory import forget_peak, peak_so_far
 from faceswap.conversion.faces.assignment import Assignment
 from faceswap.conversion.faces.targets import Targets
 from faceswap.conversion.pipeline import convert_source
@@ -105,18 +105,11 @@ def _assign_in(clip: Path, model: Path, to: str, _folder: Path) -> None:
     swapper = Swapper(load_run_model(model, pick_device()), to=to)
     hashed = hash_source(find_sources([clip])[0])
     assignment = Assignment(Targets.everyone(to), clip.name)
-    _forget_peak()  # loading a model takes more than it keeps
+    forget_peak()  # loading a model takes more than it keeps
     with ClipFaces(Faceset.open(clip.with_suffix("")), hashed, swapper, assignment) as faces:
         frames = islice(VideoReader(clip), 0, None, _EVERY)
         shown = sum(len(found) for _, found in faces.of(frames, {}))
     assert shown
-
-
-def _forget_peak() -> None:
-    """Lowers the peak of this process to the memory that it has now, where the system can."""
-    control = Path("/proc/self/clear_refs")
-    if control.exists():
-        control.write_text("5")
 
 
 def _extract_in(clip: Path, _model: Path, _to: str, folder: Path) -> None:
@@ -139,17 +132,7 @@ def _measure(
     work: Callable[[Path, Path, str, Path], None], clip: Path, model: Path, to: str, folder: Path
 ) -> float:
     work(clip, model, to, folder)
-    return _peak_so_far()
-
-
-def _peak_so_far() -> float:
-    """Peak resident memory of this process in MiB; that of Linux can be reset."""
-    # The resource module would tell the memory of the process that started this one, if larger.
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    return peak_so_far()
 
 
 def _repeat(clip: Path, longer: Path, times: int) -> None:
