@@ -1,0 +1,72 @@
+"""The verbs with ``--engine ray``: the same files as those of one process."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faceswap.models import build_model
+from faceswap.models.model_file import ModelMeta, save_model
+from faceswap.provenance.file_provenance import read_provenance
+from tests.conversion.video.test_conversion import packets
+from tests.facesets.test_killed_faceset import content
+from tests.footage import moving_portrait, plain_picture, write_clip
+
+pytest.importorskip("ray", reason="the extra `ray` is not installed")
+pytestmark = pytest.mark.slow
+OPTIONS = {"size": 64, "code": 32}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Clips, one of them longer than a segment and one without a face, and a model."""
+    folder = tmp_path_factory.mktemp("work")
+    write_clip(folder / "clips" / "long.mp4", 1060, lambda index: moving_portrait(index % 40))
+    write_clip(folder / "clips" / "plain.mp4", 8, plain_picture)
+    write_clip(folder / "clips" / "short.mp4", 12)
+    model = build_model("small", ["alice", "bob"], OPTIONS)
+    save_model(folder / "model", model, ModelMeta("small", OPTIONS, ("alice", "bob"), 1.25, 7))
+    return folder
+
+
+def faceswap(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "faceswap", *arguments]
+    return subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_extract(folder):
+    local = faceswap(folder, "extract", "clips", "-o", "local")
+    shared = faceswap(folder, "extract", "clips", "-o", "shared", "--engine", "ray")
+    assert (local.returncode, shared.returncode) == (2, 2), shared.stderr  # of plain.mp4
+    assert "No face was found in clips/plain.mp4" in shared.stderr
+    assert "2 sources of 3 complete, 1 failure, 1,080 frames processed." in shared.stderr
+    assert content(folder / "shared") == content(folder / "local")
+    again = faceswap(folder, "extract", "clips/long.mp4", "-o", "shared", "--engine", "ray")
+    assert again.returncode == 0
+    assert "1,060 frames (100.0%) -> shared/long, already complete" in again.stderr
+
+
+def test_convert(folder):
+    options = ("clips", "--model", "model", "--to", "bob", "-o")
+    local = faceswap(folder, "convert", *options, "here")
+    shared = faceswap(folder, "convert", *options, "there", "--engine", "ray")
+    assert (local.returncode, shared.returncode) == (2, 2), shared.stderr
+    for name in ("long.mp4", "short.mp4"):
+        ours, theirs = folder / "there" / name, folder / "here" / name
+        assert packets(ours) == packets(theirs)
+        found, expected = read_provenance(ours), read_provenance(theirs)
+        assert (found.state, found.conversion) == ("intact", expected.conversion)
+    names = [sorted(file.name for file in (folder / each).iterdir()) for each in ("here", "there")]
+    assert names[0] == names[1]
+
+
+def test_people(folder):
+    if not (folder / "local").exists():
+        faceswap(folder, "extract", "clips", "-o", "local")
+    shutil.copytree(folder / "local", folder / "again")
+    local = faceswap(folder, "faces", "people", "local")
+    shared = faceswap(folder, "faces", "people", "again", "--engine", "ray")
+    assert (local.returncode, local.stdout) == (shared.returncode, shared.stdout)
+    assert content(folder / "again") == content(folder / "local")
