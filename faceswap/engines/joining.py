@@ -1,6 +1,5 @@
 """Puts the parts of items together in the driver, and tells which items can be finished next."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,7 @@ class Pending:
         facts: Facts of its plan.
         results: Results of the parts so far, by their number.
         reason: Cause of the first failure; "" if there is none.
-        begun: Moment at which the first part came, by ``time.monotonic``.
+        seconds: Seconds that workers took for its parts.
     """
 
     number: int
@@ -26,7 +25,7 @@ class Pending:
     facts: Any
     results: dict[int, PartResult] = field(default_factory=dict)
     reason: str = ""
-    begun: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
 
     @property
     def frames(self) -> int:
@@ -46,6 +45,7 @@ class PartRow:
         result: Result of the part; None if it failed, or there is none.
         reason: Cause of the failure; "" if there is none.
         fatal: Whether every other part would fail in the same way.
+        seconds: Seconds that the worker took.
     """
 
     item: int
@@ -55,6 +55,7 @@ class PartRow:
     result: PartResult | None = None
     reason: str = ""
     fatal: bool = False
+    seconds: float = 0.0
 
 
 class Joining:
@@ -76,6 +77,7 @@ class Joining:
         """Takes a row; yields the items that can be finished now, in their order."""
         pending = self._pending.setdefault(row.item, Pending(row.item, row.parts, row.facts))
         pending.reason = pending.reason or row.reason
+        pending.seconds += row.seconds
         if row.result is not None:
             pending.results[row.part] = row.result
         elif row.part >= 0:

@@ -9,6 +9,8 @@ times is reported. If the driver is lost, the same command does what is left.
 
 import logging
 import os
+import secrets
+import socket
 import time
 import uuid
 from collections import deque
@@ -27,11 +29,11 @@ from faceswap.engines.work import Item, Outcome, PartResult, Work
 R = TypeVar("R")
 
 _WAVE = 10_000  # items of one data set: Ray keeps an entry for each of them
+_PATIENCE_S = 10.0
 _STORE_BYTES = 200 << 20  # of shared memory on a machine without a cluster: rows are small
 _SILENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_AUTH_MODE": "disabled",
 }
 
 
@@ -115,8 +117,12 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
     Raises:
         ConfigError: Ray is not installed, or there is no cluster at the address.
     """
-    for name, value in _SILENT.items():
+    address = options.address or os.environ.get("RAY_ADDRESS", "")
+    # Ray listens on the network: processes of this machine alone obey nobody else.
+    secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    for name, value in (_SILENT if address else _SILENT | secret).items():
         os.environ.setdefault(name, value)
+    _check_answers(address)
     try:
         import ray
         import ray.data
@@ -126,7 +132,6 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
             "--engine ray needs Ray, which is not installed.",
             'Install the extra: pip install "faceswap-toolkit[ray]".',
         ) from error
-    address = options.address or os.environ.get("RAY_ADDRESS", "")
     alone = {} if address else {"object_store_memory": _STORE_BYTES, "include_dashboard": False}
     shared = {name: value for name, value in os.environ.items() if name.startswith("FACESWAP_")}
     try:
@@ -137,16 +142,30 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
             runtime_env={"env_vars": shared} if shared else None,
             **alone,
         )
-    except (ConnectionError, RuntimeError) as error:  # nothing there, or nothing that answers
-        raise ConfigError(
-            f"There is no cluster at {address}.",
-            "Start one with `ray start --head`, or omit --address to use this machine alone.",
-        ) from error
+    except ConnectionError as error:
+        raise _no_cluster(address) from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         yield RayEngine(ray, options)
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Checks that something listens at an address ``HOST:PORT``: Ray would wait for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        try:
+            socket.create_connection((host, int(port)), _PATIENCE_S).close()
+        except OSError as error:
+            raise _no_cluster(address) from error
+
+
+def _no_cluster(address: str) -> ConfigError:
+    return ConfigError(
+        f"There is no cluster at {address}.",
+        "Start one with `ray start --head`, or omit --address to use this machine alone.",
+    )
 
 
 class _Run:
@@ -289,7 +308,7 @@ class _Run:
                 reason,
                 parts=pending.parts,
                 frames=pending.frames,
-                seconds=time.monotonic() - pending.begun,
+                seconds=pending.seconds,
             )
 
     def _result_of(self, reference: Any) -> tuple[Any, str]:

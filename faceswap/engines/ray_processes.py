@@ -84,14 +84,16 @@ class Worker(Station):
         if self._ask("begin", row.item, row.part, node, alive) > self._tries:
             reason = f"The process ended {self._tries} times while it did part {row.part + 1}."
             return replace(row, reason=reason)
+        begun = time.monotonic()
         result, reason, fatal = _attempt(lambda: self._work.run(item, part), self._tries)
-        return replace(row, result=result, reason=reason, fatal=fatal)
+        seconds = time.monotonic() - begun
+        return replace(row, result=result, reason=reason, fatal=fatal, seconds=seconds)
 
 
 class Finisher(Station):
     """Joins the parts of items."""
 
-    def finish(self, item: bytes, facts: Any, results: Sequence[PartResult]) -> tuple[Any, str]:
+    def finish(self, item: Item, facts: Any, results: Sequence[PartResult]) -> tuple[Any, str]:
         """Report on an item, or None and why there is none."""
         report, reason, _ = _attempt(lambda: self._work.finish(item, facts, results), self._tries)
         return report, reason

@@ -112,7 +112,7 @@ class Outcome(Generic[R]):
         reason: Cause of the failure in one line; "" if it did not.
         parts: Number of parts that were done.
         frames: Number of frames that were processed.
-        seconds: Time from the first part to the end.
+        seconds: Seconds that workers took for its parts.
     """
 
     name: str
