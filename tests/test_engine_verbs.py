@@ -1,5 +1,6 @@
 """The verbs with ``--engine ray``: the same files as those of one process."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,12 @@ from tests.conversion.video.test_conversion import packets
 from tests.facesets.test_killed_faceset import content
 from tests.footage import moving_portrait, plain_picture, write_clip
 
-pytest.importorskip("ray", reason="the extra `ray` is not installed")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="the extra `ray` is not installed"
+    ),
+]
 OPTIONS = {"size": 64, "code": 32}
 
 
@@ -23,6 +28,7 @@ OPTIONS = {"size": 64, "code": 32}
 def folder(tmp_path_factory) -> Path:
     """Clips, one of them longer than a segment and one without a face, and a model."""
     folder = tmp_path_factory.mktemp("work")
+    (folder / "clips").mkdir()
     write_clip(folder / "clips" / "long.mp4", 1060, lambda index: moving_portrait(index % 40))
     write_clip(folder / "clips" / "plain.mp4", 8, plain_picture)
     write_clip(folder / "clips" / "short.mp4", 12)
@@ -45,7 +51,7 @@ def test_extract(folder):
     assert content(folder / "shared") == content(folder / "local")
     again = faceswap(folder, "extract", "clips/long.mp4", "-o", "shared", "--engine", "ray")
     assert again.returncode == 0
-    assert "1,060 frames (100.0%) -> shared/long, already complete" in again.stderr
+    assert "-> shared/long, already complete" in again.stderr
 
 
 def test_convert(folder):

@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 import time
 import uuid
 from collections import deque
@@ -118,9 +119,11 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
         ConfigError: Ray is not installed, or there is no cluster at the address.
     """
     address = options.address or os.environ.get("RAY_ADDRESS", "")
-    # Ray listens on the network: processes of this machine alone obey nobody else.
-    secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    for name, value in (_SILENT if address else _SILENT | secret).items():
+    given = dict(_SILENT)
+    if not address and "ray" not in sys.modules:  # it reads them once
+        # Ray listens on the network: processes of this machine alone obey nobody else.
+        given |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    for name, value in given.items():
         os.environ.setdefault(name, value)
     _check_answers(address)
     try:
