@@ -97,6 +97,11 @@ class ConvertSetup:
         """Encoding of the outputs."""
         return build_encoding(self.config.encode)
 
+    @cached_property
+    def finding(self) -> FaceFinding:
+        """How faces are found without a faceset, by networks that all sources share."""
+        return FaceFinding(self.detector, self.landmarker, str(pick_device(self.device)))
+
     def job(self, source: Source, outputs: Outputs) -> ConvertJob:
         """The conversion of one source.
 
@@ -108,8 +113,7 @@ class ConvertSetup:
             FacesetError: Its faceset is missing, unfinished or damaged.
             MediaError: The source cannot be read.
         """
-        faces = FaceFinding(self.detector, self.landmarker, str(pick_device(self.device)))
-        own = faces if self.faceset is None else choose_faceset(source, self.faceset)
+        own = self.finding if self.faceset is None else choose_faceset(source, self.faceset)
         return ConvertJob(
             source,
             outputs,

@@ -87,7 +87,8 @@ class FaceFinding:
     @cached_property
     def weights(self) -> Mapping[str, str]:
         """SHA-256 of the weights of both networks by their names."""
-        tracker = self.new_tracker()
+        tracker = self.networks.tracker
+        assert tracker is not None
         names = (*tracker.detector.weights, *tracker.landmarker.weights)
         return {name: weights_entry(name).sha256 for name in names}
 
