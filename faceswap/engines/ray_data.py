@@ -104,6 +104,7 @@ class RayEngine:
         Raises:
             StorageFullError: A disk is full: every other item would fail in the same way.
             WeightsUnavailable: Weights are missing, which all need.
+            ConfigError: A process of the cluster cannot begin to work.
         """
         yield from _Run(self._ray, work, items, self._options, on_progress).outcomes()
 
@@ -211,6 +212,17 @@ class _Run:
 
     def outcomes(self) -> Iterator[Outcome[Any]]:
         """Runs everything; see ``RayEngine.run``."""
+        try:
+            yield from self._outcomes()
+        except self._ray.exceptions.RayError as error:
+            cause = str(error).strip().splitlines()[-1]
+            raise ConfigError(
+                f"The cluster cannot do the work: {cause}",
+                "Each machine needs the same program, footage, working directory and output: "
+                "see docs/cluster.md.",
+            ) from error
+
+    def _outcomes(self) -> Iterator[Outcome[Any]]:
         for first in range(0, len(self._items), _WAVE):
             for row in self._rows(first):
                 if row.fatal:

@@ -9,7 +9,7 @@ import pytest
 
 from faceswap.core.errors import ConfigError, StorageFullError
 from faceswap.engines.ray_data import Progress, RayEngine, RayOptions, connected
-from tests.engines.arithmetic import Addition, Sum
+from tests.engines.arithmetic import Addition, Elsewhere, Sum
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="the extra `ray` is not installed"
@@ -75,14 +75,19 @@ def test_what_goes_wrong_with_one_item_leaves_the_others(engine, tmp_path):
     assert [(each.report, each.parts) for each in again] == [(squares(items[0]), 0)]
 
 
-def test_items_that_need_no_order_do_not_wait_for_each_other(engine, tmp_path):
-    items = [Sum("slow", (1, 2)), Sum("quick", (3,)), Sum("swift", (4,))]
+def test_items_that_need_no_order_are_finished_once_each(engine, tmp_path):
+    items = [Sum("some", (1, 2)), Sum("one", (3,)), Sum("another", (4,))]
     outcomes = [*engine.run(Addition(tmp_path, ordered=False), items)]
     assert {each.name: each.report for each in outcomes} == {i.name: squares(i) for i in items}
-    assert (tmp_path / "order").read_text().split()[-1] == "slow"
+    assert sorted((tmp_path / "order").read_text().split()) == ["another", "one", "some"]
 
 
 def test_a_full_disk_ends_the_run(engine, tmp_path):
     items = [Sum("full", (1,)), Sum("good", (2,))]
     with pytest.raises(StorageFullError, match="The disk is full"):
         list(engine.run(Addition(tmp_path), items))
+
+
+def test_processes_that_cannot_begin_end_the_run_with_their_error(engine, tmp_path):
+    with pytest.raises(ConfigError, match="The folder is not on this machine"):
+        list(engine.run(Elsewhere(tmp_path), [Sum("good", (1,))]))
