@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import typer
 
 from faceswap.core.console import TextTable, note, progress_bar, show_table
+from faceswap.core.errors import ConfigError
 from faceswap.core.text import counted
 from faceswap.engines.ray_data import Progress, RayEngine, RayOptions, connected
 from faceswap.engines.work import Item, Outcome, Work
@@ -43,8 +44,16 @@ def ray_engine(address: str, tries: int, device: str) -> Iterator[RayEngine]:
         address: Address of the cluster; "" for ``$RAY_ADDRESS``, or none.
         tries: Times that a part may end its process before it is reported.
         device: Device of the networks; "auto" for GPUs where the cluster has some.
+
+    Raises:
+        ConfigError: The device names one GPU of several, or the cluster cannot be used.
     """
-    gpus = None if device == "auto" else float(device.startswith("cuda"))
+    if ":" in device:
+        raise ConfigError(
+            f"Expected cuda, cpu or auto with --engine ray, found {device!r}.",
+            "Each worker gets a GPU of its own; omit the number.",
+        )
+    gpus = None if device == "auto" else device == "cuda"
     with connected(RayOptions(address, tries, gpus)) as engine:
         yield engine
 

@@ -44,7 +44,7 @@ class PartRow:
         facts: Facts of the plan.
         result: Result of the part; None if it failed, or there is none.
         reason: Cause of the failure; "" if there is none.
-        fatal: Whether every other part would fail in the same way.
+        fatal: Name of the error by which every other part would fail as well; "" for none.
         seconds: Seconds that the worker took.
     """
 
@@ -54,7 +54,7 @@ class PartRow:
     facts: Any = None
     result: PartResult | None = None
     reason: str = ""
-    fatal: bool = False
+    fatal: str = ""
     seconds: float = 0.0
 
 

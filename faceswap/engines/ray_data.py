@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from faceswap.core.errors import ConfigError, StorageFullError
+from faceswap.core.errors import ConfigError, StorageFullError, WeightsUnavailable
 from faceswap.engines.joining import Joining, PartRow, Pending
 from faceswap.engines.ledger import Ledger
 from faceswap.engines.ray_processes import Finisher, Planner, Worker
@@ -31,6 +31,9 @@ R = TypeVar("R")
 
 _WAVE = 10_000  # items of one data set: Ray keeps an entry for each of them
 _PATIENCE_S = 10.0
+# Shares of a GPU. Planners and finishers compute nothing, but open what workers do, and the same
+# kind of device is part of a conversion's identity.
+_WORKER, _SLIVER = 0.8, 0.02
 _STORE_BYTES = 200 << 20  # of shared memory on a machine without a cluster: rows are small
 _SILENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -46,12 +49,12 @@ class RayOptions:
         address: Address of the cluster, "auto" for the one that runs on this machine, or "" for
             ``RAY_ADDRESS``, or else for processes on this machine alone.
         tries: Times that a part may end its process before it is reported.
-        gpus: Part of a GPU that each worker gets; None for one where the cluster has GPUs.
+        gpus: Whether each worker gets a GPU; None if the cluster has some.
     """
 
     address: str = ""
     tries: int = 3
-    gpus: float | None = None
+    gpus: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,10 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
     Raises:
         ConfigError: Ray is not installed, or there is no cluster at the address.
     """
-    address = options.address or os.environ.get("RAY_ADDRESS", "")
+    set_before = os.environ.get("RAY_ADDRESS", "")
+    address = options.address or set_before
+    if address == "auto" and set_before:
+        address = set_before
     given = dict(_SILENT)
     if not address and "ray" not in sys.modules:  # it reads them once
         # Ray listens on the network: processes of this machine alone obey nobody else.
@@ -130,6 +136,7 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
     try:
         import ray
         import ray.data
+        import ray.exceptions
         import ray.util.scheduling_strategies
     except ImportError as error:
         raise ConfigError(
@@ -148,6 +155,12 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
         )
     except ConnectionError as error:
         raise _no_cluster(address) from error
+    except (ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        cause = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"The cluster at {address or 'this machine'} cannot be used: {cause}",
+            "Give HOST:PORT of its head, with the versions of Ray and Python and the token of it.",
+        ) from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         yield RayEngine(ray, options)
@@ -161,7 +174,7 @@ def _check_answers(address: str) -> None:
     if colon and port.isdecimal() and "/" not in host:
         try:
             socket.create_connection((host, int(port)), _PATIENCE_S).close()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise _no_cluster(address) from error
 
 
@@ -205,7 +218,10 @@ class _Run:
             "tries": options.tries,
         }
         finisher = ray.remote(Finisher).options(
-            num_cpus=0, max_restarts=-1, max_task_retries=options.tries
+            num_cpus=0,
+            num_gpus=self._gpus(_SLIVER),
+            max_restarts=-1,
+            max_task_retries=options.tries,
         )
         count = 1 if work.ordered else len(self._alive())
         self._finishers = [finisher.remote(**self._station) for _ in range(count)]
@@ -223,10 +239,10 @@ class _Run:
             ) from error
 
     def _outcomes(self) -> Iterator[Outcome[Any]]:
+        self._ray.get([finisher.is_ready.remote() for finisher in self._finishers])
         for first in range(0, len(self._items), _WAVE):
             for row in self._rows(first):
-                if row.fatal:
-                    raise StorageFullError(row.reason)
+                _raise_fatal(row.fatal, row.reason)
                 self._count(row)
                 for pending in self._joining.add(row):
                     self._finish(pending)
@@ -252,6 +268,7 @@ class _Run:
                     Planner,
                     fn_constructor_kwargs=self._station,
                     num_cpus=0,  # with workers on all CPUs, it would never begin
+                    num_gpus=self._gpus(_SLIVER),
                     compute=data.ActorPoolStrategy(min_size=1, max_size=len(self._alive())),
                 )
                 .map_batches(
@@ -260,7 +277,7 @@ class _Run:
                     batch_size=1,
                     batch_format="numpy",
                     num_cpus=1,
-                    num_gpus=self._gpus(),
+                    num_gpus=self._gpus(_WORKER),
                     compute=data.ActorPoolStrategy(
                         min_size=1, initial_size=min(cpus, 64), max_tasks_in_flight_per_actor=1
                     ),
@@ -272,10 +289,12 @@ class _Run:
             ):
                 yield from batch["row"]
 
-    def _gpus(self) -> float:
-        if self._options.gpus is not None:
-            return self._options.gpus
-        return 1.0 if self._ray.cluster_resources().get("GPU") else 0.0
+    def _gpus(self, share: float) -> float:
+        """Share of a GPU that a process asks for; none in a run without GPUs."""
+        uses = self._options.gpus
+        if uses is None:
+            uses = bool(self._ray.cluster_resources().get("GPU"))
+        return share if uses else 0.0
 
     def _alive(self) -> list[str]:
         return [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
@@ -328,8 +347,16 @@ class _Run:
 
     def _result_of(self, reference: Any) -> tuple[Any, str]:
         try:
-            report, reason = self._ray.get(reference)
+            report, reason, fatal = self._ray.get(reference)
         except self._ray.exceptions.RayActorError:
             tries = self._options.tries
             return None, f"The process that joined its parts ended {tries} times."
+        _raise_fatal(fatal, reason)
         return report, reason
+
+
+def _raise_fatal(name: str, reason: str) -> None:
+    """Raises an error that concerns every part, by its name; "" for none."""
+    for error in (StorageFullError, WeightsUnavailable):
+        if error.__name__ == name:
+            raise error(reason)

@@ -1,5 +1,6 @@
 """The processes of a run on a cluster: they plan items, do their parts and join them."""
 
+import errno
 import os
 import time
 import traceback
@@ -10,13 +11,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from faceswap.core.errors import FaceswapError, StorageFullError, WeightsUnavailable
+from faceswap.core.errors import (
+    FaceswapError,
+    OutputBusyError,
+    StorageFullError,
+    WeightsUnavailable,
+)
 from faceswap.engines.joining import PartRow
 from faceswap.engines.work import Item, Part, PartResult, Plan, Work
 
 R = TypeVar("R")
 _AHEAD = 64  # parts that are planned and not begun
 _POLL_S = 0.2
+_PATIENCE_S = 120.0  # file systems give up the locks of a lost machine after about 90 s
 
 
 class Station:
@@ -48,14 +55,15 @@ class Planner(Station):
     def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields a row for each part of an item, one for an item without parts."""
         number, item = row["item"]
-        while self._ask("waiting") > _AHEAD:
-            time.sleep(_POLL_S)
         plan = self._ask("plan_of", number)
-        if plan is None:
-            plan = self._plan(item)
-            self._ask("store_plan", number, plan, len(plan.parts) if isinstance(plan, Plan) else 0)
-        if isinstance(plan, str):
-            yield {"part": (PartRow(number, -1, 0, reason=plan), None, None)}
+        if plan is None:  # otherwise its parts are waited for already
+            while self._ask("waiting") > _AHEAD:
+                time.sleep(_POLL_S)
+            plan = self._plan(number, item)
+            parts = () if isinstance(plan, PartRow) else plan.parts
+            self._ask("store_plan", number, plan, len(parts))
+        if isinstance(plan, PartRow):
+            yield {"part": (plan, None, None)}
         elif not plan.parts:
             yield {"part": (PartRow(number, -1, 0, plan.facts), None, None)}
         else:
@@ -63,10 +71,10 @@ class Planner(Station):
                 planned = PartRow(number, index, len(plan.parts), plan.facts)
                 yield {"part": (planned, item, part)}
 
-    def _plan(self, item: Item) -> Plan | str:
+    def _plan(self, number: int, item: Item) -> Plan | PartRow:
         """The plan, or why there is none."""
-        result, reason, _ = _attempt(lambda: self._work.plan(item), self._tries)
-        return reason if result is None else result
+        result, reason, fatal = _patiently(lambda: self._work.plan(item), self._tries)
+        return PartRow(number, -1, 0, reason=reason, fatal=fatal) if result is None else result
 
 
 class Worker(Station):
@@ -85,7 +93,7 @@ class Worker(Station):
             reason = f"The process ended {self._tries} times while it did part {row.part + 1}."
             return replace(row, reason=reason)
         begun = time.monotonic()
-        result, reason, fatal = _attempt(lambda: self._work.run(item, part), self._tries)
+        result, reason, fatal = _patiently(lambda: self._work.run(item, part), self._tries)
         seconds = time.monotonic() - begun
         return replace(row, result=result, reason=reason, fatal=fatal, seconds=seconds)
 
@@ -93,10 +101,13 @@ class Worker(Station):
 class Finisher(Station):
     """Joins the parts of items."""
 
-    def finish(self, item: Item, facts: Any, results: Sequence[PartResult]) -> tuple[Any, str]:
-        """Report on an item, or None and why there is none."""
-        report, reason, _ = _attempt(lambda: self._work.finish(item, facts, results), self._tries)
-        return report, reason
+    def is_ready(self) -> bool:
+        """Whether the process has begun; otherwise it says why it cannot."""
+        return True
+
+    def finish(self, item: Item, facts: Any, results: Sequence[PartResult]) -> tuple[Any, str, str]:
+        """Report on an item, or None with the cause, and the error that concerns everything."""
+        return _patiently(lambda: self._work.finish(item, facts, results), self._tries)
 
 
 def _column(values: Sequence[PartRow]) -> NDArray[np.object_]:
@@ -106,22 +117,45 @@ def _column(values: Sequence[PartRow]) -> NDArray[np.object_]:
     return column
 
 
-def _attempt(function: Callable[[], R], tries: int) -> tuple[R | None, str, bool]:
-    """Result of a function, or None and why there is none, and whether that concerns everything.
+def _patiently(function: Callable[[], R], tries: int) -> tuple[R | None, str, str]:
+    """As ``_attempt``, but waits for the locks that a lost machine keeps for a while."""
+    end = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return _attempt(function, tries)
+        except OutputBusyError as error:
+            if time.monotonic() > end:
+                return None, _text(error), ""
+            time.sleep(_POLL_S)
+
+
+def _attempt(function: Callable[[], R], tries: int) -> tuple[R | None, str, str]:
+    """Result of a function, or None with the cause, and the name of an error that concerns all.
 
     Errors of this program are not tried again: they would be the same.
+
+    Raises:
+        OutputBusyError: Another process does this work.
     """
     for number in range(1, tries + 1):
         try:
-            return function(), "", False
+            return function(), "", ""
         except (StorageFullError, WeightsUnavailable) as error:
-            return None, f"{error.message} {error.hint}".strip(), True
+            return None, _text(error), type(error).__name__
+        except OutputBusyError:
+            raise
         except FaceswapError as error:
-            return None, f"{error.message} {error.hint}".strip(), False
+            return None, _text(error), ""
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return None, f"The disk is full: {error}.", StorageFullError.__name__
             if number == tries:
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 text = f"{type(error).__name__}: {error}".splitlines()[0]
                 place = f"{where.filename}:{where.lineno}"
-                return None, f"Unexpected error in {place}: {text}.", False
+                return None, f"Unexpected error in {place}: {text}.", ""
     raise AssertionError("tries must be at least 1")
+
+
+def _text(error: FaceswapError) -> str:
+    return f"{error.message} {error.hint}".strip()

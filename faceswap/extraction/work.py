@@ -27,8 +27,9 @@ from faceswap.extraction.people_options import PeopleOptions
 from faceswap.extraction.report import ExtractReport
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.source_extraction import SourceExtraction
-from faceswap.facesets.files import RECORD, SEGMENTS, remove_empty_folder
+from faceswap.facesets.files import RECORD, REPLACES, SEGMENTS, remove_empty_folder
 from faceswap.facesets.record import read_record
+from faceswap.facesets.segments import segment_files
 from faceswap.facesets.subjects import set_subject
 from faceswap.facesets.writer import FacesetWriter
 from faceswap.media.hashed_source import HashedSource, hash_source
@@ -103,7 +104,8 @@ class ExtractWork:
         directory = self.folder / item.name
         record = read_record(directory)
         notes: tuple[str, ...] = ()
-        if not record["complete"] or (directory / SEGMENTS).is_dir():
+        replaces = (directory / SEGMENTS / REPLACES).exists()
+        if not record["complete"] or replaces or segment_files(directory):
             notes = self._assemble(item, directory, record, facts_of(facts, results))
         if self.subject is not None:
             set_subject(directory, self.subject)

@@ -123,6 +123,9 @@ class FacesetWriter:
         elif exists and overwrite:
             self._replacement = Replacement(path, run)
             self._begun = self._replacement.begun
+            if self._begun and (record := read_record(path))["complete"]:
+                self.record, self.complete = record, True  # by a process that was then killed
+                self._remove_merged_segments()
         else:
             self.begin()
             if overwrite and run:  # this is what the others of the run do not replace

@@ -24,7 +24,7 @@ def engine() -> Iterator[RayEngine]:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), before]))
     os.environ.pop("RAY_ADDRESS", None)
     try:
-        with connected(RayOptions(tries=3, gpus=0)) as engine:
+        with connected(RayOptions(tries=3, gpus=False)) as engine:
             yield engine
     finally:
         if before is None:

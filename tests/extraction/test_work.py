@@ -15,6 +15,7 @@ from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.work import ExtractWork
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.writer import FacesetWriter
 from faceswap.media.images import write_image
 from faceswap.media.sources import Source, find_sources
 from faceswap.provenance.subject import Subject
@@ -97,6 +98,21 @@ def test_a_faceset_is_replaced_once(source, tmp_path):
     first = run(made, source, plan.parts[:2])
     assert len(made.plan(source).parts) == 1  # planned again, since the first planner was lost
     made.finish(source, plan.facts, [*first, *run(made, source, plan.parts[2:])])
+    extract_source(source, tmp_path / "whole" / "clip", SETTINGS)
+    assert content(tmp_path / "clip") == content(tmp_path / "whole" / "clip")
+
+
+def test_a_replaced_faceset_is_whole_after_a_kill_at_its_end(source, tmp_path, monkeypatch):
+    extract_source(source, tmp_path / "clip", replace(SETTINGS, crop_size=256))
+    made = work(tmp_path, overwrite=True)
+    plan = made.plan(source)
+    results = run(made, source, plan.parts)
+    with monkeypatch.context() as killed:
+        killed.setattr(FacesetWriter, "_remove_merged_segments", lambda writer: None)
+        made.finish(source, plan.facts, results)
+    segments = sorted((tmp_path / "clip" / "segments").glob("*.parquet"))
+    segments[-1].unlink()  # killed after the first of them was removed
+    assert replace(made).finish(source, plan.facts, results).faces == FRAMES
     extract_source(source, tmp_path / "whole" / "clip", SETTINGS)
     assert content(tmp_path / "clip") == content(tmp_path / "whole" / "clip")
 

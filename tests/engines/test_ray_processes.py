@@ -1,0 +1,80 @@
+"""What the processes of a run do, without a cluster."""
+
+import errno
+from typing import Any
+
+import pytest
+
+import faceswap.engines.ray_processes as ray_processes
+from faceswap.core.errors import MediaError, OutputBusyError, StorageFullError, WeightsUnavailable
+from faceswap.engines.ledger import Ledger
+from faceswap.engines.ray_processes import Finisher, Planner
+from tests.engines.arithmetic import Addition, Sum
+
+
+def station(kind: Any, work: object, ledger: Ledger | None = None) -> Any:
+    """A process of a run that asks a ledger in this process."""
+    made = kind.__new__(kind)
+    made._work, made._tries = work, 2
+    made._ask = lambda method, *args: getattr(ledger, method)(*args)
+    return made
+
+
+def test_an_item_that_is_planned_again_has_the_same_parts_at_once(tmp_path):
+    ledger, item = Ledger(), Sum("many", tuple(range(100)))
+    planner = station(Planner, Addition(tmp_path), ledger)
+    rows = planner({"item": (5, item)})
+    first = [next(rows)["part"] for _ in range(3)]
+    (tmp_path / "many-0").touch()  # done meanwhile
+    again = [
+        row["part"] for row in station(Planner, Addition(tmp_path), ledger)({"item": (5, item)})
+    ]
+    assert [row.part for row, _, _ in again] == list(range(100))
+    assert again[:3] == first
+    assert ledger.waiting() == 100
+
+
+class Raising:
+    """Work whose every function raises."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def plan(self, _item: object) -> Any:
+        raise self.error
+
+    def finish(self, *_: object) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "fatal"),
+    [
+        (StorageFullError("full"), "StorageFullError"),
+        (WeightsUnavailable("missing"), "WeightsUnavailable"),
+        (OSError(errno.ENOSPC, "No space left on device"), "StorageFullError"),
+        (MediaError("broken"), ""),
+        (ZeroDivisionError("oh"), ""),
+    ],
+)
+def test_errors_of_planning_and_joining_say_whether_they_concern_all(error, fatal):
+    (row,) = station(Planner, Raising(error), Ledger())({"item": (0, Sum("a", (1,)))})
+    assert (row["part"][0].fatal, row["part"][0].part) == (fatal, -1)
+    report, reason, found = station(Finisher, Raising(error)).finish(None, None, [])
+    assert (report, found) == (None, fatal)
+    assert str(getattr(error, "message", error)) in reason
+
+
+def test_a_lock_that_another_process_holds_is_waited_for(monkeypatch):
+    class Held(Raising):
+        def finish(self, *_: object) -> str:
+            if left.pop():
+                raise OutputBusyError("busy")
+            return "report"
+
+    left = [False, True, True]
+    monkeypatch.setattr(ray_processes, "_POLL_S", 0.0)
+    assert station(Finisher, Held(MediaError("?"))).finish(None, None, []) == ("report", "", "")
+    left = [True] * 1000
+    monkeypatch.setattr(ray_processes, "_PATIENCE_S", 0.0)
+    assert station(Finisher, Held(MediaError("?"))).finish(None, None, []) == (None, "busy", "")
