@@ -6,7 +6,7 @@ from typing import Literal
 
 from faceswap.core.errors import FaceswapError
 
-Extra = Literal["export", "notebook", "nvdec", "s3", "tensorboard", "timm"]
+Extra = Literal["export", "notebook", "nvdec", "ray", "s3", "tensorboard", "timm"]
 """Extras of the distribution, as declared in ``pyproject.toml``."""
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from faceswap.core.errors import ConfigError, StorageFullError, WeightsUnavailable
+from faceswap.core.optional import require
 from faceswap.engines.joining import Joining, PartRow, Pending
 from faceswap.engines.ledger import Ledger
 from faceswap.engines.ray_processes import Finisher, Planner, Worker
@@ -120,7 +121,8 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
         options: Address and resources of the cluster.
 
     Raises:
-        ConfigError: Ray is not installed, or there is no cluster at the address.
+        MissingExtraError: Ray is not installed.
+        ConfigError: There is no cluster at the address, or it cannot be used.
     """
     set_before = os.environ.get("RAY_ADDRESS", "")
     address = options.address or set_before
@@ -133,16 +135,9 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
     for name, value in given.items():
         os.environ.setdefault(name, value)
     _check_answers(address)
-    try:
-        import ray
-        import ray.data
-        import ray.exceptions
-        import ray.util.scheduling_strategies
-    except ImportError as error:
-        raise ConfigError(
-            "--engine ray needs Ray, which is not installed.",
-            'Install the extra: pip install "faceswap-toolkit[ray]".',
-        ) from error
+    ray = require("ray", "ray")
+    for module in ("data", "exceptions", "util.scheduling_strategies"):
+        require(f"ray.{module}", "ray")
     alone = {} if address else {"object_store_memory": _STORE_BYTES, "include_dashboard": False}
     shared = {name: value for name, value in os.environ.items() if name.startswith("FACESWAP_")}
     try:

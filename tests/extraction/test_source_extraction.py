@@ -293,7 +293,7 @@ def test_a_process_that_found_no_face_finishes_what_others_found(tmp_path):
     (source,) = find_sources([write_clip(tmp_path / "clip.mp4", FRAMES, late, keys=KEYS)])
     extract_source(source, tmp_path / "a" / "clip", SETTINGS)
     directory = tmp_path / "b" / "clip"
-    extract_source(source, directory, ExtractSettings(detector="yunet"))
+    extract_source(source, directory, ExtractSettings(crop_size=256))
     options = {"overwrite": True, "run": "r"}
     first, second = (opened(source, directory, **options) for _ in range(2))
     *faceless, last = first.plan.segments
