@@ -118,6 +118,6 @@ def measure(crop: NDArray[np.uint8], mask: NDArray[np.uint8]) -> tuple[float, fl
 
 
 def _store(path: Path, image: NDArray[np.uint8]) -> None:
-    # Neither atomic nor synced: after a crash the crops of an unfinished shard are cut again.
+    # Neither atomic nor synced: after a crash the crops of an unfinished segment are cut again.
     with storage_errors(path):
         path.write_bytes(encode_image(image, path.suffix, lossless=True))

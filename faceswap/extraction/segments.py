@@ -66,7 +66,7 @@ def plan_segments(
         end: Index of the first frame that is not processed; None for none.
 
     Raises:
-        MediaError: The video does not exist, or is none.
+        MediaError: The video does not exist, or is not a video.
     """
     length = LENGTH * step
     if source.kind == "images":

@@ -77,7 +77,7 @@ _FINITE = (
 
 
 def read_rows(file: Path, schema: pa.Schema = SCHEMA) -> pa.Table:
-    """Reads and checks ``faces.parquet``, or a shard of it.
+    """Reads and checks ``faces.parquet``, or a segment of it.
 
     Args:
         file: The file.

@@ -1,8 +1,13 @@
 """Short segments, so that clips of some frames have several."""
 
+from pathlib import Path
+
 import pytest
 
 import faceswap.extraction.segments as segments
+from faceswap.extraction.pipeline import extract_source
+from faceswap.extraction.settings import ExtractSettings
+from faceswap.media.sources import Source
 
 
 def cut_short(monkeypatch: pytest.MonkeyPatch, length: int, lead: int) -> None:
@@ -15,3 +20,27 @@ def cut_short(monkeypatch: pytest.MonkeyPatch, length: int, lead: int) -> None:
     """
     monkeypatch.setattr(segments, "LENGTH", length)
     monkeypatch.setattr(segments, "LEAD", lead)
+
+
+class KilledError(Exception):
+    """The end of an extraction that is killed."""
+
+
+def kill_extraction(source: Source, directory: Path, after: int) -> None:
+    """Extracts a source until more than some frames are done.
+
+    Args:
+        source: Source.
+        directory: Directory of the faceset.
+        after: Number of frames.
+    """
+    done = 0
+
+    def kill(frames: int) -> None:
+        nonlocal done
+        done += frames
+        if done > after:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        extract_source(source, directory, ExtractSettings(), on_frames=kill)

@@ -14,7 +14,7 @@ from faceswap.facesets.files import ROWS
 from faceswap.facesets.rows import read_rows
 from faceswap.facesets.segments import SegmentRecord, segment_file, write_segment
 from faceswap.media.sources import find_sources
-from tests.extraction.short_segments import cut_short
+from tests.extraction.short_segments import cut_short, kill_extraction
 from tests.footage import moving_portrait, plain_picture, write_clip
 
 FRAMES = 20
@@ -83,19 +83,7 @@ def test_killed_within_a_gap_and_repeated_gives_the_same_table(
     cut_short(monkeypatch, length, lead)
     extract_source(source, tmp_path / "whole", ExtractSettings())
 
-    class KilledError(Exception):
-        pass
-
-    seen = 0
-
-    def kill(frames: int) -> None:
-        nonlocal seen
-        seen += frames
-        if seen > 17:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        extract_source(source, tmp_path / "clip", ExtractSettings(), on_frames=kill)
+    kill_extraction(source, tmp_path / "clip", 17)
     report = extract_source(source, tmp_path / "clip", ExtractSettings())
     assert report.frames_now == FRAMES - (length + lead)
     rows = read_rows(tmp_path / "clip" / ROWS)

@@ -26,7 +26,7 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.geometry.alignment import HEAD_COVERAGE, crop_matrix, transform_points
 from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
-from tests.extraction.short_segments import cut_short
+from tests.extraction.short_segments import cut_short, kill_extraction
 from tests.facesets.test_killed_faceset import content
 from tests.footage import (
     moving_portrait,
@@ -124,19 +124,7 @@ def test_killed_and_repeated_gives_the_same_faces(clip, tmp_path, monkeypatch):
     source = find_sources([clip])[0]
     assert extract(clip, tmp_path / "whole").frames_now == FRAMES
 
-    class KilledError(Exception):
-        pass
-
-    seen = 0
-
-    def kill(frames: int) -> None:
-        nonlocal seen
-        seen += frames
-        if seen > 16:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        extract_source(source, tmp_path / "clip", ExtractSettings(), on_frames=kill)
+    kill_extraction(source, tmp_path / "clip", 16)
     report = extract_source(source, tmp_path / "clip", ExtractSettings())
     assert report.frames_now == FRAMES - 10
     assert content(tmp_path / "clip") == content(tmp_path / "whole")
