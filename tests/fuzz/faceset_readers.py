@@ -112,6 +112,7 @@ def _replacement(folder: Path) -> Reader:
 
     def read() -> None:
         FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=True, run="r")
+        file.parent.mkdir(exist_ok=True)  # gone if the note says that the faceset is replaced
 
     return Reader(file, mutated_json, read)
 
