@@ -85,7 +85,7 @@ def number_tracks(
         faces: Number of faces of each track.
         known: People in the other facesets; those whose embeddings have another length than these
             cannot be compared, and only their numbers are not given to others.
-        threshold: Mean cosine comparableity from which two groups of faces are one person.
+        threshold: Mean cosine similarity from which two groups of faces are one person.
     """
     if not len(embeddings):
         return []

@@ -20,7 +20,11 @@ def station(kind: Any, work: object, ledger: Ledger | None = None) -> Any:
     return made
 
 
-def test_an_item_that_is_planned_again_has_the_same_parts_at_once(tmp_path):
+def test_an_item_that_is_planned_again_has_the_same_parts_at_once(tmp_path, monkeypatch):
+    def wait(_seconds: float) -> None:
+        pytest.fail("it waits for parts that nobody begins")
+
+    monkeypatch.setattr(ray_processes.time, "sleep", wait)
     ledger, item = Ledger(), Sum("many", tuple(range(100)))
     planner = station(Planner, Addition(tmp_path), ledger)
     rows = planner({"item": (5, item)})
