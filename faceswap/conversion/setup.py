@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from faceswap.conversion.build import Networks, build_encoding, build_swapper
-from faceswap.conversion.faces.chosen_faceset import choose_faceset
+from faceswap.conversion.faces.chosen_faceset import ChosenFacesets
 from faceswap.conversion.faces.finding import FaceFinding
 from faceswap.conversion.faces.targets import Targets, parse_targets
 from faceswap.conversion.output.encode_settings import EncodeSettings
@@ -15,6 +15,7 @@ from faceswap.conversion.settings import ConvertConfig
 from faceswap.conversion.swap.swapper import Swapper
 from faceswap.conversion.video.ranges import WHOLE, Ranges
 from faceswap.core.device import pick_device
+from faceswap.media.hashed_source import HashedSource
 from faceswap.media.sources import Source
 from faceswap.models.model_file import LoadedModel
 from faceswap.models.run_model import load_run_model
@@ -102,18 +103,26 @@ class ConvertSetup:
         """How faces are found without a faceset, by networks that all sources share."""
         return FaceFinding(self.detector, self.landmarker, str(pick_device(self.device)))
 
-    def job(self, source: Source, outputs: Outputs) -> ConvertJob:
+    @cached_property
+    def facesets(self) -> ChosenFacesets | None:
+        """Facesets of the sources; None if there are none."""
+        return None if self.faceset is None else ChosenFacesets(self.faceset)
+
+    def job(
+        self, source: Source, outputs: Outputs, hashed: HashedSource | None = None
+    ) -> ConvertJob:
         """The conversion of one source.
 
         Args:
             source: Source.
             outputs: Names of its outputs.
+            hashed: The source with the hashes of its files, if they are known.
 
         Raises:
             FacesetError: Its faceset is missing, unfinished or damaged.
             MediaError: The source cannot be read.
         """
-        own = self.finding if self.faceset is None else choose_faceset(source, self.faceset)
+        own = self.finding if self.facesets is None else self.facesets.of(source, hashed)
         return ConvertJob(
             source,
             outputs,

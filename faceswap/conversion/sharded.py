@@ -17,6 +17,7 @@ from faceswap.conversion.video.conversion import VideoConversion, VideoPlan
 from faceswap.conversion.video.segments import Segment
 from faceswap.conversion.video.stages import Stages
 from faceswap.core.errors import NoFacesError, OutputBusyError
+from faceswap.core.files import remove
 from faceswap.core.locks import check_free, hold_file
 from faceswap.core.outputs import check_outputs
 
@@ -164,9 +165,13 @@ def join_segments(
         NoFacesError: No face was swapped; the segments are removed.
     """
     with job.outputs.hold():
-        # Whoever removes the segments begins with the key: after it, they do not count.
-        if not video.work.is_of(job.key(video.hashed)):
-            return job.begin(Earlier(video.hashed), overwrite=False).report
+        # Whoever removes the segments begins with the key: after it, they do not count. A process
+        # that takes part again after that writes the key once more.
+        if not video.work.is_of(job.key(video.hashed)) or plan.missing(plan.segments):
+            report = job.begin(Earlier(video.hashed), overwrite=False).report
+            if report is not None:
+                remove(job.outputs.work)
+            return report
         if not assigned:
             video.convert(plan, (), Stages(), lambda _: None)
         result = video.finish(plan, written, overwrite=overwrite)

@@ -18,6 +18,7 @@ from faceswap.conversion.video.conversion import VideoConversion, VideoPlan
 from faceswap.conversion.video.segments import Segment, consecutive, covered
 from faceswap.conversion.video.stages import Stages
 from faceswap.core.errors import NoFacesError, OutputBusyError
+from faceswap.core.locks import check_free
 from faceswap.core.outputs import check_outputs
 from faceswap.engines.work import Part, PartResult, Plan
 from faceswap.extraction.parts import SegmentsPart, plan_parts, run_part, run_whole
@@ -85,6 +86,18 @@ class SharedVideo:
             return None
         return finding.open(self.hashed, self.video.work.faceset)
 
+    def renew(self) -> None:
+        """Removes what a conversion with other settings left unfinished, as one process does.
+
+        Raises:
+            OutputBusyError: Another process is at work on it.
+        """
+        work = self.video.work
+        if work.path.exists() and not work.is_of(self.key):
+            with self.job.outputs.hold():
+                check_free(self.job.outputs.work)
+                work.open(self.key)
+
     @contextmanager
     def share(self, part: str) -> Iterator[None]:
         """Takes part, after a process that seemed dead and still does the same part.
@@ -123,8 +136,8 @@ class _ConversionWork:
     def _opened(self) -> dict[str, SharedVideo]:
         return {}
 
-    def _job(self, item: ConvertItem) -> ConvertJob:
-        return self.setup.job(item.source, item.outputs)
+    def _job(self, item: ConvertItem, hashed: HashedSource | None = None) -> ConvertJob:
+        return self.setup.job(item.source, item.outputs, hashed)
 
     def _begin(self, item: ConvertItem) -> tuple[ConvertJob, Earlier]:
         """The conversion of an item, and what an identical one left."""
@@ -139,7 +152,7 @@ class _ConversionWork:
         kept = self._opened.get(item.name)
         if kept is None or kept.hashed != hashed:
             self._opened.clear()
-            kept = self._opened[item.name] = SharedVideo.of(self._job(item), hashed)
+            kept = self._opened[item.name] = SharedVideo.of(self._job(item, hashed), hashed)
         return kept
 
 
@@ -155,6 +168,7 @@ class FindFacesWork(_ConversionWork):
         if earlier.report is not None:
             return Plan([])
         shared = SharedVideo.of(job, earlier.hashed)
+        shared.renew()
         with shared.share(_PLANNING):
             if shared.extraction is None:
                 return Plan([])
@@ -176,7 +190,7 @@ class FindFacesWork(_ConversionWork):
     ) -> int:
         """Makes the faceset of a video; returns the number of frames that were searched."""
         if facts is not None:
-            shared = SharedVideo.of(self._job(item), facts)
+            shared = SharedVideo.of(self._job(item, facts), facts)
             with shared.share(_JOINING):
                 extraction = _searched(shared)
                 try:

@@ -39,9 +39,9 @@ class Ledger:
 
         Args:
             item: Number of the item.
-            part: Number of the part.
+            part: Number of the part, or a negative one of something else that is done for it.
             node: Machine on which it is tried.
-            alive: Machines that are there; a try on one that is lost is not the fault of the part.
+            alive: Machines that are there; a try on one that is lost does not count.
 
         Returns:
             Number of tries so far, this one included.

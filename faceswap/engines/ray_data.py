@@ -14,7 +14,6 @@ import socket
 import sys
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,9 +22,10 @@ from typing import Any, TypeVar
 
 from faceswap.core.errors import ConfigError, StorageFullError, WeightsUnavailable
 from faceswap.core.optional import require
-from faceswap.engines.joining import Joining, PartRow, Pending
+from faceswap.engines.joining import Joining, PartRow
 from faceswap.engines.ledger import Ledger
-from faceswap.engines.ray_processes import Finisher, Planner, Worker
+from faceswap.engines.ray_finishing import Finishers
+from faceswap.engines.ray_processes import Planner, Worker
 from faceswap.engines.work import Item, Outcome, PartResult, Work
 
 R = TypeVar("R")
@@ -36,9 +36,11 @@ _PATIENCE_S = 10.0
 # kind of device is part of a conversion's identity.
 _WORKER, _SLIVER = 0.8, 0.02
 _STORE_BYTES = 200 << 20  # of shared memory on a machine without a cluster: rows are small
-_SILENT = {
+_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    # A job may have set variables of this program for all of its processes already.
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
 }
 
 
@@ -128,7 +130,7 @@ def connected(options: RayOptions) -> Iterator[RayEngine]:
     address = options.address or set_before
     if address == "auto" and set_before:
         address = set_before
-    given = dict(_SILENT)
+    given = dict(_SETTINGS)
     if not address and "ray" not in sys.modules:  # it reads them once
         # Ray listens on the network: processes of this machine alone obey nobody else.
         given |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -198,7 +200,6 @@ class _Run:
         self._progress = Progress()
         self._begun = time.monotonic()
         self._joining = Joining(ordered=work.ordered)
-        self._finishing: deque[tuple[Pending, Any]] = deque()
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
@@ -212,14 +213,8 @@ class _Run:
             "ledger": name,
             "tries": options.tries,
         }
-        finisher = ray.remote(Finisher).options(
-            num_cpus=0,
-            num_gpus=self._gpus(_SLIVER),
-            max_restarts=-1,
-            max_task_retries=options.tries,
-        )
         count = 1 if work.ordered else len(self._alive())
-        self._finishers = [finisher.remote(**self._station) for _ in range(count)]
+        self._finishers = Finishers(ray, self._station, count, self._gpus(_SLIVER))
 
     def outcomes(self) -> Iterator[Outcome[Any]]:
         """Runs everything; see ``RayEngine.run``."""
@@ -234,13 +229,13 @@ class _Run:
             ) from error
 
     def _outcomes(self) -> Iterator[Outcome[Any]]:
-        self._ray.get([finisher.is_ready.remote() for finisher in self._finishers])
+        self._finishers.check()
         for first in range(0, len(self._items), _WAVE):
             for row in self._rows(first):
                 _raise_fatal(row.fatal, row.reason)
                 self._count(row)
                 for pending in self._joining.add(row):
-                    self._finish(pending)
+                    self._finishers.add(pending, self._items[pending.number])
                 yield from self._finished(wait=False)
         yield from self._finished(wait=True)
 
@@ -264,7 +259,11 @@ class _Run:
                     fn_constructor_kwargs=self._station,
                     num_cpus=0,  # with workers on all CPUs, it would never begin
                     num_gpus=self._gpus(_SLIVER),
-                    compute=data.ActorPoolStrategy(min_size=1, max_size=len(self._alive())),
+                    # One item at a time: of two that are repeated, the second could come first,
+                    # and wait for parts of the first.
+                    compute=data.ActorPoolStrategy(
+                        min_size=1, max_size=len(self._alive()), max_tasks_in_flight_per_actor=1
+                    ),
                 )
                 .map_batches(
                     Worker,
@@ -304,26 +303,11 @@ class _Run:
         )
         self._report(self._progress)
 
-    def _finish(self, pending: Pending) -> None:
-        """Has an item finished whose parts are all there."""
-        self._ledger.drop.remote(pending.number)
-        reference = None
-        if not pending.reason:
-            finisher = self._finishers[pending.number % len(self._finishers)]
-            results = [*pending.results.values()]
-            reference = finisher.finish.remote(self._items[pending.number], pending.facts, results)
-        self._finishing.append((pending, reference))
-
     def _finished(self, *, wait: bool) -> Iterator[Outcome[Any]]:
-        """Yields the items that have ended, in the order in which they were finished."""
-        while self._finishing:
-            pending, reference = self._finishing[0]
-            if reference is not None and not wait:
-                ready, _ = self._ray.wait([reference], timeout=0)
-                if not ready:
-                    return
-            self._finishing.popleft()
-            report, reason = self._result_of(reference) if reference else (None, pending.reason)
+        """Yields the items that have ended."""
+        for pending, (report, reason, fatal) in self._finishers.ended(wait=wait):
+            _raise_fatal(fatal, reason)
+            self._ledger.drop.remote(pending.number)
             self._progress = replace(
                 self._progress,
                 items=self._progress.items + 1,
@@ -339,15 +323,6 @@ class _Run:
                 frames=pending.frames,
                 seconds=pending.seconds,
             )
-
-    def _result_of(self, reference: Any) -> tuple[Any, str]:
-        try:
-            report, reason, fatal = self._ray.get(reference)
-        except self._ray.exceptions.RayActorError:
-            tries = self._options.tries
-            return None, f"The process that joined its parts ended {tries} times."
-        _raise_fatal(fatal, reason)
-        return report, reason
 
 
 def _raise_fatal(name: str, reason: str) -> None:

@@ -24,6 +24,7 @@ R = TypeVar("R")
 _AHEAD = 64  # parts that are planned and not begun
 _POLL_S = 0.2
 _PATIENCE_S = 120.0  # file systems give up the locks of a lost machine after about 90 s
+_PLANNING, _JOINING = -1, -2  # what an item needs beside its parts, in the ledger
 
 
 class Station:
@@ -47,6 +48,27 @@ class Station:
 
     def _ask(self, method: str, *args: Any) -> Any:
         return self._ray.get(getattr(self._ledger, method).remote(*args))
+
+    def _attempt(
+        self, item: int, part: int, task: str, function: Callable[[], R]
+    ) -> tuple[R | None, str, str]:
+        """As ``_patiently``, unless the process ended too often before while it did the same.
+
+        Args:
+            item: Number of the item.
+            part: Number of the part, or what else is done for the item.
+            task: Name of it, to follow "while it".
+            function: Callback that does it.
+        """
+        if self._begin(item, part) > self._tries:
+            return None, f"The process ended {self._tries} times while it {task}.", ""
+        return _patiently(function, self._tries)
+
+    def _begin(self, item: int, part: int) -> int:
+        """Takes note of a try; returns the number of tries so far."""
+        node = self._ray.get_runtime_context().get_node_id()
+        alive = [each["NodeID"] for each in self._ray.nodes() if each["Alive"]]
+        return self._ask("begin", item, part, node, alive)
 
 
 class Planner(Station):
@@ -73,7 +95,9 @@ class Planner(Station):
 
     def _plan(self, number: int, item: Item) -> Plan | PartRow:
         """The plan, or why there is none."""
-        result, reason, fatal = _patiently(lambda: self._work.plan(item), self._tries)
+        result, reason, fatal = self._attempt(
+            number, _PLANNING, "planned the work", lambda: self._work.plan(item)
+        )
         return PartRow(number, -1, 0, reason=reason, fatal=fatal) if result is None else result
 
 
@@ -87,13 +111,10 @@ class Worker(Station):
     def _done(self, row: PartRow, item: Item, part: Part | None) -> PartRow:
         if part is None:
             return row
-        node = self._ray.get_runtime_context().get_node_id()
-        alive = [each["NodeID"] for each in self._ray.nodes() if each["Alive"]]
-        if self._ask("begin", row.item, row.part, node, alive) > self._tries:
-            reason = f"The process ended {self._tries} times while it did part {row.part + 1}."
-            return replace(row, reason=reason)
         begun = time.monotonic()
-        result, reason, fatal = _patiently(lambda: self._work.run(item, part), self._tries)
+        result, reason, fatal = self._attempt(
+            row.item, row.part, f"did part {row.part + 1}", lambda: self._work.run(item, part)
+        )
         seconds = time.monotonic() - begun
         return replace(row, result=result, reason=reason, fatal=fatal, seconds=seconds)
 
@@ -105,9 +126,13 @@ class Finisher(Station):
         """Whether the process has begun; otherwise it says why it cannot."""
         return True
 
-    def finish(self, item: Item, facts: Any, results: Sequence[PartResult]) -> tuple[Any, str, str]:
+    def finish(
+        self, number: int, item: Item, facts: Any, results: Sequence[PartResult]
+    ) -> tuple[Any, str, str]:
         """Report on an item, or None with the cause, and the error that concerns everything."""
-        return _patiently(lambda: self._work.finish(item, facts, results), self._tries)
+        return self._attempt(
+            number, _JOINING, "joined its parts", lambda: self._work.finish(item, facts, results)
+        )
 
 
 def _column(values: Sequence[PartRow]) -> NDArray[np.object_]:
@@ -118,18 +143,18 @@ def _column(values: Sequence[PartRow]) -> NDArray[np.object_]:
 
 
 def _patiently(function: Callable[[], R], tries: int) -> tuple[R | None, str, str]:
-    """As ``_attempt``, but waits for the locks that a lost machine keeps for a while."""
+    """As ``_result``, but waits for the locks that a lost machine keeps for a while."""
     end = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            return _attempt(function, tries)
+            return _result(function, tries)
         except OutputBusyError as error:
             if time.monotonic() > end:
                 return None, _text(error), ""
             time.sleep(_POLL_S)
 
 
-def _attempt(function: Callable[[], R], tries: int) -> tuple[R | None, str, str]:
+def _result(function: Callable[[], R], tries: int) -> tuple[R | None, str, str]:
     """Result of a function, or None with the cause, and the name of an error that concerns all.
 
     Errors of this program are not tried again: they would be the same.

@@ -68,6 +68,8 @@ def plan_parts(extraction: SourceExtraction) -> Plan:
 def run_part(extraction: SourceExtraction, part: SegmentsPart) -> PartResult:
     """Extracts the segments of a part that are not complete."""
     counted = _FrameCount()
+    if extraction.writer.complete:  # this process seemed dead, and others did its part
+        return PartResult(0, PartFacts(extraction.span))
     with _held(extraction, part.segments):
         missing = [segment for segment in part.segments if not extraction.is_complete(segment)]
         notes = extraction.extract(missing, counted) if missing else ()

@@ -14,7 +14,7 @@ from faceswap.extraction.settings import ExtractSettings
 from faceswap.extraction.source_extraction import SourceExtraction
 from faceswap.facesets.files import RECORD, SEGMENTS, remove_empty_folder
 from faceswap.facesets.subjects import is_faceset
-from faceswap.media.hashed_source import hash_source
+from faceswap.media.hashed_source import HashedSource, hash_source
 from faceswap.media.sources import Source
 
 
@@ -35,6 +35,7 @@ def extract_source(
     directory: Path,
     settings: ExtractSettings,
     *,
+    hashed: HashedSource | None = None,
     people: People | None = None,
     imported: ImportedFaces | None = None,
     device: str = "cpu",
@@ -48,6 +49,7 @@ def extract_source(
         source: Video, or the photos of a folder.
         directory: Directory of the faceset.
         settings: Settings that the faces depend on.
+        hashed: The source with the hashes of its files; None to hash them.
         people: Recognition network, and the people whose faces are kept; None recognises nobody.
         imported: Faces that another program found, which replace detector and tracker, and the
             landmarker where they have landmarks; None to find them.
@@ -75,7 +77,7 @@ def extract_source(
             check_free(directory / SEGMENTS)  # processes that share an extraction hold no more
             return _extract_into(
                 directory,
-                source,
+                hashed or hash_source(source),
                 settings,
                 people,
                 imported,
@@ -90,7 +92,7 @@ def extract_source(
 
 def _extract_into(
     directory: Path,
-    source: Source,
+    hashed: HashedSource,
     settings: ExtractSettings,
     people: People | None,
     imported: ImportedFaces | None,
@@ -100,7 +102,7 @@ def _extract_into(
 ) -> ExtractReport:
     begun = time.monotonic()
     extraction = SourceExtraction.open(
-        hash_source(source),
+        hashed,
         directory,
         settings,
         people=people,
@@ -114,7 +116,7 @@ def _extract_into(
         on_frames(extraction.stored_frames())
         notes = _extract(extraction, read)
     return ExtractReport.of_faceset(
-        source.name,
+        hashed.source.name,
         directory,
         extraction.writer.record,
         notes,

@@ -94,8 +94,11 @@ class ExtractWork:
         """Extracts some segments of a source, or all of it."""
         if isinstance(part.content, SegmentsPart):
             return run_part(self._open(part.content.hashed, part.content.settings), part.content)
-        with TemporaryDirectory(prefix="faceswap-") as folder, fetched(item, Path(folder)) as local:
-            return run_whole(self._open(hash_source(local), self._settings_of(local)))
+        try:
+            with TemporaryDirectory(prefix="faceswap-") as at, fetched(item, Path(at)) as local:
+                return run_whole(self._open(hash_source(local), self._settings_of(local)))
+        finally:
+            remove_empty_folder(self.folder / item.name)
 
     def finish(
         self, item: Source, facts: PartFacts | None, results: Sequence[PartResult]

@@ -84,12 +84,21 @@ def check_folder(path: Path) -> None:
             )
     if path.is_dir() and not (path / RECORD).exists():
         # Hidden: the lock, and what file browsers leave.
-        others = sorted(child.name for child in path.iterdir() if not child.name.startswith("."))
+        others = sorted(child.name for child in _visible(path) if not _is_left(child))
         if others:
             raise OutputExistsError(
                 f"{path} is no faceset, and holds other files: {', '.join(others[:3])}.",
                 "Choose another folder with -o.",
             )
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [child for child in folder.iterdir() if not child.name.startswith(".")]
+
+
+def _is_left(child: Path) -> bool:
+    """Whether it is what a process that was killed left of a faceset without faces."""
+    return child.name == SEGMENTS and child.is_dir() and not _visible(child)
 
 
 def remove_segments(path: Path) -> None:
@@ -110,6 +119,8 @@ def remove_tables(folder: Path) -> None:
 def remove_empty_folder(path: Path) -> None:
     """Removes the folder of a faceset that did not come to be, unless it has other files."""
     if not (path / RECORD).exists():
+        with suppress(OSError):
+            (path / SEGMENTS).rmdir()  # another process held a lock in it
         with suppress(OSError):
             path.rmdir()
 

@@ -75,6 +75,16 @@ class Replacement:
         _FORMAT.write(self._note, {"run": self._run, "begun": begun})
 
 
+def is_being_replaced(path: Path) -> bool:
+    """Whether the crops of a faceset have been removed for a new one, and its rows are still there.
+
+    Args:
+        path: Directory of the faceset.
+    """
+    noted = _read(path)
+    return noted is not None and noted.begun
+
+
 def undo_replacement(path: Path) -> None:
     """Makes a faceset what it was before a replacement that did not begin the new one.
 

@@ -232,7 +232,7 @@ class FacesetWriter:
         """
         if segment_files(self.path):
             written = self._stored_files(self.path / ROWS)
-            for file in find_crops(self.path, maskers.names()):
+            for file in find_crops(self.path, self._maskers[1:]):  # others were added later
                 place = file.relative_to(self.path)
                 if place.parts[0] != REMOVED and place.as_posix() not in written:
                     file.unlink(missing_ok=True)

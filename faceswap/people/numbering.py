@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from faceswap.core.errors import FaceswapError
 from faceswap.core.file_state import FileState
 from faceswap.core.folders import folders_with
-from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.files import RECORD, ROWS
+from faceswap.facesets.record import read_finished_record
+from faceswap.facesets.replacement import is_being_replaced
+from faceswap.facesets.rows import KEPT, each_embedding, read_rows
 from faceswap.people.embeddings import SAME_PERSON
 from faceswap.people.grouping import group_people
 
@@ -32,13 +34,16 @@ class Known:
 
 
 class Gallery:
-    """People in finished facesets; each faceset is read once, and again when it changes."""
+    """People in finished facesets, and in those that are being replaced.
+
+    Each faceset is read once, and again when it changes.
+    """
 
     def __init__(self) -> None:
         self._read: dict[Path, tuple[FileState, list[Known]]] = {}
 
     def people_in(self, folder: Path, besides: Path) -> list[Known]:
-        """People in each finished faceset of a folder; faces of nobody known are left out.
+        """People in each faceset of a folder; faces of nobody known are left out.
 
         Args:
             folder: Folder of facesets, the output of an extraction.
@@ -61,9 +66,11 @@ def _read_people(path: Path) -> list[Known]:
     sums: dict[str, NDArray[np.float64]] = {}
     faces: dict[str, int] = {}
     try:
-        faceset = Faceset.open(path)
-        people = faceset.rows["person"].to_pylist()
-        for name, embedding in zip(people, faceset.each_embedding(), strict=True):
+        # Sources of a run are replaced in any order; who was in one is known until its end.
+        if not is_being_replaced(path):
+            read_finished_record(path)
+        people = read_rows(path / ROWS, KEPT)["person"].to_pylist()
+        for name, embedding in zip(people, each_embedding(path / ROWS), strict=True):
             if name is not None and embedding is not None:
                 sums[name] = sums.get(name, 0) + embedding.astype(np.float64)
                 faces[name] = faces.get(name, 0) + 1

@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 
+from faceswap.conversion import pipeline
 from faceswap.conversion.output.names import name_outputs
-from faceswap.conversion.settings import ConvertConfig
+from faceswap.conversion.settings import ConvertConfig, EncodeConfig
 from faceswap.conversion.setup import ConvertSetup
 from faceswap.conversion.video import conversion
 from faceswap.conversion.video.segments import plan_segments
 from faceswap.conversion.work import ConvertItem, ConvertWork, FindFacesWork
-from faceswap.core.errors import NoFacesError
+from faceswap.core.errors import NoFacesError, OutputBusyError, OutputExistsError
 from faceswap.engines.work import Plan
+from faceswap.extraction import pipeline as extraction_pipeline
 from faceswap.media.sources import find_sources
 from faceswap.provenance.file_provenance import read_provenance
 from faceswap.provenance.identity import open_identity
+from tests.conversion.test_sharded import HOLD, child
 from tests.conversion.video.test_conversion import packets
 from tests.extraction.short_segments import cut_short
 from tests.footage import plain_picture, write_clip
@@ -82,3 +85,47 @@ def test_a_video_without_faces_leaves_nothing(setup, tmp_path):
     with pytest.raises(NoFacesError):
         do(FindFacesWork(replace(setup)), one)
     assert not [*tmp_path.glob("out/*")]
+
+
+def test_a_video_whose_joining_process_was_killed_at_its_end_is_complete(setup, clip, tmp_path):
+    one = item(clip, tmp_path / "out" / "out.mp4")
+    do(FindFacesWork(replace(setup)), one)
+    plan, report = do(ConvertWork(replace(setup)), one)
+    # Overwritten: the segments are gone, so it was this run that joined them.
+    for overwrite in (False, True):
+        repeated = ConvertWork(replace(setup), overwrite).finish(one, plan.facts, [])
+        assert (repeated.frames, repeated.frames_now) == (report.frames, 0)
+        assert {f.name for f in one.outputs.path.parent.iterdir()} == {"out.mp4", "out.mp4.json"}
+
+
+def test_what_other_settings_left_unfinished_is_begun_anew(setup, clip, tmp_path):
+    one = item(clip, tmp_path / "out.mp4")
+    other = replace(setup, config=ConvertConfig(encode=EncodeConfig(crf=30)))
+    do(FindFacesWork(replace(other)), one)
+    before = ConvertWork(replace(other))
+    before.run(one, before.plan(one).parts[0])
+    plan = FindFacesWork(replace(setup)).plan(one)
+    assert sum(part.frames for part in plan.parts) == FRAMES
+    with pytest.raises(OutputExistsError, match="other settings"):
+        before.plan(one)
+
+
+def test_what_another_process_has_in_its_hands_is_not_begun_anew(setup, clip, tmp_path):
+    one = item(clip, tmp_path / "out.mp4")
+    FindFacesWork(replace(setup)).plan(one)
+    changed = replace(setup, config=ConvertConfig(encode=EncodeConfig(crf=30)))
+    with (
+        child(HOLD, one.outputs.work / "a part") as holder,
+        pytest.raises(OutputBusyError, match=f"process {holder.pid}"),
+    ):
+        FindFacesWork(changed).plan(one)
+
+
+def test_a_video_is_hashed_where_it_is_planned_alone(setup, clip, tmp_path, monkeypatch):
+    one = item(clip, tmp_path / "out.mp4")
+    do(FindFacesWork(replace(setup)), one)
+    work = ConvertWork(replace(setup))
+    plan = work.plan(one)
+    for module in (pipeline, extraction_pipeline):
+        monkeypatch.setattr(module, "hash_source", lambda source: pytest.fail("hashed again"))
+    assert work.run(one, plan.parts[0]).frames == plan.parts[0].frames

@@ -15,7 +15,7 @@ class Sum:
     """A sum of some numbers.
 
     Attributes:
-        name: Name of the sum; its first letters say what goes wrong.
+        name: Name of the sum; its first word says what goes wrong, and a second one where.
         numbers: Numbers.
     """
 
@@ -37,25 +37,28 @@ class Addition:
 
     def plan(self, item: Sum) -> Plan:
         """A part for each number whose file is not there."""
-        if item.name.startswith("unplanned"):
-            raise MediaError("It cannot be planned.", "Leave it out.")
+        self._go_wrong(item, "plan")
         missing = [n for n in item.numbers if not self._file(item, n).exists()]
         return Plan([Part(1, number) for number in missing], f"plan of {item.name}")
 
     def run(self, item: Sum, part: Part) -> PartResult:
         """Writes a square, unless the number is the first one of a sum that goes wrong."""
         if part.content == item.numbers[0]:
-            self._go_wrong(item)
+            self._go_wrong(item, "run")
         log = self.folder / f"{item.name}-{part.content}.log"
         with log.open("a") as file:
             file.write(f"{os.getpid()} ")
         self._file(item, part.content).write_text(str(part.content**2))
         return PartResult(1, part.content)
 
-    def _go_wrong(self, item: Sum) -> None:
+    def _go_wrong(self, item: Sum, where: str) -> None:
+        """Goes wrong as the first word of the name says, in the function that the second names."""
+        kind, place = [*item.name.split("-")[0].split("_"), "run"][:2]
+        if place != where:
+            return
         tried = self.folder / f"{item.name}.tries"
         tried.write_text(tried.read_text() + "." if tried.exists() else ".")
-        kind, tries = item.name.split("-")[0], len(tried.read_text())
+        tries = len(tried.read_text())
         if kind == "deadly" or (kind == "killed" and tries == 1):
             os.kill(os.getpid(), signal.SIGKILL)
         if kind == "wrong":
@@ -68,6 +71,7 @@ class Addition:
     def finish(self, item: Sum, facts: object, results: Sequence[PartResult]) -> int:
         """The sum of all squares, noted in a file that shows the order of the sums."""
         assert facts == f"plan of {item.name}"
+        self._go_wrong(item, "finish")
         with (self.folder / "order").open("a") as file:
             file.write(f"{item.name} ")
         return sum(int(self._file(item, number).read_text()) for number in item.numbers)

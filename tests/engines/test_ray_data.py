@@ -1,6 +1,7 @@
 """The engine for clusters, on processes of this machine."""
 
 import importlib.util
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,17 +21,16 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RayEngine]:
     """One connection for all tests: its processes find the modules of the tests."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), before]))
-    os.environ.pop("RAY_ADDRESS", None)
-    try:
+    modules = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    # A job has set a variable of this program already.
+    job = {"runtime_env": {"env_vars": {"FACESWAP_TEST": "1"}}}
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("PYTHONPATH", modules)
+        changed.delenv("RAY_ADDRESS", raising=False)
+        changed.setenv("FACESWAP_TEST", "1")
+        changed.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps(job))
         with connected(RayOptions(tries=3, gpus=False)) as engine:
             yield engine
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
 
 
 def test_no_cluster_at_the_address_is_said_at_once():
@@ -46,7 +46,7 @@ def squares(item: Sum) -> int:
 
 
 def test_what_goes_wrong_with_one_item_leaves_the_others(engine, tmp_path):
-    names = ["good", "killed", "wrong", "deadly", "moody", "unplanned", "faulty", "last"]
+    names = ["good", "killed", "wrong", "deadly", "moody", "wrong_plan", "faulty", "last"]
     items = [Sum(name, (n, n + 1, n + 2)) for n, name in enumerate(names)]
     seen: list[Progress] = []
     outcomes = [*engine.run(Addition(tmp_path), items, seen.append)]
@@ -58,7 +58,7 @@ def test_what_goes_wrong_with_one_item_leaves_the_others(engine, tmp_path):
     assert reasons.keys() == {*names} - good
     assert reasons["wrong"] == "It cannot be read. Copy it again."
     assert reasons["deadly"] == "The process ended 3 times while it did part 1."
-    assert reasons["unplanned"] == "It cannot be planned. Leave it out."
+    assert reasons["wrong_plan"] == "It cannot be read. Copy it again."
     assert reasons["faulty"].startswith("Unexpected error in ")
     assert reasons["faulty"].endswith("ZeroDivisionError: division by zero.")
     assert (tmp_path / "order").read_text().split() == [name for name in names if name in good]
@@ -66,13 +66,31 @@ def test_what_goes_wrong_with_one_item_leaves_the_others(engine, tmp_path):
     # Every part was done once, those beside a failure too.
     logs = {file.stem: len(file.read_text().split()) for file in tmp_path.glob("*.log")}
     failed = {f"{i.name}-{i.numbers[0]}" for i in items if i.name not in good}
-    parts = {f"{i.name}-{n}" for i in items for n in i.numbers if i.name != "unplanned"}
+    parts = {f"{i.name}-{n}" for i in items for n in i.numbers if i.name != "wrong_plan"}
     assert logs == dict.fromkeys(parts - failed, 1)
     assert (seen[-1].items, seen[-1].failed) == (8, 4)
     assert seen[-1].frames == len(parts - failed)
 
     again = [*engine.run(Addition(tmp_path), items[:1])]
     assert [(each.report, each.parts) for each in again] == [(squares(items[0]), 0)]
+
+
+def test_processes_that_end_while_they_plan_or_join_leave_the_others_in_their_order(
+    engine, tmp_path
+):
+    names = ["killed_finish", "good", "deadly_plan", "deadly_finish", "killed_plan", "last"]
+    items = [Sum(name, (n, n + 1)) for n, name in enumerate(names)]
+    outcomes = [*engine.run(Addition(tmp_path), items)]
+    good = [name for name in names if not name.startswith("deadly")]
+    reports = {each.name: each.report for each in outcomes}
+    assert reports == {i.name: squares(i) if i.name in good else None for i in items}
+    assert {each.name: each.reason for each in outcomes if each.reason} == {
+        "deadly_plan": "The process ended 3 times while it planned the work.",
+        "deadly_finish": "The process ended 3 times while it joined its parts.",
+    }
+    assert (tmp_path / "order").read_text().split() == good
+    assert (tmp_path / "deadly_plan.tries").read_text() == "..."
+    assert (tmp_path / "deadly_finish.tries").read_text() == "..."
 
 
 def test_items_that_need_no_order_are_finished_once_each(engine, tmp_path):

@@ -12,11 +12,12 @@ from faceswap.engines.ray_processes import Finisher, Planner
 from tests.engines.arithmetic import Addition, Sum
 
 
-def station(kind: Any, work: object, ledger: Ledger | None = None) -> Any:
+def station(kind: Any, work: object, ledger: Ledger) -> Any:
     """A process of a run that asks a ledger in this process."""
     made = kind.__new__(kind)
     made._work, made._tries = work, 2
     made._ask = lambda method, *args: getattr(ledger, method)(*args)
+    made._begin = lambda item, part: ledger.begin(item, part, "here", ["here"])
     return made
 
 
@@ -64,7 +65,7 @@ class Raising:
 def test_errors_of_planning_and_joining_say_whether_they_concern_all(error, fatal):
     (row,) = station(Planner, Raising(error), Ledger())({"item": (0, Sum("a", (1,)))})
     assert (row["part"][0].fatal, row["part"][0].part) == (fatal, -1)
-    report, reason, found = station(Finisher, Raising(error)).finish(None, None, [])
+    report, reason, found = station(Finisher, Raising(error), Ledger()).finish(0, None, None, [])
     assert (report, found) == (None, fatal)
     assert str(getattr(error, "message", error)) in reason
 
@@ -78,7 +79,15 @@ def test_a_lock_that_another_process_holds_is_waited_for(monkeypatch):
 
     left = [False, True, True]
     monkeypatch.setattr(ray_processes, "_POLL_S", 0.0)
-    assert station(Finisher, Held(MediaError("?"))).finish(None, None, []) == ("report", "", "")
+    assert station(Finisher, Held(MediaError("?")), Ledger()).finish(0, None, None, []) == (
+        "report",
+        "",
+        "",
+    )
     left = [True] * 1000
     monkeypatch.setattr(ray_processes, "_PATIENCE_S", 0.0)
-    assert station(Finisher, Held(MediaError("?"))).finish(None, None, []) == (None, "busy", "")
+    assert station(Finisher, Held(MediaError("?")), Ledger()).finish(0, None, None, []) == (
+        None,
+        "busy",
+        "",
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faceswap.core.errors import NoFacesError
+from faceswap.core.errors import MediaError, NoFacesError
 from faceswap.engines.work import Part, PartResult
 from faceswap.extraction.moments import Moment
 from faceswap.extraction.people_options import PeopleOptions
@@ -147,3 +147,23 @@ def test_a_source_without_faces_leaves_nothing(tmp_path):
     with pytest.raises(NoFacesError, match="No face was found"):
         made.finish(plain, plan.facts, run(made, plain, plan.parts))
     assert not (tmp_path / "faces" / "plain").exists()
+
+
+def test_photos_that_cannot_be_read_leave_nothing(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.png").write_bytes(b"damaged")
+    (photos,) = find_sources([tmp_path / "photos"])
+    made = work(tmp_path / "faces")
+    plan = made.plan(photos)
+    with pytest.raises(MediaError, match=r"1\.png"):
+        run(made, photos, plan.parts)
+    assert not (tmp_path / "faces" / "photos").exists()
+
+
+def test_a_part_of_a_process_that_seemed_dead_changes_nothing(source, tmp_path):
+    made = work(tmp_path)
+    plan = made.plan(source)
+    made.finish(source, plan.facts, run(made, source, plan.parts))
+    before = content(tmp_path / "clip")
+    assert [result.frames for result in run(made, source, plan.parts)] == [0, 0, 0]
+    assert content(tmp_path / "clip") == before

@@ -52,7 +52,7 @@ def test_an_interrupted_writer_keeps_its_segments(tmp_path, order: tuple[int, in
     written, missing = spans[order[0]], spans[order[1]]
     writer = FacesetWriter(path, SOURCE, EXTRACTOR, overwrite=False)
     rows = [row(frame) for frame in range(6)]
-    record = SegmentRecord(6, 3, 1, {"yaw": 2}, tracks, "damaged")
+    record = SegmentRecord(6, 3, 1, {"yaw": 2}, tracks, {"b.jpg": "why"}, "damaged")
     writer.write_segment(*written, rows[slice(*written)], record)
 
     with pytest.raises(FacesetError, match="unfinished"):
@@ -201,6 +201,33 @@ def test_a_subject_is_not_set_while_an_extraction_writes(tmp_path):
     write_faceset(tmp_path / "clip")
     with hold_folder(tmp_path / "clip", "the extraction"), pytest.raises(OutputBusyError):
         set_subject(tmp_path / "clip", Subject("Alice", "self"))
+
+
+def test_masks_that_were_added_after_a_kill_at_the_end_are_kept(tmp_path, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(FacesetWriter, "_remove_merged_segments", lambda writer: None)
+        faceset = write_faceset(tmp_path / "clip", frames=range(3))
+    added = faceset.path / "masks" / "eyes" / "000000-0.png"
+    stray = faceset.path / "images" / "000009-0.png"
+    for file in (added, stray):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"")
+    extractor = faceset.record["extractor"]
+    assert FacesetWriter(faceset.path, SOURCE, extractor, overwrite=False).complete
+    assert (added.exists(), stray.exists()) == (True, False)
+    assert not (faceset.path / "segments").exists()
+
+
+def test_what_a_killed_process_left_of_no_faceset_is_not_refused(tmp_path):
+    left = tmp_path / "clip" / "segments" / ".lock"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    assert write_faceset(tmp_path / "clip").path == tmp_path / "clip"
+    users = tmp_path / "b" / "segments" / "notes.txt"
+    users.parent.mkdir(parents=True)
+    users.touch()
+    with pytest.raises(OutputExistsError, match=r"other files: segments\."):
+        write_faceset(tmp_path / "b")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/fd")

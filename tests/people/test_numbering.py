@@ -3,7 +3,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from faceswap.facesets.record import read_record
 from faceswap.facesets.rows import SCHEMA
+from faceswap.facesets.writer import FacesetWriter
 from faceswap.people.numbering import Gallery, Known, name_groups, next_number, number_tracks
 from tests.people.colours import write_tracks
 
@@ -62,3 +64,14 @@ def test_a_bad_faceset_in_the_folder_has_nobody_to_compare_with(tmp_path):
     with_values(outside, person="1", embedding=[0.6, 0.8], image="../../secret.png")
     (anna,) = Gallery().people_in(tmp_path, tmp_path / "new")
     assert (anna.name, anna.faces) == ("anna", 3)
+
+
+def test_people_of_a_faceset_are_known_until_it_is_replaced(tmp_path):
+    old = write_tracks(tmp_path / "old", [[(1, 2, 3)] * 3])
+    with_values(old, person="anna", embedding=[0.6, 0.8])
+    record = read_record(old)
+    new = FacesetWriter(old, record["source"], record["extractor"], overwrite=True, run="r")
+    for change, known in ((bool, ["anna"]), (new.begin, ["anna"]), (new.discard, [])):
+        change()
+        people = Gallery().people_in(tmp_path, tmp_path / "another")
+        assert [person.name for person in people] == known

@@ -19,7 +19,6 @@ from faceswap.facesets.faceset import Faceset
 from faceswap.facesets.record import IMPORTED
 from faceswap.landmarkers.registry import Roi, require_mesh
 from faceswap.media.hashed_source import HashedSource
-from faceswap.media.sources import Source
 from faceswap.tracking.finder import DETECTOR, LANDMARKER, build_tracker
 from faceswap.tracking.tracker import Tracker
 
@@ -92,11 +91,13 @@ class FaceFinding:
         names = (*tracker.detector.weights, *tracker.landmarker.weights)
         return {name: weights_entry(name).sha256 for name in names}
 
-    def extract(self, source: Source, directory: Path, on_frames: Callable[[int], None]) -> Faceset:
+    def extract(
+        self, hashed: HashedSource, directory: Path, on_frames: Callable[[int], None]
+    ) -> Faceset:
         """Finds the faces of a video and stores where they are; resumes where it was interrupted.
 
         Args:
-            source: Video.
+            hashed: Video.
             directory: Folder for the faceset.
             on_frames: Callback with the number of frames done since its last call.
 
@@ -104,9 +105,10 @@ class FaceFinding:
             NoFacesError: There is none.
         """
         extract_source(
-            source,
+            hashed.source,
             directory,
             self._all_settings,
+            hashed=hashed,
             device=self.device,
             networks=self.networks,
             on_frames=on_frames,

@@ -186,7 +186,7 @@ class VideoConversion:
         else:
             on_frames(searched.outside(frames))
             with self.work.hold_faceset(on_wait):
-                faceset = searched.extract(self.hashed.source, self.work.faceset, on_frames)
+                faceset = searched.extract(self.hashed, self.work.faceset, on_frames)
             if isinstance(given, Faceset):
                 faceset, kept = complete(given, faceset)
                 self.assignment.deleted = int((~kept_faces(given)).sum())

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from faceswap.conversion.faces.chosen_faceset import choose_faceset
+from faceswap.conversion.faces.chosen_faceset import ChosenFacesets
 from faceswap.core.errors import FacesetError
 from faceswap.core.files import sha256_file
 from faceswap.media.sources import find_sources
@@ -19,12 +19,12 @@ def test_the_faceset_of_the_source_is_found_by_content(tmp_path):
     folder = tmp_path / "faces"
     write_faceset(folder / "other", frames=range(1))
     with pytest.raises(FacesetError, match="found those of other sources"):
-        choose_faceset(source, folder)
+        ChosenFacesets(folder).of(source)
     write_faceset(folder / "mine", frames=range(1), source=own)
-    assert choose_faceset(source, folder).path == folder / "mine"
-    assert choose_faceset(source, folder / "other").path == folder / "other"
+    assert ChosenFacesets(folder).of(source).path == folder / "mine"
+    assert ChosenFacesets(folder / "other").of(source).path == folder / "other"
     shutil.copytree(folder / "mine", folder / "again")
     with pytest.raises(FacesetError, match=r"found several: .*again, .*mine\."):
-        choose_faceset(source, folder)
+        ChosenFacesets(folder).of(source)
     with pytest.raises(FacesetError, match="There is no faceset"):
-        choose_faceset(source, tmp_path / "none")
+        ChosenFacesets(tmp_path / "none").of(source)
