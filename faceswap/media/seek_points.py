@@ -1,16 +1,21 @@
-"""Positions of pictures in a file, found by reading packets without decoding them."""
+"""Positions of pictures in a file, found by reading packets, and decoding that begins there."""
 
 import heapq
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from av import Packet
+from av import Packet, VideoFrame
 from av.error import FFmpegError
 
 from faceswap.media.clock import REORDER, PictureClock
 from faceswap.media.container import keep_only, open_media, video_stream
-from faceswap.media.timeline import has_presentation_stamps, is_picture
+from faceswap.media.timeline import PictureOrder, has_presentation_stamps, is_picture
+
+
+class InexactSeekError(Exception):
+    """Decoding from a seek point may give other pictures than decoding from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -18,14 +23,18 @@ class SeekPoint:
     """Position from which a certain picture can be decoded.
 
     Attributes:
+        index: Index of the picture.
         pts: Presentation time stamp of the picture, on the clock that begins at 0.
         key: Presentation time stamp of the key frame from which it can be decoded.
+        key_index: Index of that key frame.
         seek: Stored time stamp to seek to in order to reach that key frame.
         skipped: Number of earlier packets that are never displayed.
     """
 
+    index: int
     pts: int
     key: int
+    key_index: int
     seek: int
     skipped: int
 
@@ -56,6 +65,35 @@ def find_seek_point(path: Path, index: int) -> SeekPoint | None:
         if arrived is None or not arrived.is_keyframe or arrived.pts is None:
             return None
         return point if clock.move(arrived.pts) <= point.key else None
+
+
+def placed(
+    pictures: Iterable[VideoFrame], order: PictureOrder, point: SeekPoint | None
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Yields decoded pictures with their indices.
+
+    Args:
+        pictures: Pictures in presentation order.
+        order: Knows their packets, from the key frame of ``point`` on.
+        point: Seek point from which they are decoded; None for the beginning of the file.
+
+    Raises:
+        InexactSeekError: Not every picture from the key frame to that of ``point`` is sound.
+            Decoders drop pictures until a gradual refresh is complete, and conceal damage with
+            earlier pictures, which they do not have after a seek.
+    """
+    for picture in pictures:
+        index = order.place(picture.pts)
+        if index is None:
+            continue
+        if point is not None:
+            reached = index == point.index
+            if order.missing or picture.is_corrupt or reached != (picture.pts == point.pts):
+                raise InexactSeekError
+            point = None if reached else point
+        yield index, picture
+    if point is not None:
+        raise InexactSeekError
 
 
 def count_before(path: Path, pts: int) -> int | None:
@@ -124,4 +162,4 @@ def _scan(packets: Iterable[Packet], codec: str, index: int) -> SeekPoint | None
     key, seek = max((key for key in keys if key[0] <= target), default=(None, None))
     if key is None or seek is None:
         return None
-    return SeekPoint(target, key, seek, skipped)
+    return SeekPoint(index, target, key, bisect_left(shown, key), seek, skipped)

@@ -30,7 +30,13 @@ from faceswap.media.frame import Frame, Image
 from faceswap.media.light import LightMetadata
 from faceswap.media.orientation import Orientation
 from faceswap.media.picture_losses import PictureLosses
-from faceswap.media.seek_points import count_before, find_seek_point
+from faceswap.media.seek_points import (
+    InexactSeekError,
+    SeekPoint,
+    count_before,
+    find_seek_point,
+    placed,
+)
 from faceswap.media.timeline import (
     Damage,
     PictureOrder,
@@ -127,9 +133,9 @@ class VideoReader:
 
     Args:
         path: Video file.
-        start: Index of the first frame. The reader seeks to the last key frame before it if the
-            time stamps identify it with certainty, and decodes from the beginning otherwise; the
-            frames are the same either way.
+        start: Index of the first frame. The reader seeks to the last key frame before it if time
+            stamps identify it with certainty and all pictures up to it are sound, and decodes from
+            the beginning otherwise; the frames are the same either way.
         full_depth: Whether frames are pictures at full depth.
         deinterlace: Whether the frames of interlaced video are deinterlaced. The first one that is
             read has no predecessor to compare with, and may differ a little by ``start``.
@@ -137,6 +143,9 @@ class VideoReader:
     Attributes:
         info: Metadata of the video, as it is read.
         damage: Description of what could not be read, after the iteration; None if undamaged.
+            Frames before ``start`` are included where they had to be decoded.
+        inexact: Whether frames decoded from the key frame would not have been the same, so that the
+            file was decoded from the beginning.
         notes: Lines about how the file was read, after the iteration.
         losses: Lines about what the frames lack of the video, after the iteration.
 
@@ -151,6 +160,7 @@ class VideoReader:
         self._deinterlace = deinterlace and bool(info.fields)
         self.info = replace(info, fields="") if self._deinterlace else info
         self.damage: str | None = None
+        self.inexact = False
         self.notes: list[str] = []
         self.losses: list[str] = []
         self._start = start
@@ -170,23 +180,31 @@ class VideoReader:
         return [*filter(None, [watched.interlacing()]), *watched.in_conversion()]
 
     def __iter__(self) -> Iterator[Frame]:
-        path, info = self.info.path, self.info
-        self.damage = None
-        point = find_seek_point(path, self._start) if self._start else None
-        with open_media(path) as container:
-            stream = video_stream(container, path)
+        point = find_seek_point(self.info.path, self._start) if self._start else None
+        self.inexact = False
+        try:
+            yield from self._frames(point)
+        except InexactSeekError:  # before the first frame
+            self.inexact = True
+        if self.inexact:
+            yield from self._frames(None)
+
+    def _frames(self, point: SeekPoint | None) -> Iterator[Frame]:
+        """Yields the frames, decoded from a seek point or from the beginning."""
+        info, self.damage = self.info, None
+        with open_media(info.path) as container:
+            stream = video_stream(container, info.path)
             keep_only(container, stream)
             stream.thread_type = "AUTO"
-            if point is None:
-                order = PictureOrder(stamped=has_presentation_stamps(container))
-                damage = Damage.expecting(stream)
-            else:
+            order = PictureOrder(stamped=has_presentation_stamps(container))
+            if point is not None:
                 container.seek(point.seek, stream=stream, backward=True)
-                order = PictureOrder(first=point.pts, passed=self._start)
-                damage = Damage.expecting(stream, point.skipped)
+                order = PictureOrder(first=point.key, passed=point.key_index)
+            damage = Damage.expecting(stream, point.skipped if point else 0)
             losses = self._watched = PictureLosses(full_depth=self._full_depth)
             convert = UprightPictures(info) if self._full_depth else self._images()
-            frames = self._stamped(container, stream, order, damage)
+            pictures = placed(decode(container, stream, order, damage), order, point)
+            frames = self._stamped(pictures, order, damage)
             if self._deinterlace:
                 frames = filtered(frames, DEINTERLACE)
             try:
@@ -214,20 +232,13 @@ class VideoReader:
         return lambda frame: orientation.apply(convert(frame))
 
     def _stamped(
-        self,
-        container: InputContainer,
-        stream: VideoStream,
-        order: PictureOrder,
-        damage: Damage,
+        self, pictures: Iterator[tuple[int, VideoFrame]], order: PictureOrder, damage: Damage
     ) -> Iterator[tuple[tuple[int, int], VideoFrame]]:
         """Yields index, pts and picture from ``start`` on, and records damage."""
         info = self.info
         step = max(1, round(1 / (info.fps * info.time_base)))
         last: int | None = None
-        for picture in decode(container, stream, order, damage):
-            index = order.place(picture.pts)
-            if index is None:
-                continue
+        for index, picture in pictures:
             guess = index * step if last is None else last + step
             stamp = order.stamp(picture.pts)
             pts = guess if stamp is None else stamp

@@ -9,6 +9,7 @@ from faceswap.core.errors import MediaError
 from faceswap.media.frame import Frame
 from faceswap.media.orientation import Orientation
 from faceswap.media.video import VideoInfo, VideoReader, probe
+from tests.footage import undecodable
 
 
 def close(image, expected, tolerance=6.0):
@@ -129,7 +130,17 @@ RESUMABLE = [
     ("hidden.webm", "libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16", "b": "200000"}, {}),
     ("nostamps.avi", "libx264", {"bf": "2"}, {}),
     ("fragments.mp4", "libx264", {"g": "10"}, {"movflags": "frag_keyframe+empty_moov"}),
+    ("refresh.mp4", "libx264", {"x264-params": "intra-refresh=1:keyint=12:bframes=0"}, {}),
+    ("refresh.mkv", "libx264", {"x264-params": "intra-refresh=1:keyint=12:bframes=0"}, {}),
+    ("refresh.ts", "libx264", {"x264-params": "intra-refresh=1:keyint=12:bframes=0"}, {}),
 ]
+
+
+def assert_same(frames, expected):
+    assert [(f.index, f.pts, f.faulty) for f in frames] == [
+        (f.index, f.pts, f.faulty) for f in expected
+    ]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(frames, expected, strict=True))
 
 
 @pytest.mark.parametrize(("name", "codec", "options", "muxer"), RESUMABLE)
@@ -139,11 +150,25 @@ def test_reading_on_gives_the_same_frames(make_video, tmp_path, name, codec, opt
     assert [frame.index for frame in whole] == list(range(40))
     assert np.all(np.diff([frame.pts for frame in whole]) > 0)
     for start in (1, 11, 12, 23, 39, 40):
-        rest = list(VideoReader(path, start))
-        assert [(f.index, f.pts) for f in rest] == [(f.index, f.pts) for f in whole[start:]]
-        assert all(
-            np.array_equal(a.image, b.image) for a, b in zip(rest, whole[start:], strict=True)
-        )
+        reader = VideoReader(path, start)
+        assert_same(list(reader), whole[start:])
+        assert (reader.damage, reader.notes) == (None, [])
+        assert reader.inexact == (name.startswith("refresh") and start in (12, 23, 39))
+
+
+@pytest.mark.parametrize(
+    ("kept", "damage"),
+    [(0, "1 of 40 frames could not be decoded"), (0.5, "1 frame decoded with errors")],
+)
+def test_reading_on_after_a_damaged_key_frame(make_video, tmp_path, kept, damage):
+    """Damage is concealed with earlier pictures."""
+    sound = make_video(tmp_path / "sound.mp4", frames=40, codec="mpeg4", options={"g": "20"})
+    path = undecodable(sound, tmp_path / "a.mp4", [20], kept)
+    whole = list(VideoReader(path))
+    for start in (19, 20, 21, 39):
+        reader = VideoReader(path, start)
+        assert_same(list(reader), [frame for frame in whole if frame.index >= start])
+        assert reader.damage == damage
 
 
 def test_avi_frames_are_evenly_spaced(make_video, tmp_path):
