@@ -8,6 +8,7 @@ from faceswap.core.errors import NoFacesError
 from faceswap.extraction.identities import Identification, People
 from faceswap.facesets.segments import SegmentRecord, check_consecutive
 from faceswap.facesets.writer import FacesetWriter
+from faceswap.media.photos import unreadable_text
 from faceswap.media.sources import Source
 from faceswap.media.timeline import Damage
 from faceswap.tracking.stitching import stitch
@@ -82,6 +83,11 @@ class Assembly:
     def _damage(self, records: Sequence[SegmentRecord]) -> str:
         """Description of what could not be read of the source."""
         span, damage = self.span, Damage()
+        if self.source.kind == "images":
+            unreadable: dict[str, str] = {}
+            for record in records:
+                unreadable |= record.unreadable
+            return unreadable_text(unreadable, len(self.source.files))
         if span.frames is None:
             return next((record.damage for record in records if record.damage), "")
         damage.total = len(range(span.frames)[span.begin : span.end])

@@ -119,7 +119,7 @@ class Identification:
         """Embeds faces spaced along the tracks of a segment; their rows get the embeddings.
 
         Args:
-            rows: Rows of the segment, whose crops are stored.
+            rows: Rows of the segment, whose crops are stored; arrays may be flat.
 
         Raises:
             MediaError: A crop was removed.
@@ -128,13 +128,17 @@ class Identification:
         if self._people.recognizer is None or not rows:
             return
         tracks = [row["track"] for row in rows] if self._video else range(len(rows))
-        measured = (np.array([row[n] for row in rows]) for n in ("yaw", "pitch", "sharpness"))
+        # As the table of the segment has them, which a later run may read.
+        measured = (
+            np.array([row[name] for row in rows], np.float32)
+            for name in ("yaw", "pitch", "sharpness")
+        )
         chosen = [rows[i] for i in spaced_samples(np.array(tracks), quality(*measured), SPACING)]
         embeddings = embed_crops(
             self._directory,
             [row["image"] for row in chosen],
-            [row["landmarks"] for row in chosen],
-            [row["matrix"] for row in chosen],
+            [np.reshape(row["landmarks"], (68, 2)) for row in chosen],
+            [np.reshape(row["matrix"], (2, 3)) for row in chosen],
             self._people.recognizer,
         )
         for row, embedding in zip(chosen, embeddings, strict=True):
@@ -178,13 +182,23 @@ class Identification:
     ) -> tuple[FaceTable, dict[int, Embedding]]:
         """The faces of all segments, and the embeddings of those that were sampled."""
         tables = [read_rows(segment, KEPT) for segment in segments]
+        pairs = zip(segments, tables, strict=True)
+        stored = [embedding for pair in pairs for embedding in self._embeddings(*pair)]
         if numbers:
             tables = [_numbered(*pair) for pair in zip(tables, numbers, strict=True)]
         rows = pa.concat_tables(tables) if tables else KEPT.empty_table()
         table = FaceTable.of_rows(self._directory, rows, video=self._video)
-        stored = [embedding for segment in segments for embedding in read_embeddings(segment)]
         samples = {i: embedding for i, embedding in enumerate(stored) if embedding is not None}
         return table, samples
+
+    def _embeddings(self, segment: Path, table: pa.Table) -> Sequence[Embedding | None]:
+        """Embeddings of a segment's faces; made now if it was extracted without recognition."""
+        stored = read_embeddings(segment)
+        if self._people.recognizer is None or any(each is not None for each in stored):
+            return stored
+        rows = table.to_pylist()
+        self.embed(rows)
+        return [row.get("embedding") for row in rows]
 
     def _wanted(self, found: TrackIdentities) -> list[int]:
         """Indices of the tracks of wanted people; people are judged by all of their tracks."""

@@ -33,7 +33,7 @@ from faceswap.facesets.writer import FacesetWriter
 from faceswap.maskers import Masker
 from faceswap.media.decoding import Decoding
 from faceswap.media.hashed_source import HashedSource
-from faceswap.media.sources import FrameReader, Source, open_source
+from faceswap.media.sources import Source, open_source
 from faceswap.tracking.stitching import SegmentTracks
 from faceswap.tracking.tracker import Tracker
 
@@ -192,11 +192,14 @@ class SourceExtraction:
         """
         ahead, remaining = tee(segments)
         first = next(ahead)
-        tracking = self._tracking
+        settings, tracking = self.settings, self._tracking
         stop = tracking.stop(segments[-1]) if isinstance(segments, Sequence) else None
-        reader, tally = open_source(self.source, first.start, self.decoding), FrameTally()
+        # What is damaged of a video whose frames are not known shows only if one reader reads it.
+        start = self.begin if self._video and self.plan.frames is None else first.start
+        tally = FrameTally(reader := open_source(self.source, start, self.decoding))
         read = tally.over(self.stages.decode.over(reader))
-        frames = processed(read, self.settings.every, earliest(stop, self.settings.end_frame))
+        end = earliest(stop, settings.end_frame)
+        frames = processed(read, settings.every, first.start, end)
         tracked = self.stages.track.gives(tracking.run(frames, remaining, self.stages))
         begun: dict[Segment, OpenSegment] = {}
         with closing(prefetch(tracked, _QUEUE)) as results:
@@ -206,11 +209,10 @@ class SourceExtraction:
                 if isinstance(each, TrackedFrame):
                     on_frames(self._store(stored, each))
                 else:
-                    self._end(begun.pop(each.segment), each, tally, reader)
+                    self._end(begun.pop(each.segment), each, tally)
         if isinstance(segments, Sequence):  # after the end of the source: no segment stays missing
             for segment in filter(lambda each: not self.is_complete(each), segments):
-                end = SegmentEnd(segment, (), (), last=True)
-                self._end(self._open(segment), end, tally, reader)
+                self._end(self._open(segment), SegmentEnd(segment, (), (), last=True), tally)
         return (*filter(None, [self.decoding.note]), *reader.notes, *reader.losses)
 
     @property
@@ -276,16 +278,13 @@ class SourceExtraction:
             stored.rows += rows
         return stored.advance(frame.index)
 
-    def _end(
-        self, stored: OpenSegment, end: SegmentEnd, tally: FrameTally, reader: FrameReader
-    ) -> None:
+    def _end(self, stored: OpenSegment, end: SegmentEnd, tally: FrameTally) -> None:
         """Writes a segment, after a look at what it was read from."""
         # Frames after the last processed one may have been decoded already, or not be known.
-        stop = earliest(stored.segment.end, self.settings.end_frame, self.plan.frames)
-        first = stored.segment.first
+        until, frames = self.settings.end_frame, self.plan.frames
+        first, stop = stored.segment.first, earliest(stored.segment.end, until, frames)
         self.hashed.check(slice(first, stored.next_frame))
         self._identification.embed(stored.rows)
-        unknown = end.last and self.plan.frames is None
         record = SegmentRecord(
             frames=stored.next_frame,
             decoded=tally.decoded(first, stop),
@@ -294,6 +293,8 @@ class SourceExtraction:
             tracks=SegmentTracks(
                 frozenset(row["track"] for row in stored.rows), end.before, end.after
             ),
-            damage=(reader.damage or "") if unknown else "",
+            # Photos after the last one that can be read have no segment of their own.
+            unreadable=tally.unreadable(first, until if end.last else stop),
+            damage=tally.damage(until) if end.last and self._video and frames is None else "",
         )
         self.writer.write_segment(first, stored.segment.end, stored.rows, record)

@@ -40,8 +40,10 @@ class SegmentRecord:
         faulty: Number of those that were decoded with errors.
         left_out: Number of faces that were not selected, by the name of the condition.
         tracks: Tracks of a video.
-        damage: Description of what could not be read of the whole source, in the segment in which
-            reading ended; "" in others, and if there was none.
+        unreadable: Reasons for which photos cannot be read, by their names; those after the last
+            segment are in its record.
+        damage: Description of what could not be read of a whole video whose length only reading it
+            shows, in the segment in which reading ended; "" in others, and if there was none.
     """
 
     frames: int
@@ -49,6 +51,7 @@ class SegmentRecord:
     faulty: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
     tracks: SegmentTracks = field(default_factory=SegmentTracks)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     damage: str = ""
 
 
@@ -60,6 +63,7 @@ class _SegmentDocument(DocumentModel):
     tracks: Items[_Count]
     before: Items[_Seen]
     after: Items[_Seen]
+    unreadable: dict[str, str]
     damage: str
     landmarks: Sha256Hex
 
@@ -119,6 +123,7 @@ def write_segment(path: Path, rows: pa.Table, record: SegmentRecord) -> None:
         "tracks": sorted(record.tracks.tracks),
         "before": _as_json(record.tracks.before),
         "after": _as_json(record.tracks.after),
+        "unreadable": dict(record.unreadable),
         "damage": record.damage,
         "landmarks": weights_hash(),
     }
@@ -149,6 +154,7 @@ def read_segment(path: Path) -> SegmentRecord:
         faulty=note["faulty"],
         left_out=note["left_out"],
         tracks=SegmentTracks(frozenset(note["tracks"]), tuple(before), tuple(after)),
+        unreadable=note["unreadable"],
         damage=note["damage"],
     )
 

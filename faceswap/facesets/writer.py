@@ -29,7 +29,15 @@ from faceswap.facesets.files import (
 from faceswap.facesets.record import FORMAT, check_same, read_record
 from faceswap.facesets.replacement import Replacement, undo_replacement
 from faceswap.facesets.row_tables import row_table, write_rows
-from faceswap.facesets.rows import KEPT, is_current, mask_columns, read_rows, with_masks
+from faceswap.facesets.rows import (
+    KEPT,
+    columns_of,
+    further_maskers,
+    is_current,
+    mask_columns,
+    read_rows,
+    with_masks,
+)
 from faceswap.facesets.segments import (
     SegmentRecord,
     read_segment,
@@ -232,7 +240,7 @@ class FacesetWriter:
         """
         if segment_files(self.path):
             written = self._stored_files(self.path / ROWS)
-            for file in find_crops(self.path, self._maskers[1:]):  # others were added later
+            for file in find_crops(self.path, maskers.names()):
                 place = file.relative_to(self.path)
                 if place.parts[0] != REMOVED and place.as_posix() not in written:
                     file.unlink(missing_ok=True)
@@ -240,8 +248,9 @@ class FacesetWriter:
 
     def _stored_files(self, table: Path) -> set[str]:
         """Crops and masks of the rows of a table, by their paths in the faceset."""
-        rows = read_rows(table, with_masks(self._maskers[1:], KEPT))
-        columns = {"image": IMAGES} | self._mask_columns
+        further = further_maskers(columns_of(table))  # those that were added meanwhile as well
+        rows = read_rows(table, with_masks(further, KEPT))
+        columns = {"image": IMAGES} | mask_columns(["", *further])
         return {
             f"{folder}/{name}"
             for column, folder in columns.items()

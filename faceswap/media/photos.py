@@ -1,7 +1,7 @@
 """Photographs as frames: read from files, and written beside what they lost."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from faceswap.core.errors import MediaError
 from faceswap.core.held_file import Signer
-from faceswap.core.text import counted
+from faceswap.core.text import counted, readable_name
 from faceswap.media.deep_photos import read_picture
 from faceswap.media.frame import Frame, Image
 from faceswap.media.images import DEEP, WITH_ALPHA, read_photo, write_image
@@ -54,14 +54,20 @@ class ImageReader:
     @property
     def damage(self) -> str | None:
         """Description of the unreadable files, or None."""
-        if not self.skipped:
-            return None
-        names = ", ".join(path.name for path in list(self.skipped)[:5])
-        more = ", ..." if len(self.skipped) > 5 else ""
-        reason = next(iter(self.skipped.values())).message.removesuffix(".")
-        return (
-            f"{len(self.skipped)} of {self.total} images cannot be read: {names}{more} ({reason})"
-        )
+        return unreadable_text(self.unreadable(0, None), self.total) or None
+
+    def unreadable(self, first: int, end: int | None) -> dict[str, str]:
+        """Reasons for which files cannot be read, by name; those that the last iteration came to.
+
+        Args:
+            first: Index of the first file.
+            end: Index of the first file after the last one; None for all that follow.
+        """
+        return {
+            readable_name(path.name): readable_name(self.skipped[path].message)
+            for path in self._files[first:end]
+            if path in self.skipped
+        }
 
     def __iter__(self) -> Iterator[Frame]:
         """Yields the readable photographs.
@@ -86,6 +92,21 @@ class ImageReader:
             if self.total > 1:
                 message = f"None of {self.total} images can be read. {message}"
             raise MediaError(message, first.hint) from first
+
+
+def unreadable_text(unreadable: Mapping[str, str], total: int) -> str:
+    """Description of the photographs that cannot be read; "" if there are none.
+
+    Args:
+        unreadable: Reasons for which they cannot be read, by their names, in order.
+        total: Number of all photographs, readable or not.
+    """
+    if not unreadable:
+        return ""
+    names = ", ".join([*unreadable][:5])
+    more = ", ..." if len(unreadable) > 5 else ""
+    reason = next(iter(unreadable.values())).removesuffix(".")
+    return f"{len(unreadable)} of {total} images cannot be read: {names}{more} ({reason})"
 
 
 class ImageWriter:

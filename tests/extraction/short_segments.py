@@ -26,13 +26,16 @@ class KilledError(Exception):
     """The end of an extraction that is killed."""
 
 
-def kill_extraction(source: Source, directory: Path, after: int) -> None:
+def kill_extraction(
+    source: Source, directory: Path, after: int, settings: ExtractSettings | None = None
+) -> None:
     """Extracts a source until more than some frames are done.
 
     Args:
         source: Source.
         directory: Directory of the faceset.
         after: Number of frames.
+        settings: Settings; None for the usual ones.
     """
     done = 0
 
@@ -43,4 +46,4 @@ def kill_extraction(source: Source, directory: Path, after: int) -> None:
             raise KilledError
 
     with pytest.raises(KilledError):
-        extract_source(source, directory, ExtractSettings(), on_frames=kill)
+        extract_source(source, directory, settings or ExtractSettings(), on_frames=kill)

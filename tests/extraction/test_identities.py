@@ -12,11 +12,13 @@ from faceswap.extraction.people_options import build_people
 from faceswap.extraction.pipeline import extract_source
 from faceswap.extraction.settings import ExtractSettings
 from faceswap.facesets.faceset import Faceset
+from faceswap.facesets.rows import read_embeddings
 from faceswap.media.images import write_image
 from faceswap.media.sources import find_sources
 from faceswap.people.references import Reference, load_references
 from faceswap.people.wanted import WantedPeople
-from tests.extraction.short_segments import cut_short
+from tests.extraction.short_segments import cut_short, kill_extraction
+from tests.facesets.test_killed_faceset import content
 from tests.footage import portrait, write_clip
 from tests.people.colours import Colours
 
@@ -159,6 +161,33 @@ def test_numbers_are_the_same_after_a_kill(clip, faceset, tmp_path, monkeypatch)
     assert [f.person for f in first.faces()] == [f.person for f in second.faces()]
     assert [f.track for f in first.faces()] == [f.track for f in second.faces()]
     assert {f.person for f in first.faces()} == {f.person for f in faceset.faces()}
+
+
+def test_segments_that_were_extracted_without_recognition_get_people(clip, tmp_path, monkeypatch):
+    cut_short(monkeypatch, 15, 12)
+    (source,) = find_sources([clip])
+    kill_extraction(source, tmp_path / "a" / "clip", 50)
+    segments = sorted((tmp_path / "a" / "clip" / "segments").glob("*.parquet"))
+    assert segments
+    assert not any(each is not None for file in segments for each in read_embeddings(file))
+    again = Colours()
+    assert extract(clip, tmp_path / "a" / "clip", People(again)).frames_now > 0
+    once = Colours()
+    extract(clip, tmp_path / "b" / "clip", People(once))
+    assert content(tmp_path / "a" / "clip") == content(tmp_path / "b" / "clip")
+    assert again.seen == once.seen
+
+
+def test_photos_that_were_extracted_without_recognition_get_people(tmp_path, monkeypatch):
+    cut_short(monkeypatch, 4, 0)
+    for number in range(9):
+        write_image(tmp_path / "photos" / f"{number}.png", crossing(4 * number))
+    (source,) = find_sources([tmp_path / "photos"])
+    kill_extraction(source, tmp_path / "a" / "photos", 6)
+    extract(tmp_path / "photos", tmp_path / "a" / "photos", People(Colours()))
+    extract(tmp_path / "photos", tmp_path / "b" / "photos", People(Colours()))
+    assert content(tmp_path / "a" / "photos") == content(tmp_path / "b" / "photos")
+    assert {face.person for face in Faceset.open(tmp_path / "a" / "photos").faces()} == {"1", "2"}
 
 
 def test_options(tmp_path, monkeypatch):

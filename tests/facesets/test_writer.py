@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -212,6 +213,9 @@ def test_masks_that_were_added_after_a_kill_at_the_end_are_kept(tmp_path, monkey
     for file in (added, stray):
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(b"")
+    rows = pq.read_table(faceset.path / "faces.parquet")
+    names = pa.array([added.name, None, None], pa.string())
+    pq.write_table(rows.append_column("mask_eyes", names), faceset.path / "faces.parquet")
     extractor = faceset.record["extractor"]
     assert FacesetWriter(faceset.path, SOURCE, extractor, overwrite=False).complete
     assert (added.exists(), stray.exists()) == (True, False)

@@ -86,7 +86,8 @@ def _segment(folder: Path) -> Reader:
     box = np.array([1, 2, 3, 4], np.float32)
     tracks = SegmentTracks(frozenset({0}), (Sighting(0, 0, box),), (Sighting(0, 0, box),))
     writer = FacesetWriter(folder / "f", SOURCE, EXTRACTOR, overwrite=False)
-    writer.write_segment(0, None, [row(0)], SegmentRecord(1, 1, 0, {"yaw": 2}, tracks))
+    record = SegmentRecord(1, 1, 0, {"yaw": 2}, tracks, {"b.jpg": "Why."})
+    writer.write_segment(0, None, [row(0)], record)
     (file,) = (folder / "f" / "segments").iterdir()
     return Reader(file, mutated_table, lambda: _unfinished(folder / "f", file))
 

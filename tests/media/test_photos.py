@@ -11,7 +11,7 @@ from PIL import ImageCms
 from faceswap.core.errors import MediaError
 from faceswap.media.images import read_image, write_image
 from faceswap.media.photo_extras import read_extras
-from faceswap.media.photos import ImageReader, ImageWriter
+from faceswap.media.photos import ImageReader, ImageWriter, unreadable_text
 from faceswap.media.picture import RgbPicture
 
 
@@ -45,6 +45,29 @@ def test_reader_passes_over_what_cannot_be_read(photo, tmp_path):
     assert reader.damage is not None
     assert reader.damage.startswith("1 of 4 images cannot be read: 1.png (")
     assert [f.index for f in ImageReader(files, start=2)] == [2, 3]
+
+
+def test_unreadable_photos_of_a_span_are_named_without_those_read_ahead(photo, tmp_path):
+    names = ["0.png", "1.png", "2.png", "\udcff.png", "4.png"]
+    files = [tmp_path / name for name in names]
+    for number, file in enumerate(files):
+        write_image(file, photo)
+        if number in (1, 3, 4):
+            file.write_bytes(b"no image")
+    reader = ImageReader(files)
+    list(reader)
+    spans = [(0, 1), (0, 3), (3, None), (4, 9)]
+    found = [[*reader.unreadable(*span)] for span in spans]
+    assert found == [[], ["1.png"], ["\\xff.png", "4.png"], ["4.png"]]
+    parts = reader.unreadable(0, 2) | reader.unreadable(2, None)
+    text = unreadable_text(parts, 5)
+    assert text == reader.damage
+    reason = f"{files[1]} cannot be read as an image"
+    assert text == f"3 of 5 images cannot be read: 1.png, \\xff.png, 4.png ({reason})"
+    assert unreadable_text({f"{i}.jpg": "Why." for i in range(6)}, 9) == (
+        "6 of 9 images cannot be read: 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, ... (Why)"
+    )
+    assert unreadable_text({}, 9) == ""
 
 
 def test_the_reason_is_given_when_no_photo_can_be_read(photo, tmp_path):
